@@ -1,0 +1,109 @@
+import { createRoute, z } from '@hono/zod-openapi';
+
+import { parseCalendarDate } from '../../domain/calendar-date.ts';
+import { explainOccurrence } from '../../domain/explain.ts';
+import { firstOccurrenceAfter } from '../../domain/occurrence.ts';
+import { refuseUnborn } from '../../users/refuse-unborn.ts';
+import { ruled, userFields } from '../../users/user-input.ts';
+import type { Api, ApiDeps } from '../deps.ts';
+import { problems } from '../problem.ts';
+import { noQuery } from '../user-schemas.ts';
+
+const COUNT_MAX = 50;
+const COUNT_RULE = `must be a whole number from 1 to ${COUNT_MAX}`;
+
+/** POST /v1/occurrences/preview */
+export function registerPreviewOccurrences(app: Api, deps: ApiDeps): void {
+  const route = createRoute({
+    operationId: 'previewOccurrences',
+    tags: ['Occurrences'],
+    summary: 'When somebody would be greeted, and why then',
+    description: 'Saved nowhere.',
+    method: 'post',
+    path: '/v1/occurrences/preview',
+    request: {
+      query: noQuery,
+      body: { required: true, content: { 'application/json': { schema: previewInput(deps) } } },
+    },
+    responses: {
+      200: {
+        description: 'The next occurrences',
+        content: { 'application/json': { schema: PreviewSchema } },
+      },
+      ...problems(400, 413, 415),
+    },
+  });
+
+  app.openapi(route, (c) => {
+    const { dateOfBirth, timezone, after, count, ...settings } = c.req.valid('json');
+    const rules = { ...settings, law: deps.law };
+    const now = deps.clock();
+    const facts = { dateOfBirth, timezone };
+    refuseUnborn(facts, now, deps.law);
+
+    const afterMs = after === undefined ? now : Date.parse(after);
+    const first = firstOccurrenceAfter(facts, afterMs, rules);
+    const occurrences = Array.from({ length: count }, (_, ahead) => {
+      const explained = explainOccurrence(facts, first.year + ahead, rules);
+      return { ...explained, fireAt: new Date(explained.fireAt).toISOString() };
+    });
+    return c.json({ tzVersion: deps.law.version, occurrences }, 200);
+  });
+}
+
+function previewInput(deps: ApiDeps) {
+  const { leapDayPolicy, localTime } = deps.dateSettings;
+  const { dateOfBirth, timezone } = userFields(deps);
+  return z
+    .strictObject(
+      {
+        dateOfBirth,
+        timezone,
+        after: ruled(instantFault).optional().openapi({
+          description: 'Occurrences after this instant; now, if absent',
+          format: 'date-time',
+        }),
+        count: z.int(COUNT_RULE).min(1, COUNT_RULE).max(COUNT_MAX, COUNT_RULE).default(1),
+        leapDayPolicy: z
+          .enum(['feb28', 'mar1'], 'must be feb28 or mar1')
+          .default(leapDayPolicy)
+          .openapi({ description: 'Where a 29 February is kept in a common year' }),
+        localTime: z
+          .string('must be a string')
+          .regex(
+            /^([01]\d|2[0-3]):[0-5]\d$/,
+            'must be a wall-clock time HH:MM, from 00:00 to 23:59',
+          )
+          .default(localTime),
+      },
+      { error: 'must be a JSON object' },
+    )
+    .openapi('PreviewInput');
+}
+
+/** The calendar of the preview ends before the year 10000, whatever the count. */
+function instantFault(text: string): string | null {
+  const isInstant =
+    /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(?::\d{2}(?:\.\d{1,9})?)?(?:Z|[+-]\d{2}:\d{2})$/.test(text) &&
+    parseCalendarDate(text.slice(0, 10)) !== null &&
+    !Number.isNaN(Date.parse(text));
+  if (!isInstant)
+    return 'must be an ISO 8601 instant with its offset, such as 2026-05-20T09:00:00Z';
+  return text < '1600' || text >= '9900' ? 'must be from the year 1600 to 9899' : null;
+}
+
+const PreviewSchema = z
+  .object({
+    tzVersion: z.string().openapi({ description: 'Of the tz database', example: '2026c' }),
+    occurrences: z.array(
+      z.object({
+        year: z.int(),
+        localDate: z.iso.date(),
+        localTime: z.string().openapi({ example: '09:00' }),
+        fireAt: z.iso.datetime(),
+        utcOffset: z.string().openapi({ example: '+02:00' }),
+        explanation: z.string(),
+      }),
+    ),
+  })
+  .openapi('Preview');

@@ -1,0 +1,33 @@
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+
+/** What Daybell's embedded default takes from the machine: not settings, but where things are. */
+export interface Machine {
+  /** The search path for programs, as the shell writes it. */
+  readonly path: string;
+  readonly home: string;
+  /** Where programs keep what they can fetch again (XDG Base Directory Specification). */
+  readonly cacheHome: string;
+  /** Nothing in colour, whatever the terminal can do (no-color.org). */
+  readonly noColor: boolean;
+  /** Whether the log level was chosen, and is not just the default. */
+  readonly logLevelGiven: boolean;
+  /** Started by an npm script, which is to end with whoever runs npm. */
+  readonly startedByNpm: boolean;
+  /** The whole environment, to be handed on to child processes. */
+  readonly environment: NodeJS.ProcessEnv;
+}
+
+/** Reads the machine's environment; an empty variable counts as unset. */
+export function readMachine(environment: NodeJS.ProcessEnv = process.env): Machine {
+  const home = environment['HOME'] || homedir();
+  return {
+    path: environment['PATH'] ?? '',
+    home,
+    cacheHome: environment['XDG_CACHE_HOME'] || join(home, '.cache'),
+    noColor: Boolean(environment['NO_COLOR']),
+    logLevelGiven: Boolean(environment['LOG_LEVEL']),
+    startedByNpm: Boolean(environment['npm_lifecycle_event']),
+    environment,
+  };
+}

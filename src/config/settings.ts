@@ -1,0 +1,139 @@
+import ms, { type StringValue } from 'ms';
+import { z } from 'zod';
+
+/**
+ * Every setting of Daybell, with its default. All faults are reported at once, and
+ * no value of a secret is ever part of a message.
+ */
+export interface Settings extends z.output<typeof settingsSchema> {}
+
+/** Thrown when settings are not usable; the message names every one, with its rule. */
+export class InvalidSettingsError extends Error {
+  override readonly name = 'InvalidSettingsError';
+  readonly faults: readonly string[];
+
+  constructor(faults: readonly string[]) {
+    super(`These settings are not usable:\n${faults.map((fault) => `  ${fault}`).join('\n')}`);
+    this.faults = faults;
+  }
+}
+
+/** Reads the settings from an environment; an empty variable counts as unset. */
+export function loadSettings(env: NodeJS.ProcessEnv = process.env): Settings {
+  const given = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== ''));
+  const parsed = settingsSchema.safeParse(given);
+  if (parsed.success) return parsed.data;
+  throw new InvalidSettingsError(
+    parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`),
+  );
+}
+
+/**
+ * The settings with these of them given: for a process that cannot do without.
+ *
+ * @throws InvalidSettingsError when one is not set
+ */
+export function requireSettings<Name extends keyof Settings>(
+  settings: Settings,
+  ...names: readonly Name[]
+): Settings & { readonly [Key in Name]-?: NonNullable<Settings[Key]> } {
+  const missing = names.filter((name) => settings[name] === undefined);
+  if (missing.length > 0) {
+    throw new InvalidSettingsError(missing.map((name) => `${name}: must be set for this process`));
+  }
+  return settings as Settings & { readonly [Key in Name]-?: NonNullable<Settings[Key]> };
+}
+
+const HOUR_MS = 3_600_000;
+
+const settingsSchema = z.object({
+  HOST: z.string().default('127.0.0.1'),
+  PORT: port(3000),
+  /** Everything that the embedded default stores. */
+  DATA_DIR: z.string().default('./data'),
+  /** Unset: the embedded PostgreSQL. */
+  DATABASE_URL: url(
+    ['postgresql:', 'postgres:'],
+    'postgresql://user:password@host:5432/database',
+  ).optional(),
+  DATABASE_POOL: wholeNumber(1, 200).default(10),
+  POSTGRES_DEV_PORT: port(5433),
+  /** Unset: the embedded dev server. The rest of Temporal's variables are read by its SDK. */
+  TEMPORAL_ADDRESS: z.string().optional(),
+  TEMPORAL_DEV_PORT: port(7233),
+  TEMPORAL_DEV_UI_PORT: port(8233),
+  TEMPORAL_TASK_QUEUE: z.string().default('daybell'),
+  /** Unset: the embedded receiver, which prints each greeting. */
+  WEBHOOK_URL: url(['http:', 'https:'], 'https://example.com/birthdays').optional(),
+  WEBHOOK_TIMEOUT_MS: wholeNumber(100, 120_000).default(15_000),
+  /** Requests a second to the destination, all dispatchers together; unset: no limit. */
+  WEBHOOK_MAX_PER_SECOND: wholeNumber(1, 1_000_000).optional(),
+  /** Open requests of one dispatcher. */
+  WEBHOOK_CONCURRENCY: wholeNumber(1, 4096).default(64),
+  WEBHOOK_ALLOW_PRIVATE: flag(),
+  RECEIVER_DEV_PORT: port(3001),
+  GIVE_UP_AFTER: duration('72h', 60_000, 30 * 24 * HOUR_MS),
+  LATE_LIMIT: duration('48h', 60_000, 30 * 24 * HOUR_MS),
+  LATE_AFTER: duration('5m', 1_000, 24 * HOUR_MS),
+  DELIVERY_LOCAL_TIME: z
+    .string()
+    .regex(/^([01]\d|2[0-3]):[0-5]\d$/, 'must be a wall-clock time HH:MM, from 00:00 to 23:59')
+    .default('09:00'),
+  LEAP_DAY_POLICY: z
+    .enum(
+      ['feb28', 'mar1'],
+      'must be feb28 or mar1: the day a 29 February birthday has in a common year',
+    )
+    .default('feb28'),
+  /** `newest`, `node`, `bundled`, or a file of zone data: ADR 5. */
+  ZONE_DATA: z.string().default('newest'),
+  ARM_LEAD: duration('15s', 0, HOUR_MS),
+  ARM_WINDOW: duration('45s', 0, 12 * HOUR_MS),
+  LOG_LEVEL: z
+    .enum(
+      ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'],
+      'must be a pino level, such as info or debug',
+    )
+    .default('info'),
+});
+
+function port(preset: number) {
+  return wholeNumber(0, 65_535).default(preset);
+}
+
+function wholeNumber(least: number, most: number) {
+  const rule = `must be a whole number from ${least} to ${most}`;
+  return z
+    .string()
+    .regex(/^\d+$/, rule)
+    .transform(Number)
+    .refine((value) => value >= least && value <= most, rule);
+}
+
+function flag() {
+  return z
+    .enum(['true', 'false'], 'must be true or false')
+    .default('false')
+    .transform((value) => value === 'true');
+}
+
+/** A duration such as `15s`, `5m` or `72h`, in ms. */
+function duration(preset: StringValue, leastMs: number, mostMs: number) {
+  const rule = `must be a duration such as 15s, 5m or 72h, from ${ms(leastMs)} to ${ms(mostMs)}`;
+  return z
+    .string()
+    .regex(/^\d+(\.\d+)?\s*(ms|s|m|h|d)$/, rule)
+    .default(preset)
+    .transform((value) => ms(value as StringValue))
+    .refine((value) => value >= leastMs && value <= mostMs, rule);
+}
+
+/** The value may hold a password: it is not part of the message. */
+function url(protocols: readonly string[], example: string) {
+  return z
+    .string()
+    .refine(
+      (value) => URL.canParse(value) && protocols.includes(new URL(value).protocol),
+      `must be a URL such as ${example}`,
+    );
+}

@@ -1,0 +1,157 @@
+import { whyNotSend } from '../events/consequence.ts';
+import type { ClaimedOccurrence, DeliveryLedger, UserDirectory } from '../events/ports.ts';
+import type { Logger } from '../observability/logger.ts';
+import type { Attempt } from './attempt.ts';
+import { createHealth } from './health.ts';
+import { createLoop } from './loop.ts';
+import { createSender } from './sender.ts';
+import { createSettlements } from './settlements.ts';
+
+export interface DispatcherDeps {
+  readonly ledger: DeliveryLedger;
+  readonly directory: UserDirectory;
+  readonly attempt: Attempt;
+  /** Epoch ms. */
+  readonly clock: () => number;
+  readonly settings: {
+    /** Open requests at a time. */
+    readonly concurrency: number;
+    /** The longest that one request can take. */
+    readonly timeoutMs: number;
+    /** How late a first attempt may be. */
+    readonly lateLimitMs: number;
+  };
+  /** Requests a second, all dispatchers together; null for no limit. Written once, at the start. */
+  readonly pace: number | null;
+  readonly logger: Logger;
+}
+
+export interface Dispatcher {
+  start(): void;
+  /** Claims no more, ends what is being sent, gives back the rest, writes all outcomes. */
+  stop(): Promise<void>;
+  /** More is due than is being sent. */
+  isBusy(): boolean;
+}
+
+/** Rows of one claim: more would not make the statement cheaper by the row. */
+const MAX_CLAIM = 500;
+/**
+ * How long a row is held beyond the time that one request can take. It is sent within the
+ * first part, or given back; the rest is for writing the outcome. Short, because so long
+ * wait the rows of a process that died.
+ */
+const HOLD_MARGIN_MS = 10_000;
+const START_WITHIN_MS = 8_000;
+/** Newly armed rows are looked for this often; the next instant has a timer of its own. */
+const POLL_MS = 250;
+/** Rows are due, but the pace, a pause or another process has them. */
+const HELD_UP_POLL_MS = 50;
+const RETRY_MS = 500;
+
+/**
+ * The fire stage: waits for the next instant, claims due rows in batches, posts them. Any
+ * number of these may run at once: what one holds, no other sends.
+ */
+export function createDispatcher(deps: DispatcherDeps): Dispatcher {
+  const { ledger, directory, clock, logger } = deps;
+  const { concurrency, timeoutMs, lateLimitMs } = deps.settings;
+  const health = createHealth('database', logger);
+  const settlements = createSettlements(ledger, health);
+  const sender = createSender({
+    ...deps,
+    settlements,
+    concurrency,
+    onSent: () => {
+      if (wantsRoom && hasRoom()) loop.wake();
+    },
+    // A receiver this slow is better served in smaller portions.
+    onOverdue: () => {
+      claimSize = concurrency;
+    },
+  });
+  let isIntroduced = false;
+  let claimSize = MAX_CLAIM;
+  let wantsRoom = false;
+  let wasFull = false;
+
+  /** The next are claimed while the last are still being sent. */
+  const hasRoom = (): boolean => sender.waiting < 2 * concurrency;
+  /** Those late that wait already are in nobody's way. */
+  const hasRoomOnTime = (): boolean => sender.waitingOnTime < 2 * concurrency;
+
+  /** Gives how long to wait before the next, in ms. */
+  const round = async (): Promise<number> => {
+    // A pause is in force at the next send, also of what was claimed before it.
+    if (sender.waiting > 0 && (await ledger.isPaused())) sender.giveBackWaiting();
+
+    wantsRoom = !hasRoom();
+    // Outcomes first: a row whose outcome is not written yet could be claimed and sent again.
+    if (!hasRoomOnTime() || settlements.isFailing) return POLL_MS;
+
+    if (!isIntroduced) await introduce();
+
+    const startBefore = performance.now() + START_WITHIN_MS;
+    const limit = Math.max(claimSize - sender.waitingOnTime, 1);
+    const lateLimit = hasRoom() ? Math.max(claimSize - sender.waiting, 1) : 0;
+    const holdMs = timeoutMs + HOLD_MARGIN_MS;
+    const claimed = await ledger.claim({ limit, lateLimit, now: clock(), holdMs });
+    health.ok();
+    wasFull = claimed.length >= Math.min(limit, lateLimit);
+    if (claimed.length > 0) {
+      await send(claimed, startBefore);
+      return 0;
+    }
+    const dueInMs = await ledger.nextDueInMs(clock());
+    if (dueInMs === 0) return HELD_UP_POLL_MS;
+    return Math.min(dueInMs ?? POLL_MS, POLL_MS);
+  };
+
+  const introduce = async (): Promise<void> => {
+    await ledger.setPace(deps.pace);
+    logger.info({ pace: deps.pace, ...(await ledger.counts()) }, 'dispatching');
+    isIntroduced = true;
+  };
+
+  const send = async (
+    claimed: readonly ClaimedOccurrence[],
+    startBefore: number,
+  ): Promise<void> => {
+    const users = await directory
+      .findRecipients(claimed.map(({ userId }) => userId))
+      .catch((error: unknown) => {
+        for (const { key, fence } of claimed) settlements.giveBack({ key, fence });
+        throw error;
+      });
+    claimSize = Math.min(claimSize * 2, MAX_CLAIM);
+    const now = clock();
+    for (const occurrence of claimed) {
+      const { key, fence, userId } = occurrence;
+      // Its hold ran out, as when a clock leaps or a write hangs; what comes of it will be known.
+      if (sender.has(key) || settlements.isUnwritten(key)) continue;
+      const user = users.get(userId);
+      const because = whyNotSend(occurrence, user, now, lateLimitMs);
+      if (because !== null) settlements.release({ key, fence, because });
+      else if (user !== undefined) sender.send(occurrence, user, startBefore);
+    }
+  };
+
+  const loop = createLoop(round, (error) => {
+    health.failed(error);
+    return RETRY_MS;
+  });
+
+  return {
+    start: loop.start,
+    async stop() {
+      // What waits is given back at once, also what a claim under way still brings.
+      const ended = sender.stop();
+      await loop.stop();
+      await ended;
+      await sender.stop();
+      const left = await settlements.drain();
+      if (left > 0) logger.error({ left }, 'outcomes could not be written before the end');
+    },
+    isBusy: () => wasFull || sender.waiting > concurrency,
+  };
+}

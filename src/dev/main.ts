@@ -1,0 +1,90 @@
+/** `npm start`: Daybell with everything it needs, from one command. */
+import { readMachine } from '../config/machine.ts';
+import { InvalidSettingsError, loadSettings, type Settings } from '../config/settings.ts';
+import { runDaybell } from './start.ts';
+import { StartError } from './start-error.ts';
+import { TemporalNotFoundError } from './temporal-binary.ts';
+import { createTerminal } from './terminal.ts';
+
+/** One Ctrl-C can arrive twice: from the terminal, and from npm, which passes it on. */
+const SAME_KEYSTROKE_MS = 500;
+const PARENT_CHECK_MS = 500;
+
+// What we store is for us alone; PostgreSQL's own user and the like are given theirs by name.
+process.umask(0o077);
+const machine = readMachine();
+const settings = settingsOrExit();
+const stop = new AbortController();
+const kill = new AbortController();
+let stopRequestedAt = 0;
+let crash: unknown = null;
+const terminal = createTerminal({
+  write: (text) => void process.stdout.write(text),
+  colours: process.stdout.isTTY && !machine.noColor,
+  levelOf: (name) => {
+    if (machine.logLevelGiven) return settings.LOG_LEVEL;
+    // Somebody else's receiver prints nothing here: the attempts are what there is to see.
+    return name === 'dispatcher' && settings.WEBHOOK_URL !== undefined ? 'info' : 'warn';
+  },
+  servers: ['postgres', 'temporal'],
+});
+
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, onSignal);
+if (machine.startedByNpm) stopWithParent();
+// A fault of our own must not leave the others running without us.
+process.on('uncaughtException', (error) => {
+  crash ??= error;
+  stop.abort();
+});
+// The terminal may be gone before we are.
+process.stdout.on('error', () => {});
+process.stderr.on('error', () => {});
+
+try {
+  await runDaybell({
+    settings,
+    machine,
+    terminal,
+    stopRequested: stop.signal,
+    killRequested: kill.signal,
+  });
+} catch (error) {
+  // What a start that was stopped half way ran into is of no interest.
+  if (!stop.signal.aborted) crash ??= error;
+}
+if (crash === null) {
+  terminal.say('stopped');
+  process.exit(0);
+}
+process.stderr.write(`\n${messageOf(crash)}\n\n`);
+process.exit(crash instanceof StartError ? crash.exitCode : 1);
+
+/** npm that is killed, or its shell, passes nothing on: then there is another parent. */
+function stopWithParent(): void {
+  const parent = process.ppid;
+  setInterval(() => process.ppid !== parent && stop.abort(), PARENT_CHECK_MS).unref();
+}
+
+function onSignal(): void {
+  if (!stop.signal.aborted) {
+    stopRequestedAt = Date.now();
+    stop.abort();
+  } else if (Date.now() - stopRequestedAt > SAME_KEYSTROKE_MS) {
+    kill.abort();
+  }
+}
+
+function messageOf(error: unknown): string {
+  if (error instanceof StartError || error instanceof TemporalNotFoundError) return error.message;
+  return error instanceof Error ? (error.stack ?? error.message) : String(error);
+}
+
+function settingsOrExit(): Settings {
+  try {
+    return loadSettings(machine.environment);
+  } catch (error) {
+    if (!(error instanceof InvalidSettingsError)) throw error;
+    process.stderr.write(`\n${error.message}\n\n`);
+    process.exit(78);
+  }
+}

@@ -1,0 +1,22 @@
+/** The process `receiver`: the embedded receiver on a port of this machine only. */
+import { once } from 'node:events';
+
+import { runService } from '../observability/service.ts';
+import { createReceiver } from './receiver.ts';
+
+await runService('receiver', async ({ settings }) => {
+  const server = createReceiver({
+    print: (line) => process.stdout.write(`${line}\n`),
+    now: Date.now,
+  });
+  server.listen(settings.RECEIVER_DEV_PORT, '127.0.0.1');
+  await once(server, 'listening');
+  return {
+    async stop() {
+      const closed = once(server, 'close');
+      server.close();
+      server.closeIdleConnections();
+      await closed;
+    },
+  };
+});

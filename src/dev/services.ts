@@ -1,0 +1,96 @@
+/** Daybell's own processes, as children of the supervisor. */
+import { fork } from 'node:child_process';
+import { join } from 'node:path';
+
+import type { ChildSpec } from './child.ts';
+import type { Ports } from './ports.ts';
+
+const SOURCE = join(import.meta.dirname, '..');
+export const MIGRATE = join(SOURCE, 'persistence', 'migrate.ts');
+
+/** The worker bundles its workflows first: 4 s here, much longer on a busy machine. */
+const READY_LIMIT_MS = 120_000;
+/** A dispatcher ends its open requests first: the longest WEBHOOK_TIMEOUT_MS by default, and a margin. */
+const STOP_LIMIT_MS = 20_000;
+
+/** What is made and ends by itself comes first; what others write to, last. */
+const SERVICES = [
+  { name: 'api', entry: 'api/main.ts', stopStage: 0 },
+  { name: 'relay', entry: 'relay/main.ts', stopStage: 0 },
+  { name: 'worker', entry: 'worker/main.ts', stopStage: 1 },
+  { name: 'dispatcher', entry: 'delivery/main.ts', stopStage: 1 },
+  { name: 'receiver', entry: 'dev/receiver-main.ts', stopStage: 2 },
+] as const;
+
+/** The processes to run: all, but the receiver only when there is a port for it. */
+export function services(environment: NodeJS.ProcessEnv, ports: Ports): ChildSpec[] {
+  return SERVICES.filter(({ name }) => name !== 'receiver' || ports.receiver !== null).map(
+    ({ name, entry, stopStage }) => ({
+      name,
+      stopStage,
+      spawn: () =>
+        fork(join(SOURCE, entry), [], {
+          env: environment,
+          // A group of its own: Ctrl-C is for the supervisor. It ends when the IPC channel does.
+          detached: true,
+          stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+        }),
+      readyWithinMs: READY_LIMIT_MS,
+      stopSignal: 'SIGTERM',
+      stopWithinMs: STOP_LIMIT_MS,
+      killSignal: 'SIGKILL',
+    }),
+  );
+}
+
+export interface ServiceEnvironmentOptions {
+  readonly environment: NodeJS.ProcessEnv;
+  readonly dataDir: string;
+  readonly ports: Ports;
+  /** Of the embedded PostgreSQL. */
+  readonly databaseUrl: string | null;
+}
+
+/** The environment of all of them: what was given, and where the embedded parts are. */
+export function serviceEnvironment({
+  environment,
+  dataDir,
+  ports,
+  databaseUrl,
+}: ServiceEnvironmentOptions): NodeJS.ProcessEnv {
+  return {
+    ...(ports.temporal === null ? environment : withoutTemporalClient(environment)),
+    DATA_DIR: dataDir,
+    PORT: String(ports.api),
+    ...(databaseUrl === null ? {} : { DATABASE_URL: databaseUrl }),
+    ...(ports.temporal === null
+      ? {}
+      : {
+          TEMPORAL_ADDRESS: `127.0.0.1:${ports.temporal}`,
+          TEMPORAL_NAMESPACE: 'default',
+          // A file that is not there: Temporal's SDK stumbles over an empty one.
+          TEMPORAL_CONFIG_FILE: join(dataDir, 'no-temporal-profile.toml'),
+        }),
+    ...(ports.receiver === null
+      ? {}
+      : {
+          RECEIVER_DEV_PORT: String(ports.receiver),
+          WEBHOOK_URL: receiverUrl(ports.receiver),
+          WEBHOOK_ALLOW_PRIVATE: 'true',
+        }),
+  };
+}
+
+/** Where the embedded receiver takes greetings. */
+export function receiverUrl(port: number): string {
+  return `http://127.0.0.1:${port}/`;
+}
+
+/** A client's key, certificate or profile there is for another server than the embedded one. */
+function withoutTemporalClient(environment: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  return Object.fromEntries(
+    Object.entries(environment).filter(
+      ([name]) => !name.startsWith('TEMPORAL_') || name === 'TEMPORAL_TASK_QUEUE',
+    ),
+  );
+}

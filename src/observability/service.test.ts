@@ -1,0 +1,34 @@
+import { spawnSync } from 'node:child_process';
+
+import { expect, test } from 'vitest';
+
+/** Runs a process that starts as told; its log is what it writes. */
+function runUntilEnd(start: string) {
+  const service = new URL('service.ts', import.meta.url);
+  const script = `
+    import { runService } from ${JSON.stringify(service.href)};
+    await runService('test', async () => { ${start} });`;
+  const options = { encoding: 'utf8', env: {}, timeout: 20_000 } as const;
+  const { status, stdout } = spawnSync(
+    process.execPath,
+    ['--input-type=module', '--eval', script],
+    options,
+  );
+  const log = stdout.split('\n').filter((line) => line !== '');
+  return { status, log: log.map((line) => JSON.parse(line) as Record<string, unknown>) };
+}
+
+test.each([
+  ['while it starts', 'throw error;'],
+  ['later', 'void Promise.reject(error); return { stop: async () => {} };'],
+])('a failure %s ends the process, and the log tells it without anybody in it', (_, happens) => {
+  const { status, log } = runUntilEnd(`
+    const quoted = "insert into users values ('Lovelace')";
+    const error = Object.assign(new Error(quoted), { severity: 'ERROR', code: '23514' });
+    ${happens}`);
+  expect(status).toBe(1);
+  expect(log).toContainEqual(
+    expect.objectContaining({ level: 'fatal', error: expect.objectContaining({ code: '23514' }) }),
+  );
+  expect(JSON.stringify(log)).not.toMatch(/Lovelace/);
+});

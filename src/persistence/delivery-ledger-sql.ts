@@ -1,0 +1,218 @@
+/**
+ * The statements of the delivery ledger. Batches are passed as one JSON parameter;
+ * instants as epoch ms. A comment inside a statement must not hold a question mark.
+ *
+ * None of those that take many rows waits for one: what is locked is left out. So they
+ * cannot deadlock, and one row that is locked for long does not hold up the others.
+ */
+
+const instant = (ms: string): string => `to_timestamp(${ms}::float8 / 1000)`;
+
+const ms = (column: string, name: string): string =>
+  `(extract(epoch from ${column}) * 1000)::float8 as "${name}"`;
+
+const interval = (ms: string): string => `(${ms}::float8 * interval '1 millisecond')`;
+
+/** Of the rows in `given`, those that no other transaction has locked. */
+const FREE = `free as materialized (
+    select key from events.occurrences where key in (select key from given)
+    for no key update skip locked
+  )`;
+
+/** The others, which are to be written again. */
+const NOT_FREE = `
+  select key from events.occurrences
+  where key in (select key from given) and key not in (select key from free)`;
+
+/** The row is still held by the claim in `given`. */
+const HELD = `t.state = 'PROCESSING' and t.fence = given.fence and t.sending_until is not null`;
+
+const UNCOUNTED = `
+  attempts = t.attempts - 1,
+  armed_attempts = greatest(t.armed_attempts - 1, 0),
+  first_attempt_at = case when t.attempts > 1 then t.first_attempt_at end,
+  sending_until = null`;
+
+/**
+ * Parameters: now, lane, now, token in hex, key, fire instant. A row on the wire stays
+ * there, and reports to the new token.
+ */
+export const ARM = `
+  update events.occurrences
+  set (next_attempt_at, armed_attempts, sending_until) = (
+      select case when sending then next_attempt_at
+          else greatest(fire_at, retry_at, least(${instant('?')}, events.clock())) end,
+        case when sending then armed_attempts else 0 end,
+        case when sending then sending_until end
+      from (select coalesce(sending_until > events.clock(), false) as sending) as wire),
+    state = 'PROCESSING', lane = ?, armed_at = ${instant('?')}, task_token = decode(?, 'hex'),
+    report = null, reporting_until = null
+  where key = ? and state in ('PENDING', 'PROCESSING') and blocked_reason is null
+    and fire_at = ${instant('?')}
+  returning key`;
+
+export const FIND_STATE = 'select state from events.occurrences where key = ?';
+
+/**
+ * Parameters: now, limit, limit of those late, hold, hold. Due by both clocks. A claimed row
+ * comes up again, in the same index, when its hold is over: so the rows of a dead process
+ * are found.
+ */
+export const CLAIM = `
+  with moment as materialized (
+    select clock, least(clock, ${instant('?')}) as due, allowed
+    from (select events.clock() as clock) as c,
+      (select case when paused_at is null then ?::int else 0 end as allowed
+       from events.destinations where id = 'default') as d
+  ), on_time as materialized (
+    select key from events.occurrences
+    where state = 'PROCESSING' and lane = 0 and next_attempt_at <= (select due from moment)
+    order by next_attempt_at
+    limit (select allowed from moment)
+    for update skip locked
+  ), late as materialized (
+    select key from events.occurrences
+    where state = 'PROCESSING' and lane = 1 and next_attempt_at <= (select due from moment)
+    order by next_attempt_at
+    limit least((select allowed from moment) - (select count(*) from on_time), ?::int)
+    for update skip locked
+  ), taken as (
+    update events.occurrences as t
+    set sending_until = clock + ${interval('?')},
+      next_attempt_at = clock + ${interval('?')},
+      fence = t.fence + 1,
+      attempts = t.attempts + 1,
+      armed_attempts = t.armed_attempts + 1,
+      first_attempt_at = coalesce(t.first_attempt_at, clock)
+    from moment, (select key from on_time union all select key from late) as picked
+    where t.key = picked.key
+    returning t.*
+  )
+  select key, fence, event_type as "eventType", user_id as "userId", year,
+    anchor_date::text as "anchorDate", timezone, local_date::text as "localDate",
+    ${ms('fire_at', 'fireAt')}, attempts as attempt, armed_attempts as "armedAttempt",
+    ${ms('first_attempt_at', 'firstAttemptAt')}, lane = 1 as late
+  from taken
+  order by lane, fire_at`;
+
+/**
+ * Parameter: the attempts. A delivery is recorded whoever holds the row by now; what else
+ * an attempt leads to, only by the holder. Gives the keys of rows that are locked.
+ */
+export const RECORD = `
+  with given as materialized (
+    select * from jsonb_to_recordset(?::jsonb) as (
+      key text, fence int, attempt int, "fireAt" float8, "startedAt" float8, "durationMs" float8,
+      outcome text, status int, "errorCode" text, "responseExcerpt" text,
+      kind text, at float8, reason text)
+  ), ${FREE}, kept as (
+    insert into events.attempts (occurrence_key, number, started_at, duration_ms, outcome,
+      status, error_code, response_excerpt)
+    select key, attempt, ${instant('"startedAt"')}, round("durationMs"), outcome, status,
+      "errorCode", "responseExcerpt"
+    from given
+    where key in (select key from free)
+    on conflict do nothing
+  ), settled as (
+    update events.occurrences as t
+    set state = case kind when 'delivered' then 'COMPLETED' when 'failed' then 'FAILED'
+        else t.state end,
+      reason = given.reason,
+      blocked_reason = null,
+      next_attempt_at = case when kind = 'again' then ${instant('at')} end,
+      retry_at = case when kind = 'retry' then ${instant('at')} end,
+      sending_until = null,
+      settled_at = case when kind in ('delivered', 'failed') then ${instant('at')} end,
+      delivered_at = case when kind = 'delivered' then ${instant('at')} end,
+      lateness_ms = case when kind = 'delivered' then round(at - given."fireAt") end,
+      report = case when t.task_token is not null and kind <> 'again' then kind end,
+      reporting_until = null
+    from given
+    where t.key = given.key and t.key in (select key from free)
+      and case kind when 'delivered' then t.state <> 'COMPLETED' else ${HELD} end
+  )
+  ${NOT_FREE}`;
+
+/** Parameter: claims with `because`. Gives the keys of rows that are locked. */
+export const RELEASE = `
+  with given as materialized (
+    select * from jsonb_to_recordset(?::jsonb) as (key text, fence int, because text)
+  ), ${FREE}, released as (
+    update events.occurrences as t
+    set state = case when because = 'changed' then 'PENDING' else 'SKIPPED' end,
+      reason = case when because <> 'changed' then because end,
+      settled_at = case when because <> 'changed' then events.clock() end,
+      next_attempt_at = null,
+      report = case when t.task_token is null then null
+        when because = 'changed' then 'released' else 'skipped' end,
+      reporting_until = null,
+      ${UNCOUNTED}
+    from given
+    where t.key = given.key and t.key in (select key from free) and ${HELD}
+  )
+  ${NOT_FREE}`;
+
+/**
+ * Parameter: claims. Due again at once, but not before its instant, should the clock have
+ * been set back. Gives the keys of rows that are locked.
+ */
+export const GIVE_BACK = `
+  with given as materialized (
+    select * from jsonb_to_recordset(?::jsonb) as (key text, fence int)
+  ), ${FREE}, returned as (
+    update events.occurrences as t
+    set next_attempt_at = greatest(t.fire_at, events.clock()), ${UNCOUNTED}
+    from given
+    where t.key = given.key and t.key in (select key from free) and ${HELD}
+  )
+  ${NOT_FREE}`;
+
+/** Parameter: now. By the clock that is further behind. No row when nothing is armed. */
+export const NEXT_DUE = `
+  with armed as materialized (
+    select least(
+      (select min(next_attempt_at) from events.occurrences
+       where state = 'PROCESSING' and lane = 0 and next_attempt_at is not null),
+      (select min(next_attempt_at) from events.occurrences
+       where state = 'PROCESSING' and lane = 1 and next_attempt_at is not null)) as next
+  )
+  select greatest(0,
+    extract(epoch from next - least(events.clock(), ${instant('?')})) * 1000)::float8 as "waitMs"
+  from armed where next is not null`;
+
+export interface DestinationRow {
+  readonly paused: boolean;
+  readonly maxPerSecond: number | null;
+}
+
+export const FIND_DESTINATION = `
+  select paused_at is not null as paused, max_per_second as "maxPerSecond"
+  from events.destinations where id = 'default'`;
+
+/**
+ * A token bucket. It holds a tenth of a second's worth: enough for a dispatcher that looks
+ * 20 times a second, too little for a burst after a quiet hour.
+ */
+export const LOCK_DESTINATION = `
+  select least(greatest(1, max_per_second / 10),
+    allowance + greatest(0, extract(epoch from events.clock() - allowance_at)) * max_per_second
+  )::float8 as available
+  from events.destinations where id = 'default'
+  for update`;
+
+/** Parameter: what is left. */
+export const SPEND_ALLOWANCE = `
+  update events.destinations set allowance = ?, allowance_at = events.clock()
+  where id = 'default'`;
+
+/** Parameters: requests a second or null, twice. */
+export const SET_PACE = `
+  update events.destinations
+  set max_per_second = ?, allowance = 0, allowance_at = events.clock()
+  where id = 'default' and max_per_second is distinct from ?`;
+
+export const COUNTS = `
+  select
+    (select count(*) from events.occurrences
+     where state = 'PROCESSING' and next_attempt_at is not null)::int as armed,
+    (select count(*) from events.occurrences where report is not null)::int as unreported`;

@@ -1,0 +1,18 @@
+import { type AcceptedRevisions, changeUser } from './change-user.ts';
+import type { User, UserDeps } from './ports.ts';
+import type { UserInput } from './user-input.ts';
+
+/**
+ * Makes a user what the input says, whole; it never creates one, because ids are ours
+ * to give.
+ *
+ * @throws UserNotFoundError, RevisionMismatchError, InvalidUserError, ExternalIdTakenError
+ */
+export function replaceUser(
+  deps: UserDeps,
+  id: string,
+  input: UserInput,
+  accepted: AcceptedRevisions = null,
+): Promise<User> {
+  return changeUser(deps, id, input, accepted);
+}

@@ -1,0 +1,43 @@
+import { Worker, type NativeConnection, type WorkflowBundle } from '@temporalio/worker';
+
+import type { Activities } from '../activities/index.ts';
+
+export interface WorkerDeps {
+  readonly connection: NativeConnection;
+  readonly namespace: string;
+  readonly taskQueue: string;
+  readonly workflowBundle: WorkflowBundle;
+  readonly activities: Activities;
+}
+
+/**
+ * A worker for all workflows and their activities; the caller runs it and shuts it down.
+ * Rejects while Temporal or the namespace is away.
+ */
+export function createWorker(deps: WorkerDeps): Promise<Worker> {
+  return Worker.create({ ...deps, ...SIZES });
+}
+
+/**
+ * For a machine of two cores that it shares with the database. All work is short (a
+ * planning or arming statement), so more at a time would wait in the database's pool.
+ */
+const SIZES = {
+  // Each holds its slot while its plan waits for the database.
+  maxConcurrentWorkflowTaskExecutions: 40,
+  maxConcurrentLocalActivityExecutions: 40,
+  maxConcurrentActivityTaskExecutions: 40,
+  // Enough that a local server's tasks are never waited for; each costs the server a long poll.
+  maxConcurrentWorkflowTaskPolls: 10,
+  maxConcurrentActivityTaskPolls: 5,
+  // Workflow code hardly computes: one thread runs thousands a second.
+  workflowThreadPoolSize: 1,
+  // 0.2 MB each, for those between arming and outcome: a sleeper wakes twice a year, and is
+  // replayed from 20 events in milliseconds.
+  maxCachedWorkflows: 500,
+  // After a crash, tasks for the lost cache wait this long before another worker gets them.
+  stickyQueueScheduleToStartTimeout: 5_000,
+  // Activities are given time to end; what is not ended by then is done again elsewhere.
+  shutdownGraceTime: 5_000,
+  shutdownForceTime: 15_000,
+} as const;

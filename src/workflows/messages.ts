@@ -1,0 +1,45 @@
+/**
+ * Everything that crosses the border of a workflow: JSON-safe, one object each,
+ * instants as epoch milliseconds. Ids, revisions, zones and instants only: Temporal
+ * never holds a name or a year of birth.
+ */
+import { defineQuery, defineSignal } from '@temporalio/workflow';
+
+export interface YearlyEventInput {
+  readonly userId: string;
+  /** The last revision this workflow has seen, carried over when it continues as new. */
+  readonly revision?: number;
+}
+
+export interface RevisionMessage {
+  readonly userId: string;
+  readonly revision: number;
+}
+
+/** The user was created, or their date or zone changed. */
+export const userChangedSignal = defineSignal<[RevisionMessage]>('userChanged');
+/** The user is gone. */
+export const userDeletedSignal = defineSignal<[RevisionMessage]>('userDeleted');
+/** Plan again whatever the revision: the reconciler's and the operator's lever. */
+export const replanSignal = defineSignal('replan');
+
+export const statusQuery = defineQuery<YearlyEventStatus>('status');
+
+export interface YearlyEventStatus {
+  readonly waitingFor: 'plan' | 'recheck' | 'arming' | 'delivery' | 'change' | 'nothing';
+  /** What it waits for, in words. */
+  readonly details: string;
+  readonly revision: number | null;
+  readonly occurrenceKey: string | null;
+  /** ISO 8601, UTC. */
+  readonly fireAt: string | null;
+  readonly timezone: string | null;
+  readonly blockedReason: string | null;
+}
+
+export type {
+  DeliveryRequest,
+  DeliveryResult,
+  PlanRequest,
+  PlanResult,
+} from '../domain/plan-messages.ts';

@@ -1,0 +1,43 @@
+/**
+ * The command `npm run zones`: what the zone data in use changes. Prints, as a table, where
+ * Node's own law and the bundled one (or that of the file in ZONE_DATA) differ within two
+ * years from today, or from the day that is given: `npm run zones -- 2026-11-01`.
+ */
+import { loadSettings } from '../config/settings.ts';
+import { dateToMs, formatCalendarDate, parseCalendarDate } from '../domain/calendar-date.ts';
+import { findDifferences, type LawDifference } from './differences.ts';
+import { bundledZoneData, loadZoneLaw } from './load-zone-law.ts';
+import { createNodeZoneLaw } from './node-zone-law.ts';
+import { readPackedZoneData } from './packed-zone-data.ts';
+
+const [, , firstDay = formatCalendarDate(Date.now())] = process.argv;
+const first = parseCalendarDate(firstDay);
+if (first === null) throw new RangeError(`${firstDay} is not a day, as YYYY-MM-DD`);
+const period = { from: dateToMs(first), until: dateToMs({ ...first, year: first.year + 2 }) };
+
+const { ZONE_DATA } = loadSettings();
+const nodeLaw = createNodeZoneLaw();
+const otherLaw = loadZoneLaw(['newest', 'node'].includes(ZONE_DATA) ? 'bundled' : ZONE_DATA);
+const names = [...readPackedZoneData(bundledZoneData()).zones.keys()].sort();
+
+const rows = findDifferences(nodeLaw, otherLaw, names, period);
+console.log(`${names.length} zones and links from ${firstDay}, for two years:\n`);
+console.log(`| zone | from | until | by ${nodeLaw.version} (Node) | by ${otherLaw.version} |`);
+console.log('| --- | --- | --- | --- | --- |');
+for (const row of rows) console.log(line(row));
+
+function line({ timezone, from, until, offsets }: LawDifference): string {
+  const [ofNode, ofOther] = offsets.map(hours);
+  return `| ${timezone} | ${edge(from)} | ${edge(until)} | ${ofNode} | ${ofOther} |`;
+}
+
+/** Nothing, at an end of the period: the difference goes on. */
+function edge(at: number): string {
+  const isEnd = at === period.from || at === period.until;
+  return isEnd ? '…' : `${new Date(at).toISOString().slice(0, 16)}Z`;
+}
+
+function hours(offsetMs: number): string {
+  const size = new Date(Math.abs(offsetMs)).toISOString().slice(11, 16);
+  return `${offsetMs < 0 ? '-' : '+'}${size}`;
+}

@@ -1,0 +1,90 @@
+/** `npm start` with a receiver of one's own, from a new user to the greeting. */
+import { beforeAll, expect, test } from 'vitest';
+
+import { findDevServerProgram } from '../support/temporal.ts';
+import { startWebhookReceiver } from '../support/webhook-receiver.ts';
+import {
+  createUser,
+  minuteToCome,
+  occurrenceThat,
+  send,
+  timersOf,
+  until,
+  workflowInWebUi,
+} from './support/birthdays.ts';
+import { startDaybell, stillRunning, temporaryDataDir } from './support/daybell.ts';
+
+beforeAll(findDevServerProgram, 25 * 60_000);
+
+test(
+  'greets a new user once, at the minute, and moves and ends with what the API is told',
+  { timeout: 240_000 },
+  async () => {
+    const receiver = await startWebhookReceiver();
+    const due = minuteToCome(60_000);
+    const daybell = await startDaybell({
+      DATA_DIR: await temporaryDataDir(),
+      DELIVERY_LOCAL_TIME: due.DELIVERY_LOCAL_TIME,
+      WEBHOOK_URL: receiver.url,
+      WEBHOOK_ALLOW_PRIVATE: 'true',
+    });
+    const userId = await createUser(daybell, due.dateOfBirth);
+
+    // While that minute comes: somebody else, far from their birthday, moves from UTC to Tokyo.
+    const other = await createUser(daybell, monthsFrom(due.at, 6));
+    const before = await occurrenceThat(daybell, other, ({ state }) => state === 'PENDING');
+    await send(daybell, 'PATCH', `/v1/users/${other}`, { timezone: 'Asia/Tokyo' });
+    const after = await occurrenceThat(daybell, other, ({ fireAt }) => fireAt !== before.fireAt);
+    const movedMs = Date.parse(after.fireAt) - Date.parse(before.fireAt);
+    expect(movedMs).toBe(-9 * 3_600_000);
+
+    const [first = NaN, ...rest] = await timers(2);
+    expect((rest.at(-1) ?? NaN) - first).toBeCloseTo(movedMs, -4);
+
+    await send(daybell, 'DELETE', `/v1/users/${other}`);
+    await until(async () => (await workflow()).status === 'WORKFLOW_EXECUTION_STATUS_COMPLETED');
+
+    // A process that dies is replaced.
+    const worker = daybell.process('worker');
+    process.kill(worker.pid, 'SIGKILL');
+    await daybell.terminal.line(/worker was killed by SIGKILL; starting it again in 1 s/);
+    await daybell.terminal.line(/worker is back/);
+    expect(daybell.process('worker').pid).not.toBe(worker.pid);
+
+    await until(() => receiver.received.length > 0);
+    const [greeting] = receiver.received;
+    expect(greeting?.at).toBeGreaterThanOrEqual(due.at);
+    expect(greeting?.at).toBeLessThan(due.at + 2_000);
+    expect(greeting?.body.data).toMatchObject({ userId, firstName: 'Ada', timezone: 'UTC' });
+
+    const delivered = await occurrenceThat(daybell, userId, ({ state }) => state === 'COMPLETED');
+    expect(delivered).toMatchObject({ fireAt: new Date(due.at).toISOString() });
+    expect(delivered.attempts).toHaveLength(1);
+    expect(delivered.latenessMs).toBeLessThan(2_000);
+    // Its workflow has gone on to next year: whatever could send it again has had its turn.
+    await occurrenceThat(daybell, userId, ({ state }) => state === 'PENDING');
+    expect(receiver.received).toHaveLength(1);
+
+    const processes = daybell.processes();
+    expect(processes.map(({ name }) => name)).toContain('dispatcher');
+    expect(await daybell.terminal.stop('SIGINT')).toBe(0);
+    expect(stillRunning(processes)).toEqual([]);
+    await receiver.close();
+
+    async function workflow() {
+      return workflowInWebUi(daybell, other);
+    }
+
+    async function timers(count: number): Promise<number[]> {
+      await until(async () => timersOf((await workflow()).events).length >= count);
+      return timersOf((await workflow()).events);
+    }
+  },
+);
+
+/** A date of birth so many months from an instant's month, epoch ms, on the 15th. */
+function monthsFrom(instant: number, months: number): string {
+  const date = new Date(instant);
+  const month = ((date.getUTCMonth() + months) % 12) + 1;
+  return `1992-${String(month).padStart(2, '0')}-15`;
+}

@@ -1,0 +1,107 @@
+/** Users whose birthday comes within minutes, and what the API and Temporal say of them. */
+import { setTimeout as sleep } from 'node:timers/promises';
+
+import type { RunningDaybell } from './daybell.ts';
+
+/** A minute to come, at which users born on this day are greeted in UTC. */
+export interface DueMinute {
+  /** Epoch ms. */
+  readonly at: number;
+  /** The setting that makes it so. */
+  readonly DELIVERY_LOCAL_TIME: string;
+  readonly dateOfBirth: string;
+}
+
+export interface Occurrence {
+  readonly state: string;
+  readonly fireAt: string;
+  readonly latenessMs: number | null;
+  readonly attempts: readonly unknown[];
+}
+
+/** The first full minute that is at least so far away: a start has to fit in before. */
+export function minuteToCome(leadMs: number): DueMinute {
+  const at = Math.ceil((Date.now() + leadMs) / 60_000) * 60_000;
+  const [date, time] = new Date(at).toISOString().split('T');
+  return {
+    at,
+    DELIVERY_LOCAL_TIME: time?.slice(0, 5) ?? '',
+    // A leap year, so that every day of the year exists.
+    dateOfBirth: `1992${date?.slice(4)}`,
+  };
+}
+
+/** Creates a user in UTC by the API; gives the id. */
+export async function createUser(daybell: RunningDaybell, dateOfBirth: string): Promise<string> {
+  const created = await send(daybell, 'POST', '/v1/users', {
+    firstName: 'Ada',
+    lastName: 'Lovelace',
+    dateOfBirth,
+    timezone: 'UTC',
+  });
+  return String(created['id']);
+}
+
+export async function send(
+  daybell: RunningDaybell,
+  method: string,
+  path: string,
+  body?: object,
+): Promise<Record<string, unknown>> {
+  const response = await fetch(`${daybell.url}${path}`, {
+    method,
+    headers: { 'content-type': 'application/json' },
+    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+  });
+  const text = await response.text();
+  if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${text}`);
+  return text === '' ? {} : JSON.parse(text);
+}
+
+/** The occurrences of a user, the newest first, once one of them is as wanted. */
+export async function occurrenceThat(
+  daybell: RunningDaybell,
+  userId: string,
+  isWanted: (occurrence: Occurrence) => boolean,
+): Promise<Occurrence> {
+  for (;;) {
+    const { occurrences } = await send(daybell, 'GET', `/v1/users/${userId}/occurrences`);
+    const found = (occurrences as Occurrence[]).find(isWanted);
+    if (found !== undefined) return found;
+    await sleep(100);
+  }
+}
+
+/** What the Web UI shows of a user's workflow: its status and its history. */
+export async function workflowInWebUi(daybell: RunningDaybell, userId: string) {
+  const workflow = `${daybell.webUi}/api/v1/namespaces/default/workflows/birthday%2F${userId}`;
+  const { workflowExecutionInfo } = await ask<{ workflowExecutionInfo: { status: string } }>(
+    workflow,
+  );
+  const { history } = await ask<{ history: { events: HistoryEvent[] } }>(`${workflow}/history`);
+  return { status: workflowExecutionInfo.status, events: history.events };
+}
+
+async function ask<Answer>(url: string): Promise<Answer> {
+  return (await (await fetch(url)).json()) as Answer;
+}
+
+export interface HistoryEvent {
+  readonly eventTime: string;
+  readonly eventType: string;
+  readonly timerStartedEventAttributes?: { readonly startToFireTimeout: string };
+}
+
+/** When the timers of a history go off, epoch ms, the first one first. */
+export function timersOf(events: readonly HistoryEvent[]): number[] {
+  return events.flatMap(({ eventTime, timerStartedEventAttributes }) =>
+    timerStartedEventAttributes === undefined
+      ? []
+      : Date.parse(eventTime) + parseFloat(timerStartedEventAttributes.startToFireTimeout) * 1000,
+  );
+}
+
+/** Waits for what has to come; the test's own time limit ends it. */
+export async function until(holds: () => boolean | Promise<boolean>): Promise<void> {
+  while (!(await holds())) await sleep(50);
+}

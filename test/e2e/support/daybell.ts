@@ -1,0 +1,101 @@
+/** Daybell as a person runs it: `src/dev/main.ts` with all its processes, on free ports and data of its own. */
+import { chmod, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+import { onTestFinished } from 'vitest';
+
+import { identifyProcess } from '../../../src/dev/process-identity.ts';
+import { readLeftovers, type ProcessEntry } from '../../../src/dev/process-record.ts';
+import { runProcess, type TestProcess } from '../../support/process.ts';
+
+export interface RunningDaybell {
+  /** Of the API. */
+  readonly url: string;
+  /** Of Temporal's Web UI, which serves Temporal's HTTP API too. */
+  readonly webUi: string;
+  /** Epoch ms at which it said that it was ready. */
+  readonly readyAt: number;
+  readonly terminal: TestProcess;
+  /** The supervisor and everything it runs at this moment. */
+  processes(): ProcessEntry[];
+  /** The one of this name, at this moment. */
+  process(name: string): ProcessEntry;
+  /** kill -9, to all of them at once. */
+  killAll(): Promise<void>;
+}
+
+const ENTRY = 'src/dev/main.ts';
+const FREE_PORTS = {
+  PORT: '0',
+  POSTGRES_DEV_PORT: '0',
+  TEMPORAL_DEV_PORT: '0',
+  TEMPORAL_DEV_UI_PORT: '0',
+  RECEIVER_DEV_PORT: '0',
+};
+
+/**
+ * A folder that goes when the test is over, and with it whatever still runs on it. Tests
+ * that run side by side hand in their own `onTestFinished`.
+ */
+export async function temporaryDataDir(whenFinished = onTestFinished): Promise<string> {
+  const parent = await mkdtemp(join(tmpdir(), 'daybell-e2e-'));
+  // As root, PostgreSQL runs as a user of its own, who has to get in here.
+  await chmod(parent, 0o711);
+  const dataDir = join(parent, 'data');
+  whenFinished(async () => {
+    await killProcesses(readLeftovers(dataDir));
+    await rm(parent, { recursive: true, force: true });
+  });
+  return dataDir;
+}
+
+/** Runs `npm start` without npm; does not wait for anything. */
+export function runDaybell(settings: NodeJS.ProcessEnv): TestProcess {
+  return runProcess(ENTRY, { ...placesOnThisMachine(), ...FREE_PORTS, ...settings });
+}
+
+/** Starts Daybell and waits until it says that it is ready. */
+export async function startDaybell(
+  settings: NodeJS.ProcessEnv & { readonly DATA_DIR: string },
+): Promise<RunningDaybell> {
+  const terminal = runDaybell(settings);
+  await terminal.line(/Ctrl-C stops everything/);
+  const addressIn = (row: string): string =>
+    /http:\/\/[\d.]+:\d+/.exec(
+      terminal.lines.find((line) => line.startsWith(`  ${row} `)) ?? '',
+    )?.[0] ?? '';
+  const processes = (): ProcessEntry[] => readLeftovers(settings.DATA_DIR);
+  return {
+    url: addressIn('API'),
+    webUi: addressIn('Web UI'),
+    readyAt: Date.now(),
+    terminal,
+    processes,
+    process(name) {
+      const found = processes().find((entry) => entry.name === name);
+      if (found === undefined) throw new Error(`${name} does not run`);
+      return found;
+    },
+    killAll: () => killProcesses(processes()),
+  };
+}
+
+/** Those that still run of the ones given. */
+export function stillRunning(processes: readonly ProcessEntry[]): string[] {
+  return processes
+    .filter((entry) => identifyProcess(entry.pid) === entry.identity)
+    .map(({ name }) => name);
+}
+
+async function killProcesses(processes: readonly ProcessEntry[]): Promise<void> {
+  for (const { pid } of processes) process.kill(pid, 'SIGKILL');
+  while (stillRunning(processes).length > 0) await sleep(20);
+}
+
+/** Where the Temporal dev server's program is kept. */
+function placesOnThisMachine(): NodeJS.ProcessEnv {
+  const { HOME, XDG_CACHE_HOME } = process.env;
+  return { ...(HOME && { HOME }), ...(XDG_CACHE_HOME && { XDG_CACHE_HOME }) };
+}

@@ -1,0 +1,287 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+
+import { ADA, type Answer, createTestApi, readAnswer, type TestApi } from '../support/api.ts';
+
+let api: TestApi;
+let id: string;
+beforeAll(async () => {
+  api = await createTestApi();
+  id = (await api.send('POST', '/v1/users', ADA)).body.id;
+});
+afterAll(() => api.database.drop());
+
+/** Sends what must be refused, and looks that nothing was stored. */
+async function refused(send: () => Promise<Answer>, status: number): Promise<Answer> {
+  const before = [await api.counts(), await api.sql('select * from users.users')];
+  const answer = await send();
+  expect(answer.status).toBe(status);
+  expect(answer.headers.get('content-type')).toBe('application/problem+json');
+  expect(answer.body).toMatchObject({
+    type: expect.stringMatching(/^urn:daybell:problem:/),
+    title: expect.any(String),
+    status,
+    requestId: answer.headers.get('x-request-id'),
+  });
+  expect([await api.counts(), await api.sql('select * from users.users')]).toEqual(before);
+  return answer;
+}
+
+const raw = async (
+  body: string | Blob | Uint8Array<ArrayBuffer>,
+  headers: Record<string, string> = {},
+): Promise<Answer> =>
+  readAnswer(
+    await api.app.request('/v1/users', {
+      method: 'POST',
+      body,
+      headers: { 'Content-Type': 'application/json', ...headers },
+    }),
+  );
+
+const BAD_FIELDS = [
+  ['firstName', undefined, /required/],
+  ['firstName', null, /string/],
+  ['firstName', 7, /string/],
+  ['firstName', ['Ada'], /string/],
+  ['firstName', '', /blank/],
+  ['firstName', ' \u200b', /blank/],
+  ['firstName', 'x'.repeat(101), /100 code points/],
+  ['firstName', 'A\u0000', /control/],
+  ['firstName', 'A\u202e', /direction/],
+  ['firstName', '\ud800', /well-formed/],
+  ['lastName', null, /string/],
+  ['lastName', 'x'.repeat(101), /100 code points/],
+  ['lastName', 'a\r\nb', /control/],
+  ['lastName', 'a\u2067b', /direction/],
+  ['externalId', '', /empty/],
+  ['externalId', 5, /string/],
+  ['externalId', 'x'.repeat(201), /200 code points/],
+  ['externalId', 'a\u007fb', /control/],
+  ['dateOfBirth', undefined, /required/],
+  ['dateOfBirth', null, /string/],
+  ['dateOfBirth', 19900520, /string/],
+  ['dateOfBirth', '1900-02-29', /calendar/],
+  ['dateOfBirth', '1990-02-30', /calendar/],
+  ['dateOfBirth', '20.05.1990', /calendar/],
+  ['dateOfBirth', '1599-12-31', /1600/],
+  ['dateOfBirth', '2999-01-01', /future/],
+  ['timezone', undefined, /required/],
+  ['timezone', null, /string/],
+  ['timezone', 'EST', /IANA/],
+  ['timezone', 'BST', /IANA/],
+  ['timezone', 'local', /IANA/],
+  ['timezone', 'utc+3', /IANA/],
+  ['timezone', '+05:30', /IANA/],
+  ['timezone', 'Mars/Olympus', /IANA/],
+  ['timezone', 'asia/tokyo', /IANA/],
+  ['timezone', 'Asia/Tokyo ', /IANA/],
+] as const;
+
+describe('a field that breaks a rule', () => {
+  test.for(BAD_FIELDS)('%s %j is refused by name, with the rule', async ([field, value, rule]) => {
+    const expected = [{ field, rule: expect.stringMatching(rule) }];
+    const body = { ...ADA, [field]: value };
+    const created = await refused(() => api.send('POST', '/v1/users', body), 400);
+    expect(created.body.errors).toEqual(expected);
+    const replaced = await refused(() => api.send('PUT', `/v1/users/${id}`, body), 400);
+    expect(replaced.body.errors).toEqual(expected);
+    if (value === undefined) return;
+    const patched = await refused(
+      () => api.send('PATCH', `/v1/users/${id}`, { [field]: value }),
+      400,
+    );
+    expect(patched.body.errors).toEqual(expected);
+  });
+
+  test('is named together with all the others', async () => {
+    const body = {
+      firstName: '',
+      lastName: 3,
+      dateOfBirth: '2999-01-01',
+      timezone: 'EST',
+      externalId: '',
+      nickname: 'x',
+      ['__proto__x']: 1,
+    };
+    const answer = await refused(() => api.send('POST', '/v1/users', body), 400);
+    expect(answer.body.errors.map(({ field }: { field: string }) => field).sort()).toEqual(
+      [
+        'firstName',
+        'lastName',
+        'dateOfBirth',
+        'timezone',
+        'externalId',
+        'nickname',
+        '__proto__x',
+      ].sort(),
+    );
+  });
+
+  test.for(['nickname', 'id', 'revision', 'createdAt', 'constructor', '__proto__'])(
+    'is %s, when there is no such field',
+    async (field) => {
+      const body = `{"firstName":"Ada","dateOfBirth":"1990-12-10","timezone":"UTC","${field}":{}}`;
+      const answer = await refused(() => raw(body), 400);
+      expect(answer.body.errors).toEqual([{ field, rule: 'is not a field here' }]);
+    },
+  );
+});
+
+describe('a body', () => {
+  test.for(['', '{', '{"firstName": }', "{'firstName':'A'}", '{"a":1}}', '\u0000', 'NaN'])(
+    'that is no JSON is refused: %j',
+    async (text) => {
+      const answer = await refused(() => raw(text), 400);
+      expect(answer.body.type).toBe('urn:daybell:problem:malformed-json');
+      expect(answer.body.errors).toEqual([{ field: 'body', rule: expect.stringMatching(/JSON/) }]);
+    },
+  );
+
+  test('that is not UTF-8 is refused, not stored with other letters', async () => {
+    const latin1 = Buffer.from(JSON.stringify({ ...ADA, firstName: 'Zoë' }), 'latin1');
+    const answer = await refused(() => raw(latin1), 400);
+    expect(answer.body.errors).toEqual([{ field: 'body', rule: expect.stringMatching(/UTF-8/) }]);
+  });
+
+  test.for(['[]', '"x"', '7', 'null', 'true'])('that is no object is refused: %s', async (text) => {
+    const answer = await refused(() => raw(text), 400);
+    expect(answer.body.errors).toEqual([{ field: 'body', rule: 'must be a JSON object' }]);
+  });
+
+  test('that is nested very deep is refused', async () => {
+    const depth = 30_000;
+    const list = await refused(() => raw('['.repeat(depth) + ']'.repeat(depth)), 400);
+    expect(list.body.errors).toEqual([{ field: 'body', rule: 'must be a JSON object' }]);
+    const deep = '{"firstName":'.repeat(4_000) + '1' + '}'.repeat(4_000);
+    const { body } = await refused(() => raw(deep), 400);
+    expect(body.errors).toContainEqual({ field: 'firstName', rule: 'must be a string' });
+  });
+
+  test('that is missing names the fields that are required', async () => {
+    const answer = await refused(() => api.send('POST', '/v1/users'), 400);
+    expect(answer.body.errors).toHaveLength(3);
+  });
+
+  test.for([
+    'text/plain',
+    'application/x-www-form-urlencoded',
+    'multipart/form-data',
+    'application/xml',
+    'json',
+  ])('of type %s is 415', async (type) => {
+    const answer = await refused(() => raw(JSON.stringify(ADA), { 'Content-Type': type }), 415);
+    expect(answer.body.type).toBe('urn:daybell:problem:unsupported-media-type');
+  });
+
+  test('without a type, or compressed, is 415', async () => {
+    for (const headers of [{ 'Content-Type': '' }, { 'Content-Encoding': 'gzip' }]) {
+      const answer = await refused(() => raw(new Blob([JSON.stringify(ADA)]), headers), 415);
+      expect(answer.body.type).toBe('urn:daybell:problem:unsupported-media-type');
+    }
+  });
+
+  test.for(['application/json; charset=utf-8', 'application/merge-patch+json', 'Application/JSON'])(
+    'of type %s is read',
+    async (type) => {
+      expect((await raw(JSON.stringify(ADA), { 'Content-Type': type })).status).toBe(201);
+    },
+  );
+
+  test('over 64 KB is 413, with its length told or not', async () => {
+    const text = JSON.stringify({ ...ADA, lastName: 'x'.repeat(64 * 1024) });
+    const told = () => raw(text, { 'Content-Length': String(text.length) });
+    const untold = async () =>
+      readAnswer(
+        await api.app.request('/v1/users', {
+          method: 'POST',
+          headers: { 'Content-Type': 'application/json' },
+          body: new Blob([text]).stream(),
+          duplex: 'half',
+        } as RequestInit),
+      );
+    for (const send of [told, untold]) {
+      const answer = await refused(send, 413);
+      expect(answer.body.type).toBe('urn:daybell:problem:body-too-large');
+    }
+  });
+
+  test('of 64 KB is read', async () => {
+    const text = JSON.stringify(ADA).padEnd(64 * 1024, ' ');
+    expect((await raw(text)).status).toBe(201);
+  });
+});
+
+describe('a query', () => {
+  test.for([
+    ['limit=0', 'limit'],
+    ['limit=201', 'limit'],
+    ['limit=-1', 'limit'],
+    ['limit=1.5', 'limit'],
+    ['limit=ten', 'limit'],
+    ['limit=', 'limit'],
+    ['limit=1&limit=2', 'limit'],
+    ['cursor=', 'cursor'],
+    ['cursor=abc', 'cursor'],
+    ['cursor=YWJjZGVmZ2hpamtsbW5vcA', 'cursor'],
+    ['cursor=x&cursor=y', 'cursor'],
+    ['externalId=', 'externalId'],
+    ['externalId=%00', 'externalId'],
+    ['timezone=%00', 'timezone'],
+    ['timezone=', 'timezone'],
+    ['Limit=5', 'Limit'],
+    ['firstName=Ada', 'firstName'],
+  ] as const)('%s is refused by name', async ([query, field]) => {
+    const answer = await refused(() => api.send('GET', `/v1/users?${query}`), 400);
+    expect(answer.body.errors).toEqual([{ field, rule: expect.any(String) }]);
+  });
+
+  test('is refused where none is taken', async () => {
+    for (const [method, path, body] of [
+      ['POST', '/v1/users?dryRun=true', ADA],
+      ['GET', `/v1/users/${id}?fields=id`, undefined],
+      ['PATCH', `/v1/users/${id}?upsert=1`, { firstName: 'B' }],
+      ['PUT', `/v1/users/${id}?upsert=1`, ADA],
+      ['DELETE', `/v1/users/${id}?force=1`, undefined],
+      ['GET', `/v1/users/${id}/occurrences?year=2026`, undefined],
+      ['POST', '/v1/occurrences/preview?x=', ADA],
+    ] as const) {
+      const answer = await refused(() => api.send(method, path, body), 400);
+      expect(answer.body.errors).toEqual([
+        { field: expect.any(String), rule: 'is not a parameter here' },
+      ]);
+    }
+  });
+});
+
+describe('a path', () => {
+  test.for([
+    '/',
+    '/v1',
+    '/v1/user',
+    '/v1/users/',
+    `/v1/users/a/b`,
+    '/v2/users',
+    '/%',
+    '/v1/users%00',
+  ])('that leads nowhere is 404: %s', async (path) => {
+    const answer = await refused(() => api.send('GET', path), 404);
+    expect(answer.body.type).toBe('urn:daybell:problem:route-not-found');
+  });
+
+  test.for([
+    ['PUT', '/v1/users', 'GET, HEAD, POST'],
+    ['DELETE', '/v1/users', 'GET, HEAD, POST'],
+    ['OPTIONS', '/v1/users', 'GET, HEAD, POST'],
+    ['POST', '/v1/users/x', 'DELETE, GET, HEAD, PATCH, PUT'],
+    ['POST', '/v1/users/x/occurrences', 'GET, HEAD'],
+    ['GET', '/v1/occurrences/preview', 'POST'],
+    ['POST', '/healthz', 'GET, HEAD'],
+    ['POST', '/docs', 'GET, HEAD'],
+  ] as const)(
+    'that does not take %s is 405 and says what it takes: %s',
+    async ([method, path, allow]) => {
+      const answer = await refused(() => api.send(method, path), 405);
+      expect(answer.headers.get('allow')?.split(', ').sort().join(', ')).toBe(allow);
+    },
+  );
+});

@@ -1,0 +1,143 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+
+import type { ReadinessCheck } from '../../src/api/deps.ts';
+import { connectOrm } from '../../src/persistence/orm.ts';
+import { createUserStore } from '../../src/persistence/user-store.ts';
+import { ADA, createTestApi, type TestApi } from '../support/api.ts';
+import { bundledLaw } from '../support/zone-laws.ts';
+
+let checks: readonly ReadinessCheck[] = [];
+let api: TestApi;
+beforeAll(async () => {
+  api = await createTestApi({ readiness: async () => checks });
+});
+afterAll(() => api.database.drop());
+
+describe('a fault inside', () => {
+  test('is a 500 with an id that is in the log, and no word from inside, here or there', async () => {
+    // A real failure of the database, one whose message quotes the row.
+    await api.sql('alter table users.users add constraint no_grace check (first_name <> ?)', [
+      'Grace',
+    ]);
+    const before = await api.counts();
+    const sent = { ...ADA, firstName: 'Grace', externalId: 'crm-secret' };
+    const answer = await api.send('POST', '/v1/users', sent);
+    expect(answer.status).toBe(500);
+    expect(answer.headers.get('content-type')).toBe('application/problem+json');
+    expect(JSON.stringify(answer.body)).not.toMatch(/no_grace|check|constraint|users|Grace/);
+    expect(await api.counts()).toEqual(before);
+
+    const { requestId } = answer.body;
+    const lines = api.logged.filter((line) => line['requestId'] === requestId);
+    expect(lines).toEqual([
+      expect.objectContaining({
+        msg: 'request failed',
+        error: expect.objectContaining({ code: '23514', constraint: 'no_grace' }),
+      }),
+      expect.objectContaining({ msg: 'request', status: 500 }),
+    ]);
+    expect(JSON.stringify(api.logged)).not.toMatch(/Grace|crm-secret/);
+  });
+});
+
+describe('a database without a free connection', () => {
+  test('is a 503, and as before when it has one again', async () => {
+    const orm = await connectOrm(api.database.url, { poolSize: 1 });
+    const small = await createTestApi({ users: createUserStore(orm) });
+    const list = () => small.send('GET', '/v1/users');
+    await orm.em.fork().transactional(async (em) => {
+      await em.execute('select 1');
+      expect(await list()).toMatchObject({
+        status: 503,
+        body: { type: 'urn:daybell:problem:unavailable' },
+      });
+    });
+    expect((await list()).status).toBe(200);
+    await orm.close(true);
+    await small.database.drop();
+  });
+});
+
+describe('a body that breaks off', () => {
+  test('is no fault inside', async () => {
+    const body = new ReadableStream({
+      start: (controller) => controller.error(Object.assign(new Error(), { code: 'ECONNRESET' })),
+    });
+    const headers = { 'Content-Type': 'application/json' };
+    const request = { method: 'POST', headers, body, duplex: 'half' };
+    const from = api.logged.length;
+    expect((await api.app.request('/v1/users', request as RequestInit)).status).toBe(400);
+    expect(api.logged.slice(from)).toMatchObject([{ msg: 'request', status: 400 }]);
+  });
+});
+
+describe('the log', () => {
+  test('has one line a request, with its id and route, and nothing of anybody', async () => {
+    const { body } = await api.send('POST', '/v1/users', { ...ADA, externalId: 'crm-private' });
+    const from = api.logged.length;
+    await api.send('GET', '/v1/users?externalId=crm-private');
+    await api.send('PATCH', `/v1/users/${body.id}`, { lastName: 'Private' });
+    await api.send('PATCH', `/v1/users/${body.id}`, { lastName: '\u0000Private' });
+    await api.send('GET', '/crm-private');
+    const lines = api.logged.slice(from);
+    expect(lines).toMatchObject([
+      { method: 'GET', route: '/v1/users', status: 200 },
+      { method: 'PATCH', route: '/v1/users/:id', status: 200 },
+      { method: 'PATCH', route: '/v1/users/:id', status: 400 },
+      { method: 'GET', status: 404 },
+    ]);
+    for (const line of lines) {
+      expect(line).toMatchObject({ requestId: expect.any(String), durationMs: expect.any(Number) });
+    }
+    expect(JSON.stringify(lines)).not.toMatch(/private/i);
+  });
+
+  test('goes by the id that the caller gave the request', async () => {
+    const answer = await api.send('GET', '/nowhere', undefined, { 'X-Request-Id': 'trace-7' });
+    expect(answer.headers.get('x-request-id')).toBe('trace-7');
+    expect(answer.body.requestId).toBe('trace-7');
+    expect(api.logged.at(-1)).toMatchObject({ requestId: 'trace-7' });
+  });
+
+  test('takes no id that could forge a line', async () => {
+    const answer = await api.send('GET', '/nowhere', undefined, { 'X-Request-Id': 'a"},{' });
+    expect(answer.body.requestId).toMatch(/^[0-9a-f-]{36}$/);
+  });
+});
+
+describe('every answer', () => {
+  test('has the headers that browsers are held back by', async () => {
+    for (const path of ['/v1/users', '/nowhere', '/docs', '/healthz']) {
+      const { headers } = await api.send('GET', path);
+      expect(headers.get('x-content-type-options')).toBe('nosniff');
+      expect(headers.get('content-security-policy')).toMatch(/default-src 'none'/);
+      expect(headers.get('x-powered-by')).toBeNull();
+    }
+  });
+});
+
+describe('health', () => {
+  test('is whether the process lives', async () => {
+    expect(await api.send('GET', '/healthz')).toMatchObject({
+      status: 200,
+      body: { status: 'ok' },
+    });
+  });
+
+  test('is being ready when every check is', async () => {
+    checks = [{ name: 'database', ready: true }];
+    const answer = await api.send('GET', '/readyz');
+    expect(answer.status).toBe(200);
+    expect(answer.body).toEqual({ ready: true, tzVersion: bundledLaw.version, checks });
+  });
+
+  test('is not being ready when one is not, and says which', async () => {
+    checks = [
+      { name: 'database', ready: true },
+      { name: 'relay', ready: false, detail: 'down' },
+    ];
+    const answer = await api.send('GET', '/readyz');
+    expect(answer.status).toBe(503);
+    expect(answer.body).toEqual({ ready: false, tzVersion: bundledLaw.version, checks });
+  });
+});

@@ -1,0 +1,253 @@
+import { readFileSync } from 'node:fs';
+
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+
+import { ADA, createTestApi, type TestApi } from '../support/api.ts';
+import { bundledLaw } from '../support/zone-laws.ts';
+
+const NOW = Date.UTC(2026, 10, 23, 12);
+
+let api: TestApi;
+beforeAll(async () => {
+  api = await createTestApi({ clock: () => NOW });
+});
+afterAll(() => api.database.drop());
+
+const insertOccurrence = (userId: string, year: number, fields: Record<string, unknown>) => {
+  const row = {
+    key: `birthday:${userId}:${year}`,
+    event_type: 'birthday',
+    user_id: userId,
+    year,
+    anchor_date: ADA.dateOfBirth,
+    timezone: ADA.timezone,
+    local_time: '09:00',
+    leap_day_policy: 'feb28',
+    tz_version: '2026c',
+    local_date: `${year}-12-10`,
+    fire_at: `${year}-12-10T09:00:00Z`,
+    planned_at: '2024-01-01T00:00:00Z',
+    ...fields,
+  };
+  const columns = Object.keys(row);
+  return api.sql(
+    `insert into events.occurrences (${columns.join(', ')}) values (${columns.map(() => '?').join(', ')})`,
+    Object.values(row),
+  );
+};
+
+describe('the occurrences of a user', () => {
+  test('are none before the first planning', async () => {
+    const { body: user } = await api.send('POST', '/v1/users', ADA);
+    const answer = await api.send('GET', `/v1/users/${user.id}/occurrences`);
+    expect(answer.status).toBe(200);
+    expect(answer.body).toEqual({ next: null, occurrences: [] });
+  });
+
+  test('are shown newest first, with their attempts, and the next in words', async () => {
+    const { body: user } = await api.send('POST', '/v1/users', ADA);
+    const key = (year: number) => `birthday:${user.id}:${year}`;
+    await insertOccurrence(user.id, 2025, {
+      state: 'COMPLETED',
+      settled_at: '2025-12-10T09:00:01.5Z',
+      delivered_at: '2025-12-10T09:00:01.5Z',
+      lateness_ms: 1500,
+    });
+    await insertOccurrence(user.id, 2024, {
+      state: 'SKIPPED',
+      reason: 'too_late',
+      // By a law that is not today's.
+      fire_at: '2024-12-10T10:00:00Z',
+    });
+    await insertOccurrence(user.id, 2026, { state: 'PENDING' });
+    await api.sql(
+      `insert into events.attempts (occurrence_key, number, started_at, duration_ms, outcome, status, error_code)
+       values (?, 2, '2025-12-10T09:00:01.4Z', 100, 'delivered', 200, null),
+              (?, 1, '2025-12-10T09:00:00.123456Z', 35, 'retry', null, 'ECONNREFUSED')`,
+      [key(2025), key(2025)],
+    );
+
+    const { status, body } = await api.send('GET', `/v1/users/${user.id}/occurrences`);
+    expect(status).toBe(200);
+    expect(body.occurrences.map(({ year }: { year: number }) => year)).toEqual([2026, 2025, 2024]);
+    expect(body.next).toEqual(body.occurrences[0]);
+    expect(body.next).toEqual({
+      webhookId: key(2026),
+      eventType: 'birthday',
+      year: 2026,
+      state: 'PENDING',
+      reason: null,
+      blockedReason: null,
+      localDate: '2026-12-10',
+      localTime: '09:00',
+      timezone: 'Europe/London',
+      utcOffset: '+00:00',
+      fireAt: '2026-12-10T09:00:00.000Z',
+      tzVersion: '2026c',
+      explanation: expect.stringMatching(/09:00 .*10 December 2026.*Europe\/London/),
+      deliveredAt: null,
+      latenessMs: null,
+      attempts: [],
+    });
+    expect(body.occurrences[1]).toMatchObject({
+      state: 'COMPLETED',
+      deliveredAt: '2025-12-10T09:00:01.500Z',
+      latenessMs: 1500,
+      attempts: [
+        {
+          number: 1,
+          startedAt: '2025-12-10T09:00:00.123Z',
+          durationMs: 35,
+          outcome: 'retry',
+          status: null,
+          errorCode: 'ECONNREFUSED',
+        },
+        {
+          number: 2,
+          startedAt: '2025-12-10T09:00:01.400Z',
+          durationMs: 100,
+          outcome: 'delivered',
+          status: 200,
+          errorCode: null,
+        },
+      ],
+    });
+    expect(body.occurrences[2]).toMatchObject({
+      state: 'SKIPPED',
+      reason: 'too_late',
+      fireAt: '2024-12-10T10:00:00.000Z',
+      explanation: null,
+    });
+  });
+
+  test('show what cannot be planned, and why', async () => {
+    const { body: user } = await api.send('POST', '/v1/users', ADA);
+    await insertOccurrence(user.id, 2026, {
+      state: 'PENDING',
+      timezone: 'Mars/Olympus',
+      blocked_reason: 'The time zone is not known.',
+      local_date: null,
+      fire_at: null,
+    });
+    const { body } = await api.send('GET', `/v1/users/${user.id}/occurrences`);
+    expect(body.next).toMatchObject({
+      state: 'PENDING',
+      blockedReason: 'The time zone is not known.',
+      fireAt: null,
+      localDate: null,
+      explanation: null,
+    });
+  });
+
+  test('are next while they are being delivered', async () => {
+    const { body: user } = await api.send('POST', '/v1/users', ADA);
+    await insertOccurrence(user.id, 2026, { state: 'PROCESSING' });
+    const { body } = await api.send('GET', `/v1/users/${user.id}/occurrences`);
+    expect(body.next).toMatchObject({ state: 'PROCESSING', year: 2026 });
+  });
+});
+
+interface Case {
+  dateOfBirth: string;
+  timezone: string;
+  now: string;
+  leapDayPolicy: string;
+  localTime: string;
+  expected: string;
+}
+
+const preview = (body: object) => api.send('POST', '/v1/occurrences/preview', body);
+
+describe('a preview', () => {
+  const facts = { dateOfBirth: '1990-12-10', timezone: 'Europe/London' };
+
+  test('is the next one by the rules in force, from now on', async () => {
+    const { status, body } = await preview(facts);
+    expect(status).toBe(200);
+    expect(body).toEqual({
+      tzVersion: bundledLaw.version,
+      occurrences: [
+        {
+          year: 2026,
+          localDate: '2026-12-10',
+          localTime: '09:00',
+          fireAt: '2026-12-10T09:00:00.000Z',
+          utcOffset: '+00:00',
+          explanation: expect.stringMatching(/10 December 2026/),
+        },
+      ],
+    });
+  });
+
+  test('of a leapling says where 29 February went', async () => {
+    const { body } = await preview({
+      dateOfBirth: '2000-02-29',
+      timezone: 'Europe/Berlin',
+      count: 2,
+      leapDayPolicy: 'mar1',
+      localTime: '07:30',
+    });
+    expect(body.occurrences).toMatchObject([
+      { localDate: '2027-03-01', fireAt: '2027-03-01T06:30:00.000Z' },
+      { localDate: '2028-02-29', fireAt: '2028-02-29T06:30:00.000Z' },
+    ]);
+    expect(body.occurrences[0].explanation).toMatch(/29 February/);
+  });
+
+  test('after an instant takes only later ones, up to 50', async () => {
+    const { body } = await preview({ ...facts, after: '2030-12-10T10:00:00+01:00', count: 50 });
+    expect(body.occurrences).toHaveLength(50);
+    expect(body.occurrences[0].fireAt).toBe('2031-12-10T09:00:00.000Z');
+    expect(body.occurrences[49].year).toBe(2080);
+    expect((await preview({ ...facts, after: '9899-12-31T23:59Z', count: 50 })).status).toBe(200);
+  });
+
+  test.for(['occurrence-cases.json', 'occurrence-cases-other-times.json'])(
+    'agrees with every case of %s that the API takes',
+    async (file) => {
+      const cases = JSON.parse(readFileSync(`test/domain/${file}`, 'utf8')) as Case[];
+      const wrong = [];
+      let taken = 0;
+      for (const { now, expected, dateOfBirth, timezone, leapDayPolicy, localTime } of cases) {
+        const given = { dateOfBirth, timezone, leapDayPolicy, localTime, after: now };
+        const { status, body } = await preview(given);
+        if (status === 400) continue;
+        taken += 1;
+        const found = body.occurrences?.[0]?.fireAt;
+        if (Date.parse(found) !== Date.parse(expected)) wrong.push({ given, expected, found });
+      }
+      expect(wrong).toEqual([]);
+      expect(taken).toBeGreaterThan(cases.length / 2);
+    },
+  );
+
+  test.for([
+    ['dateOfBirth', '1900-02-29', /calendar/],
+    ['dateOfBirth', '2026-11-24', /future/],
+    ['timezone', 'EST', /IANA/],
+    ['after', 'tomorrow', /ISO/],
+    ['after', '2026-02-30T00:00:00Z', /ISO/],
+    ['after', '2026-05-20T09:00:00', /offset/],
+    ['after', '9999-12-31T00:00:00Z', /9899/],
+    ['after', 7, /string/],
+    ['count', 0, /1 to 50/],
+    ['count', 51, /1 to 50/],
+    ['count', 1.5, /1 to 50/],
+    ['count', '2', /1 to 50/],
+    ['leapDayPolicy', 'feb29', /feb28 or mar1/],
+    ['localTime', '24:00', /HH:MM/],
+    ['localTime', '9:00', /HH:MM/],
+    ['localTime', 900, /string/],
+    ['firstName', 'Ada', /not a field/],
+  ] as const)('with %s %j is refused by name', async ([field, value, rule]) => {
+    const { status, body } = await preview({ ...facts, [field]: value });
+    expect(status).toBe(400);
+    expect(body.errors).toEqual([{ field, rule: expect.stringMatching(rule) }]);
+  });
+
+  test('stores nothing', async () => {
+    const before = await api.counts();
+    await preview({ ...facts, count: 50 });
+    expect(await api.counts()).toEqual(before);
+  });
+});

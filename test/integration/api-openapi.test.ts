@@ -1,0 +1,75 @@
+import { Validator } from '@seriousme/openapi-schema-validator';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+
+import { createTestApi, type TestApi } from '../support/api.ts';
+
+let api: TestApi;
+beforeAll(async () => {
+  api = await createTestApi();
+});
+afterAll(() => api.database.drop());
+
+const readDocument = async () => (await api.send('GET', '/openapi.json')).body;
+
+describe('/openapi.json', () => {
+  test('is a valid OpenAPI document', async () => {
+    expect(await new Validator().validate(await readDocument())).toEqual({ valid: true });
+  });
+
+  test('describes every route under /v1', async () => {
+    const document = await readDocument();
+    const described = Object.entries(document.paths).flatMap(([path, methods]) =>
+      Object.keys(methods as object).map((method) => `${method.toUpperCase()} ${path}`),
+    );
+    const served = api.app.routes
+      .filter(({ method, path }) => method !== 'ALL' && !['/docs', '/openapi.json'].includes(path))
+      .map(({ method, path }) => `${method} ${path.replaceAll(/:(\w+)/g, '{$1}')}`);
+    expect(described.sort()).toEqual([...new Set(served)].sort());
+  });
+
+  test('gives every operation an id of its own, and every error as a problem', async () => {
+    const { paths } = await readDocument();
+    const operations = Object.values(paths).flatMap((methods) => Object.values(methods as object));
+    const operationIds = operations.map(({ operationId }) => operationId);
+    expect(new Set(operationIds).size).toBe(operations.length);
+    for (const { operationId, responses } of operations) {
+      for (const [status, response] of Object.entries<{ content?: object }>(responses)) {
+        if (Number(status) < 400 || operationId === 'getReadiness') continue;
+        expect(Object.keys(response.content ?? {})).toEqual(['application/problem+json']);
+      }
+    }
+  });
+
+  test('is the one in docs/, which `npx vitest run api-openapi -u` writes anew', async () => {
+    const text = `${JSON.stringify(await readDocument(), null, 2)}\n`;
+    await expect(text).toMatchFileSnapshot('../../docs/openapi.json');
+  });
+});
+
+describe('/docs', () => {
+  test('is a page that names every operation and body', async () => {
+    const page = await api.send('GET', '/docs');
+    expect(page.headers.get('content-type')).toMatch(/^text\/html/);
+    const document = await readDocument();
+    for (const [path, methods] of Object.entries(document.paths)) {
+      for (const method of Object.keys(methods as object)) {
+        expect(page.body).toContain(`${method.toUpperCase()} ${path}`);
+      }
+    }
+    const anchors = [...page.body.matchAll(/href="#([^"]+)"/g)].map(([, name]) => name);
+    expect(anchors.length).toBeGreaterThan(20);
+    for (const name of anchors) expect(page.body).toContain(`id="${name}"`);
+    for (const name of Object.keys(document.components.schemas)) {
+      expect(page.body).toContain(`id="${name}"`);
+    }
+  });
+
+  test('loads nothing from anywhere, and the browser is told so', async () => {
+    const page = await api.send('GET', '/docs');
+    expect(page.body).not.toMatch(/<(script|link|img|iframe)\b|@import|url\(|\ssrc=/i);
+    const policy = page.headers.get('content-security-policy');
+    expect(policy).toMatch(/default-src 'none'/);
+    const nonce = /style-src 'nonce-([^']+)'/.exec(policy ?? '')?.[1];
+    expect(page.body).toContain(`<style nonce="${nonce}">`);
+  });
+});

@@ -1,0 +1,210 @@
+import { createServer, type Server } from 'node:http';
+import { once } from 'node:events';
+import type { AddressInfo } from 'node:net';
+import { connect } from 'node:net';
+
+import pg from 'pg';
+import { afterAll, afterEach, beforeAll, describe, expect, inject, test } from 'vitest';
+
+import { loadZoneLaw } from '../../src/zones/load-zone-law.ts';
+import { ADA } from '../support/api.ts';
+import { createTestDatabase, type TestDatabase, withDatabase } from '../support/postgres.ts';
+import { runProcess, type TestProcess } from '../support/process.ts';
+
+const ENTRY = 'src/api/main.ts';
+
+let database: TestDatabase;
+beforeAll(async () => {
+  database = await createTestDatabase();
+});
+afterAll(() => database.drop());
+
+const started: TestProcess[] = [];
+afterEach(async () => {
+  for (const api of started.splice(0)) {
+    if (api.child.exitCode === null) await api.stop('SIGKILL');
+  }
+});
+
+function start(settings: NodeJS.ProcessEnv = {}, ipc = false): TestProcess {
+  const api = runProcess(ENTRY, { DATABASE_URL: database.url, PORT: '0', ...settings }, ipc);
+  started.push(api);
+  return api;
+}
+
+const urlOf = async (api: TestProcess): Promise<string> =>
+  JSON.parse(await api.line(/"listening"/)).url;
+
+const postUser = (url: string, user: object) =>
+  fetch(`${url}/v1/users`, {
+    method: 'POST',
+    body: JSON.stringify(user),
+    headers: { 'Content-Type': 'application/json' },
+  });
+
+const readiness = async (url: string) => {
+  const answer = await fetch(`${url}/readyz`);
+  return { status: answer.status, body: (await answer.json()) as { checks: { name: string }[] } };
+};
+
+describe('the process api', () => {
+  test('serves over a socket, with no Temporal anywhere, and is ready', async () => {
+    const url = await urlOf(start({ TEMPORAL_ADDRESS: '127.0.0.1:1' }));
+    const created = await postUser(url, ADA);
+    expect(created.status).toBe(201);
+    const read = await fetch(url + created.headers.get('location'));
+    expect(await read.json()).toEqual(await created.json());
+
+    const ready = await fetch(`${url}/readyz`);
+    expect(ready.status).toBe(200);
+    expect(await ready.json()).toEqual({
+      ready: true,
+      tzVersion: loadZoneLaw('newest').version,
+      checks: [
+        { name: 'database', ready: true },
+        { name: 'migrations', ready: true },
+      ],
+    });
+  });
+
+  test('refuses a body over 64 KB that comes in chunks without a length', async () => {
+    const url = await urlOf(start());
+    const text = JSON.stringify({ ...ADA, lastName: 'x'.repeat(200_000) });
+    const answer = await fetch(`${url}/v1/users`, {
+      method: 'POST',
+      headers: { 'Content-Type': 'application/json' },
+      body: new Blob([text]).stream(),
+      duplex: 'half',
+    } as RequestInit);
+    expect(answer.status).toBe(413);
+    expect(answer.headers.get('content-type')).toBe('application/problem+json');
+  });
+
+  test('answers bytes that are no HTTP with 400, and goes on', async () => {
+    const url = await urlOf(start());
+    const socket = connect(Number(new URL(url).port), '127.0.0.1');
+    socket.end('nonsense\r\n\r\n');
+    const [answer] = await once(socket, 'data');
+    expect(String(answer)).toMatch(/^HTTP\/1\.1 400/);
+    expect((await fetch(`${url}/healthz`)).status).toBe(200);
+  });
+
+  test('lets an open request end before it stops', async () => {
+    const api = start();
+    const url = await urlOf(api);
+    const { id } = (await (await postUser(url, ADA)).json()) as { id: string };
+    const blocker = new pg.Client({ connectionString: database.url });
+    await blocker.connect();
+    await blocker.query('begin');
+    await blocker.query('select 1 from users.users where id = $1 for update', [id]);
+
+    const change = fetch(`${url}/v1/users/${id}`, {
+      method: 'PATCH',
+      headers: { 'Content-Type': 'application/json' },
+      body: JSON.stringify({ lastName: 'King' }),
+    });
+    await waitUntilBlocked(blocker);
+    api.child.kill('SIGTERM');
+    await api.line(/"stopping"/);
+    await expect(fetch(`${url}/healthz`)).rejects.toThrow('fetch failed');
+    await blocker.query('commit');
+    await blocker.end();
+    expect((await change).status).toBe(200);
+    expect(await api.exited).toBe(0);
+  });
+
+  test('says so when the port is taken, and ends', async () => {
+    const taken = await serve();
+    const port = String((taken.address() as AddressInfo).port);
+    const api = start({ PORT: port });
+    expect(await api.exited).toBe(1);
+    expect(api.lines.join('\n')).toMatch(
+      `Cannot listen on 127.0.0.1:${port}: another program does`,
+    );
+    taken.close();
+  });
+
+  test('ends when it is not told where the database is', async () => {
+    const api = start({ DATABASE_URL: '' });
+    expect(await api.exited).not.toBe(0);
+    expect(api.lines.join('\n')).toMatch('DATABASE_URL');
+  });
+});
+
+describe('being ready', () => {
+  test('is not while migrations have not run', async () => {
+    const admin = inject('postgresAdminUrl');
+    const url = await urlOf(start({ DATABASE_URL: withDatabase(admin, 'postgres') }));
+    const { status, body } = await readiness(url);
+    expect(status).toBe(503);
+    expect(body.checks).toEqual([
+      { name: 'database', ready: true },
+      { name: 'migrations', ready: false, detail: expect.stringMatching(/npm run migrate/) },
+    ]);
+  });
+
+  test('is not while the database is away; the process lives on, and tells nobody its address', async () => {
+    const api = start({ DATABASE_URL: 'postgresql://daybell:hunter2@127.0.0.1:1/daybell' });
+    const url = await urlOf(api);
+    const { status, body } = await readiness(url);
+    expect(status).toBe(503);
+    expect(body.checks).toMatchObject([
+      { name: 'database', ready: false },
+      { name: 'migrations', ready: false },
+    ]);
+    expect((await fetch(`${url}/healthz`)).status).toBe(200);
+    const failed = await postUser(url, ADA);
+    expect(failed.status).toBe(503);
+    expect(failed.headers.get('content-type')).toBe('application/problem+json');
+    expect(await failed.text()).not.toMatch(/ECONN|127\.0\.0\.1|hunter2/);
+    expect(api.lines.join('\n')).not.toMatch(/hunter2|Lovelace/);
+  });
+
+  test('under a supervisor is when all of its children are', async () => {
+    const api = start({}, true);
+    const url = await urlOf(api);
+    const checksOf = async () => {
+      const { status, body } = await readiness(url);
+      return { status, processes: body.checks.slice(2) };
+    };
+    expect(await checksOf()).toEqual({
+      status: 503,
+      processes: [{ name: 'processes', ready: false, detail: 'starting' }],
+    });
+    await tell(api, { type: 'children', children: { api: 'ready', relay: 'starting' } });
+    await expect.poll(checksOf).toEqual({
+      status: 503,
+      processes: [
+        { name: 'api', ready: true },
+        { name: 'relay', ready: false, detail: 'starting' },
+      ],
+    });
+    await tell(api, { type: 'children', children: { api: 'ready', relay: 'ready' } });
+    await expect.poll(async () => (await checksOf()).status).toBe(200);
+    await tell(api, { type: 'children', children: { api: 'ready', relay: 'down' } });
+    await expect.poll(async () => (await checksOf()).status).toBe(503);
+  });
+});
+
+function tell(api: TestProcess, message: object): Promise<void> {
+  return new Promise((resolve, reject) => {
+    api.child.send(message, (error) => (error === null ? resolve() : reject(error)));
+  });
+}
+
+async function serve(): Promise<Server> {
+  const server = createServer();
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  return server;
+}
+
+async function waitUntilBlocked(client: pg.Client): Promise<void> {
+  const blocked = async () => {
+    const { rows } = await client.query(
+      `select 1 from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`,
+    );
+    return rows.length;
+  };
+  await expect.poll(blocked, { timeout: 20_000 }).toBeGreaterThan(0);
+}

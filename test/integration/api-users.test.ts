@@ -1,0 +1,379 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+
+import { ADA, createTestApi, type TestApi } from '../support/api.ts';
+
+const START = Date.UTC(2026, 10, 23, 12, 0, 0, 123);
+const HOUR = 3_600_000;
+
+let now = START;
+let api: TestApi;
+beforeAll(async () => {
+  api = await createTestApi({ clock: () => now });
+});
+afterAll(() => api.database.drop());
+beforeEach(() => {
+  now = START;
+});
+
+interface HistoryRow {
+  date_of_birth: string;
+  timezone: string;
+  from: number;
+  until: number | null;
+}
+const historyOf = (id: string): Promise<HistoryRow[]> =>
+  api.sql(
+    `select date_of_birth, timezone,
+       (extract(epoch from valid_from) * 1000)::float8 as from,
+       (extract(epoch from valid_until) * 1000)::float8 as until
+     from users.history where user_id = ? order by id`,
+    [id],
+  );
+const eventsOf = (id: string): Promise<unknown[]> =>
+  api.sql(
+    `select type, revision, changed, (extract(epoch from occurred_at) * 1000)::float8 as at
+     from users.outbox where user_id = ? order by id`,
+    [id],
+  );
+const factsChangedAt = async (id: string): Promise<number | undefined> => {
+  const [row] = await api.sql<{ at: number }>(
+    `select (extract(epoch from facts_changed_at) * 1000)::float8 as at from users.users where id = ?`,
+    [id],
+  );
+  return row?.at;
+};
+const create = async (fields = {}) =>
+  (await api.send('POST', '/v1/users', { ...ADA, ...fields })).body;
+
+describe('creating', () => {
+  test('answers 201 with the user, where it is, and its tag', async () => {
+    const answer = await api.send('POST', '/v1/users', { ...ADA, externalId: 'crm-1' });
+    expect(answer.status).toBe(201);
+    expect(answer.body).toEqual({
+      ...ADA,
+      externalId: 'crm-1',
+      id: expect.stringMatching(
+        /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/,
+      ),
+      createdAt: '2026-11-23T12:00:00.123Z',
+      updatedAt: '2026-11-23T12:00:00.123Z',
+      revision: 1,
+    });
+    expect(answer.headers.get('location')).toBe(`/v1/users/${answer.body.id}`);
+    expect(answer.headers.get('etag')).toBe('"1"');
+
+    const read = await api.send('GET', `/v1/users/${answer.body.id}`);
+    expect(read.status).toBe(200);
+    expect(read.body).toEqual(answer.body);
+    expect(read.headers.get('etag')).toBe('"1"');
+  });
+
+  test('needs neither a last name nor an external id', async () => {
+    const { firstName, dateOfBirth, timezone } = ADA;
+    const answer = await api.send('POST', '/v1/users', { firstName, dateOfBirth, timezone });
+    expect(answer.status).toBe(201);
+    expect(answer.body).toMatchObject({ lastName: '', externalId: null });
+  });
+
+  test('keeps names and zones as they are sent', async () => {
+    const fields = { firstName: ' Zoe\u0308 ', lastName: '李 😀', timezone: 'Asia/Calcutta' };
+    const { id } = await create(fields);
+    expect((await api.send('GET', `/v1/users/${id}`)).body).toMatchObject(fields);
+  });
+
+  test('writes the user, the history and the event together', async () => {
+    const { id } = await create();
+    expect(await historyOf(id)).toEqual([
+      { date_of_birth: ADA.dateOfBirth, timezone: ADA.timezone, from: START, until: null },
+    ]);
+    expect(await eventsOf(id)).toEqual([
+      { type: 'UserCreated', revision: 1, changed: [], at: START },
+    ]);
+    expect(await factsChangedAt(id)).toBe(START);
+  });
+
+  test('with an external id that is taken is refused and leaves nothing', async () => {
+    await create({ externalId: 'crm-taken' });
+    const before = await api.counts();
+    const answer = await api.send('POST', '/v1/users', { ...ADA, externalId: 'crm-taken' });
+    expect(answer.status).toBe(409);
+    expect(answer.body).toMatchObject({
+      type: 'urn:daybell:problem:external-id-taken',
+      errors: [{ field: 'externalId' }],
+    });
+    expect(await api.counts()).toEqual(before);
+  });
+
+  test('takes somebody born today where they live, though it is still yesterday in UTC', async () => {
+    now = Date.UTC(2026, 10, 23, 23);
+    const born = { dateOfBirth: '2026-11-24' };
+    expect(
+      (await api.send('POST', '/v1/users', { ...ADA, ...born, timezone: 'Asia/Tokyo' })).status,
+    ).toBe(201);
+    const refused = await api.send('POST', '/v1/users', { ...ADA, ...born });
+    expect(refused.status).toBe(400);
+    expect(refused.body.errors).toEqual([
+      { field: 'dateOfBirth', rule: expect.stringMatching(/future/) },
+    ]);
+  });
+});
+
+describe('changing with PATCH', () => {
+  test('changes only what is given, and says so', async () => {
+    const user = await create();
+    now += HOUR;
+    const answer = await api.send('PATCH', `/v1/users/${user.id}`, { lastName: 'King' });
+    expect(answer.status).toBe(200);
+    expect(answer.headers.get('etag')).toBe('"2"');
+    expect(answer.body).toEqual({
+      ...user,
+      lastName: 'King',
+      updatedAt: '2026-11-23T13:00:00.123Z',
+      revision: 2,
+    });
+    expect((await api.send('GET', `/v1/users/${user.id}`)).body).toEqual(answer.body);
+  });
+
+  test('of a name opens no history, and the facts have not changed', async () => {
+    const { id } = await create();
+    now += HOUR;
+    await api.send('PATCH', `/v1/users/${id}`, { firstName: 'Augusta', externalId: 'crm-ada' });
+    expect(await historyOf(id)).toHaveLength(1);
+    expect(await factsChangedAt(id)).toBe(START);
+    expect(await eventsOf(id)).toEqual([
+      expect.objectContaining({ type: 'UserCreated' }),
+      { type: 'UserUpdated', revision: 2, changed: ['externalId', 'firstName'], at: START + HOUR },
+    ]);
+  });
+
+  test('of date or zone closes the history and opens a new one at the same instant', async () => {
+    const { id } = await create();
+    now += HOUR;
+    await api.send('PATCH', `/v1/users/${id}`, { timezone: 'Asia/Tokyo' });
+    now += HOUR;
+    await api.send('PATCH', `/v1/users/${id}`, { dateOfBirth: '1990-12-11', firstName: 'A' });
+    const { dateOfBirth, timezone } = ADA;
+    expect(await historyOf(id)).toEqual([
+      { date_of_birth: dateOfBirth, timezone, from: START, until: START + HOUR },
+      {
+        date_of_birth: dateOfBirth,
+        timezone: 'Asia/Tokyo',
+        from: START + HOUR,
+        until: START + 2 * HOUR,
+      },
+      { date_of_birth: '1990-12-11', timezone: 'Asia/Tokyo', from: START + 2 * HOUR, until: null },
+    ]);
+    expect(await factsChangedAt(id)).toBe(START + 2 * HOUR);
+    expect(await eventsOf(id)).toMatchObject([
+      { revision: 1 },
+      { revision: 2, changed: ['timezone'] },
+      { revision: 3, changed: ['firstName', 'dateOfBirth'] },
+    ]);
+  });
+
+  test('that changes nothing leaves no trace', async () => {
+    const user = await create();
+    const before = await api.counts();
+    now += HOUR;
+    for (const patch of [{}, { firstName: ADA.firstName }, ADA]) {
+      const answer = await api.send('PATCH', `/v1/users/${user.id}`, patch);
+      expect(answer.status).toBe(200);
+      expect(answer.body).toEqual(user);
+      expect(answer.headers.get('etag')).toBe('"1"');
+    }
+    expect(await api.counts()).toEqual(before);
+  });
+
+  test('takes the external id away with null, and then another user may have it', async () => {
+    const { id } = await create({ externalId: 'crm-moving' });
+    const freed = await api.send('PATCH', `/v1/users/${id}`, { externalId: null });
+    expect(freed.body).toMatchObject({ externalId: null, revision: 2 });
+    expect(await create({ externalId: 'crm-moving' })).toMatchObject({ revision: 1 });
+    const answer = await api.send('PATCH', `/v1/users/${id}`, { externalId: 'crm-moving' });
+    expect(answer.status).toBe(409);
+    expect((await api.send('GET', `/v1/users/${id}`)).body).toEqual(freed.body);
+  });
+
+  test('that puts the date of birth in the future where they now live names the zone', async () => {
+    now = Date.UTC(2026, 10, 23, 23);
+    const { id } = await create({ dateOfBirth: '2026-11-24', timezone: 'Asia/Tokyo' });
+    const moved = await api.send('PATCH', `/v1/users/${id}`, { timezone: 'America/New_York' });
+    expect(moved.status).toBe(400);
+    expect(moved.body.errors).toEqual([
+      { field: 'timezone', rule: expect.stringMatching(/future/) },
+    ]);
+    expect(await historyOf(id)).toHaveLength(1);
+  });
+
+  test('many at once loses none', async () => {
+    const { id } = await create({ externalId: 'crm-many' });
+    const patches = [
+      ...Array.from({ length: 10 }, (_, at) => ({ lastName: `L${at}` })),
+      ...Array.from({ length: 10 }, (_, at) => ({ timezone: `Etc/GMT+${at + 1}` })),
+      { firstName: 'Augusta' },
+      { externalId: null },
+    ];
+    const answers = await Promise.all(
+      patches.map((patch) => api.send('PATCH', `/v1/users/${id}`, patch)),
+    );
+    expect(answers.map(({ status }) => status)).toEqual(patches.map(() => 200));
+    const revisions = answers.map(({ body }) => body.revision).sort((a, b) => a - b);
+    expect(revisions).toEqual(patches.map((_, at) => at + 2));
+    const { body } = await api.send('GET', `/v1/users/${id}`);
+    expect(body).toMatchObject({
+      firstName: 'Augusta',
+      externalId: null,
+      revision: patches.length + 1,
+    });
+
+    const history = await historyOf(id);
+    expect(history).toHaveLength(11);
+    expect(history.filter(({ until }) => until === null)).toHaveLength(1);
+    expect(history.at(-1)?.timezone).toBe(body.timezone);
+    expect(await eventsOf(id)).toHaveLength(patches.length + 1);
+  });
+
+  test('with a clock that was set back never makes a history that runs backwards', async () => {
+    const { id } = await create();
+    now -= HOUR;
+    const answer = await api.send('PATCH', `/v1/users/${id}`, { timezone: 'Asia/Tokyo' });
+    expect(answer.body.updatedAt).toBe('2026-11-23T12:00:00.123Z');
+    expect(await historyOf(id)).toMatchObject([
+      { from: START, until: START },
+      { from: START, until: null },
+    ]);
+  });
+
+  test('works on a user whose zone this installation does not know', async () => {
+    const { id } = await create();
+    await api.sql(`update users.users set timezone = 'Mars/Olympus' where id = ?`, [id]);
+    const answer = await api.send('PATCH', `/v1/users/${id}`, { dateOfBirth: '1991-01-01' });
+    expect(answer.status).toBe(200);
+    expect(answer.body.timezone).toBe('Mars/Olympus');
+  });
+});
+
+describe('replacing with PUT', () => {
+  test('empties the optional fields that are absent', async () => {
+    const { id } = await create({ externalId: 'crm-put' });
+    now += HOUR;
+    const { firstName, dateOfBirth, timezone } = ADA;
+    const answer = await api.send('PUT', `/v1/users/${id}`, { firstName, dateOfBirth, timezone });
+    expect(answer.status).toBe(200);
+    expect(answer.body).toMatchObject({ externalId: null, lastName: '', revision: 2 });
+    expect(await eventsOf(id)).toMatchObject([{}, { changed: ['externalId', 'lastName'] }]);
+  });
+
+  test('with what is there already changes nothing', async () => {
+    const user = await create();
+    const before = await api.counts();
+    expect((await api.send('PUT', `/v1/users/${user.id}`, ADA)).body).toEqual(user);
+    expect(await api.counts()).toEqual(before);
+  });
+
+  test('needs every required field', async () => {
+    const { id } = await create();
+    const answer = await api.send('PUT', `/v1/users/${id}`, { firstName: 'A' });
+    expect(answer.status).toBe(400);
+    expect(answer.body.errors).toEqual([
+      { field: 'dateOfBirth', rule: 'is required' },
+      { field: 'timezone', rule: 'is required' },
+    ]);
+  });
+});
+
+describe('deleting', () => {
+  test('removes the user, closes the history, tells the relay', async () => {
+    const { id } = await create();
+    now += HOUR;
+    const answer = await api.send('DELETE', `/v1/users/${id}`);
+    expect(answer.status).toBe(204);
+    expect(answer.body).toBeNull();
+    expect(await api.sql('select 1 from users.users where id = ?', [id])).toEqual([]);
+    expect(await historyOf(id)).toMatchObject([{ from: START, until: START + HOUR }]);
+    expect(await eventsOf(id)).toEqual([
+      expect.objectContaining({ type: 'UserCreated' }),
+      { type: 'UserDeleted', revision: 2, changed: [], at: START + HOUR },
+    ]);
+  });
+
+  test('again, or of somebody unknown, is 404', async () => {
+    const { id } = await create();
+    await api.send('DELETE', `/v1/users/${id}`);
+    expect((await api.send('DELETE', `/v1/users/${id}`)).status).toBe(404);
+    expect(await eventsOf(id)).toHaveLength(2);
+  });
+
+  test('twice at once succeeds once', async () => {
+    const { id } = await create();
+    const answers = await Promise.all([1, 2, 3].map(() => api.send('DELETE', `/v1/users/${id}`)));
+    expect(answers.map(({ status }) => status).sort()).toEqual([204, 404, 404]);
+    expect(await eventsOf(id)).toHaveLength(2);
+  });
+});
+
+describe('somebody unknown', () => {
+  test.for(['00000000-0000-7000-8000-000000000000', 'nobody', '%00', "'%20or%201=1"])(
+    '%s is 404',
+    async (id) => {
+      for (const [method, body] of [
+        ['GET', undefined],
+        ['PATCH', { firstName: 'A' }],
+        ['PUT', ADA],
+        ['DELETE', undefined],
+      ] as const) {
+        const answer = await api.send(method, `/v1/users/${id}`, body);
+        expect(answer.status).toBe(404);
+        expect(answer.body).toMatchObject({
+          type: 'urn:daybell:problem:user-not-found',
+          status: 404,
+        });
+      }
+      expect((await api.send('GET', `/v1/users/${id}/occurrences`)).status).toBe(404);
+    },
+  );
+});
+
+const change = (id: string, ifMatch: string) =>
+  api.send('PATCH', `/v1/users/${id}`, { lastName: `${Math.random()}` }, { 'If-Match': ifMatch });
+
+describe('If-Match', () => {
+  test.for(['"1"', '*', '"7", "1"'])('%s lets a change of revision 1 through', async (ifMatch) => {
+    const { id } = await create();
+    expect((await change(id, ifMatch)).status).toBe(200);
+  });
+
+  test.for(['"2"', '"0"', '"01"', 'W/"1"', '"abc"', '"2", "3"', '""'])(
+    '%s stops it',
+    async (ifMatch) => {
+      const { id } = await create();
+      const before = await api.counts();
+      const answers = [
+        await change(id, ifMatch),
+        await api.send(
+          'PUT',
+          `/v1/users/${id}`,
+          { ...ADA, firstName: 'B' },
+          { 'If-Match': ifMatch },
+        ),
+        await api.send('DELETE', `/v1/users/${id}`, undefined, { 'If-Match': ifMatch }),
+      ];
+      expect(answers.map(({ status }) => status)).toEqual([412, 412, 412]);
+      expect(answers[0]?.body.type).toBe('urn:daybell:problem:revision-mismatch');
+      expect(await api.counts()).toEqual(before);
+    },
+  );
+
+  test.for(['1', 'abc', '"1', '"1" "2"'])('%s is not a tag', async (ifMatch) => {
+    const { id } = await create();
+    const answer = await change(id, ifMatch);
+    expect(answer.status).toBe(400);
+    expect(answer.body.errors).toEqual([{ field: 'If-Match', rule: expect.any(String) }]);
+  });
+
+  test('lets one of many through that saw the same revision', async () => {
+    const { id } = await create();
+    const answers = await Promise.all(Array.from({ length: 8 }, () => change(id, '"1"')));
+    expect(answers.map(({ status }) => status).sort()).toEqual([200, ...Array(7).fill(412)]);
+  });
+});

@@ -1,0 +1,143 @@
+import { expect, test } from 'vitest';
+
+import { HOUR, WITHIN, useDispatcherBench } from '../support/dispatcher-bench.ts';
+
+const bench = useDispatcherBench();
+
+test('greets at the instant, not before it, and says whom', async () => {
+  await bench.dispatch();
+  const userId = await bench.rows.addUser({ firstName: 'Žofie', lastName: '' });
+  const fireAt = Date.now() + 700;
+  const key = await bench.armed(userId, fireAt);
+  await expect.poll(() => bench.stateOf(key), WITHIN).toBe('COMPLETED');
+  expect(bench.receiver.received).toHaveLength(1);
+  const [greeting] = bench.receiver.received;
+  expect(greeting?.at).toBeGreaterThanOrEqual(fireAt);
+  expect(greeting?.headers).toMatchObject({ 'webhook-id': key, 'daybell-attempt': '1' });
+  expect(greeting?.body).toMatchObject({
+    type: 'birthday.due',
+    message: "Hey, Žofie it's your birthday",
+    data: {
+      occurrenceKey: key,
+      userId,
+      late: false,
+      scheduledFor: new Date(fireAt).toISOString(),
+    },
+  });
+  const { latenessMs, report } = await bench.rows.find(key);
+  expect(latenessMs).toBeGreaterThanOrEqual(0);
+  expect(latenessMs).toBeLessThan(5000);
+  expect(report).toBe('delivered');
+});
+
+test("is never early by the database's clock", async () => {
+  await bench.rows.shiftClock(-1500);
+  const fireAt = Date.now();
+  const key = await bench.armed(await bench.rows.addUser(), fireAt);
+  await bench.dispatch();
+  await expect.poll(() => bench.stateOf(key), WITHIN).toBe('COMPLETED');
+  expect(bench.receiver.received[0]?.at).toBeGreaterThanOrEqual(fireAt + 1500);
+});
+
+test('is never early by its own clock', async () => {
+  const fireAt = Date.now();
+  const key = await bench.armed(await bench.rows.addUser(), fireAt);
+  await bench.dispatch({ clock: () => Date.now() - 1500 });
+  await expect.poll(() => bench.stateOf(key), WITHIN).toBe('COMPLETED');
+  expect(bench.receiver.received[0]?.at).toBeGreaterThanOrEqual(fireAt + 1500);
+});
+
+test('1,000 due at once are each sent once, by two dispatchers at once', async () => {
+  await bench.dispatch();
+  await bench.dispatch();
+  const keys = await bench.rows.addHerd(1000, Date.now() + 500);
+  await expect.poll(() => bench.countIn('COMPLETED'), WITHIN).toBe(1000);
+  expect(bench.receiver.received.map(({ id }) => id).toSorted()).toEqual(keys.toSorted());
+  const senders = bench.dispatchers.map(
+    ({ logged }) => logged.filter(({ msg }) => msg === 'attempt').length,
+  );
+  expect(Math.min(...senders)).toBeGreaterThan(0);
+});
+
+test('what a dead dispatcher held is sent by another, once its time is over', async () => {
+  const keys = await bench.rows.addHerd(5, Date.now() - 1000);
+  const held = await bench.ledger.claim({ limit: 5, now: Date.now(), holdMs: 25_000 });
+  expect(held).toHaveLength(5);
+  await bench.rows.shiftClock(24_000);
+  await bench.dispatch({ clock: () => Date.now() + 26_000 });
+  const waitMs = await bench.ledger.nextDueInMs(Date.now() + 26_000);
+  expect(waitMs).toBeLessThanOrEqual(1000);
+  await bench.rows.shiftClock(26_000);
+  await expect.poll(() => bench.countIn('COMPLETED'), WITHIN).toBe(5);
+  expect(bench.receiver.received.map(({ id }) => id).toSorted()).toEqual(keys.toSorted());
+  expect(bench.receiver.received[0]?.headers['daybell-attempt']).toBe('2');
+});
+
+test('those on time go before those late', async () => {
+  const late: string[] = [];
+  for (let index = 0; index < 3; index += 1) {
+    late.push(await bench.armed(await bench.rows.addUser(), Date.now() - HOUR));
+  }
+  const onTime: string[] = [];
+  for (let index = 0; index < 3; index += 1) {
+    onTime.push(await bench.armed(await bench.rows.addUser(), Date.now() - 100));
+  }
+  await bench.dispatch({ concurrency: 1 });
+  await expect.poll(() => bench.countIn('COMPLETED'), WITHIN).toBe(6);
+  const order = bench.receiver.received.map(({ id }) => id);
+  expect(order.slice(0, 3).toSorted()).toEqual(onTime.toSorted());
+  expect(bench.receiver.received.map(({ body }) => body.data.late)).toEqual([
+    false,
+    false,
+    false,
+    true,
+    true,
+    true,
+  ]);
+});
+
+test('the pace is kept, all dispatchers together', async () => {
+  await bench.rows.addHerd(60, Date.now() - 1000);
+  await bench.dispatch({ pace: 50 });
+  await bench.dispatch({ pace: 50 });
+  await expect.poll(() => bench.countIn('COMPLETED'), WITHIN).toBe(60);
+  const times = bench.receiver.received.map(({ at }) => at).toSorted((a, b) => a - b);
+  // 60 at 50 a second, less what the bucket holds.
+  expect((times.at(-1) ?? 0) - (times[0] ?? 0)).toBeGreaterThan(1000);
+});
+
+test('paused, nothing is sent; resumed, all is', async () => {
+  await bench.rows.sql('update events.destinations set paused_at = now()');
+  const key = await bench.armed(await bench.rows.addUser(), Date.now() + 300);
+  await bench.dispatch();
+  await expect.poll(() => bench.ledger.nextDueInMs(Date.now()), WITHIN).toBe(0);
+  expect(await bench.rows.find(key)).toMatchObject({ attempts: 0, fence: 0 });
+  expect(bench.receiver.received).toEqual([]);
+  await bench.rows.sql('update events.destinations set paused_at = null');
+  await expect.poll(() => bench.stateOf(key), WITHIN).toBe('COMPLETED');
+});
+
+test('a pause is in force at the next send, also of what was claimed before it', async () => {
+  bench.receiver.answer((response) => void setTimeout(() => response.end(), 100));
+  await bench.rows.addHerd(100, Date.now() - 1000);
+  await bench.dispatch({ concurrency: 1 });
+  await expect.poll(() => bench.receiver.received.length, WITHIN).toBeGreaterThan(1);
+  await bench.rows.sql('update events.destinations set paused_at = now()');
+  const waiting = `select 1 from events.occurrences where sending_until is not null`;
+  await expect.poll(() => bench.rows.sql(waiting), WITHIN).toEqual([]);
+  const sent = bench.receiver.received.length;
+  expect(sent).toBeLessThan(20);
+  expect(await bench.countIn('COMPLETED')).toBe(sent);
+  expect(await bench.claimable()).toBe(100 - sent);
+});
+
+test('those on time are claimed and sent while those late wait', async () => {
+  bench.receiver.answer((response) => void setTimeout(() => response.end(), 50));
+  await bench.rows.addHerd(100, Date.now() - HOUR);
+  await bench.rows.sql('update events.occurrences set lane = 1');
+  await bench.dispatch({ concurrency: 1 });
+  await expect.poll(() => bench.receiver.received.length, WITHIN).toBe(2);
+  const key = await bench.armed(await bench.rows.addUser(), Date.now() - 1);
+  await expect.poll(() => bench.stateOf(key), WITHIN).toBe('COMPLETED');
+  expect(bench.receiver.received.length).toBeLessThan(30);
+});

@@ -1,0 +1,100 @@
+import { expect, test } from 'vitest';
+
+import { attemptOf, MINUTE, useLedgerBench } from '../support/ledger-bench.ts';
+
+const bench = useLedgerBench();
+
+test('makes a planned row due at its fire instant, with the token of the open activity', async () => {
+  const fireAt = Date.now() + MINUTE;
+  const key = await bench.armed(fireAt, 'beef');
+  expect(await bench.rows.find(key)).toMatchObject({
+    state: 'PROCESSING',
+    nextAttemptAt: fireAt,
+    token: 'beef',
+    lane: 0,
+    attempts: 0,
+    report: null,
+  });
+});
+
+test('puts a row that is late behind those on time, due at once', async () => {
+  const key = await bench.armed(Date.now() - 6 * MINUTE);
+  const row = await bench.rows.find(key);
+  expect(row.lane).toBe(1);
+  expect(row.nextAttemptAt).toBeLessThanOrEqual(Date.now());
+});
+
+test('releases an activity that believes in another instant', async () => {
+  const key = await bench.planned(Date.now() + MINUTE);
+  expect(await bench.arm(key, Date.now() + 2 * MINUTE)).toEqual({ kind: 'released' });
+  expect(await bench.rows.find(key)).toMatchObject({ state: 'PENDING', token: null });
+});
+
+test('releases an activity whose row is gone or cannot be planned any more', async () => {
+  const fireAt = Date.now() + MINUTE;
+  expect(await bench.arm('birthday:nobody:2026', fireAt)).toEqual({ kind: 'released' });
+  const key = await bench.planned(fireAt);
+  await bench.rows.sql(
+    `update events.occurrences set blocked_reason = 'no such zone' where key = ?`,
+    [key],
+  );
+  expect(await bench.arm(key, fireAt)).toEqual({ kind: 'released' });
+});
+
+test.each([
+  ['COMPLETED', 'delivered'],
+  ['FAILED', 'failed'],
+  ['SKIPPED', 'skipped'],
+])('answers at once with what became of a %s row', async (state, outcome) => {
+  const fireAt = Date.now();
+  const key = await bench.rows.addOccurrence(await bench.rows.addUser(), { fireAt, state });
+  expect(await bench.arm(key, fireAt)).toEqual({ kind: 'settled', outcome });
+  expect(await bench.claim()).toEqual([]);
+});
+
+test('leaves a row on the wire where it is, but reports to the new token', async () => {
+  const fireAt = Date.now() - 1000;
+  const key = await bench.armed(fireAt, 'a1');
+  const claimed = await bench.claimOne();
+  const { sendingUntil } = await bench.rows.find(key);
+  expect(await bench.arm(key, fireAt, 'a2')).toEqual({ kind: 'armed' });
+  expect(await bench.rows.find(key)).toMatchObject({ token: 'a2', sendingUntil, armedAttempts: 1 });
+  expect(await bench.claim()).toEqual([]);
+  await bench.ledger.record([attemptOf(claimed, { kind: 'delivered', at: Date.now() })]);
+  expect(await bench.rows.find(key)).toMatchObject({
+    state: 'COMPLETED',
+    token: 'a2',
+    report: 'delivered',
+  });
+});
+
+test('begins a new burst, no sooner than the receiver asked', async () => {
+  const fireAt = Date.now() - 1000;
+  const key = await bench.armed(fireAt);
+  const retryAt = Date.now() + MINUTE;
+  await bench.ledger.record([attemptOf(await bench.claimOne(), { kind: 'retry', at: retryAt })]);
+  await bench.arm(key, fireAt, 'a2');
+  expect(await bench.rows.find(key)).toMatchObject({
+    nextAttemptAt: retryAt,
+    armedAttempts: 0,
+    attempts: 1,
+    report: null,
+    token: 'a2',
+  });
+});
+
+test('arming again while rows are claimed takes none of them off the wire', async () => {
+  const fireAt = Date.now() - 1000;
+  const keys = await bench.rows.addHerd(100, fireAt);
+  const claiming = (async () => [
+    ...(await bench.claim(30)),
+    ...(await bench.claim(30)),
+    ...(await bench.claim(40)),
+  ])();
+  await Promise.all([...keys.toReversed().map((key) => bench.arm(key, fireAt, 'a2')), claiming]);
+  for (const { key, fence } of await claiming) {
+    const row = await bench.rows.find(key);
+    expect(row).toMatchObject({ fence, attempts: 1, armedAttempts: 1, token: 'a2' });
+    expect(row.sendingUntil).not.toBeNull();
+  }
+});

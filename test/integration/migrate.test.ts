@@ -1,0 +1,101 @@
+import { randomUUID } from 'node:crypto';
+import { createServer } from 'node:net';
+import { once } from 'node:events';
+import type { AddressInfo } from 'node:net';
+
+import { afterEach, expect, inject, test } from 'vitest';
+
+import { MIGRATIONS } from '../../src/persistence/orm.ts';
+import { DatabaseUnusableError, runMigrations } from '../../src/persistence/run-migrations.ts';
+import { runSql, withDatabase } from '../support/postgres.ts';
+import { runProcess } from '../support/process.ts';
+
+const ENTRY = 'src/persistence/migrate.ts';
+const QUIET = { waitMs: 0, onWaiting: () => {} };
+
+const created: string[] = [];
+afterEach(async () => {
+  for (const name of created.splice(0)) {
+    await runSql(inject('postgresAdminUrl'), `drop database ${name} with (force)`);
+  }
+});
+
+/** A database with nothing in it. */
+async function emptyDatabase(): Promise<string> {
+  const name = `empty_${randomUUID().replaceAll('-', '')}`;
+  await runSql(inject('postgresAdminUrl'), `create database ${name}`);
+  created.push(name);
+  return withDatabase(inject('postgresAdminUrl'), name);
+}
+
+test('the process migrate runs what is pending, says which, and ends; then there is nothing', async () => {
+  const DATABASE_URL = await emptyDatabase();
+  const first = runProcess(ENTRY, { DATABASE_URL });
+  expect(await first.exited).toBe(0);
+  expect(JSON.parse(first.lines.at(-1) ?? '')).toMatchObject({
+    msg: 'migrated',
+    migrations: MIGRATIONS,
+  });
+  const second = runProcess(ENTRY, { DATABASE_URL });
+  expect(await second.exited).toBe(0);
+  expect(JSON.parse(second.lines.at(-1) ?? '')).toMatchObject({ msg: 'nothing to migrate' });
+});
+
+test('of many that run at once, one migrates and the others wait for it', async () => {
+  const url = await emptyDatabase();
+  const ran = await Promise.all([1, 2, 3, 4].map(() => runMigrations(url, QUIET)));
+  expect(ran.flat()).toEqual([...MIGRATIONS]);
+});
+
+test('a database that is not up yet is waited for', async () => {
+  const url = new URL(await emptyDatabase());
+  const server = createServer();
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, 'close');
+
+  const target = Number(url.port);
+  url.port = String(port);
+  const waiting = Promise.withResolvers<string>();
+  const migrated = runMigrations(url.href, { waitMs: 30_000, onWaiting: waiting.resolve });
+  expect(await waiting.promise).toBe(`127.0.0.1:${port}${url.pathname}`);
+  const forwarder = await forward(port, target);
+  expect(await migrated).toEqual([...MIGRATIONS]);
+  forwarder.close();
+});
+
+test('a database that stays away is an error with its place, and without its password', async () => {
+  const url = 'postgresql://daybell:hunter2@127.0.0.1:1/daybell';
+  const error = await runMigrations(url, QUIET).catch((thrown: unknown) => thrown);
+  expect(error).toBeInstanceOf(DatabaseUnusableError);
+  expect(String(error)).toMatch(/127\.0\.0\.1:1\/daybell could not be reached .*ECONNREFUSED/);
+  expect(String(error)).not.toMatch(/hunter2/);
+});
+
+test('a wrong password is told at once', async () => {
+  const url = new URL(await emptyDatabase());
+  url.password = 'wrong';
+  const migration = runProcess(ENTRY, { DATABASE_URL: url.href });
+  expect(await migration.exited).toBe(1);
+  expect(migration.lines.join('\n')).toMatch(/refuses the password/);
+});
+
+test('a database that is not told is a setting that is missing', async () => {
+  const migration = runProcess(ENTRY, {});
+  expect(await migration.exited).toBe(78);
+  expect(migration.lines.join('\n')).toMatch(/DATABASE_URL/);
+});
+
+async function forward(port: number, target: number) {
+  const { connect } = await import('node:net');
+  const server = createServer((socket) => {
+    const upstream = connect(target, '127.0.0.1');
+    socket.pipe(upstream).pipe(socket);
+    for (const end of [socket, upstream]) end.on('error', () => socket.destroy());
+  });
+  server.listen(port, '127.0.0.1');
+  await once(server, 'listening');
+  return server;
+}

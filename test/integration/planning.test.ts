@@ -1,0 +1,190 @@
+import { describe, expect, test } from 'vitest';
+
+import {
+  BERLIN_2026,
+  BERLIN_2027,
+  DAY,
+  HOUR,
+  keyOf,
+  SPRING,
+  usePlanningBench,
+} from '../support/planning-bench.ts';
+import { bundledLaw } from '../support/zone-laws.ts';
+
+const bench = usePlanningBench();
+
+describe('a plan', () => {
+  test('is written to the ledger and told to the workflow', async () => {
+    const userId = await bench.rows.addUser();
+    const planned = await bench.plan(userId);
+    expect(planned).toMatchObject({
+      kind: 'planned',
+      occurrenceKey: keyOf(userId),
+      fireAt: BERLIN_2026,
+      timezone: 'Europe/Berlin',
+      tzVersion: bundledLaw.version,
+    });
+    if (planned.kind !== 'planned') return;
+    expect(planned.armAt).toBeLessThanOrEqual(BERLIN_2026 - 15_000);
+    expect(planned.armAt).toBeGreaterThan(BERLIN_2026 - 60_000);
+    expect(planned.recheckAt).toBeLessThanOrEqual(BERLIN_2026 - 36 * HOUR);
+    expect(planned.recheckAt).toBeGreaterThan(BERLIN_2026 - 60 * HOUR);
+    expect(await bench.rows.find(keyOf(userId))).toMatchObject({
+      state: 'PENDING',
+      fireAt: BERLIN_2026,
+      recheckedAt: null,
+      attempts: 0,
+    });
+    expect(
+      await bench.rows.sql(
+        `select anchor_date::text, local_date::text, local_time, leap_day_policy, tz_version
+         from events.occurrences where key = ?`,
+        [keyOf(userId)],
+      ),
+    ).toEqual([
+      {
+        anchor_date: '1990-05-20',
+        local_date: '2026-05-20',
+        local_time: '09:00',
+        leap_day_policy: 'feb28',
+        tz_version: bundledLaw.version,
+      },
+    ]);
+  });
+
+  test('made twice comes to the same', async () => {
+    const userId = await bench.rows.addUser();
+    const first = await bench.plan(userId);
+    const row = await bench.rows.find(keyOf(userId));
+    expect(await bench.plan(userId)).toEqual(first);
+    expect(await bench.rows.find(keyOf(userId))).toEqual(row);
+  });
+
+  test('made as late as the recheck is the recheck, and the row says so', async () => {
+    const userId = await bench.rows.addUser();
+    await bench.plan(userId);
+    const now = BERLIN_2026 - 36 * HOUR;
+    expect(await bench.plan(userId, now)).toMatchObject({ kind: 'planned', recheckAt: null });
+    expect(await bench.rows.find(keyOf(userId))).toMatchObject({ recheckedAt: now });
+  });
+
+  test('follows the user to another zone, with the same key', async () => {
+    const userId = await bench.rows.addUser();
+    await bench.plan(userId);
+    await bench.move(userId, 'America/New_York');
+    const fireAt = Date.UTC(2026, 4, 20, 13);
+    expect(await bench.plan(userId)).toMatchObject({ occurrenceKey: keyOf(userId), fireAt });
+    expect(await bench.rows.find(keyOf(userId))).toMatchObject({
+      fireAt,
+      timezone: 'America/New_York',
+    });
+  });
+
+  test('of what has passed meanwhile is owed, within the limit', async () => {
+    const userId = await bench.rows.addUser();
+    await bench.plan(userId);
+    const late = await bench.plan(userId, BERLIN_2026 + 47 * HOUR);
+    expect(late).toMatchObject({ kind: 'planned', fireAt: BERLIN_2026, recheckAt: null });
+  });
+
+  test('of what is too late is SKIPPED, and next year planned', async () => {
+    const userId = await bench.rows.addUser();
+    await bench.plan(userId);
+    expect(await bench.plan(userId, BERLIN_2026 + 3 * DAY)).toMatchObject({ fireAt: BERLIN_2027 });
+    expect(await bench.occurrencesOf(userId)).toMatchObject([
+      { year: 2026, state: 'SKIPPED', reason: 'too_late' },
+      { year: 2027, state: 'PENDING' },
+    ]);
+  });
+
+  test('that was never made and is too late by now is SKIPPED too, so that it is seen', async () => {
+    const userId = await bench.rows.addUser({ createdAt: SPRING });
+    expect(await bench.plan(userId, BERLIN_2026 + 3 * DAY)).toMatchObject({ fireAt: BERLIN_2027 });
+    expect(await bench.occurrencesOf(userId)).toMatchObject([
+      { year: 2026, state: 'SKIPPED', reason: 'too_late' },
+      { year: 2027, state: 'PENDING' },
+    ]);
+  });
+
+  test('moves with a corrected date of birth, which burns no year', async () => {
+    const userId = await bench.rows.addUser({ dateOfBirth: '1990-12-01' });
+    await bench.plan(userId);
+    await bench.correct(userId, '1990-03-01');
+    expect(await bench.plan(userId)).toMatchObject({ fireAt: Date.UTC(2027, 2, 1, 8) });
+    await bench.correct(userId, '1990-12-01');
+    expect(await bench.plan(userId)).toMatchObject({ fireAt: Date.UTC(2026, 11, 1, 8) });
+    expect(await bench.occurrencesOf(userId)).toMatchObject([{ year: 2026, state: 'PENDING' }]);
+  });
+
+  test('never comes back to a year that is settled', async () => {
+    const userId = await bench.rows.addUser();
+    await bench.rows.addOccurrence(userId, { state: 'COMPLETED', fireAt: BERLIN_2026 - 8 * HOUR });
+    await bench.move(userId, 'Pacific/Pago_Pago', BERLIN_2026 - HOUR);
+    expect(await bench.plan(userId, BERLIN_2026 - HOUR)).toMatchObject({
+      occurrenceKey: keyOf(userId, 2027),
+    });
+  });
+
+  test('is about the latest year, when an earlier one is being delivered again', async () => {
+    const userId = await bench.rows.addUser();
+    await bench.plan(userId);
+    await bench.rows.addOccurrence(userId, {
+      year: 2025,
+      state: 'PROCESSING',
+      fireAt: SPRING - 300 * DAY,
+    });
+    expect(await bench.plan(userId)).toMatchObject({ fireAt: BERLIN_2026 });
+    expect(await bench.occurrencesOf(userId)).toMatchObject([
+      { year: 2025, state: 'PROCESSING' },
+      { year: 2026, state: 'PENDING' },
+    ]);
+  });
+});
+
+describe('facts that cannot be planned', () => {
+  test('leave a row that an operator sees, and are planned when they can be', async () => {
+    const userId = await bench.rows.addUser({ timezone: 'Mars/Olympus_Mons' });
+    const blocked = await bench.plan(userId);
+    expect(blocked).toMatchObject({ kind: 'blocked' });
+    const reason = blocked.kind === 'blocked' ? blocked.reason : '';
+    expect(reason).toContain('Mars/Olympus_Mons');
+    expect(await bench.rows.find(keyOf(userId))).toMatchObject({
+      state: 'PENDING',
+      blockedReason: reason,
+      fireAt: null,
+    });
+    expect(await bench.plan(userId)).toEqual(blocked);
+    await bench.move(userId, 'Europe/Berlin');
+    expect(await bench.plan(userId)).toMatchObject({ kind: 'planned', fireAt: BERLIN_2026 });
+    expect(await bench.rows.find(keyOf(userId))).toMatchObject({ blockedReason: null });
+  });
+
+  test('stop a row that was planned already, without losing it', async () => {
+    const userId = await bench.rows.addUser();
+    await bench.plan(userId);
+    await bench.arm(userId);
+    await bench.move(userId, 'Mars/Olympus_Mons');
+    await bench.plan(userId);
+    expect(await bench.rows.find(keyOf(userId))).toMatchObject({ state: 'PENDING', fireAt: null });
+    expect(await bench.claimAtNine()).toEqual([]);
+  });
+});
+
+describe('a user who is gone', () => {
+  test('ends the plan; what was open is SKIPPED with the reason', async () => {
+    const userId = await bench.rows.addUser();
+    await bench.plan(userId);
+    await bench.rows.sql('delete from users.users where id = ?', [userId]);
+    expect(await bench.plan(userId)).toEqual({ kind: 'ended' });
+    expect(await bench.occurrencesOf(userId)).toMatchObject([
+      { year: 2026, state: 'SKIPPED', reason: 'user_deleted' },
+    ]);
+    expect(await bench.plan(userId)).toEqual({ kind: 'ended' });
+  });
+
+  test('who never was, ends it too', async () => {
+    const userId = '019a0000-0000-7000-8000-000000000000';
+    expect(await bench.plan(userId)).toEqual({ kind: 'ended' });
+    expect(await bench.occurrencesOf(userId)).toEqual([]);
+  });
+});

@@ -1,0 +1,153 @@
+import { once } from 'node:events';
+import { createServer } from 'node:net';
+
+import { afterEach, beforeEach, expect, test } from 'vitest';
+
+import { createWebhookClient, type WebhookClient } from '../../src/delivery/webhook-client.ts';
+import {
+  startWebhookReceiver,
+  withStatus,
+  type WebhookReceiver,
+} from '../support/webhook-receiver.ts';
+
+const REQUEST = {
+  id: 'birthday:u1:2026',
+  sentAt: Date.UTC(2026, 4, 20, 7, 0, 1, 500),
+  attempt: 3,
+  latenessMs: 1500,
+  body: JSON.stringify({ message: 'Hey, Ada' }),
+};
+
+let receiver: WebhookReceiver;
+let client: WebhookClient;
+beforeEach(async () => {
+  receiver = await startWebhookReceiver();
+  client = createWebhookClient(options(receiver.url));
+});
+afterEach(async () => {
+  client.close();
+  await receiver.close();
+});
+
+function options(url: string) {
+  return { url, timeoutMs: 1000, maxSockets: 2, userAgent: 'Daybell' };
+}
+
+test('a greeting carries its id, the time, its attempt and its lateness', async () => {
+  expect(await client.post(REQUEST)).toMatchObject({ status: 200, errorCode: null });
+  expect(receiver.received).toMatchObject([
+    {
+      body: { message: 'Hey, Ada' },
+      headers: {
+        'content-type': 'application/json',
+        'user-agent': 'Daybell',
+        'webhook-id': 'birthday:u1:2026',
+        'webhook-timestamp': '1779260401',
+        'idempotency-key': 'birthday:u1:2026',
+        'daybell-attempt': '3',
+        'daybell-lateness-ms': '1500',
+      },
+    },
+  ]);
+});
+
+test('headers of a signature are sent along', async () => {
+  const signing = createWebhookClient({
+    ...options(receiver.url),
+    sign: (id, timestamp, body) => ({ 'webhook-signature': `${id} ${timestamp} ${body.length}` }),
+  });
+  await signing.post(REQUEST);
+  signing.close();
+  expect(receiver.received[0]?.headers['webhook-signature']).toBe('birthday:u1:2026 1779260401 22');
+});
+
+test('a redirect is an answer, and not followed', async () => {
+  receiver.answer(withStatus(307, { location: receiver.url }));
+  expect(await client.post(REQUEST)).toMatchObject({ status: 307, errorCode: null });
+  expect(receiver.received).toHaveLength(1);
+});
+
+test('an error status is an answer, is not tried again, and says when to come back', async () => {
+  receiver.answer(withStatus(503, { 'retry-after': '120' }));
+  expect(await client.post(REQUEST)).toMatchObject({ status: 503, retryAfter: '120' });
+  expect(receiver.received).toHaveLength(1);
+});
+
+test('of the body, the beginning is kept, without control characters', async () => {
+  receiver.answer((response) => {
+    response.writeHead(400).end(`no\u0000such\r\n\u001b[31mcolor ${'é'.repeat(2000)}`);
+  });
+  const { responseExcerpt } = await client.post(REQUEST);
+  expect(responseExcerpt).toMatch(/^no such \[31mcolor é+/);
+  expect(Buffer.byteLength(responseExcerpt ?? '')).toBeLessThanOrEqual(1026);
+});
+
+test('a body without end is not read to the end: the status counts', async () => {
+  let sent = 0;
+  receiver.answer((response) => {
+    const more = (): void => {
+      while (!response.destroyed && response.write('x'.repeat(16_384))) sent += 16_384;
+    };
+    response.writeHead(200).on('drain', more);
+    more();
+  });
+  const reply = await client.post(REQUEST);
+  expect(reply).toMatchObject({ status: 200, errorCode: null });
+  expect(reply.durationMs).toBeLessThan(1000);
+  // What the sockets' buffers hold, and no more.
+  expect(sent).toBeLessThan(32 * 1024 * 1024);
+});
+
+test('a body that stalls counts by its status too', async () => {
+  receiver.answer((response) => void response.writeHead(202).write('thinking'));
+  expect(await client.post(REQUEST)).toMatchObject({ status: 202, responseExcerpt: 'thinking' });
+});
+
+test('no answer in time is a timeout of the whole exchange', async () => {
+  receiver.answer(() => {});
+  const reply = await client.post(REQUEST);
+  expect(reply).toMatchObject({ status: null, errorCode: 'ETIMEDOUT', responseExcerpt: null });
+  expect(reply.durationMs).toBeGreaterThanOrEqual(990);
+});
+
+test('a connection that breaks before the answer is told by its code', async () => {
+  receiver.answer((response) => void response.destroy());
+  expect(await client.post(REQUEST)).toMatchObject({ status: null, errorCode: 'ECONNRESET' });
+});
+
+test('nobody at the address is told by its code', async () => {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const address = server.address();
+  const port = typeof address === 'object' ? address?.port : 0;
+  server.close();
+  const lost = createWebhookClient(options(`http://127.0.0.1:${port}/`));
+  expect(await lost.post(REQUEST)).toMatchObject({ status: null, errorCode: 'ECONNREFUSED' });
+  lost.close();
+});
+
+test('what is not HTTP is told by a code, and nothing is thrown', async () => {
+  const server = createServer((socket) => void socket.end('220 mail.example.com ESMTP\r\n'));
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const address = server.address();
+  const port = typeof address === 'object' ? address?.port : 0;
+  const odd = createWebhookClient(options(`http://127.0.0.1:${port}/`));
+  const reply = await odd.post(REQUEST);
+  expect(reply.status).toBeNull();
+  expect(reply.errorCode).toMatch(/^(HPE|E)/);
+  odd.close();
+  server.close();
+});
+
+test('connections are kept open, and no more are opened than allowed', async () => {
+  const sockets = new Set<unknown>();
+  receiver.answer((response) => {
+    sockets.add(response.socket);
+    setTimeout(() => response.end(), 5);
+  });
+  await Promise.all(Array.from({ length: 10 }, () => client.post(REQUEST)));
+  await client.post(REQUEST);
+  expect(receiver.received).toHaveLength(11);
+  expect(sockets.size).toBeLessThanOrEqual(2);
+});

@@ -1,0 +1,143 @@
+/** Zone data that this Node does not have: from the API to the plan. */
+import { rmSync } from 'node:fs';
+
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+
+import { createPlanner } from '../../src/events/planner.ts';
+import type { ZoneLaw } from '../../src/domain/zone.ts';
+import { createPlanningStore } from '../../src/persistence/planning-store.ts';
+import { loadZoneLaw } from '../../src/zones/load-zone-law.ts';
+import { ADA, createTestApi, type TestApi } from '../support/api.ts';
+import { runProcess, type TestProcess } from '../support/process.ts';
+import {
+  FUTURE_ZONE,
+  RECENT_ZONE,
+  writeNewerZoneData,
+  writeOlderZoneData,
+} from '../support/zone-files.ts';
+import { bundledLaw, nodeLaw } from '../support/zone-laws.ts';
+
+const NOW = Date.UTC(2026, 10, 23, 12);
+const HOUR = 3_600_000;
+const olderFile = writeOlderZoneData();
+const newerFile = writeNewerZoneData();
+const newerLaw = loadZoneLaw(newerFile);
+
+const apis: TestApi[] = [];
+const apiBy = async (law: ZoneLaw): Promise<TestApi> => {
+  const api = await createTestApi({ law, clock: () => NOW });
+  apis.push(api);
+  return api;
+};
+afterAll(async () => {
+  for (const { database } of apis) await database.drop();
+  rmSync(olderFile);
+  rmSync(newerFile);
+});
+
+/** Creates a user by the API and plans them as the worker does, both by this law. */
+async function createAndPlan(api: TestApi, law: ZoneLaw, timezone: string) {
+  const user = { ...ADA, dateOfBirth: '1990-12-10', timezone };
+  const created = await api.send('POST', '/v1/users', user);
+  expect(created.status).toBe(201);
+  const rules = { leapDayPolicy: 'feb28', localTime: '09:00', law } as const;
+  const planner = createPlanner({
+    store: createPlanningStore(api.database.orm),
+    settings: { rules, lateLimitMs: 48 * HOUR, armLeadMs: 15_000, armWindowMs: 45_000 },
+  });
+  await planner.plan({ eventType: 'birthday', userId: created.body.id, now: NOW });
+  return (await api.send('GET', `/v1/users/${created.body.id}/occurrences`)).body.next;
+}
+
+describe('a user in Winnipeg, where clocks are no longer put back since tz 2026e', () => {
+  test.for([
+    ['older data', loadZoneLaw(olderFile), '2026-12-10T15:00:00.000Z', '-06:00'],
+    ['the bundled data', bundledLaw, '2026-12-10T14:00:00.000Z', '-05:00'],
+  ] as const)('is greeted at 9:00 as %s has it', async ([, law, fireAt, utcOffset]) => {
+    const next = await createAndPlan(await apiBy(law), law, 'America/Winnipeg');
+    expect(next).toMatchObject({ fireAt, utcOffset, tzVersion: law.version });
+    expect(next.explanation).toContain(`UTC${utcOffset}`);
+  });
+});
+
+describe('a zone that only newer data has', () => {
+  let api: TestApi;
+  beforeAll(async () => {
+    api = await apiBy(newerLaw);
+  });
+
+  test('is not known to this Node', () => {
+    expect(nodeLaw.isKnown(FUTURE_ZONE)).toBe(false);
+  });
+
+  test.for([FUTURE_ZONE, 'Antarctica/Old_Daybell'])('is accepted and planned: %s', async (zone) => {
+    const next = await createAndPlan(api, newerLaw, zone);
+    expect(next).toMatchObject({
+      fireAt: '2026-12-10T02:00:00.000Z',
+      utcOffset: '+07:00',
+      tzVersion: '2099a',
+      explanation: expect.stringContaining(`09:00 on Thursday 10 December 2026 in ${zone}`),
+    });
+  });
+
+  test('can be previewed, and its day of birth is held against its own clocks', async () => {
+    const preview = { dateOfBirth: '1990-12-10', timezone: FUTURE_ZONE };
+    const { status, body } = await api.send('POST', '/v1/occurrences/preview', preview);
+    expect(status).toBe(200);
+    expect(body).toMatchObject({ tzVersion: '2099a', occurrences: [{ localTime: '09:00' }] });
+    const unborn = { ...ADA, dateOfBirth: '2026-11-24', timezone: FUTURE_ZONE };
+    expect((await api.send('POST', '/v1/users', unborn)).status).toBe(400);
+  });
+
+  test.for([
+    ['antarctica/new_daybell', /spelt/],
+    ['Antarctica/NEW_DAYBELL', /spelt/],
+    ['Antarctica/Newer_Daybell', /known/],
+  ] as const)('is not %s', async ([timezone, rule]) => {
+    const { status, body } = await api.send('POST', '/v1/users', { ...ADA, timezone });
+    expect(status).toBe(400);
+    expect(body.errors).toEqual([{ field: 'timezone', rule: expect.stringMatching(rule) }]);
+  });
+
+  test('is refused by data that does not have it yet, with the rule', async () => {
+    const before = await apiBy(loadZoneLaw(olderFile));
+    const user = { ...ADA, timezone: RECENT_ZONE };
+    const { status, body } = await before.send('POST', '/v1/users', user);
+    expect(status).toBe(400);
+    expect(body.errors).toEqual([{ field: 'timezone', rule: expect.stringMatching(/known/) }]);
+    expect((await api.send('POST', '/v1/users', user)).status).toBe(201);
+  });
+});
+
+describe('the process api', () => {
+  const started: TestProcess[] = [];
+  afterEach(async () => {
+    for (const api of started.splice(0)) if (api.child.exitCode === null) await api.stop('SIGKILL');
+  });
+  let DATABASE_URL: string;
+  beforeAll(async () => {
+    DATABASE_URL = (await apiBy(bundledLaw)).database.url;
+  });
+  const start = (ZONE_DATA: string): TestProcess => {
+    const api = runProcess('src/api/main.ts', { DATABASE_URL, PORT: '0', ZONE_DATA });
+    started.push(api);
+    return api;
+  };
+
+  test('says by which zone law it goes, in its log and when it is asked', async () => {
+    const api = start(newerFile);
+    const zoneLaw = JSON.parse(await api.line(/"zone law"/));
+    expect(zoneLaw).toMatchObject({ tzVersion: '2099a', from: newerFile });
+    const { url } = JSON.parse(await api.line(/"listening"/));
+    const ready = await fetch(`${url}/readyz`);
+    expect(await ready.json()).toMatchObject({ ready: true, tzVersion: '2099a' });
+  });
+
+  test('ends with what is wrong when its zone data is not usable', async () => {
+    const api = start('package.json');
+    expect(await api.exited).toBe(78);
+    expect(api.lines.join('\n')).toMatch(
+      /ZONE_DATA: .*package\.json: version must be a version of the tz/,
+    );
+  });
+});

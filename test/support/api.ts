@@ -1,0 +1,89 @@
+import { pino } from 'pino';
+
+import { createApp } from '../../src/api/app.ts';
+import type { Api, ApiDeps } from '../../src/api/deps.ts';
+import { createOccurrenceReader } from '../../src/persistence/occurrence-reader.ts';
+import { createUserStore } from '../../src/persistence/user-store.ts';
+import { createTestDatabase, type TestDatabase } from './postgres.ts';
+import { bundledLaw } from './zone-laws.ts';
+
+export interface TestApi {
+  readonly app: Api;
+  readonly database: TestDatabase;
+  /** What was logged, a parsed line each. */
+  readonly logged: Record<string, unknown>[];
+  /** Sends JSON, or nothing. */
+  send(
+    method: string,
+    path: string,
+    body?: unknown,
+    headers?: Record<string, string>,
+  ): Promise<Answer>;
+  /** The number of rows in each table that a write of a user touches. */
+  counts(): Promise<Record<string, number>>;
+  sql<Row>(query: string, params?: unknown[]): Promise<Row[]>;
+}
+
+export interface Answer {
+  readonly status: number;
+  readonly headers: Headers;
+  // The shape is what a test is about.
+  // oxlint-disable-next-line typescript/no-explicit-any
+  readonly body: any;
+}
+
+/** The API on a database of its own. */
+export async function createTestApi(overrides: Partial<ApiDeps> = {}): Promise<TestApi> {
+  const database = await createTestDatabase();
+  const { orm } = database;
+  const logged: Record<string, unknown>[] = [];
+  const app = createApp({
+    users: createUserStore(orm),
+    occurrences: createOccurrenceReader(orm),
+    clock: Date.now,
+    law: bundledLaw,
+    dateSettings: { leapDayPolicy: 'feb28', localTime: '09:00' },
+    readiness: async () => [],
+    logger: pino({}, { write: (line: string) => void logged.push(JSON.parse(line)) }),
+    ...overrides,
+  });
+  const sql = <Row>(query: string, params: unknown[] = []): Promise<Row[]> =>
+    orm.em.fork().execute(query, params) as Promise<Row[]>;
+  return {
+    app,
+    database,
+    logged,
+    sql,
+    async send(method, path, body, headers = {}) {
+      const sent = body === undefined ? {} : { body: JSON.stringify(body) };
+      const type = body === undefined ? {} : { 'Content-Type': 'application/json' };
+      return readAnswer(
+        await app.request(path, { method, headers: { ...type, ...headers }, ...sent }),
+      );
+    },
+    async counts() {
+      const [row] = await sql<Record<string, number>>(`select
+        (select count(*)::int from users.users) as users,
+        (select count(*)::int from users.history) as history,
+        (select count(*)::int from users.outbox) as outbox,
+        (select count(*)::int from users.idempotency_keys) as keys`);
+      return row ?? {};
+    },
+  };
+}
+
+/** An answer with its body read: parsed when it is JSON, null when there is none. */
+export async function readAnswer(response: Response): Promise<Answer> {
+  const text = await response.text();
+  const isJson = /json/.test(response.headers.get('content-type') ?? '');
+  const body = text === '' ? null : isJson ? JSON.parse(text) : text;
+  return { status: response.status, headers: response.headers, body };
+}
+
+/** A user that breaks no rule. */
+export const ADA = {
+  firstName: 'Ada',
+  lastName: 'Lovelace',
+  dateOfBirth: '1990-12-10',
+  timezone: 'Europe/London',
+} as const;

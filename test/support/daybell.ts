@@ -1,0 +1,213 @@
+/** All of Daybell in one process, on real servers: API, relay, worker, dispatcher and reporter. */
+import { setTimeout as sleep } from 'node:timers/promises';
+
+import type { Client, WorkflowHandle } from '@temporalio/client';
+import type { History } from '@temporalio/common/lib/proto-utils.js';
+import type { NativeConnection } from '@temporalio/worker';
+import { pino } from 'pino';
+
+import { createActivities, type Activities } from '../../src/activities/index.ts';
+import { createReporter } from '../../src/delivery/reporter.ts';
+import { workflowId } from '../../src/domain/occurrence-key.ts';
+import { createPlanner } from '../../src/events/planner.ts';
+import type { Scheduler } from '../../src/events/scheduling.ts';
+import { createDeliveryLedger } from '../../src/persistence/delivery-ledger.ts';
+import { createOutbox } from '../../src/persistence/outbox-store.ts';
+import { createPlanningStore } from '../../src/persistence/planning-store.ts';
+import { createReportQueue } from '../../src/persistence/report-queue.ts';
+import { startRelay } from '../../src/relay/relay.ts';
+import { createSchedulingSubscriber } from '../../src/relay/scheduling.ts';
+import { createActivityReporter } from '../../src/temporal/activity-reporter.ts';
+import { createScheduler } from '../../src/temporal/scheduler.ts';
+import { createWorker } from '../../src/worker/worker.ts';
+import { statusQuery, type YearlyEventStatus } from '../../src/workflows/messages.ts';
+import { ADA, createTestApi, type Answer, type TestApi } from './api.ts';
+import { createTestClock, type TestClock } from './test-clock.ts';
+import { startDispatcher } from './test-dispatcher.ts';
+import { uniqueTaskQueue, useWorkflowBundle } from './temporal.ts';
+import {
+  startWebhookReceiver,
+  type ReceivedWebhook,
+  type WebhookReceiver,
+} from './webhook-receiver.ts';
+import { bundledLaw } from './zone-laws.ts';
+
+export interface DaybellOptions {
+  readonly client: Client;
+  readonly connection: NativeConnection;
+  readonly armLeadMs?: number;
+  /** Sets the clock before anything is done, for a test whose time moves. */
+  readonly tellTime?: (clock: TestClock) => Promise<void>;
+}
+
+export interface TestDaybell {
+  readonly api: TestApi;
+  readonly receiver: WebhookReceiver;
+  readonly clock: TestClock;
+  readonly scheduler: Scheduler;
+  /** By the API; resolves when it is relayed. Gives the id. */
+  createUser(fields?: Partial<Record<keyof typeof ADA, string>>): Promise<string>;
+  changeUser(userId: string, fields: object): Promise<void>;
+  deleteUser(userId: string): Promise<void>;
+  deleteAllUsers(): Promise<void>;
+  /** What the user's workflow says of itself, once it has seen all that was relayed. */
+  statusOf(userId: string): Promise<YearlyEventStatus>;
+  /** The user's workflow, whichever run it is in. */
+  workflowOf(userId: string): WorkflowHandle;
+  /** The histories of all its runs, the first one first. */
+  historiesOf(userId: string): Promise<HistoryEvent[][]>;
+  greetingsOf(userId: string): ReceivedWebhook[];
+  /** The state of each of the user's occurrences in the ledger, the earliest first. */
+  ledgerOf(userId: string): Promise<string[]>;
+  pauseDeliveries(): Promise<void>;
+  resumeDeliveries(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+export type HistoryEvent = NonNullable<History['events']>[number];
+
+const HOUR = 3_600_000;
+const LATE_AFTER_MS = 5 * 60_000;
+
+export async function startDaybell(options: DaybellOptions): Promise<TestDaybell> {
+  const { client, connection, armLeadMs = 0 } = options;
+  const taskQueue = uniqueTaskQueue();
+  const logger = pino({ level: 'silent' });
+
+  const skew = { ms: 0 };
+  const now = () => Date.now() + skew.ms;
+  const api = await createTestApi({ clock: now });
+  const { orm, url } = api.database;
+  const clock = await createTestClock(orm, skew);
+  const receiver = await startWebhookReceiver();
+
+  const scheduler = createScheduler(client, taskQueue);
+  const relay = startRelay({
+    outbox: createOutbox(orm),
+    subscribers: [createSchedulingSubscriber(scheduler)],
+    logger,
+  });
+  const activities = createActivities({
+    planner: createPlanner({
+      store: createPlanningStore(orm),
+      settings: {
+        rules: { leapDayPolicy: 'feb28', localTime: '09:00', law: bundledLaw },
+        lateLimitMs: 48 * HOUR,
+        armLeadMs,
+        armWindowMs: 0,
+      },
+    }),
+    arming: createDeliveryLedger(orm, { lateAfterMs: LATE_AFTER_MS }),
+    clock: now,
+  });
+  const { tellTime = async () => {} } = options;
+  const worker = await createWorker({
+    connection,
+    namespace: 'default',
+    taskQueue,
+    workflowBundle: await useWorkflowBundle(),
+    activities: beforeEach(activities, () => tellTime(clock)),
+  });
+  const working = worker.run();
+  const dispatcher = await startDispatcher({
+    databaseUrl: url,
+    webhookUrl: receiver.url,
+    clock: now,
+  });
+  const reporter = createReporter({
+    queue: createReportQueue(orm),
+    engine: createActivityReporter(client),
+    clock: now,
+    logger,
+  });
+  reporter.start();
+
+  const ask = async (method: string, path: string, body?: object): Promise<Answer> => {
+    await tellTime(clock);
+    const answer = await api.send(method, path, body);
+    if (answer.status >= 300) throw new Error(`${method} ${path}: ${answer.status}`);
+    await relayed();
+    return answer;
+  };
+  const relayed = async (): Promise<void> => {
+    const waiting = 'select id from users.outbox where relayed_at is null';
+    while ((await api.sql(waiting)).length > 0) await sleep(20);
+  };
+  const workflowOf = (userId: string) => client.workflow.getHandle(workflowId('birthday', userId));
+
+  return {
+    api,
+    receiver,
+    clock,
+    scheduler,
+    async createUser(fields = {}) {
+      return (await ask('POST', '/v1/users', { ...ADA, ...fields })).body.id;
+    },
+    async changeUser(userId, fields) {
+      await ask('PATCH', `/v1/users/${userId}`, fields);
+    },
+    async deleteUser(userId) {
+      await ask('DELETE', `/v1/users/${userId}`);
+    },
+    async deleteAllUsers() {
+      const users = await api.sql<{ id: string }>('select id from users.users');
+      for (const { id } of users) {
+        await ask('DELETE', `/v1/users/${id}`);
+        await workflowOf(id).result();
+      }
+    },
+    async statusOf(userId) {
+      for (;;) {
+        const status = await workflowOf(userId).query(statusQuery);
+        if (status.waitingFor !== 'plan') return status;
+        await sleep(20);
+      }
+    },
+    workflowOf,
+    async historiesOf(userId) {
+      const workflow = workflowOf(userId);
+      const { events: last } = await workflow.fetchHistory();
+      let runId = last?.[0]?.workflowExecutionStartedEventAttributes?.firstExecutionRunId;
+      const histories: HistoryEvent[][] = [];
+      while (runId) {
+        const run = client.workflow.getHandle(workflow.workflowId, runId);
+        const events = (await run.fetchHistory()).events ?? [];
+        histories.push(events);
+        runId = events.at(-1)?.workflowExecutionContinuedAsNewEventAttributes?.newExecutionRunId;
+      }
+      return histories;
+    },
+    greetingsOf: (userId) => receiver.received.filter(({ body }) => body.data.userId === userId),
+    async ledgerOf(userId) {
+      const states = 'select state from events.occurrences where user_id = ? order by year';
+      return (await api.sql<{ state: string }>(states, [userId])).map(({ state }) => state);
+    },
+    async pauseDeliveries() {
+      await api.sql('update events.destinations set paused_at = clock_timestamp()');
+    },
+    async resumeDeliveries() {
+      await api.sql('update events.destinations set paused_at = null');
+    },
+    async stop() {
+      await relay.stop();
+      worker.shutdown();
+      await working;
+      await Promise.all([dispatcher.stop(), reporter.stop()]);
+      await receiver.close();
+      await api.database.drop();
+    },
+  };
+}
+
+function beforeEach({ plan, deliver }: Activities, before: () => Promise<void>): Activities {
+  return {
+    plan: async (request) => {
+      await before();
+      return plan(request);
+    },
+    deliver: async (request) => {
+      await before();
+      return deliver(request);
+    },
+  };
+}

@@ -1,0 +1,50 @@
+/** The run's PostgreSQL: the embedded default's own server, in a folder that goes with the run. */
+import { once } from 'node:events';
+import { chmod, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+import { readMachine } from '../../src/config/machine.ts';
+import { prepareEmbeddedPostgres } from '../../src/dev/postgres.ts';
+import { freePort } from './free-port.ts';
+import { withDatabase } from './postgres.ts';
+
+export interface PostgresServer {
+  readonly adminUrl: string;
+  stop(): Promise<void>;
+}
+
+export async function startPostgresServer(): Promise<PostgresServer> {
+  const dataDir = await mkdtemp(join(tmpdir(), 'daybell-test-'));
+  // As root, PostgreSQL runs as a user of its own, who has to get in here.
+  await chmod(dataDir, 0o755);
+  const { url, child } = await prepareEmbeddedPostgres({
+    dataDir,
+    port: await freePort(),
+    // Two workers of vitest, and in each the pools of a few services.
+    connections: 300,
+    path: readMachine().path,
+    onProgress: () => {},
+  });
+  const server = child.spawn();
+  // Its log has nothing that a test's own error doesn't say.
+  server.stdout?.resume();
+  server.stderr?.resume();
+  const ended = once(server, 'exit');
+  const kill = () => server.kill(child.killSignal);
+  process.once('exit', kill);
+  while (!(await child.readiness?.())) {
+    if (server.exitCode !== null) throw new Error('PostgreSQL ended before it was ready');
+    await sleep(50);
+  }
+  return {
+    adminUrl: withDatabase(url, 'postgres'),
+    async stop() {
+      process.off('exit', kill);
+      server.kill(child.stopSignal);
+      await ended;
+      await rm(dataDir, { recursive: true, force: true });
+    },
+  };
+}

@@ -1,0 +1,55 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createInterface } from 'node:readline';
+
+export interface TestProcess {
+  readonly child: ChildProcess;
+  /** Standard output and error, a line each. */
+  readonly lines: string[];
+  /** Resolves with the first line, past or to come, that matches; rejects when it ends without one. */
+  line(pattern: RegExp): Promise<string>;
+  /** Resolves with the exit code. */
+  exited: Promise<number | null>;
+  /** Sends a signal and waits for the end. */
+  stop(signal?: NodeJS.Signals): Promise<number | null>;
+}
+
+/** Runs one of Daybell's entry points, with no setting but those given. */
+export function runProcess(entry: string, settings: NodeJS.ProcessEnv, ipc = false): TestProcess {
+  const child = spawn(process.execPath, [entry], {
+    env: { PATH: process.env['PATH'], ...settings },
+    stdio: ['ignore', 'pipe', 'pipe', ...(ipc ? (['ipc'] as const) : [])],
+  });
+  const lines: string[] = [];
+  const waiting = new Set<() => void>();
+  for (const stream of [child.stdout, child.stderr]) {
+    if (stream === null) continue;
+    createInterface({ input: stream }).on('line', (line) => {
+      lines.push(line);
+      for (const look of waiting) look();
+    });
+  }
+  const exited = once(child, 'close').then(([code]) => code as number | null);
+  return {
+    child,
+    lines,
+    exited,
+    line(pattern) {
+      return new Promise((resolve, reject) => {
+        const look = () => {
+          const found = lines.find((line) => pattern.test(line));
+          if (found === undefined) return;
+          waiting.delete(look);
+          resolve(found);
+        };
+        waiting.add(look);
+        void exited.then(() => reject(new Error(`ended without ${pattern}:\n${lines.join('\n')}`)));
+        look();
+      });
+    },
+    async stop(signal = 'SIGTERM') {
+      child.kill(signal);
+      return exited;
+    },
+  };
+}

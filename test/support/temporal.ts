@@ -1,0 +1,91 @@
+/** Temporal for a test file: the run's shared dev server, or a time-skipping server of its own. */
+import { randomUUID } from 'node:crypto';
+
+import { Client, Connection } from '@temporalio/client';
+import { TestWorkflowEnvironment } from '@temporalio/testing';
+import { DefaultLogger, NativeConnection, Runtime, type WorkflowBundle } from '@temporalio/worker';
+import { inject } from 'vitest';
+
+import { bundleWorkflows } from '../../src/worker/workflow-bundle.ts';
+
+/** What a test needs of a Temporal server. Tests on a shared one keep to a task queue of their own. */
+export interface TestTemporal {
+  readonly client: Client;
+  readonly connection: NativeConnection;
+  readonly address: string;
+  close(): Promise<void>;
+}
+
+/** A real server, shared by the run; started by whoever asks first. */
+export async function useDevServer(): Promise<TestTemporal> {
+  return connectTo(await ask('dev-server'));
+}
+
+/** Connects to a server that a test has started itself. */
+export async function connectTo(address: string): Promise<TestTemporal> {
+  quietRuntime();
+  const clientConnection = await Connection.connect({ address });
+  const connection = await NativeConnection.connect({ address });
+  return {
+    client: new Client({ connection: clientConnection }),
+    connection,
+    address,
+    async close() {
+      await clientConnection.close();
+      await connection.close();
+    },
+  };
+}
+
+/** The path of the dev server's program, for a test that stops and starts one. */
+export function findDevServerProgram(): Promise<string> {
+  return ask('dev-server-program');
+}
+
+/**
+ * A server that skips time while nothing is to be done: for this file alone, because
+ * its time is everybody's.
+ */
+export async function startTimeSkippingServer(): Promise<TestWorkflowEnvironment> {
+  quietRuntime();
+  const path = await ask('test-server-program');
+  const server = { executable: { type: 'existing-path', path } } as const;
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await TestWorkflowEnvironment.createTimeSkipping({ server });
+    } catch (error) {
+      // The SDK gives it 5 s, which a busy machine may need for Java alone.
+      if (attempt === 3) throw error;
+    }
+  }
+}
+
+export function uniqueTaskQueue(): string {
+  return `test-${randomUUID()}`;
+}
+
+/** The workflows, bundled once for each test file that asks. */
+export function useWorkflowBundle(): Promise<WorkflowBundle> {
+  quietRuntime();
+  bundle ??= bundleWorkflows(QUIET);
+  return bundle;
+}
+
+let bundle: Promise<WorkflowBundle> | null = null;
+const QUIET = new DefaultLogger('ERROR');
+
+function quietRuntime(): void {
+  try {
+    const logging = { forward: {}, filter: { core: 'ERROR', other: 'ERROR' } } as const;
+    Runtime.install({ logger: QUIET, shutdownSignals: [], telemetryOptions: { logging } });
+  } catch {
+    // Installed already: there is one for a process.
+  }
+}
+
+async function ask(what: string): Promise<string> {
+  const response = await fetch(`${inject('temporalOfferUrl')}/${what}`);
+  const answer = await response.text();
+  if (!response.ok) throw new Error(answer);
+  return answer;
+}

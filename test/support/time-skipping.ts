@@ -1,0 +1,39 @@
+import { Client } from '@temporalio/client';
+
+import { startDaybell, type TestDaybell } from './daybell.ts';
+import { startTimeSkippingServer } from './temporal.ts';
+
+/** Daybell on a server that skips time: years pass in seconds. */
+export interface TimeSkippingDaybell extends TestDaybell {
+  /** The server's time, epoch ms. */
+  now(): Promise<number>;
+  /** Lets time pass until the instant; what comes due on the way is done on the way. */
+  skipTo(instant: number): Promise<void>;
+}
+
+/**
+ * Arms at the fire instant itself: the server skips no time while an activity is open, so
+ * with a lead the test would have to sit it out.
+ */
+export async function startTimeSkippingDaybell(): Promise<TimeSkippingDaybell> {
+  const environment = await startTimeSkippingServer();
+  const now = () => environment.currentTimeMs();
+  const daybell = await startDaybell({
+    // Not the environment's own client, which skips time whenever a result is awaited.
+    client: new Client({ connection: environment.connection }),
+    connection: environment.nativeConnection,
+    tellTime: async (clock) => clock.set(await now()),
+  });
+  return {
+    ...daybell,
+    now,
+    async skipTo(instant) {
+      const ms = instant - (await now());
+      if (ms > 0) await environment.sleep(ms);
+    },
+    async stop() {
+      await daybell.stop();
+      await environment.teardown();
+    },
+  };
+}
