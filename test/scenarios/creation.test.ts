@@ -1,0 +1,102 @@
+/** Somebody is created on the birthday itself: S9 of the table. 9:00 in Tokyo is 00:00Z. */
+import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+
+import { expectLateness, key, WAIT } from './support/expectations.ts';
+import { startWorld, type World } from './support/world.ts';
+
+const MINUTE = 60_000;
+const BORN_ON_20_MAY = { dateOfBirth: '1990-05-20', timezone: 'Asia/Tokyo' };
+
+let world: World;
+beforeAll(async () => {
+  world = await startWorld();
+});
+afterAll(() => world.stop());
+afterEach(() => world.tidy());
+
+test('S9 created on the birthday at 08:59: greeted today, at 9:00', async () => {
+  const year = await world.yearToCome();
+  await world.passUntil(`${year}-05-19T23:59:00Z`);
+
+  const userId = await world.createUser(BORN_ON_20_MAY);
+
+  const today = { webhookId: key(userId, year), scheduledFor: `${year}-05-20T00:00:00.000Z` };
+  expect(await world.statusOf(userId)).toMatchObject({
+    waitingFor: 'arming',
+    occurrenceKey: today.webhookId,
+    fireAt: today.scheduledFor,
+  });
+  await world.passUntil(`${year + 1}-05-19T00:00:00Z`);
+  expect(world.greetingsOf(userId)).toMatchObject([{ ...today, late: false }]);
+  expectLateness(world.greetingsOf(userId)[0]?.latenessMs, 0);
+});
+
+test.each([
+  ['at 09:00 exactly', '00:00:00.000'],
+  ['at 09:01', '00:01:00.000'],
+])('S9 created on the birthday %s: greeted next year', async (_, time) => {
+  const year = await world.yearToCome();
+  const createdAt = `${year}-05-20T${time}Z`;
+  await world.passUntil(createdAt);
+
+  const userId = await world.createUser(BORN_ON_20_MAY, createdAt);
+
+  const next = {
+    webhookId: key(userId, year + 1),
+    scheduledFor: `${year + 1}-05-20T00:00:00.000Z`,
+  };
+  expect(await world.statusOf(userId)).toMatchObject({
+    waitingFor: 'recheck',
+    occurrenceKey: next.webhookId,
+    fireAt: next.scheduledFor,
+  });
+  expect(await world.ledgerOf(userId)).toMatchObject([{ webhookId: next.webhookId }]);
+  await world.passUntil(`${year + 1}-05-21T00:00:00Z`);
+  expect(world.greetingsOf(userId)).toMatchObject([{ ...next, late: false }]);
+});
+
+test.each([
+  ['08:59', '23:59:00.000'],
+  ['08:59:59.999', '23:59:59.999'],
+])(
+  'S9 created on the birthday at %s, with the relay down until 09:05: greeted today, late',
+  async (_, time) => {
+    const year = await world.yearToCome();
+    const createdAt = `${year}-05-19T${time}Z`;
+    await world.passUntil(createdAt);
+    await world.stopRelay();
+    const userId = await world.createUser(BORN_ON_20_MAY, createdAt);
+    await world.passUntil(`${year}-05-20T00:05:00Z`);
+    expect(world.greetingsOf(userId)).toEqual([]);
+
+    world.startRelay();
+
+    await expect.poll(() => world.greetingsOf(userId), WAIT).toHaveLength(1);
+    const [greeting] = world.greetingsOf(userId);
+    const today = { webhookId: key(userId, year), scheduledFor: `${year}-05-20T00:00:00.000Z` };
+    expect(greeting).toMatchObject({ ...today, late: true });
+    expectLateness(greeting?.latenessMs, 5 * MINUTE);
+    await world.passUntil(`${year + 1}-05-19T00:00:00Z`);
+    expect(world.greetingsOf(userId)).toHaveLength(1);
+    expect(await world.statusOf(userId)).toMatchObject({
+      fireAt: `${year + 1}-05-20T00:00:00.000Z`,
+    });
+  },
+);
+
+test('S9 created at 09:00 exactly, with the relay down until 09:05: greeted next year', async () => {
+  const year = await world.yearToCome();
+  const createdAt = `${year}-05-20T00:00:00.000Z`;
+  await world.passUntil(createdAt);
+  await world.stopRelay();
+  const userId = await world.createUser(BORN_ON_20_MAY, createdAt);
+  await world.passUntil(`${year}-05-20T00:05:00Z`);
+
+  world.startRelay();
+  await world.relayed();
+
+  expect(await world.statusOf(userId)).toMatchObject({
+    fireAt: `${year + 1}-05-20T00:00:00.000Z`,
+  });
+  expect(world.greetingsOf(userId)).toEqual([]);
+});

@@ -1,0 +1,21 @@
+/** What scenarios have in common to say. */
+import { expect } from 'vitest';
+
+/** For what is done at once, which a busy machine may need a moment for. */
+export const WAIT = { timeout: 20_000, interval: 20 };
+
+/** What the receiver deduplicates by: `webhook-id`. */
+export function key(userId: string, year: number): string {
+  return `birthday:${userId}:${year}`;
+}
+
+/** At once: within seconds of what made it due. */
+export function expectLateness(latenessMs: number | undefined, atLeastMs: number): void {
+  expect(latenessMs).toBeGreaterThanOrEqual(atLeastMs);
+  expect(latenessMs).toBeLessThan(atLeastMs + 30_000);
+}
+
+/** So many days later, or earlier; as ISO 8601, UTC. */
+export function daysFrom(instant: string, days: number): string {
+  return new Date(Date.parse(instant) + days * 86_400_000).toISOString();
+}
