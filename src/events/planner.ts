@@ -1,5 +1,5 @@
 import { occurrenceKey } from '../domain/occurrence-key.ts';
-import type { Occurrence } from '../domain/occurrence.ts';
+import { type Occurrence, occurrenceInYear } from '../domain/occurrence.ts';
 import type { PlanRequest, PlanResult } from '../domain/plan-messages.ts';
 import { armAt, recheckAt } from '../domain/plan-times.ts';
 import { decidePlan, type NextPlan, type PlanDecision } from '../domain/planning.ts';
@@ -68,7 +68,14 @@ export function createPlanner({ store, settings, logger }: PlannerDeps): Planner
     decision: PlanDecision,
   ): Promise<void> {
     if (open !== null && decision.open.action === 'skip') {
-      await tx.skipOpen(open.key, decision.open.reason, request.now);
+      const { reason } = decision.open;
+      if (reason === 'too_late') {
+        // By the facts of now, as the row is to say: by those of its plan it may be to come.
+        const missed = occurrenceInYear(facts, open.year, settings.rules);
+        await tx.saveSkipped(plannedOf(request, facts, missed), reason);
+      } else {
+        await tx.skipOpen(open.key, reason, request.now);
+      }
     }
     if (open !== null && decision.open.action === 'remove') await tx.removeOpen(open.key);
     for (const missed of decision.skipped) {

@@ -131,7 +131,14 @@ for (const { born, when, due, dueYear } of S4) {
     const next = dueIn(year + 1);
     expect(await world.statusOf(userId)).toMatchObject({ waitingFor: 'recheck', fireAt: next });
     expect(await world.ledgerOf(userId)).toMatchObject([
-      { webhookId: key(userId, year), state: 'SKIPPED', reason: 'too_late', attempts: [] },
+      {
+        webhookId: key(userId, year),
+        state: 'SKIPPED',
+        reason: 'too_late',
+        fireAt: dueIn(year),
+        timezone: 'Pacific/Kiritimati',
+        attempts: [],
+      },
       { webhookId: key(userId, year + 1), state: 'PENDING', reason: null, fireAt: next },
     ]);
     await world.passUntil(daysFrom(next, 1));

@@ -1,10 +1,9 @@
 /**
- * All of Daybell on a server that skips time, for a test file of its own: years pass in
- * seconds, and relay and worker can be away or replaced meanwhile.
+ * All of Daybell for a test file of its own: on a server that skips time, years pass in
+ * seconds. Relay and worker can be away or replaced meanwhile.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 
-import { Client } from '@temporalio/client';
 import { pino } from 'pino';
 
 import { createReporter } from '../../../src/delivery/reporter.ts';
@@ -15,7 +14,7 @@ import { createSchedulingSubscriber } from '../../../src/relay/scheduling.ts';
 import { createActivityReporter } from '../../../src/temporal/activity-reporter.ts';
 import { createScheduler } from '../../../src/temporal/scheduler.ts';
 import { ADA, createTestApi, type Answer } from '../../support/api.ts';
-import { startTimeSkippingServer, uniqueTaskQueue } from '../../support/temporal.ts';
+import { uniqueTaskQueue } from '../../support/temporal.ts';
 import { createTestClock } from '../../support/test-clock.ts';
 import { startDispatcher } from '../../support/test-dispatcher.ts';
 import {
@@ -24,6 +23,7 @@ import {
   type WebhookReceiver,
 } from '../../support/webhook-receiver.ts';
 import { observe, type Observations } from './observe.ts';
+import { startSkippingServer, type Server } from './servers.ts';
 import { startTestWorker, type PlanningSettings } from './test-worker.ts';
 
 export interface World extends Observations {
@@ -57,13 +57,13 @@ const DAY = 86_400_000;
 export interface WorldOptions extends PlanningSettings {
   /** False lets workers be replaced while workflows sleep; else only while there are none. */
   readonly keepsWorkflows?: boolean;
+  /** Closed with the world; one that skips time by default. */
+  readonly server?: Server;
 }
 
 export async function startWorld(options: WorldOptions = {}): Promise<World> {
-  const { keepsWorkflows = true, ...settings } = options;
-  const environment = await startTimeSkippingServer();
-  // Not the environment's own client, which skips time whenever a result is awaited.
-  const client = new Client({ connection: environment.connection });
+  const { keepsWorkflows = true, server = await startSkippingServer(), ...settings } = options;
+  const { client, connection, now } = server;
   const taskQueue = uniqueTaskQueue();
   const logger = pino({ level: 'silent' });
 
@@ -73,7 +73,6 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
   const api = await createTestApi({ clock: () => held.at ?? clock() });
   const { orm, url } = api.database;
   const testClock = await createTestClock(orm, skew);
-  const now = () => environment.currentTimeMs();
   const tellTime = async () => testClock.set(await now());
 
   const receiver = await startWebhookReceiver();
@@ -84,7 +83,7 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
 
   const startWorker = (planning: PlanningSettings) =>
     startTestWorker({
-      connection: environment.nativeConnection,
+      connection,
       taskQueue,
       orm,
       clock,
@@ -133,8 +132,8 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
     async passUntil(instant) {
       const at = Date.parse(instant);
       if (Number.isNaN(at)) throw new Error(`${instant} is not an instant`);
-      const ms = at - (await now());
-      if (ms > 0) await environment.sleep(ms);
+      await server.passUntil(at);
+      await tellTime();
     },
     async yearToCome() {
       return new Date((await now()) + 2 * DAY).getUTCFullYear() + 1;
@@ -175,7 +174,7 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
       await Promise.all([dispatcher.stop(), reporter.stop()]);
       await receiver.close();
       await api.database.drop();
-      await environment.teardown();
+      await server.close();
     },
   };
 }
