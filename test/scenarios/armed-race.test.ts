@@ -5,10 +5,9 @@
  * On the real server: the other one has no answer to a workflow that lets go of an activity
  * in the moment in which this is completed.
  */
-import type { ServerResponse } from 'node:http';
-
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 
+import { type ArmedUser, armedUser, holdAnswers, yearOf } from './support/armed-user.ts';
 import { daysFrom, key, WAIT } from './support/expectations.ts';
 import { useRealServer } from './support/servers.ts';
 import { startWorld, type World } from './support/world.ts';
@@ -23,7 +22,7 @@ afterAll(() => world.stop());
 afterEach(() => world.tidy());
 
 test('S6 changed before it is claimed: taken back, and sent on the new day only', async () => {
-  const user = await armedUser();
+  const user = await armedUser(world);
   await world.pauseDeliveries();
 
   await correct(user);
@@ -37,7 +36,7 @@ test('S6 changed before it is claimed: taken back, and sent on the new day only'
 });
 
 test('S6 changed before it is claimed, and the workflow does not know: the dispatcher lets go of it', async () => {
-  const user = await armedUser();
+  const user = await armedUser(world);
   await world.pauseDeliveries();
   await world.stopRelay();
   await correct(user);
@@ -54,8 +53,8 @@ test('S6 changed before it is claimed, and the workflow does not know: the dispa
 });
 
 test('S6 changed while it is on the wire, and taken: done for this year', async () => {
-  const user = await armedUser();
-  const answer = holdAnswers();
+  const user = await armedUser(world);
+  const answer = holdAnswers(world);
   await world.passUntil(user.planned);
   await expect.poll(() => world.greetingsOf(user.userId), WAIT).toHaveLength(1);
 
@@ -72,8 +71,8 @@ test('S6 changed while it is on the wire, and taken: done for this year', async 
 });
 
 test('S6 changed while it is on the wire, and refused: sent on the new day, with the same webhook-id', async () => {
-  const user = await armedUser();
-  const answer = holdAnswers();
+  const user = await armedUser(world);
+  const answer = holdAnswers(world);
   await world.passUntil(user.planned);
   await expect.poll(() => world.greetingsOf(user.userId), WAIT).toHaveLength(1);
 
@@ -92,7 +91,7 @@ test('S6 changed while it is on the wire, and refused: sent on the new day, with
 });
 
 test('S6 many are changed in the very instant: each is sent on one of the two days, never on both', async () => {
-  const users = await Promise.all(Array.from({ length: 24 }, armedUser));
+  const users = await Promise.all(Array.from({ length: 24 }, () => armedUser(world)));
   const { planned, corrected } = users[0] as ArmedUser;
   await world.passUntil(new Date(Date.parse(planned) - 20).toISOString());
 
@@ -117,46 +116,6 @@ test('S6 many are changed in the very instant: each is sent on one of the two da
   }
 });
 
-/** Instants are ISO 8601. */
-interface ArmedUser {
-  readonly userId: string;
-  readonly webhookId: string;
-  readonly planned: string;
-  readonly corrected: string;
-  /** By the corrected date. */
-  readonly nextYear: string;
-}
-
-/** It is seconds before 9:00, and the delivery is armed. */
-async function armedUser(): Promise<ArmedUser> {
-  const planned = await dayToCome();
-  const corrected = daysFrom(planned, 5);
-  const userId = await world.createUser({
-    dateOfBirth: `1990${planned.slice(4, 10)}`,
-    timezone: 'Asia/Tokyo',
-  });
-  await expect
-    .poll(() => world.ledgerOf(userId), WAIT)
-    .toMatchObject([{ state: 'PROCESSING', fireAt: planned, attempts: [] }]);
-  await world.passUntil(new Date(Date.parse(planned) - 5_000).toISOString());
-  const nextYear = `${Number(corrected.slice(0, 4)) + 1}${corrected.slice(4)}`;
-  return { userId, webhookId: key(userId, yearOf(planned)), planned, corrected, nextYear };
-}
-
-/** The birthday that begins in ten days; that of the correction is in the same year. */
-async function dayToCome(): Promise<string> {
-  const today = new Date(await world.now()).toISOString();
-  for (let days = 10; ; days += 1) {
-    const day = `${daysFrom(today, days).slice(0, 10)}T00:00:00.000Z`;
-    const isInOneYear = yearOf(daysFrom(day, 5)) === yearOf(day);
-    if (isInOneYear && ![day, daysFrom(day, 5)].some((each) => each.includes('-02-29'))) return day;
-  }
-}
-
-function yearOf(instant: string): number {
-  return Number(instant.slice(0, 4));
-}
-
 function correct({ userId, corrected }: ArmedUser): Promise<void> {
   return world.changeUser(userId, { dateOfBirth: `1990${corrected.slice(4, 10)}` });
 }
@@ -176,14 +135,4 @@ async function expectOnlyGreeting(user: ArmedUser, scheduledFor: string | null):
     { webhookId, state: 'COMPLETED', fireAt: scheduledFor, attempts: [{ number: 1 }] },
     { webhookId: key(userId, yearOf(user.nextYear)), state: 'PENDING', fireAt: user.nextYear },
   ]);
-}
-
-/** The receiver takes requests and says nothing, until what this gives is called. */
-function holdAnswers(): (status: number) => void {
-  const held: ServerResponse[] = [];
-  world.receiver.answer((response) => held.push(response));
-  return (status) => {
-    world.receiver.answer((response) => response.end());
-    for (const response of held) response.writeHead(status).end();
-  };
 }

@@ -14,6 +14,8 @@ export interface Observations {
   greetingsOf(userId: string): Greeting[];
   /** What the API tells of the user's occurrences, the earliest first. */
   ledgerOf(userId: string): Promise<LedgerEntry[]>;
+  /** The rows themselves, which outlive the user. */
+  rowsOf(userId: string): Promise<OccurrenceRow[]>;
   /** What the user's workflow says of itself, once it has planned what it was told. */
   statusOf(userId: string): Promise<YearlyEventStatus>;
   /** The user's workflow, whichever run it is in. */
@@ -40,6 +42,19 @@ export interface LedgerEntry {
   readonly fireAt: string | null;
   readonly attempts: readonly object[];
 }
+
+export interface OccurrenceRow {
+  readonly key: string;
+  readonly state: string;
+  readonly reason: string | null;
+  readonly attempts: readonly { readonly number: number; readonly status: number | null }[];
+}
+
+const ROWS = `
+  select key, state, reason, coalesce((
+    select jsonb_agg(jsonb_build_object('number', number, 'status', status) order by number)
+    from events.attempts where occurrence_key = key), '[]') as attempts
+  from events.occurrences where user_id = ? order by year`;
 
 export type HistoryEvent = NonNullable<History['events']>[number];
 
@@ -69,6 +84,8 @@ export function observe(deps: {
       const { body } = await api.send('GET', `/v1/users/${userId}/occurrences`);
       return body.occurrences.toReversed();
     },
+
+    rowsOf: (userId) => api.sql<OccurrenceRow>(ROWS, [userId]),
 
     async statusOf(userId) {
       for (;;) {

@@ -37,6 +37,7 @@ export interface World extends Observations {
   /** By the API, at this instant exactly or else now; gives the id. */
   createUser(fields: UserFields, at?: string): Promise<string>;
   changeUser(userId: string, fields: UserFields): Promise<void>;
+  deleteUser(userId: string): Promise<void>;
   /** As at first, for the next test; time is everybody's, so nobody is left who would be due in it. */
   tidy(): Promise<void>;
   /** Resolves when every change that the API took has reached the workflows. */
@@ -146,6 +147,9 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
     },
     async changeUser(userId, fields) {
       await ask('PATCH', `/v1/users/${userId}`, fields);
+    },
+    async deleteUser(userId) {
+      await ask('DELETE', `/v1/users/${userId}`);
     },
     relayed,
     async stopRelay() {
