@@ -8,12 +8,14 @@ import type {
 } from '../domain/plan-messages.ts';
 import type { Arming } from '../events/ports.ts';
 import { withoutData } from './failure.ts';
+import { createHousekeepingActivities, type HousekeepingActivityDeps } from './housekeeping.ts';
+import { createReconcileActivities, type ReconcileActivityDeps } from './reconcile.ts';
+import { createRedeliveryActivities, type RedeliveryActivityDeps } from './redelivery.ts';
 
-export interface ActivityDeps {
+export interface ActivityDeps
+  extends RedeliveryActivityDeps, HousekeepingActivityDeps, ReconcileActivityDeps {
   readonly planner: Planner;
   readonly arming: Arming;
-  /** Epoch ms. */
-  readonly clock: () => number;
 }
 
 /** The Event Scheduling Context's side of a plan: faults of data are results, not errors. */
@@ -23,9 +25,14 @@ export interface Planner {
 
 export type Activities = ReturnType<typeof createActivities>;
 
-/** What workflows ask for. Both are safe to repeat: the ledger settles every race. */
-export function createActivities({ planner, arming, clock }: ActivityDeps) {
+/** What workflows ask for. All are safe to repeat: the ledger settles every race. */
+export function createActivities(deps: ActivityDeps) {
+  const { planner, arming, clock } = deps;
   return {
+    ...createRedeliveryActivities(deps),
+    ...createHousekeepingActivities(deps),
+    ...createReconcileActivities(deps),
+
     async plan(request: PlanRequest): Promise<PlanResult> {
       try {
         return await planner.plan(request);

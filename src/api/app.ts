@@ -9,14 +9,24 @@ import { answerErrors, refuseInvalid } from './errors.ts';
 import { contentSecurityPolicy, registerOpenApi } from './openapi.ts';
 import { sendProblem } from './problem.ts';
 import { requestLog } from './request-log.ts';
+import { registerAudit } from './routes/audit.ts';
 import { registerCreateUser } from './routes/create-user.ts';
 import { registerDeleteUser } from './routes/delete-user.ts';
+import { registerGetDeliveries } from './routes/get-deliveries.ts';
+import { registerGetOccurrence } from './routes/get-occurrence.ts';
 import { registerGetUser } from './routes/get-user.ts';
 import { registerHealth } from './routes/health.ts';
+import { registerListOccurrences } from './routes/list-occurrences.ts';
 import { registerListUserOccurrences } from './routes/list-user-occurrences.ts';
 import { registerListUsers } from './routes/list-users.ts';
+import { registerMetrics } from './routes/metrics.ts';
+import { registerPauseDeliveries } from './routes/pause-deliveries.ts';
 import { registerPreviewOccurrences } from './routes/preview-occurrences.ts';
+import { registerRedeliverOccurrence } from './routes/redeliver-occurrence.ts';
+import { registerRedeliverOccurrences } from './routes/redeliver-occurrences.ts';
 import { registerReplaceUser } from './routes/replace-user.ts';
+import { registerResumeDeliveries } from './routes/resume-deliveries.ts';
+import { registerTestWebhook } from './routes/test-webhook.ts';
 import { registerUpdateUser } from './routes/update-user.ts';
 
 /** The HTTP API without a socket. */
@@ -49,8 +59,18 @@ export function createApp(deps: ApiDeps): Api {
   registerReplaceUser(app, deps);
   registerDeleteUser(app, deps);
   registerListUserOccurrences(app, deps);
+  registerListOccurrences(app, deps);
+  registerGetOccurrence(app, deps);
   registerPreviewOccurrences(app, deps);
+  registerGetDeliveries(app, deps);
+  registerPauseDeliveries(app, deps);
+  registerResumeDeliveries(app, deps);
+  registerTestWebhook(app, deps);
+  registerRedeliverOccurrence(app, deps);
+  registerRedeliverOccurrences(app, deps);
+  registerAudit(app, deps);
   registerHealth(app, deps);
+  registerMetrics(app, deps);
   registerOpenApi(app);
 
   app.notFound((c) =>

@@ -1,17 +1,41 @@
 import type { OpenAPIHono } from '@hono/zod-openapi';
 
+import type { EventType } from '../domain/event-type.ts';
 import type { DateSettings } from '../domain/rules.ts';
+import type { AuditDeps } from '../events/audit-day.ts';
+import type { DeliveryControl } from '../events/delivery-control.ts';
 import type { OccurrenceReader } from '../events/occurrence-reader.ts';
+import type { RedeliverDeps } from '../events/redeliver-occurrence.ts';
+import type { WebhookTester } from '../events/webhook-test.ts';
 import type { Logger } from '../observability/logger.ts';
+import type { MetricsSource } from '../observability/metrics.ts';
 import type { UserDeps } from '../users/ports.ts';
 
-/** All that the API works with. It never talks to Temporal. */
-export interface ApiDeps extends UserDeps {
+/** All that the API works with. Only redelivery needs Temporal. */
+export interface ApiDeps extends UserDeps, RedeliverDeps {
   readonly occurrences: OccurrenceReader;
   /** Those in force, which a preview can replace. */
   readonly dateSettings: DateSettings;
+  /** Those that this installation has. */
+  readonly eventTypes: readonly EventType[];
+  readonly deliveries: DeliveryControl;
+  readonly audit: AuditDeps;
+  /** Null when there is no destination. */
+  readonly webhookTester: WebhookTester | null;
   readonly readiness: () => Promise<readonly ReadinessCheck[]>;
   readonly logger: Logger;
+  /** Served at /metrics; not given when they have a port of their own. */
+  readonly metrics?: MetricsSource;
+  readonly observeRequest?: (request: ObservedRequest) => void;
+}
+
+/** A request that was answered. */
+export interface ObservedRequest {
+  readonly method: string;
+  /** The route's pattern, such as `/v1/users/:id`. */
+  readonly route: string;
+  readonly status: number;
+  readonly durationMs: number;
 }
 
 /** Something that the service needs, and whether it is there. */

@@ -3,6 +3,10 @@ import type { Context } from 'hono';
 import { HTTPException } from 'hono/http-exception';
 import type { ZodError } from 'zod';
 
+import { OccurrenceNotFoundError } from '../events/errors.ts';
+import { NotRedeliverableError, RedeliveryRunningError } from '../events/redelivery.ts';
+import { SchedulerAwayError } from '../events/scheduling.ts';
+import { WebhookNotSetUpError } from '../events/webhook-test.ts';
 import { isServerAway } from '../observability/connection-errors.ts';
 import { describeError } from '../observability/describe-error.ts';
 import {
@@ -53,6 +57,7 @@ export function answerErrors({ logger }: Pick<ApiDeps, 'logger'>) {
     const problem = expected(error);
     if (problem !== null) return sendProblem(c, problem);
     logger.error({ requestId: c.get('requestId'), error: describeError(error) }, 'request failed');
+    if (error instanceof SchedulerAwayError) return sendProblem(c, TEMPORAL_AWAY);
     if (isServerAway(error)) return sendProblem(c, DATABASE_AWAY);
     return sendProblem(c, {
       status: 500,
@@ -70,6 +75,13 @@ const DATABASE_AWAY: Problem = {
   detail: 'Send the request again later; with an Idempotency-Key, if it creates a user.',
 };
 
+const TEMPORAL_AWAY: Problem = {
+  status: 503,
+  code: 'temporal-away',
+  title: 'Temporal is away',
+  detail: 'Nothing was changed, unless only the answer was lost. Send the request again later.',
+};
+
 function expected(error: Error): Problem | null {
   const { message: detail } = error;
   if (error instanceof InvalidRequestError || error instanceof InvalidUserError) {
@@ -83,12 +95,24 @@ function expected(error: Error): Problem | null {
   if (error instanceof UserNotFoundError) {
     return { status: 404, code: error.code, title: 'No such user', detail };
   }
+  if (error instanceof OccurrenceNotFoundError) {
+    return { status: 404, code: error.code, title: 'No such occurrence', detail };
+  }
   if (error instanceof ExternalIdTakenError) {
     const errors = [{ field: 'externalId', rule: 'must not be that of another user' }];
     return { status: 409, code: error.code, title: 'The externalId is taken', detail, errors };
   }
   if (error instanceof IdempotentUserDeletedError) {
     return { status: 409, code: error.code, title: 'The created user was deleted', detail };
+  }
+  if (error instanceof WebhookNotSetUpError) {
+    return { status: 409, code: error.code, title: 'There is no webhook to test', detail };
+  }
+  if (error instanceof NotRedeliverableError) {
+    return { status: 409, code: error.code, title: 'It cannot be sent again', detail };
+  }
+  if (error instanceof RedeliveryRunningError) {
+    return { status: 409, code: error.code, title: 'It is being sent again', detail };
   }
   if (error instanceof RevisionMismatchError) {
     return { status: 412, code: error.code, title: 'The user has changed', detail };

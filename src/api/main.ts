@@ -1,20 +1,39 @@
-/** The process `api`: the HTTP API on a socket. It never talks to Temporal. */
+/** The process `api`: the HTTP API on a socket. Only redelivery talks to Temporal, and nothing waits for it. */
 import { requireSettings } from '../config/settings.ts';
+import { openWebhookTester } from '../delivery/webhook-test.ts';
+import { eventTypes } from '../event-types/index.ts';
+import { createMetrics, exportTzVersion } from '../observability/metrics.ts';
+import { serveMetrics } from '../observability/metrics-server.ts';
 import { runService, type RunningService, type ServiceContext } from '../observability/service.ts';
+import { createAuditReader } from '../persistence/audit.ts';
 import { checkDatabase } from '../persistence/database-health.ts';
+import { createDeliveryControl } from '../persistence/delivery-control.ts';
+import { createLedgerState } from '../persistence/ledger-state.ts';
 import { createOccurrenceReader } from '../persistence/occurrence-reader.ts';
+import { findInstallationId } from '../persistence/installation.ts';
 import { connectOrm } from '../persistence/orm.ts';
+import { createOutboxState } from '../persistence/outbox-store.ts';
+import { createReconcileState } from '../persistence/reconcile-ledger.ts';
+import { createRedeliveryLedger } from '../persistence/redelivery-ledger.ts';
 import { createUserStore } from '../persistence/user-store.ts';
+import { connectTemporal } from '../temporal/connection.ts';
+import { createNamespaceGuard, guarded } from '../temporal/namespace-guard.ts';
+import { createRedeliveries } from '../temporal/redeliveries.ts';
 import { loadZoneLaw } from '../zones/load-zone-law.ts';
 import { createApp } from './app.ts';
+import { createRequestMetrics, exportState } from './metrics.ts';
 import { childChecks, type ChildStates, childStatesOf, databaseChecks } from './readiness.ts';
 import { listen } from './server.ts';
 
 await runService('api', startApi);
 
 async function startApi(context: ServiceContext): Promise<RunningService> {
-  const { logger } = context;
+  const { logger, fail } = context;
   const settings = requireSettings(context.settings, 'DATABASE_URL');
+  const webhookTester =
+    settings.WEBHOOK_URL === undefined
+      ? null
+      : openWebhookTester(requireSettings(settings, 'WEBHOOK_URL', 'WEBHOOK_SECRETS'), Date.now);
   let children: ChildStates | null = null;
   process.on('message', (message) => {
     children = childStatesOf(message) ?? children;
@@ -25,27 +44,76 @@ async function startApi(context: ServiceContext): Promise<RunningService> {
 
   const orm = await connectOrm(settings.DATABASE_URL, {
     poolSize: settings.DATABASE_POOL,
+    onRefused: fail,
   });
+  // Refused before it is ready, if the database is there.
+  await checkDatabase(orm);
+  const deliveries = createDeliveryControl(orm, {
+    lateLimitMs: settings.LATE_LIMIT,
+    lateAfterMs: settings.LATE_AFTER,
+  });
+  const metrics = createMetrics();
+  exportTzVersion(metrics, law.version);
+  const state = {
+    ledger: createLedgerState(orm),
+    deliveries,
+    outbox: createOutboxState(orm),
+    reconciler: createReconcileState(orm),
+  };
+  exportState(metrics, state, logger);
+  const metricsServer = await serveMetrics(metrics, settings, logger);
+  const temporal = connectTemporal(settings);
+  const taskQueue = settings.TEMPORAL_TASK_QUEUE;
+  const guard = createNamespaceGuard({
+    client: temporal.client,
+    taskQueue,
+    findInstallationId: () => findInstallationId(orm),
+    onRefused: fail,
+  });
+  const dateSettings = {
+    leapDayPolicy: settings.LEAP_DAY_POLICY,
+    localTime: settings.DELIVERY_LOCAL_TIME,
+  };
   const app = createApp({
     users: createUserStore(orm),
-    occurrences: createOccurrenceReader(orm),
+    occurrences: createOccurrenceReader(orm, { lateAfterMs: settings.LATE_AFTER }),
+    redeliveryLedger: createRedeliveryLedger(orm),
+    redeliveries: guarded(createRedeliveries(temporal.client, taskQueue), guard),
     clock: Date.now,
     law,
-    dateSettings: {
-      leapDayPolicy: settings.LEAP_DAY_POLICY,
-      localTime: settings.DELIVERY_LOCAL_TIME,
+    eventTypes: eventTypes.names,
+    dateSettings,
+    deliveries,
+    audit: {
+      reader: createAuditReader(orm),
+      law,
+      dateSettings,
+      limits: {
+        lateAfterMs: settings.LATE_AFTER,
+        lateLimitMs: settings.LATE_LIMIT,
+        giveUpAfterMs: settings.GIVE_UP_AFTER,
+      },
+      clock: Date.now,
     },
+    webhookTester,
     async readiness() {
       const database = databaseChecks(await checkDatabase(orm));
       return process.connected ? [...database, ...childChecks(children)] : database;
     },
     logger,
+    ...(settings.METRICS_PORT === undefined && { metrics }),
+    observeRequest: createRequestMetrics(metrics),
   });
+  guard.start();
   const server = await listen(app, { host: settings.HOST, port: settings.PORT });
   logger.info({ url: server.url }, 'listening');
   return {
     async stop() {
       await server.stop();
+      guard.stop();
+      webhookTester?.close();
+      await metricsServer.stop();
+      await temporal.close();
       await orm.close(true);
     },
   };

@@ -27,6 +27,7 @@ function describeApi(app: Api): OpenApiDocument {
     tags: [
       { name: 'Users', description: 'Who people are: names, date of birth, time zone.' },
       { name: 'Occurrences', description: 'When what is due, and what became of it.' },
+      { name: 'Deliveries', description: 'All of them together: what waits, pause and resume.' },
       { name: 'Operation', description: 'How the service is.' },
     ],
   });

@@ -70,6 +70,9 @@ export function problems(...statuses: (keyof typeof TITLES)[]) {
   };
 }
 
+/** Of a route that has a workflow started, instead of the 503 of the others. */
+export const temporalProblem = { 503: problemResponse('The database is away, or Temporal') };
+
 function problemResponse(description: string) {
   return { description, content: { [PROBLEM_JSON]: { schema: ProblemSchema } } };
 }

@@ -3,20 +3,18 @@ import { routePath } from 'hono/route';
 
 import type { ApiDeps, ApiEnv } from './deps.ts';
 
-/** One line a request: the route's pattern instead of its path, no query, no body. */
-export function requestLog({ logger }: Pick<ApiDeps, 'logger'>) {
+/** One line a request, and whoever counts is told: the route's pattern instead of its path, no query, no body. */
+export function requestLog({ logger, observeRequest }: Pick<ApiDeps, 'logger' | 'observeRequest'>) {
   return createMiddleware<ApiEnv>(async (c, next) => {
     const startedAt = performance.now();
     await next();
-    logger.info(
-      {
-        requestId: c.get('requestId'),
-        method: c.req.method,
-        route: routePath(c, -1),
-        status: c.res.status,
-        durationMs: Math.round((performance.now() - startedAt) * 10) / 10,
-      },
-      'request',
-    );
+    const request = {
+      method: c.req.method,
+      route: routePath(c, -1),
+      status: c.res.status,
+      durationMs: Math.round((performance.now() - startedAt) * 10) / 10,
+    };
+    logger.info({ requestId: c.get('requestId'), ...request }, 'request');
+    observeRequest?.(request);
   });
 }

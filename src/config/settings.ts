@@ -1,6 +1,8 @@
 import ms, { type StringValue } from 'ms';
 import { z } from 'zod';
 
+import { parseWebhookSecrets } from './webhook-secrets.ts';
+
 /**
  * Every setting of Daybell, with its default. All faults are reported at once, and
  * no value of a secret is ever part of a message.
@@ -39,12 +41,20 @@ export function requireSettings<Name extends keyof Settings>(
 ): Settings & { readonly [Key in Name]-?: NonNullable<Settings[Key]> } {
   const missing = names.filter((name) => settings[name] === undefined);
   if (missing.length > 0) {
-    throw new InvalidSettingsError(missing.map((name) => `${name}: must be set for this process`));
+    throw new InvalidSettingsError(
+      missing.map((name) => `${name}: must be set for this process${HINTS[name] ?? ''}`),
+    );
   }
   return settings as Settings & { readonly [Key in Name]-?: NonNullable<Settings[Key]> };
 }
 
+/** How to come by a setting that has no obvious value. */
+const HINTS: { readonly [Name in keyof Settings]?: string } = {
+  WEBHOOK_SECRETS: '; npm run secret:new prints one',
+};
+
 const HOUR_MS = 3_600_000;
+const DAY_MS = 24 * HOUR_MS;
 
 const settingsSchema = z.object({
   HOST: z.string().default('127.0.0.1'),
@@ -63,8 +73,12 @@ const settingsSchema = z.object({
   TEMPORAL_DEV_PORT: port(7233),
   TEMPORAL_DEV_UI_PORT: port(8233),
   TEMPORAL_TASK_QUEUE: z.string().default('daybell'),
+  /** Of one relay: what a Temporal server of two cores plans besides its daily work. */
+  RELAY_MAX_PER_SECOND: wholeNumber(1, 100_000).default(50),
   /** Unset: the embedded receiver, which prints each greeting. */
   WEBHOOK_URL: url(['http:', 'https:'], 'https://example.com/birthdays').optional(),
+  /** `whsec_…`, the newest first; all sign. Unset: the embedded receiver's own. */
+  WEBHOOK_SECRETS: webhookSecrets().optional(),
   WEBHOOK_TIMEOUT_MS: wholeNumber(100, 120_000).default(15_000),
   /** Requests a second to the destination, all dispatchers together; unset: no limit. */
   WEBHOOK_MAX_PER_SECOND: wholeNumber(1, 1_000_000).optional(),
@@ -89,6 +103,16 @@ const settingsSchema = z.object({
   ZONE_DATA: z.string().default('newest'),
   ARM_LEAD: duration('15s', 0, HOUR_MS),
   ARM_WINDOW: duration('45s', 0, 12 * HOUR_MS),
+  /** A year and a month: at a birthday, the attempts of the last one are there. */
+  RETAIN_ATTEMPTS: duration('400d', DAY_MS, 3_650 * DAY_MS),
+  /** Less: they may quote what was sent. */
+  RETAIN_RESPONSE_EXCERPTS: duration('30d', HOUR_MS, 3_650 * DAY_MS),
+  RETAIN_IDEMPOTENCY_KEYS: duration('24h', DAY_MS, 7 * DAY_MS),
+  RETAIN_OUTBOX: duration('7d', HOUR_MS, 365 * DAY_MS),
+  /** Half of LATE_AFTER would find most before they count as late; a look costs seconds a million users. */
+  RECONCILE_EVERY: duration('10m', 60_000, HOUR_MS),
+  /** Unset: the API serves /metrics on its own port. `npm start` takes this and the next three. */
+  METRICS_PORT: wholeNumber(0, 65_532).optional(),
   LOG_LEVEL: z
     .enum(
       ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'],
@@ -108,6 +132,14 @@ function wholeNumber(least: number, most: number) {
     .regex(/^\d+$/, rule)
     .transform(Number)
     .refine((value) => value >= least && value <= most, rule);
+}
+
+function webhookSecrets() {
+  return z.string().transform((list, context) => {
+    const { secrets, faults } = parseWebhookSecrets(list);
+    for (const message of faults) context.addIssue({ code: 'custom', message });
+    return faults.length === 0 ? secrets : z.NEVER;
+  });
 }
 
 function flag() {

@@ -1,4 +1,4 @@
-import { greetingBody } from '../domain/greeting.ts';
+import { greetingBody, type Messages, MESSAGES } from '../domain/greeting.ts';
 import { classifyOutcome, retryAfterMs } from '../domain/outcome.ts';
 import { consequenceOf } from '../events/consequence.ts';
 import type { ClaimedOccurrence, Recipient, RecordedAttempt } from '../events/ports.ts';
@@ -15,6 +15,8 @@ export interface AttemptDeps {
     readonly giveUpAfterMs: number;
   };
   readonly logger: Logger;
+  /** What is said, by event type; Daybell's own when not given. */
+  readonly messages?: Messages;
   /** In [0, 1), for jitter. */
   readonly random?: () => number;
 }
@@ -26,14 +28,14 @@ export type Attempt = (
 
 /** One HTTP request for a claimed occurrence, judged, as the ledger will keep it. Never rejects. */
 export function createAttempt(deps: AttemptDeps): Attempt {
-  const { client, clock, settings, logger, random = Math.random } = deps;
+  const { client, clock, settings, logger, messages = MESSAGES, random = Math.random } = deps;
 
   return async (claimed, recipient) => {
     const startedAt = clock();
     const reply = await post(claimed, recipient, startedAt);
     const endedAt = clock();
     const { status, errorCode, durationMs } = reply;
-    const { verdict } = classifyOutcome(
+    const { verdict, slowsDestination } = classifyOutcome(
       status === null ? { errorCode: errorCode ?? undefined } : { status },
     );
     const judged = { verdict, endedAt, retryAfterMs: retryAfterMs(reply.retryAfter, endedAt) };
@@ -44,6 +46,7 @@ export function createAttempt(deps: AttemptDeps): Attempt {
       fence: claimed.fence,
       attempt: claimed.attempt,
       fireAt: claimed.fireAt,
+      redelivered: claimed.redelivered,
       startedAt,
       durationMs,
       outcome: verdict,
@@ -51,6 +54,8 @@ export function createAttempt(deps: AttemptDeps): Attempt {
       errorCode,
       responseExcerpt: reply.responseExcerpt,
       next,
+      slowsDestination,
+      retryAfterMs: judged.retryAfterMs,
     };
   };
 
@@ -61,14 +66,18 @@ export function createAttempt(deps: AttemptDeps): Attempt {
   ): Promise<WebhookReply> {
     const latenessMs = sentAt - claimed.fireAt;
     try {
-      const body = greetingBody({
-        eventType: claimed.eventType,
-        occurrenceKey: claimed.key,
-        recipient,
-        localDate: claimed.localDate,
-        fireAt: claimed.fireAt,
-        late: latenessMs > settings.lateAfterMs,
-      });
+      const body = greetingBody(
+        {
+          eventType: claimed.eventType,
+          occurrenceKey: claimed.key,
+          // Of whoever has moved since, by redelivery only: date and instant are of the planned zone.
+          recipient: { ...recipient, timezone: claimed.timezone },
+          localDate: claimed.localDate,
+          fireAt: claimed.fireAt,
+          late: latenessMs > settings.lateAfterMs,
+        },
+        messages,
+      );
       return await client.post({
         id: claimed.key,
         sentAt,

@@ -2,8 +2,10 @@ import { whyNotSend } from '../events/consequence.ts';
 import type { ClaimedOccurrence, DeliveryLedger, UserDirectory } from '../events/ports.ts';
 import type { Logger } from '../observability/logger.ts';
 import type { Attempt } from './attempt.ts';
+import { createDemandWatch } from './demand-watch.ts';
 import { createHealth } from './health.ts';
 import { createLoop } from './loop.ts';
+import type { DeliveryObserver } from './observer.ts';
 import { createSender } from './sender.ts';
 import { createSettlements } from './settlements.ts';
 
@@ -24,6 +26,7 @@ export interface DispatcherDeps {
   /** Requests a second, all dispatchers together; null for no limit. Written once, at the start. */
   readonly pace: number | null;
   readonly logger: Logger;
+  readonly observer?: DeliveryObserver;
 }
 
 export interface Dispatcher {
@@ -45,7 +48,7 @@ const HOLD_MARGIN_MS = 10_000;
 const START_WITHIN_MS = 8_000;
 /** Newly armed rows are looked for this often; the next instant has a timer of its own. */
 const POLL_MS = 250;
-/** Rows are due, but the pace, a pause or another process has them. */
+/** Rows are due, but the pace or another process has them. */
 const HELD_UP_POLL_MS = 50;
 const RETRY_MS = 500;
 
@@ -57,9 +60,24 @@ export function createDispatcher(deps: DispatcherDeps): Dispatcher {
   const { ledger, directory, clock, logger } = deps;
   const { concurrency, timeoutMs, lateLimitMs } = deps.settings;
   const health = createHealth('database', logger);
-  const settlements = createSettlements(ledger, health);
+  const settlements = createSettlements(ledger, health, deps.observer);
+  const watch = createDemandWatch({
+    ledger,
+    health,
+    logger,
+    onSlowed() {
+      sender.giveBackWaiting();
+      loop.wake();
+    },
+  });
   const sender = createSender({
     ...deps,
+    async attempt(occurrence, user) {
+      const beganAt = watch.began();
+      const attempt = await deps.attempt(occurrence, user);
+      watch.ended(attempt, beganAt);
+      return attempt;
+    },
     settlements,
     concurrency,
     onSent: () => {
@@ -71,6 +89,8 @@ export function createDispatcher(deps: DispatcherDeps): Dispatcher {
     },
   });
   let isIntroduced = false;
+  /** Nobody may have sent for long, this process or all: what is late then is behind the rest. */
+  let isLateBehind = false;
   let claimSize = MAX_CLAIM;
   let wantsRoom = false;
   let wasFull = false;
@@ -82,14 +102,19 @@ export function createDispatcher(deps: DispatcherDeps): Dispatcher {
 
   /** Gives how long to wait before the next, in ms. */
   const round = async (): Promise<number> => {
-    // A pause is in force at the next send, also of what was claimed before it.
-    if (sender.waiting > 0 && (await ledger.isPaused())) sender.giveBackWaiting();
+    // A pause, or a stop, is in force at the next send, also of what was claimed before it.
+    if (sender.waiting > 0 && (await ledger.isHeld())) {
+      watch.forget();
+      sender.giveBackWaiting();
+    }
 
     wantsRoom = !hasRoom();
     // Outcomes first: a row whose outcome is not written yet could be claimed and sent again.
     if (!hasRoomOnTime() || settlements.isFailing) return POLL_MS;
 
     if (!isIntroduced) await introduce();
+    if (!isLateBehind) await ledger.putLateBehind();
+    isLateBehind = true;
 
     const startBefore = performance.now() + START_WITHIN_MS;
     const limit = Math.max(claimSize - sender.waitingOnTime, 1);
@@ -103,7 +128,7 @@ export function createDispatcher(deps: DispatcherDeps): Dispatcher {
       return 0;
     }
     const dueInMs = await ledger.nextDueInMs(clock());
-    if (dueInMs === 0) return HELD_UP_POLL_MS;
+    if (dueInMs === 0) return (await ledger.isHeld()) ? POLL_MS : HELD_UP_POLL_MS;
     return Math.min(dueInMs ?? POLL_MS, POLL_MS);
   };
 
@@ -117,19 +142,17 @@ export function createDispatcher(deps: DispatcherDeps): Dispatcher {
     claimed: readonly ClaimedOccurrence[],
     startBefore: number,
   ): Promise<void> => {
-    const users = await directory
-      .findRecipients(claimed.map(({ userId }) => userId))
-      .catch((error: unknown) => {
-        for (const { key, fence } of claimed) settlements.giveBack({ key, fence });
-        throw error;
-      });
+    const users = await directory.findRecipients(claimed).catch((error: unknown) => {
+      for (const { key, fence } of claimed) settlements.giveBack({ key, fence });
+      throw error;
+    });
     claimSize = Math.min(claimSize * 2, MAX_CLAIM);
     const now = clock();
     for (const occurrence of claimed) {
-      const { key, fence, userId } = occurrence;
+      const { key, fence } = occurrence;
       // Its hold ran out, as when a clock leaps or a write hangs; what comes of it will be known.
       if (sender.has(key) || settlements.isUnwritten(key)) continue;
-      const user = users.get(userId);
+      const user = users.get(key);
       const because = whyNotSend(occurrence, user, now, lateLimitMs);
       if (because !== null) settlements.release({ key, fence, because });
       else if (user !== undefined) sender.send(occurrence, user, startBefore);
@@ -137,6 +160,7 @@ export function createDispatcher(deps: DispatcherDeps): Dispatcher {
   };
 
   const loop = createLoop(round, (error) => {
+    isLateBehind = false;
     health.failed(error);
     return RETRY_MS;
   });
@@ -149,6 +173,7 @@ export function createDispatcher(deps: DispatcherDeps): Dispatcher {
       await loop.stop();
       await ended;
       await sender.stop();
+      await watch.stop();
       const left = await settlements.drain();
       if (left > 0) logger.error({ left }, 'outcomes could not be written before the end');
     },

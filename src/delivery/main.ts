@@ -1,68 +1,100 @@
 /** The process `dispatcher`: the fire and report stages. As many of them as needed. */
 import { requireSettings } from '../config/settings.ts';
+import { eventTypes } from '../event-types/index.ts';
+import { createMetrics } from '../observability/metrics.ts';
+import { serveMetrics } from '../observability/metrics-server.ts';
 import { runService, type RunningService, type ServiceContext } from '../observability/service.ts';
+import { createCatchUp } from '../persistence/catch-up.ts';
+import { checkDatabase } from '../persistence/database-health.ts';
 import { createDeliveryLedger } from '../persistence/delivery-ledger.ts';
+import { findInstallationId } from '../persistence/installation.ts';
 import { connectOrm } from '../persistence/orm.ts';
 import { createReportQueue } from '../persistence/report-queue.ts';
 import { createUserDirectory } from '../persistence/user-directory.ts';
 import { createActivityReporter } from '../temporal/activity-reporter.ts';
 import { connectTemporal } from '../temporal/connection.ts';
+import { createNamespaceGuard, guarded } from '../temporal/namespace-guard.ts';
+import { requireAllowedHost } from './allowed-host.ts';
 import { createAttempt } from './attempt.ts';
+import { createDestinationClient } from './destination-client.ts';
 import { createDispatcher } from './dispatcher.ts';
+import { createDeliveryMetrics } from './metrics.ts';
+import { createRecoveryMetrics } from './recovery-metrics.ts';
+import { createRecovery } from './recovery.ts';
 import { createReporter } from './reporter.ts';
-import { createWebhookClient } from './webhook-client.ts';
 
 await runService('dispatcher', startDispatcher);
 
 async function startDispatcher(context: ServiceContext): Promise<RunningService> {
-  const { logger } = context;
-  const settings = requireSettings(context.settings, 'DATABASE_URL', 'WEBHOOK_URL');
+  const { logger, fail } = context;
+  const settings = requireAllowedHost(
+    requireSettings(context.settings, 'DATABASE_URL', 'WEBHOOK_URL', 'WEBHOOK_SECRETS'),
+  );
   const concurrency = settings.WEBHOOK_CONCURRENCY;
   const timeoutMs = settings.WEBHOOK_TIMEOUT_MS;
   const lateAfterMs = settings.LATE_AFTER;
   const clock = Date.now;
+  const metrics = createMetrics();
+  const metricsServer = await serveMetrics(metrics, settings, logger);
 
   const orm = await connectOrm(settings.DATABASE_URL, {
     poolSize: settings.DATABASE_POOL,
+    onRefused: fail,
   });
+  // Refused before it is ready, if the database is there.
+  await checkDatabase(orm);
   const temporal = connectTemporal(settings);
-  const ledger = createDeliveryLedger(orm, { lateAfterMs });
-  const client = createWebhookClient({
-    url: settings.WEBHOOK_URL,
-    timeoutMs,
-    maxSockets: concurrency,
-    userAgent: 'Daybell',
+  const guard = createNamespaceGuard({
+    client: temporal.client,
+    taskQueue: settings.TEMPORAL_TASK_QUEUE,
+    findInstallationId: () => findInstallationId(orm),
+    onRefused: fail,
   });
+  const ledger = createDeliveryLedger(orm, { lateAfterMs });
+  const client = createDestinationClient(settings, { maxSockets: concurrency });
   const dispatcher = createDispatcher({
     ledger,
-    directory: createUserDirectory(orm),
+    directory: createUserDirectory(orm, eventTypes.facts),
     attempt: createAttempt({
       client,
       clock,
       settings: { lateAfterMs, giveUpAfterMs: settings.GIVE_UP_AFTER },
       logger,
+      messages: eventTypes.messages,
     }),
     clock,
     settings: { concurrency, timeoutMs, lateLimitMs: settings.LATE_LIMIT },
     pace: settings.WEBHOOK_MAX_PER_SECOND ?? null,
     logger,
+    observer: createDeliveryMetrics(metrics, { lateAfterMs }),
   });
   const reporter = createReporter({
     queue: createReportQueue(orm),
-    engine: createActivityReporter(temporal.client),
+    engine: guarded(createActivityReporter(temporal.client), guard),
     clock,
     logger,
     isBusy: dispatcher.isBusy,
   });
 
+  const recovery = createRecovery({
+    catchUp: createCatchUp(orm, { lateAfterMs }),
+    ledger,
+    logger,
+    observer: createRecoveryMetrics(metrics),
+  });
+
+  guard.start();
   dispatcher.start();
   reporter.start();
+  recovery.start();
   return {
     async stop() {
-      await Promise.all([dispatcher.stop(), reporter.stop()]);
+      guard.stop();
+      await Promise.all([dispatcher.stop(), reporter.stop(), recovery.stop()]);
       client.close();
       await temporal.close();
       await orm.close(true);
+      await metricsServer.stop();
     },
   };
 }

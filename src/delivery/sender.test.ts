@@ -9,8 +9,8 @@ const USER = {
   externalId: null,
   firstName: 'Ada',
   lastName: 'Lovelace',
-  dateOfBirth: '1990-05-20',
   timezone: 'Europe/Berlin',
+  facts: { anchorDate: '1990-05-20', timezone: 'Europe/Berlin' },
 };
 
 function occurrence(key: string, fireAt = 0, late = false): ClaimedOccurrence {
@@ -28,6 +28,8 @@ function occurrence(key: string, fireAt = 0, late = false): ClaimedOccurrence {
     armedAttempt: 1,
     firstAttemptAt: 0,
     late,
+    redelivered: false,
+    earlierAttempts: 0,
   };
 }
 

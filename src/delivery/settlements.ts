@@ -1,6 +1,7 @@
 import type { Claim, DeliveryLedger, RecordedAttempt, ReleasedClaim } from '../events/ports.ts';
 import { createBatcher } from './batcher.ts';
 import type { Health } from './health.ts';
+import { UNOBSERVED, type DeliveryObserver } from './observer.ts';
 
 /** What became of claimed rows, on its way to the ledger. */
 export interface Settlements {
@@ -28,6 +29,7 @@ const DRAIN_MS = 5_000;
 export function createSettlements(
   ledger: Pick<DeliveryLedger, 'record' | 'release' | 'giveBack'>,
   health: Health,
+  observer: DeliveryObserver = UNOBSERVED,
 ): Settlements {
   const shared = {
     waitMs: WAIT_MS,
@@ -38,20 +40,24 @@ export function createSettlements(
   const unwritten = new Set<string>();
   const attempts = createBatcher<RecordedAttempt>({
     ...shared,
-    async write(items) {
+    write: observed(observer.recorded, async (items) => {
       const left = await ledger.record(items);
       for (const { key } of items) unwritten.delete(key);
       for (const { key } of left) unwritten.add(key);
       return left;
-    },
+    }),
   });
-  const releases = createBatcher({ ...shared, write: ledger.release });
-  const returns = createBatcher({ ...shared, write: ledger.giveBack });
+  const releases = createBatcher({ ...shared, write: observed(observer.released, ledger.release) });
+  const returns = createBatcher({
+    ...shared,
+    write: observed(observer.givenBack, ledger.giveBack),
+  });
   const all = [attempts, releases, returns];
 
   return {
     record(attempt) {
       unwritten.add(attempt.key);
+      observer.attempted(attempt);
       attempts.add(attempt);
     },
     release: releases.add,
@@ -64,5 +70,17 @@ export function createSettlements(
       const left = await Promise.all(all.map((batcher) => batcher.drain(DRAIN_MS)));
       return left.reduce((sum, count) => sum + count, 0);
     },
+  };
+}
+
+type Write<Item> = (items: readonly Item[]) => Promise<readonly Item[]>;
+
+/** Tells of those that were written; the others are left. */
+function observed<Item>(observe: (item: Item) => void, write: Write<Item>): Write<Item> {
+  return async (items) => {
+    const left = await write(items);
+    const unwritten = new Set(left);
+    for (const item of items) if (!unwritten.has(item)) observe(item);
+    return left;
   };
 }

@@ -1,8 +1,11 @@
-import { Agent as HttpAgent } from 'node:http';
-import { Agent as HttpsAgent } from 'node:https';
 import type { LookupFunction } from 'node:net';
+import type { Duplex } from 'node:stream';
 
 import got, { RequestError } from 'got';
+
+import { createDestinationAgents } from './destination-guard.ts';
+import { excerptOf, MAX_EXCERPT_BYTES } from './response-excerpt.ts';
+import type { Sign } from './signing.ts';
 
 export interface WebhookClientOptions {
   readonly url: string;
@@ -11,9 +14,11 @@ export interface WebhookClientOptions {
   readonly maxSockets: number;
   readonly userAgent: string;
   /** Headers that prove who sent the body (Standard Webhooks). */
-  readonly sign?: (id: string, timestamp: number, body: string) => Record<string, string>;
-  /** Resolves the destination; one that refuses an address keeps the socket from being opened. */
-  readonly dnsLookup?: LookupFunction;
+  readonly sign?: Sign;
+  /** Whether the destination may have an address that is not of the public internet. */
+  readonly allowPrivate: boolean;
+  /** Resolves names; the system's resolver when not given. */
+  readonly lookup?: LookupFunction;
 }
 
 export interface WebhookRequest {
@@ -43,15 +48,19 @@ export interface WebhookClient {
   close(): void;
 }
 
-/** A receiver's answer is only looked at: no more of it is read, and less is kept. */
+/**
+ * A receiver's answer is only looked at. One that ends within this much leaves its connection
+ * for the next request; of a longer one the connection is closed.
+ */
 const MAX_BODY_BYTES = 64 * 1024;
-const MAX_EXCERPT_BYTES = 1024;
 
 /** Posts to the one destination by got: no redirects, no retries of got's own, connections kept open. */
 export function createWebhookClient(options: WebhookClientOptions): WebhookClient {
-  const { url, timeoutMs, maxSockets, userAgent, sign, dnsLookup } = options;
-  const agentOptions = { keepAlive: true, maxSockets, maxFreeSockets: maxSockets };
-  const agents = { http: new HttpAgent(agentOptions), https: new HttpsAgent(agentOptions) };
+  const { url, timeoutMs, maxSockets, userAgent, sign } = options;
+  const agents = createDestinationAgents(
+    { keepAlive: true, maxSockets, maxFreeSockets: maxSockets },
+    options,
+  );
   const client = got.extend({
     method: 'POST',
     agent: agents,
@@ -61,7 +70,6 @@ export function createWebhookClient(options: WebhookClientOptions): WebhookClien
     timeout: { request: timeoutMs },
     // An answer is not worth unpacking, and cannot become larger than it is.
     decompress: false,
-    ...(dnsLookup !== undefined && { dnsLookup }),
   });
 
   const headersOf = ({ id, sentAt, attempt, latenessMs, body }: WebhookRequest) => {
@@ -93,7 +101,7 @@ export function createWebhookClient(options: WebhookClientOptions): WebhookClien
             status,
             errorCode,
             retryAfter,
-            responseExcerpt: status === null ? null : excerpt(Buffer.concat(chunks)),
+            responseExcerpt: status === null ? null : excerptOf(Buffer.concat(chunks)),
             durationMs: Math.round(performance.now() - startedAt),
           });
         };
@@ -101,6 +109,13 @@ export function createWebhookClient(options: WebhookClientOptions): WebhookClien
         stream.on('response', (response: { statusCode: number; headers: Headers }) => {
           status = response.statusCode;
           retryAfter = response.headers['retry-after'] ?? null;
+        });
+        // Another protocol was not asked for. Its connection is in nobody's hands but these.
+        stream.on('upgrade', (response: { statusCode: number }, socket: Duplex) => {
+          status = response.statusCode;
+          socket.destroy();
+          stream.destroy();
+          settle(null);
         });
         stream.on('data', (chunk: Uint8Array) => {
           if (bytes < MAX_EXCERPT_BYTES) chunks.push(chunk);
@@ -124,12 +139,7 @@ type Headers = Readonly<Record<string, string | undefined>>;
 
 /** Of an error only the code leaves this module: got's errors hold the request with its headers. */
 function codeOf(error: unknown): string {
-  return error instanceof RequestError ? error.code : 'ERR_UNKNOWN';
-}
-
-/** The beginning of an answer, as text without control characters. */
-function excerpt(body: Buffer): string | null {
-  const text = new TextDecoder().decode(body.subarray(0, MAX_EXCERPT_BYTES));
-  const clean = text.replaceAll(/\p{Cc}+/gu, ' ').trim();
-  return clean === '' ? null : clean;
+  return error instanceof RequestError && typeof error.code === 'string'
+    ? error.code
+    : 'ERR_UNKNOWN';
 }

@@ -1,3 +1,4 @@
+import { describeMetrics } from './metrics-ports.ts';
 import type { Ports } from './ports.ts';
 
 export interface BannerOptions {
@@ -13,11 +14,13 @@ export interface BannerOptions {
 /** Where everything is, and the first thing to try. */
 export function banner(options: BannerOptions): string {
   const { ports, deliveryLocalTime } = options;
-  const api = `http://${reachable(options.host)}:${ports.api}`;
+  const host = reachable(options.host);
+  const api = `http://${host}:${ports.api}`;
   const rows = [
     ['API', api],
     ['Reference', `${api}/docs`],
     ['Web UI', webUi(options)],
+    ['Metrics', describeMetrics(api, host, ports.metrics)],
     ['Greetings', greetings(options)],
     ['Sent at', `${deliveryLocalTime} in each user's own time zone (DELIVERY_LOCAL_TIME)`],
     ['Data', options.dataDir],

@@ -1,6 +1,12 @@
 /** `npm start`: Daybell with everything it needs, from one command. */
 import { readMachine } from '../config/machine.ts';
-import { InvalidSettingsError, loadSettings, type Settings } from '../config/settings.ts';
+import {
+  InvalidSettingsError,
+  loadSettings,
+  requireSettings,
+  type Settings,
+} from '../config/settings.ts';
+import { requireAllowedHost } from '../delivery/allowed-host.ts';
 import { runDaybell } from './start.ts';
 import { StartError } from './start-error.ts';
 import { TemporalNotFoundError } from './temporal-binary.ts';
@@ -81,7 +87,10 @@ function messageOf(error: unknown): string {
 
 function settingsOrExit(): Settings {
   try {
-    return loadSettings(machine.environment);
+    const given = loadSettings(machine.environment);
+    // A receiver of one's own has to be able to tell us from others.
+    if (given.WEBHOOK_URL === undefined) return given;
+    return requireAllowedHost(requireSettings(given, 'WEBHOOK_SECRETS'));
   } catch (error) {
     if (!(error instanceof InvalidSettingsError)) throw error;
     process.stderr.write(`\n${error.message}\n\n`);

@@ -1,6 +1,7 @@
 import { createServer } from 'node:net';
 
 import type { Settings } from '../config/settings.ts';
+import { MEASURED, type MetricsPorts } from './metrics-ports.ts';
 import { StartError } from './start-error.ts';
 
 /** Where everything listens; null for what does not run here. */
@@ -10,12 +11,14 @@ export interface Ports {
   readonly temporal: number | null;
   readonly temporalUi: number | null;
   readonly receiver: number | null;
+  readonly metrics: MetricsPorts;
 }
 
 type PortSettings = Pick<
   Settings,
   | 'HOST'
   | 'PORT'
+  | 'METRICS_PORT'
   | 'DATABASE_URL'
   | 'POSTGRES_DEV_PORT'
   | 'TEMPORAL_ADDRESS'
@@ -73,6 +76,7 @@ export async function findPorts(settings: PortSettings): Promise<Ports> {
   const receiver = await claim(
     embedded(withReceiver, 'RECEIVER_DEV_PORT', settings.RECEIVER_DEV_PORT),
   );
+  const metrics = await claimMetrics(settings, claim);
 
   if (faults.length > 0) {
     throw new StartError(
@@ -83,7 +87,22 @@ export async function findPorts(settings: PortSettings): Promise<Ports> {
       ].join('\n'),
     );
   }
-  return { api: api ?? 0, postgres, temporal, temporalUi, receiver };
+  return { api: api ?? 0, postgres, temporal, temporalUi, receiver, metrics };
+}
+
+/** One after the other from METRICS_PORT on; each any that is free when that is 0. */
+async function claimMetrics(
+  { HOST: host, METRICS_PORT: first }: PortSettings,
+  claim: (wanted: Claim) => Promise<number | null>,
+): Promise<MetricsPorts> {
+  if (first === undefined) return null;
+  const ports = { api: 0, worker: 0, dispatcher: 0, relay: 0 };
+  for (const [index, name] of MEASURED.entries()) {
+    const setting = index === 0 ? 'METRICS_PORT' : `METRICS_PORT + ${index} (${name})`;
+    const port = first === 0 ? 0 : first + index;
+    ports[name] = (await claim({ setting, host, port })) ?? 0;
+  }
+  return ports;
 }
 
 function embedded(runs: boolean, setting: string, port: number): Claim | null {

@@ -29,7 +29,7 @@ const INITDB_LIMIT_MS = 120_000;
 /** The cluster in a data folder, created if there is none yet. */
 export async function prepareCluster(options: ClusterOptions): Promise<Cluster> {
   const folder = join(options.dataDir, 'postgres');
-  const passwordFile = join(options.dataDir, 'postgres.password');
+  const passwordFile = join(options.dataDir, PASSWORD_FILE);
   const password = await keepPassword(passwordFile, folder, options.account);
   if (!(await exists(folder))) {
     options.onProgress('Creating the database.');
@@ -80,6 +80,13 @@ async function createCluster(
     );
   }
   await rename(unfinished, folder);
+}
+
+const PASSWORD_FILE = 'postgres.password';
+
+/** The password to the cluster in a data folder; rejects when there is none. */
+export async function readPassword(dataDir: string): Promise<string> {
+  return (await readFile(join(dataDir, PASSWORD_FILE), 'utf8')).trim();
 }
 
 /** A random password, made once; PostgreSQL's own user may read it, nobody else. */

@@ -10,7 +10,7 @@ import pg from 'pg';
 
 import type { ChildSpec } from './child.ts';
 import { findPostgresAccount, spawnPostgres } from './postgres-account.ts';
-import { prepareCluster, removeStaleLock } from './postgres-cluster.ts';
+import { prepareCluster, readPassword, removeStaleLock } from './postgres-cluster.ts';
 import { StartError } from './start-error.ts';
 
 export interface EmbeddedPostgres {
@@ -35,6 +35,23 @@ const DATABASE = 'daybell';
 const READY_LIMIT_MS = 180_000;
 const STOP_LIMIT_MS = 30_000;
 
+/**
+ * The URL of the embedded PostgreSQL that stores in a folder, for another process of the same
+ * user. Rejects when there is none.
+ */
+export async function readEmbeddedDatabaseUrl(dataDir: string, port: number): Promise<string> {
+  const password = await readPassword(dataDir).catch(() => {
+    throw new Error(
+      `DATABASE_URL is not set, and there is no embedded database in ${dataDir} (DATA_DIR).`,
+    );
+  });
+  return urlOf(password, port, DATABASE);
+}
+
+function urlOf(password: string, port: number, database: string): string {
+  return `postgresql://${USER}:${password}@127.0.0.1:${port}/${database}`;
+}
+
 /** Creates the cluster when there is none yet; starts nothing. */
 export async function prepareEmbeddedPostgres(
   options: EmbeddedPostgresOptions,
@@ -47,8 +64,7 @@ export async function prepareEmbeddedPostgres(
     initdb: binaries.initdb,
     user: USER,
   });
-  const url = (database: string): string =>
-    `postgresql://${USER}:${password}@127.0.0.1:${options.port}/${database}`;
+  const url = (database: string): string => urlOf(password, options.port, database);
   return {
     url: url(DATABASE),
     child: {

@@ -1,11 +1,14 @@
 /** The process `receiver`: the embedded receiver on a port of this machine only. */
 import { once } from 'node:events';
 
+import { requireSettings } from '../config/settings.ts';
 import { runService } from '../observability/service.ts';
 import { createReceiver } from './receiver.ts';
 
-await runService('receiver', async ({ settings }) => {
+await runService('receiver', async (context) => {
+  const settings = requireSettings(context.settings, 'WEBHOOK_SECRETS');
   const server = createReceiver({
+    secrets: settings.WEBHOOK_SECRETS,
     print: (line) => process.stdout.write(`${line}\n`),
     now: Date.now,
   });

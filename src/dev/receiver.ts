@@ -1,10 +1,13 @@
 /** The embedded receiver: what a receiver of one's own would do, in small. Prints each greeting. */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 
+import { Webhook, WebhookVerificationError } from 'standardwebhooks';
 import { z } from 'zod';
 
 export interface ReceiverOptions {
-  /** Called with one line a greeting. */
+  /** `whsec_…`: what comes has to be signed with one of these. */
+  readonly secrets: readonly string[];
+  /** Called with one line a greeting, and with one for what is refused. */
   readonly print: (line: string) => void;
   /** Epoch ms now. */
   readonly now: () => number;
@@ -20,8 +23,11 @@ const greetingSchema = z.object({
   data: z.object({ timezone: z.string(), localDate: z.string(), scheduledFor: z.iso.datetime() }),
 });
 
-/** An HTTP server, not yet listening, that takes Standard Webhooks and answers 200. */
-export function createReceiver({ print, now }: ReceiverOptions): Server {
+const testSchema = z.object({ type: z.literal('webhook.test') });
+
+/** An HTTP server, not yet listening, that takes signed Standard Webhooks and answers 200. */
+export function createReceiver({ secrets, print, now }: ReceiverOptions): Server {
+  const webhooks = secrets.map((secret) => new Webhook(secret));
   const seen = new Set<string>();
 
   /** Whether this id is new; the oldest is forgotten when there are too many. */
@@ -43,34 +49,58 @@ export function createReceiver({ print, now }: ReceiverOptions): Server {
       );
       return;
     }
-    const id = request.headers['webhook-id'];
-    if (typeof id !== 'string' || id === '') {
-      answer(response, 400, 'webhook-id is missing.');
-      return;
-    }
     readBody(request, (body) => {
       if (body === null) {
         answer(response, 413, `More than ${MAX_BODY_BYTES} bytes.`);
         return;
       }
+      const id = String(request.headers['webhook-id'] ?? 'a request without an id');
+      const fault = verify(webhooks, request, body);
+      if (fault !== null) {
+        print(withoutControls(`REFUSED ${id}: ${fault}`));
+        answer(response, 401, fault);
+        return;
+      }
       // A receiver must take a repeated message for done: its answer to the first may have been lost.
       print(
-        remember(id) ? describe(id, body, receivedAt) : `${id} again: already received, ignored`,
+        withoutControls(
+          remember(id) ? describe(id, body, receivedAt) : `${id} again: already received, ignored`,
+        ),
       );
       answer(response, 200, '');
     });
   });
 }
 
+/** Why a request is not taken for Daybell's; null when one of the secrets proves it. */
+function verify(
+  webhooks: readonly Webhook[],
+  request: IncomingMessage,
+  body: string,
+): string | null {
+  const headers = request.headers as Record<string, string>;
+  let fault = 'no secret to verify it with';
+  for (const webhook of webhooks) {
+    try {
+      webhook.verify(body, headers, { jsonParse: false });
+      return null;
+    } catch (error) {
+      if (!(error instanceof WebhookVerificationError)) throw error;
+      fault = error.message;
+    }
+  }
+  return fault;
+}
+
 /** Such as: Hey, Ada Lovelace it's your birthday · Europe/London 2026-12-10 · 41 ms after the instant */
 function describe(id: string, body: string, receivedAt: number): string {
-  const greeting = greetingSchema.safeParse(parseJson(body));
+  const event = parseJson(body);
+  if (testSchema.safeParse(event).success) return `A test event, and its signature is good · ${id}`;
+  const greeting = greetingSchema.safeParse(event);
   if (!greeting.success) return `${id} received`;
   const { message, data } = greeting.data;
   const latenessMs = receivedAt - Date.parse(data.scheduledFor);
-  return withoutControls(
-    `${message} · ${data.timezone} ${data.localDate} · ${inWords(latenessMs)} · ${id}`,
-  );
+  return `${message} · ${data.timezone} ${data.localDate} · ${inWords(latenessMs)} · ${id}`;
 }
 
 function inWords(latenessMs: number): string {

@@ -3,6 +3,7 @@ import { fork } from 'node:child_process';
 import { join } from 'node:path';
 
 import type { ChildSpec } from './child.ts';
+import { withMetricsPort } from './metrics-ports.ts';
 import type { Ports } from './ports.ts';
 
 const SOURCE = join(import.meta.dirname, '..');
@@ -13,24 +14,31 @@ const READY_LIMIT_MS = 120_000;
 /** A dispatcher ends its open requests first: the longest WEBHOOK_TIMEOUT_MS by default, and a margin. */
 const STOP_LIMIT_MS = 20_000;
 
-/** What is made and ends by itself comes first; what others write to, last. */
+/**
+ * What is made and ends by itself comes first; what others write to, last. Those that sign
+ * webhooks, or verify them, get the secrets.
+ */
 const SERVICES = [
-  { name: 'api', entry: 'api/main.ts', stopStage: 0 },
-  { name: 'relay', entry: 'relay/main.ts', stopStage: 0 },
-  { name: 'worker', entry: 'worker/main.ts', stopStage: 1 },
-  { name: 'dispatcher', entry: 'delivery/main.ts', stopStage: 1 },
-  { name: 'receiver', entry: 'dev/receiver-main.ts', stopStage: 2 },
+  { name: 'api', entry: 'api/main.ts', stopStage: 0, signs: true },
+  { name: 'relay', entry: 'relay/main.ts', stopStage: 0, signs: false },
+  { name: 'worker', entry: 'worker/main.ts', stopStage: 1, signs: false },
+  { name: 'dispatcher', entry: 'delivery/main.ts', stopStage: 1, signs: true },
+  { name: 'receiver', entry: 'dev/receiver-main.ts', stopStage: 2, signs: true },
 ] as const;
 
 /** The processes to run: all, but the receiver only when there is a port for it. */
 export function services(environment: NodeJS.ProcessEnv, ports: Ports): ChildSpec[] {
   return SERVICES.filter(({ name }) => name !== 'receiver' || ports.receiver !== null).map(
-    ({ name, entry, stopStage }) => ({
+    ({ name, entry, stopStage, signs }) => ({
       name,
       stopStage,
       spawn: () =>
         fork(join(SOURCE, entry), [], {
-          env: environment,
+          env: withMetricsPort(
+            signs ? environment : withoutSecrets(environment),
+            name,
+            ports.metrics,
+          ),
           // A group of its own: Ctrl-C is for the supervisor. It ends when the IPC channel does.
           detached: true,
           stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
@@ -49,6 +57,8 @@ export interface ServiceEnvironmentOptions {
   readonly ports: Ports;
   /** Of the embedded PostgreSQL. */
   readonly databaseUrl: string | null;
+  /** Between Daybell and the embedded receiver. */
+  readonly webhookSecret: string | null;
 }
 
 /** The environment of all of them: what was given, and where the embedded parts are. */
@@ -57,6 +67,7 @@ export function serviceEnvironment({
   dataDir,
   ports,
   databaseUrl,
+  webhookSecret,
 }: ServiceEnvironmentOptions): NodeJS.ProcessEnv {
   return {
     ...(ports.temporal === null ? environment : withoutTemporalClient(environment)),
@@ -78,12 +89,20 @@ export function serviceEnvironment({
           WEBHOOK_URL: receiverUrl(ports.receiver),
           WEBHOOK_ALLOW_PRIVATE: 'true',
         }),
+    ...(webhookSecret === null ? {} : { WEBHOOK_SECRETS: webhookSecret }),
   };
 }
 
 /** Where the embedded receiver takes greetings. */
 export function receiverUrl(port: number): string {
   return `http://127.0.0.1:${port}/`;
+}
+
+/** For processes that neither sign webhooks nor verify them. */
+export function withoutSecrets(environment: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  return Object.fromEntries(
+    Object.entries(environment).filter(([name]) => name !== 'WEBHOOK_SECRETS'),
+  );
 }
 
 /** A client's key, certificate or profile there is for another server than the embedded one. */

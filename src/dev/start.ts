@@ -9,11 +9,12 @@ import { runMigration } from './migration.ts';
 import { findPorts, type Ports } from './ports.ts';
 import { prepareEmbeddedPostgres } from './postgres.ts';
 import { createProcessRecord } from './process-record.ts';
-import { serviceEnvironment, services } from './services.ts';
+import { serviceEnvironment, services, withoutSecrets } from './services.ts';
 import { createSupervisor, type Supervisor } from './supervisor.ts';
 import { findTemporalBinary } from './temporal-binary.ts';
 import { temporalServer } from './temporal-server.ts';
 import type { Terminal } from './terminal.ts';
+import { keepWebhookSecret } from './webhook-secret.ts';
 
 export interface StartContext {
   readonly settings: Settings;
@@ -93,6 +94,8 @@ async function startAll(
     databaseUrl = postgres.url;
     servers.push(postgres.child);
   }
+  const isSecretGiven = ports.receiver === null || settings.WEBHOOK_SECRETS !== undefined;
+  const webhookSecret = isSecretGiven ? null : await keepWebhookSecret(dataDir);
   over.throwIfAborted();
   await supervisor.start(servers);
 
@@ -101,8 +104,9 @@ async function startAll(
     dataDir,
     ports,
     databaseUrl,
+    webhookSecret,
   });
-  await runMigration(environment, terminal, over);
+  await runMigration(withoutSecrets(environment), terminal, over);
   await supervisor.start(services(environment, ports));
   terminal.print(
     banner({

@@ -3,10 +3,11 @@
  * PATH, in the cache, by download, by a Go build, in this order.
  */
 import { randomUUID } from 'node:crypto';
-import { constants } from 'node:fs';
-import { access, mkdir, readdir, rename, rm, stat } from 'node:fs/promises';
-import { delimiter, join } from 'node:path';
+import { mkdir, readdir, rename, rm } from 'node:fs/promises';
+import { join } from 'node:path';
 
+import { buildWithGo, withElapsed, type GoBuildOptions } from './go-build.ts';
+import { firstOnPath, isExecutable, programCache } from './programs.ts';
 import { runCommand } from './run-command.ts';
 import { downloadTemporal } from './temporal-download.ts';
 
@@ -15,15 +16,8 @@ export class TemporalNotFoundError extends Error {
   override readonly name = 'TemporalNotFoundError';
 }
 
-export interface FindTemporalOptions {
-  /** The search path for programs. */
-  readonly path: string;
+export interface FindTemporalOptions extends GoBuildOptions {
   readonly cacheHome: string;
-  /** The environment for the download and the build: proxies, Go's own variables. */
-  readonly environment: NodeJS.ProcessEnv;
-  readonly onProgress: (line: string) => void;
-  /** Gives up, and leaves nothing running. */
-  readonly signal?: AbortSignal;
 }
 
 /** The version that Daybell is tested with. */
@@ -33,16 +27,13 @@ export const TEMPORAL_CLI_VERSION = '1.5.1';
  * workflows use. The CLI's own version says nothing: one that Go built calls itself 0.0.0.
  */
 const OLDEST_SERVER = [1, 27] as const;
-/** A Go build took three minutes on two cores, downloads included. */
-const BUILD_LIMIT_MS = 20 * 60_000;
-const PROGRESS_EVERY_MS = 10_000;
 
 /** The path of a Temporal CLI that runs here. Two callers at once are safe. */
 export async function findTemporalBinary(options: FindTemporalOptions): Promise<string> {
   const onPath = await findOnPath(options);
   if (onPath !== null) return onPath;
 
-  const directory = join(options.cacheHome, 'daybell', 'bin');
+  const directory = programCache(options.cacheHome);
   const cached = join(directory, `temporal-${TEMPORAL_CLI_VERSION}`);
   if (await isExecutable(cached)) return cached;
 
@@ -83,7 +74,7 @@ type Fetched =
 
 async function download(workshop: string, options: FindTemporalOptions): Promise<Fetched> {
   options.onProgress('Downloading the Temporal dev server (once).');
-  const result = await withElapsed('Still downloading', options, () =>
+  const result = await withElapsed('Still downloading', options.onProgress, () =>
     downloadTemporal(workshop, TEMPORAL_CLI_VERSION, options),
   );
   if (!result.ok) {
@@ -96,21 +87,16 @@ async function download(workshop: string, options: FindTemporalOptions): Promise
 }
 
 async function build(workshop: string, options: FindTemporalOptions): Promise<Fetched> {
-  const go = await firstOnPath('go', options.path);
-  if (go === null) return { ok: false, problem: 'Go build: there is no `go` on the PATH' };
-  options.onProgress(
-    'Building the Temporal dev server with Go (once, about 3 minutes on 2 cores).',
+  const problem = await buildWithGo(
+    {
+      what: 'the Temporal dev server',
+      target: `github.com/temporalio/cli/cmd/temporal@v${TEMPORAL_CLI_VERSION}`,
+      takes: 'about 3 minutes on 2 cores',
+      directory: workshop,
+    },
+    options,
   );
-  const result = await withElapsed('Still building the Temporal dev server', options, () =>
-    runCommand(go, ['install', `github.com/temporalio/cli/cmd/temporal@v${TEMPORAL_CLI_VERSION}`], {
-      env: { ...options.environment, GOBIN: workshop },
-      timeoutMs: BUILD_LIMIT_MS,
-      ...(options.signal === undefined ? {} : { signal: options.signal }),
-    }),
-  );
-  if (!result.ok) {
-    return { ok: false, problem: `Go build: ${result.problem}: ${lastLine(result.output)}` };
-  }
+  if (problem !== null) return { ok: false, problem };
   return checked(join(workshop, 'temporal'), 'Go build', options);
 }
 
@@ -152,41 +138,4 @@ async function readServerVersion(
   return result.ok && major !== undefined && minor !== undefined
     ? [Number(major), Number(minor)]
     : null;
-}
-
-async function firstOnPath(program: string, path: string): Promise<string | null> {
-  for (const directory of path.split(delimiter).filter((entry) => entry !== '')) {
-    const candidate = join(directory, program);
-    if (await isExecutable(candidate)) return candidate;
-  }
-  return null;
-}
-
-async function isExecutable(file: string): Promise<boolean> {
-  try {
-    await access(file, constants.X_OK);
-    return (await stat(file)).isFile();
-  } catch {
-    return false;
-  }
-}
-
-async function withElapsed<Result>(
-  what: string,
-  { onProgress }: FindTemporalOptions,
-  work: () => Promise<Result>,
-): Promise<Result> {
-  const started = Date.now();
-  const timer = setInterval(() => {
-    onProgress(`${what}, ${Math.round((Date.now() - started) / 1000)} s so far.`);
-  }, PROGRESS_EVERY_MS);
-  try {
-    return await work();
-  } finally {
-    clearInterval(timer);
-  }
-}
-
-function lastLine(output: string): string {
-  return output.trim().split('\n').at(-1) ?? '';
 }

@@ -5,3 +5,8 @@
 export type EventType = string;
 
 export const BIRTHDAY: EventType = 'birthday';
+
+/** Whether a text can be an event type: it is part of occurrence keys. */
+export function isEventTypeName(text: string): boolean {
+  return /^[a-z]{1,40}$/.test(text);
+}

@@ -12,7 +12,7 @@ import type { ZoneLaw } from './zone.ts';
 
 /** What decides when a user's yearly event is due. */
 export interface OccurrenceFacts {
-  /** `YYYY-MM-DD`. */
+  /** The date that recurs, `YYYY-MM-DD`: of a birthday, the date of birth. */
   readonly dateOfBirth: string;
   /** A name of the tz database. */
   readonly timezone: string;

@@ -7,18 +7,32 @@ import {
   retryAfterMs,
 } from './outcome.ts';
 
+function range(first: number, last: number): number[] {
+  return Array.from({ length: last - first + 1 }, (_, index) => first + index);
+}
+
 describe('an answer', () => {
-  it.each([
-    ['delivered', [200, 201, 202, 204, 206, 299]],
-    ['gone', [410]],
-    ['retry', [408, 425, 429, 500, 501, 502, 503, 504, 520, 599]],
-    [
-      'give_up',
-      [300, 301, 302, 303, 304, 307, 308, 400, 401, 403, 404, 405, 409, 413, 422, 451, 499],
-    ],
-    ['retry', [100, 101, 199, 600, 999, 0]],
-  ])('%s: %j', (verdict, statuses) => {
-    for (const status of statuses) expect(classifyOutcome({ status }).verdict).toBe(verdict);
+  const EXCEPTIONS = new Set([408, 410, 425, 429]);
+  const TABLE = {
+    delivered: range(200, 299),
+    gone: [410],
+    retry: [...range(100, 199), 408, 425, 429, ...range(500, 599)],
+    give_up: range(300, 499).filter((status) => !EXCEPTIONS.has(status)),
+  };
+
+  it('has a verdict, and one only, for each status from 100 to 599', () => {
+    const all = Object.values(TABLE).flat();
+    expect(all.toSorted((a, b) => a - b)).toEqual(range(100, 599));
+  });
+
+  it.each(Object.entries(TABLE))('%s', (verdict, statuses) => {
+    for (const status of statuses) {
+      expect({ status, ...classifyOutcome({ status }) }).toMatchObject({ status, verdict });
+    }
+  });
+
+  it.each([0, 99, 600, 999])('with a status that is none, %i, is tried again', (status) => {
+    expect(classifyOutcome({ status }).verdict).toBe('retry');
   });
 
   it('slows the destination as a whole when it asks for that, and only then', () => {
@@ -31,16 +45,50 @@ describe('an answer', () => {
 
 describe('an error', () => {
   it.each([
+    // A timeout, of the whole exchange or of the system's own.
     'ETIMEDOUT',
-    'ECONNRESET',
-    'ECONNREFUSED',
+    // Names.
     'ENOTFOUND',
     'EAI_AGAIN',
+    'EAI_FAIL',
+    'EAI_NODATA',
+    // Connections.
+    'ECONNREFUSED',
+    'ECONNRESET',
+    'ECONNABORTED',
     'EPIPE',
-    'ERR_READING_RESPONSE_STREAM',
+    'EHOSTUNREACH',
+    'EHOSTDOWN',
+    'ENETUNREACH',
+    'ENETDOWN',
+    'EADDRNOTAVAIL',
+    'EADDRINUSE',
+    'EMFILE',
+    // TLS.
+    'EPROTO',
     'CERT_HAS_EXPIRED',
+    'CERT_NOT_YET_VALID',
     'DEPTH_ZERO_SELF_SIGNED_CERT',
+    'SELF_SIGNED_CERT_IN_CHAIN',
+    'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
+    'UNABLE_TO_GET_ISSUER_CERT_LOCALLY',
     'ERR_TLS_CERT_ALTNAME_INVALID',
+    'ERR_TLS_HANDSHAKE_TIMEOUT',
+    'ERR_SSL_WRONG_VERSION_NUMBER',
+    'ERR_SSL_TLSV1_ALERT_PROTOCOL_VERSION',
+    // What is not HTTP.
+    'HPE_INVALID_CONSTANT',
+    'HPE_INVALID_STATUS',
+    'HPE_HEADER_OVERFLOW',
+    // The client's own.
+    'ERR_GOT_REQUEST_ERROR',
+    'ERR_READING_RESPONSE_STREAM',
+    'ERR_HTTP_CONTENT_LENGTH_MISMATCH',
+    'ERR_UPLOAD',
+    'ERR_ABORTED',
+    'ERR_UNKNOWN',
+    // Not sent: a newer version may have words for it.
+    'ERR_CANNOT_COMPOSE',
     'SOMETHING_NEW',
     undefined,
   ])('%s is tried again', (errorCode) => {

@@ -14,8 +14,9 @@ export interface Outcome {
 export const DESTINATION_REFUSED = 'ERR_DESTINATION_REFUSED';
 
 /**
- * The outcome table of section 4 of the design, the one place where a reply is judged.
- * By status or error code, never by the text of a message.
+ * The one place where a reply is judged: by status or error code, never by the text of a
+ * message. Total: there is a verdict for every status and every code. The table and its
+ * reasons are in ADR 6.
  */
 export function classifyOutcome(reply: Reply): Outcome {
   if ('errorCode' in reply) return outcome(isHopeless(reply.errorCode) ? 'give_up' : 'retry');
@@ -25,7 +26,7 @@ export function classifyOutcome(reply: Reply): Outcome {
   if (status === 429 || status === 503) return outcome('retry', true);
   if (status === 408 || status === 425) return outcome('retry');
   if (status >= 300 && status <= 499) return outcome('give_up');
-  // 5xx, and what is no final status at all: RFC 9110, 15, takes that for a 5xx.
+  // 5xx. Also what is no final status at all: RFC 9110, section 15, takes that for a 5xx.
   return outcome('retry');
 }
 

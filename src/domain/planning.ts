@@ -1,5 +1,4 @@
 import { anniversaryIn, parseCalendarDate } from './calendar-date.ts';
-import type { SkipReason } from './occurrence-state.ts';
 import {
   firstOccurrenceAfter,
   type Occurrence,
@@ -47,7 +46,7 @@ export interface FinalRow {
 export interface PlanDecision {
   readonly open: OpenDecision;
   /** Occurrences that never had a row and are too late to be owed: SKIPPED, `too_late`. */
-  readonly skipped: readonly Occurrence[];
+  readonly skipped: readonly MissedOccurrence[];
   readonly next: NextPlan;
 }
 
@@ -55,9 +54,15 @@ export type OpenDecision =
   | { readonly action: 'none' }
   /** The row stays; `next` is its year, with the same instant or another. */
   | { readonly action: 'keep' }
-  | { readonly action: 'skip'; readonly reason: SkipReason }
+  | { readonly action: 'skip'; readonly reason: 'too_late'; readonly missed: MissedOccurrence }
+  | { readonly action: 'skip'; readonly reason: 'date_changed' }
   /** Only ever a row without attempts. */
   | { readonly action: 'remove' };
+
+/** An occurrence that is too late to be owed, and the facts that it was due by. */
+export interface MissedOccurrence extends Occurrence {
+  readonly facts: OccurrenceFacts;
+}
 
 export type NextPlan =
   /** Owed, and due at once, when its instant has passed. */
@@ -108,18 +113,18 @@ function judgeOpen(input: PlanInput): JudgedOpen {
   // Not owed when it was past already as the day became this one; if it passed since, it is.
   if (isDayChanged(input, open) && occurrence.fireAt <= facts.changedAt) return dropped;
   if (tried || isWithinLimit(occurrence, input)) return { action: 'keep', occurrence };
-  return { action: 'skip', reason: 'too_late' };
+  return { action: 'skip', reason: 'too_late', missed: missedBy(facts, occurrence) };
 }
 
 /** Step two: the first occurrence that is to come or owed; those missed on the way, the open row too. */
 function findNext(
   input: PlanInput,
   kept: Occurrence | null,
-): { next: Occurrence; missed: Occurrence[] } {
+): { next: Occurrence; missed: MissedOccurrence[] } {
   const { facts, open, now } = input;
   const settledYears = new Set(input.final.map(({ year }) => year));
 
-  const missed: Occurrence[] = [];
+  const missed: MissedOccurrence[] = [];
   let after = latestOf(input);
   for (;;) {
     const next = firstOccurrenceAfter(facts, after, input.rules, (year) => settledYears.has(year));
@@ -127,7 +132,7 @@ function findNext(
     if (next.fireAt > now) return { next, missed };
     if (!wasNeverDue(next, open, facts)) {
       if (isWithinLimit(next, input)) return { next, missed };
-      missed.push(next);
+      missed.push(missedBy(facts, next));
     }
     after = next.fireAt;
   }
@@ -153,10 +158,11 @@ function settleOpen(
   judged: JudgedOpen,
   open: OpenRow | null,
   next: Occurrence,
-  missed: readonly Occurrence[],
+  missed: readonly MissedOccurrence[],
 ): OpenDecision {
   if (judged.action === 'none' || judged.action === 'skip') return judged;
-  if (missed.some(({ year }) => year === open?.year)) return { action: 'skip', reason: 'too_late' };
+  const missedOpen = missed.find(({ year }) => year === open?.year);
+  if (missedOpen) return { action: 'skip', reason: 'too_late', missed: missedOpen };
   return next.year === open?.year ? { action: 'keep' } : { action: 'remove' };
 }
 
@@ -197,6 +203,10 @@ function isDayChanged({ facts, rules }: PlanInput, open: OpenRow): boolean {
     return anchor && anniversaryIn(open.year, anchor, rules.leapDayPolicy);
   });
   return was?.month !== is?.month || was?.day !== is?.day;
+}
+
+function missedBy({ dateOfBirth, timezone }: OccurrenceFacts, occurrence: Occurrence) {
+  return { ...occurrence, facts: { dateOfBirth, timezone } };
 }
 
 function isWithinLimit({ fireAt }: Occurrence, { now, lateLimitMs }: PlanInput): boolean {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 
-import { burstDelayMs, givesUpAt, temporalDelayMs } from './retry-schedule.ts';
+import { burstDelayMs, givesUpAt, temporalDelayMs, withJitter } from './retry-schedule.ts';
 
 describe('the burst', () => {
   it('waits 1, 2 and 4 s, and is over', () => {
@@ -22,6 +22,15 @@ describe('the delays of Temporal', () => {
       expect(temporalDelayMs(bursts, 0.5)).toBe(least * 1.25);
       expect(temporalDelayMs(bursts, 0.999_999)).toBeLessThan(least * 1.5);
     }
+  });
+});
+
+describe('jitter', () => {
+  it('makes a delay longer by up to half, never shorter', () => {
+    expect([0, 0.5, 0.999_999].map((random) => withJitter(30_000, random))).toEqual([
+      30_000, 37_500, 44_999,
+    ]);
+    expect(withJitter(0, 0.999_999)).toBe(0);
   });
 });
 

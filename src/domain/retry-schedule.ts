@@ -14,12 +14,18 @@ export function burstDelayMs(attemptsSinceArmed: number): number | null {
 
 /**
  * How long Temporal waits after a burst that failed, counted from 1, in ms: 10 s, doubled
- * each time up to an hour, and up to half as long again by `random` in [0, 1). Never less:
- * jitter downward would bring the herd back sooner than it was asked to.
+ * each time up to an hour, with jitter by `random` in [0, 1).
  */
 export function temporalDelayMs(bursts: number, random: number): number {
   const doubled = FIRST_TEMPORAL_DELAY_MS * 2 ** Math.max(bursts - 1, 0);
-  const delayMs = Math.min(doubled, LONGEST_TEMPORAL_DELAY_MS);
+  return withJitter(Math.min(doubled, LONGEST_TEMPORAL_DELAY_MS), random);
+}
+
+/**
+ * The delay, and up to half as long again by `random` in [0, 1). Never less: jitter downward
+ * would bring the herd back sooner than it was asked to.
+ */
+export function withJitter(delayMs: number, random: number): number {
   return Math.floor(delayMs * (1 + JITTER * random));
 }
 

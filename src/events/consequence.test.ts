@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 
 import { consequenceOf, whyNotSend } from './consequence.ts';
-import type { ClaimedOccurrence } from './ports.ts';
+import type { ClaimedOccurrence, Recipient } from './ports.ts';
 
 const HOUR = 3_600_000;
 const GIVE_UP_AFTER = 72 * HOUR;
@@ -21,15 +21,18 @@ const FIRST: ClaimedOccurrence = {
   armedAttempt: 1,
   firstAttemptAt: NINE,
   late: false,
+  redelivered: false,
+  earlierAttempts: 0,
 };
 
 function failed(
   claimed: Partial<ClaimedOccurrence>,
   retryAfterMs: number | null = null,
   endedAt = NINE,
+  random = 0,
 ) {
   const judged = { verdict: 'retry', endedAt, retryAfterMs } as const;
-  return consequenceOf({ ...FIRST, ...claimed }, judged, GIVE_UP_AFTER, 0);
+  return consequenceOf({ ...FIRST, ...claimed }, judged, GIVE_UP_AFTER, random);
 }
 
 describe('what follows from an attempt', () => {
@@ -60,9 +63,26 @@ describe('what follows from an attempt', () => {
     expect(failed({ attempt: 12, armedAttempt: 4 })).toEqual({ kind: 'retry', at: NINE + 40_000 });
   });
 
+  test('a redelivery begins with the first pauses again, whatever was tried before it', () => {
+    const after30 = { redelivered: true, earlierAttempts: 30 };
+    expect(failed({ ...after30, attempt: 31, armedAttempt: 1 })).toEqual({
+      kind: 'again',
+      at: NINE + 1000,
+    });
+    expect(failed({ ...after30, attempt: 34, armedAttempt: 4 })).toEqual({
+      kind: 'retry',
+      at: NINE + 10_000,
+    });
+  });
+
   test('the receiver may ask for longer, not for sooner', () => {
     expect(failed({}, 30_000)).toEqual({ kind: 'again', at: NINE + 30_000 });
     expect(failed({}, 10)).toEqual({ kind: 'again', at: NINE + 1000 });
+  });
+
+  test('those who are asked to come back at one instant come spread, none sooner', () => {
+    expect(failed({}, 30_000, NINE, 0.5)).toEqual({ kind: 'again', at: NINE + 37_500 });
+    expect(failed({}, null, NINE, 0.5)).toEqual({ kind: 'again', at: NINE + 1000 });
   });
 
   test('the last attempt is made when the time to give up has come, and ends it', () => {
@@ -73,18 +93,38 @@ describe('what follows from an attempt', () => {
   });
 });
 
+function why(
+  now: number,
+  user: Pick<Recipient, 'facts'> | undefined,
+  claimed = FIRST,
+): ReturnType<typeof whyNotSend> {
+  return whyNotSend(claimed, user, now, 48 * HOUR);
+}
+
 describe('whether a claimed occurrence is sent', () => {
-  const user = { dateOfBirth: '1990-05-20', timezone: 'Europe/Berlin' };
-  const why = (now: number, facts: typeof user | undefined, claimed = FIRST) =>
-    whyNotSend(claimed, facts, now, 48 * HOUR);
+  const facts = { anchorDate: '1990-05-20', timezone: 'Europe/Berlin' };
+  const user = { facts };
   const whyAt = (now: number, firstAttemptAt = now, attempt = 1) =>
     why(now, user, { ...FIRST, firstAttemptAt, attempt });
 
   test('it is, as long as it was planned with the facts of now', () => {
     expect(why(NINE, user)).toBeNull();
-    expect(why(NINE, { ...user, timezone: 'Asia/Tokyo' })).toBe('changed');
-    expect(why(NINE, { ...user, dateOfBirth: '1990-05-21' })).toBe('changed');
+    expect(why(NINE, { facts: { ...facts, timezone: 'Asia/Tokyo' } })).toBe('changed');
+    expect(why(NINE, { facts: { ...facts, anchorDate: '1990-05-21' } })).toBe('changed');
+    expect(why(NINE, { facts: 'none' })).toBe('changed');
     expect(why(NINE, undefined)).toBe('user_deleted');
+  });
+
+  test('of a type that this version does not have, nothing is judged', () => {
+    expect(why(NINE, { facts: 'unknown' })).toBeNull();
+    expect(why(NINE, undefined)).toBe('user_deleted');
+  });
+
+  test('a redelivery is, whatever has changed and however late, as long as there is a user', () => {
+    const redelivered = { ...FIRST, redelivered: true, firstAttemptAt: NINE + 900 * HOUR };
+    const moved = { facts: { anchorDate: '1990-07-01', timezone: 'Asia/Tokyo' } };
+    expect(why(NINE + 900 * HOUR, moved, redelivered)).toBeNull();
+    expect(why(NINE, undefined, redelivered)).toBe('user_deleted');
   });
 
   test('too late is only a first attempt, and by both clocks', () => {

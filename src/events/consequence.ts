@@ -1,6 +1,6 @@
 import type { Outcome } from '../domain/outcome.ts';
-import { burstDelayMs, givesUpAt, temporalDelayMs } from '../domain/retry-schedule.ts';
-import type { AttemptConsequence, ClaimedOccurrence, ReleasedClaim } from './ports.ts';
+import { burstDelayMs, givesUpAt, temporalDelayMs, withJitter } from '../domain/retry-schedule.ts';
+import type { AttemptConsequence, ClaimedOccurrence, Recipient, ReleasedClaim } from './ports.ts';
 
 /** Why a delivery FAILED. `refused` and `gone` are the receiver's words, `gave_up` is ours. */
 type FailReason = 'refused' | 'gone' | 'gave_up';
@@ -33,9 +33,12 @@ export function consequenceOf(
 
   const burstMs = burstDelayMs(claimed.armedAttempt);
   // Every arming before this one had as many attempts as this one.
-  const bursts = Math.ceil(claimed.attempt / claimed.armedAttempt);
+  const attempts = claimed.attempt - claimed.earlierAttempts;
+  const bursts = Math.ceil(attempts / claimed.armedAttempt);
   const delayMs = burstMs ?? temporalDelayMs(bursts, random);
-  const at = Math.min(endedAt + Math.max(delayMs, retryAfterMs ?? 0), lastAt);
+  // Those who are told the same instant would otherwise come back in that instant.
+  const askedMs = withJitter(retryAfterMs ?? 0, random);
+  const at = Math.min(endedAt + Math.max(delayMs, askedMs), lastAt);
   return { kind: burstMs === null ? 'retry' : 'again', at };
 }
 
@@ -45,19 +48,22 @@ function failed(at: number, reason: FailReason): AttemptConsequence {
 
 /**
  * Why a claimed occurrence is not to be sent, by what is true of the user at this moment;
- * null when it is. Only a first attempt can be too late, and by both clocks: a process
- * whose clock is days ahead must not skip anybody.
+ * null when it is. A redelivery needs nothing but the user: somebody asked for it. Only a
+ * first attempt can be too late, and by both clocks: a process whose clock is days ahead
+ * must not skip anybody.
  */
 export function whyNotSend(
   claimed: ClaimedOccurrence,
-  user: { readonly dateOfBirth: string; readonly timezone: string } | undefined,
+  user: Pick<Recipient, 'facts'> | undefined,
   now: number,
   lateLimitMs: number,
 ): ReleasedClaim['because'] | null {
   if (user === undefined) return 'user_deleted';
-  if (user.timezone !== claimed.timezone || user.dateOfBirth !== claimed.anchorDate) {
-    return 'changed';
-  }
+  // Of a type unknown here, nothing can be judged, nor sent: a newer version will.
+  if (claimed.redelivered || user.facts === 'unknown') return null;
+  if (user.facts === 'none') return 'changed';
+  const { anchorDate, timezone } = user.facts;
+  if (timezone !== claimed.timezone || anchorDate !== claimed.anchorDate) return 'changed';
   // Of a first attempt, the instant is that of the claim, by the database's clock.
   const latenessMs = Math.min(now, claimed.firstAttemptAt) - claimed.fireAt;
   return claimed.attempt === 1 && latenessMs > lateLimitMs ? 'too_late' : null;

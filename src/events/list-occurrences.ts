@@ -4,12 +4,15 @@ import type { LeapDayPolicy } from '../domain/rules.ts';
 import type { ZoneLaw } from '../domain/zone.ts';
 import type { LedgerOccurrence, OccurrenceReader } from './occurrence-reader.ts';
 
-/** A row of the ledger with what made its instant, in words. */
-export interface ShownOccurrence extends LedgerOccurrence {
+/** With what made the instant, in words. */
+export type Explained<Occurrence> = Occurrence & {
   /** Such as `+13:45`. Null, with the explanation, when the law of now would give another instant. */
   readonly utcOffset: string | null;
   readonly explanation: string | null;
-}
+};
+
+/** A row of the ledger with what made its instant. */
+export type ShownOccurrence = Explained<LedgerOccurrence>;
 
 export interface UserOccurrences {
   /** What is planned next, or being delivered; null before the first planning. */
@@ -31,7 +34,11 @@ export async function listOccurrences(
   return { next: inState('PENDING') ?? inState('PROCESSING') ?? null, occurrences: shown };
 }
 
-function explain(occurrence: LedgerOccurrence, law: ZoneLaw): ShownOccurrence {
+/** Says how the instant of an occurrence was found, if the law of now still finds it. */
+export function explain<Occurrence extends LedgerOccurrence>(
+  occurrence: Occurrence,
+  law: ZoneLaw,
+): Explained<Occurrence> {
   const { anchorDate, timezone, leapDayPolicy, localTime, year, fireAt } = occurrence;
   const facts = { dateOfBirth: anchorDate, timezone };
   if (fireAt !== null && whyUnplannable(facts, law) === null) {

@@ -1,16 +1,19 @@
+import type { EventType } from '../domain/event-type.ts';
 import { occurrenceKey } from '../domain/occurrence-key.ts';
-import { type Occurrence, occurrenceInYear } from '../domain/occurrence.ts';
+import type { Occurrence } from '../domain/occurrence.ts';
 import type { PlanRequest, PlanResult } from '../domain/plan-messages.ts';
 import { armAt, recheckAt } from '../domain/plan-times.ts';
-import { decidePlan, type NextPlan, type PlanDecision } from '../domain/planning.ts';
+import { type DatedFacts, decidePlanSince } from '../domain/planning-history.ts';
+import type { MissedOccurrence, NextPlan, PlanDecision } from '../domain/planning.ts';
 import type { DateRules } from '../domain/rules.ts';
 import type {
+  FinalOccurrence,
   OpenOccurrence,
   PlannedOccurrence,
   PlanningStore,
   PlanningTransaction,
   UserFacts,
-} from './ports.ts';
+} from './planning-store.ts';
 
 export interface PlannerDeps {
   readonly store: PlanningStore;
@@ -39,22 +42,22 @@ export function createPlanner({ store, settings, logger }: PlannerDeps): Planner
   return {
     plan: (request) =>
       store.transaction(async (tx) => {
-        const { eventType, userId, now } = request;
-        const facts = await tx.lockUser(userId);
+        const { eventType, userId } = request;
+        const facts = await tx.lockFacts(eventType, userId);
         const open = await tx.findOpen(eventType, userId);
         if (open?.sending) return { kind: 'sending', occurrenceKey: open.key };
-        if (facts === null) {
-          if (open !== null) await tx.skipOpen(open.key, 'user_deleted', now);
+        if (typeof facts === 'string') {
+          if (open !== null) await tx.skipOpen(open.key, facts, request.now);
           return { kind: 'ended' };
         }
-        const decision = decidePlan({
-          facts,
-          open,
-          final: await tx.findFinal(eventType, userId),
-          now,
-          rules: settings.rules,
-          lateLimitMs: settings.lateLimitMs,
-        });
+        const final = await tx.findFinal(eventType, userId);
+        const { rules, lateLimitMs } = settings;
+        // A slow worker's `now` can be before a change that it finds: what was past by then is past.
+        const now = Math.max(request.now, facts.changedAt);
+        const decision = decidePlanSince(
+          { facts, open, final, now, rules, lateLimitMs },
+          await readHistory(tx, eventType, facts, open, final),
+        );
         await settle(tx, request, facts, open, decision);
         return planNext(tx, request, facts, decision.next);
       }),
@@ -67,20 +70,15 @@ export function createPlanner({ store, settings, logger }: PlannerDeps): Planner
     open: OpenOccurrence | null,
     decision: PlanDecision,
   ): Promise<void> {
+    const saveMissed = (missed: MissedOccurrence): Promise<void> =>
+      tx.saveSkipped(plannedOf(request, { ...facts, ...missed.facts }, missed), 'too_late');
     if (open !== null && decision.open.action === 'skip') {
-      const { reason } = decision.open;
-      if (reason === 'too_late') {
-        // By the facts of now, as the row is to say: by those of its plan it may be to come.
-        const missed = occurrenceInYear(facts, open.year, settings.rules);
-        await tx.saveSkipped(plannedOf(request, facts, missed), reason);
-      } else {
-        await tx.skipOpen(open.key, reason, request.now);
-      }
+      // What was missed says by which facts: by those of its plan it may be to come.
+      if (decision.open.reason === 'too_late') await saveMissed(decision.open.missed);
+      else await tx.skipOpen(open.key, decision.open.reason, request.now);
     }
     if (open !== null && decision.open.action === 'remove') await tx.removeOpen(open.key);
-    for (const missed of decision.skipped) {
-      await tx.saveSkipped(plannedOf(request, facts, missed), 'too_late');
-    }
+    for (const missed of decision.skipped) await saveMissed(missed);
   }
 
   async function planNext(
@@ -141,7 +139,26 @@ export function createPlanner({ store, settings, logger }: PlannerDeps): Planner
       fireAt: null,
       blockedReason: null,
       plannedAt: now,
+      factsAt: facts.changedAt,
       rechecked: false,
     };
   }
+}
+
+/**
+ * What was true of the user since the last plan. Of a single change the present says all,
+ * and without any there is nothing to read.
+ */
+async function readHistory(
+  tx: PlanningTransaction,
+  eventType: EventType,
+  { userId, createdAt, changedAt }: UserFacts,
+  open: OpenOccurrence | null,
+  final: readonly FinalOccurrence[],
+): Promise<readonly DatedFacts[]> {
+  const planned = open === null ? final : [open];
+  const since = Math.max(createdAt, ...planned.map(({ factsAt }) => factsAt));
+  if (changedAt <= since) return [];
+  const history = await tx.findHistory(eventType, userId, since);
+  return open === null ? history : history.filter(({ from }) => from > since);
 }

@@ -2,19 +2,10 @@
  * What the Event Scheduling Context needs from the outside. Implemented in
  * src/persistence (users, ledger) and src/temporal. Instants are epoch ms.
  */
+import type { Demand } from '../domain/destination-demand.ts';
+import type { SlowDown } from '../domain/destination-pace.ts';
 import type { EventType } from '../domain/event-type.ts';
-import type { OccurrenceState, SkipReason } from '../domain/occurrence-state.ts';
 import type { DeliveryResult } from '../domain/plan-messages.ts';
-
-/** What planning knows of a user. */
-export interface UserFacts {
-  readonly userId: string;
-  readonly dateOfBirth: string;
-  readonly timezone: string;
-  readonly createdAt: number;
-  /** When date of birth or zone last changed; at first, `createdAt`. */
-  readonly changedAt: number;
-}
 
 /** What a greeting knows of a user: read in bulk at the moment of sending. */
 export interface Recipient {
@@ -22,79 +13,24 @@ export interface Recipient {
   readonly externalId: string | null;
   readonly firstName: string;
   readonly lastName: string;
-  readonly dateOfBirth: string;
+  readonly timezone: string;
+  /** What is true now of the event; `unknown` for a type that this version does not have. */
+  readonly facts: AnchorFacts | 'none' | 'unknown';
+}
+
+/** What decides when an event of a user is due. */
+export interface AnchorFacts {
+  /** The date that recurs, `YYYY-MM-DD`. */
+  readonly anchorDate: string;
   readonly timezone: string;
 }
 
 /** The window onto the User Context. */
 export interface UserDirectory {
-  findRecipients(userIds: readonly string[]): Promise<Map<string, Recipient>>;
-}
-
-/** One planning transaction: everything in it is seen by others at once or not at all. */
-export interface PlanningTransaction {
-  /** Locks the user's row until the end; null when there is no such user. */
-  lockUser(userId: string): Promise<UserFacts | null>;
-  /** Locks the row until the end, so that no claim takes it meanwhile. */
-  findOpen(eventType: EventType, userId: string): Promise<OpenOccurrence | null>;
-  /**
-   * Years that are settled for good (COMPLETED, FAILED, SKIPPED) or open beside a later one
-   * (redelivered), with their last known instant.
-   */
-  findFinal(eventType: EventType, userId: string): Promise<readonly FinalOccurrence[]>;
-  /**
-   * PENDING, new or moved; a PROCESSING row of the same key is taken back, and its open
-   * activity is told so.
-   */
-  savePlanned(occurrence: PlannedOccurrence): Promise<void>;
-  /** A settled row for an occurrence that will not be attempted. */
-  saveSkipped(occurrence: PlannedOccurrence, reason: SkipReason): Promise<void>;
-  /** Settles an open row as it stands. */
-  skipOpen(key: string, reason: SkipReason, now: number): Promise<void>;
-  /** An open row whose day never came: only one without attempts is removed. */
-  removeOpen(key: string): Promise<void>;
-}
-
-export interface PlanningStore {
-  transaction<Result>(work: (tx: PlanningTransaction) => Promise<Result>): Promise<Result>;
-}
-
-/** The row that is planned or being attempted: PENDING or PROCESSING. */
-export interface OpenOccurrence {
-  readonly key: string;
-  readonly year: number;
-  readonly state: OccurrenceState;
-  readonly anchorDate: string;
-  readonly timezone: string;
-  readonly fireAt: number | null;
-  readonly attempts: number;
-  readonly rechecked: boolean;
-  /** On the wire now, by the database's clock. */
-  readonly sending: boolean;
-}
-
-export interface FinalOccurrence {
-  readonly year: number;
-  readonly fireAt: number | null;
-}
-
-/** All that the ledger keeps of a plan. */
-export interface PlannedOccurrence {
-  readonly key: string;
-  readonly eventType: EventType;
-  readonly userId: string;
-  readonly year: number;
-  readonly anchorDate: string;
-  readonly timezone: string;
-  readonly localTime: string;
-  readonly leapDayPolicy: string;
-  readonly tzVersion: string;
-  /** Null, both, when it cannot be planned; then `blockedReason` says why. */
-  readonly localDate: string | null;
-  readonly fireAt: number | null;
-  readonly blockedReason: string | null;
-  readonly plannedAt: number;
-  readonly rechecked: boolean;
+  /** By the key of the occurrence; without those whose user does not exist. */
+  findRecipients(
+    occurrences: readonly Pick<ClaimedOccurrence, 'key' | 'eventType' | 'userId'>[],
+  ): Promise<Map<string, Recipient>>;
 }
 
 /** The first stage of a delivery, as the activity sees it. */
@@ -137,8 +73,12 @@ export interface DeliveryLedger extends Arming {
   release(claims: readonly ReleasedClaim[]): Promise<readonly ReleasedClaim[]>;
   /** Returns claimed rows that were not sent: uncounted, due again now. */
   giveBack(claims: readonly Claim[]): Promise<readonly Claim[]>;
-  /** Whether nothing is to be sent for now, also of what was claimed before. */
-  isPaused(): Promise<boolean>;
+  /** Whether nothing is to be sent for now, also of what was claimed before: paused, or stopped by a slow-down. */
+  isHeld(): Promise<boolean>;
+  /** Slows the destination, or lets it recover, for all dispatchers, as its answers ask. */
+  heed(demand: Demand): Promise<Heeded>;
+  /** What was armed on time and is late by now goes behind those on time, as after downtime. */
+  putLateBehind(): Promise<void>;
   /** Ms until the next armed row is due by both clocks, 0 when it is, null when nothing is armed. */
   nextDueInMs(now: number): Promise<number | null>;
   /** Requests a second, all dispatchers together; null for no limit. */
@@ -176,6 +116,10 @@ export interface ClaimedOccurrence extends Claim {
   readonly firstAttemptAt: number;
   /** It was late already when it was armed: it goes behind those on time. */
   readonly late: boolean;
+  /** Sent again because somebody asked: whether the user moved or it is late says nothing then. */
+  readonly redelivered: boolean;
+  /** Attempts that were made before the redelivery; 0 without one. */
+  readonly earlierAttempts: number;
 }
 
 export interface ReleasedClaim extends Claim {
@@ -187,6 +131,8 @@ export interface ReleasedClaim extends Claim {
 export interface RecordedAttempt extends Claim {
   readonly attempt: number;
   readonly fireAt: number;
+  /** How late it is says nothing of how well deliveries go. */
+  readonly redelivered: boolean;
   readonly startedAt: number;
   readonly durationMs: number;
   readonly outcome: string;
@@ -194,6 +140,18 @@ export interface RecordedAttempt extends Claim {
   readonly errorCode: string | null;
   readonly responseExcerpt: string | null;
   readonly next: AttemptConsequence;
+  /** The destination as a whole asked for less (429, 503). */
+  readonly slowsDestination: boolean;
+  /** How long it asked to wait; null when it did not say. */
+  readonly retryAfterMs: number | null;
+}
+
+/** What became of a demand. */
+export interface Heeded {
+  /** False when it told nothing new. */
+  readonly changed: boolean;
+  /** As it is now; null when the destination is not slowed. */
+  readonly slowDown: SlowDown | null;
 }
 
 /** What an attempt leads to; `at` is an instant in epoch ms. */
@@ -225,6 +183,8 @@ export interface PendingReport {
   readonly key: string;
   readonly taskToken: Uint8Array;
   readonly kind: DeliveryResult['outcome'] | 'retry';
+  /** Of an activity that no row waits with any more: it is let go, and that is all. */
+  readonly stale: boolean;
   /** For `retry`: not before this instant. */
   readonly retryAt: number | null;
   readonly attempts: number;

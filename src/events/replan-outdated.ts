@@ -1,8 +1,7 @@
-import { setTimeout as sleep } from 'node:timers/promises';
-
 import { type Occurrence, occurrenceInYear, whyUnplannable } from '../domain/occurrence.ts';
 import type { DateRules } from '../domain/rules.ts';
 import type { OutdatedPlan, OutdatedPlans, PlanPlace } from './outdated-plans.ts';
+import { paced } from './paced.ts';
 import type { Scheduler } from './scheduling.ts';
 
 export interface ReplanDeps {
@@ -25,8 +24,7 @@ export interface ReplanSummary {
 /** A page is read, judged and stamped within a moment, so that no plan waits for it. */
 const PAGE = 1_000;
 /** What one Temporal server of two cores plans besides its daily work. */
-const REPLANS_PER_SECOND = 50;
-const AT_ONCE = 10;
+const PACE = { perSecond: 50, atOnce: 10 };
 /** No rule moves an instant further: what is due longer than this was armed or missed, and is not planned. */
 const PAST_MS = 2 * 86_400_000;
 
@@ -89,19 +87,12 @@ function createJudge(rules: DateRules, now: number): (plan: OutdatedPlan) => 'sa
 }
 
 /** Gives how many were told before it was stopped. */
-async function tell(
+function tell(
   moved: readonly OutdatedPlan[],
   scheduler: Scheduler,
   stopping: AbortSignal,
 ): Promise<number> {
-  let told = 0;
-  while (told < moved.length && !stopping.aborted) {
-    const batch = moved.slice(told, told + AT_ONCE);
-    const pauseMs = (batch.length / REPLANS_PER_SECOND) * 1000;
-    const pause = sleep(pauseMs, undefined, { signal: stopping }).catch(() => {});
-    await Promise.all(batch.map(({ eventType, userId }) => scheduler.replan(eventType, userId)));
-    told += batch.length;
-    await pause;
-  }
-  return told;
+  return paced(moved, PACE, stopping, (batch) =>
+    Promise.all(batch.map(({ eventType, userId }) => scheduler.replan(eventType, userId))),
+  );
 }

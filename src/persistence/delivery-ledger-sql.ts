@@ -6,12 +6,15 @@
  * cannot deadlock, and one row that is locked for long does not hold up the others.
  */
 
-const instant = (ms: string): string => `to_timestamp(${ms}::float8 / 1000)`;
+/** SQL for an instant given as epoch ms. */
+export const instant = (ms: string): string => `to_timestamp(${ms}::float8 / 1000)`;
 
-const ms = (column: string, name: string): string =>
+/** SQL for an instant as epoch ms, under a name. */
+export const ms = (column: string, name: string): string =>
   `(extract(epoch from ${column}) * 1000)::float8 as "${name}"`;
 
-const interval = (ms: string): string => `(${ms}::float8 * interval '1 millisecond')`;
+/** SQL for a duration given in ms. */
+export const interval = (ms: string): string => `(${ms}::float8 * interval '1 millisecond')`;
 
 /** Of the rows in `given`, those that no other transaction has locked. */
 const FREE = `free as materialized (
@@ -27,18 +30,33 @@ const NOT_FREE = `
 /** The row is still held by the claim in `given`. */
 const HELD = `t.state = 'PROCESSING' and t.fence = given.fence and t.sending_until is not null`;
 
+/** What was delivered once stays so, whatever comes of a redelivery that was forced. */
+const settledAs = (state: string): string =>
+  `case when t.delivered_at is null then '${state}' else 'COMPLETED' end`;
+
 const UNCOUNTED = `
   attempts = t.attempts - 1,
   armed_attempts = greatest(t.armed_attempts - 1, 0),
-  first_attempt_at = case when t.attempts > 1 then t.first_attempt_at end,
+  first_attempt_at = case when t.attempts > t.earlier_attempts + 1 then t.first_attempt_at end,
   sending_until = null`;
 
 /**
- * Parameters: now, lane, now, token in hex, key, fire instant. A row on the wire stays
- * there, and reports to the new token.
+ * Parameters: key, fire instant, token in hex, now, lane, now, token in hex. A row on the wire
+ * stays there, and reports to the new token; the activity of the one before is let go. A row
+ * that is redelivered was settled before, and has an activity of its own.
  */
 export const ARM = `
-  update events.occurrences
+  with planned as materialized (
+    select key, task_token from events.occurrences
+    where key = ? and fire_at = ${instant('?')}
+      and state in ('PENDING', 'PROCESSING') and blocked_reason is null and redelivery_id is null
+    for no key update
+  ), stale as (
+    insert into events.stale_tokens (task_token, occurrence_key)
+    select task_token, key from planned where task_token <> decode(?, 'hex')
+    on conflict do nothing
+  )
+  update events.occurrences as t
   set (next_attempt_at, armed_attempts, sending_until) = (
       select case when sending then next_attempt_at
           else greatest(fire_at, retry_at, least(${instant('?')}, events.clock())) end,
@@ -47,9 +65,8 @@ export const ARM = `
       from (select coalesce(sending_until > events.clock(), false) as sending) as wire),
     state = 'PROCESSING', lane = ?, armed_at = ${instant('?')}, task_token = decode(?, 'hex'),
     report = null, reporting_until = null
-  where key = ? and state in ('PENDING', 'PROCESSING') and blocked_reason is null
-    and fire_at = ${instant('?')}
-  returning key`;
+  from planned where t.key = planned.key
+  returning t.key`;
 
 export const FIND_STATE = 'select state from events.occurrences where key = ?';
 
@@ -60,10 +77,11 @@ export const FIND_STATE = 'select state from events.occurrences where key = ?';
  */
 export const CLAIM = `
   with moment as materialized (
-    select clock, least(clock, ${instant('?')}) as due, allowed
-    from (select events.clock() as clock) as c,
-      (select case when paused_at is null then ?::int else 0 end as allowed
-       from events.destinations where id = 'default') as d
+    select clock, least(clock, ${instant('?')}) as due,
+      case when paused_at is null and coalesce(slowed_until <= clock, true)
+        then ?::int else 0 end as allowed
+    from events.destinations, (select events.clock() as clock) as c
+    where id = 'default'
   ), on_time as materialized (
     select key from events.occurrences
     where state = 'PROCESSING' and lane = 0 and next_attempt_at <= (select due from moment)
@@ -91,7 +109,8 @@ export const CLAIM = `
   select key, fence, event_type as "eventType", user_id as "userId", year,
     anchor_date::text as "anchorDate", timezone, local_date::text as "localDate",
     ${ms('fire_at', 'fireAt')}, attempts as attempt, armed_attempts as "armedAttempt",
-    ${ms('first_attempt_at', 'firstAttemptAt')}, lane = 1 as late
+    ${ms('first_attempt_at', 'firstAttemptAt')}, lane = 1 as late,
+    redelivery_id is not null as redelivered, earlier_attempts as "earlierAttempts"
   from taken
   order by lane, fire_at`;
 
@@ -115,7 +134,7 @@ export const RECORD = `
     on conflict do nothing
   ), settled as (
     update events.occurrences as t
-    set state = case kind when 'delivered' then 'COMPLETED' when 'failed' then 'FAILED'
+    set state = case kind when 'delivered' then 'COMPLETED' when 'failed' then ${settledAs('FAILED')}
         else t.state end,
       reason = given.reason,
       blocked_reason = null,
@@ -123,8 +142,9 @@ export const RECORD = `
       retry_at = case when kind = 'retry' then ${instant('at')} end,
       sending_until = null,
       settled_at = case when kind in ('delivered', 'failed') then ${instant('at')} end,
-      delivered_at = case when kind = 'delivered' then ${instant('at')} end,
-      lateness_ms = case when kind = 'delivered' then round(at - given."fireAt") end,
+      delivered_at = coalesce(t.delivered_at, case when kind = 'delivered' then ${instant('at')} end),
+      lateness_ms = coalesce(t.lateness_ms,
+        case when kind = 'delivered' then round(at - given."fireAt") end),
       report = case when t.task_token is not null and kind <> 'again' then kind end,
       reporting_until = null
     from given
@@ -133,13 +153,16 @@ export const RECORD = `
   )
   ${NOT_FREE}`;
 
-/** Parameter: claims with `because`. Gives the keys of rows that are locked. */
+/**
+ * Parameter: claims with `because`. A redelivery is never planned again and never too late: of
+ * those only a user's deletion lets go. Gives the keys of rows that are locked.
+ */
 export const RELEASE = `
   with given as materialized (
     select * from jsonb_to_recordset(?::jsonb) as (key text, fence int, because text)
   ), ${FREE}, released as (
     update events.occurrences as t
-    set state = case when because = 'changed' then 'PENDING' else 'SKIPPED' end,
+    set state = case when because = 'changed' then 'PENDING' else ${settledAs('SKIPPED')} end,
       reason = case when because <> 'changed' then because end,
       settled_at = case when because <> 'changed' then events.clock() end,
       next_attempt_at = null,
@@ -149,6 +172,7 @@ export const RELEASE = `
       ${UNCOUNTED}
     from given
     where t.key = given.key and t.key in (select key from free) and ${HELD}
+      and (t.redelivery_id is null or because = 'user_deleted')
   )
   ${NOT_FREE}`;
 
@@ -179,37 +203,6 @@ export const NEXT_DUE = `
   select greatest(0,
     extract(epoch from next - least(events.clock(), ${instant('?')})) * 1000)::float8 as "waitMs"
   from armed where next is not null`;
-
-export interface DestinationRow {
-  readonly paused: boolean;
-  readonly maxPerSecond: number | null;
-}
-
-export const FIND_DESTINATION = `
-  select paused_at is not null as paused, max_per_second as "maxPerSecond"
-  from events.destinations where id = 'default'`;
-
-/**
- * A token bucket. It holds a tenth of a second's worth: enough for a dispatcher that looks
- * 20 times a second, too little for a burst after a quiet hour.
- */
-export const LOCK_DESTINATION = `
-  select least(greatest(1, max_per_second / 10),
-    allowance + greatest(0, extract(epoch from events.clock() - allowance_at)) * max_per_second
-  )::float8 as available
-  from events.destinations where id = 'default'
-  for update`;
-
-/** Parameter: what is left. */
-export const SPEND_ALLOWANCE = `
-  update events.destinations set allowance = ?, allowance_at = events.clock()
-  where id = 'default'`;
-
-/** Parameters: requests a second or null, twice. */
-export const SET_PACE = `
-  update events.destinations
-  set max_per_second = ?, allowance = 0, allowance_at = events.clock()
-  where id = 'default' and max_per_second is distinct from ?`;
 
 export const COUNTS = `
   select

@@ -9,17 +9,14 @@ import {
   ARM,
   CLAIM,
   COUNTS,
-  FIND_DESTINATION,
   FIND_STATE,
   GIVE_BACK,
-  LOCK_DESTINATION,
   NEXT_DUE,
   RECORD,
   RELEASE,
-  SET_PACE,
-  SPEND_ALLOWANCE,
-  type DestinationRow,
 } from './delivery-ledger-sql.ts';
+import { createDestination } from './destination.ts';
+import { LOCK_DESTINATION, SPEND_ALLOWANCE } from './destination-sql.ts';
 import type { Orm } from './orm.ts';
 
 /**
@@ -35,6 +32,7 @@ export function createDeliveryLedger(
 ): DeliveryLedger {
   const query = <Row extends object>(sql: string, ...params: unknown[]): Promise<Row[]> =>
     orm.em.fork().execute<Row[]>(sql, params);
+  const destination = createDestination(orm, settings);
 
   /** Gives those of `claims` whose rows are locked. */
   const write = async <Given extends Claim>(
@@ -52,7 +50,8 @@ export function createDeliveryLedger(
     async arm({ occurrenceKey, fireAt, taskToken, now }) {
       const token = Buffer.from(taskToken).toString('hex');
       const late = now > fireAt + settings.lateAfterMs;
-      const armed = await query(ARM, now, late ? 1 : 0, now, token, occurrenceKey, fireAt);
+      const lane = late ? 1 : 0;
+      const armed = await query(ARM, occurrenceKey, fireAt, token, now, lane, now, token);
       if (armed.length > 0) return { kind: 'armed' };
       const [row] = await query<{ state: string }>(FIND_STATE, occurrenceKey);
       return SETTLED[row?.state ?? ''] ?? { kind: 'released' };
@@ -62,13 +61,13 @@ export function createDeliveryLedger(
       const claimUpTo = (em: Pick<typeof orm.em, 'execute'>, count: number) =>
         em.execute<ClaimedOccurrence[]>(CLAIM, [now, count, lateLimit, holdMs, holdMs]);
 
-      const [destination] = await query<DestinationRow>(FIND_DESTINATION);
-      if (destination === undefined || destination.paused) return [];
-      if (destination.maxPerSecond === null) return claimUpTo(orm.em.fork(), limit);
+      const { held, perSecond } = await destination.find();
+      if (held) return [];
+      if (perSecond === null) return claimUpTo(orm.em.fork(), limit);
 
       // With a pace, claims take turns: the allowance is spent under its row's lock.
       return orm.em.fork().transactional(async (em) => {
-        const [allowance] = await em.execute<{ available: number }[]>(LOCK_DESTINATION);
+        const [allowance] = await em.execute<{ available: number | null }[]>(LOCK_DESTINATION);
         const count = Math.min(limit, Math.floor(allowance?.available ?? 0));
         if (count < 1) return [];
         const claimed = await claimUpTo(em, count);
@@ -90,18 +89,14 @@ export function createDeliveryLedger(
     release: (claims) => write(RELEASE, claims),
     giveBack: (claims) => write(GIVE_BACK, claims),
 
-    async isPaused() {
-      const [destination] = await query<DestinationRow>(FIND_DESTINATION);
-      return destination?.paused ?? false;
-    },
+    isHeld: destination.isHeld,
+    heed: destination.heed,
+    setPace: destination.setPace,
+    putLateBehind: destination.putLateBehind,
 
     async nextDueInMs(now) {
       const [row] = await query<{ waitMs: number | null }>(NEXT_DUE, now);
       return row?.waitMs ?? null;
-    },
-
-    async setPace(maxPerSecond) {
-      await query(SET_PACE, maxPerSecond, maxPerSecond);
     },
 
     async counts() {

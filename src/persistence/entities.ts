@@ -55,20 +55,5 @@ export const HistoryRow = defineEntity({
   },
 });
 
-/** What happened to a user, on its way to Temporal; the relay owns the other columns. */
-export const OutboxRow = defineEntity({
-  name: 'OutboxRow',
-  schema: 'users',
-  tableName: 'outbox',
-  properties: {
-    id: p.bigint().primary(),
-    type: p.text(),
-    userId: p.uuid(),
-    revision: p.integer(),
-    changed: p.array(),
-    occurredAt: epochMs(),
-  },
-});
-
 /** Every entity, by name: nothing is discovered from the file system. */
-export const entities = [UserRow, HistoryRow, OutboxRow];
+export const entities = [UserRow, HistoryRow];

@@ -2,11 +2,6 @@ import type { SqlEntityManager } from '@mikro-orm/postgresql';
 
 import type { IdempotentAnswer, User } from '../users/ports.ts';
 
-/** A client that gets no answer asks again within minutes; a day is ample. */
-const KEPT_FOR_MS = 24 * 3_600_000;
-/** Each new key takes away a few old ones, so that the table never needs a sweep. */
-const SWEPT_AT_ONCE = 10;
-
 interface KeyRow {
   readonly request_hash: string;
   readonly user_id: string;
@@ -24,17 +19,11 @@ export async function claimKey(
 ): Promise<IdempotentAnswer | null> {
   const { key, requestHash, userId, user } = answer;
   const claimed = await em.execute<unknown[]>(
-    `with swept as (
-       delete from users.idempotency_keys where key in (
-         select key from users.idempotency_keys
-         where created_at < to_timestamp(?::float8 / 1000) and key <> ?
-         order by created_at limit ${SWEPT_AT_ONCE} for update skip locked)
-     )
-     insert into users.idempotency_keys (key, request_hash, user_id, body, created_at)
+    `insert into users.idempotency_keys (key, request_hash, user_id, body, created_at)
      values (?, ?, ?, ?::jsonb, to_timestamp(?::float8 / 1000))
      on conflict (key) do nothing
      returning key`,
-    [createdAt - KEPT_FOR_MS, key, key, requestHash, userId, JSON.stringify(user), createdAt],
+    [key, requestHash, userId, JSON.stringify(user), createdAt],
   );
   if (claimed.length > 0) return null;
 
@@ -42,7 +31,7 @@ export async function claimKey(
     'select request_hash, user_id, body from users.idempotency_keys where key = ?',
     [key],
   );
-  // Swept between the two statements, as old keys are: it is free now.
+  // Removed between the two statements, as old keys are: it is free now.
   if (row === undefined) return claimKey(em, answer, createdAt);
   return { key, requestHash: row.request_hash, userId: row.user_id, user: row.body };
 }

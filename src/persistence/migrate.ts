@@ -32,6 +32,7 @@ async function migrateOnce(databaseUrl: string, logLevel: string): Promise<numbe
     logger.info({ migrations }, migrations.length > 0 ? 'migrated' : 'nothing to migrate');
     return 0;
   } catch (error) {
+    if (error instanceof InvalidSettingsError) throw error;
     if (error instanceof DatabaseUnusableError) logger.fatal(error.message);
     else logger.fatal({ error: describeError(error) }, 'the migration failed');
     return 1;

@@ -1,81 +1,87 @@
-import type { EventType } from '../domain/event-type.ts';
-import type { OccurrenceState } from '../domain/occurrence-state.ts';
+import type { OccurrenceFilter } from '../events/occurrence-filter.ts';
 import type {
-  LedgerAttempt,
   LedgerOccurrence,
+  OccurrencePlace,
   OccurrenceReader,
+  OccurrenceRecord,
+  OccurrenceSummary,
 } from '../events/occurrence-reader.ts';
+import { every, occurrenceCondition, type SqlCondition } from './occurrence-filter-sql.ts';
+import { OF_USER, ONE, pageWhere } from './occurrence-reader-sql.ts';
 import type { Orm } from './orm.ts';
 
-/** The ledger as the API shows it: one statement for a user's rows and their attempts. */
-export function createOccurrenceReader(orm: Orm): OccurrenceReader {
+export interface OccurrenceReaderSettings {
+  /** From here on a delivery counts as late. */
+  readonly lateAfterMs: number;
+}
+
+/** The ledger as the API shows it: one statement for rows and their attempts. */
+export function createOccurrenceReader(
+  orm: Orm,
+  settings: OccurrenceReaderSettings,
+): OccurrenceReader {
+  const query = <Row extends object>(sql: string, params: readonly unknown[]): Promise<Row[]> =>
+    orm.em.fork().execute<Row[]>(sql, [...params]);
+  const find = ({ sql, params }: PageStatement) => query<OccurrenceSummary>(sql, params);
+
   return {
-    async findOfUser(userId, limit) {
-      const rows = await orm.em.fork().execute<OccurrenceRow[]>(OF_USER, [userId, limit]);
-      return rows.map(toOccurrence);
+    findOfUser: (userId, limit) => query<LedgerOccurrence>(OF_USER, [userId, limit]),
+
+    async findPage(filter, after, limit) {
+      if (after?.fireAt === null) return find(pageWithoutInstant(filter, after, limit, settings));
+      const page = await find(pageWithInstant(filter, after, limit, settings));
+      const left = limit - page.length;
+      if (left === 0) return page;
+      return [...page, ...(await find(pageWithoutInstant(filter, null, left, settings)))];
+    },
+
+    async find(key) {
+      const [found] = await query<OccurrenceRecord>(ONE, [settings.lateAfterMs, key]);
+      return found ?? null;
     },
   };
 }
 
-const OF_USER = `
-  select o.key, o.event_type, o.year, o.state, o.reason, o.blocked_reason,
-    o.anchor_date, o.timezone, o.local_time, o.leap_day_policy, o.tz_version, o.local_date,
-    (extract(epoch from o.fire_at) * 1000)::float8 as fire_at,
-    (extract(epoch from o.delivered_at) * 1000)::float8 as delivered_at,
-    o.lateness_ms::float8 as lateness_ms,
-    coalesce((
-      select jsonb_agg(jsonb_build_object(
-          'number', a.number,
-          'startedAt', round(extract(epoch from a.started_at) * 1000),
-          'durationMs', a.duration_ms,
-          'outcome', a.outcome,
-          'status', a.status,
-          'errorCode', a.error_code)
-        order by a.number)
-      from events.attempts a where a.occurrence_key = o.key
-    ), '[]') as attempts
-  from events.occurrences o
-  where o.user_id = ?
-  order by o.year desc, o.event_type, o.key
-  limit ?`;
-
-interface OccurrenceRow {
-  readonly key: string;
-  readonly event_type: EventType;
-  readonly year: number;
-  readonly state: OccurrenceState;
-  readonly reason: string | null;
-  readonly blocked_reason: string | null;
-  readonly anchor_date: string;
-  readonly timezone: string;
-  readonly local_time: string;
-  readonly leap_day_policy: string;
-  readonly tz_version: string;
-  readonly local_date: string | null;
-  readonly fire_at: number | null;
-  readonly delivered_at: number | null;
-  readonly lateness_ms: number | null;
-  readonly attempts: readonly LedgerAttempt[];
+export interface PageStatement {
+  readonly sql: string;
+  readonly params: readonly unknown[];
 }
 
-function toOccurrence(row: OccurrenceRow): LedgerOccurrence {
-  return {
-    key: row.key,
-    eventType: row.event_type,
-    year: row.year,
-    state: row.state,
-    reason: row.reason,
-    blockedReason: row.blocked_reason,
-    anchorDate: row.anchor_date,
-    timezone: row.timezone,
-    localTime: row.local_time,
-    leapDayPolicy: row.leap_day_policy,
-    tzVersion: row.tz_version,
-    localDate: row.local_date,
-    fireAt: row.fire_at,
-    // To the ms: PostgreSQL keeps µs.
-    deliveredAt: row.delivered_at === null ? null : Math.round(row.delivered_at),
-    latenessMs: row.lateness_ms,
-    attempts: row.attempts,
-  };
+/** A page of what has an instant: an index scan, wherever it begins. */
+export function pageWithInstant(
+  filter: OccurrenceFilter,
+  after: OccurrencePlace | null,
+  limit: number,
+  settings: OccurrenceReaderSettings,
+): PageStatement {
+  const place: SqlCondition =
+    after === null
+      ? { sql: 'o.fire_at is not null', params: [] }
+      : {
+          sql: '(o.fire_at, o.key) > (to_timestamp(?::float8 / 1000), ?)',
+          params: [after.fireAt, after.key],
+        };
+  return page(filter, place, limit, settings);
+}
+
+/** A page of what has none, which is little: what could not be planned. */
+export function pageWithoutInstant(
+  filter: OccurrenceFilter,
+  after: OccurrencePlace | null,
+  limit: number,
+  settings: OccurrenceReaderSettings,
+): PageStatement {
+  const place = { sql: 'o.fire_at is null and o.key > ?', params: [after?.key ?? ''] };
+  return page(filter, place, limit, settings);
+}
+
+function page(
+  filter: OccurrenceFilter,
+  place: SqlCondition,
+  limit: number,
+  settings: OccurrenceReaderSettings,
+): PageStatement {
+  const condition = every([place, occurrenceCondition(filter, settings)]);
+  const sql = pageWhere(condition);
+  return { sql, params: [settings.lateAfterMs, ...condition.params, limit] };
 }

@@ -2,13 +2,31 @@ import { Migrator } from '@mikro-orm/migrations';
 import { MikroORM } from '@mikro-orm/postgresql';
 import type { Pool } from 'pg';
 
+import type { InvalidSettingsError } from '../config/settings.ts';
+import { createDatabaseGuard, isUpToDate } from './database-guard.ts';
 import { entities } from './entities.ts';
 import { dropLostConnections } from './lost-connections.ts';
 import { Initial0001 } from './migrations/0001-initial.ts';
+import { SlowDownAndPause0002 } from './migrations/0002-slow-down-and-pause.ts';
+import { Redelivery0003 } from './migrations/0003-redelivery.ts';
+import { ReadingAndRetention0004 } from './migrations/0004-reading-and-retention.ts';
+import { ReplayAndStaleTokens0005 } from './migrations/0005-replay-and-stale-tokens.ts';
+import { Audit0006 } from './migrations/0006-audit.ts';
+import { Reconciler0007 } from './migrations/0007-reconciler.ts';
+import { SubscribersAndInstallation0008 } from './migrations/0008-subscribers-and-installation.ts';
 
 export type Orm = MikroORM;
 
-const migrationsList = [{ name: '0001-initial', class: Initial0001 }];
+const migrationsList = [
+  { name: '0001-initial', class: Initial0001 },
+  { name: '0002-slow-down-and-pause', class: SlowDownAndPause0002 },
+  { name: '0003-redelivery', class: Redelivery0003 },
+  { name: '0004-reading-and-retention', class: ReadingAndRetention0004 },
+  { name: '0005-replay-and-stale-tokens', class: ReplayAndStaleTokens0005 },
+  { name: '0006-audit', class: Audit0006 },
+  { name: '0007-reconciler', class: Reconciler0007 },
+  { name: '0008-subscribers-and-installation', class: SubscribersAndInstallation0008 },
+];
 
 /** The migrations of this version, by name, in order. */
 export const MIGRATIONS: readonly string[] = migrationsList.map(({ name }) => name);
@@ -18,6 +36,8 @@ export interface OrmOptions {
   readonly poolSize?: number;
   /** After how long a statement is given up; 0 for never. */
   readonly queryTimeoutMs?: number;
+  /** Told when the database is a stranger's or a newer version's: then no connection is given out. */
+  readonly onRefused?: (error: InvalidSettingsError) => void;
 }
 
 /** A server that is there answers at once; one that hangs must not hang its callers. */
@@ -30,7 +50,7 @@ const QUERY_TIMEOUT_MS = 20_000;
  * that a process can start while PostgreSQL is away. The caller closes it.
  */
 export function connectOrm(databaseUrl: string, options: OrmOptions = {}): Promise<Orm> {
-  const { poolSize = 10, queryTimeoutMs = QUERY_TIMEOUT_MS } = options;
+  const { poolSize = 10, queryTimeoutMs = QUERY_TIMEOUT_MS, onRefused } = options;
   return MikroORM.init({
     clientUrl: databaseUrl,
     entities,
@@ -45,6 +65,7 @@ export function connectOrm(databaseUrl: string, options: OrmOptions = {}): Promi
     pool: { min: 0, max: poolSize },
     driverOptions: {
       connectionTimeoutMillis: CONNECTION_TIMEOUT_MS,
+      onConnect: createDatabaseGuard({ databaseUrl, known: MIGRATIONS, onRefused }),
       ...(queryTimeoutMs > 0 && {
         statement_timeout: queryTimeoutMs,
         // A process that hangs, or whose machine is lost, must not keep rows locked.
@@ -60,10 +81,15 @@ export function connectOrm(databaseUrl: string, options: OrmOptions = {}): Promi
 /**
  * Brings the schema up to this version's; gives the names of the migrations it ran. Of
  * two that do so at the same time, the second waits and finds nothing left to do.
+ *
+ * @throws InvalidSettingsError when the database is a stranger's or a newer version's
  */
 export async function migrate(orm: Orm): Promise<string[]> {
   return orm.em.fork().transactional(async (em) => {
     await em.execute('select pg_advisory_xact_lock(?)', [MIGRATION_LOCK]);
+    // Once more: whoever had the lock may have been a newer version.
+    const databaseUrl = orm.config.get('clientUrl') ?? '';
+    await isUpToDate((sql) => em.execute(sql), { databaseUrl, known: MIGRATIONS });
     const ran = await orm.migrator.up();
     return ran.map((migration) => migration.name);
   });

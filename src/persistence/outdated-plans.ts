@@ -39,11 +39,15 @@ const WITHOUT_INSTANT = `
   order by key
   limit ?`;
 
-/** Parameters: fire instant, key, basis, limit. An armed row is of use only while nothing was sent. */
+/**
+ * Parameters: fire instant, key, basis, limit. An armed row is of use only while nothing was
+ * sent, and never one that is redelivered.
+ */
 const WITH_INSTANT = `
   select ${COLUMNS} from events.occurrences
   where (fire_at, key) > (to_timestamp(?::float8 / 1000), ?)
-    and (state = 'PENDING' or (state = 'PROCESSING' and attempts = 0)) and ${OTHER_BASIS}
+    and (state = 'PENDING' or (state = 'PROCESSING' and attempts = 0 and redelivery_id is null))
+    and ${OTHER_BASIS}
   order by fire_at, key
   limit ?`;
 

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import { errorCode, isServerAway } from '../observability/connection-errors.ts';
+import { placeOf } from './database-guard.ts';
 import { connectOrm, migrate } from './orm.ts';
 
 export interface MigrationOptions {
@@ -22,7 +23,7 @@ const RETRY_AFTER_MS = 500;
  * Runs the migrations that are pending, waiting for a database that is still starting;
  * gives their names.
  *
- * @throws DatabaseUnusableError
+ * @throws DatabaseUnusableError, InvalidSettingsError
  */
 export async function runMigrations(
   databaseUrl: string,
@@ -64,10 +65,4 @@ function unusable(where: string, cause: unknown): unknown {
   const why = WRONG[errorCode(cause)];
   if (why === undefined) return cause;
   return new DatabaseUnusableError(`The database at ${where} cannot be used: ${why}.`);
-}
-
-/** Host, port and database: what may be shown of a URL that holds a password. */
-function placeOf(databaseUrl: string): string {
-  const { host, pathname } = new URL(databaseUrl);
-  return `${host}${pathname}`;
 }

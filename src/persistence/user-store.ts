@@ -4,7 +4,7 @@ import { validate as isUuid } from 'uuid';
 
 import { ExternalIdTakenError } from '../users/errors.ts';
 import type { User, UserStore, UserTransaction } from '../users/ports.ts';
-import { HistoryRow, OutboxRow, UserRow } from './entities.ts';
+import { HistoryRow, UserRow } from './entities.ts';
 import { claimKey, forgetAnswers } from './idempotency-keys.ts';
 import type { Orm } from './orm.ts';
 
@@ -51,15 +51,22 @@ function userTransaction(em: SqlEntityManager): UserTransaction {
     async closeHistory(userId, until) {
       await em.nativeUpdate(HistoryRow, { userId, validUntil: null }, { validUntil: until });
     },
-    async publish(event, occurredAt) {
-      const { type, userId, revision } = event;
-      const changed = event.type === 'UserUpdated' ? [...event.changed] : [];
-      await em.insert(OutboxRow, { type, userId, revision, changed, occurredAt });
+    async publish(event) {
+      const { type, userId, revision, occurredAt } = event;
+      const changed = event.type === 'UserUpdated' ? event.changed : [];
+      await em.execute(PUBLISH, [type, userId, revision, JSON.stringify(changed), occurredAt]);
     },
     claimKey: (answer, createdAt) => claimKey(em, answer, createdAt),
     forgetAnswers: (userId) => forgetAnswers(em, userId),
   };
 }
+
+/** An entry for each subscriber: each goes its own way, at its own pace. */
+const PUBLISH = `
+  insert into users.outbox (subscriber, type, user_id, revision, changed, occurred_at)
+  select name, ?, ?::uuid, ?::integer, array(select jsonb_array_elements_text(?::jsonb)),
+    to_timestamp(?::float8 / 1000)
+  from users.subscribers`;
 
 async function refusingTakenExternalId(write: () => Promise<unknown>): Promise<void> {
   try {

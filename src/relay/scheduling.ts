@@ -1,23 +1,39 @@
 import { BIRTHDAY, type EventType } from '../domain/event-type.ts';
-import type { Scheduler } from '../events/scheduling.ts';
-import { FACT_FIELDS, type UserEvent } from '../users/ports.ts';
-import type { Subscriber } from './subscriber.ts';
+import { MessageRefusedError, SchedulerAwayError, type Scheduler } from '../events/scheduling.ts';
+import {
+  EventRefusedError,
+  type Subscriber,
+  SubscriberAwayError,
+  type UserEvent,
+} from '../users/events.ts';
+import { SCHEDULING } from '../users/outbox.ts';
+import { FACT_FIELDS } from '../users/ports.ts';
 
-/** Every event type that follows all users. */
-const FOLLOWED: readonly EventType[] = [BIRTHDAY];
+export interface SchedulingOptions {
+  readonly name?: string;
+  /** Every event type that follows all users; birthdays, when not given. */
+  readonly eventTypes?: readonly EventType[];
+  readonly maxPerSecond?: number;
+}
 
 /**
  * Has users' events planned. A change of names or external id needs no message: those
  * are read at the moment of sending.
  */
-export function createSchedulingSubscriber(scheduler: Scheduler): Subscriber {
+export function createSchedulingSubscriber(
+  scheduler: Scheduler,
+  { name = SCHEDULING, eventTypes = [BIRTHDAY], maxPerSecond }: SchedulingOptions = {},
+): Subscriber {
   return {
-    name: 'scheduling',
+    name,
+    ...(maxPerSecond !== undefined && { maxPerSecond }),
+    wants: (event) => messageFor(event, scheduler) !== null,
     async handle(event) {
       const tell = messageFor(event, scheduler);
-      if (tell === null) return;
       const { userId, revision } = event;
-      await Promise.all(FOLLOWED.map((eventType) => tell(eventType, { userId, revision })));
+      await Promise.all(eventTypes.map((type) => tell?.(type, { userId, revision }))).catch(
+        throwForRelay,
+      );
     },
   };
 }
@@ -35,4 +51,14 @@ function messageFor(event: UserEvent, scheduler: Scheduler): Scheduler['userChan
 
 function changesFacts(changed: readonly string[]): boolean {
   return FACT_FIELDS.some((field) => changed.includes(field));
+}
+
+function throwForRelay(error: unknown): never {
+  if (error instanceof SchedulerAwayError) {
+    throw new SubscriberAwayError(error.message, { cause: error });
+  }
+  if (error instanceof MessageRefusedError) {
+    throw new EventRefusedError(error.message, { cause: error });
+  }
+  throw error;
 }

@@ -59,7 +59,8 @@ export function createScheduler(client: Client, taskQueue: string): Scheduler {
 /** A healthy server answers in milliseconds; the SDK retries a refused connection inside this time. */
 const CALL_TIMEOUT_MS = 5_000;
 
-function classify(error: unknown): unknown {
+/** A failed call as `SchedulerAwayError` or `MessageRefusedError`, if it is one of these. */
+export function classify(error: unknown): unknown {
   if (error instanceof NamespaceNotFoundError) {
     return new SchedulerAwayError(error.message, { cause: error });
   }

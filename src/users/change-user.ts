@@ -48,7 +48,8 @@ export async function changeUser(
       await tx.closeHistory(id, now);
       await tx.openHistory(next, now);
     }
-    await tx.publish({ type: 'UserUpdated', userId: id, revision: next.revision, changed }, now);
+    const { revision } = next;
+    await tx.publish({ type: 'UserUpdated', userId: id, revision, changed, occurredAt: now });
     return next;
   });
 }

@@ -37,7 +37,8 @@ export async function createUser(
     }
     await tx.insert(user);
     await tx.openHistory(user, now);
-    await tx.publish({ type: 'UserCreated', userId: user.id, revision: user.revision }, now);
+    const { id: userId, revision } = user;
+    await tx.publish({ type: 'UserCreated', userId, revision, occurredAt: now });
     return user;
   });
 }

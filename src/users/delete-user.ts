@@ -22,6 +22,7 @@ export async function deleteUser(
     await tx.delete(id);
     await tx.closeHistory(id, now);
     await tx.forgetAnswers(id);
-    await tx.publish({ type: 'UserDeleted', userId: id, revision: user.revision + 1 }, now);
+    const revision = user.revision + 1;
+    await tx.publish({ type: 'UserDeleted', userId: id, revision, occurredAt: now });
   });
 }

@@ -1,5 +1,6 @@
 /** What the User Context needs from the outside. Implemented in src/persistence and src/zones. */
 import type { ZoneLaw } from '../domain/zone.ts';
+import type { UserEvent } from './events.ts';
 
 /** A user as the system of record has it. Instants are epoch ms, dates `YYYY-MM-DD`. */
 export interface User {
@@ -29,17 +30,6 @@ export type UserField = (typeof USER_FIELDS)[number];
 
 /** The facts that decide when a user's events are due; a change of any of them plans again. */
 export const FACT_FIELDS: readonly UserField[] = ['dateOfBirth', 'timezone'];
-
-/** What happened to a user: names of fields only, no values. */
-export type UserEvent =
-  | { readonly type: 'UserCreated'; readonly userId: string; readonly revision: number }
-  | {
-      readonly type: 'UserUpdated';
-      readonly userId: string;
-      readonly revision: number;
-      readonly changed: readonly string[];
-    }
-  | { readonly type: 'UserDeleted'; readonly userId: string; readonly revision: number };
 
 /** Epoch ms now: an argument, so that a test can be in another year. */
 export type Clock = () => number;
@@ -79,8 +69,8 @@ export interface UserTransaction {
   /** From now on the user has this date and zone: what the audit reads. */
   openHistory(user: User, from: number): Promise<void>;
   closeHistory(userId: string, until: number): Promise<void>;
-  /** Writes the event for the relay. */
-  publish(event: UserEvent, occurredAt: number): Promise<void>;
+  /** Writes the event for each of its subscribers. */
+  publish(event: UserEvent): Promise<void>;
   /** Takes the key for an answer, or gives the answer that has it; waits for a rival to end. */
   claimKey(answer: IdempotentAnswer, createdAt: number): Promise<IdempotentAnswer | null>;
   /** Takes the user out of kept answers; their keys stay taken. */

@@ -3,6 +3,7 @@
  * breaks, in words that follow the field's name, or null.
  */
 import { formatCalendarDate, parseCalendarDate } from '../domain/calendar-date.ts';
+import { lengthFault, textFault } from '../domain/text.ts';
 import type { ZoneLaw } from '../domain/zone.ts';
 
 /** Longer than any name on record; it bounds the greeting. */
@@ -69,20 +70,4 @@ const ZONE_NAME = /^[A-Za-z]+(?:\/[A-Za-z0-9_+-]+)+$/;
 
 const SOMETHING_VISIBLE = /[^\p{Z}\p{Cc}\p{Cf}\p{Default_Ignorable_Code_Point}]/u;
 
-/** Control characters and line separators; the bidi embeddings, overrides and isolates. */
-const CONTROL = /[\p{Cc}\p{Zl}\p{Zp}]/u;
-const BIDI = /[\u202a-\u202e\u2066-\u2069]/;
-
 const EASTERNMOST_OFFSET_MS = 14 * 3_600_000;
-
-function lengthFault(text: string, max: number): string | null {
-  // A code point is at most two units: the cheap test spares counting most names.
-  if (text.length <= max) return null;
-  return [...text].length > max ? `must have at most ${max} code points` : null;
-}
-
-function textFault(text: string): string | null {
-  if (!text.isWellFormed()) return 'must be well-formed Unicode, without lone surrogates';
-  if (CONTROL.test(text)) return 'must not contain control characters';
-  return BIDI.test(text) ? 'must not contain characters that override the direction of text' : null;
-}

@@ -1,18 +1,34 @@
 /** The process `worker`: workflows and their activities. As many of them as needed. */
 import { createActivities } from '../activities/index.ts';
 import { requireSettings } from '../config/settings.ts';
+import type { Retention } from '../domain/housekeeping-messages.ts';
+import { BIRTHDAY } from '../domain/event-type.ts';
+import { eventTypes } from '../event-types/index.ts';
 import { createPlanner } from '../events/planner.ts';
+import { createReconciler } from '../events/reconcile.ts';
+import { createMetrics, exportTzVersion } from '../observability/metrics.ts';
+import { serveMetrics } from '../observability/metrics-server.ts';
 import { runService, type RunningService, type ServiceContext } from '../observability/service.ts';
 import { waitFor } from '../observability/wait-for.ts';
 import { createDeliveryLedger } from '../persistence/delivery-ledger.ts';
+import { findInstallationId } from '../persistence/installation.ts';
 import { connectOrm } from '../persistence/orm.ts';
 import { createOutdatedPlans } from '../persistence/outdated-plans.ts';
 import { createPlanningStore } from '../persistence/planning-store.ts';
+import { createReconcileLedger } from '../persistence/reconcile-ledger.ts';
+import { createRedeliveryLedger } from '../persistence/redelivery-ledger.ts';
+import { createRetention } from '../persistence/retention.ts';
 import { connectTemporal } from '../temporal/connection.ts';
+import { createNamespaceGuard } from '../temporal/namespace-guard.ts';
+import { createFollowerEngine } from '../temporal/follower-engine.ts';
+import { createRedeliveries } from '../temporal/redeliveries.ts';
+import { housekeepingSchedule, reconcileSchedule } from '../temporal/schedules.ts';
 import { createScheduler } from '../temporal/scheduler.ts';
 import { loadZoneLaw } from '../zones/load-zone-law.ts';
 import { startReplanning } from './outdated-plans.ts';
+import { createReconcileMetrics } from './reconcile-metrics.ts';
 import { installTemporalRuntime, temporalLogger } from './runtime.ts';
+import { startKeepingSchedules } from './schedules.ts';
 import { createWorker } from './worker.ts';
 import { bundleWorkflows } from './workflow-bundle.ts';
 
@@ -23,6 +39,9 @@ async function startWorker(context: ServiceContext): Promise<RunningService> {
   const settings = requireSettings(context.settings, 'DATABASE_URL');
   const law = loadZoneLaw(settings.ZONE_DATA);
   logger.info({ tzVersion: law.version, from: settings.ZONE_DATA }, 'zone law');
+  const metrics = createMetrics();
+  exportTzVersion(metrics, law.version);
+  const metricsServer = await serveMetrics(metrics, settings, logger);
 
   const rules = {
     leapDayPolicy: settings.LEAP_DAY_POLICY,
@@ -33,11 +52,20 @@ async function startWorker(context: ServiceContext): Promise<RunningService> {
   installTemporalRuntime(logger);
   const orm = await connectOrm(settings.DATABASE_URL, {
     poolSize: settings.DATABASE_POOL,
+    onRefused: fail,
   });
   const temporal = connectTemporal(settings);
+  const taskQueue = settings.TEMPORAL_TASK_QUEUE;
+  const guard = createNamespaceGuard({
+    client: temporal.client,
+    taskQueue,
+    findInstallationId: () => findInstallationId(orm),
+    onRefused: fail,
+  });
+  const scheduler = createScheduler(temporal.client, taskQueue);
   const activities = createActivities({
     planner: createPlanner({
-      store: createPlanningStore(orm),
+      store: createPlanningStore(orm, eventTypes.facts),
       settings: {
         rules,
         lateLimitMs: settings.LATE_LIMIT,
@@ -47,7 +75,20 @@ async function startWorker(context: ServiceContext): Promise<RunningService> {
       logger,
     }),
     arming: createDeliveryLedger(orm, { lateAfterMs: settings.LATE_AFTER }),
+    redeliveryLedger: createRedeliveryLedger(orm),
+    retention: createRetention(orm),
+    reconciler: createReconciler({
+      ledger: createReconcileLedger(orm),
+      engine: createFollowerEngine(temporal.client),
+      scheduler,
+      redeliveries: createRedeliveries(temporal.client, taskQueue),
+      eventTypes: [BIRTHDAY],
+      clock: Date.now,
+      observer: createReconcileMetrics(metrics),
+      logger,
+    }),
     clock: Date.now,
+    logger,
   });
 
   const workflowBundle = await bundleWorkflows(temporalLogger(logger));
@@ -58,7 +99,7 @@ async function startWorker(context: ServiceContext): Promise<RunningService> {
     logger,
   );
   const { namespace } = temporal;
-  const taskQueue = settings.TEMPORAL_TASK_QUEUE;
+  await waitFor(`what is in the namespace ${namespace}`, guard.check, logger);
   const worker = await waitFor(
     `the namespace ${namespace}`,
     () => createWorker({ connection, namespace, taskQueue, workflowBundle, activities }),
@@ -66,18 +107,35 @@ async function startWorker(context: ServiceContext): Promise<RunningService> {
   );
   const running = worker.run();
   running.catch(fail);
-  const scheduler = createScheduler(temporal.client, taskQueue);
+  const schedules = startKeepingSchedules(
+    temporal.client,
+    [
+      housekeepingSchedule(taskQueue, retentionOf(settings)),
+      reconcileSchedule(taskQueue, settings.RECONCILE_EVERY),
+    ],
+    logger,
+  );
   const plans = createOutdatedPlans(orm);
   const replanning = startReplanning({ plans, scheduler, rules, clock: Date.now }, logger);
 
   return {
     async stop() {
-      await replanning.stop();
+      await Promise.all([replanning.stop(), schedules.stop()]);
       if (worker.getState() === 'RUNNING') worker.shutdown();
       await running.catch(() => {});
       await connection.close();
       await temporal.close();
       await orm.close(true);
+      await metricsServer.stop();
     },
+  };
+}
+
+function retentionOf(settings: ServiceContext['settings']): Retention {
+  return {
+    attemptsMs: settings.RETAIN_ATTEMPTS,
+    responseExcerptsMs: settings.RETAIN_RESPONSE_EXCERPTS,
+    idempotencyKeysMs: settings.RETAIN_IDEMPOTENCY_KEYS,
+    outboxMs: settings.RETAIN_OUTBOX,
   };
 }

@@ -43,3 +43,17 @@ export type {
   PlanRequest,
   PlanResult,
 } from '../domain/plan-messages.ts';
+export type { PruneCounts, PruneRequest } from '../domain/housekeeping-messages.ts';
+export type {
+  FindingCounts,
+  FindingKind,
+  ReconcileCounts,
+  ReconcileReport,
+  ReconcileRequest,
+} from '../domain/reconcile-messages.ts';
+export type {
+  RedeliveryBatchRequest,
+  RedeliveryBatchResult,
+  RedeliveryRequest,
+  RedeliveryResult,
+} from '../domain/redelivery-messages.ts';

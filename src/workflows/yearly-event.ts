@@ -4,6 +4,7 @@ import {
   condition,
   continueAsNew,
   log,
+  patched,
   workflowInfo,
 } from '@temporalio/workflow';
 
@@ -84,7 +85,11 @@ async function deliverUnlessReplaced(
     if (open.outcome !== null) break;
     const replacement = await planAnew(follower);
     if (replacement.kind === 'sending') continue;
-    scope.cancel();
+    if (replacement.kind === 'ended' && patched('awaits-the-last-report')) {
+      // What is open when a workflow ends stays open in the Web UI: the ledger tells it first.
+      say(follower, 'delivery', `The user is gone; ${occurrenceKey} is being let go.`);
+      await condition(() => open.outcome !== null);
+    } else scope.cancel();
     return replacement;
   }
   if (open.outcome !== 'released' && open.outcome !== 'broken') return null;

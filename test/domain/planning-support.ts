@@ -1,10 +1,12 @@
 /** A plan told in a line, for a user who is given in one. */
 import { occurrenceInYear } from '../../src/domain/occurrence.ts';
+import { decidePlanSince } from '../../src/domain/planning-history.ts';
 import {
   decidePlan,
   type FinalRow,
   type OpenRow,
   type PlanDecision,
+  type PlanInput,
 } from '../../src/domain/planning.ts';
 import type { DateRules } from '../../src/domain/rules.ts';
 import { bundledLaw } from '../support/zone-laws.ts';
@@ -30,8 +32,12 @@ interface Given {
 
 /** A user born on 05-20 and created in 2020, unless told otherwise. */
 export function plan(given: Given): PlanDecision {
+  return decidePlan(inputOf(given));
+}
+
+function inputOf(given: Given): PlanInput {
   const createdAt = at(given.created ?? '2020-01-01T00:00:00Z');
-  return decidePlan({
+  return {
     facts: {
       dateOfBirth: given.born ?? '1990-05-20',
       timezone: given.zone ?? NEW_YORK,
@@ -43,7 +49,19 @@ export function plan(given: Given): PlanDecision {
     now: at(given.now),
     rules: given.rules ?? NINE,
     lateLimitMs: given.lateLimitMs ?? 48 * HOUR_MS,
-  });
+  };
+}
+
+/** A date of birth and a zone, from an instant on. */
+export type Facts = readonly [born: string, zone: string, from: string];
+
+/** The same user's plan after several changes, the last of which gives the facts of now. */
+export function planSince(history: readonly Facts[], given: Omit<Given, 'changed'>): PlanDecision {
+  const [born, zone, changed] = history.at(-1) as Facts;
+  return decidePlanSince(
+    inputOf({ ...given, born, zone, changed }),
+    history.map(([dateOfBirth, timezone, from]) => ({ dateOfBirth, timezone, from: at(from) })),
+  );
 }
 
 /** A row as it was planned in a zone, for a date of birth. */

@@ -2,19 +2,16 @@
  * One user's years, played fast: changes of mind, downtime, failing receivers. Each plan
  * is held against what must be true of any plan, each delivery against what was sent.
  */
-import {
-  occurrenceInYear,
-  firstOccurrenceAfter,
-  type Occurrence,
-} from '../../src/domain/occurrence.ts';
+import { occurrenceInYear } from '../../src/domain/occurrence.ts';
+import { type DatedFacts, decidePlanSince } from '../../src/domain/planning-history.ts';
 import {
   decidePlan,
   type OpenRow,
-  type PlanDecision,
   type PlanFacts,
   type PlanInput,
 } from '../../src/domain/planning.ts';
 import type { DateRules } from '../../src/domain/rules.ts';
+import { check, checkDecision, checkSettles } from './planning-checks.ts';
 
 const HOUR_MS = 3_600_000;
 const LATE_LIMIT_MS = 48 * HOUR_MS;
@@ -38,13 +35,22 @@ export interface World {
   now(): number;
   facts(): PlanFacts;
   rules(): DateRules;
+  /** The row that is planned or being attempted; null before the first plan. */
+  open(): OpenRow | null;
   /** The settled years: delivered, given up or skipped. */
   settled(): ReadonlyMap<number, Settled>;
 }
 
 export interface Settled {
   readonly state: 'COMPLETED' | 'FAILED' | 'SKIPPED';
-  readonly fireAt: number;
+  readonly fireAt: number | null;
+}
+
+export interface WorldOptions {
+  /** Down when the user is created, and so not planned yet. */
+  readonly startsDown?: boolean;
+  /** Only the sender goes down: each change is planned when it is made. */
+  readonly plansWhileDown?: boolean;
 }
 
 export function createWorld(
@@ -52,22 +58,27 @@ export function createWorld(
   timezone: string,
   rules: DateRules,
   now: number,
+  { startsDown = false, plansWhileDown = false }: WorldOptions = {},
 ): World {
   let facts: PlanFacts = { dateOfBirth, timezone, createdAt: now, changedAt: now };
+  /** What was true since the last plan. */
+  let unplanned: DatedFacts[] = [{ dateOfBirth, timezone, from: now }];
   let open: OpenRow | null = null;
   let retryAt = -Infinity;
-  let isUp = true;
+  let isUp = !startsDown;
   let receiver: Answer = 'yes';
   const settled = new Map<number, Settled>();
 
   function plan(): void {
-    const decision = decidePlan(input());
-    checkDecision(input(), decision);
+    const decision = decidePlanSince(input(), unplanned);
+    checkDecision(input(), decision, unplanned);
+    unplanned = [];
     if (decision.next.kind === 'blocked') throw new Error(decision.next.reason);
     const { occurrence } = decision.next;
     if (decision.open.action === 'skip' && open !== null) {
-      const { fireAt } = occurrenceInYear(facts, open.year, rules);
-      settle(open.year, 'SKIPPED', fireAt);
+      // The instant of one that was tried is that of its last plan, whenever that was.
+      const isMissed = decision.open.reason === 'too_late';
+      settle(open.year, 'SKIPPED', isMissed ? decision.open.missed.fireAt : null);
     }
     for (const { year, fireAt } of decision.skipped) settle(year, 'SKIPPED', fireAt);
     const attempts: number = decision.open.action === 'keep' ? (open?.attempts ?? 0) : 0;
@@ -80,7 +91,7 @@ export function createWorld(
     return { facts, open, final, now, rules, lateLimitMs: LATE_LIMIT_MS };
   }
 
-  function settle(year: number, state: Settled['state'], fireAt: number): void {
+  function settle(year: number, state: Settled['state'], fireAt: number | null): void {
     check(!settled.has(year), `${year} settled twice`);
     settled.set(year, { state, fireAt });
   }
@@ -111,11 +122,20 @@ export function createWorld(
     plan();
   }
 
-  plan();
+  function change(fields: Partial<Pick<PlanFacts, 'dateOfBirth' | 'timezone'>>): void {
+    const next = { ...facts, ...fields };
+    if (next.dateOfBirth === facts.dateOfBirth && next.timezone === facts.timezone) return;
+    facts = { ...next, changedAt: now };
+    unplanned.push({ dateOfBirth: facts.dateOfBirth, timezone: facts.timezone, from: now });
+    if (plansWhileDown) plan();
+  }
+
+  if (isUp || plansWhileDown) plan();
   return {
     now: () => now,
     facts: () => facts,
     rules: () => rules,
+    open: () => open,
     settled: () => settled,
     take(step) {
       switch (step.do) {
@@ -124,12 +144,10 @@ export function createWorld(
         case 'waitForNext':
           return live(Math.max(now, (open?.fireAt ?? now) + step.ms));
         case 'move':
-          if (step.timezone !== facts.timezone)
-            facts = { ...facts, timezone: step.timezone, changedAt: now };
+          change({ timezone: step.timezone });
           break;
         case 'correct':
-          if (step.dateOfBirth !== facts.dateOfBirth)
-            facts = { ...facts, dateOfBirth: step.dateOfBirth, changedAt: now };
+          change({ dateOfBirth: step.dateOfBirth });
           break;
         case 'rule':
           rules = step.rules;
@@ -149,64 +167,4 @@ export function createWorld(
       live(now);
     },
   };
-}
-
-/** What must be true of any decision. */
-function checkDecision(input: PlanInput, { open: action, skipped, next }: PlanDecision): void {
-  const { facts, open, final, now, rules } = input;
-  if (next.kind === 'blocked') return;
-  const { occurrence } = next;
-  const settledYears = new Set([...final, ...skipped].map(({ year }) => year));
-  if (action.action === 'skip' && open !== null) settledYears.add(open.year);
-  const isTried = action.action === 'keep' && open !== null && open.attempts > 0;
-
-  check(action.action !== 'none' || open === null, 'an open row was forgotten');
-  check(!settledYears.has(occurrence.year), 'a settled year is planned');
-  check(occurrence.year > Number(facts.dateOfBirth.slice(0, 4)), 'the day of birth is planned');
-  check(isSame(occurrence, occurrenceInYear(facts, occurrence.year, rules)), 'not its instant');
-  if (occurrence.fireAt <= now && !isTried)
-    check(!isTooLate(occurrence, input), 'planned too late');
-  for (const missed of skipped) {
-    check(isTooLate(missed, input), `${missed.year} is not too late`);
-    check(missed.fireAt > facts.changedAt, `${missed.year} passed before the last change`);
-    check(missed.year !== open?.year, 'the open row is recorded twice');
-  }
-  // No year burned: whatever is still to come, and settled by nothing, is not passed over.
-  const from = Math.max(now, facts.changedAt);
-  const toCome = firstOccurrenceAfter(facts, from, rules, (year) => settledYears.has(year));
-  check(isTried || occurrence.fireAt <= toCome.fireAt, `${toCome.year} is passed over`);
-
-  if (open === null || action.action === 'keep') return;
-  const resolved = occurrenceInYear(facts, open.year, rules);
-  const isDayMoved = open.anchorDate !== facts.dateOfBirth && resolved.fireAt <= facts.changedAt;
-  const isBirthYear = open.year <= Number(facts.dateOfBirth.slice(0, 4));
-  if (action.action === 'remove') {
-    check(open.attempts === 0, 'a row with attempts is removed');
-    check(isDayMoved || isBirthYear || occurrence.year < open.year, 'an open row is burned');
-  } else if (action.action === 'skip' && action.reason === 'too_late') {
-    check(open.attempts === 0 && isTooLate(resolved, input), 'skipped, but not too late');
-  } else {
-    check(open.attempts > 0 && (isDayMoved || isBirthYear), 'skipped, but its day is the same');
-  }
-}
-
-/** The same plan, made again, changes nothing. */
-function checkSettles({ open: action, skipped, next }: PlanDecision, open: OpenRow): void {
-  check(action.action === 'keep' && skipped.length === 0, 'a second plan is another');
-  check(
-    next.kind === 'planned' && next.occurrence.fireAt === open.fireAt,
-    'a second plan moves it',
-  );
-}
-
-function isTooLate({ fireAt }: Occurrence, { now, lateLimitMs }: PlanInput): boolean {
-  return now - fireAt > lateLimitMs;
-}
-
-function isSame(one: Occurrence, other: Occurrence): boolean {
-  return one.fireAt === other.fireAt && one.localDate === other.localDate;
-}
-
-function check(holds: boolean, message: string): void {
-  if (!holds) throw new Error(message);
 }

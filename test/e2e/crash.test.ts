@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 import { beforeAll, describe, expect, test, type TestContext } from 'vitest';
 
+import { newWebhookSecret } from '../../src/config/webhook-secrets.ts';
 import { findDevServerProgram } from '../support/temporal.ts';
 import { startWebhookReceiver } from '../support/webhook-receiver.ts';
 import { createUser, minuteToCome, occurrenceThat, until } from './support/birthdays.ts';
@@ -84,6 +85,7 @@ async function prepare(arming: NodeJS.ProcessEnv, whenFinished: TestContext['onT
     DATA_DIR: await temporaryDataDir(whenFinished),
     DELIVERY_LOCAL_TIME: due.DELIVERY_LOCAL_TIME,
     WEBHOOK_URL: receiver.url,
+    WEBHOOK_SECRETS: newWebhookSecret(),
     WEBHOOK_ALLOW_PRIVATE: 'true',
     ...arming,
   };

@@ -1,6 +1,8 @@
 /** `npm start` with a receiver of one's own, from a new user to the greeting. */
+import { Webhook } from 'standardwebhooks';
 import { beforeAll, expect, test } from 'vitest';
 
+import { newWebhookSecret } from '../../src/config/webhook-secrets.ts';
 import { findDevServerProgram } from '../support/temporal.ts';
 import { startWebhookReceiver } from '../support/webhook-receiver.ts';
 import {
@@ -21,11 +23,13 @@ test(
   { timeout: 240_000 },
   async () => {
     const receiver = await startWebhookReceiver();
+    const secret = newWebhookSecret();
     const due = minuteToCome(60_000);
     const daybell = await startDaybell({
       DATA_DIR: await temporaryDataDir(),
       DELIVERY_LOCAL_TIME: due.DELIVERY_LOCAL_TIME,
       WEBHOOK_URL: receiver.url,
+      WEBHOOK_SECRETS: secret,
       WEBHOOK_ALLOW_PRIVATE: 'true',
     });
     const userId = await createUser(daybell, due.dateOfBirth);
@@ -56,6 +60,8 @@ test(
     expect(greeting?.at).toBeGreaterThanOrEqual(due.at);
     expect(greeting?.at).toBeLessThan(due.at + 2_000);
     expect(greeting?.body.data).toMatchObject({ userId, firstName: 'Ada', timezone: 'UTC' });
+    const headers = greeting?.headers as Record<string, string>;
+    expect(new Webhook(secret).verify(greeting?.rawBody ?? '', headers)).toEqual(greeting?.body);
 
     const delivered = await occurrenceThat(daybell, userId, ({ state }) => state === 'COMPLETED');
     expect(delivered).toMatchObject({ fireAt: new Date(due.at).toISOString() });

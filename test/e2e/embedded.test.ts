@@ -1,6 +1,10 @@
 /** `npm start` with nothing given: its own database, Temporal and receiver. */
+import { readFile, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+
 import { beforeAll, expect, test } from 'vitest';
 
+import { valueOf } from '../support/metrics.ts';
 import { findDevServerProgram } from '../support/temporal.ts';
 import { createUser, minuteToCome, occurrenceThat, send } from './support/birthdays.ts';
 import { runDaybell, startDaybell, stillRunning, temporaryDataDir } from './support/daybell.ts';
@@ -15,10 +19,20 @@ test(
     const settings = {
       DATA_DIR: await temporaryDataDir(),
       DELIVERY_LOCAL_TIME: due.DELIVERY_LOCAL_TIME,
+      METRICS_PORT: '0',
     };
     const daybell = await startDaybell(settings);
     const userId = await createUser(daybell, due.dateOfBirth);
     expect(await readiness(daybell.url)).toBe(200);
+
+    // Who reads the folder could sign as Daybell.
+    const secretFile = join(settings.DATA_DIR, 'webhook.secret');
+    expect((await stat(secretFile)).mode & 0o777).toBe(0o600);
+    const tested = await send(daybell, 'POST', '/v1/webhook/test');
+    expect(tested).toMatchObject({ status: 200, verdict: 'delivered', signatures: 1 });
+    await daybell.terminal.line(/A test event, and its signature is good · test:/);
+    await fetch(daybell.receiver, { method: 'POST', body: '{}' });
+    await daybell.terminal.line(/REFUSED a request without an id/);
 
     const second = runDaybell(settings);
     expect(await second.exited).toBe(1);
@@ -31,6 +45,15 @@ test(
     const greetings = daybell.terminal.lines.filter((line) => /receiver .*birthday:/.test(line));
     expect(greetings).toHaveLength(1);
     expect(greetings[0]).toMatch(/ · \d+ ms after its instant · birthday:/);
+
+    const ofDispatcher = await metricsIn(daybell.terminal.lines, 'dispatcher');
+    expect(valueOf(ofDispatcher, 'daybell_deliveries_total')).toBe(1);
+    const ofApi = await metricsIn(daybell.terminal.lines, 'api');
+    expect(valueOf(ofApi, 'daybell_outbox_length')).toBe(0);
+    for (const name of ['worker', 'relay']) {
+      const page = await metricsIn(daybell.terminal.lines, name);
+      expect(valueOf(page, 'process_resident_memory_bytes')).toBeGreaterThan(0);
+    }
 
     const processes = daybell.processes();
     expect(processes.map(({ name }) => name).sort()).toEqual([
@@ -46,12 +69,22 @@ test(
     expect(await daybell.terminal.stop('SIGINT')).toBe(0);
     expect(stillRunning(processes)).toEqual([]);
     expect(daybell.terminal.lines.at(-1)).toMatch(/stopped$/);
+    const secret = (await readFile(secretFile, 'utf8')).trim();
+    expect(daybell.terminal.lines.join('\n')).not.toContain(secret);
 
     const again = await startDaybell(settings);
+    expect((await readFile(secretFile, 'utf8')).trim()).toBe(secret);
     expect(await send(again, 'GET', `/v1/users/${userId}`)).toMatchObject({ firstName: 'Ada' });
     expect(await again.terminal.stop('SIGTERM')).toBe(0);
   },
 );
+
+/** Of the process with this name, where the banner says. */
+async function metricsIn(lines: readonly string[], name: string): Promise<string> {
+  const row = lines.find((line) => line.startsWith('  Metrics ')) ?? '';
+  const [, url = ''] = new RegExp(`(http://\\S+/metrics) ${name}\\b`).exec(row) ?? [];
+  return (await fetch(url)).text();
+}
 
 async function readiness(url: string): Promise<number> {
   return (await fetch(`${url}/readyz`)).status;

@@ -16,6 +16,7 @@ describe('a start is refused with a clear message', () => {
     'TEMPORAL_DEV_PORT',
     'TEMPORAL_DEV_UI_PORT',
     'RECEIVER_DEV_PORT',
+    'METRICS_PORT',
   ])('when the port of %s is taken', async (setting) => {
     const port = await takePort();
     const { exitCode, said, dataDir } = await refuse({ [setting]: String(port) });
@@ -58,6 +59,16 @@ describe('a start is refused with a clear message', () => {
     for (const name of ['PORT', 'LATE_AFTER', 'DATABASE_URL'])
       expect(said).toContain(`${name}: must be`);
     expect(said).not.toContain('secret');
+    expect(exitCode).toBe(78);
+  });
+
+  test('when the destination is one that the guard never lets through', async () => {
+    const { exitCode, said } = await refuse({
+      WEBHOOK_URL: 'http://user:hunter2@localhost:4000/hook',
+      WEBHOOK_SECRETS: `whsec_${Buffer.alloc(32).toString('base64')}`,
+    });
+    expect(said).toContain('WEBHOOK_URL: must have a host on the public internet');
+    expect(said).not.toContain('hunter2');
     expect(exitCode).toBe(78);
   });
 });

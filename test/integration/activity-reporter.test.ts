@@ -47,7 +47,7 @@ afterAll(async () => {
 });
 
 /** Each user has one delivery, which stays open; after it, nothing more. */
-const activities: Activities = {
+const activities: Pick<Activities, 'plan' | 'deliver'> = {
   async plan({ userId, now }): Promise<PlanResult> {
     if (planned.has(userId)) return { kind: 'ended' };
     planned.add(userId);

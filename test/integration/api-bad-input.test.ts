@@ -274,7 +274,7 @@ describe('a path', () => {
     ['OPTIONS', '/v1/users', 'GET, HEAD, POST'],
     ['POST', '/v1/users/x', 'DELETE, GET, HEAD, PATCH, PUT'],
     ['POST', '/v1/users/x/occurrences', 'GET, HEAD'],
-    ['GET', '/v1/occurrences/preview', 'POST'],
+    ['PUT', '/v1/occurrences/preview', 'GET, HEAD, POST'],
     ['POST', '/healthz', 'GET, HEAD'],
     ['POST', '/docs', 'GET, HEAD'],
   ] as const)(

@@ -2,7 +2,6 @@ import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 
 import { ADA, createTestApi, type TestApi } from '../support/api.ts';
 
-const DAY = 86_400_000;
 const START = Date.UTC(2026, 10, 23, 12);
 
 let now = START;
@@ -89,15 +88,6 @@ test('after the user was deleted it makes nobody new, and keeps no name', async 
   expect(answer.status).toBe(409);
   expect(answer.body.type).toBe('urn:daybell:problem:idempotent-user-deleted');
   expect(await api.counts()).toEqual(before);
-});
-
-test('keys are kept for a day, and old ones are swept away by new ones', async () => {
-  const first = await create('old');
-  now += DAY;
-  expect((await create('old')).body).toEqual(first.body);
-  now += 1;
-  await create('new');
-  expect(await api.sql(`select key from users.idempotency_keys where key = 'old'`)).toEqual([]);
 });
 
 test.for(['k'.repeat(255), 'a b', '"quoted"', '~!@#$%^&*()'])('a key may be %j', async (key) => {

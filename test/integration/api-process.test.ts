@@ -8,6 +8,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, inject, test } from '
 
 import { loadZoneLaw } from '../../src/zones/load-zone-law.ts';
 import { ADA } from '../support/api.ts';
+import { createEventRows } from '../support/event-rows.ts';
 import { createTestDatabase, type TestDatabase, withDatabase } from '../support/postgres.ts';
 import { runProcess, type TestProcess } from '../support/process.ts';
 
@@ -64,7 +65,22 @@ describe('the process api', () => {
         { name: 'database', ready: true },
         { name: 'migrations', ready: true },
       ],
+      deliveries: { paused: false, pausedSince: null, pauseReason: null, slowed: null },
     });
+  });
+
+  test('asked for a redelivery with no Temporal anywhere, says so within seconds and serves on', async () => {
+    const rows = createEventRows(database.orm);
+    const key = await rows.addOccurrence(await rows.addUser(), { state: 'FAILED' });
+    const url = await urlOf(start({ TEMPORAL_ADDRESS: '127.0.0.1:1' }));
+
+    const refused = await fetch(`${url}/v1/occurrences/${key}/redeliver`, { method: 'POST' });
+
+    expect(refused.status).toBe(503);
+    expect(await refused.json()).toMatchObject({ type: 'urn:daybell:problem:temporal-away' });
+    expect((await rows.find(key)).state).toBe('FAILED');
+    expect((await postUser(url, ADA)).status).toBe(201);
+    expect((await readiness(url)).status).toBe(200);
   });
 
   test('refuses a body over 64 KB that comes in chunks without a length', async () => {

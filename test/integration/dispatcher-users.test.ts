@@ -83,3 +83,18 @@ test('the log holds neither names nor the address', async () => {
   expect(attempts[0]).toHaveProperty('durationMs');
   expect(attempts[0]).toHaveProperty('latenessMs');
 });
+
+test('an event of a type that this version does not have is neither sent nor given up', async () => {
+  const userId = await bench.rows.addUser();
+  const key = await bench.armed(userId, Date.now() - 100);
+  await bench.rows.sql(`update events.occurrences set event_type = 'wedding' where key = ?`, [key]);
+  await bench.dispatch();
+  const attempts = () =>
+    bench.rows.sql<{ error_code: string }>(
+      'select error_code from events.attempts where occurrence_key = ?',
+      [key],
+    );
+  await expect.poll(attempts, WITHIN).toMatchObject([{ error_code: 'ERR_CANNOT_COMPOSE' }]);
+  expect(await bench.stateOf(key)).toBe('PROCESSING');
+  expect(bench.receiver.received).toEqual([]);
+});

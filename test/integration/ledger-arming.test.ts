@@ -68,6 +68,35 @@ test('leaves a row on the wire where it is, but reports to the new token', async
   });
 });
 
+test('lets go of the activity that the row waited with before, and only of that', async () => {
+  const fireAt = Date.now() + MINUTE;
+  const key = await bench.armed(fireAt, 'aa01');
+  const stale = () =>
+    bench.rows.sql(
+      `select encode(task_token, 'hex') as token from events.stale_tokens where occurrence_key = ?`,
+      [key],
+    );
+  await bench.arm(key, fireAt, 'aa01');
+  expect(await stale()).toEqual([]);
+  await bench.arm(key, fireAt, 'aa02');
+  await bench.arm(key, fireAt, 'aa03');
+  expect(await stale()).toEqual([{ token: 'aa01' }, { token: 'aa02' }]);
+  expect(await bench.rows.find(key)).toMatchObject({ token: 'aa03' });
+  await bench.arm(key, fireAt + MINUTE, 'aa04');
+  expect(await stale()).toHaveLength(2);
+});
+
+test('releases the activity of a row that is being redelivered, and leaves that alone', async () => {
+  const fireAt = Date.now() - MINUTE;
+  const key = await bench.armed(fireAt, 'aa01');
+  await bench.rows.sql(
+    'update events.occurrences set redelivery_id = gen_random_uuid() where key = ?',
+    [key],
+  );
+  expect(await bench.arm(key, fireAt, 'aa02')).toEqual({ kind: 'released' });
+  expect(await bench.rows.find(key)).toMatchObject({ token: 'aa01' });
+});
+
 test('begins a new burst, no sooner than the receiver asked', async () => {
   const fireAt = Date.now() - 1000;
   const key = await bench.armed(fireAt);

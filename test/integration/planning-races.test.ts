@@ -62,6 +62,27 @@ describe('an armed row', () => {
   });
 });
 
+describe('an open activity whose row waits with it no more', () => {
+  test('is let go when the row is removed', async () => {
+    const userId = await bench.rows.addUser();
+    await bench.plan(userId);
+    await bench.arm(userId, 'beef');
+    await bench.correct(userId, '1990-03-01');
+    await bench.plan(userId);
+    expect(await bench.occurrencesOf(userId)).toMatchObject([{ year: 2027, state: 'PENDING' }]);
+    expect(await staleTokens()).toEqual([{ key: keyOf(userId), token: 'beef' }]);
+  });
+
+  test('is none when nobody had armed the row', async () => {
+    await bench.rows.sql('truncate events.stale_tokens');
+    const userId = await bench.rows.addUser();
+    await bench.plan(userId);
+    await bench.correct(userId, '1990-03-01');
+    await bench.plan(userId);
+    expect(await staleTokens()).toEqual([]);
+  });
+});
+
 describe('races', () => {
   test('a plan waits for a change of the user that is being written', async () => {
     const userId = await bench.rows.addUser();
@@ -126,3 +147,9 @@ describe('races', () => {
     await orm.close(true);
   });
 });
+
+function staleTokens(): Promise<object[]> {
+  return bench.rows.sql(
+    `select occurrence_key as key, encode(task_token, 'hex') as token from events.stale_tokens`,
+  );
+}

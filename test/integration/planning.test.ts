@@ -141,6 +141,92 @@ describe('a plan', () => {
   });
 });
 
+describe('several changes while planning was away', () => {
+  const NEW_YORK_2026 = Date.UTC(2026, 4, 20, 13);
+  const TOKYO_2026 = Date.UTC(2026, 4, 20);
+
+  test('owe what a plan before the move would have owed, also to somebody who had none yet', async () => {
+    const userId = await bench.rows.addUser({
+      timezone: 'America/New_York',
+      createdAt: NEW_YORK_2026 - 25 * HOUR,
+    });
+    await bench.change(userId, { timezone: 'Asia/Tokyo' }, NEW_YORK_2026 - HOUR);
+    expect(await bench.plan(userId, NEW_YORK_2026)).toMatchObject({
+      occurrenceKey: keyOf(userId),
+      fireAt: TOKYO_2026,
+    });
+  });
+
+  test('are made up for from the history since the row was planned', async () => {
+    const userId = await bench.rows.addUser({ dateOfBirth: '1990-09-01' });
+    await bench.plan(userId);
+    await bench.change(userId, { dateOfBirth: '1990-05-20' }, BERLIN_2026 - DAY);
+    await bench.change(userId, { timezone: 'Asia/Tokyo' }, BERLIN_2026 + HOUR);
+    const owed = { occurrenceKey: keyOf(userId), fireAt: TOKYO_2026 };
+    expect(await bench.plan(userId, BERLIN_2026 + 2 * HOUR)).toMatchObject(owed);
+    expect(await bench.plan(userId, BERLIN_2026 + 3 * HOUR)).toMatchObject(owed);
+    expect(await bench.occurrencesOf(userId)).toMatchObject([{ year: 2026, state: 'PENDING' }]);
+  });
+
+  test('are made up for from the history since an occurrence was settled', async () => {
+    const userId = await bench.rows.addUser({ timezone: 'America/New_York' });
+    await bench.plan(userId);
+    await bench.rows.sql(`update events.occurrences set state = 'COMPLETED' where key = ?`, [
+      keyOf(userId),
+    ]);
+    await bench.change(userId, { timezone: 'Asia/Tokyo' }, NEW_YORK_2026 + 365 * DAY - HOUR);
+    expect(await bench.plan(userId, NEW_YORK_2026 + 365 * DAY)).toMatchObject({
+      occurrenceKey: keyOf(userId, 2027),
+      fireAt: Date.UTC(2027, 4, 20),
+    });
+  });
+
+  test('leave what was missed on the way in the ledger, by the facts that it was due by', async () => {
+    const userId = await bench.rows.addUser({
+      timezone: 'America/New_York',
+      createdAt: NEW_YORK_2026 - DAY,
+    });
+    await bench.change(userId, { timezone: 'Asia/Tokyo' }, NEW_YORK_2026 + 3 * DAY);
+    await bench.change(userId, { dateOfBirth: '1990-03-01' }, NEW_YORK_2026 + 4 * DAY);
+    await bench.plan(userId, NEW_YORK_2026 + 5 * DAY);
+    expect(await bench.occurrencesOf(userId)).toMatchObject([
+      { year: 2026, state: 'SKIPPED', reason: 'too_late', anchorDate: '1990-05-20' },
+      { year: 2027, state: 'PENDING', anchorDate: '1990-03-01' },
+    ]);
+    expect(await bench.rows.find(keyOf(userId))).toMatchObject({
+      timezone: 'Asia/Tokyo',
+      fireAt: TOKYO_2026,
+    });
+  });
+
+  test('that the plan knows are not read again', async () => {
+    const userId = await bench.rows.addUser();
+    await bench.change(userId, { timezone: 'Asia/Tokyo' }, SPRING - DAY);
+    await bench.change(userId, { dateOfBirth: '1990-06-01' }, SPRING - HOUR);
+    const planned = await bench.plan(userId);
+    // Whoever would read the history waits here.
+    await bench.database.orm.em.fork().transactional(async (em) => {
+      await em.execute('lock table users.history in access exclusive mode');
+      expect(await bench.plan(userId, SPRING + HOUR)).toEqual(planned);
+    });
+  });
+
+  test('may be more than are read: the latest count', async () => {
+    const userId = await bench.rows.addUser();
+    await bench.plan(userId);
+    await bench.change(userId, { timezone: 'Asia/Tokyo' }, SPRING + 1);
+    await bench.rows.sql(
+      `insert into users.history (user_id, date_of_birth, timezone, valid_from, valid_until)
+       select ?, '1990-05-20', case when n % 2 = 0 then 'Europe/Berlin' else 'Asia/Tokyo' end,
+         timestamptz '2026-04-01Z' + n * interval '1 s', timestamptz '2026-04-01Z' + (n + 1) * interval '1 s'
+       from generate_series(1, 3000) as n`,
+      [userId],
+    );
+    await bench.change(userId, { timezone: 'America/New_York' }, SPRING + 2 * HOUR);
+    expect(await bench.plan(userId, SPRING + 3 * HOUR)).toMatchObject({ fireAt: NEW_YORK_2026 });
+  });
+});
+
 describe('facts that cannot be planned', () => {
   test('leave a row that an operator sees, and are planned when they can be', async () => {
     const userId = await bench.rows.addUser({ timezone: 'Mars/Olympus_Mons' });

@@ -4,11 +4,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { pino } from 'pino';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 
-import { MessageRefusedError, SchedulerAwayError } from '../../src/events/scheduling.ts';
 import { createOutbox } from '../../src/persistence/outbox-store.ts';
 import { startRelay, type Relay } from '../../src/relay/relay.ts';
+import { EventRefusedError, SubscriberAwayError, type UserEvent } from '../../src/users/events.ts';
 import type { Outbox } from '../../src/users/outbox.ts';
-import type { UserEvent } from '../../src/users/ports.ts';
 import { createTestDatabase, type TestDatabase } from '../support/postgres.ts';
 
 const WAIT = { timeout: 20_000, interval: 20 };
@@ -62,22 +61,25 @@ test('two relays share the work: of a thousand users, each is told of once', asy
 
 test('what a relay took and never settled is taken by another after the lease, and not before', async () => {
   await publish(randomUUID(), 1);
-  const [taken] = await outbox.claim(10, 400);
+  const [taken] = await outbox.claim('scheduling', 10, 400);
 
-  expect(await outbox.claim(10, 400)).toEqual([]);
+  expect(await outbox.claim('scheduling', 10, 400)).toEqual([]);
 
-  await expect.poll(() => outbox.claim(10, 60_000), WAIT).toEqual([taken]);
+  const again = { id: taken?.id, event: taken?.event };
+  await expect.poll(() => outbox.claim('scheduling', 10, 60_000), WAIT).toMatchObject([again]);
 });
 
 test('a later revision is not taken while an earlier one is under way', async () => {
   const userId = randomUUID();
   await publish(userId, 1, 2);
 
-  const [first] = await outbox.claim(10, 60_000);
-  expect(await outbox.claim(10, 60_000)).toEqual([]);
-  await outbox.settle([{ id: first?.id ?? '', kind: 'relayed' }]);
+  const [first] = await outbox.claim('scheduling', 10, 60_000);
+  expect(await outbox.claim('scheduling', 10, 60_000)).toEqual([]);
+  await outbox.settle([{ id: first?.id ?? '', lease: first?.lease ?? '', kind: 'relayed' }]);
 
-  expect(await outbox.claim(10, 60_000)).toMatchObject([{ event: { userId, revision: 2 } }]);
+  expect(await outbox.claim('scheduling', 10, 60_000)).toMatchObject([
+    { event: { userId, revision: 2 } },
+  ]);
 });
 
 test('an event that is refused for good is set aside with an alarm; the user goes on with the next', async () => {
@@ -87,8 +89,7 @@ test('an event that is refused for good is set aside with an alarm; the user goe
   const heard: UserEvent[] = [];
 
   relayTo(async (event) => {
-    if (event.userId === refused && event.revision === 1)
-      throw new MessageRefusedError('no? never!');
+    if (event.userId === refused && event.revision === 1) throw new EventRefusedError('no? never!');
     heard.push(event);
   });
 
@@ -122,16 +123,41 @@ test('an event that fails for reasons of its own is tried again, out of the way 
   expect(await setAside()).toEqual([]);
 });
 
-test('an event that has failed too often is set aside', async () => {
-  const userId = randomUUID();
-  await publish(userId, 1);
+test('an event that has failed too often is set aside, once it is known that others pass', async () => {
+  const [failing, other] = [randomUUID(), randomUUID()];
+  await publish(failing, 1);
   await database.orm.em.fork().execute('update users.outbox set attempts = 9');
-
-  relayTo(async () => {
-    throw new Error('not this time either');
+  relayTo(async ({ userId }) => {
+    if (userId === failing) throw new Error('not this time either');
   });
+  await expect.poll(() => failuresOf(failing), WAIT).toBe(10);
+  expect(await setAside()).toEqual([]);
 
-  await expect.poll(setAside, WAIT).toMatchObject([{ user_id: userId }]);
+  await publish(other, 1);
+  await expect.poll(waiting, WAIT).toBe(1);
+  await database.orm.em.fork().execute('update users.outbox set next_attempt_at = null');
+
+  await expect.poll(setAside, WAIT).toMatchObject([{ user_id: failing }]);
+});
+
+test('while nothing passes, nothing is set aside for being refused: the fault may be ours', async () => {
+  await Promise.all(Array.from({ length: 20 }, () => publish(randomUUID(), 1)));
+  let tried = 0;
+  relayTo(async () => {
+    tried++;
+    throw new EventRefusedError('the task queue has a name that is too long');
+  });
+  await expect.poll(() => tried, WAIT).toBeGreaterThan(20);
+  expect(await setAside()).toEqual([]);
+});
+
+test('a subscriber with a pace is told of no more than that', async () => {
+  await Promise.all(Array.from({ length: 150 }, () => publish(randomUUID(), 1)));
+  const startedAt = performance.now();
+  relayTo(async () => {}, { maxPerSecond: 100 });
+  await expect.poll(waiting, WAIT).toBe(0);
+  // The last batch of 50 may go out at once.
+  expect(performance.now() - startedAt).toBeGreaterThan(900);
 });
 
 test('with the scheduler away nothing counts against an event, and all go when it is back', async () => {
@@ -143,7 +169,7 @@ test('with the scheduler away nothing counts against an event, and all go when i
 
   relayTo(async ({ userId }) => {
     attempts++;
-    if (away) throw new SchedulerAwayError('nobody there');
+    if (away) throw new SubscriberAwayError('nobody there');
     heard.push(userId);
   });
   await expect.poll(() => attempts, WAIT).toBeGreaterThan(10);
@@ -165,7 +191,7 @@ test('one user whose workflow never answers does not hold up the others', async 
 
   relayTo(async ({ userId }) => {
     await sleep(1);
-    if (userId === stuck) throw new SchedulerAwayError('deadline exceeded');
+    if (userId === stuck) throw new SubscriberAwayError('deadline exceeded');
   });
 
   await expect.poll(waiting, WAIT).toBe(1);
@@ -185,9 +211,16 @@ test('an event is kept while it is under way when the relay is stopped', async (
   expect(await waiting()).toBe(0);
 });
 
-function relayTo(handle: (event: UserEvent) => Promise<void>): Relay {
+function relayTo(
+  handle: (event: UserEvent) => Promise<void>,
+  pace: { maxPerSecond?: number } = {},
+): Relay {
   const logger = pino({}, { write: (line: string) => void logged.push(JSON.parse(line)) });
-  const relay = startRelay({ outbox, subscribers: [{ name: 'test', handle }], logger });
+  const relay = startRelay({
+    outbox,
+    subscribers: [{ name: 'scheduling', handle, ...pace }],
+    logger,
+  });
   relays.push(relay);
   return relay;
 }
@@ -209,6 +242,15 @@ async function waiting(): Promise<number> {
       'select id from users.outbox where relayed_at is null and set_aside_at is null',
     );
   return rows.length;
+}
+
+async function failuresOf(userId: string): Promise<number | undefined> {
+  const [row] = await database.orm.em
+    .fork()
+    .execute<{ attempts: number }[]>('select attempts from users.outbox where user_id = ?', [
+      userId,
+    ]);
+  return row?.attempts;
 }
 
 function setAside(): Promise<object[]> {

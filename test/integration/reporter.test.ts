@@ -19,7 +19,7 @@ beforeAll(async () => {
   rows = createEventRows(database.orm);
 });
 afterAll(() => database.drop());
-beforeEach(() => rows.sql('truncate events.occurrences cascade'));
+beforeEach(() => rows.sql('truncate events.occurrences, events.stale_tokens cascade'));
 afterEach(async () => {
   await Promise.all(reporters.map((reporter) => reporter.stop()));
   reporters = [];
@@ -70,6 +70,10 @@ function unreported(): Promise<number> {
       'select count(*)::int as count from events.occurrences where report is not null',
     )
     .then(([row]) => row?.count ?? 0);
+}
+
+async function stale(): Promise<number> {
+  return (await rows.sql('select from events.stale_tokens')).length;
 }
 
 describe('reporting', () => {
@@ -123,6 +127,57 @@ describe('reporting', () => {
     await rows.sql(`update events.occurrences set report = null, task_token = 'new'`);
     await queue.markReported(taken);
     expect(await rows.find(key)).toMatchObject({ token: Buffer.from('new').toString('hex') });
+  });
+});
+
+describe('an activity that no row waits with any more', () => {
+  const KEY = 'birthday:u1:2026';
+
+  async function drop(token: string, droppedAgoMs = 0): Promise<void> {
+    await rows.sql(
+      `insert into events.stale_tokens (task_token, occurrence_key, dropped_at)
+       values (decode(?, 'hex'), ?, clock_timestamp() - ?::float8 * interval '1 ms')`,
+      [token, KEY, droppedAgoMs],
+    );
+  }
+
+  test('is released, once, and forgotten; what its row waits for is told as well', async () => {
+    const [key = ''] = await settled(1, 'delivered');
+    await drop('aa01');
+    const engine = createEngine();
+    report(engine);
+    report(engine);
+    await expect.poll(stale, WITHIN).toBe(0);
+    await expect.poll(unreported, WITHIN).toBe(0);
+    expect(engine.told).toHaveLength(2);
+    expect(engine.told).toContainEqual({ occurrenceKey: KEY, outcome: 'released' });
+    expect(engine.told).toContainEqual({ occurrenceKey: key, outcome: 'delivered' });
+  });
+
+  test('is tried again while Temporal is away', async () => {
+    await drop('aa01');
+    const engine = createEngine();
+    engine.judge = () => {
+      throw new Error('UNAVAILABLE');
+    };
+    report(engine);
+    await expect.poll(() => engine.calls, WITHIN).toBeGreaterThan(1);
+    expect(await stale()).toBe(1);
+    engine.judge = () => {};
+    await expect.poll(stale, WITHIN).toBe(0);
+    expect(engine.told).toEqual([{ occurrenceKey: KEY, outcome: 'released' }]);
+  });
+
+  test('is given up after a day, when its own time limit has closed it', async () => {
+    await drop('aa01', 23 * 3_600_000);
+    await drop('aa02', 25 * 3_600_000);
+    const engine = createEngine();
+    engine.judge = () => {
+      throw new Error('INVALID_ARGUMENT');
+    };
+    report(engine);
+    await expect.poll(() => engine.calls, WITHIN).toBeGreaterThan(3);
+    expect(await stale()).toBe(1);
   });
 });
 

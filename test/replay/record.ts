@@ -20,17 +20,23 @@ import { workflowId } from '../../src/domain/occurrence-key.ts';
 import type { Activities } from '../../src/activities/index.ts';
 import { createScheduler } from '../../src/temporal/scheduler.ts';
 import { startDevServer } from '../support/dev-server.ts';
+import { runs, type Run } from './runs.ts';
 import { scenarios, type Scenario, type Stage } from './scenarios.ts';
 
 const HISTORIES = join(import.meta.dirname, 'histories');
 const CHECKOUT = new RegExp(`(file://)?${join(import.meta.dirname, '..', '..')}/`, 'g');
 const TASK_QUEUE = 'recorder';
 
-const missing = Object.entries(scenarios).filter(([name]) => !existsSync(fileOf(name)));
-if (missing.length === 0) console.log('Every history is there.');
-else await record(missing);
+const isMissing = ([name]: readonly [string, unknown]): boolean => !existsSync(fileOf(name));
+const missing = Object.entries(scenarios).filter(isMissing);
+const missingRuns = Object.entries(runs).filter(isMissing);
+if (missing.length + missingRuns.length === 0) console.log('Every history is there.');
+else await record(missing, missingRuns);
 
-async function record(wanted: readonly (readonly [string, Scenario])[]): Promise<void> {
+async function record(
+  wanted: readonly (readonly [string, Scenario])[],
+  wantedRuns: readonly (readonly [string, Run])[],
+): Promise<void> {
   const logger = new DefaultLogger('ERROR');
   Runtime.install({ logger });
   const { path, cacheHome, environment } = readMachine();
@@ -44,18 +50,25 @@ async function record(wanted: readonly (readonly [string, Scenario])[]): Promise
   const connection = await Connection.connect({ address: server.address });
   const native = await NativeConnection.connect({ address: server.address });
   const cast = new Map<string, Actor>();
-  const worker = await Worker.create({
-    connection: native,
-    taskQueue: TASK_QUEUE,
-    identity: TASK_QUEUE,
-    workflowBundle: await bundleWorkflows(logger),
-    activities: activitiesOf(cast),
-  });
+  const workflowBundle = await bundleWorkflows(logger);
+  const createWorker = (taskQueue: string, activities: Partial<Activities>) =>
+    Worker.create({
+      connection: native,
+      taskQueue,
+      identity: TASK_QUEUE,
+      workflowBundle,
+      activities,
+    });
   try {
     const client = new Client({ connection, identity: TASK_QUEUE });
+    const worker = await createWorker(TASK_QUEUE, activitiesOf(cast));
     await worker.runUntil(async () => {
       await Promise.all(wanted.map(([name, scenario]) => play(name, scenario, client, cast)));
     });
+    for (const [name, run] of wantedRuns) {
+      const own = await createWorker(`${TASK_QUEUE}-${name}`, run.activities());
+      await own.runUntil(() => playRun(name, run, client));
+    }
   } finally {
     await connection.close();
     await native.close();
@@ -104,6 +117,19 @@ async function play(
   console.log(`recorded ${name}`);
 }
 
+async function playRun(name: string, run: Run, client: Client): Promise<void> {
+  const workflow = await client.workflow.start(run.workflowType, {
+    workflowId: name,
+    taskQueue: `${TASK_QUEUE}-${name}`,
+    args: [...run.args],
+  });
+  await workflow.result();
+  const { workflowId: id, firstExecutionRunId } = workflow;
+  const recorded = run.recordsFirst ? client.workflow.getHandle(id, firstExecutionRunId) : workflow;
+  writeFileSync(fileOf(name), linePerEvent(await recorded.fetchHistory()));
+  console.log(`recorded ${name}`);
+}
+
 /** What one user's activities will answer. */
 interface Actor {
   readonly plans: Scenario['plans'][number][];
@@ -112,7 +138,7 @@ interface Actor {
   readonly tokens: Uint8Array[];
 }
 
-function activitiesOf(cast: ReadonlyMap<string, Actor>): Activities {
+function activitiesOf(cast: ReadonlyMap<string, Actor>): Pick<Activities, 'plan' | 'deliver'> {
   const actorOf = (userId: string): Actor => {
     const actor = cast.get(userId);
     if (actor === undefined) throw new Error(`nobody plays ${userId}`);

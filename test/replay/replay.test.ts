@@ -10,6 +10,7 @@ import { DeterminismViolationError } from '@temporalio/workflow';
 import { beforeAll, expect, test } from 'vitest';
 
 import { useWorkflowBundle } from '../support/temporal.ts';
+import { runs } from './runs.ts';
 import { scenarios } from './scenarios.ts';
 
 const HISTORIES = join(import.meta.dirname, 'histories');
@@ -21,7 +22,7 @@ beforeAll(async () => {
 });
 
 test('there is a history for every path', () => {
-  expect(names).toEqual(expect.arrayContaining(Object.keys(scenarios)));
+  expect(names).toEqual(expect.arrayContaining(Object.keys({ ...scenarios, ...runs })));
   expect(names.length).toBeGreaterThan(0);
 });
 
@@ -32,8 +33,8 @@ test.each(names)('the history «%s» is replayed', async (name) => {
 test.each(names)('the history «%s» holds no name and no date of birth', (name) => {
   const payloads = JSON.stringify(read(name)).matchAll(/"data":"([^"]*)"/g);
   const text = [...payloads].map(([, data = '']) => atob(data)).join('\n');
-  expect(text).toContain('birthday');
-  expect(text).not.toMatch(/firstName|lastName|dateOfBirth|19\d\d-\d\d/);
+  expect(text).not.toBe('');
+  expect(text).not.toMatch(/firstName|lastName|dateOfBirth|\b19\d\d-\d\d-\d\d\b/);
 });
 
 test('a history of another activity is not replayed', async () => {

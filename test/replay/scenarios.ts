@@ -133,12 +133,37 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
       await stage.until('WorkflowExecutionContinuedAsNew');
     },
   },
+  'armed-again-and-the-first-let-go': {
+    plans: [dueNow, dueNow, inMonths],
+    deliveries: ['open', 'open'],
+    async play(stage) {
+      await stage.until('ActivityTaskScheduled');
+      await stage.userChanged(2);
+      await stage.until('ActivityTaskScheduled', 2);
+      await stage.complete('released');
+      await stage.until('ActivityTaskCompleted');
+      await stage.complete('delivered', 2);
+      await stage.until('WorkflowExecutionContinuedAsNew');
+    },
+  },
+  // Before it awaited the last report: the history stays, and is not recorded anew.
   'deleted-armed': {
     plans: [dueNow, ended],
     deliveries: ['open'],
     async play(stage) {
       await stage.until('ActivityTaskScheduled');
       await stage.userDeleted(2);
+      await stage.until('WorkflowExecutionCompleted');
+    },
+  },
+  'deleted-armed-and-told': {
+    plans: [dueNow, ended],
+    deliveries: ['open'],
+    async play(stage) {
+      await stage.until('ActivityTaskScheduled');
+      await stage.userDeleted(2);
+      await stage.until('MarkerRecorded', 3);
+      await stage.complete('skipped');
       await stage.until('WorkflowExecutionCompleted');
     },
   },

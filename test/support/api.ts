@@ -2,7 +2,14 @@ import { pino } from 'pino';
 
 import { createApp } from '../../src/api/app.ts';
 import type { Api, ApiDeps } from '../../src/api/deps.ts';
+import { createRequestMetrics } from '../../src/api/metrics.ts';
+import { createMetrics } from '../../src/observability/metrics.ts';
+import type { Redeliveries } from '../../src/events/redelivery.ts';
+import { SchedulerAwayError } from '../../src/events/scheduling.ts';
+import { createAuditReader } from '../../src/persistence/audit.ts';
+import { createDeliveryControl } from '../../src/persistence/delivery-control.ts';
 import { createOccurrenceReader } from '../../src/persistence/occurrence-reader.ts';
+import { createRedeliveryLedger } from '../../src/persistence/redelivery-ledger.ts';
 import { createUserStore } from '../../src/persistence/user-store.ts';
 import { createTestDatabase, type TestDatabase } from './postgres.ts';
 import { bundledLaw } from './zone-laws.ts';
@@ -37,14 +44,36 @@ export async function createTestApi(overrides: Partial<ApiDeps> = {}): Promise<T
   const database = await createTestDatabase();
   const { orm } = database;
   const logged: Record<string, unknown>[] = [];
+  const metrics = createMetrics();
   const app = createApp({
     users: createUserStore(orm),
-    occurrences: createOccurrenceReader(orm),
+    occurrences: createOccurrenceReader(orm, { lateAfterMs: 5 * 60_000 }),
+    redeliveryLedger: createRedeliveryLedger(orm),
+    redeliveries: WITHOUT_TEMPORAL,
     clock: Date.now,
     law: bundledLaw,
+    eventTypes: ['birthday'],
     dateSettings: { leapDayPolicy: 'feb28', localTime: '09:00' },
+    deliveries: createDeliveryControl(orm, {
+      lateLimitMs: 48 * 3_600_000,
+      lateAfterMs: 5 * 60_000,
+    }),
+    audit: {
+      reader: createAuditReader(orm),
+      law: bundledLaw,
+      dateSettings: { leapDayPolicy: 'feb28', localTime: '09:00' },
+      limits: {
+        lateAfterMs: 5 * 60_000,
+        lateLimitMs: 48 * 3_600_000,
+        giveUpAfterMs: 72 * 3_600_000,
+      },
+      clock: overrides.clock ?? Date.now,
+    },
+    webhookTester: null,
     readiness: async () => [],
     logger: pino({}, { write: (line: string) => void logged.push(JSON.parse(line)) }),
+    metrics,
+    observeRequest: createRequestMetrics(metrics),
     ...overrides,
   });
   const sql = <Row>(query: string, params: unknown[] = []): Promise<Row[]> =>
@@ -79,6 +108,11 @@ export async function readAnswer(response: Response): Promise<Answer> {
   const body = text === '' ? null : isJson ? JSON.parse(text) : text;
   return { status: response.status, headers: response.headers, body };
 }
+
+const WITHOUT_TEMPORAL: Redeliveries = {
+  start: () => Promise.reject(new SchedulerAwayError('there is none in this test')),
+  startBatch: () => Promise.reject(new SchedulerAwayError('there is none in this test')),
+};
 
 /** A user that breaks no rule. */
 export const ADA = {

@@ -1,4 +1,5 @@
 /** All of Daybell in one process, on real servers: API, relay, worker, dispatcher and reporter. */
+import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import type { Client, WorkflowHandle } from '@temporalio/client';
@@ -9,19 +10,24 @@ import { pino } from 'pino';
 import { createActivities, type Activities } from '../../src/activities/index.ts';
 import { createReporter } from '../../src/delivery/reporter.ts';
 import { workflowId } from '../../src/domain/occurrence-key.ts';
+import type { ReconcileReport } from '../../src/domain/reconcile-messages.ts';
 import { createPlanner } from '../../src/events/planner.ts';
 import type { Scheduler } from '../../src/events/scheduling.ts';
 import { createDeliveryLedger } from '../../src/persistence/delivery-ledger.ts';
 import { createOutbox } from '../../src/persistence/outbox-store.ts';
 import { createPlanningStore } from '../../src/persistence/planning-store.ts';
+import { createRedeliveryLedger } from '../../src/persistence/redelivery-ledger.ts';
+import { createRetention } from '../../src/persistence/retention.ts';
 import { createReportQueue } from '../../src/persistence/report-queue.ts';
 import { startRelay } from '../../src/relay/relay.ts';
 import { createSchedulingSubscriber } from '../../src/relay/scheduling.ts';
 import { createActivityReporter } from '../../src/temporal/activity-reporter.ts';
+import { createRedeliveries } from '../../src/temporal/redeliveries.ts';
 import { createScheduler } from '../../src/temporal/scheduler.ts';
 import { createWorker } from '../../src/worker/worker.ts';
 import { statusQuery, type YearlyEventStatus } from '../../src/workflows/messages.ts';
 import { ADA, createTestApi, type Answer, type TestApi } from './api.ts';
+import { createTestReconciler } from './reconciler.ts';
 import { createTestClock, type TestClock } from './test-clock.ts';
 import { startDispatcher } from './test-dispatcher.ts';
 import { uniqueTaskQueue, useWorkflowBundle } from './temporal.ts';
@@ -59,6 +65,8 @@ export interface TestDaybell {
   greetingsOf(userId: string): ReceivedWebhook[];
   /** The state of each of the user's occurrences in the ledger, the earliest first. */
   ledgerOf(userId: string): Promise<string[]>;
+  /** Runs the reconciler; gives what it found. */
+  reconcile(): Promise<ReconcileReport>;
   pauseDeliveries(): Promise<void>;
   resumeDeliveries(): Promise<void>;
   stop(): Promise<void>;
@@ -76,7 +84,10 @@ export async function startDaybell(options: DaybellOptions): Promise<TestDaybell
 
   const skew = { ms: 0 };
   const now = () => Date.now() + skew.ms;
-  const api = await createTestApi({ clock: now });
+  const api = await createTestApi({
+    clock: now,
+    redeliveries: createRedeliveries(client, taskQueue),
+  });
   const { orm, url } = api.database;
   const clock = await createTestClock(orm, skew);
   const receiver = await startWebhookReceiver();
@@ -98,6 +109,9 @@ export async function startDaybell(options: DaybellOptions): Promise<TestDaybell
       },
     }),
     arming: createDeliveryLedger(orm, { lateAfterMs: LATE_AFTER_MS }),
+    redeliveryLedger: createRedeliveryLedger(orm),
+    retention: createRetention(orm),
+    reconciler: createTestReconciler(orm, client, taskQueue),
     clock: now,
   });
   const { tellTime = async () => {} } = options;
@@ -182,6 +196,12 @@ export async function startDaybell(options: DaybellOptions): Promise<TestDaybell
       const states = 'select state from events.occurrences where user_id = ? order by year';
       return (await api.sql<{ state: string }>(states, [userId])).map(({ state }) => state);
     },
+    reconcile: () =>
+      client.workflow.execute<() => Promise<ReconcileReport>>('reconcile', {
+        workflowId: `${taskQueue}/reconcile-${randomUUID()}`,
+        taskQueue,
+        args: [],
+      }),
     async pauseDeliveries() {
       await api.sql('update events.destinations set paused_at = clock_timestamp()');
     },
@@ -199,8 +219,10 @@ export async function startDaybell(options: DaybellOptions): Promise<TestDaybell
   };
 }
 
-function beforeEach({ plan, deliver }: Activities, before: () => Promise<void>): Activities {
+function beforeEach(activities: Activities, before: () => Promise<void>): Activities {
+  const { plan, deliver } = activities;
   return {
+    ...activities,
     plan: async (request) => {
       await before();
       return plan(request);

@@ -2,6 +2,8 @@
 import { afterAll, afterEach, beforeAll, beforeEach } from 'vitest';
 
 import type { DeliveryLedger } from '../../src/events/ports.ts';
+import type { DeliveryControl } from '../../src/events/delivery-control.ts';
+import { createDeliveryControl } from '../../src/persistence/delivery-control.ts';
 import { createDeliveryLedger } from '../../src/persistence/delivery-ledger.ts';
 import { createEventRows, type EventRows } from './event-rows.ts';
 import { createTestDatabase, type TestDatabase } from './postgres.ts';
@@ -16,11 +18,14 @@ export const HOUR = 3_600_000;
 /** How long to poll for what has to happen. */
 export const WITHIN = { timeout: 20_000, interval: 20 };
 
+export type DispatcherBench = ReturnType<typeof useDispatcherBench>;
+
 /** Registers the hooks of the file that calls it. */
 export function useDispatcherBench() {
   let database: TestDatabase;
   let rows: EventRows;
   let ledger: DeliveryLedger;
+  let control: DeliveryControl;
   let receiver: WebhookReceiver;
   let dispatchers: TestDispatcher[] = [];
 
@@ -28,6 +33,10 @@ export function useDispatcherBench() {
     database = await createTestDatabase();
     rows = createEventRows(database.orm);
     ledger = createDeliveryLedger(database.orm, { lateAfterMs: HOUR / 12 });
+    control = createDeliveryControl(database.orm, {
+      lateLimitMs: 48 * HOUR,
+      lateAfterMs: HOUR / 12,
+    });
   });
   afterAll(() => database.drop());
   beforeEach(async () => {
@@ -39,7 +48,7 @@ export function useDispatcherBench() {
     await receiver.close();
     await rows.shiftClock(0);
     await rows.sql('truncate events.occurrences cascade');
-    await rows.sql('update events.destinations set paused_at = null, max_per_second = null');
+    await rows.resetDestination();
   });
 
   /** A dispatcher that is stopped after the test. */
@@ -89,6 +98,9 @@ export function useDispatcherBench() {
     },
     get ledger() {
       return ledger;
+    },
+    get control() {
+      return control;
     },
     get receiver() {
       return receiver;

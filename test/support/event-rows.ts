@@ -11,6 +11,8 @@ export interface EventRows {
   /** Users with an armed occurrence each, all due at one instant; gives the keys. */
   addHerd(count: number, fireAt: number): Promise<string[]>;
   find(key: string): Promise<LedgerRow>;
+  /** The destination as at first: no pause, no pace, no slow-down. */
+  resetDestination(): Promise<void>;
   /** Moves the database's clock; 0 puts it right. */
   shiftClock(byMs: number): Promise<void>;
 }
@@ -116,6 +118,11 @@ export function createEventRows(orm: Orm): EventRows {
       const [row] = await sql<LedgerRow>(FIND, [key]);
       if (row === undefined) throw new Error(`There is no row ${key}.`);
       return row;
+    },
+
+    async resetDestination() {
+      await sql('delete from events.destinations');
+      await sql("insert into events.destinations (id) values ('default')");
     },
 
     async shiftClock(byMs) {

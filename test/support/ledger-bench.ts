@@ -25,7 +25,7 @@ export function useLedgerBench() {
   beforeEach(() => rows.sql('truncate events.occurrences cascade'));
   afterEach(async () => {
     await rows.shiftClock(0);
-    await rows.sql('update events.destinations set paused_at = null, max_per_second = null');
+    await rows.resetDestination();
   });
 
   async function planned(fireAt: number): Promise<string> {
@@ -69,6 +69,9 @@ export function useLedgerBench() {
   }
 
   return {
+    get database() {
+      return database;
+    },
     get rows() {
       return rows;
     },
@@ -91,12 +94,13 @@ export function attemptOf(
   next: RecordedAttempt['next'],
   reply: Partial<RecordedAttempt> = {},
 ): RecordedAttempt {
-  const { key, fence, attempt, fireAt } = claimed;
+  const { key, fence, attempt, fireAt, redelivered } = claimed;
   return {
     key,
     fence,
     attempt,
     fireAt,
+    redelivered,
     next,
     startedAt: Date.now(),
     durationMs: 12,
@@ -104,6 +108,8 @@ export function attemptOf(
     status: next.kind === 'delivered' ? 200 : 503,
     errorCode: null,
     responseExcerpt: null,
+    slowsDestination: false,
+    retryAfterMs: null,
     ...reply,
   };
 }

@@ -21,6 +21,13 @@ export function keyOf(userId: string, year = 2026): string {
   return `birthday:${userId}:${year}`;
 }
 
+interface Facts {
+  readonly dateOfBirth: string;
+  readonly timezone: string;
+}
+
+const INSTANT = 'to_timestamp(?::float8 / 1000)';
+
 /** Registers the hooks of the file that calls it. */
 export function usePlanningBench() {
   let database: TestDatabase;
@@ -78,6 +85,32 @@ export function usePlanningBench() {
     );
   }
 
+  /** Changes the user as the API does, with what was true before in the history. */
+  async function change(userId: string, fields: Partial<Facts>, at: number): Promise<void> {
+    const { dateOfBirth = null, timezone = null } = fields;
+    await rows.sql(
+      `insert into users.history (user_id, date_of_birth, timezone, valid_from)
+       select id, date_of_birth, timezone, created_at from users.users as u
+       where id = ? and not exists (select from users.history where user_id = u.id)`,
+      [userId],
+    );
+    await rows.sql(
+      `update users.users set date_of_birth = coalesce(?, date_of_birth),
+         timezone = coalesce(?, timezone), facts_changed_at = ${INSTANT}
+       where id = ?`,
+      [dateOfBirth, timezone, at, userId],
+    );
+    await rows.sql(
+      `update users.history set valid_until = ${INSTANT} where user_id = ? and valid_until is null`,
+      [at, userId],
+    );
+    await rows.sql(
+      `insert into users.history (user_id, date_of_birth, timezone, valid_from)
+       select id, date_of_birth, timezone, facts_changed_at from users.users where id = ?`,
+      [userId],
+    );
+  }
+
   function occurrencesOf(userId: string): Promise<object[]> {
     return rows.sql(
       `select year, state, reason, anchor_date::text as "anchorDate", attempts
@@ -98,6 +131,7 @@ export function usePlanningBench() {
     claimAtNine,
     move,
     correct,
+    change,
     occurrencesOf,
   };
 }

@@ -33,6 +33,17 @@ export async function createTestDatabase(): Promise<TestDatabase> {
   };
 }
 
+/** A database with nothing in it. */
+export async function createEmptyDatabase(): Promise<Pick<TestDatabase, 'url' | 'drop'>> {
+  const admin = inject('postgresAdminUrl');
+  const name = `test_${randomUUID().replaceAll('-', '')}`;
+  await runSql(admin, `create database ${name}`);
+  return {
+    url: withDatabase(admin, name),
+    drop: () => runSql(admin, `drop database ${name} with (force)`),
+  };
+}
+
 export function withDatabase(url: string, database: string): string {
   const changed = new URL(url);
   changed.pathname = `/${database}`;

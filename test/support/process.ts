@@ -16,7 +16,23 @@ export interface TestProcess {
 
 /** Runs one of Daybell's entry points, with no setting but those given. */
 export function runProcess(entry: string, settings: NodeJS.ProcessEnv, ipc = false): TestProcess {
-  const child = spawn(process.execPath, [entry], {
+  return runProgram(process.execPath, [entry], { settings, ipc });
+}
+
+export interface ProgramOptions {
+  readonly settings: NodeJS.ProcessEnv;
+  readonly cwd?: string;
+  readonly ipc?: boolean;
+}
+
+/** Runs any program, with nothing in its environment but a path and the settings given. */
+export function runProgram(
+  program: string,
+  args: readonly string[],
+  { settings, cwd, ipc = false }: ProgramOptions,
+): TestProcess {
+  const child = spawn(program, args, {
+    cwd,
     env: { PATH: process.env['PATH'], ...settings },
     stdio: ['ignore', 'pipe', 'pipe', ...(ipc ? (['ipc'] as const) : [])],
   });

@@ -5,6 +5,8 @@ import type { AddressInfo } from 'node:net';
 export interface ReceivedWebhook {
   readonly id: string;
   readonly headers: IncomingHttpHeaders;
+  /** As it came: what a signature is of. */
+  readonly rawBody: string;
   // The shape is what a test is about.
   // oxlint-disable-next-line typescript/no-explicit-any
   readonly body: any;
@@ -30,8 +32,9 @@ export async function startWebhookReceiver(): Promise<WebhookReceiver> {
     request.on('data', (chunk: Uint8Array) => chunks.push(chunk));
     request.on('end', () => {
       const { headers } = request;
-      const body: unknown = JSON.parse(Buffer.concat(chunks).toString() || 'null');
-      const webhook = { id: String(headers['webhook-id']), headers, body, at };
+      const rawBody = Buffer.concat(chunks).toString();
+      const body: unknown = JSON.parse(rawBody || 'null');
+      const webhook = { id: String(headers['webhook-id']), headers, rawBody, body, at };
       received.push(webhook);
       respond(response, webhook);
     });

@@ -8,6 +8,8 @@ import { useDevServer, type TestTemporal } from '../support/temporal.ts';
 import { withStatus } from '../support/webhook-receiver.ts';
 
 const DAY = 86_400_000;
+/** Of a pending activity: PENDING_ACTIVITY_STATE_STARTED. */
+const STARTED = 2;
 const WAIT = { timeout: 30_000, interval: 50 };
 
 /**
@@ -68,22 +70,71 @@ test('an armed delivery is taken back by a change of zone, and made at the new i
   expect(instantsOf(userId)).toEqual([moved]);
 });
 
+test('a delivery that is armed again at once leaves only the new activity open', async () => {
+  const { userId } = await armedUserInTokyo();
+
+  await daybell.changeUser(userId, { timezone: 'America/Bogota' });
+  await daybell.changeUser(userId, { timezone: 'Asia/Tokyo' });
+
+  expect(await daybell.statusOf(userId)).toMatchObject({ waitingFor: 'delivery', revision: 3 });
+  await expect.poll(() => openActivities(userId), WAIT).toEqual([STARTED]);
+  const { fireAt } = await daybell.statusOf(userId);
+  await daybell.clock.set(Date.parse(fireAt ?? ''));
+  await expect.poll(() => daybell.ledgerOf(userId), WAIT).toEqual(['COMPLETED', 'PENDING']);
+  expect(instantsOf(userId)).toEqual([Date.parse(fireAt ?? '')]);
+  await expectNothingUntold();
+});
+
+test('a delivery that is planned again in the same instant leaves only the new activity open', async () => {
+  const { userId, fireAt } = await armedUserInTokyo();
+
+  for (let times = 0; times < 5; times += 1) {
+    await daybell.scheduler.replan('birthday', userId);
+    expect(await daybell.statusOf(userId)).toMatchObject({ waitingFor: 'delivery' });
+  }
+
+  const [events = []] = await daybell.historiesOf(userId);
+  expect(events.filter((event) => event.activityTaskScheduledEventAttributes).length).toBe(6);
+  await expect.poll(() => openActivities(userId), WAIT).toEqual([STARTED]);
+  await daybell.clock.set(fireAt);
+  await expect.poll(() => daybell.ledgerOf(userId), WAIT).toEqual(['COMPLETED', 'PENDING']);
+  expect(instantsOf(userId)).toEqual([fireAt]);
+  await expectNothingUntold();
+});
+
+test('a delivery that is removed, since its new day has passed, leaves no activity open', async () => {
+  const { userId, fireAt } = await armedUserInTokyo();
+  const yesterday = new Date(Date.now() - DAY).toISOString();
+
+  await daybell.changeUser(userId, { dateOfBirth: `1990${monthAndDay(yesterday)}` });
+
+  await expect.poll(() => openActivities(userId), WAIT).toEqual([]);
+  expect(await daybell.ledgerOf(userId)).toEqual(['PENDING']);
+  const asleep = await daybell.statusOf(userId);
+  expect(asleep).toMatchObject({ waitingFor: 'arming', revision: 2 });
+  expect(Date.parse(asleep.fireAt ?? '')).toBeGreaterThan(fireAt);
+  await expectNothingUntold();
+  // The workflow goes on.
+  await daybell.changeUser(userId, { timezone: 'America/Bogota' });
+  expect(await daybell.statusOf(userId)).toMatchObject({ timezone: 'America/Bogota', revision: 3 });
+});
+
 test('a delivery taken back for another month leaves a sleeping workflow, and its late completion does no harm', async () => {
   const { userId, fireAt } = await armedUserInTokyo();
   const [row] = await daybell.api.sql<{ task_token: Buffer; key: string }>(
     'select task_token, key from events.occurrences where user_id = ?',
     [userId],
   );
-  const later = new Date(fireAt + 100 * DAY).toISOString().slice(4, 10).replace('02-29', '03-01');
+  const later = new Date(fireAt + 100 * DAY).toISOString();
 
-  await daybell.changeUser(userId, { dateOfBirth: `1990${later}` });
+  await daybell.changeUser(userId, { dateOfBirth: `1990${monthAndDay(later)}` });
   const asleep = await daybell.statusOf(userId);
   await createActivityReporter(temporal.client).complete(row?.task_token ?? Buffer.of(), {
     occurrenceKey: row?.key ?? '',
     outcome: 'released',
   });
 
-  await expect.poll(() => openActivities(userId), WAIT).toBe(0);
+  await expect.poll(() => openActivities(userId), WAIT).toEqual([]);
   expect(asleep).toMatchObject({ waitingFor: 'arming', revision: 2 });
   expect(await daybell.statusOf(userId)).toEqual(asleep);
 });
@@ -94,9 +145,11 @@ test('an armed delivery of a deleted user is never made', async () => {
   await daybell.deleteUser(userId);
 
   await daybell.workflowOf(userId).result();
+  expect(await openActivities(userId)).toEqual([]);
   await daybell.clock.set(fireAt);
   expect(await daybell.ledgerOf(userId)).toEqual(['SKIPPED']);
   expect(instantsOf(userId)).toEqual([]);
+  await expectNothingUntold();
 });
 
 test('a change while the request is on the wire awaits its outcome: greeted once, next year in the new zone', async () => {
@@ -192,8 +245,13 @@ async function armedUserInTokyo(): Promise<{ userId: string; fireAt: number }> {
 
 /** A date that every year has, so many days from now; 9:00 in Tokyo is 00:00Z. */
 function birthdayIn(days: number): { dateOfBirth: string; timezone: string } {
-  const date = new Date(Date.now() + days * DAY).toISOString().slice(4, 10);
-  return { dateOfBirth: `1990${date.replace('02-29', '03-01')}`, timezone: 'Asia/Tokyo' };
+  const date = new Date(Date.now() + days * DAY).toISOString();
+  return { dateOfBirth: `1990${monthAndDay(date)}`, timezone: 'Asia/Tokyo' };
+}
+
+/** `-MM-DD`, of a day that every year has. */
+function monthAndDay(instant: string): string {
+  return instant.slice(4, 10).replace('02-29', '03-01');
 }
 
 /** The receiver takes requests and says nothing, until what this gives is called. */
@@ -211,7 +269,15 @@ function instantsOf(userId: string): number[] {
   return daybell.greetingsOf(userId).map(({ body }) => Date.parse(body.data.scheduledFor));
 }
 
-async function openActivities(userId: string): Promise<number | undefined> {
+/** The states that the Web UI shows, by Temporal's enum; one that waits in vain is 3, cancel requested. */
+async function openActivities(userId: string): Promise<unknown[]> {
   const { raw } = await daybell.workflowOf(userId).describe();
-  return raw.pendingActivities?.length;
+  return (raw.pendingActivities ?? []).map(({ state }) => state);
+}
+
+/** Of all that the ledger has to tell Temporal. */
+function expectNothingUntold(): Promise<void> {
+  const untold = `select key from events.occurrences where report is not null
+    union all select occurrence_key from events.stale_tokens`;
+  return expect.poll(() => daybell.api.sql(untold), WAIT).toEqual([]);
 }

@@ -12,12 +12,15 @@ import type { Scheduler } from '../../src/events/scheduling.ts';
 import { createDeliveryLedger } from '../../src/persistence/delivery-ledger.ts';
 import { createOutdatedPlans } from '../../src/persistence/outdated-plans.ts';
 import { createPlanningStore } from '../../src/persistence/planning-store.ts';
+import { createRedeliveryLedger } from '../../src/persistence/redelivery-ledger.ts';
+import { createRetention } from '../../src/persistence/retention.ts';
 import { createScheduler } from '../../src/temporal/scheduler.ts';
 import { startReplanning } from '../../src/worker/outdated-plans.ts';
 import { createWorker } from '../../src/worker/worker.ts';
 import { statusQuery } from '../../src/workflows/messages.ts';
 import { loadZoneLaw } from '../../src/zones/load-zone-law.ts';
 import { ADA, createTestApi, type TestApi } from '../support/api.ts';
+import { WITHOUT_RECONCILER } from '../support/reconciler.ts';
 import {
   type TestTemporal,
   uniqueTaskQueue,
@@ -98,6 +101,9 @@ async function startWorker(rules: DateRules): Promise<{ stop(): Promise<void> }>
     activities: createActivities({
       planner: createPlanner({ store: createPlanningStore(orm), settings }),
       arming: createDeliveryLedger(orm, { lateAfterMs: HOUR }),
+      redeliveryLedger: createRedeliveryLedger(orm),
+      retention: createRetention(orm),
+      reconciler: WITHOUT_RECONCILER,
       clock: Date.now,
     }),
   });

@@ -1,6 +1,7 @@
 import { createRoute, z } from '@hono/zod-openapi';
 
-import type { Api, ApiDeps } from '../deps.ts';
+import { destinationBody, DestinationSchema } from '../delivery-schemas.ts';
+import type { Api, ApiDeps, ReadinessCheck } from '../deps.ts';
 
 const ReadinessSchema = z
   .object({
@@ -9,6 +10,10 @@ const ReadinessSchema = z
     checks: z.array(
       z.object({ name: z.string(), ready: z.boolean(), detail: z.string().optional() }),
     ),
+    deliveries: z.union([DestinationSchema, z.null()]).openapi({
+      description:
+        'For information: paused or slowed, the service is ready all the same. Null when the database cannot say.',
+    }),
   })
   .openapi('Readiness');
 
@@ -47,7 +52,16 @@ export function registerHealth(app: Api, deps: ApiDeps): void {
   app.openapi(readyz, async (c) => {
     const checks = [...(await deps.readiness())];
     const ready = checks.every((check) => check.ready);
-    const body = { ready, tzVersion: deps.law.version, checks };
+    const deliveries = await findDeliveries(deps, checks);
+    const body = { ready, tzVersion: deps.law.version, checks, deliveries };
     return ready ? c.json(body, 200) : c.json(body, 503);
   });
+}
+
+const DATABASE_CHECKS = new Set(['database', 'migrations']);
+
+/** Not asked of a database that is known not to answer: that would take its time. */
+async function findDeliveries({ deliveries }: ApiDeps, checks: readonly ReadinessCheck[]) {
+  if (checks.some(({ name, ready }) => !ready && DATABASE_CHECKS.has(name))) return null;
+  return deliveries.findDestination().then(destinationBody, () => null);
 }

@@ -3,6 +3,7 @@ import { createRoute, z } from '@hono/zod-openapi';
 import { listOccurrences, type ShownOccurrence } from '../../events/list-occurrences.ts';
 import { getUser } from '../../users/get-user.ts';
 import type { Api, ApiDeps } from '../deps.ts';
+import { isoInstant } from '../instant.ts';
 import { problems } from '../problem.ts';
 import { noQuery, userIdParam } from '../user-schemas.ts';
 
@@ -109,8 +110,4 @@ function occurrenceBody(occurrence: ShownOccurrence): z.output<typeof Occurrence
       errorCode: attempt.errorCode,
     })),
   };
-}
-
-function isoInstant(epochMs: number | null): string | null {
-  return epochMs === null ? null : new Date(epochMs).toISOString();
 }

@@ -1,11 +1,11 @@
 import { createRoute, z } from '@hono/zod-openapi';
 
-import { parseCalendarDate } from '../../domain/calendar-date.ts';
 import { explainOccurrence } from '../../domain/explain.ts';
 import { firstOccurrenceAfter } from '../../domain/occurrence.ts';
 import { refuseUnborn } from '../../users/refuse-unborn.ts';
 import { ruled, userFields } from '../../users/user-input.ts';
 import type { Api, ApiDeps } from '../deps.ts';
+import { instantFault } from '../instant.ts';
 import { problems } from '../problem.ts';
 import { noQuery } from '../user-schemas.ts';
 
@@ -79,17 +79,6 @@ function previewInput(deps: ApiDeps) {
       { error: 'must be a JSON object' },
     )
     .openapi('PreviewInput');
-}
-
-/** The calendar of the preview ends before the year 10000, whatever the count. */
-function instantFault(text: string): string | null {
-  const isInstant =
-    /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(?::\d{2}(?:\.\d{1,9})?)?(?:Z|[+-]\d{2}:\d{2})$/.test(text) &&
-    parseCalendarDate(text.slice(0, 10)) !== null &&
-    !Number.isNaN(Date.parse(text));
-  if (!isInstant)
-    return 'must be an ISO 8601 instant with its offset, such as 2026-05-20T09:00:00Z';
-  return text < '1600' || text >= '9900' ? 'must be from the year 1600 to 9899' : null;
 }
 
 const PreviewSchema = z

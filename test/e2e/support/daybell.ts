@@ -13,6 +13,8 @@ import { runProcess, type TestProcess } from '../../support/process.ts';
 export interface RunningDaybell {
   /** Of the API. */
   readonly url: string;
+  /** Where greetings go. */
+  readonly receiver: string;
   /** Of Temporal's Web UI, which serves Temporal's HTTP API too. */
   readonly webUi: string;
   /** Epoch ms at which it said that it was ready. */
@@ -70,6 +72,7 @@ export async function startDaybell(
   return {
     url: addressIn('API'),
     webUi: addressIn('Web UI'),
+    receiver: addressIn('Greetings'),
     readyAt: Date.now(),
     terminal,
     processes,

@@ -7,7 +7,10 @@ import { createPlanner, type PlannerSettings } from '../../../src/events/planner
 import { createDeliveryLedger } from '../../../src/persistence/delivery-ledger.ts';
 import type { Orm } from '../../../src/persistence/orm.ts';
 import { createPlanningStore } from '../../../src/persistence/planning-store.ts';
+import { createRedeliveryLedger } from '../../../src/persistence/redelivery-ledger.ts';
+import { createRetention } from '../../../src/persistence/retention.ts';
 import { createWorker } from '../../../src/worker/worker.ts';
+import { WITHOUT_RECONCILER } from '../../support/reconciler.ts';
 import { useWorkflowBundle } from '../../support/temporal.ts';
 import { bundledLaw } from '../../support/zone-laws.ts';
 
@@ -44,7 +47,7 @@ export async function startTestWorker(options: TestWorkerOptions): Promise<TestW
     law = bundledLaw,
     ...others
   } = options.planning;
-  const { plan, deliver } = createActivities({
+  const activities = createActivities({
     planner: createPlanner({
       store: createPlanningStore(orm),
       // The server skips no time while an activity is open: without a lead there is none to sit out.
@@ -57,9 +60,14 @@ export async function startTestWorker(options: TestWorkerOptions): Promise<TestW
       },
     }),
     arming: createDeliveryLedger(orm, { lateAfterMs: LATE_AFTER_MS }),
+    redeliveryLedger: createRedeliveryLedger(orm),
+    retention: createRetention(orm),
+    reconciler: WITHOUT_RECONCILER,
     clock,
   });
-  const activities: Activities = {
+  const { plan, deliver } = activities;
+  const timed: Activities = {
+    ...activities,
     plan: async (request) => beforeEach().then(() => plan(request)),
     deliver: async (request) => beforeEach().then(() => deliver(request)),
   };
@@ -68,7 +76,7 @@ export async function startTestWorker(options: TestWorkerOptions): Promise<TestW
     namespace: 'default',
     taskQueue,
     workflowBundle: await useWorkflowBundle(),
-    activities,
+    activities: timed,
   };
   const worker = keepsWorkflows
     ? await createWorker(deps)

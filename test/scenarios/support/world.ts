@@ -24,7 +24,7 @@ import {
 } from '../../support/webhook-receiver.ts';
 import { observe, type Observations } from './observe.ts';
 import { startSkippingServer, type Server } from './servers.ts';
-import { startTestWorker, type PlanningSettings } from './test-worker.ts';
+import { startTestWorker, type PlanningSettings, type TestWorker } from './test-worker.ts';
 
 export interface World extends Observations {
   readonly receiver: WebhookReceiver;
@@ -44,8 +44,14 @@ export interface World extends Observations {
   relayed(): Promise<void>;
   stopRelay(): Promise<void>;
   startRelay(): void;
+  stopWorker(): Promise<void>;
+  startWorker(): Promise<void>;
   /** Stops the worker, and starts one with these settings in its place. */
   replaceWorker(settings: PlanningSettings): Promise<void>;
+  /** Ends everything that runs: nothing plans, arms, sends or reports, and no timer goes off. */
+  goDown(): Promise<void>;
+  /** By then it is as late as it is: timers that were due meanwhile go off, then what waits is relayed. */
+  comeUp(): Promise<void>;
   pauseDeliveries(): Promise<void>;
   resumeDeliveries(): Promise<void>;
   stop(): Promise<void>;
@@ -54,6 +60,10 @@ export interface World extends Observations {
 export type UserFields = Partial<Record<keyof typeof ADA, string>>;
 
 const DAY = 86_400_000;
+
+interface Stoppable {
+  stop(): Promise<void>;
+}
 
 export interface WorldOptions extends PlanningSettings {
   /** False lets workers be replaced while workflows sleep; else only while there are none. */
@@ -74,13 +84,23 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
   const api = await createTestApi({ clock: () => held.at ?? clock() });
   const { orm, url } = api.database;
   const testClock = await createTestClock(orm, skew);
-  const tellTime = async () => testClock.set(await now());
+  /** The clocks are ahead of the server's timers for a moment when all comes up again. */
+  let aheadUntil = -Infinity;
+  const tellTime = async () => testClock.set(Math.max(await now(), aheadUntil));
 
   const receiver = await startWebhookReceiver();
-  const dispatcher = await startDispatcher({ databaseUrl: url, webhookUrl: receiver.url, clock });
   const engine = createActivityReporter(client);
-  const reporter = createReporter({ queue: createReportQueue(orm), engine, clock, logger });
-  reporter.start();
+  const startDelivering = async (): Promise<Stoppable> => {
+    const dispatcher = await startDispatcher({ databaseUrl: url, webhookUrl: receiver.url, clock });
+    const reporter = createReporter({ queue: createReportQueue(orm), engine, clock, logger });
+    reporter.start();
+    return {
+      async stop() {
+        await Promise.all([dispatcher.stop(), reporter.stop()]);
+      },
+    };
+  };
+  let delivering: Stoppable | null = await startDelivering();
 
   const startWorker = (planning: PlanningSettings) =>
     startTestWorker({
@@ -92,7 +112,7 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
       keepsWorkflows,
       beforeEach: tellTime,
     });
-  let worker = await startWorker(settings);
+  let worker: TestWorker | null = await startWorker(settings);
   let isWorkerReplaced = false;
 
   const startWorldRelay = (): Relay =>
@@ -115,9 +135,13 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
     while ((await api.sql(waiting)).length > 0) await sleep(10);
   };
   const replaceWorker = async (planning: PlanningSettings): Promise<void> => {
-    await worker.stop();
+    await stopWorker();
     worker = await startWorker(planning);
     isWorkerReplaced = true;
+  };
+  const stopWorker = async (): Promise<void> => {
+    await worker?.stop();
+    worker = null;
   };
   const setPaused = async (paused: boolean): Promise<void> => {
     await api.sql('update events.destinations set paused_at = case when ? then now() end', [
@@ -133,7 +157,8 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
     async passUntil(instant) {
       const at = Date.parse(instant);
       if (Number.isNaN(at)) throw new Error(`${instant} is not an instant`);
-      await server.passUntil(at);
+      if (delivering === null) aheadUntil = at;
+      else await server.passUntil(at);
       await tellTime();
     },
     async yearToCome() {
@@ -159,11 +184,30 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
     startRelay() {
       relay ??= startWorldRelay();
     },
+    stopWorker,
+    async startWorker() {
+      worker ??= await startWorker(settings);
+    },
     replaceWorker,
+    async goDown() {
+      await relay?.stop();
+      relay = null;
+      await stopWorker();
+      await delivering?.stop();
+      delivering = null;
+    },
+    async comeUp() {
+      await tellTime();
+      worker = await startWorker(settings);
+      delivering = await startDelivering();
+      await server.passUntil(aheadUntil);
+      relay = startWorldRelay();
+    },
     pauseDeliveries: () => setPaused(true),
     resumeDeliveries: () => setPaused(false),
     async tidy() {
       relay ??= startWorldRelay();
+      worker ??= await startWorker(settings);
       receiver.answer(withStatus(200));
       await setPaused(false);
       const { body } = await ask('GET', '/v1/users?limit=100');
@@ -174,8 +218,8 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
     },
     async stop() {
       await relay?.stop();
-      await worker.stop();
-      await Promise.all([dispatcher.stop(), reporter.stop()]);
+      await stopWorker();
+      await delivering?.stop();
       await receiver.close();
       await api.database.drop();
       await server.close();

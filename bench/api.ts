@@ -1,0 +1,160 @@
+/**
+ * `npm run bench:api`: the API's latency at a fixed rate of requests, alone and while a herd is
+ * armed, fired and reported.
+ *
+ * --users N              users that are there (100000)
+ * --herd N               users due at one instant; 0 for none (4000)
+ * --rate N               requests a second (100)
+ * --seconds N            how long it is measured alone (60)
+ * --head-start, --plan-rate, --arm-rate, --arm-lead, --dispatchers   as of bench:herd
+ * --temporal dev|postgres, --shards N, --out DIR, --data DIR
+ */
+import { freePorts } from '../src/dev/free-ports.ts';
+import {
+  birthdayOf,
+  timesAfterLoading,
+  type DaybellTimes,
+  type TimingOptions,
+} from './contenders/daybell-times.ts';
+import { apiTable } from './report/api-table.ts';
+import { usageTable } from './report/usage-table.ts';
+import { createApiClient } from './support/api-client.ts';
+import { startCrudLoad, type CrudLoadOptions, type CrudSample } from './support/crud-load.ts';
+import { openDaybellBench, type DaybellBench } from './support/daybell-bench.ts';
+import { HERD_OPTIONS, herdOptions } from './support/herd-options.ts';
+import { distantBirthday, loadByStore } from './support/loading.ts';
+import { COMMON_OPTIONS, commonOptions, readOptions } from './support/options.ts';
+import { runBench, type BenchContext } from './support/run-bench.ts';
+import { sleepUntil } from './support/until.ts';
+
+type Windows = Record<string, CrudSample[]>;
+
+const NAMES = [...COMMON_OPTIONS, ...HERD_OPTIONS, 'users', 'herd', 'rate', 'seconds'];
+/** Nobody waits for a connection: what is measured is the API, not the client. */
+const SOCKETS = 256;
+const READ_IDS = 1_000;
+/** After the instant, at the longest. */
+const LIMIT_MS = 600_000;
+
+await runBench(api);
+
+async function api(context: BenchContext): Promise<void> {
+  const options = readOptions(process.argv.slice(2), NAMES);
+  const herd = options.number('herd', 4_000, 0);
+  const users = options.number('users', 100_000) + herd;
+  const requestsPerSecond = options.number('rate', 100);
+  const seconds = options.number('seconds', 60);
+  const bench = await openDaybellBench('api', commonOptions(options, 'api'), context);
+
+  const timing = {
+    ...herdOptions(options, users),
+    load: 'store' as const,
+    extraSeconds: seconds,
+    herd,
+  };
+  const times = await loadAll(bench, users, timing);
+  const url = await startDaybell(bench, times, timing.dispatchers);
+  await untilPlanned(bench, users, armingBegins(times) - seconds * 1_000);
+
+  const client = createApiClient(url, SOCKETS);
+  const crud = {
+    client,
+    requestsPerSecond,
+    userIds: await bench.ledger.someUsers(READ_IDS),
+    dateOfBirth: distantBirthday(0),
+  };
+  await bench.meter.stage('alone');
+  bench.progress.say(`${requestsPerSecond} requests a second, alone`);
+  const alone = startCrudLoad(crud);
+  await sleepUntil(Date.now() + seconds * 1_000);
+  const windows: Windows = { alone: await alone.stop() };
+  if (herd > 0) Object.assign(windows, await withHerd(bench, crud, times, herd));
+
+  const usage = await bench.meter.stop();
+  client.close();
+  process.stdout.write(`\n${apiTable(windows)}\n\n${usageTable(`${users} users`, usage)}\n\n`);
+  bench.write({ users, herd, requestsPerSecond, windows, usage });
+}
+
+/** The first users are the herd. */
+async function loadAll(
+  { meter, progress, databaseUrl }: DaybellBench,
+  users: number,
+  timing: TimingOptions & { readonly herd: number },
+): Promise<DaybellTimes> {
+  const { herd } = timing;
+  const birthday = birthdayOf(users, timing);
+  await meter.stage('load');
+  await loadByStore(databaseUrl, {
+    users,
+    dateOfBirth: (index) => (index < herd ? birthday.dateOfBirth : distantBirthday(index)),
+    onLoaded: (count) => progress.tick(`${count} of ${users} loaded`),
+  });
+  const times = timesAfterLoading(users, timing, birthday);
+  progress.say(`the herd of ${herd} is due at ${new Date(times.due.at).toISOString()}`);
+  return times;
+}
+
+/** Gives the API's URL. */
+async function startDaybell(
+  { daybell, meter }: DaybellBench,
+  { due, armLead, armWindow }: DaybellTimes,
+  dispatchers: number,
+): Promise<string> {
+  const [port = 0] = await freePorts(1);
+  await meter.stage('plan');
+  const senders = Array.from({ length: dispatchers }, () => 'dispatcher' as const);
+  await daybell.start(['api', 'relay', 'worker', ...senders], {
+    PORT: String(port),
+    DELIVERY_LOCAL_TIME: due.localTime,
+    ARM_LEAD: `${armLead}s`,
+    ARM_WINDOW: `${armWindow}s`,
+  });
+  return `http://127.0.0.1:${port}`;
+}
+
+async function untilPlanned(
+  { ledger, untilNone }: DaybellBench,
+  users: number,
+  deadline: number,
+): Promise<void> {
+  const left = async (): Promise<number> => users - (await ledger.planned());
+  if (await untilNone('not planned yet', left, deadline)) return;
+  throw new Error('Planning took longer than expected: set --plan-rate lower.');
+}
+
+function armingBegins({ due, armLead, armWindow }: DaybellTimes): number {
+  return due.at - (armLead + armWindow) * 1_000;
+}
+
+async function withHerd(
+  { meter, progress, receiver, webhookPath, ledger, untilNone }: DaybellBench,
+  crud: CrudLoadOptions,
+  times: DaybellTimes,
+  herd: number,
+): Promise<Windows> {
+  const { at } = times.due;
+  const deadline = at + LIMIT_MS;
+  const undelivered = async () => herd - (await receiver.count(webhookPath)).distinct;
+  const unreported = async () => herd - (await ledger.herd(at)).reported;
+
+  await meter.stage('wait');
+  await sleepUntil(armingBegins(times));
+  await meter.stage('arm');
+  progress.say(`${crud.requestsPerSecond} requests a second, with the herd`);
+  const during = startCrudLoad(crud);
+  await sleepUntil(at);
+  await meter.stage('fire');
+  await untilNone('not delivered yet', undelivered, deadline);
+  const firedAt = Date.now();
+  await meter.stage('report');
+  await untilNone('not reported yet', unreported, deadline);
+  const samples = await during.stop();
+  const between = (from: number, to: number): CrudSample[] =>
+    samples.filter(({ scheduledAt }) => scheduledAt >= from && scheduledAt < to);
+  return {
+    'while it arms': between(-Infinity, at),
+    'while it fires': between(at, firedAt),
+    'while it is reported': between(firedAt, Infinity),
+  };
+}

@@ -1,0 +1,26 @@
+/**
+ * The floor: the same signed bodies over the same sockets, with no engine. Nothing is kept,
+ * nothing is booked; no contender that posts by this client can be faster.
+ */
+import type { Engine } from '../support/engine.ts';
+import { benchUsers, createGreeter } from '../support/greeter.ts';
+import { sleepUntil } from '../support/until.ts';
+
+export const engine: Engine = {
+  async start({ users: count, fireAt, webhookUrl, webhookSecret }, onLoaded) {
+    const greeter = createGreeter(webhookUrl, webhookSecret);
+    const users = benchUsers(count);
+    onLoaded(count);
+    let left = count;
+    const fire = async (): Promise<void> => {
+      await sleepUntil(fireAt);
+      const results = await greeter.greetAll(users, fireAt);
+      left -= results.filter(({ status }) => status === 'fulfilled').length;
+    };
+    void fire();
+    return {
+      unfinished: async () => left,
+      stop: async () => greeter.close(),
+    };
+  },
+};

@@ -1,0 +1,46 @@
+/** Everything that can take part, in the order in which it does. */
+import { engineContender } from '../support/engine-contender.ts';
+import type { Contender } from './contender.ts';
+import { daybell } from './daybell.ts';
+
+export const CONTENDERS: readonly Contender[] = [
+  daybell,
+  engineContender({
+    name: 'textbook',
+    about: 'a workflow for each user: timer, then activity; default settings',
+    module: 'textbook.ts',
+    loadsPerSecond: 60,
+  }),
+  engineContender({
+    name: 'pg-boss',
+    about: 'a job for each user with startAfter; default settings',
+    module: 'pg-boss.ts',
+    loadsPerSecond: 1_000,
+  }),
+  engineContender({
+    name: 'pg-boss-tuned',
+    about: 'the same with 4 workers, batches of 100, and the next at once while they are full',
+    module: 'pg-boss-tuned.ts',
+    loadsPerSecond: 1_000,
+  }),
+  engineContender({
+    name: 'polling-minute',
+    about: 'the claim query of a cron job: each minute, 100 users',
+    module: 'polling-minute.ts',
+    loadsPerSecond: 5_000,
+    atFullMinutes: true,
+  }),
+  engineContender({
+    name: 'polling-loop',
+    about: 'the same each minute until nobody is due',
+    module: 'polling-loop.ts',
+    loadsPerSecond: 5_000,
+    atFullMinutes: true,
+  }),
+  engineContender({
+    name: 'floor',
+    about: 'the same signed bodies over the same sockets, with no engine',
+    module: 'floor.ts',
+    loadsPerSecond: 50_000,
+  }),
+];

@@ -1,0 +1,3 @@
+import { pollingEngine } from './polling.ts';
+
+export const engine = pollingEngine('every-minute');

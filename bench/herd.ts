@@ -1,0 +1,74 @@
+/**
+ * `npm run bench:herd`: everybody is due in one instant. How late does the last one hear of it?
+ *
+ * --users N,…            sizes of the herd (1000)
+ * --temporal dev|postgres
+ * --contenders a,b,…     all of bench/contenders by default
+ * --limit SECONDS        after the instant a contender is stopped (600)
+ * --load api|store       how Daybell's users come in; api up to 20,000
+ * --head-start, --plan-rate, --arm-rate, --arm-lead, --dispatchers   of Daybell, see bench/contenders/contender.ts
+ * --shards N             history shards of the production Temporal server
+ * --out DIR, --data DIR
+ */
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+
+import { newSecret } from './support/secret.ts';
+import { CONTENDERS } from './contenders/index.ts';
+import { herdChart } from './report/herd-chart.ts';
+import { herdTables } from './report/herd-tables.ts';
+import { machineFacts } from './report/machine-facts.ts';
+import { HERD_OPTIONS, herdOptions } from './support/herd-options.ts';
+import type { HerdResult } from './support/herd-result.ts';
+import { startInstallation } from './support/installation.ts';
+import { COMMON_OPTIONS, commonOptions, readOptions } from './support/options.ts';
+import { createProgress } from './support/progress.ts';
+import { runBench, type BenchContext } from './support/run-bench.ts';
+import { runContender } from './support/run-contender.ts';
+
+const NAMES = [...COMMON_OPTIONS, ...HERD_OPTIONS, 'users', 'contenders', 'limit'];
+
+await runBench(herd);
+
+async function herd({ atTheEnd }: BenchContext): Promise<void> {
+  const options = readOptions(process.argv.slice(2), NAMES);
+  const common = commonOptions(options, 'herd');
+  const sizes = options.numbers('users', [1_000]);
+  const names = options.list(
+    'contenders',
+    CONTENDERS.map(({ name }) => name),
+  );
+  const limitMs = options.number('limit', 600) * 1_000;
+  const outDir = resolve(common.outDir);
+  mkdirSync(outDir, { recursive: true });
+
+  const progress = createProgress((text) => process.stdout.write(text));
+  const installation = await startInstallation({ ...common, progress });
+  atTheEnd(installation.stop);
+  const webhookSecret = newSecret();
+  for (const users of sizes) {
+    const results: HerdResult[] = [];
+    for (const contender of CONTENDERS.filter(({ name }) => names.includes(name))) {
+      const turn = { users, limitMs, outDir, webhookSecret, installation, progress };
+      results.push(await runContender(contender, { ...turn, herd: herdOptions(options, users) }));
+      write(outDir, users, common.temporal, results);
+    }
+    process.stdout.write(`\n${herdTables(results)}\n\n`);
+  }
+  progress.say(`results are in ${outDir}`);
+}
+
+/** After each contender: what was measured is kept if the next one fails. */
+function write(
+  outDir: string,
+  users: number,
+  temporal: string,
+  results: readonly HerdResult[],
+): void {
+  const command = ['npm run bench:herd --', ...process.argv.slice(2)].join(' ');
+  const about = { bench: 'herd', command, temporal, machine: machineFacts() };
+  const file = join(outDir, `herd-${users}`);
+  writeFileSync(`${file}.json`, `${JSON.stringify({ ...about, users, results }, null, 1)}\n`);
+  const title = `${users} users due at one instant: greetings received`;
+  writeFileSync(`${file}.svg`, herdChart(results, title));
+}

@@ -1,0 +1,84 @@
+/**
+ * `npm run bench:load`: how many users a second come in through the API, through the relay and
+ * through planning, each stage alone.
+ *
+ * --users N              (2000)
+ * --load api|store       by POST /v1/users, or by the User Context in this process
+ * --temporal dev|postgres, --shards N, --out DIR, --data DIR
+ */
+import { freePorts } from '../src/dev/free-ports.ts';
+import { duration, table } from './report/table.ts';
+import { usageTable } from './report/usage-table.ts';
+import { openDaybellBench } from './support/daybell-bench.ts';
+import { distantBirthday, loadByApi, loadByStore } from './support/loading.ts';
+import { COMMON_OPTIONS, commonOptions, readOptions } from './support/options.ts';
+import { runBench, type BenchContext } from './support/run-bench.ts';
+
+interface StageResult {
+  readonly stage: string;
+  readonly users: number;
+  readonly durationMs: number;
+  readonly usersPerSecond: number;
+}
+
+await runBench(load);
+
+async function load(context: BenchContext): Promise<void> {
+  const options = readOptions(process.argv.slice(2), [...COMMON_OPTIONS, 'users', 'load']);
+  const users = options.number('users', 2_000);
+  const by = options.choice('load', ['api', 'store'], 'api');
+  const bench = await openDaybellBench('load', commonOptions(options, 'load'), context);
+  const { daybell, ledger, meter, progress, untilNone } = bench;
+
+  const stages: StageResult[] = [];
+  /** Times a stage; `work` gives how many users went through it. */
+  const timed = async (stage: string, work: () => Promise<number>): Promise<void> => {
+    await meter.stage(stage);
+    const startedAt = performance.now();
+    const count = await work();
+    const durationMs = Math.round(performance.now() - startedAt);
+    const usersPerSecond = Math.round((count / durationMs) * 10_000) / 10;
+    stages.push({ stage, users: count, durationMs, usersPerSecond });
+    progress.say(`${stage}: ${usersPerSecond} users a second`);
+  };
+
+  const [port = 0] = await freePorts(1);
+  if (by === 'api') await daybell.start(['api'], { PORT: String(port) });
+  await timed(by, async () => {
+    const loading = {
+      users,
+      dateOfBirth: (index: number) => distantBirthday(index),
+      onLoaded: (count: number) => progress.tick(`${count} of ${users} loaded`),
+    };
+    if (by === 'store') await loadByStore(bench.databaseUrl, loading);
+    else await loadByApi(`http://127.0.0.1:${port}`, loading);
+    return users;
+  });
+
+  // A process's first batch is under way when it says that it is ready: only what is left counts.
+  await meter.stage('start of the relay');
+  await daybell.start(['relay'], {});
+  await timed('relay', async () => {
+    const waiting = await ledger.waitingToBeRelayed();
+    await untilNone('waiting to be relayed', ledger.waitingToBeRelayed);
+    return waiting;
+  });
+  await meter.stage('start of the worker');
+  await daybell.start(['worker'], {});
+  await timed('plan', async () => {
+    const before = await ledger.planned();
+    await untilNone('not planned yet', async () => users - (await ledger.planned()));
+    return users - before;
+  });
+
+  const usage = await meter.stop();
+  const rows = stages.map(({ stage, users: count, durationMs, usersPerSecond }) => [
+    stage,
+    String(count),
+    duration(durationMs),
+    String(usersPerSecond),
+  ]);
+  process.stdout.write(`\n${table(['stage', 'users', 'took', 'users/s'], rows)}\n`);
+  process.stdout.write(`\n${usageTable(`${users} users`, usage)}\n\n`);
+  bench.write({ users, stages, usage });
+}

@@ -1,0 +1,122 @@
+/** Daybell's own processes in a bench: the real entry points, their logs in files. */
+import { execFile, fork } from 'node:child_process';
+import { closeSync, openSync } from 'node:fs';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+
+import type { ChildSpec } from '../../src/dev/child.ts';
+import type { Installation, ProcessGroup } from './installation.ts';
+
+export interface DaybellTarget {
+  readonly databaseUrl: string;
+  readonly webhookUrl: string;
+  readonly webhookSecret: string;
+  /** A folder for the processes' logs. */
+  readonly logDir: string;
+}
+
+export interface DaybellProcesses {
+  migrate(): Promise<void>;
+  /** Starts these, one process for each name, with settings besides the defaults. */
+  start(names: readonly ServiceName[], settings: Readonly<Record<string, string>>): Promise<void>;
+  /** The last started are stopped first. */
+  stop(): Promise<void>;
+}
+
+const SOURCE = join(import.meta.dirname, '..', '..', 'src');
+const SERVICES = {
+  api: { entry: 'api/main.ts', stopStage: 0 },
+  relay: { entry: 'relay/main.ts', stopStage: 0 },
+  worker: { entry: 'worker/main.ts', stopStage: 1 },
+  dispatcher: { entry: 'delivery/main.ts', stopStage: 1 },
+} as const;
+
+export type ServiceName = keyof typeof SERVICES;
+
+/** The bundling of workflows takes long on a busy machine. */
+const READY_LIMIT_MS = 180_000;
+const STOP_LIMIT_MS = 30_000;
+
+export function startDaybellProcesses(
+  installation: Installation,
+  target: DaybellTarget,
+): DaybellProcesses {
+  const environment = environmentOf(installation, target);
+  const groups: ProcessGroup[] = [];
+  const started: string[] = [];
+  return {
+    async migrate() {
+      const entry = join(SOURCE, 'persistence', 'migrate.ts');
+      await promisify(execFile)(process.execPath, [entry], { env: environment });
+    },
+    async start(names, settings) {
+      const env = { ...environment, ...settings };
+      const specs = names.map((name, index) => {
+        const earlier = names.slice(0, index).filter((other) => other === name).length;
+        const processName = earlier === 0 ? name : `${name}-${earlier + 1}`;
+        started.push(processName);
+        return specOf(name, processName, env, target.logDir);
+      });
+      groups.push(await installation.start(specs));
+    },
+    async stop() {
+      for (const group of groups.splice(0).toReversed()) await group.stop();
+      // Their numbers may be other processes' by and by.
+      for (const name of started.splice(0)) installation.processes.delete(name);
+    },
+  };
+}
+
+function specOf(
+  service: ServiceName,
+  name: string,
+  env: NodeJS.ProcessEnv,
+  logDir: string,
+): ChildSpec {
+  const { entry, stopStage } = SERVICES[service];
+  return {
+    name,
+    stopStage,
+    spawn() {
+      // A file, not a pipe: whoever reads a line for each delivery would be measured too.
+      const log = openSync(join(logDir, `${name}.log`), 'a');
+      const child = fork(join(SOURCE, entry), [], {
+        env,
+        detached: true,
+        stdio: ['ignore', log, log, 'ipc'],
+      });
+      closeSync(log);
+      return child;
+    },
+    readyWithinMs: READY_LIMIT_MS,
+    stopSignal: 'SIGTERM',
+    stopWithinMs: STOP_LIMIT_MS,
+    killSignal: 'SIGKILL',
+  };
+}
+
+/** What the shell sets goes through, so that settings can be tried out; where things are does not. */
+function environmentOf(
+  { machine, temporal, dataDir }: Installation,
+  { databaseUrl, webhookUrl, webhookSecret }: DaybellTarget,
+): NodeJS.ProcessEnv {
+  const given = Object.entries(machine.environment).filter(
+    ([name]) => !name.startsWith('TEMPORAL_'),
+  );
+  return {
+    // Loading a herd is not what is measured.
+    RELAY_MAX_PER_SECOND: '1000',
+    ...Object.fromEntries(given),
+    DATA_DIR: dataDir,
+    DATABASE_URL: databaseUrl,
+    TEMPORAL_ADDRESS: temporal.address,
+    TEMPORAL_NAMESPACE: 'default',
+    // Each database is an installation of its own, and several of them share the server.
+    TEMPORAL_TASK_QUEUE: new URL(databaseUrl).pathname.slice(1),
+    // A file that is not there: nobody's profile decides what is measured.
+    TEMPORAL_CONFIG_FILE: join(dataDir, 'no-temporal-profile.toml'),
+    WEBHOOK_URL: webhookUrl,
+    WEBHOOK_SECRETS: webhookSecret,
+    WEBHOOK_ALLOW_PRIVATE: 'true',
+  };
+}

@@ -1,0 +1,81 @@
+/** What every contender does with a user who is due: the same body, signed, by the same client. */
+import pLimit from 'p-limit';
+import { v7 as uuidv7 } from 'uuid';
+
+import { createSign } from '../../src/delivery/signing.ts';
+import { createWebhookClient } from '../../src/delivery/webhook-client.ts';
+import { BIRTHDAY } from '../../src/domain/event-type.ts';
+import { greetingBody } from '../../src/domain/greeting.ts';
+import { occurrenceKey } from '../../src/domain/occurrence-key.ts';
+
+/** A user as the contenders keep one. */
+export interface BenchUser {
+  readonly id: string;
+  readonly firstName: string;
+  readonly lastName: string;
+  readonly timezone: string;
+}
+
+export interface Greeter {
+  /** Posts the greeting; rejects when it was not accepted. */
+  greet(user: BenchUser, fireAt: number): Promise<void>;
+  /** So many at a time as there are connections. */
+  greetAll(users: readonly BenchUser[], fireAt: number): Promise<PromiseSettledResult<void>[]>;
+  close(): void;
+}
+
+/** As many as WEBHOOK_CONCURRENCY has by default. */
+const SOCKETS = 64;
+const TIMEOUT_MS = 15_000;
+
+export function createGreeter(webhookUrl: string, webhookSecret: string): Greeter {
+  const client = createWebhookClient({
+    url: webhookUrl,
+    timeoutMs: TIMEOUT_MS,
+    maxSockets: SOCKETS,
+    userAgent: 'Daybell',
+    allowPrivate: true,
+    sign: createSign([webhookSecret]),
+  });
+  const limit = pLimit(SOCKETS);
+
+  const greet = async (user: BenchUser, fireAt: number): Promise<void> => {
+    const due = new Date(fireAt);
+    const key = occurrenceKey(BIRTHDAY, user.id, due.getUTCFullYear());
+    const { id: userId, firstName, lastName, timezone } = user;
+    const body = greetingBody({
+      eventType: BIRTHDAY,
+      occurrenceKey: key,
+      recipient: { userId, externalId: null, firstName, lastName, timezone },
+      localDate: due.toISOString().slice(0, 10),
+      fireAt,
+      late: false,
+    });
+    const sentAt = Date.now();
+    const { status, errorCode } = await client.post({
+      id: key,
+      sentAt,
+      attempt: 1,
+      latenessMs: sentAt - fireAt,
+      body: JSON.stringify(body),
+    });
+    if (status === null || status >= 300) throw new Error(`not accepted: ${status ?? errorCode}`);
+  };
+
+  return {
+    greet,
+    greetAll: (users, fireAt) =>
+      Promise.allSettled(users.map((user) => limit(() => greet(user, fireAt)))),
+    close: client.close,
+  };
+}
+
+/** Users for contenders that have no API to create them by. */
+export function benchUsers(count: number): BenchUser[] {
+  return Array.from({ length: count }, (_, index) => ({
+    id: uuidv7(),
+    firstName: 'Herd',
+    lastName: String(index + 1),
+    timezone: 'UTC',
+  }));
+}

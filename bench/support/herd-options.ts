@@ -1,0 +1,27 @@
+import type { HerdOptions } from '../contenders/contender.ts';
+import type { Options } from './options.ts';
+
+export const HERD_OPTIONS = [
+  'load',
+  'head-start',
+  'plan-rate',
+  'arm-rate',
+  'arm-lead',
+  'dispatchers',
+] as const;
+
+/** Above, the API's part of the load takes longer than is of interest here. */
+const MOST_BY_API = 20_000;
+
+/** How Daybell's herd of so many is brought in, planned and armed. */
+export function herdOptions(options: Options, users: number): HerdOptions {
+  return {
+    load: options.choice('load', ['api', 'store'], users > MOST_BY_API ? 'store' : 'api'),
+    headStart: options.number('head-start', 15, 0),
+    // Two thirds of what two cores were seen to do, so that the instant is not too soon.
+    planRate: options.number('plan-rate', 60),
+    armRate: options.number('arm-rate', 40),
+    armLead: options.number('arm-lead', 15, 0),
+    dispatchers: options.number('dispatchers', 1),
+  };
+}

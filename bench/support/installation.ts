@@ -1,0 +1,146 @@
+/**
+ * What all contenders of a bench share: PostgreSQL, Temporal and the receiver, started by the
+ * bench itself with the code that `npm start` uses, and stopped by it.
+ */
+import { stat } from 'node:fs/promises';
+import { join } from 'node:path';
+
+import { readMachine, type Machine } from '../../src/config/machine.ts';
+import type { ChildSpec } from '../../src/dev/child.ts';
+import { takeDataDir } from '../../src/dev/data-dir.ts';
+import { freePorts } from '../../src/dev/free-ports.ts';
+import { stopLeftovers } from '../../src/dev/leftovers.ts';
+import { prepareEmbeddedPostgres } from '../../src/dev/postgres.ts';
+import { createProcessRecord, type ProcessRecord } from '../../src/dev/process-record.ts';
+import { createSupervisor, type Supervisor } from '../../src/dev/supervisor.ts';
+import { emptyFolder } from './empty-folder.ts';
+import { prepareTemporal, type TemporalKind } from './temporal.ts';
+import { connectDatabases, type Databases } from './databases.ts';
+import type { Progress } from './progress.ts';
+import { startReceiver, type Receiver } from './receiver.ts';
+import { benchTerminal } from './terminal.ts';
+
+export interface InstallationOptions {
+  readonly temporal: TemporalKind;
+  /** Emptied at the start. */
+  readonly dataDir: string;
+  /** Of the production server. */
+  readonly historyShards?: number;
+  readonly progress: Progress;
+}
+
+export interface Installation {
+  readonly machine: Machine;
+  readonly dataDir: string;
+  readonly databases: Databases;
+  readonly temporal: { readonly kind: TemporalKind; readonly address: string };
+  readonly receiver: Receiver;
+  /** What runs at this moment: process numbers by name. */
+  readonly processes: Map<string, number>;
+  /** Bytes that Temporal keeps on disk. */
+  temporalBytes(): Promise<number>;
+  /** Starts processes, and keeps them running until they are stopped. */
+  start(specs: readonly ChildSpec[]): Promise<ProcessGroup>;
+  /** Stops everything. */
+  stop(): Promise<void>;
+}
+
+export type ProcessGroup = Pick<Supervisor, 'stop'>;
+
+/** Daybell's pools, the contenders', and whoever looks. */
+const CONNECTIONS = 200;
+
+export async function startInstallation(options: InstallationOptions): Promise<Installation> {
+  const { progress } = options;
+  const machine = readMachine();
+  const dataDir = await takeDataDir(options.dataDir);
+  await stopLeftovers(dataDir.path, progress.say);
+  await emptyFolder(dataDir.path);
+
+  const processes = new Map([['bench', process.pid]]);
+  const record = recordingIn(processes, createProcessRecord(dataDir.path));
+  const terminal = benchTerminal(progress, join(dataDir.path, 'processes.log'));
+  const supervisors: Supervisor[] = [];
+  const start = async (specs: readonly ChildSpec[]): Promise<Supervisor> => {
+    const supervisor = createSupervisor({ terminal, record });
+    supervisors.push(supervisor);
+    const failed = supervisor.failed.then((error) => Promise.reject(error));
+    await Promise.race([supervisor.start(specs), failed]);
+    return supervisor;
+  };
+  const endings: (() => Promise<void>)[] = [];
+  const stop = async (): Promise<void> => {
+    for (const end of endings.splice(0)) await end();
+    for (const supervisor of supervisors.splice(0).toReversed()) await supervisor.stop();
+    record.clear();
+    dataDir.release();
+  };
+
+  try {
+    const [postgresPort = 0] = await freePorts(1);
+    const postgres = await prepareEmbeddedPostgres({
+      dataDir: dataDir.path,
+      port: postgresPort,
+      connections: CONNECTIONS,
+      path: machine.path,
+      onProgress: progress.say,
+    });
+    await start([postgres.child]);
+    const temporal = await prepareTemporal({
+      ...options,
+      machine,
+      dataDir: dataDir.path,
+      postgresUrl: postgres.url,
+    });
+    await start([temporal.child]);
+    const databases = await connectDatabases(postgres.url);
+    endings.push(databases.close);
+    const receiver = await startReceiver();
+    endings.push(receiver.stop);
+    processes.set('receiver', receiver.pid);
+    return {
+      machine,
+      dataDir: dataDir.path,
+      databases,
+      temporal,
+      receiver,
+      processes,
+      temporalBytes: () => temporalBytes(options.temporal, dataDir.path, databases),
+      start,
+      stop,
+    };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+function recordingIn(processes: Map<string, number>, record: ProcessRecord): ProcessRecord {
+  return {
+    add(entry) {
+      processes.set(entry.name, entry.pid);
+      record.add(entry);
+    },
+    clear: record.clear,
+  };
+}
+
+async function temporalBytes(
+  kind: TemporalKind,
+  dataDir: string,
+  databases: Databases,
+): Promise<number> {
+  if (kind === 'postgres') {
+    return (await databases.sizeOf('temporal')) + (await databases.sizeOf('temporal_visibility'));
+  }
+  const files = ['temporal.db', 'temporal.db-wal'].map((name) => join(dataDir, name));
+  const sizes = await Promise.all(
+    files.map((file) =>
+      stat(file).then(
+        ({ size }) => size,
+        () => 0,
+      ),
+    ),
+  );
+  return sizes.reduce((sum, size) => sum + size, 0);
+}

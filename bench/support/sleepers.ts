@@ -1,0 +1,47 @@
+/** What Temporal holds for users who sleep, by a sample of them. */
+import { Client, Connection } from '@temporalio/client';
+
+import { BIRTHDAY } from '../../src/domain/event-type.ts';
+import { workflowId } from '../../src/domain/occurrence-key.ts';
+
+export interface SleeperSample {
+  /** Means of the sample, while they sleep. */
+  readonly historyBytes: number;
+  readonly historyEvents: number;
+  /** Events that the same runs have when their year is over; null while one is not. */
+  eventsAtTheEnd(): Promise<number | null>;
+  close(): Promise<void>;
+}
+
+export async function sampleSleepers(
+  address: string,
+  userIds: readonly string[],
+): Promise<SleeperSample> {
+  const connection = await Connection.connect({ address });
+  const client = new Client({ connection });
+  const described = await Promise.allSettled(
+    userIds.map((userId) => client.workflow.getHandle(workflowId(BIRTHDAY, userId)).describe()),
+  );
+  // One that does not answer, or is not there yet, is not asked again: it is a sample.
+  const runs = described.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []));
+  const bytes = runs.map(({ raw }) => Number(raw.workflowExecutionInfo?.historySizeBytes ?? 0));
+  return {
+    historyBytes: mean(bytes),
+    historyEvents: mean(runs.map(({ historyLength }) => Number(historyLength))),
+    async eventsAtTheEnd() {
+      const ended = await Promise.all(
+        runs.map(({ workflowId, runId }) =>
+          client.workflow.getHandle(workflowId, runId).describe(),
+        ),
+      );
+      if (ended.some(({ status }) => status.name === 'RUNNING')) return null;
+      return mean(ended.map(({ historyLength }) => Number(historyLength)));
+    },
+    close: () => connection.close(),
+  };
+}
+
+function mean(values: readonly number[]): number {
+  if (values.length === 0) return 0;
+  return Math.round(values.reduce((sum, value) => sum + value, 0) / values.length);
+}

@@ -1,0 +1,51 @@
+/** The Temporal server that a bench is asked for. */
+import type { Machine } from '../../src/config/machine.ts';
+import type { ChildSpec } from '../../src/dev/child.ts';
+import { freePorts } from '../../src/dev/free-ports.ts';
+import { findTemporalBinary } from '../../src/dev/temporal-binary.ts';
+import { findProductionPrograms } from '../../src/dev/temporal-production-programs.ts';
+import { prepareProductionTemporal } from '../../src/dev/temporal-production.ts';
+import { temporalServer } from '../../src/dev/temporal-server.ts';
+import type { Progress } from './progress.ts';
+
+/** The dev server that `npm start` has, or the production server on PostgreSQL. */
+export const TEMPORAL_KINDS = ['dev', 'postgres'] as const;
+export type TemporalKind = (typeof TEMPORAL_KINDS)[number];
+
+export interface BenchTemporal {
+  readonly kind: TemporalKind;
+  readonly address: string;
+  readonly child: ChildSpec;
+}
+
+export interface BenchTemporalOptions {
+  readonly temporal: TemporalKind;
+  readonly machine: Machine;
+  readonly dataDir: string;
+  readonly postgresUrl: string;
+  readonly historyShards?: number;
+  readonly progress: Progress;
+}
+
+export async function prepareTemporal(options: BenchTemporalOptions): Promise<BenchTemporal> {
+  const { temporal: kind, machine, dataDir, postgresUrl, historyShards } = options;
+  const onProgress = options.progress.say;
+  const [port = 0, httpPort = 0] = await freePorts(2);
+  const address = `127.0.0.1:${port}`;
+  if (kind === 'dev') {
+    const binary = await findTemporalBinary({ ...machine, onProgress });
+    const place = { dataDir, port, uiPort: httpPort, home: machine.home };
+    return { kind, address, child: temporalServer({ binary, ...place }) };
+  }
+  const programs = await findProductionPrograms({ ...machine, onProgress });
+  const child = await prepareProductionTemporal({
+    programs,
+    dataDir,
+    postgresUrl,
+    port,
+    httpPort,
+    onProgress,
+    ...(historyShards !== undefined && { historyShards }),
+  });
+  return { kind, address, child };
+}

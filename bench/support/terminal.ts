@@ -1,0 +1,23 @@
+import { createWriteStream } from 'node:fs';
+
+import type { Terminal } from '../../src/dev/terminal.ts';
+import type { Progress } from './progress.ts';
+
+/**
+ * The supervisor's terminal in a bench: deaths are shown, what the servers say goes into a file
+ * as it is. (A Temporal server in trouble says thousands of lines; making them nice to read
+ * would be measured too.)
+ */
+export function benchTerminal(progress: Progress, logFile: string): Terminal {
+  const log = createWriteStream(logFile, { flags: 'a' });
+  // Whoever has emptied the folder needs no log.
+  log.on('error', () => {});
+  const write = (line: string): void => void log.write(`${line}\n`);
+  return {
+    say: write,
+    warn: progress.say,
+    print: write,
+    readable: (line) => line,
+    showLine: (name, line) => write(`${name} ${line}`),
+  };
+}

@@ -1,0 +1,54 @@
+import type { PruneCounts, PruneRequest, PruneResult } from '../domain/housekeeping-messages.ts';
+import type { LedgerRetention } from '../events/retention.ts';
+import type { UserRetention } from '../users/retention.ts';
+import { withoutData } from './failure.ts';
+
+export interface HousekeepingActivityDeps {
+  readonly retention: LedgerRetention & UserRetention;
+  readonly logger?: { info(fields: object, message: string): void };
+}
+
+/** A statement on so many rows takes a fraction of a second, and holds up nobody. */
+const BATCH = 2_000;
+/** Enough for 100,000 rows; well inside the activity's timeout. */
+const TIME_MS = 15_000;
+
+/** What the housekeeping workflow asks for; safe to repeat, also by two at once. */
+export function createHousekeepingActivities(deps: HousekeepingActivityDeps) {
+  return {
+    /** Removes what has been kept for its time, batch by batch, until nothing or no time is left. */
+    async prune(request: PruneRequest): Promise<PruneResult> {
+      const startedAt = performance.now();
+      const result = await prune(deps, request).catch((error: unknown) => {
+        throw withoutData(error);
+      });
+      const durationMs = Math.round(performance.now() - startedAt);
+      const about = { ...result.removed, more: result.more, durationMs };
+      deps.logger?.info(about, 'housekeeping: removed what was kept for its time');
+      return result;
+    },
+  };
+}
+
+async function prune(
+  { retention }: HousekeepingActivityDeps,
+  { keep }: PruneRequest,
+): Promise<PruneResult> {
+  const removed = { attempts: 0, responseExcerpts: 0, idempotencyKeys: 0, outbox: 0 };
+  const jobs: readonly (readonly [keyof PruneCounts, () => Promise<number>])[] = [
+    ['attempts', () => retention.removeAttempts(keep.attemptsMs, BATCH)],
+    ['responseExcerpts', () => retention.eraseResponseExcerpts(keep.responseExcerptsMs, BATCH)],
+    ['idempotencyKeys', () => retention.removeIdempotencyKeys(keep.idempotencyKeysMs, BATCH)],
+    ['outbox', () => retention.removeRelayed(keep.outboxMs, BATCH)],
+  ];
+  const until = performance.now() + TIME_MS;
+  for (const [name, removeBatch] of jobs) {
+    let count;
+    do {
+      if (performance.now() >= until) return { removed, more: true };
+      count = await removeBatch();
+      removed[name] += count;
+    } while (count === BATCH);
+  }
+  return { removed, more: false };
+}

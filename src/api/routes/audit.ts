@@ -1,0 +1,50 @@
+import { createRoute, z } from '@hono/zod-openapi';
+import pLimit from 'p-limit';
+
+import { auditDateFault, auditDay } from '../../events/audit-day.ts';
+import { ruled } from '../../users/user-input.ts';
+import { auditBody, AuditSchema } from '../audit-schema.ts';
+import type { Api, ApiDeps } from '../deps.ts';
+import { problems } from '../problem.ts';
+import { noQuery } from '../user-schemas.ts';
+
+/** Each has a connection for as long as it takes, and others need theirs. */
+const AT_ONCE = 2;
+
+/** GET /v1/audit/{date} */
+export function registerAudit(app: Api, deps: ApiDeps): void {
+  const route = createRoute({
+    operationId: 'auditDay',
+    tags: ['Operation'],
+    summary: 'Who was due on a day, and what became of each',
+    description:
+      'Who was due comes from the history of dates and zones, never from the ledger; what became of them, from the ledger. Everybody who was due is in exactly one class, and `unaccounted` must be 0.',
+    method: 'get',
+    path: '/v1/audit/{date}',
+    request: {
+      query: noQuery,
+      params: z.object({
+        date: ruled(auditDateFault).openapi({
+          param: { name: 'date', in: 'path' },
+          description: "The day on the users' own calendars, wherever they live",
+          format: 'date',
+          example: '2027-05-20',
+        }),
+      }),
+    },
+    responses: {
+      200: {
+        description: 'The audit',
+        content: { 'application/json': { schema: AuditSchema } },
+      },
+      ...problems(400),
+    },
+  });
+
+  const takeTurns = pLimit(AT_ONCE);
+  app.openapi(route, async (c) => {
+    const { date } = c.req.valid('param');
+    const report = await takeTurns(() => auditDay(deps.audit, date));
+    return c.json(auditBody(report), 200);
+  });
+}

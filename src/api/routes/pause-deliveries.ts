@@ -1,0 +1,56 @@
+import { createRoute, z } from '@hono/zod-openapi';
+
+import { PAUSE_REASON_MAX, pauseReasonFault } from '../../events/delivery-control.ts';
+import { ruled } from '../../users/user-input.ts';
+import { deliveriesBody, DeliveriesSchema } from '../delivery-schemas.ts';
+import type { Api, ApiDeps } from '../deps.ts';
+import { problems } from '../problem.ts';
+import { noQuery } from '../user-schemas.ts';
+
+/** POST /v1/deliveries/pause */
+export function registerPauseDeliveries(app: Api, deps: ApiDeps): void {
+  const route = createRoute({
+    operationId: 'pauseDeliveries',
+    tags: ['Deliveries'],
+    summary: 'Send nothing until resumed',
+    description:
+      'In force at the next send, for all dispatchers, until it is resumed, restarts included; what is on the wire ends. Users, planning and arming go on, and no attempt is used up. Time that is paused counts: an occurrence without any attempt that passes LATE_LIMIT meanwhile is SKIPPED when it is resumed, and `firstTooLateAt` says when that begins; one that was attempted is attempted once more in any case. Paused twice, it keeps the first instant.',
+    method: 'post',
+    path: '/v1/deliveries/pause',
+    request: {
+      query: noQuery,
+      body: { content: { 'application/json': { schema: PauseSchema } } },
+    },
+    responses: {
+      200: {
+        description: 'Paused, since when, and what waits',
+        content: { 'application/json': { schema: DeliveriesSchema } },
+      },
+      ...problems(400, 413, 415),
+    },
+  });
+
+  app.openapi(route, async (c) => {
+    const { reason = null } = c.req.valid('json');
+    await deps.deliveries.pause(reason);
+    const body = await deliveriesBody(deps.deliveries);
+    deps.logger.warn({ ...body.waiting, pausedSince: body.pausedSince }, 'deliveries paused');
+    return c.json(body, 200);
+  });
+}
+
+const PauseSchema = z
+  .strictObject(
+    {
+      reason: ruled(pauseReasonFault)
+        .meta({
+          description: 'Who paused it and why, for whoever finds it paused',
+          maxLength: PAUSE_REASON_MAX,
+          example: 'Receiver maintenance until noon (ops, ticket 4711)',
+        })
+        .nullable()
+        .optional(),
+    },
+    { error: 'must be a JSON object' },
+  )
+  .openapi('Pause');

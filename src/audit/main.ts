@@ -1,0 +1,114 @@
+/**
+ * The command `npm run audit -- --date YYYY-MM-DD`: who was due on a day and what became of
+ * each, as a table. With DATABASE_URL set, from there; otherwise from the Daybell that runs
+ * at HOST and PORT. Exit code 0 when nothing is wrong, 1 when something is, 2 for bad input.
+ */
+import { parseArgs } from 'node:util';
+
+import { type AuditBody, auditBody, AuditSchema } from '../api/audit-schema.ts';
+import {
+  InvalidSettingsError,
+  loadSettings,
+  requireSettings,
+  type Settings,
+} from '../config/settings.ts';
+import { auditDateFault, auditDay } from '../events/audit-day.ts';
+import { describeError } from '../observability/describe-error.ts';
+import { createAuditReader } from '../persistence/audit.ts';
+import { connectOrm } from '../persistence/orm.ts';
+import { loadZoneLaw } from '../zones/load-zone-law.ts';
+import { auditTable } from './table.ts';
+
+const USAGE = 'Usage: npm run audit -- --date YYYY-MM-DD';
+const EXIT_BAD_INPUT = 2;
+/** EX_UNAVAILABLE and EX_CONFIG of sysexits.h. */
+const EXIT_AWAY = 69;
+const EXIT_CONFIG = 78;
+
+/** Thrown when no audit can be had from an API. */
+class ApiAwayError extends Error {
+  override readonly name = 'ApiAwayError';
+}
+
+process.exitCode = await main();
+
+async function main(): Promise<number> {
+  const date = readDate();
+  if (date === null) return EXIT_BAD_INPUT;
+  try {
+    const settings = loadSettings();
+    const audit =
+      settings.DATABASE_URL === undefined
+        ? await askApi(settings, date)
+        : await auditDatabase(settings, date);
+    process.stdout.write(auditTable(audit));
+    return audit.clean ? 0 : 1;
+  } catch (error) {
+    const isConfig = error instanceof InvalidSettingsError;
+    const message = isConfig || error instanceof ApiAwayError ? error.message : inWords(error);
+    process.stderr.write(`${message}\n`);
+    return isConfig ? EXIT_CONFIG : EXIT_AWAY;
+  }
+}
+
+/** The day that was asked for; null, after saying why, when it is none. */
+function readDate(): string | null {
+  try {
+    const { values } = parseArgs({ options: { date: { type: 'string' } } });
+    if (values.date === undefined) return refuse('--date is required.');
+    const rule = auditDateFault(values.date);
+    return rule === null ? values.date : refuse(`--date ${rule}.`);
+  } catch (error) {
+    return refuse(error instanceof Error ? error.message : String(error));
+  }
+}
+
+function refuse(why: string): null {
+  process.stderr.write(`${why}\n${USAGE}\n`);
+  return null;
+}
+
+async function auditDatabase(given: Settings, date: string): Promise<AuditBody> {
+  const settings = requireSettings(given, 'DATABASE_URL');
+  const orm = await connectOrm(settings.DATABASE_URL, { poolSize: 1 });
+  try {
+    const report = await auditDay(
+      {
+        reader: createAuditReader(orm),
+        law: loadZoneLaw(settings.ZONE_DATA),
+        dateSettings: {
+          leapDayPolicy: settings.LEAP_DAY_POLICY,
+          localTime: settings.DELIVERY_LOCAL_TIME,
+        },
+        limits: {
+          lateAfterMs: settings.LATE_AFTER,
+          lateLimitMs: settings.LATE_LIMIT,
+          giveUpAfterMs: settings.GIVE_UP_AFTER,
+        },
+        clock: Date.now,
+      },
+      date,
+    );
+    return auditBody(report);
+  } finally {
+    await orm.close(true);
+  }
+}
+
+async function askApi({ HOST, PORT }: Settings, date: string): Promise<AuditBody> {
+  const host = HOST === '0.0.0.0' || HOST === '::' ? '127.0.0.1' : HOST;
+  const api = `http://${host.includes(':') ? `[${host}]` : host}:${PORT}`;
+  const response = await fetch(`${api}/v1/audit/${date}`).catch(() => null);
+  if (response === null) {
+    throw new ApiAwayError(
+      `DATABASE_URL is not set, and no Daybell answers at ${api} (HOST, PORT). Start one, or set DATABASE_URL.`,
+    );
+  }
+  const text = await response.text();
+  if (!response.ok) throw new ApiAwayError(`${api} answered ${response.status}: ${text}`);
+  return AuditSchema.parse(JSON.parse(text));
+}
+
+function inWords(error: unknown): string {
+  return `The audit failed: ${JSON.stringify(describeError(error))}`;
+}

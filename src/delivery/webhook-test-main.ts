@@ -1,0 +1,84 @@
+/**
+ * `npm run webhook:test`: sends a signed test event and shows what came back. With
+ * WEBHOOK_URL set, from here; otherwise the Daybell that runs at HOST and PORT sends it to
+ * its own destination. Exit code 0 when it was delivered.
+ */
+import { z } from 'zod';
+
+import {
+  InvalidSettingsError,
+  loadSettings,
+  requireSettings,
+  type Settings,
+} from '../config/settings.ts';
+import type { WebhookTestReport } from '../events/webhook-test.ts';
+import { openWebhookTester } from './webhook-test.ts';
+
+const reportSchema = z.object({
+  webhookId: z.string(),
+  sentAt: z.iso.datetime().transform((text) => Date.parse(text)),
+  durationMs: z.number(),
+  status: z.number().nullable(),
+  errorCode: z.string().nullable(),
+  verdict: z.enum(['delivered', 'retry', 'give_up', 'gone']),
+  explanation: z.string(),
+  responseExcerpt: z.string().nullable(),
+  signatures: z.number(),
+});
+
+process.exitCode = await main();
+
+async function main(): Promise<number> {
+  try {
+    const settings = loadSettings();
+    const report =
+      settings.WEBHOOK_URL === undefined ? await askApi(settings) : await sendOne(settings);
+    process.stdout.write(inWords(report));
+    return report.verdict === 'delivered' ? 0 : 1;
+  } catch (error) {
+    process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
+    return error instanceof InvalidSettingsError ? 78 : 1;
+  }
+}
+
+async function sendOne(settings: Settings): Promise<WebhookTestReport> {
+  const tester = openWebhookTester(
+    requireSettings(settings, 'WEBHOOK_URL', 'WEBHOOK_SECRETS'),
+    Date.now,
+  );
+  const report = await tester.send();
+  tester.close();
+  return report;
+}
+
+async function askApi({ HOST, PORT }: Settings): Promise<WebhookTestReport> {
+  const host = HOST === '0.0.0.0' || HOST === '::' ? '127.0.0.1' : HOST;
+  const api = `http://${host.includes(':') ? `[${host}]` : host}:${PORT}`;
+  const response = await fetch(`${api}/v1/webhook/test`, { method: 'POST' }).catch(() => null);
+  if (response === null) {
+    throw new Error(
+      `WEBHOOK_URL is not set, and no Daybell answers at ${api} (HOST, PORT). Start one, or set WEBHOOK_URL and WEBHOOK_SECRETS to test a receiver from here.`,
+    );
+  }
+  const text = await response.text();
+  if (!response.ok) throw new Error(`${api} answered ${response.status}: ${text}`);
+  return reportSchema.parse(JSON.parse(text));
+}
+
+function inWords(report: WebhookTestReport): string {
+  const { status, errorCode, signatures } = report;
+  const rows = [
+    ['sent', `${report.webhookId} at ${new Date(report.sentAt).toISOString()}`],
+    ['signed', signatures === 1 ? 'with 1 secret' : `with ${signatures} secrets`],
+    ['came back', status === null ? `nothing (${errorCode})` : `status ${status}`],
+    ['after', `${report.durationMs} ms`],
+    ...(report.responseExcerpt === null ? [] : [['it said', report.responseExcerpt]]),
+    ['verdict', report.verdict],
+  ];
+  return [
+    ...rows.map(([name, value]) => `  ${name?.padEnd(11)}${value}`),
+    '',
+    report.explanation,
+    '',
+  ].join('\n');
+}

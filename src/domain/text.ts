@@ -1,0 +1,17 @@
+/** Control characters and line separators; the bidi embeddings, overrides and isolates. */
+const CONTROL = /[\p{Cc}\p{Zl}\p{Zp}]/u;
+const BIDI = /[\u202a-\u202e\u2066-\u2069]/;
+
+/** The rule that a text breaks by its length, in words that follow the field's name, or null. */
+export function lengthFault(text: string, max: number): string | null {
+  // A code point is at most two units: the cheap test spares counting most texts.
+  if (text.length <= max) return null;
+  return [...text].length > max ? `must have at most ${max} code points` : null;
+}
+
+/** The same for what it is made of: what cannot be seen must not mislead whoever reads it. */
+export function textFault(text: string): string | null {
+  if (!text.isWellFormed()) return 'must be well-formed Unicode, without lone surrogates';
+  if (CONTROL.test(text)) return 'must not contain control characters';
+  return BIDI.test(text) ? 'must not contain characters that override the direction of text' : null;
+}

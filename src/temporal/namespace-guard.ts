@@ -1,0 +1,113 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+
+import type { Client } from '@temporalio/client';
+
+import { InvalidSettingsError } from '../config/settings.ts';
+import { SchedulerAwayError } from '../events/scheduling.ts';
+import { findOrMark, markId } from './namespace-mark.ts';
+
+export interface NamespaceGuardOptions {
+  readonly client: Client;
+  readonly taskQueue: string;
+  /** Of this installation; null while its database does not know yet. */
+  readonly findInstallationId: () => Promise<string | null>;
+  /** Told once when the namespace is another installation's. */
+  readonly onRefused: (error: InvalidSettingsError) => void;
+}
+
+export interface NamespaceGuard {
+  /**
+   * Resolves when the namespace is known to be this installation's, at once from then on.
+   * Rejects with `SchedulerAwayError` as long as it cannot be known, and for good with
+   * `InvalidSettingsError` when it is another's.
+   */
+  check(): Promise<void>;
+  /** Checks in the background until it knows; for a process that does not wait for Temporal. */
+  start(): void;
+  /** Ends asking. A call under way ends with the connection. */
+  stop(): void;
+}
+
+const FIRST_PAUSE_MS = 250;
+const LONGEST_PAUSE_MS = 5_000;
+
+/**
+ * Keeps two installations out of each other's workflows. The mark is a schedule that never
+ * runs, `<task queue>/installation`: made by whoever comes first, in one step, and kept by
+ * Temporal for ever (docs/adr/0009-installations.md).
+ */
+export function createNamespaceGuard(options: NamespaceGuardOptions): NamespaceGuard {
+  const { client, taskQueue, findInstallationId, onRefused } = options;
+  const stopping = new AbortController();
+  let checking: Promise<void> | null = null;
+  let isSettled = false;
+
+  async function checkOnce(): Promise<void> {
+    const installationId = await findInstallationId().catch((error: unknown) => {
+      throw new SchedulerAwayError('the database is away', { cause: error });
+    });
+    if (installationId === null) {
+      throw new SchedulerAwayError('the database has not been migrated');
+    }
+    const owner = await findOrMark(client, taskQueue, installationId);
+    if (owner === installationId) return;
+    throw new InvalidSettingsError([
+      `TEMPORAL_TASK_QUEUE: in the namespace "${client.options.namespace}" of this Temporal, "${taskQueue}" is the task queue of another installation (${owner}; that of this database is ${installationId}). Give this one a namespace or a task queue of its own; if the other is gone for good, delete the schedule "${markId(taskQueue)}".`,
+    ]);
+  }
+
+  async function settle(): Promise<void> {
+    try {
+      await checkOnce();
+      isSettled = true;
+    } catch (error) {
+      if (error instanceof InvalidSettingsError) {
+        isSettled = true;
+        onRefused(error);
+      } else {
+        // Another call asks again.
+        checking = null;
+      }
+      throw error;
+    }
+  }
+
+  function check(): Promise<void> {
+    checking ??= settle();
+    return checking;
+  }
+
+  async function checkUntilSettled(): Promise<void> {
+    for (let pauseMs = FIRST_PAUSE_MS; !stopping.signal.aborted; pauseMs *= 2) {
+      await check().catch(() => {});
+      if (isSettled) return;
+      const pause = Math.min(pauseMs, LONGEST_PAUSE_MS);
+      await sleep(pause, undefined, { signal: stopping.signal }).catch(() => {});
+    }
+  }
+
+  return {
+    check,
+    start() {
+      void checkUntilSettled();
+    },
+    stop: () => stopping.abort(),
+  };
+}
+
+/** A port whose calls wait until the namespace is known to be ours; the others reject as `check` does. */
+export function guarded<Port extends { readonly [Name in keyof Port]: Port[Name] }>(
+  port: Port,
+  { check }: Pick<NamespaceGuard, 'check'>,
+): Port {
+  const calls = Object.entries(port as Record<string, (...args: unknown[]) => Promise<unknown>>);
+  return Object.fromEntries(
+    calls.map(([name, call]) => [
+      name,
+      async (...args: unknown[]) => {
+        await check();
+        return call(...args);
+      },
+    ]),
+  ) as Port;
+}

@@ -1,0 +1,33 @@
+import { proxyActivities, setCurrentDetails } from '@temporalio/workflow';
+
+import type { Activities } from '../activities/index.ts';
+import type { PruneCounts, PruneRequest } from './messages.ts';
+
+/**
+ * Removes what has been kept for its time. A Temporal Schedule starts it every hour; its
+ * result is how much that was.
+ */
+export async function housekeeping(request: PruneRequest): Promise<PruneCounts> {
+  const removed = { attempts: 0, responseExcerpts: 0, idempotencyKeys: 0, outbox: 0 };
+  for (let rounds = 0; rounds < MOST_ROUNDS; rounds++) {
+    const round = await prune(request);
+    removed.attempts += round.removed.attempts;
+    removed.responseExcerpts += round.removed.responseExcerpts;
+    removed.idempotencyKeys += round.removed.idempotencyKeys;
+    removed.outbox += round.removed.outbox;
+    setCurrentDetails(`Removed so far: ${JSON.stringify(removed)}.`);
+    if (!round.more) break;
+  }
+  return removed;
+}
+
+/** Half an hour and 400 events at the most; what is left is the next hour's. */
+const MOST_ROUNDS = 60;
+
+const { prune } = proxyActivities<Activities>({
+  startToCloseTimeout: 60_000,
+  // With the database away for longer it fails, and the next hour tries again.
+  scheduleToCloseTimeout: 30 * 60_000,
+  retry: { initialInterval: 1_000, backoffCoefficient: 2, maximumInterval: 60_000 },
+  summary: 'Remove what has been kept for its time',
+});

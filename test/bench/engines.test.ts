@@ -1,0 +1,57 @@
+/** What Daybell is compared with must itself deliver: to each user once, and not before the instant. */
+import { afterAll, beforeAll, expect, test } from 'vitest';
+
+import { engine as floor } from '../../bench/contenders/floor.ts';
+import { engine as pgBoss } from '../../bench/contenders/pg-boss-tuned.ts';
+import { pollingEngine } from '../../bench/contenders/polling.ts';
+import { engine as textbook } from '../../bench/contenders/textbook.ts';
+import { startReceiver, type Receiver } from '../../bench/support/receiver.ts';
+import { newSecret } from '../../bench/support/secret.ts';
+import type { Engine } from '../../bench/support/engine.ts';
+import { createEmptyDatabase } from '../support/postgres.ts';
+import { useDevServer, type TestTemporal } from '../support/temporal.ts';
+
+const USERS = 12;
+const WITHIN = { timeout: 30_000, interval: 50 };
+
+let receiver: Receiver;
+let temporal: TestTemporal;
+beforeAll(async () => {
+  receiver = await startReceiver();
+  temporal = await useDevServer();
+}, 25 * 60_000);
+afterAll(async () => {
+  await receiver.stop();
+  await temporal.close();
+});
+
+test.each<[string, Engine]>([
+  ['the floor', floor],
+  ['the claim query until nobody is due', pollingEngine('until-empty', 250)],
+  ['the claim query once in a while', pollingEngine('every-minute', 250)],
+  ['pg-boss', pgBoss],
+  ['the textbook workflow', textbook],
+])('%s greets everybody once', { timeout: 120_000 }, async (name, engine) => {
+  const database = await createEmptyDatabase();
+  const path = `/${name.replaceAll(' ', '-')}`;
+  const fireAt = Date.now() + 1_500;
+  const context = {
+    users: USERS,
+    fireAt,
+    databaseUrl: database.url,
+    temporalAddress: temporal.address,
+    webhookUrl: receiver.url(path),
+    webhookSecret: newSecret(),
+  };
+  const running = await engine.start(context, () => {});
+  try {
+    await expect.poll(async () => (await receiver.count(path)).distinct, WITHIN).toBe(USERS);
+    await expect.poll(running.unfinished, WITHIN).toBe(0);
+  } finally {
+    await running.stop();
+  }
+  const { requests, unsigned, instants } = await receiver.take(path);
+  expect({ requests, unsigned }).toEqual({ requests: USERS, unsigned: 0 });
+  expect(Math.min(...instants)).toBeGreaterThanOrEqual(fireAt);
+  await database.drop();
+});

@@ -1,0 +1,46 @@
+/** The short form of `npm run test:chaos`: about a minute of faults on real processes. */
+import { beforeAll, expect, test } from 'vitest';
+
+import { findDevServerProgram } from '../support/temporal.ts';
+import { InvalidOptionsError, parseOptions } from './options.ts';
+import { runChaos } from './run.ts';
+
+beforeAll(findDevServerProgram, 25 * 60_000);
+
+/** Always the same, so that a run that fails can be had again. */
+const SHORT = { seed: 1, minutes: 1, users: 60, kills: 7 };
+
+test(
+  'killed, cut off and refused in every place: everybody who is due is greeted, and nobody twice without a reason',
+  { timeout: 15 * 60_000 },
+  async () => {
+    const said: string[] = [];
+    const result = await runChaos(SHORT, (line) => said.push(line));
+    expect({ breaches: result.breaches, said }).toEqual({ breaches: [], said });
+    expect(result.due.once).toBeGreaterThan(SHORT.users / 2);
+    const killed = Object.keys(result.kills).map((name) => name.replace(/-\d$/, ''));
+    expect([...new Set(killed)].toSorted()).toEqual([
+      'api',
+      'dispatcher',
+      'postgres',
+      'relay',
+      'temporal',
+      'worker',
+    ]);
+    expect(result.linkFaults).toBeGreaterThan(0);
+  },
+);
+
+test('arguments are whole numbers within bounds; every fault is named', () => {
+  const args = ['--seed', 'x', '--kills', '1001', '--users', '20'];
+  const parse = () => parseOptions(args, () => 4);
+  expect(parse).toThrow(InvalidOptionsError);
+  expect(parse).toThrow(/--seed: must be a whole number from 0 to 2147483647\n--kills: must be/);
+  expect(() => parseOptions(['--minute', '3'], () => 4)).toThrow(/--minute/);
+  expect(parseOptions(['--minutes', '3'], () => 4)).toEqual({
+    seed: 4,
+    minutes: 3,
+    users: 2700,
+    kills: 40,
+  });
+});

@@ -1,0 +1,192 @@
+/** A whole Daybell on servers of its own, every process by itself, with a link on every way between them. */
+import { createWriteStream } from 'node:fs';
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+import { readMachine } from '../../src/config/machine.ts';
+import { newWebhookSecret } from '../../src/config/webhook-secrets.ts';
+import type { ChildSpec } from '../../src/dev/child.ts';
+import { freePorts } from '../../src/dev/free-ports.ts';
+import { prepareEmbeddedPostgres } from '../../src/dev/postgres.ts';
+import { findTemporalBinary } from '../../src/dev/temporal-binary.ts';
+import { temporalServer } from '../../src/dev/temporal-server.ts';
+import { runProcess } from '../support/process.ts';
+import { startLink, type Link } from './link.ts';
+import { createPart, endOf, type Part, type Started } from './part.ts';
+
+export interface Installation {
+  /** Of the API. */
+  readonly url: string;
+  /** Past the links. */
+  readonly databaseUrl: string;
+  readonly temporalAddress: string;
+  /** Where each process writes what it says. */
+  readonly logs: string;
+  /** In the order in which they are started. */
+  readonly parts: readonly Part[];
+  part(name: string): Part;
+  readonly links: readonly Link[];
+  link(name: string): Link;
+  stop(): Promise<void>;
+}
+
+export interface InstallationOptions {
+  readonly dataDir: string;
+  readonly receiverPort: number;
+  readonly settings: NodeJS.ProcessEnv;
+  readonly say: (line: string) => void;
+}
+
+const SERVICES = [
+  { name: 'api', entry: 'src/api/main.ts' },
+  { name: 'relay', entry: 'src/relay/main.ts' },
+  { name: 'worker', entry: 'src/worker/main.ts' },
+  { name: 'dispatcher-1', entry: 'src/delivery/main.ts' },
+  { name: 'dispatcher-2', entry: 'src/delivery/main.ts' },
+] as const;
+
+/** Short, so that what a dead dispatcher held is sent again within a run: 13 s later. */
+const WEBHOOK_TIMEOUT_MS = 3_000;
+const TASK_QUEUE = 'chaos';
+
+/** Starts all of it; resolves when everything is ready. */
+export async function startInstallation(options: InstallationOptions): Promise<Installation> {
+  const { dataDir, receiverPort, say } = options;
+  const machine = readMachine();
+  const logs = join(dataDir, 'logs');
+  await mkdir(logs);
+  const [postgresPort = 0, temporalPort = 0, uiPort = 0, apiPort = 0] = await freePorts(4);
+
+  const postgres = await prepareEmbeddedPostgres({
+    dataDir,
+    port: postgresPort,
+    connections: 120,
+    path: machine.path,
+    onProgress: say,
+  });
+  const temporal = temporalServer({
+    binary: await findTemporalBinary({ ...machine, onProgress: say }),
+    dataDir,
+    port: temporalPort,
+    uiPort,
+    home: machine.home,
+  });
+  const servers = [postgres.child, temporal].map((spec) =>
+    createPart(spec.name, () => spawnServer(spec, logs), spec.stopSignal),
+  );
+  const parts: Part[] = [...servers];
+  const links: Link[] = [];
+  const link = async (name: string, port: number): Promise<number> => {
+    const started = await startLink(name, port);
+    links.push(started);
+    return started.port;
+  };
+  const installation: Installation = {
+    url: `http://127.0.0.1:${apiPort}`,
+    databaseUrl: postgres.url,
+    temporalAddress: `127.0.0.1:${temporalPort}`,
+    logs,
+    parts,
+    part: (name) => named(parts, name),
+    links,
+    link: (name) => named(links, name),
+    async stop() {
+      for (const part of [...parts.slice(2), ...parts.slice(0, 2).toReversed()]) await part.stop();
+      for (const each of links) each.close();
+    },
+  };
+
+  try {
+    await Promise.all(servers.map((server) => server.start()));
+    const shared = {
+      ...options.settings,
+      TEMPORAL_NAMESPACE: 'default',
+      TEMPORAL_TASK_QUEUE: TASK_QUEUE,
+      TEMPORAL_CONFIG_FILE: join(dataDir, 'no-temporal-profile.toml'),
+      WEBHOOK_SECRETS: newWebhookSecret(),
+      WEBHOOK_ALLOW_PRIVATE: 'true',
+      WEBHOOK_TIMEOUT_MS: String(WEBHOOK_TIMEOUT_MS),
+      WEBHOOK_CONCURRENCY: '8',
+      // What Temporal gave to a worker that died is open there for hours: this finds it.
+      RECONCILE_EVERY: '1m',
+      PORT: String(apiPort),
+      LOG_LEVEL: 'info',
+    };
+    await runMigration({ ...shared, DATABASE_URL: postgres.url });
+    for (const { name, entry } of SERVICES) {
+      const databaseUrl = new URL(postgres.url);
+      databaseUrl.port = String(await link(`${name}→postgres`, postgresPort));
+      const temporalLink = await link(`${name}→temporal`, temporalPort);
+      const receiverLink = await link(`${name}→receiver`, receiverPort);
+      const settings = {
+        ...shared,
+        DATABASE_URL: databaseUrl.href,
+        TEMPORAL_ADDRESS: `127.0.0.1:${temporalLink}`,
+        WEBHOOK_URL: `http://127.0.0.1:${receiverLink}/greetings`,
+      };
+      parts.push(createPart(name, () => spawnService(name, entry, settings, logs), 'SIGTERM'));
+    }
+    await Promise.all(parts.slice(2).map((part) => part.start()));
+    return installation;
+  } catch (error) {
+    await installation.stop();
+    throw error;
+  }
+}
+
+function spawnServer(spec: ChildSpec, logs: string): Started {
+  const child = spec.spawn();
+  const log = createWriteStream(join(logs, `${spec.name}.log`), { flags: 'a' });
+  child.stdout?.pipe(log, { end: false });
+  child.stderr?.pipe(log, { end: false });
+  const onExit = () => child.kill(spec.killSignal);
+  process.once('exit', onExit);
+  const ended = endOf(child).finally(() => process.off('exit', onExit));
+  return {
+    pid: child.pid ?? 0,
+    ended,
+    ready: untilReady(spec, ended),
+    kill: (signal) => void child.kill(signal),
+  };
+}
+
+async function untilReady(spec: ChildSpec, ended: Promise<unknown>): Promise<void> {
+  let isOver = false;
+  void ended.then(() => (isOver = true));
+  while (!(await spec.readiness?.())) {
+    if (isOver) throw new Error(`${spec.name} ended`);
+    await sleep(100);
+  }
+}
+
+/** With IPC, by which it ends when this process does. */
+function spawnService(
+  name: string,
+  entry: string,
+  settings: NodeJS.ProcessEnv,
+  logs: string,
+): Started {
+  const { child, line } = runProcess(entry, settings, true);
+  const log = createWriteStream(join(logs, `${name}.log`), { flags: 'a' });
+  child.stdout?.pipe(log, { end: false });
+  child.stderr?.pipe(log, { end: false });
+  return {
+    pid: child.pid ?? 0,
+    ended: endOf(child),
+    ready: line(/"msg":"ready"/),
+    kill: (signal) => void child.kill(signal),
+  };
+}
+
+async function runMigration(settings: NodeJS.ProcessEnv): Promise<void> {
+  const migration = runProcess('src/persistence/migrate.ts', settings);
+  const code = await migration.exited;
+  if (code !== 0) throw new Error(`the migration failed:\n${migration.lines.join('\n')}`);
+}
+
+function named<Item extends { readonly name: string }>(items: readonly Item[], name: string): Item {
+  const found = items.find((item) => item.name === name);
+  if (found === undefined) throw new Error(`there is no ${name}`);
+  return found;
+}

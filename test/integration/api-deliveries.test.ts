@@ -1,0 +1,148 @@
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+
+import { createDeliveryLedger } from '../../src/persistence/delivery-ledger.ts';
+import { createTestApi, type TestApi } from '../support/api.ts';
+import { createEventRows, type EventRows } from '../support/event-rows.ts';
+
+const HOUR = 3_600_000;
+
+let api: TestApi;
+let rows: EventRows;
+beforeAll(async () => {
+  api = await createTestApi();
+  rows = createEventRows(api.database.orm);
+});
+afterEach(async () => {
+  await rows.resetDestination();
+  await rows.sql('truncate events.occurrences cascade');
+});
+afterAll(() => api.database.drop());
+
+const pause = (body?: unknown) => api.send('POST', '/v1/deliveries/pause', body);
+const resume = () => api.send('POST', '/v1/deliveries/resume');
+const read = () => api.send('GET', '/v1/deliveries');
+
+const NONE = { due: 0, toCome: 0, sending: 0, tooLate: 0, firstTooLateAt: null };
+
+describe('deliveries', () => {
+  test('are neither paused nor slowed at first, and nothing waits', async () => {
+    const answer = await read();
+    expect(answer.status).toBe(200);
+    expect(answer.body).toEqual({
+      paused: false,
+      pausedSince: null,
+      pauseReason: null,
+      slowed: null,
+      waiting: NONE,
+    });
+  });
+
+  test('are paused without a body, and the answer says since when', async () => {
+    const { status, body } = await pause();
+    expect(status).toBe(200);
+    expect(body).toMatchObject({ paused: true, pauseReason: null, waiting: NONE });
+    expect(new Date(body.pausedSince).toISOString()).toBe(body.pausedSince);
+    expect((await read()).body).toEqual(body);
+  });
+
+  test('are paused for a reason, which is shown', async () => {
+    await pause({ reason: 'Wartung bis 12 Uhr (ops)' });
+    expect((await read()).body.pauseReason).toBe('Wartung bis 12 Uhr (ops)');
+  });
+
+  test('paused twice are paused since the first time', async () => {
+    const first = await pause({ reason: 'first' });
+    const second = await pause({ reason: 'second' });
+    expect(second.status).toBe(200);
+    expect(second.body.pausedSince).toBe(first.body.pausedSince);
+    expect(second.body.pauseReason).toBe('second');
+  });
+
+  test('are resumed, also when they were not paused', async () => {
+    await pause({ reason: 'a while' });
+    const resumed = await resume();
+    expect(resumed.status).toBe(200);
+    expect(resumed.body).toMatchObject({ paused: false, pausedSince: null, pauseReason: null });
+    expect((await resume()).body).toEqual(resumed.body);
+  });
+
+  test('that wait are counted, with what is too late and when the first will be', async () => {
+    const now = Date.now();
+    await rows.addHerd(3, now - HOUR);
+    await rows.addHerd(2, now + HOUR);
+    await rows.addHerd(1, now - 49 * HOUR);
+    const { body } = await pause();
+    expect(body.waiting).toEqual({
+      due: 4,
+      toCome: 2,
+      sending: 0,
+      tooLate: 1,
+      firstTooLateAt: new Date(now + 47 * HOUR).toISOString(),
+    });
+  });
+
+  test('that are slowed say since when, until when and to what, until they are resumed', async () => {
+    const ledger = createDeliveryLedger(api.database.orm, { lateAfterMs: HOUR });
+    const { slowDown } = await ledger.heed({ asks: 'less', perSecond: 300 });
+    const { body } = await read();
+    expect(body.slowed.perSecond).toBe(150);
+    expect(Date.parse(body.slowed.since)).toBe(Math.floor(slowDown?.since ?? 0));
+    expect(Date.parse(body.slowed.until)).toBeGreaterThan(Date.parse(body.slowed.since));
+    expect((await resume()).body.slowed).toBeNull();
+  });
+
+  test('a pause is logged with what waits, and without its reason', async () => {
+    await pause({ reason: 'because of Ada Lovelace' });
+    await resume();
+    const messages = api.logged.map(({ msg }) => msg);
+    expect(messages).toContain('deliveries paused');
+    expect(messages).toContain('deliveries resumed');
+    expect(JSON.stringify(api.logged)).not.toContain('Ada');
+  });
+});
+
+describe('a reason', () => {
+  test.each([
+    ['blank', '  '],
+    ['empty', ''],
+    ['too long', 'x'.repeat(201)],
+    ['with a line break', 'one\ntwo'],
+    ['with a bidi override', 'a\u202Eb'],
+    ['a number', 7],
+  ])('that is %s is refused, by the name of its field', async (_, reason) => {
+    const { status, body } = await pause({ reason });
+    expect(status).toBe(400);
+    expect(body.errors).toMatchObject([{ field: 'reason' }]);
+    expect((await read()).body.paused).toBe(false);
+  });
+
+  test('of 200 code points is taken, as is null', async () => {
+    expect((await pause({ reason: '🎂'.repeat(200) })).status).toBe(200);
+    expect((await pause({ reason: null })).status).toBe(200);
+  });
+
+  test('is the only field', async () => {
+    const { status, body } = await pause({ reason: 'x', until: 'noon' });
+    expect(status).toBe(400);
+    expect(body.errors).toEqual([{ field: 'until', rule: 'is not a field here' }]);
+  });
+});
+
+describe('/readyz', () => {
+  test('is ready while deliveries are paused, and says that they are', async () => {
+    await pause({ reason: 'maintenance' });
+    const { status, body } = await api.send('GET', '/readyz');
+    expect(status).toBe(200);
+    expect(body.ready).toBe(true);
+    expect(body.deliveries).toMatchObject({ paused: true, pauseReason: 'maintenance' });
+  });
+
+  test('says nothing of deliveries when the database does not answer', async () => {
+    const without = await createTestApi({
+      readiness: async () => [{ name: 'database', ready: false, detail: 'does not answer' }],
+    });
+    const { body } = await without.send('GET', '/readyz');
+    await without.database.drop();
+    expect(body.deliveries).toBeNull();
+  });
+});

@@ -1,0 +1,134 @@
+/** Any users' lives, through the real planner: an audit of any day accounts for everybody. */
+import { expect, test } from 'vitest';
+
+import { DAY, HOUR, MINUTE, useAuditBench } from '../support/audit-bench.ts';
+
+const bench = useAuditBench();
+
+/** The year in which Apia had no 30 December, and a leap year after it. */
+const START = Date.UTC(2011, 10, 1);
+const END = Date.UTC(2013, 2, 10);
+const USERS = 40;
+const SEED = 20_111_230;
+
+const ZONES = [
+  'Pacific/Kiritimati',
+  'Pacific/Apia',
+  'Asia/Tokyo',
+  'Europe/London',
+  'America/New_York',
+  'Pacific/Pago_Pago',
+];
+const AROUND = [0, 1, MINUTE, -MINUTE, 3 * HOUR, -3 * HOUR, 20 * HOUR, -20 * HOUR, 70 * HOUR];
+const OUTAGES = [2 * HOUR, 30 * HOUR, 100 * HOUR];
+/** The limit of lateness. */
+const OWED = 48 * HOUR;
+const DAYS = ['01-01', '12-30', '12-31', '02-28', '02-29', '03-01', '05-20', '05-21', '09-01'];
+
+const NONE = { count: 0, first: [] };
+
+test('nobody is unaccounted for, on any day, whoever moved, was corrected, deleted or sent late', async () => {
+  const random = createRandom(SEED);
+  for (let index = 0; index < USERS; index += 1) await live(random);
+
+  const totals = { due: 0, delivered: 0, late: 0, failed: 0, changedSince: 0 };
+  for (const day of daysOfInterest()) {
+    const report = await bench.audit(day, END);
+    expect(report).toMatchObject({ unaccounted: NONE, doubles: NONE, forged: NONE });
+    for (const name of Object.keys(totals) as (keyof typeof totals)[]) totals[name] += report[name];
+  }
+  // It was about something.
+  for (const count of Object.values(totals)) expect(count).toBeGreaterThan(0);
+
+  // And would have found each of them, had there been no row.
+  const rows = await bench.sql<{ key: string; day: string }>(
+    `select o.key, o.local_date::text as day
+     from events.occurrences as o join users.users as u on u.id = o.user_id
+     where o.state in ('COMPLETED', 'FAILED', 'SKIPPED') and u.facts_changed_at < o.fire_at`,
+  );
+  await bench.sql('truncate events.occurrences cascade');
+  expect(rows.length).toBeGreaterThan(USERS / 4);
+  for (const [day, missing] of Map.groupBy(rows, (row) => row.day)) {
+    const { unaccounted } = await bench.audit(day, END + 3 * DAY);
+    expect(unaccounted.first).toEqual(expect.arrayContaining(missing.map(({ key }) => key)));
+  }
+});
+
+/** The birthdays, and the days around them. */
+function daysOfInterest(): Set<string> {
+  const days = [2011, 2012, 2013].flatMap((year) =>
+    DAYS.map((day) => Date.parse(`${year}-${day}`)),
+  );
+  const around = days.flatMap((day) => [day - DAY, day, day + DAY]);
+  return new Set(around.map((day) => new Date(day).toISOString().slice(0, 10)));
+}
+
+/** One user, from creation to the end or deletion. */
+async function live(random: Random): Promise<void> {
+  const facts = () => ({ dateOfBirth: `1992-${random.pick(DAYS)}`, timezone: random.pick(ZONES) });
+  let now = START + random.below(200 * DAY);
+  const outage = random.pick(OUTAGES);
+  let downSince = random.below(5) > 0 ? null : now;
+  const userId = await bench.add(facts(), now, downSince === null);
+
+  const comeUp = async (): Promise<void> => {
+    downSince = null;
+    await bench.plan(userId, now);
+  };
+  const sendUntil = async (end: number): Promise<void> => {
+    for (;;) {
+      const open = await bench.openOf(userId);
+      const sentAt = Math.max(open?.fireAt ?? Infinity, now);
+      if (open === null || sentAt > end) return;
+      now = sentAt;
+      await bench.settle(open.key, random.below(8) > 0 ? 'COMPLETED' : 'FAILED', now);
+      await bench.plan(userId, now);
+    }
+  };
+  /** What is due by then is sent, late if nothing was up at its time. */
+  const goTo = async (end: number): Promise<void> => {
+    if (downSince !== null && end > downSince + outage) {
+      now = Math.max(now, downSince + outage);
+      await comeUp();
+    }
+    if (downSince === null) await sendUntil(end);
+    now = end;
+  };
+
+  for (let step = random.below(9); step > 0; step -= 1) {
+    const open = await bench.openOf(userId);
+    const next = (open?.fireAt ?? now) + random.pick(AROUND);
+    const then = random.below(2) > 0 ? Math.max(now, next) : now + random.below(90 * DAY);
+    await goTo(Math.min(END, then));
+    const deed = random.below(10);
+    // A day that is changed, or a user deleted, when nothing is owed any more and nobody has
+    // planned since: that leaves no trace, and an audit says so.
+    if (deed >= 3 && downSince !== null && now > downSince + OWED) await comeUp();
+    const isPlanned = downSince === null;
+    if (deed < 3) await bench.change(userId, { timezone: facts().timezone }, now, isPlanned);
+    else if (deed < 5) await bench.change(userId, facts(), now, isPlanned);
+    else if (deed < 6) return bench.remove(userId, now, isPlanned);
+    else if (isPlanned) downSince = now;
+    else await comeUp();
+  }
+  await goTo(END);
+  await comeUp();
+  await goTo(END);
+}
+
+interface Random {
+  below(limit: number): number;
+  pick<Item>(items: readonly Item[]): Item;
+}
+
+/** The same numbers for the same seed: mulberry32. */
+function createRandom(seed: number): Random {
+  let state = seed;
+  const below = (limit: number): number => {
+    state = (state + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+    return Math.floor((((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32) * limit);
+  };
+  return { below, pick: (items) => items[below(items.length)] as (typeof items)[number] };
+}

@@ -1,0 +1,100 @@
+/** Receivers that answer with anything but a plain 200: what the ledger says of it, and how often they are asked. */
+import { expect, test } from 'vitest';
+
+import { page, type Answer } from '../support/bad-answers.ts';
+import { deliver } from '../support/delivery-story.ts';
+import { HOUR, useDispatcherBench } from '../support/dispatcher-bench.ts';
+import { withStatus } from '../support/webhook-receiver.ts';
+
+const bench = useDispatcherBench();
+
+test('200 with an HTML page is a delivery', async () => {
+  bench.receiver.answer(page(200));
+  expect(await deliver(bench)).toEqual({
+    state: 'COMPLETED',
+    reason: null,
+    attempts: [
+      {
+        outcome: 'delivered',
+        status: 200,
+        errorCode: null,
+        excerpt: '<html> <head><title>200</title></head> <body>nginx</body> </html>',
+      },
+    ],
+    pauses: [],
+  });
+});
+
+test.each([
+  [400, 'give_up', 'refused'],
+  [404, 'give_up', 'refused'],
+  [422, 'give_up', 'refused'],
+  [410, 'gone', 'gone'],
+])('%i is asked once, and given up', async (status, outcome, reason) => {
+  bench.receiver.answer(withStatus(status));
+  const { attempts, ...story } = await deliver(bench);
+  expect(story).toMatchObject({ state: 'FAILED', reason });
+  expect(attempts).toEqual([{ outcome, status, errorCode: null, excerpt: null }]);
+  expect(bench.receiver.received).toHaveLength(1);
+});
+
+test('301 to itself is asked once, not followed, and given up', async () => {
+  bench.receiver.answer(withStatus(301, { location: bench.receiver.url }));
+  const { attempts, ...story } = await deliver(bench);
+  expect(story).toMatchObject({ state: 'FAILED', reason: 'refused' });
+  expect(attempts).toMatchObject([{ outcome: 'give_up', status: 301 }]);
+  expect(bench.receiver.received).toHaveLength(1);
+});
+
+/** What is tried again: 4 times in a burst, and here once more at the moment of giving up. */
+const FIVE = 5;
+
+test.each<[string, number, Answer]>([
+  ['500', 500, withStatus(500)],
+  ['502 with an HTML page', 502, page(502)],
+  ['503', 503, withStatus(503)],
+  ['429', 429, withStatus(429)],
+  ['408', 408, withStatus(408)],
+  ['429 that may come back before the burst does', 429, withStatus(429, { 'retry-after': '0' })],
+  ['429 with a Retry-After that is none', 429, withStatus(429, { 'retry-after': 'soon' })],
+])('%s is asked after 1, 2, 4 and 10 s, and to the end', async (_, status, answer) => {
+  bench.receiver.answer(answer);
+  const { attempts, pauses, ...story } = await deliver(bench);
+  expect(story).toEqual({ state: 'FAILED', reason: 'gave_up' });
+  expect(attempts).toMatchObject(
+    Array.from({ length: FIVE }, () => ({ outcome: 'retry', status })),
+  );
+  expect(new Set(bench.receiver.received.map(({ id }) => id)).size).toBe(1);
+  expect(bench.receiver.received).toHaveLength(FIVE);
+  expect(pauses.slice(0, 3).map(toSeconds)).toEqual([1, 2, 4]);
+  expect(pauses[3]).toBeGreaterThanOrEqual(9_990);
+  expect(pauses[3]).toBeLessThanOrEqual(15_100);
+});
+
+/** The end of an attempt is known to the ms before or after. */
+function toSeconds(ms: number): number {
+  return Math.floor((ms + 5) / 1000);
+}
+
+test.each<[string, () => string, number]>([
+  ['in seconds', () => '60', 60_000],
+  ['as a date', () => new Date(Date.now() + 120_000).toUTCString(), 119_000],
+  ['that asks for a day', () => '86400', HOUR],
+])('429 is not asked sooner than its Retry-After %s', async (_, retryAfter, leastMs) => {
+  let asked = 0;
+  bench.receiver.answer((response) => {
+    asked += 1;
+    const headers = { 'retry-after': retryAfter() };
+    withStatus(asked === 1 ? 429 : 200, asked === 1 ? headers : {})(response);
+  });
+  const { attempts, pauses, state } = await deliver(bench);
+  expect(state).toBe('COMPLETED');
+  expect(attempts).toMatchObject([
+    { outcome: 'retry', status: 429 },
+    { outcome: 'delivered', status: 200 },
+  ]);
+  expect(pauses).toHaveLength(1);
+  expect(pauses[0]).toBeGreaterThanOrEqual(leastMs - 1100);
+  // Jitter is upward, and no more than half.
+  expect(pauses[0]).toBeLessThanOrEqual((leastMs + 1100) * 1.5);
+});

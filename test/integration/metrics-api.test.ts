@@ -1,0 +1,227 @@
+import { createServer } from 'node:http';
+import { once } from 'node:events';
+import type { AddressInfo } from 'node:net';
+
+import pg from 'pg';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+
+import { loadZoneLaw } from '../../src/zones/load-zone-law.ts';
+import { ADA, createTestApi, type TestApi } from '../support/api.ts';
+import { createEventRows, type EventRows } from '../support/event-rows.ts';
+import { valueOf } from '../support/metrics.ts';
+import { createTestDatabase, type TestDatabase } from '../support/postgres.ts';
+import { runProcess, type TestProcess } from '../support/process.ts';
+
+describe('what the API says of its requests', () => {
+  let api: TestApi;
+  beforeAll(async () => {
+    api = await createTestApi();
+  });
+  afterAll(() => api.database.drop());
+
+  const scrape = async (): Promise<string> => (await api.send('GET', '/metrics')).body;
+  const counted = async (method: string, route: string, status: number) =>
+    valueOf(await scrape(), 'daybell_http_request_duration_seconds_count', {
+      method,
+      route,
+      status: String(status),
+    });
+
+  test('counts by method, pattern of the route and status, with nobody in any label', async () => {
+    const { body: user } = await api.send('POST', '/v1/users', { ...ADA, externalId: 'crm-1815' });
+    await api.send('GET', `/v1/users/${user.id}`);
+    await api.send('GET', `/v1/users/${user.id}?surname=Lovelace`);
+    await api.send('POST', '/v1/users', { ...ADA, dateOfBirth: 'none' });
+    await api.send('GET', '/v1/nothing/crm-1815');
+
+    expect(await counted('POST', '/v1/users', 201)).toBe(1);
+    expect(await counted('POST', '/v1/users', 400)).toBe(1);
+    expect(await counted('GET', '/v1/users/:id', 200)).toBe(1);
+    expect(await counted('GET', '/v1/users/:id', 400)).toBe(1);
+    expect(await scrape()).not.toMatch(new RegExp(`${user.id}|Lovelace|crm-1815|nothing`));
+  });
+
+  test('keeps an unusual method from being a series of its own', async () => {
+    await api.send('PROPFIND', '/v1/users');
+    await api.send('MKCALENDAR', '/v1/users');
+    const page = await scrape();
+    expect(page).toMatch(/method="other"/);
+    expect(page).not.toMatch(/PROPFIND|MKCALENDAR/);
+  });
+
+  test('is the text format of Prometheus', async () => {
+    const { headers } = await api.send('GET', '/metrics');
+    expect(headers.get('content-type')).toBe('text/plain; version=0.0.4; charset=utf-8');
+  });
+});
+
+describe('the process api', () => {
+  let database: TestDatabase;
+  let rows: EventRows;
+  let started: TestProcess[] = [];
+  beforeEach(async () => {
+    database = await createTestDatabase();
+    rows = createEventRows(database.orm);
+  });
+  afterEach(async () => {
+    for (const api of started) if (api.child.exitCode === null) await api.stop('SIGKILL');
+    started = [];
+    await database.drop();
+  });
+
+  function start(settings: NodeJS.ProcessEnv = {}): TestProcess {
+    const api = runProcess('src/api/main.ts', {
+      DATABASE_URL: database.url,
+      PORT: '0',
+      ...settings,
+    });
+    started.push(api);
+    return api;
+  }
+
+  test('shows what is in the database at the moment of the scrape', async () => {
+    const api = start();
+    const url = await urlIn(api, /"listening"/);
+    const state = async () => {
+      const page = await get(`${url}/metrics`);
+      return Object.fromEntries(GAUGES.map((name) => [name, valueOf(page, `daybell_${name}`)]));
+    };
+    const nothing = Object.fromEntries(GAUGES.map((name) => [name, 0]));
+    expect(await state()).toEqual(nothing);
+
+    await rows.addHerd(3, Date.now() + 3_600_000);
+    const userId = await rows.addUser();
+    const failed = await rows.addOccurrence(userId, { year: 2024, state: 'FAILED' });
+    await rows.sql(`update events.occurrences set report = 'failed' where key = ?`, [failed]);
+    await rows.addOccurrence(userId, { year: 2025, state: 'SKIPPED' });
+    const blocked = await rows.addOccurrence(userId);
+    await rows.sql(
+      `update events.occurrences set fire_at = null, blocked_reason = 'unknown_zone' where key = ?`,
+      [blocked],
+    );
+    await rows.sql(`update events.destinations set paused_at = now(),
+      slowed_ends_at = clock_timestamp() + interval '1 hour'`);
+    await fetch(`${url}/v1/users`, {
+      method: 'POST',
+      body: JSON.stringify(ADA),
+      headers: { 'Content-Type': 'application/json' },
+    });
+    await rows.sql(`update users.outbox set occurred_at = occurred_at - interval '1 hour'`);
+
+    const { outbox_oldest_age_seconds: age, ...counts } = await state();
+    expect(counts).toEqual({
+      occurrences_armed: 3,
+      occurrences_unreported: 1,
+      dead_letters: 1,
+      occurrences_blocked: 1,
+      deliveries_paused: 1,
+      destination_slowed: 1,
+      outbox_length: 1,
+      outbox_set_aside: 0,
+    });
+    expect(age).toBeGreaterThanOrEqual(3600);
+    expect(age).toBeLessThan(3660);
+
+    const { version } = loadZoneLaw('newest');
+    const page = await get(`${url}/metrics`);
+    expect(valueOf(page, 'daybell_tz_database_info', { version })).toBe(1);
+    expect(valueOf(page, 'process_resident_memory_bytes')).toBeGreaterThan(0);
+  });
+
+  test('tells the rest when one reading fails, and counts that', async () => {
+    const url = await urlIn(start(), /"listening"/);
+    await rows.sql('alter table events.destinations rename to elsewhere');
+    const page = await get(`${url}/metrics`);
+    expect(valueOf(page, 'daybell_deliveries_paused')).toBeNull();
+    expect(valueOf(page, 'daybell_occurrences_armed')).toBe(0);
+
+    await rows.sql('alter table events.elsewhere rename to destinations');
+    const next = await get(`${url}/metrics`);
+    expect(valueOf(next, 'daybell_deliveries_paused')).toBe(0);
+    expect(errorsOf(next, 'daybell_deliveries_paused')).toBe(1);
+    expect(errorsOf(next, 'daybell_occurrences_armed')).toBe(0);
+  });
+
+  test('tells the rest when one reading hangs', async () => {
+    const url = await urlIn(start(), /"listening"/);
+    const blocker = new pg.Client({ connectionString: database.url });
+    await blocker.connect();
+    await blocker.query('begin');
+    await blocker.query('lock table users.outbox in access exclusive mode');
+    const page = await get(`${url}/metrics`);
+    expect(valueOf(page, 'daybell_outbox_length')).toBeNull();
+    expect(valueOf(page, 'daybell_deliveries_paused')).toBe(0);
+    await blocker.query('rollback');
+    await blocker.end();
+    await expect
+      .poll(async () => valueOf(await get(`${url}/metrics`), 'daybell_outbox_length'))
+      .toBe(0);
+  });
+
+  test('tells of itself when the database is away', async () => {
+    const url = await urlIn(
+      start({ DATABASE_URL: 'postgresql://daybell:hunter2@127.0.0.1:1/daybell' }),
+      /"listening"/,
+    );
+    const page = await get(`${url}/metrics`);
+    expect(valueOf(page, 'daybell_outbox_length')).toBeNull();
+    expect(valueOf(page, 'process_resident_memory_bytes')).toBeGreaterThan(0);
+    expect(errorsOf(await get(`${url}/metrics`), 'daybell_outbox_length')).toBeGreaterThan(0);
+  });
+
+  test('with METRICS_PORT serves them there and not where the public is', async () => {
+    const api = start({ METRICS_PORT: '0' });
+    const publicUrl = await urlIn(api, /"listening"/);
+    const metricsUrl = await urlIn(api, /"metrics"/);
+
+    expect((await fetch(`${publicUrl}/metrics`)).status).toBe(404);
+    const document = JSON.parse(await get(`${publicUrl}/openapi.json`));
+    expect(document.paths).not.toHaveProperty('/metrics');
+    const answer = await fetch(metricsUrl);
+    expect(answer.headers.get('content-type')).toMatch(/^text\/plain; version=0\.0\.4/);
+    expect(valueOf(await answer.text(), 'daybell_outbox_length')).toBe(0);
+
+    expect((await fetch(`${metricsUrl}?name=x`)).status).toBe(200);
+    expect((await fetch(metricsUrl, { method: 'HEAD' })).status).toBe(200);
+    expect((await fetch(metricsUrl, { method: 'POST' })).status).toBe(405);
+    expect((await fetch(new URL('/v1/users', metricsUrl))).status).toBe(404);
+    expect(await api.stop()).toBe(0);
+  });
+
+  test('says so when METRICS_PORT is taken, and ends', async () => {
+    const taken = createServer().listen(0, '127.0.0.1');
+    await once(taken, 'listening');
+    const { port } = taken.address() as AddressInfo;
+    const api = start({ METRICS_PORT: String(port) });
+    expect(await api.exited).toBe(1);
+    expect(api.lines.join('\n')).toMatch(
+      `Cannot listen on 127.0.0.1:${port}: another program does. Stop it, or set METRICS_PORT to a free port.`,
+    );
+    taken.close();
+  });
+});
+
+const GAUGES = [
+  'occurrences_armed',
+  'occurrences_unreported',
+  'dead_letters',
+  'occurrences_blocked',
+  'deliveries_paused',
+  'destination_slowed',
+  'outbox_length',
+  'outbox_set_aside',
+  'outbox_oldest_age_seconds',
+];
+
+function errorsOf(page: string, metric: string): number | null {
+  return valueOf(page, 'daybell_metrics_read_errors_total', { metric });
+}
+
+/** The address in the log line with this message. */
+async function urlIn(api: TestProcess, message: RegExp): Promise<string> {
+  return JSON.parse(await api.line(message)).url;
+}
+
+async function get(url: string): Promise<string> {
+  return (await fetch(url)).text();
+}

@@ -1,0 +1,132 @@
+/** docs/metrics.md against a live scrape of all four processes. */
+import { readFile } from 'node:fs/promises';
+
+import { afterAll, beforeAll, expect, test } from 'vitest';
+
+import { newWebhookSecret } from '../../src/config/webhook-secrets.ts';
+import { MEASURED, type MeasuredProcess } from '../../src/dev/metrics-ports.ts';
+import { ADA } from '../support/api.ts';
+import { createEventRows } from '../support/event-rows.ts';
+import { parseMetrics, valueOf } from '../support/metrics.ts';
+import { createTestDatabase, type TestDatabase } from '../support/postgres.ts';
+import { runProcess, type TestProcess } from '../support/process.ts';
+import { uniqueTaskQueue, useDevServer } from '../support/temporal.ts';
+import { startWebhookReceiver, type WebhookReceiver } from '../support/webhook-receiver.ts';
+
+interface Described {
+  readonly type: string;
+  readonly labels: readonly string[];
+  readonly processes: readonly string[];
+}
+
+const ENTRIES: Readonly<Record<MeasuredProcess, string>> = {
+  api: 'src/api/main.ts',
+  worker: 'src/worker/main.ts',
+  dispatcher: 'src/delivery/main.ts',
+  relay: 'src/relay/main.ts',
+};
+const WITHIN = { timeout: 60_000, interval: 100 };
+
+let database: TestDatabase;
+let receiver: WebhookReceiver;
+let processes: Record<MeasuredProcess, TestProcess>;
+beforeAll(async () => {
+  database = await createTestDatabase();
+  receiver = await startWebhookReceiver();
+  const temporal = await useDevServer();
+  await temporal.close();
+  const settings = {
+    DATABASE_URL: database.url,
+    TEMPORAL_ADDRESS: temporal.address,
+    TEMPORAL_TASK_QUEUE: uniqueTaskQueue(),
+    WEBHOOK_URL: receiver.url,
+    WEBHOOK_ALLOW_PRIVATE: 'true',
+    WEBHOOK_SECRETS: newWebhookSecret(),
+    PORT: '0',
+    METRICS_PORT: '0',
+  };
+  const start = (name: MeasuredProcess) => runProcess(ENTRIES[name], settings);
+  processes = {
+    api: start('api'),
+    worker: start('worker'),
+    dispatcher: start('dispatcher'),
+    relay: start('relay'),
+  };
+}, 180_000);
+afterAll(async () => {
+  await Promise.all(Object.values(processes).map((running) => running.stop()));
+  await receiver.close();
+  await database.drop();
+});
+
+async function scrape(name: MeasuredProcess): Promise<string> {
+  const { url } = JSON.parse(await processes[name].line(/"msg":"metrics"/));
+  return (await fetch(url)).text();
+}
+
+test('docs/metrics.md lists the metrics of all processes, and no others', async () => {
+  const { url } = JSON.parse(await processes.api.line(/"msg":"listening"/));
+  const headers = { 'Content-Type': 'application/json' };
+  await fetch(`${url}/v1/users`, { method: 'POST', headers, body: JSON.stringify(ADA) });
+  await createEventRows(database.orm).addHerd(1, Date.now());
+  await expect
+    .poll(async () => valueOf(await scrape('dispatcher'), 'daybell_deliveries_total'), WITHIN)
+    .toBe(1);
+  const relayed = { result: 'relayed' };
+  await expect
+    .poll(async () => valueOf(await scrape('relay'), 'daybell_relay_events_total', relayed), WITHIN)
+    .toBe(1);
+
+  const live = await describeLive();
+  const documented = describeDocumented(await readFile('docs/metrics.md', 'utf8'));
+  expect([...live.keys()].toSorted()).toEqual([...documented.keys()].toSorted());
+  for (const [name, { type, labels, processes: of }] of live) {
+    expect({ name, type, processes: of }).toEqual({
+      name,
+      type: documented.get(name)?.type,
+      processes: documented.get(name)?.processes,
+    });
+    // What Node counts by kind may have none at this moment; ours are always there.
+    const isSeen = labels !== null;
+    if (name.startsWith('daybell_')) expect({ name, isSeen }).toEqual({ name, isSeen: true });
+    if (isSeen) expect({ name, labels }).toEqual({ name, labels: documented.get(name)?.labels });
+  }
+});
+
+/** By name: the type, the labels of its samples (null when it has none), and who has it. */
+async function describeLive() {
+  const live = new Map<
+    string,
+    { type: string; labels: string[] | null; processes: MeasuredProcess[] }
+  >();
+  for (const process of MEASURED) {
+    for (const [name, { type, samples }] of parseMetrics(await scrape(process))) {
+      const known = live.get(name);
+      const labels = samples.flatMap((sample) => Object.keys(sample.labels));
+      const seen = samples.length === 0 ? [] : [...(known?.labels ?? []), ...labels];
+      live.set(name, {
+        type,
+        labels: samples.length === 0 ? (known?.labels ?? null) : namesOf(seen),
+        processes: [...(known?.processes ?? []), process],
+      });
+    }
+  }
+  return live;
+}
+
+/** A histogram's `le` is Prometheus' own. */
+function namesOf(labels: readonly string[]): string[] {
+  return [...new Set(labels)].filter((label) => label !== 'le').toSorted();
+}
+
+/** Rows of `| metric | type | labels | of | … |`; those without `of` are of every process. */
+function describeDocumented(page: string): Map<string, Described> {
+  const rows = page.matchAll(/^\| `(\w+)` +\| (\w+) +\| ([^|]*)\|(?: ([^|]*)\|)?/gm);
+  return new Map(
+    [...rows].map(([, name = '', type = '', labels = '', of]) => {
+      const names = [...labels.matchAll(/`(\w+)`/g)].map(([, label = '']) => label);
+      const processes = of === undefined ? MEASURED : of.trim().split(', ');
+      return [name, { type, labels: namesOf(names), processes }];
+    }),
+  );
+}

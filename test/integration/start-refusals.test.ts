@@ -1,0 +1,310 @@
+/** What every process refuses at its start, whatever comes up first, and writes nothing to. */
+import { randomUUID } from 'node:crypto';
+
+import pg from 'pg';
+import { afterEach, beforeEach, describe, expect, inject, test } from 'vitest';
+
+import { newWebhookSecret } from '../../src/config/webhook-secrets.ts';
+import { MIGRATIONS } from '../../src/persistence/orm.ts';
+import { ADA } from '../support/api.ts';
+import { freePort } from '../support/free-port.ts';
+import {
+  createTestDatabase,
+  runSql,
+  type TestDatabase,
+  withDatabase,
+} from '../support/postgres.ts';
+import { runProcess, type TestProcess } from '../support/process.ts';
+import { type TestTemporal, uniqueTaskQueue, useDevServer } from '../support/temporal.ts';
+
+const ENTRIES = {
+  migrate: 'src/persistence/migrate.ts',
+  api: 'src/api/main.ts',
+  worker: 'src/worker/main.ts',
+  dispatcher: 'src/delivery/main.ts',
+  relay: 'src/relay/main.ts',
+} as const;
+const NAMES = Object.keys(ENTRIES) as (keyof typeof ENTRIES)[];
+const SERVICES = NAMES.filter((name) => name !== 'migrate');
+const EXIT_CONFIG = 78;
+
+const started: TestProcess[] = [];
+afterEach(async () => {
+  for (const running of started.splice(0)) {
+    if (running.child.exitCode === null) await running.stop('SIGKILL');
+  }
+});
+
+function start(name: keyof typeof ENTRIES, settings: NodeJS.ProcessEnv): TestProcess {
+  const running = runProcess(ENTRIES[name], {
+    PORT: '0',
+    TEMPORAL_ADDRESS: '127.0.0.1:1',
+    WEBHOOK_URL: 'https://greetings.example/',
+    WEBHOOK_SECRETS: newWebhookSecret(),
+    ...settings,
+  });
+  started.push(running);
+  return running;
+}
+
+async function refusalOf(running: TestProcess): Promise<string> {
+  expect(await running.exited).toBe(EXIT_CONFIG);
+  return running.lines.join('\n');
+}
+
+describe('a database that is not to be used', () => {
+  let url: string;
+  beforeEach(async () => {
+    const name = `stranger_${randomUUID().replaceAll('-', '')}`;
+    await runSql(inject('postgresAdminUrl'), `create database ${name}`);
+    url = withDatabase(inject('postgresAdminUrl'), name);
+  });
+  afterEach(async () => {
+    const name = new URL(url).pathname.slice(1);
+    await runSql(inject('postgresAdminUrl'), `drop database ${name} with (force)`);
+  });
+
+  test("somebody else's: every process says so, and nothing in it is touched", async () => {
+    await runSql(
+      url,
+      `create schema users; create table users.accounts (id int); insert into users.accounts values (1)`,
+    );
+    const before = await contentsOf(url);
+
+    const refusals = await Promise.all(
+      NAMES.map((name) => refusalOf(start(name, { DATABASE_URL: url }))),
+    );
+
+    for (const said of refusals) {
+      expect(said).toContain('DATABASE_URL: the database at');
+      expect(said).toContain("is not Daybell's: it has something of its own in the schema users.");
+      expect(said).not.toContain(new URL(url).password);
+      expect(said).not.toContain('"ready"');
+    }
+    expect(await contentsOf(url)).toEqual(before);
+  });
+
+  test.for([
+    [
+      'an empty table of migrations beside a schema',
+      'create table daybell_migrations (name text); create schema events',
+      'the schema events',
+    ],
+    [
+      'another table of that name',
+      'create table daybell_migrations (day date)',
+      'daybell_migrations is something else',
+    ],
+    [
+      'the migrations without what they made',
+      `create table daybell_migrations (name text); insert into daybell_migrations values ('0001-initial')`,
+      'has no users.users, users.history',
+    ],
+  ] as const)('%s', async ([, sql, said]) => {
+    await runSql(url, sql);
+    const before = await contentsOf(url);
+    expect(await refusalOf(start('migrate', { DATABASE_URL: url }))).toContain(said);
+    expect(await contentsOf(url)).toEqual(before);
+  });
+
+  test('one in which somebody has other schemas is taken: Daybell has its own', async () => {
+    await runSql(url, 'create table public.orders (id int)');
+    expect(await start('migrate', { DATABASE_URL: url }).exited).toBe(0);
+  });
+
+  test('a newer schema is refused by every process', async () => {
+    const database = await createTestDatabase();
+    await addNewerMigration(database.url);
+    const before = await contentsOf(database.url);
+
+    const refusals = await Promise.all(
+      NAMES.map((name) => refusalOf(start(name, { DATABASE_URL: database.url }))),
+    );
+
+    const known = MIGRATIONS.at(-1) ?? '';
+    for (const said of refusals) {
+      expect(said).toContain('a newer version of Daybell has brought it up to 9999-next-year');
+      expect(said).toContain(`this one knows up to ${known}`);
+    }
+    expect(await contentsOf(database.url)).toEqual(before);
+    await database.drop();
+  });
+
+  test('a process that runs already goes on while a newer version migrates', async () => {
+    const database = await createTestDatabase();
+    const api = start('api', { DATABASE_URL: database.url });
+    const { url: address } = JSON.parse(await api.line(/"listening"/));
+    const create = () =>
+      fetch(`${address}/v1/users`, {
+        method: 'POST',
+        headers: { 'Content-Type': 'application/json' },
+        body: JSON.stringify(ADA),
+      });
+    expect((await create()).status).toBe(201);
+    await addNewerMigration(database.url);
+    // New connections too.
+    await runSql(
+      inject('postgresAdminUrl'),
+      `select pg_terminate_backend(pid) from pg_stat_activity
+       where datname = '${new URL(database.url).pathname.slice(1)}'`,
+    );
+    await expect.poll(async () => (await create()).status, { timeout: 20_000 }).toBe(201);
+    await api.stop();
+    await database.drop();
+  });
+
+  test('one that comes up after the process is refused then, and not written to', async () => {
+    await runSql(url, 'create schema events');
+    const proxied = new URL(url);
+    const port = await freePort();
+    const { hostname, port: target } = proxied;
+    proxied.port = String(port);
+    const api = start('api', { DATABASE_URL: proxied.href });
+    const { url: address } = JSON.parse(await api.line(/"listening"/));
+
+    const forwarder = await forward(port, hostname, Number(target));
+    const posted = await fetch(`${address}/v1/users`, {
+      method: 'POST',
+      headers: { 'Content-Type': 'application/json' },
+      body: JSON.stringify(ADA),
+    }).catch(() => null);
+
+    expect(posted?.status).not.toBe(201);
+    expect(await refusalOf(api)).toContain("is not Daybell's");
+    forwarder.close();
+  });
+});
+
+describe("another installation's task queue", () => {
+  let temporal: TestTemporal;
+  let ours: TestDatabase;
+  let theirs: TestDatabase;
+  let settings: NodeJS.ProcessEnv;
+  beforeEach(async () => {
+    temporal = await useDevServer();
+    [ours, theirs] = [await createTestDatabase(), await createTestDatabase()];
+    // Clones of one database are one installation.
+    await runSql(theirs.url, 'update events.installation set id = gen_random_uuid()');
+    settings = { TEMPORAL_ADDRESS: temporal.address, TEMPORAL_TASK_QUEUE: uniqueTaskQueue() };
+  });
+  afterEach(async () => {
+    for (const running of started.splice(0)) await running.stop('SIGKILL');
+    await temporal.close();
+    await ours.drop();
+    await theirs.drop();
+  });
+
+  test('is refused by every process, and no user of theirs is followed', async () => {
+    const relay = start('relay', { ...settings, DATABASE_URL: ours.url });
+    await expect.poll(() => markOf(settings), { timeout: 30_000 }).toBe(await idOf(ours));
+    expect(await relay.stop()).toBe(0);
+    const userId = randomUUID();
+    await runSql(
+      theirs.url,
+      `insert into users.outbox (type, user_id, revision, occurred_at)
+       values ('UserCreated', '${userId}', 1, now())`,
+    );
+
+    const refusals = await Promise.all(
+      SERVICES.map((name) => refusalOf(start(name, { ...settings, DATABASE_URL: theirs.url }))),
+    );
+
+    for (const said of refusals) {
+      expect(said).toContain(
+        `"${settings['TEMPORAL_TASK_QUEUE']}" is the task queue of another installation (${await idOf(ours)}; that of this database is ${await idOf(theirs)})`,
+      );
+    }
+    const followed = temporal.client.workflow.getHandle(`birthday/${userId}`).describe();
+    await expect(followed).rejects.toThrow(/not found/i);
+  });
+
+  test('of two that come at the same time, one has it', async () => {
+    const relays = [ours, theirs].map(({ url }) =>
+      start('relay', { ...settings, DATABASE_URL: url }),
+    );
+    const first = await Promise.race(
+      relays.map(async (relay) => [relay, await relay.exited] as const),
+    );
+    expect(first[1]).toBe(EXIT_CONFIG);
+    const other = relays.find((relay) => relay !== first[0]);
+    expect(other?.child.exitCode).toBeNull();
+    expect(await other?.stop()).toBe(0);
+  });
+
+  test('is no hindrance on a task queue of its own', async () => {
+    const own = { ...settings, TEMPORAL_TASK_QUEUE: uniqueTaskQueue() };
+    const relays = [
+      start('relay', { ...settings, DATABASE_URL: ours.url }),
+      start('relay', { ...own, DATABASE_URL: theirs.url }),
+    ];
+    await expect.poll(() => markOf(settings), { timeout: 30_000 }).toBe(await idOf(ours));
+    await expect.poll(() => markOf(own), { timeout: 30_000 }).toBe(await idOf(theirs));
+    expect(await Promise.all(relays.map((relay) => relay.stop()))).toEqual([0, 0]);
+  });
+
+  test('the mark never runs, and says what it is', async () => {
+    const relay = start('relay', { ...settings, DATABASE_URL: ours.url });
+    await expect.poll(() => markOf(settings), { timeout: 30_000 }).toBe(await idOf(ours));
+    await relay.stop();
+    const mark = await scheduleOf(settings).describe();
+    expect(mark.state.paused).toBe(true);
+    expect(mark.state.note).toContain('never runs');
+    expect(mark.info.nextActionTimes).toEqual([]);
+  });
+
+  function scheduleOf({ TEMPORAL_TASK_QUEUE }: NodeJS.ProcessEnv) {
+    return temporal.client.schedule.getHandle(`${TEMPORAL_TASK_QUEUE}/installation`);
+  }
+
+  async function markOf(of: NodeJS.ProcessEnv): Promise<unknown> {
+    const mark = await scheduleOf(of)
+      .describe()
+      .catch(() => null);
+    return mark?.memo?.['installationId'];
+  }
+});
+
+async function idOf({ url }: TestDatabase): Promise<string> {
+  const [row] = await rowsOf(url, 'select id from events.installation');
+  return String(row?.['id']);
+}
+
+function addNewerMigration(url: string): Promise<void> {
+  return runSql(
+    url,
+    `insert into daybell_migrations (name, executed_at) values ('9999-next-year', now())`,
+  );
+}
+
+/** Every table, and how many rows were ever written to it. */
+async function contentsOf(url: string): Promise<object[]> {
+  const tables = await rowsOf(
+    url,
+    `select n.nspname || '.' || c.relname as name from pg_class c join pg_namespace n on n.oid = c.relnamespace
+     where c.relkind in ('r', 'S', 'v') and n.nspname !~ '^(pg_|information_schema)' order by 1`,
+  );
+  return Promise.all(
+    tables.map(async ({ name }) => ({ name, rows: await rowsOf(url, `select * from ${name}`) })),
+  );
+}
+
+async function rowsOf(url: string, sql: string): Promise<Record<string, unknown>[]> {
+  const client = new pg.Client({ connectionString: url });
+  await client.connect();
+  try {
+    return (await client.query(sql)).rows;
+  } finally {
+    await client.end();
+  }
+}
+
+async function forward(port: number, host: string, target: number) {
+  const { connect, createServer } = await import('node:net');
+  const server = createServer((socket) => {
+    const upstream = connect(target, host);
+    socket.pipe(upstream).pipe(socket);
+    for (const end of [socket, upstream]) end.on('error', () => socket.destroy());
+  });
+  await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve));
+  return server;
+}

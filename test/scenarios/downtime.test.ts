@@ -1,0 +1,91 @@
+/** S12 of the table: everything is down for a day, or for three. 9:00 in Tokyo is 00:00Z. */
+import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+
+import { key } from './support/expectations.ts';
+import { startWorld, type World } from './support/world.ts';
+
+const HOUR = 3_600_000;
+/** For several users one after the other, each by a query that replays. */
+const PATIENT = { timeout: 60_000, interval: 200 };
+const MAY_20 = { dateOfBirth: '1990-05-20', timezone: 'Asia/Tokyo' };
+const MAY_21 = { dateOfBirth: '1985-05-21', timezone: 'Asia/Tokyo' };
+const MAY_22 = { dateOfBirth: '1999-05-22', timezone: 'Asia/Tokyo' };
+const LONG = { timeout: 240_000 };
+
+let world: World;
+beforeAll(async () => {
+  world = await startWorld({ keepsWorkflows: false });
+});
+afterAll(() => world.stop());
+afterEach(() => world.tidy());
+
+test(
+  'S12 everything is down for 25 h: all are sent once, late and marked so, and next year is planned',
+  LONG,
+  async () => {
+    const year = await world.yearToCome();
+    await world.passUntil(`${year}-05-19T12:00:00Z`);
+    const asleep = [await world.createUser(MAY_20), await world.createUser(MAY_21)];
+    for (const userId of asleep) await world.statusOf(userId);
+    // Accepted, and not yet on its way to Temporal.
+    await world.stopRelay();
+    const waiting = await world.createUser(MAY_20);
+    await world.goDown();
+
+    await world.passUntil(`${year}-05-21T00:59:00Z`);
+    expect(world.receiver.received).toEqual([]);
+    await world.comeUp();
+
+    for (const [userId, day] of [
+      [asleep[0], 20],
+      [asleep[1], 21],
+      [waiting, 20],
+    ] as const) {
+      const scheduledFor = `${year}-05-${day}T00:00:00.000Z`;
+      await nextYearIsPlanned(String(userId), scheduledFor);
+      const greetings = world.greetingsOf(String(userId));
+      expect(greetings).toMatchObject([{ scheduledFor, late: true }]);
+      expect(greetings[0]?.latenessMs).toBeGreaterThanOrEqual(day === 20 ? 24 * HOUR : HOUR / 2);
+    }
+    await world.passUntil(`${year + 1}-05-19T00:00:00Z`);
+    for (const userId of [...asleep, waiting]) expect(world.greetingsOf(userId)).toHaveLength(1);
+  },
+);
+
+test(
+  'S12 everything is down for 3 days: over the late limit SKIPPED and seen to be, the others sent, next year planned',
+  LONG,
+  async () => {
+    const year = await world.yearToCome();
+    await world.passUntil(`${year}-05-19T12:00:00Z`);
+    const overLimit = await world.createUser(MAY_20);
+    const within = await world.createUser(MAY_22);
+    for (const userId of [overLimit, within]) await world.statusOf(userId);
+    await world.stopRelay();
+    const overLimitAndUnheard = await world.createUser(MAY_20);
+    await world.goDown();
+
+    await world.passUntil(`${year}-05-22T12:00:00Z`);
+    await world.comeUp();
+
+    for (const userId of [overLimit, overLimitAndUnheard]) {
+      await nextYearIsPlanned(userId, `${year}-05-20T00:00:00.000Z`);
+      expect(await world.ledgerOf(userId)).toMatchObject([
+        { webhookId: key(userId, year), state: 'SKIPPED', reason: 'too_late', attempts: [] },
+        { state: 'PENDING' },
+      ]);
+      expect(world.greetingsOf(userId)).toEqual([]);
+    }
+    await nextYearIsPlanned(within, `${year}-05-22T00:00:00.000Z`);
+    expect(world.greetingsOf(within)).toMatchObject([{ late: true }]);
+    await world.passUntil(`${year + 1}-05-19T00:00:00Z`);
+    expect(world.greetingsOf(within)).toHaveLength(1);
+  },
+);
+
+async function nextYearIsPlanned(userId: string, scheduledFor: string): Promise<void> {
+  const next = `${Number(scheduledFor.slice(0, 4)) + 1}${scheduledFor.slice(4)}`;
+  await expect
+    .poll(() => world.statusOf(userId), PATIENT)
+    .toMatchObject({ waitingFor: 'recheck', fireAt: next });
+}

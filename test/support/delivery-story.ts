@@ -1,0 +1,89 @@
+/** One occurrence, followed through all its attempts by a clock that jumps from one to the next. */
+import { expect } from 'vitest';
+
+import { HOUR, WITHIN, type DispatcherBench } from './dispatcher-bench.ts';
+import type { TestDispatcherOptions } from './test-dispatcher.ts';
+
+export interface Story {
+  readonly state: string;
+  readonly reason: string | null;
+  readonly attempts: readonly AttemptRow[];
+  /** How long it waited after each attempt but the last, in ms. */
+  readonly pauses: readonly number[];
+}
+
+export interface AttemptRow {
+  readonly outcome: string;
+  readonly status: number | null;
+  readonly errorCode: string | null;
+  readonly excerpt: string | null;
+}
+
+const GIVE_UP_AFTER = 72 * HOUR;
+
+/**
+ * Delivers one occurrence with a dispatcher of these options until it is settled. After the
+ * first burst, time goes on to the moment of giving up, when it is armed for the last time.
+ */
+export async function deliver(
+  bench: DispatcherBench,
+  options: Partial<TestDispatcherOptions> = {},
+): Promise<Story> {
+  const skew = { ms: 0 };
+  const clock = (): number => Date.now() + skew.ms;
+  const goTo = async (instant: number): Promise<void> => {
+    skew.ms = Math.max(skew.ms, instant - Date.now());
+    await bench.rows.shiftClock(skew.ms);
+  };
+  const fireAt = Date.now() - 100;
+  const key = await bench.armed(await bench.rows.addUser(), fireAt);
+  const { logged } = await bench.dispatch({ timeoutMs: 400, clock, ...options });
+
+  const pauses: number[] = [];
+  for (let made = 1; ; made += 1) {
+    await expect.poll(() => attemptsMade(bench, key), WITHIN).toBe(made);
+    const row = await bench.rows.find(key);
+    const next = row.nextAttemptAt ?? row.retryAt;
+    if (row.state !== 'PROCESSING' || next === null) {
+      const attempts = await bench.rows.sql<AttemptRow>(ATTEMPTS, [key]);
+      expectDiscreet(JSON.stringify(logged), attempts);
+      return { state: row.state, reason: row.reason, attempts, pauses };
+    }
+    pauses.push(next - (await endOfLast(bench, key)));
+    if (row.report === null) {
+      await goTo(next);
+    } else {
+      await goTo((row.firstAttemptAt ?? 0) + GIVE_UP_AFTER);
+      const taskToken = Buffer.from(key);
+      await bench.ledger.arm({ occurrenceKey: key, fireAt, taskToken, now: clock() });
+    }
+  }
+}
+
+/** Whatever comes of it: the log has a line for each attempt, and neither what was sent nor the answer. */
+function expectDiscreet(log: string, attempts: readonly AttemptRow[]): void {
+  expect(log.split('"msg":"attempt"')).toHaveLength(attempts.length + 1);
+  expect(log).not.toContain('Lovelace');
+  expect(log).not.toContain('http');
+  for (const { excerpt } of attempts) {
+    if (excerpt !== null) expect(log).not.toContain(JSON.stringify(excerpt).slice(1, -1));
+  }
+}
+
+async function attemptsMade(bench: DispatcherBench, key: string): Promise<number> {
+  const { sendingUntil, attempts } = await bench.rows.find(key);
+  return sendingUntil === null ? attempts : attempts - 1;
+}
+
+async function endOfLast(bench: DispatcherBench, key: string): Promise<number> {
+  const [last] = await bench.rows.sql<{ endedAt: number }>(
+    `select (extract(epoch from started_at) * 1000)::float8 + duration_ms as "endedAt"
+     from events.attempts where occurrence_key = ? order by number desc limit 1`,
+    [key],
+  );
+  return last?.endedAt ?? Number.NaN;
+}
+
+const ATTEMPTS = `
+  select outcome, status, error_code as "errorCode", response_excerpt as excerpt
+  from events.attempts where occurrence_key = ? order by number`;

@@ -1,0 +1,51 @@
+/** A Python with Standard Webhooks' own library in it: a virtual environment, kept in the cache. */
+import { randomUUID } from 'node:crypto';
+import { mkdir, rename, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+
+import { readMachine } from '../../src/config/machine.ts';
+import { runCommand } from '../../src/dev/run-command.ts';
+
+const LIBRARY = 'standardwebhooks==1.1.0';
+/** Two small downloads at most. */
+const INSTALL_LIMIT_MS = 120_000;
+
+/** The path of a `python` that can import it; rejects with what to install. */
+export async function findPython(): Promise<string> {
+  const { cacheHome, environment } = readMachine();
+  const options = { env: environment, timeoutMs: INSTALL_LIMIT_MS };
+  const version = await runCommand('python3', ['--version'], options);
+  if (!version.ok) {
+    throw new Error(`Python 3 is not here (${version.problem}): install python3 with its venv.`);
+  }
+  // Of one interpreter: an environment does not outlive the version that it was made with.
+  const name = `${LIBRARY}-${version.output.trim()}`.toLowerCase().replaceAll(/[^\w.]+/g, '-');
+  const environmentFolder = join(cacheHome, 'daybell', name);
+  const python = join(environmentFolder, 'bin', 'python');
+  const works = async (): Promise<boolean> =>
+    (await runCommand(python, ['-c', 'import standardwebhooks'], options)).ok;
+  if (await works()) return python;
+
+  const workshop = `${environmentFolder}-${randomUUID()}`;
+  try {
+    await mkdir(join(workshop, '..'), { recursive: true });
+    for (const [program, args] of [
+      ['python3', ['-m', 'venv', workshop]],
+      [join(workshop, 'bin', 'python'), ['-m', 'pip', 'install', '--quiet', LIBRARY]],
+    ] as const) {
+      const result = await runCommand(program, args, options);
+      if (!result.ok) throw new Error(problemWith(args, result.problem, result.output));
+    }
+    // Nobody ever sees half of it; another run may have been quicker, and that one works.
+    if (!(await works())) await rm(environmentFolder, { recursive: true, force: true });
+    await rename(workshop, environmentFolder).catch(() => {});
+  } finally {
+    await rm(workshop, { recursive: true, force: true });
+  }
+  if (await works()) return python;
+  throw new Error(`${python} cannot import ${LIBRARY}, though it was installed.`);
+}
+
+function problemWith(args: readonly string[], problem: string, output: string): string {
+  return `python3 ${args.slice(0, 2).join(' ')} failed (${problem}): Python needs its venv and pip, and pip its index.\n${output.trim()}`;
+}
