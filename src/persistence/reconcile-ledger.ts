@@ -6,6 +6,7 @@ import type {
   ReconcileLedger,
   ReconcileState,
 } from '../events/reconciliation.ts';
+import * as findings from './reconcile-findings-sql.ts';
 import type { Orm } from './orm.ts';
 import * as sql from './reconcile-sql.ts';
 
@@ -99,37 +100,37 @@ export function createReconcileLedger(orm: Orm): ReconcileLedger {
     },
 
     async confirm() {
-      await query(sql.DROP_UNCONFIRMED);
-      return countsBy(sql.CONFIRM);
+      await query(findings.DROP_UNCONFIRMED);
+      return countsBy(findings.CONFIRM);
     },
 
-    findToTry: (limit) => query<Finding>(sql.FIND_TO_TRY, limit),
+    findToTry: (limit) => query<Finding>(findings.FIND_TO_TRY, limit),
 
     async markTried(tried) {
-      if (tried.length > 0) await query(sql.MARK_TRIED, JSON.stringify(tried));
+      if (tried.length > 0) await query(findings.MARK_TRIED, JSON.stringify(tried));
     },
 
     async settle() {
-      const repaired = await countsBy(sql.DROP_REPAIRED);
-      const [awaited] = await query<{ count: number }>(sql.COUNT_AWAITED);
+      const repaired = await countsBy(findings.DROP_REPAIRED);
+      const [awaited] = await query<{ count: number }>(findings.COUNT_AWAITED);
       return { repaired, awaited: awaited?.count ?? 0 };
     },
 
     async markUnrepaired() {
-      const fresh = await countsBy(sql.MARK_UNREPAIRED);
-      const counts = await countsBy(sql.COUNT_UNREPAIRED);
-      return { fresh, counts, examples: await query<Finding>(sql.FIND_UNREPAIRED, EXAMPLES) };
+      const fresh = await countsBy(findings.MARK_UNREPAIRED);
+      const counts = await countsBy(findings.COUNT_UNREPAIRED);
+      return { fresh, counts, examples: await query<Finding>(findings.FIND_UNREPAIRED, EXAMPLES) };
     },
 
     async countBystanders() {
       const [row] = await query<{ blocked: number; waiting: number; staleTokens: number }>(
-        sql.BYSTANDERS,
+        findings.BYSTANDERS,
       );
       return row ?? { blocked: 0, waiting: 0, staleTokens: 0 };
     },
 
     async markSucceeded() {
-      await query(sql.MARK_SUCCEEDED);
+      await query(findings.MARK_SUCCEEDED);
     },
   };
 }
@@ -138,11 +139,11 @@ export function createReconcileLedger(orm: Orm): ReconcileLedger {
 export function createReconcileState(orm: Orm): ReconcileState {
   return {
     async unrepaired() {
-      const [row] = await orm.em.fork().execute<{ count: number }[]>(sql.UNREPAIRED);
+      const [row] = await orm.em.fork().execute<{ count: number }[]>(findings.UNREPAIRED);
       return row?.count ?? 0;
     },
     async lastSucceededAt() {
-      const [row] = await orm.em.fork().execute<{ at: number | null }[]>(sql.LAST_SUCCEEDED);
+      const [row] = await orm.em.fork().execute<{ at: number | null }[]>(findings.LAST_SUCCEEDED);
       return row?.at ?? null;
     },
   };

@@ -39,6 +39,8 @@ const TARGETS = ['api', 'worker', 'dispatcher', 'relay', 'temporal', 'postgres']
 /** Of all kills, those of a dispatcher while a herd is due. */
 const AIMED = 1 / 4;
 const NEAR_MS = 10_000;
+/** A herd is counted before it is due: it takes a second, and counting takes a part of that. */
+const COUNT_AHEAD_MS = 1_500;
 /** On a slow machine it may still be starting: who never lives proves nothing. */
 const LIVES_FOR_MS = 3_000;
 
@@ -59,12 +61,13 @@ export function startFaults(options: FaultOptions): Faults {
     sleep(Math.max(ms, 0), undefined, { signal: over.signal });
 
   const kill = async ({ at, target, downMs }: PlannedKill): Promise<void> => {
-    await pause(at - Date.now());
+    await pause(at - Date.now() - COUNT_AHEAD_MS);
     const part = installation.part(target);
     await part.ready(LIVES_FOR_MS);
     over.signal.throwIfAborted();
     const isDispatcher = target.startsWith('dispatcher');
     const herd = isDispatcher ? await countArmed(NEAR_MS).catch(() => 0) : 0;
+    await pause(at - Date.now());
     const fault: Fault = {
       kind: 'kill',
       target,
@@ -143,7 +146,7 @@ function planKills(
   const dispatcher = (): string => draw.pick(['dispatcher-1', 'dispatcher-2']);
   const aimed = Math.min(Math.floor(kills * AIMED), 2 * instants.length);
   const atInstants = Array.from({ length: aimed }, (_, index) => ({
-    at: (instants[index % instants.length] ?? from) + draw.between(-200, 900),
+    at: (instants[index % instants.length] ?? from) + draw.between(50, 700),
     target: dispatcher(),
     downMs: downMs(),
   }));

@@ -23,7 +23,6 @@ export interface ChaosLedger {
   countArmed(withinMs: number): Promise<number>;
   /** What is not at rest: each a line, none when all is. */
   unrest(): Promise<string[]>;
-  close(): Promise<void>;
 }
 
 /** Connects anew for each question, as the server is killed now and then; asks until it is answered. */
@@ -62,7 +61,6 @@ export async function openLedger(databaseUrl: string): Promise<ChaosLedger> {
       return row?.count ?? 0;
     },
     unrest: async () => (await patiently<{ line: string }>(UNREST)).map(({ line }) => line),
-    close: async () => {},
   };
 }
 

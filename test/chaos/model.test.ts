@@ -37,6 +37,27 @@ describe('who is due', () => {
     ['due after the end', [facts(NOW, plan.farZone)], null, null, 'never'],
     ['moved on before it', [facts(NOW, atFirst), facts(NOW + 1, atSecond)], null, null, 'once'],
     [
+      'moved on in the moment, to after the end',
+      [facts(NOW, atFirst), facts(first - 5, plan.farZone)],
+      null,
+      null,
+      'maybe',
+    ],
+    [
+      'moved on before, to after the end',
+      [facts(NOW, atFirst), facts(NOW + 1, plan.farZone)],
+      null,
+      null,
+      'never',
+    ],
+    [
+      'moved on in the moment',
+      [facts(NOW, atFirst), facts(first - 5, atSecond)],
+      null,
+      null,
+      'once',
+    ],
+    [
       'moved to where it has passed',
       [facts(NOW, atFirst), facts(NOW + 1, past)],
       null,

@@ -27,9 +27,9 @@ export interface Deletion {
 }
 
 /**
- * `once`: it has to be delivered. `maybe`: the user was deleted or got another day in the
- * moment of being due, or while it was owed; either is right, and never both. `never`: not
- * in this run.
+ * `once`: it has to be delivered. `maybe`: the user was deleted, or got another day, or moved
+ * to where it comes after the run, in the moment of being due or while it was owed; either is
+ * right, and never both. `never`: not in this run.
  */
 export type Expectation = 'once' | 'maybe' | 'never';
 
@@ -52,6 +52,8 @@ export function expectationOf(
   /** This year's is still to come, or is owed: it was not past when it became this user's. */
   let isOpen = due(facts) > facts.from;
   let isMaybe = false;
+  /** A move came in the moment of being due, or while it was owed: it may have been sent before it. */
+  let isMovedLate = false;
   const ends: readonly (Facts | Deletion)[] =
     life.deleted === null ? changes : [...changes, life.deleted];
   for (const next of ends) {
@@ -60,15 +62,16 @@ export function expectationOf(
     const dueAt = due(facts);
     const isOtherDay = !('day' in next) || next.day !== facts.day;
     if (isOpen && isOtherDay && dueAt <= knownAt) isMaybe = true;
-    if (!('day' in next)) return isMaybe ? 'maybe' : 'never';
+    if (isOpen && !isOtherDay && dueAt <= knownAt) isMovedLate = true;
+    if (!('day' in next)) return isMaybe || isMovedLate ? 'maybe' : 'never';
     const nextDueAt = due(next);
     // A change of zone never loses what is to come or owed; one of the day owes no past day.
-    if (nextDueAt > from) isOpen ||= true;
+    if (nextDueAt > from) isOpen = true;
     else if (isOtherDay) isOpen = false;
     facts = next;
   }
   if (isOpen && isOwed(facts, due(facts), endsAt)) return isMaybe ? 'maybe' : 'once';
-  return isMaybe ? 'maybe' : 'never';
+  return isMaybe || isMovedLate ? 'maybe' : 'never';
 }
 
 function isOwed({ from }: Facts, dueAt: number, endsAt: number): boolean {

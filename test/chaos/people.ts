@@ -1,8 +1,7 @@
 /** The users of a run: created, renamed, moved, corrected and deleted through the API, whatever happens to it. */
 import { setTimeout as sleep } from 'node:timers/promises';
 
-import pLimit from 'p-limit';
-
+import { AbandonedError, createAsk } from './api.ts';
 import type { Deletion, Facts } from './model.ts';
 import type { RunPlan, Zone } from './plan.ts';
 import type { Random } from './random.ts';
@@ -55,8 +54,6 @@ const SHARES: readonly (readonly [Script, number])[] = [
 /** Of all users, those who are there before the first instant. */
 const EARLY = 0.4;
 const SOON_MS = 3_000;
-const REQUESTS_AT_A_TIME = 16;
-const REQUEST_LIMIT_MS = 10_000;
 
 export interface PeopleOptions {
   readonly url: string;
@@ -67,7 +64,7 @@ export interface PeopleOptions {
 
 /** Begins all scripts; each takes the time that the run has. */
 export function startPeople({ url, count, plan, random }: PeopleOptions): People {
-  const limit = pLimit(REQUESTS_AT_A_TIME);
+  const ask = createAsk(url, () => isAbandoned);
   const startedAt = Date.now();
   const lastAt = plan.instants.at(-1) ?? startedAt;
   const firstAt = plan.instants[0] ?? startedAt;
@@ -127,28 +124,6 @@ export function startPeople({ url, count, plan, random }: PeopleOptions): People
     const from = Date.now();
     await ask('DELETE', `/v1/users/${person.id}`);
     person.deleted = { from, knownAt: Date.now() };
-  };
-
-  /** Sent again until there is an answer that says what has become of it. */
-  const ask = async (
-    method: string,
-    path: string,
-    body?: object,
-    headers: Record<string, string> = {},
-  ): Promise<{ id: string; createdAt: string; updatedAt: string } | null> => {
-    for (;;) {
-      const answer = await limit(() => send(method, `${url}${path}`, body, headers)).catch(
-        () => null,
-      );
-      const isGone = method === 'DELETE' && answer?.status === 404;
-      if (answer?.ok) return answer.status === 204 ? null : JSON.parse(answer.text);
-      if (isGone) return null;
-      if (answer !== null && answer.status < 500) {
-        throw new Error(`${method} ${path}: ${answer.status} ${answer.text}`);
-      }
-      if (isAbandoned) throw new AbandonedError();
-      await sleep(250);
-    }
   };
 
   const live = async (person: Person, number: number): Promise<void> => {
@@ -225,23 +200,6 @@ export function startPeople({ url, count, plan, random }: PeopleOptions): People
       isAbandoned = true;
     },
   };
-}
-
-class AbandonedError extends Error {}
-
-async function send(
-  method: string,
-  url: string,
-  body: object | undefined,
-  headers: Record<string, string>,
-): Promise<{ ok: boolean; status: number; text: string }> {
-  const response = await fetch(url, {
-    method,
-    headers: { ...headers, ...(body && { 'content-type': 'application/json' }) },
-    ...(body && { body: JSON.stringify(body) }),
-    signal: AbortSignal.timeout(REQUEST_LIMIT_MS),
-  });
-  return { ok: response.ok, status: response.status, text: await response.text() };
 }
 
 /** A leap year, so that every day of the year exists. */

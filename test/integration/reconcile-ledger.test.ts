@@ -1,85 +1,13 @@
 /** What the reconciler finds in planted rows, and what it does not. */
-import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 
-import type { FindingKind } from '../../src/domain/reconcile-messages.ts';
-import type { LedgerKind, ReconcileLedger } from '../../src/events/reconciliation.ts';
-import { createReconcileLedger } from '../../src/persistence/reconcile-ledger.ts';
-import { createEventRows, type EventRows } from '../support/event-rows.ts';
 import { plantOccurrence } from '../support/plant-occurrence.ts';
-import { createTestDatabase, type TestDatabase } from '../support/postgres.ts';
+import { HOUR, isoIn, MINUTE, useReconcileBench } from '../support/reconcile-bench.ts';
 
-const MINUTE = 60_000;
-const HOUR = 60 * MINUTE;
-const KINDS: readonly LedgerKind[] = [
-  'set_aside',
-  'unattempted',
-  'stalled_redelivery',
-  'unchecked',
-  'unreported',
-  'unplanned',
-  'orphaned',
-  'store_lost',
-];
 const REDELIVERY = '0198f6a2-6c1e-7f5b-9d53-0a4b6c8d7e90';
 
-let database: TestDatabase;
-let rows: EventRows;
-let ledger: ReconcileLedger;
-beforeAll(async () => {
-  database = await createTestDatabase();
-  rows = createEventRows(database.orm);
-  ledger = createReconcileLedger(database.orm);
-});
-afterAll(() => database.drop());
-afterEach(async () => {
-  await rows.sql(
-    `truncate events.occurrences, events.findings, events.stale_tokens, users.users,
-       users.outbox cascade`,
-  );
-  await rows.sql('update events.reconciler set store_id = null, planned_elsewhere_until = null');
-});
-
-const isoIn = (ms: number): string => new Date(Date.now() + ms).toISOString();
-
-/** A row whose user exists, column by column; gives its key. */
-async function plant(columns: Readonly<Record<string, unknown>> = {}): Promise<string> {
-  const user_id = await rows.addUser();
-  return plantOccurrence(rows.sql, { user_id, ...columns });
-}
-
-/** A row that was armed for its instant, an hour ago if nothing else is said. */
-function plantArmed(columns: Readonly<Record<string, unknown>> = {}): Promise<string> {
-  const fire_at = isoIn(-HOUR);
-  return plant({ state: 'PROCESSING', fire_at, armed_at: fire_at, ...columns });
-}
-
-async function plantNews(userId: string, columns: Record<string, unknown> = {}): Promise<void> {
-  const row = {
-    type: 'UserUpdated',
-    user_id: userId,
-    revision: 2,
-    occurred_at: isoIn(-HOUR),
-    ...columns,
-  };
-  const places = Object.keys(row)
-    .map(() => '?')
-    .join(', ');
-  await rows.sql(
-    `insert into users.outbox (${Object.keys(row).join(', ')}) values (${places})`,
-    Object.values(row),
-  );
-}
-
-/** Looks for all that the database alone can tell; gives what was found, kind by subject. */
-async function look(limit = 1_000): Promise<Record<string, FindingKind>> {
-  for (const kind of KINDS) {
-    await ledger.look(kind, { eventTypes: ['birthday'], limit, onPage() {} });
-  }
-  const found = await rows.sql<{ subject: string; kind: FindingKind }>(
-    'select subject, kind from events.findings',
-  );
-  return Object.fromEntries(found.map(({ subject, kind }) => [subject, kind]));
-}
+const bench = useReconcileBench();
+const { plant, plantArmed, plantNext, plantNews, look } = bench;
 
 test.for<[string, string, Record<string, unknown>]>([
   ['a plan past its instant', 'unattempted', { fire_at: isoIn(-3 * MINUTE) }],
@@ -112,12 +40,6 @@ test.for<[string, string, Record<string, unknown>]>([
   if (columns['state'] === 'COMPLETED') await plantNext(key);
   expect(await look()).toEqual({ [key]: kind });
 });
-
-/** Next year's row of the same user, as planning leaves it. */
-async function plantNext(key: string): Promise<void> {
-  const [, user_id] = key.split(':');
-  await plantOccurrence(rows.sql, { user_id, year: 2030, fire_at: '2030-05-20T07:00:00Z' });
-}
 
 test.for<[string, string, Record<string, unknown>]>([
   ['that Temporal was to retry', 'unattempted', { attempts: 4, retry_at: isoIn(-3 * MINUTE) }],
@@ -173,18 +95,18 @@ test('what was settled, and is planned for next year, is well', async () => {
 });
 
 test('10,000 users as planning leaves them, some of them due, armed, greeted or redelivered, are well', async () => {
-  await rows.sql(`
+  await bench.rows.sql(`
     insert into users.users (id, first_name, last_name, date_of_birth, timezone, revision,
       created_at, updated_at, facts_changed_at)
     select gen_random_uuid(), 'Ada', n::text, '1990-05-20', 'Europe/Berlin', 1,
       now() - interval '2 years', now(), now() - interval '2 years'
     from generate_series(1, 10000) as n`);
-  await rows.sql(`
+  await bench.rows.sql(`
     insert into users.outbox (type, user_id, revision, occurred_at, relayed_at)
     select 'UserCreated', id, 1, now() - interval '1 day', now() - interval '1 day'
     from users.users`);
   const plant = (year: number, state: string, fireAt: string, others: string) =>
-    rows.sql(`
+    bench.rows.sql(`
       insert into events.occurrences (key, event_type, user_id, year, state, anchor_date, timezone,
         local_time, leap_day_policy, tz_version, local_date, fire_at, planned_at, rechecked_at,
         armed_at, next_attempt_at, settled_at, report, task_token, redelivery_id)
@@ -208,22 +130,22 @@ test('10,000 users as planning leaves them, some of them due, armed, greeted or 
     `case when fire_at < now() + interval '48 hours' then now() - interval '1 hour' end,
       null, null, null, null, null, null`,
   );
-  await rows.sql(`
+  await bench.rows.sql(`
     update events.occurrences
     set state = 'PROCESSING', armed_at = now(), next_attempt_at = fire_at, task_token = 'a1'
     where state = 'PENDING' and fire_at < now() + interval '6 hours'`);
   // The last herd: some are not reported yet, and so have no plan for the next year.
-  await rows.sql(`
+  await bench.rows.sql(`
     update events.occurrences
     set state = 'COMPLETED', settled_at = now(), report = 'delivered', next_attempt_at = null
     where state = 'PROCESSING' and fire_at < now() + interval '1 hour'`);
 
   expect(await look()).toEqual({});
-  expect(await ledger.confirm()).toEqual({});
+  expect(await bench.ledger.confirm()).toEqual({});
 });
 
 test('a user without a plan is found, also one whose only row was settled or is redelivered', async () => {
-  const never = await rows.addUser();
+  const never = await bench.rows.addUser();
   const settled = await plant({ state: 'FAILED', settled_at: isoIn(-HOUR) });
   const redelivered = await plantArmed({
     redelivery_id: REDELIVERY,
@@ -239,19 +161,19 @@ test('a user without a plan is found, also one whose only row was settled or is 
 test.for<[string, (userId: string) => Promise<unknown>]>([
   [
     'was created just now',
-    (id) => rows.sql('update users.users set created_at = now() where id = ?', [id]),
+    (id) => bench.rows.sql('update users.users set created_at = now() where id = ?', [id]),
   ],
   ['has news that is not relayed', (id) => plantNews(id)],
   ['has news that was relayed just now', (id) => plantNews(id, { relayed_at: isoIn(-MINUTE) })],
   [
     'was greeted just now',
     (user_id) =>
-      plantOccurrence(rows.sql, { user_id, state: 'COMPLETED', settled_at: isoIn(-MINUTE) }),
+      plantOccurrence(bench.rows.sql, { user_id, state: 'COMPLETED', settled_at: isoIn(-MINUTE) }),
   ],
   [
     'waits for an outcome to be told',
     (user_id) =>
-      plantOccurrence(rows.sql, {
+      plantOccurrence(bench.rows.sql, {
         user_id,
         state: 'COMPLETED',
         report: 'delivered',
@@ -259,16 +181,20 @@ test.for<[string, (userId: string) => Promise<unknown>]>([
       }),
   ],
 ])('a user without a plan who %s is well', async ([, plantMore]) => {
-  await plantMore(await rows.addUser());
+  await plantMore(await bench.rows.addUser());
   expect(await look()).toEqual({});
 });
 
 test('news that was relayed long ago, set aside, or is for somebody else plans nobody', async () => {
-  const users = [await rows.addUser(), await rows.addUser(), await rows.addUser()] as const;
+  const users = [
+    await bench.rows.addUser(),
+    await bench.rows.addUser(),
+    await bench.rows.addUser(),
+  ] as const;
   await plantNews(users[0], { relayed_at: isoIn(-HOUR) });
   await plantNews(users[1], { set_aside_at: isoIn(-HOUR) });
   await plantNews(users[2], { subscriber: 'somebody else' });
-  const [event] = await rows.sql<{ id: string }>(
+  const [event] = await bench.rows.sql<{ id: string }>(
     'select id from users.outbox where set_aside_at is not null',
   );
   expect(await look()).toEqual({
@@ -279,8 +205,8 @@ test('news that was relayed long ago, set aside, or is for somebody else plans n
 
 test('a plan whose user is gone is an orphan, unless the news of that is under way', async () => {
   const future = { fire_at: '2030-05-20T07:00:00Z' };
-  const orphan = await plantOccurrence(rows.sql, future);
-  const deleted = await plantOccurrence(rows.sql, { ...future, year: 2029 });
+  const orphan = await plantOccurrence(bench.rows.sql, future);
+  const deleted = await plantOccurrence(bench.rows.sql, { ...future, year: 2029 });
   await plantNews(deleted.split(':')[1] ?? '', { type: 'UserDeleted' });
   expect(await look()).toEqual({ [orphan]: 'orphaned' });
 });
@@ -289,113 +215,19 @@ test('with another store than before, all that was planned until then has lost i
   const before = await plant({ fire_at: '2030-05-20T07:00:00Z' });
   const blocked = await plant({ fire_at: null });
   const armed = await plantArmed({ next_attempt_at: isoIn(MINUTE) });
-  await ledger.rememberStore('store-1');
+  await bench.ledger.rememberStore('store-1');
   expect(await look()).toEqual({});
 
-  await ledger.rememberStore('store-2');
+  await bench.ledger.rememberStore('store-2');
   await plant({ fire_at: '2030-05-21T07:00:00Z', planned_at: isoIn(0) });
-  await ledger.rememberStore('store-2');
+  await bench.ledger.rememberStore('store-2');
   const lost = { [before]: 'store_lost', [blocked]: 'store_lost', [armed]: 'store_lost' };
   expect(await look()).toEqual(lost);
 
-  await rows.sql('update events.occurrences set planned_at = ?', [isoIn(0)]);
-  await ledger.confirm();
+  await bench.rows.sql('update events.occurrences set planned_at = ?', [isoIn(0)]);
+  await bench.ledger.confirm();
   expect(await look()).toEqual({});
-  expect(await rows.sql('select planned_elsewhere_until as until from events.reconciler')).toEqual([
-    { until: null },
-  ]);
-});
-
-test('a suspicion that was only a moment is dropped; what is still so is found, once', async () => {
-  const lost = await plant({ fire_at: isoIn(-HOUR) });
-  const late = await plant({ fire_at: isoIn(-HOUR) });
-  await look();
-  await rows.sql(
-    "update events.occurrences set state = 'PROCESSING', next_attempt_at = now() where key = ?",
-    [late],
-  );
-  expect(await ledger.confirm()).toEqual({ unattempted: 1 });
-  expect(await look()).toEqual({ [lost]: 'unattempted' });
-  expect(await ledger.confirm()).toEqual({});
-});
-
-test('of two that look, confirm and settle at once, each finding is counted by one', async () => {
-  const keys = [];
-  for (let nth = 0; nth < 20; nth++) keys.push(await plant({ fire_at: isoIn(-HOUR) }));
-  await Promise.all([look(), look()]);
-  const counted = await Promise.all([ledger.confirm(), ledger.confirm()]);
-  expect(counted.map(({ unattempted = 0 }) => unattempted).reduce((a, b) => a + b)).toBe(20);
-
-  await rows.sql(
-    "update events.occurrences set state = 'COMPLETED', settled_at = now(), report = null",
-  );
-  const settled = await Promise.all([ledger.settle(), ledger.settle()]);
-  expect(settled.map(({ repaired }) => repaired.unattempted ?? 0).reduce((a, b) => a + b)).toBe(20);
-});
-
-test('what was tried is tried again after ever longer pauses, and is unrepaired meanwhile', async () => {
-  const key = await plant({ fire_at: isoIn(-HOUR) });
-  await look();
-  await ledger.confirm();
-  expect(await ledger.findToTry(10)).toMatchObject([{ subject: key, waitsForEngine: false }]);
-  await ledger.markTried([{ subject: key, note: null }]);
-  expect(await ledger.findToTry(10)).toEqual([]);
-  expect(await ledger.settle()).toEqual({ repaired: {}, awaited: 1 });
-  expect(await ledger.markUnrepaired()).toMatchObject({
-    counts: { unattempted: 1 },
-    fresh: { unattempted: 1 },
-    examples: [{ subject: key }],
-  });
-  expect(await ledger.markUnrepaired()).toMatchObject({ counts: { unattempted: 1 }, fresh: {} });
-
-  for (const [tries, minutes] of [
-    [1, 5],
-    [2, 10],
-    [3, 20],
-    [50, 24 * 60],
-  ] as const) {
-    const triedAgo = async (ms: number) => {
-      await rows.sql('update events.findings set tries = ?, tried_at = ?', [tries, isoIn(-ms)]);
-      return (await ledger.findToTry(10)).length;
-    };
-    expect(await triedAgo((minutes - 1) * MINUTE)).toBe(0);
-    expect(await triedAgo((minutes + 1) * MINUTE)).toBe(1);
-  }
-});
-
-test('a look ends at its limit, says so, and the next one goes on from there', async () => {
-  for (let nth = 0; nth < 5; nth++) await rows.addUser();
-  const request = { eventTypes: ['birthday'], limit: 3, onPage() {} };
-  expect(await ledger.look('unplanned', request)).toEqual({ suspected: 3, more: true });
-  expect(await ledger.look('unplanned', request)).toEqual({ suspected: 2, more: false });
-});
-
-test('plans due soon that were checked are to be asked for, page by page, until they are found', async () => {
-  const soon = { rechecked_at: isoIn(-HOUR) };
-  const keys = [
-    await plant({ ...soon, fire_at: isoIn(-MINUTE) }),
-    await plant({ ...soon, fire_at: isoIn(HOUR) }),
-    await plant({ ...soon, fire_at: isoIn(110 * MINUTE) }),
-  ];
-  await plant({ ...soon, fire_at: isoIn(3 * HOUR) });
-  await plant({ ...soon, fire_at: isoIn(HOUR), planned_at: isoIn(-MINUTE) });
-  const first = await ledger.findDueSoon(null, 2);
-  const rest = await ledger.findDueSoon(first.at(-1) ?? null, 2);
-  expect([...first, ...rest].map(({ key }) => key)).toEqual(keys);
-
-  expect(await ledger.suspectUnfollowed(keys.slice(1))).toBe(2);
-  expect((await ledger.findDueSoon(null, 10)).map(({ key }) => key)).toEqual(keys.slice(0, 1));
-  await rows.sql('update events.occurrences set planned_at = now() where key = ?', [keys[1]]);
-  expect(await ledger.confirm()).toEqual({ unfollowed: 1 });
-});
-
-test('what cannot be planned, what waits for a dispatcher, and what is open for nobody is counted', async () => {
-  await plant({ fire_at: null });
-  await plantArmed({ next_attempt_at: isoIn(-HOUR) });
-  await plantArmed({ next_attempt_at: isoIn(MINUTE), sending_until: isoIn(MINUTE) });
-  await rows.sql(
-    "insert into events.stale_tokens (task_token, occurrence_key, dropped_at) values ('a1', 'k', ?)",
-    [isoIn(-2 * HOUR)],
-  );
-  expect(await ledger.countBystanders()).toEqual({ blocked: 1, waiting: 1, staleTokens: 1 });
+  expect(
+    await bench.rows.sql('select planned_elsewhere_until as until from events.reconciler'),
+  ).toEqual([{ until: null }]);
 });

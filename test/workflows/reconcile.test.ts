@@ -2,6 +2,7 @@
 import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest';
 
 import type { ReconcileReport } from '../../src/domain/reconcile-messages.ts';
+import { bornForNineAfter } from '../support/born.ts';
 import { startDaybell, type TestDaybell } from '../support/daybell.ts';
 import { createEventRows, type EventRows } from '../support/event-rows.ts';
 import { plantOccurrence } from '../support/plant-occurrence.ts';
@@ -37,46 +38,12 @@ afterEach(async () => {
   await rows.sql('truncate events.occurrences, events.findings, users.users, users.outbox cascade');
 });
 
-/** A user whose next birthday, at 9:00 in Tokyo, is so many days away; asleep. */
-async function sleeper(days: number): Promise<{ userId: string; fireAt: number }> {
-  const date = new Date(Date.now() + days * DAY).toISOString().slice(4, 10);
-  const userId = await daybell.createUser({
-    dateOfBirth: `1990${date.replace('02-29', '03-01')}`,
-    timezone: 'Asia/Tokyo',
-  });
-  const { fireAt } = await daybell.statusOf(userId);
-  return { userId, fireAt: Date.parse(fireAt ?? '') };
-}
-
-/** Zones without daylight saving time, by the hour in UTC at which it is 9:00 there. */
-const NINE_O_CLOCK = {
-  0: 'Asia/Tokyo',
-  5: 'Asia/Dubai',
-  9: 'Africa/Abidjan',
-  14: 'America/Bogota',
-  19: 'Pacific/Honolulu',
-};
-
-/** Somebody whose 9:00 of the birthday comes, or came, within five hours after an instant. */
-function bornForNineAfter(from: number) {
-  const today = Math.floor(from / DAY) * DAY;
-  for (const day of [today, today + DAY]) {
-    for (const [hour, timezone] of Object.entries(NINE_O_CLOCK)) {
-      const fireAt = day + Number(hour) * HOUR;
-      const dateOfBirth = `1992${new Date(fireAt).toISOString().slice(4, 10)}`;
-      if (fireAt >= from) return { fireAt, timezone, dateOfBirth };
-    }
-  }
-  throw new Error('unreachable');
-}
-
-/** As if the plan were from long ago, and its check had not come about. */
-async function forgetCheck(userId: string): Promise<void> {
-  await rows.sql(
-    `update events.occurrences set rechecked_at = null, planned_at = planned_at - interval '90 days'
-     where user_id = ?`,
-    [userId],
-  );
+/** A user whose next birthday is so many days away; asleep. */
+async function sleeper(days: number): Promise<string> {
+  const { timezone, dateOfBirth } = bornForNineAfter(Date.now() + days * DAY);
+  const userId = await daybell.createUser({ timezone, dateOfBirth });
+  await daybell.statusOf(userId);
+  return userId;
 }
 
 async function runs(userId: string): Promise<boolean> {
@@ -91,12 +58,12 @@ const brief = ({ detected, repaired, unrepaired }: ReconcileReport) => ({
 const NOTHING = { detected: {}, repaired: {}, unrepaired: {} };
 
 test('in an installation that is well it finds nothing, and wakes nobody', async () => {
-  const users: { userId: string }[] = [];
+  const users: string[] = [];
   for (let days = 2; days < 365; days += 15) users.push(await sleeper(days));
   // Nobody is new any more.
   await daybell.clock.set(Date.now() + HOUR);
   const histories = () =>
-    Promise.all(users.map(async ({ userId }) => (await daybell.historiesOf(userId)).flat().length));
+    Promise.all(users.map(async (userId) => (await daybell.historiesOf(userId)).flat().length));
   const before = await histories();
 
   const report = await daybell.reconcile();
@@ -114,7 +81,8 @@ test.for(['terminate', 'cancel'] as const)(
     await daybell.statusOf(userId);
     await daybell.workflowOf(userId)[end]();
     await expect.poll(() => runs(userId), WAIT).toBe(false);
-    await forgetCheck(userId);
+    // As if it had been planned long ago, and its check had not come about.
+    await rows.sql('update events.occurrences set rechecked_at = null');
 
     expect(brief(await daybell.reconcile())).toEqual({
       detected: { unchecked: 1 },
@@ -167,7 +135,7 @@ test('a user whose message was lost on the way is planned', async () => {
 });
 
 test('the plan of a user who is gone is SKIPPED, and nobody is resurrected', async () => {
-  const { userId } = await sleeper(100);
+  const userId = await sleeper(100);
   await daybell.workflowOf(userId).terminate();
   const orphan = await plantOccurrence(rows.sql, { fire_at: '2040-05-20T07:00:00Z', year: 2040 });
   await rows.sql('delete from users.users');
@@ -210,7 +178,7 @@ test('what was missed is sent once, though two reconcilers find it at once', asy
 });
 
 test('a workflow that is stuck is an alarm that names it, until it is mended', async () => {
-  const { userId } = await sleeper(100);
+  const userId = await sleeper(100);
   const { workflowId } = daybell.workflowOf(userId);
   await daybell.workflowOf(userId).terminate();
   await rows.sql('delete from events.occurrences');
@@ -251,7 +219,7 @@ test('a workflow that is stuck is an alarm that names it, until it is mended', a
 });
 
 test('an event that was set aside is an alarm at once, and blocked plans are only counted', async () => {
-  const { userId } = await sleeper(100);
+  const userId = await sleeper(100);
   await rows.sql(
     `insert into users.outbox (type, user_id, revision, occurred_at, set_aside_at)
      values ('UserUpdated', ?, 7, now(), now())`,

@@ -1,0 +1,24 @@
+const HOUR = 3_600_000;
+const DAY = 24 * HOUR;
+
+/** Zones without daylight saving time, by the hour in UTC at which it is 9:00 there. */
+const NINE_O_CLOCK = {
+  0: 'Asia/Tokyo',
+  5: 'Asia/Dubai',
+  9: 'Africa/Abidjan',
+  14: 'America/Bogota',
+  19: 'Pacific/Honolulu',
+};
+
+/** Somebody whose 9:00 of the birthday comes, or came, within five hours after an instant. */
+export function bornForNineAfter(from: number) {
+  const today = Math.floor(from / DAY) * DAY;
+  for (const day of [today, today + DAY]) {
+    for (const [hour, timezone] of Object.entries(NINE_O_CLOCK)) {
+      const fireAt = day + Number(hour) * HOUR;
+      const dateOfBirth = `1992${new Date(fireAt).toISOString().slice(4, 10)}`;
+      if (fireAt >= from) return { fireAt, timezone, dateOfBirth };
+    }
+  }
+  throw new Error('unreachable');
+}
