@@ -1,8 +1,8 @@
 /** One leapling through ten years, two of them leap years, who moves and is corrected on the way. */
 import { afterAll, beforeAll, expect, test } from 'vitest';
 
+import type { HistoryEvent } from '../support/followed-workflow.ts';
 import { expectLateness, key, WAIT } from './support/expectations.ts';
-import type { HistoryEvent } from './support/observe.ts';
 import { startWorld, type UserFields, type World } from './support/world.ts';
 
 const HOUR = 3_600_000;

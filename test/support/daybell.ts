@@ -2,14 +2,12 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-import type { Client, WorkflowHandle } from '@temporalio/client';
-import type { History } from '@temporalio/common/lib/proto-utils.js';
+import type { Client } from '@temporalio/client';
 import type { NativeConnection } from '@temporalio/worker';
 import { pino } from 'pino';
 
 import { createActivities, type Activities } from '../../src/activities/index.ts';
 import { createReporter } from '../../src/delivery/reporter.ts';
-import { workflowId } from '../../src/domain/occurrence-key.ts';
 import type { ReconcileReport } from '../../src/domain/reconcile-messages.ts';
 import { createPlanner } from '../../src/events/planner.ts';
 import type { Scheduler } from '../../src/events/scheduling.ts';
@@ -25,8 +23,8 @@ import { createActivityReporter } from '../../src/temporal/activity-reporter.ts'
 import { createRedeliveries } from '../../src/temporal/redeliveries.ts';
 import { createScheduler } from '../../src/temporal/scheduler.ts';
 import { createWorker } from '../../src/worker/worker.ts';
-import { statusQuery, type YearlyEventStatus } from '../../src/workflows/messages.ts';
 import { ADA, createTestApi, type Answer, type TestApi } from './api.ts';
+import { followWorkflows, type FollowedWorkflows } from './followed-workflow.ts';
 import { createTestReconciler } from './reconciler.ts';
 import { createTestClock, type TestClock } from './test-clock.ts';
 import { startDispatcher } from './test-dispatcher.ts';
@@ -46,7 +44,7 @@ export interface DaybellOptions {
   readonly tellTime?: (clock: TestClock) => Promise<void>;
 }
 
-export interface TestDaybell {
+export interface TestDaybell extends FollowedWorkflows {
   readonly api: TestApi;
   readonly receiver: WebhookReceiver;
   readonly clock: TestClock;
@@ -56,12 +54,6 @@ export interface TestDaybell {
   changeUser(userId: string, fields: object): Promise<void>;
   deleteUser(userId: string): Promise<void>;
   deleteAllUsers(): Promise<void>;
-  /** What the user's workflow says of itself, once it has seen all that was relayed. */
-  statusOf(userId: string): Promise<YearlyEventStatus>;
-  /** The user's workflow, whichever run it is in. */
-  workflowOf(userId: string): WorkflowHandle;
-  /** The histories of all its runs, the first one first. */
-  historiesOf(userId: string): Promise<HistoryEvent[][]>;
   greetingsOf(userId: string): ReceivedWebhook[];
   /** The state of each of the user's occurrences in the ledger, the earliest first. */
   ledgerOf(userId: string): Promise<string[]>;
@@ -71,8 +63,6 @@ export interface TestDaybell {
   resumeDeliveries(): Promise<void>;
   stop(): Promise<void>;
 }
-
-export type HistoryEvent = NonNullable<History['events']>[number];
 
 const HOUR = 3_600_000;
 const LATE_AFTER_MS = 5 * 60_000;
@@ -147,9 +137,10 @@ export async function startDaybell(options: DaybellOptions): Promise<TestDaybell
     const waiting = 'select id from users.outbox where relayed_at is null';
     while ((await api.sql(waiting)).length > 0) await sleep(20);
   };
-  const workflowOf = (userId: string) => client.workflow.getHandle(workflowId('birthday', userId));
+  const followed = followWorkflows(client);
 
   return {
+    ...followed,
     api,
     receiver,
     clock,
@@ -167,29 +158,8 @@ export async function startDaybell(options: DaybellOptions): Promise<TestDaybell
       const users = await api.sql<{ id: string }>('select id from users.users');
       for (const { id } of users) {
         await ask('DELETE', `/v1/users/${id}`);
-        await workflowOf(id).result();
+        await followed.workflowOf(id).result();
       }
-    },
-    async statusOf(userId) {
-      for (;;) {
-        const status = await workflowOf(userId).query(statusQuery);
-        if (status.waitingFor !== 'plan') return status;
-        await sleep(20);
-      }
-    },
-    workflowOf,
-    async historiesOf(userId) {
-      const workflow = workflowOf(userId);
-      const { events: last } = await workflow.fetchHistory();
-      let runId = last?.[0]?.workflowExecutionStartedEventAttributes?.firstExecutionRunId;
-      const histories: HistoryEvent[][] = [];
-      while (runId) {
-        const run = client.workflow.getHandle(workflow.workflowId, runId);
-        const events = (await run.fetchHistory()).events ?? [];
-        histories.push(events);
-        runId = events.at(-1)?.workflowExecutionContinuedAsNewEventAttributes?.newExecutionRunId;
-      }
-      return histories;
     },
     greetingsOf: (userId) => receiver.received.filter(({ body }) => body.data.userId === userId),
     async ledgerOf(userId) {
