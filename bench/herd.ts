@@ -3,7 +3,7 @@
  *
  * --users N,…            sizes of the herd (1000)
  * --temporal dev|postgres
- * --contenders a,b,…     all of bench/contenders by default
+ * --contenders a,b,…     all of bench/contenders by default, but for `fire`: one stage alone
  * --limit SECONDS        after the instant a contender is stopped (600)
  * --load api|store       how Daybell's users come in; api up to 20,000
  * --head-start, --plan-rate, --arm-rate, --arm-lead, --dispatchers   of Daybell, see bench/contenders/contender.ts
@@ -14,7 +14,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 
 import { newSecret } from './support/secret.ts';
-import { CONTENDERS } from './contenders/index.ts';
+import { CONTENDERS, STAGES } from './contenders/index.ts';
 import { herdChart } from './report/herd-chart.ts';
 import { herdTables } from './report/herd-tables.ts';
 import { machineFacts } from './report/machine-facts.ts';
@@ -34,8 +34,10 @@ async function herd({ atTheEnd }: BenchContext): Promise<void> {
   const options = readOptions(process.argv.slice(2), NAMES);
   const common = commonOptions(options, 'herd');
   const sizes = options.numbers('users', [1_000]);
+  const all = [...CONTENDERS, ...STAGES];
   const names = options.list(
     'contenders',
+    all.map(({ name }) => name),
     CONTENDERS.map(({ name }) => name),
   );
   const limitMs = options.number('limit', 600) * 1_000;
@@ -48,7 +50,7 @@ async function herd({ atTheEnd }: BenchContext): Promise<void> {
   const webhookSecret = newSecret();
   for (const users of sizes) {
     const results: HerdResult[] = [];
-    for (const contender of CONTENDERS.filter(({ name }) => names.includes(name))) {
+    for (const contender of all.filter(({ name }) => names.includes(name))) {
       const turn = { users, limitMs, outDir, webhookSecret, installation, progress };
       results.push(await runContender(contender, { ...turn, herd: herdOptions(options, users) }));
       write(outDir, users, common.temporal, results);

@@ -2,6 +2,7 @@
 import { engineContender } from '../support/engine-contender.ts';
 import type { Contender } from './contender.ts';
 import { daybell } from './daybell.ts';
+import { fire } from './fire.ts';
 
 export const CONTENDERS: readonly Contender[] = [
   daybell,
@@ -44,3 +45,6 @@ export const CONTENDERS: readonly Contender[] = [
     loadsPerSecond: 50_000,
   }),
 ];
+
+/** Takes part only when it is asked for: no one could pick it instead. */
+export const STAGES: readonly Contender[] = [fire];

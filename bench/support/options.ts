@@ -13,7 +13,11 @@ export interface Options {
   numbers(name: string, preset: readonly number[]): number[];
   text(name: string, preset: string): string;
   choice<Choice extends string>(name: string, choices: readonly Choice[], preset: Choice): Choice;
-  list<Choice extends string>(name: string, choices: readonly Choice[]): Choice[];
+  list<Choice extends string>(
+    name: string,
+    choices: readonly Choice[],
+    preset: readonly Choice[],
+  ): Choice[];
 }
 
 /** @param names every option that there is; each takes a value */
@@ -32,8 +36,8 @@ export function readOptions(args: readonly string[], names: readonly string[]): 
     },
     text: (name, preset) => values[name] ?? preset,
     choice: (name, choices, preset) => among(name, choices, values[name] ?? preset),
-    list: (name, choices) =>
-      values[name]?.split(',').map((one) => among(name, choices, one)) ?? [...choices],
+    list: (name, choices, preset) =>
+      values[name]?.split(',').map((one) => among(name, choices, one)) ?? [...preset],
   };
 }
 

@@ -21,6 +21,8 @@ import { createDispatcher } from './dispatcher.ts';
 import { createDeliveryMetrics } from './metrics.ts';
 import { createRecoveryMetrics } from './recovery-metrics.ts';
 import { createRecovery } from './recovery.ts';
+import { createOverdueArming } from './overdue-arming.ts';
+import { startRehearsal } from './rehearsal.ts';
 import { createReporter } from './reporter.ts';
 
 await runService('dispatcher', startDispatcher);
@@ -51,17 +53,16 @@ async function startDispatcher(context: ServiceContext): Promise<RunningService>
     onRefused: fail,
   });
   const ledger = createDeliveryLedger(orm, { lateAfterMs });
+  const attempting = {
+    clock,
+    settings: { lateAfterMs, giveUpAfterMs: settings.GIVE_UP_AFTER },
+    messages: eventTypes.messages,
+  };
   const client = createDestinationClient(settings, { maxSockets: concurrency });
   const dispatcher = createDispatcher({
     ledger,
     directory: createUserDirectory(orm, eventTypes.facts),
-    attempt: createAttempt({
-      client,
-      clock,
-      settings: { lateAfterMs, giveUpAfterMs: settings.GIVE_UP_AFTER },
-      logger,
-      messages: eventTypes.messages,
-    }),
+    attempt: createAttempt({ ...attempting, client, logger }),
     clock,
     settings: { concurrency, timeoutMs, lateLimitMs: settings.LATE_LIMIT },
     pace: settings.WEBHOOK_MAX_PER_SECOND ?? null,
@@ -76,6 +77,7 @@ async function startDispatcher(context: ServiceContext): Promise<RunningService>
     isBusy: dispatcher.isBusy,
   });
 
+  const arming = createOverdueArming({ ledger, logger, metrics });
   const recovery = createRecovery({
     catchUp: createCatchUp(orm, { lateAfterMs }),
     ledger,
@@ -83,14 +85,35 @@ async function startDispatcher(context: ServiceContext): Promise<RunningService>
     observer: createRecoveryMetrics(metrics),
   });
 
+  const rehearsal = startRehearsal({
+    createAttempt(url) {
+      const own = { ...settings, WEBHOOK_URL: url, WEBHOOK_ALLOW_PRIVATE: true };
+      const rehearsed = createDestinationClient(own, { maxSockets: concurrency });
+      const silent = logger.child({}, { level: 'silent' });
+      return {
+        attempt: createAttempt({ ...attempting, client: rehearsed, logger: silent }),
+        close: rehearsed.close,
+      };
+    },
+    isBusy: dispatcher.isBusy,
+    logger,
+  });
+
   guard.start();
   dispatcher.start();
   reporter.start();
+  arming.start();
   recovery.start();
   return {
     async stop() {
       guard.stop();
-      await Promise.all([dispatcher.stop(), reporter.stop(), recovery.stop()]);
+      await Promise.all([
+        rehearsal.stop(),
+        arming.stop(),
+        dispatcher.stop(),
+        reporter.stop(),
+        recovery.stop(),
+      ]);
       client.close();
       await temporal.close();
       await orm.close(true);

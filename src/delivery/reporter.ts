@@ -11,8 +11,10 @@ export interface ReporterDeps {
   /** Epoch ms. */
   readonly clock: () => number;
   readonly logger: Logger;
-  /** While a herd is being sent, reports keep to the background. */
+  /** While a herd is being sent, reports wait. */
   readonly isBusy?: () => boolean;
+  /** For so long; after it, they keep to the background. */
+  readonly busyWaitMs?: number;
 }
 
 export interface Reporter {
@@ -23,9 +25,15 @@ export interface Reporter {
 
 /** Completions at a time: what one Temporal server takes without falling behind. */
 const CONCURRENCY = 24;
-const BUSY_CONCURRENCY = 2;
 const BATCH = 240;
-const BUSY_BATCH = 20;
+/**
+ * Each report makes a workflow go on to its next year, which costs the machine tens of times
+ * what a delivery does. While a herd is being sent they wait; if that takes long, a few a
+ * second show that reports are alive.
+ */
+const BUSY_WAIT_MS = 30_000;
+const BUSY_BATCH = 2;
+const BUSY_PAUSE_MS = 500;
 /** Longer than a batch takes; after it, what a dead reporter took is taken by another. */
 const HOLD_MS = 60_000;
 const POLL_MS = 250;
@@ -39,25 +47,29 @@ const SINGLE_FAULT_DELAY_MS = 60_000;
  * is kept in the ledger until Temporal has taken it; told twice does no harm.
  */
 export function createReporter(deps: ReporterDeps): Reporter {
-  const { queue, engine, clock, logger, isBusy = () => false } = deps;
+  const { queue, engine, clock, logger, isBusy = () => false, busyWaitMs = BUSY_WAIT_MS } = deps;
   const database = createHealth('database', logger);
   const temporal = createHealth('Temporal server', logger);
   let backoffMs = FIRST_BACKOFF_MS;
+  let busySince = Infinity;
 
   /** Gives how long to wait before the next, in ms. */
   const round = async (): Promise<number> => {
-    const reports = await queue.take(isBusy() ? BUSY_BATCH : BATCH, HOLD_MS);
+    const busy = isBusy();
+    busySince = busy ? Math.min(busySince, performance.now()) : Infinity;
+    if (busy && performance.now() - busySince < busyWaitMs) return POLL_MS;
+    const reports = await queue.take(busy ? BUSY_BATCH : BATCH, HOLD_MS);
     database.ok();
     if (reports.length === 0) return POLL_MS;
 
-    const { told, failed, untried } = await tellAll(reports);
+    const { told, failed, untried } = await tellAll(reports, busy);
     await queue.markReported(told);
     const isAway = told.length === 0;
     await queue.postpone(failed, isAway ? backoffMs : SINGLE_FAULT_DELAY_MS);
     await queue.postpone(untried, 0);
     if (!isAway) {
       backoffMs = FIRST_BACKOFF_MS;
-      return 0;
+      return busy ? BUSY_PAUSE_MS : 0;
     }
     const waitMs = backoffMs;
     backoffMs = Math.min(2 * backoffMs, LONGEST_BACKOFF_MS);
@@ -66,14 +78,16 @@ export function createReporter(deps: ReporterDeps): Reporter {
 
   const tellAll = async (
     reports: readonly PendingReport[],
+    wasBusy: boolean,
   ): Promise<Record<'told' | 'failed' | 'untried', PendingReport[]>> => {
     const told: PendingReport[] = [];
     const failed: PendingReport[] = [];
     const untried: PendingReport[] = [];
-    const concurrency = isBusy() ? BUSY_CONCURRENCY : CONCURRENCY;
-    await pLimit(concurrency).map(reports, async (report) => {
+    await pLimit(CONCURRENCY).map(reports, async (report) => {
+      const isHerdHere = !wasBusy && isBusy();
       // As many failures as calls at a time and no success: the rest need not wait for theirs.
-      if (loop.isStopping || (told.length === 0 && failed.length >= concurrency)) {
+      const isAway = told.length === 0 && failed.length >= CONCURRENCY;
+      if (loop.isStopping || isHerdHere || isAway) {
         untried.push(report);
         return;
       }

@@ -83,7 +83,8 @@ function service(grpcPort?: number, membershipPort?: number, more: { httpPort?: 
 function store({ postgresUrl }: TemporalConfigOptions, databaseName: string, maxConns: number) {
   const { hostname, port, username, password } = new URL(postgresUrl);
   return {
-    pluginName: 'postgres12',
+    // It prepares its statements once a connection: half the round trips of `postgres12`.
+    pluginName: 'postgres12_pgx',
     databaseName,
     connectAddr: `${hostname}:${port || '5432'}`,
     connectProtocol: 'tcp',

@@ -56,8 +56,19 @@ export type ArmResult =
   /** Moved or gone: the workflow plans again. */
   | { readonly kind: 'released' };
 
+/** What the dispatchers do about an occurrence that no activity armed. */
+export interface OverdueArming {
+  /**
+   * PENDING → PROCESSING, due since their instant, for rows whose instant and plan are both longer ago than
+   * `graceMs`: no activity waits for them, so the ledger alone retries them. Each plan once.
+   *
+   * @returns how many
+   */
+  armOverdue(request: { readonly limit: number; readonly graceMs: number }): Promise<number>;
+}
+
 /** The second stage: what dispatchers do with armed rows. Each call is one conditional, set-based statement. */
-export interface DeliveryLedger extends Arming {
+export interface DeliveryLedger extends Arming, OverdueArming {
   /**
    * Takes due rows for this process: due by the caller's clock and by the database's, those
    * on time before those late, within the destination's pace. None while it is paused.

@@ -34,6 +34,9 @@ const HELD = `t.state = 'PROCESSING' and t.fence = given.fence and t.sending_unt
 const settledAs = (state: string): string =>
   `case when t.delivered_at is null then '${state}' else 'COMPLETED' end`;
 
+/** No activity waits for the row, and so none would arm it for its next attempts. */
+const IS_LEDGERS_RETRY = `(kind = 'retry' and t.task_token is null)`;
+
 const UNCOUNTED = `
   attempts = t.attempts - 1,
   armed_attempts = greatest(t.armed_attempts - 1, 0),
@@ -66,6 +69,29 @@ export const ARM = `
     state = 'PROCESSING', lane = ?, armed_at = ${instant('?')}, task_token = decode(?, 'hex'),
     report = null, reporting_until = null
   from planned where t.key = planned.key
+  returning t.key`;
+
+/**
+ * Parameters: grace in ms, limit, ms after which it is late. A plan is armed so but once: what a
+ * claim lets go of, because the user has changed, waits for its next plan. What is still to be
+ * told to an activity of an earlier plan is told.
+ */
+export const ARM_OVERDUE = `
+  with moment as materialized (
+    select clock, clock - ${interval('?')} as before from (select events.clock() as clock) as c
+  ), overdue as materialized (
+    select key from events.occurrences
+    where state = 'PENDING' and fire_at < (select before from moment)
+      and planned_at < (select before from moment)
+      and blocked_reason is null and coalesce(armed_at < planned_at, true)
+    order by fire_at, key
+    limit ?::int
+    for no key update skip locked
+  )
+  update events.occurrences as t
+  set state = 'PROCESSING', lane = case when t.fire_at < clock - ${interval('?')} then 1 else 0 end,
+    armed_at = clock, armed_attempts = 0, next_attempt_at = greatest(t.fire_at, t.retry_at)
+  from moment, overdue where t.key = overdue.key
   returning t.key`;
 
 export const FIND_STATE = 'select state from events.occurrences where key = ?';
@@ -138,7 +164,8 @@ export const RECORD = `
         else t.state end,
       reason = given.reason,
       blocked_reason = null,
-      next_attempt_at = case when kind = 'again' then ${instant('at')} end,
+      next_attempt_at = case when kind = 'again' or ${IS_LEDGERS_RETRY} then ${instant('at')} end,
+      armed_attempts = case when ${IS_LEDGERS_RETRY} then 0 else t.armed_attempts end,
       retry_at = case when kind = 'retry' then ${instant('at')} end,
       sending_until = null,
       settled_at = case when kind in ('delivered', 'failed') then ${instant('at')} end,

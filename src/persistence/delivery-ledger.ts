@@ -7,6 +7,7 @@ import type {
 } from '../events/ports.ts';
 import {
   ARM,
+  ARM_OVERDUE,
   CLAIM,
   COUNTS,
   FIND_STATE,
@@ -55,6 +56,10 @@ export function createDeliveryLedger(
       if (armed.length > 0) return { kind: 'armed' };
       const [row] = await query<{ state: string }>(FIND_STATE, occurrenceKey);
       return SETTLED[row?.state ?? ''] ?? { kind: 'released' };
+    },
+
+    async armOverdue({ limit, graceMs }) {
+      return (await query(ARM_OVERDUE, graceMs, limit, settings.lateAfterMs)).length;
     },
 
     async claim({ limit, lateLimit = limit, now, holdMs }) {

@@ -27,8 +27,11 @@ export function temporalLogger(logger: Logger): TemporalLogger {
   };
   const write =
     (level: 'trace' | 'debug' | 'warn' | 'error') =>
-    (message: string, meta: LogMetadata = {}): void =>
-      logger[level === 'warn' && isRepeated(meta) ? 'debug' : level](fieldsOf(meta), message);
+    (message: string, meta: LogMetadata = {}): void => {
+      const told = level === 'warn' && isRepeated(meta) ? 'debug' : level;
+      // The SDK traces every activation and activity, with all that it knows of it.
+      if (logger.isLevelEnabled(told)) logger[told](fieldsOf(meta), message);
+    };
   const levels = {
     trace: write('trace'),
     debug: write('trace'),

@@ -44,11 +44,21 @@ function createEngine() {
   return engine satisfies ActivityReporter;
 }
 
-function report(engine: ActivityReporter): Record<string, unknown>[] {
+function report(
+  engine: ActivityReporter,
+  isBusy: () => boolean = () => false,
+): Record<string, unknown>[] {
   const logged: Record<string, unknown>[] = [];
   const logger = pino({}, { write: (line: string) => void logged.push(JSON.parse(line)) });
   const queue = createReportQueue(database.orm);
-  const reporter = createReporter({ queue, engine, clock: Date.now, logger });
+  const reporter = createReporter({
+    queue,
+    engine,
+    clock: Date.now,
+    logger,
+    isBusy,
+    busyWaitMs: 300,
+  });
   reporters.push(reporter);
   reporter.start();
   return logged;
@@ -118,6 +128,25 @@ describe('reporting', () => {
     await expect.poll(unreported, WITHIN).toBe(0);
     const told = engine.told.map((result) => 'occurrenceKey' in result && result.occurrenceKey);
     expect(told.toSorted()).toEqual(keys.toSorted());
+  });
+
+  test('leaves the machine to a herd that is being sent, and tells all when it is over', async () => {
+    await settled(300, 'delivered');
+    const engine = createEngine();
+    let isHerdHere = false;
+    engine.judge = () => {
+      isHerdHere ||= engine.calls >= 50;
+    };
+    report(engine, () => isHerdHere);
+    await expect.poll(() => engine.calls, WITHIN).toBeGreaterThanOrEqual(50);
+    const atFirst = engine.calls;
+    await expect.poll(() => engine.calls, WITHIN).toBeGreaterThan(atFirst);
+    // Those under way when it came; then, after a while, two at a time.
+    expect(engine.calls).toBeLessThan(150);
+    isHerdHere = false;
+    engine.judge = () => {};
+    await expect.poll(unreported, WITHIN).toBe(0);
+    expect(engine.told).toHaveLength(300);
   });
 
   test('never takes the token of a row that was armed again meanwhile', async () => {
