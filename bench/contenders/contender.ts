@@ -43,6 +43,8 @@ export interface HerdOptions {
   /** ARM_LEAD in seconds. */
   readonly armLead: number;
   readonly dispatchers: number;
+  /** Ms after the instant at which one dispatcher is killed with -9; 0 for never. */
+  readonly killDispatcher: number;
 }
 
 export interface RunningContender {

@@ -29,9 +29,11 @@ async function start(run: HerdRun): Promise<RunningContender> {
   await meter.stage('wait');
   const dispatchers = Array.from({ length: options.dispatchers }, () => 'dispatcher' as const);
   await processes.start(dispatchers, {});
+  const { killDispatcher } = options;
+  if (killDispatcher > 0) processes.killAt('dispatcher', fireAt + killDispatcher);
   return {
     fireAt,
-    remarks: [],
+    remarks: killDispatcher > 0 ? [`one dispatcher was killed after ${killDispatcher} ms`] : [],
     sleeper: null,
     unfinished: async () => users - (await ledger.herd(fireAt)).reported,
     async stop() {

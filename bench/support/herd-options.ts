@@ -8,6 +8,7 @@ export const HERD_OPTIONS = [
   'arm-rate',
   'arm-lead',
   'dispatchers',
+  'kill-dispatcher',
 ] as const;
 
 /** Above, the API's part of the load takes longer than is of interest here. */
@@ -23,5 +24,6 @@ export function herdOptions(options: Options, users: number): HerdOptions {
     armRate: options.number('arm-rate', 40),
     armLead: options.number('arm-lead', 15, 0),
     dispatchers: options.number('dispatchers', 1),
+    killDispatcher: options.number('kill-dispatcher', 0, 0),
   };
 }

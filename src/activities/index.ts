@@ -16,6 +16,13 @@ export interface ActivityDeps
   extends RedeliveryActivityDeps, HousekeepingActivityDeps, ReconcileActivityDeps {
   readonly planner: Planner;
   readonly arming: Arming;
+  readonly armingObserver?: ArmingObserver;
+}
+
+/** Told of each occurrence that was armed for its first attempt. */
+export interface ArmingObserver {
+  /** @param leadMs how long before its instant; negative for after it */
+  armed(leadMs: number): void;
 }
 
 /** The Event Scheduling Context's side of a plan: faults of data are results, not errors. */
@@ -27,7 +34,7 @@ export type Activities = ReturnType<typeof createActivities>;
 
 /** What workflows ask for. All are safe to repeat: the ledger settles every race. */
 export function createActivities(deps: ActivityDeps) {
-  const { planner, arming, clock } = deps;
+  const { planner, arming, armingObserver, clock } = deps;
   return {
     ...createRedeliveryActivities(deps),
     ...createHousekeepingActivities(deps),
@@ -46,14 +53,16 @@ export function createActivities(deps: ActivityDeps) {
      * reporter completes it from the ledger, by the token that is stored there.
      */
     async deliver({ occurrenceKey, fireAt }: DeliveryRequest): Promise<DeliveryResult> {
-      const { taskToken } = Context.current().info;
+      const { taskToken, attempt } = Context.current().info;
+      const now = clock();
       const armed = await arming
-        .arm({ occurrenceKey, fireAt, taskToken, now: clock() })
+        .arm({ occurrenceKey, fireAt, taskToken, now })
         .catch((error: unknown) => {
           throw withoutData(error);
         });
       switch (armed.kind) {
         case 'armed':
+          if (attempt === 1) armingObserver?.armed(fireAt - now);
           throw new CompleteAsyncError();
         case 'settled':
           return { occurrenceKey, outcome: armed.outcome };

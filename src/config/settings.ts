@@ -73,6 +73,12 @@ const settingsSchema = z.object({
   TEMPORAL_DEV_PORT: port(7233),
   TEMPORAL_DEV_UI_PORT: port(8233),
   TEMPORAL_TASK_QUEUE: z.string().default('daybell'),
+  /** `workflows` and `activities` only where these have machines of their own: docs/scalability.md. */
+  WORKER_ROLE: z
+    .enum(['all', 'workflows', 'activities'], 'must be all, workflows or activities')
+    .default('all'),
+  /** A file that `npm run bundle` made. Unset: each worker bundles its workflows when it starts. */
+  WORKFLOW_BUNDLE: z.string().optional(),
   /** Of one relay: what a Temporal server of two cores plans besides its daily work. */
   RELAY_MAX_PER_SECOND: wholeNumber(1, 100_000).default(50),
   /** Unset: the embedded receiver, which prints each greeting. */

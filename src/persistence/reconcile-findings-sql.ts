@@ -1,12 +1,13 @@
 /** What the reconciler remembers of what it found. No question mark in a comment inside a statement. */
-import { ago, HOLDS, NOW } from './reconcile-sql.ts';
+import { ago, NOW } from './reconcile-sql.ts';
 
 /** Rows that somebody else has in hand at this moment are theirs. */
 const those = (condition: string): string => `
   subject in (select subject from events.findings as f where ${condition} for update skip locked)`;
 
-export const DROP_UNCONFIRMED = `
-  delete from events.findings where ${those(`confirmed_at is null and not ${HOLDS}`)}`;
+/** @param holds SQL for whether a finding is still so */
+export const dropUnconfirmed = (holds: string): string => `
+  delete from events.findings where ${those(`confirmed_at is null and not ${holds}`)}`;
 
 export const CONFIRM = `
   with confirmed as (
@@ -33,9 +34,10 @@ export const MARK_TRIED = `
   from jsonb_to_recordset(?::jsonb) as given (subject text, note text)
   where f.subject = given.subject`;
 
-export const DROP_REPAIRED = `
+/** @param holds SQL for whether a finding is still so */
+export const dropRepaired = (holds: string): string => `
   with dropped as (
-    delete from events.findings where ${those(`confirmed_at is not null and not ${HOLDS}`)}
+    delete from events.findings where ${those(`confirmed_at is not null and not ${holds}`)}
     returning kind
   )
   select kind, count(*)::int as count from dropped group by kind`;

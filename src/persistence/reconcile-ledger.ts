@@ -6,6 +6,7 @@ import type {
   ReconcileLedger,
   ReconcileState,
 } from '../events/reconciliation.ts';
+import { BIRTHDAYS, sourceOf, type FactsSources } from './facts-source.ts';
 import * as findings from './reconcile-findings-sql.ts';
 import type { Orm } from './orm.ts';
 import * as sql from './reconcile-sql.ts';
@@ -16,8 +17,16 @@ const EXAMPLES = 20;
 const FIRST_ID = '00000000-0000-0000-0000-000000000000';
 const LAST_ID = 'ffffffff-ffff-ffff-ffff-ffffffffffff';
 
-/** The reconciler's looks, and what it remembers, on PostgreSQL. */
-export function createReconcileLedger(orm: Orm): ReconcileLedger {
+/**
+ * The reconciler's looks, and what it remembers, on PostgreSQL.
+ *
+ * @param sources of the event types that it looks after
+ */
+export function createReconcileLedger(
+  orm: Orm,
+  sources: FactsSources = BIRTHDAYS,
+): ReconcileLedger {
+  const stillHolds = sql.holds(sources);
   const query = <Row extends object>(statement: string, ...params: unknown[]): Promise<Row[]> =>
     orm.em.fork().execute<Row[]>(statement, params);
   const countsBy = async (statement: string): Promise<FindingCounts> => {
@@ -39,8 +48,9 @@ export function createReconcileLedger(orm: Orm): ReconcileLedger {
     };
 
   function lookForUnplanned(request: LookRequest, type: string): Promise<LookResult> {
+    const statement = sql.lookForUnplanned(sourceOf(sources, type).facts);
     return walk(request, FIRST_ID, LAST_ID, lastId(sql.USERS_PAGE), (after, last, limit) =>
-      lookOnce(sql.LOOK_UNPLANNED, limit, type, after, last, type, after, last, type),
+      lookOnce(statement, limit, type, after, last, type, after, last, type),
     );
   }
 
@@ -100,7 +110,7 @@ export function createReconcileLedger(orm: Orm): ReconcileLedger {
     },
 
     async confirm() {
-      await query(findings.DROP_UNCONFIRMED);
+      await query(findings.dropUnconfirmed(stillHolds));
       return countsBy(findings.CONFIRM);
     },
 
@@ -111,7 +121,7 @@ export function createReconcileLedger(orm: Orm): ReconcileLedger {
     },
 
     async settle() {
-      const repaired = await countsBy(findings.DROP_REPAIRED);
+      const repaired = await countsBy(findings.dropRepaired(stillHolds));
       const [awaited] = await query<{ count: number }>(findings.COUNT_AWAITED);
       return { repaired, awaited: awaited?.count ?? 0 };
     },

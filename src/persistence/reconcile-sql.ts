@@ -5,6 +5,7 @@
  */
 import type { LedgerKind } from '../events/reconciliation.ts';
 import { SCHEDULING } from '../users/outbox.ts';
+import { sourceOf, type FactsSources } from './facts-source.ts';
 
 export const NOW = '(select events.clock())';
 export const ago = (span: string): string => `(select events.clock() - interval '${span}')`;
@@ -101,30 +102,33 @@ export const PLANS_PAGE = `
  * Parameters: event type, after, last, event type, after, last, event type, limit. Those who
  * have no PENDING row, by two indexes alone; of these few, the rest. Who was settled of late,
  * or waits for their outcome to be reported, is planned after that.
+ *
+ * @param facts of whoever has such an event
  */
-export const LOOK_UNPLANNED = suspect(
-  'unplanned',
-  `select e.type || ':' || c.id as subject, e.type as event_type, c.id as user_id,
-     null::timestamptz as due_at, null::timestamptz as planned_at
-   from (select ?::text as type) as e, lateral (
-     with candidate as materialized (
-       select u.id from users.users as u
-       where u.id > ? and u.id <= ? and not exists (
-         select from events.occurrences as p
-         where p.user_id = u.id and p.event_type = ? and p.state = 'PENDING'
-           and p.user_id > ? and p.user_id <= ?)
-     )
-     select id from candidate
-   ) as c
-   where not exists (
-       select from events.occurrences as o
-       where o.user_id = c.id and o.event_type = ?
-         and (${OPEN} or o.report is not null or o.settled_at > ${ago('5 minutes')}))
-     and not ${hasNews('c.id')}
-     and exists (select from users.users as u
-       where u.id = c.id and u.created_at < ${ago('10 minutes')})
-     and ${unknown(`e.type || ':' || c.id`)}`,
-);
+export const lookForUnplanned = (facts: string): string =>
+  suspect(
+    'unplanned',
+    `select e.type || ':' || c.user_id as subject, e.type as event_type, c.user_id,
+       null::timestamptz as due_at, null::timestamptz as planned_at
+     from (select ?::text as type) as e, lateral (
+       with candidate as materialized (
+         select u.user_id from (${facts}) as u
+         where u.user_id > ? and u.user_id <= ? and not exists (
+           select from events.occurrences as p
+           where p.user_id = u.user_id and p.event_type = ? and p.state = 'PENDING'
+             and p.user_id > ? and p.user_id <= ?)
+       )
+       select user_id from candidate
+     ) as c
+     where not exists (
+         select from events.occurrences as o
+         where o.user_id = c.user_id and o.event_type = ?
+           and (${OPEN} or o.report is not null or o.settled_at > ${ago('5 minutes')}))
+       and not ${hasNews('c.user_id')}
+       and exists (select from (${facts}) as u
+         where u.user_id = c.user_id and u.created_at < ${ago('10 minutes')})
+       and ${unknown(`e.type || ':' || c.user_id`)}`,
+  );
 
 /**
  * Parameters: after, last, after, last, limit. By two indexes alone, as well. Armed rows need no
@@ -149,7 +153,7 @@ export const LOOK_ORPHANED = suspect(
 export const REMEMBER_STORE = `
   update events.reconciler
   set store_id = ?, planned_elsewhere_until = case when store_id is not null
-    then (select max(planned_at) from events.occurrences) end
+    then (select max(planned_at) from events.occurrences) else planned_elsewhere_until end
   where store_id is distinct from ?`;
 
 export const IS_STORE_LOST = `
@@ -221,15 +225,23 @@ const row = (condition: string): string => `exists (
   select from (select * from events.occurrences where key = f.subject offset 0) as o
   where ${condition})`;
 
+/** By the finding's event type; of one that is not here, the user has no event. */
+const hasEvent = (sources: FactsSources): string => {
+  const cases = Object.keys(sources).map(
+    (type) => `when '${type}' then exists (
+      select from (${sourceOf(sources, type).facts}) as u where u.user_id = f.user_id)`,
+  );
+  return `(case f.event_type ${cases.join(' ')} else false end)`;
+};
+
 /** Whether a finding is still so. */
-export const HOLDS = `(case f.kind
+export const holds = (sources: FactsSources): string => `(case f.kind
   when 'unattempted' then ${row(`o.redelivery_id is null and (${PAST} or ${LEFT})`)}
   when 'stalled_redelivery' then ${row(`o.redelivery_id is not null and ${LEFT}`)}
   when 'unchecked' then ${row(UNCHECKED)}
   when 'unreported' then ${row(UNREPORTED)}
   when 'orphaned' then ${row(`o.state = 'PENDING' and ${USER_IS_GONE}`)}
-  when 'unplanned' then exists (select from users.users as u where u.id = f.user_id)
-    and not exists (select from events.occurrences as o
+  when 'unplanned' then ${hasEvent(sources)} and not exists (select from events.occurrences as o
       where o.user_id = f.user_id and o.event_type = f.event_type and ${OPEN})
   when 'set_aside' then exists (select from users.outbox as e
     where e.id = split_part(f.subject, ':', 2)::bigint and e.set_aside_at is not null)

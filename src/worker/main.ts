@@ -2,7 +2,6 @@
 import { createActivities } from '../activities/index.ts';
 import { requireSettings } from '../config/settings.ts';
 import type { Retention } from '../domain/housekeeping-messages.ts';
-import { BIRTHDAY } from '../domain/event-type.ts';
 import { eventTypes } from '../event-types/index.ts';
 import { createPlanner } from '../events/planner.ts';
 import { createReconciler } from '../events/reconcile.ts';
@@ -26,17 +25,20 @@ import { housekeepingSchedule, reconcileSchedule } from '../temporal/schedules.t
 import { createScheduler } from '../temporal/scheduler.ts';
 import { loadZoneLaw } from '../zones/load-zone-law.ts';
 import { startReplanning } from './outdated-plans.ts';
+import { createArmingMetrics } from './arming-metrics.ts';
 import { createReconcileMetrics } from './reconcile-metrics.ts';
 import { installTemporalRuntime, temporalLogger } from './runtime.ts';
 import { startKeepingSchedules } from './schedules.ts';
 import { createWorker } from './worker.ts';
-import { bundleWorkflows } from './workflow-bundle.ts';
+import { bundleWorkflows, readWorkflowBundle, type WorkflowCode } from './workflow-bundle.ts';
 
 await runService('worker', startWorker);
 
 async function startWorker(context: ServiceContext): Promise<RunningService> {
   const { logger, fail } = context;
   const settings = requireSettings(context.settings, 'DATABASE_URL');
+  const role = settings.WORKER_ROLE;
+  const prebuilt = prebuiltWorkflows(settings);
   const law = loadZoneLaw(settings.ZONE_DATA);
   logger.info({ tzVersion: law.version, from: settings.ZONE_DATA }, 'zone law');
   const metrics = createMetrics();
@@ -78,20 +80,24 @@ async function startWorker(context: ServiceContext): Promise<RunningService> {
     redeliveryLedger: createRedeliveryLedger(orm),
     retention: createRetention(orm),
     reconciler: createReconciler({
-      ledger: createReconcileLedger(orm),
+      ledger: createReconcileLedger(orm, eventTypes.facts),
       engine: createFollowerEngine(temporal.client),
       scheduler,
       redeliveries: createRedeliveries(temporal.client, taskQueue),
-      eventTypes: [BIRTHDAY],
+      eventTypes: eventTypes.names,
       clock: Date.now,
       observer: createReconcileMetrics(metrics),
       logger,
     }),
     clock: Date.now,
     logger,
+    armingObserver: createArmingMetrics(metrics),
   });
 
-  const workflowBundle = await bundleWorkflows(temporalLogger(logger));
+  const workflows = role !== 'activities' && {
+    workflowBundle: prebuilt ?? (await bundleWorkflows(temporalLogger(logger))),
+    enableNonLocalActivities: role === 'all',
+  };
   await waitFor('the database', () => orm.em.fork().execute('select 1'), logger);
   const connection = await waitFor(
     `Temporal at ${temporal.address}`,
@@ -102,7 +108,7 @@ async function startWorker(context: ServiceContext): Promise<RunningService> {
   await waitFor(`what is in the namespace ${namespace}`, guard.check, logger);
   const worker = await waitFor(
     `the namespace ${namespace}`,
-    () => createWorker({ connection, namespace, taskQueue, workflowBundle, activities }),
+    () => createWorker({ connection, namespace, taskQueue, activities, ...workflows }),
     logger,
   );
   const running = worker.run();
@@ -129,6 +135,12 @@ async function startWorker(context: ServiceContext): Promise<RunningService> {
       await metricsServer.stop();
     },
   };
+}
+
+/** Refused before anything is begun, if it is not usable. */
+function prebuiltWorkflows(settings: ServiceContext['settings']): WorkflowCode | null {
+  const { WORKFLOW_BUNDLE: path, WORKER_ROLE: role } = settings;
+  return path === undefined || role === 'activities' ? null : readWorkflowBundle(path);
 }
 
 function retentionOf(settings: ServiceContext['settings']): Retention {

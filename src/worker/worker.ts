@@ -1,14 +1,18 @@
-import { Worker, type NativeConnection, type WorkflowBundle } from '@temporalio/worker';
+import { Worker, type NativeConnection } from '@temporalio/worker';
 
 import type { Activities } from '../activities/index.ts';
+import type { WorkflowCode } from './workflow-bundle.ts';
 
 export interface WorkerDeps {
   readonly connection: NativeConnection;
   readonly namespace: string;
   readonly taskQueue: string;
-  readonly workflowBundle: WorkflowBundle;
+  /** None for a worker of activities alone. */
+  readonly workflowBundle?: WorkflowCode;
   /** All of them; a test that runs some workflows only may leave out what those don't call. */
   readonly activities: Partial<Activities>;
+  /** False for a worker of workflows alone, and of the local activities that are part of their tasks. */
+  readonly enableNonLocalActivities?: boolean;
 }
 
 /**

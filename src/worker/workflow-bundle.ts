@@ -1,15 +1,78 @@
-import { fileURLToPath } from 'node:url';
+import { createHash } from 'node:crypto';
+import { readdirSync, readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { join } from 'node:path';
 
-import { bundleWorkflowCode, type Logger, type WorkflowBundle } from '@temporalio/worker';
+import { bundleWorkflowCode, type Logger } from '@temporalio/worker';
+
+import { InvalidSettingsError } from '../config/settings.ts';
+
+/** The workflows as one script for Temporal's sandbox. */
+export interface WorkflowCode {
+  readonly code: string;
+}
+
+/** A bundle that was made beforehand, with what it was made from. */
+interface PrebuiltBundle extends WorkflowCode {
+  readonly madeFrom: string;
+}
+
+const SOURCE = join(import.meta.dirname, '..');
 
 /**
- * The workflows as one script for Temporal's sandbox. Takes seconds: once for a process.
+ * Takes seconds of a core: once for a process, or once for an image.
  *
  * @param workflowsPath a module that exports them, by their types; Daybell's own when not given
  */
-export function bundleWorkflows(
+export async function bundleWorkflows(
   logger: Logger,
-  workflowsPath = fileURLToPath(new URL('../workflows/index.ts', import.meta.url)),
-): Promise<WorkflowBundle> {
+  workflowsPath = join(SOURCE, 'workflows', 'index.ts'),
+): Promise<WorkflowCode> {
   return bundleWorkflowCode({ workflowsPath, logger });
+}
+
+/** Daybell's own workflows, as the file that `readWorkflowBundle` takes. */
+export async function prebuildWorkflows(logger: Logger): Promise<string> {
+  const { code } = await bundleWorkflows(logger);
+  const bundle: PrebuiltBundle = { madeFrom: sourcesOfWorkflows(), code };
+  return JSON.stringify(bundle);
+}
+
+/**
+ * @throws InvalidSettingsError when it is not there, or was made from other sources than these:
+ *   workflows that do not do as the rest of the process expects break those that sleep
+ */
+export function readWorkflowBundle(path: string): WorkflowCode {
+  const { code, madeFrom } = parse(path);
+  if (madeFrom === sourcesOfWorkflows()) return { code };
+  throw unusable(path, 'was made from other workflows than those that are here');
+}
+
+function parse(path: string): PrebuiltBundle {
+  try {
+    return JSON.parse(readFileSync(path, 'utf8'));
+  } catch (error) {
+    throw unusable(path, error instanceof SyntaxError ? 'is not a bundle' : 'cannot be read');
+  }
+}
+
+function unusable(path: string, problem: string): InvalidSettingsError {
+  return new InvalidSettingsError([
+    `WORKFLOW_BUNDLE: ${path} ${problem}; npm run bundle -- ${path} makes it`,
+  ]);
+}
+
+/** What a bundle can hold: the code of workflows, the domain's, and the SDK's. */
+function sourcesOfWorkflows(): string {
+  const hash = createHash('sha256');
+  for (const folder of ['workflows', 'domain']) {
+    for (const name of readdirSync(join(SOURCE, folder)).toSorted()) {
+      if (name.endsWith('.test.ts') || !name.endsWith('.ts')) continue;
+      hash.update(`${folder}/${name}\n`).update(readFileSync(join(SOURCE, folder, name)));
+    }
+  }
+  const sdk: { version: string } = createRequire(import.meta.url)(
+    '@temporalio/workflow/package.json',
+  );
+  return hash.update(sdk.version).digest('hex');
 }

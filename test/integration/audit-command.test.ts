@@ -16,7 +16,7 @@ afterAll(() => api.database.drop());
 const MISSED = '2025-12-10';
 
 function audit(args: readonly string[], settings: NodeJS.ProcessEnv = {}): TestProcess {
-  return runProgram(process.execPath, ['src/audit/main.ts', ...args], { settings });
+  return runProgram(process.execPath, ['src/commands/audit.ts', ...args], { settings });
 }
 
 async function told(run: TestProcess): Promise<{ code: number | null; text: string }> {

@@ -1,11 +1,11 @@
 /** The process `dispatcher` at the instant, with no Temporal server anywhere. */
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { beforeEach, expect, onTestFinished, test } from 'vitest';
 
+import { startDispatcherProcess } from '../support/dispatcher-process.ts';
 import { createEventRows, type EventRows } from '../support/event-rows.ts';
 import { freePort } from '../support/free-port.ts';
 import { valueOf } from '../support/metrics.ts';
 import { createTestDatabase, type TestDatabase } from '../support/postgres.ts';
-import { runProcess, type TestProcess } from '../support/process.ts';
 import {
   startWebhookReceiver,
   type WebhookReceiver,
@@ -17,32 +17,18 @@ const WITHIN = { timeout: 30_000, interval: 50 };
 let database: TestDatabase;
 let rows: EventRows;
 let receiver: WebhookReceiver;
-let dispatcher: TestProcess;
-let metricsPort: number;
 
-beforeAll(async () => {
-  [database, receiver, metricsPort] = await Promise.all([
-    createTestDatabase(),
-    startWebhookReceiver(),
-    freePort(),
-  ]);
+beforeEach(async () => {
+  [database, receiver] = await Promise.all([createTestDatabase(), startWebhookReceiver()]);
+  onTestFinished(database.drop);
+  onTestFinished(() => receiver.close());
   rows = createEventRows(database.orm);
-  dispatcher = runProcess('src/delivery/main.ts', {
-    DATABASE_URL: database.url,
-    TEMPORAL_ADDRESS: `127.0.0.1:${await freePort()}`,
-    WEBHOOK_URL: receiver.url,
-    WEBHOOK_SECRETS: `whsec_${Buffer.alloc(32, 7).toString('base64')}`,
-    WEBHOOK_ALLOW_PRIVATE: 'true',
-    METRICS_PORT: String(metricsPort),
-  });
-  await dispatcher.line(/"ready"/);
-});
-afterAll(async () => {
-  await dispatcher.stop();
-  await Promise.all([receiver.close(), database.drop()]);
 });
 
 test('what is planned is delivered at its instant, though no workflow arms it', async () => {
+  const metricsPort = await freePort();
+  const settings = { METRICS_PORT: String(metricsPort) };
+  const dispatcher = await startDispatcherProcess(database.url, receiver.url, settings);
   const fireAt = Date.now() + 1_000;
   const key = await rows.addOccurrence(await rows.addUser(), { fireAt });
   const stays = await rows.addOccurrence(await rows.addUser(), { fireAt: fireAt + 3_600_000 });
@@ -59,6 +45,7 @@ test('what is planned is delivered at its instant, though no workflow arms it', 
 
 test('a receiver that is down at first gets it later, from the ledger alone', async () => {
   receiver.answer(withStatus(500));
+  await startDispatcherProcess(database.url, receiver.url);
   const key = await rows.addOccurrence(await rows.addUser(), { fireAt: Date.now() - 60_000 });
   await expect.poll(async () => (await rows.find(key)).attempts, WITHIN).toBeGreaterThanOrEqual(4);
   expect(await rows.find(key)).toMatchObject({ state: 'PROCESSING', report: null });

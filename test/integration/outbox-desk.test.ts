@@ -101,7 +101,7 @@ async function waiting(): Promise<string[]> {
 }
 
 async function run(...args: readonly string[]) {
-  const program = runProgram(process.execPath, ['src/outbox/main.ts', ...args], {
+  const program = runProgram(process.execPath, ['src/commands/outbox.ts', ...args], {
     settings: { DATABASE_URL: database.url },
   });
   const exitCode = await program.exited;

@@ -231,3 +231,10 @@ test('with another store than before, all that was planned until then has lost i
     await bench.rows.sql('select planned_elsewhere_until as until from events.reconciler'),
   ).toEqual([{ until: null }]);
 });
+
+test('that everybody is to be planned again is not forgotten when the store becomes known', async () => {
+  const key = await plant({ planned_at: isoIn(-HOUR), fire_at: '2030-05-20T07:00:00Z' });
+  await bench.rows.sql('update events.reconciler set planned_elsewhere_until = now()');
+  await bench.ledger.rememberStore('the first that is seen');
+  expect(await look()).toMatchObject({ [key]: 'store_lost' });
+});

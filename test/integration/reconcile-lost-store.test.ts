@@ -144,7 +144,7 @@ test('the worker makes the schedule by its setting, which runs at once, and logs
 
 function reconcileNow(): TestProcess {
   const { TEMPORAL_ADDRESS, TEMPORAL_TASK_QUEUE } = settings;
-  return runProcess('src/reconcile/main.ts', { TEMPORAL_ADDRESS, TEMPORAL_TASK_QUEUE });
+  return runProcess('src/commands/reconcile.ts', { TEMPORAL_ADDRESS, TEMPORAL_TASK_QUEUE });
 }
 
 test('npm run reconcile says that nothing was missed', async () => {

@@ -8,7 +8,7 @@ import { freePort } from '../support/free-port.ts';
 import { runProcess, type TestProcess } from '../support/process.ts';
 import { startWebhookReceiver, withStatus } from '../support/webhook-receiver.ts';
 
-const COMMAND = 'src/delivery/webhook-test-main.ts';
+const COMMAND = 'src/commands/webhook-test.ts';
 
 async function startReceiver() {
   const receiver = await startWebhookReceiver();
@@ -22,7 +22,7 @@ async function endOf(started: TestProcess): Promise<{ code: number | null; said:
 }
 
 test('a new secret is printed, and nothing else', async () => {
-  const { code, said } = await endOf(runProcess('src/delivery/new-secret.ts', {}));
+  const { code, said } = await endOf(runProcess('src/commands/secret-new.ts', {}));
   expect(code).toBe(0);
   expect(said).toMatch(/^whsec_[\w+/]{43}=$/);
   expect(() => new Webhook(said)).not.toThrow();

@@ -5,10 +5,11 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-import { bundleWorkflowCode, DefaultLogger, Worker, type WorkflowBundle } from '@temporalio/worker';
+import { bundleWorkflowCode, DefaultLogger, Worker } from '@temporalio/worker';
 import { DeterminismViolationError } from '@temporalio/workflow';
 import { beforeAll, expect, test } from 'vitest';
 
+import type { WorkflowCode } from '../../src/worker/workflow-bundle.ts';
 import { useWorkflowBundle } from '../support/temporal.ts';
 import { runs } from './runs.ts';
 import { scenarios } from './scenarios.ts';
@@ -16,7 +17,7 @@ import { scenarios } from './scenarios.ts';
 const HISTORIES = join(import.meta.dirname, 'histories');
 const names = readdirSync(HISTORIES).map((file) => file.replace(/\.json$/, ''));
 
-let workflowBundle: WorkflowBundle;
+let workflowBundle: WorkflowCode;
 beforeAll(async () => {
   workflowBundle = await useWorkflowBundle();
 });

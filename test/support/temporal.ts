@@ -3,10 +3,10 @@ import { randomUUID } from 'node:crypto';
 
 import { Client, Connection } from '@temporalio/client';
 import { TestWorkflowEnvironment } from '@temporalio/testing';
-import { DefaultLogger, NativeConnection, Runtime, type WorkflowBundle } from '@temporalio/worker';
+import { DefaultLogger, NativeConnection, Runtime } from '@temporalio/worker';
 import { inject } from 'vitest';
 
-import { bundleWorkflows } from '../../src/worker/workflow-bundle.ts';
+import { bundleWorkflows, type WorkflowCode } from '../../src/worker/workflow-bundle.ts';
 
 /** What a test needs of a Temporal server. Tests on a shared one keep to a task queue of their own. */
 export interface TestTemporal {
@@ -65,13 +65,13 @@ export function uniqueTaskQueue(): string {
 }
 
 /** The workflows, bundled once for each test file that asks. */
-export function useWorkflowBundle(): Promise<WorkflowBundle> {
+export function useWorkflowBundle(): Promise<WorkflowCode> {
   quietRuntime();
   bundle ??= bundleWorkflows(QUIET);
   return bundle;
 }
 
-let bundle: Promise<WorkflowBundle> | null = null;
+let bundle: Promise<WorkflowCode> | null = null;
 const QUIET = new DefaultLogger('ERROR');
 
 function quietRuntime(): void {

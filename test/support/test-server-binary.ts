@@ -3,11 +3,12 @@
  * download that Temporal's SDK does itself, from Maven's repository, in this order.
  */
 import { randomUUID } from 'node:crypto';
-import { chmod, mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, readdir, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { readMachine } from '../../src/config/machine.ts';
 import { runCommand } from '../../src/dev/run-command.ts';
+import { inWorkshop } from './workshop.ts';
 
 /** The Java SDK's release that the server is part of. */
 const VERSION = '1.38.0';
@@ -115,24 +116,6 @@ const POM = `<project xmlns="http://maven.apache.org/POM/4.0.0">
   </dependencies>
 </project>
 `;
-
-/** Fills a folder beside `target` and renames it: nobody ever sees half of it. Gives the problem. */
-async function inWorkshop(
-  target: string,
-  fill: (workshop: string) => Promise<string | null>,
-): Promise<string> {
-  const workshop = `${target}-${randomUUID()}`;
-  await mkdir(workshop, { recursive: true });
-  try {
-    const problem = await fill(workshop);
-    if (problem !== null) return problem;
-    // Another run may have been quicker.
-    await rename(workshop, target).catch(() => {});
-    return 'what was fetched does not contain the server';
-  } finally {
-    await rm(workshop, { recursive: true, force: true });
-  }
-}
 
 function lastLine(output: string): string {
   return output.trim().split('\n').at(-1) ?? '';

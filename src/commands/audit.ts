@@ -17,7 +17,7 @@ import { describeError } from '../observability/describe-error.ts';
 import { createAuditReader } from '../persistence/audit.ts';
 import { connectOrm } from '../persistence/orm.ts';
 import { loadZoneLaw } from '../zones/load-zone-law.ts';
-import { auditTable } from './table.ts';
+import { auditTable } from './audit-table.ts';
 
 const USAGE = 'Usage: npm run audit -- --date YYYY-MM-DD';
 const EXIT_BAD_INPUT = 2;

@@ -9,7 +9,7 @@ import { errorCode } from '../observability/connection-errors.ts';
 import { connectOrm } from '../persistence/orm.ts';
 import { createOutboxDesk } from '../persistence/outbox-desk.ts';
 import type { OutboxDesk } from '../users/outbox.ts';
-import { describeOutbox } from './describe-outbox.ts';
+import { describeOutbox } from './outbox-list.ts';
 
 /** EX_USAGE and EX_CONFIG of sysexits.h. */
 const EXIT_USAGE = 64;

@@ -12,7 +12,7 @@ import {
   type Settings,
 } from '../config/settings.ts';
 import type { WebhookTestReport } from '../events/webhook-test.ts';
-import { openWebhookTester } from './webhook-test.ts';
+import { openWebhookTester } from '../delivery/webhook-test.ts';
 
 const reportSchema = z.object({
   webhookId: z.string(),

@@ -7,7 +7,7 @@ import { InvalidSettingsError, loadSettings } from '../config/settings.ts';
 import { SchedulerAwayError } from '../events/scheduling.ts';
 import { connectTemporal } from '../temporal/connection.ts';
 import { type ReconcileNow, reconcileNow } from '../temporal/reconcile-now.ts';
-import { needsOperator, reportInWords } from './report.ts';
+import { needsOperator, reportInWords } from './reconcile-report.ts';
 
 /** A worker that runs takes it up at once. */
 const TELL_OF_NO_WORKER_MS = 10_000;

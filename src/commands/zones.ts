@@ -5,10 +5,10 @@
  */
 import { loadSettings } from '../config/settings.ts';
 import { dateToMs, formatCalendarDate, parseCalendarDate } from '../domain/calendar-date.ts';
-import { findDifferences, type LawDifference } from './differences.ts';
-import { bundledZoneData, loadZoneLaw } from './load-zone-law.ts';
-import { createNodeZoneLaw } from './node-zone-law.ts';
-import { readPackedZoneData } from './packed-zone-data.ts';
+import { findDifferences, type LawDifference } from '../zones/differences.ts';
+import { bundledZoneData, loadZoneLaw } from '../zones/load-zone-law.ts';
+import { createNodeZoneLaw } from '../zones/node-zone-law.ts';
+import { readPackedZoneData } from '../zones/packed-zone-data.ts';
 
 const [, , firstDay = formatCalendarDate(Date.now())] = process.argv;
 const first = parseCalendarDate(firstDay);
@@ -21,10 +21,14 @@ const otherLaw = loadZoneLaw(['newest', 'node'].includes(ZONE_DATA) ? 'bundled' 
 const names = [...readPackedZoneData(bundledZoneData()).zones.keys()].sort();
 
 const rows = findDifferences(nodeLaw, otherLaw, names, period);
-console.log(`${names.length} zones and links from ${firstDay}, for two years:\n`);
-console.log(`| zone | from | until | by ${nodeLaw.version} (Node) | by ${otherLaw.version} |`);
-console.log('| --- | --- | --- | --- | --- |');
-for (const row of rows) console.log(line(row));
+const table = [
+  `| zone | from | until | by ${nodeLaw.version} (Node) | by ${otherLaw.version} |`,
+  '| --- | --- | --- | --- | --- |',
+  ...rows.map(line),
+].join('\n');
+process.stdout.write(
+  `${names.length} zones and links from ${firstDay}, for two years:\n\n${table}\n`,
+);
 
 function line({ timezone, from, until, offsets }: LawDifference): string {
   const [ofNode, ofOther] = offsets.map(hours);

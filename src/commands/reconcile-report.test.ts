@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 
 import type { ReconcileReport } from '../domain/reconcile-messages.ts';
-import { needsOperator, reportInWords } from './report.ts';
+import { needsOperator, reportInWords } from './reconcile-report.ts';
 
 const WELL: ReconcileReport = {
   detected: {},

@@ -1,0 +1,165 @@
+/** Clocks that are a minute off, or are set while a herd is sent: never early, nobody twice, nobody missing. */
+import { setTimeout as sleep } from 'node:timers/promises';
+
+import { afterEach, beforeAll, beforeEach, expect, onTestFinished, test } from 'vitest';
+
+import { createTestApi } from '../support/api.ts';
+import { startDevServer } from '../support/dev-server.ts';
+import { startDispatcherProcess } from '../support/dispatcher-process.ts';
+import { createEventRows, type EventRows } from '../support/event-rows.ts';
+import { createTestDatabase, type TestDatabase } from '../support/postgres.ts';
+import { runProcess } from '../support/process.ts';
+import { createSteppedClock, type SteppedClock } from '../support/stepped-clock.ts';
+import { findDevServerProgram, uniqueTaskQueue } from '../support/temporal.ts';
+import { startWebhookReceiver, type WebhookReceiver } from '../support/webhook-receiver.ts';
+import { minuteToCome } from './support/birthdays.ts';
+
+const WITHIN = { timeout: 60_000, interval: 50 };
+const MINUTE_S = 60;
+const HERD = 300;
+
+let receiver: WebhookReceiver;
+
+beforeAll(findDevServerProgram, 25 * 60_000);
+beforeEach(async () => {
+  receiver = await startWebhookReceiver();
+});
+afterEach(() => receiver.close());
+
+async function steppedClock(): Promise<SteppedClock> {
+  const clock = await createSteppedClock();
+  onTestFinished(clock.remove);
+  return clock;
+}
+
+/** Any of the processes. */
+async function startProcess(entry: string, settings: Record<string, string>): Promise<void> {
+  const started = runProcess(`src/${entry}/main.ts`, {
+    WEBHOOK_URL: receiver.url,
+    WEBHOOK_SECRETS: `whsec_${Buffer.alloc(32, 7).toString('base64')}`,
+    WEBHOOK_ALLOW_PRIVATE: 'true',
+    ...settings,
+  });
+  onTestFinished(async () => void (await started.stop('SIGKILL')));
+  await started.line(/"ready"/);
+}
+
+async function database(): Promise<[TestDatabase, EventRows]> {
+  const opened = await createTestDatabase();
+  onTestFinished(opened.drop);
+  return [opened, createEventRows(opened.orm)];
+}
+
+/** All that came, in the order of their keys, once all of the herd are delivered. */
+async function greetingsOf(rows: EventRows, keys: readonly string[]): Promise<string[]> {
+  const completed = () =>
+    rows
+      .sql<{ count: number }>(
+        "select count(*)::int as count from events.occurrences where state = 'COMPLETED'",
+      )
+      .then(([row]) => row?.count);
+  await expect.poll(completed, WITHIN).toBe(keys.length);
+  return receiver.received.map(({ id }) => id).toSorted();
+}
+
+function firstGreetingAt(): number {
+  return Math.min(...receiver.received.map(({ at }) => at));
+}
+
+test('a dispatcher whose clock leaps ahead just before the instant sends nothing early', async () => {
+  const [opened, rows] = await database();
+  const clock = await steppedClock();
+  await startDispatcherProcess(opened.url, receiver.url, {
+    ...clock.environment,
+    WEBHOOK_CONCURRENCY: '8',
+  });
+  const fireAt = Date.now() + 3_000;
+  const keys = await rows.addHerd(HERD, fireAt);
+  await clock.step(MINUTE_S);
+  expect(await greetingsOf(rows, keys)).toEqual(keys.toSorted());
+  expect(firstGreetingAt()).toBeGreaterThanOrEqual(fireAt);
+}, 120_000);
+
+test('a clock that is set back while a herd is sent holds up the rest until it is right again', async () => {
+  const [opened, rows] = await database();
+  const clock = await steppedClock();
+  receiver.answer((response) => void setTimeout(() => response.end(), 40));
+  await startDispatcherProcess(opened.url, receiver.url, {
+    ...clock.environment,
+    WEBHOOK_CONCURRENCY: '8',
+  });
+  const fireAt = Date.now() + 1_000;
+  const keys = await rows.addHerd(HERD, fireAt);
+  await expect.poll(() => receiver.received.length, WITHIN).toBeGreaterThanOrEqual(50);
+  await clock.step(-MINUTE_S);
+  await sleep(3_000);
+  const meanwhile = receiver.received.length;
+  expect(meanwhile).toBeLessThan(HERD);
+  await sleep(1_000);
+  expect(receiver.received.length).toBe(meanwhile);
+  await clock.step(0);
+  expect(await greetingsOf(rows, keys)).toEqual(keys.toSorted());
+  expect(firstGreetingAt()).toBeGreaterThanOrEqual(fireAt);
+}, 120_000);
+
+test('of two dispatchers, one ahead and one behind by a minute, one at least is in time', async () => {
+  const [opened, rows] = await database();
+  const [ahead, behind] = [await steppedClock(), await steppedClock()];
+  await ahead.step(MINUTE_S);
+  await behind.step(-MINUTE_S);
+  await Promise.all(
+    [ahead, behind].map(({ environment }) =>
+      startDispatcherProcess(opened.url, receiver.url, environment),
+    ),
+  );
+  const fireAt = Date.now() + 1_000;
+  const keys = await rows.addHerd(HERD, fireAt);
+  expect(await greetingsOf(rows, keys)).toEqual(keys.toSorted());
+  expect(firstGreetingAt()).toBeGreaterThanOrEqual(fireAt);
+  const sent = Math.max(...receiver.received.map(({ at }) => at));
+  expect(sent).toBeLessThan(fireAt + MINUTE_S * 1_000);
+}, 120_000);
+
+test.for([
+  { relay: MINUTE_S, worker: MINUTE_S, delivery: MINUTE_S },
+  { relay: -MINUTE_S, worker: -MINUTE_S, delivery: MINUTE_S },
+])(
+  'from a new user to the greeting, with clocks off by $relay, $worker and $delivery s',
+  { timeout: 240_000 },
+  async (offsets) => {
+    const api = await createTestApi();
+    onTestFinished(api.database.drop);
+    const server = await startDevServer({ binary: await findDevServerProgram() });
+    onTestFinished(server.stop);
+    const taskQueue = uniqueTaskQueue();
+    const due = minuteToCome(25_000);
+    for (const [entry, seconds] of Object.entries(offsets)) {
+      const clock = await steppedClock();
+      await clock.step(seconds);
+      await startProcess(entry, {
+        ...clock.environment,
+        DATABASE_URL: api.database.url,
+        TEMPORAL_ADDRESS: server.address,
+        TEMPORAL_TASK_QUEUE: taskQueue,
+        DELIVERY_LOCAL_TIME: due.DELIVERY_LOCAL_TIME,
+      });
+    }
+    const { body: user } = await api.send('POST', '/v1/users', {
+      firstName: 'Ada',
+      lastName: 'Lovelace',
+      dateOfBirth: due.dateOfBirth,
+      timezone: 'UTC',
+    });
+    const nextYear = async () =>
+      (
+        await api.sql<{ year: number }>(
+          "select year from events.occurrences where state = 'PENDING' and user_id = ?",
+          [user.id],
+        )
+      ).some(({ year }) => year > new Date(due.at).getUTCFullYear());
+    await expect.poll(nextYear, { ...WITHIN, timeout: 150_000 }).toBe(true);
+    const year = new Date(due.at).getUTCFullYear();
+    expect(receiver.received.map(({ id }) => id)).toEqual([`birthday:${user.id}:${year}`]);
+    expect(receiver.received[0]?.at).toBeGreaterThanOrEqual(due.at);
+  },
+);

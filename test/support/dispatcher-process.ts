@@ -1,0 +1,28 @@
+import { onTestFinished } from 'vitest';
+
+import { freePort } from './free-port.ts';
+import { runProcess, type TestProcess } from './process.ts';
+
+/**
+ * The process `dispatcher`, ready, for whom there is no Temporal: the ledger is all it needs
+ * to deliver. Killed when the test is over.
+ */
+export async function startDispatcherProcess(
+  databaseUrl: string,
+  webhookUrl: string,
+  settings: Readonly<Record<string, string>> = {},
+): Promise<TestProcess> {
+  const started = runProcess('src/delivery/main.ts', {
+    DATABASE_URL: databaseUrl,
+    TEMPORAL_ADDRESS: `127.0.0.1:${await freePort()}`,
+    WEBHOOK_URL: webhookUrl,
+    WEBHOOK_SECRETS: `whsec_${Buffer.alloc(32, 7).toString('base64')}`,
+    WEBHOOK_ALLOW_PRIVATE: 'true',
+    ...settings,
+  });
+  onTestFinished(async () => {
+    if (started.child.exitCode === null) await started.stop('SIGKILL');
+  });
+  await started.line(/"ready"/);
+  return started;
+}
