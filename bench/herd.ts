@@ -3,7 +3,7 @@
  *
  * --users N,…            sizes of the herd (1000)
  * --temporal dev|postgres
- * --contenders a,b,…     all of bench/contenders by default, but for `fire`: one stage alone
+ * --contenders a,b,…     all of bench/contenders by default, but for `fire` and `missed`: parts alone
  * --limit SECONDS        after the instant a contender is stopped (600)
  * --load api|store       how Daybell's users come in; api up to 20,000
  * --head-start, --plan-rate, --arm-rate, --arm-lead, --dispatchers   of Daybell, see bench/contenders/contender.ts

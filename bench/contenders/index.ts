@@ -2,7 +2,7 @@
 import { engineContender } from '../support/engine-contender.ts';
 import type { Contender } from './contender.ts';
 import { daybell } from './daybell.ts';
-import { fire } from './fire.ts';
+import { fire, missed } from './fire.ts';
 
 export const CONTENDERS: readonly Contender[] = [
   daybell,
@@ -47,4 +47,4 @@ export const CONTENDERS: readonly Contender[] = [
 ];
 
 /** Takes part only when it is asked for: no one could pick it instead. */
-export const STAGES: readonly Contender[] = [fire];
+export const STAGES: readonly Contender[] = [fire, missed];
