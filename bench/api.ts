@@ -20,6 +20,7 @@ import { apiTable } from './report/api-table.ts';
 import { usageTable } from './report/usage-table.ts';
 import { createApiClient } from './support/api-client.ts';
 import { startCrudLoad, type CrudLoadOptions, type CrudSample } from './support/crud-load.ts';
+import { dispatchers } from './support/daybell-processes.ts';
 import { openDaybellBench, type DaybellBench } from './support/daybell-bench.ts';
 import { HERD_OPTIONS, herdOptions } from './support/herd-options.ts';
 import { distantBirthday, loadByStore } from './support/loading.ts';
@@ -99,12 +100,11 @@ async function loadAll(
 async function startDaybell(
   { daybell, meter }: DaybellBench,
   { due, armLead, armWindow }: DaybellTimes,
-  dispatchers: number,
+  count: number,
 ): Promise<string> {
   const [port = 0] = await freePorts(1);
   await meter.stage('plan');
-  const senders = Array.from({ length: dispatchers }, () => 'dispatcher' as const);
-  await daybell.start(['api', 'relay', 'worker', ...senders], {
+  await daybell.start(['api', 'relay', 'worker', ...dispatchers(count)], {
     PORT: String(port),
     DELIVERY_LOCAL_TIME: due.localTime,
     ARM_LEAD: `${armLead}s`,

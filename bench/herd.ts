@@ -7,7 +7,7 @@
  * --limit SECONDS        after the instant a contender is stopped (600)
  * --load api|store       how Daybell's users come in; api up to 20,000
  * --head-start, --plan-rate, --arm-rate, --arm-lead, --dispatchers   of Daybell, see bench/contenders/contender.ts
- * --kill-dispatcher MS   after the instant one is killed with -9 (`fire` only)
+ * --kill-dispatcher MS   after the instant one is killed with -9 (`fire` and `missed` only)
  * --shards N             history shards of the production Temporal server
  * --out DIR, --data DIR
  */

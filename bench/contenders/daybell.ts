@@ -1,7 +1,6 @@
 /** Daybell itself: its real processes, each by its real entry point. */
 import { freePorts } from '../../src/dev/free-ports.ts';
-import type { ServiceName } from '../support/daybell-processes.ts';
-import { startDaybellProcesses } from '../support/daybell-processes.ts';
+import { dispatchers, startDaybellProcesses } from '../support/daybell-processes.ts';
 import type { DueMinute } from '../support/instants.ts';
 import { viewLedger, type HerdCounts, type LedgerView } from '../support/ledger-view.ts';
 import { loadByApi, loadByStore } from '../support/loading.ts';
@@ -135,8 +134,4 @@ function armingOf({ armLead, armWindow }: DaybellTimes): Record<string, string> 
 
 function sleeperOf({ historyBytes, historyEvents }: SleeperSample, storage: number): Sleeper {
   return { historyBytes, historyEvents, storageBytes: Math.round(storage) };
-}
-
-function dispatchers(count: number): ServiceName[] {
-  return Array.from({ length: count }, () => 'dispatcher');
 }

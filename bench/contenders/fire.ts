@@ -4,7 +4,7 @@
  */
 import pg from 'pg';
 
-import { startDaybellProcesses, type ServiceName } from '../support/daybell-processes.ts';
+import { dispatchers, startDaybellProcesses } from '../support/daybell-processes.ts';
 import { secondAfter } from '../support/instants.ts';
 import { viewLedger } from '../support/ledger-view.ts';
 import type { Contender, HerdRun, RunningContender } from './contender.ts';
@@ -12,68 +12,61 @@ import type { Contender, HerdRun, RunningContender } from './contender.ts';
 export const fire: Contender = {
   name: 'fire',
   about: 'rows armed by the bench, then dispatchers as real processes; no Temporal',
-  start,
+  start: (run) => {
+    const fireAt = secondAfter(REST_MS + run.users);
+    return startDispatchers(run, { herd: ARMED_HERD, dueAt: fireAt, fireAt });
+  },
 };
-
-/** For the dispatchers to come up and the database to have written what was loaded. */
-const REST_MS = 10_000;
-
-async function start(run: HerdRun): Promise<RunningContender> {
-  const { users, databaseUrl, installation, meter, options } = run;
-  const processes = startDaybellProcesses(installation, run);
-  const ledger = await viewLedger(databaseUrl);
-  await processes.migrate();
-  await meter.stage('load');
-  const fireAt = secondAfter(REST_MS + users);
-  await plant(databaseUrl, ARMED_HERD, users, fireAt);
-  await meter.stage('wait');
-  await processes.start(dispatchersOf(options), {});
-  const { killDispatcher } = options;
-  if (killDispatcher > 0) processes.killAt('dispatcher', fireAt + killDispatcher);
-  return {
-    fireAt,
-    remarks: killDispatcher > 0 ? [`one dispatcher was killed after ${killDispatcher} ms`] : [],
-    sleeper: null,
-    unfinished: async () => users - (await ledger.herd(fireAt)).reported,
-    async stop() {
-      await processes.stop();
-      await ledger.close();
-    },
-  };
-}
 
 /** A whole installation was down at the instant; its dispatchers are back, Temporal is not. */
 export const missed: Contender = {
   name: 'missed',
   about: 'planned rows, ten minutes past their instant; measured from the start of dispatchers',
-  async start(run) {
-    const { users, databaseUrl, installation, meter, options } = run;
-    const processes = startDaybellProcesses(installation, run);
-    const ledger = await viewLedger(databaseUrl);
-    await processes.migrate();
-    await meter.stage('load');
-    const dueAt = secondAfter(-DOWN_MS);
-    await plant(databaseUrl, PLANNED_HERD, users, dueAt);
-    await meter.stage('wait');
-    const backAt = Date.now();
-    await processes.start(dispatchersOf(options), {});
-    return {
-      fireAt: backAt,
-      remarks: [],
-      sleeper: null,
-      unfinished: async () => users - (await ledger.herd(dueAt)).reported,
-      async stop() {
-        await processes.stop();
-        await ledger.close();
-      },
-    };
-  },
+  start: (run) =>
+    startDispatchers(run, { herd: PLANNED_HERD, dueAt: secondAfter(-DOWN_MS), fireAt: null }),
 };
 
+/** For the dispatchers to come up and the database to have written what was loaded. */
+const REST_MS = 10_000;
 const DOWN_MS = 600_000;
 
-function dispatchersOf({ dispatchers }: HerdRun['options']): ServiceName[] {
-  return Array.from({ length: dispatchers }, () => 'dispatcher');
+interface Rows {
+  /** The statement that writes them. */
+  readonly herd: string;
+  /** Their instant, epoch ms. */
+  readonly dueAt: number;
+  /** What lateness is counted from, epoch ms; null for the start of the dispatchers. */
+  readonly fireAt: number | null;
+}
+
+async function startDispatchers(run: HerdRun, rows: Rows): Promise<RunningContender> {
+  const { users, databaseUrl, installation, meter, options } = run;
+  const { killDispatcher } = options;
+  const processes = startDaybellProcesses(installation, run);
+  const ledger = await viewLedger(databaseUrl);
+  const stop = async (): Promise<void> => {
+    await processes.stop();
+    await ledger.close();
+  };
+  try {
+    await processes.migrate();
+    await meter.stage('load');
+    await plant(databaseUrl, rows.herd, users, rows.dueAt);
+    await meter.stage('wait');
+    const fireAt = rows.fireAt ?? Date.now();
+    await processes.start(dispatchers(options.dispatchers), {});
+    if (killDispatcher > 0) processes.killAt('dispatcher', fireAt + killDispatcher);
+    return {
+      fireAt,
+      remarks: killDispatcher > 0 ? [`one dispatcher was killed after ${killDispatcher} ms`] : [],
+      sleeper: null,
+      unfinished: async () => users - (await ledger.herd(rows.dueAt)).reported,
+      stop,
+    };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
 }
 
 async function plant(

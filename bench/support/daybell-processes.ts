@@ -35,6 +35,11 @@ const SERVICES = {
 
 export type ServiceName = keyof typeof SERVICES;
 
+/** So many of them, for `start`. */
+export function dispatchers(count: number): ServiceName[] {
+  return Array.from({ length: count }, () => 'dispatcher');
+}
+
 /** The bundling of workflows takes long on a busy machine. */
 const READY_LIMIT_MS = 180_000;
 const STOP_LIMIT_MS = 30_000;
