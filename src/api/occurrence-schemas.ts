@@ -35,6 +35,19 @@ export const OccurrenceSummarySchema = z
   })
   .openapi('OccurrenceSummary');
 
+/** One HTTP request, as the ledger keeps it. */
+export const AttemptSchema = z.object({
+  number: z.int(),
+  startedAt: z.iso.datetime(),
+  durationMs: z.int(),
+  outcome: z.string(),
+  status: z.int().nullable().openapi({ description: 'Of the HTTP answer, if there was one' }),
+  errorCode: z.string().nullable(),
+  responseExcerpt: z.string().nullable().openapi({
+    description: 'How the answer began. Erased after RETAIN_RESPONSE_EXCERPTS',
+  }),
+});
+
 /** One with all that is kept of it. */
 export const OccurrenceRecordSchema = OccurrenceSummarySchema.extend({
   localTime: z.string(),
@@ -51,19 +64,7 @@ export const OccurrenceRecordSchema = OccurrenceSummarySchema.extend({
   redeliveredAt: instant.openapi({ description: 'When the last redelivery began' }),
   forcedAt: instant.openapi({ description: 'When it was last sent again although delivered' }),
   attempts: z
-    .array(
-      z.object({
-        number: z.int(),
-        startedAt: z.iso.datetime(),
-        durationMs: z.int(),
-        outcome: z.string(),
-        status: z.int().nullable().openapi({ description: 'Of the HTTP answer, if there was one' }),
-        errorCode: z.string().nullable(),
-        responseExcerpt: z.string().nullable().openapi({
-          description: 'How the answer began. Erased after RETAIN_RESPONSE_EXCERPTS',
-        }),
-      }),
-    )
+    .array(AttemptSchema)
     .openapi({ description: 'In order, as far as they are kept: RETAIN_ATTEMPTS' }),
 }).openapi('OccurrenceRecord');
 

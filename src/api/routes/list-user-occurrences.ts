@@ -4,43 +4,47 @@ import { listOccurrences, type ShownOccurrence } from '../../events/list-occurre
 import { getUser } from '../../users/get-user.ts';
 import type { Api, ApiDeps } from '../deps.ts';
 import { isoInstant } from '../instant.ts';
+import { AttemptSchema, OccurrenceRecordSchema } from '../occurrence-schemas.ts';
 import { problems } from '../problem.ts';
 import { noQuery, userIdParam } from '../user-schemas.ts';
 
-const instant = z.iso.datetime().nullable();
+const {
+  eventType,
+  year,
+  status,
+  reason,
+  blockedReason,
+  localDate,
+  localTime,
+  timezone,
+  utcOffset,
+  fireAt,
+  tzVersion,
+  explanation,
+  deliveredAt,
+  latenessMs,
+} = OccurrenceRecordSchema.shape;
 
 const OccurrenceSchema = z
   .object({
     webhookId: z
       .string()
       .openapi({ description: 'The key of the occurrence; the same in every attempt' }),
-    eventType: z.string(),
-    year: z.int().openapi({ description: "Of the birthday, on the user's own calendar" }),
-    state: z.enum(['PENDING', 'PROCESSING', 'COMPLETED', 'FAILED', 'SKIPPED']),
-    reason: z.string().nullable().openapi({ description: 'Why it FAILED or was SKIPPED' }),
-    blockedReason: z.string().nullable().openapi({ description: 'Why it cannot be planned' }),
-    localDate: z.iso.date().nullable(),
-    localTime: z.string(),
-    timezone: z.string(),
-    utcOffset: z.string().nullable(),
-    fireAt: instant,
-    tzVersion: z.string().openapi({ description: 'The zone law that it was planned by' }),
-    explanation: z.string().nullable().openapi({
-      description:
-        'How the instant was found. Null when it was never found, or by zone law that has changed since.',
-    }),
-    deliveredAt: instant,
-    latenessMs: z.number().nullable(),
-    attempts: z.array(
-      z.object({
-        number: z.int(),
-        startedAt: z.iso.datetime(),
-        durationMs: z.int(),
-        outcome: z.string(),
-        status: z.int().nullable().openapi({ description: 'Of the HTTP answer, if there was one' }),
-        errorCode: z.string().nullable(),
-      }),
-    ),
+    eventType,
+    year,
+    state: status,
+    reason,
+    blockedReason,
+    localDate,
+    localTime,
+    timezone,
+    utcOffset,
+    fireAt,
+    tzVersion,
+    explanation,
+    deliveredAt,
+    latenessMs,
+    attempts: z.array(AttemptSchema.omit({ responseExcerpt: true })),
   })
   .openapi('Occurrence');
 
@@ -84,9 +88,8 @@ export function registerListUserOccurrences(app: Api, deps: ApiDeps): void {
 }
 
 function occurrenceBody(occurrence: ShownOccurrence): z.output<typeof OccurrenceSchema> {
-  const { key, fireAt, deliveredAt } = occurrence;
   return {
-    webhookId: key,
+    webhookId: occurrence.key,
     eventType: occurrence.eventType,
     year: occurrence.year,
     state: occurrence.state,
@@ -96,10 +99,10 @@ function occurrenceBody(occurrence: ShownOccurrence): z.output<typeof Occurrence
     localTime: occurrence.localTime,
     timezone: occurrence.timezone,
     utcOffset: occurrence.utcOffset,
-    fireAt: isoInstant(fireAt),
+    fireAt: isoInstant(occurrence.fireAt),
     tzVersion: occurrence.tzVersion,
     explanation: occurrence.explanation,
-    deliveredAt: isoInstant(deliveredAt),
+    deliveredAt: isoInstant(occurrence.deliveredAt),
     latenessMs: occurrence.latenessMs,
     attempts: occurrence.attempts.map((attempt) => ({
       number: attempt.number,
