@@ -1,4 +1,5 @@
 import type { PendingReport, ReportQueue } from '../events/ports.ts';
+import { keysOf } from './delivery-ledger-sql.ts';
 import type { Orm } from './orm.ts';
 
 /** Outcomes that wait to be told to Temporal. Several reporters share it without meeting. */
@@ -60,13 +61,13 @@ const TAKE = `
   ), taken as (
     update events.occurrences as t
     set reporting_until = ${UNTIL}
-    from picked where t.key = picked.key
-    returning t.key, picked.since, t.task_token, t.report, t.retry_at, t.attempts
+    where t.key = any (${keysOf('picked')})
+    returning t.key, t.task_token, t.report, t.retry_at, t.attempts
   )
   select taken.key, task_token as "taskToken", report as kind, false as stale,
     (extract(epoch from retry_at) * 1000)::float8 as "retryAt", attempts,
     last.status as "lastStatus", last.error_code as "lastErrorCode"
-  from taken left join lateral (
+  from taken join picked using (key) left join lateral (
     select status, error_code from events.attempts
     where occurrence_key = taken.key order by number desc limit 1
   ) as last on true
