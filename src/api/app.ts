@@ -12,6 +12,7 @@ import { requestLog } from './request-log.ts';
 import { registerAudit } from './routes/audit.ts';
 import { registerCreateUser } from './routes/create-user.ts';
 import { registerDeleteUser } from './routes/delete-user.ts';
+import { registerForecast } from './routes/forecast.ts';
 import { registerGetDeliveries } from './routes/get-deliveries.ts';
 import { registerGetOccurrence } from './routes/get-occurrence.ts';
 import { registerGetUser } from './routes/get-user.ts';
@@ -69,6 +70,7 @@ export function createApp(deps: ApiDeps): Api {
   registerRedeliverOccurrence(app, deps);
   registerRedeliverOccurrences(app, deps);
   registerAudit(app, deps);
+  registerForecast(app, deps);
   registerHealth(app, deps);
   registerMetrics(app, deps);
   registerOpenApi(app);

@@ -4,6 +4,7 @@ import type { EventType } from '../domain/event-type.ts';
 import type { DateSettings } from '../domain/rules.ts';
 import type { AuditDeps } from '../events/audit-day.ts';
 import type { DeliveryControl } from '../events/delivery-control.ts';
+import type { ForecastDeps } from '../events/forecast-due.ts';
 import type { OccurrenceReader } from '../events/occurrence-reader.ts';
 import type { RedeliverDeps } from '../events/redeliver-occurrence.ts';
 import type { WebhookTester } from '../events/webhook-test.ts';
@@ -20,6 +21,7 @@ export interface ApiDeps extends UserDeps, RedeliverDeps {
   readonly eventTypes: readonly EventType[];
   readonly deliveries: DeliveryControl;
   readonly audit: AuditDeps;
+  readonly forecast: ForecastDeps;
   /** Null when there is no destination. */
   readonly webhookTester: WebhookTester | null;
   readonly readiness: () => Promise<readonly ReadinessCheck[]>;

@@ -8,6 +8,7 @@ import { runService, type RunningService, type ServiceContext } from '../observa
 import { createAuditReader } from '../persistence/audit.ts';
 import { checkDatabase } from '../persistence/database-health.ts';
 import { createDeliveryControl } from '../persistence/delivery-control.ts';
+import { createForecastReader } from '../persistence/forecast.ts';
 import { createLedgerState } from '../persistence/ledger-state.ts';
 import { createOccurrenceReader } from '../persistence/occurrence-reader.ts';
 import { findInstallationId } from '../persistence/installation.ts';
@@ -93,6 +94,14 @@ async function startApi(context: ServiceContext): Promise<RunningService> {
         lateLimitMs: settings.LATE_LIMIT,
         giveUpAfterMs: settings.GIVE_UP_AFTER,
       },
+      clock: Date.now,
+    },
+    forecast: {
+      reader: createForecastReader(orm, eventTypes.facts),
+      law,
+      eventTypes: eventTypes.names,
+      dateSettings,
+      armWindowMs: settings.ARM_WINDOW,
       clock: Date.now,
     },
     webhookTester,

@@ -8,6 +8,7 @@ import type { Redeliveries } from '../../src/events/redelivery.ts';
 import { SchedulerAwayError } from '../../src/events/scheduling.ts';
 import { createAuditReader } from '../../src/persistence/audit.ts';
 import { createDeliveryControl } from '../../src/persistence/delivery-control.ts';
+import { createForecastReader } from '../../src/persistence/forecast.ts';
 import { createOccurrenceReader } from '../../src/persistence/occurrence-reader.ts';
 import { createRedeliveryLedger } from '../../src/persistence/redelivery-ledger.ts';
 import { createUserStore } from '../../src/persistence/user-store.ts';
@@ -67,6 +68,14 @@ export async function createTestApi(overrides: Partial<ApiDeps> = {}): Promise<T
         lateLimitMs: 48 * 3_600_000,
         giveUpAfterMs: 72 * 3_600_000,
       },
+      clock: overrides.clock ?? Date.now,
+    },
+    forecast: {
+      reader: createForecastReader(orm),
+      law: bundledLaw,
+      eventTypes: ['birthday'],
+      dateSettings: { leapDayPolicy: 'feb28', localTime: '09:00' },
+      armWindowMs: 45_000,
       clock: overrides.clock ?? Date.now,
     },
     webhookTester: null,
