@@ -10,6 +10,7 @@ import type { RedeliverDeps } from '../events/redeliver-occurrence.ts';
 import type { WebhookTester } from '../events/webhook-test.ts';
 import type { Logger } from '../observability/logger.ts';
 import type { MetricsSource } from '../observability/metrics.ts';
+import type { Tracing } from '../observability/tracing.ts';
 import type { UserDeps } from '../users/ports.ts';
 
 /** All that the API works with. Only redelivery needs Temporal. */
@@ -29,6 +30,8 @@ export interface ApiDeps extends UserDeps, RedeliverDeps {
   /** Served at /metrics; not given when they have a port of their own. */
   readonly metrics?: MetricsSource;
   readonly observeRequest?: (request: ObservedRequest) => void;
+  /** Null when traces are off. */
+  readonly tracing: Tracing | null;
 }
 
 /** A request that was answered. */

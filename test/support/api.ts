@@ -47,7 +47,7 @@ export async function createTestApi(overrides: Partial<ApiDeps> = {}): Promise<T
   const logged: Record<string, unknown>[] = [];
   const metrics = createMetrics();
   const app = createApp({
-    users: createUserStore(orm),
+    users: createUserStore(orm, overrides.tracing?.active),
     occurrences: createOccurrenceReader(orm, { lateAfterMs: 5 * 60_000 }),
     redeliveryLedger: createRedeliveryLedger(orm),
     redeliveries: WITHOUT_TEMPORAL,
@@ -83,6 +83,7 @@ export async function createTestApi(overrides: Partial<ApiDeps> = {}): Promise<T
     logger: pino({}, { write: (line: string) => void logged.push(JSON.parse(line)) }),
     metrics,
     observeRequest: createRequestMetrics(metrics),
+    tracing: null,
     ...overrides,
   });
   const sql = <Row>(query: string, params: unknown[] = []): Promise<Row[]> =>
