@@ -50,8 +50,8 @@ export interface NominalDays {
 }
 
 /**
- * All of them, in pages of a week: with every zone of the world in each, a page is resolved
- * in some 10 ms, and whoever shares the process hardly waits.
+ * All of them, in pages of a week: a statement over many millions of users stays within its
+ * time limit, and whoever shares the process waits for no more than a week's zones.
  */
 export function nominalDaysOf(window: Window, leapDayPolicy: LeapDayPolicy): NominalDays[] {
   // Local clocks are up to 16 hours off; a day that a zone skipped is kept a day later.
