@@ -9,9 +9,11 @@ import { answerErrors, refuseInvalid } from './errors.ts';
 import { contentSecurityPolicy, registerOpenApi } from './openapi.ts';
 import { sendProblem } from './problem.ts';
 import { requestLog } from './request-log.ts';
+import { requestTrace } from './request-trace.ts';
 import { registerAudit } from './routes/audit.ts';
 import { registerCreateUser } from './routes/create-user.ts';
 import { registerDeleteUser } from './routes/delete-user.ts';
+import { registerForecast } from './routes/forecast.ts';
 import { registerGetDeliveries } from './routes/get-deliveries.ts';
 import { registerGetOccurrence } from './routes/get-occurrence.ts';
 import { registerGetUser } from './routes/get-user.ts';
@@ -35,6 +37,8 @@ export function createApp(deps: ApiDeps): Api {
 
   app.use(requestId());
   app.use(requestLog(deps));
+  // Without probes and scrapes, which are many and lead to nothing.
+  if (deps.tracing !== null) app.use('/v1/*', requestTrace(deps.tracing));
   // Whether there is TLS is for whoever ends it to say.
   app.use(secureHeaders({ contentSecurityPolicy, strictTransportSecurity: false }));
   app.use(
@@ -69,6 +73,7 @@ export function createApp(deps: ApiDeps): Api {
   registerRedeliverOccurrence(app, deps);
   registerRedeliverOccurrences(app, deps);
   registerAudit(app, deps);
+  registerForecast(app, deps);
   registerHealth(app, deps);
   registerMetrics(app, deps);
   registerOpenApi(app);

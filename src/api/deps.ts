@@ -4,11 +4,13 @@ import type { EventType } from '../domain/event-type.ts';
 import type { DateSettings } from '../domain/rules.ts';
 import type { AuditDeps } from '../events/audit-day.ts';
 import type { DeliveryControl } from '../events/delivery-control.ts';
+import type { ForecastDeps } from '../events/forecast-due.ts';
 import type { OccurrenceReader } from '../events/occurrence-reader.ts';
 import type { RedeliverDeps } from '../events/redeliver-occurrence.ts';
 import type { WebhookTester } from '../events/webhook-test.ts';
 import type { Logger } from '../observability/logger.ts';
 import type { MetricsSource } from '../observability/metrics.ts';
+import type { Tracing } from '../observability/tracing.ts';
 import type { UserDeps } from '../users/ports.ts';
 
 /** All that the API works with. Only redelivery needs Temporal. */
@@ -20,6 +22,7 @@ export interface ApiDeps extends UserDeps, RedeliverDeps {
   readonly eventTypes: readonly EventType[];
   readonly deliveries: DeliveryControl;
   readonly audit: AuditDeps;
+  readonly forecast: ForecastDeps;
   /** Null when there is no destination. */
   readonly webhookTester: WebhookTester | null;
   readonly readiness: () => Promise<readonly ReadinessCheck[]>;
@@ -27,6 +30,8 @@ export interface ApiDeps extends UserDeps, RedeliverDeps {
   /** Served at /metrics; not given when they have a port of their own. */
   readonly metrics?: MetricsSource;
   readonly observeRequest?: (request: ObservedRequest) => void;
+  /** Null when traces are off. */
+  readonly tracing: Tracing | null;
 }
 
 /** A request that was answered. */

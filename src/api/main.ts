@@ -4,10 +4,12 @@ import { openWebhookTester } from '../delivery/webhook-test.ts';
 import { eventTypes } from '../event-types/index.ts';
 import { createMetrics, exportTzVersion } from '../observability/metrics.ts';
 import { serveMetrics } from '../observability/metrics-server.ts';
+import { createTracing } from '../observability/tracing.ts';
 import { runService, type RunningService, type ServiceContext } from '../observability/service.ts';
 import { createAuditReader } from '../persistence/audit.ts';
 import { checkDatabase } from '../persistence/database-health.ts';
 import { createDeliveryControl } from '../persistence/delivery-control.ts';
+import { createForecastReader } from '../persistence/forecast.ts';
 import { createLedgerState } from '../persistence/ledger-state.ts';
 import { createOccurrenceReader } from '../persistence/occurrence-reader.ts';
 import { findInstallationId } from '../persistence/installation.ts';
@@ -52,6 +54,7 @@ async function startApi(context: ServiceContext): Promise<RunningService> {
     lateLimitMs: settings.LATE_LIMIT,
     lateAfterMs: settings.LATE_AFTER,
   });
+  const tracing = await createTracing('api', settings, logger);
   const metrics = createMetrics();
   exportTzVersion(metrics, law.version);
   const state = {
@@ -75,7 +78,7 @@ async function startApi(context: ServiceContext): Promise<RunningService> {
     localTime: settings.DELIVERY_LOCAL_TIME,
   };
   const app = createApp({
-    users: createUserStore(orm),
+    users: createUserStore(orm, tracing?.active),
     occurrences: createOccurrenceReader(orm, { lateAfterMs: settings.LATE_AFTER }),
     redeliveryLedger: createRedeliveryLedger(orm),
     redeliveries: guarded(createRedeliveries(temporal.client, taskQueue), guard),
@@ -95,6 +98,14 @@ async function startApi(context: ServiceContext): Promise<RunningService> {
       },
       clock: Date.now,
     },
+    forecast: {
+      reader: createForecastReader(orm, eventTypes.facts),
+      law,
+      eventTypes: eventTypes.names,
+      dateSettings,
+      armWindowMs: settings.ARM_WINDOW,
+      clock: Date.now,
+    },
     webhookTester,
     async readiness() {
       const database = databaseChecks(await checkDatabase(orm));
@@ -103,6 +114,7 @@ async function startApi(context: ServiceContext): Promise<RunningService> {
     logger,
     ...(settings.METRICS_PORT === undefined && { metrics }),
     observeRequest: createRequestMetrics(metrics),
+    tracing,
   });
   guard.start();
   const server = await listen(app, { host: settings.HOST, port: settings.PORT });
@@ -115,6 +127,7 @@ async function startApi(context: ServiceContext): Promise<RunningService> {
       await metricsServer.stop();
       await temporal.close();
       await orm.close(true);
+      await tracing?.stop();
     },
   };
 }

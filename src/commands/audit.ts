@@ -18,17 +18,13 @@ import { createAuditReader } from '../persistence/audit.ts';
 import { connectOrm } from '../persistence/orm.ts';
 import { loadZoneLaw } from '../zones/load-zone-law.ts';
 import { auditTable } from './audit-table.ts';
+import { ApiAwayError, askRunningApi } from './running-api.ts';
 
 const USAGE = 'Usage: npm run audit -- --date YYYY-MM-DD';
 const EXIT_BAD_INPUT = 2;
 /** EX_UNAVAILABLE and EX_CONFIG of sysexits.h. */
 const EXIT_AWAY = 69;
 const EXIT_CONFIG = 78;
-
-/** Thrown when no audit can be had from an API. */
-class ApiAwayError extends Error {
-  override readonly name = 'ApiAwayError';
-}
 
 process.exitCode = await main();
 
@@ -39,7 +35,7 @@ async function main(): Promise<number> {
     const settings = loadSettings();
     const audit =
       settings.DATABASE_URL === undefined
-        ? await askApi(settings, date)
+        ? AuditSchema.parse(await askRunningApi(settings, `/v1/audit/${date}`))
         : await auditDatabase(settings, date);
     process.stdout.write(auditTable(audit));
     return audit.clean ? 0 : 1;
@@ -93,20 +89,6 @@ async function auditDatabase(given: Settings, date: string): Promise<AuditBody> 
   } finally {
     await orm.close(true);
   }
-}
-
-async function askApi({ HOST, PORT }: Settings, date: string): Promise<AuditBody> {
-  const host = HOST === '0.0.0.0' || HOST === '::' ? '127.0.0.1' : HOST;
-  const api = `http://${host.includes(':') ? `[${host}]` : host}:${PORT}`;
-  const response = await fetch(`${api}/v1/audit/${date}`).catch(() => null);
-  if (response === null) {
-    throw new ApiAwayError(
-      `DATABASE_URL is not set, and no Daybell answers at ${api} (HOST, PORT). Start one, or set DATABASE_URL.`,
-    );
-  }
-  const text = await response.text();
-  if (!response.ok) throw new ApiAwayError(`${api} answered ${response.status}: ${text}`);
-  return AuditSchema.parse(JSON.parse(text));
 }
 
 function inWords(error: unknown): string {

@@ -119,6 +119,14 @@ const settingsSchema = z.object({
   RECONCILE_EVERY: duration('10m', 60_000, HOUR_MS),
   /** Unset: the API serves /metrics on its own port. `npm start` takes this and the next three. */
   METRICS_PORT: wholeNumber(0, 65_532).optional(),
+  /** `otlp` sends traces: docs/tracing.md. What else the exporter takes is read by itself, as by Temporal's SDK. */
+  OTEL_TRACES_EXPORTER: z.enum(['none', 'otlp'], 'must be none or otlp').default('none'),
+  /** Of a collector, without `/v1/traces`. */
+  OTEL_EXPORTER_OTLP_ENDPOINT: url(['http:', 'https:'], 'http://collector:4318').default(
+    'http://127.0.0.1:4318',
+  ),
+  /** The share of traces that are kept; whoever sends a traceparent has decided already. */
+  OTEL_TRACES_SAMPLER_ARG: share().default(1),
   LOG_LEVEL: z
     .enum(
       ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'],
@@ -138,6 +146,15 @@ function wholeNumber(least: number, most: number) {
     .regex(/^\d+$/, rule)
     .transform(Number)
     .refine((value) => value >= least && value <= most, rule);
+}
+
+function share() {
+  const rule = 'must be a number from 0 to 1';
+  return z
+    .string()
+    .regex(/^(0|1|[01]?\.\d+)$/, rule)
+    .transform(Number)
+    .refine((value) => value <= 1, rule);
 }
 
 function webhookSecrets() {

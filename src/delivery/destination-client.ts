@@ -17,7 +17,7 @@ export type DestinationSettings = Pick<Settings, 'WEBHOOK_TIMEOUT_MS' | 'WEBHOOK
  */
 export function createDestinationClient(
   settings: DestinationSettings,
-  options: Pick<WebhookClientOptions, 'maxSockets'>,
+  options: Pick<WebhookClientOptions, 'maxSockets' | 'traceHeaders'>,
 ): WebhookClient {
   return createWebhookClient({
     url: settings.WEBHOOK_URL,

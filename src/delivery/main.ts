@@ -3,12 +3,14 @@ import { requireSettings } from '../config/settings.ts';
 import { eventTypes } from '../event-types/index.ts';
 import { createMetrics } from '../observability/metrics.ts';
 import { serveMetrics } from '../observability/metrics-server.ts';
+import { createTracing } from '../observability/tracing.ts';
 import { runService, type RunningService, type ServiceContext } from '../observability/service.ts';
 import { createCatchUp } from '../persistence/catch-up.ts';
 import { checkDatabase } from '../persistence/database-health.ts';
 import { createDeliveryLedger } from '../persistence/delivery-ledger.ts';
 import { findInstallationId } from '../persistence/installation.ts';
 import { connectOrm } from '../persistence/orm.ts';
+import { createOccurrenceTraces } from '../persistence/occurrence-traces.ts';
 import { createReportQueue } from '../persistence/report-queue.ts';
 import { createUserDirectory } from '../persistence/user-directory.ts';
 import { createActivityReporter } from '../temporal/activity-reporter.ts';
@@ -24,6 +26,7 @@ import { createRecovery } from './recovery.ts';
 import { createOverdueArming } from './overdue-arming.ts';
 import { startRehearsal } from './rehearsal.ts';
 import { createReporter } from './reporter.ts';
+import { traceDeliveries, traceHeadersOf } from './trace-deliveries.ts';
 
 await runService('dispatcher', startDispatcher);
 
@@ -36,6 +39,7 @@ async function startDispatcher(context: ServiceContext): Promise<RunningService>
   const timeoutMs = settings.WEBHOOK_TIMEOUT_MS;
   const lateAfterMs = settings.LATE_AFTER;
   const clock = Date.now;
+  const tracing = await createTracing('dispatcher', settings, logger);
   const metrics = createMetrics();
   const metricsServer = await serveMetrics(metrics, settings, logger);
 
@@ -58,11 +62,18 @@ async function startDispatcher(context: ServiceContext): Promise<RunningService>
     settings: { lateAfterMs, giveUpAfterMs: settings.GIVE_UP_AFTER },
     messages: eventTypes.messages,
   };
-  const client = createDestinationClient(settings, { maxSockets: concurrency });
-  const dispatcher = createDispatcher({
-    ledger,
+  const client = createDestinationClient(settings, {
+    maxSockets: concurrency,
+    ...(tracing !== null && { traceHeaders: traceHeadersOf(tracing) }),
+  });
+  const deliveries = {
     directory: createUserDirectory(orm, eventTypes.facts),
     attempt: createAttempt({ ...attempting, client, logger }),
+  };
+  const traced = tracing && { tracing, traces: createOccurrenceTraces(orm), logger, clock };
+  const dispatcher = createDispatcher({
+    ledger,
+    ...(traced === null ? deliveries : traceDeliveries(deliveries, traced)),
     clock,
     settings: { concurrency, timeoutMs, lateLimitMs: settings.LATE_LIMIT },
     pace: settings.WEBHOOK_MAX_PER_SECOND ?? null,
@@ -118,6 +129,7 @@ async function startDispatcher(context: ServiceContext): Promise<RunningService>
       await temporal.close();
       await orm.close(true);
       await metricsServer.stop();
+      await tracing?.stop();
     },
   };
 }

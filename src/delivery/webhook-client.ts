@@ -15,6 +15,8 @@ export interface WebhookClientOptions {
   readonly userAgent: string;
   /** Headers that prove who sent the body (Standard Webhooks). */
   readonly sign?: Sign;
+  /** Headers of the trace that a request is part of; not given when traces are off. */
+  readonly traceHeaders?: () => Readonly<Record<string, string>>;
   /** Whether the destination may have an address that is not of the public internet. */
   readonly allowPrivate: boolean;
   /** Resolves names; the system's resolver when not given. */
@@ -56,7 +58,7 @@ const MAX_BODY_BYTES = 64 * 1024;
 
 /** Posts to the one destination by got: no redirects, no retries of got's own, connections kept open. */
 export function createWebhookClient(options: WebhookClientOptions): WebhookClient {
-  const { url, timeoutMs, maxSockets, userAgent, sign } = options;
+  const { url, timeoutMs, maxSockets, userAgent, sign, traceHeaders } = options;
   const agents = createDestinationAgents(
     { keepAlive: true, maxSockets, maxFreeSockets: maxSockets },
     options,
@@ -83,6 +85,7 @@ export function createWebhookClient(options: WebhookClientOptions): WebhookClien
       'daybell-attempt': String(attempt),
       'daybell-lateness-ms': String(latenessMs),
       ...sign?.(id, timestamp, body),
+      ...traceHeaders?.(),
     };
   };
 

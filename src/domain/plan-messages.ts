@@ -2,12 +2,15 @@
  * What a workflow asks of the Event Scheduling Context, and what it is told: plain,
  * JSON-safe data, instants as epoch ms. Ids and instants only: it ends up in Temporal.
  */
+import type { TracePoint } from './trace-point.ts';
 
 export interface PlanRequest {
   readonly eventType: string;
   readonly userId: string;
   /** The workflow's own time, epoch ms. */
   readonly now: number;
+  /** Of the last message that was heard, when traces are on. */
+  readonly trace?: TracePoint;
 }
 
 export type PlanResult =

@@ -1,5 +1,6 @@
 /** How the Event Scheduling Context follows a user. Implemented in src/temporal. */
 import type { EventType } from '../domain/event-type.ts';
+import type { TracePoint } from '../domain/trace-point.ts';
 
 /**
  * Tells the one long-running follower of an event of a user what happened; the first
@@ -17,6 +18,8 @@ export interface Scheduler {
 export interface UserRevision {
   readonly userId: string;
   readonly revision: number;
+  /** Of what has led to this message, when traces are on. */
+  readonly trace?: TracePoint;
 }
 
 /** Thrown when the scheduler can't be reached or takes nothing now: the same message may pass later. */

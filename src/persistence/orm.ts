@@ -14,6 +14,7 @@ import { ReplayAndStaleTokens0005 } from './migrations/0005-replay-and-stale-tok
 import { Audit0006 } from './migrations/0006-audit.ts';
 import { Reconciler0007 } from './migrations/0007-reconciler.ts';
 import { SubscribersAndInstallation0008 } from './migrations/0008-subscribers-and-installation.ts';
+import { ForecastAndTraces0011 } from './migrations/0011-forecast-and-traces.ts';
 
 export type Orm = MikroORM;
 
@@ -26,6 +27,7 @@ const migrationsList = [
   { name: '0006-audit', class: Audit0006 },
   { name: '0007-reconciler', class: Reconciler0007 },
   { name: '0008-subscribers-and-installation', class: SubscribersAndInstallation0008 },
+  { name: '0011-forecast-and-traces', class: ForecastAndTraces0011 },
 ];
 
 /** The migrations of this version, by name, in order. */

@@ -47,6 +47,7 @@ interface OutboxRecord {
   readonly changed: readonly string[];
   readonly occurred_at: number;
   readonly attempts: number;
+  readonly traceparent: string | null;
 }
 
 const SUBSCRIBE = 'insert into users.subscribers (name) values (?) on conflict do nothing';
@@ -78,7 +79,7 @@ const CLAIM = `
   from free
   where taken.id = free.id
   returning taken.id, extract(epoch from taken.claimed_until)::text as lease, taken.type,
-    taken.user_id, taken.revision, taken.changed, taken.attempts,
+    taken.user_id, taken.revision, taken.changed, taken.attempts, taken.traceparent,
     (extract(epoch from taken.occurred_at) * 1000)::float8 as occurred_at`;
 
 /** The lease is the end of the claim, to the microsecond: another claim has another. */
@@ -103,7 +104,8 @@ const BACKLOG = `
 
 function toEntry(row: OutboxRecord): OutboxEntry {
   const { id, lease, type, user_id: userId, revision, changed, occurred_at: occurredAt } = row;
-  const about = { userId, revision, occurredAt };
+  const { traceparent } = row;
+  const about = { userId, revision, occurredAt, ...(traceparent !== null && { traceparent }) };
   return {
     id,
     lease,

@@ -8,8 +8,15 @@ import { HistoryRow, UserRow } from './entities.ts';
 import { claimKey, forgetAnswers } from './idempotency-keys.ts';
 import type { Orm } from './orm.ts';
 
-/** The system of record in PostgreSQL: a forked entity manager for each unit of work. */
-export function createUserStore(orm: Orm): UserStore {
+/**
+ * The system of record in PostgreSQL: a forked entity manager for each unit of work.
+ *
+ * @param traceparent of the span that the caller runs in, which goes with the events
+ */
+export function createUserStore(
+  orm: Orm,
+  traceparent: () => string | null = () => null,
+): UserStore {
   return {
     async find(id) {
       if (!isUuid(id)) return null;
@@ -29,11 +36,12 @@ export function createUserStore(orm: Orm): UserStore {
       return rows.map(copyUser);
     },
 
-    transaction: (work) => orm.em.fork().transactional((em) => work(userTransaction(em))),
+    transaction: (work) =>
+      orm.em.fork().transactional((em) => work(userTransaction(em, traceparent))),
   };
 }
 
-function userTransaction(em: SqlEntityManager): UserTransaction {
+function userTransaction(em: SqlEntityManager, traceparent: () => string | null): UserTransaction {
   return {
     async lock(id) {
       if (!isUuid(id)) return null;
@@ -54,7 +62,8 @@ function userTransaction(em: SqlEntityManager): UserTransaction {
     async publish(event) {
       const { type, userId, revision, occurredAt } = event;
       const changed = event.type === 'UserUpdated' ? event.changed : [];
-      await em.execute(PUBLISH, [type, userId, revision, JSON.stringify(changed), occurredAt]);
+      const about = [type, userId, revision, JSON.stringify(changed), occurredAt, traceparent()];
+      await em.execute(PUBLISH, about);
     },
     claimKey: (answer, createdAt) => claimKey(em, answer, createdAt),
     forgetAnswers: (userId) => forgetAnswers(em, userId),
@@ -63,9 +72,10 @@ function userTransaction(em: SqlEntityManager): UserTransaction {
 
 /** An entry for each subscriber: each goes its own way, at its own pace. */
 const PUBLISH = `
-  insert into users.outbox (subscriber, type, user_id, revision, changed, occurred_at)
+  insert into users.outbox
+    (subscriber, type, user_id, revision, changed, occurred_at, traceparent)
   select name, ?, ?::uuid, ?::integer, array(select jsonb_array_elements_text(?::jsonb)),
-    to_timestamp(?::float8 / 1000)
+    to_timestamp(?::float8 / 1000), ?::text
   from users.subscribers`;
 
 async function refusingTakenExternalId(write: () => Promise<unknown>): Promise<void> {

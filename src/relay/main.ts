@@ -3,6 +3,7 @@ import { requireSettings } from '../config/settings.ts';
 import { eventTypes } from '../event-types/index.ts';
 import { createMetrics } from '../observability/metrics.ts';
 import { serveMetrics } from '../observability/metrics-server.ts';
+import { createTracing } from '../observability/tracing.ts';
 import { runService, type RunningService, type ServiceContext } from '../observability/service.ts';
 import { checkDatabase } from '../persistence/database-health.ts';
 import { findInstallationId } from '../persistence/installation.ts';
@@ -14,12 +15,14 @@ import { createScheduler } from '../temporal/scheduler.ts';
 import { createRelayMetrics } from './metrics.ts';
 import { startRelay } from './relay.ts';
 import { createSchedulingSubscriber } from './scheduling.ts';
+import { traceSubscriber } from './trace-subscriber.ts';
 
 await runService('relay', startRelaying);
 
 async function startRelaying(context: ServiceContext): Promise<RunningService> {
   const { logger, fail } = context;
   const settings = requireSettings(context.settings, 'DATABASE_URL');
+  const tracing = await createTracing('relay', settings, logger);
   const metrics = createMetrics();
   const metricsServer = await serveMetrics(metrics, settings, logger);
   const orm = await connectOrm(settings.DATABASE_URL, {
@@ -37,12 +40,11 @@ async function startRelaying(context: ServiceContext): Promise<RunningService> {
   });
   const scheduler = guarded(createScheduler(temporal.client, settings.TEMPORAL_TASK_QUEUE), guard);
   guard.start();
-  const subscribers = [
-    createSchedulingSubscriber(scheduler, {
-      eventTypes: eventTypes.names,
-      maxPerSecond: settings.RELAY_MAX_PER_SECOND,
-    }),
-  ];
+  const scheduling = createSchedulingSubscriber(scheduler, {
+    eventTypes: eventTypes.names,
+    maxPerSecond: settings.RELAY_MAX_PER_SECOND,
+  });
+  const subscribers = [tracing === null ? scheduling : traceSubscriber(scheduling, tracing)];
   const relay = startRelay({
     outbox: createOutbox(orm),
     subscribers,
@@ -56,6 +58,7 @@ async function startRelaying(context: ServiceContext): Promise<RunningService> {
       await temporal.close();
       await orm.close(true);
       await metricsServer.stop();
+      await tracing?.stop();
     },
   };
 }

@@ -30,10 +30,10 @@ export function createSchedulingSubscriber(
     wants: (event) => messageFor(event, scheduler) !== null,
     async handle(event) {
       const tell = messageFor(event, scheduler);
-      const { userId, revision } = event;
-      await Promise.all(eventTypes.map((type) => tell?.(type, { userId, revision }))).catch(
-        throwForRelay,
-      );
+      const { userId, revision, traceparent, occurredAt: at } = event;
+      const trace = traceparent === undefined ? null : { traceparent, at };
+      const message = { userId, revision, ...(trace !== null && { trace }) };
+      await Promise.all(eventTypes.map((type) => tell?.(type, message))).catch(throwForRelay);
     },
   };
 }

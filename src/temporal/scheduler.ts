@@ -48,10 +48,10 @@ export function createScheduler(client: Client, taskQueue: string): Scheduler {
   };
 
   return {
-    userChanged: (eventType, { userId, revision }) =>
-      tell(eventType, userId, userChangedSignal, [{ userId, revision }]),
-    userDeleted: (eventType, { userId, revision }) =>
-      tell(eventType, userId, userDeletedSignal, [{ userId, revision }]),
+    userChanged: (eventType, message) =>
+      tell(eventType, message.userId, userChangedSignal, [message]),
+    userDeleted: (eventType, message) =>
+      tell(eventType, message.userId, userDeletedSignal, [message]),
     replan: (eventType, userId) => tell(eventType, userId, replanSignal, []),
   };
 }

@@ -28,6 +28,8 @@ interface OfUser {
   readonly revision: number;
   /** Epoch ms, by the clock of the process that made the change. */
   readonly occurredAt: number;
+  /** Of the span in which the change was made or is told, when traces are on (W3C Trace Context). */
+  readonly traceparent?: string;
 }
 
 /** Someone who is told what happens to users, under a name of its own that never changes. */

@@ -7,11 +7,13 @@ import { createPlanner } from '../events/planner.ts';
 import { createReconciler } from '../events/reconcile.ts';
 import { createMetrics, exportTzVersion } from '../observability/metrics.ts';
 import { serveMetrics } from '../observability/metrics-server.ts';
+import { createTracing } from '../observability/tracing.ts';
 import { runService, type RunningService, type ServiceContext } from '../observability/service.ts';
 import { waitFor } from '../observability/wait-for.ts';
 import { createDeliveryLedger } from '../persistence/delivery-ledger.ts';
 import { findInstallationId } from '../persistence/installation.ts';
 import { connectOrm } from '../persistence/orm.ts';
+import { createOccurrenceTraces } from '../persistence/occurrence-traces.ts';
 import { createOutdatedPlans } from '../persistence/outdated-plans.ts';
 import { createPlanningStore } from '../persistence/planning-store.ts';
 import { createReconcileLedger } from '../persistence/reconcile-ledger.ts';
@@ -29,6 +31,7 @@ import { createArmingMetrics } from './arming-metrics.ts';
 import { createReconcileMetrics } from './reconcile-metrics.ts';
 import { installTemporalRuntime, temporalLogger } from './runtime.ts';
 import { startKeepingSchedules } from './schedules.ts';
+import { traceArming, tracePlanner } from './trace-planning.ts';
 import { createWorker } from './worker.ts';
 import { bundleWorkflows, readWorkflowBundle, type WorkflowCode } from './workflow-bundle.ts';
 
@@ -41,6 +44,7 @@ async function startWorker(context: ServiceContext): Promise<RunningService> {
   const prebuilt = prebuiltWorkflows(settings);
   const law = loadZoneLaw(settings.ZONE_DATA);
   logger.info({ tzVersion: law.version, from: settings.ZONE_DATA }, 'zone law');
+  const tracing = await createTracing('worker', settings, logger);
   const metrics = createMetrics();
   exportTzVersion(metrics, law.version);
   const metricsServer = await serveMetrics(metrics, settings, logger);
@@ -65,18 +69,21 @@ async function startWorker(context: ServiceContext): Promise<RunningService> {
     onRefused: fail,
   });
   const scheduler = createScheduler(temporal.client, taskQueue);
+  const planner = createPlanner({
+    store: createPlanningStore(orm, eventTypes.facts),
+    settings: {
+      rules,
+      lateLimitMs: settings.LATE_LIMIT,
+      armLeadMs: settings.ARM_LEAD,
+      armWindowMs: settings.ARM_WINDOW,
+    },
+    logger,
+  });
+  const arming = createDeliveryLedger(orm, { lateAfterMs: settings.LATE_AFTER });
+  const traced = tracing && { tracing, traces: createOccurrenceTraces(orm), logger };
   const activities = createActivities({
-    planner: createPlanner({
-      store: createPlanningStore(orm, eventTypes.facts),
-      settings: {
-        rules,
-        lateLimitMs: settings.LATE_LIMIT,
-        armLeadMs: settings.ARM_LEAD,
-        armWindowMs: settings.ARM_WINDOW,
-      },
-      logger,
-    }),
-    arming: createDeliveryLedger(orm, { lateAfterMs: settings.LATE_AFTER }),
+    planner: traced === null ? planner : tracePlanner(planner, traced),
+    arming: traced === null ? arming : traceArming(arming, traced),
     redeliveryLedger: createRedeliveryLedger(orm),
     retention: createRetention(orm),
     reconciler: createReconciler({
@@ -133,6 +140,7 @@ async function startWorker(context: ServiceContext): Promise<RunningService> {
       await temporal.close();
       await orm.close(true);
       await metricsServer.stop();
+      await tracing?.stop();
     },
   };
 }

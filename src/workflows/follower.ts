@@ -1,6 +1,7 @@
 import { setCurrentDetails, setHandler } from '@temporalio/workflow';
 
 import type { EventType } from '../domain/event-type.ts';
+import type { TracePoint } from '../domain/trace-point.ts';
 import {
   replanSignal,
   statusQuery,
@@ -18,6 +19,8 @@ export interface Follower {
   readonly userId: string;
   /** The last revision it was told of. */
   revision: number | null;
+  /** Of the last message that was part of one; it decides nothing. */
+  trace: TracePoint | null;
   /** Something has happened that the plan doesn't know. */
   changed: boolean;
   plan: PlanResult | null;
@@ -33,6 +36,7 @@ export function listen(eventType: EventType, input: YearlyEventInput): Follower 
     eventType,
     userId: input.userId,
     revision: input.revision ?? null,
+    trace: input.trace ?? null,
     changed: false,
     plan: null,
     lastUnsettledAt: -Infinity,
@@ -46,6 +50,7 @@ export function listen(eventType: EventType, input: YearlyEventInput): Follower 
       if (follower.revision !== null && message.revision <= follower.revision) return;
       follower.revision = message.revision;
     }
+    follower.trace = message?.trace ?? follower.trace;
     follower.changed = true;
   };
   setHandler(userChangedSignal, hear);

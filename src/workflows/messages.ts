@@ -5,15 +5,21 @@
  */
 import { defineQuery, defineSignal } from '@temporalio/workflow';
 
+import type { TracePoint } from '../domain/trace-point.ts';
+
 export interface YearlyEventInput {
   readonly userId: string;
   /** The last revision this workflow has seen, carried over when it continues as new. */
   readonly revision?: number;
+  /** Of the last message, carried over: later greetings link to it. */
+  readonly trace?: TracePoint;
 }
 
 export interface RevisionMessage {
   readonly userId: string;
   readonly revision: number;
+  /** Of what has led to this message, when traces are on. */
+  readonly trace?: TracePoint;
 }
 
 /** The user was created, or their date or zone changed. */

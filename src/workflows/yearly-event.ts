@@ -47,10 +47,10 @@ export async function yearlyEvent(eventType: EventType, input: YearlyEventInput)
 }
 
 async function planAnew(follower: Follower): Promise<PlanResult> {
-  const { eventType, userId } = follower;
+  const { eventType, userId, trace } = follower;
   follower.changed = false;
   say(follower, 'plan', `Planning the next ${eventType}.`);
-  follower.plan = await planNow({ eventType, userId });
+  follower.plan = await planNow({ eventType, userId, ...(trace !== null && { trace }) });
   return follower.plan;
 }
 
@@ -116,10 +116,12 @@ async function pauseIfOften(
 /** A run of its own for what follows: histories stay short. Later signals go to the new run. */
 async function beginAgain(follower: Follower): Promise<void> {
   await condition(allHandlersFinished);
-  const { userId, revision } = follower;
-  await continueAsNew<(input: YearlyEventInput) => Promise<void>>(
-    revision === null ? { userId } : { userId, revision },
-  );
+  const { userId, revision, trace } = follower;
+  await continueAsNew<(input: YearlyEventInput) => Promise<void>>({
+    userId,
+    ...(revision !== null && { revision }),
+    ...(trace !== null && { trace }),
+  });
 }
 
 /** A user who is edited daily: about 70 changes. The server's own advice counts too. */

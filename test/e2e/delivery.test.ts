@@ -3,6 +3,7 @@ import { Webhook } from 'standardwebhooks';
 import { beforeAll, expect, test } from 'vitest';
 
 import { newWebhookSecret } from '../../src/config/webhook-secrets.ts';
+import { startTraceCollector } from '../support/trace-collector.ts';
 import { findDevServerProgram } from '../support/temporal.ts';
 import { startWebhookReceiver } from '../support/webhook-receiver.ts';
 import {
@@ -23,6 +24,7 @@ test(
   { timeout: 240_000 },
   async () => {
     const receiver = await startWebhookReceiver();
+    const collector = await startTraceCollector();
     const secret = newWebhookSecret();
     const due = minuteToCome(60_000);
     const daybell = await startDaybell({
@@ -31,8 +33,11 @@ test(
       WEBHOOK_URL: receiver.url,
       WEBHOOK_SECRETS: secret,
       WEBHOOK_ALLOW_PRIVATE: 'true',
+      OTEL_TRACES_EXPORTER: 'otlp',
+      OTEL_EXPORTER_OTLP_ENDPOINT: collector.endpoint,
     });
-    const userId = await createUser(daybell, due.dateOfBirth);
+    const traceparent = `00-${TRACE}-b7ad6b7169203331-01`;
+    const userId = await createUser(daybell, due.dateOfBirth, { traceparent });
 
     // While that minute comes: somebody else, far from their birthday, moves from UTC to Tokyo.
     const other = await createUser(daybell, monthsFrom(due.at, 6));
@@ -71,11 +76,21 @@ test(
     await occurrenceThat(daybell, userId, ({ state }) => state === 'PENDING');
     expect(receiver.received).toHaveLength(1);
 
+    // One trace, through every process: each span the child of the one before.
+    const spans = [];
+    for (const [service, name] of WAY) {
+      spans.push(await collector.span(name, (span) => span.service === service && isOurs(span)));
+    }
+    const parents = spans.map(({ parentSpanId }) => parentSpanId);
+    expect(parents).toEqual(['b7ad6b7169203331', ...spans.slice(0, -1).map((span) => span.spanId)]);
+    expect(headers['traceparent']).toBe(`00-${TRACE}-${spans.at(-1)?.spanId}-01`);
+
     const processes = daybell.processes();
     expect(processes.map(({ name }) => name)).toContain('dispatcher');
     expect(await daybell.terminal.stop('SIGINT')).toBe(0);
     expect(stillRunning(processes)).toEqual([]);
     await receiver.close();
+    await collector.close();
 
     async function workflow() {
       return workflowInWebUi(daybell, other);
@@ -87,6 +102,20 @@ test(
     }
   },
 );
+
+const TRACE = '0af7651916cd43dd8448eb211c80319c';
+/** The processes that a greeting goes through, and what each calls its part. */
+const WAY = [
+  ['daybell-api', 'POST /v1/users'],
+  ['daybell-relay', 'relay UserCreated'],
+  ['daybell-worker', 'plan birthday'],
+  ['daybell-worker', 'arm'],
+  ['daybell-dispatcher', 'POST'],
+] as const;
+
+function isOurs({ traceId }: { readonly traceId: string }): boolean {
+  return traceId === TRACE;
+}
 
 /** A date of birth so many months from an instant's month, epoch ms, on the 15th. */
 function monthsFrom(instant: number, months: number): string {

@@ -8,6 +8,7 @@ import type { Redeliveries } from '../../src/events/redelivery.ts';
 import { SchedulerAwayError } from '../../src/events/scheduling.ts';
 import { createAuditReader } from '../../src/persistence/audit.ts';
 import { createDeliveryControl } from '../../src/persistence/delivery-control.ts';
+import { createForecastReader } from '../../src/persistence/forecast.ts';
 import { createOccurrenceReader } from '../../src/persistence/occurrence-reader.ts';
 import { createRedeliveryLedger } from '../../src/persistence/redelivery-ledger.ts';
 import { createUserStore } from '../../src/persistence/user-store.ts';
@@ -46,7 +47,7 @@ export async function createTestApi(overrides: Partial<ApiDeps> = {}): Promise<T
   const logged: Record<string, unknown>[] = [];
   const metrics = createMetrics();
   const app = createApp({
-    users: createUserStore(orm),
+    users: createUserStore(orm, overrides.tracing?.active),
     occurrences: createOccurrenceReader(orm, { lateAfterMs: 5 * 60_000 }),
     redeliveryLedger: createRedeliveryLedger(orm),
     redeliveries: WITHOUT_TEMPORAL,
@@ -69,11 +70,20 @@ export async function createTestApi(overrides: Partial<ApiDeps> = {}): Promise<T
       },
       clock: overrides.clock ?? Date.now,
     },
+    forecast: {
+      reader: createForecastReader(orm),
+      law: bundledLaw,
+      eventTypes: ['birthday'],
+      dateSettings: { leapDayPolicy: 'feb28', localTime: '09:00' },
+      armWindowMs: 45_000,
+      clock: overrides.clock ?? Date.now,
+    },
     webhookTester: null,
     readiness: async () => [],
     logger: pino({}, { write: (line: string) => void logged.push(JSON.parse(line)) }),
     metrics,
     observeRequest: createRequestMetrics(metrics),
+    tracing: null,
     ...overrides,
   });
   const sql = <Row>(query: string, params: unknown[] = []): Promise<Row[]> =>

@@ -32,13 +32,13 @@ export function minuteToCome(leadMs: number): DueMinute {
 }
 
 /** Creates a user in UTC by the API; gives the id. */
-export async function createUser(daybell: RunningDaybell, dateOfBirth: string): Promise<string> {
-  const created = await send(daybell, 'POST', '/v1/users', {
-    firstName: 'Ada',
-    lastName: 'Lovelace',
-    dateOfBirth,
-    timezone: 'UTC',
-  });
+export async function createUser(
+  daybell: RunningDaybell,
+  dateOfBirth: string,
+  headers: Record<string, string> = {},
+): Promise<string> {
+  const user = { firstName: 'Ada', lastName: 'Lovelace', dateOfBirth, timezone: 'UTC' };
+  const created = await send(daybell, 'POST', '/v1/users', user, headers);
   return String(created['id']);
 }
 
@@ -47,10 +47,11 @@ export async function send(
   method: string,
   path: string,
   body?: object,
+  headers: Record<string, string> = {},
 ): Promise<Record<string, unknown>> {
   const response = await fetch(`${daybell.url}${path}`, {
     method,
-    headers: { 'content-type': 'application/json' },
+    headers: { 'content-type': 'application/json', ...headers },
     ...(body === undefined ? {} : { body: JSON.stringify(body) }),
   });
   const text = await response.text();

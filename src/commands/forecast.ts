@@ -1,0 +1,121 @@
+/**
+ * The command `npm run forecast [-- --from INSTANT --to INSTANT --json]`: how many are due, as
+ * bars by the hour, and the fullest minutes by name. With DATABASE_URL set, from there;
+ * otherwise from the Daybell that runs at HOST and PORT. Exit code 2 for bad input.
+ */
+import { parseArgs } from 'node:util';
+
+import { type ForecastBody, forecastBody, ForecastSchema } from '../api/forecast-schema.ts';
+import { instantFault } from '../api/instant.ts';
+import {
+  InvalidSettingsError,
+  loadSettings,
+  requireSettings,
+  type Settings,
+} from '../config/settings.ts';
+import { eventTypes } from '../event-types/index.ts';
+import { forecast } from '../events/forecast-due.ts';
+import { type AskedWindow, forecastWindow, windowFaults } from '../events/forecast-window.ts';
+import { describeError } from '../observability/describe-error.ts';
+import { createForecastReader } from '../persistence/forecast.ts';
+import { connectOrm } from '../persistence/orm.ts';
+import { loadZoneLaw } from '../zones/load-zone-law.ts';
+import { forecastChart } from './forecast-chart.ts';
+import { ApiAwayError, askRunningApi } from './running-api.ts';
+
+const USAGE = 'Usage: npm run forecast [-- --from INSTANT --to INSTANT --json]';
+const EXIT_BAD_INPUT = 2;
+/** EX_UNAVAILABLE and EX_CONFIG of sysexits.h. */
+const EXIT_AWAY = 69;
+const EXIT_CONFIG = 78;
+
+interface Request {
+  readonly asked: AskedWindow;
+  readonly isJson: boolean;
+}
+
+process.exitCode = await main();
+
+async function main(): Promise<number> {
+  const request = readRequest();
+  if (request === null) return EXIT_BAD_INPUT;
+  try {
+    const settings = loadSettings();
+    const found =
+      settings.DATABASE_URL === undefined
+        ? await askApi(settings, request.asked)
+        : await readDatabase(settings, request.asked);
+    const text = request.isJson ? `${JSON.stringify(found, null, 2)}\n` : forecastChart(found);
+    process.stdout.write(text);
+    return 0;
+  } catch (error) {
+    const isConfig = error instanceof InvalidSettingsError;
+    const message = isConfig || error instanceof ApiAwayError ? error.message : inWords(error);
+    process.stderr.write(`${message}\n`);
+    return isConfig ? EXIT_CONFIG : EXIT_AWAY;
+  }
+}
+
+/** What was asked for; null, after saying why, when it can't be answered. */
+function readRequest(): Request | null {
+  try {
+    const { values } = parseArgs({
+      options: {
+        from: { type: 'string' },
+        to: { type: 'string' },
+        json: { type: 'boolean', default: false },
+      },
+    });
+    for (const name of ['from', 'to'] as const) {
+      const rule = values[name] === undefined ? null : instantFault(values[name]);
+      if (rule !== null) return refuse(`--${name} ${rule}.`);
+    }
+    const asked = { from: epochMs(values.from), to: epochMs(values.to) };
+    const [fault] = windowFaults(asked, Date.now());
+    if (fault !== undefined) return refuse(`--${fault.field} ${fault.rule}.`);
+    return { asked, isJson: values.json };
+  } catch (error) {
+    return refuse(error instanceof Error ? error.message : String(error));
+  }
+}
+
+function epochMs(instant: string | undefined): number | null {
+  return instant === undefined ? null : Date.parse(instant);
+}
+
+function refuse(why: string): null {
+  process.stderr.write(`${why}\n${USAGE}\n`);
+  return null;
+}
+
+async function readDatabase(given: Settings, asked: AskedWindow): Promise<ForecastBody> {
+  const settings = requireSettings(given, 'DATABASE_URL');
+  const orm = await connectOrm(settings.DATABASE_URL, { poolSize: 1 });
+  try {
+    const deps = {
+      reader: createForecastReader(orm, eventTypes.facts),
+      law: loadZoneLaw(settings.ZONE_DATA),
+      eventTypes: eventTypes.names,
+      dateSettings: {
+        leapDayPolicy: settings.LEAP_DAY_POLICY,
+        localTime: settings.DELIVERY_LOCAL_TIME,
+      },
+      armWindowMs: settings.ARM_WINDOW,
+      clock: Date.now,
+    };
+    return forecastBody(await forecast(deps, forecastWindow(asked, Date.now())));
+  } finally {
+    await orm.close(true);
+  }
+}
+
+async function askApi(settings: Settings, { from, to }: AskedWindow): Promise<ForecastBody> {
+  const query = new URLSearchParams();
+  if (from !== null) query.set('from', new Date(from).toISOString());
+  if (to !== null) query.set('to', new Date(to).toISOString());
+  return ForecastSchema.parse(await askRunningApi(settings, `/v1/forecast?${query.toString()}`));
+}
+
+function inWords(error: unknown): string {
+  return `The forecast failed: ${JSON.stringify(describeError(error))}`;
+}

@@ -1,0 +1,198 @@
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+
+import { firstOccurrenceAfter, whyUnplannable } from '../../src/domain/occurrence.ts';
+import type { DateSettings } from '../../src/domain/rules.ts';
+import { forecast } from '../../src/events/forecast-due.ts';
+import type { DueMinute, Forecast } from '../../src/events/forecast.ts';
+import { createForecastReader } from '../../src/persistence/forecast.ts';
+import { zoneNames } from '../domain/occurrence-properties.ts';
+import { DAY, HOUR, MINUTE, useAuditBench } from '../support/audit-bench.ts';
+import { bundledLaw } from '../support/zone-laws.ts';
+
+const bench = useAuditBench();
+/** A common year, with a leap year within 400 days; and the day before clocks change in Europe. */
+const NOWS = [Date.UTC(2027, 1, 27, 20), Date.UTC(2026, 2, 28, 5)];
+
+/** What happens to a user before now, of which only some is planned. */
+interface Life {
+  readonly dateOfBirth: string;
+  readonly timezone: string;
+  readonly daysAgo: number;
+  readonly isPlanned: boolean;
+  readonly becomes: 'nothing' | 'moved' | 'settled' | 'settled and planned';
+  readonly movesTo: string;
+}
+
+/** Many are due soon, and many on the days where years, months and leap-day rules meet. */
+const anyDateOfBirth = fc.oneof(
+  fc.constantFrom('1992-02-29', '1990-02-28', '1991-03-01', '1990-12-31', '1990-01-01'),
+  fc
+    .date({ min: new Date('1990-02-25Z'), max: new Date('1990-03-31Z'), noInvalidDate: true })
+    .map(dayOf),
+  fc
+    .date({ min: new Date('1900-01-01Z'), max: new Date('2025-12-20Z'), noInvalidDate: true })
+    .map(dayOf),
+);
+const anyZone = fc.oneof(
+  fc.constantFrom('Pacific/Kiritimati', 'Pacific/Pago_Pago', 'Europe/Berlin', 'Asia/Kathmandu'),
+  fc.constantFrom(...zoneNames.filter((name) => bundledLaw.isKnown(name))),
+);
+const anyLife: fc.Arbitrary<Life> = fc.record({
+  dateOfBirth: anyDateOfBirth,
+  timezone: anyZone,
+  daysAgo: fc.integer({ min: 0, max: 500 }),
+  isPlanned: fc.boolean(),
+  becomes: fc.constantFrom('nothing', 'moved', 'settled', 'settled and planned'),
+  movesTo: anyZone,
+});
+const anyWindow = fc.record({
+  afterMs: fc.oneof(fc.constant(0), fc.integer({ min: 0, max: 400 * DAY })),
+  lengthMs: fc.oneof(fc.constant(DAY), fc.integer({ min: MINUTE, max: 400 * DAY })),
+  // Also others than the ledger was planned by.
+  leapDayPolicy: fc.constantFrom('feb28' as const, 'mar1' as const),
+  localTime: fc.constantFrom('09:00', '00:15', '02:30', '23:59'),
+});
+
+test('counts as one by one by the rule: whoever lived how, in any window, by any settings', async () => {
+  let counted = 0;
+  const property = fc.asyncProperty(
+    fc.constantFrom(...NOWS),
+    fc.array(anyLife, { minLength: 40, maxLength: 40 }),
+    fc.array(anyWindow, { minLength: 15, maxLength: 15 }),
+    async (now, lives, windows) => {
+      await bench.sql(
+        'truncate users.users, users.history, users.outbox, events.occurrences cascade',
+      );
+      for (const life of lives) await live(life, now);
+      for (const { afterMs, lengthMs, ...dateSettings } of windows) {
+        const window = { from: now + afterMs, until: now + afterMs + lengthMs };
+        const expected = await oneByOne(window, dateSettings);
+        const found = await forecast(
+          {
+            reader: createForecastReader(bench.orm),
+            law: bundledLaw,
+            eventTypes: ['birthday'],
+            dateSettings,
+            armWindowMs: 45_000,
+            clock: () => now,
+          },
+          window,
+        );
+        compare(found, expected);
+        counted += found.due;
+      }
+    },
+  );
+  await fc.assert(property, { numRuns: 4, endOnFailure: true });
+  // Otherwise it would have compared nothing with nothing.
+  expect(counted).toBeGreaterThan(200);
+}, 120_000);
+
+async function live(life: Life, now: number): Promise<void> {
+  const at = Math.max(now - life.daysAgo * DAY - HOUR, Date.parse('2025-12-31Z'));
+  const { dateOfBirth, timezone } = life;
+  const id = await bench.add({ dateOfBirth, timezone }, at, life.isPlanned);
+  const open = await bench.openOf(id);
+  if (life.becomes === 'moved') await bench.change(id, { timezone: life.movesTo }, now, false);
+  // Also what is settled before its day, as a redelivery may.
+  if (!life.becomes.startsWith('settled') || open === null) return;
+  await bench.settle(open.key, 'COMPLETED', now);
+  if (life.becomes === 'settled and planned') await bench.plan(id, now);
+}
+
+interface UserRow {
+  readonly id: string;
+  readonly dateOfBirth: string;
+  readonly timezone: string;
+}
+
+interface LedgerRow {
+  readonly userId: string;
+  readonly year: number;
+  readonly state: string;
+  readonly timezone: string;
+  readonly fireAt: number;
+}
+
+/** How many, by `<minute> <zone>`. */
+type Counts = Readonly<Record<string, number>>;
+
+/** One user after the other. */
+async function oneByOne(
+  { from, until }: { from: number; until: number },
+  settings: DateSettings,
+): Promise<Counts> {
+  const counts: Record<string, number> = {};
+  const count = (at: number, timezone: string): void => {
+    const name = placeOf(at, timezone);
+    if (at >= from && at < until) counts[name] = (counts[name] ?? 0) + 1;
+  };
+  const users = await bench.sql<UserRow>(
+    'select id, date_of_birth::text as "dateOfBirth", timezone from users.users',
+  );
+  const rows = await bench.sql<LedgerRow>(
+    `select user_id as "userId", year, state, timezone,
+       (extract(epoch from fire_at) * 1000)::float8 as "fireAt" from events.occurrences`,
+  );
+  for (const user of users) {
+    const own = rows.filter(({ userId }) => userId === user.id);
+    for (const { state, timezone, fireAt } of own) {
+      if (state === 'PENDING' || state === 'PROCESSING') count(fireAt, timezone);
+    }
+    const rules = { ...settings, law: bundledLaw };
+    if (whyUnplannable(user, bundledLaw) !== null) throw new Error('a zone that is not known');
+    const has = (year: number): boolean => own.some((row) => row.year === year);
+    let next = firstOccurrenceAfter(user, from - 1, rules, has);
+    for (; next.fireAt < until; next = firstOccurrenceAfter(user, next.fireAt, rules, has)) {
+      count(next.fireAt, user.timezone);
+    }
+  }
+  return counts;
+}
+
+function compare({ from, to, due, peaks, hours, minutes }: Forecast, expected: Counts): void {
+  // Of a long window there is no list of minutes.
+  if (to - from <= 31 * DAY) expect(countsOf(minutes ?? [])).toEqual(expected);
+  else expect(minutes).toBeNull();
+  const byHour = summedBy(expected, 'yyyy-mm-ddThh'.length);
+  expect(Object.fromEntries(hours.map((hour) => [iso(hour.at).slice(0, 13), hour.due]))).toEqual(
+    byHour,
+  );
+  expect(due).toBe(Object.values(expected).reduce((sum, count) => sum + count, 0));
+
+  const byMinute = summedBy(expected, 'yyyy-mm-ddThh:mm'.length);
+  const fullest = Object.values(byMinute).sort((one, other) => other - one);
+  expect(peaks.map((peak) => peak.due)).toEqual(fullest.slice(0, 10));
+  expect(expected).toMatchObject(countsOf(peaks));
+}
+
+function countsOf(minutes: readonly DueMinute[]): Counts {
+  return Object.fromEntries(
+    minutes.flatMap(({ at, zones }) =>
+      zones.map(({ timezone, due }) => [placeOf(at, timezone), due] as const),
+    ),
+  );
+}
+
+/** Added up over all that begins with the same so many characters. */
+function summedBy(counts: Counts, length: number): Counts {
+  const sums: Record<string, number> = {};
+  for (const [place, count] of Object.entries(counts)) {
+    const name = place.slice(0, length);
+    sums[name] = (sums[name] ?? 0) + count;
+  }
+  return sums;
+}
+
+function placeOf(at: number, timezone: string): string {
+  return `${iso(at).slice(0, 16)} ${timezone}`;
+}
+
+function iso(epochMs: number): string {
+  return new Date(epochMs).toISOString();
+}
+
+function dayOf(date: Date): string {
+  return date.toISOString().slice(0, 10);
+}

@@ -1,0 +1,221 @@
+/** Where a greeting's trace goes on, where it begins anew, and that nothing depends on it. */
+import { setTimeout as sleep } from 'node:timers/promises';
+
+import { pino } from 'pino';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+
+import { traceHeadersOf, traceDeliveries } from '../../src/delivery/trace-deliveries.ts';
+import type { ClaimedOccurrence } from '../../src/events/ports.ts';
+import { createOtlpTracing } from '../../src/observability/otlp-tracing.ts';
+import type { Tracing } from '../../src/observability/tracing.ts';
+import { ADA, createTestApi } from '../support/api.ts';
+import { freePort } from '../support/free-port.ts';
+import { createTraceStory, type TraceStory } from '../support/trace-story.ts';
+import { startTraceCollector, type TraceCollector } from '../support/trace-collector.ts';
+
+const CALLER = { traceId: '0af7651916cd43dd8448eb211c80319c', spanId: 'b7ad6b7169203331' };
+const TRACEPARENT = `00-${CALLER.traceId}-${CALLER.spanId}-01`;
+const silent = pino({ level: 'silent' });
+
+let collector: TraceCollector;
+let tracing: Tracing;
+let story: TraceStory;
+beforeAll(async () => {
+  collector = await startTraceCollector();
+  const { endpoint } = collector;
+  tracing = createOtlpTracing({ service: 'test', endpoint, share: 1, logger: silent });
+  story = await createTraceStory(tracing);
+});
+afterAll(async () => {
+  await tracing.stop();
+  await story.close();
+  await collector.close();
+});
+
+test('from the request through outbox, plan and arming to the webhook it is one trace; next year it is another, which links to it', async () => {
+  const firstOf = (name: string) => collector.span(name, (span) => span.traceId === CALLER.traceId);
+
+  await story.setClock('2027-05-20T06:00:00Z');
+  const told = await story.createUser(TRACEPARENT);
+  const trace = { traceparent: told.traceparent ?? '', at: told.occurredAt };
+  const first = await story.plan(told.userId, trace);
+  await story.arm(first);
+  await story.setClock('2027-05-20T07:00:00Z');
+  const webhook = await story.deliver();
+
+  const [request, relay, plan, arm, post] = await Promise.all(
+    ['POST /v1/users', 'relay UserCreated', 'plan birthday', 'arm', 'POST'].map(firstOf),
+  );
+  expect(request?.parentSpanId).toBe(CALLER.spanId);
+  expect(relay?.parentSpanId).toBe(request?.spanId);
+  expect(plan?.parentSpanId).toBe(relay?.spanId);
+  expect(arm?.parentSpanId).toBe(plan?.spanId);
+  expect(post?.parentSpanId).toBe(arm?.spanId);
+  expect(webhook.headers['traceparent']).toBe(`00-${CALLER.traceId}-${post?.spanId}-01`);
+  expect(request?.attributes).toMatchObject({ 'http.route': '/v1/users' });
+  expect(post?.attributes).toMatchObject({
+    'daybell.occurrence_key': first.occurrenceKey,
+    'daybell.outcome': 'delivered',
+  });
+
+  // The workflow carries the trace into its next run, a year long.
+  const next = await story.plan(told.userId, trace);
+  await story.setClock('2028-05-20T06:59:00Z');
+  await story.plan(told.userId, trace);
+  await story.arm(next);
+  await story.setClock('2028-05-20T07:00:00Z');
+  const again = await story.deliver();
+  const isNext = ({ attributes }: { attributes: object }): boolean =>
+    Object.values(attributes).includes(next.occurrenceKey);
+  const nextArm = await collector.span('arm', isNext);
+  const nextPost = await collector.span('POST', isNext);
+  expect(nextArm.traceId).not.toBe(CALLER.traceId);
+  expect(nextArm).toMatchObject({ parentSpanId: null, links: [CALLER.traceId] });
+  expect(nextPost).toMatchObject({ traceId: nextArm.traceId, parentSpanId: nextArm.spanId });
+  expect(again.headers['traceparent']).toBe(`00-${nextArm.traceId}-${nextPost.spanId}-01`);
+
+  // Nobody's name or date of birth is in any of it.
+  expect(JSON.stringify(collector.spans)).not.toMatch(/Ada|Lovelace|1990-05-20/);
+});
+
+test('what fails for the trace fails nothing else', async () => {
+  const broken = await createTraceStory(tracing, {
+    find: () => Promise.reject(new Error('away')),
+    keep: () => Promise.reject(new Error('away')),
+  });
+  await broken.setClock('2027-05-20T06:00:00Z');
+  const told = await broken.createUser(TRACEPARENT);
+  const trace = { traceparent: told.traceparent ?? '', at: told.occurredAt };
+  await broken.arm(await broken.plan(told.userId, trace));
+  await broken.setClock('2027-05-20T07:00:00Z');
+  // In a trace of its own, since nothing says of which it is.
+  const { headers } = await broken.deliver();
+  expect(headers['traceparent']).toMatch(/^00-[\da-f]{32}-[\da-f]{16}-01$/);
+  expect(headers['traceparent']).not.toContain(CALLER.traceId);
+  await broken.close();
+});
+
+test('a request without a traceparent, or with one that is none, begins a trace', async () => {
+  await story.setClock('2027-05-20T06:00:00Z');
+  const told = await story.createUser('00-yesterday-01');
+  expect(told.traceparent).toMatch(/^00-[\da-f]{32}-[\da-f]{16}-01$/);
+});
+
+test('whoever sends a request that is not sampled has decided for all of its trace', async () => {
+  const parent = `${TRACEPARENT.slice(0, -2)}00`;
+  const about = { name: 'unsampled', kind: 'internal', parent } as const;
+  const [header, traceparent] = await tracing.span(about, async (span) => [
+    traceHeadersOf(tracing)().traceparent,
+    span.traceparent,
+  ]);
+  expect(header).toBe(traceparent);
+  expect(traceparent).toMatch(new RegExp(`^00-${CALLER.traceId}-[\\da-f]{16}-00$`));
+  await tracing.span({ ...about, name: 'sampled', parent: null }, async () => {});
+  await collector.span('sampled');
+  expect(collector.spans.some(({ name }) => name === 'unsampled')).toBe(false);
+});
+
+test('what fails in a span is its error, by class and without its words', async () => {
+  const failing = tracing.span({ name: 'fails', kind: 'internal', parent: null }, () =>
+    Promise.reject(new RangeError('Ada was born on 1990-12-10')),
+  );
+  await expect(failing).rejects.toThrow('Ada');
+  const span = await collector.span('fails');
+  expect(span).toMatchObject({ isError: true, attributes: { 'error.type': 'RangeError' } });
+});
+
+test('a collector that refuses is told of once, and again when it is back', async () => {
+  const logged: string[] = [];
+  const logger = pino({}, { write: (line: string) => void logged.push(JSON.parse(line).msg) });
+  const other = await startTraceCollector();
+  other.answer(400);
+  const { endpoint } = other;
+  const told = createOtlpTracing({ service: 'test', endpoint, share: 1, logger });
+  const spanOnce = (name: string) =>
+    told.span({ name, kind: 'internal', parent: null }, async () => {});
+  await spanOnce('lost');
+  while (logged.length === 0) await sleep(20);
+  other.answer(200);
+  await spanOnce('kept');
+  await other.span('kept');
+  while (logged.length === 1) await sleep(20);
+  expect(logged).toEqual([
+    'traces cannot be exported; spans are dropped',
+    'traces are exported again',
+  ]);
+  await told.stop();
+  await other.close();
+});
+
+test('a collector that is away does not hold up the end of a process', async () => {
+  const endpoint = `http://127.0.0.1:${await freePort()}`;
+  const away = createOtlpTracing({ service: 'test', endpoint, share: 1, logger: silent });
+  expect(await away.span({ name: 'lost', kind: 'internal', parent: null }, async () => 1)).toBe(1);
+  await away.stop();
+});
+
+test('without traces nothing is kept of a traceparent', async () => {
+  const api = await createTestApi();
+  await api.send('POST', '/v1/users', ADA, { traceparent: TRACEPARENT });
+  expect(await api.sql('select traceparent from users.outbox')).toEqual([{ traceparent: null }]);
+  await api.database.drop();
+});
+
+test('two occurrences of one recipient are each in their own trace', async () => {
+  const recipient = {
+    userId: 'u',
+    externalId: null,
+    firstName: '',
+    lastName: '',
+    timezone: 'UTC',
+    facts: 'none' as const,
+  };
+  const points = new Map(
+    ['a', 'b'].map((key, index) => [
+      key,
+      { traceparent: TRACEPARENT.replace('0af7', `${index}af7`), at: 0 },
+    ]),
+  );
+  const { directory, attempt } = traceDeliveries(
+    {
+      directory: {
+        findRecipients: async (claimed) => new Map(claimed.map(({ key }) => [key, recipient])),
+      },
+      attempt: async () => {
+        throw new Error(tracing.active() ?? '');
+      },
+    },
+    {
+      tracing,
+      traces: { find: async () => points, keep: async () => {} },
+      logger: silent,
+      clock: () => 0,
+    },
+  );
+  const claimed = [claimedAs('a'), claimedAs('b')];
+  const recipients = await directory.findRecipients(claimed);
+  for (const [index, one] of claimed.entries()) {
+    const sent = attempt(one, recipients.get(one.key) ?? recipient);
+    await expect(sent).rejects.toThrow(`00-${index}af7`);
+  }
+});
+
+function claimedAs(key: string): ClaimedOccurrence {
+  return {
+    key,
+    fence: 1,
+    eventType: 'birthday',
+    userId: 'u',
+    year: 2027,
+    anchorDate: '1990-05-20',
+    timezone: 'UTC',
+    localDate: '2027-05-20',
+    fireAt: 0,
+    attempt: 1,
+    armedAttempt: 1,
+    firstAttemptAt: 0,
+    late: false,
+    redelivered: false,
+    earlierAttempts: 0,
+  };
+}
