@@ -50,6 +50,7 @@ export type {
   ReconcileCounts,
   ReconcileReport,
   ReconcileRequest,
+  ReconcileWaits,
 } from '../domain/reconcile-messages.ts';
 export type {
   RedeliveryBatchRequest,

@@ -31,13 +31,17 @@ export function minuteToCome(leadMs: number): DueMinute {
   };
 }
 
-/** Creates a user in UTC by the API; gives the id. */
-export async function createUser(daybell: RunningDaybell, dateOfBirth: string): Promise<string> {
+/** Creates a user by the API; gives the id. */
+export async function createUser(
+  daybell: RunningDaybell,
+  dateOfBirth: string,
+  timezone = 'UTC',
+): Promise<string> {
   const created = await send(daybell, 'POST', '/v1/users', {
     firstName: 'Ada',
     lastName: 'Lovelace',
     dateOfBirth,
-    timezone: 'UTC',
+    timezone,
   });
   return String(created['id']);
 }
