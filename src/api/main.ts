@@ -66,13 +66,7 @@ async function startApi(context: ServiceContext): Promise<RunningService> {
   exportState(metrics, state, logger);
   const metricsServer = await serveMetrics(metrics, settings, logger);
   const temporal = connectTemporal(settings);
-  const taskQueue = settings.TEMPORAL_TASK_QUEUE;
-  const guard = createNamespaceGuard({
-    client: temporal.client,
-    taskQueue,
-    findInstallationId: () => findInstallationId(orm),
-    onRefused: fail,
-  });
+  const guard = createNamespaceGuard(temporal, () => findInstallationId(orm), fail);
   const dateSettings = {
     leapDayPolicy: settings.LEAP_DAY_POLICY,
     localTime: settings.DELIVERY_LOCAL_TIME,
@@ -81,7 +75,7 @@ async function startApi(context: ServiceContext): Promise<RunningService> {
     users: createUserStore(orm, tracing?.active),
     occurrences: createOccurrenceReader(orm, { lateAfterMs: settings.LATE_AFTER }),
     redeliveryLedger: createRedeliveryLedger(orm),
-    redeliveries: guarded(createRedeliveries(temporal.client, taskQueue), guard),
+    redeliveries: guarded(createRedeliveries(temporal.client, temporal.taskQueue), guard),
     clock: Date.now,
     law,
     eventTypes: eventTypes.names,

@@ -25,11 +25,10 @@ async function main(): Promise<number> {
 }
 
 async function run(): Promise<number> {
-  const settings = loadSettings();
-  const temporal = connectTemporal(settings);
+  const temporal = connectTemporal(loadSettings());
   let reminder: NodeJS.Timeout | undefined;
   try {
-    const reconciling = await reconcileNow(temporal.client, settings.TEMPORAL_TASK_QUEUE);
+    const reconciling = await reconcileNow(temporal.client, temporal.taskQueue);
     process.stdout.write(
       `Looks for what was missed: workflow ${reconciling.workflowId} at ${temporal.address}.\n`,
     );

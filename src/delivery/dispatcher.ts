@@ -2,6 +2,7 @@ import { whyNotSend } from '../events/consequence.ts';
 import type { ClaimedOccurrence, DeliveryLedger, UserDirectory } from '../events/ports.ts';
 import type { Logger } from '../observability/logger.ts';
 import type { Attempt } from './attempt.ts';
+import { deadlineIn, type Deadline } from './deadline.ts';
 import { createDemandWatch } from './demand-watch.ts';
 import { createHealth } from './health.ts';
 import { createLoop } from './loop.ts';
@@ -51,6 +52,11 @@ const POLL_MS = 250;
 /** Rows are due, but the pace or another process has them. */
 const HELD_UP_POLL_MS = 50;
 const RETRY_MS = 500;
+/**
+ * When the database is back, the holds of what was on the wire may have run out: every dispatcher
+ * writes what it knows, which it tries four times a second, before any of them claims.
+ */
+const OUTCOMES_FIRST_MS = 2_000;
 
 /**
  * The fire stage: waits for the next instant, claims due rows in batches, posts them. Any
@@ -91,6 +97,7 @@ export function createDispatcher(deps: DispatcherDeps): Dispatcher {
   let isIntroduced = false;
   /** Nobody may have sent for long, this process or all: what is late then is behind the rest. */
   let isLateBehind = false;
+  let isDatabaseAway = false;
   let claimSize = MAX_CLAIM;
   let wantsRoom = false;
   let wasFull = false;
@@ -108,6 +115,13 @@ export function createDispatcher(deps: DispatcherDeps): Dispatcher {
       sender.giveBackWaiting();
     }
 
+    if (isDatabaseAway) {
+      await ledger.isHeld();
+      isDatabaseAway = false;
+      health.ok();
+      return OUTCOMES_FIRST_MS;
+    }
+
     wantsRoom = !hasRoom();
     // Outcomes first: a row whose outcome is not written yet could be claimed and sent again.
     if (!hasRoomOnTime() || settlements.isFailing) return POLL_MS;
@@ -116,7 +130,8 @@ export function createDispatcher(deps: DispatcherDeps): Dispatcher {
     if (!isLateBehind) await ledger.putLateBehind();
     isLateBehind = true;
 
-    const startBefore = performance.now() + START_WITHIN_MS;
+    // From before the claim: its hold begins after this.
+    const isTooLate = deadlineIn(START_WITHIN_MS, clock);
     const limit = Math.max(claimSize - sender.waitingOnTime, 1);
     const lateLimit = hasRoom() ? Math.max(claimSize - sender.waiting, 1) : 0;
     const holdMs = timeoutMs + HOLD_MARGIN_MS;
@@ -124,7 +139,7 @@ export function createDispatcher(deps: DispatcherDeps): Dispatcher {
     health.ok();
     wasFull = claimed.length >= Math.min(limit, lateLimit);
     if (claimed.length > 0) {
-      await send(claimed, startBefore);
+      await send(claimed, isTooLate);
       return 0;
     }
     const dueInMs = await ledger.nextDueInMs(clock());
@@ -140,7 +155,7 @@ export function createDispatcher(deps: DispatcherDeps): Dispatcher {
 
   const send = async (
     claimed: readonly ClaimedOccurrence[],
-    startBefore: number,
+    isTooLate: Deadline,
   ): Promise<void> => {
     const users = await directory.findRecipients(claimed).catch((error: unknown) => {
       for (const { key, fence } of claimed) settlements.giveBack({ key, fence });
@@ -151,16 +166,19 @@ export function createDispatcher(deps: DispatcherDeps): Dispatcher {
     for (const occurrence of claimed) {
       const { key, fence } = occurrence;
       // Its hold ran out, as when a clock leaps or a write hangs; what comes of it will be known.
-      if (sender.has(key) || settlements.isUnwritten(key)) continue;
+      if (sender.isOnTheWire(key) || settlements.isUnwritten(key)) continue;
+      // One that still waits goes by the newer claim: the older one is no longer in force.
+      sender.forget(key);
       const user = users.get(key);
       const because = whyNotSend(occurrence, user, now, lateLimitMs);
       if (because !== null) settlements.release({ key, fence, because });
-      else if (user !== undefined) sender.send(occurrence, user, startBefore);
+      else if (user !== undefined) sender.send(occurrence, user, isTooLate);
     }
   };
 
   const loop = createLoop(round, (error) => {
     isLateBehind = false;
+    isDatabaseAway = true;
     health.failed(error);
     return RETRY_MS;
   });

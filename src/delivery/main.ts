@@ -50,12 +50,7 @@ async function startDispatcher(context: ServiceContext): Promise<RunningService>
   // Refused before it is ready, if the database is there.
   await checkDatabase(orm);
   const temporal = connectTemporal(settings);
-  const guard = createNamespaceGuard({
-    client: temporal.client,
-    taskQueue: settings.TEMPORAL_TASK_QUEUE,
-    findInstallationId: () => findInstallationId(orm),
-    onRefused: fail,
-  });
+  const guard = createNamespaceGuard(temporal, () => findInstallationId(orm), fail);
   const ledger = createDeliveryLedger(orm, { lateAfterMs });
   const attempting = {
     clock,

@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 
 import type { ClaimedOccurrence, Recipient } from '../events/ports.ts';
 import type { Attempt } from './attempt.ts';
+import type { Deadline } from './deadline.ts';
 import type { Settlements } from './settlements.ts';
 
 export interface SenderDeps {
@@ -18,13 +19,14 @@ export interface SenderDeps {
 }
 
 export interface Sender {
-  /** Sends it when its turn comes, or gives it back when that is not before `startBefore` (`performance.now`). */
-  send(occurrence: ClaimedOccurrence, user: Recipient, startBefore: number): void;
+  /** Sends it when its turn comes, or gives it back when it is too late for that. */
+  send(occurrence: ClaimedOccurrence, user: Recipient, isTooLate: Deadline): void;
   /** How many wait for their turn, and how many of these are on time. */
   readonly waiting: number;
   readonly waitingOnTime: number;
-  /** It waits for its turn, or is on the wire. */
-  has(key: string): boolean;
+  isOnTheWire(key: string): boolean;
+  /** Takes it out of those that wait, if it is among them, without giving it back. */
+  forget(key: string): void;
   /** Gives back what waits. What is on the wire goes on. */
   giveBackWaiting(): void;
   /** Gives back what waits; resolves when what is on the wire has ended. */
@@ -34,7 +36,7 @@ export interface Sender {
 interface Turn {
   readonly occurrence: ClaimedOccurrence;
   readonly user: Recipient;
-  readonly startBefore: number;
+  readonly isTooLate: Deadline;
 }
 
 /** A clock that was set back by more than this is not slept out. */
@@ -46,22 +48,21 @@ export function createSender(deps: SenderDeps): Sender {
   const onTime: Turn[] = [];
   const late: Turn[] = [];
   const running = new Set<Promise<void>>();
-  const inHand = new Set<string>();
+  const waiting = new Set<string>();
+  const onTheWire = new Set<string>();
   let stopping = false;
 
   const giveBack = ({ occurrence: { key, fence } }: Turn): void => {
-    inHand.delete(key);
     settlements.giveBack({ key, fence });
   };
 
   const sendOne = async (turn: Turn): Promise<void> => {
-    const { occurrence, user, startBefore } = turn;
-    const isInTime = performance.now() <= startBefore;
+    const { occurrence, user, isTooLate } = turn;
+    const isInTime = !isTooLate();
     if (!isInTime) onOverdue();
     // The database's clock said that it is due; this process's has to say so too.
     if (isInTime && (await isDue(occurrence.fireAt, clock)) && !stopping) {
       settlements.record(await attempt(occurrence, user));
-      inHand.delete(occurrence.key);
     } else {
       giveBack(turn);
     }
@@ -71,7 +72,11 @@ export function createSender(deps: SenderDeps): Sender {
     while (running.size < concurrency) {
       const turn = onTime.shift() ?? late.shift();
       if (turn === undefined) return;
+      const { key } = turn.occurrence;
+      waiting.delete(key);
+      onTheWire.add(key);
       const sent = sendOne(turn).finally(() => {
+        onTheWire.delete(key);
         running.delete(sent);
         next();
         onSent();
@@ -81,13 +86,14 @@ export function createSender(deps: SenderDeps): Sender {
   };
 
   const giveBackWaiting = (): void => {
+    waiting.clear();
     for (const turn of [...onTime.splice(0), ...late.splice(0)]) giveBack(turn);
   };
 
   return {
-    send(occurrence, user, startBefore) {
-      inHand.add(occurrence.key);
-      (occurrence.late ? late : onTime).push({ occurrence, user, startBefore });
+    send(occurrence, user, isTooLate) {
+      waiting.add(occurrence.key);
+      (occurrence.late ? late : onTime).push({ occurrence, user, isTooLate });
       if (stopping) giveBackWaiting();
       next();
     },
@@ -97,7 +103,14 @@ export function createSender(deps: SenderDeps): Sender {
     get waitingOnTime() {
       return onTime.length;
     },
-    has: (key) => inHand.has(key),
+    isOnTheWire: (key) => onTheWire.has(key),
+    forget(key) {
+      if (!waiting.delete(key)) return;
+      for (const turns of [onTime, late]) {
+        const place = turns.findIndex(({ occurrence }) => occurrence.key === key);
+        if (place !== -1) turns.splice(place, 1);
+      }
+    },
     giveBackWaiting,
     async stop() {
       stopping = true;

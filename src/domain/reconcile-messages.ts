@@ -88,4 +88,13 @@ export interface ReconcileReport extends ReconcileCounts {
 export interface ReconcileRequest {
   /** Of earlier rounds, carried over when it continues as new. */
   readonly earlier?: ReconcileCounts;
+  /** Others than usual: shorter ones are for where nothing takes its time. */
+  readonly waits?: ReconcileWaits;
+}
+
+export interface ReconcileWaits {
+  /** Before what was found is looked at again. */
+  readonly secondLookMs: number;
+  /** Nothing has been repaired for so long: nothing more will be. */
+  readonly patienceMs: number;
 }

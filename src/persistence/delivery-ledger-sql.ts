@@ -53,8 +53,9 @@ const UNCOUNTED = `
 
 /**
  * Parameters: key, fire instant, token in hex, now, lane, now, token in hex. A row on the wire
- * stays there, and reports to the new token; the activity of the one before is let go. A row
- * that is redelivered was settled before, and has an activity of its own.
+ * stays there, and reports to the new token; the activity of the one before is let go. One that
+ * waits for its next attempt waits on. A row that is redelivered was settled before, and has an
+ * activity of its own.
  */
 export const ARM = `
   with planned as materialized (
@@ -70,7 +71,8 @@ export const ARM = `
   update events.occurrences as t
   set (next_attempt_at, armed_attempts, sending_until) = (
       select case when sending then next_attempt_at
-          else greatest(fire_at, retry_at, least(${instant('?')}, events.clock())) end,
+          else greatest(fire_at, retry_at, next_attempt_at,
+            least(${instant('?')}, events.clock())) end,
         case when sending then armed_attempts else 0 end,
         case when sending then sending_until end
       from (select coalesce(sending_until > events.clock(), false) as sending) as wire),

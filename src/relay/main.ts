@@ -32,13 +32,8 @@ async function startRelaying(context: ServiceContext): Promise<RunningService> {
   // Refused before it is ready, if the database is there.
   await checkDatabase(orm);
   const temporal = connectTemporal(settings);
-  const guard = createNamespaceGuard({
-    client: temporal.client,
-    taskQueue: settings.TEMPORAL_TASK_QUEUE,
-    findInstallationId: () => findInstallationId(orm),
-    onRefused: fail,
-  });
-  const scheduler = guarded(createScheduler(temporal.client, settings.TEMPORAL_TASK_QUEUE), guard);
+  const guard = createNamespaceGuard(temporal, () => findInstallationId(orm), fail);
+  const scheduler = guarded(createScheduler(temporal.client, temporal.taskQueue), guard);
   guard.start();
   const scheduling = createSchedulingSubscriber(scheduler, {
     eventTypes: eventTypes.names,

@@ -21,7 +21,11 @@ afterEach(async () => {
 });
 
 function connect(TEMPORAL_ADDRESS?: string): TemporalConnection {
-  temporal = connectTemporal({ TEMPORAL_ADDRESS, TEMPORAL_DEV_PORT: 7345 });
+  temporal = connectTemporal({
+    TEMPORAL_ADDRESS,
+    TEMPORAL_DEV_PORT: 7345,
+    TEMPORAL_TASK_QUEUE: 'daybell',
+  });
   return temporal;
 }
 
@@ -31,7 +35,11 @@ function writeProfile(): void {
 }
 
 test('with nothing set it is the embedded server, and nothing is connected yet', () => {
-  expect(connect()).toMatchObject({ address: '127.0.0.1:7345', namespace: 'default' });
+  expect(connect()).toMatchObject({
+    address: '127.0.0.1:7345',
+    namespace: 'default',
+    taskQueue: 'daybell',
+  });
 });
 
 test('TEMPORAL_ADDRESS and TEMPORAL_NAMESPACE say which server and namespace', () => {

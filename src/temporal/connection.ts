@@ -12,6 +12,8 @@ export interface TemporalConnection {
   readonly client: Client;
   readonly address: string;
   readonly namespace: string;
+  /** The installation's own. */
+  readonly taskQueue: string;
   /** A connection for a worker; rejects while Temporal is away. The caller closes it. */
   connectWorker(): Promise<NativeConnection>;
   /** Closes the client's connection. */
@@ -19,7 +21,10 @@ export interface TemporalConnection {
 }
 
 /** What the connection takes from Daybell's own settings. */
-export type TemporalSettings = Pick<Settings, 'TEMPORAL_ADDRESS' | 'TEMPORAL_DEV_PORT'>;
+export type TemporalSettings = Pick<
+  Settings,
+  'TEMPORAL_ADDRESS' | 'TEMPORAL_DEV_PORT' | 'TEMPORAL_TASK_QUEUE'
+>;
 
 /**
  * Temporal as its own environment variables and profile describe it (namespace, TLS,
@@ -44,6 +49,7 @@ export function connectTemporal(settings: TemporalSettings): TemporalConnection 
     client: new Client({ connection, namespace }),
     address,
     namespace,
+    taskQueue: settings.TEMPORAL_TASK_QUEUE,
     async connectWorker() {
       // The worker's native part is large: only a process that runs a worker loads it.
       const { NativeConnection } = await import('@temporalio/worker');

@@ -1,19 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
-import type { Client } from '@temporalio/client';
-
 import { InvalidSettingsError } from '../config/settings.ts';
 import { SchedulerAwayError } from '../events/scheduling.ts';
+import type { TemporalConnection } from './connection.ts';
 import { findOrMark, markId } from './namespace-mark.ts';
-
-export interface NamespaceGuardOptions {
-  readonly client: Client;
-  readonly taskQueue: string;
-  /** Of this installation; null while its database does not know yet. */
-  readonly findInstallationId: () => Promise<string | null>;
-  /** Told once when the namespace is another installation's. */
-  readonly onRefused: (error: InvalidSettingsError) => void;
-}
 
 export interface NamespaceGuard {
   /**
@@ -35,9 +25,15 @@ const LONGEST_PAUSE_MS = 5_000;
  * Keeps two installations out of each other's workflows. The mark is a schedule that never
  * runs, `<task queue>/installation`: made by whoever comes first, in one step, and kept by
  * Temporal for ever (docs/adr/0009-installations.md).
+ *
+ * @param findInstallationId of this installation; null while its database does not know yet
+ * @param onRefused told once when the namespace is another installation's
  */
-export function createNamespaceGuard(options: NamespaceGuardOptions): NamespaceGuard {
-  const { client, taskQueue, findInstallationId, onRefused } = options;
+export function createNamespaceGuard(
+  { client, taskQueue }: Pick<TemporalConnection, 'client' | 'taskQueue'>,
+  findInstallationId: () => Promise<string | null>,
+  onRefused: (error: InvalidSettingsError) => void,
+): NamespaceGuard {
   const stopping = new AbortController();
   let checking: Promise<void> | null = null;
   let isSettled = false;

@@ -10,6 +10,7 @@ import { serveMetrics } from '../observability/metrics-server.ts';
 import { createTracing } from '../observability/tracing.ts';
 import { runService, type RunningService, type ServiceContext } from '../observability/service.ts';
 import { waitFor } from '../observability/wait-for.ts';
+import { checkDatabase } from '../persistence/database-health.ts';
 import { createDeliveryLedger } from '../persistence/delivery-ledger.ts';
 import { findInstallationId } from '../persistence/installation.ts';
 import { connectOrm } from '../persistence/orm.ts';
@@ -61,13 +62,11 @@ async function startWorker(context: ServiceContext): Promise<RunningService> {
     onRefused: fail,
   });
   const temporal = connectTemporal(settings);
-  const taskQueue = settings.TEMPORAL_TASK_QUEUE;
-  const guard = createNamespaceGuard({
-    client: temporal.client,
-    taskQueue,
-    findInstallationId: () => findInstallationId(orm),
-    onRefused: fail,
-  });
+  const { taskQueue } = temporal;
+  const guard = createNamespaceGuard(temporal, () => findInstallationId(orm), fail);
+  // Refused before the workflows are bundled, which takes seconds, if the servers are there.
+  await checkDatabase(orm);
+  guard.start();
   const scheduler = createScheduler(temporal.client, taskQueue);
   const planner = createPlanner({
     store: createPlanningStore(orm, eventTypes.facts),
@@ -133,6 +132,7 @@ async function startWorker(context: ServiceContext): Promise<RunningService> {
 
   return {
     async stop() {
+      guard.stop();
       await Promise.all([replanning.stop(), schedules.stop()]);
       if (worker.getState() === 'RUNNING') worker.shutdown();
       await running.catch(() => {});

@@ -56,6 +56,7 @@ export type {
   ReconcileCounts,
   ReconcileReport,
   ReconcileRequest,
+  ReconcileWaits,
 } from '../domain/reconcile-messages.ts';
 export type {
   RedeliveryBatchRequest,

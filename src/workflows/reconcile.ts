@@ -14,6 +14,7 @@ import type {
   ReconcileCounts,
   ReconcileReport,
   ReconcileRequest,
+  ReconcileWaits,
 } from './messages.ts';
 
 /**
@@ -21,19 +22,23 @@ import type {
  * Temporal Schedule starts it; its result is what it found. As long as there is more, it
  * goes on in rounds.
  */
-export async function reconcile({ earlier }: ReconcileRequest = {}): Promise<ReconcileReport> {
+export async function reconcile({
+  earlier,
+  waits,
+}: ReconcileRequest = {}): Promise<ReconcileReport> {
+  const { secondLookMs, patienceMs } = waits ?? USUAL_WAITS;
   const startedAt = Date.now();
   const { suspected, more, notLookedFor } = await lookForAll();
   // What is only on its way somewhere has arrived by then.
-  if (suspected > 0) await sleep(SECOND_LOOK_MS);
+  if (suspected > 0) await sleep(secondLookMs);
   const detected = await confirm();
   const tried = await repairAll(sum(detected));
-  const repaired = await settleAll(tried);
+  const repaired = await settleAll(tried, patienceMs);
   setCurrentDetails('Counts what it has come to.');
   const report = await conclude({ detected, repaired, tried, startedAt, notLookedFor });
 
   const counts = add(earlier, report);
-  if (more) return continueAsNew<typeof reconcile>({ earlier: counts });
+  if (more) return continueAsNew<typeof reconcile>({ earlier: counts, ...(waits && { waits }) });
   return { ...report, ...counts, durationMs: report.durationMs + startedAt - counts.startedAt };
 }
 
@@ -50,9 +55,7 @@ const KINDS: readonly FindingKind[] = [
   'store_lost',
 ];
 
-const SECOND_LOOK_MS = 10_000;
-/** Nothing has been repaired for so long: nothing more will be. */
-const PATIENCE_MS = 30_000;
+const USUAL_WAITS: ReconcileWaits = { secondLookMs: 10_000, patienceMs: 30_000 };
 const LONGEST_PAUSE_MS = 10_000;
 /** A page is told in ten seconds, of which a round has up to ninety. */
 const MOST_PAGES = 120;
@@ -89,11 +92,11 @@ async function repairAll(detected: number): Promise<number> {
 }
 
 /** As long as something still comes of what was tried. */
-async function settleAll(tried: number): Promise<FindingCounts> {
+async function settleAll(tried: number, patienceMs: number): Promise<FindingCounts> {
   let { repaired, awaited } = await settle();
   if (tried === 0) return repaired;
   let waitedMs = 0;
-  for (let pauseMs = 1_000; awaited > 0 && waitedMs < PATIENCE_MS;) {
+  for (let pauseMs = 1_000; awaited > 0 && waitedMs < patienceMs;) {
     setCurrentDetails(`Has told ${tried} to plan again; awaits what comes of ${awaited}.`);
     await sleep(pauseMs);
     waitedMs += pauseMs;

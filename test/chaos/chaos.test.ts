@@ -16,17 +16,9 @@ test(
   async () => {
     const said: string[] = [];
     const result = await runChaos(SHORT, (line) => said.push(line));
-    expect({ breaches: result.breaches, said }).toEqual({ breaches: [], said });
-    expect(result.due.once).toBeGreaterThan(SHORT.users / 2);
-    const killed = Object.keys(result.kills).map((name) => name.replace(/-\d$/, ''));
-    expect([...new Set(killed)].toSorted()).toEqual([
-      'api',
-      'dispatcher',
-      'postgres',
-      'relay',
-      'temporal',
-      'worker',
-    ]);
+    const { breaches, shortfalls } = result;
+    expect({ breaches, shortfalls, said }).toEqual({ breaches: [], shortfalls: [], said });
+    expect(Object.values(result.kills).every((count) => count > 0)).toBe(true);
     expect(result.linkFaults).toBeGreaterThan(0);
   },
 );

@@ -2,6 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import type { Installation } from './installation.ts';
+import { HERD, NEAR_MS, planKills, type Kill, type PlannedKill } from './kill-plan.ts';
 import type { Random } from './random.ts';
 import type { ChaosReceiver } from './receiver.ts';
 
@@ -12,8 +13,7 @@ export interface Fault {
   readonly target: string;
   readonly from: number;
   until: number;
-  /** Of a dispatcher that was killed: how many were armed for an instant within 10 s. */
-  readonly herd?: number;
+  readonly kill?: Kill;
 }
 
 export interface Faults {
@@ -28,6 +28,8 @@ export interface FaultOptions {
   readonly receiver: ChaosReceiver;
   readonly kills: number;
   readonly instants: readonly number[];
+  /** Whether so many come due together that they are one. */
+  readonly expectsHerds: boolean;
   /** Streams of their own: see `createRandom`. */
   readonly random: { readonly kills: Random; readonly links: Random; readonly receiver: Random };
   /** How many are armed and due within so many ms of now, past or to come. */
@@ -35,23 +37,16 @@ export interface FaultOptions {
   readonly say: (line: string) => void;
 }
 
-const TARGETS = ['api', 'worker', 'dispatcher', 'relay', 'temporal', 'postgres'] as const;
-/** Of all kills, those of a dispatcher while a herd is due. */
-const AIMED = 1 / 4;
-const NEAR_MS = 10_000;
 /** A herd is counted before it is due: it takes a second, and counting takes a part of that. */
 const COUNT_AHEAD_MS = 1_500;
 /** On a slow machine it may still be starting: who never lives proves nothing. */
 const LIVES_FOR_MS = 3_000;
-
-interface PlannedKill {
-  readonly at: number;
-  readonly target: string;
-  readonly downMs: number;
-}
+const COUNT_AGAIN_MS = 200;
+/** A herd that a fault has kept from being armed in time is waited for, in good time for it to count. */
+const HERD_COMES_WITHIN_MS = NEAR_MS - 2_000;
 
 export function startFaults(options: FaultOptions): Faults {
-  const { installation, receiver, instants, random, countArmed, say } = options;
+  const { installation, receiver, instants, expectsHerds, random, countArmed, say } = options;
   const all: Fault[] = [];
   const over = new AbortController();
   const from = Date.now();
@@ -60,28 +55,44 @@ export function startFaults(options: FaultOptions): Faults {
   const pause = (ms: number): Promise<void> =>
     sleep(Math.max(ms, 0), undefined, { signal: over.signal });
 
-  const kill = async ({ at, target, downMs }: PlannedKill): Promise<void> => {
+  const kill = async ({ at, target, downMs, aimedAt }: PlannedKill): Promise<void> => {
     await pause(at - Date.now() - COUNT_AHEAD_MS);
     const part = installation.part(target);
     await part.ready(LIVES_FOR_MS);
     over.signal.throwIfAborted();
-    const isDispatcher = target.startsWith('dispatcher');
-    const herd = isDispatcher ? await countArmed(NEAR_MS).catch(() => 0) : 0;
+    const herd = target.startsWith('dispatcher') ? await countHerd(aimedAt) : null;
     await pause(at - Date.now());
+    let killedAt = Date.now();
+    // It may have ended by itself meanwhile.
+    while (!(await part.kill(downMs))) {
+      await part.ready();
+      over.signal.throwIfAborted();
+      killedAt = Date.now();
+    }
+    const nearest = nearestTo(killedAt, instants);
     const fault: Fault = {
       kind: 'kill',
       target,
-      from: Date.now(),
+      from: killedAt,
       until: Infinity,
-      ...(isDispatcher && { herd }),
+      kill: { target, herd, afterInstantMs: killedAt - nearest },
     };
     all.push(fault);
-    await part.kill(downMs);
-    say(
-      `kill -9 ${target}${herd > 0 ? ` with ${herd} armed` : ''}, up again after ${Math.round(downMs)} ms`,
-    );
+    const armed = herd === null || herd === 0 ? '' : ` with ${herd} armed`;
+    say(`kill -9 ${target}${armed}, up again after ${Math.round(downMs)} ms`);
     await part.ready();
     fault.until = Date.now();
+  };
+
+  /** How many are armed and near; of a herd that is aimed at, as soon as it is one. */
+  const countHerd = async (aimedAt: number | null): Promise<number> => {
+    for (;;) {
+      const herd = await countArmed(NEAR_MS).catch(() => 0);
+      const isPatient =
+        expectsHerds && aimedAt !== null && Date.now() < aimedAt + HERD_COMES_WITHIN_MS;
+      if (herd > HERD || !isPatient) return herd;
+      await pause(COUNT_AGAIN_MS);
+    }
   };
 
   const breakLinks = async (): Promise<void> => {
@@ -123,7 +134,7 @@ export function startFaults(options: FaultOptions): Faults {
     }
   };
 
-  const kills = planKills(options, from, until);
+  const kills = planKills({ ...options, from, until, draw: random.kills });
   const work = [...kills.map(kill), breakLinks(), troubleReceiver()].map((each) =>
     each.catch((error: unknown) => {
       if (!over.signal.aborted) throw error;
@@ -136,30 +147,12 @@ export function startFaults(options: FaultOptions): Faults {
   };
 }
 
-/** A dispatcher at every so many instants; all targets in turn, a new order each time, in between. */
-function planKills(
-  { kills, instants, random: { kills: draw } }: FaultOptions,
-  from: number,
-  until: number,
-): PlannedKill[] {
-  const downMs = (): number => draw.between(0, 4_000);
-  const dispatcher = (): string => draw.pick(['dispatcher-1', 'dispatcher-2']);
-  const aimed = Math.min(Math.floor(kills * AIMED), 2 * instants.length);
-  const atInstants = Array.from({ length: aimed }, (_, index) => ({
-    at: (instants[index % instants.length] ?? from) + draw.between(50, 700),
-    target: dispatcher(),
-    downMs: downMs(),
-  }));
-  const rest = kills - aimed;
-  const targets: string[] = [];
-  while (targets.length < rest) targets.push(...draw.shuffle(TARGETS));
-  const spacing = (until - from) / Math.max(rest, 1);
-  const inTurn = targets.slice(0, rest).map((target, index) => ({
-    at: from + spacing * (index + draw.between(0.1, 0.9)),
-    target: target === 'dispatcher' ? dispatcher() : target,
-    downMs: downMs(),
-  }));
-  return [...atInstants, ...inTurn].toSorted((one, other) => one.at - other.at);
+function nearestTo(at: number, instants: readonly number[]): number {
+  const distance = (instant: number): number => Math.abs(instant - at);
+  return instants.reduce(
+    (nearest, each) => (distance(each) < distance(nearest) ? each : nearest),
+    -Infinity,
+  );
 }
 
 function percent(share: number): string {

@@ -12,7 +12,7 @@ import { prepareEmbeddedPostgres } from '../../src/dev/postgres.ts';
 import { findTemporalBinary } from '../../src/dev/temporal-binary.ts';
 import { temporalServer } from '../../src/dev/temporal-server.ts';
 import { runProcess } from '../support/process.ts';
-import { startLink, type Link } from './link.ts';
+import { startLink, type Link } from '../support/link.ts';
 import { createPart, endOf, type Part, type Started } from './part.ts';
 
 export interface Installation {

@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest';
 
+import type { Zone } from '../support/instant-zones.ts';
 import { expectationOf, type Facts, type Life } from './model.ts';
-import { createCalendar, type Zone } from './plan.ts';
+import { createCalendar } from './plan.ts';
 
 const NOW = Date.parse('2026-05-20T10:00:00Z');
 const MINUTE = 60_000;

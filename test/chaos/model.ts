@@ -2,7 +2,8 @@
  * Who was due, told from the outside: by what the API answered, fixed offsets and the
  * README's rules. Nothing of src/domain or src/events is asked.
  */
-import type { RunPlan, Zone } from './plan.ts';
+import type { Zone } from '../support/instant-zones.ts';
+import type { RunPlan } from './plan.ts';
 
 /** What was true of a user from an instant on, as the API has told. */
 export interface Facts {

@@ -16,8 +16,8 @@ export interface Part {
   readonly name: string;
   /** Starts it, and keeps it running; resolves when it is ready. */
   start(): Promise<void>;
-  /** kill -9, and a new one after so many ms, without waiting for it to be ready. */
-  kill(downMs: number): Promise<void>;
+  /** kill -9, and a new one after so many ms, without waiting for it to be ready; false when none runs. */
+  kill(downMs: number): Promise<boolean>;
   /** Resolves when the one that runs now is ready, and has been for so many ms. */
   ready(forMs?: number): Promise<void>;
   stop(): Promise<void>;
@@ -35,11 +35,17 @@ export function createPart(name: string, spawn: () => Started, stopSignal: NodeJ
   let deaths = 0;
   let downMs = 0;
   let killed: Started | null = null;
+  /** Of the current one, by `performance.now`. */
+  let readySince = Infinity;
 
   const run = (): void => {
     const process = spawn();
     current = process;
-    process.ready.catch(() => {});
+    readySince = Infinity;
+    const noteReady = (): void => {
+      if (current === process) readySince = performance.now();
+    };
+    process.ready.then(noteReady, () => {});
     void runAgainAfter(process);
   };
 
@@ -59,7 +65,9 @@ export function createPart(name: string, spawn: () => Started, stopSignal: NodeJ
       const isReady =
         process !== null &&
         (await Promise.race([
-          process.ready.then(() => sleep(forMs, true)).catch(() => sleep(100, false)),
+          process.ready
+            .then(() => sleep(Math.max(readySince + forMs - performance.now(), 0), true))
+            .catch(() => sleep(100, false)),
           process.ended.then(() => false),
         ]));
       if (isReady && current === process) return;
@@ -75,11 +83,12 @@ export function createPart(name: string, spawn: () => Started, stopSignal: NodeJ
       return ready();
     },
     async kill(ms) {
-      if (current === null) return;
+      if (current === null) return false;
       killed = current;
       downMs = ms;
       current.kill('SIGKILL');
       await killed.ended;
+      return true;
     },
     async stop() {
       stopping = true;

@@ -1,9 +1,10 @@
 /** The users of a run: created, renamed, moved, corrected and deleted through the API, whatever happens to it. */
 import { setTimeout as sleep } from 'node:timers/promises';
 
+import type { Zone } from '../support/instant-zones.ts';
 import { AbandonedError, createAsk } from './api.ts';
 import type { Deletion, Facts } from './model.ts';
-import type { RunPlan, Zone } from './plan.ts';
+import type { RunPlan } from './plan.ts';
 import type { Random } from './random.ts';
 
 export interface Person {

@@ -3,15 +3,7 @@
  * seconds ahead of UTC, so that the same wall-clock time comes every so many seconds
  * somewhere. So instants are known without any date rule.
  */
-import { readFileSync, writeFileSync } from 'node:fs';
-
-import { bundledZoneData } from '../../src/zones/load-zone-law.ts';
-
-export interface Zone {
-  readonly name: string;
-  /** Seconds ahead of UTC. */
-  readonly offsetSeconds: number;
-}
+import { createInstantZones, type Zone } from '../support/instant-zones.ts';
 
 export interface RunPlan {
   /** Epoch ms, ascending; users are due at these. */
@@ -35,12 +27,6 @@ export interface RunPlan {
 
 const DAY_MS = 86_400_000;
 const HOUR_MS = 3_600_000;
-/** So far ahead of UTC is the zone of the instant at which everything is started. */
-const AHEAD_MS = HOUR_MS;
-/** Instants are multiples of this. */
-const STEP_MS = 20_000;
-/** Zones are there from a quarter of an hour before the start until two hours after it. */
-const SPAN_MS = { before: HOUR_MS / 4, after: 2 * HOUR_MS };
 
 /** What is fixed when everything is started; instants are chosen when it runs. */
 export interface Calendar {
@@ -51,23 +37,17 @@ export interface Calendar {
 }
 
 export function createCalendar(now: number): Calendar {
-  const wallMs = Math.ceil(now / 60_000) * 60_000 + AHEAD_MS;
+  const { localTime, wallMs, zones, zoneOf, instantFrom } = createInstantZones(now);
   const dayStart = Math.floor(wallMs / DAY_MS) * DAY_MS;
   const today = isoDay(dayStart);
   const inSameYear = (day: string): string | null =>
     day.slice(0, 4) === today.slice(0, 4) ? day : null;
-  const zoneOf = (instant: number): Zone => zoneAhead((wallMs - instant) / 1000);
-  const step = (instant: number): number => Math.ceil(instant / STEP_MS) * STEP_MS;
-  const farZone = zoneOf(step(now + 10 * HOUR_MS));
-  const steps = (SPAN_MS.before + SPAN_MS.after) / STEP_MS;
-  const zones = Array.from({ length: steps }, (_, index) =>
-    zoneOf(step(now - SPAN_MS.before) + index * STEP_MS),
-  );
+  const farZone = zoneOf(instantFrom(now + 10 * HOUR_MS));
   return {
-    localTime: new Date(wallMs).toISOString().slice(11, 16),
+    localTime,
     zones: [...zones, farZone],
     plan(firstAt, minutes, everyMs) {
-      const first = step(firstAt);
+      const first = instantFrom(firstAt);
       const count = Math.max(Math.floor((minutes * 60_000) / everyMs), 1);
       return {
         instants: Array.from({ length: count }, (_, index) => first + index * everyMs),
@@ -81,44 +61,13 @@ export function createCalendar(now: number): Calendar {
         instantOf: ({ offsetSeconds }, day) =>
           Date.parse(`${day}T00:00:00Z`) + (wallMs - dayStart) - offsetSeconds * 1000,
         // Over before anybody was created.
-        pastZones: [5, 7, 9].map((minutesAgo) => zoneOf(step(now - minutesAgo * 60_000))),
+        pastZones: [5, 7, 9].map((minutesAgo) => zoneOf(instantFrom(now - minutesAgo * 60_000))),
         farZone,
       };
     },
   };
 }
 
-function zoneAhead(offsetSeconds: number): Zone {
-  const size = Math.abs(offsetSeconds);
-  return { name: `Chaos/${offsetSeconds < 0 ? 'West' : 'East'}_${size}`, offsetSeconds };
-}
-
 function isoDay(ms: number): string {
   return new Date(ms).toISOString().slice(0, 10);
 }
-
-/** Writes the tz database with these zones in it, as an operator's own file (ZONE_DATA). */
-export function writeZones(path: string, zones: readonly Zone[]): void {
-  const bundled = JSON.parse(readFileSync(bundledZoneData(), 'utf8')) as {
-    readonly zones: readonly string[];
-  };
-  const packed = zones.map(({ name, offsetSeconds }) => `${name}|X|${pack(-offsetSeconds)}|0||`);
-  const all = { ...bundled, version: '2099a', zones: [...bundled.zones, ...packed] };
-  writeFileSync(path, JSON.stringify(all));
-}
-
-/** Minutes to the base of 60, as moment-timezone packs them. */
-function pack(seconds: number): string {
-  const size = Math.abs(seconds);
-  const minutes = Math.floor(size / 60);
-  const whole =
-    minutes < 60 ? digit(minutes) : digit(Math.floor(minutes / 60)) + digit(minutes % 60);
-  const rest = size % 60 === 0 ? '' : `.${digit(size % 60)}`;
-  return `${seconds < 0 ? '-' : ''}${whole}${rest}`;
-}
-
-function digit(value: number): string {
-  return DIGITS[value] ?? '';
-}
-
-const DIGITS = '0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWX';

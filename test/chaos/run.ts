@@ -4,15 +4,17 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
+import { writeZones } from '../support/instant-zones.ts';
 import { readAudit, readRepairs } from './audit.ts';
 import { checkWorkflows } from './engine.ts';
 import { startFaults, type Fault } from './faults.ts';
 import { startInstallation, type Installation } from './installation.ts';
 import type { Way } from './duplicates.ts';
+import { countKills, demandOf, isInHerd, shortfallsOf, type Kill } from './kill-plan.ts';
 import { openLedger, type ChaosLedger } from './ledger.ts';
 import type { ChaosOptions } from './options.ts';
 import { startPeople, type Person } from './people.ts';
-import { createCalendar, writeZones, type RunPlan } from './plan.ts';
+import { createCalendar, type RunPlan } from './plan.ts';
 import { createRandom } from './random.ts';
 import { startReceiver, type ChaosReceiver } from './receiver.ts';
 import { judge, type Verdict } from './verdict.ts';
@@ -22,6 +24,10 @@ export interface ChaosResult extends Verdict {
   readonly kills: Readonly<Record<string, number>>;
   /** Dispatchers that were killed within 10 s of an instant, with over 100 armed for it. */
   readonly killsInHerds: number;
+  /** Each kill, with its time. */
+  readonly killed: readonly (Kill & { readonly at: string })[];
+  /** Where the run came to less than one of its size has to. */
+  readonly shortfalls: readonly string[];
   readonly linkFaults: number;
   /** Processes that ended without being killed, and were started again. */
   readonly deaths: Readonly<Record<string, number>>;
@@ -36,7 +42,6 @@ export interface ChaosResult extends Verdict {
 const BEFORE_FIRST_MS = 30_000;
 /** Longer than the retries that a run can lead to, and than the reconciler's round. */
 const NO_NEARER_MS = 4 * 60_000;
-const HERD = 100;
 
 /** Of a short run several instants too; in a longer one, herds. */
 function everyMs(minutes: number): number {
@@ -79,9 +84,14 @@ export async function runChaos(
     }
   } finally {
     await receiver.close();
-    if (result?.breaches.length === 0) await rm(dataDir, { recursive: true, force: true });
+    if (result !== null && isProof(result)) await rm(dataDir, { recursive: true, force: true });
     else say(`What was seen is kept in ${dataDir}.`);
   }
+}
+
+/** Nothing was lost, and enough was done to it to say so. */
+export function isProof({ breaches, shortfalls }: ChaosResult): boolean {
+  return breaches.length === 0 && shortfalls.length === 0;
 }
 
 interface Context {
@@ -104,11 +114,13 @@ async function runOn({
   const { url } = installation;
   const random = createRandom(seed, 'people');
   const people = startPeople({ url, count: options.users, plan, random });
+  const demand = demandOf(options.kills, options.users, plan.instants.length);
   const faults = startFaults({
     installation,
     receiver,
     kills: options.kills,
     instants: plan.instants,
+    expectsHerds: demand.killsInHerds > 0,
     random: {
       kills: createRandom(seed, 'kills'),
       links: createRandom(seed, 'links'),
@@ -142,11 +154,14 @@ async function runOn({
       await ledger.userIds(),
     );
     const audit = await readAudit(url, plan.days.today);
+    const killed = killsOf(all);
     return {
       options,
       ...verdict,
-      kills: killsOf(all),
-      killsInHerds: all.filter(({ herd = 0 }) => herd > HERD).length,
+      kills: countKills(killed),
+      killsInHerds: killed.filter(isInHerd).length,
+      killed,
+      shortfalls: shortfallsOf(demand, killed, verdict.due.once),
       linkFaults: all.filter(({ kind }) => ['cut', 'shut', 'delay'].includes(kind)).length,
       deaths: Object.fromEntries(installation.parts.map(({ name, deaths }) => [name, deaths])),
       settledInMs,
@@ -192,12 +207,10 @@ function waysOf({ links }: Installation): Map<number, Way> {
   );
 }
 
-function killsOf(faults: readonly Fault[]): Record<string, number> {
-  const kills: Record<string, number> = {};
-  for (const { kind, target } of faults) {
-    if (kind === 'kill') kills[target] = (kills[target] ?? 0) + 1;
-  }
-  return kills;
+function killsOf(faults: readonly Fault[]): (Kill & { readonly at: string })[] {
+  return faults.flatMap(({ kill, from }) =>
+    kill === undefined ? [] : [{ at: new Date(from).toISOString(), ...kill }],
+  );
 }
 
 function progressOf(

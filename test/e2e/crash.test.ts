@@ -1,13 +1,20 @@
 /** kill -9 of everything at once, and a start after it: nobody is forgotten, nobody greeted twice. */
+import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import { beforeAll, describe, expect, test, type TestContext } from 'vitest';
 
 import { newWebhookSecret } from '../../src/config/webhook-secrets.ts';
+import { createInstantZones, writeZones } from '../support/instant-zones.ts';
 import { findDevServerProgram } from '../support/temporal.ts';
 import { startWebhookReceiver } from '../support/webhook-receiver.ts';
-import { createUser, minuteToCome, occurrenceThat, until } from './support/birthdays.ts';
-import { startDaybell, stillRunning, temporaryDataDir } from './support/daybell.ts';
+import { createUser, occurrenceThat, until } from './support/birthdays.ts';
+import {
+  type RunningDaybell,
+  startDaybell,
+  stillRunning,
+  temporaryDataDir,
+} from './support/daybell.ts';
 
 beforeAll(findDevServerProgram, 25 * 60_000);
 
@@ -19,14 +26,14 @@ describe.concurrent('killed with -9', { timeout: 300_000 }, () => {
     onTestFinished,
   }) => {
     const arming = { ARM_LEAD: '5s', ARM_WINDOW: '0s' };
-    const { settings, receiver, due } = await prepare(arming, onTestFinished);
+    const { settings, receiver, create } = await prepare(arming, onTestFinished);
     const before = await startDaybell(settings);
-    const userId = await createUser(before, due.dateOfBirth);
+    const { userId, dueAt } = await create(before, 15_000);
     await occurrenceThat(before, userId, ({ state }) => state === 'PENDING');
-    expect(Date.now()).toBeLessThan(due.at - 5_000);
+    expect(Date.now()).toBeLessThan(dueAt - 5_000);
     await before.killAll();
 
-    await sleep(due.at + 1_000 - Date.now());
+    await sleep(dueAt + 1_000 - Date.now());
     const after = await startDaybell(settings);
     const delivered = await occurrenceThat(after, userId, ({ state }) => state === 'COMPLETED');
     expect(Date.now()).toBeLessThan(after.readyAt + SOON_MS);
@@ -40,20 +47,20 @@ describe.concurrent('killed with -9', { timeout: 300_000 }, () => {
   });
 
   test('while the user is armed', async ({ expect, onTestFinished }) => {
-    const { settings, receiver, due } = await prepare({ ARM_LEAD: '10m' }, onTestFinished);
+    const { settings, receiver, create } = await prepare({ ARM_LEAD: '10m' }, onTestFinished);
     const before = await startDaybell(settings);
-    const userId = await createUser(before, due.dateOfBirth);
+    const { userId, dueAt } = await create(before, 15_000);
     await occurrenceThat(before, userId, ({ state }) => state === 'PROCESSING');
-    expect(Date.now()).toBeLessThan(due.at);
+    expect(Date.now()).toBeLessThan(dueAt);
     await before.killAll();
 
     const after = await startDaybell(settings);
     const delivered = await occurrenceThat(after, userId, ({ state }) => state === 'COMPLETED');
-    expect(Date.now()).toBeLessThan(Math.max(after.readyAt, due.at) + SOON_MS);
+    expect(Date.now()).toBeLessThan(Math.max(after.readyAt, dueAt) + SOON_MS);
     expect(delivered.latenessMs).toBeGreaterThanOrEqual(0);
     await occurrenceThat(after, userId, ({ state }) => state === 'PENDING');
     expect(receiver.received).toHaveLength(1);
-    expect(receiver.received[0]?.at).toBeGreaterThanOrEqual(due.at);
+    expect(receiver.received[0]?.at).toBeGreaterThanOrEqual(dueAt);
     expect(await after.terminal.stop('SIGINT')).toBe(0);
   });
 });
@@ -80,14 +87,28 @@ test(
 async function prepare(arming: NodeJS.ProcessEnv, whenFinished: TestContext['onTestFinished']) {
   const receiver = await startWebhookReceiver();
   whenFinished(() => receiver.close());
-  const due = minuteToCome(60_000);
+  const dataDir = await temporaryDataDir(whenFinished);
+  const zones = createInstantZones(Date.now());
+  const zoneData = join(dirname(dataDir), 'zones.json');
+  writeZones(zoneData, zones.zones);
   const settings = {
-    DATA_DIR: await temporaryDataDir(whenFinished),
-    DELIVERY_LOCAL_TIME: due.DELIVERY_LOCAL_TIME,
+    DATA_DIR: dataDir,
+    ZONE_DATA: zoneData,
+    DELIVERY_LOCAL_TIME: zones.localTime,
     WEBHOOK_URL: receiver.url,
     WEBHOOK_SECRETS: newWebhookSecret(),
     WEBHOOK_ALLOW_PRIVATE: 'true',
     ...arming,
   };
-  return { settings, receiver, due };
+  /** A user who is due when so much time has passed, or 20 s later. */
+  const create = async (daybell: RunningDaybell, leadMs: number) => {
+    const dueAt = zones.instantFrom(Date.now() + leadMs);
+    // A leap year, so that every day of the year exists.
+    const dateOfBirth = `1992${new Date(zones.wallMs).toISOString().slice(4, 10)}`;
+    return {
+      dueAt,
+      userId: await createUser(daybell, dateOfBirth, { timezone: zones.zoneOf(dueAt).name }),
+    };
+  };
+  return { settings, receiver, create };
 }

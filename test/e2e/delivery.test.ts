@@ -37,7 +37,7 @@ test(
       OTEL_EXPORTER_OTLP_ENDPOINT: collector.endpoint,
     });
     const traceparent = `00-${TRACE}-b7ad6b7169203331-01`;
-    const userId = await createUser(daybell, due.dateOfBirth, { traceparent });
+    const userId = await createUser(daybell, due.dateOfBirth, { headers: { traceparent } });
 
     // While that minute comes: somebody else, far from their birthday, moves from UTC to Tokyo.
     const other = await createUser(daybell, monthsFrom(due.at, 6));

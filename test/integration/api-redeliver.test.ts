@@ -170,6 +170,7 @@ describe('with Temporal away', () => {
     nobody = connectTemporal({
       TEMPORAL_ADDRESS: `127.0.0.1:${await freePort()}`,
       TEMPORAL_DEV_PORT: 0,
+      TEMPORAL_TASK_QUEUE: 'nobody',
     });
     away = await createTestApi({ redeliveries: createRedeliveries(nobody.client, 'nobody') });
   });

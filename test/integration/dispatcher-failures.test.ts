@@ -1,8 +1,9 @@
 import type { ServerResponse } from 'node:http';
 
-import { describe, expect, test } from 'vitest';
+import { describe, expect, onTestFinished, test } from 'vitest';
 
 import { HOUR, WITHIN, useDispatcherBench } from '../support/dispatcher-bench.ts';
+import { startLink } from '../support/link.ts';
 import { runSql, withDatabase } from '../support/postgres.ts';
 import { withStatus } from '../support/webhook-receiver.ts';
 
@@ -139,6 +140,33 @@ describe('when it stops or loses the database', () => {
     expect(bench.receiver.received.map(({ id }) => id).toSorted()).toEqual(keys.toSorted());
   });
 
+  test('when it is back, outcomes are written before anybody claims what others had on the wire', async () => {
+    const open: ServerResponse[] = [];
+    bench.receiver.answer((response) => void open.push(response));
+    const [key = ''] = await bench.rows.addHerd(1, Date.now() - 1000);
+    const sender = await linked();
+    await expect.poll(() => open.length, WITHIN).toBe(1);
+    const other = await linked();
+    for (const { link } of [sender, other]) link.shut();
+    for (const { said } of [sender, other]) {
+      await expect.poll(() => said('does not answer'), WITHIN).toBe(true);
+    }
+
+    // The request ends, and its hold is over, while the database is away.
+    for (const response of open) response.end();
+    await bench.rows.sql(
+      `update events.occurrences set sending_until = events.clock(), next_attempt_at = events.clock()
+       where key = ?`,
+      [key],
+    );
+    other.link.open();
+    await expect.poll(() => other.said('answers again'), WITHIN).toBe(true);
+    sender.link.open();
+
+    await expect.poll(() => bench.stateOf(key), WITHIN).toBe('COMPLETED');
+    expect(bench.receiver.received.map(({ id }) => id)).toEqual([key]);
+  });
+
   test('a row that is locked is not in the way of the outcomes of others', async () => {
     bench.receiver.answer((response) => void setTimeout(() => response.end(), 200));
     const [locked = '', other = ''] = await bench.rows.addHerd(2, Date.now() - 1000);
@@ -168,3 +196,16 @@ describe('when it stops or loses the database', () => {
     expect(bench.receiver.received.map(({ id }) => id).toSorted()).toEqual(keys.toSorted());
   });
 });
+
+/** A dispatcher whose way to the database can be shut. */
+async function linked() {
+  const url = new URL(bench.database.url);
+  const link = await startLink('database', Number(url.port));
+  onTestFinished(() => link.close());
+  url.port = String(link.port);
+  const { logged } = await bench.dispatch({ databaseUrl: url.href });
+  return {
+    link,
+    said: (text: string) => logged.some(({ msg }) => String(msg).includes(text)),
+  };
+}

@@ -112,6 +112,17 @@ test('begins a new burst, no sooner than the receiver asked', async () => {
   });
 });
 
+test('does not bring forward the next attempt of a row that was armed before', async () => {
+  const fireAt = Date.now() - 1000;
+  const key = await bench.armed(fireAt);
+  // The receiver has asked for a minute.
+  const again = Date.now() + MINUTE;
+  await bench.ledger.record([attemptOf(await bench.claimOne(), { kind: 'again', at: again })]);
+  await bench.arm(key, fireAt, 'a2');
+  expect(await bench.rows.find(key)).toMatchObject({ nextAttemptAt: again, token: 'a2' });
+  expect(await bench.claim()).toEqual([]);
+});
+
 test('arming again while rows are claimed takes none of them off the wire', async () => {
   const fireAt = Date.now() - 1000;
   const keys = await bench.rows.addHerd(100, fireAt);

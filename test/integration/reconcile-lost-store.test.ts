@@ -2,6 +2,10 @@
  * A Temporal server that comes back with nothing, under the processes as they are: everybody
  * is followed again, and nobody is greeted twice.
  */
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
 import { Client, Connection } from '@temporalio/client';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 
@@ -9,22 +13,27 @@ import { loadSettings } from '../../src/config/settings.ts';
 import { newWebhookSecret } from '../../src/config/webhook-secrets.ts';
 import { workflowId } from '../../src/domain/occurrence-key.ts';
 import { statusQuery } from '../../src/workflows/messages.ts';
+import { loadZoneLaw } from '../../src/zones/load-zone-law.ts';
 import { createTestApi, type TestApi } from '../support/api.ts';
 import { startDevServer, type DevServer } from '../support/dev-server.ts';
 import { freePort } from '../support/free-port.ts';
+import { createInstantZones, writeZones } from '../support/instant-zones.ts';
 import { runProcess, type TestProcess } from '../support/process.ts';
-import { findDevServerProgram, uniqueTaskQueue } from '../support/temporal.ts';
+import { findDevServerProgram, findWorkflowBundle, uniqueTaskQueue } from '../support/temporal.ts';
 import { startWebhookReceiver, type WebhookReceiver } from '../support/webhook-receiver.ts';
 
 const MINUTE = 60_000;
 const DAY = 24 * 60 * MINUTE;
 const WAIT = { timeout: 240_000, interval: 200 };
-/** For the processes, which bundle workflows first, and for what is done before it. */
-const LEAD_MS = 2 * MINUTE;
+/** Until the greetings of those who are armed as the server is lost. */
+const LEAD_MS = 30_000;
 
-const due = Math.ceil((Date.now() + LEAD_MS) / MINUTE) * MINUTE;
+const zones = createInstantZones(Date.now());
+/** The birthday that is so many days after that of those who are armed. */
+const birthday = (days: number): string => `1992${iso(zones.wallMs + days * DAY).slice(4, 10)}`;
 const iso = (at: number): string => new Date(at).toISOString();
 
+let directory: string;
 let settings: NodeJS.ProcessEnv;
 let port: number;
 let server: DevServer;
@@ -38,7 +47,10 @@ let client: Client;
 beforeAll(async () => {
   port = await freePort();
   const address = `127.0.0.1:${port}`;
-  api = await createTestApi();
+  directory = await mkdtemp(join(tmpdir(), 'daybell-lost-store-'));
+  const zoneData = join(directory, 'zones.json');
+  writeZones(zoneData, zones.zones);
+  api = await createTestApi({ law: loadZoneLaw(zoneData) });
   receiver = await startWebhookReceiver();
   settings = {
     DATABASE_URL: api.database.url,
@@ -47,8 +59,10 @@ beforeAll(async () => {
     WEBHOOK_URL: receiver.url,
     WEBHOOK_ALLOW_PRIVATE: 'true',
     WEBHOOK_SECRETS: newWebhookSecret(),
+    WORKFLOW_BUNDLE: await findWorkflowBundle(),
     RECONCILE_EVERY: '20m',
-    DELIVERY_LOCAL_TIME: iso(due).slice(11, 16),
+    ZONE_DATA: zoneData,
+    DELIVERY_LOCAL_TIME: zones.localTime,
     // A while in which the server is lost.
     ARM_LEAD: '100s',
     ARM_WINDOW: '1s',
@@ -66,6 +80,7 @@ afterAll(async () => {
   await server.stop();
   await receiver.close();
   await api.database.drop();
+  await rm(directory, { recursive: true });
 });
 
 async function startTemporal(): Promise<void> {
@@ -98,16 +113,20 @@ const greeted = (userId: string) =>
   receiver.received.filter(({ body }) => body.data.userId === userId);
 
 test('who is armed is sent from the ledger, who was greeted is not, who sleeps is followed again', async () => {
-  const birthday = `1992${iso(due).slice(4, 10)}`;
-  const armed = [await createUser(birthday), await createUser(birthday)];
   const asleep = [];
-  for (const days of [20, 100, 300]) {
-    asleep.push(await createUser(`1992${iso(due + days * DAY).slice(4, 10)}`));
-  }
+  for (const days of [20, 100, 300]) asleep.push(await createUser(birthday(days)));
   // Greeted by the Temporal of before: as the ledger keeps it.
-  const done = await createUser(`1992${iso(due - DAY).slice(4, 10)}`);
+  const done = await createUser(birthday(-2));
   for (const userId of [...asleep, done]) {
     await expect.poll(() => waitsFor(userId), WAIT).toBe('recheck');
+  }
+  // The schedule has run once: the store is known, and another can be told from it.
+  const remembered = 'select store_id from events.reconciler where store_id is not null';
+  await expect.poll(() => api.sql(remembered), WAIT).toHaveLength(1);
+  const due = zones.instantFrom(Date.now() + LEAD_MS);
+  const armed = [];
+  for (let nth = 0; nth < 2; nth++) {
+    armed.push(await createUser(birthday(0), zones.zoneOf(due).name));
   }
   for (const userId of armed)
     await expect.poll(() => ledgerOf(userId), WAIT).toEqual(['PROCESSING']);

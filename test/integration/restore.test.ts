@@ -16,7 +16,7 @@ import { startDevServer, type DevServer } from '../support/dev-server.ts';
 import { freePort } from '../support/free-port.ts';
 import { createEmptyDatabase, runSql } from '../support/postgres.ts';
 import { runProcess, type TestProcess } from '../support/process.ts';
-import { findDevServerProgram, uniqueTaskQueue } from '../support/temporal.ts';
+import { findDevServerProgram, findWorkflowBundle, uniqueTaskQueue } from '../support/temporal.ts';
 import { startWebhookReceiver, type WebhookReceiver } from '../support/webhook-receiver.ts';
 
 const WITHIN = { timeout: 120_000, interval: 200 };
@@ -55,6 +55,7 @@ beforeEach(async () => {
     WEBHOOK_SECRETS: newWebhookSecret(),
     DELIVERY_LOCAL_TIME: localTime,
     PORT: String(await freePort()),
+    WORKFLOW_BUNDLE: await findWorkflowBundle(),
   };
   connection = Connection.lazy({ address: settings['TEMPORAL_ADDRESS'] ?? '' });
   client = new Client({ connection });

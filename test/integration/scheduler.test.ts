@@ -62,6 +62,7 @@ test('with nobody at the address the scheduler is away, and says so within secon
   const nobody = connectTemporal({
     TEMPORAL_ADDRESS: `127.0.0.1:${await freePort()}`,
     TEMPORAL_DEV_PORT: 0,
+    TEMPORAL_TASK_QUEUE: 'nobody',
   });
   try {
     const sent = createScheduler(nobody.client, uniqueTaskQueue()).replan('birthday', randomUUID());

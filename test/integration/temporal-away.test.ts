@@ -11,7 +11,7 @@ import { ADA, createTestApi, type TestApi } from '../support/api.ts';
 import { startDevServer, type DevServer } from '../support/dev-server.ts';
 import { freePort } from '../support/free-port.ts';
 import { runProcess, type TestProcess } from '../support/process.ts';
-import { findDevServerProgram, uniqueTaskQueue } from '../support/temporal.ts';
+import { findDevServerProgram, findWorkflowBundle, uniqueTaskQueue } from '../support/temporal.ts';
 
 const WAIT = { timeout: 60_000, interval: 100 };
 
@@ -34,6 +34,7 @@ beforeAll(async () => {
     DATABASE_URL: api.database.url,
     TEMPORAL_ADDRESS: address,
     TEMPORAL_TASK_QUEUE: uniqueTaskQueue(),
+    WORKFLOW_BUNDLE: await findWorkflowBundle(),
   };
   relay = runProcess('src/relay/main.ts', environment);
   worker = runProcess('src/worker/main.ts', environment);

@@ -5,10 +5,15 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Client } from '@temporalio/client';
 import type { NativeConnection } from '@temporalio/worker';
 import { pino } from 'pino';
+import { afterAll, beforeAll } from 'vitest';
 
 import { createActivities, type Activities } from '../../src/activities/index.ts';
 import { createReporter } from '../../src/delivery/reporter.ts';
-import type { ReconcileReport } from '../../src/domain/reconcile-messages.ts';
+import type {
+  ReconcileReport,
+  ReconcileRequest,
+  ReconcileWaits,
+} from '../../src/domain/reconcile-messages.ts';
 import { createPlanner } from '../../src/events/planner.ts';
 import type { Scheduler } from '../../src/events/scheduling.ts';
 import { createDeliveryLedger } from '../../src/persistence/delivery-ledger.ts';
@@ -28,7 +33,7 @@ import { followWorkflows, type FollowedWorkflows } from './followed-workflow.ts'
 import { createTestReconciler } from './reconciler.ts';
 import { createTestClock, type TestClock } from './test-clock.ts';
 import { startDispatcher } from './test-dispatcher.ts';
-import { uniqueTaskQueue, useWorkflowBundle } from './temporal.ts';
+import { uniqueTaskQueue, useDevServer, useWorkflowBundle, type TestTemporal } from './temporal.ts';
 import {
   startWebhookReceiver,
   type ReceivedWebhook,
@@ -40,6 +45,8 @@ export interface DaybellOptions {
   readonly client: Client;
   readonly connection: NativeConnection;
   readonly armLeadMs?: number;
+  /** Of a webhook. */
+  readonly timeoutMs?: number;
   /** Sets the clock before anything is done, for a test whose time moves. */
   readonly tellTime?: (clock: TestClock) => Promise<void>;
 }
@@ -57,18 +64,45 @@ export interface TestDaybell extends FollowedWorkflows {
   greetingsOf(userId: string): ReceivedWebhook[];
   /** The state of each of the user's occurrences in the ledger, the earliest first. */
   ledgerOf(userId: string): Promise<string[]>;
-  /** Runs the reconciler; gives what it found. */
-  reconcile(): Promise<ReconcileReport>;
+  /** Runs the reconciler, by default with little patience; gives what it found. */
+  reconcile(waits?: ReconcileWaits): Promise<ReconcileReport>;
   pauseDeliveries(): Promise<void>;
   resumeDeliveries(): Promise<void>;
   stop(): Promise<void>;
 }
 
+/** One for all tests of a file, on the run's dev server. */
+export type SharedDaybell = Omit<TestDaybell, 'stop'> & { readonly temporal: TestTemporal };
+
+/** Registers the hooks of the file that calls it. */
+export function useDaybell(
+  options: Pick<DaybellOptions, 'armLeadMs' | 'timeoutMs'> = {},
+): SharedDaybell {
+  let temporal: TestTemporal;
+  let running: TestDaybell;
+  let shared: SharedDaybell;
+  beforeAll(async () => {
+    temporal = await useDevServer();
+    running = await startDaybell({ ...temporal, ...options });
+    shared = { ...running, temporal };
+  });
+  afterAll(async () => {
+    await running.stop();
+    await temporal.close();
+  });
+  // There is none before the hooks have run.
+  return new Proxy({} as SharedDaybell, {
+    get: (_, name: keyof SharedDaybell) => shared[name],
+  });
+}
+
 const HOUR = 3_600_000;
+/** All that a repair takes is on this machine, and nothing else is to do. */
+const RECONCILE_WAITS = { secondLookMs: 1_000, patienceMs: 10_000 };
 const LATE_AFTER_MS = 5 * 60_000;
 
 export async function startDaybell(options: DaybellOptions): Promise<TestDaybell> {
-  const { client, connection, armLeadMs = 0 } = options;
+  const { client, connection, armLeadMs = 0, timeoutMs = 5_000 } = options;
   const taskQueue = uniqueTaskQueue();
   const logger = pino({ level: 'silent' });
 
@@ -116,6 +150,7 @@ export async function startDaybell(options: DaybellOptions): Promise<TestDaybell
   const dispatcher = await startDispatcher({
     databaseUrl: url,
     webhookUrl: receiver.url,
+    timeoutMs,
     clock: now,
   });
   const reporter = createReporter({
@@ -166,12 +201,15 @@ export async function startDaybell(options: DaybellOptions): Promise<TestDaybell
       const states = 'select state from events.occurrences where user_id = ? order by year';
       return (await api.sql<{ state: string }>(states, [userId])).map(({ state }) => state);
     },
-    reconcile: () =>
-      client.workflow.execute<() => Promise<ReconcileReport>>('reconcile', {
-        workflowId: `${taskQueue}/reconcile-${randomUUID()}`,
-        taskQueue,
-        args: [],
-      }),
+    reconcile: (waits = RECONCILE_WAITS) =>
+      client.workflow.execute<(request: ReconcileRequest) => Promise<ReconcileReport>>(
+        'reconcile',
+        {
+          workflowId: `${taskQueue}/reconcile-${randomUUID()}`,
+          taskQueue,
+          args: [{ waits }],
+        },
+      ),
     async pauseDeliveries() {
       await api.sql('update events.destinations set paused_at = clock_timestamp()');
     },

@@ -12,7 +12,8 @@ type Columns = Readonly<Record<string, unknown>>;
 
 export const MINUTE = 60_000;
 export const HOUR = 60 * MINUTE;
-const KINDS: readonly LedgerKind[] = [
+/** All that the database alone can tell. */
+export const KINDS: readonly LedgerKind[] = [
   'set_aside',
   'unattempted',
   'stalled_redelivery',

@@ -2,12 +2,16 @@
  * The run's Temporal servers, for tests that ask: nothing is started, fetched or built
  * for a run of unit tests. Lives in the global setup; `temporal.ts` asks it.
  */
+import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 
 import { readMachine } from '../../src/config/machine.ts';
 import { findTemporalBinary } from '../../src/dev/temporal-binary.ts';
 import { startDevServer } from './dev-server.ts';
+import { runProgram } from './process.ts';
 import { findTestServer } from './test-server-binary.ts';
 
 export interface TemporalOffer {
@@ -17,17 +21,19 @@ export interface TemporalOffer {
   withdraw(): Promise<void>;
 }
 
-/** Offers the address of one shared dev server, and the paths of both servers' programs. */
+/** Offers the address of one shared dev server, the paths of both servers' programs, and bundled workflows. */
 export async function offerTemporal(): Promise<TemporalOffer> {
   const { path, cacheHome, environment } = readMachine();
   const binary = once(() =>
     findTemporalBinary({ path, cacheHome, environment, onProgress: (line) => console.log(line) }),
   );
   const devServer = once(async () => startDevServer({ binary: await binary() }));
+  const bundle = once(bundleWorkflows);
   const offers: Record<string, () => Promise<string>> = {
     '/dev-server': async () => (await devServer()).address,
     '/dev-server-program': binary,
     '/test-server-program': once(findTestServer),
+    '/workflow-bundle': async () => (await bundle()).path,
   };
 
   const server = createServer(async ({ url }, response) => {
@@ -46,8 +52,18 @@ export async function offerTemporal(): Promise<TemporalOffer> {
       server.closeAllConnections();
       server.close();
       if (devServer.started()) await (await devServer()).stop();
+      if (bundle.started()) await (await bundle()).remove();
     },
   };
+}
+
+/** As an image has them (`npm run bundle`): each worker would take seconds to do the same. */
+async function bundleWorkflows(): Promise<{ path: string; remove(): Promise<void> }> {
+  const folder = await mkdtemp(join(tmpdir(), 'daybell-bundle-'));
+  const path = join(folder, 'workflows.json');
+  const bundling = runProgram(process.execPath, ['src/commands/bundle.ts', path], { settings: {} });
+  if ((await bundling.exited) !== 0) throw new Error(bundling.lines.join('\n'));
+  return { path, remove: () => rm(folder, { recursive: true }) };
 }
 
 interface Once<Value> {

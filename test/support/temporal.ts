@@ -6,7 +6,7 @@ import { TestWorkflowEnvironment } from '@temporalio/testing';
 import { DefaultLogger, NativeConnection, Runtime } from '@temporalio/worker';
 import { inject } from 'vitest';
 
-import { bundleWorkflows, type WorkflowCode } from '../../src/worker/workflow-bundle.ts';
+import { readWorkflowBundle, type WorkflowCode } from '../../src/worker/workflow-bundle.ts';
 
 /** What a test needs of a Temporal server. Tests on a shared one keep to a task queue of their own. */
 export interface TestTemporal {
@@ -42,6 +42,11 @@ export function findDevServerProgram(): Promise<string> {
   return ask('dev-server-program');
 }
 
+/** A file for WORKFLOW_BUNDLE, made once for the run: with it, a worker process is there in half the time. */
+export function findWorkflowBundle(): Promise<string> {
+  return ask('workflow-bundle');
+}
+
 /**
  * A server that skips time while nothing is to be done: for this file alone, because
  * its time is everybody's.
@@ -64,14 +69,12 @@ export function uniqueTaskQueue(): string {
   return `test-${randomUUID()}`;
 }
 
-/** The workflows, bundled once for each test file that asks. */
-export function useWorkflowBundle(): Promise<WorkflowCode> {
+/** The workflows, bundled once for the run. */
+export async function useWorkflowBundle(): Promise<WorkflowCode> {
   quietRuntime();
-  bundle ??= bundleWorkflows(QUIET);
-  return bundle;
+  return readWorkflowBundle(await findWorkflowBundle());
 }
 
-let bundle: Promise<WorkflowCode> | null = null;
 const QUIET = new DefaultLogger('ERROR');
 
 function quietRuntime(): void {

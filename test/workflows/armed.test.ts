@@ -1,10 +1,9 @@
 import type { ServerResponse } from 'node:http';
 
-import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import { afterEach, expect, test } from 'vitest';
 
 import { createActivityReporter } from '../../src/temporal/activity-reporter.ts';
-import { startDaybell, type TestDaybell } from '../support/daybell.ts';
-import { useDevServer, type TestTemporal } from '../support/temporal.ts';
+import { useDaybell } from '../support/daybell.ts';
 import { withStatus } from '../support/webhook-receiver.ts';
 
 const DAY = 86_400_000;
@@ -16,16 +15,7 @@ const WAIT = { timeout: 30_000, interval: 50 };
  * On a real server, whose time can't be moved: deliveries are armed 20 days ahead, and it
  * is the sender's and the database's clock that says when it is 9:00.
  */
-let temporal: TestTemporal;
-let daybell: TestDaybell;
-beforeAll(async () => {
-  temporal = await useDevServer();
-  daybell = await startDaybell({ ...temporal, armLeadMs: 20 * DAY });
-});
-afterAll(async () => {
-  await daybell.stop();
-  await temporal.close();
-});
+const daybell = useDaybell({ armLeadMs: 20 * DAY });
 afterEach(async () => {
   daybell.receiver.answer(withStatus(200));
   await daybell.clock.set(Date.now());
@@ -129,7 +119,7 @@ test('a delivery taken back for another month leaves a sleeping workflow, and it
 
   await daybell.changeUser(userId, { dateOfBirth: `1990${monthAndDay(later)}` });
   const asleep = await daybell.statusOf(userId);
-  await createActivityReporter(temporal.client).complete(row?.task_token ?? Buffer.of(), {
+  await createActivityReporter(daybell.temporal.client).complete(row?.task_token ?? Buffer.of(), {
     occurrenceKey: row?.key ?? '',
     outcome: 'released',
   });

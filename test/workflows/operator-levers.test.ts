@@ -6,28 +6,22 @@ import { execFile } from 'node:child_process';
 import type { ServerResponse } from 'node:http';
 import { promisify } from 'node:util';
 
-import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import { afterEach, beforeAll, expect, test } from 'vitest';
 
-import { startDaybell, type TestDaybell } from '../support/daybell.ts';
-import { findDevServerProgram, useDevServer, type TestTemporal } from '../support/temporal.ts';
+import { useDaybell } from '../support/daybell.ts';
+import { findDevServerProgram } from '../support/temporal.ts';
 import { withStatus } from '../support/webhook-receiver.ts';
 
 const run = promisify(execFile);
 const DAY = 86_400_000;
 const WAIT = { timeout: 40_000, interval: 50 };
 
-let temporal: TestTemporal;
-let daybell: TestDaybell;
+// Armed long before, since the server's time can't be moved; Daybell's own clocks can.
+// On the wire for as long as all the commands take.
+const daybell = useDaybell({ armLeadMs: 20 * DAY, timeoutMs: 60_000 });
 let program: string;
 beforeAll(async () => {
-  temporal = await useDevServer();
   program = await findDevServerProgram();
-  // Armed long before, since the server's time can't be moved; Daybell's own clocks can.
-  daybell = await startDaybell({ ...temporal, armLeadMs: 20 * DAY });
-});
-afterAll(async () => {
-  await daybell.stop();
-  await temporal.close();
 });
 afterEach(async () => {
   daybell.receiver.answer(withStatus(200));
@@ -58,47 +52,53 @@ const LEVERS: Record<string, readonly string[][]> = {
   'workflow terminate': [TERMINATE],
 };
 
-for (const [lever, commands] of Object.entries(LEVERS)) {
-  test(`${lever}, while armed: sent once at its instant`, async () => {
-    const user = await armedUser();
+test('while armed, each lever: sent once at its instant', async () => {
+  const users = await leveredUsers();
 
-    for (const command of commands) await pull(command, user.userId);
+  await ofEach(users, pullAll);
 
-    await daybell.clock.set(user.fireAt);
-    await expectDoneOnce(user, commands);
-    expect(instantsOf(user.userId)).toEqual([user.fireAt]);
-  });
+  await daybell.clock.set(dueAt(users));
+  await ofEach(users, expectDoneOnce);
+  expect(await ofEach(users, ({ userId }) => instantsOf(userId))).toEqual(
+    await ofEach(users, ({ fireAt }) => [fireAt]),
+  );
+});
 
-  test(`${lever}, while the request is on the wire: sent once`, async () => {
-    const user = await armedUser();
-    const answer = holdAnswers();
-    await daybell.clock.set(user.fireAt);
-    await expect.poll(() => instantsOf(user.userId), WAIT).toHaveLength(1);
+test('while the request is on the wire, each lever: sent once', async () => {
+  const users = await leveredUsers();
+  const answer = holdAnswers();
+  await daybell.clock.set(dueAt(users));
+  await ofEach(users, ({ userId }) => expect.poll(() => instantsOf(userId), WAIT).toHaveLength(1));
 
-    for (const command of commands) await pull(command, user.userId);
+  await ofEach(users, pullAll);
 
-    answer();
-    await expectDoneOnce(user, commands);
-    expect(instantsOf(user.userId)).toEqual([user.fireAt]);
-  });
+  answer();
+  await ofEach(users, expectDoneOnce);
+  expect(await ofEach(users, ({ userId }) => instantsOf(userId))).toEqual(
+    await ofEach(users, ({ fireAt }) => [fireAt]),
+  );
+});
 
-  test(`${lever}, while Temporal waits to try again: accepted once`, async () => {
-    const user = await armedUser();
-    daybell.receiver.answer(withStatus(500));
-    await daybell.clock.set(user.fireAt);
-    await untilTemporalRetries(user);
+test('while Temporal waits to try again, each lever: accepted once', async () => {
+  const users = await leveredUsers();
+  daybell.receiver.answer(withStatus(500));
+  await daybell.clock.set(dueAt(users));
+  await untilTemporalRetries(users);
 
-    for (const command of commands) await pull(command, user.userId);
+  await ofEach(users, pullAll);
 
-    const failed = instantsOf(user.userId).length;
-    daybell.receiver.answer(withStatus(200));
-    // Past the pause that the ledger asks for, if not past Temporal's own.
-    await daybell.clock.set(user.fireAt + DAY / 24);
-    await expectDoneOnce(user, commands);
-    expect(instantsOf(user.userId).length).toBeGreaterThan(failed);
-    expect(await acceptedOf(user.userId)).toBe(1);
-  });
-}
+  const failed = await ofEach(users, ({ userId }) => instantsOf(userId).length);
+  daybell.receiver.answer(withStatus(200));
+  // Past the pause that the ledger asks for, if not past Temporal's own.
+  await daybell.clock.set(dueAt(users) + DAY / 24);
+  await ofEach(users, expectDoneOnce);
+  await ofEach(users, ({ lever, userId }) =>
+    expect(instantsOf(userId).length).toBeGreaterThan(failed[lever] ?? Infinity),
+  );
+  expect(await ofEach(users, ({ userId }) => acceptedOf(userId))).toEqual(
+    await ofEach(users, () => 1),
+  );
+});
 
 test('activity pause holds Temporal’s retries, but not what is armed: that is what pausing deliveries is for', async () => {
   const user = await armedUser();
@@ -112,7 +112,7 @@ test('activity pause holds Temporal’s retries, but not what is armed: that is 
   daybell.receiver.answer(withStatus(200));
   await pull(['activity', 'unpause', ...ACTIVITY], user.userId);
 
-  await expectDoneOnce(user, []);
+  await expectDoneOnce({ ...user, commands: [] });
   expect(await acceptedOf(user.userId)).toBe(1);
 });
 
@@ -135,6 +135,45 @@ interface ArmedUser {
   readonly fireAt: number;
 }
 
+/** Each has a lever of its own: all are pulled at the same moment. */
+interface LeveredUser extends ArmedUser {
+  readonly lever: string;
+  readonly commands: readonly string[][];
+}
+
+function leveredUsers(): Promise<LeveredUser[]> {
+  return Promise.all(
+    Object.entries(LEVERS).map(async ([lever, commands]) => {
+      const { userId, fireAt } = await armedUser();
+      return { lever, commands, userId, fireAt };
+    }),
+  );
+}
+
+/** All are due at one instant. */
+function dueAt(users: readonly ArmedUser[]): number {
+  return Math.max(...users.map(({ fireAt }) => fireAt));
+}
+
+/** What comes of each, by its lever; what goes wrong says by which. */
+async function ofEach<Result>(
+  users: readonly LeveredUser[],
+  work: (user: LeveredUser) => Result | Promise<Result>,
+): Promise<Record<string, Result>> {
+  const results = users.map(async (user) => {
+    try {
+      return [user.lever, await work(user)] as const;
+    } catch (error) {
+      throw new Error(`${user.lever}: ${String(error)}`, { cause: error });
+    }
+  });
+  return Object.fromEntries(await Promise.all(results));
+}
+
+async function pullAll({ commands, userId }: LeveredUser): Promise<void> {
+  for (const command of commands) await pull(command, userId);
+}
+
 /** The birthday is in ten days, at 9:00 in Tokyo. */
 async function armedUser(): Promise<ArmedUser> {
   const date = new Date(Date.now() + 10 * DAY).toISOString().slice(4, 10);
@@ -148,7 +187,7 @@ async function armedUser(): Promise<ArmedUser> {
 /** Runs the operator's command on the user's workflow. */
 async function pull(command: readonly string[], userId: string): Promise<void> {
   const { workflowId } = daybell.workflowOf(userId);
-  const target = ['--workflow-id', workflowId, '--address', temporal.address];
+  const target = ['--workflow-id', workflowId, '--address', daybell.temporal.address];
   const isolated = ['--disable-config-file', '--disable-config-env'];
   const activityId = (await pendingOf(userId))?.activityId ?? '';
   const named = command.flatMap((word) => (word === ACTIVITY_ID ? [word, activityId] : [word]));
@@ -156,19 +195,23 @@ async function pull(command: readonly string[], userId: string): Promise<void> {
 }
 
 /** The burst from the ledger is over, and the activity is in Temporal's backoff. */
-async function untilTemporalRetries({ userId, fireAt }: ArmedUser): Promise<void> {
+async function untilTemporalRetries(users: readonly LeveredUser[]): Promise<void> {
   for (let attempts = 1; attempts <= 4; attempts++) {
-    await expect.poll(() => instantsOf(userId), WAIT).toHaveLength(attempts);
-    await daybell.clock.set(fireAt + attempts * 5_000);
+    await ofEach(users, ({ userId }) =>
+      expect.poll(() => instantsOf(userId), WAIT).toHaveLength(attempts),
+    );
+    await daybell.clock.set(dueAt(users) + attempts * 5_000);
   }
-  await expect
-    .poll(async () => (await pendingOf(userId))?.state, WAIT)
-    .toBe(ACTIVITY_STATE_SCHEDULED);
+  await ofEach(users, ({ userId }) =>
+    expect.poll(async () => (await pendingOf(userId))?.state, WAIT).toBe(ACTIVITY_STATE_SCHEDULED),
+  );
 }
 
 /** COMPLETED, and the next is planned; a workflow that was terminated is made again for that. */
-async function expectDoneOnce(user: ArmedUser, commands: readonly string[][]): Promise<void> {
-  const { userId } = user;
+async function expectDoneOnce({
+  userId,
+  commands,
+}: Pick<LeveredUser, 'userId' | 'commands'>): Promise<void> {
   if (commands.includes(TERMINATE)) await daybell.scheduler.replan('birthday', userId);
   await expect.poll(async () => (await daybell.ledgerOf(userId))[0], WAIT).toBe('COMPLETED');
   await expect.poll(() => daybell.ledgerOf(userId), WAIT).toEqual(['COMPLETED', 'PENDING']);

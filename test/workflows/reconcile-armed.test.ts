@@ -1,29 +1,19 @@
 /** What the reconciler does about deliveries that are under way, on a real server. */
-import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest';
+import { afterEach, expect, test, vi } from 'vitest';
 
 import { redeliveryWorkflowId } from '../../src/domain/occurrence-key.ts';
-import { startDaybell, type TestDaybell } from '../support/daybell.ts';
-import { useDevServer, type TestTemporal } from '../support/temporal.ts';
+import { useDaybell } from '../support/daybell.ts';
 import { withStatus } from '../support/webhook-receiver.ts';
 
 const HOUR = 3_600_000;
 const DAY = 24 * HOUR;
-// A second look, and half a minute's patience where nothing comes of a repair.
+// With patience where nothing comes of a repair.
 vi.setConfig({ testTimeout: 180_000 });
 const WAIT = { timeout: 40_000, interval: 50 };
 const NOTHING = { detected: {}, repaired: {}, unrepaired: {} };
 
-let temporal: TestTemporal;
-let daybell: TestDaybell;
-beforeAll(async () => {
-  temporal = await useDevServer();
-  // Armed long before, since the server's time can't be moved; Daybell's own clocks can.
-  daybell = await startDaybell({ ...temporal, armLeadMs: 20 * DAY });
-});
-afterAll(async () => {
-  await daybell.stop();
-  await temporal.close();
-});
+// Armed long before, since the server's time can't be moved; Daybell's own clocks can.
+const daybell = useDaybell({ armLeadMs: 20 * DAY });
 afterEach(async () => {
   daybell.receiver.answer(withStatus(200));
   await daybell.resumeDeliveries();
@@ -104,10 +94,10 @@ test('an activity that an operator has paused is left alone, and is an alarm tha
   const { userId, key, fireAt } = await armedUser();
   const workflow = daybell.workflowOf(userId);
   await untilTemporalRetries(key, fireAt);
-  const { namespace } = temporal.client.options;
+  const { namespace } = daybell.temporal.client.options;
   const { workflowId } = workflow;
   const activity = { namespace, execution: { workflowId }, type: 'deliver' };
-  await temporal.client.workflowService.pauseActivity(activity);
+  await daybell.temporal.client.workflowService.pauseActivity(activity);
   await daybell.clock.set(fireAt + HOUR);
   const sent = daybell.greetingsOf(userId).length;
 
@@ -129,7 +119,7 @@ test('an activity that an operator has paused is left alone, and is an alarm tha
   expect(daybell.greetingsOf(userId)).toHaveLength(sent);
 
   daybell.receiver.answer(withStatus(200));
-  await temporal.client.workflowService.unpauseActivity(activity);
+  await daybell.temporal.client.workflowService.unpauseActivity(activity);
   await expect.poll(() => daybell.ledgerOf(userId), WAIT).toEqual(['COMPLETED', 'PENDING']);
   expect((await reconcile()).brief).toEqual({ ...NOTHING, repaired: { unattempted: 1 } });
 });
@@ -155,7 +145,7 @@ test('a redelivery whose workflow was ended is taken over by another, and sent o
   daybell.receiver.answer(withStatus(500));
   expect((await daybell.api.send('POST', `/v1/occurrences/${key}/redeliver`, {})).status).toBe(202);
   await untilTemporalRetries(key, fireAt + HOUR);
-  await temporal.client.workflow.getHandle(redeliveryWorkflowId(key)).terminate();
+  await daybell.temporal.client.workflow.getHandle(redeliveryWorkflowId(key)).terminate();
   daybell.receiver.answer(withStatus(200));
   await daybell.clock.set(fireAt + 3 * HOUR);
 

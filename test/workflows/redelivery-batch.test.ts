@@ -1,10 +1,9 @@
-import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import { afterEach, beforeAll, expect, test } from 'vitest';
 
 import { redeliveryWorkflowId } from '../../src/domain/occurrence-key.ts';
 import type { Answer } from '../support/api.ts';
-import { startDaybell, type TestDaybell } from '../support/daybell.ts';
+import { useDaybell } from '../support/daybell.ts';
 import { createEventRows, type EventRows } from '../support/event-rows.ts';
-import { useDevServer, type TestTemporal } from '../support/temporal.ts';
 
 const DAY = 86_400_000;
 const WAIT = { timeout: 90_000, interval: 100 };
@@ -12,17 +11,10 @@ const FIRE_AT = Date.UTC(2026, 4, 20, 7);
 /** What one run of the batch's workflow starts. */
 const PAGE = 100;
 
-let temporal: TestTemporal;
-let daybell: TestDaybell;
+const daybell = useDaybell();
 let rows: EventRows;
-beforeAll(async () => {
-  temporal = await useDevServer();
-  daybell = await startDaybell(temporal);
+beforeAll(() => {
   rows = createEventRows(daybell.api.database.orm);
-});
-afterAll(async () => {
-  await daybell.stop();
-  await temporal.close();
 });
 afterEach(async () => {
   await daybell.resumeDeliveries();
@@ -38,7 +30,7 @@ test('a dry run counts, a batch sends each once over several runs, and those tha
 
   expect([dry.status, dry.body]).toEqual([200, { matching: PAGE + 20 }]);
   expect([asked.status, asked.body.matching]).toEqual([202, PAGE + 20]);
-  const batch = temporal.client.workflow.getHandle(asked.body.workflowId);
+  const batch = daybell.temporal.client.workflow.getHandle(asked.body.workflowId);
   expect(await batch.result()).toEqual({ started: PAGE + 20 });
   await Promise.all(keys.map((key) => workflow(key).result()));
   const sent = daybell.receiver.received.map(({ id }) => id);
@@ -53,7 +45,7 @@ test('cancelled, it begins no more, and those that have begun go on', async () =
   // All of a page are started at once, and the next page is seconds away.
   await expect.poll(() => countOf('PROCESSING'), WAIT).toBeGreaterThan(0);
 
-  const batch = temporal.client.workflow.getHandle(workflowId);
+  const batch = daybell.temporal.client.workflow.getHandle(workflowId);
   await batch.cancel();
   await expect(batch.result()).rejects.toThrow(/cancelled/i);
   await daybell.resumeDeliveries();
@@ -80,7 +72,7 @@ function redeliver(more: object = {}): Promise<Answer> {
 }
 
 function workflow(key: string) {
-  return temporal.client.workflow.getHandle(redeliveryWorkflowId(key));
+  return daybell.temporal.client.workflow.getHandle(redeliveryWorkflowId(key));
 }
 
 async function countOf(state: string): Promise<number> {

@@ -1,11 +1,10 @@
 import { randomUUID } from 'node:crypto';
 
-import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import { afterEach, expect, test } from 'vitest';
 
 import { redeliveryWorkflowId } from '../../src/domain/occurrence-key.ts';
 import type { Answer } from '../support/api.ts';
-import { startDaybell, type TestDaybell } from '../support/daybell.ts';
-import { useDevServer, type TestTemporal } from '../support/temporal.ts';
+import { useDaybell } from '../support/daybell.ts';
 import { withStatus } from '../support/webhook-receiver.ts';
 
 const DAY = 86_400_000;
@@ -15,16 +14,7 @@ const WAIT = { timeout: 30_000, interval: 50 };
  * Redelivery from the API to the receiver, on a real server. Deliveries are armed 20 days
  * ahead, and it is the sender's and the database's clock that says when it is 9:00.
  */
-let temporal: TestTemporal;
-let daybell: TestDaybell;
-beforeAll(async () => {
-  temporal = await useDevServer();
-  daybell = await startDaybell({ ...temporal, armLeadMs: 20 * DAY });
-});
-afterAll(async () => {
-  await daybell.stop();
-  await temporal.close();
-});
+const daybell = useDaybell({ armLeadMs: 20 * DAY });
 afterEach(async () => {
   daybell.receiver.answer(withStatus(200));
   await daybell.resumeDeliveries();
@@ -107,7 +97,7 @@ test('a reset of its workflow sends nothing again, forced or not', async () => {
 
   const { events } = await workflow(key).fetchHistory();
   const begun = events?.find((event) => event.workflowTaskCompletedEventAttributes);
-  const started = await temporal.client.workflowService.resetWorkflowExecution({
+  const started = await daybell.temporal.client.workflowService.resetWorkflowExecution({
     namespace: 'default',
     workflowExecution: { workflowId: redeliveryWorkflowId(key) },
     workflowTaskFinishEventId: begun?.eventId ?? null,
@@ -115,7 +105,10 @@ test('a reset of its workflow sends nothing again, forced or not', async () => {
     reason: 'by mistake',
   });
 
-  const again = temporal.client.workflow.getHandle(redeliveryWorkflowId(key), started.runId);
+  const again = daybell.temporal.client.workflow.getHandle(
+    redeliveryWorkflowId(key),
+    started.runId,
+  );
   expect(await again.result()).toEqual({ occurrenceKey: key, outcome: 'delivered' });
   expect(attemptsReceived(userId)).toHaveLength(2);
 });
@@ -202,7 +195,7 @@ function redeliver(key: string, body: object = {}): Promise<Answer> {
 }
 
 function workflow(key: string) {
-  return temporal.client.workflow.getHandle(redeliveryWorkflowId(key));
+  return daybell.temporal.client.workflow.getHandle(redeliveryWorkflowId(key));
 }
 
 function resultOf(key: string): Promise<unknown> {

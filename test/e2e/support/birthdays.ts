@@ -31,13 +31,13 @@ export function minuteToCome(leadMs: number): DueMinute {
   };
 }
 
-/** Creates a user in UTC by the API; gives the id. */
+/** Creates a user by the API; gives the id. */
 export async function createUser(
   daybell: RunningDaybell,
   dateOfBirth: string,
-  headers: Record<string, string> = {},
+  { timezone = 'UTC', headers = {} }: { timezone?: string; headers?: Record<string, string> } = {},
 ): Promise<string> {
-  const user = { firstName: 'Ada', lastName: 'Lovelace', dateOfBirth, timezone: 'UTC' };
+  const user = { firstName: 'Ada', lastName: 'Lovelace', dateOfBirth, timezone };
   const created = await send(daybell, 'POST', '/v1/users', user, headers);
   return String(created['id']);
 }

@@ -1,0 +1,56 @@
+/**
+ * `npm run bench:audit`: how long it takes to say of a day who was due and what became of each,
+ * among very many users: of an ordinary day, and of 1 January, on which a quarter of them is due.
+ *
+ * --users N              (1000000)
+ * --temporal dev|postgres, --shards N, --out DIR, --data DIR
+ */
+import { auditDay } from '../src/events/audit-day.ts';
+import { createAuditReader } from '../src/persistence/audit.ts';
+import { connectOrm } from '../src/persistence/orm.ts';
+import { loadZoneLaw } from '../src/zones/load-zone-law.ts';
+import { duration, table } from './report/table.ts';
+import { openDaybellBench } from './support/daybell-bench.ts';
+import { plantLivedYear } from './support/lived-year.ts';
+import { COMMON_OPTIONS, commonOptions, readOptions } from './support/options.ts';
+import { runBench, type BenchContext } from './support/run-bench.ts';
+
+const HOUR = 3_600_000;
+const PLACEHOLDER_OF = 4;
+
+await runBench(audit);
+
+async function audit(context: BenchContext): Promise<void> {
+  const options = readOptions(process.argv.slice(2), [...COMMON_OPTIONS, 'users']);
+  const users = options.number('users', 1_000_000);
+  const bench = await openDaybellBench('audit', commonOptions(options, 'audit'), context);
+  const { databaseUrl, progress } = bench;
+  const year = new Date().getUTCFullYear() - 1;
+  progress.say(`${users} users get a year of history, deliveries and attempts`);
+  await plantLivedYear(databaseUrl, { users, year, placeholderOf: PLACEHOLDER_OF });
+
+  const orm = await connectOrm(databaseUrl);
+  context.atTheEnd(() => orm.close(true));
+  const deps = {
+    reader: createAuditReader(orm),
+    law: loadZoneLaw('newest'),
+    dateSettings: { leapDayPolicy: 'feb28', localTime: '09:00' },
+    limits: { lateAfterMs: HOUR / 12, lateLimitMs: 48 * HOUR, giveUpAfterMs: 72 * HOUR },
+    clock: Date.now,
+  } as const;
+  const days = [];
+  for (const date of [`${year}-05-20`, `${year}-01-01`]) {
+    const startedAt = performance.now();
+    const { due, delivered, unaccounted, doubles, forged } = await auditDay(deps, date);
+    const durationMs = Math.round(performance.now() - startedAt);
+    const wrong = unaccounted.count + doubles.count + forged.count;
+    days.push({ date, due, delivered, wrong, durationMs });
+  }
+  const rows = days.map(({ date, due, delivered, wrong, durationMs }) =>
+    [date, due, delivered, wrong, duration(durationMs)].map(String),
+  );
+  process.stdout.write(`\n${table(['day', 'due', 'delivered', 'wrong', 'took'], rows)}\n\n`);
+  bench.write({ users, days });
+  const failed = days.some(({ due, delivered, wrong }) => wrong > 0 || delivered !== due);
+  if (failed) throw new Error('the audit does not say that everybody was greeted once');
+}

@@ -1,0 +1,55 @@
+/** A year in the lives of very many users, as history, plans and deliveries leave it: for what only reads. */
+import pg from 'pg';
+
+export interface LivedYearOptions {
+  readonly users: number;
+  /** In which everybody was greeted. */
+  readonly year: number;
+  /** Of so many users, one was born on 1 January, as address books say of whoever did not tell. */
+  readonly placeholderOf: number;
+}
+
+/** Set-based, so that a million take minutes. Zones whose law PostgreSQL's data and Daybell's agree on. */
+export async function plantLivedYear(
+  databaseUrl: string,
+  options: LivedYearOptions,
+): Promise<void> {
+  const { users, year, placeholderOf } = options;
+  const client = new pg.Client({ connectionString: databaseUrl });
+  await client.connect();
+  try {
+    await client.query(
+      `insert into users.history (user_id, date_of_birth, timezone, valid_from)
+       select gen_random_uuid(),
+         case when n % $2 = 0 then date '1980-01-01' else date '1980-03-01' + n % 365 end,
+         (array[${ZONES.map((zone) => `'${zone}'`).join(', ')}])[1 + n % ${ZONES.length}],
+         make_timestamptz($3 - 1, 1, 1, 0, 0, 0)
+       from generate_series(1, $1::int) as n`,
+      [users, placeholderOf, year],
+    );
+    await client.query(GREETED, [year]);
+    await client.query(ATTEMPTED);
+    await client.query('analyze users.history, events.occurrences, events.attempts');
+  } finally {
+    await client.end();
+  }
+}
+
+const ZONES = ['Europe/Berlin', 'Asia/Tokyo', 'America/New_York', 'Asia/Kolkata', 'UTC'];
+
+const GREETED = `
+  insert into events.occurrences (key, event_type, user_id, year, state, anchor_date, timezone,
+    local_time, leap_day_policy, tz_version, local_date, fire_at, planned_at, rechecked_at,
+    armed_at, attempts, first_attempt_at, settled_at, delivered_at, lateness_ms)
+  select 'birthday:' || user_id || ':' || $1, 'birthday', user_id, $1, 'COMPLETED', date_of_birth,
+    timezone, '09:00', 'feb28', '2026c', day, fire_at, fire_at - interval '300 days',
+    fire_at - interval '2 days', fire_at - interval '15 s', 1, fire_at,
+    fire_at + interval '40 ms', fire_at + interval '40 ms', 40
+  from users.history,
+    lateral (select make_date($1, extract(month from date_of_birth)::int,
+      extract(day from date_of_birth)::int) as day) as d,
+    lateral (select (day + time '09:00') at time zone timezone as fire_at) as f`;
+
+const ATTEMPTED = `
+  insert into events.attempts (occurrence_key, number, started_at, duration_ms, outcome, status)
+  select key, 1, fire_at, 40, 'delivered', 200 from events.occurrences`;

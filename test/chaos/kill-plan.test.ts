@@ -1,0 +1,100 @@
+import { describe, expect, test } from 'vitest';
+
+import { demandOf, isInHerd, NEAR_MS, planKills, shortfallsOf, type Kill } from './kill-plan.ts';
+import { createRandom } from './random.ts';
+
+const MINUTE = 60_000;
+const FROM = Date.parse('2026-05-20T10:00:00Z');
+const SEEDS = Array.from({ length: 50 }, (_, seed) => seed);
+
+function plan(seed: number, kills = 40, minutes = 10) {
+  const instants = Array.from({ length: minutes }, (_, index) => FROM + (index + 1) * MINUTE);
+  const until = (instants.at(-1) ?? FROM) + NEAR_MS;
+  const draw = createRandom(seed, 'kills');
+  return { instants, kills: planKills({ kills, instants, from: FROM, until, draw }) };
+}
+
+/** As if every herd were there, and nothing in the way. */
+function done(seed: number, herd = 250): Kill[] {
+  return plan(seed).kills.map(({ at, target, aimedAt }) => ({
+    target,
+    herd: target.startsWith('dispatcher') ? herd : null,
+    afterInstantMs: at - (aimedAt ?? at - MINUTE / 2),
+  }));
+}
+
+const FULL = demandOf(40, 2_700, 10);
+
+describe('the kills of a run', () => {
+  test('are the same for the same seed, and others for another', () => {
+    expect(plan(3)).toEqual(plan(3));
+    expect(plan(3)).not.toEqual(plan(4));
+  });
+
+  test.each(SEEDS)(
+    'seed %i: as many as were asked for, enough of each target and in herds',
+    (seed) => {
+      const { kills } = plan(seed);
+      expect(kills).toHaveLength(40);
+      expect(kills.map(({ at }) => at)).toEqual(kills.map(({ at }) => at).toSorted());
+      expect(shortfallsOf(FULL, done(seed), 2_100)).toEqual([]);
+      expect(done(seed).filter(isInHerd)).toHaveLength(10);
+    },
+  );
+
+  test.each(SEEDS)(
+    'seed %i: are aimed at instants with herds, a dispatcher once at each',
+    (seed) => {
+      const { instants, kills } = plan(seed);
+      const aimed = kills.filter(({ aimedAt }) => aimedAt !== null);
+      for (const { at, aimedAt, target } of aimed) {
+        expect(instants.slice(3)).toContain(aimedAt);
+        expect(at - (aimedAt ?? 0)).toBeGreaterThanOrEqual(0);
+        expect(at - (aimedAt ?? 0)).toBeLessThan(1_000);
+        expect(target).toMatch(/^dispatcher-[12]$/);
+      }
+      const places = aimed.map(({ aimedAt, target }) => `${aimedAt} ${target}`);
+      expect(new Set(places).size).toBe(places.length);
+    },
+  );
+
+  test('aimed at one instant twice, both dispatchers are killed at it', () => {
+    for (const minutes of [1, 2, 3, 4, 5, 10]) {
+      const aimed = plan(1, 40, minutes).kills.filter(({ aimedAt }) => aimedAt !== null);
+      for (const atOne of Map.groupBy(aimed, ({ aimedAt }) => aimedAt).values()) {
+        expect(new Set(atOne.map(({ target }) => target)).size).toBe(atOne.length);
+      }
+    }
+  });
+});
+
+describe('what a run has to come to', () => {
+  test('in full: each target 5 times, 5 dispatchers in herds, 2,000 who are due', () => {
+    expect(FULL).toEqual({ killsEach: 5, killsInHerds: 5, due: 2_025 });
+  });
+
+  test('is less for a small one, and no herds where there can be none', () => {
+    expect(demandOf(7, 60, 3)).toEqual({ killsEach: 1, killsInHerds: 0, due: 45 });
+    expect(demandOf(20, 1_500, 5)).toEqual({ killsEach: 2, killsInHerds: 3, due: 1_125 });
+  });
+
+  test('herds that were too small, or were over, do not count', () => {
+    expect(shortfallsOf(FULL, done(1, 100), 2_100)).toEqual([
+      'dispatchers: killed 0 times in a herd of over 100, not 5',
+    ]);
+    const late = done(1).map(({ target, herd }) => ({
+      target,
+      herd,
+      afterInstantMs: NEAR_MS + 1,
+    }));
+    expect(shortfallsOf(FULL, late, 2_100)).toHaveLength(1);
+  });
+
+  test('too few kills of a target, and too few users, are named', () => {
+    const spared = done(1).filter(({ target }) => target !== 'postgres');
+    expect(shortfallsOf(FULL, spared, 1_999)).toEqual([
+      'postgres: killed 0 times, not 5',
+      'users: 1999 were due, not 2025',
+    ]);
+  });
+});

@@ -1,0 +1,80 @@
+/**
+ * Zones that exist for a test alone, each a fixed number of seconds ahead of UTC: so it is the
+ * local time somewhere every 20 seconds, and no test waits for a full minute. No clock is set.
+ */
+import { readFileSync, writeFileSync } from 'node:fs';
+
+import { bundledZoneData } from '../../src/zones/load-zone-law.ts';
+
+export interface Zone {
+  readonly name: string;
+  /** Seconds ahead of UTC. */
+  readonly offsetSeconds: number;
+}
+
+export interface InstantZones {
+  /** For DELIVERY_LOCAL_TIME. */
+  readonly localTime: string;
+  /** That wall-clock time on the day in all of these zones, as if it were of UTC, epoch ms. */
+  readonly wallMs: number;
+  readonly zones: readonly Zone[];
+  /** The zone in which it is the local time at an instant, a whole second. */
+  zoneOf(instant: number): Zone;
+  /** The first instant from then on (epoch ms) that has a zone here. */
+  instantFrom(at: number): number;
+}
+
+const HOUR_MS = 3_600_000;
+/** So far ahead of UTC is the zone of the instant at which everything is started. */
+const AHEAD_MS = HOUR_MS;
+/** Instants are multiples of this. */
+const STEP_MS = 20_000;
+/** Zones are there from a quarter of an hour before the start until two hours after it. */
+const SPAN_MS = { before: HOUR_MS / 4, after: 2 * HOUR_MS };
+
+export function createInstantZones(now: number): InstantZones {
+  const wallMs = Math.ceil(now / 60_000) * 60_000 + AHEAD_MS;
+  const zoneOf = (instant: number): Zone => zoneAhead((wallMs - instant) / 1000);
+  const instantFrom = (at: number): number => Math.ceil(at / STEP_MS) * STEP_MS;
+  const steps = (SPAN_MS.before + SPAN_MS.after) / STEP_MS;
+  return {
+    localTime: new Date(wallMs).toISOString().slice(11, 16),
+    wallMs,
+    zones: Array.from({ length: steps }, (_, index) =>
+      zoneOf(instantFrom(now - SPAN_MS.before) + index * STEP_MS),
+    ),
+    zoneOf,
+    instantFrom,
+  };
+}
+
+function zoneAhead(offsetSeconds: number): Zone {
+  const size = Math.abs(offsetSeconds);
+  return { name: `Test/${offsetSeconds < 0 ? 'West' : 'East'}_${size}`, offsetSeconds };
+}
+
+/** Writes the tz database with these zones in it, as an operator's own file (ZONE_DATA). */
+export function writeZones(path: string, zones: readonly Zone[]): void {
+  const bundled = JSON.parse(readFileSync(bundledZoneData(), 'utf8')) as {
+    readonly zones: readonly string[];
+  };
+  const packed = zones.map(({ name, offsetSeconds }) => `${name}|X|${pack(-offsetSeconds)}|0||`);
+  const all = { ...bundled, version: '2099a', zones: [...bundled.zones, ...packed] };
+  writeFileSync(path, JSON.stringify(all));
+}
+
+/** Minutes to the base of 60, as moment-timezone packs them. */
+function pack(seconds: number): string {
+  const size = Math.abs(seconds);
+  const minutes = Math.floor(size / 60);
+  const whole =
+    minutes < 60 ? digit(minutes) : digit(Math.floor(minutes / 60)) + digit(minutes % 60);
+  const rest = size % 60 === 0 ? '' : `.${digit(size % 60)}`;
+  return `${seconds < 0 ? '-' : ''}${whole}${rest}`;
+}
+
+function digit(value: number): string {
+  return DIGITS[value] ?? '';
+}
+
+const DIGITS = '0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWX';
