@@ -24,8 +24,9 @@ export interface TakingTurnsOptions {
   readonly onRefused: (error: InvalidSettingsError) => void;
 }
 
-/** A new version is to have the work within seconds. */
 const LOOK_EVERY_MS = 5_000;
+/** A worker that has just come is known in a second, and may be the first: nobody works until it is. */
+const LOOK_WHEN_NEW_EVERY_MS = 1_000;
 /** With the work, there is nothing to do but to notice that it is another's now. */
 const LOOK_WITH_WORK_EVERY_MS = 30_000;
 
@@ -67,8 +68,7 @@ export function startTakingTurns(options: TakingTurnsOptions): { stop(): Promise
         logger[level]({ error: describeError(error) }, 'waiting to see which version has the work');
         told = 'away';
       }
-      const pauseMs = told === 'ours' ? LOOK_WITH_WORK_EVERY_MS : LOOK_EVERY_MS;
-      await sleep(pauseMs, undefined, { signal }).catch(() => {});
+      await sleep(pauseAfter(told), undefined, { signal }).catch(() => {});
     }
   }
 
@@ -79,6 +79,11 @@ export function startTakingTurns(options: TakingTurnsOptions): { stop(): Promise
       await finished;
     },
   };
+}
+
+function pauseAfter(told: Turn | 'away' | null): number {
+  if (told === 'unknown') return LOOK_WHEN_NEW_EVERY_MS;
+  return told === 'ours' ? LOOK_WITH_WORK_EVERY_MS : LOOK_EVERY_MS;
 }
 
 function refusal(): InvalidSettingsError {
