@@ -10,6 +10,8 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { delimiter, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
+import { faultOfNode } from './node-integrity.mjs';
+
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 const modules = join(root, 'node_modules');
 const lockFile = join(root, 'package-lock.json');
@@ -32,6 +34,9 @@ if (!isInstalled()) {
       'Run: npm ci --ignore-scripts=false',
     );
   }
+  const fault = faultOfNode(modules);
+  if (fault !== null)
+    fail(`The Node that npm installed is not the one that was reviewed: ${fault}.`);
   writeFileSync(stampFile, stamp);
 }
 

@@ -79,6 +79,11 @@ const settingsSchema = z.object({
     .default('all'),
   /** A file that `npm run bundle` made. Unset: each worker bundles its workflows when it starts. */
   WORKFLOW_BUNDLE: z.string().optional(),
+  /** Of the workers' version, one for each release. Unset: they take no part in versioning. */
+  WORKER_BUILD_ID: z
+    .string()
+    .regex(/^[\w.+-]{1,128}$/, 'must be 1 to 128 of letters, digits, ".", "_", "+" and "-"')
+    .optional(),
   /** Of one relay: what a Temporal server of two cores plans besides its daily work. */
   RELAY_MAX_PER_SECOND: wholeNumber(1, 100_000).default(50),
   /** Unset: the embedded receiver, which prints each greeting. */

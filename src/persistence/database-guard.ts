@@ -13,8 +13,8 @@ export interface DatabaseGuardOptions {
 
 /**
  * Looks at a new connection before anybody gets it, until the database has been found to be
- * Daybell's and of this version: whenever a database comes up, nothing is written to one that
- * is not. Afterwards it no longer looks, so that a newer version can migrate while this one
+ * Daybell's and one that this version can work on: whenever a database comes up, nothing is
+ * written to one that is not. Afterwards it no longer looks, so that a newer version can migrate while this one
  * still runs.
  *
  * @returns what rejects with `InvalidSettingsError`, by the name of the setting and without
@@ -37,9 +37,10 @@ export function createDatabaseGuard(
 }
 
 /**
- * Whether the database is Daybell's with all migrations of this version.
+ * Whether the database is Daybell's with all migrations of this version; those of a newer one
+ * that this one survives may be there too.
  *
- * @throws InvalidSettingsError when it is a stranger's, or a newer version's
+ * @throws InvalidSettingsError when it is a stranger's, or a newer version's that this does not survive
  */
 export async function isUpToDate(
   query: Query,

@@ -1,4 +1,5 @@
 /** Whose a database is. Nothing here writes to it. */
+import { FIND_NOTED } from './survivors.ts';
 
 export type DatabaseIdentity =
   /** Daybell has never been here, and nothing is in its way. */
@@ -11,7 +12,8 @@ export type DatabaseIdentity =
 export type Query = <Row extends object>(sql: string) => Promise<Row[]>;
 
 /**
- * Tells Daybell's own database from a stranger's, and from that of a newer version.
+ * Tells Daybell's own database from a stranger's, and from that of a newer version whose
+ * migrations this one does not survive.
  *
  * @param known the names of this version's migrations, in order
  */
@@ -31,10 +33,15 @@ export async function identifyDatabase(
       `it is not Daybell's: it has something of its own in ${schemas}. Give Daybell a database of its own`,
     );
   }
-  const newer = ran.filter((name) => !known.includes(name));
-  if (newer.length > 0) {
+  const fatal = ran.findLast(
+    ({ name, survivedFrom }) =>
+      !known.includes(name) && (survivedFrom === null || !known.includes(survivedFrom)),
+  );
+  if (fatal !== undefined) {
+    const { name, survivedFrom } = fatal;
+    const needed = survivedFrom === null ? '' : `, which needs one that knows ${survivedFrom}`;
     return refused(
-      `a newer version of Daybell has brought it up to ${newer.at(-1)}, and this one knows up to ${known.at(-1)}. Start that version, or restore a backup from before`,
+      `a newer version of Daybell has brought it up to ${name}${needed}, and this one knows up to ${known.at(-1)}. Start that version, or restore a backup from before`,
     );
   }
   const [{ missing = null } = {}] = await query<{ missing: string | null }>(FIND_MISSING);
@@ -43,19 +50,24 @@ export async function identifyDatabase(
       `it has run Daybell's migrations, but has no ${missing}. Restore it from a backup`,
     );
   }
-  return { kind: 'ours', isUpToDate: known.every((name) => ran.includes(name)) };
+  const names = new Set(ran.map(({ name }) => name));
+  return { kind: 'ours', isUpToDate: known.every((name) => names.has(name)) };
 }
 
 function refused(why: string): DatabaseIdentity {
   return { kind: 'refused', why };
 }
 
+interface RanMigration {
+  readonly name: string;
+  /** An earlier migration, with whose code this one's schema can be used. */
+  readonly survivedFrom: string | null;
+}
+
 /** Null when the table has another form. */
-async function findMigrations(query: Query): Promise<string[] | null> {
+async function findMigrations(query: Query): Promise<RanMigration[] | null> {
   const columns = await query(FIND_COLUMN);
-  if (columns.length === 0) return null;
-  const rows = await query<{ name: string }>('select name from daybell_migrations order by name');
-  return rows.map(({ name }) => name);
+  return columns.length === 0 ? null : query<RanMigration>(FIND_NOTED);
 }
 
 interface Found {

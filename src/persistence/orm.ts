@@ -15,10 +15,15 @@ import { Audit0006 } from './migrations/0006-audit.ts';
 import { Reconciler0007 } from './migrations/0007-reconciler.ts';
 import { SubscribersAndInstallation0008 } from './migrations/0008-subscribers-and-installation.ts';
 import { ForecastAndTraces0011 } from './migrations/0011-forecast-and-traces.ts';
+import { noteSurvivors, type MigrationEntry } from './survivors.ts';
 
 export type Orm = MikroORM;
 
-const migrationsList = [
+/**
+ * All of them, in order. One that the code of earlier versions goes on with says by `survivedFrom` which:
+ * docs/deploys.md has the rule, `migrations.test.ts` holds it.
+ */
+export const migrationsList: readonly MigrationEntry[] = [
   { name: '0001-initial', class: Initial0001 },
   { name: '0002-slow-down-and-pause', class: SlowDownAndPause0002 },
   { name: '0003-redelivery', class: Redelivery0003 },
@@ -27,7 +32,11 @@ const migrationsList = [
   { name: '0006-audit', class: Audit0006 },
   { name: '0007-reconciler', class: Reconciler0007 },
   { name: '0008-subscribers-and-installation', class: SubscribersAndInstallation0008 },
-  { name: '0011-forecast-and-traces', class: ForecastAndTraces0011 },
+  {
+    name: '0011-forecast-and-traces',
+    class: ForecastAndTraces0011,
+    survivedFrom: '0008-subscribers-and-installation',
+  },
 ];
 
 /** The migrations of this version, by name, in order. */
@@ -38,7 +47,7 @@ export interface OrmOptions {
   readonly poolSize?: number;
   /** After how long a statement is given up; 0 for never. */
   readonly queryTimeoutMs?: number;
-  /** Told when the database is a stranger's or a newer version's: then no connection is given out. */
+  /** Told when the database is not to be used by this version: then no connection is given out. */
   readonly onRefused?: (error: InvalidSettingsError) => void;
 }
 
@@ -59,7 +68,7 @@ export function connectOrm(databaseUrl: string, options: OrmOptions = {}): Promi
     extensions: [Migrator],
     migrations: {
       tableName: 'daybell_migrations',
-      migrationsList,
+      migrationsList: [...migrationsList],
       snapshot: false,
       // What ran is for the caller to tell, in its own words.
       silent: true,
@@ -82,9 +91,11 @@ export function connectOrm(databaseUrl: string, options: OrmOptions = {}): Promi
 
 /**
  * Brings the schema up to this version's; gives the names of the migrations it ran. Of
- * two that do so at the same time, the second waits and finds nothing left to do.
+ * two that do so at the same time, the second waits and finds nothing left to do. All of
+ * them run, or none.
  *
- * @throws InvalidSettingsError when the database is a stranger's or a newer version's
+ * @throws InvalidSettingsError when the database is a stranger's, or a newer version's that
+ *   this one does not survive
  */
 export async function migrate(orm: Orm): Promise<string[]> {
   return orm.em.fork().transactional(async (em) => {
@@ -92,7 +103,10 @@ export async function migrate(orm: Orm): Promise<string[]> {
     // Once more: whoever had the lock may have been a newer version.
     const databaseUrl = orm.config.get('clientUrl') ?? '';
     await isUpToDate((sql) => em.execute(sql), { databaseUrl, known: MIGRATIONS });
-    const ran = await orm.migrator.up();
+    // In this transaction: nobody is to see a migration without what is noted of it.
+    const transaction = em.getTransactionContext();
+    const ran = await orm.migrator.up(transaction === undefined ? {} : { transaction });
+    await noteSurvivors((sql, parameters) => em.execute(sql, [...parameters]), migrationsList);
     return ran.map((migration) => migration.name);
   });
 }

@@ -32,6 +32,7 @@ import { createArmingMetrics } from './arming-metrics.ts';
 import { createReconcileMetrics } from './reconcile-metrics.ts';
 import { installTemporalRuntime, temporalLogger } from './runtime.ts';
 import { startKeepingSchedules } from './schedules.ts';
+import { startTakingTurns } from './taking-turns.ts';
 import { traceArming, tracePlanner } from './trace-planning.ts';
 import { createWorker } from './worker.ts';
 import { bundleWorkflows, readWorkflowBundle, type WorkflowCode } from './workflow-bundle.ts';
@@ -63,6 +64,7 @@ async function startWorker(context: ServiceContext): Promise<RunningService> {
   });
   const temporal = connectTemporal(settings);
   const { taskQueue } = temporal;
+  const buildId = settings.WORKER_BUILD_ID ?? null;
   const guard = createNamespaceGuard(temporal, () => findInstallationId(orm), fail);
   // Refused before the workflows are bundled, which takes seconds, if the servers are there.
   await checkDatabase(orm);
@@ -114,7 +116,7 @@ async function startWorker(context: ServiceContext): Promise<RunningService> {
   await waitFor(`what is in the namespace ${namespace}`, guard.check, logger);
   const worker = await waitFor(
     `the namespace ${namespace}`,
-    () => createWorker({ connection, namespace, taskQueue, activities, ...workflows }),
+    () => createWorker({ connection, namespace, taskQueue, activities, buildId, ...workflows }),
     logger,
   );
   const running = worker.run();
@@ -127,13 +129,24 @@ async function startWorker(context: ServiceContext): Promise<RunningService> {
     ],
     logger,
   );
+  // Workflows follow whose workers are there for them; activities follow their workflow.
+  const turns =
+    role === 'activities'
+      ? null
+      : startTakingTurns({
+          client: temporal.client,
+          taskQueue,
+          build: buildId,
+          logger,
+          onRefused: fail,
+        });
   const plans = createOutdatedPlans(orm);
   const replanning = startReplanning({ plans, scheduler, rules, clock: Date.now }, logger);
 
   return {
     async stop() {
       guard.stop();
-      await Promise.all([replanning.stop(), schedules.stop()]);
+      await Promise.all([replanning.stop(), schedules.stop(), turns?.stop()]);
       if (worker.getState() === 'RUNNING') worker.shutdown();
       await running.catch(() => {});
       await connection.close();

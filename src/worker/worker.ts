@@ -1,4 +1,4 @@
-import { Worker, type NativeConnection } from '@temporalio/worker';
+import { Worker, type NativeConnection, type WorkerOptions } from '@temporalio/worker';
 
 import type { Activities } from '../activities/index.ts';
 import type { WorkflowCode } from './workflow-bundle.ts';
@@ -13,14 +13,31 @@ export interface WorkerDeps {
   readonly activities: Partial<Activities>;
   /** False for a worker of workflows alone, and of the local activities that are part of their tasks. */
   readonly enableNonLocalActivities?: boolean;
+  /** Null, or not given, for a worker that takes no part in versioning. */
+  readonly buildId?: string | null;
 }
 
 /**
  * A worker for all workflows and their activities; the caller runs it and shuts it down.
  * Rejects while Temporal or the namespace is away.
  */
-export function createWorker(deps: WorkerDeps): Promise<Worker> {
-  return Worker.create({ ...deps, ...SIZES });
+export function createWorker({ buildId = null, ...deps }: WorkerDeps): Promise<Worker> {
+  return Worker.create({ ...deps, ...SIZES, ...versioning(deps.taskQueue, buildId) });
+}
+
+/**
+ * Every workflow is carried on by whichever version is current: a sleeper outlives many of them, and
+ * no workers of an old one have to be kept. Docs/adr/0014-worker-versions.md.
+ */
+function versioning(deploymentName: string, buildId: string | null): Partial<WorkerOptions> {
+  if (buildId === null) return {};
+  return {
+    workerDeploymentOptions: {
+      version: { deploymentName, buildId },
+      useWorkerVersioning: true,
+      defaultVersioningBehavior: 'AUTO_UPGRADE',
+    },
+  };
 }
 
 /**

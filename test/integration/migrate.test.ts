@@ -3,15 +3,21 @@ import { createServer } from 'node:net';
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 
-import { afterEach, expect, inject, test } from 'vitest';
+import { Migration } from '@mikro-orm/migrations';
+import { afterEach, expect, inject, onTestFinished, test } from 'vitest';
 
-import { MIGRATIONS } from '../../src/persistence/orm.ts';
+import { connectOrm, migrate, MIGRATIONS } from '../../src/persistence/orm.ts';
 import { DatabaseUnusableError, runMigrations } from '../../src/persistence/run-migrations.ts';
+import { FIND_NOTED, noteSurvivors } from '../../src/persistence/survivors.ts';
 import { runSql, withDatabase } from '../support/postgres.ts';
 import { runProcess } from '../support/process.ts';
 
 const ENTRY = 'src/persistence/migrate.ts';
 const QUIET = { waitMs: 0, onWaiting: () => {} };
+
+class NoMigration extends Migration {
+  override up(): void {}
+}
 
 const created: string[] = [];
 afterEach(async () => {
@@ -45,6 +51,31 @@ test('of many that run at once, one migrates and the others wait for it', async 
   const url = await emptyDatabase();
   const ran = await Promise.all([1, 2, 3, 4].map(() => runMigrations(url, QUIET)));
   expect(ran.flat()).toEqual([...MIGRATIONS]);
+});
+
+test('who survives a migration is noted beside it, also of one that ran before that was done', async () => {
+  const url = await emptyDatabase();
+  const orm = await connectOrm(url);
+  onTestFinished(() => orm.close(true));
+  await migrate(orm);
+  const [first = '', second = '', third = ''] = MIGRATIONS;
+  const noted = () => orm.em.fork().execute<object[]>(FIND_NOTED);
+  const note = (survivedFrom: string) =>
+    noteSurvivors(
+      (sql, parameters) => orm.em.fork().execute(sql, [...parameters]),
+      [
+        { name: second, class: NoMigration, survivedFrom },
+        { name: '9999-not-here', class: NoMigration, survivedFrom: first },
+      ],
+    );
+
+  await note(first);
+  await note(first);
+  expect((await noted()).slice(0, 3)).toEqual([
+    { name: first, survivedFrom: null },
+    { name: second, survivedFrom: first },
+    { name: third, survivedFrom: null },
+  ]);
 });
 
 test('a database that is not up yet is waited for', async () => {

@@ -112,9 +112,16 @@ describe('a database that is not to be used', () => {
     expect(await start('migrate', { DATABASE_URL: url }).exited).toBe(0);
   });
 
-  test('a newer schema is refused by every process', async () => {
+  test.each([
+    ['that says of nobody that they survive it', null, ''],
+    [
+      'that only newer code survives',
+      '9998-last-year',
+      ', which needs one that knows 9998-last-year',
+    ],
+  ])('a newer schema %s is refused by every process', async (_, survivedFrom, needs) => {
     const database = await createTestDatabase();
-    await addNewerMigration(database.url);
+    await addNewerMigration(database.url, survivedFrom);
     const before = await contentsOf(database.url);
 
     const refusals = await Promise.all(
@@ -123,10 +130,33 @@ describe('a database that is not to be used', () => {
 
     const known = MIGRATIONS.at(-1) ?? '';
     for (const said of refusals) {
-      expect(said).toContain('a newer version of Daybell has brought it up to 9999-next-year');
-      expect(said).toContain(`this one knows up to ${known}`);
+      expect(said).toContain(
+        `a newer version of Daybell has brought it up to 9999-next-year${needs}, and this one knows up to ${known}`,
+      );
     }
     expect(await contentsOf(database.url)).toEqual(before);
+    await database.drop();
+  });
+
+  test('a newer schema that this version survives is taken by every process', async () => {
+    const [database, temporal] = await Promise.all([createTestDatabase(), useDevServer()]);
+    await addNewerMigration(database.url, MIGRATIONS.at(-1) ?? null);
+    const settings = {
+      DATABASE_URL: database.url,
+      TEMPORAL_ADDRESS: temporal.address,
+      TEMPORAL_TASK_QUEUE: uniqueTaskQueue(),
+    };
+    const migration = start('migrate', settings);
+    expect(await migration.exited).toBe(0);
+    expect(migration.lines.join()).toContain('nothing to migrate');
+
+    const services = SERVICES.map((name) => start(name, settings));
+    await Promise.all(services.map((service) => service.line(/"ready"/)));
+    const { url: address } = JSON.parse((await services[0]?.line(/"listening"/)) ?? '');
+    const ready = await fetch(`${address}/readyz`);
+    expect(ready.status).toBe(200);
+    expect(await Promise.all(services.map((service) => service.stop()))).toEqual([0, 0, 0, 0]);
+    await temporal.close();
     await database.drop();
   });
 
@@ -269,10 +299,12 @@ async function idOf({ url }: TestDatabase): Promise<string> {
   return String(row?.['id']);
 }
 
-function addNewerMigration(url: string): Promise<void> {
+/** As a newer version leaves it: with who survives it, or of before that was noted. */
+function addNewerMigration(url: string, survivedFrom: string | null = null): Promise<void> {
   return runSql(
     url,
-    `insert into daybell_migrations (name, executed_at) values ('9999-next-year', now())`,
+    `insert into daybell_migrations (name, executed_at) values ('9999-next-year', now());
+     ${survivedFrom === null ? '' : `alter table daybell_migrations add survived_from text; update daybell_migrations set survived_from = '${survivedFrom}' where name = '9999-next-year'`}`,
   );
 }
 

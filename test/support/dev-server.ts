@@ -18,6 +18,8 @@ export interface DevServerOptions {
   readonly port?: number;
   /** Where it keeps its state; in memory by default. */
   readonly database?: string;
+  /** Of Temporal's dynamic configuration, such as `matching.PollerHistoryTTL="6s"`. */
+  readonly dynamicConfig?: readonly string[];
 }
 
 /** Nothing of a developer's own configuration; no Web UI. */
@@ -34,11 +36,12 @@ const START_LIMIT_MS = 60_000;
 
 /** A real Temporal server, ready to be used. */
 export async function startDevServer(options: DevServerOptions): Promise<DevServer> {
-  const { binary, port = await freePort(), database } = options;
+  const { binary, port = await freePort(), database, dynamicConfig = [] } = options;
   const address = `127.0.0.1:${port}`;
   const place = ['--ip', '127.0.0.1', '--port', String(port)];
   const state = database === undefined ? [] : ['--db-filename', database];
-  const server = spawn(binary, [...START, ...place, ...state], {
+  const limits = dynamicConfig.flatMap((value) => ['--dynamic-config-value', value]);
+  const server = spawn(binary, [...START, ...place, ...state, ...limits], {
     stdio: ['ignore', 'ignore', 'inherit'],
   });
   const stop = () => end(server);

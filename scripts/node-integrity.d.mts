@@ -1,0 +1,1 @@
+export function faultOfNode(modules: string): string | null;

@@ -1,0 +1,180 @@
+/** Every process makes way for its next version, one after the other, while everybody waits for the instant. */
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+import pLimit from 'p-limit';
+import { expect, onTestFinished, test } from 'vitest';
+
+import { newWebhookSecret } from '../../src/config/webhook-secrets.ts';
+import { findWork } from '../../src/temporal/worker-versions.ts';
+import { freePort } from '../support/free-port.ts';
+import { createTestDatabase, type TestDatabase } from '../support/postgres.ts';
+import { runProcess, runProgram, type TestProcess } from '../support/process.ts';
+import { uniqueTaskQueue, useDevServer } from '../support/temporal.ts';
+import { startWebhookReceiver } from '../support/webhook-receiver.ts';
+
+const HERD = 1_000;
+const LATE_AFTER_MS = 5 * 60_000;
+const WITHIN = { timeout: 180_000, interval: 100 };
+/** From 8:59:30 on. */
+const ROLL_BEFORE_MS = 30_000;
+/** For the workers to start, and everybody to be planned and armed before that. */
+const PLAN_WITHIN_MS = 80_000;
+
+const ENTRIES = {
+  api: 'src/api/main.ts',
+  relay: 'src/relay/main.ts',
+  'worker-1': 'src/worker/main.ts',
+  'worker-2': 'src/worker/main.ts',
+  'dispatcher-1': 'src/delivery/main.ts',
+  'dispatcher-2': 'src/delivery/main.ts',
+} as const;
+type Name = keyof typeof ENTRIES;
+const NAMES = Object.keys(ENTRIES) as Name[];
+
+test('all processes are restarted from 8:59:30 on, a dispatcher also while it sends: 1,000 are greeted once, none late', async () => {
+  const [database, temporal] = await Promise.all([createTestDatabase(), useDevServer()]);
+  const receiver = await startWebhookReceiver();
+  // So that sending everybody takes a few seconds, in which a dispatcher can be stopped.
+  receiver.answer((response) => void setTimeout(() => response.end(), 50));
+  const port = await freePort();
+  const settings: NodeJS.ProcessEnv = {
+    DATABASE_URL: database.url,
+    TEMPORAL_ADDRESS: temporal.address,
+    TEMPORAL_TASK_QUEUE: uniqueTaskQueue(),
+    PORT: String(port),
+    WEBHOOK_URL: receiver.url,
+    WEBHOOK_SECRETS: newWebhookSecret(),
+    WEBHOOK_ALLOW_PRIVATE: 'true',
+    WEBHOOK_CONCURRENCY: '8',
+    WORKFLOW_BUNDLE: await makeBundle(),
+    RELAY_MAX_PER_SECOND: '500',
+    ARM_LEAD: '35s',
+    ARM_WINDOW: '15s',
+    WORKER_BUILD_ID: 'before',
+  };
+  const running = new Map<Name, TestProcess>();
+  const start = async (name: Name): Promise<void> => {
+    const started = runProcess(ENTRIES[name], settings);
+    running.set(name, started);
+    await started.line(/"ready"/);
+  };
+  const restart = async (name: Name): Promise<Restart> => {
+    const from = Date.now();
+    const exitCode = await running.get(name)?.stop('SIGTERM');
+    await start(name);
+    return { name, from, until: Date.now(), exitCode };
+  };
+  onTestFinished(async () => {
+    await Promise.all([...running.values()].map((each) => each.stop('SIGKILL')));
+    await Promise.all([receiver.close(), temporal.close()]);
+    await database.drop();
+  });
+
+  await Promise.all([start('api'), start('relay')]);
+  const noon = zoneWithNoon();
+  await createUsers(`http://127.0.0.1:${port}`, noon);
+  const due = minuteIn(noon, PLAN_WITHIN_MS);
+  settings['DELIVERY_LOCAL_TIME'] = due.localTime;
+  await Promise.all(NAMES.filter((name) => !running.has(name)).map(start));
+  await expect
+    .poll(
+      () => countOf(database, `state = 'PROCESSING' and fire_at = to_timestamp(${due.at / 1000})`),
+      WITHIN,
+    )
+    .toBe(HERD);
+  await until(() => Date.now() >= due.at - ROLL_BEFORE_MS);
+
+  settings['WORKER_BUILD_ID'] = 'after';
+  const restarts: Restart[] = [];
+  for (const name of NAMES) restarts.push(await restart(name));
+  await until(() => receiver.received.length >= HERD / 10);
+  restarts.push(await restart('dispatcher-1'));
+  await expect.poll(() => countOf(database, "state = 'COMPLETED'"), WITHIN).toBe(HERD);
+
+  expect(restarts.map(({ exitCode }) => exitCode)).toEqual(restarts.map(() => 0));
+  const { current } = await findWork(temporal.client, String(settings['TEMPORAL_TASK_QUEUE']));
+  expect(current).toBe('after');
+  // It began when everybody was armed, and was over when nobody would have been late yet.
+  expect(restarts[0]?.from).toBeLessThan(due.at);
+  expect(restarts.at(-1)?.until).toBeLessThan(due.at + LATE_AFTER_MS);
+  const ids = receiver.received.map(({ id }) => id);
+  expect(new Set(ids).size).toBe(HERD);
+  expect(ids).toHaveLength(HERD);
+  expect(Math.min(...receiver.received.map(({ at }) => at))).toBeGreaterThanOrEqual(due.at);
+  expect(receiver.received.filter(({ body }) => body.data.late)).toEqual([]);
+  expect(await countOf(database, `lateness_ms > ${LATE_AFTER_MS} or attempts > 1`)).toBe(0);
+}, 480_000);
+
+interface Restart {
+  readonly name: Name;
+  /** Epoch ms: from the signal until the next one is ready. */
+  readonly from: number;
+  readonly until: number;
+  readonly exitCode: number | null | undefined;
+}
+
+/** As an image has it: a worker that bundles first is away for longer. */
+async function makeBundle(): Promise<string> {
+  const directory = await mkdtemp(join(tmpdir(), 'daybell-rolling-'));
+  onTestFinished(() => rm(directory, { recursive: true, force: true }));
+  const bundle = join(directory, 'workflows.json');
+  const making = runProgram(process.execPath, ['src/commands/bundle.ts', bundle], { settings: {} });
+  expect(await making.exited).toBe(0);
+  return bundle;
+}
+
+/** A zone where it is about noon: its date does not change while this runs. */
+interface Noon {
+  readonly timezone: string;
+  readonly offsetMs: number;
+}
+
+function zoneWithNoon(): Noon {
+  const offset = 12 - new Date().getUTCHours();
+  // Etc/GMT-3 is three hours ahead of UTC.
+  const timezone = offset === 0 ? 'UTC' : `Etc/GMT${offset > 0 ? '-' : '+'}${Math.abs(offset)}`;
+  return { timezone, offsetMs: offset * 3_600_000 };
+}
+
+/** The first full minute that is at least so far away. */
+function minuteIn({ offsetMs }: Noon, leadMs: number): { at: number; localTime: string } {
+  const at = Math.ceil((Date.now() + leadMs) / 60_000) * 60_000;
+  return { at, localTime: new Date(at + offsetMs).toISOString().slice(11, 16) };
+}
+
+/** 1,000 by the API, whose birthday is today. */
+async function createUsers(url: string, { timezone, offsetMs }: Noon): Promise<void> {
+  const today = new Date(Date.now() + offsetMs).toISOString().slice(4, 10);
+  const atOnce = pLimit(16);
+  const create = async (number: number): Promise<void> => {
+    const { status } = await fetch(`${url}/v1/users`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      // A leap year, so that every day of the year exists.
+      body: JSON.stringify({
+        firstName: 'Ada',
+        lastName: String(number),
+        dateOfBirth: `1992${today}`,
+        timezone,
+      }),
+    });
+    expect(status).toBe(201);
+  };
+  await Promise.all(Array.from({ length: HERD }, (_, number) => atOnce(() => create(number))));
+}
+
+async function countOf({ orm }: TestDatabase, condition: string): Promise<number> {
+  const [row] = await orm.em
+    .fork()
+    .execute<{ count: number }[]>(
+      `select count(*)::int as count from events.occurrences where ${condition}`,
+    );
+  return row?.count ?? 0;
+}
+
+/** Waits for what has to come; the test's own time limit ends it. */
+async function until(holds: () => boolean): Promise<void> {
+  await expect.poll(holds, WITHIN).toBe(true);
+}

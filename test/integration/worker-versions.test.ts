@@ -1,0 +1,243 @@
+/** Versions of the workers beside each other, on a real server: who carries on whom. */
+import { randomUUID } from 'node:crypto';
+import { join } from 'node:path';
+
+import { DefaultLogger } from '@temporalio/worker';
+import { pino } from 'pino';
+import { afterAll, afterEach, beforeAll, beforeEach, expect, onTestFinished, test } from 'vitest';
+
+import { createScheduler } from '../../src/temporal/scheduler.ts';
+import { type Build, findWork, makeCurrent } from '../../src/temporal/worker-versions.ts';
+import { startTakingTurns } from '../../src/worker/taking-turns.ts';
+import { createWorker } from '../../src/worker/worker.ts';
+import { bundleWorkflows, type WorkflowCode } from '../../src/worker/workflow-bundle.ts';
+import type { PlanRequest, PlanResult } from '../../src/workflows/messages.ts';
+import { startDevServer } from '../support/dev-server.ts';
+import { followWorkflows, type HistoryEvent } from '../support/followed-workflow.ts';
+import { runProgram } from '../support/process.ts';
+import {
+  connectTo,
+  findDevServerProgram,
+  startTimeSkippingServer,
+  type TestTemporal,
+  uniqueTaskQueue,
+  useDevServer,
+  useWorkflowBundle,
+} from '../support/temporal.ts';
+
+const WITHIN = { timeout: 60_000, interval: 50 };
+/** For what a server does not do at once. */
+const SLOWLY = { timeout: 60_000, interval: 250 };
+const DAY = 86_400_000;
+const logger = pino({ level: 'silent' });
+
+let temporal: TestTemporal;
+let previous: WorkflowCode;
+let next: WorkflowCode;
+beforeAll(async () => {
+  [temporal, previous] = await Promise.all([useDevServer(), useWorkflowBundle()]);
+  const path = join(import.meta.dirname, '..', 'replay', 'next-workflow.ts');
+  next = await bundleWorkflows(new DefaultLogger('ERROR'), path);
+}, 120_000);
+afterAll(() => temporal.close());
+
+let taskQueue: string;
+const running: { stop(): Promise<void> }[] = [];
+beforeEach(() => {
+  taskQueue = uniqueTaskQueue();
+});
+afterEach(async () => {
+  const sleepers = `TaskQueue = "${taskQueue}" and ExecutionStatus = "Running"`;
+  for await (const { workflowId } of temporal.client.workflow.list({ query: sleepers })) {
+    await temporal.client.workflow.getHandle(workflowId).terminate();
+  }
+  await Promise.all(running.splice(0).map((each) => each.stop()));
+});
+
+/** A worker of that build, as the process has it, and what it does about versions. */
+async function startVersion(
+  build: Build,
+  workflowBundle: WorkflowCode,
+  { client, connection }: TestTemporal = temporal,
+): Promise<() => Promise<void>> {
+  const worker = await createWorker({
+    connection,
+    namespace: 'default',
+    taskQueue,
+    workflowBundle,
+    activities: { plan },
+    buildId: build,
+  });
+  const working = worker.run();
+  const turns = startTakingTurns({
+    client,
+    taskQueue,
+    build,
+    logger,
+    onRefused: () => worker.shutdown(),
+  });
+  let stopping: Promise<void> | null = null;
+  const stop = async (): Promise<void> => {
+    await turns.stop();
+    if (worker.getState() === 'RUNNING') worker.shutdown();
+    await working;
+  };
+  const stopOnce = () => (stopping ??= stop());
+  running.push({ stop: stopOnce });
+  return stopOnce;
+}
+
+async function plan({ userId, now }: PlanRequest): Promise<PlanResult> {
+  return {
+    kind: 'planned',
+    occurrenceKey: `birthday:${userId}:2027`,
+    timezone: 'Asia/Tokyo',
+    tzVersion: '2026c',
+    fireAt: now + 100 * DAY,
+    armAt: now + 100 * DAY - 60_000,
+    recheckAt: null,
+  };
+}
+
+/** Tells a user's workflow of a change, which begins with the first; resolves when it sleeps again. */
+async function change(userId: string, revision: number): Promise<void> {
+  await createScheduler(temporal.client, taskQueue).userChanged('birthday', { userId, revision });
+  await expect.poll(() => plansOf(userId), WITHIN).toBe(revision);
+}
+
+async function eventsOf(userId: string): Promise<HistoryEvent[]> {
+  return (await followWorkflows(temporal.client).historiesOf(userId)).flat();
+}
+
+/** How often it has planned: each plan is a local activity, and then it sleeps. */
+async function plansOf(userId: string): Promise<number> {
+  const markers = (await eventsOf(userId)).filter(
+    ({ markerRecordedEventAttributes: marker }) => marker?.markerName === 'core_local_activity',
+  );
+  return markers.length;
+}
+
+/** The build that did a workflow's last task. */
+async function lastBuildOf(userId: string): Promise<Build> {
+  const done = (await eventsOf(userId)).findLast(
+    ({ workflowTaskCompletedEventAttributes: task }) => task,
+  )?.workflowTaskCompletedEventAttributes;
+  return done?.deploymentVersion?.buildId || null;
+}
+
+async function failedTasksOf(userId: string): Promise<number> {
+  const events = await eventsOf(userId);
+  return events.filter(({ workflowTaskFailedEventAttributes: failed }) => failed).length;
+}
+
+async function currentBuild(): Promise<Build> {
+  return (await findWork(temporal.client, taskQueue)).current;
+}
+
+test('who sleeps since the previous version is carried on by the next, and after rolling back by the previous', async () => {
+  const [sleeper, latecomer] = [randomUUID(), randomUUID()];
+  await startVersion('previous', previous);
+  await expect.poll(currentBuild, SLOWLY).toBe('previous');
+  await change(sleeper, 1);
+  expect(await lastBuildOf(sleeper)).toBe('previous');
+
+  await startVersion('next', next);
+  await expect.poll(currentBuild, SLOWLY).toBe('next');
+  await change(sleeper, 2);
+  expect(await lastBuildOf(sleeper)).toBe('next');
+  await change(latecomer, 1);
+  expect(await lastBuildOf(latecomer)).toBe('next');
+
+  await makeCurrent(temporal.client, taskQueue, 'previous');
+  await change(sleeper, 3);
+  expect(await lastBuildOf(sleeper)).toBe('previous');
+  expect(await failedTasksOf(sleeper)).toBe(0);
+  // Whoever has gone the next version's way waits for it; nothing is lost.
+  const scheduler = createScheduler(temporal.client, taskQueue);
+  await scheduler.userChanged('birthday', { userId: latecomer, revision: 2 });
+  await expect.poll(() => failedTasksOf(latecomer), WITHIN).toBeGreaterThan(0);
+  expect(await plansOf(latecomer)).toBe(1);
+  expect(await currentBuild()).toBe('previous');
+
+  await makeCurrent(temporal.client, taskQueue, 'next');
+  await expect.poll(() => plansOf(latecomer), WITHIN).toBe(2);
+  expect(await lastBuildOf(latecomer)).toBe('next');
+}, 240_000);
+
+test('the first version with a build id carries on those of before, and without one it can be gone back to', async () => {
+  const sleeper = randomUUID();
+  const stopUnversioned = await startVersion(null, previous);
+  await change(sleeper, 1);
+  expect(await lastBuildOf(sleeper)).toBeNull();
+
+  const stopFirst = await startVersion('first', previous);
+  await expect.poll(currentBuild, SLOWLY).toBe('first');
+  await stopUnversioned();
+  await change(sleeper, 2);
+  expect(await lastBuildOf(sleeper)).toBe('first');
+
+  await startVersion(null, previous);
+  expect(await current('--unversioned')).toContain('* (without a build id): workers are there');
+  // It has the sleeper in memory, and would go on with it.
+  await stopFirst();
+  await change(sleeper, 3);
+  expect(await lastBuildOf(sleeper)).toBeNull();
+  expect(await failedTasksOf(sleeper)).toBe(0);
+}, 240_000);
+
+test('npm run worker:current shows who has the work, gives it, and not to a build that is not there', async () => {
+  expect(await current()).toContain(`No worker with a WORKER_BUILD_ID has been at the task queue`);
+  await startVersion('one', previous);
+  await expect.poll(currentBuild, SLOWLY).toBe('one');
+  await startVersion('two', previous);
+  await expect.poll(currentBuild, SLOWLY).toBe('two');
+  expect(await current('one')).toContain('* one: workers are there');
+  expect(await current()).toMatch(/^ {2}two: workers are there$/m);
+  await expect(current('three')).rejects.toThrow(/ended with 1: .*three/s);
+  expect(await currentBuild()).toBe('one');
+}, 120_000);
+
+test('when no worker of the version that has the work is left, one that had it before takes it', async () => {
+  const server = await startDevServer({
+    binary: await findDevServerProgram(),
+    // It remembers pollers for five minutes, and has polls last for one.
+    dynamicConfig: ['matching.PollerHistoryTTL="6s"', 'matching.longPollExpirationInterval="2s"'],
+  });
+  onTestFinished(server.stop);
+  const own = await connectTo(server.address);
+  onTestFinished(own.close);
+  const build = async () => (await findWork(own.client, taskQueue)).current;
+  const stopOne = await startVersion('one', previous, own);
+  await expect.poll(build, SLOWLY).toBe('one');
+  const stopTwo = await startVersion('two', previous, own);
+  await expect.poll(build, SLOWLY).toBe('two');
+
+  await stopTwo();
+  await expect.poll(build, SLOWLY).toBe('one');
+  await stopOne();
+}, 180_000);
+
+test('a Temporal without versions is told from one that is away, and is none of the others’ business', async () => {
+  const server = await startTimeSkippingServer();
+  onTestFinished(() => server.teardown());
+  const refused = Promise.withResolvers<Error>();
+  const { client } = server;
+  const options = { client, taskQueue, logger, onRefused: refused.resolve };
+  const turns = startTakingTurns({ ...options, build: 'one' });
+  expect((await refused.promise).message).toContain('WORKER_BUILD_ID: this Temporal has no worker');
+  await turns.stop();
+  const without = Promise.withResolvers<Error>();
+  await startTakingTurns({ ...options, onRefused: without.resolve, build: null }).stop();
+  expect(await Promise.race([without.promise, 'nothing'])).toBe('nothing');
+}, 120_000);
+
+/** Gives what the command says. */
+async function current(...args: string[]): Promise<string> {
+  const command = runProgram(process.execPath, ['src/commands/worker-current.ts', ...args], {
+    settings: { TEMPORAL_ADDRESS: temporal.address, TEMPORAL_TASK_QUEUE: taskQueue },
+  });
+  const code = await command.exited;
+  const said = command.lines.join('\n');
+  if (code !== 0) throw new Error(`ended with ${code}: ${said}`);
+  return said;
+}
