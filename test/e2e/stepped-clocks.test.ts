@@ -132,7 +132,8 @@ test.for([
     const server = await startDevServer({ binary: await findDevServerProgram() });
     onTestFinished(server.stop);
     const taskQueue = uniqueTaskQueue();
-    const due = minuteToCome(25_000);
+    // Long enough for three processes to come up on a busy machine.
+    const due = minuteToCome(45_000);
     for (const [entry, seconds] of Object.entries(offsets)) {
       const clock = await steppedClock();
       await clock.step(seconds);
