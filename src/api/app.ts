@@ -3,6 +3,7 @@ import { methodNotAllowed } from 'hono/method-not-allowed';
 import { requestId } from 'hono/request-id';
 import { secureHeaders } from 'hono/secure-headers';
 
+import { type AccessTable, readAccess, requireAccess } from './access.ts';
 import { limitBody, requirePlainUtf8 } from './body.ts';
 import type { Api, ApiDeps, ApiEnv } from './deps.ts';
 import { answerErrors, refuseInvalid } from './errors.ts';
@@ -53,6 +54,8 @@ export function createApp(deps: ApiDeps): Api {
       },
     }),
   );
+  let access: AccessTable = new Map();
+  app.use(requireAccess(() => access, deps));
   app.use(limitBody);
   app.use(requirePlainUtf8);
 
@@ -77,6 +80,7 @@ export function createApp(deps: ApiDeps): Api {
   registerHealth(app, deps);
   registerMetrics(app, deps);
   registerOpenApi(app);
+  access = readAccess(app);
 
   app.notFound((c) =>
     sendProblem(c, {

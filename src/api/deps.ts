@@ -10,8 +10,10 @@ import type { RedeliverDeps } from '../events/redeliver-occurrence.ts';
 import type { WebhookTester } from '../events/webhook-test.ts';
 import type { Logger } from '../observability/logger.ts';
 import type { MetricsSource } from '../observability/metrics.ts';
+import type { ReadinessCheck } from '../observability/service.ts';
 import type { Tracing } from '../observability/tracing.ts';
 import type { UserDeps } from '../users/ports.ts';
+import type { ApiKey } from './api-key.ts';
 
 /** All that the API works with. Only redelivery needs Temporal. */
 export interface ApiDeps extends UserDeps, RedeliverDeps {
@@ -26,6 +28,10 @@ export interface ApiDeps extends UserDeps, RedeliverDeps {
   /** Null when there is no destination. */
   readonly webhookTester: WebhookTester | null;
   readonly readiness: () => Promise<readonly ReadinessCheck[]>;
+  /** None: whoever reaches the API may do everything. */
+  readonly apiKeys: readonly ApiKey[];
+  /** Requests a second of each key, in this process. */
+  readonly maxPerSecond: number;
   readonly logger: Logger;
   /** Served at /metrics; not given when they have a port of their own. */
   readonly metrics?: MetricsSource;
@@ -43,13 +49,12 @@ export interface ObservedRequest {
   readonly durationMs: number;
 }
 
-/** Something that the service needs, and whether it is there. */
-export interface ReadinessCheck {
-  readonly name: string;
-  readonly ready: boolean;
-  /** In words; without addresses or secrets. */
-  readonly detail?: string;
-}
-
-export type ApiEnv = { Variables: { requestId: string; secureHeadersNonce?: string } };
+export type ApiEnv = {
+  Variables: {
+    requestId: string;
+    secureHeadersNonce?: string;
+    /** Of the key that the request came with, once it is known. */
+    keyName?: string;
+  };
+};
 export type Api = OpenAPIHono<ApiEnv>;

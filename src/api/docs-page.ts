@@ -29,6 +29,7 @@ interface Operation {
   readonly operationId: string;
   readonly summary: string;
   readonly description?: string;
+  readonly security?: readonly Readonly<Record<string, readonly string[]>>[];
   readonly parameters?: readonly {
     readonly name: string;
     readonly in: string;
@@ -112,6 +113,7 @@ function renderOperation(path: string, method: string, operation: Operation): Ht
   return html`<section id="${operationId}">
     <h3><code>${method} ${path}</code> ${summary}</h3>
     ${description === undefined ? '' : html`<p>${description}</p>`}
+    <p>${renderAccess(operation)}</p>
     <table>
       <thead>
         <tr>
@@ -161,6 +163,13 @@ function renderOperation(path: string, method: string, operation: Operation): Ht
       </tbody>
     </table>
   </section>`;
+}
+
+function renderAccess({ security = [] }: Operation): Html {
+  const scopes = security.flatMap((scheme) => Object.values(scheme).flat());
+  return scopes.length === 0
+    ? html`It takes no key.`
+    : html`It takes a key with <code>${scopes.join(' ')}</code>.`;
 }
 
 function renderContent(content: Content): Html {

@@ -1,4 +1,5 @@
 /** The process `api`: the HTTP API on a socket. Only redelivery talks to Temporal, and nothing waits for it. */
+import { requireKeysBeyondLoopback } from '../config/reach.ts';
 import { requireSettings } from '../config/settings.ts';
 import { openWebhookTester } from '../delivery/webhook-test.ts';
 import { eventTypes } from '../event-types/index.ts';
@@ -31,7 +32,7 @@ await runService('api', startApi);
 
 async function startApi(context: ServiceContext): Promise<RunningService> {
   const { logger, fail } = context;
-  const settings = requireSettings(context.settings, 'DATABASE_URL');
+  const settings = requireKeysBeyondLoopback(requireSettings(context.settings, 'DATABASE_URL'));
   const webhookTester =
     settings.WEBHOOK_URL === undefined
       ? null
@@ -64,7 +65,15 @@ async function startApi(context: ServiceContext): Promise<RunningService> {
     reconciler: createReconcileState(orm),
   };
   exportState(metrics, state, logger);
-  const metricsServer = await serveMetrics(metrics, settings, logger);
+  const readiness = async () => {
+    const database = databaseChecks(await checkDatabase(orm));
+    return process.connected ? [...database, ...childChecks(children)] : database;
+  };
+  const own = {
+    metrics,
+    readiness: async () => [...(await context.readiness()), ...(await readiness())],
+  };
+  const metricsServer = await serveMetrics(own, settings, logger);
   const temporal = connectTemporal(settings);
   const guard = createNamespaceGuard(temporal, () => findInstallationId(orm), fail);
   const dateSettings = {
@@ -101,10 +110,9 @@ async function startApi(context: ServiceContext): Promise<RunningService> {
       clock: Date.now,
     },
     webhookTester,
-    async readiness() {
-      const database = databaseChecks(await checkDatabase(orm));
-      return process.connected ? [...database, ...childChecks(children)] : database;
-    },
+    apiKeys: settings.API_KEYS ?? [],
+    maxPerSecond: settings.API_MAX_PER_SECOND,
+    readiness,
     logger,
     ...(settings.METRICS_PORT === undefined && { metrics }),
     observeRequest: createRequestMetrics(metrics),

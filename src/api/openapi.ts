@@ -1,5 +1,6 @@
 import { NONCE } from 'hono/secure-headers';
 
+import { API_KEY_SCHEME } from './access.ts';
 import type { Api } from './deps.ts';
 import { renderDocs } from './docs-page.ts';
 
@@ -13,6 +14,12 @@ export function registerOpenApi(app: Api): void {
 }
 
 function describeApi(app: Api): OpenApiDocument {
+  app.openAPIRegistry.registerComponent('securitySchemes', API_KEY_SCHEME, {
+    type: 'http',
+    scheme: 'bearer',
+    description:
+      'A key of API_KEYS; each route names the scope that it takes. An API without keys takes none, and then listens on loopback alone.',
+  });
   return app.getOpenAPI31Document({
     openapi: '3.1.0',
     info: {

@@ -60,19 +60,41 @@ const TITLES = {
   422: 'The idempotency key was used for another request',
 } as const;
 
-/** The responses of a route that are errors, for its description. */
+/** The responses of a route that takes a key which are errors, for its description. */
 export function problems(...statuses: (keyof typeof TITLES)[]) {
   const listed = statuses.map((status) => [status, problemResponse(TITLES[status])] as const);
   return {
     ...(Object.fromEntries(listed) as Record<number, ReturnType<typeof problemResponse>>),
+    ...accessProblems,
     500: problemResponse('Something went wrong inside; the id is also in the log'),
     503: problemResponse('The database is away'),
   };
 }
 
+/** Of every route that takes a key. */
+export const accessProblems = {
+  401: problemResponse('There is no key, or it is not known', {
+    'WWW-Authenticate': 'The challenge of RFC 6750',
+  }),
+  403: problemResponse('The key lacks the scope', {
+    'WWW-Authenticate': 'The challenge of RFC 6750, with the scope that it lacks',
+  }),
+  429: problemResponse('The key has sent too many requests', {
+    'Retry-After': 'In how many seconds to send the request again',
+  }),
+};
+
 /** Of a route that has a workflow started, instead of the 503 of the others. */
 export const temporalProblem = { 503: problemResponse('The database is away, or Temporal') };
 
-function problemResponse(description: string) {
-  return { description, content: { [PROBLEM_JSON]: { schema: ProblemSchema } } };
+function problemResponse(description: string, headers: Readonly<Record<string, string>> = {}) {
+  const described = Object.entries(headers).map(([name, text]) => [
+    name,
+    { schema: { type: 'string' as const }, description: text },
+  ]);
+  return {
+    description,
+    ...(described.length > 0 && { headers: Object.fromEntries(described) }),
+    content: { [PROBLEM_JSON]: { schema: ProblemSchema } },
+  };
 }

@@ -1,7 +1,7 @@
 /**
  * The command `npm run audit -- --date YYYY-MM-DD`: who was due on a day and what became of
  * each, as a table. With DATABASE_URL set, from there; otherwise from the Daybell that runs
- * at HOST and PORT. Exit code 0 when nothing is wrong, 1 when something is, 2 for bad input.
+ * at HOST and PORT, with API_KEY if it has keys. Exit code 0 when nothing is wrong, 1 when something is, 2 for bad input.
  */
 import { parseArgs } from 'node:util';
 

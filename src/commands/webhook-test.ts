@@ -1,7 +1,7 @@
 /**
  * `npm run webhook:test`: sends a signed test event and shows what came back. With
  * WEBHOOK_URL set, from here; otherwise the Daybell that runs at HOST and PORT sends it to
- * its own destination. Exit code 0 when it was delivered.
+ * its own destination; with API_KEY, if it has keys. Exit code 0 when it was delivered.
  */
 import { z } from 'zod';
 
@@ -13,6 +13,7 @@ import {
 } from '../config/settings.ts';
 import type { WebhookTestReport } from '../events/webhook-test.ts';
 import { openWebhookTester } from '../delivery/webhook-test.ts';
+import { refusedBy, runningApi } from './running-api.ts';
 
 const reportSchema = z.object({
   webhookId: z.string(),
@@ -51,17 +52,18 @@ async function sendOne(settings: Settings): Promise<WebhookTestReport> {
   return report;
 }
 
-async function askApi({ HOST, PORT }: Settings): Promise<WebhookTestReport> {
-  const host = HOST === '0.0.0.0' || HOST === '::' ? '127.0.0.1' : HOST;
-  const api = `http://${host.includes(':') ? `[${host}]` : host}:${PORT}`;
-  const response = await fetch(`${api}/v1/webhook/test`, { method: 'POST' }).catch(() => null);
+async function askApi(settings: Settings): Promise<WebhookTestReport> {
+  const api = runningApi(settings);
+  const { url, headers } = api;
+  const test = fetch(`${url}/v1/webhook/test`, { method: 'POST', headers });
+  const response = await test.catch(() => null);
   if (response === null) {
     throw new Error(
-      `WEBHOOK_URL is not set, and no Daybell answers at ${api} (HOST, PORT). Start one, or set WEBHOOK_URL and WEBHOOK_SECRETS to test a receiver from here.`,
+      `WEBHOOK_URL is not set, and no Daybell answers at ${url} (HOST, PORT). Start one, or set WEBHOOK_URL and WEBHOOK_SECRETS to test a receiver from here.`,
     );
   }
   const text = await response.text();
-  if (!response.ok) throw new Error(`${api} answered ${response.status}: ${text}`);
+  if (!response.ok) throw new Error(refusedBy(api, response, text));
   return reportSchema.parse(JSON.parse(text));
 }
 

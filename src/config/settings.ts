@@ -1,6 +1,7 @@
 import ms, { type StringValue } from 'ms';
 import { z } from 'zod';
 
+import { API_KEY_FORM, parseApiKeys } from './api-keys.ts';
 import { parseWebhookSecrets } from './webhook-secrets.ts';
 
 /**
@@ -59,6 +60,12 @@ const DAY_MS = 24 * HOUR_MS;
 const settingsSchema = z.object({
   HOST: z.string().default('127.0.0.1'),
   PORT: port(3000),
+  /** `name:scopes:sha256`, comma-separated: who may use the API. Unset: whoever reaches it. */
+  API_KEYS: apiKeys().optional(),
+  /** Of each key, in each process of the API: what two cores serve is several times as much. */
+  API_MAX_PER_SECOND: wholeNumber(1, 100_000).default(100),
+  /** The key that Daybell's own commands send to an API with keys. */
+  API_KEY: z.string().regex(API_KEY_FORM, 'must be a key that npm run key:new printed').optional(),
   /** Everything that the embedded default stores. */
   DATA_DIR: z.string().default('./data'),
   /** Unset: the embedded PostgreSQL. */
@@ -69,7 +76,10 @@ const settingsSchema = z.object({
   DATABASE_POOL: wholeNumber(1, 200).default(10),
   POSTGRES_DEV_PORT: port(5433),
   /** Unset: the embedded dev server. The rest of Temporal's variables are read by its SDK. */
-  TEMPORAL_ADDRESS: z.string().optional(),
+  TEMPORAL_ADDRESS: z
+    .string()
+    .regex(/^([^\s/:]+|\[[\da-f:.]+\]):\d{1,5}$/i, 'must be host:port, such as 127.0.0.1:7233')
+    .optional(),
   TEMPORAL_DEV_PORT: port(7233),
   TEMPORAL_DEV_UI_PORT: port(8233),
   TEMPORAL_TASK_QUEUE: z.string().default('daybell'),
@@ -140,6 +150,9 @@ const settingsSchema = z.object({
     .default('info'),
 });
 
+/** All of them, for whoever has to know that none is forgotten. */
+export const SETTING_NAMES: readonly string[] = Object.keys(settingsSchema.shape);
+
 function port(preset: number) {
   return wholeNumber(0, 65_535).default(preset);
 }
@@ -160,6 +173,14 @@ function share() {
     .regex(/^(0|1|[01]?\.\d+)$/, rule)
     .transform(Number)
     .refine((value) => value <= 1, rule);
+}
+
+function apiKeys() {
+  return z.string().transform((list, context) => {
+    const { keys, faults } = parseApiKeys(list);
+    for (const message of faults) context.addIssue({ code: 'custom', message });
+    return faults.length === 0 ? keys : z.NEVER;
+  });
 }
 
 function webhookSecrets() {

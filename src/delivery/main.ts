@@ -31,7 +31,7 @@ import { traceDeliveries, traceHeadersOf } from './trace-deliveries.ts';
 await runService('dispatcher', startDispatcher);
 
 async function startDispatcher(context: ServiceContext): Promise<RunningService> {
-  const { logger, fail } = context;
+  const { logger, readiness, fail } = context;
   const settings = requireAllowedHost(
     requireSettings(context.settings, 'DATABASE_URL', 'WEBHOOK_URL', 'WEBHOOK_SECRETS'),
   );
@@ -41,7 +41,7 @@ async function startDispatcher(context: ServiceContext): Promise<RunningService>
   const clock = Date.now;
   const tracing = await createTracing('dispatcher', settings, logger);
   const metrics = createMetrics();
-  const metricsServer = await serveMetrics(metrics, settings, logger);
+  const metricsServer = await serveMetrics({ metrics, readiness }, settings, logger);
 
   const orm = await connectOrm(settings.DATABASE_URL, {
     poolSize: settings.DATABASE_POOL,

@@ -9,11 +9,13 @@ export interface BannerOptions {
   readonly temporalAddress: string | undefined;
   readonly webhookUrl: string | undefined;
   readonly deliveryLocalTime: string;
+  /** Whether the API takes keys. */
+  readonly withKeys: boolean;
 }
 
 /** Where everything is, and the first thing to try. */
 export function banner(options: BannerOptions): string {
-  const { ports, deliveryLocalTime } = options;
+  const { ports, deliveryLocalTime, withKeys } = options;
   const host = reachable(options.host);
   const api = `http://${host}:${ports.api}`;
   const rows = [
@@ -34,6 +36,7 @@ export function banner(options: BannerOptions): string {
     'Create a user:',
     '',
     `  curl -sS ${api}/v1/users -H 'content-type: application/json' \\`,
+    ...(withKeys ? ['    -H "authorization: Bearer $API_KEY" \\'] : []),
     `    -d '{"firstName":"Ada","lastName":"Lovelace","dateOfBirth":"1990-12-10","timezone":"Europe/London"}'`,
     '',
     'See greetings arrive within minutes: npm run demo (in another terminal). Ctrl-C stops everything.',

@@ -1,12 +1,14 @@
 /** What the demo asks of Daybell's API. */
 import { z } from 'zod';
 
+import { refusedBy, type RunningApi } from '../commands/running-api.ts';
+
 const previewSchema = z.object({
   occurrences: z.array(z.object({ localTime: z.string() })).min(1),
 });
 const userSchema = z.object({ id: z.string() });
 const occurrenceSchema = z.object({
-  state: z.string(),
+  status: z.string(),
   reason: z.string().nullable(),
   fireAt: z.string().nullable(),
   latenessMs: z.number().nullable(),
@@ -40,21 +42,29 @@ export class NotRunningError extends Error {
   override readonly name = 'NotRunningError';
 }
 
+/** Thrown when the API does not let the demo in. */
+export class NotAllowedError extends Error {
+  override readonly name = 'NotAllowedError';
+}
+
 const ANSWER_LIMIT_MS = 5_000;
 
-export function createDemoApi(baseUrl: string): DemoApi {
+export function createDemoApi(running: RunningApi): DemoApi {
   async function call(method: string, path: string, body?: object): Promise<unknown> {
-    const response = await fetch(`${baseUrl}${path}`, {
+    const { url, headers } = running;
+    const response = await fetch(`${url}${path}`, {
       method,
       signal: AbortSignal.timeout(ANSWER_LIMIT_MS),
-      ...(body === undefined
-        ? {}
-        : { headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) }),
+      headers: { ...headers, ...(body !== undefined && { 'content-type': 'application/json' }) },
+      ...(body !== undefined && { body: JSON.stringify(body) }),
     }).catch((error: unknown) => {
-      throw new NotRunningError(`${baseUrl} does not answer`, { cause: error });
+      throw new NotRunningError(`${url} does not answer`, { cause: error });
     });
     const text = await response.text();
-    if (!response.ok) throw new Error(`${method} ${path} answered ${response.status}: ${text}`);
+    if (response.status === 401 || response.status === 403) {
+      throw new NotAllowedError(refusedBy(running, response, text));
+    }
+    if (!response.ok) throw new Error(`${method} ${path}: ${refusedBy(running, response, text)}`);
     return JSON.parse(text);
   }
 

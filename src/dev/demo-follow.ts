@@ -31,7 +31,9 @@ export async function follow(options: FollowOptions): Promise<(DemoOccurrence | 
   for (;;) {
     const found = await Promise.all(users.map(({ id }) => api.findOccurrence(id, dueAt)));
     show(found);
-    const settled = found.every((occurrence) => occurrence !== null && FINAL.has(occurrence.state));
+    const settled = found.every(
+      (occurrence) => occurrence !== null && FINAL.has(occurrence.status),
+    );
     if (settled || Date.now() > until) return found;
     await sleep(LOOK_EVERY_MS);
   }
@@ -61,7 +63,7 @@ function createTable({ users, dueAt, write, live }: FollowOptions) {
 }
 
 function inWords(occurrence: DemoOccurrence | null): string {
-  switch (occurrence?.state) {
+  switch (occurrence?.status) {
     case undefined:
       return 'created';
     case 'PENDING':
@@ -73,7 +75,7 @@ function inWords(occurrence: DemoOccurrence | null): string {
     case 'COMPLETED':
       return `delivered, ${occurrence.latenessMs} ms after the instant`;
     default:
-      return `${occurrence?.state} (${occurrence?.reason ?? 'no reason given'})`;
+      return `${occurrence?.status} (${occurrence?.reason ?? 'no reason given'})`;
   }
 }
 

@@ -1,8 +1,9 @@
 /** `npm run demo`: with the service running, a handful of greetings while you watch. */
 import { DateTime } from 'luxon';
 
+import { runningApi } from '../commands/running-api.ts';
 import { loadSettings } from '../config/settings.ts';
-import { createDemoApi, NotRunningError, type DemoApi } from './demo-api.ts';
+import { createDemoApi, NotAllowedError, NotRunningError, type DemoApi } from './demo-api.ts';
 import { follow, type DemoUser } from './demo-follow.ts';
 import { commonestLocalTime, findDueMinute, nextFullMinute, type DueMinute } from './demo-zones.ts';
 
@@ -26,11 +27,14 @@ const DELIVERY_LIMIT_MS = 60_000;
 process.exitCode = await main();
 
 async function main(): Promise<number> {
-  const { HOST, PORT } = loadSettings();
-  const api = createDemoApi(`http://${HOST === '0.0.0.0' ? '127.0.0.1' : HOST}:${PORT}`);
+  const api = createDemoApi(runningApi(loadSettings()));
   try {
     return await demonstrate(api);
   } catch (error) {
+    if (error instanceof NotAllowedError) {
+      say(error.message);
+      return 1;
+    }
     if (!(error instanceof NotRunningError)) throw error;
     say(`${error.message}: is Daybell running? (PORT and HOST say where the demo looks.)\n`);
     say(`Start it in another terminal:\n\n  ${startCommand()}\n`);

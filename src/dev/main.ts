@@ -1,5 +1,6 @@
 /** `npm start`: Daybell with everything it needs, from one command. */
 import { readMachine } from '../config/machine.ts';
+import { requireKeysBeyondLoopback } from '../config/reach.ts';
 import {
   InvalidSettingsError,
   loadSettings,
@@ -87,7 +88,7 @@ function messageOf(error: unknown): string {
 
 function settingsOrExit(): Settings {
   try {
-    const given = loadSettings(machine.environment);
+    const given = requireKeysBeyondLoopback(loadSettings(machine.environment));
     // A receiver of one's own has to be able to tell us from others.
     if (given.WEBHOOK_URL === undefined) return given;
     return requireAllowedHost(requireSettings(given, 'WEBHOOK_SECRETS'));

@@ -42,6 +42,7 @@ test('with METRICS_PORT=0 each process gets a free port of its own, and the bann
     temporalAddress: undefined,
     webhookUrl: undefined,
     deliveryLocalTime: '09:00',
+    withKeys: false,
   });
   for (const [name, port] of Object.entries(metrics ?? {})) {
     expect(said).toContain(`http://127.0.0.1:${port}/metrics ${name}`);

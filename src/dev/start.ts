@@ -116,6 +116,7 @@ async function startAll(
       temporalAddress: settings.TEMPORAL_ADDRESS,
       webhookUrl: settings.WEBHOOK_URL,
       deliveryLocalTime: settings.DELIVERY_LOCAL_TIME,
+      withKeys: settings.API_KEYS !== undefined,
     }),
   );
 }

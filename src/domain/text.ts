@@ -2,6 +2,9 @@
 const CONTROL = /[\p{Cc}\p{Zl}\p{Zp}]/u;
 const BIDI = /[\u202a-\u202e\u2066-\u2069]/;
 
+/** What {@link textFault} lets through, for a description (ECMA-262; lone surrogates apart). */
+export const TEXT_PATTERN = '^[^\\u0000-\\u001f\\u007f-\\u009f\\u2028-\\u202e\\u2066-\\u2069]*$';
+
 /** The rule that a text breaks by its length, in words that follow the field's name, or null. */
 export function lengthFault(text: string, max: number): string | null {
   // A code point is at most two units: the cheap test spares counting most texts.

@@ -4,6 +4,14 @@ import { describeError } from './describe-error.ts';
 import { listenOn, type RunningServer } from './http-server.ts';
 import type { Logger } from './logger.ts';
 import type { MetricsSource } from './metrics.ts';
+import type { ReadinessCheck } from './service.ts';
+
+/** What a process tells on its own port. */
+export interface ProcessState {
+  readonly metrics: MetricsSource;
+  /** All that it needs: /readyz answers 503 while one is not there. */
+  readonly readiness: () => Promise<readonly ReadinessCheck[]>;
+}
 
 export interface MetricsPlace {
   readonly HOST: string;
@@ -12,19 +20,20 @@ export interface MetricsPlace {
 }
 
 /**
- * Serves a process's /metrics on METRICS_PORT; does nothing when that is not set.
+ * Serves a process's /metrics, /healthz and /readyz on METRICS_PORT; does nothing when that is
+ * not set. It takes no keys: nothing here is about anybody, and nothing can be done.
  *
  * @throws PortUnusableError
  */
 export async function serveMetrics(
-  source: MetricsSource,
+  state: ProcessState,
   { HOST: host, METRICS_PORT: port }: MetricsPlace,
   logger: Logger,
 ): Promise<Pick<RunningServer, 'stop'>> {
   if (port === undefined) return { stop: async () => {} };
   const server = createServer((request, response) => {
-    answer(source, request, response).catch((error: unknown) => {
-      logger.error({ error: describeError(error) }, 'the metrics could not be told');
+    answer(state, request, response).catch((error: unknown) => {
+      logger.error({ error: describeError(error) }, 'the process could not tell of itself');
       response.writeHead(500).end();
     });
   });
@@ -34,18 +43,43 @@ export async function serveMetrics(
 }
 
 async function answer(
-  source: MetricsSource,
+  state: ProcessState,
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<void> {
-  const [path] = (request.url ?? '').split('?');
-  if (path !== '/metrics') {
+  const [path = ''] = (request.url ?? '').split('?');
+  const page = Object.hasOwn(PAGES, path) ? PAGES[path] : undefined;
+  if (page === undefined) {
     response.writeHead(404).end();
   } else if (request.method !== 'GET' && request.method !== 'HEAD') {
     response.writeHead(405, { allow: 'GET, HEAD' }).end();
   } else {
-    const body = await source.metrics();
+    const { status, type, body } = await page(state);
     // To a HEAD, Node sends the headers alone.
-    response.writeHead(200, { 'content-type': source.contentType }).end(body);
+    response.writeHead(status, { 'content-type': type }).end(body);
   }
+}
+
+interface Page {
+  readonly status: number;
+  readonly type: string;
+  readonly body: string;
+}
+
+const PAGES: Readonly<Record<string, (state: ProcessState) => Promise<Page>>> = {
+  '/metrics': async ({ metrics }) => ({
+    status: 200,
+    type: metrics.contentType,
+    body: await metrics.metrics(),
+  }),
+  '/healthz': async () => json(200, { status: 'ok' }),
+  '/readyz': async ({ readiness }) => {
+    const checks = await readiness();
+    const ready = checks.every((check) => check.ready);
+    return json(ready ? 200 : 503, { ready, checks });
+  },
+};
+
+function json(status: number, body: object): Page {
+  return { status, type: 'application/json', body: JSON.stringify(body) };
 }

@@ -2,9 +2,19 @@ import { InvalidSettingsError, loadSettings, type Settings } from '../config/set
 import { describeError } from './describe-error.ts';
 import { createLogger, type Logger } from './logger.ts';
 
+/** Something that a process needs, and whether it is there. */
+export interface ReadinessCheck {
+  readonly name: string;
+  readonly ready: boolean;
+  /** In words; without addresses or secrets. */
+  readonly detail?: string;
+}
+
 export interface ServiceContext {
   readonly settings: Settings;
   readonly logger: Logger;
+  /** Whether the process has started, and is not on its way out. */
+  readiness(): Promise<readonly ReadinessCheck[]>;
   /** Stops the service and exits non-zero: for a fault found after the start. */
   fail(error: unknown): void;
 }
@@ -46,6 +56,10 @@ export async function runService(
     logger.info('stopped');
     process.exit(exitCode);
   };
+  const readiness = async (): Promise<readonly ReadinessCheck[]> => {
+    if (running !== null && !stopping) return [{ name: 'process', ready: true }];
+    return [{ name: 'process', ready: false, detail: stopping ? 'stopping' : 'starting' }];
+  };
   const fail = (error: unknown): void => {
     if (stopping) return;
     if (error instanceof InvalidSettingsError) refuse(error);
@@ -60,7 +74,7 @@ export async function runService(
   process.on('unhandledRejection', fail);
 
   try {
-    running = await start({ settings, logger, fail });
+    running = await start({ settings, logger, readiness, fail });
     if (stopping) return;
     logger.info('ready');
     process.send?.({ type: 'ready' } satisfies ReadyMessage);

@@ -20,11 +20,11 @@ import { traceSubscriber } from './trace-subscriber.ts';
 await runService('relay', startRelaying);
 
 async function startRelaying(context: ServiceContext): Promise<RunningService> {
-  const { logger, fail } = context;
+  const { logger, readiness, fail } = context;
   const settings = requireSettings(context.settings, 'DATABASE_URL');
   const tracing = await createTracing('relay', settings, logger);
   const metrics = createMetrics();
-  const metricsServer = await serveMetrics(metrics, settings, logger);
+  const metricsServer = await serveMetrics({ metrics, readiness }, settings, logger);
   const orm = await connectOrm(settings.DATABASE_URL, {
     poolSize: settings.DATABASE_POOL,
     onRefused: fail,

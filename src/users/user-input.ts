@@ -1,5 +1,6 @@
 import { z } from 'zod';
 
+import { TEXT_PATTERN } from '../domain/text.ts';
 import type { ZoneLaw } from '../domain/zone.ts';
 import type { Clock } from './ports.ts';
 import {
@@ -53,14 +54,23 @@ export function userFields({ clock, law }: TimeAndLaw) {
     externalId: ruled(externalIdFault)
       .meta({
         description: "The caller's own id of this user; unique",
+        minLength: 1,
         maxLength: EXTERNAL_ID_MAX,
+        pattern: TEXT_PATTERN,
         example: 'crm-4711',
       })
       .nullable(),
-    firstName: ruled(firstNameFault).meta({ minLength: 1, maxLength: NAME_MAX, example: 'Ada' }),
+    firstName: ruled(firstNameFault).meta({
+      description: 'Something of it must be seen',
+      minLength: 1,
+      maxLength: NAME_MAX,
+      pattern: TEXT_PATTERN,
+      example: 'Ada',
+    }),
     lastName: ruled(nameFault).meta({
       description: 'May be empty',
       maxLength: NAME_MAX,
+      pattern: TEXT_PATTERN,
       example: 'Lovelace',
     }),
     dateOfBirth: ruled((date) => dateOfBirthFault(date, clock())).meta({
@@ -70,6 +80,7 @@ export function userFields({ clock, law }: TimeAndLaw) {
     }),
     timezone: ruled((zone) => timezoneFault(zone, law)).meta({
       description: 'An IANA time zone with a "/", links included, or UTC; kept as sent',
+      format: 'time-zone',
       example: 'Europe/Berlin',
     }),
   };

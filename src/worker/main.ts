@@ -40,7 +40,7 @@ import { bundleWorkflows, readWorkflowBundle, type WorkflowCode } from './workfl
 await runService('worker', startWorker);
 
 async function startWorker(context: ServiceContext): Promise<RunningService> {
-  const { logger, fail } = context;
+  const { logger, readiness, fail } = context;
   const settings = requireSettings(context.settings, 'DATABASE_URL');
   const role = settings.WORKER_ROLE;
   const prebuilt = prebuiltWorkflows(settings);
@@ -49,7 +49,7 @@ async function startWorker(context: ServiceContext): Promise<RunningService> {
   const tracing = await createTracing('worker', settings, logger);
   const metrics = createMetrics();
   exportTzVersion(metrics, law.version);
-  const metricsServer = await serveMetrics(metrics, settings, logger);
+  const metricsServer = await serveMetrics({ metrics, readiness }, settings, logger);
 
   const rules = {
     leapDayPolicy: settings.LEAP_DAY_POLICY,

@@ -29,16 +29,16 @@ describe.concurrent('killed with -9', { timeout: 300_000 }, () => {
     const { settings, receiver, create } = await prepare(arming, onTestFinished);
     const before = await startDaybell(settings);
     const { userId, dueAt } = await create(before, 15_000);
-    await occurrenceThat(before, userId, ({ state }) => state === 'PENDING');
+    await occurrenceThat(before, userId, ({ status }) => status === 'PENDING');
     expect(Date.now()).toBeLessThan(dueAt - 5_000);
     await before.killAll();
 
     await sleep(dueAt + 1_000 - Date.now());
     const after = await startDaybell(settings);
-    const delivered = await occurrenceThat(after, userId, ({ state }) => state === 'COMPLETED');
+    const delivered = await occurrenceThat(after, userId, ({ status }) => status === 'COMPLETED');
     expect(Date.now()).toBeLessThan(after.readyAt + SOON_MS);
     expect(delivered.latenessMs).toBeGreaterThan(1_000);
-    await occurrenceThat(after, userId, ({ state }) => state === 'PENDING');
+    await occurrenceThat(after, userId, ({ status }) => status === 'PENDING');
     expect(receiver.received).toHaveLength(1);
     const told = Number(receiver.received[0]?.headers['daybell-lateness-ms']);
     expect(told).toBeGreaterThan(1_000);
@@ -50,15 +50,15 @@ describe.concurrent('killed with -9', { timeout: 300_000 }, () => {
     const { settings, receiver, create } = await prepare({ ARM_LEAD: '10m' }, onTestFinished);
     const before = await startDaybell(settings);
     const { userId, dueAt } = await create(before, 15_000);
-    await occurrenceThat(before, userId, ({ state }) => state === 'PROCESSING');
+    await occurrenceThat(before, userId, ({ status }) => status === 'PROCESSING');
     expect(Date.now()).toBeLessThan(dueAt);
     await before.killAll();
 
     const after = await startDaybell(settings);
-    const delivered = await occurrenceThat(after, userId, ({ state }) => state === 'COMPLETED');
+    const delivered = await occurrenceThat(after, userId, ({ status }) => status === 'COMPLETED');
     expect(Date.now()).toBeLessThan(Math.max(after.readyAt, dueAt) + SOON_MS);
     expect(delivered.latenessMs).toBeGreaterThanOrEqual(0);
-    await occurrenceThat(after, userId, ({ state }) => state === 'PENDING');
+    await occurrenceThat(after, userId, ({ status }) => status === 'PENDING');
     expect(receiver.received).toHaveLength(1);
     expect(receiver.received[0]?.at).toBeGreaterThanOrEqual(dueAt);
     expect(await after.terminal.stop('SIGINT')).toBe(0);

@@ -41,7 +41,7 @@ test(
 
     // While that minute comes: somebody else, far from their birthday, moves from UTC to Tokyo.
     const other = await createUser(daybell, monthsFrom(due.at, 6));
-    const before = await occurrenceThat(daybell, other, ({ state }) => state === 'PENDING');
+    const before = await occurrenceThat(daybell, other, ({ status }) => status === 'PENDING');
     await send(daybell, 'PATCH', `/v1/users/${other}`, { timezone: 'Asia/Tokyo' });
     const after = await occurrenceThat(daybell, other, ({ fireAt }) => fireAt !== before.fireAt);
     const movedMs = Date.parse(after.fireAt) - Date.parse(before.fireAt);
@@ -68,12 +68,12 @@ test(
     const headers = greeting?.headers as Record<string, string>;
     expect(new Webhook(secret).verify(greeting?.rawBody ?? '', headers)).toEqual(greeting?.body);
 
-    const delivered = await occurrenceThat(daybell, userId, ({ state }) => state === 'COMPLETED');
+    const delivered = await occurrenceThat(daybell, userId, ({ status }) => status === 'COMPLETED');
     expect(delivered).toMatchObject({ fireAt: new Date(due.at).toISOString() });
     expect(delivered.attempts).toHaveLength(1);
     expect(delivered.latenessMs).toBeLessThan(2_000);
     // Its workflow has gone on to next year: whatever could send it again has had its turn.
-    await occurrenceThat(daybell, userId, ({ state }) => state === 'PENDING');
+    await occurrenceThat(daybell, userId, ({ status }) => status === 'PENDING');
     expect(receiver.received).toHaveLength(1);
 
     // One trace, through every process: each span the child of the one before.

@@ -40,8 +40,8 @@ test(
     expect(await readiness(daybell.url)).toBe(200);
 
     await daybell.terminal.line(/Hey, Ada Lovelace it's your birthday/);
-    await occurrenceThat(daybell, userId, ({ state }) => state === 'COMPLETED');
-    await occurrenceThat(daybell, userId, ({ state }) => state === 'PENDING');
+    await occurrenceThat(daybell, userId, ({ status }) => status === 'COMPLETED');
+    await occurrenceThat(daybell, userId, ({ status }) => status === 'PENDING');
     const greetings = daybell.terminal.lines.filter((line) => /receiver .*birthday:/.test(line));
     expect(greetings).toHaveLength(1);
     expect(greetings[0]).toMatch(/ · \d+ ms after its instant · birthday:/);

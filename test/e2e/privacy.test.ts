@@ -57,8 +57,8 @@ test(
 
     for (const [index, state] of ['COMPLETED', 'FAILED', 'COMPLETED'].entries()) {
       const userId = users[index] ?? '';
-      await occurrenceThat(daybell, userId, (occurrence) => occurrence.state === state);
-      await occurrenceThat(daybell, userId, (occurrence) => occurrence.state === 'PENDING');
+      await occurrenceThat(daybell, userId, ({ status }) => status === state);
+      await occurrenceThat(daybell, userId, ({ status }) => status === 'PENDING');
     }
     const histories = await historiesOf(daybell);
     await daybell.terminal.stop('SIGINT');

@@ -7,6 +7,7 @@ import { dirname, join } from 'node:path';
 
 import { describe, expect, onTestFinished, test } from 'vitest';
 
+import { newApiKey } from '../../src/config/api-keys.ts';
 import { runDaybell, temporaryDataDir } from './support/daybell.ts';
 
 describe('a start is refused with a clear message', () => {
@@ -32,9 +33,18 @@ describe('a start is refused with a clear message', () => {
   });
 
   test('when HOST is not an address of this machine', async () => {
-    const { exitCode, said } = await refuse({ HOST: '192.0.2.1' });
+    const { entry } = newApiKey('crm', ['users:read']);
+    const { exitCode, said } = await refuse({ HOST: '192.0.2.1', API_KEYS: entry });
     expect(said).toContain('PORT: 192.0.2.1 is not an address of this machine (HOST)');
     expect(exitCode).toBe(1);
+  });
+
+  test('when HOST is one that others can reach, and there are no keys', async () => {
+    for (const HOST of ['0.0.0.0', '::', '192.0.2.1', 'daybell.example']) {
+      const { exitCode, said } = await refuse({ HOST });
+      expect(said).toContain('HOST: must be a loopback address such as 127.0.0.1, unless API_KEYS');
+      expect(exitCode).toBe(78);
+    }
   });
 
   test('when there is a file in the place of DATA_DIR, or above it', async () => {

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
-import type { ReadinessCheck } from '../../src/api/deps.ts';
+import type { ReadinessCheck } from '../../src/observability/service.ts';
 import { connectOrm } from '../../src/persistence/orm.ts';
 import { createUserStore } from '../../src/persistence/user-store.ts';
 import { ADA, createTestApi, type TestApi } from '../support/api.ts';

@@ -72,10 +72,10 @@ describe('the occurrences of a user', () => {
     expect(body.occurrences.map(({ year }: { year: number }) => year)).toEqual([2026, 2025, 2024]);
     expect(body.next).toEqual(body.occurrences[0]);
     expect(body.next).toEqual({
-      webhookId: key(2026),
+      key: key(2026),
       eventType: 'birthday',
       year: 2026,
-      state: 'PENDING',
+      status: 'PENDING',
       reason: null,
       blockedReason: null,
       localDate: '2026-12-10',
@@ -90,7 +90,7 @@ describe('the occurrences of a user', () => {
       attempts: [],
     });
     expect(body.occurrences[1]).toMatchObject({
-      state: 'COMPLETED',
+      status: 'COMPLETED',
       deliveredAt: '2025-12-10T09:00:01.500Z',
       latenessMs: 1500,
       attempts: [
@@ -113,7 +113,7 @@ describe('the occurrences of a user', () => {
       ],
     });
     expect(body.occurrences[2]).toMatchObject({
-      state: 'SKIPPED',
+      status: 'SKIPPED',
       reason: 'too_late',
       fireAt: '2024-12-10T10:00:00.000Z',
       explanation: null,
@@ -131,7 +131,7 @@ describe('the occurrences of a user', () => {
     });
     const { body } = await api.send('GET', `/v1/users/${user.id}/occurrences`);
     expect(body.next).toMatchObject({
-      state: 'PENDING',
+      status: 'PENDING',
       blockedReason: 'The time zone is not known.',
       fireAt: null,
       localDate: null,
@@ -143,7 +143,7 @@ describe('the occurrences of a user', () => {
     const { body: user } = await api.send('POST', '/v1/users', ADA);
     await insertOccurrence(user.id, 2026, { state: 'PROCESSING' });
     const { body } = await api.send('GET', `/v1/users/${user.id}/occurrences`);
-    expect(body.next).toMatchObject({ state: 'PROCESSING', year: 2026 });
+    expect(body.next).toMatchObject({ status: 'PROCESSING', year: 2026 });
   });
 });
 

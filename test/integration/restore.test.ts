@@ -131,7 +131,7 @@ async function followed(userId: string): Promise<string | null> {
 /** The fire instant of the next occurrence in the ledger. */
 async function planned(userId: string): Promise<string | null> {
   const { body } = await send('GET', `/v1/users/${userId}/occurrences`);
-  const next = body.occurrences?.find(({ state }: { state: string }) => state === 'PENDING');
+  const next = body.occurrences?.find(({ status }: { status: string }) => status === 'PENDING');
   return next === undefined ? null : new Date(next.fireAt).toISOString();
 }
 

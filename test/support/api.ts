@@ -79,6 +79,8 @@ export async function createTestApi(overrides: Partial<ApiDeps> = {}): Promise<T
       clock: overrides.clock ?? Date.now,
     },
     webhookTester: null,
+    apiKeys: [],
+    maxPerSecond: 100,
     readiness: async () => [],
     logger: pino({}, { write: (line: string) => void logged.push(JSON.parse(line)) }),
     metrics,

@@ -3,6 +3,7 @@ import pLimit from 'p-limit';
 
 import { auditDateFault, auditDay } from '../../events/audit-day.ts';
 import { ruled } from '../../users/user-input.ts';
+import { needs } from '../access.ts';
 import { auditBody, AuditSchema } from '../audit-schema.ts';
 import type { Api, ApiDeps } from '../deps.ts';
 import { problems } from '../problem.ts';
@@ -15,6 +16,7 @@ const AT_ONCE = 2;
 export function registerAudit(app: Api, deps: ApiDeps): void {
   const route = createRoute({
     operationId: 'auditDay',
+    ...needs('deliveries:read'),
     tags: ['Operation'],
     summary: 'Who was due on a day, and what became of each',
     description:

@@ -2,6 +2,7 @@ import { createRoute, z } from '@hono/zod-openapi';
 
 import { createUser } from '../../users/create-user.ts';
 import { userInput } from '../../users/user-input.ts';
+import { needs } from '../access.ts';
 import type { Api, ApiDeps } from '../deps.ts';
 import { etagHeader, etagOf } from '../etag.ts';
 import { problems } from '../problem.ts';
@@ -25,6 +26,7 @@ const idempotencyKeyHeader = z.object({
 export function registerCreateUser(app: Api, deps: ApiDeps): void {
   const route = createRoute({
     operationId: 'createUser',
+    ...needs('users:write'),
     tags: ['Users'],
     summary: 'Create a user',
     description: 'The user is greeted from their next birthday on.',

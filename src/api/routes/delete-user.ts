@@ -1,6 +1,7 @@
 import { createRoute } from '@hono/zod-openapi';
 
 import { deleteUser } from '../../users/delete-user.ts';
+import { needs } from '../access.ts';
 import type { Api, ApiDeps } from '../deps.ts';
 import { acceptedRevisions, ifMatchHeader } from '../etag.ts';
 import { problems } from '../problem.ts';
@@ -10,6 +11,7 @@ import { noQuery, userIdParam } from '../user-schemas.ts';
 export function registerDeleteUser(app: Api, deps: ApiDeps): void {
   const route = createRoute({
     operationId: 'deleteUser',
+    ...needs('users:write'),
     tags: ['Users'],
     summary: 'Delete a user',
     description: 'Nothing is sent for the user any more. The id is never given again.',

@@ -4,6 +4,7 @@ import pLimit from 'p-limit';
 import { forecast } from '../../events/forecast-due.ts';
 import { type AskedWindow, forecastWindow, windowFaults } from '../../events/forecast-window.ts';
 import { ruled } from '../../users/user-input.ts';
+import { needs } from '../access.ts';
 import type { Api, ApiDeps } from '../deps.ts';
 import { forecastBody, ForecastSchema } from '../forecast-schema.ts';
 import { instantFault } from '../instant.ts';
@@ -17,6 +18,7 @@ export function registerForecast(app: Api, deps: ApiDeps): void {
   const { clock } = deps.forecast;
   const route = createRoute({
     operationId: 'forecast',
+    ...needs('deliveries:read'),
     tags: ['Operation'],
     summary: 'How many are due, by minute and zone, and the peaks',
     description:

@@ -1,6 +1,7 @@
 import { createRoute } from '@hono/zod-openapi';
 
 import { getOccurrence } from '../../events/get-occurrence.ts';
+import { needs } from '../access.ts';
 import type { Api, ApiDeps } from '../deps.ts';
 import { occurrenceKeyParam, OccurrenceRecordSchema, recordBody } from '../occurrence-schemas.ts';
 import { problems } from '../problem.ts';
@@ -10,6 +11,7 @@ import { noQuery } from '../user-schemas.ts';
 export function registerGetOccurrence(app: Api, deps: ApiDeps): void {
   const route = createRoute({
     operationId: 'getOccurrence',
+    ...needs('deliveries:read'),
     tags: ['Occurrences'],
     summary: 'Did this user get theirs?',
     description: 'One occurrence with every attempt and what was answered.',

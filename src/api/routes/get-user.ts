@@ -1,6 +1,7 @@
 import { createRoute } from '@hono/zod-openapi';
 
 import { getUser } from '../../users/get-user.ts';
+import { needs } from '../access.ts';
 import type { Api, ApiDeps } from '../deps.ts';
 import { etagHeader, etagOf } from '../etag.ts';
 import { problems } from '../problem.ts';
@@ -10,6 +11,7 @@ import { noQuery, userBody, userContent, userIdParam } from '../user-schemas.ts'
 export function registerGetUser(app: Api, deps: ApiDeps): void {
   const route = createRoute({
     operationId: 'getUser',
+    ...needs('users:read'),
     tags: ['Users'],
     summary: 'Read a user',
     method: 'get',

@@ -1,7 +1,9 @@
 import { createRoute, z } from '@hono/zod-openapi';
 
+import type { ReadinessCheck } from '../../observability/service.ts';
+import { OPEN } from '../access.ts';
 import { destinationBody, DestinationSchema } from '../delivery-schemas.ts';
-import type { Api, ApiDeps, ReadinessCheck } from '../deps.ts';
+import type { Api, ApiDeps } from '../deps.ts';
 
 const ReadinessSchema = z
   .object({
@@ -23,6 +25,7 @@ const readinessContent = { 'application/json': { schema: ReadinessSchema } };
 export function registerHealth(app: Api, deps: ApiDeps): void {
   const healthz = createRoute({
     operationId: 'getHealth',
+    ...OPEN,
     tags: ['Operation'],
     summary: 'Whether the process lives',
     method: 'get',
@@ -40,6 +43,7 @@ export function registerHealth(app: Api, deps: ApiDeps): void {
 
   const readyz = createRoute({
     operationId: 'getReadiness',
+    ...OPEN,
     tags: ['Operation'],
     summary: 'Whether what the service needs is there',
     method: 'get',

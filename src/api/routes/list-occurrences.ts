@@ -2,6 +2,7 @@ import { createRoute, z } from '@hono/zod-openapi';
 
 import { findOccurrences } from '../../events/find-occurrences.ts';
 import { ruled } from '../../users/user-input.ts';
+import { needs } from '../access.ts';
 import { decodePlace, encodePlace } from '../cursor.ts';
 import type { Api, ApiDeps } from '../deps.ts';
 import { limitParam } from '../limit-param.ts';
@@ -13,6 +14,7 @@ import { problems } from '../problem.ts';
 export function registerListOccurrences(app: Api, deps: ApiDeps): void {
   const route = createRoute({
     operationId: 'listOccurrences',
+    ...needs('deliveries:read'),
     tags: ['Occurrences'],
     summary: 'What is planned, under way, delivered or given up',
     description:

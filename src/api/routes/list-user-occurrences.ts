@@ -2,6 +2,7 @@ import { createRoute, z } from '@hono/zod-openapi';
 
 import { listOccurrences, type ShownOccurrence } from '../../events/list-occurrences.ts';
 import { getUser } from '../../users/get-user.ts';
+import { needs } from '../access.ts';
 import type { Api, ApiDeps } from '../deps.ts';
 import { isoInstant } from '../instant.ts';
 import { AttemptSchema, OccurrenceRecordSchema } from '../occurrence-schemas.ts';
@@ -9,6 +10,7 @@ import { problems } from '../problem.ts';
 import { noQuery, userIdParam } from '../user-schemas.ts';
 
 const {
+  key,
   eventType,
   year,
   status,
@@ -27,12 +29,10 @@ const {
 
 const OccurrenceSchema = z
   .object({
-    webhookId: z
-      .string()
-      .openapi({ description: 'The key of the occurrence; the same in every attempt' }),
+    key,
     eventType,
     year,
-    state: status,
+    status,
     reason,
     blockedReason,
     localDate,
@@ -52,6 +52,7 @@ const OccurrenceSchema = z
 export function registerListUserOccurrences(app: Api, deps: ApiDeps): void {
   const route = createRoute({
     operationId: 'listUserOccurrences',
+    ...needs('deliveries:read'),
     tags: ['Occurrences'],
     summary: 'What was sent to a user, and what comes next',
     description: 'The newest first. `next` is null until the user has been planned.',
@@ -89,10 +90,10 @@ export function registerListUserOccurrences(app: Api, deps: ApiDeps): void {
 
 function occurrenceBody(occurrence: ShownOccurrence): z.output<typeof OccurrenceSchema> {
   return {
-    webhookId: occurrence.key,
+    key: occurrence.key,
     eventType: occurrence.eventType,
     year: occurrence.year,
-    state: occurrence.state,
+    status: occurrence.state,
     reason: occurrence.reason,
     blockedReason: occurrence.blockedReason,
     localDate: occurrence.localDate,

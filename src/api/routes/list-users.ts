@@ -1,8 +1,10 @@
 import { createRoute, z } from '@hono/zod-openapi';
 
+import { TEXT_PATTERN } from '../../domain/text.ts';
 import { listUsers } from '../../users/list-users.ts';
-import { externalIdFault } from '../../users/rules.ts';
+import { EXTERNAL_ID_MAX, externalIdFault } from '../../users/rules.ts';
 import { ruled } from '../../users/user-input.ts';
+import { needs } from '../access.ts';
 import { decodeCursor, encodeCursor } from '../cursor.ts';
 import type { Api, ApiDeps } from '../deps.ts';
 import { limitParam } from '../limit-param.ts';
@@ -13,6 +15,7 @@ import { userBody, UserSchema } from '../user-schemas.ts';
 export function registerListUsers(app: Api, deps: ApiDeps): void {
   const route = createRoute({
     operationId: 'listUsers',
+    ...needs('users:read'),
     tags: ['Users'],
     summary: 'List users',
     description: 'In order of creation, a page at a time.',
@@ -24,7 +27,9 @@ export function registerListUsers(app: Api, deps: ApiDeps): void {
         cursor: ruled((cursor) => (decodeCursor(cursor) === null ? 'must be a nextCursor' : null))
           .optional()
           .openapi({ description: 'The nextCursor of the page before' }),
-        externalId: ruled(externalIdFault).optional(),
+        externalId: ruled(externalIdFault)
+          .optional()
+          .openapi({ minLength: 1, maxLength: EXTERNAL_ID_MAX, pattern: TEXT_PATTERN }),
         timezone: z
           .string()
           .regex(/^[\w+/-]{1,64}$/, 'must be the name of a time zone')

@@ -1,7 +1,9 @@
 import { createRoute, z } from '@hono/zod-openapi';
 
+import { TEXT_PATTERN } from '../../domain/text.ts';
 import { PAUSE_REASON_MAX, pauseReasonFault } from '../../events/delivery-control.ts';
 import { ruled } from '../../users/user-input.ts';
+import { needs } from '../access.ts';
 import { deliveriesBody, DeliveriesSchema } from '../delivery-schemas.ts';
 import type { Api, ApiDeps } from '../deps.ts';
 import { problems } from '../problem.ts';
@@ -11,6 +13,7 @@ import { noQuery } from '../user-schemas.ts';
 export function registerPauseDeliveries(app: Api, deps: ApiDeps): void {
   const route = createRoute({
     operationId: 'pauseDeliveries',
+    ...needs('deliveries:write'),
     tags: ['Deliveries'],
     summary: 'Send nothing until resumed',
     description:
@@ -45,7 +48,9 @@ const PauseSchema = z
       reason: ruled(pauseReasonFault)
         .meta({
           description: 'Who paused it and why, for whoever finds it paused',
+          minLength: 1,
           maxLength: PAUSE_REASON_MAX,
+          pattern: TEXT_PATTERN,
           example: 'Receiver maintenance until noon (ops, ticket 4711)',
         })
         .nullable()

@@ -4,6 +4,7 @@ import { explainOccurrence } from '../../domain/explain.ts';
 import { firstOccurrenceAfter } from '../../domain/occurrence.ts';
 import { refuseUnborn } from '../../users/refuse-unborn.ts';
 import { ruled, userFields } from '../../users/user-input.ts';
+import { needs } from '../access.ts';
 import type { Api, ApiDeps } from '../deps.ts';
 import { instantFault } from '../instant.ts';
 import { problems } from '../problem.ts';
@@ -16,6 +17,7 @@ const COUNT_RULE = `must be a whole number from 1 to ${COUNT_MAX}`;
 export function registerPreviewOccurrences(app: Api, deps: ApiDeps): void {
   const route = createRoute({
     operationId: 'previewOccurrences',
+    ...needs('deliveries:read'),
     tags: ['Occurrences'],
     summary: 'When somebody would be greeted, and why then',
     description: 'Saved nowhere.',

@@ -2,6 +2,7 @@ import { createRoute, z } from '@hono/zod-openapi';
 
 import { getOccurrence } from '../../events/get-occurrence.ts';
 import { redeliverOccurrence } from '../../events/redeliver-occurrence.ts';
+import { needs } from '../access.ts';
 import type { Api, ApiDeps } from '../deps.ts';
 import { occurrenceKeyParam, OccurrenceRecordSchema, recordBody } from '../occurrence-schemas.ts';
 import { problems, temporalProblem } from '../problem.ts';
@@ -11,6 +12,7 @@ import { noQuery } from '../user-schemas.ts';
 export function registerRedeliverOccurrence(app: Api, deps: ApiDeps): void {
   const route = createRoute({
     operationId: 'redeliverOccurrence',
+    ...needs('deliveries:write'),
     tags: ['Occurrences'],
     summary: 'Send a FAILED or SKIPPED occurrence again',
     description:

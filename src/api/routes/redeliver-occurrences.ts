@@ -2,6 +2,7 @@ import { createRoute, z } from '@hono/zod-openapi';
 
 import { SETTLED_WITHOUT_DELIVERY } from '../../domain/occurrence-state.ts';
 import { redeliverOccurrences } from '../../events/redeliver-occurrences.ts';
+import { needs } from '../access.ts';
 import type { Api, ApiDeps } from '../deps.ts';
 import { checkFilter, filterFields, filterOf } from '../occurrence-filter.ts';
 import { problems, temporalProblem } from '../problem.ts';
@@ -11,6 +12,7 @@ import { noQuery } from '../user-schemas.ts';
 export function registerRedeliverOccurrences(app: Api, deps: ApiDeps): void {
   const route = createRoute({
     operationId: 'redeliverOccurrences',
+    ...needs('deliveries:write'),
     tags: ['Occurrences'],
     summary: 'Send all FAILED and SKIPPED occurrences of a filter again',
     description:

@@ -2,6 +2,7 @@ import { createRoute } from '@hono/zod-openapi';
 
 import { replaceUser } from '../../users/replace-user.ts';
 import { userInput } from '../../users/user-input.ts';
+import { needs } from '../access.ts';
 import type { Api, ApiDeps } from '../deps.ts';
 import { acceptedRevisions, etagHeader, etagOf, ifMatchHeader } from '../etag.ts';
 import { problems } from '../problem.ts';
@@ -11,6 +12,7 @@ import { noQuery, userBody, userContent, userIdParam } from '../user-schemas.ts'
 export function registerReplaceUser(app: Api, deps: ApiDeps): void {
   const route = createRoute({
     operationId: 'replaceUser',
+    ...needs('users:write'),
     tags: ['Users'],
     summary: 'Replace a user, whole',
     description:

@@ -1,5 +1,6 @@
 import { createRoute } from '@hono/zod-openapi';
 
+import { needs } from '../access.ts';
 import { deliveriesBody, DeliveriesSchema } from '../delivery-schemas.ts';
 import type { Api, ApiDeps } from '../deps.ts';
 import { problems } from '../problem.ts';
@@ -9,6 +10,7 @@ import { noQuery } from '../user-schemas.ts';
 export function registerResumeDeliveries(app: Api, deps: ApiDeps): void {
   const route = createRoute({
     operationId: 'resumeDeliveries',
+    ...needs('deliveries:write'),
     tags: ['Deliveries'],
     summary: 'Send again, at once',
     description:

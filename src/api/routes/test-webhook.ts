@@ -1,6 +1,7 @@
 import { createRoute, z } from '@hono/zod-openapi';
 
 import { WebhookNotSetUpError } from '../../events/webhook-test.ts';
+import { needs } from '../access.ts';
 import type { Api, ApiDeps } from '../deps.ts';
 import { problems } from '../problem.ts';
 import { noQuery } from '../user-schemas.ts';
@@ -9,6 +10,7 @@ import { noQuery } from '../user-schemas.ts';
 export function registerTestWebhook(app: Api, deps: ApiDeps): void {
   const route = createRoute({
     operationId: 'testWebhook',
+    ...needs('deliveries:write'),
     tags: ['Operation'],
     summary: 'Send a signed test event, and see what came back',
     description:

@@ -13,7 +13,7 @@ export interface DueMinute {
 }
 
 export interface Occurrence {
-  readonly state: string;
+  readonly status: string;
   readonly fireAt: string;
   readonly latenessMs: number | null;
   readonly attempts: readonly unknown[];

@@ -33,6 +33,8 @@ export interface LedgerEntry {
   readonly attempts: readonly object[];
 }
 
+type ApiOccurrence = Omit<LedgerEntry, 'webhookId' | 'state'> & { key: string; status: string };
+
 export interface OccurrenceRow {
   readonly key: string;
   readonly state: string;
@@ -71,7 +73,12 @@ export function observe(deps: {
 
     async ledgerOf(userId) {
       const { body } = await api.send('GET', `/v1/users/${userId}/occurrences`);
-      return body.occurrences.toReversed();
+      // By the words of the webhook and of the rows, beside which tests hold them.
+      return body.occurrences
+        .map(({ key, status, ...others }: ApiOccurrence) =>
+          Object.assign(others, { webhookId: key, state: status }),
+        )
+        .toReversed();
     },
 
     rowsOf: (userId) => api.sql<OccurrenceRow>(ROWS, [userId]),

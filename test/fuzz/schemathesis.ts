@@ -1,0 +1,66 @@
+/** Schemathesis: requests made from the API's own description, right ones and wrong ones. */
+import { spawn } from 'node:child_process';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+import { readMachine } from '../../src/config/machine.ts';
+import { findPython } from '../support/python.ts';
+import type { FuzzOptions } from './options.ts';
+import type { FuzzTarget } from './target.ts';
+
+export interface FuzzResult {
+  readonly ok: boolean;
+  readonly output: string;
+}
+
+const LIBRARY = {
+  module: 'schemathesis',
+  requirements: join(import.meta.dirname, 'requirements.txt'),
+};
+const CONFIG = join(import.meta.dirname, 'schemathesis.toml');
+
+/** What its own command does; that names the folder that it was installed in, which has moved. */
+const START = 'from schemathesis.cli import schemathesis; schemathesis()';
+
+/** Fuzzes it for as long as is asked; `say` hears what schemathesis prints. */
+export async function fuzz(
+  { url, key }: Pick<FuzzTarget, 'url' | 'key'>,
+  { seconds, seed }: FuzzOptions,
+  say: (text: string) => void = () => {},
+): Promise<FuzzResult> {
+  const python = await findPython(LIBRARY);
+  // It keeps what it found beside where it runs.
+  const cwd = await mkdtemp(join(tmpdir(), 'daybell-fuzz-'));
+  try {
+    const args = [
+      ['-c', START],
+      ['--no-color', '--config-file', CONFIG],
+      ['run', `${url}/openapi.json`],
+      ['--max-time', String(seconds)],
+      ['--seed', String(seed)],
+    ].flat();
+    const { path } = readMachine();
+    const env = {
+      PATH: path,
+      HOME: cwd,
+      PYTHONPATH: import.meta.dirname,
+      PYTHONDONTWRITEBYTECODE: '1',
+      DAYBELL_KEY: key,
+    };
+    const child = spawn(python, args, { cwd, env, stdio: ['ignore', 'pipe', 'pipe'] });
+    let output = '';
+    for (const stream of [child.stdout, child.stderr]) {
+      stream.setEncoding('utf8').on('data', (text: string) => {
+        output += text;
+        say(text);
+      });
+    }
+    const code = await new Promise<number | null>((resolve, reject) => {
+      child.once('error', reject).once('close', resolve);
+    });
+    return { ok: code === 0, output };
+  } finally {
+    await rm(cwd, { recursive: true, force: true });
+  }
+}

@@ -1,0 +1,68 @@
+/** What is fuzzed: the process api, with keys, on real servers and with people in its database. */
+import { SCOPES } from '../../src/api/scope.ts';
+import { newApiKey } from '../../src/config/api-keys.ts';
+import { newWebhookSecret } from '../../src/config/webhook-secrets.ts';
+import { connectOrm } from '../../src/persistence/orm.ts';
+import { createEventRows } from '../support/event-rows.ts';
+import { runProcess } from '../support/process.ts';
+import { startWebhookReceiver } from '../support/webhook-receiver.ts';
+
+export interface FuzzTarget {
+  readonly url: string;
+  /** It may do everything. */
+  readonly key: string;
+  /** What it has logged, a line each. */
+  readonly log: readonly string[];
+  stop(): Promise<void>;
+}
+
+export interface FuzzPlace {
+  /** Migrated, and its own. */
+  readonly databaseUrl: string;
+  readonly temporalAddress: string;
+  readonly taskQueue: string;
+}
+
+export async function startTarget(place: FuzzPlace): Promise<FuzzTarget> {
+  await addPeople(place.databaseUrl);
+  const receiver = await startWebhookReceiver();
+  const { key, entry } = newApiKey('fuzz', SCOPES);
+  const api = runProcess('src/api/main.ts', {
+    PORT: '0',
+    DATABASE_URL: place.databaseUrl,
+    TEMPORAL_ADDRESS: place.temporalAddress,
+    TEMPORAL_TASK_QUEUE: place.taskQueue,
+    WEBHOOK_URL: receiver.url,
+    WEBHOOK_SECRETS: newWebhookSecret(),
+    WEBHOOK_ALLOW_PRIVATE: 'true',
+    API_KEYS: entry,
+    // What the limit does is tested elsewhere; here it would hide everything behind it.
+    API_MAX_PER_SECOND: '100000',
+  });
+  const stop = async (): Promise<void> => {
+    await api.stop();
+    await receiver.close();
+  };
+  try {
+    const { url } = JSON.parse(await api.line(/"listening"/));
+    return { url, key, log: api.lines, stop };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+/** One with an occurrence in each state, and enough others for a second page. */
+async function addPeople(databaseUrl: string): Promise<void> {
+  const orm = await connectOrm(databaseUrl);
+  try {
+    const rows = createEventRows(orm);
+    for (const [index, state] of ['FAILED', 'SKIPPED', 'COMPLETED', 'PENDING'].entries()) {
+      const user = await rows.addUser();
+      await rows.addOccurrence(user, { state, year: 2024 + index });
+    }
+    await rows.addHerd(60, Date.now() + 3_600_000);
+  } finally {
+    await orm.close(true);
+  }
+}
