@@ -1,17 +1,29 @@
-/** A Python with Standard Webhooks' own library in it: a virtual environment, kept in the cache. */
-import { randomUUID } from 'node:crypto';
-import { mkdir, rename, rm } from 'node:fs/promises';
+/** A Python with a library in it: a virtual environment, kept in the cache. */
+import { createHash, randomUUID } from 'node:crypto';
+import { mkdir, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { readMachine } from '../../src/config/machine.ts';
 import { runCommand } from '../../src/dev/run-command.ts';
 
-const LIBRARY = 'standardwebhooks==1.1.0';
-/** Two small downloads at most. */
-const INSTALL_LIMIT_MS = 120_000;
+export interface PythonLibrary {
+  /** Of the module, by which it is seen to be there. */
+  readonly module: string;
+  /** A file of pip's, with every version pinned. */
+  readonly requirements: string;
+}
+
+/** Standard Webhooks' own library. */
+export const STANDARD_WEBHOOKS: PythonLibrary = {
+  module: 'standardwebhooks',
+  requirements: join(import.meta.dirname, 'standardwebhooks.txt'),
+};
+
+/** Forty small downloads at most, on a machine that does something else, too. */
+const INSTALL_LIMIT_MS = 300_000;
 
 /** The path of a `python` that can import it; rejects with what to install. */
-export async function findPython(): Promise<string> {
+export async function findPython({ module, requirements }: PythonLibrary): Promise<string> {
   const { cacheHome, environment } = readMachine();
   const options = { env: environment, timeoutMs: INSTALL_LIMIT_MS };
   const version = await runCommand('python3', ['--version'], options);
@@ -19,11 +31,21 @@ export async function findPython(): Promise<string> {
     throw new Error(`Python 3 is not here (${version.problem}): install python3 with its venv.`);
   }
   // Of one interpreter: an environment does not outlive the version that it was made with.
-  const name = `${LIBRARY}-${version.output.trim()}`.toLowerCase().replaceAll(/[^\w.]+/g, '-');
-  const environmentFolder = join(cacheHome, 'daybell', name);
+  const interpreter = version.output
+    .trim()
+    .toLowerCase()
+    .replaceAll(/[^\w.]+/g, '-');
+  const wanted = createHash('sha256')
+    .update(await readFile(requirements))
+    .digest('hex');
+  const environmentFolder = join(
+    cacheHome,
+    'daybell',
+    `${module}-${wanted.slice(0, 12)}-${interpreter}`,
+  );
   const python = join(environmentFolder, 'bin', 'python');
   const works = async (): Promise<boolean> =>
-    (await runCommand(python, ['-c', 'import standardwebhooks'], options)).ok;
+    (await runCommand(python, ['-c', `import ${module}`], options)).ok;
   if (await works()) return python;
 
   const workshop = `${environmentFolder}-${randomUUID()}`;
@@ -31,7 +53,7 @@ export async function findPython(): Promise<string> {
     await mkdir(join(workshop, '..'), { recursive: true });
     for (const [program, args] of [
       ['python3', ['-m', 'venv', workshop]],
-      [join(workshop, 'bin', 'python'), ['-m', 'pip', 'install', '--quiet', LIBRARY]],
+      [join(workshop, 'bin', 'python'), ['-m', 'pip', 'install', '--quiet', '-r', requirements]],
     ] as const) {
       const result = await runCommand(program, args, options);
       if (!result.ok) throw new Error(problemWith(args, result.problem, result.output));
@@ -43,7 +65,7 @@ export async function findPython(): Promise<string> {
     await rm(workshop, { recursive: true, force: true });
   }
   if (await works()) return python;
-  throw new Error(`${python} cannot import ${LIBRARY}, though it was installed.`);
+  throw new Error(`${python} cannot import ${module}, though it was installed.`);
 }
 
 function problemWith(args: readonly string[], problem: string, output: string): string {

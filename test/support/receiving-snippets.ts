@@ -6,7 +6,7 @@ import { DatabaseSync } from 'node:sqlite';
 
 import { freePort } from './free-port.ts';
 import { runProgram, type TestProcess } from './process.ts';
-import { findPython } from './python.ts';
+import { findPython, STANDARD_WEBHOOKS } from './python.ts';
 
 export type SnippetLanguage = 'ts' | 'python';
 
@@ -44,7 +44,7 @@ export async function startSnippet(
   await writeFile(join(folder, 'package.json'), '{ "type": "module" }');
   await symlink(resolve('node_modules'), join(folder, 'node_modules'));
 
-  const program = language === 'ts' ? process.execPath : await findPython();
+  const program = language === 'ts' ? process.execPath : await findPython(STANDARD_WEBHOOKS);
   const port = await freePort();
   const receiver = runProgram(program, [file], {
     cwd: folder,
