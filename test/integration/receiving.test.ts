@@ -7,11 +7,11 @@ import { createWebhookClient } from '../../src/delivery/webhook-client.ts';
 import { createWebhookTester } from '../../src/delivery/webhook-test.ts';
 import { runCommand } from '../../src/dev/run-command.ts';
 import { useDispatcherBench, WITHIN } from '../support/dispatcher-bench.ts';
-import { findPython } from '../support/python.ts';
+import { findPython, STANDARD_WEBHOOKS } from '../support/python.ts';
 import { startSnippet, type SnippetLanguage } from '../support/receiving-snippets.ts';
 import type { ReceivedWebhook } from '../support/webhook-receiver.ts';
 
-beforeAll(findPython, 5 * 60_000);
+beforeAll(() => findPython(STANDARD_WEBHOOKS), 5 * 60_000);
 
 const bench = useDispatcherBench();
 
