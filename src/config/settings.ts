@@ -107,6 +107,8 @@ const settingsSchema = z.object({
   WEBHOOK_CONCURRENCY: wholeNumber(1, 4096).default(64),
   WEBHOOK_ALLOW_PRIVATE: flag(),
   RECEIVER_DEV_PORT: port(3001),
+  /** Of the Prometheus that `npm run stack` starts. */
+  PROMETHEUS_DEV_PORT: port(9090),
   GIVE_UP_AFTER: duration('72h', 60_000, 30 * 24 * HOUR_MS),
   LATE_LIMIT: duration('48h', 60_000, 30 * 24 * HOUR_MS),
   LATE_AFTER: duration('5m', 1_000, 24 * HOUR_MS),

@@ -13,8 +13,18 @@ export interface BannerOptions {
   readonly withKeys: boolean;
 }
 
+export type BannerRow = readonly [name: string, value: string];
+
 /** Where everything is, and the first thing to try. */
 export function banner(options: BannerOptions): string {
+  return bannerOf(options, { title: 'Daybell is ready.', more: [] });
+}
+
+/** The same with a title and rows of its own. */
+export function bannerOf(
+  options: BannerOptions,
+  { title, more }: { readonly title: string; readonly more: readonly BannerRow[] },
+): string {
   const { ports, deliveryLocalTime, withKeys } = options;
   const host = reachable(options.host);
   const api = `http://${host}:${ports.api}`;
@@ -25,11 +35,12 @@ export function banner(options: BannerOptions): string {
     ['Metrics', describeMetrics(api, host, ports.metrics)],
     ['Greetings', greetings(options)],
     ['Sent at', `${deliveryLocalTime} in each user's own time zone (DELIVERY_LOCAL_TIME)`],
+    ...more,
     ['Data', options.dataDir],
-  ] as const;
+  ] satisfies BannerRow[];
   return [
     '',
-    'Daybell is ready.',
+    title,
     '',
     ...rows.map(([name, value]) => `  ${name.padEnd(11)}${value}`),
     '',

@@ -12,6 +12,7 @@ export interface Ports {
   readonly temporalUi: number | null;
   readonly receiver: number | null;
   readonly metrics: MetricsPorts;
+  readonly prometheus: number | null;
 }
 
 type PortSettings = Pick<
@@ -26,6 +27,7 @@ type PortSettings = Pick<
   | 'TEMPORAL_DEV_UI_PORT'
   | 'WEBHOOK_URL'
   | 'RECEIVER_DEV_PORT'
+  | 'PROMETHEUS_DEV_PORT'
 >;
 
 interface Claim {
@@ -37,8 +39,10 @@ interface Claim {
 /**
  * Sees that every port is free, before anything is started; names all that are not, each
  * with its setting. A setting of 0 is given a free port here, since others have to know it.
+ *
+ * @param withPrometheus whether one runs here
  */
-export async function findPorts(settings: PortSettings): Promise<Ports> {
+export async function findPorts(settings: PortSettings, withPrometheus = false): Promise<Ports> {
   const faults: string[] = [];
   const taken = new Map<number, string>();
   const claim = async (wanted: Claim | null): Promise<number | null> => {
@@ -77,6 +81,9 @@ export async function findPorts(settings: PortSettings): Promise<Ports> {
     embedded(withReceiver, 'RECEIVER_DEV_PORT', settings.RECEIVER_DEV_PORT),
   );
   const metrics = await claimMetrics(settings, claim);
+  const prometheus = await claim(
+    embedded(withPrometheus, 'PROMETHEUS_DEV_PORT', settings.PROMETHEUS_DEV_PORT),
+  );
 
   if (faults.length > 0) {
     throw new StartError(
@@ -87,7 +94,7 @@ export async function findPorts(settings: PortSettings): Promise<Ports> {
       ].join('\n'),
     );
   }
-  return { api: api ?? 0, postgres, temporal, temporalUi, receiver, metrics };
+  return { api: api ?? 0, postgres, temporal, temporalUi, receiver, metrics, prometheus };
 }
 
 /** One after the other from METRICS_PORT on; each any that is free when that is 0. */

@@ -24,6 +24,14 @@ export interface ClusterOptions {
   readonly onProgress: (line: string) => void;
 }
 
+/** What cannot be changed later. docker-compose.temporal.yml has the same, kept so by a test. */
+export const INITDB_ARGUMENTS = [
+  '--auth=scram-sha-256',
+  '--encoding=UTF8',
+  '--locale=C',
+  '--data-checksums',
+] as const;
+
 const INITDB_LIMIT_MS = 120_000;
 
 /** The cluster in a data folder, created if there is none yet. */
@@ -65,10 +73,7 @@ async function createCluster(
     `--pgdata=${unfinished}`,
     `--username=${user}`,
     `--pwfile=${passwordFile}`,
-    '--auth=scram-sha-256',
-    '--encoding=UTF8',
-    '--locale=C',
-    '--data-checksums',
+    ...INITDB_ARGUMENTS,
   ]);
   const result = await runCommand(command.file, command.args, {
     ...spawnOptions(command),

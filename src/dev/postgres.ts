@@ -86,6 +86,16 @@ export async function prepareEmbeddedPostgres(
   };
 }
 
+/** What is the same wherever it runs. docker-compose.temporal.yml has the same, kept so by a test. */
+export const POSTGRES_SETTINGS = {
+  // A write that was answered survives a loss of power.
+  fsync: 'on',
+  synchronous_commit: 'on',
+  full_page_writes: 'on',
+  timezone: 'UTC',
+  log_timezone: 'UTC',
+} as const;
+
 function serverArguments(folder: string, options: EmbeddedPostgresOptions): string[] {
   const flags = {
     port: options.port,
@@ -93,12 +103,7 @@ function serverArguments(folder: string, options: EmbeddedPostgresOptions): stri
     // Connections come by TCP; a socket's path could be longer than sockets allow.
     unix_socket_directories: '',
     max_connections: options.connections,
-    // A write that was answered survives a loss of power.
-    fsync: 'on',
-    synchronous_commit: 'on',
-    full_page_writes: 'on',
-    timezone: 'UTC',
-    log_timezone: 'UTC',
+    ...POSTGRES_SETTINGS,
   };
   return [
     '-D',

@@ -1,6 +1,6 @@
 /**
- * The production Temporal server and its schema tool, built with Go from their released
- * source: there is no download of them by version that fits every machine.
+ * The production Temporal server, its schema tool and its Web UI, built with Go from their
+ * released source: there is no download of them by version that fits every machine.
  */
 import { randomUUID } from 'node:crypto';
 import { mkdir, rename, rm } from 'node:fs/promises';
@@ -12,6 +12,8 @@ import { StartError } from './start-error.ts';
 
 /** The version that Daybell is measured with. */
 export const TEMPORAL_SERVER_VERSION = '1.32.0';
+/** The newest that builds with the Go that the server needs. */
+export const TEMPORAL_UI_VERSION = '2.55.0';
 
 export interface ProductionPrograms {
   readonly server: string;
@@ -36,9 +38,19 @@ export async function findProductionPrograms(
   return { server, sqlTool: await find(SQL_TOOL, options) };
 }
 
+/**
+ * The path of the Web UI's server, from the cache or built now.
+ *
+ * @throws StartError when it is not here and cannot be built
+ */
+export async function findTemporalUi(options: FindProductionProgramsOptions): Promise<string> {
+  return find(UI, options);
+}
+
 interface Program {
   readonly cachedAs: string;
   readonly goPackage: string;
+  readonly version: string;
   readonly what: string;
   readonly takes: string;
 }
@@ -46,6 +58,7 @@ interface Program {
 const SERVER: Program = {
   cachedAs: `temporal-server-${TEMPORAL_SERVER_VERSION}`,
   goPackage: 'go.temporal.io/server/cmd/server',
+  version: TEMPORAL_SERVER_VERSION,
   what: 'the Temporal server',
   takes: 'about 4 minutes on 2 cores',
 };
@@ -53,12 +66,21 @@ const SERVER: Program = {
 const SQL_TOOL: Program = {
   cachedAs: `temporal-sql-tool-${TEMPORAL_SERVER_VERSION}`,
   goPackage: 'go.temporal.io/server/cmd/tools/sql',
+  version: TEMPORAL_SERVER_VERSION,
   what: "the Temporal server's schema tool",
   takes: 'less than a minute after the server',
 };
 
+const UI: Program = {
+  cachedAs: `temporal-ui-${TEMPORAL_UI_VERSION}`,
+  goPackage: 'github.com/temporalio/ui-server/v2/cmd/server',
+  version: TEMPORAL_UI_VERSION,
+  what: "Temporal's Web UI",
+  takes: 'about a minute',
+};
+
 async function find(program: Program, options: FindProductionProgramsOptions): Promise<string> {
-  const { goPackage, what, takes } = program;
+  const { goPackage, version, what, takes } = program;
   const cache = programCache(options.cacheHome);
   const cached = join(cache, program.cachedAs);
   if (await isExecutable(cached)) return cached;
@@ -67,7 +89,7 @@ async function find(program: Program, options: FindProductionProgramsOptions): P
   const workshop = join(cache, `.new-${randomUUID()}`);
   await mkdir(workshop, { recursive: true });
   try {
-    const target = `${goPackage}@v${TEMPORAL_SERVER_VERSION}`;
+    const target = `${goPackage}@v${version}`;
     const problem = await buildWithGo({ what, target, takes, directory: workshop }, options);
     options.signal?.throwIfAborted();
     if (problem !== null) throw new StartError(unavailable(what, target, problem));

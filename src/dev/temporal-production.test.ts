@@ -1,6 +1,7 @@
-import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
 
 import { afterEach, describe, expect, inject, onTestFinished, test } from 'vitest';
 
@@ -21,14 +22,17 @@ afterEach(async () => {
 });
 
 describe('the production Temporal server', () => {
-  test('gets its schemas, and a configuration that only its owner can read', async () => {
+  test('gets its schemas, and is told its settings by its environment', async () => {
     const { directory, sqlTool, postgresUrl, asked } = await prepare();
+    const server = join(directory, 'server');
+    await writeFile(server, '#!/bin/sh\nprintf "%s\\n" "$*"\nenv\n', { mode: 0o755 });
     const child = await prepareProductionTemporal({
-      programs: { server: '/bin/false', sqlTool },
+      programs: { server, sqlTool },
       dataDir: directory,
       postgresUrl,
       port: 17_233,
       httpPort: 17_243,
+      metricsPort: 17_244,
       historyShards: 16,
       onProgress: () => {},
     });
@@ -40,23 +44,28 @@ describe('the production Temporal server', () => {
       'temporal_visibility update-schema --schema-name postgresql/v12/visibility',
     ]);
 
-    const file = join(directory, 'temporal-server.yaml');
-    expect((await stat(file)).mode & 0o777).toBe(0o600);
-    const { persistence, services, dynamicConfigClient } = JSON.parse(await readFile(file, 'utf8'));
-    expect(persistence.numHistoryShards).toBe(16);
-    expect(persistence.datastores.default.sql).toMatchObject({
-      databaseName: 'temporal',
-      connectAddr: new URL(postgresUrl).host,
-      user: 'daybell',
+    const { stdout } = child.spawn();
+    if (stdout === null) throw new Error('it has no output');
+    const [words, ...lines] = (await text(stdout)).trim().split('\n');
+    expect(words).toBe('start');
+    const told = new Map(lines.map((line) => line.split(/=(.*)/) as [string, string]));
+    const { hostname, port } = new URL(postgresUrl);
+    expect(Object.fromEntries(told)).toMatchObject({
+      NUM_HISTORY_SHARDS: '16',
+      POSTGRES_SEEDS: hostname,
+      DB_PORT: port,
+      POSTGRES_USER: 'daybell',
+      DBNAME: 'temporal',
+      BIND_ON_IP: '127.0.0.1',
+      FRONTEND_GRPC_PORT: '17233',
+      FRONTEND_HTTP_PORT: '17243',
+      PROMETHEUS_ENDPOINT: '127.0.0.1:17244',
     });
-    expect(services.frontend.rpc).toMatchObject({ grpcPort: 17_233, httpPort: 17_243 });
-    const ports = Object.values<{ rpc: Record<string, number> }>(services).flatMap(({ rpc }) => [
-      rpc['grpcPort'],
-      rpc['membershipPort'],
-    ]);
-    expect(new Set(ports).size).toBe(8);
-    expect(Math.max(...ports.map(Number))).toBeLessThanOrEqual(HIGHEST_PORT);
-    expect(await readFile(dynamicConfigClient.filepath, 'utf8')).toContain('matching.rps:');
+    const ports = [...told].filter(([name]) => /_(GRPC|MEMBERSHIP)_PORT$/.test(name));
+    expect(new Set(ports.map(([, each]) => each)).size).toBe(8);
+    expect(Math.max(...ports.map(([, each]) => Number(each)))).toBeLessThanOrEqual(HIGHEST_PORT);
+    const limits = await readFile(told.get('DYNAMIC_CONFIG_FILE_PATH') ?? '', 'utf8');
+    expect(limits).toContain('matching.rps:');
   });
 
   test('is refused a port that its own table has no room for', async () => {

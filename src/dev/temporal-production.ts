@@ -3,19 +3,23 @@
  * self-hosted installation runs, on one machine.
  */
 import { spawn } from 'node:child_process';
-import { writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
 
 import type { ChildSpec } from './child.ts';
 import { freePorts, HIGHEST_PORT } from './free-ports.ts';
 import { StartError } from './start-error.ts';
-import { INTERNAL_PORTS, temporalConfig } from './temporal-production-config.ts';
+import {
+  DYNAMIC_CONFIG,
+  INTERNAL_PORTS,
+  TEMPORAL_SETTINGS,
+  temporalEnvironment,
+  temporalPortsEnvironment,
+} from './temporal-production-environment.ts';
 import type { ProductionPrograms } from './temporal-production-programs.ts';
 import { setUpTemporalSchema } from './temporal-production-schema.ts';
 
 export interface ProductionTemporalOptions {
   readonly programs: ProductionPrograms;
-  /** Absolute; the configuration is written there. */
+  /** Its working directory. */
   readonly dataDir: string;
   /** A PostgreSQL that runs; the server makes two databases of its own in it. */
   readonly postgresUrl: string;
@@ -23,61 +27,58 @@ export interface ProductionTemporalOptions {
   readonly port: number;
   /** The same API as JSON over HTTP. */
   readonly httpPort: number;
-  /** Fixed for ever by the first start; `HISTORY_SHARDS` when not given. */
+  /** Where Prometheus finds its metrics; nowhere when not given. */
+  readonly metricsPort?: number;
+  /** Fixed for ever by the first start; `TEMPORAL_SETTINGS` has it when not given. */
   readonly historyShards?: number;
   readonly onProgress: (line: string) => void;
 }
 
-/**
- * A shard is a lock: the changes of the workflows in it are written one after the other.
- * 512 is what Temporal advises for a small production cluster; it cannot be changed later,
- * and it carries tens of times what two cores can do. Idle shards cost some memory.
- */
-export const HISTORY_SHARDS = 512;
-/** Two cores keep about ten statements busy; the rest wait for the disk. */
-const CONNECTIONS = 40;
-const VISIBILITY_CONNECTIONS = 10;
 /** What PostgreSQL needs room for. */
-export const TEMPORAL_CONNECTIONS = CONNECTIONS + VISIBILITY_CONNECTIONS;
+export const TEMPORAL_CONNECTIONS =
+  TEMPORAL_SETTINGS.connections + TEMPORAL_SETTINGS.visibilityConnections;
 
-const NAMESPACE = 'default';
-/** How long the histories of runs that have ended are kept, for whoever looks into one. */
-const RETENTION_SECONDS = 3 * 24 * 3_600;
+const LOOPBACK = '127.0.0.1';
+const DAY_SECONDS = 24 * 3_600;
 const READY_LIMIT_MS = 120_000;
 const STOP_LIMIT_MS = 30_000;
 const ASK_LIMIT_MS = 2_000;
 
 /**
- * Brings its databases up to date and writes its configuration; starts nothing.
+ * Brings its databases up to date; starts nothing.
  *
  * @throws StartError when a port is too high for it, or a schema cannot be set up
  */
 export async function prepareProductionTemporal(
   options: ProductionTemporalOptions,
 ): Promise<ChildSpec> {
-  const { programs, dataDir, postgresUrl, port, httpPort } = options;
+  const { programs, dataDir, postgresUrl, port, httpPort, metricsPort } = options;
   refuseHighPort(port);
   await setUpTemporalSchema(programs.sqlTool, postgresUrl, options.onProgress);
-  const configFile = join(dataDir, 'temporal-server.yaml');
-  const config = temporalConfig({
-    ports: { frontend: port, http: httpPort, internal: await freePorts(INTERNAL_PORTS) },
-    postgresUrl,
-    historyShards: options.historyShards ?? HISTORY_SHARDS,
-    connections: CONNECTIONS,
-    visibilityConnections: VISIBILITY_CONNECTIONS,
-  });
-  await writeFile(configFile, config, { mode: 0o600 });
+  const environment = {
+    ...temporalEnvironment({
+      ...options,
+      bindOn: LOOPBACK,
+      dynamicConfig: DYNAMIC_CONFIG,
+      ...(metricsPort !== undefined && { metrics: `${LOOPBACK}:${metricsPort}` }),
+    }),
+    ...temporalPortsEnvironment({
+      frontend: port,
+      http: httpPort,
+      internal: await freePorts(INTERNAL_PORTS),
+    }),
+  };
   return {
     name: 'temporal',
     stopStage: 3,
     spawn: () =>
-      spawn(programs.server, ['--config-file', configFile, '--allow-no-auth', 'start'], {
+      spawn(programs.server, ['start'], {
         cwd: dataDir,
-        env: { PATH: '/usr/bin:/bin' },
+        env: { PATH: '/usr/bin:/bin', ...environment },
         detached: true,
         stdio: ['ignore', 'pipe', 'pipe'],
       }),
-    readiness: () => ensureNamespace(`http://127.0.0.1:${httpPort}/api/v1/namespaces`),
+    readiness: () => ensureNamespace(`http://${LOOPBACK}:${httpPort}/api/v1/namespaces`),
     readyWithinMs: READY_LIMIT_MS,
     stopSignal: 'SIGTERM',
     stopWithinMs: STOP_LIMIT_MS,
@@ -95,16 +96,17 @@ function refuseHighPort(port: number): void {
 
 /** Whether workflows can be started in the namespace, which is made when there is none. */
 async function ensureNamespace(namespaces: string): Promise<boolean> {
-  const found = await ask(`${namespaces}/${NAMESPACE}`);
+  const { namespace, retentionDays } = TEMPORAL_SETTINGS;
+  const found = await ask(`${namespaces}/${namespace}`);
   if (found === 404) {
     await ask(namespaces, {
-      namespace: NAMESPACE,
-      workflowExecutionRetentionPeriod: `${RETENTION_SECONDS}s`,
+      namespace,
+      workflowExecutionRetentionPeriod: `${retentionDays * DAY_SECONDS}s`,
     });
   }
   if (found !== 200) return false;
   // The services learn of a new one only after a while.
-  return (await ask(`${namespaces}/${NAMESPACE}/workflow-count`)) === 200;
+  return (await ask(`${namespaces}/${namespace}/workflow-count`)) === 200;
 }
 
 /** The status of the answer, or null. */

@@ -10,10 +10,11 @@ describe('the terminal', () => {
     expect(written).toEqual([expect.stringMatching(/^\d\d:\d\d:\d\d api +WARN: slow {"ms":7}\n$/)]);
   });
 
-  test('shows plain lines of processes, but not those of servers', () => {
+  test('shows plain lines of processes, but no lines of servers', () => {
     const { terminal, written } = create('info');
     terminal.showLine('receiver', 'Hey, Ada');
     terminal.showLine('postgres', 'LOG: checkpoint');
+    terminal.showLine('postgres', log('error', 'as some servers write it'));
     expect(written).toEqual([expect.stringMatching(/ receiver +Hey, Ada\n$/)]);
   });
 

@@ -18,7 +18,7 @@ export interface TerminalOptions {
   readonly colours: boolean;
   /** The least level, pino's, of a process's log lines to be shown. */
   readonly levelOf: (processName: string) => string;
-  /** Servers whose plain lines are no messages to people: shown with `debug` only. */
+  /** Servers, whose lines are no messages to people: shown with `debug` only. */
   readonly servers: readonly string[];
 }
 
@@ -45,14 +45,16 @@ export function createTerminal({ write, colours, levelOf, servers }: TerminalOpt
     print: (text) => write(`${text}\n`),
     readable,
     showLine(name, line) {
-      const log = parse(line);
-      const rank = log === null ? rankOfPlainLine(name) : LEVELS.indexOf(log.level);
-      if (rank >= LEVELS.indexOf(levelOf(name))) write(`${prefix(name)} ${readable(line)}\n`);
+      if (rankOf(name, line) >= LEVELS.indexOf(levelOf(name))) {
+        write(`${prefix(name)} ${readable(line)}\n`);
+      }
     },
   };
 
-  function rankOfPlainLine(name: string): number {
-    return LEVELS.indexOf(servers.includes(name) ? 'debug' : 'fatal');
+  function rankOf(name: string, line: string): number {
+    if (servers.includes(name)) return LEVELS.indexOf('debug');
+    // A plain line of a process of ours is meant to be read.
+    return LEVELS.indexOf(parse(line)?.level ?? 'fatal');
   }
 }
 

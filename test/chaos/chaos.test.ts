@@ -8,7 +8,7 @@ import { runChaos } from './run.ts';
 beforeAll(findDevServerProgram, 25 * 60_000);
 
 /** Always the same, so that a run that fails can be had again. */
-const SHORT = { seed: 1, minutes: 1, users: 60, kills: 7 };
+const SHORT = { seed: 1, minutes: 1, users: 60, kills: 7, temporal: 'dev' } as const;
 
 test(
   'killed, cut off and refused in every place: everybody who is due is greeted, and nobody twice without a reason',
@@ -34,5 +34,10 @@ test('arguments are whole numbers within bounds; every fault is named', () => {
     minutes: 3,
     users: 2700,
     kills: 40,
+    temporal: 'dev',
   });
+  expect(() => parseOptions(['--temporal', 'cloud'], () => 4)).toThrow(
+    '--temporal: must be dev or postgres',
+  );
+  expect(parseOptions(['--temporal', 'postgres'], () => 4).temporal).toBe('postgres');
 });

@@ -9,8 +9,7 @@ import { newWebhookSecret } from '../../src/config/webhook-secrets.ts';
 import type { ChildSpec } from '../../src/dev/child.ts';
 import { freePorts } from '../../src/dev/free-ports.ts';
 import { prepareEmbeddedPostgres } from '../../src/dev/postgres.ts';
-import { findTemporalBinary } from '../../src/dev/temporal-binary.ts';
-import { temporalServer } from '../../src/dev/temporal-server.ts';
+import { prepareTemporal, type TemporalKind } from '../../bench/support/temporal.ts';
 import { runProcess } from '../support/process.ts';
 import { startLink, type Link } from '../support/link.ts';
 import { createPart, endOf, type Part, type Started } from './part.ts';
@@ -33,6 +32,7 @@ export interface Installation {
 
 export interface InstallationOptions {
   readonly dataDir: string;
+  readonly temporal: TemporalKind;
   readonly receiverPort: number;
   readonly settings: NodeJS.ProcessEnv;
   readonly say: (line: string) => void;
@@ -49,6 +49,10 @@ const SERVICES = [
 /** Short, so that what a dead dispatcher held is sent again within a run: 13 s later. */
 const WEBHOOK_TIMEOUT_MS = 3_000;
 const TASK_QUEUE = 'chaos';
+/** PostgreSQL and Temporal come first, and go last. */
+const SERVERS = 2;
+/** The pools of five processes, the production server's, and whoever looks. */
+const CONNECTIONS = 170;
 
 /** Starts all of it; resolves when everything is ready. */
 export async function startInstallation(options: InstallationOptions): Promise<Installation> {
@@ -56,49 +60,40 @@ export async function startInstallation(options: InstallationOptions): Promise<I
   const machine = readMachine();
   const logs = join(dataDir, 'logs');
   await mkdir(logs);
-  const [postgresPort = 0, temporalPort = 0, uiPort = 0, apiPort = 0] = await freePorts(4);
+  const [postgresPort = 0, apiPort = 0] = await freePorts(2);
 
   const postgres = await prepareEmbeddedPostgres({
     dataDir,
     port: postgresPort,
-    connections: 120,
+    connections: CONNECTIONS,
     path: machine.path,
     onProgress: say,
   });
-  const temporal = temporalServer({
-    binary: await findTemporalBinary({ ...machine, onProgress: say }),
-    dataDir,
-    port: temporalPort,
-    uiPort,
-    home: machine.home,
-  });
-  const servers = [postgres.child, temporal].map((spec) =>
-    createPart(spec.name, () => spawnServer(spec, logs), spec.stopSignal),
-  );
-  const parts: Part[] = [...servers];
+  const parts: Part[] = [serverPart(postgres.child, logs)];
   const links: Link[] = [];
   const link = async (name: string, port: number): Promise<number> => {
     const started = await startLink(name, port);
     links.push(started);
     return started.port;
   };
-  const installation: Installation = {
-    url: `http://127.0.0.1:${apiPort}`,
-    databaseUrl: postgres.url,
-    temporalAddress: `127.0.0.1:${temporalPort}`,
-    logs,
-    parts,
-    part: (name) => named(parts, name),
-    links,
-    link: (name) => named(links, name),
-    async stop() {
-      for (const part of [...parts.slice(2), ...parts.slice(0, 2).toReversed()]) await part.stop();
-      for (const each of links) each.close();
-    },
+  const stop = async (): Promise<void> => {
+    const servers = parts.slice(0, SERVERS).toReversed();
+    for (const part of [...parts.slice(SERVERS), ...servers]) await part.stop();
+    for (const each of links) each.close();
   };
 
   try {
-    await Promise.all(servers.map((server) => server.start()));
+    await named(parts, 'postgres').start();
+    // The production server's schema is set up in a database that runs.
+    const temporal = await prepareTemporal({
+      temporal: options.temporal,
+      machine,
+      dataDir,
+      postgresUrl: postgres.url,
+      progress: { say, tick: say },
+    });
+    parts.push(serverPart(temporal.child, logs));
+    await named(parts, 'temporal').start();
     const shared = {
       ...options.settings,
       TEMPORAL_NAMESPACE: 'default',
@@ -117,7 +112,7 @@ export async function startInstallation(options: InstallationOptions): Promise<I
     for (const { name, entry } of SERVICES) {
       const databaseUrl = new URL(postgres.url);
       databaseUrl.port = String(await link(`${name}→postgres`, postgresPort));
-      const temporalLink = await link(`${name}→temporal`, temporalPort);
+      const temporalLink = await link(`${name}→temporal`, Number(temporal.address.split(':')[1]));
       const receiverLink = await link(`${name}→receiver`, receiverPort);
       const settings = {
         ...shared,
@@ -127,12 +122,26 @@ export async function startInstallation(options: InstallationOptions): Promise<I
       };
       parts.push(createPart(name, () => spawnService(name, entry, settings, logs), 'SIGTERM'));
     }
-    await Promise.all(parts.slice(2).map((part) => part.start()));
-    return installation;
+    await Promise.all(parts.slice(SERVERS).map((part) => part.start()));
+    return {
+      url: `http://127.0.0.1:${apiPort}`,
+      databaseUrl: postgres.url,
+      temporalAddress: temporal.address,
+      logs,
+      parts,
+      part: (name) => named(parts, name),
+      links,
+      link: (name) => named(links, name),
+      stop,
+    };
   } catch (error) {
-    await installation.stop();
+    await stop();
     throw error;
   }
+}
+
+function serverPart(spec: ChildSpec, logs: string): Part {
+  return createPart(spec.name, () => spawnServer(spec, logs), spec.stopSignal);
 }
 
 function spawnServer(spec: ChildSpec, logs: string): Started {

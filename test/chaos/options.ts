@@ -1,5 +1,7 @@
 import { parseArgs } from 'node:util';
 
+import { TEMPORAL_KINDS, type TemporalKind } from '../../bench/support/temporal.ts';
+
 /** The size of a run, and what makes it the same again. */
 export interface ChaosOptions {
   readonly seed: number;
@@ -9,6 +11,8 @@ export interface ChaosOptions {
   readonly users: number;
   /** Processes killed with -9. */
   readonly kills: number;
+  /** Temporal's dev server, or its production server on the same PostgreSQL as Daybell. */
+  readonly temporal: TemporalKind;
 }
 
 /** Thrown for arguments that are not usable; the message names every one, with its rule. */
@@ -27,7 +31,8 @@ const RULES = {
 const FULL = { minutes: 10, users: 2_700, kills: 40 };
 
 /**
- * Reads `--seed S --minutes M --users N --kills K`; without a seed, one is drawn.
+ * Reads `--seed S --minutes M --users N --kills K --temporal dev|postgres`; without a seed, one
+ * is drawn.
  *
  * @throws InvalidOptionsError
  */
@@ -36,12 +41,12 @@ export function parseOptions(args: readonly string[], drawSeed: () => number): C
   const faults: string[] = [];
   let values: Partial<Record<keyof ChaosOptions, string>> = {};
   try {
-    const known = { seed: text, minutes: text, users: text, kills: text };
+    const known = { seed: text, minutes: text, users: text, kills: text, temporal: text };
     values = parseArgs({ args: [...args], options: known }).values;
   } catch (error) {
     faults.push(error instanceof Error ? error.message : String(error));
   }
-  const read = (name: keyof ChaosOptions, preset: number): number => {
+  const read = (name: keyof typeof RULES, preset: number): number => {
     const { least, most } = RULES[name];
     const value = values[name] ?? String(preset);
     if (/^\d+$/.test(value) && Number(value) >= least && Number(value) <= most) {
@@ -55,7 +60,10 @@ export function parseOptions(args: readonly string[], drawSeed: () => number): C
     minutes: read('minutes', FULL.minutes),
     users: read('users', FULL.users),
     kills: read('kills', FULL.kills),
+    temporal: TEMPORAL_KINDS.find((kind) => kind === (values.temporal ?? 'dev')) ?? null,
   };
-  if (faults.length > 0) throw new InvalidOptionsError(faults.join('\n'));
-  return options;
+  const { temporal } = options;
+  if (temporal === null) faults.push(`--temporal: must be ${TEMPORAL_KINDS.join(' or ')}`);
+  if (temporal === null || faults.length > 0) throw new InvalidOptionsError(faults.join('\n'));
+  return { ...options, temporal };
 }

@@ -64,6 +64,7 @@ export async function runChaos(
     writeZones(zones, calendar.zones);
     const installation = await startInstallation({
       dataDir,
+      temporal: options.temporal,
       receiverPort: receiver.port,
       settings: {
         DELIVERY_LOCAL_TIME: calendar.localTime,

@@ -15,6 +15,7 @@ interface Row {
 
 test.each([
   ['In production', 'dependencies'],
+  ['For npm start', 'optionalDependencies'],
   ['For development', 'devDependencies'],
 ])('%s: each package is there once, with its licence and a reason', (heading, field) => {
   const packages: Record<string, string> = JSON.parse(read('package.json'))[field];
@@ -28,13 +29,14 @@ test.each([
 });
 
 test('every version is exact, and the one that is installed', () => {
-  const { dependencies, devDependencies } = JSON.parse(read('package.json'));
-  for (const [name, version] of Object.entries({ ...dependencies, ...devDependencies })) {
+  const { dependencies, optionalDependencies, devDependencies } = JSON.parse(read('package.json'));
+  const all = { ...dependencies, ...optionalDependencies, ...devDependencies };
+  for (const [name, version] of Object.entries(all)) {
     const installed = JSON.parse(read(join('node_modules', name, 'package.json')));
     expect({ name, version }).toEqual({ name, version: installed.version });
     expect(version).toMatch(EXACT);
   }
-  expect(process.version).toBe(`v${dependencies.node}`);
+  expect(process.version).toBe(`v${optionalDependencies.node}`);
 });
 
 function rowsUnder(heading: string): Row[] {

@@ -23,16 +23,19 @@ export interface ProgramOptions {
   readonly settings: NodeJS.ProcessEnv;
   readonly cwd?: string;
   readonly ipc?: boolean;
+  /** Another user than our own; only root can. */
+  readonly as?: { readonly uid: number; readonly gid: number };
 }
 
 /** Runs any program, with nothing in its environment but a path and the settings given. */
 export function runProgram(
   program: string,
   args: readonly string[],
-  { settings, cwd, ipc = false }: ProgramOptions,
+  { settings, cwd, ipc = false, as }: ProgramOptions,
 ): TestProcess {
   const child = spawn(program, args, {
     cwd,
+    ...as,
     env: { PATH: process.env['PATH'], ...settings },
     stdio: ['ignore', 'pipe', 'pipe', ...(ipc ? (['ipc'] as const) : [])],
   });

@@ -13,6 +13,8 @@ import { runProcess, type TestProcess } from '../../support/process.ts';
 export interface RunningDaybell {
   /** Of the API. */
   readonly url: string;
+  /** The address in a row of the banner, or nothing. */
+  addressIn(row: string): string;
   /** Where greetings go. */
   readonly receiver: string;
   /** Of Temporal's Web UI, which serves Temporal's HTTP API too. */
@@ -28,13 +30,15 @@ export interface RunningDaybell {
   killAll(): Promise<void>;
 }
 
-const ENTRY = 'src/dev/main.ts';
+/** Of `npm start`, and of `npm run stack`. */
+export type Entry = 'src/dev/main.ts' | 'src/dev/stack/main.ts';
 const FREE_PORTS = {
   PORT: '0',
   POSTGRES_DEV_PORT: '0',
   TEMPORAL_DEV_PORT: '0',
   TEMPORAL_DEV_UI_PORT: '0',
   RECEIVER_DEV_PORT: '0',
+  PROMETHEUS_DEV_PORT: '0',
 };
 
 /**
@@ -48,29 +52,36 @@ export async function temporaryDataDir(whenFinished = onTestFinished): Promise<s
   const dataDir = join(parent, 'data');
   whenFinished(async () => {
     await killProcesses(readLeftovers(dataDir));
+    await killProcesses(readLeftovers(stackDataDir({ DATA_DIR: dataDir })));
     await rm(parent, { recursive: true, force: true });
   });
   return dataDir;
 }
 
-/** Runs `npm start` without npm; does not wait for anything. */
-export function runDaybell(settings: NodeJS.ProcessEnv): TestProcess {
-  return runProcess(ENTRY, { ...placesOnThisMachine(), ...FREE_PORTS, ...settings });
+/** Runs the command without npm; does not wait for anything. */
+export function runDaybell(
+  settings: NodeJS.ProcessEnv,
+  entry: Entry = 'src/dev/main.ts',
+): TestProcess {
+  return runProcess(entry, { ...placesOnThisMachine(), ...FREE_PORTS, ...settings });
 }
 
 /** Starts Daybell and waits until it says that it is ready. */
 export async function startDaybell(
   settings: NodeJS.ProcessEnv & { readonly DATA_DIR: string },
+  entry?: Entry,
 ): Promise<RunningDaybell> {
-  const terminal = runDaybell(settings);
+  const terminal = runDaybell(settings, entry);
   await terminal.line(/Ctrl-C stops everything/);
   const addressIn = (row: string): string =>
     /http:\/\/[\d.]+:\d+/.exec(
       terminal.lines.find((line) => line.startsWith(`  ${row} `)) ?? '',
     )?.[0] ?? '';
-  const processes = (): ProcessEntry[] => readLeftovers(settings.DATA_DIR);
+  const dataDir = entry === 'src/dev/stack/main.ts' ? stackDataDir(settings) : settings.DATA_DIR;
+  const processes = (): ProcessEntry[] => readLeftovers(dataDir);
   return {
     url: addressIn('API'),
+    addressIn,
     webUi: addressIn('Web UI'),
     receiver: addressIn('Greetings'),
     readyAt: Date.now(),
@@ -95,6 +106,11 @@ export function stillRunning(processes: readonly ProcessEntry[]): string[] {
 async function killProcesses(processes: readonly ProcessEntry[]): Promise<void> {
   for (const { pid } of processes) process.kill(pid, 'SIGKILL');
   while (stillRunning(processes).length > 0) await sleep(20);
+}
+
+/** Where the stack keeps what it stores. */
+function stackDataDir({ DATA_DIR }: { readonly DATA_DIR: string }): string {
+  return join(DATA_DIR, 'stack');
 }
 
 /** Where the Temporal dev server's program is kept. */

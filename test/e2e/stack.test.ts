@@ -1,0 +1,100 @@
+/** `npm run stack`: the production shape from one command, through one birthday. */
+import { beforeAll, expect, test } from 'vitest';
+
+import { newWebhookSecret } from '../../src/config/webhook-secrets.ts';
+import { firstOnPath } from '../../src/dev/programs.ts';
+import { findProductionPrograms, findTemporalUiProgram } from '../support/temporal.ts';
+import { startWebhookReceiver } from '../support/webhook-receiver.ts';
+import {
+  createUser,
+  minuteToCome,
+  occurrenceThat,
+  until,
+  workflowInWebUi,
+} from './support/birthdays.ts';
+import { runDaybell, startDaybell, stillRunning, temporaryDataDir } from './support/daybell.ts';
+
+const STACK = 'src/dev/stack/main.ts';
+
+/** Minutes with Go, where they are not there yet. */
+beforeAll(async () => {
+  await findProductionPrograms();
+  await findTemporalUiProgram();
+}, 30 * 60_000);
+
+test(
+  'greets a new user at the minute, on servers as in production, shows it, and stops in order',
+  { timeout: 300_000 },
+  async () => {
+    const receiver = await startWebhookReceiver();
+    const due = minuteToCome(120_000);
+    const daybell = await startDaybell(
+      {
+        DATA_DIR: await temporaryDataDir(),
+        METRICS_PORT: '0',
+        DELIVERY_LOCAL_TIME: due.DELIVERY_LOCAL_TIME,
+        WEBHOOK_URL: receiver.url,
+        WEBHOOK_SECRETS: newWebhookSecret(),
+        WEBHOOK_ALLOW_PRIVATE: 'true',
+      },
+      STACK,
+    );
+    const userId = await createUser(daybell, due.dateOfBirth);
+    await occurrenceThat(daybell, userId, (one) => one.status === 'PENDING');
+    const page = await fetch(`${daybell.webUi}/namespaces/default/workflows`);
+    expect(await page.text()).toContain('<html');
+    const { status } = await workflowInWebUi(daybell, userId);
+    expect(status).toBe('WORKFLOW_EXECUTION_STATUS_RUNNING');
+
+    await occurrenceThat(daybell, userId, (one) => one.status === 'COMPLETED');
+    await occurrenceThat(daybell, userId, (one) => one.status === 'PENDING');
+    expect(receiver.received.map(({ body }) => body.data['userId'])).toEqual([userId]);
+    expect(receiver.received[0]?.at).toBeGreaterThanOrEqual(due.at);
+
+    const names = daybell.processes().map(({ name }) => name);
+    const withPrometheus = await isPrometheusHere();
+    expect(names.toSorted()).toEqual([
+      'api',
+      'dispatcher',
+      'postgres',
+      ...(withPrometheus ? ['prometheus'] : []),
+      'relay',
+      'supervisor',
+      'temporal',
+      'temporal-ui',
+      'worker',
+    ]);
+    if (withPrometheus)
+      await until(async () => (await seen(daybell.addressIn('Prometheus'))) === 5);
+    else expect(daybell.terminal.lines.join('\n')).toMatch(/Prometheus +left out: .* on the PATH/);
+
+    const processes = daybell.processes();
+    expect(await daybell.terminal.stop('SIGINT')).toBe(0);
+    expect(stillRunning(processes)).toEqual([]);
+    await receiver.close();
+  },
+);
+
+test('other servers than its own are refused, each by its setting', async () => {
+  const settings = {
+    DATA_DIR: await temporaryDataDir(),
+    DATABASE_URL: 'postgresql://user:hunter2@127.0.0.1:1/daybell',
+    TEMPORAL_ADDRESS: '127.0.0.1:1',
+  };
+  const refused = runDaybell(settings, STACK);
+  expect(await refused.exited).toBe(78);
+  const said = refused.lines.join('\n');
+  expect(said).toMatch(/DATABASE_URL: must not be set.*\n +TEMPORAL_ADDRESS: must not be set/);
+  expect(said).not.toContain('hunter2');
+});
+
+async function isPrometheusHere(): Promise<boolean> {
+  return (await firstOnPath('prometheus', process.env['PATH'] ?? '')) !== null;
+}
+
+/** How many processes Prometheus gets the metrics of. */
+async function seen(prometheus: string): Promise<number> {
+  const response = await fetch(`${prometheus}/api/v1/query?query=sum(up)`);
+  const { data } = (await response.json()) as { data: { result: [{ value: [number, string] }?] } };
+  return Number(data.result[0]?.value[1] ?? 0);
+}

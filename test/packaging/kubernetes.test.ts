@@ -1,0 +1,144 @@
+/** The manifests of deploy/kubernetes: by Kubernetes' own schemas, and against what they run. */
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+import { beforeAll, describe, expect, test } from 'vitest';
+import { parse } from 'yaml';
+
+import { loadSettings, SETTING_NAMES } from '../../src/config/settings.ts';
+import { runCommand } from '../../src/dev/run-command.ts';
+import { MANIFESTS, manifestFiles, readManifests } from '../support/manifests.ts';
+import { findPython } from '../support/python.ts';
+
+const ROOT = join(MANIFESTS, '..', '..');
+const VALIDATOR = {
+  module: 'kubernetes_validate',
+  requirements: join(import.meta.dirname, '..', 'support', 'kubernetes-validate.txt'),
+};
+/** The oldest that has all we use as a matter of course (sleep in preStop). */
+const VERSIONS = ['1.33', '1.37'];
+
+const MANIFEST_LIST = readManifests();
+const DEPLOYMENTS = MANIFEST_LIST.filter(({ kind }) => kind === 'Deployment');
+const WORKLOADS = MANIFEST_LIST.filter(({ kind }) => ['Deployment', 'Job'].includes(kind));
+const CONFIG = MANIFEST_LIST.find(({ kind }) => kind === 'ConfigMap')?.data ?? {};
+const names = (kind: string) =>
+  MANIFEST_LIST.filter((each) => each.kind === kind).map(({ metadata }) => metadata.name);
+
+let python: string;
+beforeAll(async () => {
+  python = await findPython(VALIDATOR);
+}, 5 * 60_000);
+
+async function validate(version: string, files: readonly string[]) {
+  const args = ['-m', 'kubernetes_validate', '--strict', '-k', version, ...files];
+  return runCommand(python, args, { env: { PATH: process.env['PATH'] }, timeoutMs: 60_000 });
+}
+
+test.each(VERSIONS)("fit Kubernetes %s's schemas, strictly", async (version) => {
+  const result = await validate(
+    version,
+    manifestFiles().map((name) => join(MANIFESTS, name)),
+  );
+  expect(result).toMatchObject({ ok: true });
+});
+
+test('each is applied by the kustomization, but for the examples of secrets', () => {
+  const { resources } = parse(readFileSync(join(MANIFESTS, 'kustomization.yaml'), 'utf8'));
+  expect(resources.toSorted()).toEqual(
+    manifestFiles()
+      .filter((name) => !name.includes('.example.'))
+      .toSorted(),
+  );
+});
+
+describe('every process', () => {
+  test('is there, by its entry point', () => {
+    expect(names('Deployment').toSorted()).toEqual(['api', 'dispatcher', 'relay', 'worker']);
+    expect(names('Job')).toEqual(['migrate']);
+    for (const { spec } of WORKLOADS) {
+      const [{ image, args }] = spec.template.spec.containers;
+      expect(image).toBe('daybell');
+      expect({ [args[0]]: existsSync(join(ROOT, args[0])) }).toEqual({ [args[0]]: true });
+    }
+  });
+
+  test.each(WORKLOADS.map((each) => [each.metadata.name, each] as const))(
+    '%s is not root, writes nowhere, has no rights, and says what it needs',
+    (_name, { spec }) => {
+      const { securityContext, containers } = spec.template.spec;
+      expect(securityContext).toMatchObject({ runAsNonRoot: true, runAsUser: 1000 });
+      const [container] = containers;
+      expect(container.securityContext).toEqual({
+        allowPrivilegeEscalation: false,
+        readOnlyRootFilesystem: true,
+        capabilities: { drop: ['ALL'] },
+      });
+      expect(Object.keys(container.resources.requests).toSorted()).toEqual(['cpu', 'memory']);
+    },
+  );
+
+  test.each(DEPLOYMENTS.map((each) => [each.metadata.name, each] as const))(
+    '%s is selected by its own labels, probed on a port that it serves, and never gone as a whole',
+    (name, { spec }) => {
+      expect(spec.template.metadata.labels).toEqual(spec.selector.matchLabels);
+      const [{ ports = [], readinessProbe, livenessProbe }] = spec.template.spec.containers;
+      const served = Object.fromEntries(ports.map((port) => [port.name, port.containerPort]));
+      expect(served['metrics']).toBe(Number(CONFIG['METRICS_PORT']));
+      if (name === 'api') expect(served['http']).toBe(Number(CONFIG['PORT']));
+      expect(readinessProbe?.httpGet.path).toBe('/readyz');
+      expect(livenessProbe?.httpGet.path).toBe('/healthz');
+      for (const probe of [readinessProbe, livenessProbe]) {
+        expect(Object.keys(served)).toContain(probe?.httpGet.port);
+      }
+      expect(names('PodDisruptionBudget')).toContain(name);
+    },
+  );
+
+  test('is scaled only if it is there', () => {
+    for (const { spec } of MANIFEST_LIST.filter(({ kind }) => kind === 'HorizontalPodAutoscaler')) {
+      expect(spec.scaleTargetRef.kind).toBe('Deployment');
+      expect(names('Deployment')).toContain(spec.scaleTargetRef.name);
+    }
+  });
+
+  test('that goes by a number from outside has it from the adapter', () => {
+    const values = readFileSync(join(MANIFESTS, 'prometheus-adapter.values.yaml'), 'utf8');
+    const given = parse(values).rules.external.map(
+      (rule: { name: { as: string } }) => rule.name.as,
+    );
+    const wanted = [...JSON.stringify(MANIFEST_LIST).matchAll(/"metric":\{"name":"(\w+)"\}/g)];
+    expect(wanted.map(([, name]) => name).toSorted()).toEqual(given.toSorted());
+  });
+});
+
+describe('settings', () => {
+  test('are settings, and usable', () => {
+    const { TEMPORAL_NAMESPACE: _temporals, ...ours } = CONFIG;
+    expect(Object.keys(ours).filter((name) => !SETTING_NAMES.includes(name))).toEqual([]);
+    expect(loadSettings(ours).HOST).toBe('0.0.0.0');
+  });
+
+  test('that are secret come from the Secret, whose example has them all, without values', () => {
+    const example = MANIFEST_LIST.find(
+      ({ kind, metadata }) => kind === 'Secret' && metadata.name === 'daybell',
+    );
+    const wanted = WORKLOADS.flatMap(({ spec }) => spec.template.spec.containers[0].env);
+    for (const { name, valueFrom } of wanted) {
+      expect(valueFrom.secretKeyRef).toEqual({ name: 'daybell', key: name });
+      expect([...SETTING_NAMES, 'API_KEYS']).toContain(name);
+    }
+    const keys = new Set(wanted.map(({ name }) => name));
+    expect(Object.keys(example?.stringData ?? {}).toSorted()).toEqual([...keys].toSorted());
+    const values = MANIFEST_LIST.flatMap(({ stringData }) => Object.values(stringData ?? {}));
+    expect(values.filter((value) => value !== '')).toEqual([]);
+  });
+
+  test('leave a dispatcher longer to stop than any request may take', () => {
+    const dispatcher = DEPLOYMENTS.find(({ metadata }) => metadata.name === 'dispatcher');
+    const graceSeconds = dispatcher?.spec.template.spec.terminationGracePeriodSeconds ?? 0;
+    const longestMs = loadSettings({ WEBHOOK_TIMEOUT_MS: '120000' }).WEBHOOK_TIMEOUT_MS;
+    expect(() => loadSettings({ WEBHOOK_TIMEOUT_MS: '120001' })).toThrow(/WEBHOOK_TIMEOUT_MS/);
+    expect(graceSeconds * 1000).toBeGreaterThanOrEqual(longestMs + 20_000);
+  });
+});

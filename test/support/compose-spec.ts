@@ -1,0 +1,73 @@
+/** The Compose Specification's own reader, which is also what `docker compose config` reads with. */
+import { randomUUID } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { mkdir, mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+
+import { readMachine } from '../../src/config/machine.ts';
+import { buildWithGo } from '../../src/dev/go-build.ts';
+import { isExecutable, programCache } from '../../src/dev/programs.ts';
+import { runCommand, type CommandResult } from '../../src/dev/run-command.ts';
+
+const VERSION = '2.16.2';
+const TARGET = `github.com/compose-spec/compose-go/v2/cmd@v${VERSION}`;
+const READ_LIMIT_MS = 30_000;
+
+/** Checks a compose file by the schema and for consistency; with no variable set. */
+export async function readCompose(program: string, file: string): Promise<CommandResult> {
+  return runCommand(program, ['-format', 'json', file], {
+    cwd: dirname(file),
+    env: { PATH: process.env['PATH'] },
+    timeoutMs: READ_LIMIT_MS,
+  });
+}
+
+/** The same with variables, as JSON. (The reader's program hands none to its own reading.) */
+export async function readComposeWith(
+  program: string,
+  file: string,
+  variables: Readonly<Record<string, string>>,
+): Promise<CommandResult> {
+  const text = readFileSync(file, 'utf8').replaceAll(
+    /\$\{(\w+):([-?])([^}]*)\}/g,
+    (_all, name: string, rule: string, preset: string) =>
+      variables[name] ?? (rule === '-' ? preset : ''),
+  );
+  const folder = await mkdtemp(join(tmpdir(), 'daybell-compose-'));
+  try {
+    const filled = join(folder, 'compose.yml');
+    await writeFile(filled, text);
+    return await runCommand(program, ['-format', 'json', filled], {
+      // Paths in it are from there.
+      cwd: dirname(file),
+      env: { PATH: process.env['PATH'] },
+      timeoutMs: READ_LIMIT_MS,
+    });
+  } finally {
+    await rm(folder, { recursive: true });
+  }
+}
+
+/** The path of the program, from the cache or built now; rejects with what to install. */
+export async function findComposeSpec(): Promise<string> {
+  const machine = readMachine();
+  const cache = programCache(machine.cacheHome);
+  const cached = join(cache, `compose-spec-${VERSION}`);
+  if (await isExecutable(cached)) return cached;
+  // Made elsewhere and renamed: nobody ever sees half a program.
+  const workshop = join(cache, `.new-${randomUUID()}`);
+  await mkdir(workshop, { recursive: true });
+  try {
+    const what = "the Compose Specification's reader";
+    const problem = await buildWithGo(
+      { what, target: TARGET, takes: 'less than a minute', directory: workshop },
+      { ...machine, onProgress: (line) => console.log(line) },
+    );
+    if (problem !== null) throw new Error(`${what} is not here: ${problem}`);
+    await rename(join(workshop, 'cmd'), cached);
+    return cached;
+  } finally {
+    await rm(workshop, { recursive: true, force: true });
+  }
+}
