@@ -4,6 +4,7 @@ import type { Pool } from 'pg';
 
 import type { InvalidSettingsError } from '../config/settings.ts';
 import { createDatabaseGuard, isUpToDate } from './database-guard.ts';
+import { databaseTls } from './database-tls.ts';
 import { entities } from './entities.ts';
 import { dropLostConnections } from './lost-connections.ts';
 import { Initial0001 } from './migrations/0001-initial.ts';
@@ -59,9 +60,12 @@ const QUERY_TIMEOUT_MS = 20_000;
 /**
  * Connects to Daybell's database. Nothing is connected until the first query, so
  * that a process can start while PostgreSQL is away. The caller closes it.
+ *
+ * @throws InvalidSettingsError when what the URL says of TLS cannot be done
  */
-export function connectOrm(databaseUrl: string, options: OrmOptions = {}): Promise<Orm> {
+export async function connectOrm(databaseUrl: string, options: OrmOptions = {}): Promise<Orm> {
   const { poolSize = 10, queryTimeoutMs = QUERY_TIMEOUT_MS, onRefused } = options;
+  const ssl = databaseTls(databaseUrl);
   return MikroORM.init({
     clientUrl: databaseUrl,
     entities,
@@ -76,6 +80,7 @@ export function connectOrm(databaseUrl: string, options: OrmOptions = {}): Promi
     pool: { min: 0, max: poolSize },
     driverOptions: {
       connectionTimeoutMillis: CONNECTION_TIMEOUT_MS,
+      ...(ssl !== null && { ssl }),
       onConnect: createDatabaseGuard({ databaseUrl, known: MIGRATIONS, onRefused }),
       ...(queryTimeoutMs > 0 && {
         statement_timeout: queryTimeoutMs,
