@@ -1,6 +1,7 @@
 import ms, { type StringValue } from 'ms';
 import { z } from 'zod';
 
+import { parsePayloadKeys } from './payload-keys.ts';
 import { parseWebhookSecrets } from './webhook-secrets.ts';
 
 /**
@@ -73,6 +74,15 @@ const settingsSchema = z.object({
   TEMPORAL_DEV_PORT: port(7233),
   TEMPORAL_DEV_UI_PORT: port(8233),
   TEMPORAL_TASK_QUEUE: z.string().default('daybell'),
+  /** `id:base64,…`, the newest first, which encrypts; all decrypt. Unset: nothing is encrypted. */
+  TEMPORAL_PAYLOAD_KEYS: payloadKeys().optional(),
+  /** Of the process `codec`. */
+  CODEC_HOST: z.string().default('127.0.0.1'),
+  CODEC_PORT: port(8081),
+  /** 128 bits, however they are written. */
+  CODEC_TOKEN: z.string().min(22, 'must have 22 characters or more').optional(),
+  /** Those of the embedded Web UI. */
+  CODEC_ORIGINS: origins().default(['http://127.0.0.1:8233', 'http://localhost:8233']),
   /** `workflows` and `activities` only where these have machines of their own: docs/scalability.md. */
   WORKER_ROLE: z
     .enum(['all', 'workflows', 'activities'], 'must be all, workflows or activities')
@@ -160,6 +170,29 @@ function share() {
     .regex(/^(0|1|[01]?\.\d+)$/, rule)
     .transform(Number)
     .refine((value) => value <= 1, rule);
+}
+
+function payloadKeys() {
+  return z.string().transform((list, context) => {
+    const { keys, faults } = parsePayloadKeys(list);
+    for (const message of faults) context.addIssue({ code: 'custom', message });
+    return faults.length === 0 ? keys : z.NEVER;
+  });
+}
+
+/** A comma-separated list, as browsers write them: scheme, host and port, and nothing after. */
+function origins() {
+  return z
+    .string()
+    .transform((list) => list.split(',').map((origin) => origin.trim()))
+    .refine(
+      (list) => list.every(isOrigin),
+      'must be origins such as https://temporal.example.com, comma-separated',
+    );
+}
+
+function isOrigin(text: string): boolean {
+  return URL.canParse(text) && new URL(text).origin === text;
 }
 
 function webhookSecrets() {

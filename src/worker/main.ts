@@ -112,11 +112,20 @@ async function startWorker(context: ServiceContext): Promise<RunningService> {
     temporal.connectWorker,
     logger,
   );
-  const { namespace } = temporal;
+  const { namespace, dataConverter } = temporal;
   await waitFor(`what is in the namespace ${namespace}`, guard.check, logger);
   const worker = await waitFor(
     `the namespace ${namespace}`,
-    () => createWorker({ connection, namespace, taskQueue, activities, buildId, ...workflows }),
+    () =>
+      createWorker({
+        connection,
+        namespace,
+        taskQueue,
+        dataConverter,
+        activities,
+        buildId,
+        ...workflows,
+      }),
     logger,
   );
   const running = worker.run();
