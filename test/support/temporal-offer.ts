@@ -9,6 +9,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 import { readMachine } from '../../src/config/machine.ts';
+import { findProductionPrograms } from '../../src/dev/temporal-production-programs.ts';
 import { findTemporalBinary } from '../../src/dev/temporal-binary.ts';
 import { startDevServer } from './dev-server.ts';
 import { runProgram } from './process.ts';
@@ -27,11 +28,19 @@ export async function offerTemporal(): Promise<TemporalOffer> {
   const binary = once(() =>
     findTemporalBinary({ path, cacheHome, environment, onProgress: (line) => console.log(line) }),
   );
+  const production = () =>
+    findProductionPrograms({
+      path,
+      cacheHome,
+      environment,
+      onProgress: (line) => console.log(line),
+    });
   const devServer = once(async () => startDevServer({ binary: await binary() }));
   const bundle = once(bundleWorkflows);
   const offers: Record<string, () => Promise<string>> = {
     '/dev-server': async () => (await devServer()).address,
     '/dev-server-program': binary,
+    '/production-programs': once(async () => JSON.stringify(await production())),
     '/test-server-program': once(findTestServer),
     '/workflow-bundle': async () => (await bundle()).path,
   };

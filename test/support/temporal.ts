@@ -6,6 +6,7 @@ import { TestWorkflowEnvironment } from '@temporalio/testing';
 import { DefaultLogger, NativeConnection, Runtime } from '@temporalio/worker';
 import { inject } from 'vitest';
 
+import type { ProductionPrograms } from '../../src/dev/temporal-production-programs.ts';
 import { readWorkflowBundle, type WorkflowCode } from '../../src/worker/workflow-bundle.ts';
 
 /** What a test needs of a Temporal server. Tests on a shared one keep to a task queue of their own. */
@@ -45,6 +46,11 @@ export function findDevServerProgram(): Promise<string> {
 /** A file for WORKFLOW_BUNDLE, made once for the run: with it, a worker process is there in half the time. */
 export function findWorkflowBundle(): Promise<string> {
   return ask('workflow-bundle');
+}
+
+/** The paths of the production server's programs; building them takes minutes, once for a machine. */
+export async function findProductionPrograms(): Promise<ProductionPrograms> {
+  return JSON.parse(await ask('production-programs'));
 }
 
 /**
