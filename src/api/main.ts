@@ -9,6 +9,7 @@ import { runService, type RunningService, type ServiceContext } from '../observa
 import { createAuditReader } from '../persistence/audit.ts';
 import { checkDatabase } from '../persistence/database-health.ts';
 import { createDeliveryControl } from '../persistence/delivery-control.ts';
+import { createErasureLedger } from '../persistence/erasure.ts';
 import { createForecastReader } from '../persistence/forecast.ts';
 import { createLedgerState } from '../persistence/ledger-state.ts';
 import { createOccurrenceReader } from '../persistence/occurrence-reader.ts';
@@ -62,6 +63,7 @@ async function startApi(context: ServiceContext): Promise<RunningService> {
     deliveries,
     outbox: createOutboxState(orm),
     reconciler: createReconcileState(orm),
+    findErasures: () => createErasureLedger(orm).findState(settings.ERASE_AFTER),
   };
   exportState(metrics, state, logger);
   const metricsServer = await serveMetrics(metrics, settings, logger);

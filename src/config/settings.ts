@@ -129,6 +129,8 @@ const settingsSchema = z.object({
   /** Less: they may quote what was sent. */
   RETAIN_RESPONSE_EXCERPTS: duration('30d', HOUR_MS, 3_650 * DAY_MS),
   RETAIN_IDEMPOTENCY_KEYS: duration('24h', DAY_MS, 7 * DAY_MS),
+  /** At once: whoever asks to be deleted means now. A month is what European law leaves at the most. */
+  ERASE_AFTER: duration('0s', 0, 30 * DAY_MS),
   RETAIN_OUTBOX: duration('7d', HOUR_MS, 365 * DAY_MS),
   /** Half of LATE_AFTER would find most before they count as late; a look costs seconds a million users. */
   RECONCILE_EVERY: duration('10m', 60_000, HOUR_MS),

@@ -15,6 +15,7 @@ import { ReplayAndStaleTokens0005 } from './migrations/0005-replay-and-stale-tok
 import { Audit0006 } from './migrations/0006-audit.ts';
 import { Reconciler0007 } from './migrations/0007-reconciler.ts';
 import { SubscribersAndInstallation0008 } from './migrations/0008-subscribers-and-installation.ts';
+import { Erasure0009 } from './migrations/0009-erasure.ts';
 import { ForecastAndTraces0011 } from './migrations/0011-forecast-and-traces.ts';
 import { noteSurvivors, type MigrationEntry } from './survivors.ts';
 
@@ -33,6 +34,12 @@ export const migrationsList: readonly MigrationEntry[] = [
   { name: '0006-audit', class: Audit0006 },
   { name: '0007-reconciler', class: Reconciler0007 },
   { name: '0008-subscribers-and-installation', class: SubscribersAndInstallation0008 },
+  {
+    name: '0009-erasure',
+    class: Erasure0009,
+    survivedFrom: '0008-subscribers-and-installation',
+    contracts: 'a trigger notes who is deleted: that code deletes as before, and need not know',
+  },
   {
     name: '0011-forecast-and-traces',
     class: ForecastAndTraces0011,

@@ -52,6 +52,7 @@ async function withKeys(
   const connected = connectTemporal({
     TEMPORAL_ADDRESS: temporal.address,
     TEMPORAL_DEV_PORT: 0,
+    TEMPORAL_TASK_QUEUE: taskQueue,
     TEMPORAL_PAYLOAD_KEYS: keys === undefined ? undefined : parsePayloadKeys(keys).keys,
   });
   const connection = await connected.connectWorker();
@@ -208,6 +209,7 @@ test('a process that lacks the key is refused, by the name of the setting', asyn
     const connected = connectTemporal({
       TEMPORAL_ADDRESS: temporal.address,
       TEMPORAL_DEV_PORT: 0,
+      TEMPORAL_TASK_QUEUE: queue,
       TEMPORAL_PAYLOAD_KEYS: keys === undefined ? undefined : parsePayloadKeys(keys).keys,
     });
     const guard = createNamespaceGuard(

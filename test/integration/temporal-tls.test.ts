@@ -16,7 +16,7 @@ import { freePort } from '../support/free-port.ts';
 import { createTestDatabase, type TestDatabase } from '../support/postgres.ts';
 import { runProcess, type TestProcess } from '../support/process.ts';
 import { startSecureTemporal, type SecureTemporal } from '../support/secure-temporal.ts';
-import { uniqueTaskQueue } from '../support/temporal.ts';
+import { findWorkflowBundle, uniqueTaskQueue } from '../support/temporal.ts';
 import { startWebhookReceiver, type WebhookReceiver } from '../support/webhook-receiver.ts';
 
 const WITHIN = { timeout: 60_000, interval: 200 };
@@ -41,6 +41,7 @@ describe('a Temporal server that asks for a client certificate', () => {
       DATABASE_URL: database.url,
       TEMPORAL_ADDRESS: temporal.address,
       TEMPORAL_TASK_QUEUE: uniqueTaskQueue(),
+      WORKFLOW_BUNDLE: await findWorkflowBundle(),
       WEBHOOK_URL: receiver.url,
       WEBHOOK_ALLOW_PRIVATE: 'true',
       WEBHOOK_SECRETS: newWebhookSecret(),
@@ -126,6 +127,7 @@ describe('an API key', () => {
     const temporal = connectTemporal({
       TEMPORAL_ADDRESS: `localhost:${port}`,
       TEMPORAL_DEV_PORT: 0,
+      TEMPORAL_TASK_QUEUE: 'daybell',
     });
     onTestFinished(() => temporal.close());
     await expect(temporal.client.workflow.getHandle('any').describe()).rejects.toThrow(
