@@ -7,13 +7,18 @@ import type {
   PlanResult,
 } from '../domain/plan-messages.ts';
 import type { Arming } from '../events/ports.ts';
+import { createErasureActivities, type ErasureActivityDeps } from './erasure.ts';
 import { withoutData } from './failure.ts';
 import { createHousekeepingActivities, type HousekeepingActivityDeps } from './housekeeping.ts';
 import { createReconcileActivities, type ReconcileActivityDeps } from './reconcile.ts';
 import { createRedeliveryActivities, type RedeliveryActivityDeps } from './redelivery.ts';
 
 export interface ActivityDeps
-  extends RedeliveryActivityDeps, HousekeepingActivityDeps, ReconcileActivityDeps {
+  extends
+    RedeliveryActivityDeps,
+    HousekeepingActivityDeps,
+    ErasureActivityDeps,
+    ReconcileActivityDeps {
   readonly planner: Planner;
   readonly arming: Arming;
   readonly armingObserver?: ArmingObserver;
@@ -38,6 +43,7 @@ export function createActivities(deps: ActivityDeps) {
   return {
     ...createRedeliveryActivities(deps),
     ...createHousekeepingActivities(deps),
+    ...createErasureActivities(deps),
     ...createReconcileActivities(deps),
 
     async plan(request: PlanRequest): Promise<PlanResult> {

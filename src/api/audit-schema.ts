@@ -32,6 +32,9 @@ export const AuditSchema = z
     }),
     blocked: count('Cannot be planned: a zone that this installation does not know'),
     deleted: count('Deleted before it was settled'),
+    erased: z
+      .object({ total: z.int(), delivered: z.int(), failed: z.int(), skipped: z.int() })
+      .openapi({ description: 'Deleted and erased since: only these numbers were kept' }),
     changedSince: count('A change of date or zone moved it to another day of the same year'),
     otherSettings: count('Not due by the settings that the day was planned under'),
     unaccounted: keys('Was due, and nothing says what became of it'),

@@ -10,6 +10,7 @@ import { runService, type RunningService, type ServiceContext } from '../observa
 import { createAuditReader } from '../persistence/audit.ts';
 import { checkDatabase } from '../persistence/database-health.ts';
 import { createDeliveryControl } from '../persistence/delivery-control.ts';
+import { createErasureLedger } from '../persistence/erasure.ts';
 import { createForecastReader } from '../persistence/forecast.ts';
 import { createLedgerState } from '../persistence/ledger-state.ts';
 import { createOccurrenceReader } from '../persistence/occurrence-reader.ts';
@@ -63,6 +64,7 @@ async function startApi(context: ServiceContext): Promise<RunningService> {
     deliveries,
     outbox: createOutboxState(orm),
     reconciler: createReconcileState(orm),
+    findErasures: () => createErasureLedger(orm).findState(settings.ERASE_AFTER),
   };
   exportState(metrics, state, logger);
   const readiness = async () => {

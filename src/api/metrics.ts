@@ -1,6 +1,7 @@
 import { Histogram } from 'prom-client';
 
 import type { DeliveryControl } from '../events/delivery-control.ts';
+import type { ErasureState } from '../events/erasure.ts';
 import type { LedgerState } from '../events/ledger-state.ts';
 import type { ReconcileState } from '../events/reconciliation.ts';
 import type { Logger } from '../observability/logger.ts';
@@ -34,14 +35,16 @@ export interface StateSources {
   readonly deliveries: Pick<DeliveryControl, 'findDestination'>;
   readonly outbox: OutboxState;
   readonly reconciler: ReconcileState;
+  readonly findErasures: () => Promise<ErasureState>;
 }
 
 /** What is in the database, read when it is asked for: by one process, as it is true of all. */
 export function exportState(registry: Registry, sources: StateSources, logger: Logger): void {
-  const { ledger, deliveries, outbox, reconciler } = sources;
+  const { ledger, deliveries, outbox, reconciler, findErasures } = sources;
   const { gauge } = createReadings(registry, logger);
   const destination = shared(deliveries.findDestination);
   const backlog = shared(outbox.backlog);
+  const erasures = shared(findErasures);
 
   gauge(
     { name: 'daybell_occurrences_armed', help: 'Armed rows: waiting for their attempt, or sent.' },
@@ -107,5 +110,19 @@ export function exportState(registry: Registry, sources: StateSources, logger: L
       help: 'When the reconciler last looked for all; 0 when it never has.',
     },
     async () => ((await reconciler.lastSucceededAt()) ?? 0) / 1000,
+  );
+  gauge(
+    {
+      name: 'daybell_erasures_waiting',
+      help: 'Deleted users whose time has come, and who are not erased from both stores.',
+    },
+    async () => (await erasures()).waiting,
+  );
+  gauge(
+    {
+      name: 'daybell_erasures_oldest_age_seconds',
+      help: 'How long the one of them who waits longest has been due; 0 when nobody waits.',
+    },
+    async () => (await erasures()).oldestAgeMs / 1000,
   );
 }

@@ -2,7 +2,7 @@ import type { AuditBody } from '../api/audit-schema.ts';
 
 /** An audit for people: every class with its count, then the keys of what is wrong. */
 export function auditTable(audit: AuditBody): string {
-  const { settings, skipped, pending, unaccounted, doubles, forged } = audit;
+  const { settings, skipped, pending, erased, unaccounted, doubles, forged } = audit;
   const reasons = Object.entries(skipped.byReason);
   const rows: Row[] = [
     ['due', audit.due],
@@ -18,6 +18,10 @@ export function auditTable(audit: AuditBody): string {
     ['    overdue', pending.overdue],
     ['  blocked', audit.blocked],
     ['  deleted', audit.deleted],
+    ['  erased since', erased.total],
+    ['    delivered', erased.delivered],
+    ['    failed', erased.failed],
+    ['    skipped', erased.skipped],
     ['  changed since', audit.changedSince],
     ['  other settings then', audit.otherSettings],
     ['  unaccounted', unaccounted.count],

@@ -16,6 +16,10 @@ const WRONG: Readonly<Record<string, readonly string[]>> = {
   TEMPORAL_ADDRESS: ['temporal', 'http://temporal:7233', 'temporal:', ':7233', 'a b:7233'],
   TEMPORAL_DEV_PORT: ['-1'],
   TEMPORAL_DEV_UI_PORT: ['ui'],
+  TEMPORAL_PAYLOAD_KEYS: ['hunter2', 'first:hunter2'],
+  CODEC_PORT: ['none'],
+  CODEC_TOKEN: ['short'],
+  CODEC_ORIGINS: ['temporal.example.com', 'https://temporal.example.com/ui'],
   WORKER_ROLE: ['both', 'ALL'],
   WORKER_BUILD_ID: ['a b', 'x'.repeat(129)],
   RELAY_MAX_PER_SECOND: ['0', '-5'],
@@ -38,6 +42,7 @@ const WRONG: Readonly<Record<string, readonly string[]>> = {
   RETAIN_RESPONSE_EXCERPTS: ['1m'],
   RETAIN_IDEMPOTENCY_KEYS: ['23h', '8d'],
   RETAIN_OUTBOX: ['1m', '366d'],
+  ERASE_AFTER: ['-1s', '31d'],
   RECONCILE_EVERY: ['59s', '2h'],
   METRICS_PORT: ['65533', 'on'],
   OTEL_TRACES_EXPORTER: ['jaeger'],
@@ -47,7 +52,14 @@ const WRONG: Readonly<Record<string, readonly string[]>> = {
 };
 
 /** Any text can be one of these; whether it is there is found out where it is used. */
-const ANY_TEXT = ['HOST', 'DATA_DIR', 'TEMPORAL_TASK_QUEUE', 'WORKFLOW_BUNDLE', 'ZONE_DATA'];
+const ANY_TEXT = [
+  'HOST',
+  'CODEC_HOST',
+  'DATA_DIR',
+  'TEMPORAL_TASK_QUEUE',
+  'WORKFLOW_BUNDLE',
+  'ZONE_DATA',
+];
 
 function faultsOf(settings: NodeJS.ProcessEnv): readonly string[] {
   try {

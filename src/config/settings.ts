@@ -2,6 +2,7 @@ import ms, { type StringValue } from 'ms';
 import { z } from 'zod';
 
 import { API_KEY_FORM, parseApiKeys } from './api-keys.ts';
+import { parsePayloadKeys } from './payload-keys.ts';
 import { parseWebhookSecrets } from './webhook-secrets.ts';
 
 /**
@@ -83,6 +84,15 @@ const settingsSchema = z.object({
   TEMPORAL_DEV_PORT: port(7233),
   TEMPORAL_DEV_UI_PORT: port(8233),
   TEMPORAL_TASK_QUEUE: z.string().default('daybell'),
+  /** `id:base64,…`, the newest first, which encrypts; all decrypt. Unset: nothing is encrypted. */
+  TEMPORAL_PAYLOAD_KEYS: payloadKeys().optional(),
+  /** Of the process `codec`. */
+  CODEC_HOST: z.string().default('127.0.0.1'),
+  CODEC_PORT: port(8081),
+  /** 128 bits, however they are written. */
+  CODEC_TOKEN: z.string().min(22, 'must have 22 characters or more').optional(),
+  /** Those of the embedded Web UI. */
+  CODEC_ORIGINS: origins().default(['http://127.0.0.1:8233', 'http://localhost:8233']),
   /** `workflows` and `activities` only where these have machines of their own: docs/scalability.md. */
   WORKER_ROLE: z
     .enum(['all', 'workflows', 'activities'], 'must be all, workflows or activities')
@@ -131,6 +141,8 @@ const settingsSchema = z.object({
   /** Less: they may quote what was sent. */
   RETAIN_RESPONSE_EXCERPTS: duration('30d', HOUR_MS, 3_650 * DAY_MS),
   RETAIN_IDEMPOTENCY_KEYS: duration('24h', DAY_MS, 7 * DAY_MS),
+  /** At once: whoever asks to be deleted means now. A month is what European law leaves at the most. */
+  ERASE_AFTER: duration('0s', 0, 30 * DAY_MS),
   RETAIN_OUTBOX: duration('7d', HOUR_MS, 365 * DAY_MS),
   /** Half of LATE_AFTER would find most before they count as late; a look costs seconds a million users. */
   RECONCILE_EVERY: duration('10m', 60_000, HOUR_MS),
@@ -183,6 +195,29 @@ function apiKeys() {
     for (const message of faults) context.addIssue({ code: 'custom', message });
     return faults.length === 0 ? keys : z.NEVER;
   });
+}
+
+function payloadKeys() {
+  return z.string().transform((list, context) => {
+    const { keys, faults } = parsePayloadKeys(list);
+    for (const message of faults) context.addIssue({ code: 'custom', message });
+    return faults.length === 0 ? keys : z.NEVER;
+  });
+}
+
+/** A comma-separated list, as browsers write them: scheme, host and port, and nothing after. */
+function origins() {
+  return z
+    .string()
+    .transform((list) => list.split(',').map((origin) => origin.trim()))
+    .refine(
+      (list) => list.every(isOrigin),
+      'must be origins such as https://temporal.example.com, comma-separated',
+    );
+}
+
+function isOrigin(text: string): boolean {
+  return URL.canParse(text) && new URL(text).origin === text;
 }
 
 function webhookSecrets() {

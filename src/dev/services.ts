@@ -105,11 +105,12 @@ export function withoutSecrets(environment: NodeJS.ProcessEnv): NodeJS.ProcessEn
   );
 }
 
+/** Named like Temporal's, and Daybell's own. */
+const OURS: ReadonlySet<string> = new Set(['TEMPORAL_TASK_QUEUE', 'TEMPORAL_PAYLOAD_KEYS']);
+
 /** A client's key, certificate or profile there is for another server than the embedded one. */
 function withoutTemporalClient(environment: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   return Object.fromEntries(
-    Object.entries(environment).filter(
-      ([name]) => !name.startsWith('TEMPORAL_') || name === 'TEMPORAL_TASK_QUEUE',
-    ),
+    Object.entries(environment).filter(([name]) => !name.startsWith('TEMPORAL_') || OURS.has(name)),
   );
 }

@@ -63,6 +63,7 @@ export async function auditDay(deps: AuditDeps, date: string): Promise<AuditRepo
       resolve,
       resolveByOthers: others,
     };
+    for (const { state, count } of await view.countErased(date)) tally.erased(state, count);
     for (const find of [view.findBorn, view.findOthers]) {
       for await (const user of everyPage((after) => find(search, after, PAGE))) {
         auditUser(user, audited, tally);

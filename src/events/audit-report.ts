@@ -1,3 +1,4 @@
+import type { OccurrenceState } from '../domain/occurrence-state.ts';
 import type { DateSettings } from '../domain/rules.ts';
 import type { AuditClass, PendingStage } from './audit-class.ts';
 import type { Suspicion } from './audit-suspicion.ts';
@@ -21,6 +22,8 @@ export interface AuditReport {
   readonly pending: { readonly total: number } & Readonly<Record<PendingStage, number>>;
   readonly blocked: number;
   readonly deleted: number;
+  /** Users who were erased since: numbers are all that was kept of them. */
+  readonly erased: Erased;
   readonly changedSince: number;
   readonly otherSettings: number;
   readonly unaccounted: Listed<string>;
@@ -31,6 +34,14 @@ export interface AuditReport {
 export interface Skipped {
   readonly total: number;
   readonly byReason: Readonly<Record<string, number>>;
+}
+
+/** `delivered`: late ones, too. */
+export interface Erased {
+  readonly total: number;
+  readonly delivered: number;
+  readonly failed: number;
+  readonly skipped: number;
 }
 
 /** All are counted, and the first are named. */
@@ -54,6 +65,8 @@ export function isClean({ unaccounted, doubles, forged }: AuditReport): boolean 
 
 export interface Tally {
   count(key: string, found: AuditClass): void;
+  /** Adds users who were erased, by the state that their rows had then. */
+  erased(state: OccurrenceState, count: number): void;
   double(key: string): void;
   forged(row: ForgedRow): void;
   report(about: Pick<AuditReport, 'date' | 'auditedAt' | 'settings'>): AuditReport;
@@ -73,6 +86,7 @@ export function createTally(): Tally {
     otherSettings: 0,
   };
   const stages = { toCome: 0, unplanned: 0, underWay: 0, overdue: 0 };
+  const erased = { delivered: 0, failed: 0, skipped: 0 };
   const reasons: Record<string, number> = {};
   const unaccounted = createList<string>();
   const doubles = createList<string>();
@@ -88,22 +102,34 @@ export function createTally(): Tally {
       if (found.kind === 'pending') stages[found.stage] += 1;
       if (found.kind === 'skipped') reasons[found.reason] = (reasons[found.reason] ?? 0) + 1;
     },
+    erased(state, count) {
+      if (state === 'COMPLETED') erased.delivered += count;
+      else if (state === 'FAILED') erased.failed += count;
+      // Only what is settled is erased.
+      else erased.skipped += count;
+    },
     double: doubles.add,
     forged: forged.add,
     report(about) {
-      const accounted = Object.values(counts).reduce((sum, count) => sum + count, 0);
+      const accounted = sumOf(counts);
+      const erasedTotal = sumOf(erased);
       return {
         ...about,
-        due: accounted + unaccounted.listed().count,
+        due: accounted + erasedTotal + unaccounted.listed().count,
         ...counts,
         skipped: { total: counts.skipped, byReason: { ...reasons } },
         pending: { total: counts.pending, ...stages },
+        erased: { total: erasedTotal, ...erased },
         unaccounted: unaccounted.listed(),
         doubles: doubles.listed(),
         forged: forged.listed(),
       };
     },
   };
+}
+
+function sumOf(counts: Readonly<Record<string, number>>): number {
+  return Object.values(counts).reduce((sum, count) => sum + count, 0);
 }
 
 function createList<Item>() {

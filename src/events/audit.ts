@@ -18,8 +18,15 @@ export interface AuditView {
   findSettings(window: Window): Promise<DateSettings[]>;
   /** Who ever had a birthday that may be the one, in the order of ids, after an id. */
   findBorn(search: AuditSearch, after: string | null, limit: number): Promise<AuditedUser[]>;
+  /** Of the users who were erased since, how many were due on the day, by what became of it. */
+  countErased(date: string): Promise<ErasedCount[]>;
   /** Everybody else with a row of the day. */
   findOthers(search: AuditSearch, after: string | null, limit: number): Promise<AuditedUser[]>;
+}
+
+export interface ErasedCount {
+  readonly state: OccurrenceState;
+  readonly count: number;
 }
 
 /** Month and day as one number: 229 is 29 February. */
@@ -48,7 +55,7 @@ export interface BornOn {
 
 export interface AuditedUser {
   readonly userId: string;
-  /** The oldest first; none of a user that never was. The last is closed when the user was deleted. */
+  /** The oldest first; none of a user that never was, or was erased. The last is closed when the user was deleted. */
   readonly history: readonly HeldFacts[];
   readonly rows: readonly AuditRow[];
 }

@@ -10,6 +10,7 @@ import type {
   AuditSearch,
   AuditView,
   BornOn,
+  ErasedCount,
   Window,
 } from '../events/audit.ts';
 import type { SqlCondition } from './occurrence-filter-sql.ts';
@@ -39,6 +40,7 @@ function viewOf(em: SqlEntityManager): AuditView {
     findSettings: ({ from, until }: Window) =>
       em.execute<DateSettings[]>(FIND_SETTINGS, [from, until]),
 
+    countErased: (date) => em.execute<ErasedCount[]>(COUNT_ERASED, [date]),
     findBorn: (search, after, limit) => findUsers(em, bornPage(search, after, limit), search),
     findOthers: (search, after, limit) => findUsers(em, othersPage(search, after, limit), search),
   };
@@ -98,6 +100,11 @@ const FIND_SETTINGS = `
   from events.occurrences
   where fire_at >= ${INSTANT} and fire_at < ${INSTANT} and state <> 'PENDING'
     and event_type = '${BIRTHDAY}'`;
+
+/** Parameter: the day. */
+const COUNT_ERASED = `
+  select state, occurrences as count from events.erased_days
+  where event_type = '${BIRTHDAY}' and local_date = ?::date`;
 
 /** Each day of birth has its users in order in the index, so that a page of them is read and no more. */
 function bornPage({ born }: AuditSearch, after: string | null, limit: number): SqlCondition {

@@ -36,7 +36,13 @@ export async function claimKey(
   return { key, requestHash: row.request_hash, userId: row.user_id, user: row.body };
 }
 
-/** Takes a deleted user out of the answers; the keys stay, so that none creates anew. */
+/**
+ * Takes a deleted user out of the answers; the keys stay, so that none creates anew. The hash of
+ * the request goes too: whoever guesses a name and a date could tell by it that they are right.
+ */
 export async function forgetAnswers(em: SqlEntityManager, userId: string): Promise<void> {
-  await em.execute('update users.idempotency_keys set body = null where user_id = ?', [userId]);
+  await em.execute(
+    "update users.idempotency_keys set body = null, request_hash = '' where user_id = ?",
+    [userId],
+  );
 }

@@ -4,6 +4,7 @@ import type { Pool } from 'pg';
 
 import type { InvalidSettingsError } from '../config/settings.ts';
 import { createDatabaseGuard, isUpToDate } from './database-guard.ts';
+import { databaseTls } from './database-tls.ts';
 import { entities } from './entities.ts';
 import { dropLostConnections } from './lost-connections.ts';
 import { Initial0001 } from './migrations/0001-initial.ts';
@@ -14,7 +15,8 @@ import { ReplayAndStaleTokens0005 } from './migrations/0005-replay-and-stale-tok
 import { Audit0006 } from './migrations/0006-audit.ts';
 import { Reconciler0007 } from './migrations/0007-reconciler.ts';
 import { SubscribersAndInstallation0008 } from './migrations/0008-subscribers-and-installation.ts';
-import { ForecastAndTraces0011 } from './migrations/0011-forecast-and-traces.ts';
+import { Erasure0009 } from './migrations/0009-erasure.ts';
+import { ForecastAndTraces0010 } from './migrations/0010-forecast-and-traces.ts';
 import { noteSurvivors, type MigrationEntry } from './survivors.ts';
 
 export type Orm = MikroORM;
@@ -33,8 +35,14 @@ export const migrationsList: readonly MigrationEntry[] = [
   { name: '0007-reconciler', class: Reconciler0007 },
   { name: '0008-subscribers-and-installation', class: SubscribersAndInstallation0008 },
   {
-    name: '0011-forecast-and-traces',
-    class: ForecastAndTraces0011,
+    name: '0009-erasure',
+    class: Erasure0009,
+    survivedFrom: '0008-subscribers-and-installation',
+    contracts: 'a trigger notes who is deleted: that code deletes as before, and need not know',
+  },
+  {
+    name: '0010-forecast-and-traces',
+    class: ForecastAndTraces0010,
     survivedFrom: '0008-subscribers-and-installation',
   },
 ];
@@ -59,9 +67,12 @@ const QUERY_TIMEOUT_MS = 20_000;
 /**
  * Connects to Daybell's database. Nothing is connected until the first query, so
  * that a process can start while PostgreSQL is away. The caller closes it.
+ *
+ * @throws InvalidSettingsError when what the URL says of TLS cannot be done
  */
-export function connectOrm(databaseUrl: string, options: OrmOptions = {}): Promise<Orm> {
+export async function connectOrm(databaseUrl: string, options: OrmOptions = {}): Promise<Orm> {
   const { poolSize = 10, queryTimeoutMs = QUERY_TIMEOUT_MS, onRefused } = options;
+  const ssl = databaseTls(databaseUrl);
   return MikroORM.init({
     clientUrl: databaseUrl,
     entities,
@@ -76,6 +87,7 @@ export function connectOrm(databaseUrl: string, options: OrmOptions = {}): Promi
     pool: { min: 0, max: poolSize },
     driverOptions: {
       connectionTimeoutMillis: CONNECTION_TIMEOUT_MS,
+      ...(ssl !== null && { ssl }),
       onConnect: createDatabaseGuard({ databaseUrl, known: MIGRATIONS, onRefused }),
       ...(queryTimeoutMs > 0 && {
         statement_timeout: queryTimeoutMs,

@@ -23,6 +23,7 @@ export async function noteRestore(orm: Orm, reason: string): Promise<Restored> {
     if (found === undefined) throw new Error('The database gave no answer.');
     await em.execute(PAUSE, [reason]);
     await em.execute(PLAN_ALL_AGAIN);
+    await em.execute(LOOK_FOR_ERASED_AGAIN);
     const [leapt] = await em.execute<Pick<Restored, 'users'>[]>(LEAP);
     return { ...found, users: leapt?.users ?? 0 };
   });
@@ -53,6 +54,9 @@ const PAUSE = `
 const PLAN_ALL_AGAIN = `
   update events.reconciler
   set planned_elsewhere_until = (select max(planned_at) from events.occurrences)`;
+
+/** An older Temporal has workflows again of users who were erased from it since. */
+const LOOK_FOR_ERASED_AGAIN = 'update users.erasures set temporal_at = null, asked_at = null';
 
 const LEAP = `
   with leapt as (

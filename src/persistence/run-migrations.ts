@@ -61,8 +61,26 @@ function away(where: string, code: string, waitMs: number): DatabaseUnusableErro
   );
 }
 
+/** What Node says of certificates, and the driver of a server without TLS, which has no code. */
+const CERTIFICATE = /CERT|SELF_SIGNED|UNABLE_TO_VERIFY|ISSUER/;
+const WITHOUT_TLS = 'The server does not support SSL connections';
+
+function tlsFault(cause: unknown): string | undefined {
+  const code = errorCode(cause);
+  if (code === 'ERR_TLS_CERT_ALTNAME_INVALID') {
+    return 'its certificate is for another host (sslmode verify-full)';
+  }
+  if (CERTIFICATE.test(code)) {
+    return `its certificate is not of an authority that is trusted (${code}); sslrootcert names one`;
+  }
+  for (let at = cause; at instanceof Error; at = at.cause) {
+    if (at.message.startsWith(WITHOUT_TLS)) return 'it does not speak TLS, and sslmode asks for it';
+  }
+  return undefined;
+}
+
 function unusable(where: string, cause: unknown): unknown {
-  const why = WRONG[errorCode(cause)];
+  const why = WRONG[errorCode(cause)] ?? tlsFault(cause);
   if (why === undefined) return cause;
   return new DatabaseUnusableError(`The database at ${where} cannot be used: ${why}.`);
 }

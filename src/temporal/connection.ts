@@ -1,8 +1,10 @@
 import { Client, Connection } from '@temporalio/client';
+import type { DataConverter } from '@temporalio/common';
 import { loadClientConnectConfig } from '@temporalio/envconfig';
-import type { NativeConnection } from '@temporalio/worker';
+import type { NativeConnection, NativeConnectionOptions } from '@temporalio/worker';
 
-import type { Settings } from '../config/settings.ts';
+import { InvalidSettingsError, type Settings } from '../config/settings.ts';
+import { createPayloadCodec } from './payload-codec.ts';
 
 export interface TemporalConnection {
   /**
@@ -14,6 +16,8 @@ export interface TemporalConnection {
   readonly namespace: string;
   /** The installation's own. */
   readonly taskQueue: string;
+  /** How what Temporal is given is written: the client's, and for a worker. */
+  readonly dataConverter: DataConverter;
   /** A connection for a worker; rejects while Temporal is away. The caller closes it. */
   connectWorker(): Promise<NativeConnection>;
   /** Closes the client's connection. */
@@ -23,16 +27,18 @@ export interface TemporalConnection {
 /** What the connection takes from Daybell's own settings. */
 export type TemporalSettings = Pick<
   Settings,
-  'TEMPORAL_ADDRESS' | 'TEMPORAL_DEV_PORT' | 'TEMPORAL_TASK_QUEUE'
+  'TEMPORAL_ADDRESS' | 'TEMPORAL_DEV_PORT' | 'TEMPORAL_TASK_QUEUE' | 'TEMPORAL_PAYLOAD_KEYS'
 >;
 
 /**
  * Temporal as its own environment variables and profile describe it (namespace, TLS,
  * API key), at TEMPORAL_ADDRESS, or else the profile's address, or else the embedded
  * dev server's.
+ *
+ * @throws InvalidSettingsError when a file that they name cannot be read
  */
 export function connectTemporal(settings: TemporalSettings): TemporalConnection {
-  const { connectionOptions, namespace = 'default' } = loadClientConnectConfig();
+  const { connectionOptions, namespace = 'default' } = loadStandardSettings();
   const address =
     settings.TEMPORAL_ADDRESS ??
     connectionOptions.address ??
@@ -45,18 +51,43 @@ export function connectTemporal(settings: TemporalSettings): TemporalConnection 
     ...(metadata !== undefined && { metadata }),
   };
   const connection = Connection.lazy({ ...shared, channelArgs: RECONNECTING });
+  const dataConverter = { payloadCodecs: [createPayloadCodec(settings.TEMPORAL_PAYLOAD_KEYS)] };
   return {
-    client: new Client({ connection, namespace }),
+    client: new Client({ connection, namespace, dataConverter }),
     address,
     namespace,
     taskQueue: settings.TEMPORAL_TASK_QUEUE,
+    dataConverter,
     async connectWorker() {
       // The worker's native part is large: only a process that runs a worker loads it.
       const { NativeConnection } = await import('@temporalio/worker');
-      return NativeConnection.connect(shared);
+      return NativeConnection.connect(shared).catch((error: unknown) => {
+        throw explained(error, shared);
+      });
     },
     close: () => connection.close(),
   };
+}
+
+/** An address at which nobody answers. */
+const NOBODY = /refused|dns|lookup|unreachable|timed out|deadline/i;
+
+/** What else goes wrong at connecting is how, as a rule: a server does not say much of that. */
+function explained(error: unknown, { tls, apiKey }: NativeConnectionOptions): unknown {
+  if (!(error instanceof Error) || NOBODY.test(error.message)) return error;
+  const how = `TLS is ${tls ? 'on' : 'off'}, and an API key is ${apiKey === undefined ? 'not ' : ''}given`;
+  const hint = `${how}; where the server wants it otherwise, TEMPORAL_TLS, TEMPORAL_TLS_… and TEMPORAL_API_KEY set it`;
+  return new Error(`${error.message} (${hint})`, { cause: error });
+}
+
+/** Files of certificates are read here: what is wrong with them is known before anything is begun. */
+function loadStandardSettings(): ReturnType<typeof loadClientConnectConfig> {
+  try {
+    return loadClientConnectConfig();
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    throw new InvalidSettingsError([`Temporal's own settings (TEMPORAL_…): ${why}`]);
+  }
 }
 
 /**

@@ -5,6 +5,7 @@ import {
   type ScheduleOptions,
 } from '@temporalio/client';
 
+import { InvalidSettingsError } from '../config/settings.ts';
 import { SchedulerAwayError } from '../events/scheduling.ts';
 import { classify } from './scheduler.ts';
 
@@ -13,7 +14,8 @@ const CALL_TIMEOUT_MS = 5_000;
 
 /**
  * Gives the id of the installation that a task queue of the namespace is of, which is this one
- * from now on if it was nobody's. Rejects with `SchedulerAwayError`.
+ * from now on if it was nobody's. Rejects with `SchedulerAwayError`, and with
+ * `InvalidSettingsError` when the mark was encrypted with a key that is not here.
  */
 export async function findOrMark(
   client: Client,
@@ -42,6 +44,8 @@ export async function findOrMark(
     // Somebody else was there first.
     return await findOwner();
   } catch (error) {
+    // Encrypted with a key that this process does not have.
+    if (error instanceof InvalidSettingsError) throw error;
     const classified = classify(error);
     if (classified instanceof SchedulerAwayError) throw classified;
     throw new SchedulerAwayError('Temporal does not say whose the namespace is', { cause: error });

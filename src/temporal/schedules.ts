@@ -65,6 +65,28 @@ export function reconcileSchedule(taskQueue: string, everyMs: number): ScheduleO
 const CALLS_TIMEOUT_MS = 10_000;
 
 /**
+ * Erasure, every five minutes: a deletion is followed within about ten. A look that finds nobody
+ * costs a workflow of three tasks.
+ */
+export function erasureSchedule(taskQueue: string, eraseAfterMs: number): ScheduleOptions {
+  return {
+    scheduleId: `${taskQueue}/erasure`,
+    spec: { intervals: [{ every: 5 * MINUTE, offset: 2 * MINUTE }] },
+    action: {
+      type: 'startWorkflow',
+      workflowType: 'erasure',
+      workflowId: `${taskQueue}/erasure`,
+      taskQueue,
+      args: [{ eraseAfterMs }],
+      // One that hangs for want of a worker makes way for the next.
+      workflowExecutionTimeout: 60 * MINUTE,
+      staticSummary: 'Erases who was deleted',
+    },
+    policies: { overlap: ScheduleOverlapPolicy.SKIP, catchupWindow: MINUTE },
+  };
+}
+
+/**
  * Housekeeping, every hour. Two installations that share a namespace have task queues of
  * their own, so the queue's name keeps their schedules and workflows apart.
  */

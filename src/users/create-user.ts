@@ -56,7 +56,8 @@ async function claim(
     .digest('base64url');
   const earlier = await tx.claimKey({ key, requestHash, userId: user.id, user }, user.createdAt);
   if (earlier === null) return null;
-  if (earlier.requestHash !== requestHash) throw new IdempotencyKeyReusedError();
+  // Of a deleted user's request nothing is kept to compare with.
   if (earlier.user === null) throw new IdempotentUserDeletedError();
+  if (earlier.requestHash !== requestHash) throw new IdempotencyKeyReusedError();
   return earlier.user;
 }

@@ -80,7 +80,7 @@ export interface UserTransaction {
 /** What a creation answered to a request that may come again. */
 export interface IdempotentAnswer {
   readonly key: string;
-  /** Tells one request from another. */
+  /** Tells one request from another; empty when the user was deleted since. */
   readonly requestHash: string;
   readonly userId: string;
   /** The user as created; null when deleted since. */

@@ -12,6 +12,7 @@ import { runService, type RunningService, type ServiceContext } from '../observa
 import { waitFor } from '../observability/wait-for.ts';
 import { checkDatabase } from '../persistence/database-health.ts';
 import { createDeliveryLedger } from '../persistence/delivery-ledger.ts';
+import { createErasureLedger } from '../persistence/erasure.ts';
 import { findInstallationId } from '../persistence/installation.ts';
 import { connectOrm } from '../persistence/orm.ts';
 import { createOccurrenceTraces } from '../persistence/occurrence-traces.ts';
@@ -24,8 +25,9 @@ import { connectTemporal } from '../temporal/connection.ts';
 import { createNamespaceGuard } from '../temporal/namespace-guard.ts';
 import { createFollowerEngine } from '../temporal/follower-engine.ts';
 import { createRedeliveries } from '../temporal/redeliveries.ts';
-import { housekeepingSchedule, reconcileSchedule } from '../temporal/schedules.ts';
+import { erasureSchedule, housekeepingSchedule, reconcileSchedule } from '../temporal/schedules.ts';
 import { createScheduler } from '../temporal/scheduler.ts';
+import { createWorkflowRemover } from '../temporal/workflow-remover.ts';
 import { loadZoneLaw } from '../zones/load-zone-law.ts';
 import { startReplanning } from './outdated-plans.ts';
 import { createArmingMetrics } from './arming-metrics.ts';
@@ -87,6 +89,10 @@ async function startWorker(context: ServiceContext): Promise<RunningService> {
     arming: traced === null ? arming : traceArming(arming, traced),
     redeliveryLedger: createRedeliveryLedger(orm),
     retention: createRetention(orm),
+    erasures: createErasureLedger(orm),
+    workflows: createWorkflowRemover(temporal.client),
+    eventTypes: eventTypes.names,
+    raiseAlarm: (fields, message) => logger.error(fields, message),
     reconciler: createReconciler({
       ledger: createReconcileLedger(orm, eventTypes.facts),
       engine: createFollowerEngine(temporal.client),
@@ -112,11 +118,20 @@ async function startWorker(context: ServiceContext): Promise<RunningService> {
     temporal.connectWorker,
     logger,
   );
-  const { namespace } = temporal;
+  const { namespace, dataConverter } = temporal;
   await waitFor(`what is in the namespace ${namespace}`, guard.check, logger);
   const worker = await waitFor(
     `the namespace ${namespace}`,
-    () => createWorker({ connection, namespace, taskQueue, activities, buildId, ...workflows }),
+    () =>
+      createWorker({
+        connection,
+        namespace,
+        taskQueue,
+        dataConverter,
+        activities,
+        buildId,
+        ...workflows,
+      }),
     logger,
   );
   const running = worker.run();
@@ -125,6 +140,7 @@ async function startWorker(context: ServiceContext): Promise<RunningService> {
     temporal.client,
     [
       housekeepingSchedule(taskQueue, retentionOf(settings)),
+      erasureSchedule(taskQueue, settings.ERASE_AFTER),
       reconcileSchedule(taskQueue, settings.RECONCILE_EVERY),
     ],
     logger,

@@ -1,3 +1,4 @@
+import type { DataConverter } from '@temporalio/common';
 import { Worker, type NativeConnection, type WorkerOptions } from '@temporalio/worker';
 
 import type { Activities } from '../activities/index.ts';
@@ -7,6 +8,8 @@ export interface WorkerDeps {
   readonly connection: NativeConnection;
   readonly namespace: string;
   readonly taskQueue: string;
+  /** As the clients of the same installation have it. */
+  readonly dataConverter?: DataConverter;
   /** None for a worker of activities alone. */
   readonly workflowBundle?: WorkflowCode;
   /** All of them; a test that runs some workflows only may leave out what those don't call. */

@@ -49,6 +49,7 @@ export type {
   PlanRequest,
   PlanResult,
 } from '../domain/plan-messages.ts';
+export type { ErasureCounts, ErasureRequest } from '../domain/erasure-messages.ts';
 export type { PruneCounts, PruneRequest } from '../domain/housekeeping-messages.ts';
 export type {
   FindingCounts,

@@ -105,6 +105,8 @@ export async function startInstallation(options: InstallationOptions): Promise<I
       WEBHOOK_CONCURRENCY: '8',
       // What Temporal gave to a worker that died is open there for hours: this finds it.
       RECONCILE_EVERY: '1m',
+      // The verdict reads what became of those who were deleted.
+      ERASE_AFTER: '1d',
       PORT: String(apiPort),
       LOG_LEVEL: 'info',
     };

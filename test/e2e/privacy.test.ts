@@ -42,6 +42,8 @@ test(
       WEBHOOK_SECRETS: SECRET,
       WEBHOOK_ALLOW_PRIVATE: 'true',
       LOG_LEVEL: 'trace',
+      // What is looked through is to be there.
+      ERASE_AFTER: '1d',
     });
     const dateOfBirth = `${YEAR_OF_BIRTH}${due.dateOfBirth.slice(4)}`;
     const users = [

@@ -36,6 +36,7 @@ describe('GET /v1/audit/{date}', () => {
       pending: { total: 0, toCome: 0, unplanned: 0, underWay: 0, overdue: 0 },
       blocked: 0,
       deleted: 0,
+      erased: { total: 0, delivered: 0, failed: 0, skipped: 0 },
       changedSince: 0,
       otherSettings: 0,
       unaccounted: { count: 1, first: [`birthday:${id}:2026`] },

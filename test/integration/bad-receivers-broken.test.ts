@@ -18,9 +18,9 @@ import {
   tenGigabytes,
   type Answer,
 } from '../support/bad-answers.ts';
+import { selfSigned } from '../support/certificates.ts';
 import { deliver } from '../support/delivery-story.ts';
 import { useDispatcherBench } from '../support/dispatcher-bench.ts';
-import { selfSigned } from '../support/self-signed.ts';
 
 const bench = useDispatcherBench();
 

@@ -304,7 +304,7 @@ function addNewerMigration(url: string, survivedFrom: string | null = null): Pro
   return runSql(
     url,
     `insert into daybell_migrations (name, executed_at) values ('9999-next-year', now());
-     ${survivedFrom === null ? '' : `alter table daybell_migrations add survived_from text; update daybell_migrations set survived_from = '${survivedFrom}' where name = '9999-next-year'`}`,
+     ${survivedFrom === null ? '' : `alter table daybell_migrations add column if not exists survived_from text; update daybell_migrations set survived_from = '${survivedFrom}' where name = '9999-next-year'`}`,
   );
 }
 

@@ -27,6 +27,22 @@ export const runs: Readonly<Record<string, Run>> = {
   ...redeliveryRuns,
   ...reconcileRuns,
 
+  erasure: {
+    workflowType: 'erasure',
+    args: [{ eraseAfterMs: 0 }],
+    activities() {
+      let rounds = 0;
+      return {
+        async erase() {
+          rounds += 1;
+          const erased = { fromDatabase: 50, fromTemporal: 20, runs: 70 };
+          // Its time was up; then what was deleted is awaited; then all is done.
+          return { erased, more: rounds === 1, deleting: rounds < 3 };
+        },
+      };
+    },
+  },
+
   housekeeping: {
     workflowType: 'housekeeping',
     args: [prune],

@@ -41,7 +41,8 @@ export function useAuditBench() {
   });
   afterAll(() => database.drop());
   beforeEach(() =>
-    sql(`truncate users.users, users.history, users.outbox, events.occurrences cascade`),
+    sql(`truncate users.users, users.history, users.outbox, users.erasures,
+      events.occurrences, events.erased_occurrences, events.erased_days cascade`),
   );
 
   const sql = <Row extends object>(query: string, params: readonly unknown[] = []) =>
@@ -129,7 +130,7 @@ export function useAuditBench() {
 
 /** The counts of an audit that are not 0, in the order of the report. */
 export function counted(report: AuditReport): Record<string, number> {
-  const { skipped, pending, unaccounted, doubles, forged } = report;
+  const { skipped, pending, erased, unaccounted, doubles, forged } = report;
   const { total: _, ...stages } = pending;
   const counts = {
     due: report.due,
@@ -140,6 +141,7 @@ export function counted(report: AuditReport): Record<string, number> {
     ...stages,
     blocked: report.blocked,
     deleted: report.deleted,
+    erased: erased.total,
     changedSince: report.changedSince,
     otherSettings: report.otherSettings,
     unaccounted: unaccounted.count,

@@ -9,6 +9,7 @@ import { afterAll, beforeAll } from 'vitest';
 
 import { createActivities, type Activities } from '../../src/activities/index.ts';
 import { createReporter } from '../../src/delivery/reporter.ts';
+import type { ErasureCounts, ErasureRequest } from '../../src/domain/erasure-messages.ts';
 import type {
   ReconcileReport,
   ReconcileRequest,
@@ -29,6 +30,7 @@ import { createRedeliveries } from '../../src/temporal/redeliveries.ts';
 import { createScheduler } from '../../src/temporal/scheduler.ts';
 import { createWorker } from '../../src/worker/worker.ts';
 import { ADA, createTestApi, type Answer, type TestApi } from './api.ts';
+import { createTestErasure } from './erasure.ts';
 import { followWorkflows, type FollowedWorkflows } from './followed-workflow.ts';
 import { createTestReconciler } from './reconciler.ts';
 import { createTestClock, type TestClock } from './test-clock.ts';
@@ -57,7 +59,7 @@ export interface TestDaybell extends FollowedWorkflows {
   readonly clock: TestClock;
   readonly scheduler: Scheduler;
   /** By the API; resolves when it is relayed. Gives the id. */
-  createUser(fields?: Partial<Record<keyof typeof ADA, string>>): Promise<string>;
+  createUser(fields?: Partial<Record<keyof typeof ADA | 'externalId', string>>): Promise<string>;
   changeUser(userId: string, fields: object): Promise<void>;
   deleteUser(userId: string): Promise<void>;
   deleteAllUsers(): Promise<void>;
@@ -66,6 +68,8 @@ export interface TestDaybell extends FollowedWorkflows {
   ledgerOf(userId: string): Promise<string[]>;
   /** Runs the reconciler, by default with little patience; gives what it found. */
   reconcile(waits?: ReconcileWaits): Promise<ReconcileReport>;
+  /** Runs the erasure of deleted users; gives what was erased. */
+  erase(): Promise<ErasureCounts>;
   pauseDeliveries(): Promise<void>;
   resumeDeliveries(): Promise<void>;
   stop(): Promise<void>;
@@ -136,6 +140,7 @@ export async function startDaybell(options: DaybellOptions): Promise<TestDaybell
     redeliveryLedger: createRedeliveryLedger(orm),
     retention: createRetention(orm),
     reconciler: createTestReconciler(orm, client, taskQueue),
+    ...createTestErasure(orm, client),
     clock: now,
   });
   const { tellTime = async () => {} } = options;
@@ -210,6 +215,12 @@ export async function startDaybell(options: DaybellOptions): Promise<TestDaybell
           args: [{ waits }],
         },
       ),
+    erase: () =>
+      client.workflow.execute<(request: ErasureRequest) => Promise<ErasureCounts>>('erasure', {
+        workflowId: `${taskQueue}/erasure-${randomUUID()}`,
+        taskQueue,
+        args: [{ eraseAfterMs: 0 }],
+      }),
     async pauseDeliveries() {
       await api.sql('update events.destinations set paused_at = clock_timestamp()');
     },

@@ -20,6 +20,7 @@ import { createWorker } from '../../src/worker/worker.ts';
 import { statusQuery } from '../../src/workflows/messages.ts';
 import { loadZoneLaw } from '../../src/zones/load-zone-law.ts';
 import { ADA, createTestApi, type TestApi } from '../support/api.ts';
+import { WITHOUT_ERASURE } from '../support/erasure.ts';
 import { WITHOUT_RECONCILER } from '../support/reconciler.ts';
 import {
   type TestTemporal,
@@ -104,6 +105,7 @@ async function startWorker(rules: DateRules): Promise<{ stop(): Promise<void> }>
       redeliveryLedger: createRedeliveryLedger(orm),
       retention: createRetention(orm),
       reconciler: WITHOUT_RECONCILER,
+      ...WITHOUT_ERASURE,
       clock: Date.now,
     }),
   });

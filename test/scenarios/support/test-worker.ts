@@ -10,6 +10,7 @@ import { createPlanningStore } from '../../../src/persistence/planning-store.ts'
 import { createRedeliveryLedger } from '../../../src/persistence/redelivery-ledger.ts';
 import { createRetention } from '../../../src/persistence/retention.ts';
 import { createWorker } from '../../../src/worker/worker.ts';
+import { WITHOUT_ERASURE } from '../../support/erasure.ts';
 import { WITHOUT_RECONCILER } from '../../support/reconciler.ts';
 import { useWorkflowBundle } from '../../support/temporal.ts';
 import { bundledLaw } from '../../support/zone-laws.ts';
@@ -63,6 +64,7 @@ export async function startTestWorker(options: TestWorkerOptions): Promise<TestW
     redeliveryLedger: createRedeliveryLedger(orm),
     retention: createRetention(orm),
     reconciler: WITHOUT_RECONCILER,
+    ...WITHOUT_ERASURE,
     clock,
   });
   const { plan, deliver } = activities;

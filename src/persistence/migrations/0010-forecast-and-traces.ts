@@ -1,7 +1,7 @@
 import { Migration } from '@mikro-orm/migrations';
 
 /** What a forecast finds whoever has a day by; and which trace an event and an occurrence belong to. */
-export class ForecastAndTraces0011 extends Migration {
+export class ForecastAndTraces0010 extends Migration {
   override up(): void {
     this.addSql(`
       create index users_by_day on users.users

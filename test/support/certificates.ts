@@ -1,0 +1,116 @@
+/** Certificates that are made on the spot: no key lies in the repository (X.509, RFC 5280). */
+import { generateKeyPairSync, type KeyObject, randomBytes, sign } from 'node:crypto';
+
+export interface Certificate {
+  readonly key: string;
+  readonly cert: string;
+}
+
+export interface Authority {
+  /** What whoever trusts it is given. */
+  readonly cert: string;
+  /** For a server on this machine, or a client of one. */
+  issue(name?: string): Certificate;
+}
+
+/** A certificate that nobody trusts, for the host `localhost`, valid from an hour ago for a day. */
+export function selfSigned(): Certificate {
+  const keys = newKeys();
+  const name = nameOf('localhost');
+  return certificateOf(keys, { subject: name, issuer: name, signer: keys.privateKey }, [HOSTS]);
+}
+
+/** A certificate authority of its own. */
+export function createAuthority(): Authority {
+  const keys = newKeys();
+  const name = nameOf('The authority of a test');
+  const self = { subject: name, issuer: name, signer: keys.privateKey };
+  return {
+    cert: certificateOf(keys, self, [IS_AUTHORITY]).cert,
+    issue(subject = 'localhost') {
+      return certificateOf(newKeys(), { ...self, subject: nameOf(subject) }, [HOSTS]);
+    },
+  };
+}
+
+interface Parties {
+  readonly subject: Buffer;
+  readonly issuer: Buffer;
+  readonly signer: KeyObject;
+}
+
+const HOUR = 3_600_000;
+
+function newKeys() {
+  return generateKeyPairSync('ec', { namedCurve: 'P-256' });
+}
+
+function certificateOf(
+  { privateKey, publicKey }: { privateKey: KeyObject; publicKey: KeyObject },
+  { subject, issuer, signer }: Parties,
+  extensions: readonly Buffer[],
+): Certificate {
+  const content = sequence(
+    tagged(0xa0, integer(Buffer.from([2]))),
+    integer(Buffer.concat([Buffer.from([1]), randomBytes(8)])),
+    ECDSA_WITH_SHA256,
+    issuer,
+    sequence(time(Date.now() - HOUR), time(Date.now() + 24 * HOUR)),
+    subject,
+    publicKey.export({ type: 'spki', format: 'der' }),
+    tagged(0xa3, sequence(...extensions)),
+  );
+  const signature = sign('sha256', content, signer);
+  const whole = sequence(content, ECDSA_WITH_SHA256, tagged(0x03, Buffer.from([0]), signature));
+  const lines = whole.toString('base64').replaceAll(/.{64}/g, '$&\n');
+  return {
+    key: privateKey.export({ type: 'pkcs8', format: 'pem' }).toString(),
+    cert: `-----BEGIN CERTIFICATE-----\n${lines.trim()}\n-----END CERTIFICATE-----\n`,
+  };
+}
+
+const integer = (value: Uint8Array): Buffer => tagged(0x02, value);
+const sequence = (...parts: Uint8Array[]): Buffer => tagged(0x30, ...parts);
+
+const ECDSA_WITH_SHA256 = sequence(Buffer.from('06082a8648ce3d040302', 'hex'));
+
+/** Subject alternative names: `localhost` and 127.0.0.1. */
+const HOSTS = sequence(
+  Buffer.from('0603551d11', 'hex'),
+  tagged(
+    0x04,
+    sequence(tagged(0x82, Buffer.from('localhost')), tagged(0x87, Buffer.from([127, 0, 0, 1]))),
+  ),
+);
+
+/** Basic constraints, critical: an authority. */
+const IS_AUTHORITY = sequence(
+  Buffer.from('0603551d13', 'hex'),
+  Buffer.from('0101ff', 'hex'),
+  tagged(0x04, sequence(Buffer.from('0101ff', 'hex'))),
+);
+
+function nameOf(commonName: string): Buffer {
+  const attribute = sequence(
+    Buffer.from('0603550403', 'hex'),
+    tagged(0x0c, Buffer.from(commonName)),
+  );
+  return sequence(tagged(0x31, attribute));
+}
+
+function time(ms: number): Buffer {
+  const text = `${new Date(ms).toISOString().replaceAll(/[-:T]/g, '').slice(2, 14)}Z`;
+  return tagged(0x17, Buffer.from(text));
+}
+
+/** A value in DER: its tag, its length, its content. */
+function tagged(tag: number, ...parts: Uint8Array[]): Buffer {
+  const content = Buffer.concat(parts);
+  return Buffer.concat([Buffer.from([tag, ...lengthOf(content)]), content]);
+}
+
+/** As short as it can be: Go and Rust refuse anything else. */
+function lengthOf({ length }: Uint8Array): number[] {
+  if (length < 0x80) return [length];
+  return length < 0x100 ? [0x81, length] : [0x82, length >> 8, length & 0xff];
+}
