@@ -109,7 +109,7 @@ function settingsOrExit(
   settingsOf: Foreground['settingsOf'] = (given) => given,
 ): Settings {
   try {
-    const given = requireKeysBeyondLoopback(settingsOf(loadSettings(environment)));
+    const given = settingsOf(requireKeysBeyondLoopback(loadSettings(environment)));
     // A receiver of one's own has to be able to tell us from others.
     if (given.WEBHOOK_URL === undefined) return given;
     return requireAllowedHost(requireSettings(given, 'WEBHOOK_SECRETS'));

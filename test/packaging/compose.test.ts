@@ -33,8 +33,8 @@ const GIVEN = {
 };
 /** What is elsewhere in a container than natively. */
 const PLACES = new Set(['HOST', 'METRICS_PORT', 'DATABASE_URL', 'TEMPORAL_ADDRESS', 'WEBHOOK_URL']);
-/** Read by Temporal's own library, and by whoever checks the keys of the API. */
-const OTHERS = new Set(['TEMPORAL_NAMESPACE', 'API_KEYS']);
+/** Read by Temporal's own library. */
+const OTHERS = new Set(['TEMPORAL_NAMESPACE']);
 const PROCESSES = ['migrate', 'api', 'worker', 'dispatcher', 'relay'] as const;
 
 interface Service {

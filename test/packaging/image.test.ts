@@ -101,6 +101,7 @@ describe('started on a folder that it cannot write to', { timeout: 180_000 }, ()
     for (const { process, metrics } of processes) {
       await process.line(/"msg":"ready"/);
       expect((await fetch(`${metrics}/metrics`)).status).toBe(200);
+      expect((await fetch(`${metrics}/readyz`)).status).toBe(200);
       expect(process.lines.join('\n')).not.toMatch(/EROFS|EACCES|EPERM/);
     }
     expect((await fetch(`http://127.0.0.1:${port}/readyz`)).status).toBe(200);
