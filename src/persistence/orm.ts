@@ -47,6 +47,8 @@ export interface OrmOptions {
   readonly poolSize?: number;
   /** After how long a statement is given up; 0 for never. */
   readonly queryTimeoutMs?: number;
+  /** Told of the pool when it is made, to watch it. */
+  readonly onPool?: (pool: Pool) => void;
   /** Told when the database is not to be used by this version: then no connection is given out. */
   readonly onRefused?: (error: InvalidSettingsError) => void;
 }
@@ -61,7 +63,7 @@ const QUERY_TIMEOUT_MS = 20_000;
  * that a process can start while PostgreSQL is away. The caller closes it.
  */
 export function connectOrm(databaseUrl: string, options: OrmOptions = {}): Promise<Orm> {
-  const { poolSize = 10, queryTimeoutMs = QUERY_TIMEOUT_MS, onRefused } = options;
+  const { poolSize = 10, queryTimeoutMs = QUERY_TIMEOUT_MS, onPool, onRefused } = options;
   return MikroORM.init({
     clientUrl: databaseUrl,
     entities,
@@ -77,12 +79,15 @@ export function connectOrm(databaseUrl: string, options: OrmOptions = {}): Promi
     driverOptions: {
       connectionTimeoutMillis: CONNECTION_TIMEOUT_MS,
       onConnect: createDatabaseGuard({ databaseUrl, known: MIGRATIONS, onRefused }),
+      onPoolCreated(pool: Pool) {
+        onPool?.(pool);
+        // The server ends what takes too long; this is for one that no longer answers at all.
+        if (queryTimeoutMs > 0) dropLostConnections(pool, queryTimeoutMs + 1_000);
+      },
       ...(queryTimeoutMs > 0 && {
         statement_timeout: queryTimeoutMs,
         // A process that hangs, or whose machine is lost, must not keep rows locked.
         idle_in_transaction_session_timeout: queryTimeoutMs,
-        // The server ends what takes too long; this is for one that no longer answers at all.
-        onPoolCreated: (pool: Pool) => dropLostConnections(pool, queryTimeoutMs + 1_000),
       }),
     },
     discovery: { warnWhenNoEntities: false },

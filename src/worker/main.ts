@@ -7,6 +7,8 @@ import { createPlanner } from '../events/planner.ts';
 import { createReconciler } from '../events/reconcile.ts';
 import { createMetrics, exportTzVersion } from '../observability/metrics.ts';
 import { serveMetrics } from '../observability/metrics-server.ts';
+import { createPoolMetrics } from '../observability/pool-metrics.ts';
+import { createQueryMetrics } from '../observability/query-metrics.ts';
 import { createTracing } from '../observability/tracing.ts';
 import { runService, type RunningService, type ServiceContext } from '../observability/service.ts';
 import { waitFor } from '../observability/wait-for.ts';
@@ -29,10 +31,12 @@ import { createScheduler } from '../temporal/scheduler.ts';
 import { loadZoneLaw } from '../zones/load-zone-law.ts';
 import { startReplanning } from './outdated-plans.ts';
 import { createArmingMetrics } from './arming-metrics.ts';
+import { observePlanner, observeReconciler } from './planning-metrics.ts';
 import { createReconcileMetrics } from './reconcile-metrics.ts';
 import { installTemporalRuntime, temporalLogger } from './runtime.ts';
 import { startKeepingSchedules } from './schedules.ts';
 import { startTakingTurns } from './taking-turns.ts';
+import { createTemporalMetrics } from './temporal-metrics.ts';
 import { traceArming, tracePlanner } from './trace-planning.ts';
 import { createWorker } from './worker.ts';
 import { bundleWorkflows, readWorkflowBundle, type WorkflowCode } from './workflow-bundle.ts';
@@ -49,7 +53,12 @@ async function startWorker(context: ServiceContext): Promise<RunningService> {
   const tracing = await createTracing('worker', settings, logger);
   const metrics = createMetrics();
   exportTzVersion(metrics, law.version);
-  const metricsServer = await serveMetrics({ metrics, readiness }, settings, logger);
+  // Nothing listens where nobody asks.
+  const ofTemporal =
+    settings.METRICS_PORT === undefined ? null : await createTemporalMetrics(logger);
+  installTemporalRuntime(logger, ofTemporal?.exporter);
+  const page = ofTemporal?.with(metrics) ?? metrics;
+  const metricsServer = await serveMetrics({ metrics: page, readiness }, settings, logger);
 
   const rules = {
     leapDayPolicy: settings.LEAP_DAY_POLICY,
@@ -57,9 +66,9 @@ async function startWorker(context: ServiceContext): Promise<RunningService> {
     law,
   };
 
-  installTemporalRuntime(logger);
   const orm = await connectOrm(settings.DATABASE_URL, {
     poolSize: settings.DATABASE_POOL,
+    onPool: createPoolMetrics(metrics, settings.DATABASE_POOL),
     onRefused: fail,
   });
   const temporal = connectTemporal(settings);
@@ -70,7 +79,7 @@ async function startWorker(context: ServiceContext): Promise<RunningService> {
   await checkDatabase(orm);
   guard.start();
   const scheduler = createScheduler(temporal.client, taskQueue);
-  const planner = createPlanner({
+  const planning = createPlanner({
     store: createPlanningStore(orm, eventTypes.facts),
     settings: {
       rules,
@@ -80,23 +89,25 @@ async function startWorker(context: ServiceContext): Promise<RunningService> {
     },
     logger,
   });
+  const planner = observePlanner(metrics, planning, createQueryMetrics(metrics, ['plan']));
   const arming = createDeliveryLedger(orm, { lateAfterMs: settings.LATE_AFTER });
   const traced = tracing && { tracing, traces: createOccurrenceTraces(orm), logger };
+  const reconciler = createReconciler({
+    ledger: createReconcileLedger(orm, eventTypes.facts),
+    engine: createFollowerEngine(temporal.client),
+    scheduler,
+    redeliveries: createRedeliveries(temporal.client, taskQueue),
+    eventTypes: eventTypes.names,
+    clock: Date.now,
+    observer: createReconcileMetrics(metrics),
+    logger,
+  });
   const activities = createActivities({
     planner: traced === null ? planner : tracePlanner(planner, traced),
     arming: traced === null ? arming : traceArming(arming, traced),
     redeliveryLedger: createRedeliveryLedger(orm),
     retention: createRetention(orm),
-    reconciler: createReconciler({
-      ledger: createReconcileLedger(orm, eventTypes.facts),
-      engine: createFollowerEngine(temporal.client),
-      scheduler,
-      redeliveries: createRedeliveries(temporal.client, taskQueue),
-      eventTypes: eventTypes.names,
-      clock: Date.now,
-      observer: createReconcileMetrics(metrics),
-      logger,
-    }),
+    reconciler: observeReconciler(metrics, reconciler),
     clock: Date.now,
     logger,
     armingObserver: createArmingMetrics(metrics),
