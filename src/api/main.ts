@@ -1,16 +1,24 @@
-/** The process `api`: the HTTP API on a socket. Only redelivery talks to Temporal, and nothing waits for it. */
+/**
+ * The process `api`: the HTTP API on a socket. Only redelivery and metrics talk to Temporal, and
+ * no other request waits for it.
+ */
+import { availableParallelism } from 'node:os';
+
 import { requireKeysBeyondLoopback } from '../config/reach.ts';
 import { requireSettings } from '../config/settings.ts';
 import { openWebhookTester } from '../delivery/webhook-test.ts';
 import { eventTypes } from '../event-types/index.ts';
 import { createMetrics, exportTzVersion } from '../observability/metrics.ts';
 import { serveMetrics } from '../observability/metrics-server.ts';
+import { createPoolMetrics } from '../observability/pool-metrics.ts';
 import { createTracing } from '../observability/tracing.ts';
 import { runService, type RunningService, type ServiceContext } from '../observability/service.ts';
 import { createAuditReader } from '../persistence/audit.ts';
 import { checkDatabase } from '../persistence/database-health.ts';
+import { createDatabaseLoad } from '../persistence/database-load.ts';
 import { createDeliveryControl } from '../persistence/delivery-control.ts';
 import { createErasureLedger } from '../persistence/erasure.ts';
+import { createDueState } from '../persistence/due-state.ts';
 import { createForecastReader } from '../persistence/forecast.ts';
 import { createLedgerState } from '../persistence/ledger-state.ts';
 import { createOccurrenceReader } from '../persistence/occurrence-reader.ts';
@@ -23,11 +31,14 @@ import { createUserStore } from '../persistence/user-store.ts';
 import { connectTemporal } from '../temporal/connection.ts';
 import { createNamespaceGuard, guarded } from '../temporal/namespace-guard.ts';
 import { createRedeliveries } from '../temporal/redeliveries.ts';
+import { createTaskQueueState } from '../temporal/task-queue-state.ts';
 import { loadZoneLaw } from '../zones/load-zone-law.ts';
 import { createApp } from './app.ts';
-import { createRequestMetrics, exportState } from './metrics.ts';
+import { startAuditWatch } from './audit-watch.ts';
+import { createRequestMetrics } from './metrics.ts';
 import { childChecks, type ChildStates, childStatesOf, databaseChecks } from './readiness.ts';
 import { listen } from './server.ts';
+import { exportState } from './state-metrics.ts';
 
 await runService('api', startApi);
 
@@ -46,8 +57,11 @@ async function startApi(context: ServiceContext): Promise<RunningService> {
   const law = loadZoneLaw(settings.ZONE_DATA);
   logger.info({ tzVersion: law.version, from: settings.ZONE_DATA }, 'zone law');
 
+  const metrics = createMetrics();
+  exportTzVersion(metrics, law.version);
   const orm = await connectOrm(settings.DATABASE_URL, {
     poolSize: settings.DATABASE_POOL,
+    onPool: createPoolMetrics(metrics, settings.DATABASE_POOL),
     onRefused: fail,
   });
   // Refused before it is ready, if the database is there.
@@ -57,14 +71,19 @@ async function startApi(context: ServiceContext): Promise<RunningService> {
     lateAfterMs: settings.LATE_AFTER,
   });
   const tracing = await createTracing('api', settings, logger);
-  const metrics = createMetrics();
-  exportTzVersion(metrics, law.version);
+  const temporal = connectTemporal(settings);
   const state = {
     ledger: createLedgerState(orm),
+    due: createDueState(orm, { lateAfterMs: settings.LATE_AFTER }),
     deliveries,
     outbox: createOutboxState(orm),
     reconciler: createReconcileState(orm),
     findErasures: () => createErasureLedger(orm).findState(settings.ERASE_AFTER),
+    engine: createTaskQueueState(temporal.client, temporal.taskQueue),
+    database: {
+      ...createDatabaseLoad(orm),
+      cores: settings.DATABASE_CORES ?? availableParallelism(),
+    },
   };
   exportState(metrics, state, logger);
   const readiness = async () => {
@@ -76,11 +95,21 @@ async function startApi(context: ServiceContext): Promise<RunningService> {
     readiness: async () => [...(await context.readiness()), ...(await readiness())],
   };
   const metricsServer = await serveMetrics(own, settings, logger);
-  const temporal = connectTemporal(settings);
   const guard = createNamespaceGuard(temporal, () => findInstallationId(orm), fail);
   const dateSettings = {
     leapDayPolicy: settings.LEAP_DAY_POLICY,
     localTime: settings.DELIVERY_LOCAL_TIME,
+  };
+  const audit = {
+    reader: createAuditReader(orm),
+    law,
+    dateSettings,
+    limits: {
+      lateAfterMs: settings.LATE_AFTER,
+      lateLimitMs: settings.LATE_LIMIT,
+      giveUpAfterMs: settings.GIVE_UP_AFTER,
+    },
+    clock: Date.now,
   };
   const app = createApp({
     users: createUserStore(orm, tracing?.active),
@@ -92,17 +121,7 @@ async function startApi(context: ServiceContext): Promise<RunningService> {
     eventTypes: eventTypes.names,
     dateSettings,
     deliveries,
-    audit: {
-      reader: createAuditReader(orm),
-      law,
-      dateSettings,
-      limits: {
-        lateAfterMs: settings.LATE_AFTER,
-        lateLimitMs: settings.LATE_LIMIT,
-        giveUpAfterMs: settings.GIVE_UP_AFTER,
-      },
-      clock: Date.now,
-    },
+    audit,
     forecast: {
       reader: createForecastReader(orm, eventTypes.facts),
       law,
@@ -121,12 +140,14 @@ async function startApi(context: ServiceContext): Promise<RunningService> {
     tracing,
   });
   guard.start();
+  const auditWatch = startAuditWatch(audit, metrics, logger);
   const server = await listen(app, { host: settings.HOST, port: settings.PORT });
   logger.info({ url: server.url }, 'listening');
   return {
     async stop() {
       await server.stop();
       guard.stop();
+      await auditWatch.stop();
       webhookTester?.close();
       await metricsServer.stop();
       await temporal.close();

@@ -75,6 +75,8 @@ const settingsSchema = z.object({
     'postgresql://user:password@host:5432/database',
   ).optional(),
   DATABASE_POOL: wholeNumber(1, 200).default(10),
+  /** Of the database's machine: what the alarm on its load is measured by. Unset: this machine's. */
+  DATABASE_CORES: wholeNumber(1, 1024).optional(),
   POSTGRES_DEV_PORT: port(5433),
   /** Unset: the embedded dev server. The rest of Temporal's variables are read by its SDK. */
   TEMPORAL_ADDRESS: z

@@ -3,6 +3,8 @@ import { requireSettings } from '../config/settings.ts';
 import { eventTypes } from '../event-types/index.ts';
 import { createMetrics } from '../observability/metrics.ts';
 import { serveMetrics } from '../observability/metrics-server.ts';
+import { createPoolMetrics } from '../observability/pool-metrics.ts';
+import { createQueryMetrics } from '../observability/query-metrics.ts';
 import { createTracing } from '../observability/tracing.ts';
 import { runService, type RunningService, type ServiceContext } from '../observability/service.ts';
 import { createCatchUp } from '../persistence/catch-up.ts';
@@ -18,6 +20,7 @@ import { connectTemporal } from '../temporal/connection.ts';
 import { createNamespaceGuard, guarded } from '../temporal/namespace-guard.ts';
 import { requireAllowedHost } from './allowed-host.ts';
 import { createAttempt } from './attempt.ts';
+import { countOpenRequests } from './concurrency-metrics.ts';
 import { createDestinationClient } from './destination-client.ts';
 import { createDispatcher } from './dispatcher.ts';
 import { createDeliveryMetrics } from './metrics.ts';
@@ -45,6 +48,7 @@ async function startDispatcher(context: ServiceContext): Promise<RunningService>
 
   const orm = await connectOrm(settings.DATABASE_URL, {
     poolSize: settings.DATABASE_POOL,
+    onPool: createPoolMetrics(metrics, settings.DATABASE_POOL),
     onRefused: fail,
   });
   // Refused before it is ready, if the database is there.
@@ -61,13 +65,15 @@ async function startDispatcher(context: ServiceContext): Promise<RunningService>
     maxSockets: concurrency,
     ...(tracing !== null && { traceHeaders: traceHeadersOf(tracing) }),
   });
+  const attempt = createAttempt({ ...attempting, client, logger });
   const deliveries = {
     directory: createUserDirectory(orm, eventTypes.facts),
-    attempt: createAttempt({ ...attempting, client, logger }),
+    attempt: countOpenRequests(metrics, attempt, concurrency),
   };
   const traced = tracing && { tracing, traces: createOccurrenceTraces(orm), logger, clock };
+  const timed = createQueryMetrics(metrics, ['claim']);
   const dispatcher = createDispatcher({
-    ledger,
+    ledger: { ...ledger, claim: (request) => timed('claim', () => ledger.claim(request)) },
     ...(traced === null ? deliveries : traceDeliveries(deliveries, traced)),
     clock,
     settings: { concurrency, timeoutMs, lateLimitMs: settings.LATE_LIMIT },

@@ -127,7 +127,8 @@ function register(registry: Registry) {
 }
 
 /** A series that begins with its first event hides that event from `rate`. */
-function showZeros({ attempts, failed, released }: ReturnType<typeof register>): void {
+function showZeros(metrics: ReturnType<typeof register>): void {
+  const { attempts, attemptDuration, failed, released } = metrics;
   for (const [verdict, status_class] of [
     ['delivered', '2xx'],
     ['retry', '4xx'],
@@ -139,6 +140,7 @@ function showZeros({ attempts, failed, released }: ReturnType<typeof register>):
     ['gone', '4xx'],
   ] as const) {
     attempts.inc({ verdict, status_class }, 0);
+    attemptDuration.zero({ verdict });
   }
   for (const reason of ['refused', 'gone', 'gave_up']) failed.inc({ reason }, 0);
   for (const reason of ['changed', 'user_deleted', 'too_late']) released.inc({ reason }, 0);

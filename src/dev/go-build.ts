@@ -7,6 +7,8 @@ export interface GoBuild {
   readonly what: string;
   /** Such as `github.com/temporalio/cli/cmd/temporal@v1.5.1`. */
   readonly target: string;
+  /** For `go install`, such as `-tags`. */
+  readonly flags?: readonly string[];
   /** About how long it takes. */
   readonly takes: string;
   /** An empty folder that the program is put into, under the last part of the target's path. */
@@ -29,7 +31,7 @@ const PROGRESS_EVERY_MS = 10_000;
 
 /** Builds it; gives what went wrong, or null. */
 export async function buildWithGo(
-  { what, target, takes, directory }: GoBuild,
+  { what, target, flags = [], takes, directory }: GoBuild,
   options: GoBuildOptions,
 ): Promise<string | null> {
   const { environment, signal, onProgress } = options;
@@ -37,7 +39,7 @@ export async function buildWithGo(
   if (go === null) return 'Go build: there is no `go` on the PATH';
   onProgress(`Building ${what} with Go (once, ${takes}).`);
   const result = await withElapsed(`Still building ${what}`, onProgress, () =>
-    runCommand(go, ['install', target], {
+    runCommand(go, ['install', ...flags, target], {
       env: { ...environment, GOBIN: directory },
       timeoutMs: BUILD_LIMIT_MS,
       ...(signal === undefined ? {} : { signal }),

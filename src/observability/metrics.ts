@@ -24,4 +24,11 @@ export function exportTzVersion(registry: Registry, version: string): void {
     labelNames: ['version'],
     registers: [registry],
   }).set({ version }, 1);
+  const [, year] = /^(\d{4})[a-z]/.exec(version) ?? [];
+  if (year === undefined) return;
+  new Gauge({
+    name: 'daybell_tz_database_release_year',
+    help: 'The year of the release of the tz database in use.',
+    registers: [registry],
+  }).set(Number(year));
 }

@@ -6,17 +6,31 @@ import type { Logger } from './logger.ts';
 /** Shorter than a scrape waits (10 s by default), so that it brings the rest. */
 const READ_WITHIN_MS = 3_000;
 
-/** Metrics that are read from elsewhere when they are asked for. */
+interface MetricWords {
+  readonly name: string;
+  readonly help: string;
+}
+
+/** One of several values of a metric. */
+export interface LabelledValue {
+  readonly labels: Readonly<Record<string, string>>;
+  readonly value: number;
+}
+
+/** Metrics that are read from elsewhere when they are asked for. While that fails, they have no value. */
 export interface Readings {
-  /** @param read gives the value; while it fails, the metric has none */
-  gauge(
-    metric: { readonly name: string; readonly help: string },
-    read: () => Promise<number>,
+  gauge(metric: MetricWords, read: () => Promise<number>): void;
+  /** @param read gives all of its values */
+  gauges(
+    metric: MetricWords & { readonly labelNames: readonly string[] },
+    read: () => Promise<readonly LabelledValue[]>,
   ): void;
+  /** @param read gives what elsewhere has counted */
+  counter(metric: MetricWords, read: () => Promise<number>): void;
 }
 
 /**
- * Gauges whose reading may fail or hang: the scrape answers with the others, and an error
+ * Metrics whose reading may fail or hang: the scrape answers with the others, and an error
  * is counted (seen by the next scrape).
  */
 export function createReadings(registry: Registry, logger: Logger): Readings {
@@ -36,23 +50,66 @@ export function createReadings(registry: Registry, logger: Logger): Readings {
     failing.add(metric);
   };
 
+  /** Gives what reads it for a scrape; null when it cannot be read. */
+  const reader = <Value>(
+    name: string,
+    read: () => Promise<Value>,
+  ): (() => Promise<Value | null>) => {
+    errors.inc({ metric: name }, 0);
+    const readOnce = shared(read);
+    return async () => {
+      try {
+        const value = await withinLimit(readOnce());
+        failing.delete(name);
+        return value;
+      } catch (error) {
+        failed(name, error);
+        return null;
+      }
+    };
+  };
+  const registers = [registry];
+
+  // No value is better than an old one.
   return {
     gauge({ name, help }, read) {
-      errors.inc({ metric: name }, 0);
-      const readOnce = shared(read);
+      const readNow = reader(name, read);
       const gauge = new Gauge({
         name,
         help,
-        registers: [registry],
+        registers,
         async collect() {
-          try {
-            gauge.set(await withinLimit(readOnce()));
-            failing.delete(name);
-          } catch (error) {
-            // No value is better than an old one.
-            gauge.remove();
-            failed(name, error);
-          }
+          const value = await readNow();
+          if (value === null) gauge.remove();
+          else gauge.set(value);
+        },
+      });
+    },
+    gauges({ name, help, labelNames }, read) {
+      const readNow = reader(name, read);
+      const gauge = new Gauge({
+        name,
+        help,
+        labelNames,
+        registers,
+        async collect() {
+          const values = (await readNow()) ?? [];
+          gauge.reset();
+          for (const { labels, value } of values) gauge.set(labels, value);
+        },
+      });
+    },
+    counter({ name, help }, read) {
+      const readNow = reader(name, read);
+      const counter = new Counter({
+        name,
+        help,
+        registers,
+        async collect() {
+          const value = await readNow();
+          counter.reset();
+          if (value === null) counter.remove();
+          else counter.inc(value);
         },
       });
     },

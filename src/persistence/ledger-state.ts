@@ -9,6 +9,8 @@ export function createLedgerState(orm: Orm): LedgerState {
   };
   return {
     armed: () => count(ARMED),
+    claimed: () => count(CLAIMED),
+    backlog: () => count(BACKLOG),
     unreported: () => count(UNREPORTED),
     deadLetters: () => count(DEAD_LETTERS),
     blocked: () => count(BLOCKED),
@@ -18,6 +20,22 @@ export function createLedgerState(orm: Orm): LedgerState {
 const ARMED = `
   select count(*)::int as count from events.occurrences
   where state = 'PROCESSING' and next_attempt_at is not null`;
+
+const CLAIMED = `
+  select count(*)::int as count from events.occurrences
+  where state = 'PROCESSING' and next_attempt_at is not null
+    and sending_until > (select events.clock())`;
+
+/** The clock in a query of its own, so that an index can be used. */
+const BACKLOG = `
+  with clock as materialized (select events.clock() as now)
+  select (
+    (select count(*) from events.occurrences
+      where state = 'PROCESSING' and next_attempt_at <= (select now from clock)
+        and (sending_until is null or sending_until <= (select now from clock)))
+    + (select count(*) from events.occurrences
+      where state = 'PENDING' and blocked_reason is null and fire_at <= (select now from clock))
+  )::int as count`;
 
 const UNREPORTED = `
   select count(*)::int as count from events.occurrences where report is not null`;

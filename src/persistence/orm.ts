@@ -55,6 +55,8 @@ export interface OrmOptions {
   readonly poolSize?: number;
   /** After how long a statement is given up; 0 for never. */
   readonly queryTimeoutMs?: number;
+  /** Told of the pool when it is made, to watch it. */
+  readonly onPool?: (pool: Pool) => void;
   /** Told when the database is not to be used by this version: then no connection is given out. */
   readonly onRefused?: (error: InvalidSettingsError) => void;
 }
@@ -71,7 +73,7 @@ const QUERY_TIMEOUT_MS = 20_000;
  * @throws InvalidSettingsError when what the URL says of TLS cannot be done
  */
 export async function connectOrm(databaseUrl: string, options: OrmOptions = {}): Promise<Orm> {
-  const { poolSize = 10, queryTimeoutMs = QUERY_TIMEOUT_MS, onRefused } = options;
+  const { poolSize = 10, queryTimeoutMs = QUERY_TIMEOUT_MS, onPool, onRefused } = options;
   const ssl = databaseTls(databaseUrl);
   return MikroORM.init({
     clientUrl: databaseUrl,
@@ -89,12 +91,15 @@ export async function connectOrm(databaseUrl: string, options: OrmOptions = {}):
       connectionTimeoutMillis: CONNECTION_TIMEOUT_MS,
       ...(ssl !== null && { ssl }),
       onConnect: createDatabaseGuard({ databaseUrl, known: MIGRATIONS, onRefused }),
+      onPoolCreated(pool: Pool) {
+        onPool?.(pool);
+        // The server ends what takes too long; this is for one that no longer answers at all.
+        if (queryTimeoutMs > 0) dropLostConnections(pool, queryTimeoutMs + 1_000);
+      },
       ...(queryTimeoutMs > 0 && {
         statement_timeout: queryTimeoutMs,
         // A process that hangs, or whose machine is lost, must not keep rows locked.
         idle_in_transaction_session_timeout: queryTimeoutMs,
-        // The server ends what takes too long; this is for one that no longer answers at all.
-        onPoolCreated: (pool: Pool) => dropLostConnections(pool, queryTimeoutMs + 1_000),
       }),
     },
     discovery: { warnWhenNoEntities: false },

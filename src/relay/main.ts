@@ -3,6 +3,7 @@ import { requireSettings } from '../config/settings.ts';
 import { eventTypes } from '../event-types/index.ts';
 import { createMetrics } from '../observability/metrics.ts';
 import { serveMetrics } from '../observability/metrics-server.ts';
+import { createPoolMetrics } from '../observability/pool-metrics.ts';
 import { createTracing } from '../observability/tracing.ts';
 import { runService, type RunningService, type ServiceContext } from '../observability/service.ts';
 import { checkDatabase } from '../persistence/database-health.ts';
@@ -27,6 +28,7 @@ async function startRelaying(context: ServiceContext): Promise<RunningService> {
   const metricsServer = await serveMetrics({ metrics, readiness }, settings, logger);
   const orm = await connectOrm(settings.DATABASE_URL, {
     poolSize: settings.DATABASE_POOL,
+    onPool: createPoolMetrics(metrics, settings.DATABASE_POOL),
     onRefused: fail,
   });
   // Refused before it is ready, if the database is there.

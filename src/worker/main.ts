@@ -7,6 +7,8 @@ import { createPlanner } from '../events/planner.ts';
 import { createReconciler } from '../events/reconcile.ts';
 import { createMetrics, exportTzVersion } from '../observability/metrics.ts';
 import { serveMetrics } from '../observability/metrics-server.ts';
+import { createPoolMetrics } from '../observability/pool-metrics.ts';
+import { createQueryMetrics } from '../observability/query-metrics.ts';
 import { createTracing } from '../observability/tracing.ts';
 import { runService, type RunningService, type ServiceContext } from '../observability/service.ts';
 import { waitFor } from '../observability/wait-for.ts';
@@ -31,10 +33,12 @@ import { createWorkflowRemover } from '../temporal/workflow-remover.ts';
 import { loadZoneLaw } from '../zones/load-zone-law.ts';
 import { startReplanning } from './outdated-plans.ts';
 import { createArmingMetrics } from './arming-metrics.ts';
+import { observePlanner, observeReconciler } from './planning-metrics.ts';
 import { createReconcileMetrics } from './reconcile-metrics.ts';
 import { installTemporalRuntime, temporalLogger } from './runtime.ts';
 import { startKeepingSchedules } from './schedules.ts';
 import { startTakingTurns } from './taking-turns.ts';
+import { createTemporalMetrics } from './temporal-metrics.ts';
 import { traceArming, tracePlanner } from './trace-planning.ts';
 import { createWorker } from './worker.ts';
 import { bundleWorkflows, readWorkflowBundle, type WorkflowCode } from './workflow-bundle.ts';
@@ -51,7 +55,12 @@ async function startWorker(context: ServiceContext): Promise<RunningService> {
   const tracing = await createTracing('worker', settings, logger);
   const metrics = createMetrics();
   exportTzVersion(metrics, law.version);
-  const metricsServer = await serveMetrics({ metrics, readiness }, settings, logger);
+  // Nothing listens where nobody asks.
+  const ofTemporal =
+    settings.METRICS_PORT === undefined ? null : await createTemporalMetrics(logger);
+  installTemporalRuntime(logger, ofTemporal?.exporter);
+  const page = ofTemporal?.with(metrics) ?? metrics;
+  const metricsServer = await serveMetrics({ metrics: page, readiness }, settings, logger);
 
   const rules = {
     leapDayPolicy: settings.LEAP_DAY_POLICY,
@@ -59,9 +68,9 @@ async function startWorker(context: ServiceContext): Promise<RunningService> {
     law,
   };
 
-  installTemporalRuntime(logger);
   const orm = await connectOrm(settings.DATABASE_URL, {
     poolSize: settings.DATABASE_POOL,
+    onPool: createPoolMetrics(metrics, settings.DATABASE_POOL),
     onRefused: fail,
   });
   const temporal = connectTemporal(settings);
@@ -72,7 +81,7 @@ async function startWorker(context: ServiceContext): Promise<RunningService> {
   await checkDatabase(orm);
   guard.start();
   const scheduler = createScheduler(temporal.client, taskQueue);
-  const planner = createPlanner({
+  const planning = createPlanner({
     store: createPlanningStore(orm, eventTypes.facts),
     settings: {
       rules,
@@ -82,8 +91,19 @@ async function startWorker(context: ServiceContext): Promise<RunningService> {
     },
     logger,
   });
+  const planner = observePlanner(metrics, planning, createQueryMetrics(metrics, ['plan']));
   const arming = createDeliveryLedger(orm, { lateAfterMs: settings.LATE_AFTER });
   const traced = tracing && { tracing, traces: createOccurrenceTraces(orm), logger };
+  const reconciler = createReconciler({
+    ledger: createReconcileLedger(orm, eventTypes.facts),
+    engine: createFollowerEngine(temporal.client),
+    scheduler,
+    redeliveries: createRedeliveries(temporal.client, taskQueue),
+    eventTypes: eventTypes.names,
+    clock: Date.now,
+    observer: createReconcileMetrics(metrics),
+    logger,
+  });
   const activities = createActivities({
     planner: traced === null ? planner : tracePlanner(planner, traced),
     arming: traced === null ? arming : traceArming(arming, traced),
@@ -93,16 +113,7 @@ async function startWorker(context: ServiceContext): Promise<RunningService> {
     workflows: createWorkflowRemover(temporal.client),
     eventTypes: eventTypes.names,
     raiseAlarm: (fields, message) => logger.error(fields, message),
-    reconciler: createReconciler({
-      ledger: createReconcileLedger(orm, eventTypes.facts),
-      engine: createFollowerEngine(temporal.client),
-      scheduler,
-      redeliveries: createRedeliveries(temporal.client, taskQueue),
-      eventTypes: eventTypes.names,
-      clock: Date.now,
-      observer: createReconcileMetrics(metrics),
-      logger,
-    }),
+    reconciler: observeReconciler(metrics, reconciler),
     clock: Date.now,
     logger,
     armingObserver: createArmingMetrics(metrics),

@@ -1,4 +1,9 @@
-import { Runtime, type Logger as TemporalLogger, type LogMetadata } from '@temporalio/worker';
+import {
+  type LogMetadata,
+  type MetricsExporterConfig,
+  Runtime,
+  type Logger as TemporalLogger,
+} from '@temporalio/worker';
 
 import { describeError } from '../observability/describe-error.ts';
 import type { Logger } from '../observability/logger.ts';
@@ -7,11 +12,14 @@ import type { Logger } from '../observability/logger.ts';
  * Installs Temporal's runtime, one for the process, with Daybell's logger. Signals are
  * not its business: the process stops its worker itself, in order.
  */
-export function installTemporalRuntime(logger: Logger): void {
+export function installTemporalRuntime(logger: Logger, metrics?: MetricsExporterConfig): void {
   Runtime.install({
     logger: temporalLogger(logger),
     shutdownSignals: [],
-    telemetryOptions: { logging: { forward: {}, filter: { core: 'WARN', other: 'ERROR' } } },
+    telemetryOptions: {
+      logging: { forward: {}, filter: { core: 'WARN', other: 'ERROR' } },
+      ...(metrics !== undefined && { metrics }),
+    },
   });
 }
 

@@ -61,7 +61,7 @@ function watchRecovery() {
   onTestFinished(() => recovery.stop());
   return {
     logged,
-    value: async (name: string) => valueOf(await metrics.metrics(), `daybell_recovery_${name}`),
+    value: async (name: string) => valueOf(await metrics.metrics(), `daybell_${name}`),
   };
 }
 
@@ -74,14 +74,14 @@ test('catching up is told of: that it began, what remains, and how long it took'
   await bench.armed(await bench.rows.addUser(), Date.now() + HOUR);
   const { logged, value } = watchRecovery();
 
-  await expect.poll(() => value('remaining'), PATIENT).toBe(2);
-  expect(await value('in_progress')).toBe(1);
-  expect(await value('started_total')).toBe(1);
+  await expect.poll(() => value('recovery_remaining'), PATIENT).toBe(2);
+  expect(await value('recovery_in_progress')).toBe(1);
+  expect(await value('recovery_started_total')).toBe(1);
   expect(logged).toMatchObject([{ msg: 'recovery started', remaining: 2 }]);
   expect(logged[0]?.['latenessMs']).toBeGreaterThanOrEqual(2 * HOUR);
 
   await bench.dispatch();
-  await expect.poll(() => value('remaining'), PATIENT).toBe(1);
+  await expect.poll(() => value('recovery_remaining'), PATIENT).toBe(1);
   const { fireAt } = await bench.rows.find(planned);
   await bench.ledger.arm({
     occurrenceKey: planned,
@@ -90,9 +90,9 @@ test('catching up is told of: that it began, what remains, and how long it took'
     now: Date.now(),
   });
 
-  await expect.poll(() => value('in_progress'), PATIENT).toBe(0);
-  expect(await value('remaining')).toBe(0);
-  expect(await value('last_duration_seconds')).toBeGreaterThan(0);
+  await expect.poll(() => value('recovery_in_progress'), PATIENT).toBe(0);
+  expect(await value('recovery_remaining')).toBe(0);
+  expect(await value('recovery_last_duration_seconds')).toBeGreaterThan(0);
   expect(logged.at(-1)).toMatchObject({ msg: 'recovery done' });
   expect(logged.at(-1)?.['durationMs']).toBeGreaterThan(0);
 });

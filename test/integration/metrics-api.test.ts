@@ -1,6 +1,7 @@
 import { createServer } from 'node:http';
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 
 import pg from 'pg';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
@@ -39,6 +40,26 @@ describe('what the API says of its requests', () => {
     expect(await counted('GET', '/v1/users/:id', 200)).toBe(1);
     expect(await counted('GET', '/v1/users/:id', 400)).toBe(1);
     expect(await scrape()).not.toMatch(new RegExp(`${user.id}|Lovelace|crm-1815|nothing`));
+  });
+
+  test('what is slow is in the buckets of slow ones, what fails has its status', async () => {
+    const listed = { method: 'GET', route: '/v1/users', status: '200' };
+    const within = async (le: string) =>
+      valueOf(await scrape(), 'daybell_http_request_duration_seconds_bucket', { ...listed, le });
+    let listing: Promise<unknown> | null = null;
+    await api.database.orm.em.fork().transactional(async (em) => {
+      await em.execute('lock table users.users in access exclusive mode');
+      listing = api.send('GET', '/v1/users');
+      await sleep(300);
+    });
+    await listing;
+    expect(await within('+Inf')).toBe(1);
+    expect(await within('0.2')).toBe(0);
+
+    await api.sql('alter table users.users rename to people');
+    await api.send('GET', '/v1/users');
+    await api.sql('alter table users.people rename to users');
+    expect(await counted('GET', '/v1/users', 500)).toBe(1);
   });
 
   test('keeps an unusual method from being a series of its own', async () => {

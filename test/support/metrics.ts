@@ -17,13 +17,16 @@ export function parseMetrics(page: string): Map<string, Metric> {
   const metrics = new Map<string, { type: string; help: string; samples: Sample[] }>();
   let current = { type: '', help: '', samples: [] as Sample[] };
   for (const line of page.split('\n')) {
-    const [, keyword, name = '', text = ''] = /^# (HELP|TYPE) (\S+) (.*)$/.exec(line) ?? [];
+    const [, keyword, name = '', text = ''] = /^# (HELP|TYPE) (\S+) ?(.*)$/.exec(line) ?? [];
     if (keyword === 'HELP') {
       current = { type: '', help: text, samples: [] };
       metrics.set(name, current);
     } else if (keyword === 'TYPE') {
+      // Not everybody has words for each.
+      current = metrics.get(name) ?? { type: '', help: '', samples: [] };
+      metrics.set(name, current);
       current.type = text;
-    } else if (line !== '') {
+    } else if (line !== '' && !line.startsWith('#')) {
       current.samples.push(parseSample(line));
     }
   }

@@ -1,6 +1,7 @@
 /**
- * The run's Temporal servers, for tests that ask: nothing is started, fetched or built
- * for a run of unit tests. Lives in the global setup; `temporal.ts` asks it.
+ * The run's Temporal servers, and programs that only tests use, for tests that ask: nothing is
+ * started, fetched or built for a run of unit tests. Lives in the global setup; `temporal.ts`
+ * asks it.
  */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer } from 'node:http';
@@ -15,6 +16,7 @@ import {
 } from '../../src/dev/temporal-production-programs.ts';
 import { findTemporalBinary } from '../../src/dev/temporal-binary.ts';
 import { startDevServer } from './dev-server.ts';
+import { findPrometheus, findPromtool } from './prometheus-binary.ts';
 import { runProgram } from './process.ts';
 import { findTestServer } from './test-server-binary.ts';
 
@@ -49,6 +51,8 @@ export async function offerTemporal(): Promise<TemporalOffer> {
     '/temporal-ui-program': once(ui),
     '/test-server-program': once(findTestServer),
     '/workflow-bundle': async () => (await bundle()).path,
+    '/promtool': once(findPromtool),
+    '/prometheus': once(findPrometheus),
   };
 
   const server = createServer(async ({ url }, response) => {

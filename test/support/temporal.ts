@@ -97,7 +97,8 @@ function quietRuntime(): void {
   }
 }
 
-async function ask(what: string): Promise<string> {
+/** Asks the run for what it has for all: `temporal-offer.ts`. */
+export async function ask(what: string): Promise<string> {
   const response = await fetch(`${inject('temporalOfferUrl')}/${what}`);
   const answer = await response.text();
   if (!response.ok) throw new Error(answer);

@@ -1,0 +1,147 @@
+import { Gauge } from 'prom-client';
+
+import type { DeliveryControl } from '../events/delivery-control.ts';
+import type { DueState } from '../events/due-state.ts';
+import { type EngineState, WORK_KINDS } from '../events/engine-state.ts';
+import type { ErasureState } from '../events/erasure.ts';
+import type { LedgerState } from '../events/ledger-state.ts';
+import type { ReconcileState } from '../events/reconciliation.ts';
+import type { Logger } from '../observability/logger.ts';
+import type { Registry } from '../observability/metrics.ts';
+import { createReadings, shared } from '../observability/readings.ts';
+import type { OutboxState } from '../users/outbox.ts';
+import { exportDue } from './due-metrics.ts';
+import { exportErasures } from './erasure-metrics.ts';
+
+/** What the database server says of its own load. */
+export interface DatabaseLoad {
+  /** Seconds spent in statements by all sessions, added up. */
+  activeSeconds(): Promise<number>;
+  /** Of its machine. */
+  readonly cores: number;
+}
+
+export interface StateSources {
+  readonly ledger: LedgerState;
+  readonly due: DueState;
+  readonly deliveries: Pick<DeliveryControl, 'findDestination'>;
+  readonly outbox: OutboxState;
+  readonly reconciler: ReconcileState;
+  readonly findErasures: () => Promise<ErasureState>;
+  readonly engine: EngineState;
+  readonly database: DatabaseLoad;
+}
+
+/** What is outside, read when it is asked for: by one process, as it is true of all. */
+export function exportState(registry: Registry, sources: StateSources, logger: Logger): void {
+  const { ledger, deliveries, outbox, reconciler, engine, database } = sources;
+  const readings = createReadings(registry, logger);
+  const { gauge, gauges, counter } = readings;
+  const destination = shared(deliveries.findDestination);
+  const backlog = shared(outbox.backlog);
+
+  gauge(
+    { name: 'daybell_occurrences_armed', help: 'Armed rows: waiting for their attempt, or sent.' },
+    ledger.armed,
+  );
+  gauge(
+    { name: 'daybell_occurrences_claimed', help: 'Of these, claimed by a dispatcher.' },
+    ledger.claimed,
+  );
+  gauge(
+    {
+      name: 'daybell_occurrences_backlog',
+      help: 'Rows whose time has come, and that no dispatcher has claimed.',
+    },
+    ledger.backlog,
+  );
+  gauge(
+    {
+      name: 'daybell_occurrences_unreported',
+      help: 'Rows whose outcome Temporal has not been told.',
+    },
+    ledger.unreported,
+  );
+  gauge(
+    { name: 'daybell_dead_letters', help: 'Rows that are FAILED: given up, and not redelivered.' },
+    ledger.deadLetters,
+  );
+  gauge(
+    {
+      name: 'daybell_occurrences_blocked',
+      help: 'Rows that cannot be planned; blockedReason says why.',
+    },
+    ledger.blocked,
+  );
+  gauge(
+    { name: 'daybell_deliveries_paused', help: '1 while all deliveries are paused, else 0.' },
+    async () => ((await destination()).pausedAt === null ? 0 : 1),
+  );
+  gauge(
+    {
+      name: 'daybell_destination_slowed',
+      help: '1 while the receiver has asked for less (429, 503), else 0.',
+    },
+    async () => ((await destination()).slowDown === null ? 0 : 1),
+  );
+  gauge(
+    { name: 'daybell_outbox_length', help: 'Events that wait to be relayed.' },
+    async () => (await backlog()).length,
+  );
+  gauge(
+    {
+      name: 'daybell_outbox_set_aside',
+      help: 'Events that could not be relayed and wait for an operator.',
+    },
+    async () => (await backlog()).setAside,
+  );
+  gauge(
+    {
+      name: 'daybell_outbox_oldest_age_seconds',
+      help: 'How long the oldest of them has waited; 0 when none waits.',
+    },
+    async () => (await backlog()).oldestAgeMs / 1000,
+  );
+  gauge(
+    {
+      name: 'daybell_missed_unrepaired',
+      help: 'What the reconciler has found to be amiss and could not repair.',
+    },
+    reconciler.unrepaired,
+  );
+  gauge(
+    {
+      name: 'daybell_reconcile_last_success_timestamp_seconds',
+      help: 'When the reconciler last looked for all; 0 when it never has.',
+    },
+    async () => ((await reconciler.lastSucceededAt()) ?? 0) / 1000,
+  );
+  gauges(
+    {
+      name: 'daybell_task_queue_pollers',
+      help: 'Workers that have asked Temporal for such work in the last two minutes.',
+      labelNames: ['kind'],
+    },
+    () =>
+      Promise.all(
+        WORK_KINDS.map(async (kind) => ({
+          labels: { kind },
+          value: await engine.countPollers(kind),
+        })),
+      ),
+  );
+  counter(
+    {
+      name: 'daybell_database_active_seconds_total',
+      help: 'Seconds that the sessions of the database server spent in statements, added up.',
+    },
+    database.activeSeconds,
+  );
+  new Gauge({
+    name: 'daybell_database_cores',
+    help: "Cores of the database server's machine: DATABASE_CORES, or those of this process's.",
+    registers: [registry],
+  }).set(database.cores);
+  exportDue(readings, sources.due);
+  exportErasures(readings, sources.findErasures);
+}

@@ -1,0 +1,113 @@
+/** Grafana's dashboard: each of its queries, by a real Prometheus, while a herd is greeted. */
+import { readFile } from 'node:fs/promises';
+
+import { afterAll, beforeAll, expect, test } from 'vitest';
+
+import { dashboardJson } from '../../deploy/grafana/dashboard.ts';
+import { ROWS } from '../../deploy/grafana/rows.ts';
+import { newWebhookSecret } from '../../src/config/webhook-secrets.ts';
+import { ADA } from '../support/api.ts';
+import { createEventRows } from '../support/event-rows.ts';
+import { createTestDatabase, type TestDatabase } from '../support/postgres.ts';
+import { runProcess, type TestProcess } from '../support/process.ts';
+import { startPrometheus, type TestPrometheus } from '../support/prometheus-server.ts';
+import { ask, uniqueTaskQueue, useDevServer } from '../support/temporal.ts';
+import { startWebhookReceiver, type WebhookReceiver } from '../support/webhook-receiver.ts';
+
+const ENTRIES = {
+  api: 'src/api/main.ts',
+  worker: 'src/worker/main.ts',
+  dispatcher: 'src/delivery/main.ts',
+  relay: 'src/relay/main.ts',
+};
+const HERD = 200;
+/** From the herd to the last query. */
+const LOOK_BACK_SECONDS = 120;
+const WITHIN = { timeout: 60_000, interval: 250 };
+/** Builds of Prometheus and of the Temporal server, where they are not there yet. */
+const BUILD_LIMIT_MS = 25 * 60_000;
+
+let database: TestDatabase;
+let receiver: WebhookReceiver;
+let processes: Record<string, TestProcess> = {};
+let prometheus: TestPrometheus;
+beforeAll(async () => {
+  await ask('prometheus');
+  const temporal = await useDevServer();
+  await temporal.close();
+  database = await createTestDatabase();
+  receiver = await startWebhookReceiver();
+  const settings = {
+    DATABASE_URL: database.url,
+    TEMPORAL_ADDRESS: temporal.address,
+    TEMPORAL_TASK_QUEUE: uniqueTaskQueue(),
+    WEBHOOK_URL: receiver.url,
+    WEBHOOK_ALLOW_PRIVATE: 'true',
+    WEBHOOK_SECRETS: newWebhookSecret(),
+    PORT: '0',
+    METRICS_PORT: '0',
+  };
+  processes = Object.fromEntries(
+    Object.entries(ENTRIES).map(([name, entry]) => [name, runProcess(entry, settings)]),
+  );
+  const targets: Record<string, string> = {};
+  for (const [name, running] of Object.entries(processes)) {
+    await running.line(/"msg":"ready"/);
+    targets[name] = new URL(JSON.parse(await running.line(/"msg":"metrics"/)).url).host;
+  }
+  prometheus = await startPrometheus(targets, 'deploy/prometheus/alerts.yml');
+}, BUILD_LIMIT_MS);
+afterAll(async () => {
+  await prometheus?.stop();
+  await Promise.all(Object.values(processes).map((running) => running.stop('SIGKILL')));
+  await receiver?.close();
+  await database?.drop();
+});
+
+test('is the one that rows.ts makes: `npm run dashboard` writes it', async () => {
+  const committed = await readFile('deploy/grafana/dashboards/daybell.json', 'utf8');
+  expect(JSON.parse(committed)).toEqual(JSON.parse(dashboardJson()));
+});
+
+test(
+  'each of its queries, and each rule, has data when a herd was greeted',
+  { timeout: 240_000 },
+  async () => {
+    const { url } = JSON.parse((await processes['api']?.line(/"msg":"listening"/)) ?? '');
+    const scraped = () => prometheus.query('count(up == 1)', 5);
+    await expect.poll(async () => (await scraped()).at(-1), WITHIN).toBe(4);
+
+    // Twice: what a series begins with is no rate.
+    for (const count of [5, 10]) {
+      const users = Array.from({ length: 5 }, () =>
+        fetch(`${url}/v1/users`, {
+          method: 'POST',
+          headers: { 'Content-Type': 'application/json' },
+          body: JSON.stringify(ADA),
+        }),
+      );
+      await Promise.all(users);
+      const planned = async () =>
+        (await prometheus.query('sum(daybell_plans_total{result="succeeded"})', 5)).at(-1);
+      await expect.poll(planned, WITHIN).toBe(count);
+    }
+    await createEventRows(database.orm).addHerd(HERD, Date.now() + 3_000);
+    const delivered = async () =>
+      (await prometheus.query('sum(daybell_deliveries_total)', 5)).at(-1);
+    await expect.poll(delivered, WITHIN).toBe(HERD);
+    const queries = ROWS.flatMap(({ panels }) =>
+      panels.flatMap(({ title, queries }) => queries.map(({ expr }) => ({ title, expr }))),
+    );
+    const empty: typeof queries = [];
+    for (const { title, expr } of queries) {
+      const asked = expr.replaceAll('$__rate_interval', '10s');
+      const values = await prometheus.query(asked, LOOK_BACK_SECONDS);
+      if (values.length === 0) empty.push({ title, expr });
+    }
+    expect(empty).toEqual([]);
+
+    const rules = await prometheus.rules();
+    expect([...rules].filter(([, health]) => health !== 'ok')).toEqual([]);
+    expect(rules.size).toBeGreaterThan(30);
+  },
+);

@@ -1,0 +1,179 @@
+/** What the process api says of today, of what comes, and of what it has audited. */
+import { readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+import { afterAll, beforeAll, beforeEach, expect, onTestFinished, test } from 'vitest';
+
+import { bundledZoneData } from '../../src/zones/load-zone-law.ts';
+import { createEventRows, type EventRows } from '../support/event-rows.ts';
+import { valueOf } from '../support/metrics.ts';
+import { createTestDatabase, type TestDatabase } from '../support/postgres.ts';
+import { runProcess } from '../support/process.ts';
+
+const MINUTE = 60_000;
+const HOUR = 60 * MINUTE;
+const WITHIN = { timeout: 20_000, interval: 100 };
+
+let database: TestDatabase;
+let rows: EventRows;
+beforeAll(async () => {
+  database = await createTestDatabase();
+  rows = createEventRows(database.orm);
+});
+afterAll(() => database.drop());
+beforeEach(() => rows.sql('truncate events.occurrences, users.users, users.history cascade'));
+
+type Value = (name: string, labels?: Record<string, string>) => number | null;
+
+/** The process, until the test is over; gives what reads one scrape of it. */
+async function startApi(settings: NodeJS.ProcessEnv = {}): Promise<() => Promise<Value>> {
+  const api = runProcess('src/api/main.ts', {
+    DATABASE_URL: database.url,
+    TEMPORAL_ADDRESS: '127.0.0.1:1',
+    PORT: '0',
+    METRICS_PORT: '0',
+    ...settings,
+  });
+  onTestFinished(async () => void (await api.stop('SIGKILL')));
+  const { url } = JSON.parse(await api.line(/"msg":"metrics"/));
+  return async () => {
+    const page = await (await fetch(url)).text();
+    return (name, labels = {}) => valueOf(page, `daybell_${name}`, labels);
+  };
+}
+
+/** An occurrence whose instant was some time ago, as the ledger has it by now. */
+async function past(agoMs: number, columns: Readonly<Record<string, unknown>>): Promise<void> {
+  const key = await rows.addOccurrence(await rows.addUser(), { fireAt: Date.now() - agoMs });
+  if (Object.keys(columns).length === 0) return;
+  const set = Object.keys(columns).map((column) => `${column} = ?`);
+  await rows.sql(`update events.occurrences set ${set.join(', ')} where key = ?`, [
+    ...Object.values(columns),
+    key,
+  ]);
+}
+
+const delivered = (lateness_ms: number) => ({
+  state: 'COMPLETED',
+  delivered_at: new Date(),
+  lateness_ms,
+});
+
+test('whose instant has passed is counted by what became of them, of the last hour and of the last day', async () => {
+  const scrape = await startApi();
+  await past(30 * MINUTE, delivered(800));
+  await past(31 * MINUTE, delivered(300_000));
+  await past(32 * MINUTE, delivered(300_001));
+  await past(3 * HOUR, delivered(1_000));
+  await past(3 * HOUR, { state: 'FAILED' });
+  await past(4 * HOUR, { state: 'SKIPPED', reason: 'too_late' });
+  await past(MINUTE, {});
+  await past(20 * MINUTE, { state: 'PROCESSING', next_attempt_at: new Date(Date.now() + HOUR) });
+  // Not due in these 24 hours: before, to come, and deleted.
+  await past(25 * HOUR, delivered(1_000));
+  await past(-HOUR, {});
+  await past(2 * HOUR, { state: 'SKIPPED', reason: 'user_deleted' });
+
+  const value = await scrape();
+  const within = (time: string) =>
+    Object.fromEntries(
+      ['on_time', 'late', 'failed', 'skipped', 'waiting', 'overdue'].map((outcome) => [
+        outcome,
+        value('occurrences_due', { within: time, outcome }),
+      ]),
+    );
+  const lastHour = { on_time: 2, late: 1, failed: 0, skipped: 0, waiting: 1, overdue: 1 };
+  expect(within('1h')).toEqual(lastHour);
+  expect(within('24h')).toEqual({ ...lastHour, on_time: 3, failed: 1, skipped: 1 });
+});
+
+test('what is due and unclaimed is the backlog; the oldest that is open tells its age', async () => {
+  const scrape = await startApi();
+  const before = await scrape();
+  expect(before('occurrences_backlog')).toBe(0);
+  expect(before('occurrences_claimed')).toBe(0);
+  expect(before('occurrences_oldest_open_age_seconds')).toBe(0);
+
+  await rows.addHerd(1_001, Date.now() - 1_000);
+  await past(2_000, {});
+  await past(11 * MINUTE, {
+    state: 'PROCESSING',
+    next_attempt_at: new Date(Date.now() + HOUR),
+    sending_until: new Date(Date.now() + HOUR),
+  });
+  await past(HOUR, delivered(1_000));
+  await past(2 * HOUR, { fire_at: null, blocked_reason: 'unknown_zone' });
+  const value = await scrape();
+  expect(value('occurrences_backlog')).toBe(1_002);
+  expect(value('occurrences_claimed')).toBe(1);
+  expect(value('occurrences_oldest_open_age_seconds')).toBeGreaterThan(600);
+  expect(value('occurrences_oldest_open_age_seconds')).toBeLessThan(720);
+});
+
+test('the next 24 hours are told by hour, with the most in one minute', async () => {
+  const scrape = await startApi();
+  const now = Date.now();
+  await rows.addHerd(5, now + 20 * MINUTE);
+  await rows.addHerd(3, now + 22 * MINUTE);
+  await past(-5.5 * HOUR, {});
+  await past(-25 * HOUR, {});
+  const value = await scrape();
+  const at = (in_hours: string) => [
+    value('upcoming_occurrences', { in_hours }),
+    value('upcoming_peak', { in_hours }),
+  ];
+  expect(at('00')).toEqual([8, 5]);
+  expect(at('05')).toEqual([1, 1]);
+  expect(at('23')).toEqual([0, 0]);
+});
+
+test('an audit of the last days runs by itself, and tells of users who are unaccounted', async () => {
+  const clean = await startApi();
+  await expect.poll(async () => (await clean())('audit_unaccounted'), WITHIN).toBe(0);
+  expect((await clean())('audit_last_success_timestamp_seconds')).toBeGreaterThan(0);
+
+  const yesterday = new Date(Date.now() - 36 * HOUR).toISOString().slice(0, 10);
+  const dateOfBirth = `1990${yesterday.slice(4)}`;
+  const userId = await rows.addUser({ dateOfBirth, timezone: 'UTC' });
+  await rows.sql(
+    `insert into users.history (user_id, date_of_birth, timezone, valid_from)
+     values (?, ?, 'UTC', '2026-01-01')`,
+    [userId, dateOfBirth],
+  );
+  const missing = await startApi();
+  await expect.poll(async () => (await missing())('audit_unaccounted'), WITHIN).toBe(1);
+});
+
+test('an audit that fails leaves no number behind', async () => {
+  const scrape = await startApi({ DATABASE_URL: 'postgresql://127.0.0.1:1/daybell' });
+  const value = await scrape();
+  expect(value('audit_unaccounted')).toBeNull();
+  expect(value('audit_last_success_timestamp_seconds')).toBe(0);
+  expect(value('occurrences_backlog')).toBeNull();
+});
+
+test('what the database server computes is told in seconds, and of how many cores', async () => {
+  const scrape = await startApi({ DATABASE_CORES: '64' });
+  const value = await scrape();
+  expect(value('database_cores')).toBe(64);
+  const before = Number(value('database_active_seconds_total'));
+  await rows.sql('select pg_sleep(1.5)');
+  const active = async () => (await scrape())('database_active_seconds_total');
+  await expect.poll(active, WITHIN).toBeGreaterThan(before + 1.4);
+});
+
+test('a process tells by which tz database it works, and of which year that is', async () => {
+  const older = join(tmpdir(), `daybell-tz-2020-${process.pid}.json`);
+  onTestFinished(() => rm(older));
+  const data = JSON.parse(await readFile(bundledZoneData(), 'utf8'));
+  await writeFile(older, JSON.stringify({ ...data, version: '2020d' }));
+  const [behind, ahead] = await Promise.all([
+    (await startApi({ ZONE_DATA: older }))(),
+    (await startApi())(),
+  ]);
+  expect(behind('tz_database_info', { version: '2020d' })).toBe(1);
+  expect(behind('tz_database_release_year')).toBe(2020);
+  expect(ahead('tz_database_info', { version: '2020d' })).toBeNull();
+  expect(ahead('tz_database_release_year')).toBeGreaterThanOrEqual(2026);
+});

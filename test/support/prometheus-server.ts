@@ -1,0 +1,121 @@
+/** A real Prometheus that scrapes what a test runs, once a second. */
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+import { freePort } from './free-port.ts';
+import { runProgram } from './process.ts';
+import { ask } from './temporal.ts';
+
+export interface TestPrometheus {
+  /** Every sample that is a number, of all series, of the last so many seconds. */
+  query(expr: string, lastSeconds: number): Promise<number[]>;
+  /** The rules that it evaluates: by what they record or raise, `ok` or what went wrong. */
+  rules(): Promise<Map<string, string>>;
+  stop(): Promise<void>;
+}
+
+const READY_LIMIT_MS = 60_000;
+
+/** @param targets `host:port` by the name of the job */
+export async function startPrometheus(
+  targets: Readonly<Record<string, string>>,
+  rulesFile: string,
+): Promise<TestPrometheus> {
+  const program = await ask('prometheus');
+  const directory = await mkdtemp(join(tmpdir(), 'daybell-prometheus-'));
+  const config = join(directory, 'prometheus.json');
+  // JSON is YAML.
+  await writeFile(
+    config,
+    JSON.stringify({
+      global: { scrape_interval: '1s', evaluation_interval: '1s' },
+      rule_files: [resolve(rulesFile)],
+      scrape_configs: Object.entries(targets).map(([job_name, target]) => ({
+        job_name,
+        static_configs: [{ targets: [target] }],
+      })),
+    }),
+  );
+  const url = `http://127.0.0.1:${await freePort()}`;
+  const server = runProgram(
+    program,
+    [
+      `--config.file=${config}`,
+      `--storage.tsdb.path=${join(directory, 'data')}`,
+      `--web.listen-address=${new URL(url).host}`,
+    ],
+    { settings: {}, cwd: directory },
+  );
+
+  const get = async <Data>(path: string): Promise<Data> => {
+    const response = await fetch(`${url}/api/v1/${path}`);
+    const { status, data, error } = (await response.json()) as Answer<Data>;
+    if (status !== 'success') throw new Error(`${path}: ${error}`);
+    return data;
+  };
+
+  const stop = async (): Promise<void> => {
+    await server.stop('SIGKILL');
+    await rm(directory, { recursive: true, force: true });
+  };
+  try {
+    await untilReady(`${url}/-/ready`, server.exited);
+  } catch (error) {
+    await stop();
+    throw new Error(server.lines.slice(-20).join('\n'), { cause: error });
+  }
+  return {
+    async query(expr, lastSeconds) {
+      const end = Date.now() / 1_000;
+      const params = new URLSearchParams({
+        query: expr,
+        start: String(end - lastSeconds),
+        end: String(end),
+        step: '1',
+      });
+      const { result } = await get<{ result: Series[] }>(`query_range?${params}`);
+      const values = result.flatMap((series) => series.values.map(([, value]) => Number(value)));
+      return values.filter((value) => Number.isFinite(value));
+    },
+    async rules() {
+      const { groups } = await get<{ groups: { rules: Rule[] }[] }>('rules');
+      const rules = groups.flatMap((group) => group.rules);
+      return new Map(
+        rules.map(({ name, health, lastError }) => [name, lastError ?? health] as const),
+      );
+    },
+    stop,
+  };
+}
+
+interface Answer<Data> {
+  readonly status: string;
+  readonly data: Data;
+  readonly error?: string;
+}
+
+interface Series {
+  readonly values: readonly (readonly [number, string])[];
+}
+
+interface Rule {
+  readonly name: string;
+  readonly health: string;
+  readonly lastError?: string;
+}
+
+async function untilReady(url: string, exited: Promise<unknown>): Promise<void> {
+  const limit = AbortSignal.timeout(READY_LIMIT_MS);
+  const isReady = async (): Promise<true> => {
+    for (;;) {
+      limit.throwIfAborted();
+      const response = await fetch(url, { signal: limit }).catch(() => null);
+      if (response?.ok) return true;
+      await sleep(100);
+    }
+  };
+  const isUp = await Promise.race([isReady(), exited.then(() => false)]);
+  if (!isUp) throw new Error('Prometheus has ended');
+}
