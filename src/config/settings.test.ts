@@ -12,6 +12,7 @@ const WRONG: Readonly<Record<string, readonly string[]>> = {
   API_KEY: ['hunter2', 'daybell_', `daybell_${'x'.repeat(44)}`],
   DATABASE_URL: ['daybell', 'mysql://a:hunter2@b/c', '127.0.0.1:5432'],
   DATABASE_POOL: ['0', '201'],
+  DATABASE_CORES: ['0', 'two'],
   POSTGRES_DEV_PORT: ['65536'],
   TEMPORAL_ADDRESS: ['temporal', 'http://temporal:7233', 'temporal:', ':7233', 'a b:7233'],
   TEMPORAL_DEV_PORT: ['-1'],
