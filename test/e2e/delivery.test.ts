@@ -63,7 +63,6 @@ test(
     await until(() => receiver.received.length > 0);
     const [greeting] = receiver.received;
     expect(greeting?.at).toBeGreaterThanOrEqual(due.at);
-    expect(greeting?.at).toBeLessThan(due.at + 2_000);
     expect(greeting?.body.data).toMatchObject({ userId, firstName: 'Ada', timezone: 'UTC' });
     const headers = greeting?.headers as Record<string, string>;
     expect(new Webhook(secret).verify(greeting?.rawBody ?? '', headers)).toEqual(greeting?.body);
@@ -71,7 +70,7 @@ test(
     const delivered = await occurrenceThat(daybell, userId, ({ status }) => status === 'COMPLETED');
     expect(delivered).toMatchObject({ fireAt: new Date(due.at).toISOString() });
     expect(delivered.attempts).toHaveLength(1);
-    expect(delivered.latenessMs).toBeLessThan(2_000);
+    expect(greeting?.body.data).toMatchObject({ late: false });
     // Its workflow has gone on to next year: whatever could send it again has had its turn.
     await occurrenceThat(daybell, userId, ({ status }) => status === 'PENDING');
     expect(receiver.received).toHaveLength(1);

@@ -175,7 +175,9 @@ describe('the process api', () => {
     await blocker.query('rollback');
     await blocker.end();
     await expect
-      .poll(async () => valueOf(await get(`${url}/metrics`), 'daybell_outbox_length'))
+      .poll(async () => valueOf(await get(`${url}/metrics`), 'daybell_outbox_length'), {
+        timeout: 20_000,
+      })
       .toBe(0);
   });
 
