@@ -76,7 +76,7 @@ export const accessProblems = {
   401: problemResponse('There is no key, or it is not known', {
     'WWW-Authenticate': 'The challenge of RFC 6750',
   }),
-  403: problemResponse('The key lacks the scope', {
+  403: problemResponse('The key lacks the scope; without keys, it was not asked by this machine', {
     'WWW-Authenticate': 'The challenge of RFC 6750, with the scope that it lacks',
   }),
   429: problemResponse('The key has sent too many requests', {
