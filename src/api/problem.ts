@@ -87,6 +87,13 @@ export const accessProblems = {
 /** Of a route that has a workflow started, instead of the 503 of the others. */
 export const temporalProblem = { 503: problemResponse('The database is away, or Temporal') };
 
+/** Of a route that takes turns, instead of the 503 of the others. */
+export const busyProblem = {
+  503: problemResponse('The database is away, or too many wait for the same already', {
+    'Retry-After': 'In how many seconds to send the request again, if too many wait',
+  }),
+};
+
 function problemResponse(description: string, headers: Readonly<Record<string, string>> = {}) {
   const described = Object.entries(headers).map(([name, text]) => [
     name,
