@@ -5,6 +5,7 @@ import { matchedRoutes } from 'hono/route';
 
 import { findApiKey } from './api-key.ts';
 import type { Api, ApiDeps, ApiEnv } from './deps.ts';
+import { isFromOwnMachine } from './own-machine.ts';
 import { type Problem, sendProblem } from './problem.ts';
 import { createRateLimit } from './rate-limit.ts';
 import type { Scope } from './scope.ts';
@@ -49,7 +50,7 @@ export function readAccess(app: Api): AccessTable {
 
 /**
  * Lets through who may call the route that was matched, before the body is read. Without keys
- * everybody may: then only this machine reaches the API.
+ * that is this machine, which alone reaches the API then; a page in one of its browsers is not.
  */
 export function requireAccess(
   table: () => AccessTable,
@@ -58,7 +59,11 @@ export function requireAccess(
   const limit = createRateLimit(maxPerSecond, () => performance.now());
   return createMiddleware<ApiEnv>(async (c, next): Promise<Response | void> => {
     const scopes = scopesOf(c, table());
-    if (apiKeys.length === 0 || scopes.length === 0) return next();
+    if (scopes.length === 0) return next();
+    if (apiKeys.length === 0) {
+      const isOwn = isFromOwnMachine(c.req.url, c.req.header('Origin'));
+      return isOwn ? next() : sendProblem(c, OF_ANOTHER);
+    }
 
     const presented = /^bearer +(\S+)$/i.exec(c.req.header('Authorization') ?? '')?.[1];
     if (presented === undefined) return challenge(c, 'Bearer', NO_KEY);
@@ -87,6 +92,14 @@ function scopesOf(c: Context<ApiEnv>, table: AccessTable): readonly string[] {
     return scopes;
   });
 }
+
+const OF_ANOTHER: Problem = {
+  status: 403,
+  code: 'not-this-machine',
+  title: 'Without keys the API is for this machine alone',
+  detail:
+    'Ask it as localhost or a loopback address, and from no page elsewhere; or set API_KEYS, which npm run key:new makes.',
+};
 
 const NO_KEY: Problem = {
   status: 401,

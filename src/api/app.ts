@@ -38,8 +38,6 @@ export function createApp(deps: ApiDeps): Api {
 
   app.use(requestId());
   app.use(requestLog(deps));
-  // Without probes and scrapes, which are many and lead to nothing.
-  if (deps.tracing !== null) app.use('/v1/*', requestTrace(deps.tracing));
   // Whether there is TLS is for whoever ends it to say.
   app.use(secureHeaders({ contentSecurityPolicy, strictTransportSecurity: false }));
   app.use(
@@ -56,6 +54,8 @@ export function createApp(deps: ApiDeps): Api {
   );
   let access: AccessTable = new Map();
   app.use(requireAccess(() => access, deps));
+  // Without probes and scrapes, which are many and lead to nothing.
+  if (deps.tracing !== null) app.use('/v1/*', requestTrace(deps.tracing, deps));
   app.use(limitBody);
   app.use(requirePlainUtf8);
 

@@ -20,6 +20,7 @@ import {
 } from '../users/errors.ts';
 import type { ApiDeps, ApiEnv } from './deps.ts';
 import { type Problem, sendProblem } from './problem.ts';
+import { TooBusyError } from './turns.ts';
 
 /** Thrown when a request breaks rules; it carries all of them. */
 export class InvalidRequestError extends Error {
@@ -54,6 +55,7 @@ function faultsOf(error: ZodError, whole: string): FieldFault[] {
 /** Turns whatever was thrown into a problem: the one place where an error gets its status. */
 export function answerErrors({ logger }: Pick<ApiDeps, 'logger'>) {
   return (error: Error, c: Context<ApiEnv>): Response => {
+    if (error instanceof TooBusyError) return sendTooBusy(c, error);
     const problem = expected(error);
     if (problem !== null) return sendProblem(c, problem);
     logger.error({ requestId: c.get('requestId'), error: describeError(error) }, 'request failed');
@@ -66,6 +68,16 @@ export function answerErrors({ logger }: Pick<ApiDeps, 'logger'>) {
       detail: 'The log tells more under this requestId.',
     });
   };
+}
+
+/** What a turn takes at the most, as a rule. */
+const TURN_SECONDS = 30;
+
+function sendTooBusy(c: Context<ApiEnv>, { code, message: detail }: TooBusyError): Response {
+  const title = 'Too many wait for the same';
+  const answer = sendProblem(c, { status: 503, code, title, detail });
+  answer.headers.set('Retry-After', String(TURN_SECONDS));
+  return answer;
 }
 
 const DATABASE_AWAY: Problem = {

@@ -76,7 +76,7 @@ export const accessProblems = {
   401: problemResponse('There is no key, or it is not known', {
     'WWW-Authenticate': 'The challenge of RFC 6750',
   }),
-  403: problemResponse('The key lacks the scope', {
+  403: problemResponse('The key lacks the scope; without keys, it was not asked by this machine', {
     'WWW-Authenticate': 'The challenge of RFC 6750, with the scope that it lacks',
   }),
   429: problemResponse('The key has sent too many requests', {
@@ -86,6 +86,13 @@ export const accessProblems = {
 
 /** Of a route that has a workflow started, instead of the 503 of the others. */
 export const temporalProblem = { 503: problemResponse('The database is away, or Temporal') };
+
+/** Of a route that takes turns, instead of the 503 of the others. */
+export const busyProblem = {
+  503: problemResponse('The database is away, or too many wait for the same already', {
+    'Retry-After': 'In how many seconds to send the request again, if too many wait',
+  }),
+};
 
 function problemResponse(description: string, headers: Readonly<Record<string, string>> = {}) {
   const described = Object.entries(headers).map(([name, text]) => [

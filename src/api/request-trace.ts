@@ -2,12 +2,17 @@ import { createMiddleware } from 'hono/factory';
 import { routePath } from 'hono/route';
 
 import type { Tracing } from '../observability/tracing.ts';
-import type { ApiEnv } from './deps.ts';
+import type { ApiDeps, ApiEnv } from './deps.ts';
 
-/** A span for each request, going on from the caller's if there is one; the route's pattern instead of its path. */
-export function requestTrace(tracing: Tracing) {
-  return createMiddleware<ApiEnv>((c, next) =>
-    tracing.span(
+/**
+ * A span for each request, going on from the caller's if there is one; the route's pattern
+ * instead of its path. Not for who shows no key where one is needed: strangers would decide what is
+ * kept, and what they send would push out everything else.
+ */
+export function requestTrace(tracing: Tracing, { apiKeys }: Pick<ApiDeps, 'apiKeys'>) {
+  return createMiddleware<ApiEnv>((c, next) => {
+    if (apiKeys.length > 0 && c.get('keyName') === undefined) return next();
+    return tracing.span(
       {
         name: c.req.method,
         kind: 'server',
@@ -26,6 +31,6 @@ export function requestTrace(tracing: Tracing) {
         });
         if (status >= 500) span.fail(String(status));
       },
-    ),
-  );
+    );
+  });
 }

@@ -1,7 +1,4 @@
-import { isIP } from 'node:net';
-
-import ipaddr from 'ipaddr.js';
-
+import { isLoopback } from '../api/own-machine.ts';
 import { InvalidSettingsError, type Settings } from './settings.ts';
 
 /**
@@ -17,10 +14,4 @@ export function requireKeysBeyondLoopback<Given extends Pick<Settings, 'HOST' | 
   throw new InvalidSettingsError([
     'HOST: must be a loopback address such as 127.0.0.1, unless API_KEYS is set; npm run key:new makes a key',
   ]);
-}
-
-/** A loopback address, or `localhost`, which is never another's (RFC 6761). Other names can be. */
-function isLoopback(host: string): boolean {
-  if (isIP(host) === 0) return host.toLowerCase() === 'localhost';
-  return ipaddr.process(host).range() === 'loopback';
 }

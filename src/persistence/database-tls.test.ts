@@ -60,6 +60,7 @@ test.for([
   ['sslmode=prefer', 'sslmode of disable, require'],
   ['sslmode=no-verify', 'sslmode of disable, require'],
   ['ssl=true', 'has ssl; TLS is set by sslmode'],
+  ['SSLMODE=verify-full', 'has SSLMODE; TLS is set by sslmode'],
   ['sslrootcert=PEM', 'has sslrootcert without sslmode'],
   ['sslmode=verify-ca', 'needs sslrootcert'],
   ['sslmode=require&sslcert=PEM', 'both are needed'],

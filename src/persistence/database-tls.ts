@@ -14,7 +14,8 @@ export function databaseTls(databaseUrl: string): ConnectionOptions | null {
   const { searchParams, hostname } = new URL(databaseUrl);
   const parameter = (name: string): string | null => searchParams.get(name) || null;
   const mode = parameter('sslmode');
-  const others = [...searchParams.keys()].filter((name) => name.startsWith('ssl'));
+  // Misspelled, it would connect in the clear.
+  const others = [...searchParams.keys()].filter((name) => /^ssl/i.test(name));
   for (const name of others) if (!KNOWN.has(name)) refuse(`has ${name}; TLS is set by sslmode`);
   if (mode === null || mode === 'disable') {
     if (mode === null && others.length > 0) refuse(`has ${others[0]} without sslmode`);

@@ -55,11 +55,15 @@ const LOCK_READY = `
 const OF_USERS = `user_id = any (array(
   select value::uuid from jsonb_array_elements_text(?::jsonb)))`;
 
-/** Whoever was deleted before the instant was not due: as the audit has it. */
+/**
+ * Whoever was deleted before the instant was not due: as the audit has it. A hand that deletes
+ * leaves the last of the history open.
+ */
 const COUNT_DAYS = `
   with erased as (
     select e.user_id, coalesce(
-      (select max(h.valid_until) from users.history as h where h.user_id = e.user_id),
+      (select max(coalesce(h.valid_until, e.deleted_at))
+        from users.history as h where h.user_id = e.user_id),
       e.deleted_at) as deleted_at
     from users.erasures as e where e.${OF_USERS}
   )
@@ -84,6 +88,9 @@ const ERASE: readonly string[] = [
   `delete from events.occurrences where ${OF_USERS}`,
   `delete from events.findings where ${OF_USERS}`,
   `delete from users.history where ${OF_USERS}`,
+  // As when the API deletes; a hand, or the version before, may have left it.
+  `update users.idempotency_keys set body = null, request_hash = ''
+   where ${OF_USERS} and (body is not null or request_hash <> '')`,
   `update users.erasures set database_at = clock_timestamp() where ${OF_USERS}`,
 ];
 

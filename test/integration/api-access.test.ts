@@ -264,6 +264,46 @@ describe('a key that asks too often', () => {
   });
 });
 
+describe('an API without keys', () => {
+  let open: TestApi;
+  beforeAll(async () => {
+    open = await createTestApi({ apiKeys: [] });
+  });
+  afterAll(() => open.database.drop());
+
+  const ask = async (method: string, url: string, headers: Record<string, string> = {}) =>
+    (await open.app.request(url, { method, headers })).status;
+
+  test('is asked by any name of this machine, also from a page that is on it', async () => {
+    for (const host of ['localhost:3000', 'LOCALHOST', '127.0.0.1:3000', '[::1]:3000']) {
+      expect(await ask('GET', `http://${host}/v1/users`)).toBe(200);
+    }
+    const origin = { Origin: 'http://localhost:5173' };
+    expect(await ask('POST', 'http://localhost:3000/v1/deliveries/resume', origin)).toBe(200);
+  });
+
+  test('is not asked by a page whose name was made to lead here', async () => {
+    for (const host of ['elsewhere.example:3000', 'localhost.elsewhere.example', '192.0.2.1']) {
+      const answer = await open.app.request(`http://${host}/v1/users`);
+      expect(answer.status).toBe(403);
+      expect(await answer.json()).toMatchObject({ type: 'urn:daybell:problem:not-this-machine' });
+      expect(await ask('GET', `http://${host}/healthz`)).toBe(200);
+    }
+  });
+
+  // What a page of any origin may send without asking first: a POST without a body.
+  test.for(['https://elsewhere.example', 'http://localhost.elsewhere.example', 'null'])(
+    'is not told what to do by a page of %s',
+    async (origin) => {
+      for (const path of ['/v1/deliveries/pause', '/v1/webhook/test']) {
+        expect(await ask('POST', `http://localhost:3000${path}`, { Origin: origin })).toBe(403);
+      }
+      const [paused] = await open.sql('select paused_at from events.destinations');
+      expect(paused).toEqual({ paused_at: null });
+    },
+  );
+});
+
 test('an API without keys takes requests with none, with any, and as many as come', async () => {
   const open = await createTestApi({ apiKeys: [], maxPerSecond: 1 });
   for (let sent = 0; sent < 20; sent++) {

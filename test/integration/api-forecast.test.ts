@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 
-import { ADA, createTestApi, type TestApi } from '../support/api.ts';
+import { ADA, type Answer, createTestApi, type TestApi } from '../support/api.ts';
 import { plantOccurrence } from '../support/plant-occurrence.ts';
 
 let api: TestApi;
@@ -135,4 +135,30 @@ describe('GET /v1/forecast', () => {
     const body = await forecast('?from=2026-12-09T17:59:30Z');
     expect(body.from).toBe('2026-12-09T18:00:00.000Z');
   });
+
+  test.for(['/v1/forecast', '/v1/audit/2026-12-10'])(
+    'and whatever reads everybody is made for so many at once, and no more wait: %s',
+    async (path) => {
+      const statuses: number[] = [];
+      const { promise: refused, resolve: refuse } = Promise.withResolvers<Answer>();
+      const ask = async (): Promise<number> => {
+        const answer = await api.send('GET', path);
+        if (answer.status !== 200) refuse(answer);
+        statuses.push(answer.status);
+        return answer.status;
+      };
+      const asked = await api.database.orm.em.fork().transactional(async (em) => {
+        await em.execute('lock table events.occurrences in access exclusive mode');
+        const all = Array.from({ length: 13 }, ask);
+        const { status, headers, body } = await refused;
+        expect(status).toBe(503);
+        expect(headers.get('retry-after')).toBe('30');
+        expect(body).toMatchObject({ type: 'urn:daybell:problem:too-busy' });
+        return all;
+      });
+      await Promise.all(asked);
+      expect(statuses).toEqual([503, ...Array(12).fill(200)]);
+      expect(await ask()).toBe(200);
+    },
+  );
 });

@@ -59,7 +59,7 @@ describe('a browser', () => {
         'Access-Control-Request-Headers': 'authorization, content-type',
       }),
     ];
-    expect(answers.map(({ status }) => status)).toEqual([200, 201, 405]);
+    expect(answers.map(({ status }) => status)).toEqual([403, 403, 405]);
     for (const { headers } of answers) {
       expect([...headers.keys()].filter((name) => name.startsWith('access-control-'))).toEqual([]);
     }

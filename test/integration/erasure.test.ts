@@ -158,6 +158,28 @@ test('a user whom a hand has deleted in the database is noted as well', async ()
   expect(await erasures.findState(0)).toMatchObject({ waiting: 1, oldest: { userId } });
 });
 
+test('a user whom a hand has deleted loses what the deletion by the API would have taken', async () => {
+  const userId = await bench.add(BERLIN, SPRING);
+  await bench.change(userId, { timezone: 'Europe/Vienna' }, NINE_O_CLOCK - DAY);
+  await bench.settle(`birthday:${userId}:2026`, 'COMPLETED', NINE_O_CLOCK + 40);
+  await bench.sql(
+    `insert into users.idempotency_keys (key, request_hash, user_id, body, created_at)
+     values ('signup-1', 'hash', ?, '{"firstName": "Ada", "dateOfBirth": "1990-05-20"}', now())`,
+    [userId],
+  );
+  await bench.sql('delete from users.users where id = ?', [userId]);
+  await bench.plan(userId, LATER);
+  await bench.sql('update users.outbox set relayed_at = clock_timestamp()');
+  expect(await erasures.eraseFromDatabase(0, ALL)).toBe(1);
+  expect(
+    await bench.sql('select body, request_hash from users.idempotency_keys where user_id = ?', [
+      userId,
+    ]),
+  ).toEqual([{ body: null, request_hash: '' }]);
+  // Their last date and zone were never closed; what was due since counts all the same.
+  expect((await bench.audit(MAY_20, LATER)).erased).toMatchObject({ total: 1, delivered: 1 });
+});
+
 test('of two at once, each user is erased by one', async () => {
   for (let user = 0; user < 6; user++) await remove(await settled());
   const both = await Promise.all([1, 2].map(() => erasures.eraseFromDatabase(0, 3)));

@@ -4,6 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { pino } from 'pino';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 
+import { hashApiKey } from '../../src/api/api-key.ts';
 import { traceHeadersOf, traceDeliveries } from '../../src/delivery/trace-deliveries.ts';
 import type { ClaimedOccurrence } from '../../src/events/ports.ts';
 import { createOtlpTracing } from '../../src/observability/otlp-tracing.ts';
@@ -113,6 +114,27 @@ test('whoever sends a request that is not sampled has decided for all of its tra
   await tracing.span({ ...about, name: 'sampled', parent: null }, async () => {});
   await collector.span('sampled');
   expect(collector.spans.some(({ name }) => name === 'unsampled')).toBe(false);
+});
+
+test('of a request without its key there is no trace', async () => {
+  const apiKeys = [{ name: 'crm', scopes: ['users:read'], sha256: hashApiKey('of-crm') }] as const;
+  const api = await createTestApi({ tracing, apiKeys });
+  const traceId = '5af7651916cd43dd8448eb211c80319d';
+  const ask = (path: string, headers: Record<string, string> = {}) =>
+    api.send('GET', path, undefined, {
+      traceparent: `00-${traceId}-${CALLER.spanId}-01`,
+      ...headers,
+    });
+  await ask('/v1/users');
+  await ask('/v1/users', { Authorization: 'Bearer of-nobody' });
+  await ask('/v1/nothing');
+  await ask('/v1/users', { Authorization: 'Bearer of-crm' });
+  await collector.span('GET /v1/users', (span) => span.traceId === traceId);
+  const spans = collector.spans.filter((span) => span.traceId === traceId);
+  expect(spans.map(({ attributes }) => attributes)).toEqual([
+    expect.objectContaining({ 'http.response.status_code': 200 }),
+  ]);
+  await api.database.drop();
 });
 
 test('what fails in a span is its error, by class and without its words', async () => {

@@ -1,16 +1,13 @@
 import { createRoute, z } from '@hono/zod-openapi';
-import pLimit from 'p-limit';
 
 import { auditDateFault, auditDay } from '../../events/audit-day.ts';
 import { ruled } from '../../users/user-input.ts';
 import { needs } from '../access.ts';
 import { auditBody, AuditSchema } from '../audit-schema.ts';
 import type { Api, ApiDeps } from '../deps.ts';
-import { problems } from '../problem.ts';
+import { busyProblem, problems } from '../problem.ts';
+import { createTurns } from '../turns.ts';
 import { noQuery } from '../user-schemas.ts';
-
-/** Each has a connection for as long as it takes, and others need theirs. */
-const AT_ONCE = 2;
 
 /** GET /v1/audit/{date} */
 export function registerAudit(app: Api, deps: ApiDeps): void {
@@ -40,10 +37,11 @@ export function registerAudit(app: Api, deps: ApiDeps): void {
         content: { 'application/json': { schema: AuditSchema } },
       },
       ...problems(400),
+      ...busyProblem,
     },
   });
 
-  const takeTurns = pLimit(AT_ONCE);
+  const takeTurns = createTurns();
   app.openapi(route, async (c) => {
     const { date } = c.req.valid('param');
     const report = await takeTurns(() => auditDay(deps.audit, date));

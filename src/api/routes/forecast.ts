@@ -1,5 +1,4 @@
 import { createRoute, z } from '@hono/zod-openapi';
-import pLimit from 'p-limit';
 
 import { forecast } from '../../events/forecast-due.ts';
 import { type AskedWindow, forecastWindow, windowFaults } from '../../events/forecast-window.ts';
@@ -8,10 +7,8 @@ import { needs } from '../access.ts';
 import type { Api, ApiDeps } from '../deps.ts';
 import { forecastBody, ForecastSchema } from '../forecast-schema.ts';
 import { instantFault } from '../instant.ts';
-import { problems } from '../problem.ts';
-
-/** Each has a connection for as long as it takes, and others need theirs. */
-const AT_ONCE = 2;
+import { busyProblem, problems } from '../problem.ts';
+import { createTurns } from '../turns.ts';
 
 /** GET /v1/forecast */
 export function registerForecast(app: Api, deps: ApiDeps): void {
@@ -43,10 +40,11 @@ export function registerForecast(app: Api, deps: ApiDeps): void {
         content: { 'application/json': { schema: ForecastSchema } },
       },
       ...problems(400),
+      ...busyProblem,
     },
   });
 
-  const takeTurns = pLimit(AT_ONCE);
+  const takeTurns = createTurns();
   app.openapi(route, async (c) => {
     const asked = askedIn(c.req.valid('query'));
     const found = await takeTurns(() => forecast(deps.forecast, forecastWindow(asked, clock())));
