@@ -1,0 +1,99 @@
+/** docs/operations.md: all that it says to type is typed, and does what is said of it. */
+import { readFileSync } from 'node:fs';
+
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+
+import { startOperatedDaybell, type OperatedDaybell } from '../support/operated-daybell.ts';
+import { createPeople, EXTERNAL_ID, RULES, TODAY } from '../support/operated-people.ts';
+import { operatorTasks } from '../support/operator-tasks.ts';
+import { upkeepTasks } from '../support/operator-upkeep.ts';
+import { anchorOf, readAlarmEntries, readTasks, type ExpectedTasks } from '../support/runbook.ts';
+
+const page = readFileSync('docs/operations.md', 'utf8');
+const toType = readTasks(page, '## What to type');
+/** The last one, since nothing is where it was after it. */
+const move = toType.at(-1);
+const tasks = [
+  ...toType.slice(0, -1),
+  ...readTasks(page, '### To restore'),
+  ...(move ? [move] : []),
+];
+
+describe('typed', () => {
+  let daybell: OperatedDaybell | undefined;
+  const typed = (command: string) =>
+    daybell?.run(command) ?? Promise.reject(new Error('not started'));
+  let expected: ExpectedTasks;
+  beforeAll(async () => {
+    daybell = await startOperatedDaybell(RULES);
+    Object.assign(daybell.variables, { DATE: TODAY, EXTERNAL_ID });
+    const people = await createPeople(daybell);
+    expected = { ...operatorTasks(daybell, people), ...upkeepTasks(daybell, people) };
+  }, 180_000);
+  afterAll(() => daybell?.close());
+
+  test('every command is of a task that something is expected of', () => {
+    expect(tasks.map(({ name }) => name)).toEqual(Object.keys(expected));
+  });
+
+  test('its statements for the database are answered', async () => {
+    const statements = [...page.matchAll(/^```sql\n([\s\S]*?)^```$/gm)].map(
+      ([, text = '']) => text,
+    );
+    expect(statements.length).toBeGreaterThan(0);
+    for (const statement of statements) expect(await daybell?.sql(statement)).not.toEqual([]);
+  });
+
+  test.for(tasks)('$name', { timeout: 120_000 }, async ({ name, commands }) => {
+    const steps = expected[name] ?? [];
+    const areKnown = commands.map((command, index) => command.includes(steps[index]?.of ?? '\n'));
+    expect(areKnown).toEqual(steps.map(() => true));
+    for (const [index, command] of commands.entries()) {
+      const { given, says, effect } = steps[index] ?? {};
+      await given?.();
+      const { exitCode, said } = await typed(command);
+      expect({ command, exitCode, said }).toMatchObject({ exitCode: 0 });
+      if (says !== undefined) expect(said).toMatch(says);
+      await effect?.();
+    }
+  });
+});
+
+test('every command of Daybell on the page is one', () => {
+  const { scripts } = JSON.parse(readFileSync('package.json', 'utf8'));
+  for (const [, name] of page.matchAll(/npm run ([\w:]+)/g))
+    expect(scripts).toHaveProperty([`${name}`]);
+});
+
+test('each command of the program that has ended says that it was not run', () => {
+  const ended = tasks.flatMap((task) => task.ended);
+  expect(ended.length).toBeGreaterThan(10);
+  for (const line of ended) expect(line).toMatch(/ {2,}# from its documentation, not run$/);
+});
+
+test('every variable of a command is explained', () => {
+  const commands = tasks.flatMap((task) => [...task.commands, ...task.ended]);
+  const variables = new Set(commands.flatMap((command) => command.match(/(?<=\$)\w+/g) ?? []));
+  for (const variable of variables) expect(page).toContain(`\`${variable}\``);
+});
+
+test('every alarm has an entry that says what to type', () => {
+  const rules = readFileSync('deploy/prometheus/alerts.yml', 'utf8');
+  const anchors = new Set([...rules.matchAll(/docs\/operations\.md#(\S+)/g)].map(([, at]) => at));
+  const entries = readAlarmEntries(page);
+  expect([...entries.keys()].map(anchorOf).toSorted()).toEqual([...anchors].toSorted());
+  const known = new Set(tasks.map(({ name }) => anchorOf(name)));
+  for (const [name, entry] of entries) {
+    expect(entry).toMatch(/Web UI/);
+    expect(entry).toMatch(/\bAPI\b|GET \/|\$API/);
+    const [, typed = ''] = entry.split('**Type**: ');
+    const links = [...typed.matchAll(/\]\(#([\w-]+)\)/g)].map(([, at = '']) => at);
+    const isTold = typed.includes('`npm run ') || links.some((at) => known.has(at));
+    expect({ name, isTold }).toEqual({ name, isTold: true });
+  }
+});
+
+test('what the page links to on itself is there', () => {
+  const headings = [...page.matchAll(/^#{2,3} (.*)$/gm)].map(([, words = '']) => anchorOf(words));
+  for (const [, at] of page.matchAll(/\]\(#([\w-]+)\)/g)) expect(headings).toContain(at);
+});

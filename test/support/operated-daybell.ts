@@ -1,0 +1,160 @@
+/** A Daybell of processes, in a namespace of its own, and an operator's shell beside it. */
+import { randomUUID } from 'node:crypto';
+import { mkdtemp, rm, symlink } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+import { Client } from '@temporalio/client';
+import { vi } from 'vitest';
+
+import { SCOPES } from '../../src/api/scope.ts';
+import { newApiKey } from '../../src/config/api-keys.ts';
+import { newWebhookSecret } from '../../src/config/webhook-secrets.ts';
+import { freePort } from './free-port.ts';
+import { createTestDatabase } from './postgres.ts';
+import { runProcess, runProgram, type TestProcess } from './process.ts';
+import {
+  findDevServerProgram,
+  findWorkflowBundle,
+  uniqueTaskQueue,
+  useDevServer,
+} from './temporal.ts';
+import { startWebhookReceiver, type WebhookReceiver } from './webhook-receiver.ts';
+
+export interface OperatedDaybell {
+  readonly receiver: WebhookReceiver;
+  /** What the operator's shell knows; a test adds to it. */
+  readonly variables: Record<string, string>;
+  /** Of the namespace that the processes are in. */
+  client(): Client;
+  /** By the API; with a status that is no success it rejects. */
+  // The shape is what a test is about.
+  // oxlint-disable-next-line typescript/no-explicit-any
+  send(method: string, path: string, body?: object): Promise<any>;
+  sql<Row>(query: string, params?: readonly unknown[]): Promise<Row[]>;
+  /** Types a command. */
+  run(command: string): Promise<{ exitCode: number | null; said: string }>;
+  process(name: ProcessName): TestProcess;
+  start(...names: ProcessName[]): Promise<void>;
+  stop(...names: ProcessName[]): Promise<void>;
+  /** Where the processes are that are started from now on; waits until it can be used. */
+  moveTo(namespace: string): Promise<void>;
+  close(): Promise<void>;
+}
+
+const ENTRIES = {
+  api: 'src/api/main.ts',
+  relay: 'src/relay/main.ts',
+  worker: 'src/worker/main.ts',
+  dispatcher: 'src/delivery/main.ts',
+} as const;
+export type ProcessName = keyof typeof ENTRIES;
+export const ALL = Object.keys(ENTRIES) as ProcessName[];
+
+/** A namespace that is new is not known to all of the server at once. */
+const WITHIN = { timeout: 60_000, interval: 200 };
+
+/** Starts all of it, with these settings besides. */
+export async function startOperatedDaybell(
+  rules: Readonly<Record<string, string>>,
+): Promise<OperatedDaybell> {
+  const temporal = await useDevServer();
+  const database = await createTestDatabase();
+  const receiver = await startWebhookReceiver();
+  const { key, entry } = newApiKey('operator', SCOPES);
+  const settings: Record<string, string> = {
+    DATABASE_URL: database.url,
+    TEMPORAL_ADDRESS: temporal.address,
+    TEMPORAL_NAMESPACE: `operated-${randomUUID()}`,
+    TEMPORAL_TASK_QUEUE: uniqueTaskQueue(),
+    WEBHOOK_URL: receiver.url,
+    WEBHOOK_ALLOW_PRIVATE: 'true',
+    WEBHOOK_SECRETS: newWebhookSecret(),
+    WORKFLOW_BUNDLE: await findWorkflowBundle(),
+    PORT: String(await freePort()),
+    API_KEYS: entry,
+    ...rules,
+  };
+  const api = `http://127.0.0.1:${settings['PORT']}`;
+  // A home without the configuration of whoever runs the test.
+  const home = await mkdtemp(join(tmpdir(), 'daybell-operator-'));
+  await symlink(await findDevServerProgram(), join(home, 'temporal'));
+  const variables: Record<string, string> = {
+    ...settings,
+    API: api,
+    API_KEY: key,
+    HOME: home,
+    PATH: `${home}:${process.env['PATH']}`,
+    // It would ask the registry.
+    npm_config_update_notifier: 'false',
+  };
+  const processes = new Map<ProcessName, TestProcess>();
+  const client = () =>
+    new Client({
+      connection: temporal.client.connection,
+      namespace: settings['TEMPORAL_NAMESPACE'] ?? '',
+    });
+
+  const daybell: OperatedDaybell = {
+    receiver,
+    variables,
+    client,
+    async send(method, path, body) {
+      const response = await fetch(`${api}${path}`, {
+        method,
+        headers: { authorization: `Bearer ${key}`, 'content-type': 'application/json' },
+        ...(body !== undefined && { body: JSON.stringify(body) }),
+      });
+      const text = await response.text();
+      if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${text}`);
+      return text === '' ? {} : JSON.parse(text);
+    },
+    sql: (query, params = []) => database.orm.em.fork().execute(query, [...params]),
+    async run(command) {
+      const shell = runProgram('bash', ['-c', command], { settings: variables });
+      const exitCode = await shell.exited;
+      return { exitCode, said: shell.lines.join('\n') };
+    },
+    process(name) {
+      const running = processes.get(name);
+      if (running === undefined) throw new Error(`${name} does not run`);
+      return running;
+    },
+    async start(...names) {
+      for (const name of names) processes.set(name, runProcess(ENTRIES[name], settings));
+      await Promise.all(names.map((name) => daybell.process(name).line(/"ready"/)));
+    },
+    async stop(...names) {
+      await Promise.all(
+        names.map(async (name) => {
+          await processes.get(name)?.stop();
+          processes.delete(name);
+        }),
+      );
+    },
+    async moveTo(namespace) {
+      settings['TEMPORAL_NAMESPACE'] = namespace;
+      await vi.waitUntil(() => isUsable(client()), WITHIN);
+    },
+    async close() {
+      await daybell.stop(...ALL);
+      await temporal.close();
+      await receiver.close();
+      await database.drop();
+      await rm(home, { recursive: true });
+    },
+  };
+
+  const first = settings['TEMPORAL_NAMESPACE'] ?? '';
+  await daybell.run(`temporal operator namespace create --namespace ${first}`);
+  await daybell.moveTo(first);
+  await daybell.start(...ALL);
+  return daybell;
+}
+
+function isUsable(client: Client): Promise<boolean> {
+  return client.workflow.count().then(
+    () => true,
+    () => false,
+  );
+}

@@ -1,0 +1,137 @@
+/** What each command of the runbook has to come to that is about a user or a delivery. */
+import { expect } from 'vitest';
+
+import type { OperatedDaybell } from './operated-daybell.ts';
+import type { People } from './operated-people.ts';
+import type { ExpectedTasks } from './runbook.ts';
+import { withStatus } from './webhook-receiver.ts';
+
+const WITHIN = { timeout: 60_000, interval: 100 };
+
+export function operatorTasks(daybell: OperatedDaybell, people: People): ExpectedTasks {
+  const { variables, receiver } = daybell;
+  const { workflowOf, statusOf, greetingsOf } = people;
+  const about = (userId: string): void => {
+    variables['USER_ID'] = userId;
+  };
+  const waiting = async (): Promise<number> =>
+    (await daybell.send('GET', '/v1/deliveries')).waiting.due;
+  const pausedActivity = async (userId: string): Promise<boolean> =>
+    (await workflowOf(userId).describe()).raw.pendingActivities?.[0]?.paused === true;
+  const signalsOf = async (userId: string): Promise<number> => {
+    const { events } = await workflowOf(userId).fetchHistory();
+    const names = events?.map(
+      (event) => event.workflowExecutionSignaledEventAttributes?.signalName,
+    );
+    return names?.filter((name) => name === 'replan').length ?? 0;
+  };
+
+  return {
+    "Find a user's workflow": [
+      {
+        of: '/v1/users?externalId=',
+        given: async () => about(people.asleep),
+        says: new RegExp(`"id":"${people.asleep}"`),
+      },
+      { of: 'workflow describe', says: new RegExp(`WorkflowId +birthday/${people.asleep}`) },
+      { of: 'workflow list', says: new RegExp(`Running +birthday/${people.asleep}`) },
+    ],
+    'See why it waits': [
+      { of: 'workflow metadata', says: /Asleep until .*, to check the plan once more/ },
+      { of: '--name status', says: /"waitingFor": ?"recheck"/ },
+      { of: 'workflow show', says: /TimerStarted/ },
+      {
+        of: '/v1/users/$USER_ID/occurrences',
+        says: /"status":"PENDING"/,
+        effect: async () => {
+          variables['KEY'] = await people.keyOf(people.asleep);
+        },
+      },
+      { of: '/v1/occurrences/$KEY', says: /"attempts":\[\]/ },
+    ],
+    'Wake it': [
+      {
+        of: '--name replan',
+        says: /Signal workflow succeeded/,
+        effect: () => expect.poll(() => signalsOf(people.asleep), WITHIN).toBe(1),
+      },
+    ],
+    'Pause and resume deliveries': [
+      { of: '/v1/deliveries"', says: /"paused":false/ },
+      {
+        of: '/v1/deliveries/pause"',
+        says: /"paused":true.*"pauseReason":"receiver maintenance"/,
+        effect: async () => {
+          await people.comesDue(people.owed);
+          await expect.poll(waiting, WITHIN).toBe(1);
+          expect(greetingsOf(people.owed)).toEqual([]);
+        },
+      },
+      {
+        of: '/v1/deliveries/resume"',
+        says: /"paused":false/,
+        effect: () => expect.poll(() => greetingsOf(people.owed).length, WITHIN).toBe(1),
+      },
+    ],
+    'Pause one activity': [
+      {
+        of: 'activity pause',
+        given: async () => about(people.armed),
+        effect: () => expect.poll(() => pausedActivity(people.armed), WITHIN).toBe(true),
+      },
+      {
+        of: 'activity unpause',
+        effect: () => expect.poll(() => pausedActivity(people.armed), WITHIN).toBe(false),
+      },
+    ],
+    Redeliver: [
+      {
+        of: '?status=FAILED"',
+        given: async () => {
+          receiver.answer(withStatus(400));
+          for (const userId of people.refused) await people.comesDue(userId);
+          for (const userId of people.refused) {
+            await expect.poll(() => people.statesOf(userId), WITHIN).toContain('FAILED');
+          }
+          receiver.answer(withStatus(200));
+          variables['KEY'] = await people.keyOf(people.refused[0], 'FAILED');
+        },
+        says: new RegExp(people.refused.map((userId) => `(?=[\\s\\S]*${userId})`).join('')),
+      },
+      {
+        of: '/v1/occurrences/$KEY/redeliver"',
+        says: /"workflowId":"redelivery\//,
+        effect: () =>
+          expect.poll(() => people.statesOf(people.refused[0]), WITHIN).toContain('COMPLETED'),
+      },
+      { of: '"redelivery/$KEY"', says: /redelivery\/birthday:/ },
+      { of: '"dryRun": true', says: /"matching":2\b/ },
+      {
+        of: '"reason": "refused" }',
+        says: /"workflowId":.*"matching":2\b/,
+        effect: async () => {
+          for (const userId of people.refused) {
+            await expect.poll(() => people.statesOf(userId), WITHIN).toContain('COMPLETED');
+            const ids = greetingsOf(userId).map(({ id }) => id);
+            expect(ids).toHaveLength(2);
+            expect(new Set(ids).size).toBe(1);
+          }
+        },
+      },
+    ],
+    'Terminate a workflow': [
+      {
+        of: 'workflow terminate',
+        given: async () => about(people.asleep),
+        effect: () => expect.poll(() => statusOf(people.asleep), WITHIN).toBe('TERMINATED'),
+      },
+      {
+        of: 'workflow start',
+        effect: async () => {
+          expect(await statusOf(people.asleep)).toBe('RUNNING');
+          await expect.poll(() => people.waitsFor(people.asleep), WITHIN).toBe('recheck');
+        },
+      },
+    ],
+  };
+}

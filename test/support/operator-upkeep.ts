@@ -1,0 +1,124 @@
+/** What each command of the runbook has to come to that is about the installation. */
+import { randomUUID } from 'node:crypto';
+
+import { expect } from 'vitest';
+
+import { ALL, type OperatedDaybell } from './operated-daybell.ts';
+import type { People } from './operated-people.ts';
+import type { ExpectedTasks } from './runbook.ts';
+
+const WITHIN = { timeout: 60_000, interval: 100 };
+
+export function upkeepTasks(daybell: OperatedDaybell, people: People): ExpectedTasks {
+  const { variables } = daybell;
+  const { statusOf, greetingsOf } = people;
+  const reconcileSchedule = () =>
+    daybell.client().schedule.getHandle(`${variables['TEMPORAL_TASK_QUEUE']}/reconcile`);
+  const timesTriggered = async (): Promise<number> =>
+    (await reconcileSchedule().describe()).info.numActionsTaken;
+  const outboxOf = (condition: string) =>
+    daybell.sql(`select id from users.outbox where ${condition}`);
+
+  let triggered = 0;
+  let restoredAt = 0;
+
+  return {
+    Reconcile: [
+      {
+        of: 'npm run reconcile',
+        given: () => people.isLost(people.soon),
+        says: /^unfollowed +1 +1 +0 /m,
+        effect: async () => expect(await statusOf(people.soon)).toBe('RUNNING'),
+      },
+      {
+        of: 'schedule trigger',
+        given: async () => {
+          triggered = await timesTriggered();
+        },
+        effect: () => expect.poll(timesTriggered, WITHIN).toBeGreaterThan(triggered),
+      },
+      { of: 'schedule describe', says: /\/reconcile-\d{4}-/ },
+    ],
+    'Audit a day': [
+      { of: 'npm run audit', says: /^due +[4-9]$[\s\S]*Everybody is accounted for\./m },
+      { of: '/v1/audit/$DATE"', says: /"clean":true/ },
+    ],
+    'The outbox': [
+      {
+        of: 'npm run outbox',
+        given: async () => {
+          await people.isSetAside(people.asleep);
+          await people.isSetAside(people.soon);
+        },
+        says: new RegExp(`UserUpdated +${people.asleep}`),
+      },
+      {
+        of: 'retry --all',
+        says: /^2 put back/m,
+        effect: async () => {
+          expect(await outboxOf('set_aside_at is not null')).toEqual([]);
+          await expect.poll(() => outboxOf('relayed_at is null'), WITHIN).toEqual([]);
+        },
+      },
+      { of: '/metrics"', says: /^daybell_outbox_set_aside 0$/m },
+    ],
+    'Drain a worker': [
+      { of: 'task-queue describe', says: /activity[\s\S]*workflow|workflow[\s\S]*activity/ },
+      { of: 'worker:current', says: /all of them are given work/ },
+      {
+        of: 'kill -TERM',
+        given: async () => {
+          variables['WORKER_PID'] = String(daybell.process('worker').child.pid);
+        },
+        effect: async () => {
+          expect(await daybell.process('worker').exited).toBe(0);
+          await daybell.start('worker');
+        },
+      },
+    ],
+    'To restore': [
+      { of: 'npm run restored', given: () => daybell.stop(...ALL), says: /^Noted\. \d+ users/m },
+      {
+        of: 'npm run reconcile',
+        given: async () => {
+          restoredAt = Date.now();
+          await daybell.start(...ALL);
+        },
+        says: /^Took /m,
+        effect: () => expect.poll(() => people.plannedBefore(restoredAt), WITHIN).toEqual([]),
+      },
+      { of: 'npm run audit', says: /Everybody is accounted for\./ },
+      { of: '/v1/deliveries"', says: /"paused":true.*"pauseReason":"restored:/ },
+      { of: '/v1/deliveries/resume"', says: /"paused":false/ },
+    ],
+    'Move to another namespace': [
+      {
+        of: 'namespace create',
+        given: async () => {
+          variables['NEW_NAMESPACE'] = `moved-${randomUUID()}`;
+        },
+      },
+      {
+        of: 'npm run reconcile',
+        given: async () => {
+          await daybell.stop(...ALL);
+          await daybell.moveTo(variables['NEW_NAMESPACE'] ?? '');
+          await daybell.start(...ALL);
+        },
+        says: /^Took /m,
+        effect: async () => {
+          await expect.poll(() => people.waitsFor(people.asleep), WITHIN).toBe('recheck');
+          expect(greetingsOf(people.owed)).toHaveLength(1);
+        },
+      },
+      { of: 'workflow count', says: new RegExp(`Total: ${people.count}$`, 'm') },
+      {
+        of: 'namespace delete',
+        effect: async () => {
+          const gone = await daybell.run('temporal workflow count');
+          expect(gone.said).toMatch(/not found/i);
+        },
+      },
+    ],
+  };
+}

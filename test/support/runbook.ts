@@ -1,0 +1,68 @@
+/** What docs/operations.md has to type. */
+
+export interface RunbookTask {
+  /** The heading that it is under. */
+  readonly name: string;
+  /** As they are typed, without what a comment says of them. */
+  readonly commands: readonly string[];
+  /** Of a program that is no more, with their comments. */
+  readonly ended: readonly string[];
+}
+
+/** What a command has to come to. */
+export interface ExpectedStep {
+  /** A part of the command, by which it is known. */
+  readonly of: string;
+  /** Makes it so that there is something to do. */
+  readonly given?: () => Promise<void>;
+  /** What it says. */
+  readonly says?: RegExp;
+  /** What has come of it. */
+  readonly effect?: () => Promise<void>;
+}
+
+/** By the task's name, in the order of the page. */
+export type ExpectedTasks = Readonly<Record<string, readonly ExpectedStep[]>>;
+
+/** Those of one part of the page (`## …`), or of one heading of another part (`### …`). */
+export function readTasks(page: string, heading: string): RunbookTask[] {
+  const [, part = ''] = page.split(`\n${heading}\n`);
+  const level = /^#+/.exec(heading)?.[0] ?? '';
+  // One `#` alone begins a comment of a command.
+  const [own = ''] = part.split(new RegExp(`^#{2,${level.length}} `, 'm'));
+  const [first = '', ...rest] = own.split(/^### /m);
+  const sections = level === '##' ? rest : [`${heading.slice(level.length + 1)}\n${first}`];
+  return sections.map(readTask);
+}
+
+/** Each heading below `## Alarms`, with its text. */
+export function readAlarmEntries(page: string): Map<string, string> {
+  const [, alarms = ''] = page.split('\n## Alarms\n');
+  const entries = alarms.split(/^### /m).slice(1);
+  return new Map(entries.map((entry) => [nameOf(entry), entry]));
+}
+
+/** What links to a heading have after the `#`. */
+export function anchorOf(heading: string): string {
+  return heading
+    .toLowerCase()
+    .replaceAll(/[^\w -]/g, '')
+    .replaceAll(' ', '-');
+}
+
+function readTask(section: string): RunbookTask {
+  const blocks = [...section.matchAll(/^```sh\n([\s\S]*?)^```$/gm)].map(([, text = '']) => text);
+  const lines = blocks
+    .flatMap((text) => text.split('\n'))
+    .filter((line) => line !== '' && !line.startsWith('#'));
+  return {
+    name: nameOf(section),
+    commands: lines.filter((line) => !line.startsWith('tctl ')).map(withoutComment),
+    ended: lines.filter((line) => line.startsWith('tctl ')),
+  };
+}
+
+const nameOf = (section: string): string => section.split('\n')[0] ?? '';
+
+/** Spaces before it tell a comment from a `#` in a word. */
+const withoutComment = (line: string): string => line.replace(/ {2,}#.*$/, '');
