@@ -4,7 +4,7 @@
  */
 import { parseArgs } from 'node:util';
 
-import { SCOPES, type Scope } from '../api/scope.ts';
+import { SCOPES, type Scope } from '../access/scope.ts';
 import { keyNameFault, newApiKey, parseScopes } from '../config/api-keys.ts';
 
 const USAGE = `Usage: npm run key:new -- --name NAME --scopes SCOPE,…

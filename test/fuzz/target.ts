@@ -1,5 +1,5 @@
 /** What is fuzzed: the process api, with keys, on real servers and with people in its database. */
-import { SCOPES } from '../../src/api/scope.ts';
+import { SCOPES } from '../../src/access/scope.ts';
 import { newApiKey } from '../../src/config/api-keys.ts';
 import { newWebhookSecret } from '../../src/config/webhook-secrets.ts';
 import { connectOrm } from '../../src/persistence/orm.ts';

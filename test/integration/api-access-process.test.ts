@@ -1,8 +1,8 @@
 /** Keys on a real socket: where the process listens, and who gets in; and the commands that ask it. */
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 
-import { findApiKey } from '../../src/api/api-key.ts';
-import { SCOPES } from '../../src/api/scope.ts';
+import { findApiKey } from '../../src/access/api-key.ts';
+import { SCOPES } from '../../src/access/scope.ts';
 import { newApiKey } from '../../src/config/api-keys.ts';
 import { loadSettings } from '../../src/config/settings.ts';
 import { newWebhookSecret } from '../../src/config/webhook-secrets.ts';
