@@ -4,7 +4,7 @@
  * when it cannot be, 64 for arguments that say nothing, 78 for settings.
  */
 import { InvalidSettingsError, loadSettings, type Settings } from '../config/settings.ts';
-import { readEmbeddedDatabaseUrl } from '../dev/postgres.ts';
+import { readEmbeddedDatabaseUrl } from '../dev/postgres/embedded.ts';
 import { errorCode } from '../observability/connection-errors.ts';
 import { connectOrm } from '../persistence/orm.ts';
 import { createOutboxDesk } from '../persistence/outbox-desk.ts';

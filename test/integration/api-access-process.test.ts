@@ -103,7 +103,7 @@ describe('the commands that ask the API', () => {
   const COMMANDS = [
     ['audit', 'src/commands/audit.ts', ['--date', '2026-05-20'], /^due +0$/m],
     ['webhook:test', 'src/commands/webhook-test.ts', [], /delivered/],
-    ['demo', 'src/dev/demo.ts', [], /This Daybell greets at/],
+    ['demo', 'src/dev/demo/main.ts', [], /This Daybell greets at/],
   ] as const;
 
   test.for(COMMANDS)(

@@ -13,8 +13,8 @@ import { readMachine } from '../../src/config/machine.ts';
 import {
   findProductionPrograms,
   findTemporalUi,
-} from '../../src/dev/temporal-production-programs.ts';
-import { findTemporalBinary } from '../../src/dev/temporal-binary.ts';
+} from '../../src/dev/temporal/production-programs.ts';
+import { findTemporalBinary } from '../../src/dev/temporal/binary.ts';
 import { startDevServer } from './dev-server.ts';
 import { findPrometheus, findPromtool } from './prometheus-binary.ts';
 import { runProgram } from './process.ts';

@@ -6,7 +6,7 @@ import { TestWorkflowEnvironment } from '@temporalio/testing';
 import { DefaultLogger, NativeConnection, Runtime } from '@temporalio/worker';
 import { inject } from 'vitest';
 
-import type { ProductionPrograms } from '../../src/dev/temporal-production-programs.ts';
+import type { ProductionPrograms } from '../../src/dev/temporal/production-programs.ts';
 import { readWorkflowBundle, type WorkflowCode } from '../../src/worker/workflow-bundle.ts';
 
 /** What a test needs of a Temporal server. Tests on a shared one keep to a task queue of their own. */
