@@ -10,7 +10,7 @@ import { createEventRows } from '../support/event-rows.ts';
 import { type MeasuredDaybell, startMeasuredDaybell } from '../support/measured-daybell.ts';
 import { urlOf } from '../support/process.ts';
 import { startPrometheus, type TestPrometheus } from '../support/prometheus-server.ts';
-import { ask } from '../support/temporal.ts';
+import { askRun } from '../support/ask-run.ts';
 
 const HERD = 200;
 /** From the herd to the last query. */
@@ -22,7 +22,7 @@ const BUILD_LIMIT_MS = 25 * 60_000;
 let daybell: MeasuredDaybell;
 let prometheus: TestPrometheus;
 beforeAll(async () => {
-  await ask('prometheus');
+  await askRun('prometheus');
   daybell = await startMeasuredDaybell();
   const targets: Record<string, string> = {};
   for (const [name, running] of Object.entries(daybell.processes)) {
