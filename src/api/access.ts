@@ -5,7 +5,7 @@ import { matchedRoutes } from 'hono/route';
 
 import { findApiKey } from '../access/api-key.ts';
 import type { Api, ApiDeps, ApiEnv } from './deps.ts';
-import { isFromOwnMachine } from './own-machine.ts';
+import { isFromOwnMachine } from '../access/own-machine.ts';
 import { type Problem, sendProblem } from './problem.ts';
 import { createRateLimit } from './rate-limit.ts';
 import type { Scope } from '../access/scope.ts';
