@@ -12,7 +12,7 @@ import { readMachine } from '../src/config/machine.ts';
 import { takeDataDir } from '../src/dev/data-dir.ts';
 import { freePorts } from '../src/dev/free-ports.ts';
 import { stopLeftovers } from '../src/dev/leftovers.ts';
-import { prepareEmbeddedPostgres } from '../src/dev/postgres.ts';
+import { prepareEmbeddedPostgres } from '../src/dev/postgres/embedded.ts';
 import { createProcessRecord } from '../src/dev/process-record.ts';
 import { createSupervisor } from '../src/dev/supervisor.ts';
 import { forecast, type ForecastDeps } from '../src/events/forecast-due.ts';

@@ -1,5 +1,5 @@
 /**
- * Runs before `npm start`, `npm test`, `npm run demo` and `npm run check`: sees to it
+ * Runs before `npm start`, `npm test` and whatever else a person runs in a checkout: sees to it
  * that what package-lock.json names is installed. Plain JavaScript without
  * dependencies, for whatever Node the machine has: what it installs brings the Node
  * that everything else runs on.

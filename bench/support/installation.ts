@@ -10,7 +10,7 @@ import type { ChildSpec } from '../../src/dev/child.ts';
 import { takeDataDir } from '../../src/dev/data-dir.ts';
 import { freePorts } from '../../src/dev/free-ports.ts';
 import { stopLeftovers } from '../../src/dev/leftovers.ts';
-import { prepareEmbeddedPostgres } from '../../src/dev/postgres.ts';
+import { prepareEmbeddedPostgres } from '../../src/dev/postgres/embedded.ts';
 import { createProcessRecord, type ProcessRecord } from '../../src/dev/process-record.ts';
 import { createSupervisor, type Supervisor } from '../../src/dev/supervisor.ts';
 import { emptyFolder } from './empty-folder.ts';

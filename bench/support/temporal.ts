@@ -2,10 +2,10 @@
 import type { Machine } from '../../src/config/machine.ts';
 import type { ChildSpec } from '../../src/dev/child.ts';
 import { freePorts } from '../../src/dev/free-ports.ts';
-import { findTemporalBinary } from '../../src/dev/temporal-binary.ts';
-import { findProductionPrograms } from '../../src/dev/temporal-production-programs.ts';
-import { prepareProductionTemporal } from '../../src/dev/temporal-production.ts';
-import { temporalServer } from '../../src/dev/temporal-server.ts';
+import { findTemporalBinary } from '../../src/dev/temporal/binary.ts';
+import { findProductionPrograms } from '../../src/dev/temporal/production-programs.ts';
+import { prepareProductionTemporal } from '../../src/dev/temporal/production.ts';
+import { temporalServer } from '../../src/dev/temporal/server.ts';
 import type { Progress } from './progress.ts';
 
 /** The dev server that `npm start` has, or the production server on PostgreSQL. */

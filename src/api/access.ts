@@ -3,12 +3,12 @@ import type { Context } from 'hono';
 import { createMiddleware } from 'hono/factory';
 import { matchedRoutes } from 'hono/route';
 
-import { findApiKey } from './api-key.ts';
+import { findApiKey } from '../access/api-key.ts';
 import type { Api, ApiDeps, ApiEnv } from './deps.ts';
-import { isFromOwnMachine } from './own-machine.ts';
+import { isFromOwnMachine } from '../access/own-machine.ts';
 import { type Problem, sendProblem } from './problem.ts';
 import { createRateLimit } from './rate-limit.ts';
-import type { Scope } from './scope.ts';
+import type { Scope } from '../access/scope.ts';
 
 /** The name of the scheme in the OpenAPI document. */
 export const API_KEY_SCHEME = 'apiKey';

@@ -13,7 +13,7 @@ import type { MetricsSource } from '../observability/metrics.ts';
 import type { ReadinessCheck } from '../observability/service.ts';
 import type { Tracing } from '../observability/tracing.ts';
 import type { UserDeps } from '../users/ports.ts';
-import type { ApiKey } from './api-key.ts';
+import type { ApiKey } from '../access/api-key.ts';
 
 /** All that the API works with. Only redelivery needs Temporal. */
 export interface ApiDeps extends UserDeps, RedeliverDeps {

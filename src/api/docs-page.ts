@@ -1,7 +1,10 @@
 import { html, raw } from 'hono/html';
 
+import type { Api } from './deps.ts';
 import { DOCS_STYLE } from './docs-style.ts';
-import type { OpenApiDocument } from './openapi.ts';
+
+/** What the routes say of themselves. */
+export type OpenApiDocument = ReturnType<Api['getOpenAPI31Document']>;
 
 type Html = ReturnType<typeof html>;
 

@@ -11,7 +11,7 @@ import { eventTypes } from '../event-types/index.ts';
 import { createMetrics, exportTzVersion } from '../observability/metrics.ts';
 import { serveMetrics } from '../observability/metrics-server.ts';
 import { createPoolMetrics } from '../observability/pool-metrics.ts';
-import { createTracing } from '../observability/tracing.ts';
+import { createTracing } from '../observability/create-tracing.ts';
 import { runService, type RunningService, type ServiceContext } from '../observability/service.ts';
 import { createAuditReader } from '../persistence/audit.ts';
 import { checkDatabase } from '../persistence/database-health.ts';

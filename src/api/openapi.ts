@@ -2,9 +2,7 @@ import { NONCE } from 'hono/secure-headers';
 
 import { API_KEY_SCHEME } from './access.ts';
 import type { Api } from './deps.ts';
-import { renderDocs } from './docs-page.ts';
-
-export type OpenApiDocument = ReturnType<Api['getOpenAPI31Document']>;
+import { type OpenApiDocument, renderDocs } from './docs-page.ts';
 
 /** /openapi.json, made from the routes, and /docs, made from that. Call it after the routes. */
 export function registerOpenApi(app: Api): void {

@@ -6,31 +6,22 @@
 import { parseArgs } from 'node:util';
 
 import { type AuditBody, auditBody, AuditSchema } from '../api/audit-schema.ts';
-import {
-  InvalidSettingsError,
-  loadSettings,
-  requireSettings,
-  type Settings,
-} from '../config/settings.ts';
+import { loadSettings, requireSettings, type Settings } from '../config/settings.ts';
 import { auditDateFault, auditDay } from '../events/audit-day.ts';
-import { describeError } from '../observability/describe-error.ts';
 import { createAuditReader } from '../persistence/audit.ts';
 import { connectOrm } from '../persistence/orm.ts';
 import { loadZoneLaw } from '../zones/load-zone-law.ts';
 import { auditTable } from './audit-table.ts';
-import { ApiAwayError, askRunningApi } from './running-api.ts';
+import { EXIT } from './exit.ts';
+import { askRunningApi, endUnanswered } from './running-api.ts';
 
 const USAGE = 'Usage: npm run audit -- --date YYYY-MM-DD';
-const EXIT_BAD_INPUT = 2;
-/** EX_UNAVAILABLE and EX_CONFIG of sysexits.h. */
-const EXIT_AWAY = 69;
-const EXIT_CONFIG = 78;
 
 process.exitCode = await main();
 
 async function main(): Promise<number> {
   const date = readDate();
-  if (date === null) return EXIT_BAD_INPUT;
+  if (date === null) return EXIT.badInput;
   try {
     const settings = loadSettings();
     const audit =
@@ -38,12 +29,9 @@ async function main(): Promise<number> {
         ? AuditSchema.parse(await askRunningApi(settings, `/v1/audit/${date}`))
         : await auditDatabase(settings, date);
     process.stdout.write(auditTable(audit));
-    return audit.clean ? 0 : 1;
+    return audit.clean ? 0 : EXIT.failed;
   } catch (error) {
-    const isConfig = error instanceof InvalidSettingsError;
-    const message = isConfig || error instanceof ApiAwayError ? error.message : inWords(error);
-    process.stderr.write(`${message}\n`);
-    return isConfig ? EXIT_CONFIG : EXIT_AWAY;
+    return endUnanswered('audit', error);
   }
 }
 
@@ -89,8 +77,4 @@ async function auditDatabase(given: Settings, date: string): Promise<AuditBody> 
   } finally {
     await orm.close(true);
   }
-}
-
-function inWords(error: unknown): string {
-  return `The audit failed: ${JSON.stringify(describeError(error))}`;
 }

@@ -7,27 +7,18 @@ import { parseArgs } from 'node:util';
 
 import { type ForecastBody, forecastBody, ForecastSchema } from '../api/forecast-schema.ts';
 import { instantFault } from '../api/instant.ts';
-import {
-  InvalidSettingsError,
-  loadSettings,
-  requireSettings,
-  type Settings,
-} from '../config/settings.ts';
+import { loadSettings, requireSettings, type Settings } from '../config/settings.ts';
 import { eventTypes } from '../event-types/index.ts';
 import { forecast } from '../events/forecast-due.ts';
 import { type AskedWindow, forecastWindow, windowFaults } from '../events/forecast-window.ts';
-import { describeError } from '../observability/describe-error.ts';
 import { createForecastReader } from '../persistence/forecast.ts';
 import { connectOrm } from '../persistence/orm.ts';
 import { loadZoneLaw } from '../zones/load-zone-law.ts';
+import { EXIT } from './exit.ts';
 import { forecastChart } from './forecast-chart.ts';
-import { ApiAwayError, askRunningApi } from './running-api.ts';
+import { askRunningApi, endUnanswered } from './running-api.ts';
 
 const USAGE = 'Usage: npm run forecast [-- --from INSTANT --to INSTANT --json]';
-const EXIT_BAD_INPUT = 2;
-/** EX_UNAVAILABLE and EX_CONFIG of sysexits.h. */
-const EXIT_AWAY = 69;
-const EXIT_CONFIG = 78;
 
 interface Request {
   readonly asked: AskedWindow;
@@ -38,7 +29,7 @@ process.exitCode = await main();
 
 async function main(): Promise<number> {
   const request = readRequest();
-  if (request === null) return EXIT_BAD_INPUT;
+  if (request === null) return EXIT.badInput;
   try {
     const settings = loadSettings();
     const found =
@@ -49,10 +40,7 @@ async function main(): Promise<number> {
     process.stdout.write(text);
     return 0;
   } catch (error) {
-    const isConfig = error instanceof InvalidSettingsError;
-    const message = isConfig || error instanceof ApiAwayError ? error.message : inWords(error);
-    process.stderr.write(`${message}\n`);
-    return isConfig ? EXIT_CONFIG : EXIT_AWAY;
+    return endUnanswered('forecast', error);
   }
 }
 
@@ -114,8 +102,4 @@ async function askApi(settings: Settings, { from, to }: AskedWindow): Promise<Fo
   if (from !== null) query.set('from', new Date(from).toISOString());
   if (to !== null) query.set('to', new Date(to).toISOString());
   return ForecastSchema.parse(await askRunningApi(settings, `/v1/forecast?${query.toString()}`));
-}
-
-function inWords(error: unknown): string {
-  return `The forecast failed: ${JSON.stringify(describeError(error))}`;
 }

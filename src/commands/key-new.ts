@@ -4,12 +4,12 @@
  */
 import { parseArgs } from 'node:util';
 
-import { SCOPES, type Scope } from '../api/scope.ts';
+import { SCOPES, type Scope } from '../access/scope.ts';
 import { keyNameFault, newApiKey, parseScopes } from '../config/api-keys.ts';
+import { EXIT } from './exit.ts';
 
 const USAGE = `Usage: npm run key:new -- --name NAME --scopes SCOPE,…
 Scopes: ${SCOPES.join(', ')}`;
-const EXIT_BAD_INPUT = 2;
 
 process.exitCode = main();
 
@@ -17,7 +17,7 @@ function main(): number {
   const wanted = readArguments();
   if (typeof wanted === 'string') {
     process.stderr.write(`${wanted}\n${USAGE}\n`);
-    return EXIT_BAD_INPUT;
+    return EXIT.badInput;
   }
   const { key, entry } = newApiKey(wanted.name, wanted.scopes);
   process.stdout.write(`The key, for ${wanted.name}. It is kept nowhere, and not shown again:

@@ -4,16 +4,13 @@
  * when it cannot be, 64 for arguments that say nothing, 78 for settings.
  */
 import { InvalidSettingsError, loadSettings, type Settings } from '../config/settings.ts';
-import { readEmbeddedDatabaseUrl } from '../dev/postgres.ts';
+import { readEmbeddedDatabaseUrl } from '../dev/postgres/embedded.ts';
 import { errorCode } from '../observability/connection-errors.ts';
 import { connectOrm } from '../persistence/orm.ts';
 import { createOutboxDesk } from '../persistence/outbox-desk.ts';
 import type { OutboxDesk } from '../users/outbox.ts';
+import { EXIT } from './exit.ts';
 import { describeOutbox } from './outbox-list.ts';
-
-/** EX_USAGE and EX_CONFIG of sysexits.h. */
-const EXIT_USAGE = 64;
-const EXIT_CONFIG = 78;
 
 const USAGE = `npm run outbox -- list                  the subscribers, and what was set aside
 npm run outbox -- retry <id> …          lets these events wait to be relayed again
@@ -29,7 +26,7 @@ async function main(args: readonly string[]): Promise<number> {
   const work = workOf(args);
   if (work === null) {
     process.stderr.write(USAGE);
-    return EXIT_USAGE;
+    return EXIT.usage;
   }
   try {
     process.stdout.write(await withDesk(await databaseUrl(loadSettings()), work));
@@ -37,7 +34,7 @@ async function main(args: readonly string[]): Promise<number> {
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error);
     process.stderr.write(`${message || errorCode(error)}\n`);
-    return error instanceof InvalidSettingsError ? EXIT_CONFIG : 1;
+    return error instanceof InvalidSettingsError ? EXIT.config : EXIT.failed;
   }
 }
 

@@ -4,6 +4,7 @@
  * which has nothing but Node.
  */
 import { InvalidSettingsError, loadSettings, requireSettings } from '../config/settings.ts';
+import { EXIT } from './exit.ts';
 
 /** Shorter than whoever asks waits. */
 const LIMIT_MS = 4_000;
@@ -17,7 +18,7 @@ async function main(): Promise<number> {
   } catch (error) {
     if (!(error instanceof InvalidSettingsError)) throw error;
     process.stderr.write(`${error.message}\n`);
-    return 78;
+    return EXIT.config;
   }
 }
 
@@ -25,9 +26,9 @@ async function ask(url: string): Promise<number> {
   try {
     const response = await fetch(url, { signal: AbortSignal.timeout(LIMIT_MS) });
     process.stdout.write(`${await response.text()}\n`);
-    return response.ok ? 0 : 1;
+    return response.ok ? 0 : EXIT.failed;
   } catch (error) {
     process.stdout.write(`It does not answer: ${String(error)}\n`);
-    return 1;
+    return EXIT.failed;
   }
 }

@@ -7,6 +7,7 @@ import { InvalidSettingsError, loadSettings } from '../config/settings.ts';
 import { SchedulerAwayError } from '../events/scheduling.ts';
 import { connectTemporal } from '../temporal/connection.ts';
 import { type ReconcileNow, reconcileNow } from '../temporal/reconcile-now.ts';
+import { EXIT } from './exit.ts';
 import { needsOperator, reportInWords } from './reconcile-report.ts';
 
 /** A worker that runs takes it up at once. */
@@ -19,8 +20,8 @@ async function main(): Promise<number> {
     return await run();
   } catch (error) {
     process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
-    if (error instanceof InvalidSettingsError) return 78;
-    return error instanceof SchedulerAwayError ? 69 : 1;
+    if (error instanceof InvalidSettingsError) return EXIT.config;
+    return error instanceof SchedulerAwayError ? EXIT.unavailable : EXIT.failed;
   }
 }
 

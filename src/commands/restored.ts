@@ -7,9 +7,8 @@ import { InvalidSettingsError, loadSettings, requireSettings } from '../config/s
 import { errorCode } from '../observability/connection-errors.ts';
 import { connectOrm } from '../persistence/orm.ts';
 import { noteRestore, type Restored } from '../persistence/restored.ts';
+import { EXIT } from './exit.ts';
 
-/** EX_CONFIG of sysexits.h: starting again would not help. */
-const EXIT_CONFIG = 78;
 /** What the reconciler has planned again in a second. */
 const PLANS_PER_SECOND = 50;
 const REASON = 'restored: look at what is waiting before you resume';
@@ -23,7 +22,7 @@ async function main(): Promise<number> {
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error);
     process.stderr.write(`${message || errorCode(error)}\n`);
-    return error instanceof InvalidSettingsError ? EXIT_CONFIG : 1;
+    return error instanceof InvalidSettingsError ? EXIT.config : EXIT.failed;
   }
 }
 

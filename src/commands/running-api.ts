@@ -1,4 +1,6 @@
-import type { Settings } from '../config/settings.ts';
+import { InvalidSettingsError, type Settings } from '../config/settings.ts';
+import { describeError } from '../observability/describe-error.ts';
+import { EXIT } from './exit.ts';
 
 /** Thrown when the Daybell that runs gives no answer to a command. */
 export class ApiAwayError extends Error {
@@ -58,4 +60,15 @@ export async function askRunningApi(settings: Settings, path: string): Promise<u
   const text = await response.text();
   if (!response.ok) throw new ApiAwayError(refusedBy(api, response, text));
   return JSON.parse(text);
+}
+
+/** For a command that reads the database, or asks the API: says why it failed, and gives how it ends. */
+export function endUnanswered(what: string, error: unknown): number {
+  const isConfig = error instanceof InvalidSettingsError;
+  const message =
+    isConfig || error instanceof ApiAwayError
+      ? error.message
+      : `The ${what} failed: ${JSON.stringify(describeError(error))}`;
+  process.stderr.write(`${message}\n`);
+  return isConfig ? EXIT.config : EXIT.unavailable;
 }

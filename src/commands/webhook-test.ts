@@ -13,6 +13,7 @@ import {
 } from '../config/settings.ts';
 import type { WebhookTestReport } from '../events/webhook-test.ts';
 import { openWebhookTester } from '../delivery/webhook-test.ts';
+import { EXIT } from './exit.ts';
 import { refusedBy, runningApi } from './running-api.ts';
 
 const reportSchema = z.object({
@@ -35,10 +36,10 @@ async function main(): Promise<number> {
     const report =
       settings.WEBHOOK_URL === undefined ? await askApi(settings) : await sendOne(settings);
     process.stdout.write(inWords(report));
-    return report.verdict === 'delivered' ? 0 : 1;
+    return report.verdict === 'delivered' ? 0 : EXIT.failed;
   } catch (error) {
     process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
-    return error instanceof InvalidSettingsError ? 78 : 1;
+    return error instanceof InvalidSettingsError ? EXIT.config : EXIT.failed;
   }
 }
 

@@ -18,6 +18,7 @@ import {
   makeCurrent,
   type WorkOfQueue,
 } from '../temporal/worker-versions.ts';
+import { EXIT } from './exit.ts';
 
 process.exitCode = await main();
 
@@ -28,8 +29,8 @@ async function main(): Promise<number> {
   } catch (thrown) {
     const error = thrown instanceof BuildRefusedError ? thrown : classify(thrown);
     process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
-    if (error instanceof InvalidSettingsError) return 78;
-    return error instanceof SchedulerAwayError ? 69 : 1;
+    if (error instanceof InvalidSettingsError) return EXIT.config;
+    return error instanceof SchedulerAwayError ? EXIT.unavailable : EXIT.failed;
   }
 }
 

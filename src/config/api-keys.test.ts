@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 
-import { findApiKey } from '../api/api-key.ts';
+import { findApiKey } from '../access/api-key.ts';
 import { API_KEY_FORM, newApiKey } from './api-keys.ts';
 import { InvalidSettingsError, loadSettings } from './settings.ts';
 

@@ -1,8 +1,8 @@
 /** Keys of the API as `API_KEYS` writes them, `name:scopes:sha256`, and new ones. */
 import { randomBytes } from 'node:crypto';
 
-import { type ApiKey, hashApiKey } from '../api/api-key.ts';
-import { type Scope, SCOPES } from '../api/scope.ts';
+import { type ApiKey, hashApiKey } from '../access/api-key.ts';
+import { type Scope, SCOPES } from '../access/scope.ts';
 
 export interface ParsedApiKeys {
   readonly keys: readonly ApiKey[];

@@ -1,4 +1,4 @@
-import { isLoopback } from '../api/own-machine.ts';
+import { isLoopback } from '../access/own-machine.ts';
 import { InvalidSettingsError, type Settings } from './settings.ts';
 
 /**

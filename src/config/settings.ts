@@ -1,9 +1,18 @@
-import ms, { type StringValue } from 'ms';
 import { z } from 'zod';
 
-import { API_KEY_FORM, parseApiKeys } from './api-keys.ts';
-import { parsePayloadKeys } from './payload-keys.ts';
-import { parseWebhookSecrets } from './webhook-secrets.ts';
+import { API_KEY_FORM } from './api-keys.ts';
+import {
+  apiKeys,
+  duration,
+  flag,
+  origins,
+  payloadKeys,
+  port,
+  share,
+  url,
+  webhookSecrets,
+  wholeNumber,
+} from './setting-values.ts';
 
 /**
  * Every setting of Daybell, with its default. All faults are reported at once, and
@@ -168,92 +177,3 @@ const settingsSchema = z.object({
 
 /** All of them, for whoever has to know that none is forgotten. */
 export const SETTING_NAMES: readonly string[] = Object.keys(settingsSchema.shape);
-
-function port(preset: number) {
-  return wholeNumber(0, 65_535).default(preset);
-}
-
-function wholeNumber(least: number, most: number) {
-  const rule = `must be a whole number from ${least} to ${most}`;
-  return z
-    .string()
-    .regex(/^\d+$/, rule)
-    .transform(Number)
-    .refine((value) => value >= least && value <= most, rule);
-}
-
-function share() {
-  const rule = 'must be a number from 0 to 1';
-  return z
-    .string()
-    .regex(/^(0|1|[01]?\.\d+)$/, rule)
-    .transform(Number)
-    .refine((value) => value <= 1, rule);
-}
-
-function apiKeys() {
-  return z.string().transform((list, context) => {
-    const { keys, faults } = parseApiKeys(list);
-    for (const message of faults) context.addIssue({ code: 'custom', message });
-    return faults.length === 0 ? keys : z.NEVER;
-  });
-}
-
-function payloadKeys() {
-  return z.string().transform((list, context) => {
-    const { keys, faults } = parsePayloadKeys(list);
-    for (const message of faults) context.addIssue({ code: 'custom', message });
-    return faults.length === 0 ? keys : z.NEVER;
-  });
-}
-
-/** A comma-separated list, as browsers write them: scheme, host and port, and nothing after. */
-function origins() {
-  return z
-    .string()
-    .transform((list) => list.split(',').map((origin) => origin.trim()))
-    .refine(
-      (list) => list.every(isOrigin),
-      'must be origins such as https://temporal.example.com, comma-separated',
-    );
-}
-
-function isOrigin(text: string): boolean {
-  return URL.canParse(text) && new URL(text).origin === text;
-}
-
-function webhookSecrets() {
-  return z.string().transform((list, context) => {
-    const { secrets, faults } = parseWebhookSecrets(list);
-    for (const message of faults) context.addIssue({ code: 'custom', message });
-    return faults.length === 0 ? secrets : z.NEVER;
-  });
-}
-
-function flag() {
-  return z
-    .enum(['true', 'false'], 'must be true or false')
-    .default('false')
-    .transform((value) => value === 'true');
-}
-
-/** A duration such as `15s`, `5m` or `72h`, in ms. */
-function duration(preset: StringValue, leastMs: number, mostMs: number) {
-  const rule = `must be a duration such as 15s, 5m or 72h, from ${ms(leastMs)} to ${ms(mostMs)}`;
-  return z
-    .string()
-    .regex(/^\d+(\.\d+)?\s*(ms|s|m|h|d)$/, rule)
-    .default(preset)
-    .transform((value) => ms(value as StringValue))
-    .refine((value) => value >= leastMs && value <= mostMs, rule);
-}
-
-/** The value may hold a password: it is not part of the message. */
-function url(protocols: readonly string[], example: string) {
-  return z
-    .string()
-    .refine(
-      (value) => URL.canParse(value) && protocols.includes(new URL(value).protocol),
-      `must be a URL such as ${example}`,
-    );
-}

@@ -5,7 +5,7 @@ import { createMetrics } from '../observability/metrics.ts';
 import { serveMetrics } from '../observability/metrics-server.ts';
 import { createPoolMetrics } from '../observability/pool-metrics.ts';
 import { createQueryMetrics } from '../observability/query-metrics.ts';
-import { createTracing } from '../observability/tracing.ts';
+import { createTracing } from '../observability/create-tracing.ts';
 import { runService, type RunningService, type ServiceContext } from '../observability/service.ts';
 import { createCatchUp } from '../persistence/catch-up.ts';
 import { checkDatabase } from '../persistence/database-health.ts';

@@ -10,7 +10,7 @@ import {
 import { requireAllowedHost } from '../delivery/allowed-host.ts';
 import { runSupervised, type StartAll } from './run-supervised.ts';
 import { StartError } from './start-error.ts';
-import { TemporalNotFoundError } from './temporal-binary.ts';
+import { TemporalNotFoundError } from './temporal/binary.ts';
 import { createTerminal, type Terminal } from './terminal.ts';
 
 /** One Ctrl-C can arrive twice: from the terminal, and from npm, which passes it on. */

@@ -3,11 +3,11 @@ import { banner } from './banner.ts';
 import type { ChildSpec } from './child.ts';
 import { runMigration } from './migration.ts';
 import { findPorts } from './ports.ts';
-import { prepareEmbeddedPostgres } from './postgres.ts';
+import { prepareEmbeddedPostgres } from './postgres/embedded.ts';
 import type { Place, StartContext } from './run-supervised.ts';
 import { serviceEnvironment, services, withoutSecrets } from './services.ts';
-import { findTemporalBinary } from './temporal-binary.ts';
-import { temporalServer } from './temporal-server.ts';
+import { findTemporalBinary } from './temporal/binary.ts';
+import { temporalServer } from './temporal/server.ts';
 import { keepWebhookSecret } from './webhook-secret.ts';
 
 /** Connections besides the pools: migrations, the readiness check, somebody's psql. */

@@ -1,6 +1,3 @@
-import type { Settings } from '../config/settings.ts';
-import type { Logger } from './logger.ts';
-
 /** Spans of one process. There is none when traces are off: then nothing is wrapped in any. */
 export interface Tracing {
   /** Runs `work` in a span, which ends with it; what it rejects with is the span's error. */
@@ -30,20 +27,4 @@ export interface TraceSpan {
   set(attributes: SpanAttributes): void;
   /** @param type of the error: a class, a status, a code; never a message */
   fail(type: string): void;
-}
-
-/** The traces of a process; null when they are off, and then nothing of OpenTelemetry is loaded. */
-export async function createTracing(
-  process: string,
-  settings: Settings,
-  logger: Logger,
-): Promise<Tracing | null> {
-  if (settings.OTEL_TRACES_EXPORTER === 'none') return null;
-  const { createOtlpTracing } = await import('./otlp-tracing.ts');
-  return createOtlpTracing({
-    service: `daybell-${process}`,
-    endpoint: settings.OTEL_EXPORTER_OTLP_ENDPOINT,
-    share: settings.OTEL_TRACES_SAMPLER_ARG,
-    logger,
-  });
 }

@@ -4,7 +4,7 @@ import { eventTypes } from '../event-types/index.ts';
 import { createMetrics } from '../observability/metrics.ts';
 import { serveMetrics } from '../observability/metrics-server.ts';
 import { createPoolMetrics } from '../observability/pool-metrics.ts';
-import { createTracing } from '../observability/tracing.ts';
+import { createTracing } from '../observability/create-tracing.ts';
 import { runService, type RunningService, type ServiceContext } from '../observability/service.ts';
 import { checkDatabase } from '../persistence/database-health.ts';
 import { findInstallationId } from '../persistence/installation.ts';

@@ -9,7 +9,7 @@ import { createMetrics, exportTzVersion } from '../observability/metrics.ts';
 import { serveMetrics } from '../observability/metrics-server.ts';
 import { createPoolMetrics } from '../observability/pool-metrics.ts';
 import { createQueryMetrics } from '../observability/query-metrics.ts';
-import { createTracing } from '../observability/tracing.ts';
+import { createTracing } from '../observability/create-tracing.ts';
 import { runService, type RunningService, type ServiceContext } from '../observability/service.ts';
 import { waitFor } from '../observability/wait-for.ts';
 import { checkDatabase } from '../persistence/database-health.ts';

@@ -8,7 +8,7 @@ import { readMachine } from '../../src/config/machine.ts';
 import { newWebhookSecret } from '../../src/config/webhook-secrets.ts';
 import type { ChildSpec } from '../../src/dev/child.ts';
 import { freePorts } from '../../src/dev/free-ports.ts';
-import { prepareEmbeddedPostgres } from '../../src/dev/postgres.ts';
+import { prepareEmbeddedPostgres } from '../../src/dev/postgres/embedded.ts';
 import { prepareTemporal, type TemporalKind } from '../../bench/support/temporal.ts';
 import { runProcess } from '../support/process.ts';
 import { startLink, type Link } from '../support/link.ts';

@@ -36,7 +36,7 @@ export function createRandom(seed: number, name: string): Random {
     pick,
     shuffle(items) {
       const left = [...items];
-      return items.map(() => left.splice(Math.floor(next() * left.length), 1)[0] as never);
+      return items.flatMap(() => left.splice(Math.floor(next() * left.length), 1));
     },
   };
 }

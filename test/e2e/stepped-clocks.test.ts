@@ -12,6 +12,7 @@ import { runProcess } from '../support/process.ts';
 import { createSteppedClock, type SteppedClock } from '../support/stepped-clock.ts';
 import { findDevServerProgram, uniqueTaskQueue } from '../support/temporal.ts';
 import { startWebhookReceiver, type WebhookReceiver } from '../support/webhook-receiver.ts';
+import { untilTestEnds } from '../support/until-test-ends.ts';
 import { minuteToCome } from './support/birthdays.ts';
 
 const WITHIN = { timeout: 60_000, interval: 50 };
@@ -34,13 +35,13 @@ async function steppedClock(): Promise<SteppedClock> {
 
 /** Any of the processes. */
 async function startProcess(entry: string, settings: Record<string, string>): Promise<void> {
-  const started = runProcess(`src/${entry}/main.ts`, {
+  const given = {
     WEBHOOK_URL: receiver.url,
     WEBHOOK_SECRETS: `whsec_${Buffer.alloc(32, 7).toString('base64')}`,
     WEBHOOK_ALLOW_PRIVATE: 'true',
     ...settings,
-  });
-  onTestFinished(async () => void (await started.stop('SIGKILL')));
+  };
+  const started = untilTestEnds(runProcess(`src/${entry}/main.ts`, given));
   await started.line(/"ready"/);
 }
 

@@ -4,7 +4,7 @@
  * was ignored, 1 when not, 78 for arguments that are not usable.
  */
 import { readMachine } from '../../src/config/machine.ts';
-import { findTemporalBinary } from '../../src/dev/temporal-binary.ts';
+import { findTemporalBinary } from '../../src/dev/temporal/binary.ts';
 import { connectOrm, migrate } from '../../src/persistence/orm.ts';
 import { startDevServer } from '../support/dev-server.ts';
 import { startPostgresServer } from '../support/postgres-server.ts';

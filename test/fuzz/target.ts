@@ -1,10 +1,10 @@
 /** What is fuzzed: the process api, with keys, on real servers and with people in its database. */
-import { SCOPES } from '../../src/api/scope.ts';
+import { SCOPES } from '../../src/access/scope.ts';
 import { newApiKey } from '../../src/config/api-keys.ts';
 import { newWebhookSecret } from '../../src/config/webhook-secrets.ts';
 import { connectOrm } from '../../src/persistence/orm.ts';
 import { createEventRows } from '../support/event-rows.ts';
-import { runProcess } from '../support/process.ts';
+import { runProcess, urlOf } from '../support/process.ts';
 import { startWebhookReceiver } from '../support/webhook-receiver.ts';
 
 export interface FuzzTarget {
@@ -44,8 +44,7 @@ export async function startTarget(place: FuzzPlace): Promise<FuzzTarget> {
     await receiver.close();
   };
   try {
-    const { url } = JSON.parse(await api.line(/"listening"/));
-    return { url, key, log: api.lines, stop };
+    return { url: await urlOf(api), key, log: api.lines, stop };
   } catch (error) {
     await stop();
     throw error;

@@ -5,7 +5,7 @@ import { beforeAll, describe, expect, test } from 'vitest';
 
 import { readMachine } from '../../src/config/machine.ts';
 import { runCommand } from '../../src/dev/run-command.ts';
-import { ask } from '../support/temporal.ts';
+import { askRun } from '../support/ask-run.ts';
 
 const RULES = 'deploy/prometheus/alerts.yml';
 const TESTS = 'deploy/prometheus/alerts.test.yml';
@@ -64,7 +64,7 @@ function metricOf(series: string): string {
 describe('promtool', () => {
   let promtool: string;
   beforeAll(async () => {
-    promtool = await ask('promtool');
+    promtool = await askRun('promtool');
   }, BUILD_LIMIT_MS);
   const run = (...args: string[]) =>
     runCommand(promtool, args, { env: readMachine().environment, timeoutMs: PROMTOOL_LIMIT_MS });

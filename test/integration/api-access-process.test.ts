@@ -1,13 +1,14 @@
 /** Keys on a real socket: where the process listens, and who gets in; and the commands that ask it. */
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
-import { findApiKey } from '../../src/api/api-key.ts';
-import { SCOPES } from '../../src/api/scope.ts';
+import { findApiKey } from '../../src/access/api-key.ts';
+import { SCOPES } from '../../src/access/scope.ts';
 import { newApiKey } from '../../src/config/api-keys.ts';
 import { loadSettings } from '../../src/config/settings.ts';
 import { newWebhookSecret } from '../../src/config/webhook-secrets.ts';
 import { createTestDatabase, type TestDatabase } from '../support/postgres.ts';
-import { runProcess, runProgram, type TestProcess } from '../support/process.ts';
+import { runProcess, runProgram, type TestProcess, urlOf } from '../support/process.ts';
+import { untilTestEnds } from '../support/until-test-ends.ts';
 import { startWebhookReceiver } from '../support/webhook-receiver.ts';
 
 const EXIT_CONFIG = 78;
@@ -18,22 +19,12 @@ beforeAll(async () => {
 });
 afterAll(() => database.drop());
 
-const started: TestProcess[] = [];
-afterEach(async () => {
-  for (const api of started.splice(0)) {
-    if (api.child.exitCode === null) await api.stop('SIGKILL');
-  }
-});
-
 function start(settings: NodeJS.ProcessEnv): TestProcess {
   const given = { DATABASE_URL: database.url, PORT: '0', TEMPORAL_ADDRESS: '127.0.0.1:1' };
-  const api = runProcess('src/api/main.ts', { ...given, ...settings });
-  started.push(api);
-  return api;
+  return untilTestEnds(runProcess('src/api/main.ts', { ...given, ...settings }));
 }
 
-const portOf = async (api: TestProcess): Promise<string> =>
-  new URL(JSON.parse(await api.line(/"listening"/)).url).port;
+const portOf = async (api: TestProcess): Promise<string> => new URL(await urlOf(api)).port;
 
 describe('the process api', () => {
   test('without keys listens on loopback alone, and otherwise says why not', async () => {
@@ -103,7 +94,7 @@ describe('the commands that ask the API', () => {
   const COMMANDS = [
     ['audit', 'src/commands/audit.ts', ['--date', '2026-05-20'], /^due +0$/m],
     ['webhook:test', 'src/commands/webhook-test.ts', [], /delivered/],
-    ['demo', 'src/dev/demo.ts', [], /This Daybell greets at/],
+    ['demo', 'src/dev/demo/main.ts', [], /This Daybell greets at/],
   ] as const;
 
   test.for(COMMANDS)(

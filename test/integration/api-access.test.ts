@@ -3,9 +3,9 @@ import { createRoute, OpenAPIHono } from '@hono/zod-openapi';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import { readAccess } from '../../src/api/access.ts';
-import { hashApiKey } from '../../src/api/api-key.ts';
+import { hashApiKey } from '../../src/access/api-key.ts';
 import type { Api, ApiEnv } from '../../src/api/deps.ts';
-import { type Scope, SCOPES } from '../../src/api/scope.ts';
+import { type Scope, SCOPES } from '../../src/access/scope.ts';
 import { ADA, type Answer, createTestApi, type TestApi } from '../support/api.ts';
 
 /** A change here is a change of who may do what. */

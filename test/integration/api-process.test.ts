@@ -4,13 +4,14 @@ import type { AddressInfo } from 'node:net';
 import { connect } from 'node:net';
 
 import pg from 'pg';
-import { afterAll, afterEach, beforeAll, describe, expect, inject, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
 
 import { loadZoneLaw } from '../../src/zones/load-zone-law.ts';
 import { ADA } from '../support/api.ts';
 import { createEventRows } from '../support/event-rows.ts';
 import { createTestDatabase, type TestDatabase, withDatabase } from '../support/postgres.ts';
-import { runProcess, type TestProcess } from '../support/process.ts';
+import { runProcess, type TestProcess, urlOf } from '../support/process.ts';
+import { untilTestEnds } from '../support/until-test-ends.ts';
 
 const ENTRY = 'src/api/main.ts';
 
@@ -20,21 +21,10 @@ beforeAll(async () => {
 });
 afterAll(() => database.drop());
 
-const started: TestProcess[] = [];
-afterEach(async () => {
-  for (const api of started.splice(0)) {
-    if (api.child.exitCode === null) await api.stop('SIGKILL');
-  }
-});
-
 function start(settings: NodeJS.ProcessEnv = {}, ipc = false): TestProcess {
-  const api = runProcess(ENTRY, { DATABASE_URL: database.url, PORT: '0', ...settings }, ipc);
-  started.push(api);
-  return api;
+  const given = { DATABASE_URL: database.url, PORT: '0', ...settings };
+  return untilTestEnds(runProcess(ENTRY, given, ipc));
 }
-
-const urlOf = async (api: TestProcess): Promise<string> =>
-  JSON.parse(await api.line(/"listening"/)).url;
 
 const postUser = (url: string, user: object) =>
   fetch(`${url}/v1/users`, {

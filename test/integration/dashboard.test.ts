@@ -5,21 +5,13 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 
 import { dashboardJson } from '../../deploy/grafana/dashboard.ts';
 import { ROWS } from '../../deploy/grafana/rows.ts';
-import { newWebhookSecret } from '../../src/config/webhook-secrets.ts';
 import { ADA } from '../support/api.ts';
 import { createEventRows } from '../support/event-rows.ts';
-import { createTestDatabase, type TestDatabase } from '../support/postgres.ts';
-import { runProcess, type TestProcess } from '../support/process.ts';
+import { type MeasuredDaybell, startMeasuredDaybell } from '../support/measured-daybell.ts';
+import { urlOf } from '../support/process.ts';
 import { startPrometheus, type TestPrometheus } from '../support/prometheus-server.ts';
-import { ask, uniqueTaskQueue, useDevServer } from '../support/temporal.ts';
-import { startWebhookReceiver, type WebhookReceiver } from '../support/webhook-receiver.ts';
+import { askRun } from '../support/ask-run.ts';
 
-const ENTRIES = {
-  api: 'src/api/main.ts',
-  worker: 'src/worker/main.ts',
-  dispatcher: 'src/delivery/main.ts',
-  relay: 'src/relay/main.ts',
-};
 const HERD = 200;
 /** From the herd to the last query. */
 const LOOK_BACK_SECONDS = 120;
@@ -27,41 +19,21 @@ const WITHIN = { timeout: 60_000, interval: 250 };
 /** Builds of Prometheus and of the Temporal server, where they are not there yet. */
 const BUILD_LIMIT_MS = 25 * 60_000;
 
-let database: TestDatabase;
-let receiver: WebhookReceiver;
-let processes: Record<string, TestProcess> = {};
+let daybell: MeasuredDaybell;
 let prometheus: TestPrometheus;
 beforeAll(async () => {
-  await ask('prometheus');
-  const temporal = await useDevServer();
-  await temporal.close();
-  database = await createTestDatabase();
-  receiver = await startWebhookReceiver();
-  const settings = {
-    DATABASE_URL: database.url,
-    TEMPORAL_ADDRESS: temporal.address,
-    TEMPORAL_TASK_QUEUE: uniqueTaskQueue(),
-    WEBHOOK_URL: receiver.url,
-    WEBHOOK_ALLOW_PRIVATE: 'true',
-    WEBHOOK_SECRETS: newWebhookSecret(),
-    PORT: '0',
-    METRICS_PORT: '0',
-  };
-  processes = Object.fromEntries(
-    Object.entries(ENTRIES).map(([name, entry]) => [name, runProcess(entry, settings)]),
-  );
+  await askRun('prometheus');
+  daybell = await startMeasuredDaybell();
   const targets: Record<string, string> = {};
-  for (const [name, running] of Object.entries(processes)) {
+  for (const [name, running] of Object.entries(daybell.processes)) {
     await running.line(/"msg":"ready"/);
-    targets[name] = new URL(JSON.parse(await running.line(/"msg":"metrics"/)).url).host;
+    targets[name] = new URL(await urlOf(running, 'metrics')).host;
   }
   prometheus = await startPrometheus(targets, 'deploy/prometheus/alerts.yml');
 }, BUILD_LIMIT_MS);
 afterAll(async () => {
   await prometheus?.stop();
-  await Promise.all(Object.values(processes).map((running) => running.stop('SIGKILL')));
-  await receiver?.close();
-  await database?.drop();
+  await daybell?.stop();
 });
 
 test('is the one that rows.ts makes: `npm run dashboard` writes it', async () => {
@@ -73,7 +45,7 @@ test(
   'each of its queries, and each rule, has data when a herd was greeted',
   { timeout: 240_000 },
   async () => {
-    const { url } = JSON.parse((await processes['api']?.line(/"msg":"listening"/)) ?? '');
+    const url = await urlOf(daybell.processes.api);
     const scraped = () => prometheus.query('count(up == 1)', 5);
     await expect.poll(async () => (await scraped()).at(-1), WITHIN).toBe(4);
 
@@ -91,7 +63,7 @@ test(
         (await prometheus.query('sum(daybell_plans_total{result="succeeded"})', 5)).at(-1);
       await expect.poll(planned, WITHIN).toBe(count);
     }
-    await createEventRows(database.orm).addHerd(HERD, Date.now() + 3_000);
+    await createEventRows(daybell.database.orm).addHerd(HERD, Date.now() + 3_000);
     const delivered = async () =>
       (await prometheus.query('sum(daybell_deliveries_total)', 5)).at(-1);
     await expect.poll(delivered, WITHIN).toBe(HERD);

@@ -11,7 +11,8 @@ import { ADA, createTestApi, type TestApi } from '../support/api.ts';
 import { createEventRows, type EventRows } from '../support/event-rows.ts';
 import { valueOf } from '../support/metrics.ts';
 import { createTestDatabase, type TestDatabase } from '../support/postgres.ts';
-import { runProcess, type TestProcess } from '../support/process.ts';
+import { runProcess, type TestProcess, urlOf } from '../support/process.ts';
+import { untilTestEnds } from '../support/until-test-ends.ts';
 
 describe('what the API says of its requests', () => {
   let api: TestApi;
@@ -79,30 +80,22 @@ describe('what the API says of its requests', () => {
 describe('the process api', () => {
   let database: TestDatabase;
   let rows: EventRows;
-  let started: TestProcess[] = [];
   beforeEach(async () => {
     database = await createTestDatabase();
     rows = createEventRows(database.orm);
   });
   afterEach(async () => {
-    for (const api of started) if (api.child.exitCode === null) await api.stop('SIGKILL');
-    started = [];
     await database.drop();
   });
 
   function start(settings: NodeJS.ProcessEnv = {}): TestProcess {
-    const api = runProcess('src/api/main.ts', {
-      DATABASE_URL: database.url,
-      PORT: '0',
-      ...settings,
-    });
-    started.push(api);
-    return api;
+    const given = { DATABASE_URL: database.url, PORT: '0', ...settings };
+    return untilTestEnds(runProcess('src/api/main.ts', given));
   }
 
   test('shows what is in the database at the moment of the scrape', async () => {
     const api = start();
-    const url = await urlIn(api, /"listening"/);
+    const url = await urlOf(api);
     const state = async () => {
       const page = await get(`${url}/metrics`);
       return Object.fromEntries(GAUGES.map((name) => [name, valueOf(page, `daybell_${name}`)]));
@@ -150,7 +143,7 @@ describe('the process api', () => {
   });
 
   test('tells the rest when one reading fails, and counts that', async () => {
-    const url = await urlIn(start(), /"listening"/);
+    const url = await urlOf(start());
     await rows.sql('alter table events.destinations rename to elsewhere');
     const page = await get(`${url}/metrics`);
     expect(valueOf(page, 'daybell_deliveries_paused')).toBeNull();
@@ -164,7 +157,7 @@ describe('the process api', () => {
   });
 
   test('tells the rest when one reading hangs', async () => {
-    const url = await urlIn(start(), /"listening"/);
+    const url = await urlOf(start());
     const blocker = new pg.Client({ connectionString: database.url });
     await blocker.connect();
     await blocker.query('begin');
@@ -182,9 +175,8 @@ describe('the process api', () => {
   });
 
   test('tells of itself when the database is away', async () => {
-    const url = await urlIn(
+    const url = await urlOf(
       start({ DATABASE_URL: 'postgresql://daybell:hunter2@127.0.0.1:1/daybell' }),
-      /"listening"/,
     );
     const page = await get(`${url}/metrics`);
     expect(valueOf(page, 'daybell_outbox_length')).toBeNull();
@@ -194,8 +186,8 @@ describe('the process api', () => {
 
   test('with METRICS_PORT serves them there and not where the public is', async () => {
     const api = start({ METRICS_PORT: '0' });
-    const publicUrl = await urlIn(api, /"listening"/);
-    const metricsUrl = await urlIn(api, /"metrics"/);
+    const publicUrl = await urlOf(api);
+    const metricsUrl = await urlOf(api, 'metrics');
 
     expect((await fetch(`${publicUrl}/metrics`)).status).toBe(404);
     const document = JSON.parse(await get(`${publicUrl}/openapi.json`));
@@ -238,11 +230,6 @@ const GAUGES = [
 
 function errorsOf(page: string, metric: string): number | null {
   return valueOf(page, 'daybell_metrics_read_errors_total', { metric });
-}
-
-/** The address in the log line with this message. */
-async function urlIn(api: TestProcess, message: RegExp): Promise<string> {
-  return JSON.parse(await api.line(message)).url;
 }
 
 async function get(url: string): Promise<string> {

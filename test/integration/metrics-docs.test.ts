@@ -3,15 +3,12 @@ import { readFile } from 'node:fs/promises';
 
 import { afterAll, beforeAll, expect, test } from 'vitest';
 
-import { newWebhookSecret } from '../../src/config/webhook-secrets.ts';
 import { MEASURED, type MeasuredProcess } from '../../src/dev/metrics-ports.ts';
 import { ADA } from '../support/api.ts';
 import { createEventRows } from '../support/event-rows.ts';
+import { type MeasuredDaybell, startMeasuredDaybell } from '../support/measured-daybell.ts';
 import { parseMetrics, valueOf } from '../support/metrics.ts';
-import { createTestDatabase, type TestDatabase } from '../support/postgres.ts';
-import { runProcess, type TestProcess } from '../support/process.ts';
-import { uniqueTaskQueue, useDevServer } from '../support/temporal.ts';
-import { startWebhookReceiver, type WebhookReceiver } from '../support/webhook-receiver.ts';
+import { urlOf } from '../support/process.ts';
 
 interface Described {
   readonly type: string;
@@ -19,12 +16,6 @@ interface Described {
   readonly processes: readonly string[];
 }
 
-const ENTRIES: Readonly<Record<MeasuredProcess, string>> = {
-  api: 'src/api/main.ts',
-  worker: 'src/worker/main.ts',
-  dispatcher: 'src/delivery/main.ts',
-  relay: 'src/relay/main.ts',
-};
 /** Those that its metrics can have; none names anybody. */
 const TEMPORAL_LABELS = new Set(
   `namespace task_queue service_name workflow_type activity_type poller_type worker_type operation
@@ -32,51 +23,24 @@ const TEMPORAL_LABELS = new Set(
 );
 const WITHIN = { timeout: 60_000, interval: 100 };
 
-let database: TestDatabase;
-let receiver: WebhookReceiver;
-let processes: Record<MeasuredProcess, TestProcess>;
+let daybell: MeasuredDaybell;
 beforeAll(async () => {
-  database = await createTestDatabase();
-  receiver = await startWebhookReceiver();
-  const temporal = await useDevServer();
-  await temporal.close();
-  const settings = {
-    DATABASE_URL: database.url,
-    TEMPORAL_ADDRESS: temporal.address,
-    TEMPORAL_TASK_QUEUE: uniqueTaskQueue(),
-    WEBHOOK_URL: receiver.url,
-    WEBHOOK_ALLOW_PRIVATE: 'true',
-    WEBHOOK_SECRETS: newWebhookSecret(),
-    PORT: '0',
-    METRICS_PORT: '0',
-  };
-  const start = (name: MeasuredProcess) => runProcess(ENTRIES[name], settings);
-  processes = {
-    api: start('api'),
-    worker: start('worker'),
-    dispatcher: start('dispatcher'),
-    relay: start('relay'),
-  };
+  daybell = await startMeasuredDaybell();
 }, 180_000);
-afterAll(async () => {
-  await Promise.all(Object.values(processes).map((running) => running.stop()));
-  await receiver.close();
-  await database.drop();
-});
+afterAll(() => daybell.stop());
 
 async function scrape(name: MeasuredProcess): Promise<string> {
-  const { url } = JSON.parse(await processes[name].line(/"msg":"metrics"/));
-  return (await fetch(url)).text();
+  return (await fetch(await urlOf(daybell.processes[name], 'metrics'))).text();
 }
 
 test(
   'docs/metrics.md lists the metrics of all processes, and no others',
   { timeout: 180_000 },
   async () => {
-    const { url } = JSON.parse(await processes.api.line(/"msg":"listening"/));
+    const url = await urlOf(daybell.processes.api);
     const headers = { 'Content-Type': 'application/json' };
     await fetch(`${url}/v1/users`, { method: 'POST', headers, body: JSON.stringify(ADA) });
-    await createEventRows(database.orm).addHerd(1, Date.now());
+    await createEventRows(daybell.database.orm).addHerd(1, Date.now());
     await expect
       .poll(async () => valueOf(await scrape('dispatcher'), 'daybell_deliveries_total'), WITHIN)
       .toBe(1);

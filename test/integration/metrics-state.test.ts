@@ -9,7 +9,8 @@ import { bundledZoneData } from '../../src/zones/load-zone-law.ts';
 import { createEventRows, type EventRows } from '../support/event-rows.ts';
 import { valueOf } from '../support/metrics.ts';
 import { createTestDatabase, type TestDatabase } from '../support/postgres.ts';
-import { runProcess } from '../support/process.ts';
+import { runProcess, urlOf } from '../support/process.ts';
+import { untilTestEnds } from '../support/until-test-ends.ts';
 
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
@@ -28,15 +29,15 @@ type Value = (name: string, labels?: Record<string, string>) => number | null;
 
 /** The process, until the test is over; gives what reads one scrape of it. */
 async function startApi(settings: NodeJS.ProcessEnv = {}): Promise<() => Promise<Value>> {
-  const api = runProcess('src/api/main.ts', {
+  const given = {
     DATABASE_URL: database.url,
     TEMPORAL_ADDRESS: '127.0.0.1:1',
     PORT: '0',
     METRICS_PORT: '0',
     ...settings,
-  });
-  onTestFinished(async () => void (await api.stop('SIGKILL')));
-  const { url } = JSON.parse(await api.line(/"msg":"metrics"/));
+  };
+  const api = untilTestEnds(runProcess('src/api/main.ts', given));
+  const url = await urlOf(api, 'metrics');
   return async () => {
     const page = await (await fetch(url)).text();
     return (name, labels = {}) => valueOf(page, `daybell_${name}`, labels);

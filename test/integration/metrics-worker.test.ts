@@ -5,14 +5,15 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import { DefaultLogger } from '@temporalio/worker';
-import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
+import { afterAll, beforeAll, expect, test } from 'vitest';
 
 import { bundleWorkflows } from '../../src/worker/workflow-bundle.ts';
 import { createEventRows, type EventRows } from '../support/event-rows.ts';
 import { valueOf } from '../support/metrics.ts';
 import { createTestDatabase, type TestDatabase } from '../support/postgres.ts';
-import { runProcess, runProgram, type TestProcess } from '../support/process.ts';
+import { runProcess, runProgram, type TestProcess, urlOf } from '../support/process.ts';
 import { type TestTemporal, uniqueTaskQueue, useDevServer } from '../support/temporal.ts';
+import { untilTestEnds } from '../support/until-test-ends.ts';
 
 const WITHIN = { timeout: 60_000, interval: 100 };
 const taskQueue = uniqueTaskQueue();
@@ -44,7 +45,7 @@ async function start(
   entry: string,
   settings: Record<string, string> = {},
 ): Promise<{ running: TestProcess; value: Read }> {
-  const running = runProcess(entry, {
+  const given = {
     DATABASE_URL: database.url,
     TEMPORAL_ADDRESS: temporal.address,
     TEMPORAL_TASK_QUEUE: taskQueue,
@@ -52,9 +53,9 @@ async function start(
     PORT: '0',
     METRICS_PORT: '0',
     ...settings,
-  });
-  onTestFinished(async () => void (await running.stop('SIGKILL')));
-  const { url } = JSON.parse(await running.line(/"msg":"metrics"/));
+  };
+  const running = untilTestEnds(runProcess(entry, given));
+  const url = await urlOf(running, 'metrics');
   return {
     running,
     value: async (name, labels = {}) => valueOf(await (await fetch(url)).text(), name, labels),

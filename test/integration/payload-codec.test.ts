@@ -1,18 +1,15 @@
 /** What Temporal holds when it is given keys, on a real server: by workers, clients, and people. */
 import { afterAll, beforeAll, expect, test } from 'vitest';
 
-import { createActivities, type ActivityDeps } from '../../src/activities/index.ts';
 import { newPayloadKey, parsePayloadKeys } from '../../src/config/payload-keys.ts';
 import { workflowId } from '../../src/domain/occurrence-key.ts';
-import { createPlanner } from '../../src/events/planner.ts';
-import { createDeliveryLedger } from '../../src/persistence/delivery-ledger.ts';
-import { createPlanningStore } from '../../src/persistence/planning-store.ts';
 import { connectTemporal } from '../../src/temporal/connection.ts';
 import { createNamespaceGuard } from '../../src/temporal/namespace-guard.ts';
 import { createScheduler } from '../../src/temporal/scheduler.ts';
 import { createWorker } from '../../src/worker/worker.ts';
 import { statusQuery, type YearlyEventStatus } from '../../src/workflows/messages.ts';
 import { ADA, createTestApi, type TestApi } from '../support/api.ts';
+import { createPlanAndDeliver } from '../support/plan-and-deliver.ts';
 import { freePort } from '../support/free-port.ts';
 import { runProcess, runProgram } from '../support/process.ts';
 import {
@@ -22,9 +19,7 @@ import {
   useWorkflowBundle,
   type TestTemporal,
 } from '../support/temporal.ts';
-import { bundledLaw } from '../support/zone-laws.ts';
 
-const HOUR = 3_600_000;
 const OLD = newPayloadKey();
 const NEW = newPayloadKey();
 const TOKEN = 'a token of more than 22 characters';
@@ -57,28 +52,14 @@ async function withKeys(
   });
   const connection = await connected.connectWorker();
   const { client, dataConverter } = connected;
-  const { orm } = api.database;
-  const { plan, deliver } = createActivities({
-    planner: createPlanner({
-      store: createPlanningStore(orm),
-      settings: {
-        rules: { leapDayPolicy: 'feb28', localTime: '09:00', law: bundledLaw },
-        lateLimitMs: 48 * HOUR,
-        armLeadMs: 0,
-        armWindowMs: 0,
-      },
-    }),
-    arming: createDeliveryLedger(orm, { lateAfterMs: HOUR }),
-    clock: Date.now,
-    // What is left out, no workflow of this test asks for.
-  } as Partial<ActivityDeps> as ActivityDeps);
+  const activities = createPlanAndDeliver(api.database.orm);
   const worker = await createWorker({
     connection,
     namespace: 'default',
     taskQueue,
     dataConverter,
     workflowBundle: await useWorkflowBundle(),
-    activities: { plan, deliver },
+    activities,
   });
   const scheduler = createScheduler(client, taskQueue);
   await worker.runUntil(() =>

@@ -1,10 +1,11 @@
 /** What each process says of itself on METRICS_PORT, for whoever starts and stops it. */
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import { newApiKey } from '../../src/config/api-keys.ts';
 import { newWebhookSecret } from '../../src/config/webhook-secrets.ts';
 import { createTestDatabase, type TestDatabase } from '../support/postgres.ts';
-import { runProcess, type TestProcess } from '../support/process.ts';
+import { runProcess, type TestProcess, urlOf } from '../support/process.ts';
+import { untilTestEnds } from '../support/until-test-ends.ts';
 
 let database: TestDatabase;
 beforeAll(async () => {
@@ -12,16 +13,9 @@ beforeAll(async () => {
 });
 afterAll(() => database.drop());
 
-const started: TestProcess[] = [];
-afterEach(async () => {
-  for (const running of started.splice(0)) {
-    if (running.child.exitCode === null) await running.stop('SIGKILL');
-  }
-});
-
 /** With no Temporal anywhere, which only a worker waits for. */
 function start(entry: string, settings: NodeJS.ProcessEnv = {}): TestProcess {
-  const running = runProcess(entry, {
+  const given = {
     PORT: '0',
     METRICS_PORT: '0',
     DATABASE_URL: database.url,
@@ -29,14 +23,12 @@ function start(entry: string, settings: NodeJS.ProcessEnv = {}): TestProcess {
     WEBHOOK_URL: 'https://greetings.example/',
     WEBHOOK_SECRETS: newWebhookSecret(),
     ...settings,
-  });
-  started.push(running);
-  return running;
+  };
+  return untilTestEnds(runProcess(entry, given));
 }
 
 async function ask(running: TestProcess, path: string): Promise<{ status: number; body: unknown }> {
-  const { url } = JSON.parse(await running.line(/"msg":"metrics"/));
-  const answer = await fetch(new URL(path, url));
+  const answer = await fetch(new URL(path, await urlOf(running, 'metrics')));
   return { status: answer.status, body: await answer.json() };
 }
 

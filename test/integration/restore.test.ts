@@ -12,6 +12,7 @@ import { afterEach, beforeEach, expect, inject, test } from 'vitest';
 import { newWebhookSecret } from '../../src/config/webhook-secrets.ts';
 import { workflowId } from '../../src/domain/occurrence-key.ts';
 import { statusQuery } from '../../src/workflows/messages.ts';
+import { type Answer, readAnswer } from '../support/api.ts';
 import { startDevServer, type DevServer } from '../support/dev-server.ts';
 import { freePort } from '../support/free-port.ts';
 import { createEmptyDatabase, runSql } from '../support/postgres.ts';
@@ -98,15 +99,7 @@ async function send(method: string, path: string, body?: object): Promise<Answer
     headers: { 'content-type': 'application/json' },
     ...(body !== undefined && { body: JSON.stringify(body) }),
   });
-  const text = await response.text();
-  return { status: response.status, body: text === '' ? {} : JSON.parse(text) };
-}
-
-interface Answer {
-  readonly status: number;
-  // The shape is what a test is about.
-  // oxlint-disable-next-line typescript/no-explicit-any
-  readonly body: any;
+  return readAnswer(response);
 }
 
 async function createUser(inDays: number, timezone = 'Etc/UTC'): Promise<string> {

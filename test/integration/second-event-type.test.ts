@@ -8,14 +8,10 @@ import { DefaultLogger } from '@temporalio/worker';
 import { pino } from 'pino';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 
-import { createActivities, type ActivityDeps } from '../../src/activities/index.ts';
 import { createReporter } from '../../src/delivery/reporter.ts';
 import { birthday } from '../../src/event-types/birthday.ts';
 import { registerEventTypes } from '../../src/event-types/registry.ts';
-import { createPlanner } from '../../src/events/planner.ts';
-import { createDeliveryLedger } from '../../src/persistence/delivery-ledger.ts';
 import { createOutbox } from '../../src/persistence/outbox-store.ts';
-import { createPlanningStore } from '../../src/persistence/planning-store.ts';
 import { createReportQueue } from '../../src/persistence/report-queue.ts';
 import { startRelay } from '../../src/relay/relay.ts';
 import { createSchedulingSubscriber } from '../../src/relay/scheduling.ts';
@@ -25,10 +21,10 @@ import { createWorker } from '../../src/worker/worker.ts';
 import { bundleWorkflows } from '../../src/worker/workflow-bundle.ts';
 import { type Anniversaries, anniversary, createAnniversaries } from '../support/anniversary.ts';
 import { ADA, createTestApi, type TestApi } from '../support/api.ts';
+import { createPlanAndDeliver } from '../support/plan-and-deliver.ts';
 import { uniqueTaskQueue, useDevServer } from '../support/temporal.ts';
 import { startDispatcher } from '../support/test-dispatcher.ts';
 import { startWebhookReceiver, type WebhookReceiver } from '../support/webhook-receiver.ts';
-import { bundledLaw } from '../support/zone-laws.ts';
 
 const HOUR = 3_600_000;
 const WAIT = { timeout: 30_000, interval: 50 };
@@ -54,27 +50,14 @@ beforeAll(async () => {
     subscribers: [createSchedulingSubscriber(scheduler), anniversaries.subscriber],
     logger,
   });
-  const { plan, deliver } = createActivities({
-    planner: createPlanner({
-      store: createPlanningStore(orm, eventTypes.facts),
-      settings: {
-        rules: { leapDayPolicy: 'feb28', localTime: '09:00', law: bundledLaw },
-        lateLimitMs: 48 * HOUR,
-        armLeadMs: 0,
-        armWindowMs: 0,
-      },
-    }),
-    arming: createDeliveryLedger(orm, { lateAfterMs: HOUR }),
-    clock: Date.now,
-    // What is left out, no workflow of this test asks for.
-  } as Partial<ActivityDeps> as ActivityDeps);
+  const activities = createPlanAndDeliver(orm, eventTypes.facts);
   const workflowsPath = new URL('../support/anniversary-workflows.ts', import.meta.url);
   const worker = await createWorker({
     connection: temporal.connection,
     namespace: 'default',
     taskQueue,
     workflowBundle: await bundleWorkflows(new DefaultLogger('ERROR'), fileURLToPath(workflowsPath)),
-    activities: { plan, deliver },
+    activities,
   });
   const working = worker.run();
   const dispatcher = await startDispatcher({

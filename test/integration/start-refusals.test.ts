@@ -1,7 +1,6 @@
 /** What every process refuses at its start, whatever comes up first, and writes nothing to. */
 import { randomUUID } from 'node:crypto';
 
-import pg from 'pg';
 import { afterEach, beforeEach, describe, expect, inject, test } from 'vitest';
 
 import { newWebhookSecret } from '../../src/config/webhook-secrets.ts';
@@ -10,12 +9,14 @@ import { ADA } from '../support/api.ts';
 import { freePort } from '../support/free-port.ts';
 import {
   createTestDatabase,
+  querySql,
   runSql,
   type TestDatabase,
   withDatabase,
 } from '../support/postgres.ts';
-import { runProcess, type TestProcess } from '../support/process.ts';
+import { runProcess, type TestProcess, urlOf } from '../support/process.ts';
 import { type TestTemporal, uniqueTaskQueue, useDevServer } from '../support/temporal.ts';
+import { untilTestEnds } from '../support/until-test-ends.ts';
 
 const ENTRIES = {
   migrate: 'src/persistence/migrate.ts',
@@ -28,23 +29,15 @@ const NAMES = Object.keys(ENTRIES) as (keyof typeof ENTRIES)[];
 const SERVICES = NAMES.filter((name) => name !== 'migrate');
 const EXIT_CONFIG = 78;
 
-const started: TestProcess[] = [];
-afterEach(async () => {
-  for (const running of started.splice(0)) {
-    if (running.child.exitCode === null) await running.stop('SIGKILL');
-  }
-});
-
 function start(name: keyof typeof ENTRIES, settings: NodeJS.ProcessEnv): TestProcess {
-  const running = runProcess(ENTRIES[name], {
+  const given = {
     PORT: '0',
     TEMPORAL_ADDRESS: '127.0.0.1:1',
     WEBHOOK_URL: 'https://greetings.example/',
     WEBHOOK_SECRETS: newWebhookSecret(),
     ...settings,
-  });
-  started.push(running);
-  return running;
+  };
+  return untilTestEnds(runProcess(ENTRIES[name], given));
 }
 
 async function refusalOf(running: TestProcess): Promise<string> {
@@ -163,7 +156,7 @@ describe('a database that is not to be used', () => {
   test('a process that runs already goes on while a newer version migrates', async () => {
     const database = await createTestDatabase();
     const api = start('api', { DATABASE_URL: database.url });
-    const { url: address } = JSON.parse(await api.line(/"listening"/));
+    const address = await urlOf(api);
     const create = () =>
       fetch(`${address}/v1/users`, {
         method: 'POST',
@@ -190,7 +183,7 @@ describe('a database that is not to be used', () => {
     const { hostname, port: target } = proxied;
     proxied.port = String(port);
     const api = start('api', { DATABASE_URL: proxied.href });
-    const { url: address } = JSON.parse(await api.line(/"listening"/));
+    const address = await urlOf(api);
 
     const forwarder = await forward(port, hostname, Number(target));
     const posted = await fetch(`${address}/v1/users`, {
@@ -218,7 +211,6 @@ describe("another installation's task queue", () => {
     settings = { TEMPORAL_ADDRESS: temporal.address, TEMPORAL_TASK_QUEUE: uniqueTaskQueue() };
   });
   afterEach(async () => {
-    for (const running of started.splice(0)) await running.stop('SIGKILL');
     await temporal.close();
     await ours.drop();
     await theirs.drop();
@@ -295,7 +287,7 @@ describe("another installation's task queue", () => {
 });
 
 async function idOf({ url }: TestDatabase): Promise<string> {
-  const [row] = await rowsOf(url, 'select id from events.installation');
+  const [row] = await querySql(url, 'select id from events.installation');
   return String(row?.['id']);
 }
 
@@ -310,24 +302,14 @@ function addNewerMigration(url: string, survivedFrom: string | null = null): Pro
 
 /** Every table, and how many rows were ever written to it. */
 async function contentsOf(url: string): Promise<object[]> {
-  const tables = await rowsOf(
+  const tables = await querySql(
     url,
     `select n.nspname || '.' || c.relname as name from pg_class c join pg_namespace n on n.oid = c.relnamespace
      where c.relkind in ('r', 'S', 'v') and n.nspname !~ '^(pg_|information_schema)' order by 1`,
   );
   return Promise.all(
-    tables.map(async ({ name }) => ({ name, rows: await rowsOf(url, `select * from ${name}`) })),
+    tables.map(async ({ name }) => ({ name, rows: await querySql(url, `select * from ${name}`) })),
   );
-}
-
-async function rowsOf(url: string, sql: string): Promise<Record<string, unknown>[]> {
-  const client = new pg.Client({ connectionString: url });
-  await client.connect();
-  try {
-    return (await client.query(sql)).rows;
-  } finally {
-    await client.end();
-  }
 }
 
 async function forward(port: number, host: string, target: number) {

@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { pino } from 'pino';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 
-import { hashApiKey } from '../../src/api/api-key.ts';
+import { hashApiKey } from '../../src/access/api-key.ts';
 import { traceHeadersOf, traceDeliveries } from '../../src/delivery/trace-deliveries.ts';
 import type { ClaimedOccurrence } from '../../src/events/ports.ts';
 import { createOtlpTracing } from '../../src/observability/otlp-tracing.ts';

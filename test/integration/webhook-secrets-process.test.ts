@@ -5,7 +5,8 @@ import { expect, onTestFinished, test } from 'vitest';
 import { newWebhookSecret } from '../../src/config/webhook-secrets.ts';
 import { createTestDatabase } from '../support/postgres.ts';
 import { freePort } from '../support/free-port.ts';
-import { runProcess, type TestProcess } from '../support/process.ts';
+import { runProcess, type TestProcess, urlOf } from '../support/process.ts';
+import { untilTestEnds } from '../support/until-test-ends.ts';
 import { startWebhookReceiver, withStatus } from '../support/webhook-receiver.ts';
 
 const COMMAND = 'src/commands/webhook-test.ts';
@@ -82,15 +83,15 @@ test('the command asks the Daybell that runs here when there is none', async () 
   const database = await createTestDatabase();
   onTestFinished(() => database.drop());
   const PORT = String(await freePort());
-  const api = runProcess('src/api/main.ts', {
+  const given = {
     DATABASE_URL: database.url,
     PORT,
     WEBHOOK_URL: receiver.url,
     WEBHOOK_SECRETS: `${newWebhookSecret()},${newWebhookSecret()}`,
     WEBHOOK_ALLOW_PRIVATE: 'true',
-  });
-  onTestFinished(async () => void (await api.stop('SIGKILL')));
-  await api.line(/"listening"/);
+  };
+  const api = untilTestEnds(runProcess('src/api/main.ts', given));
+  await urlOf(api);
   const { code, said } = await endOf(runProcess(COMMAND, { PORT }));
   expect(said).toMatch(/signed +with 2 secrets\n +came back +status 200/);
   expect(code).toBe(0);

@@ -4,13 +4,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
+import { afterAll, beforeAll, expect, test } from 'vitest';
 
 import { ADA, createTestApi, type TestApi } from '../support/api.ts';
 import { freePort } from '../support/free-port.ts';
 import { valueOf } from '../support/metrics.ts';
 import { runProcess, runProgram, type TestProcess } from '../support/process.ts';
 import { type TestTemporal, uniqueTaskQueue, useDevServer } from '../support/temporal.ts';
+import { untilTestEnds } from '../support/until-test-ends.ts';
 
 const WITHIN = { timeout: 60_000, interval: 100 };
 const HOUR = 3_600_000;
@@ -39,15 +40,14 @@ afterAll(async () => {
 });
 
 function start(entry: string, settings: Record<string, string>): TestProcess {
-  const started = runProcess(entry, {
+  const given = {
     DATABASE_URL: api.database.url,
     TEMPORAL_ADDRESS: temporal.address,
     TEMPORAL_TASK_QUEUE: taskQueue,
     WORKFLOW_BUNDLE: bundle,
     ...settings,
-  });
-  onTestFinished(async () => void (await started.stop('SIGKILL')));
-  return started;
+  };
+  return untilTestEnds(runProcess(entry, given));
 }
 
 test('one plans, the other arms; neither does the work of the other', async () => {

@@ -1,14 +1,15 @@
 /** Zone data that this Node does not have: from the API to the plan. */
 import { rmSync } from 'node:fs';
 
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import { createPlanner } from '../../src/events/planner.ts';
 import type { ZoneLaw } from '../../src/domain/zone.ts';
 import { createPlanningStore } from '../../src/persistence/planning-store.ts';
 import { loadZoneLaw } from '../../src/zones/load-zone-law.ts';
 import { ADA, createTestApi, type TestApi } from '../support/api.ts';
-import { runProcess, type TestProcess } from '../support/process.ts';
+import { runProcess, type TestProcess, urlOf } from '../support/process.ts';
+import { untilTestEnds } from '../support/until-test-ends.ts';
 import {
   FUTURE_ZONE,
   RECENT_ZONE,
@@ -110,26 +111,18 @@ describe('a zone that only newer data has', () => {
 });
 
 describe('the process api', () => {
-  const started: TestProcess[] = [];
-  afterEach(async () => {
-    for (const api of started.splice(0)) if (api.child.exitCode === null) await api.stop('SIGKILL');
-  });
   let DATABASE_URL: string;
   beforeAll(async () => {
     DATABASE_URL = (await apiBy(bundledLaw)).database.url;
   });
-  const start = (ZONE_DATA: string): TestProcess => {
-    const api = runProcess('src/api/main.ts', { DATABASE_URL, PORT: '0', ZONE_DATA });
-    started.push(api);
-    return api;
-  };
+  const start = (ZONE_DATA: string): TestProcess =>
+    untilTestEnds(runProcess('src/api/main.ts', { DATABASE_URL, PORT: '0', ZONE_DATA }));
 
   test('says by which zone law it goes, in its log and when it is asked', async () => {
     const api = start(newerFile);
     const zoneLaw = JSON.parse(await api.line(/"zone law"/));
     expect(zoneLaw).toMatchObject({ tzVersion: '2099a', from: newerFile });
-    const { url } = JSON.parse(await api.line(/"listening"/));
-    const ready = await fetch(`${url}/readyz`);
+    const ready = await fetch(`${await urlOf(api)}/readyz`);
     expect(await ready.json()).toMatchObject({ ready: true, tzVersion: '2099a' });
   });
 

@@ -6,20 +6,20 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
 
 import { loadSettings, SETTING_NAMES } from '../../src/config/settings.ts';
-import { INITDB_ARGUMENTS } from '../../src/dev/postgres-cluster.ts';
-import { POSTGRES_SETTINGS } from '../../src/dev/postgres.ts';
+import { INITDB_ARGUMENTS } from '../../src/dev/postgres/cluster.ts';
+import { POSTGRES_SETTINGS } from '../../src/dev/postgres/embedded.ts';
 import { KEPT_FOR, PROMETHEUS_SETTINGS, RULES } from '../../src/dev/stack/prometheus.ts';
 import { FIRST_METRICS_PORT } from '../../src/dev/stack/settings.ts';
 import { stackConnections } from '../../src/dev/stack/start.ts';
 import {
   TEMPORAL_SETTINGS,
   temporalEnvironment,
-} from '../../src/dev/temporal-production-environment.ts';
+} from '../../src/dev/temporal/production-environment.ts';
 import {
   TEMPORAL_SERVER_VERSION,
   TEMPORAL_UI_VERSION,
-} from '../../src/dev/temporal-production-programs.ts';
-import { TEMPORAL_UI_SETTINGS } from '../../src/dev/temporal-ui.ts';
+} from '../../src/dev/temporal/production-programs.ts';
+import { TEMPORAL_UI_SETTINGS } from '../../src/dev/temporal/ui.ts';
 import { findComposeSpec, readCompose, readComposeWith } from '../support/compose-spec.ts';
 
 const ROOT = join(import.meta.dirname, '..', '..');

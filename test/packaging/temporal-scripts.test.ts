@@ -9,7 +9,7 @@ import { runCommand } from '../../src/dev/run-command.ts';
 import {
   setUpTemporalSchema,
   TEMPORAL_DATABASES,
-} from '../../src/dev/temporal-production-schema.ts';
+} from '../../src/dev/temporal/production-schema.ts';
 import { startPostgresServer } from '../support/postgres-server.ts';
 import { querySql, withDatabase } from '../support/postgres.ts';
 import {

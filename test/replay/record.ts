@@ -14,7 +14,7 @@ import { historyToJSON, type History } from '@temporalio/common/lib/proto-utils.
 import { DefaultLogger, NativeConnection, Runtime, Worker } from '@temporalio/worker';
 
 import { readMachine } from '../../src/config/machine.ts';
-import { findTemporalBinary } from '../../src/dev/temporal-binary.ts';
+import { findTemporalBinary } from '../../src/dev/temporal/binary.ts';
 import { bundleWorkflows } from '../../src/worker/workflow-bundle.ts';
 import { workflowId } from '../../src/domain/occurrence-key.ts';
 import type { Activities } from '../../src/activities/index.ts';

@@ -1,17 +1,21 @@
 /** The Compose Specification's own reader, which is also what `docker compose config` reads with. */
-import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { mkdir, mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 
 import { readMachine } from '../../src/config/machine.ts';
-import { buildWithGo } from '../../src/dev/go-build.ts';
-import { isExecutable, programCache } from '../../src/dev/programs.ts';
+import { findGoProgram, type GoProgram } from '../../src/dev/go-program.ts';
 import { runCommand, type CommandResult } from '../../src/dev/run-command.ts';
 
 const VERSION = '2.16.2';
-const TARGET = `github.com/compose-spec/compose-go/v2/cmd@v${VERSION}`;
+const READER: GoProgram = {
+  cachedAs: `compose-spec-${VERSION}`,
+  goPackage: 'github.com/compose-spec/compose-go/v2/cmd',
+  version: VERSION,
+  what: "the Compose Specification's reader",
+  takes: 'less than a minute',
+};
 const READ_LIMIT_MS = 30_000;
 
 /** Checks a compose file by the schema and for consistency; with no variable set. */
@@ -50,24 +54,6 @@ export async function readComposeWith(
 }
 
 /** The path of the program, from the cache or built now; rejects with what to install. */
-export async function findComposeSpec(): Promise<string> {
-  const machine = readMachine();
-  const cache = programCache(machine.cacheHome);
-  const cached = join(cache, `compose-spec-${VERSION}`);
-  if (await isExecutable(cached)) return cached;
-  // Made elsewhere and renamed: nobody ever sees half a program.
-  const workshop = join(cache, `.new-${randomUUID()}`);
-  await mkdir(workshop, { recursive: true });
-  try {
-    const what = "the Compose Specification's reader";
-    const problem = await buildWithGo(
-      { what, target: TARGET, takes: 'less than a minute', directory: workshop },
-      { ...machine, onProgress: (line) => console.log(line) },
-    );
-    if (problem !== null) throw new Error(`${what} is not here: ${problem}`);
-    await rename(join(workshop, 'cmd'), cached);
-    return cached;
-  } finally {
-    await rm(workshop, { recursive: true, force: true });
-  }
+export function findComposeSpec(): Promise<string> {
+  return findGoProgram(READER, { ...readMachine(), onProgress: (line) => console.log(line) });
 }

@@ -1,7 +1,6 @@
-import { onTestFinished } from 'vitest';
-
 import { freePort } from './free-port.ts';
 import { runProcess, type TestProcess } from './process.ts';
+import { untilTestEnds } from './until-test-ends.ts';
 
 /**
  * The process `dispatcher`, ready, for whom there is no Temporal: the ledger is all it needs
@@ -12,17 +11,15 @@ export async function startDispatcherProcess(
   webhookUrl: string,
   settings: Readonly<Record<string, string>> = {},
 ): Promise<TestProcess> {
-  const started = runProcess('src/delivery/main.ts', {
+  const given = {
     DATABASE_URL: databaseUrl,
     TEMPORAL_ADDRESS: `127.0.0.1:${await freePort()}`,
     WEBHOOK_URL: webhookUrl,
     WEBHOOK_SECRETS: `whsec_${Buffer.alloc(32, 7).toString('base64')}`,
     WEBHOOK_ALLOW_PRIVATE: 'true',
     ...settings,
-  });
-  onTestFinished(async () => {
-    if (started.child.exitCode === null) await started.stop('SIGKILL');
-  });
+  };
+  const started = untilTestEnds(runProcess('src/delivery/main.ts', given));
   await started.line(/"ready"/);
   return started;
 }

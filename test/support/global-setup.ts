@@ -4,13 +4,13 @@ import type { TestProject } from 'vitest/node';
 import { connectOrm, migrate } from '../../src/persistence/orm.ts';
 import { startPostgresServer } from './postgres-server.ts';
 import { runSql, withDatabase } from './postgres.ts';
-import { offerTemporal } from './temporal-offer.ts';
+import { offerToRun } from './run-offer.ts';
 
 declare module 'vitest' {
   interface ProvidedContext {
     postgresAdminUrl: string;
     postgresTemplate: string;
-    temporalOfferUrl: string;
+    runOfferUrl: string;
   }
 }
 
@@ -27,11 +27,11 @@ export default async function setup(project: TestProject): Promise<() => Promise
   project.provide('postgresAdminUrl', adminUrl);
   project.provide('postgresTemplate', TEMPLATE);
 
-  const temporal = await offerTemporal();
-  project.provide('temporalOfferUrl', temporal.url);
+  const offer = await offerToRun();
+  project.provide('runOfferUrl', offer.url);
 
   return async () => {
-    await temporal.withdraw();
+    await offer.withdraw();
     await postgres.stop();
   };
 }

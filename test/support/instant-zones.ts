@@ -2,9 +2,7 @@
  * Zones that exist for a test alone, each a fixed number of seconds ahead of UTC: so it is the
  * local time somewhere every 20 seconds, and no test waits for a full minute. No clock is set.
  */
-import { readFileSync, writeFileSync } from 'node:fs';
-
-import { bundledZoneData } from '../../src/zones/load-zone-law.ts';
+import { writeZoneDataTo } from './zone-files.ts';
 
 export interface Zone {
   readonly name: string;
@@ -55,12 +53,11 @@ function zoneAhead(offsetSeconds: number): Zone {
 
 /** Writes the tz database with these zones in it, as an operator's own file (ZONE_DATA). */
 export function writeZones(path: string, zones: readonly Zone[]): void {
-  const bundled = JSON.parse(readFileSync(bundledZoneData(), 'utf8')) as {
-    readonly zones: readonly string[];
-  };
   const packed = zones.map(({ name, offsetSeconds }) => `${name}|X|${pack(-offsetSeconds)}|0||`);
-  const all = { ...bundled, version: '2099a', zones: [...bundled.zones, ...packed] };
-  writeFileSync(path, JSON.stringify(all));
+  writeZoneDataTo(path, '2099a', ({ zones: bundled, links }) => ({
+    zones: [...bundled, ...packed],
+    links,
+  }));
 }
 
 /** Minutes to the base of 60, as moment-timezone packs them. */

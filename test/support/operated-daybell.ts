@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { Client } from '@temporalio/client';
 import { vi } from 'vitest';
 
-import { SCOPES } from '../../src/api/scope.ts';
+import { SCOPES } from '../../src/access/scope.ts';
 import { newApiKey } from '../../src/config/api-keys.ts';
 import { newWebhookSecret } from '../../src/config/webhook-secrets.ts';
 import { freePort } from './free-port.ts';

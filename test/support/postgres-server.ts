@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import { readMachine } from '../../src/config/machine.ts';
-import { prepareEmbeddedPostgres } from '../../src/dev/postgres.ts';
+import { prepareEmbeddedPostgres } from '../../src/dev/postgres/embedded.ts';
 import { freePort } from './free-port.ts';
 import { withDatabase } from './postgres.ts';
 

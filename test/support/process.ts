@@ -19,6 +19,14 @@ export function runProcess(entry: string, settings: NodeJS.ProcessEnv, ipc = fal
   return runProgram(process.execPath, [entry], { settings, ipc });
 }
 
+/** Where a process says in its log that it listens, or that it serves its metrics. */
+export async function urlOf(
+  running: TestProcess,
+  what: 'listening' | 'metrics' = 'listening',
+): Promise<string> {
+  return JSON.parse(await running.line(new RegExp(`"msg":"${what}"`))).url;
+}
+
 export interface ProgramOptions {
   readonly settings: NodeJS.ProcessEnv;
   readonly cwd?: string;

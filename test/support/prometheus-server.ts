@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 import { freePort } from './free-port.ts';
 import { runProgram } from './process.ts';
-import { ask } from './temporal.ts';
+import { askRun } from './ask-run.ts';
 
 export interface TestPrometheus {
   /** Every sample that is a number, of all series, of the last so many seconds. */
@@ -23,7 +23,7 @@ export async function startPrometheus(
   targets: Readonly<Record<string, string>>,
   rulesFile: string,
 ): Promise<TestPrometheus> {
-  const program = await ask('prometheus');
+  const program = await askRun('prometheus');
   const directory = await mkdtemp(join(tmpdir(), 'daybell-prometheus-'));
   const config = join(directory, 'prometheus.json');
   // JSON is YAML.

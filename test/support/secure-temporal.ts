@@ -9,7 +9,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Client, Connection } from '@temporalio/client';
 
 import { freePorts } from '../../src/dev/free-ports.ts';
-import { prepareProductionTemporal } from '../../src/dev/temporal-production.ts';
+import { prepareProductionTemporal } from '../../src/dev/temporal/production.ts';
 import { createAuthority } from './certificates.ts';
 import { startPostgresServer } from './postgres-server.ts';
 import { findProductionPrograms } from './temporal.ts';

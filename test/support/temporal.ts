@@ -4,10 +4,10 @@ import { randomUUID } from 'node:crypto';
 import { Client, Connection } from '@temporalio/client';
 import { TestWorkflowEnvironment } from '@temporalio/testing';
 import { DefaultLogger, NativeConnection, Runtime } from '@temporalio/worker';
-import { inject } from 'vitest';
 
-import type { ProductionPrograms } from '../../src/dev/temporal-production-programs.ts';
+import type { ProductionPrograms } from '../../src/dev/temporal/production-programs.ts';
 import { readWorkflowBundle, type WorkflowCode } from '../../src/worker/workflow-bundle.ts';
+import { askRun } from './ask-run.ts';
 
 /** What a test needs of a Temporal server. Tests on a shared one keep to a task queue of their own. */
 export interface TestTemporal {
@@ -19,7 +19,7 @@ export interface TestTemporal {
 
 /** A real server, shared by the run; started by whoever asks first. */
 export async function useDevServer(): Promise<TestTemporal> {
-  return connectTo(await ask('dev-server'));
+  return connectTo(await askRun('dev-server'));
 }
 
 /** Connects to a server that a test has started itself. */
@@ -40,22 +40,22 @@ export async function connectTo(address: string): Promise<TestTemporal> {
 
 /** The path of the dev server's program, for a test that stops and starts one. */
 export function findDevServerProgram(): Promise<string> {
-  return ask('dev-server-program');
+  return askRun('dev-server-program');
 }
 
 /** A file for WORKFLOW_BUNDLE, made once for the run: with it, a worker process is there in half the time. */
 export function findWorkflowBundle(): Promise<string> {
-  return ask('workflow-bundle');
+  return askRun('workflow-bundle');
 }
 
 /** The paths of the production server's programs; building them takes minutes, once for a machine. */
 export async function findProductionPrograms(): Promise<ProductionPrograms> {
-  return JSON.parse(await ask('production-programs'));
+  return JSON.parse(await askRun('production-programs'));
 }
 
 /** The path of the Web UI's own server. */
 export function findTemporalUiProgram(): Promise<string> {
-  return ask('temporal-ui-program');
+  return askRun('temporal-ui-program');
 }
 
 /**
@@ -64,7 +64,7 @@ export function findTemporalUiProgram(): Promise<string> {
  */
 export async function startTimeSkippingServer(): Promise<TestWorkflowEnvironment> {
   quietRuntime();
-  const path = await ask('test-server-program');
+  const path = await askRun('test-server-program');
   const server = { executable: { type: 'existing-path', path } } as const;
   for (let attempt = 1; ; attempt++) {
     try {
@@ -95,12 +95,4 @@ function quietRuntime(): void {
   } catch {
     // Installed already: there is one for a process.
   }
-}
-
-/** Asks the run for what it has for all: `temporal-offer.ts`. */
-export async function ask(what: string): Promise<string> {
-  const response = await fetch(`${inject('temporalOfferUrl')}/${what}`);
-  const answer = await response.text();
-  if (!response.ok) throw new Error(answer);
-  return answer;
 }

@@ -51,10 +51,19 @@ interface Content {
 }
 
 function writeZoneData(version: string, edit: (content: Content) => Content): string {
-  const bundled = JSON.parse(readFileSync(bundledZoneData(), 'utf8')) as Content;
   const path = join(tmpdir(), `daybell-tz-${version}-${process.pid}.json`);
-  writeFileSync(path, JSON.stringify({ version, ...edit(bundled) }));
+  writeZoneDataTo(path, version, edit);
   return path;
+}
+
+/** Writes the bundled zone data, edited. */
+export function writeZoneDataTo(
+  path: string,
+  version: string,
+  edit: (content: Content) => Content,
+): void {
+  const bundled = JSON.parse(readFileSync(bundledZoneData(), 'utf8')) as Content;
+  writeFileSync(path, JSON.stringify({ version, ...edit(bundled) }));
 }
 
 function nameOf(zone: string): string {

@@ -9,41 +9,26 @@ import { AttemptSchema, OccurrenceRecordSchema } from '../occurrence-schemas.ts'
 import { problems } from '../problem.ts';
 import { noQuery, userIdParam } from '../user-schemas.ts';
 
-const {
-  key,
-  eventType,
-  year,
-  status,
-  reason,
-  blockedReason,
-  localDate,
-  localTime,
-  timezone,
-  utcOffset,
-  fireAt,
-  tzVersion,
-  explanation,
-  deliveredAt,
-  latenessMs,
-} = OccurrenceRecordSchema.shape;
-
+/** Without what an operator looks for; of an attempt, without what the receiver said. */
 const OccurrenceSchema = z
   .object({
-    key,
-    eventType,
-    year,
-    status,
-    reason,
-    blockedReason,
-    localDate,
-    localTime,
-    timezone,
-    utcOffset,
-    fireAt,
-    tzVersion,
-    explanation,
-    deliveredAt,
-    latenessMs,
+    ...OccurrenceRecordSchema.pick({
+      key: true,
+      eventType: true,
+      year: true,
+      status: true,
+      reason: true,
+      blockedReason: true,
+      localDate: true,
+      localTime: true,
+      timezone: true,
+      utcOffset: true,
+      fireAt: true,
+      tzVersion: true,
+      explanation: true,
+      deliveredAt: true,
+      latenessMs: true,
+    }).shape,
     attempts: z.array(AttemptSchema.omit({ responseExcerpt: true })),
   })
   .openapi('Occurrence');

@@ -4,6 +4,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
+import { answersOk } from '../answers-ok.ts';
 import type { ChildSpec } from '../child.ts';
 
 /** Where a process tells its metrics: its name, and its port on this machine. */
@@ -31,7 +32,6 @@ export const RULES = fileURLToPath(
 
 const READY_LIMIT_MS = 60_000;
 const STOP_LIMIT_MS = 15_000;
-const ASK_LIMIT_MS = 2_000;
 /** How long what was seen is kept: a fortnight, and the disk decides no earlier. */
 export const KEPT_FOR = '15d';
 
@@ -62,7 +62,7 @@ export async function preparePrometheus(options: PrometheusOptions): Promise<Chi
           stdio: ['ignore', 'pipe', 'pipe'],
         },
       ),
-    readiness: () => isReady(port),
+    readiness: () => answersOk(`http://127.0.0.1:${port}/-/ready`),
     readyWithinMs: READY_LIMIT_MS,
     stopSignal: 'SIGTERM',
     stopWithinMs: STOP_LIMIT_MS,
@@ -81,16 +81,4 @@ function prometheusConfig(jobs: readonly ScrapeJob[]): string {
     })),
   };
   return `${JSON.stringify(config, null, 2)}\n`;
-}
-
-async function isReady(port: number): Promise<boolean> {
-  try {
-    const response = await fetch(`http://127.0.0.1:${port}/-/ready`, {
-      signal: AbortSignal.timeout(ASK_LIMIT_MS),
-    });
-    await response.body?.cancel();
-    return response.ok;
-  } catch {
-    return false;
-  }
 }

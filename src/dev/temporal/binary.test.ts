@@ -4,11 +4,7 @@ import { delimiter, join } from 'node:path';
 
 import { beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 
-import {
-  findTemporalBinary,
-  TEMPORAL_CLI_VERSION,
-  TemporalNotFoundError,
-} from './temporal-binary.ts';
+import { findTemporalBinary, TEMPORAL_CLI_VERSION, TemporalNotFoundError } from './binary.ts';
 
 const SYSTEM_PATH = '/usr/bin:/bin';
 const RECENT = temporalThatSays('temporal version 0.0.0-DEV (Server 1.29.1, UI 2.42.1)');

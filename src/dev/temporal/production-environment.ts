@@ -4,7 +4,7 @@
  */
 import { fileURLToPath } from 'node:url';
 
-import { TEMPORAL_DATABASES } from './temporal-production-schema.ts';
+import { TEMPORAL_DATABASES } from './production-schema.ts';
 
 /** What is the same wherever it runs. docker-compose.temporal.yml has the same, kept so by a test. */
 export const TEMPORAL_SETTINGS = {
@@ -24,7 +24,7 @@ export const TEMPORAL_SETTINGS = {
 
 /** The limits that Daybell's herd needs raised, each with its reason. */
 export const DYNAMIC_CONFIG = fileURLToPath(
-  new URL('../../deploy/temporal/dynamicconfig.yaml', import.meta.url),
+  new URL('../../../deploy/temporal/dynamicconfig.yaml', import.meta.url),
 );
 
 export interface TemporalPlace {

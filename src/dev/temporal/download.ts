@@ -6,7 +6,7 @@
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 
-import { runCommand, type CommandResult } from './run-command.ts';
+import { runCommand, type CommandResult } from '../run-command.ts';
 
 export interface DownloadOptions {
   readonly environment: NodeJS.ProcessEnv;
@@ -26,7 +26,7 @@ export async function downloadTemporal(
 ): Promise<{ readonly ok: boolean; readonly problem: string }> {
   const stalled = new AbortController();
   const watch = watchGrowth(directory, () => stalled.abort());
-  const script = join(import.meta.dirname, 'temporal-download-child.ts');
+  const script = join(import.meta.dirname, 'download-child.ts');
   const result = await runCommand(process.execPath, [script, directory, `v${version}`], {
     env: environment,
     timeoutMs: DOWNLOAD_LIMIT_MS,

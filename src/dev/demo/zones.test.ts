@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 
-import { commonestLocalTime, findDueMinute, nextFullMinute } from './demo-zones.ts';
+import { commonestLocalTime, findDueMinute, nextFullMinute } from './zones.ts';
 
 const MINUTE = 60_000;
 const NOON = Date.parse('2026-06-23T12:00:00Z');

@@ -1,5 +1,7 @@
-/** Arguments: the folder to download into, the CLI's version. See temporal-download.ts. */
+/** Arguments: the folder to download into, the CLI's version. See download.ts. */
 import { TestWorkflowEnvironment } from '@temporalio/testing';
+
+import { innermostCause } from './innermost-cause.ts';
 
 const [downloadDir, version] = process.argv.slice(2);
 if (downloadDir === undefined || version === undefined) process.exit(2);
@@ -14,12 +16,6 @@ try {
   await environment.teardown();
   process.exit(0);
 } catch (error) {
-  process.stderr.write(`${innermost(error)}\n`);
+  process.stderr.write(`${innermostCause(error)}\n`);
   process.exit(1);
-}
-
-/** The SDK chains its causes in one line, outermost first, each with the whole address. */
-function innermost(error: unknown): string {
-  const message = (error instanceof Error ? error.message : String(error)).replaceAll(/\s+/g, ' ');
-  return message.split('): ').at(-1) ?? message;
 }

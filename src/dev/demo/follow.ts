@@ -1,7 +1,7 @@
 /** Follows the demo's users in the terminal until each greeting has come to its end. */
 import { setTimeout as sleep } from 'node:timers/promises';
 
-import type { DemoApi, DemoOccurrence } from './demo-api.ts';
+import type { DemoApi, DemoOccurrence } from './api.ts';
 
 export interface DemoUser {
   readonly id: string;

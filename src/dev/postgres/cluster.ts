@@ -4,10 +4,10 @@ import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { chmod, chown, mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
-import { spawnOptions, type PostgresAccount } from './postgres-account.ts';
-import { programOf } from './process-identity.ts';
-import { runCommand } from './run-command.ts';
-import { StartError } from './start-error.ts';
+import { spawnOptions, type PostgresAccount } from './account.ts';
+import { programOf } from '../process-identity.ts';
+import { runCommand } from '../run-command.ts';
+import { StartError } from '../start-error.ts';
 
 export interface Cluster {
   /** PostgreSQL's data directory. */

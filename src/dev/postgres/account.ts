@@ -4,8 +4,8 @@
  */
 import { spawn, type ChildProcess, type StdioOptions } from 'node:child_process';
 
-import { runCommand } from './run-command.ts';
-import { StartError } from './start-error.ts';
+import { runCommand } from '../run-command.ts';
+import { StartError } from '../start-error.ts';
 
 /** How to run a program of PostgreSQL's, and who must own its files. */
 export interface PostgresAccount {

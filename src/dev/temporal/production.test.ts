@@ -5,10 +5,10 @@ import { text } from 'node:stream/consumers';
 
 import { afterEach, describe, expect, inject, onTestFinished, test } from 'vitest';
 
-import { runSql } from '../../test/support/postgres.ts';
-import { freePorts, HIGHEST_PORT } from './free-ports.ts';
-import { prepareProductionTemporal } from './temporal-production.ts';
-import { setUpTemporalSchema, TEMPORAL_DATABASES } from './temporal-production-schema.ts';
+import { runSql } from '../../../test/support/postgres.ts';
+import { freePorts, HIGHEST_PORT } from '../free-ports.ts';
+import { prepareProductionTemporal } from './production.ts';
+import { setUpTemporalSchema, TEMPORAL_DATABASES } from './production-schema.ts';
 
 /** Stands in for the schema tool: writes down what it was asked, and for which database. */
 const TOOL = `#!/bin/sh

@@ -4,18 +4,18 @@
  */
 import { spawn } from 'node:child_process';
 
-import type { ChildSpec } from './child.ts';
-import { freePorts, HIGHEST_PORT } from './free-ports.ts';
-import { StartError } from './start-error.ts';
+import type { ChildSpec } from '../child.ts';
+import { freePorts, HIGHEST_PORT } from '../free-ports.ts';
+import { StartError } from '../start-error.ts';
 import {
   DYNAMIC_CONFIG,
   INTERNAL_PORTS,
   TEMPORAL_SETTINGS,
   temporalEnvironment,
   temporalPortsEnvironment,
-} from './temporal-production-environment.ts';
-import type { ProductionPrograms } from './temporal-production-programs.ts';
-import { setUpTemporalSchema } from './temporal-production-schema.ts';
+} from './production-environment.ts';
+import type { ProductionPrograms } from './production-programs.ts';
+import { setUpTemporalSchema } from './production-schema.ts';
 
 export interface ProductionTemporalOptions {
   readonly programs: ProductionPrograms;

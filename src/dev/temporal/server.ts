@@ -1,7 +1,8 @@
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 
-import type { ChildSpec } from './child.ts';
+import { answersOk } from '../answers-ok.ts';
+import type { ChildSpec } from '../child.ts';
 
 export interface TemporalServerOptions {
   readonly binary: string;
@@ -14,7 +15,6 @@ export interface TemporalServerOptions {
 
 const READY_LIMIT_MS = 90_000;
 const STOP_LIMIT_MS = 15_000;
-const ASK_LIMIT_MS = 2_000;
 
 /** The Temporal dev server with its Web UI, its timers kept on disk. */
 export function temporalServer(options: TemporalServerOptions): ChildSpec {
@@ -29,7 +29,8 @@ export function temporalServer(options: TemporalServerOptions): ChildSpec {
         detached: true,
         stdio: ['ignore', 'pipe', 'pipe'],
       }),
-    readiness: () => servesDefaultNamespace(options.uiPort),
+    // Asked through the Web UI, so that both are known to be up.
+    readiness: () => answersOk(`http://127.0.0.1:${options.uiPort}/api/v1/namespaces/default`),
     readyWithinMs: READY_LIMIT_MS,
     stopSignal: 'SIGTERM',
     stopWithinMs: STOP_LIMIT_MS,
@@ -57,17 +58,4 @@ function serverArguments({ dataDir, port, uiPort }: TemporalServerOptions): stri
     '--disable-config-env',
     ...flags.flatMap(([name, value]) => [`--${name}`, value]),
   ];
-}
-
-/** Asked through the Web UI, so that both are known to be up. */
-async function servesDefaultNamespace(uiPort: number): Promise<boolean> {
-  try {
-    const response = await fetch(`http://127.0.0.1:${uiPort}/api/v1/namespaces/default`, {
-      signal: AbortSignal.timeout(ASK_LIMIT_MS),
-    });
-    await response.body?.cancel();
-    return response.ok;
-  } catch {
-    return false;
-  }
 }

@@ -6,10 +6,10 @@ import { randomUUID } from 'node:crypto';
 import { mkdir, readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 
-import { buildWithGo, withElapsed, type GoBuildOptions } from './go-build.ts';
-import { firstOnPath, isExecutable, programCache } from './programs.ts';
-import { runCommand } from './run-command.ts';
-import { downloadTemporal } from './temporal-download.ts';
+import { buildWithGo, withElapsed, type GoBuildOptions } from '../go-build.ts';
+import { firstOnPath, isExecutable, programCache } from '../programs.ts';
+import { runCommand } from '../run-command.ts';
+import { downloadTemporal } from './download.ts';
 
 /** Thrown when there is no way left to get the Temporal dev server; the message says what to do. */
 export class TemporalNotFoundError extends Error {

@@ -8,10 +8,10 @@ import { pathToFileURL } from 'node:url';
 
 import pg from 'pg';
 
-import type { ChildSpec } from './child.ts';
-import { findPostgresAccount, spawnPostgres } from './postgres-account.ts';
-import { prepareCluster, readPassword, removeStaleLock } from './postgres-cluster.ts';
-import { StartError } from './start-error.ts';
+import type { ChildSpec } from '../child.ts';
+import { findPostgresAccount, spawnPostgres } from './account.ts';
+import { prepareCluster, readPassword, removeStaleLock } from './cluster.ts';
+import { StartError } from '../start-error.ts';
 
 export interface EmbeddedPostgres {
   /** For the processes that use it; it holds the password. */

@@ -1,11 +1,11 @@
 /** `npm run demo`: with the service running, a handful of greetings while you watch. */
 import { DateTime } from 'luxon';
 
-import { runningApi } from '../commands/running-api.ts';
-import { loadSettings } from '../config/settings.ts';
-import { createDemoApi, NotAllowedError, NotRunningError, type DemoApi } from './demo-api.ts';
-import { follow, type DemoUser } from './demo-follow.ts';
-import { commonestLocalTime, findDueMinute, nextFullMinute, type DueMinute } from './demo-zones.ts';
+import { runningApi } from '../../commands/running-api.ts';
+import { loadSettings } from '../../config/settings.ts';
+import { createDemoApi, NotAllowedError, NotRunningError, type DemoApi } from './api.ts';
+import { follow, type DemoUser } from './follow.ts';
+import { commonestLocalTime, findDueMinute, nextFullMinute, type DueMinute } from './zones.ts';
 
 const PEOPLE = [
   ['Ada', 'Lovelace'],

@@ -1,8 +1,8 @@
 /** The two databases of the production Temporal server: created, and brought up to its version. */
 import pg from 'pg';
 
-import { runCommand } from './run-command.ts';
-import { StartError } from './start-error.ts';
+import { runCommand } from '../run-command.ts';
+import { StartError } from '../start-error.ts';
 
 /** The server keeps workflows in the one, and what lists of workflows are made from in the other. */
 export const TEMPORAL_DATABASES = [

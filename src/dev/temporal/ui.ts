@@ -3,8 +3,9 @@ import { spawn } from 'node:child_process';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
-import type { ChildSpec } from './child.ts';
-import { TEMPORAL_SETTINGS } from './temporal-production-environment.ts';
+import { answersOk } from '../answers-ok.ts';
+import type { ChildSpec } from '../child.ts';
+import { TEMPORAL_SETTINGS } from './production-environment.ts';
 
 export interface TemporalUiOptions {
   readonly program: string;
@@ -26,7 +27,6 @@ export const TEMPORAL_UI_SETTINGS = {
 
 const READY_LIMIT_MS = 60_000;
 const STOP_LIMIT_MS = 10_000;
-const ASK_LIMIT_MS = 2_000;
 /** Its name for a set of settings: the file `<name>.yaml`. */
 const SETTINGS_NAME = 'daybell';
 
@@ -63,22 +63,11 @@ export async function prepareTemporalUi(options: TemporalUiOptions): Promise<Chi
           stdio: ['ignore', 'pipe', 'pipe'],
         },
       ),
-    readiness: () => showsNamespace(port),
+    // Asked through it, so that the way to the server is known to be open.
+    readiness: () => answersOk(`http://127.0.0.1:${port}/api/v1/namespaces/${defaultNamespace}`),
     readyWithinMs: READY_LIMIT_MS,
     stopSignal: 'SIGTERM',
     stopWithinMs: STOP_LIMIT_MS,
     killSignal: 'SIGKILL',
   };
-}
-
-/** Asked through it, so that the way to the server is known to be open. */
-async function showsNamespace(port: number): Promise<boolean> {
-  const namespace = `http://127.0.0.1:${port}/api/v1/namespaces/${TEMPORAL_SETTINGS.namespace}`;
-  try {
-    const response = await fetch(namespace, { signal: AbortSignal.timeout(ASK_LIMIT_MS) });
-    await response.body?.cancel();
-    return response.ok;
-  } catch {
-    return false;
-  }
 }

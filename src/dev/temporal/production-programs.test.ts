@@ -4,8 +4,8 @@ import { delimiter, join } from 'node:path';
 
 import { describe, expect, onTestFinished, test } from 'vitest';
 
-import { StartError } from './start-error.ts';
-import { findProductionPrograms, TEMPORAL_SERVER_VERSION } from './temporal-production-programs.ts';
+import { StartError } from '../start-error.ts';
+import { findProductionPrograms, TEMPORAL_SERVER_VERSION } from './production-programs.ts';
 
 const SYSTEM_PATH = '/usr/bin:/bin';
 /** Stands in for Go: "builds" what it is asked for at once. */

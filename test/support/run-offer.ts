@@ -1,6 +1,6 @@
 /**
  * The run's Temporal servers, and programs that only tests use, for tests that ask: nothing is
- * started, fetched or built for a run of unit tests. Lives in the global setup; `temporal.ts`
+ * started, fetched or built for a run of unit tests. Lives in the global setup; `ask-run.ts`
  * asks it.
  */
 import { mkdtemp, rm } from 'node:fs/promises';
@@ -13,22 +13,22 @@ import { readMachine } from '../../src/config/machine.ts';
 import {
   findProductionPrograms,
   findTemporalUi,
-} from '../../src/dev/temporal-production-programs.ts';
-import { findTemporalBinary } from '../../src/dev/temporal-binary.ts';
+} from '../../src/dev/temporal/production-programs.ts';
+import { findTemporalBinary } from '../../src/dev/temporal/binary.ts';
 import { startDevServer } from './dev-server.ts';
 import { findPrometheus, findPromtool } from './prometheus-binary.ts';
 import { runProgram } from './process.ts';
 import { findTestServer } from './test-server-binary.ts';
 
-export interface TemporalOffer {
+export interface RunOffer {
   /** Answers `GET /<what>` with its address or path, as text. */
   readonly url: string;
   /** Stops what was started. */
   withdraw(): Promise<void>;
 }
 
-/** Offers the address of one shared dev server, the paths of both servers' programs, and bundled workflows. */
-export async function offerTemporal(): Promise<TemporalOffer> {
+/** Offers the address of one shared dev server, bundled workflows, and the paths of programs. */
+export async function offerToRun(): Promise<RunOffer> {
   const { path, cacheHome, environment } = readMachine();
   const binary = once(() =>
     findTemporalBinary({ path, cacheHome, environment, onProgress: (line) => console.log(line) }),

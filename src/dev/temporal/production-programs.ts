@@ -1,0 +1,62 @@
+/**
+ * The production Temporal server, its schema tool and its Web UI, built with Go from their
+ * released source: there is no download of them by version that fits every machine.
+ */
+import { type FindGoProgramOptions, findGoProgram, type GoProgram } from '../go-program.ts';
+
+/** The version that Daybell is measured with. */
+export const TEMPORAL_SERVER_VERSION = '1.32.0';
+/** The newest that builds with the Go that the server needs. */
+export const TEMPORAL_UI_VERSION = '2.55.0';
+
+export interface ProductionPrograms {
+  readonly server: string;
+  /** Creates and updates the schema in a SQL database. */
+  readonly sqlTool: string;
+}
+
+/**
+ * The paths of both, from the cache or built now. Two callers at once are safe.
+ *
+ * @throws StartError when they are not here and cannot be built
+ */
+export async function findProductionPrograms(
+  options: FindGoProgramOptions,
+): Promise<ProductionPrograms> {
+  // One after the other: each keeps all cores busy.
+  const server = await findGoProgram(SERVER, options);
+  return { server, sqlTool: await findGoProgram(SQL_TOOL, options) };
+}
+
+/**
+ * The path of the Web UI's server, from the cache or built now.
+ *
+ * @throws StartError when it is not here and cannot be built
+ */
+export async function findTemporalUi(options: FindGoProgramOptions): Promise<string> {
+  return findGoProgram(UI, options);
+}
+
+const SERVER: GoProgram = {
+  cachedAs: `temporal-server-${TEMPORAL_SERVER_VERSION}`,
+  goPackage: 'go.temporal.io/server/cmd/server',
+  version: TEMPORAL_SERVER_VERSION,
+  what: 'the Temporal server',
+  takes: 'about 4 minutes on 2 cores',
+};
+
+const SQL_TOOL: GoProgram = {
+  cachedAs: `temporal-sql-tool-${TEMPORAL_SERVER_VERSION}`,
+  goPackage: 'go.temporal.io/server/cmd/tools/sql',
+  version: TEMPORAL_SERVER_VERSION,
+  what: "the Temporal server's schema tool",
+  takes: 'less than a minute after the server',
+};
+
+const UI: GoProgram = {
+  cachedAs: `temporal-ui-${TEMPORAL_UI_VERSION}`,
+  goPackage: 'github.com/temporalio/ui-server/v2/cmd/server',
+  version: TEMPORAL_UI_VERSION,
+  what: "Temporal's Web UI",
+  takes: 'about a minute',
+};

@@ -1,0 +1,54 @@
+/** Daybell's four processes on a database and a receiver of their own, each with its metrics on a port. */
+import { newWebhookSecret } from '../../src/config/webhook-secrets.ts';
+import { MEASURED, type MeasuredProcess } from '../../src/dev/metrics-ports.ts';
+import { createTestDatabase, type TestDatabase } from './postgres.ts';
+import { runProcess, type TestProcess } from './process.ts';
+import { uniqueTaskQueue, useDevServer } from './temporal.ts';
+import { startWebhookReceiver } from './webhook-receiver.ts';
+
+export interface MeasuredDaybell {
+  readonly database: TestDatabase;
+  readonly processes: Readonly<Record<MeasuredProcess, TestProcess>>;
+  stop(): Promise<void>;
+}
+
+const ENTRIES: Readonly<Record<MeasuredProcess, string>> = {
+  api: 'src/api/main.ts',
+  worker: 'src/worker/main.ts',
+  dispatcher: 'src/delivery/main.ts',
+  relay: 'src/relay/main.ts',
+};
+
+/** Starts them; they may not be ready yet. */
+export async function startMeasuredDaybell(): Promise<MeasuredDaybell> {
+  const temporal = await useDevServer();
+  await temporal.close();
+  const database = await createTestDatabase();
+  const receiver = await startWebhookReceiver();
+  const settings = {
+    DATABASE_URL: database.url,
+    TEMPORAL_ADDRESS: temporal.address,
+    TEMPORAL_TASK_QUEUE: uniqueTaskQueue(),
+    WEBHOOK_URL: receiver.url,
+    WEBHOOK_ALLOW_PRIVATE: 'true',
+    WEBHOOK_SECRETS: newWebhookSecret(),
+    PORT: '0',
+    METRICS_PORT: '0',
+  };
+  const start = (name: MeasuredProcess) => runProcess(ENTRIES[name], settings);
+  const processes = {
+    api: start('api'),
+    worker: start('worker'),
+    dispatcher: start('dispatcher'),
+    relay: start('relay'),
+  };
+  return {
+    database,
+    processes,
+    async stop() {
+      await Promise.all(MEASURED.map((name) => processes[name].stop('SIGKILL')));
+      await receiver.close();
+      await database.drop();
+    },
+  };
+}
