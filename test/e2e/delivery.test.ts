@@ -36,6 +36,13 @@ test(
       OTEL_TRACES_EXPORTER: 'otlp',
       OTEL_EXPORTER_OTLP_ENDPOINT: collector.endpoint,
     });
+    // A process that dies is replaced.
+    const worker = daybell.process('worker');
+    process.kill(worker.pid, 'SIGKILL');
+    await daybell.terminal.line(/worker was killed by SIGKILL; starting it again in 1 s/);
+    await daybell.terminal.line(/worker is back/);
+    expect(daybell.process('worker').pid).not.toBe(worker.pid);
+
     const traceparent = `00-${TRACE}-b7ad6b7169203331-01`;
     const userId = await createUser(daybell, due.dateOfBirth, { headers: { traceparent } });
 
@@ -52,13 +59,6 @@ test(
 
     await send(daybell, 'DELETE', `/v1/users/${other}`);
     await until(async () => (await workflow()).status === 'WORKFLOW_EXECUTION_STATUS_COMPLETED');
-
-    // A process that dies is replaced.
-    const worker = daybell.process('worker');
-    process.kill(worker.pid, 'SIGKILL');
-    await daybell.terminal.line(/worker was killed by SIGKILL; starting it again in 1 s/);
-    await daybell.terminal.line(/worker is back/);
-    expect(daybell.process('worker').pid).not.toBe(worker.pid);
 
     await until(() => receiver.received.length > 0);
     const [greeting] = receiver.received;

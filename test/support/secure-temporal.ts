@@ -1,5 +1,5 @@
 /** The production Temporal server, which talks to nobody without a certificate of its authority. */
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { once } from 'node:events';
 import { type ChildProcess } from 'node:child_process';
 import { tmpdir } from 'node:os';
@@ -57,16 +57,8 @@ export async function startSecureTemporal(): Promise<SecureTemporal> {
     httpPort,
     // Nothing is measured here: fewer are there sooner.
     historyShards: 4,
+    tls: { authority: ca, certificate: serverCert, key: serverKey, serverName: 'localhost' },
     onProgress: () => {},
-  });
-  const trust = { serverName: 'localhost', rootCaFiles: [ca] };
-  const own = { certFile: serverCert, keyFile: serverKey };
-  await addToConfig(join(directory, 'temporal-server.yaml'), {
-    tls: {
-      frontend: { server: { ...own, requireClientAuth: true, clientCaFiles: [ca] }, client: trust },
-      // Its own workers are clients like any other.
-      systemWorker: { ...own, client: trust },
-    },
   });
   const running = child.spawn();
   running.stdout?.resume();
@@ -93,12 +85,6 @@ export async function startSecureTemporal(): Promise<SecureTemporal> {
     throw error;
   }
   return { address, settings, client: new Client({ connection }), stop };
-}
-
-async function addToConfig(path: string, global: object): Promise<void> {
-  const config = JSON.parse(await readFile(path, 'utf8'));
-  config.global = { ...config.global, ...global };
-  await writeFile(path, JSON.stringify(config));
 }
 
 /** Until workflows can be listed in the namespace, which is made first. */

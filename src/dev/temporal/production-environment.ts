@@ -37,6 +37,17 @@ export interface TemporalPlace {
   /** Where it tells its metrics, `host:port`. */
   readonly metrics?: string;
   readonly historyShards?: number;
+  /** With which it talks to nobody without a certificate of this authority; plain when not given. */
+  readonly tls?: TemporalCertificates;
+}
+
+/** Paths of PEM files. */
+export interface TemporalCertificates {
+  readonly authority: string;
+  /** For `serverName`; the services show it to each other, too. */
+  readonly certificate: string;
+  readonly key: string;
+  readonly serverName: string;
 }
 
 /** The variables of one server; among them is the database's password. */
@@ -64,6 +75,22 @@ export function temporalEnvironment(place: TemporalPlace): Record<string, string
     BIND_ON_IP: place.bindOn,
     DYNAMIC_CONFIG_FILE_PATH: place.dynamicConfig,
     ...(place.metrics !== undefined && { PROMETHEUS_ENDPOINT: place.metrics }),
+    ...(place.tls !== undefined && tlsEnvironment(place.tls)),
+  };
+}
+
+function tlsEnvironment(tls: TemporalCertificates): Record<string, string> {
+  const { authority, certificate, key, serverName } = tls;
+  return {
+    TEMPORAL_TLS_REQUIRE_CLIENT_AUTH: 'true',
+    TEMPORAL_TLS_SERVER_CA_CERT: authority,
+    TEMPORAL_TLS_SERVER_CERT: certificate,
+    TEMPORAL_TLS_SERVER_KEY: key,
+    TEMPORAL_TLS_INTERNODE_SERVER_NAME: serverName,
+    TEMPORAL_TLS_FRONTEND_CERT: certificate,
+    TEMPORAL_TLS_FRONTEND_KEY: key,
+    TEMPORAL_TLS_FRONTEND_SERVER_NAME: serverName,
+    TEMPORAL_TLS_CLIENT1_CA_CERT: authority,
   };
 }
 

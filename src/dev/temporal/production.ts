@@ -13,6 +13,7 @@ import {
   TEMPORAL_SETTINGS,
   temporalEnvironment,
   temporalPortsEnvironment,
+  type TemporalCertificates,
 } from './production-environment.ts';
 import type { ProductionPrograms } from './production-programs.ts';
 import { setUpTemporalSchema } from './production-schema.ts';
@@ -31,6 +32,8 @@ export interface ProductionTemporalOptions {
   readonly metricsPort?: number;
   /** Fixed for ever by the first start; `TEMPORAL_SETTINGS` has it when not given. */
   readonly historyShards?: number;
+  /** `readiness` cannot ask a server that has them. */
+  readonly tls?: TemporalCertificates;
   readonly onProgress: (line: string) => void;
 }
 
