@@ -3,6 +3,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 
 import { newPayloadKey, parsePayloadKeys } from '../../src/config/payload-keys.ts';
 import { workflowId } from '../../src/domain/occurrence-key.ts';
+import { SchedulerAwayError } from '../../src/events/scheduling.ts';
 import { connectTemporal } from '../../src/temporal/connection.ts';
 import { createNamespaceGuard } from '../../src/temporal/namespace-guard.ts';
 import { createScheduler } from '../../src/temporal/scheduler.ts';
@@ -184,6 +185,11 @@ async function seesWhatIsEncrypted(userId: string): Promise<void> {
   }
 }
 
+function isAway(error: unknown): true {
+  if (error instanceof SchedulerAwayError) return true;
+  throw error;
+}
+
 test('a process that lacks the key is refused, by the name of the setting', async () => {
   const queue = uniqueTaskQueue();
   const check = async (keys: string | undefined) => {
@@ -199,7 +205,8 @@ test('a process that lacks the key is refused, by the name of the setting', asyn
       () => {},
     );
     try {
-      await guard.check();
+      // Again, as a process does, while a busy server does not answer in time.
+      while (await guard.check().then(() => false, isAway));
     } finally {
       await connected.close();
     }
