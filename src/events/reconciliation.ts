@@ -91,6 +91,11 @@ export interface FollowerEngine {
   /** Of these workflow ids, those that run. May be a moment behind. */
   findRunning(workflowIds: readonly string[]): Promise<Set<string>>;
   look(workflowId: string): Promise<FollowerLook>;
+  /**
+   * Ends the deliveries that this workflow has been awaiting since a worker took them, so that it
+   * plans again: for one of whose deliveries the ledger has none open, so that nobody else will.
+   */
+  releaseDeliveries(workflowId: string): Promise<void>;
 }
 
 export interface FollowerLook {

@@ -25,7 +25,10 @@ function repairing(replan: (userId: string) => Promise<void>) {
       findToTry: async () => page,
       markTried: async (tried) => void marked.push(...tried),
     },
-    engine: { look: async () => ({ held: false, words: 'it runs' }) },
+    engine: {
+      look: async () => ({ held: false, words: 'it runs' }),
+      releaseDeliveries: async () => {},
+    },
     scheduler: { replan: (_eventType, userId) => replan(userId) },
     redeliveries: { start: () => Promise.reject(new Error('not asked for here')) },
   };

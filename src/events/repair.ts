@@ -9,7 +9,7 @@ import { MessageRefusedError, type Scheduler } from './scheduling.ts';
 
 export interface RepairDeps {
   readonly ledger: Pick<ReconcileLedger, 'findToTry' | 'markTried'>;
-  readonly engine: Pick<FollowerEngine, 'look'>;
+  readonly engine: Pick<FollowerEngine, 'look' | 'releaseDeliveries'>;
   readonly scheduler: Pick<Scheduler, 'replan'>;
   readonly redeliveries: Pick<Redeliveries, 'start'>;
   readonly logger?: { info(fields: object, message: string): void };
@@ -37,6 +37,8 @@ export function createRepair(deps: RepairDeps): (stopping: AbortSignal) => Promi
       const { held, words } = await engine.look(workflowId(eventType, userId));
       if (held) return words;
     }
+    // A worker that was killed before it armed has left a delivery that only Temporal knows of.
+    if (kind === 'unplanned') await engine.releaseDeliveries(workflowId(eventType, userId));
     await scheduler.replan(eventType, userId);
     return null;
   }

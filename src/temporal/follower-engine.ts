@@ -1,9 +1,12 @@
 import {
+  ActivityNotFoundError,
   type Client,
   type WorkflowExecutionDescription,
   WorkflowNotFoundError,
 } from '@temporalio/client';
+import protobuf from '@temporalio/proto';
 
+import type { DeliveryResult } from '../domain/plan-messages.ts';
 import type { FollowerEngine, FollowerLook } from '../events/reconciliation.ts';
 
 /** A query of the visibility store stays short, whatever database that is. */
@@ -48,8 +51,36 @@ export function createFollowerEngine(client: Client): FollowerEngine {
         return { held: false, words: 'there is no such workflow' };
       }
     },
+
+    async releaseDeliveries(workflowId) {
+      try {
+        const { raw, runId } = await call(() => client.workflow.getHandle(workflowId).describe());
+        for (const activity of (raw.pendingActivities ?? []).filter(isTakenDelivery)) {
+          const id = { workflowId, runId, activityId: activity.activityId ?? '' };
+          await call(() => client.activity.complete(id, RELEASED));
+        }
+      } catch (error) {
+        // It has ended, or has gone on, meanwhile.
+        if (!(error instanceof WorkflowNotFoundError || error instanceof ActivityNotFoundError)) {
+          throw error;
+        }
+      }
+    },
   };
 }
+
+type PendingActivity = NonNullable<
+  WorkflowExecutionDescription['raw']['pendingActivities']
+>[number];
+
+/** By a worker, and not held by an operator. */
+function isTakenDelivery({ activityType, state, paused }: PendingActivity): boolean {
+  const isTaken = state === PendingActivityState.PENDING_ACTIVITY_STATE_STARTED;
+  return activityType?.name === 'deliver' && isTaken && !paused;
+}
+
+const { PendingActivityState } = protobuf.temporal.api.enums.v1;
+const RELEASED: Pick<DeliveryResult, 'outcome'> = { outcome: 'released' };
 
 function lookOf({ status, raw }: WorkflowExecutionDescription): FollowerLook {
   if (status.name === 'PAUSED') return { held: true, words: 'an operator has paused it' };

@@ -158,3 +158,25 @@ test('a redelivery whose workflow was ended is taken over by another, and sent o
   await expect.poll(() => daybell.ledgerOf(userId), WAIT).toEqual(['COMPLETED', 'PENDING']);
   expect(await acceptedOf(key)).toBe(1);
 });
+
+test('a delivery that a killed worker took and never armed is let go of, once it was sent', async () => {
+  const { userId, fireAt } = await armedUser();
+  // As a dispatcher arms what no workflow has armed.
+  await daybell.api.sql('update events.occurrences set task_token = null where user_id = ?', [
+    userId,
+  ]);
+  await daybell.clock.set(fireAt);
+  await expect.poll(() => daybell.ledgerOf(userId), WAIT).toEqual(['COMPLETED']);
+  await daybell.clock.set(fireAt + HOUR);
+
+  expect((await reconcile()).brief).toEqual({
+    detected: { unplanned: 1 },
+    repaired: { unplanned: 1 },
+    unrepaired: {},
+  });
+
+  expect(await daybell.ledgerOf(userId)).toEqual(['COMPLETED', 'PENDING']);
+  const { raw } = await daybell.workflowOf(userId).describe();
+  expect(raw.pendingActivities).toEqual([]);
+  expect(daybell.greetingsOf(userId)).toHaveLength(1);
+});
