@@ -101,6 +101,27 @@ describe('who is due', () => {
       'once',
     ],
     [
+      'corrected before, and back after it',
+      [facts(NOW, atFirst), facts(first - 99, atFirst, over), facts(first + 99, atFirst)],
+      null,
+      null,
+      'maybe',
+    ],
+    [
+      'corrected to a day to come before, and back after it',
+      [facts(NOW, atFirst), facts(first - 99, atFirst, toCome), facts(first + 99, atFirst)],
+      null,
+      null,
+      'maybe',
+    ],
+    [
+      'corrected after it to its day, from one that is over',
+      [facts(NOW, atFirst, over), facts(first + 99, atFirst)],
+      null,
+      null,
+      'never',
+    ],
+    [
       'corrected in the moment',
       [facts(NOW, atFirst), facts(first - 5, atFirst, over)],
       null,

@@ -55,6 +55,8 @@ export function expectationOf(
   let isMaybe = false;
   /** A move came in the moment of being due, or while it was owed: it may have been sent before it. */
   let isMovedLate = false;
+  /** A day that was left while it was open: back on it before anything has noticed, it still is. */
+  let left: Facts | null = null;
   const ends: readonly (Facts | Deletion)[] =
     life.deleted === null ? changes : [...changes, life.deleted];
   for (const next of ends) {
@@ -67,6 +69,8 @@ export function expectationOf(
     if (!('day' in next)) return isMaybe || isMovedLate ? 'maybe' : 'never';
     const nextDueAt = due(next);
     // A change of zone never loses what is to come or owed; one of the day owes no past day.
+    if (nextDueAt <= from && left?.day === next.day && due(left) === nextDueAt) isMaybe = true;
+    if (isOpen && isOtherDay) left = facts;
     if (nextDueAt > from) isOpen = true;
     else if (isOtherDay) isOpen = false;
     facts = next;
