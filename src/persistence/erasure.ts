@@ -88,6 +88,10 @@ const ERASE: readonly string[] = [
   `delete from events.occurrences where ${OF_USERS}`,
   `delete from events.findings where ${OF_USERS}`,
   `delete from users.history where ${OF_USERS}`,
+  // Retention leaves these alone. Whoever has yet to hear of the deletion can still be told.
+  `delete from users.outbox where ${OF_USERS} and set_aside_at is not null
+     and (subscriber = '${SCHEDULING}' or type <> 'UserDeleted')`,
+  `update users.outbox set last_error = null where ${OF_USERS} and set_aside_at is not null`,
   // As when the API deletes; a hand, or the version before, may have left it.
   `update users.idempotency_keys set body = null, request_hash = ''
    where ${OF_USERS} and (body is not null or request_hash <> '')`,
