@@ -79,7 +79,7 @@ export interface DeliveryLedger extends Arming, OverdueArming {
    * except a delivery: that is the truth whoever holds the row. This and the next two never
    * wait for a row that is locked: they give those back, to be written again.
    */
-  record(attempts: readonly RecordedAttempt[]): Promise<readonly RecordedAttempt[]>;
+  record(attempts: readonly RecordedAttempt[]): Promise<Recorded>;
   /** Lets go of claimed rows that are not to be sent as planned; the claimed attempt is uncounted. */
   release(claims: readonly ReleasedClaim[]): Promise<readonly ReleasedClaim[]>;
   /** Returns claimed rows that were not sent: uncounted, due again now. */
@@ -155,6 +155,14 @@ export interface RecordedAttempt extends Claim {
   readonly slowsDestination: boolean;
   /** How long it asked to wait; null when it did not say. */
   readonly retryAfterMs: number | null;
+}
+
+/** Of some attempts, those that led to nothing: all others have become what they led to. */
+export interface Recorded {
+  /** Not written: their rows are locked. */
+  readonly left: readonly RecordedAttempt[];
+  /** Kept as attempts alone: another has their rows. */
+  readonly lost: readonly RecordedAttempt[];
 }
 
 /** What became of a demand. */
