@@ -7,7 +7,7 @@ test('an outcome is unwritten until the ledger has it, locked rows and failures 
   const writes: ((left: readonly RecordedAttempt[] | Error) => void)[] = [];
   const record: DeliveryLedger['record'] = () =>
     new Promise((resolve, reject) => {
-      writes.push((left) => (left instanceof Error ? reject(left) : resolve(left)));
+      writes.push((left) => (left instanceof Error ? reject(left) : resolve({ left, lost: [] })));
     });
   const settlements = createSettlements(
     { record, release: async () => [], giveBack: async () => [] },

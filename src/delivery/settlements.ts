@@ -40,12 +40,13 @@ export function createSettlements(
   const unwritten = new Set<string>();
   const attempts = createBatcher<RecordedAttempt>({
     ...shared,
-    write: observed(observer.recorded, async (items) => {
-      const left = await ledger.record(items);
+    async write(items) {
+      const { left, lost } = await ledger.record(items);
       for (const { key } of items) unwritten.delete(key);
       for (const { key } of left) unwritten.add(key);
+      observeOthers(observer.recorded, items, [...left, ...lost]);
       return left;
-    }),
+    },
   });
   const releases = createBatcher({ ...shared, write: observed(observer.released, ledger.release) });
   const returns = createBatcher({
@@ -79,8 +80,16 @@ type Write<Item> = (items: readonly Item[]) => Promise<readonly Item[]>;
 function observed<Item>(observe: (item: Item) => void, write: Write<Item>): Write<Item> {
   return async (items) => {
     const left = await write(items);
-    const unwritten = new Set(left);
-    for (const item of items) if (!unwritten.has(item)) observe(item);
+    observeOthers(observe, items, left);
     return left;
   };
+}
+
+function observeOthers<Item>(
+  observe: (item: Item) => void,
+  items: readonly Item[],
+  but: readonly Item[],
+): void {
+  const left = new Set(but);
+  for (const item of items) if (!left.has(item)) observe(item);
 }

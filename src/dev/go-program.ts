@@ -14,8 +14,6 @@ export interface GoProgram {
   readonly version: string;
   /** In words, as progress has it. */
   readonly what: string;
-  /** About how long the build takes. */
-  readonly takes: string;
 }
 
 export interface FindGoProgramOptions extends GoBuildOptions {
@@ -28,7 +26,7 @@ export interface FindGoProgramOptions extends GoBuildOptions {
  * @throws StartError when it is not here and cannot be built
  */
 export async function findGoProgram(
-  { cachedAs, goPackage, version, what, takes }: GoProgram,
+  { cachedAs, goPackage, version, what }: GoProgram,
   options: FindGoProgramOptions,
 ): Promise<string> {
   const cache = programCache(options.cacheHome);
@@ -40,7 +38,7 @@ export async function findGoProgram(
   await mkdir(workshop, { recursive: true });
   try {
     const target = `${goPackage}@v${version}`;
-    const problem = await buildWithGo({ what, target, takes, directory: workshop }, options);
+    const problem = await buildWithGo({ what, target, directory: workshop }, options);
     options.signal?.throwIfAborted();
     if (problem !== null) throw new StartError(unavailable(what, target, problem));
     await rename(join(workshop, basename(goPackage)), cached);

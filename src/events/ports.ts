@@ -79,13 +79,12 @@ export interface DeliveryLedger extends Arming, OverdueArming {
    * except a delivery: that is the truth whoever holds the row. This and the next two never
    * wait for a row that is locked: they give those back, to be written again.
    */
-  record(attempts: readonly RecordedAttempt[]): Promise<readonly RecordedAttempt[]>;
+  record(attempts: readonly RecordedAttempt[]): Promise<Recorded>;
   /** Lets go of claimed rows that are not to be sent as planned; the claimed attempt is uncounted. */
   release(claims: readonly ReleasedClaim[]): Promise<readonly ReleasedClaim[]>;
   /** Returns claimed rows that were not sent: uncounted, due again now. */
   giveBack(claims: readonly Claim[]): Promise<readonly Claim[]>;
-  /** Whether nothing is to be sent for now, also of what was claimed before: paused, or stopped by a slow-down. */
-  isHeld(): Promise<boolean>;
+  findDestination(): Promise<DestinationState>;
   /** Slows the destination, or lets it recover, for all dispatchers, as its answers ask. */
   heed(demand: Demand): Promise<Heeded>;
   /** What was armed on time and is late by now goes behind those on time, as after downtime. */
@@ -104,6 +103,16 @@ export interface ClaimRequest {
   readonly now: number;
   /** How long the rows are this process's: after that, any other may claim them. */
   readonly holdMs: number;
+  /** As it was found just now; it is looked for when not given. */
+  readonly destination?: DestinationState;
+}
+
+/** What all dispatchers keep to. */
+export interface DestinationState {
+  /** Nothing is to be sent for now, also of what was claimed before: paused, or stopped by a slow-down. */
+  readonly held: boolean;
+  /** Requests a second, all dispatchers together; null for no limit. */
+  readonly perSecond: number | null;
 }
 
 /** A row held by this process. The fence tells its hold from an earlier or later one. */
@@ -155,6 +164,14 @@ export interface RecordedAttempt extends Claim {
   readonly slowsDestination: boolean;
   /** How long it asked to wait; null when it did not say. */
   readonly retryAfterMs: number | null;
+}
+
+/** Of some attempts, those that led to nothing: all others have become what they led to. */
+export interface Recorded {
+  /** Not written: their rows are locked. */
+  readonly left: readonly RecordedAttempt[];
+  /** Kept as attempts alone: another has their rows. */
+  readonly lost: readonly RecordedAttempt[];
 }
 
 /** What became of a demand. */

@@ -42,6 +42,16 @@ const HELD = `t.state = 'PROCESSING' and t.fence = given.fence and t.sending_unt
 const settledAs = (state: string): string =>
   `case when t.delivered_at is null then '${state}' else 'COMPLETED' end`;
 
+/**
+ * A row that is locked, or that has what this very attempt led to, from a write whose answer was
+ * lost. By its key: `offset 0` keeps the planner from a join.
+ */
+const IS_FOLLOWED = `exists (
+    select from (select * from events.occurrences where key = given.key offset 0) as t
+    where t.key not in (select key from free) or t.fence = given.fence and t.state =
+      case kind when 'delivered' then 'COMPLETED' when 'failed' then ${settledAs('FAILED')}
+        else 'PROCESSING' end)`;
+
 /** No activity waits for the row, and so none would arm it for its next attempts. */
 const IS_LEDGERS_RETRY = `(kind = 'retry' and t.task_token is null)`;
 
@@ -152,7 +162,8 @@ export const CLAIM = `
 
 /**
  * Parameter: the attempts. A delivery is recorded whoever holds the row by now; what else
- * an attempt leads to, only by the holder. Gives the keys of rows that are locked.
+ * an attempt leads to, only by the holder. Gives the keys of rows that are locked, to be written
+ * again, and of those that another holds.
  */
 export const RECORD = `
   with given as materialized (
@@ -187,8 +198,12 @@ export const RECORD = `
     from given
     where t.key = given.key and t.key in (select key from free)
       and case kind when 'delivered' then t.state <> 'COMPLETED' else ${HELD} end
+    returning t.key
   )
-  ${NOT_FREE}`;
+  select key, true as locked from (${NOT_FREE}) as locked
+  union all
+  select key, false from given
+  where key not in (select key from settled) and not ${IS_FOLLOWED}`;
 
 /**
  * Parameter: claims with `because`. A redelivery is never planned again and never too late: of

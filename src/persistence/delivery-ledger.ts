@@ -39,10 +39,9 @@ export function createDeliveryLedger(
   const write = async <Given extends Claim>(
     sql: string,
     claims: readonly Given[],
-    rows: readonly object[] = claims,
   ): Promise<Given[]> => {
     if (claims.length === 0) return [];
-    const locked = await query<{ key: string }>(sql, JSON.stringify(rows));
+    const locked = await query<{ key: string }>(sql, JSON.stringify(claims));
     const keys = new Set(locked.map(({ key }) => key));
     return claims.filter(({ key }) => keys.has(key));
   };
@@ -62,11 +61,11 @@ export function createDeliveryLedger(
       return (await query(ARM_OVERDUE, graceMs, limit, settings.lateAfterMs)).length;
     },
 
-    async claim({ limit, lateLimit = limit, now, holdMs }) {
+    async claim({ limit, lateLimit = limit, now, holdMs, destination: found }) {
       const claimUpTo = (em: Pick<typeof orm.em, 'execute'>, count: number) =>
         em.execute<ClaimedOccurrence[]>(CLAIM, [now, count, lateLimit, holdMs, holdMs]);
 
-      const { held, perSecond } = await destination.find();
+      const { held, perSecond } = found ?? (await destination.find());
       if (held) return [];
       if (perSecond === null) return claimUpTo(orm.em.fork(), limit);
 
@@ -88,13 +87,19 @@ export function createDeliveryLedger(
         at: next.at,
         reason: next.kind === 'failed' ? next.reason : null,
       }));
-      return write(RECORD, attempts, rows);
+      if (rows.length === 0) return { left: [], lost: [] };
+      const others = await query<{ key: string; locked: boolean }>(RECORD, JSON.stringify(rows));
+      const isLocked = new Map(others.map(({ key, locked }) => [key, locked]));
+      return {
+        left: attempts.filter(({ key }) => isLocked.get(key) === true),
+        lost: attempts.filter(({ key }) => isLocked.get(key) === false),
+      };
     },
 
     release: (claims) => write(RELEASE, claims),
     giveBack: (claims) => write(GIVE_BACK, claims),
 
-    isHeld: destination.isHeld,
+    findDestination: destination.find,
     heed: destination.heed,
     setPace: destination.setPace,
     putLateBehind: destination.putLateBehind,

@@ -38,7 +38,8 @@ const DUE = `deleted_at <= (select clock_timestamp() - ${age})`;
 
 /**
  * Parameters: age in ms, limit. Whom nothing waits for: the scheduling was told, every occurrence
- * is settled, and its outcome reported, so that no activity is left open.
+ * is settled, and its outcome reported, so that no activity is left open. Of the outbox in words
+ * that only the index by user answers, as in `outbox-store.ts`.
  */
 const LOCK_READY = `
   select e.user_id as "userId" from users.erasures as e
@@ -47,7 +48,7 @@ const LOCK_READY = `
     and not exists (select from events.occurrences as o where o.user_id = e.user_id
       and (o.state in ('PENDING', 'PROCESSING') or o.report is not null))
     and not exists (select from users.outbox as x where x.user_id = e.user_id
-      and x.subscriber = '${SCHEDULING}' and x.relayed_at is null and x.set_aside_at is null)
+      and x.subscriber = '${SCHEDULING}' and coalesce(x.relayed_at, x.set_aside_at) is null)
   order by e.deleted_at limit ?
   for update of e skip locked`;
 
@@ -88,6 +89,10 @@ const ERASE: readonly string[] = [
   `delete from events.occurrences where ${OF_USERS}`,
   `delete from events.findings where ${OF_USERS}`,
   `delete from users.history where ${OF_USERS}`,
+  // Retention leaves these alone. Whoever has yet to hear of the deletion can still be told.
+  `delete from users.outbox where ${OF_USERS} and set_aside_at is not null
+     and (subscriber = '${SCHEDULING}' or type <> 'UserDeleted')`,
+  `update users.outbox set last_error = null where ${OF_USERS} and set_aside_at is not null`,
   // As when the API deletes; a hand, or the version before, may have left it.
   `update users.idempotency_keys set body = null, request_hash = ''
    where ${OF_USERS} and (body is not null or request_hash <> '')`,

@@ -17,6 +17,7 @@ import { Reconciler0007 } from './migrations/0007-reconciler.ts';
 import { SubscribersAndInstallation0008 } from './migrations/0008-subscribers-and-installation.ts';
 import { Erasure0009 } from './migrations/0009-erasure.ts';
 import { ForecastAndTraces0010 } from './migrations/0010-forecast-and-traces.ts';
+import { OneOutboxIndexLess0011 } from './migrations/0011-one-outbox-index-less.ts';
 import { noteSurvivors, type MigrationEntry } from './survivors.ts';
 
 export type Orm = MikroORM;
@@ -44,6 +45,12 @@ export const migrationsList: readonly MigrationEntry[] = [
     name: '0010-forecast-and-traces',
     class: ForecastAndTraces0010,
     survivedFrom: '0008-subscribers-and-installation',
+  },
+  {
+    name: '0011-one-outbox-index-less',
+    class: OneOutboxIndexLess0011,
+    survivedFrom: '0008-subscribers-and-installation',
+    contracts: 'an index is gone: another one answers what that code asks',
   },
 ];
 

@@ -55,3 +55,9 @@ test("Temporal's own profile is used, and the environment goes before it", () =>
   expect(connect()).toMatchObject({ address: 'cloud.test:7233', namespace: 'greetings' });
   expect(connect('other.test:7233').address).toBe('other.test:7233');
 });
+
+test.for(['TEMPORAL_NAMESPACE', 'TEMPORAL_PROFILE'])('%s is unset when it is empty', (name) => {
+  writeProfile();
+  vi.stubEnv(name, '');
+  expect(connect()).toMatchObject({ address: 'cloud.test:7233', namespace: 'greetings' });
+});

@@ -3,6 +3,7 @@ import type { DataConverter } from '@temporalio/common';
 import { loadClientConnectConfig } from '@temporalio/envconfig';
 import type { NativeConnection, NativeConnectionOptions } from '@temporalio/worker';
 
+import { readMachine } from '../config/machine.ts';
 import { InvalidSettingsError, type Settings } from '../config/settings.ts';
 import { createPayloadCodec } from './payload-codec.ts';
 
@@ -83,11 +84,26 @@ function explained(error: unknown, { tls, apiKey }: NativeConnectionOptions): un
 /** Files of certificates are read here: what is wrong with them is known before anything is begun. */
 function loadStandardSettings(): ReturnType<typeof loadClientConnectConfig> {
   try {
-    return loadClientConnectConfig();
+    return loadClientConnectConfig({ overrideEnvVars: givenVariables(readMachine().environment) });
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error);
     throw new InvalidSettingsError([`Temporal's own settings (TEMPORAL_…): ${why}`]);
   }
+}
+
+/** Their SDK has it that an empty one removes this header of the profile. */
+const HEADER = 'TEMPORAL_GRPC_META_';
+
+/**
+ * Without empty variables, which count as unset here as everywhere: to the SDK an empty API key
+ * is one, and switches TLS on.
+ */
+function givenVariables(environment: NodeJS.ProcessEnv): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(environment).filter(
+      (entry): entry is [string, string] => Boolean(entry[1]) || entry[0].startsWith(HEADER),
+    ),
+  );
 }
 
 /**

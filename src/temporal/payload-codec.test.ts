@@ -1,5 +1,5 @@
 import { defaultPayloadConverter, type Payload } from '@temporalio/common';
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 
 import { newPayloadKey, parsePayloadKeys } from '../config/payload-keys.ts';
 import { InvalidSettingsError } from '../config/settings.ts';
@@ -68,4 +68,42 @@ test('what was changed on the way, or is of another key with the same id, is not
   await expect(impostor.decode([encrypted as Payload])).rejects.toThrow(
     'not written with this key',
   );
+});
+
+describe('its labels are part of what is encrypted', () => {
+  const [, key = ''] = OLD.split(':');
+  // The same key by two ids, so that nothing but the label could tell them apart.
+  const codec = codecOf(OLD, `other:${key}`);
+  const relabelled = async (label: string, value: string | null): Promise<Payload[]> => {
+    const encrypted = await codec.encode(payloads);
+    return encrypted.map(({ metadata, data }) => {
+      const { [label]: _, ...others } = metadata ?? {};
+      const labels = value === null ? others : { ...others, [label]: Buffer.from(value) };
+      return { metadata: labels, data: data ?? null };
+    });
+  };
+
+  test.for([
+    ['encryption-key-id', 'other'],
+    ['encryption-cipher', 'AES-128-GCM'],
+    ['encryption-version', '2'],
+    ['encryption-version', null],
+  ] as const)('with %s as %s it is not read', async ([label, value]) => {
+    await expect(codec.decode(await relabelled(label, value))).rejects.toThrow('was changed since');
+  });
+});
+
+test('what was encrypted before labels were is read', async () => {
+  const codec = codecOf(`first:${Buffer.alloc(32, 7).toString('base64')}`);
+  const metadata = {
+    encoding: Buffer.from('binary/encrypted'),
+    'encryption-cipher': Buffer.from('AES-256-GCM'),
+    'encryption-key-id': Buffer.from('first'),
+  };
+  const data = Buffer.from(
+    '9AyG4JbrY/Ar+H+CGHhcvLS2BSoldo5mrTGCOqQwPbPutw6tu7KpmzUhUovmCIjvPfILVI4JT5LE9XaiPYl2t8MxnOGqd1nQlrdotM0xjH75QA==',
+    'base64',
+  );
+  const decoded = await codec.decode([{ metadata, data }]);
+  expect(valuesOf(decoded)).toEqual([{ timezone: 'Europe/London' }]);
 });

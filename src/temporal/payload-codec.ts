@@ -14,6 +14,9 @@ const CIPHER = 'aes-256-gcm';
 /** What GCM is specified for (NIST SP 800-38D, 8.2.2): random, for 2^32 payloads of one key. */
 const IV_BYTES = 12;
 const TAG_BYTES = 16;
+/** Of a payload whose labels are authenticated with its data; before there was this, they were not. */
+const VERSION = 'encryption-version';
+const LABELS = ['encoding', 'encryption-cipher', 'encryption-key-id', VERSION];
 
 /**
  * Encrypts what Temporal is given with the current key, and reads what any of the keys has
@@ -37,18 +40,17 @@ export function createPayloadCodec(keys: PayloadKeys | undefined): PayloadCodec 
 }
 
 function encrypt(payload: Payload, { id, key }: PayloadKey): Payload {
+  const metadata = {
+    encoding: Buffer.from(ENCODING),
+    'encryption-cipher': Buffer.from('AES-256-GCM'),
+    'encryption-key-id': Buffer.from(id),
+    [VERSION]: Buffer.from('1'),
+  };
   const iv = randomBytes(IV_BYTES);
-  const cipher = createCipheriv(CIPHER, key, iv);
+  const cipher = createCipheriv(CIPHER, key, iv).setAAD(labelsOf(metadata));
   const plain = PayloadMessage.encode(PayloadMessage.create(payload)).finish();
   const data = Buffer.concat([iv, cipher.update(plain), cipher.final(), cipher.getAuthTag()]);
-  return {
-    metadata: {
-      encoding: Buffer.from(ENCODING),
-      'encryption-cipher': Buffer.from('AES-256-GCM'),
-      'encryption-key-id': Buffer.from(id),
-    },
-    data,
-  };
+  return { metadata, data };
 }
 
 /** Throws when it was tampered with, or is of another key with the same id. */
@@ -58,6 +60,7 @@ function decrypt(payload: Payload, { id, key }: PayloadKey): Payload {
   try {
     const decipher = createDecipheriv(CIPHER, key, iv, { authTagLength: TAG_BYTES });
     decipher.setAuthTag(data.subarray(-TAG_BYTES));
+    if (payload.metadata?.[VERSION]) decipher.setAAD(labelsOf(payload.metadata));
     const plain = [decipher.update(data.subarray(IV_BYTES, -TAG_BYTES)), decipher.final()];
     return PayloadMessage.decode(Buffer.concat(plain));
   } catch (error) {
@@ -65,6 +68,11 @@ function decrypt(payload: Payload, { id, key }: PayloadKey): Payload {
       cause: error,
     });
   }
+}
+
+/** As additional authenticated data: with other labels the data is not read. */
+function labelsOf(metadata: NonNullable<Payload['metadata']>): Buffer {
+  return Buffer.from(JSON.stringify(LABELS.map((label) => textOf(metadata[label]))));
 }
 
 function findKey(keys: ReadonlyMap<string, PayloadKey>, id: string): PayloadKey {

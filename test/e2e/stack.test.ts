@@ -1,8 +1,10 @@
 /** `npm run stack`: the production shape from one command, through one birthday. */
+import { delimiter, dirname } from 'node:path';
+
 import { beforeAll, expect, test } from 'vitest';
 
 import { newWebhookSecret } from '../../src/config/webhook-secrets.ts';
-import { firstOnPath } from '../../src/dev/programs.ts';
+import { askRun } from '../support/ask-run.ts';
 import { findProductionPrograms, findTemporalUiProgram } from '../support/temporal.ts';
 import { startWebhookReceiver } from '../support/webhook-receiver.ts';
 import {
@@ -16,10 +18,14 @@ import { runDaybell, startDaybell, stillRunning, temporaryDataDir } from './supp
 
 const STACK = 'src/dev/stack/main.ts';
 
+/** A search path that the run's Prometheus is on. */
+let path: string;
+
 /** Minutes with Go, where they are not there yet. */
 beforeAll(async () => {
   await findProductionPrograms();
   await findTemporalUiProgram();
+  path = [dirname(await askRun('prometheus')), process.env['PATH']].join(delimiter);
 }, 30 * 60_000);
 
 test(
@@ -30,6 +36,7 @@ test(
     const due = minuteToCome(120_000);
     const daybell = await startDaybell(
       {
+        PATH: path,
         DATA_DIR: await temporaryDataDir(),
         METRICS_PORT: '0',
         DELIVERY_LOCAL_TIME: due.DELIVERY_LOCAL_TIME,
@@ -52,21 +59,18 @@ test(
     expect(receiver.received[0]?.at).toBeGreaterThanOrEqual(due.at);
 
     const names = daybell.processes().map(({ name }) => name);
-    const withPrometheus = await isPrometheusHere();
     expect(names.toSorted()).toEqual([
       'api',
       'dispatcher',
       'postgres',
-      ...(withPrometheus ? ['prometheus'] : []),
+      'prometheus',
       'relay',
       'supervisor',
       'temporal',
       'temporal-ui',
       'worker',
     ]);
-    if (withPrometheus)
-      await until(async () => (await seen(daybell.addressIn('Prometheus'))) === 5);
-    else expect(daybell.terminal.lines.join('\n')).toMatch(/Prometheus +left out: .* on the PATH/);
+    await until(async () => (await seen(daybell.addressIn('Prometheus'))) === 5);
 
     const processes = daybell.processes();
     expect(await daybell.terminal.stop('SIGINT')).toBe(0);
@@ -87,10 +91,6 @@ test('other servers than its own are refused, each by its setting', async () => 
   expect(said).toMatch(/DATABASE_URL: must not be set.*\n +TEMPORAL_ADDRESS: must not be set/);
   expect(said).not.toContain('hunter2');
 });
-
-async function isPrometheusHere(): Promise<boolean> {
-  return (await firstOnPath('prometheus', process.env['PATH'] ?? '')) !== null;
-}
 
 /** How many processes Prometheus gets the metrics of. */
 async function seen(prometheus: string): Promise<number> {

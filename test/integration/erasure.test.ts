@@ -85,6 +85,32 @@ describe('of an erased user', () => {
     expect(await erasures.eraseFromDatabase(0, ALL)).toBe(0);
   });
 
+  test('what was set aside goes, but for the news of the deletion to other subscribers', async () => {
+    const [userId, kept] = [await settled(), await bench.add(BERLIN, SPRING)];
+    await remove(userId);
+    const setAside = `relayed_at = null, set_aside_at = now(), last_error = 'no Ada of 1990'`;
+    await bench.sql(`update users.outbox set ${setAside}`);
+    // The news that the user is there has not been told to it yet.
+    const copy = `insert into users.outbox (subscriber, type, user_id, revision, occurred_at,
+      set_aside_at, last_error) select 'crm', type, user_id, revision, occurred_at,
+      case when type = 'UserDeleted' then now() end, last_error from users.outbox`;
+    await bench.sql(`${copy} where user_id = ?`, [userId]);
+    const left = (id: string) =>
+      bench.sql(
+        `select subscriber, type, set_aside_at is not null as "isSetAside", last_error as error
+         from users.outbox where user_id = ? order by id`,
+        [id],
+      );
+    const forCrm = { subscriber: 'crm', isSetAside: true, error: null };
+
+    expect(await erasures.eraseFromDatabase(0, ALL)).toBe(1);
+    expect(await left(userId)).toEqual([
+      { ...forCrm, type: 'UserCreated', isSetAside: false, error: 'no Ada of 1990' },
+      { ...forCrm, type: 'UserDeleted' },
+    ]);
+    expect(await left(kept)).toMatchObject([{ type: 'UserCreated', error: 'no Ada of 1990' }]);
+  });
+
   test('an audit of the day still adds up, and calls nothing forged', async () => {
     await settled();
     const gone = [await settled(), await settled(), await settled('FAILED')];

@@ -1,3 +1,5 @@
+import type { ServerResponse } from 'node:http';
+
 import { expect, test } from 'vitest';
 
 import { HOUR, WITHIN, useDispatcherBench } from '../support/dispatcher-bench.ts';
@@ -90,6 +92,27 @@ test('dead letters are counted by reason, 410 by itself, and refusals in a row u
   await due();
   await expect.poll(() => bench.countIn('COMPLETED'), WITHIN).toBe(1);
   expect((await scrape(dispatcher))('receiver_refusals_in_a_row')).toBe(0);
+});
+
+test('what an attempt led to is not counted when another had taken its row over', async () => {
+  const open: ServerResponse[] = [];
+  bench.receiver.answer((response) => {
+    if (open.push(response) > 1) response.end();
+  });
+  const dispatcher = await bench.dispatch();
+  const key = await due();
+  await expect.poll(() => open.length, WITHIN).toBe(1);
+  await bench.rows.sql('update events.occurrences set fence = fence + 1 where key = ?', [key]);
+  open[0]?.writeHead(400).end();
+  const refused = { verdict: 'give_up', status_class: '4xx' };
+  const attempts = async () => (await scrape(dispatcher))('delivery_attempts_total', refused);
+  await expect.poll(attempts, WITHIN).toBe(1);
+
+  // Outcomes are written in their order: this one's is after the other's.
+  await due();
+  await expect.poll(async () => (await scrape(dispatcher))('deliveries_total'), WITHIN).toBe(1);
+  expect((await scrape(dispatcher))('deliveries_failed_total', { reason: 'refused' })).toBe(0);
+  expect(await bench.stateOf(key)).toBe('PROCESSING');
 });
 
 test('claimed rows that are not sent are counted by the reason', async () => {

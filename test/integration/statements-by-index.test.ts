@@ -5,6 +5,7 @@
 import { expect, onTestFinished, test } from 'vitest';
 
 import { createDeliveryLedger } from '../../src/persistence/delivery-ledger.ts';
+import { createErasureLedger } from '../../src/persistence/erasure.ts';
 import { connectOrm, type Orm } from '../../src/persistence/orm.ts';
 import { createOutbox } from '../../src/persistence/outbox-store.ts';
 import { createReportQueue } from '../../src/persistence/report-queue.ts';
@@ -29,7 +30,9 @@ for (const statistics of ['fresh', 'not taken yet'] as const) {
       const claimed = await ledger.claim({ limit: BATCH, now, holdMs: 25_000 });
       expect(claimed).toHaveLength(BATCH);
       const next = { kind: 'delivered', at: now } as const;
-      expect(await ledger.record(claimed.map((one) => attemptOf(one, next)))).toEqual([]);
+      expect(await ledger.record(claimed.map((one) => attemptOf(one, next)))).toMatchObject({
+        left: [],
+      });
       const queue = createReportQueue(orm);
       const reports = await queue.take(BATCH, 60_000);
       expect(reports).toHaveLength(BATCH);
@@ -55,6 +58,30 @@ for (const statistics of ['fresh', 'not taken yet'] as const) {
 
     const read = await rowsReadBy(database, 'users', 'outbox', async (orm) => {
       expect(await createOutbox(orm).claim('scheduling', BATCH, 30_000)).toHaveLength(BATCH);
+    });
+
+    expect(read).toBeLessThan(ROWS / 2);
+  });
+
+  test(`an erasure while Temporal is away, statistics ${statistics}`, async () => {
+    const database = await emptyDatabase();
+    const { sql } = createEventRows(database.orm);
+    if (statistics !== 'fresh') await freeze(database.orm, 'users.outbox');
+    await sql(
+      `insert into users.outbox (subscriber, type, user_id, revision, occurred_at)
+       select 'scheduling', 'UserCreated', gen_random_uuid(), 1, now()
+       from generate_series(1, ?::int)`,
+      [ROWS],
+    );
+    await sql(
+      `insert into users.erasures (user_id)
+       select gen_random_uuid() from generate_series(1, ?::int)`,
+      [BATCH],
+    );
+    if (statistics === 'fresh') await sql('analyze');
+
+    const read = await rowsReadBy(database, 'users', 'outbox', async (orm) => {
+      expect(await createErasureLedger(orm).eraseFromDatabase(0, BATCH)).toBe(BATCH);
     });
 
     expect(read).toBeLessThan(ROWS / 2);

@@ -16,7 +16,7 @@ import { freePort } from '../support/free-port.ts';
 import { createTestDatabase, type TestDatabase } from '../support/postgres.ts';
 import { runProcess, type TestProcess } from '../support/process.ts';
 import { startSecureTemporal, type SecureTemporal } from '../support/secure-temporal.ts';
-import { findWorkflowBundle, uniqueTaskQueue } from '../support/temporal.ts';
+import { findWorkflowBundle, uniqueTaskQueue, useDevServer } from '../support/temporal.ts';
 import { startWebhookReceiver, type WebhookReceiver } from '../support/webhook-receiver.ts';
 
 const WITHIN = { timeout: 60_000, interval: 200 };
@@ -121,6 +121,8 @@ describe('an API key', () => {
     vi.stubEnv('TEMPORAL_CONFIG_FILE', join(directory, 'none.toml'));
     vi.stubEnv('TEMPORAL_NAMESPACE', 'greetings.a1b2c');
     vi.stubEnv('TEMPORAL_API_KEY', 'key-of-a-service-account');
+    // As if it were not there: what is there and says nothing switches nothing off.
+    vi.stubEnv('TEMPORAL_TLS', '');
     vi.stubEnv('TEMPORAL_TLS_SERVER_CA_CERT_PATH', join(directory, 'ca.pem'));
     onTestFinished(() => void vi.unstubAllEnvs());
 
@@ -146,6 +148,29 @@ describe('an API key', () => {
     }
   });
 });
+
+test.for([
+  'TEMPORAL_API_KEY',
+  'TEMPORAL_TLS_SERVER_NAME',
+  'TEMPORAL_TLS_CLIENT_CERT_PATH',
+  'TEMPORAL_TLS_SERVER_CA_CERT_DATA',
+])(
+  '%s is unset when it is empty: a server in the clear is spoken to in the clear',
+  async (name) => {
+    vi.stubEnv('TEMPORAL_CONFIG_FILE', '/nowhere/temporal.toml');
+    vi.stubEnv(name, '');
+    onTestFinished(() => void vi.unstubAllEnvs());
+    const { address, close } = await useDevServer();
+    onTestFinished(close);
+    const temporal = connectTemporal({
+      TEMPORAL_ADDRESS: address,
+      TEMPORAL_DEV_PORT: 0,
+      TEMPORAL_TASK_QUEUE: 'daybell',
+    });
+    onTestFinished(() => temporal.close());
+    await expect(temporal.client.connection.ensureConnected()).resolves.toBeUndefined();
+  },
+);
 
 interface RecordedCall {
   readonly path: string;

@@ -14,7 +14,6 @@ const READER: GoProgram = {
   goPackage: 'github.com/compose-spec/compose-go/v2/cmd',
   version: VERSION,
   what: "the Compose Specification's reader",
-  takes: 'less than a minute',
 };
 const READ_LIMIT_MS = 30_000;
 

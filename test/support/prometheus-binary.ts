@@ -19,15 +19,15 @@ const APT_LIMIT_MS = 5 * 60_000;
 
 /** The path of a `promtool` that runs here; rejects with what to install. */
 export function findPromtool(): Promise<string> {
-  return find('promtool', 'about 2 minutes on 2 cores');
+  return find('promtool');
 }
 
 /** The path of a `prometheus` that runs here; rejects with what to install. */
 export function findPrometheus(): Promise<string> {
-  return find('prometheus', 'about 2 minutes on 2 cores');
+  return find('prometheus');
 }
 
-async function find(program: 'promtool' | 'prometheus', takes: string): Promise<string> {
+async function find(program: 'promtool' | 'prometheus'): Promise<string> {
   const { cacheHome, environment, path } = readMachine();
   const folder = join(cacheHome, 'daybell', `${program}-${VERSION}`);
   const binary = join(folder, program);
@@ -38,7 +38,7 @@ async function find(program: 'promtool' | 'prometheus', takes: string): Promise<
   for (const fill of [
     (directory: string) =>
       buildWithGo(
-        { what: program, target, flags: FLAGS, takes, directory },
+        { what: program, target, flags: FLAGS, directory },
         { path, environment, onProgress: (line) => console.log(line) },
       ),
     (directory: string) => unpackDebian(directory, program, environment),

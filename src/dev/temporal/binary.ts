@@ -91,7 +91,6 @@ async function build(workshop: string, options: FindTemporalOptions): Promise<Fe
     {
       what: 'the Temporal dev server',
       target: `github.com/temporalio/cli/cmd/temporal@v${TEMPORAL_CLI_VERSION}`,
-      takes: 'about 3 minutes on 2 cores',
       directory: workshop,
     },
     options,

@@ -42,7 +42,6 @@ const SERVER: GoProgram = {
   goPackage: 'go.temporal.io/server/cmd/server',
   version: TEMPORAL_SERVER_VERSION,
   what: 'the Temporal server',
-  takes: 'about 4 minutes on 2 cores',
 };
 
 const SQL_TOOL: GoProgram = {
@@ -50,7 +49,6 @@ const SQL_TOOL: GoProgram = {
   goPackage: 'go.temporal.io/server/cmd/tools/sql',
   version: TEMPORAL_SERVER_VERSION,
   what: "the Temporal server's schema tool",
-  takes: 'less than a minute after the server',
 };
 
 const UI: GoProgram = {
@@ -58,5 +56,4 @@ const UI: GoProgram = {
   goPackage: 'github.com/temporalio/ui-server/v2/cmd/server',
   version: TEMPORAL_UI_VERSION,
   what: "Temporal's Web UI",
-  takes: 'about a minute',
 };
