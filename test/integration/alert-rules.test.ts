@@ -45,6 +45,11 @@ const CAUSED_IN: Readonly<Record<string, string>> = {
   daybell_tz_database_info: 'metrics-state',
   daybell_tz_database_release_year: 'metrics-state',
   daybell_audit_unaccounted: 'metrics-state',
+  daybell_audit_last_success_timestamp_seconds: 'metrics-state',
+  daybell_erasures_oldest_age_seconds: 'metrics-state',
+  daybell_missed_unrepaired: 'metrics-reconciler',
+  daybell_reconcile_last_success_timestamp_seconds: 'metrics-reconciler',
+  daybell_outbox_set_aside: 'metrics-reconciler',
 };
 
 let rules: string;

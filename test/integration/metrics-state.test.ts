@@ -23,7 +23,9 @@ beforeAll(async () => {
   rows = createEventRows(database.orm);
 });
 afterAll(() => database.drop());
-beforeEach(() => rows.sql('truncate events.occurrences, users.users, users.history cascade'));
+beforeEach(() =>
+  rows.sql('truncate events.occurrences, users.users, users.history, users.erasures cascade'),
+);
 
 type Value = (name: string, labels?: Record<string, string>) => number | null;
 
@@ -152,6 +154,23 @@ test('an audit that fails leaves no number behind', async () => {
   expect(value('audit_unaccounted')).toBeNull();
   expect(value('audit_last_success_timestamp_seconds')).toBe(0);
   expect(value('occurrences_backlog')).toBeNull();
+});
+
+test('who was deleted and is not erased is counted, and the one who waits longest tells how long', async () => {
+  const scrape = await startApi();
+  const before = await scrape();
+  expect(before('erasures_waiting')).toBe(0);
+  expect(before('erasures_oldest_age_seconds')).toBe(0);
+
+  for (let count = 0; count < 2; count += 1) await rows.addUser();
+  await rows.sql('delete from users.users');
+  expect((await scrape())('erasures_oldest_age_seconds')).toBeLessThan(HOUR / 1_000);
+  await rows.sql(`update users.erasures set deleted_at = deleted_at - interval '25 hours'
+    where user_id = (select user_id from users.erasures limit 1)`);
+  const value = await scrape();
+  expect(value('erasures_waiting')).toBe(2);
+  expect(value('erasures_oldest_age_seconds')).toBeGreaterThan(24 * 3_600);
+  expect(value('erasures_oldest_age_seconds')).toBeLessThan(26 * 3_600);
 });
 
 test('what the database server computes is told in seconds, and of how many cores', async () => {

@@ -24,6 +24,8 @@ export interface People {
   isLost(userId: string): Promise<void>;
   /** A change could not be relayed. */
   isSetAside(userId: string): Promise<void>;
+  /** Somebody else is created and deleted, and nothing waits for them any more. */
+  isDeleted(): Promise<void>;
   keyOf(userId: string, status?: string): Promise<string>;
   /** What is planned, and was so at an instant (epoch ms): the keys. */
   plannedBefore(at: number): Promise<string[]>;
@@ -122,6 +124,13 @@ export async function createPeople(daybell: OperatedDaybell): Promise<People> {
          values ('UserUpdated', ?, 2, now(), 10, now(), 'answered 3')`,
         [userId],
       );
+    },
+    async isDeleted() {
+      const userId = await create(100, 'Etc/UTC');
+      await vi.waitUntil(async () => (await waitsFor(userId)) === 'recheck', WITHIN);
+      await daybell.send('DELETE', `/v1/users/${userId}`);
+      const hasEnded = async () => (await workflowOf(userId).describe()).status.name !== 'RUNNING';
+      await vi.waitUntil(hasEnded, WITHIN);
     },
     async keyOf(userId, status) {
       const found = (await ofUser(userId)).find((one) => !status || one.status === status);

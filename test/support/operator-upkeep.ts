@@ -12,12 +12,15 @@ const WITHIN = { timeout: 60_000, interval: 100 };
 export function upkeepTasks(daybell: OperatedDaybell, people: People): ExpectedTasks {
   const { variables } = daybell;
   const { statusOf, greetingsOf } = people;
-  const reconcileSchedule = () =>
-    daybell.client().schedule.getHandle(`${variables['TEMPORAL_TASK_QUEUE']}/reconcile`);
+  const scheduleOf = (what: string) =>
+    daybell.client().schedule.getHandle(`${variables['TEMPORAL_TASK_QUEUE']}/${what}`);
+  const reconcileSchedule = () => scheduleOf('reconcile');
   const timesTriggered = async (): Promise<number> =>
     (await reconcileSchedule().describe()).info.numActionsTaken;
   const outboxOf = (condition: string) =>
     daybell.sql(`select id from users.outbox where ${condition}`);
+  const notErased = () =>
+    daybell.sql('select user_id from users.erasures where temporal_at is null');
 
   let triggered = 0;
   let restoredAt = 0;
@@ -38,6 +41,11 @@ export function upkeepTasks(daybell: OperatedDaybell, people: People): ExpectedT
         effect: () => expect.poll(timesTriggered, WITHIN).toBeGreaterThan(triggered),
       },
       { of: 'schedule describe', says: /\/reconcile-\d{4}-/ },
+      {
+        of: 'schedule toggle',
+        given: () => reconcileSchedule().pause(),
+        effect: async () => expect((await reconcileSchedule().describe()).state.paused).toBe(false),
+      },
     ],
     'Audit a day': [
       { of: 'npm run audit', says: /^due +[4-9]$[\s\S]*Everybody is accounted for\./m },
@@ -61,6 +69,22 @@ export function upkeepTasks(daybell: OperatedDaybell, people: People): ExpectedT
         },
       },
       { of: '/metrics"', says: /^daybell_outbox_set_aside 0$/m },
+    ],
+    'Erase who was deleted': [
+      { of: 'schedule describe', says: /\/erasure/ },
+      {
+        of: 'schedule trigger',
+        given: async () => {
+          // Of its own it would do the same, minutes later.
+          await scheduleOf('erasure').pause();
+          await people.isDeleted();
+        },
+        effect: async () => {
+          await expect.poll(notErased, WITHIN).toEqual([]);
+          await scheduleOf('erasure').unpause();
+        },
+      },
+      { of: '/metrics"', says: /^daybell_erasures_waiting 0$/m },
     ],
     'Drain a worker': [
       { of: 'task-queue describe', says: /activity[\s\S]*workflow|workflow[\s\S]*activity/ },
