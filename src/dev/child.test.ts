@@ -47,7 +47,7 @@ describe('a supervised process', () => {
     await child.start();
     process.kill(pids[0] ?? 0, 'SIGKILL');
     await expect
-      .poll(() => states, { timeout: 10_000 })
+      .poll(() => states, { timeout: 60_000 })
       .toEqual(['starting', 'ready', 'down', 'starting', 'ready']);
     expect(deaths).toEqual(['was killed by SIGKILL; 1000']);
     expect(pids).toHaveLength(2);
@@ -65,7 +65,7 @@ describe('a supervised process', () => {
   test('is given up when it dies three times before it was ever ready, with the last it said', async () => {
     const { child, deaths, givenUp } = await supervise('console.log("no luck"); process.exit(3)');
     child.start().catch(() => {});
-    await expect.poll(() => givenUp.length, { timeout: 20_000 }).toBe(1);
+    await expect.poll(() => givenUp.length, { timeout: 60_000 }).toBe(1);
     expect(givenUp[0]).toEqual({
       reason: 'ended with exit code 3',
       misconfigured: false,
@@ -77,7 +77,7 @@ describe('a supervised process', () => {
   test('is given up at once when it refuses its settings', async () => {
     const { child, deaths, givenUp } = await supervise('process.exit(78)');
     child.start().catch(() => {});
-    await expect.poll(() => givenUp.length, { timeout: 10_000 }).toBe(1);
+    await expect.poll(() => givenUp.length, { timeout: 60_000 }).toBe(1);
     expect(givenUp[0]?.misconfigured).toBe(true);
     expect(deaths).toEqual([]);
   });
@@ -88,7 +88,7 @@ describe('a supervised process', () => {
     });
     child.start().catch(() => {});
     await expect
-      .poll(() => deaths[0], { timeout: 10_000 })
+      .poll(() => deaths[0], { timeout: 60_000 })
       .toBe('was not ready within 0.3 s; 1000');
     expect(isAlive(pids[0])).toBe(false);
   });
@@ -108,7 +108,7 @@ describe('a supervised process', () => {
     });
     child.start().catch(() => {});
     await expect
-      .poll(() => givenUp[0]?.reason, { timeout: 20_000 })
+      .poll(() => givenUp[0]?.reason, { timeout: 60_000 })
       .toMatch(/could not be started: .*ENOENT/);
   });
 

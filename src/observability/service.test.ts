@@ -8,7 +8,7 @@ function runUntilEnd(start: string) {
   const script = `
     import { runService } from ${JSON.stringify(service.href)};
     await runService('test', async () => { ${start} });`;
-  const options = { encoding: 'utf8', env: {}, timeout: 20_000 } as const;
+  const options = { encoding: 'utf8', env: {}, timeout: 60_000 } as const;
   const { status, stdout } = spawnSync(
     process.execPath,
     ['--input-type=module', '--eval', script],

@@ -12,7 +12,7 @@ import { createEmptyDatabase } from '../support/postgres.ts';
 import { useDevServer, type TestTemporal } from '../support/temporal.ts';
 
 const USERS = 12;
-const WITHIN = { timeout: 30_000, interval: 50 };
+const WITHIN = { timeout: 60_000, interval: 50 };
 
 let receiver: Receiver;
 let temporal: TestTemporal;
@@ -31,7 +31,7 @@ test.each<[string, Engine]>([
   ['the claim query once in a while', pollingEngine('every-minute', 250)],
   ['pg-boss', pgBoss],
   ['the textbook workflow', textbook],
-])('%s greets everybody once', { timeout: 120_000 }, async (name, engine) => {
+])('%s greets everybody once', { timeout: 240_000 }, async (name, engine) => {
   const database = await createEmptyDatabase();
   const path = `/${name.replaceAll(' ', '-')}`;
   const fireAt = Date.now() + 1_500;

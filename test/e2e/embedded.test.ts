@@ -6,23 +6,25 @@ import { beforeAll, expect, test } from 'vitest';
 
 import { valueOf } from '../support/metrics.ts';
 import { findDevServerProgram } from '../support/temporal.ts';
-import { createUser, minuteToCome, occurrenceThat, send } from './support/birthdays.ts';
+import { createUser, dueInstants, occurrenceThat, send } from './support/birthdays.ts';
 import { runDaybell, startDaybell, stillRunning, temporaryDataDir } from './support/daybell.ts';
 
 beforeAll(findDevServerProgram, 25 * 60_000);
 
 test(
   'prints the greeting once, refuses a second start, stops in order, and finds its users again',
-  { timeout: 240_000 },
+  { timeout: 480_000 },
   async () => {
-    const due = minuteToCome(45_000);
+    const dataDir = await temporaryDataDir();
+    const due = dueInstants(dataDir);
     const settings = {
-      DATA_DIR: await temporaryDataDir(),
-      DELIVERY_LOCAL_TIME: due.DELIVERY_LOCAL_TIME,
+      DATA_DIR: dataDir,
+      ...due.settings,
       METRICS_PORT: '0',
     };
     const daybell = await startDaybell(settings);
-    const userId = await createUser(daybell, due.dateOfBirth);
+    const { timezone } = due.next(15_000);
+    const userId = await createUser(daybell, due.dateOfBirth, { timezone });
     expect(await readiness(daybell.url)).toBe(200);
 
     // Who reads the folder could sign as Daybell.

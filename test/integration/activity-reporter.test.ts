@@ -19,7 +19,7 @@ import {
   type TestTemporal,
 } from '../support/temporal.ts';
 
-const WITHIN = { timeout: 20_000, interval: 50 };
+const WITHIN = { timeout: 60_000, interval: 50 };
 const taskQueue = uniqueTaskQueue();
 /** The tokens of each delivery activity, in order of its attempts. */
 const tokens = new Map<string, Uint8Array[]>();

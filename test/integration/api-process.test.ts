@@ -212,5 +212,5 @@ async function waitUntilBlocked(client: pg.Client): Promise<void> {
     );
     return rows.length;
   };
-  await expect.poll(blocked, { timeout: 20_000 }).toBeGreaterThan(0);
+  await expect.poll(blocked, { timeout: 60_000 }).toBeGreaterThan(0);
 }

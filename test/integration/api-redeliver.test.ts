@@ -195,7 +195,7 @@ describe('with Temporal away', () => {
       expect(body).toMatchObject({ type: 'urn:daybell:problem:temporal-away' });
     }
     expect(await awayRows.find(key)).toEqual(before);
-  }, 15_000);
+  });
 });
 
 async function addOccurrence(state: string): Promise<string> {

@@ -24,6 +24,9 @@ import { useDispatcherBench } from '../support/dispatcher-bench.ts';
 
 const bench = useDispatcherBench();
 
+/** For what comes to an end by it alone: soon, but time enough for a request to get there. */
+const SHORT = { timeoutMs: 1_500 };
+
 const servers: Server[] = [];
 afterEach(() => {
   for (const server of servers.splice(0)) server.close();
@@ -48,7 +51,7 @@ describe('delivered by its status, whatever the body', () => {
     ['a body that drips for ever', slowDrip, 'drip'],
   ])('200 and %s', async (_, answer, excerpt) => {
     bench.receiver.answer(answer);
-    const { attempts, ...story } = await deliver(bench);
+    const { attempts, ...story } = await deliver(bench, SHORT);
     expect(story).toMatchObject({ state: 'COMPLETED', reason: null });
     expect(attempts).toMatchObject([{ outcome: 'delivered', status: 200, errorCode: null }]);
     expect(attempts[0]?.excerpt?.startsWith(excerpt)).toBe(true);
@@ -70,7 +73,7 @@ describe('tried again to the end', () => {
     ['half a head and a reset', halfAHead, 'ECONNRESET'],
   ])('%s', async (_, answer, errorCode) => {
     bench.receiver.answer(answer);
-    const story = await deliver(bench);
+    const story = await deliver(bench, SHORT);
     expect(story).toEqual(
       retriedToTheEnd({ outcome: 'retry', status: null, errorCode, excerpt: null }),
     );

@@ -25,7 +25,7 @@ import { startWebhookReceiver, type WebhookReceiver } from '../support/webhook-r
 const TIMEOUT_MS = 1500;
 /** So many at a time that a thousand timeouts are over soon. */
 const CONCURRENCY = 350;
-const WITHIN = { timeout: 40_000, interval: 50 };
+const WITHIN = { timeout: 60_000, interval: 50 };
 const MAX_GROWTH_BYTES = 20_000_000;
 /** The connections of its database pool; those to the receiver that are kept idle do not count. */
 const MAX_SOCKETS = 12;

@@ -47,7 +47,7 @@ function watch(message: unknown): void {
 }
 
 function clientOf(url: string, options: Partial<WebhookClientOptions> = {}): WebhookClient {
-  const limits = { timeoutMs: 1000, maxSockets: 2, userAgent: 'Daybell' };
+  const limits = { timeoutMs: 5000, maxSockets: 2, userAgent: 'Daybell' };
   const client = createWebhookClient({ url, ...limits, allowPrivate: false, ...options });
   clients.push(client);
   return client;
@@ -175,7 +175,7 @@ test('proxy variables do not lead around it', async () => {
   const code = `
     const { createWebhookClient } = await import(${JSON.stringify(source)});
     const [url] = process.argv.slice(1);
-    const limits = { timeoutMs: 1000, maxSockets: 1, userAgent: 'Daybell' };
+    const limits = { timeoutMs: 5000, maxSockets: 1, userAgent: 'Daybell' };
     const client = createWebhookClient({ url, ...limits, allowPrivate: false });
     console.log((await client.post(${JSON.stringify(REQUEST)})).errorCode);
     client.close();`;

@@ -66,20 +66,25 @@ describe('a destination that asks for less', () => {
   });
 
   test('uses up no attempts of those that wait', async () => {
-    const key = await bench.armed(Date.now() - 1000);
+    const now = Date.now();
+    await freezeClock(now);
+    const key = await bench.armed(now - 1000);
     await bench.ledger.heed(STOP);
     expect(await bench.claim()).toEqual([]);
     expect(await bench.rows.find(key)).toMatchObject({ attempts: 0, fence: 0, sendingUntil: null });
-    expect(await claimAt(2000)).toMatchObject([{ key, attempt: 1 }]);
+    await freezeClock(now + 2000);
+    expect(await bench.claim(10, now + HOUR)).toMatchObject([{ key, attempt: 1 }]);
   });
 
   test('two dispatchers that hear the same are one slow-down', async () => {
+    await freezeClock(Date.now());
     const heeded = await Promise.all([1, 2, 3, 4].map(() => bench.ledger.heed(STOP)));
     expect(heeded.filter(({ changed }) => changed)).toHaveLength(1);
     expect(heeded.map(({ slowDown }) => slowDown?.stops)).toEqual([1, 1, 1, 1]);
   });
 
   test('is slowed for whoever comes later: it is in the database', async () => {
+    await freezeClock(Date.now());
     await bench.ledger.heed(less(1000));
     const { slowDown } = await control().findDestination();
     expect(slowDown?.perSecond).toBe(500);

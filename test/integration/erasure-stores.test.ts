@@ -138,7 +138,7 @@ test('nothing of an erased user is left in either store, and all of the others',
       expect(tables.get(table)?.includes(id), `${id} in Temporal's ${table}`).toBe(false);
     }
   }
-}, 180_000);
+});
 
 function create(fields: { readonly firstName: string } & Record<string, string>): Promise<string> {
   return daybell.createUser({ ...fields, externalId: `outside-${fields.firstName}` });

@@ -7,8 +7,8 @@ import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { connectOrm, type Orm } from '../../src/persistence/orm.ts';
 import { createTestDatabase, runSql, type TestDatabase } from '../support/postgres.ts';
 
-const WITHIN = { timeout: 20_000, interval: 20 };
-const POOL = { poolSize: 2, queryTimeoutMs: 500 };
+const WITHIN = { timeout: 60_000, interval: 20 };
+const POOL = { poolSize: 2, queryTimeoutMs: 2_000 };
 
 let database: TestDatabase;
 let orms: Orm[] = [];

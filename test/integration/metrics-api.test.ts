@@ -169,7 +169,7 @@ describe('the process api', () => {
     await blocker.end();
     await expect
       .poll(async () => valueOf(await get(`${url}/metrics`), 'daybell_outbox_length'), {
-        timeout: 20_000,
+        timeout: 60_000,
       })
       .toBe(0);
   });

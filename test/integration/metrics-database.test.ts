@@ -1,6 +1,7 @@
 /** How the database is used: connections, claims, statements, and the server as a whole. */
 import { setTimeout as sleep } from 'node:timers/promises';
 
+import pg from 'pg';
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 
 import { createMetrics } from '../../src/observability/metrics.ts';
@@ -12,7 +13,7 @@ import { valueOf } from '../support/metrics.ts';
 import { createTestDatabase, type TestDatabase } from '../support/postgres.ts';
 import { startWebhookReceiver } from '../support/webhook-receiver.ts';
 
-const WITHIN = { timeout: 20_000, interval: 50 };
+const WITHIN = { timeout: 60_000, interval: 50 };
 
 let database: TestDatabase;
 beforeAll(async () => {
@@ -32,14 +33,19 @@ test('connections in use are counted while they are, and for how long; who waits
   expect(await value('database_pool_in_use')).toBe(0);
   expect(await value('database_pool_busy_seconds_total')).toBe(0);
 
-  const statement = () => orm.em.fork().execute('select pg_sleep(1)');
+  const blocker = new pg.Client({ connectionString: database.url });
+  await blocker.connect();
+  await blocker.query('select pg_advisory_lock(1)');
+  const statement = () => orm.em.fork().execute('select pg_advisory_xact_lock(1)');
   const statements = [statement(), statement(), statement()];
   await expect.poll(() => value('database_pool_in_use'), WITHIN).toBe(2);
   await expect.poll(() => value('database_pool_waiting'), WITHIN).toBe(1);
+  await blocker.query('select pg_sleep(1)');
+  await blocker.end();
   await Promise.all(statements);
   expect(await value('database_pool_in_use')).toBe(0);
   expect(await value('database_pool_waiting')).toBe(0);
-  expect(await value('database_pool_busy_seconds_total')).toBeGreaterThanOrEqual(3);
+  expect(await value('database_pool_busy_seconds_total')).toBeGreaterThanOrEqual(2);
 
   await expect(orm.em.fork().execute('select 1 / 0')).rejects.toThrow('division by zero');
   expect(await value('database_pool_in_use')).toBe(0);
@@ -67,7 +73,11 @@ test('a claim that waits for the database is slow, and takes its connection with
   const before = { slow: await slow(), busy: await busy() };
 
   await database.orm.em.fork().transactional(async (em) => {
-    await em.execute('lock table events.occurrences in access exclusive mode');
+    // What a claim reads first, and nothing else while none is due.
+    await em.execute('lock table events.destinations in access exclusive mode');
+    const blocked = `select 1 from pg_stat_activity
+      where wait_event_type = 'Lock' and datname = current_database()`;
+    await expect.poll(() => em.execute<object[]>(blocked), WITHIN).toHaveLength(1);
     await sleep(1_000);
   });
   await expect.poll(slow, WITHIN).toBeGreaterThan(before.slow);

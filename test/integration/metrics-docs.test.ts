@@ -26,7 +26,7 @@ const WITHIN = { timeout: 60_000, interval: 100 };
 let daybell: MeasuredDaybell;
 beforeAll(async () => {
   daybell = await startMeasuredDaybell();
-}, 180_000);
+});
 afterAll(() => daybell.stop());
 
 async function scrape(name: MeasuredProcess): Promise<string> {
@@ -35,7 +35,7 @@ async function scrape(name: MeasuredProcess): Promise<string> {
 
 test(
   'docs/metrics.md lists the metrics of all processes, and no others',
-  { timeout: 180_000 },
+  { timeout: 240_000 },
   async () => {
     const url = await urlOf(daybell.processes.api);
     const headers = { 'Content-Type': 'application/json' };

@@ -44,7 +44,7 @@ test('events are counted by what became of them: relayed, failed, set aside', as
     logger: pino({ level: 'silent' }),
     onSettled,
   });
-  await expect.poll(() => count('relayed'), { timeout: 20_000 }).toBe(2);
+  await expect.poll(() => count('relayed'), { timeout: 60_000 }).toBe(2);
   await relay.stop();
 
   expect(await count('failed')).toBe(1);

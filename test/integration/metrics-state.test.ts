@@ -14,7 +14,7 @@ import { untilTestEnds } from '../support/until-test-ends.ts';
 
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
-const WITHIN = { timeout: 20_000, interval: 100 };
+const WITHIN = { timeout: 60_000, interval: 100 };
 
 let database: TestDatabase;
 let rows: EventRows;

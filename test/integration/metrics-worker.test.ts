@@ -31,7 +31,7 @@ beforeAll(async () => {
   const making = runProgram(process.execPath, ['src/commands/bundle.ts', bundle], { settings: {} });
   await making.line(/Set WORKFLOW_BUNDLE=/);
   await making.exited;
-}, 120_000);
+});
 afterAll(async () => {
   await temporal.close();
   await database.drop();
@@ -134,7 +134,7 @@ test(
 
 test(
   'a workflow that changed code cannot go on with is told of',
-  { timeout: 180_000 },
+  { timeout: 240_000 },
   async () => {
     const { code } = await bundleWorkflows(
       new DefaultLogger('ERROR'),

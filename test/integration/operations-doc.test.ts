@@ -29,7 +29,7 @@ describe('typed', () => {
     Object.assign(daybell.variables, { DATE: TODAY, EXTERNAL_ID });
     const people = await createPeople(daybell);
     expected = { ...operatorTasks(daybell, people), ...upkeepTasks(daybell, people) };
-  }, 180_000);
+  });
   afterAll(() => daybell?.close());
 
   test('every command is of a task that something is expected of', () => {
@@ -44,7 +44,7 @@ describe('typed', () => {
     for (const statement of statements) expect(await daybell?.sql(statement)).not.toEqual([]);
   });
 
-  test.for(tasks)('$name', { timeout: 120_000 }, async ({ name, commands }) => {
+  test.for(tasks)('$name', { timeout: 240_000 }, async ({ name, commands }) => {
     const steps = expected[name] ?? [];
     const areKnown = commands.map((command, index) => command.includes(steps[index]?.of ?? '\n'));
     expect(areKnown).toEqual(steps.map(() => true));

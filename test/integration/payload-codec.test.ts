@@ -69,7 +69,7 @@ async function withKeys(
         await scheduler.userChanged('birthday', { userId, revision });
         const workflow = client.workflow.getHandle(workflowId('birthday', userId));
         await expect
-          .poll(() => workflow.query(statusQuery), { timeout: 30_000 })
+          .poll(() => workflow.query(statusQuery), { timeout: 60_000 })
           .toMatchObject({ revision, waitingFor: expect.stringMatching(/recheck|arming/) });
         return workflow.query(statusQuery);
       },

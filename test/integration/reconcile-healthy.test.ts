@@ -14,7 +14,7 @@ const USERS = 10_000;
 
 test(
   '10,000 users, by what planning and delivering have written over a year',
-  { timeout: 180_000 },
+  { timeout: 240_000 },
   async () => {
     const now = Date.now();
     const lives = createLives(bench.orm);

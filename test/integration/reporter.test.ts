@@ -8,7 +8,7 @@ import { createReportQueue } from '../../src/persistence/report-queue.ts';
 import { createEventRows, type EventRows } from '../support/event-rows.ts';
 import { createTestDatabase, type TestDatabase } from '../support/postgres.ts';
 
-const WITHIN = { timeout: 20_000, interval: 20 };
+const WITHIN = { timeout: 60_000, interval: 20 };
 
 let database: TestDatabase;
 let rows: EventRows;

@@ -63,7 +63,7 @@ beforeEach(async () => {
   await runProcess('src/persistence/migrate.ts', settings).exited;
   await startTemporal();
   await startDaybell();
-}, 120_000);
+});
 afterEach(async () => {
   await stopDaybell();
   await connection.close();

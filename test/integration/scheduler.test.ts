@@ -70,4 +70,4 @@ test('with nobody at the address the scheduler is away, and says so within secon
   } finally {
     await nobody.close();
   }
-}, 20_000);
+});

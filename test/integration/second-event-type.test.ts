@@ -27,7 +27,7 @@ import { startDispatcher } from '../support/test-dispatcher.ts';
 import { startWebhookReceiver, type WebhookReceiver } from '../support/webhook-receiver.ts';
 
 const HOUR = 3_600_000;
-const WAIT = { timeout: 30_000, interval: 50 };
+const WAIT = { timeout: 60_000, interval: 50 };
 
 let api: TestApi;
 let receiver: WebhookReceiver;
@@ -82,7 +82,7 @@ beforeAll(async () => {
     temporal.close,
     api.database.drop,
   );
-}, 180_000);
+});
 afterAll(async () => {
   for (const end of ends) await end();
 });

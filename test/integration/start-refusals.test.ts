@@ -171,7 +171,7 @@ describe('a database that is not to be used', () => {
       `select pg_terminate_backend(pid) from pg_stat_activity
        where datname = '${new URL(database.url).pathname.slice(1)}'`,
     );
-    await expect.poll(async () => (await create()).status, { timeout: 20_000 }).toBe(201);
+    await expect.poll(async () => (await create()).status, { timeout: 60_000 }).toBe(201);
     await api.stop();
     await database.drop();
   });
@@ -218,7 +218,7 @@ describe("another installation's task queue", () => {
 
   test('is refused by every process, and no user of theirs is followed', async () => {
     const relay = start('relay', { ...settings, DATABASE_URL: ours.url });
-    await expect.poll(() => markOf(settings), { timeout: 30_000 }).toBe(await idOf(ours));
+    await expect.poll(() => markOf(settings), { timeout: 60_000 }).toBe(await idOf(ours));
     expect(await relay.stop()).toBe(0);
     const userId = randomUUID();
     await runSql(
@@ -259,14 +259,14 @@ describe("another installation's task queue", () => {
       start('relay', { ...settings, DATABASE_URL: ours.url }),
       start('relay', { ...own, DATABASE_URL: theirs.url }),
     ];
-    await expect.poll(() => markOf(settings), { timeout: 30_000 }).toBe(await idOf(ours));
-    await expect.poll(() => markOf(own), { timeout: 30_000 }).toBe(await idOf(theirs));
+    await expect.poll(() => markOf(settings), { timeout: 60_000 }).toBe(await idOf(ours));
+    await expect.poll(() => markOf(own), { timeout: 60_000 }).toBe(await idOf(theirs));
     expect(await Promise.all(relays.map((relay) => relay.stop()))).toEqual([0, 0]);
   });
 
   test('the mark never runs, and says what it is', async () => {
     const relay = start('relay', { ...settings, DATABASE_URL: ours.url });
-    await expect.poll(() => markOf(settings), { timeout: 30_000 }).toBe(await idOf(ours));
+    await expect.poll(() => markOf(settings), { timeout: 60_000 }).toBe(await idOf(ours));
     await relay.stop();
     const mark = await scheduleOf(settings).describe();
     expect(mark.state.paused).toBe(true);

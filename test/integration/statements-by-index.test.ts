@@ -131,7 +131,7 @@ async function untilCounted(orm: Orm): Promise<void> {
     where datname = current_database() and pid <> pg_backend_pid() and backend_type = 'client backend'`;
   await expect
     .poll(async () => (await orm.em.fork().execute<{ others: number }[]>(others))[0]?.others, {
-      timeout: 20_000,
+      timeout: 60_000,
     })
     .toBe(0);
   await orm.em.fork().execute('select pg_stat_force_next_flush()');

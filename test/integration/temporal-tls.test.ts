@@ -53,11 +53,11 @@ describe('a Temporal server that asks for a client certificate', () => {
     await receiver.close();
     await temporal.stop();
     await database.drop();
-  }, 60_000);
+  });
 
   test(
     'is used by every process, told by the standard settings',
-    { timeout: 180_000 },
+    { timeout: 240_000 },
     async () => {
       const trusted = { ...settings, ...temporal.settings };
       const [api] = ['api', 'relay', 'worker', 'delivery'].map((name) => start(name, trusted));
@@ -90,7 +90,7 @@ describe('a Temporal server that asks for a client certificate', () => {
     ['without the authority of the server', /CLIENT/],
   ] as const)(
     'refuses a process %s, which says so and waits',
-    { timeout: 90_000 },
+    { timeout: 240_000 },
     async ([_what, names]) => {
       const given = Object.entries(temporal.settings).filter(([name]) => names.test(name));
       const worker = start('worker', { ...settings, ...Object.fromEntries(given) });

@@ -32,7 +32,7 @@ beforeAll(async () => {
   });
   await making.line(/Set WORKFLOW_BUNDLE=/);
   await making.exited;
-}, 120_000);
+});
 afterAll(async () => {
   await temporal.close();
   await api.database.drop();
@@ -87,7 +87,7 @@ test('one plans, the other arms; neither does the work of the other', async () =
   const page = await (await fetch(`http://127.0.0.1:${metricsPort}/metrics`)).text();
   expect(valueOf(page, 'daybell_occurrences_armed_total')).toBe(1);
   expect(valueOf(page, 'daybell_occurrences_armed_after_instant_total')).toBe(0);
-}, 180_000);
+});
 
 test('a bundle that is not there, is none, or is of other workflows is refused', async () => {
   const made = JSON.parse(await readFile(bundle, 'utf8'));
@@ -110,4 +110,4 @@ test('a bundle that is not there, is none, or is of other workflows is refused',
     expect.stringContaining(`WORKFLOW_BUNDLE: ${files.broken} is not a bundle`),
     expect.stringContaining(`WORKFLOW_BUNDLE: ${files.stale} was made from other workflows`),
   ]);
-}, 60_000);
+});

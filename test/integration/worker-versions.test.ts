@@ -38,7 +38,7 @@ beforeAll(async () => {
   [temporal, previous] = await Promise.all([useDevServer(), useWorkflowBundle()]);
   const path = join(import.meta.dirname, '..', 'replay', 'next-workflow.ts');
   next = await bundleWorkflows(new DefaultLogger('ERROR'), path);
-}, 120_000);
+});
 afterAll(() => temporal.close());
 
 let taskQueue: string;
@@ -195,7 +195,7 @@ test('npm run worker:current shows who has the work, gives it, and not to a buil
   expect(await current()).toMatch(/^ {2}two: workers are there$/m);
   await expect(current('three')).rejects.toThrow(/ended with 1: .*three/s);
   expect(await currentBuild()).toBe('one');
-}, 120_000);
+});
 
 test('when no worker of the version that has the work is left, one that had it before takes it', async () => {
   const server = await startDevServer({
@@ -215,7 +215,7 @@ test('when no worker of the version that has the work is left, one that had it b
   await stopTwo();
   await expect.poll(build, SLOWLY).toBe('one');
   await stopOne();
-}, 180_000);
+});
 
 test('a Temporal without versions is told from one that is away, and is none of the others’ business', async () => {
   const server = await startTimeSkippingServer();
@@ -229,7 +229,7 @@ test('a Temporal without versions is told from one that is away, and is none of 
   const without = Promise.withResolvers<Error>();
   await startTakingTurns({ ...options, onRefused: without.resolve, build: null }).stop();
   expect(await Promise.race([without.promise, 'nothing'])).toBe('nothing');
-}, 120_000);
+});
 
 /** Gives what the command says. */
 async function current(...args: string[]): Promise<string> {

@@ -78,7 +78,7 @@ test('runs as a user that is not root, by number, with no shell in between', () 
   expect(image.command).toEqual(['src/api/main.ts']);
 });
 
-describe('started on a folder that it cannot write to', { timeout: 180_000 }, () => {
+describe('started on a folder that it cannot write to', { timeout: 240_000 }, () => {
   test('migrate ends with 0, then each process is ready, serves, and ends with 0 on SIGTERM', async () => {
     const database = await createEmptyDatabase();
     onTestFinished(database.drop);

@@ -72,7 +72,7 @@ test(
 
 test(
   'the namespace is made with its retention, and found the next time',
-  { timeout: 120_000 },
+  { timeout: 240_000 },
   async () => {
     const temporal = await useDevServer();
     onTestFinished(temporal.close);

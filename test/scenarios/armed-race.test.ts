@@ -1,5 +1,5 @@
 /**
- * S6 of the table: the date of birth is changed seconds before 9:00, with the delivery armed.
+ * S6 of the table: the date of birth is changed shortly before 9:00, with the delivery armed.
  * Either outcome, never both. It is corrected to five days later; 9:00 in Tokyo is 00:00Z.
  *
  * On the real server: the other one has no answer to a workflow that lets go of an activity
@@ -7,7 +7,13 @@
  */
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 
-import { type ArmedUser, armedUser, holdAnswers, yearOf } from './support/armed-user.ts';
+import {
+  type ArmedUser,
+  armedUser,
+  armedUsers,
+  holdAnswers,
+  yearOf,
+} from './support/armed-user.ts';
 import { daysFrom, key, WAIT } from './support/expectations.ts';
 import { useRealServer } from './support/servers.ts';
 import { startWorld, type World } from './support/world.ts';
@@ -91,7 +97,7 @@ test('S6 changed while it is on the wire, and refused: sent on the new day, with
 });
 
 test('S6 many are changed in the very instant: each is sent on one of the two days, never on both', async () => {
-  const users = await Promise.all(Array.from({ length: 24 }, () => armedUser(world)));
+  const users = await armedUsers(world, 24);
   const { planned, corrected } = users[0] as ArmedUser;
   await world.passUntil(new Date(Date.parse(planned) - 20).toISOString());
 

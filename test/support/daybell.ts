@@ -47,8 +47,6 @@ export interface DaybellOptions {
   readonly client: Client;
   readonly connection: NativeConnection;
   readonly armLeadMs?: number;
-  /** Of a webhook. */
-  readonly timeoutMs?: number;
   /** Sets the clock before anything is done, for a test whose time moves. */
   readonly tellTime?: (clock: TestClock) => Promise<void>;
 }
@@ -79,9 +77,7 @@ export interface TestDaybell extends FollowedWorkflows {
 export type SharedDaybell = Omit<TestDaybell, 'stop'> & { readonly temporal: TestTemporal };
 
 /** Registers the hooks of the file that calls it. */
-export function useDaybell(
-  options: Pick<DaybellOptions, 'armLeadMs' | 'timeoutMs'> = {},
-): SharedDaybell {
+export function useDaybell(options: Pick<DaybellOptions, 'armLeadMs'> = {}): SharedDaybell {
   let temporal: TestTemporal;
   let running: TestDaybell;
   let shared: SharedDaybell;
@@ -106,7 +102,7 @@ const RECONCILE_WAITS = { secondLookMs: 1_000, patienceMs: 10_000 };
 const LATE_AFTER_MS = 5 * 60_000;
 
 export async function startDaybell(options: DaybellOptions): Promise<TestDaybell> {
-  const { client, connection, armLeadMs = 0, timeoutMs = 5_000 } = options;
+  const { client, connection, armLeadMs = 0 } = options;
   const taskQueue = uniqueTaskQueue();
   const logger = pino({ level: 'silent' });
 
@@ -155,7 +151,6 @@ export async function startDaybell(options: DaybellOptions): Promise<TestDaybell
   const dispatcher = await startDispatcher({
     databaseUrl: url,
     webhookUrl: receiver.url,
-    timeoutMs,
     clock: now,
   });
   const reporter = createReporter({

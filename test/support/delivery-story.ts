@@ -37,7 +37,7 @@ export async function deliver(
   };
   const fireAt = Date.now() - 100;
   const key = await bench.armed(await bench.rows.addUser(), fireAt);
-  const { logged } = await bench.dispatch({ timeoutMs: 400, clock, ...options });
+  const { logged } = await bench.dispatch({ clock, ...options });
 
   const pauses: number[] = [];
   for (let made = 1; ; made += 1) {

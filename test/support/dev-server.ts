@@ -32,7 +32,7 @@ const START = [
   '--log-level',
   'error',
 ];
-const START_LIMIT_MS = 60_000;
+const START_LIMIT_MS = 180_000;
 
 /** A real Temporal server, ready to be used. */
 export async function startDevServer(options: DevServerOptions): Promise<DevServer> {
@@ -57,7 +57,7 @@ export async function startDevServer(options: DevServerOptions): Promise<DevServ
 async function untilReady(address: string, server: ChildProcess): Promise<void> {
   const deadline = Date.now() + START_LIMIT_MS;
   while (server.exitCode === null && Date.now() < deadline) {
-    const connection = Connection.lazy({ address, connectTimeout: 1_000 });
+    const connection = Connection.lazy({ address, connectTimeout: 5_000 });
     try {
       await connection.ensureConnected();
       await connection.workflowService.describeNamespace({ namespace: 'default' });

@@ -16,7 +16,7 @@ import { startWebhookReceiver, type WebhookReceiver } from './webhook-receiver.t
 
 export const HOUR = 3_600_000;
 /** How long to poll for what has to happen. */
-export const WITHIN = { timeout: 20_000, interval: 20 };
+export const WITHIN = { timeout: 60_000, interval: 20 };
 
 export type DispatcherBench = ReturnType<typeof useDispatcherBench>;
 

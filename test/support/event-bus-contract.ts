@@ -22,7 +22,7 @@ export interface EventBusBench {
   close(): Promise<void>;
 }
 
-const WAIT = { timeout: 20_000, interval: 20 };
+const WAIT = { timeout: 60_000, interval: 20 };
 const LEASE_MS = 700;
 
 /** Declares the tests; to be called in a `describe` of its own. */

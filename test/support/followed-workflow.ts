@@ -18,13 +18,18 @@ export interface FollowedWorkflows {
   historiesOf(userId: string): Promise<HistoryEvent[][]>;
 }
 
+/** For an answer to a query, which a busy machine may need longer for than the SDK's 10 s. */
+const ANSWER_WITHIN_MS = 120_000;
+
 export function followWorkflows(client: Client): FollowedWorkflows {
   const workflowOf = (userId: string) => client.workflow.getHandle(workflowId('birthday', userId));
+  const ask = (userId: string) =>
+    client.withDeadline(Date.now() + ANSWER_WITHIN_MS, () => workflowOf(userId).query(statusQuery));
   return {
     workflowOf,
     async statusOf(userId) {
       for (;;) {
-        const status = await workflowOf(userId).query(statusQuery);
+        const status = await ask(userId);
         if (status.waitingFor !== 'plan') return status;
         await sleep(20);
       }

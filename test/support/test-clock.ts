@@ -6,6 +6,11 @@ export interface TestClock {
   now(): number;
   /** From now on it is this instant, and time goes on from there. */
   set(instant: number): Promise<void>;
+  /**
+   * The same, unless that would set it back: several may tell the time of a server at once, and
+   * one of them may have read it long before.
+   */
+  advance(instant: number): Promise<void>;
 }
 
 /** @param skew what the processes' clocks add to the system's */
@@ -16,11 +21,21 @@ export async function createTestClock(orm: Orm, skew: { ms: number }): Promise<T
     create or replace function events.clock() returns timestamptz language sql volatile as
       'select clock_timestamp() + (select skew_ms from events.test_clock) * interval ''1 ms''';
   `);
+  let writing: Promise<unknown> = Promise.resolve();
+  const write = () => orm.em.fork().execute('update events.test_clock set skew_ms = ?', [skew.ms]);
+  const now = () => Date.now() + skew.ms;
+  const set = async (instant: number): Promise<void> => {
+    skew.ms = instant - Date.now();
+    // One after the other: on connections of their own, the last to be set could be written first.
+    writing = writing.then(write, write);
+    await writing;
+  };
   return {
-    now: () => Date.now() + skew.ms,
-    async set(instant) {
-      skew.ms = instant - Date.now();
-      await orm.em.fork().execute('update events.test_clock set skew_ms = ?', [skew.ms]);
+    now,
+    set,
+    async advance(instant) {
+      if (instant > now()) await set(instant);
+      else await writing;
     },
   };
 }

@@ -27,6 +27,7 @@ export interface TestDispatcherOptions {
   readonly databaseUrl: string;
   readonly webhookUrl: string;
   readonly concurrency?: number;
+  /** Of a webhook; longer than a busy machine needs for one, when not given. */
   readonly timeoutMs?: number;
   readonly pace?: number;
   readonly clock?: () => number;
@@ -41,7 +42,7 @@ export interface TestDispatcherOptions {
 }
 
 export async function startDispatcher(options: TestDispatcherOptions): Promise<TestDispatcher> {
-  const { concurrency = 16, timeoutMs = 5000, pace = null, clock = Date.now } = options;
+  const { concurrency = 16, timeoutMs = 60_000, pace = null, clock = Date.now } = options;
   const { eventTypes = ownEventTypes } = options;
   const orm = await connectOrm(options.databaseUrl);
   const logged: Record<string, unknown>[] = [];

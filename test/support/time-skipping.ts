@@ -22,7 +22,7 @@ export async function startTimeSkippingDaybell(): Promise<TimeSkippingDaybell> {
     // Not the environment's own client, which skips time whenever a result is awaited.
     client: new Client({ connection: environment.connection }),
     connection: environment.nativeConnection,
-    tellTime: async (clock) => clock.set(await now()),
+    tellTime: async (clock) => clock.advance(await now()),
   });
   return {
     ...daybell,

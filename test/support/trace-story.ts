@@ -68,7 +68,7 @@ export async function createTraceStory(
   const arming = traceArming(ledger, deps);
   const client = createWebhookClient({
     url: receiver.url,
-    timeoutMs: 5_000,
+    timeoutMs: 60_000,
     maxSockets: 1,
     userAgent: 'Daybell',
     allowPrivate: true,

@@ -9,7 +9,7 @@ import { withStatus } from '../support/webhook-receiver.ts';
 const DAY = 86_400_000;
 /** Of a pending activity: PENDING_ACTIVITY_STATE_STARTED. */
 const STARTED = 2;
-const WAIT = { timeout: 30_000, interval: 50 };
+const WAIT = { timeout: 60_000, interval: 50 };
 
 /**
  * On a real server, whose time can't be moved: deliveries are armed 20 days ahead, and it

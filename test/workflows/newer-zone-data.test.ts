@@ -32,7 +32,7 @@ import { writeOlderZoneData } from '../support/zone-files.ts';
 import { bundledLaw } from '../support/zone-laws.ts';
 
 const HOUR = 3_600_000;
-const WAIT = { timeout: 30_000, interval: 50 };
+const WAIT = { timeout: 60_000, interval: 50 };
 const olderFile = writeOlderZoneData();
 const older: DateRules = {
   leapDayPolicy: 'feb28',

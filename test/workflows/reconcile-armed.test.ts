@@ -9,7 +9,7 @@ const HOUR = 3_600_000;
 const DAY = 24 * HOUR;
 // With patience where nothing comes of a repair.
 vi.setConfig({ testTimeout: 180_000 });
-const WAIT = { timeout: 40_000, interval: 50 };
+const WAIT = { timeout: 60_000, interval: 50 };
 const NOTHING = { detected: {}, repaired: {}, unrepaired: {} };
 
 // Armed long before, since the server's time can't be moved; Daybell's own clocks can.

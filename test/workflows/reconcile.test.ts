@@ -11,7 +11,7 @@ const HOUR = 3_600_000;
 const DAY = 24 * HOUR;
 // With patience where nothing comes of a repair.
 vi.setConfig({ testTimeout: 180_000 });
-const WAIT = { timeout: 40_000, interval: 50 };
+const WAIT = { timeout: 60_000, interval: 50 };
 
 const daybell = useDaybell();
 let rows: EventRows;

@@ -1,15 +1,21 @@
-/** Users whose birthday comes within minutes, and what the API and Temporal say of them. */
+/** Users whose birthday comes within a minute, and what the API and Temporal say of them. */
+import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
+import { createInstantZones, writeZones } from '../../support/instant-zones.ts';
 import type { RunningDaybell } from './daybell.ts';
 
-/** A minute to come, at which users born on this day are greeted in UTC. */
-export interface DueMinute {
-  /** Epoch ms. */
-  readonly at: number;
-  /** The setting that makes it so. */
-  readonly DELIVERY_LOCAL_TIME: string;
+/** Instants to come, each with a zone in which users born on this day are greeted at it. */
+export interface DueInstants {
+  /** What makes it so, for every process. */
+  readonly settings: { readonly ZONE_DATA: string; readonly DELIVERY_LOCAL_TIME: string };
   readonly dateOfBirth: string;
+  /** The first that is at least so far away: up to 20 s further. */
+  next(leadMs: number): {
+    /** Epoch ms. */
+    readonly at: number;
+    readonly timezone: string;
+  };
 }
 
 export interface Occurrence {
@@ -19,15 +25,22 @@ export interface Occurrence {
   readonly attempts: readonly unknown[];
 }
 
-/** The first full minute that is at least so far away: a start has to fit in before. */
-export function minuteToCome(leadMs: number): DueMinute {
-  const at = Math.ceil((Date.now() + leadMs) / 60_000) * 60_000;
-  const [date, time] = new Date(at).toISOString().split('T');
+/**
+ * Chosen when everything runs, however long the start took. The zones are written beside the
+ * folder of the data, and go with it.
+ */
+export function dueInstants(dataDir: string): DueInstants {
+  const { zones, localTime, wallMs, instantFrom, zoneOf } = createInstantZones(Date.now());
+  const path = join(dirname(dataDir), 'zones.json');
+  writeZones(path, zones);
   return {
-    at,
-    DELIVERY_LOCAL_TIME: time?.slice(0, 5) ?? '',
+    settings: { ZONE_DATA: path, DELIVERY_LOCAL_TIME: localTime },
     // A leap year, so that every day of the year exists.
-    dateOfBirth: `1992${date?.slice(4)}`,
+    dateOfBirth: `1992${new Date(wallMs).toISOString().slice(4, 10)}`,
+    next(leadMs) {
+      const at = instantFrom(Date.now() + leadMs);
+      return { at, timezone: zoneOf(at).name };
+    },
   };
 }
 

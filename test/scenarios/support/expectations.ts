@@ -2,7 +2,7 @@
 import { expect } from 'vitest';
 
 /** For what is done at once, which a busy machine may need a moment for. */
-export const WAIT = { timeout: 20_000, interval: 20 };
+export const WAIT = { timeout: 60_000, interval: 20 };
 
 /** What the receiver deduplicates by: `webhook-id`. */
 export function key(userId: string, year: number): string {

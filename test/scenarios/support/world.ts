@@ -86,7 +86,7 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
   const testClock = await createTestClock(orm, skew);
   /** The clocks are ahead of the server's timers for a moment when all comes up again. */
   let aheadUntil = -Infinity;
-  const tellTime = async () => testClock.set(Math.max(await now(), aheadUntil));
+  const tellTime = async () => testClock.advance(Math.max(await now(), aheadUntil));
 
   const receiver = await startWebhookReceiver();
   const engine = createActivityReporter(client);
