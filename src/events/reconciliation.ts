@@ -92,8 +92,8 @@ export interface FollowerEngine {
   findRunning(workflowIds: readonly string[]): Promise<Set<string>>;
   look(workflowId: string): Promise<FollowerLook>;
   /**
-   * Ends the deliveries that this workflow has been awaiting since a worker took them, so that it
-   * plans again: for one of whose deliveries the ledger has none open, so that nobody else will.
+   * Ends the deliveries of this workflow that a worker has taken, so that it plans again. Only
+   * where the ledger has no open row, by which the reporter would end them.
    */
   releaseDeliveries(workflowId: string): Promise<void>;
 }
