@@ -93,7 +93,7 @@ export interface FollowerEngine {
   look(workflowId: string): Promise<FollowerLook>;
   /**
    * Ends the deliveries of this workflow that a worker has taken, so that it plans again. Only
-   * where the ledger has no open row, by which the reporter would end them.
+   * where no dispatcher has the row in hand, whose reporter would end them.
    */
   releaseDeliveries(workflowId: string): Promise<void>;
 }

@@ -33,12 +33,13 @@ export function createRepair(deps: RepairDeps): (stopping: AbortSignal) => Promi
     const { subject, kind, eventType, userId, waitsForEngine } = finding;
     if (eventType === null || userId === null) return 'an operator has to look at it';
     if (kind === 'stalled_redelivery') return takeOver(subject);
+    const id = workflowId(eventType, userId);
     if (waitsForEngine) {
-      const { held, words } = await engine.look(workflowId(eventType, userId));
+      const { held, words } = await engine.look(id);
       if (held) return words;
     }
     // A worker that was killed before it armed has left a delivery that only Temporal knows of.
-    if (kind === 'unplanned') await engine.releaseDeliveries(workflowId(eventType, userId));
+    if (kind === 'unplanned' || kind === 'unattempted') await engine.releaseDeliveries(id);
     await scheduler.replan(eventType, userId);
     return null;
   }

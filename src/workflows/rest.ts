@@ -76,3 +76,5 @@ const DAY = 86_400_000;
 export const UNSETTLED_PAUSE_MS = 60_000;
 /** A request ends within its timeout, 15 s by default. */
 export const SENDING_MS = 20_000;
+/** The outcome of what was armed is told within seconds, unless every dispatcher is away. */
+export const LAST_REPORT_MS = 120_000;

@@ -14,6 +14,7 @@ import { listen, say, type Follower } from './follower.ts';
 import type { DeliveryResult, PlanResult, YearlyEventInput } from './messages.ts';
 import {
   due,
+  LAST_REPORT_MS,
   restAfter,
   restAfterFault,
   SENDING_MS,
@@ -70,7 +71,7 @@ async function deliverUnlessReplaced(
 ): Promise<PlanResult | null> {
   const { occurrenceKey, fireAt } = planned;
   const summary = `${occurrenceKey} is being sent`;
-  const open: { outcome: DeliveryResult['outcome'] | 'broken' | null } = { outcome: null };
+  const open: OpenDelivery = { outcome: null };
   const scope = new CancellationScope();
   void scope
     .run(() => deliver({ occurrenceKey, fireAt }))
@@ -85,16 +86,38 @@ async function deliverUnlessReplaced(
     if (open.outcome !== null) break;
     const replacement = await planAnew(follower);
     if (replacement.kind === 'sending') continue;
-    if (replacement.kind === 'ended' && patched('awaits-the-last-report')) {
-      // What is open when a workflow ends stays open in the Web UI: the ledger tells it first.
-      say(follower, 'delivery', `The user is gone; ${occurrenceKey} is being let go.`);
-      await condition(() => open.outcome !== null);
-    } else scope.cancel();
+    if (replacement.kind !== 'ended' || !(await isTold(follower, occurrenceKey, open)))
+      scope.cancel();
     return replacement;
   }
   if (open.outcome !== 'released' && open.outcome !== 'broken') return null;
   await pauseIfOften(follower, occurrenceKey, open.outcome);
   return planAnew(follower);
+}
+
+interface OpenDelivery {
+  outcome: DeliveryResult['outcome'] | 'broken' | null;
+}
+
+/**
+ * Whether the ledger tells the outcome of what is open, with its user gone. What is open when a
+ * workflow ends stays so in the Web UI; but a killed worker may have left it to nobody.
+ */
+async function isTold(
+  follower: Follower,
+  occurrenceKey: string,
+  open: OpenDelivery,
+): Promise<boolean> {
+  const isLimited = patched('awaits-the-last-report-for-a-while');
+  if (!isLimited && !patched('awaits-the-last-report')) return false;
+  say(follower, 'delivery', `The user is gone; ${occurrenceKey} is being let go.`);
+  const isOver = () => open.outcome !== null;
+  if (!isLimited) {
+    await condition(isOver);
+    return true;
+  }
+  const summary = `The last report of ${occurrenceKey}`;
+  return condition(isOver, LAST_REPORT_MS, { summary });
 }
 
 /**

@@ -46,8 +46,8 @@ const SERVICES = [
   { name: 'dispatcher-2', entry: 'src/delivery/main.ts' },
 ] as const;
 
-/** Short, so that what a dead dispatcher held is sent again within a run: 13 s later. */
-const WEBHOOK_TIMEOUT_MS = 3_000;
+/** Short, so that what a dead dispatcher held is sent again within a run: 15 s later. */
+const WEBHOOK_TIMEOUT_MS = 5_000;
 const TASK_QUEUE = 'chaos';
 /** PostgreSQL and Temporal come first, and go last. */
 const SERVERS = 2;

@@ -156,6 +156,7 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
       await stage.until('WorkflowExecutionCompleted');
     },
   },
+  // Before that had a limit: the same.
   'deleted-armed-and-told': {
     plans: [dueNow, ended],
     deliveries: ['open'],
@@ -164,6 +165,27 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
       await stage.userDeleted(2);
       await stage.until('MarkerRecorded', 3);
       await stage.complete('skipped');
+      await stage.until('WorkflowExecutionCompleted');
+    },
+  },
+  'deleted-armed-and-told-in-time': {
+    plans: [dueNow, ended],
+    deliveries: ['open'],
+    async play(stage) {
+      await stage.until('ActivityTaskScheduled');
+      await stage.userDeleted(2);
+      await stage.until('MarkerRecorded', 3);
+      await stage.complete('skipped');
+      await stage.until('WorkflowExecutionCompleted');
+    },
+  },
+  // As when a worker was killed between taking the activity and arming: nobody will tell.
+  'deleted-armed-and-given-up': {
+    plans: [dueNow, ended],
+    deliveries: ['open'],
+    async play(stage) {
+      await stage.until('ActivityTaskScheduled');
+      await stage.userDeleted(2);
       await stage.until('WorkflowExecutionCompleted');
     },
   },
