@@ -26,7 +26,7 @@ test.each([
   '2,000 owed and armed $when: each is sent once, and 50 that come due meanwhile wait for no more than a batch',
   { timeout: 300_000 },
   async ({ lane }) => {
-    bench.receiver.answer((response) => void setTimeout(() => response.end(), 20));
+    bench.receiver.answer((response) => void setTimeout(() => response.end(), 50));
     const late = await bench.rows.addHerd(LATE, Date.now() - HOUR);
     await bench.rows.sql('update events.occurrences set lane = ?', [lane]);
     await bench.dispatch(UNHURRIED);
