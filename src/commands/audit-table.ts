@@ -41,9 +41,23 @@ export function auditTable(audit: AuditBody): string {
       forged.first.map(({ key, reason }) => `${key}  ${reason}`),
     ),
     '',
-    audit.clean ? 'Everybody is accounted for.' : 'See docs/reliability.md for what to do.',
+    audit.clean ? accountedFor(audit) : 'See docs/reliability.md for what to do.',
     '',
   ].join('\n');
+}
+
+/** Whom an outcome is known of was not always greeted: says how many were not, if any. */
+function accountedFor({ failed, skipped, pending, erased }: AuditBody): string {
+  const notGreeted = [
+    [failed + erased.failed, 'failed'],
+    [skipped.total + erased.skipped, 'skipped'],
+    [pending.overdue, 'overdue'],
+  ] as const;
+  const some = notGreeted.filter(([count]) => count > 0);
+  if (some.length === 0) return 'Everybody is accounted for.';
+  const all = some.reduce((sum, [count]) => sum + count, 0);
+  const each = some.map(([count, what]) => `${count} ${what}`).join(', ');
+  return `Everybody is accounted for. Not greeted: ${all} (${each}).`;
 }
 
 type Row = readonly [name: string, count: number];

@@ -1,15 +1,29 @@
 /** docs/operations.md: all that it says to type is typed, and does what is said of it. */
 import { readFileSync } from 'node:fs';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
+import { loadSettings } from '../../src/config/settings.ts';
+import { readEmbeddedDatabaseUrl } from '../../src/dev/postgres/embedded.ts';
+import { stackSettings } from '../../src/dev/stack/settings.ts';
 import { startOperatedDaybell, type OperatedDaybell } from '../support/operated-daybell.ts';
 import { createPeople, EXTERNAL_ID, RULES, TODAY } from '../support/operated-people.ts';
+import { runProgram } from '../support/process.ts';
 import { operatorTasks } from '../support/operator-tasks.ts';
 import { upkeepTasks } from '../support/operator-upkeep.ts';
-import { anchorOf, readAlarmEntries, readTasks, type ExpectedTasks } from '../support/runbook.ts';
+import {
+  anchorOf,
+  readAlarmEntries,
+  readEndedForms,
+  readTasks,
+  type ExpectedTasks,
+} from '../support/runbook.ts';
 
 const page = readFileSync('docs/operations.md', 'utf8');
+const at = (port: number | undefined) => `http://127.0.0.1:${port}`;
 const toType = readTasks(page, '## What to type');
 /** The last one, since nothing is where it was after it. */
 const move = toType.at(-1);
@@ -59,20 +73,49 @@ describe('typed', () => {
   });
 });
 
+test('what it has typed with `npm run stack` is where that is', async () => {
+  const [, preamble = ''] = /\n## What to type\n([\s\S]*?)\n### /.exec(page) ?? [];
+  const [, block = ''] = /^```sh\n([\s\S]*?)^```$/m.exec(preamble) ?? [];
+  const cwd = await mkdtemp(join(tmpdir(), 'daybell-stack-'));
+  const stack = stackSettings(loadSettings({}));
+  const dataDir = join(cwd, stack.DATA_DIR);
+  await mkdir(dataDir, { recursive: true });
+  await writeFile(join(dataDir, 'postgres.password'), 'secret\n');
+  const shell = runProgram('bash', ['-c', `${block}\nenv`], { settings: {}, cwd });
+  expect(await shell.exited).toBe(0);
+  expect(shell.lines).toEqual(
+    expect.arrayContaining([
+      `DATABASE_URL=${await readEmbeddedDatabaseUrl(dataDir, stack.POSTGRES_DEV_PORT)}`,
+      `TEMPORAL_ADDRESS=127.0.0.1:${stack.TEMPORAL_DEV_PORT}`,
+      'TEMPORAL_NAMESPACE=default',
+      `TEMPORAL_TASK_QUEUE=${stack.TEMPORAL_TASK_QUEUE}`,
+      `API=${at(stack.PORT)}`,
+      `METRICS=${at(stack.METRICS_PORT)}`,
+      `PROMETHEUS=${at(stack.PROMETHEUS_DEV_PORT)}`,
+    ]),
+  );
+  await rm(cwd, { recursive: true });
+});
+
 test('every command of Daybell on the page is one', () => {
   const { scripts } = JSON.parse(readFileSync('package.json', 'utf8'));
   for (const [, name] of page.matchAll(/npm run ([\w:]+)/g))
     expect(scripts).toHaveProperty([`${name}`]);
 });
 
-test('each command of the program that has ended says that it was not run', () => {
-  const ended = tasks.flatMap((task) => task.ended);
-  expect(ended.length).toBeGreaterThan(10);
-  for (const line of ended) expect(line).toMatch(/ {2,}# from its documentation, not run$/);
+test('what the program that has ended had is beside a command of the page, and says that it was not run', () => {
+  const { heading, forms } = readEndedForms(page);
+  expect(heading).toMatch(/\| `temporal` +\| `tctl` \(from its documentation, not run\)/);
+  expect(forms.length).toBeGreaterThan(10);
+  const commands = tasks.flatMap((task) => task.commands);
+  for (const { temporal, tctl } of forms) {
+    expect(commands).toContain(temporal);
+    expect(tctl).toMatch(/^tctl /);
+  }
 });
 
 test('every variable of a command is explained', () => {
-  const commands = tasks.flatMap((task) => [...task.commands, ...task.ended]);
+  const commands = tasks.flatMap((task) => task.commands);
   const variables = new Set(commands.flatMap((command) => command.match(/(?<=\$)\w+/g) ?? []));
   for (const variable of variables) expect(page).toContain(`\`${variable}\``);
 });
@@ -84,6 +127,7 @@ test('every alarm has an entry that says what to type', () => {
   expect([...entries.keys()].map(anchorOf).toSorted()).toEqual([...anchors].toSorted());
   const known = new Set(tasks.map(({ name }) => anchorOf(name)));
   for (const [name, entry] of entries) {
+    expect(entry).toMatch(/^\*\*Done when\*\* /m);
     expect(entry).toMatch(/Web UI/);
     expect(entry).toMatch(/\bAPI\b|GET \/|\$API/);
     const [, typed = ''] = entry.split('**Type**: ');

@@ -10,9 +10,11 @@ import { vi } from 'vitest';
 import { SCOPES } from '../../src/access/scope.ts';
 import { newApiKey } from '../../src/config/api-keys.ts';
 import { newWebhookSecret } from '../../src/config/webhook-secrets.ts';
+import { withMetricsPort } from '../../src/dev/metrics-ports.ts';
 import { freePort } from './free-port.ts';
 import { createTestDatabase } from './postgres.ts';
 import { runProcess, runProgram, type TestProcess } from './process.ts';
+import { startPrometheus } from './prometheus-server.ts';
 import {
   findDevServerProgram,
   findWorkflowBundle,
@@ -76,12 +78,24 @@ export async function startOperatedDaybell(
     ...rules,
   };
   const api = `http://127.0.0.1:${settings['PORT']}`;
+  const metrics = {
+    api: await freePort(),
+    worker: await freePort(),
+    dispatcher: await freePort(),
+    relay: await freePort(),
+  };
+  const prometheus = await startPrometheus(
+    Object.fromEntries(Object.entries(metrics).map(([name, port]) => [name, `127.0.0.1:${port}`])),
+    'deploy/prometheus/alerts.yml',
+  );
   // A home without the configuration of whoever runs the test.
   const home = await mkdtemp(join(tmpdir(), 'daybell-operator-'));
   await symlink(await findDevServerProgram(), join(home, 'temporal'));
   const variables: Record<string, string> = {
     ...settings,
     API: api,
+    METRICS: `http://127.0.0.1:${metrics.api}`,
+    PROMETHEUS: prometheus.url,
     API_KEY: key,
     HOME: home,
     PATH: `${home}:${process.env['PATH']}`,
@@ -121,7 +135,10 @@ export async function startOperatedDaybell(
       return running;
     },
     async start(...names) {
-      for (const name of names) processes.set(name, runProcess(ENTRIES[name], settings));
+      for (const name of names) {
+        const own = withMetricsPort(settings, name, metrics);
+        processes.set(name, runProcess(ENTRIES[name], own));
+      }
       await Promise.all(names.map((name) => daybell.process(name).line(/"ready"/)));
     },
     async stop(...names) {
@@ -138,6 +155,7 @@ export async function startOperatedDaybell(
     },
     async close() {
       await daybell.stop(...ALL);
+      await prometheus.stop();
       await temporal.close();
       await receiver.close();
       await database.drop();

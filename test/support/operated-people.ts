@@ -31,6 +31,8 @@ export interface People {
   plannedBefore(at: number): Promise<string[]>;
   statesOf(userId: string): Promise<string[]>;
   workflowOf(userId: string): WorkflowHandle;
+  /** The id of a run that somebody terminated; null while none is known. */
+  terminatedRunOf(userId: string): Promise<string | null>;
   /** Of the workflow. */
   statusOf(userId: string): Promise<string>;
   waitsFor(userId: string): Promise<string | null>;
@@ -101,6 +103,11 @@ export async function createPeople(daybell: OperatedDaybell): Promise<People> {
     workflowOf,
     waitsFor,
     statusOf: async (userId) => (await workflowOf(userId).describe()).status.name,
+    async terminatedRunOf(userId) {
+      const query = `ExecutionStatus = 'Terminated' and WorkflowId = '${workflowId('birthday', userId)}'`;
+      for await (const { runId } of daybell.client().workflow.list({ query })) return runId;
+      return null;
+    },
     greetingsOf: (userId) =>
       daybell.receiver.received.filter(({ body }) => body.data.userId === userId),
     async comesDue(userId) {

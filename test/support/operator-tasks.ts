@@ -16,6 +16,14 @@ export function operatorTasks(daybell: OperatedDaybell, people: People): Expecte
   };
   const waiting = async (): Promise<number> =>
     (await daybell.send('GET', '/v1/deliveries')).waiting.due;
+  const scraped = async (): Promise<number> => {
+    const url = `${variables['PROMETHEUS']}/api/v1/query?query=sum(up)`;
+    const { data } = (await (await fetch(url)).json()) as {
+      data: { result: { value: [number, string] }[] };
+    };
+    return Number(data.result[0]?.value[1] ?? 0);
+  };
+  const terminatedRun = () => people.terminatedRunOf(people.asleep);
   const pausedActivity = async (userId: string): Promise<boolean> =>
     (await workflowOf(userId).describe()).raw.pendingActivities?.[0]?.paused === true;
   const signalsOf = async (userId: string): Promise<number> => {
@@ -27,6 +35,18 @@ export function operatorTasks(daybell: OperatedDaybell, people: People): Expecte
   };
 
   return {
+    'The first five minutes': [
+      { of: '/readyz"', says: /"ready":true/ },
+      {
+        of: "'query=up'",
+        given: () => expect.poll(scraped, WITHIN).toBe(4),
+        says: /(?=.*"job":"api")(?=.*"job":"relay")/,
+      },
+      { of: 'ALERTS', says: /"status":"success"/ },
+      { of: 'ps -eo', says: /src\/relay\/main/ },
+      { of: '/v1/deliveries"', says: /"paused":false/ },
+      { of: 'npm run forecast', says: /due/ },
+    ],
     "Find a user's workflow": [
       {
         of: '/v1/users?externalId=',
@@ -132,6 +152,17 @@ export function operatorTasks(daybell: OperatedDaybell, people: People): Expecte
           await expect.poll(() => people.waitsFor(people.asleep), WITHIN).toBe('recheck');
         },
       },
+    ],
+    'See who ended workflows': [
+      {
+        of: 'workflow list',
+        given: async () => {
+          await expect.poll(terminatedRun, WITHIN).not.toBeNull();
+          variables['RUN_ID'] = (await terminatedRun()) ?? '';
+        },
+        says: new RegExp(`"workflowId": "birthday/${people.asleep}",\\s+"runId": "`),
+      },
+      { of: 'workflow show', says: /"reason": "stuck"[\s\S]*"identity": "/ },
     ],
   };
 }

@@ -34,6 +34,17 @@ export function upkeepTasks(daybell: OperatedDaybell, people: People): ExpectedT
         effect: async () => expect(await statusOf(people.soon)).toBe('RUNNING'),
       },
       {
+        of: 'workflow list',
+        given: async () => {
+          variables['RUN'] = `${variables['TEMPORAL_TASK_QUEUE']}/reconcile-now`;
+          const query = `WorkflowId = '${variables['RUN']}'`;
+          const known = async () => (await daybell.client().workflow.count(query)).count;
+          await expect.poll(known, WITHIN).toBeGreaterThan(0);
+        },
+        says: /Completed +\S+\/reconcile-/,
+      },
+      { of: 'workflow result', says: /"repaired"[^}]*"unfollowed": ?1/ },
+      {
         of: 'schedule trigger',
         given: async () => {
           triggered = await timesTriggered();

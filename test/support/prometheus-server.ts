@@ -9,6 +9,7 @@ import { runProgram } from './process.ts';
 import { askRun } from './ask-run.ts';
 
 export interface TestPrometheus {
+  readonly url: string;
   /** Every sample that is a number, of all series, of the last so many seconds. */
   query(expr: string, lastSeconds: number): Promise<number[]>;
   /** The rules that it evaluates: by what they record or raise, `ok` or what went wrong. */
@@ -67,6 +68,7 @@ export async function startPrometheus(
     throw new Error(server.lines.slice(-20).join('\n'), { cause: error });
   }
   return {
+    url,
     async query(expr, lastSeconds) {
       const end = Date.now() / 1_000;
       const params = new URLSearchParams({

@@ -5,8 +5,6 @@ export interface RunbookTask {
   readonly name: string;
   /** As they are typed, without what a comment says of them. */
   readonly commands: readonly string[];
-  /** Of a program that is no more, with their comments. */
-  readonly ended: readonly string[];
 }
 
 /** What a command has to come to. */
@@ -37,9 +35,27 @@ export function readTasks(page: string, heading: string): RunbookTask[] {
 
 /** Each heading below `## Alarms`, with its text. */
 export function readAlarmEntries(page: string): Map<string, string> {
-  const [, alarms = ''] = page.split('\n## Alarms\n');
+  const [, rest = ''] = page.split('\n## Alarms\n');
+  const [alarms = ''] = rest.split(/^## /m);
   const entries = alarms.split(/^### /m).slice(1);
   return new Map(entries.map((entry) => [nameOf(entry), entry]));
+}
+
+/** A command of today's, and its form in a program that is no more. */
+export interface EndedForm {
+  readonly temporal: string;
+  readonly tctl: string;
+}
+
+/** The table of `## The same with tctl`, with its heading. */
+export function readEndedForms(page: string): { heading: string; forms: EndedForm[] } {
+  const [, appendix = ''] = page.split('\n## The same with tctl\n');
+  const [heading = '', , ...rows] = appendix.split('\n').filter((line) => line.startsWith('|'));
+  const forms = rows.map((row) => {
+    const [, temporal = '', tctl = ''] = /^\| `(.*?)` +\| `(.*?)` +\|$/.exec(row) ?? [];
+    return { temporal, tctl };
+  });
+  return { heading, forms };
 }
 
 /** What links to a heading have after the `#`. */
@@ -55,11 +71,7 @@ function readTask(section: string): RunbookTask {
   const lines = blocks
     .flatMap((text) => text.split('\n'))
     .filter((line) => line !== '' && !line.startsWith('#'));
-  return {
-    name: nameOf(section),
-    commands: lines.filter((line) => !line.startsWith('tctl ')).map(withoutComment),
-    ended: lines.filter((line) => line.startsWith('tctl ')),
-  };
+  return { name: nameOf(section), commands: lines.map(withoutComment) };
 }
 
 const nameOf = (section: string): string => section.split('\n')[0] ?? '';
