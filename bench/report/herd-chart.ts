@@ -1,5 +1,6 @@
 /** Deliveries over time as SVG: a line for each contender, time on a logarithmic axis. */
 import type { HerdResult } from '../support/herd-result.ts';
+import { colour, line, page, text } from './svg.ts';
 import { duration } from './table.ts';
 
 const WIDTH = 860;
@@ -9,8 +10,6 @@ const PLOT = {
   width: WIDTH - MARGIN.left - MARGIN.right,
   height: HEIGHT - MARGIN.top - MARGIN.bottom,
 };
-/** Told apart also by those who do not see all colours (Okabe and Ito). */
-const COLOURS = ['#D55E00', '#0072B2', '#009E73', '#CC79A7', '#E69F00', '#56B4E9', '#000000'];
 const SHORTEST_MS = 10;
 /** A line of a hundred thousand points looks the same with some hundred. */
 const MOST_POINTS = 400;
@@ -51,17 +50,13 @@ export function herdChart(results: readonly HerdResult[], title: string): string
       text(left + 18, top + 15, summaryOf(result), 'start', 11),
     ].join('');
   });
-  return [
-    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${HEIGHT}" font-family="sans-serif" font-size="12">`,
-    `<rect width="${WIDTH}" height="${HEIGHT}" fill="#fff"/>`,
+  return page(WIDTH, HEIGHT, [
     text(MARGIN.left, 26, title, 'start', 15),
     ...grid,
     text(MARGIN.left + PLOT.width / 2, HEIGHT - 10, 'after the instant (logarithmic)', 'middle'),
     ...lines,
     ...legend,
-    '</svg>',
-    '',
-  ].join('\n');
+  ]);
 }
 
 function tick(ms: number): string {
@@ -78,20 +73,4 @@ function thinned(arrivalsMs: readonly number[]): [ms: number, count: number][] {
   return arrivalsMs
     .map((ms, index): [number, number] => [ms, index + 1])
     .filter(([, count]) => count % step === 0 || count === arrivalsMs.length);
-}
-
-function colour(index: number): string {
-  return COLOURS[index % COLOURS.length] ?? '#000';
-}
-
-function line(x1: number, y1: number, x2: number, y2: number): string {
-  return `<line x1="${x1.toFixed(1)}" y1="${y1.toFixed(1)}" x2="${x2.toFixed(1)}" y2="${y2.toFixed(1)}" stroke="#ddd"/>`;
-}
-
-function text(x: number, y: number, content: string, anchor: string, size = 12): string {
-  return `<text x="${x.toFixed(1)}" y="${y.toFixed(1)}" text-anchor="${anchor}" font-size="${size}">${escape(content)}</text>`;
-}
-
-function escape(content: string): string {
-  return content.replaceAll('&', '&amp;').replaceAll('<', '&lt;');
 }

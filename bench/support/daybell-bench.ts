@@ -4,7 +4,7 @@ import { join, resolve } from 'node:path';
 
 import { machineFacts } from '../report/machine-facts.ts';
 import { startDaybellProcesses, type DaybellProcesses } from './daybell-processes.ts';
-import { startInstallation } from './installation.ts';
+import { startInstallation, type Installation } from './installation.ts';
 import { viewLedger, type LedgerView } from './ledger-view.ts';
 import { startMeter, type Meter } from './meter.ts';
 import type { CommonOptions } from './options.ts';
@@ -15,6 +15,7 @@ import { newSecret } from './secret.ts';
 import { until } from './until.ts';
 
 export interface DaybellBench {
+  readonly installation: Installation;
   readonly databaseUrl: string;
   readonly daybell: DaybellProcesses;
   readonly ledger: LedgerView;
@@ -62,6 +63,7 @@ export async function openDaybellBench(
     transactions: databases.transactions,
   });
   return {
+    installation,
     databaseUrl,
     daybell,
     ledger,

@@ -11,6 +11,8 @@ export interface LoadOptions {
   readonly users: number;
   /** Of one user, by number. */
   readonly dateOfBirth: (index: number) => string;
+  /** UTC without. */
+  readonly timezone?: (index: number) => string;
   readonly onLoaded: (count: number) => void;
 }
 
@@ -57,14 +59,14 @@ interface LoadedUser {
 }
 
 async function loadAll(
-  { users, dateOfBirth, onLoaded }: LoadOptions,
+  { users, dateOfBirth, timezone = () => 'UTC', onLoaded }: LoadOptions,
   load: (user: LoadedUser) => Promise<void>,
 ): Promise<void> {
   const indexes = Array.from({ length: users }, (_, index) => index);
   let loaded = 0;
   await pLimit(CONCURRENCY).map(indexes, async (index) => {
     const name = { firstName: 'Herd', lastName: String(index + 1) };
-    await load({ ...name, dateOfBirth: dateOfBirth(index), timezone: 'UTC' });
+    await load({ ...name, dateOfBirth: dateOfBirth(index), timezone: timezone(index) });
     loaded += 1;
     onLoaded(loaded);
   });

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
+import { askPrometheus, queryRange } from '../../bench/support/prometheus-api.ts';
 import { freePort } from './free-port.ts';
 import { runProgram } from './process.ts';
 import { askRun } from './ask-run.ts';
@@ -50,13 +51,6 @@ export async function startPrometheus(
     { settings: {}, cwd: directory },
   );
 
-  const get = async <Data>(path: string): Promise<Data> => {
-    const response = await fetch(`${url}/api/v1/${path}`);
-    const { status, data, error } = (await response.json()) as Answer<Data>;
-    if (status !== 'success') throw new Error(`${path}: ${error}`);
-    return data;
-  };
-
   const stop = async (): Promise<void> => {
     await server.stop('SIGKILL');
     await rm(directory, { recursive: true, force: true });
@@ -70,19 +64,14 @@ export async function startPrometheus(
   return {
     url,
     async query(expr, lastSeconds) {
-      const end = Date.now() / 1_000;
-      const params = new URLSearchParams({
-        query: expr,
-        start: String(end - lastSeconds),
-        end: String(end),
-        step: '1',
-      });
-      const { result } = await get<{ result: Series[] }>(`query_range?${params}`);
-      const values = result.flatMap((series) => series.values.map(([, value]) => Number(value)));
+      const to = Date.now();
+      const range = { from: to - lastSeconds * 1_000, to, stepSeconds: 1 };
+      const series = await queryRange(url, expr, range);
+      const values = series.flatMap(({ points }) => points.map(([, value]) => value));
       return values.filter((value) => Number.isFinite(value));
     },
     async rules() {
-      const { groups } = await get<{ groups: { rules: Rule[] }[] }>('rules');
+      const { groups } = await askPrometheus<{ groups: { rules: Rule[] }[] }>(url, 'rules');
       const rules = groups.flatMap((group) => group.rules);
       return new Map(
         rules.map(({ name, health, lastError }) => [name, lastError ?? health] as const),
@@ -90,16 +79,6 @@ export async function startPrometheus(
     },
     stop,
   };
-}
-
-interface Answer<Data> {
-  readonly status: string;
-  readonly data: Data;
-  readonly error?: string;
-}
-
-interface Series {
-  readonly values: readonly (readonly [number, string])[];
 }
 
 interface Rule {

@@ -16,6 +16,8 @@ export interface PrometheusOptions {
   readonly dataDir: string;
   readonly port: number;
   readonly jobs: readonly ScrapeJob[];
+  /** Instead of its usual pace, such as `1s`. */
+  readonly scrapeEvery?: string;
 }
 
 /** What is the same wherever it runs. deploy/prometheus/prometheus.yml has the same, kept so by a test. */
@@ -41,7 +43,7 @@ export async function preparePrometheus(options: PrometheusOptions): Promise<Chi
   const folder = join(dataDir, 'prometheus');
   await mkdir(folder, { recursive: true });
   const configFile = join(folder, 'prometheus.json');
-  await writeFile(configFile, prometheusConfig(options.jobs));
+  await writeFile(configFile, prometheusConfig(options));
   const flags = {
     'config.file': configFile,
     'storage.tsdb.path': join(folder, 'data'),
@@ -71,9 +73,9 @@ export async function preparePrometheus(options: PrometheusOptions): Promise<Chi
 }
 
 /** In JSON, which is YAML too. */
-function prometheusConfig(jobs: readonly ScrapeJob[]): string {
+function prometheusConfig({ jobs, scrapeEvery }: PrometheusOptions): string {
   const config = {
-    global: PROMETHEUS_SETTINGS,
+    global: { ...PROMETHEUS_SETTINGS, ...(scrapeEvery && { scrape_interval: scrapeEvery }) },
     rule_files: [RULES],
     scrape_configs: jobs.map(([name, port]) => ({
       job_name: name,

@@ -1,0 +1,29 @@
+/** Amounts as a dashboard shows them. */
+/**
+ * @param unit of Grafana: `s`, `bytes`, `percentunit`, or anything else for a plain number
+ */
+export function amount(value: number | undefined, unit = 'short'): string {
+  if (value === undefined || !Number.isFinite(value)) return '-';
+  if (value === 0) return '0';
+  if (unit === 's') return value < 1 ? `${plain(value * 1_000)} ms` : `${plain(value)} s`;
+  if (unit === 'bytes') return `${plain(value / 1e6)} MB`;
+  if (unit === 'percentunit') return `${plain(value * 100)} %`;
+  return plain(value);
+}
+
+/** Two digits that mean something, and every digit before the point. */
+function plain(value: number): string {
+  const size = Math.abs(value);
+  const digits = size >= 10 ? 0 : size >= 1 ? 1 : 2;
+  return Number(value.toFixed(digits)).toLocaleString('en');
+}
+
+/** Of which the half is a round number too. */
+const STEPS = [1, 2, 3, 4, 5, 6, 8, 10];
+
+/** The smallest round number that is no less: where an axis ends. */
+export function axisEnd(most: number): number {
+  if (!(most > 0)) return 1;
+  const power = 10 ** Math.floor(Math.log10(most));
+  return (STEPS.find((step) => step * power >= most) ?? 10) * power;
+}

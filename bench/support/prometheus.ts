@@ -1,0 +1,23 @@
+/** A Prometheus beside a bench, which scrapes once a second. */
+import { freePorts } from '../../src/dev/free-ports.ts';
+import { firstOnPath } from '../../src/dev/programs.ts';
+import { preparePrometheus, type ScrapeJob } from '../../src/dev/stack/prometheus.ts';
+import type { Installation } from './installation.ts';
+
+/**
+ * Gives its URL.
+ *
+ * @throws Error when there is none on the PATH
+ */
+export async function startPrometheus(
+  { machine, dataDir, start }: Installation,
+  jobs: readonly ScrapeJob[],
+): Promise<string> {
+  const program = await firstOnPath('prometheus', machine.path);
+  if (program === null) {
+    throw new Error('There is no `prometheus` on the PATH. Debian: apt-get install prometheus');
+  }
+  const [port = 0] = await freePorts(1);
+  await start([await preparePrometheus({ program, dataDir, port, jobs, scrapeEvery: '1s' })]);
+  return `http://127.0.0.1:${port}`;
+}

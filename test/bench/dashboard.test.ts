@@ -1,0 +1,61 @@
+/** `npm run bench:dashboard` in small, so that it does not rot, and the picture that is in the docs. */
+import { readFile } from 'node:fs/promises';
+import { delimiter, dirname, join } from 'node:path';
+
+import { beforeAll, expect, test } from 'vitest';
+
+import { ROWS } from '../../deploy/grafana/rows.ts';
+import { readLeftovers } from '../../src/dev/process-record.ts';
+import { stillRunning, temporaryDataDir } from '../e2e/support/daybell.ts';
+import { askRun } from '../support/ask-run.ts';
+import { runProgram } from '../support/process.ts';
+import { findDevServerProgram } from '../support/temporal.ts';
+
+const TITLES = ROWS.flatMap(({ title, panels }) =>
+  panels.map((panel) => panel.title).concat(title),
+);
+
+/** What is written in a picture. */
+async function wordsOf(svg: string): Promise<string[]> {
+  const picture = await readFile(svg, 'utf8');
+  expect(picture).not.toMatch(/NaN|Infinity|undefined/);
+  return [...picture.matchAll(/<text[^>]*>([^<]*)<\/text>/g)].map(([, words = '']) => words);
+}
+
+let prometheus: string;
+beforeAll(async () => {
+  prometheus = await askRun('prometheus');
+  await findDevServerProgram();
+}, 25 * 60_000);
+
+test(
+  'the bench draws what each panel of the dashboard shows of a herd, and leaves nothing running',
+  { timeout: 240_000 },
+  async () => {
+    const dataDir = await temporaryDataDir();
+    const outDir = join(dataDir, '..', 'results');
+    const svg = join(dataDir, '..', 'dashboard.svg');
+    const { HOME, XDG_CACHE_HOME, PATH } = process.env;
+    const options = { users: '20', 'head-start': '5', 'arm-lead': '2', svg };
+    const flags = Object.entries({ ...options, data: dataDir, out: outDir }).map(
+      ([name, value]) => `--${name}=${value}`,
+    );
+    const settings = {
+      PATH: [dirname(prometheus), PATH].join(delimiter),
+      ...(HOME && { HOME }),
+      ...(XDG_CACHE_HOME && { XDG_CACHE_HOME }),
+    };
+    const bench = runProgram(process.execPath, ['bench/dashboard.ts', ...flags], { settings });
+    await bench.line(/results are in/);
+    expect(await bench.exited).toBe(0);
+
+    const words = await wordsOf(svg);
+    expect(words).toEqual(expect.arrayContaining(TITLES));
+    expect(words[words.indexOf('Due') + 1]).toBe('20');
+    expect(stillRunning(readLeftovers(dataDir))).toEqual([]);
+  },
+);
+
+test('the picture in the docs has every panel of the dashboard', async () => {
+  expect(await wordsOf('docs/dashboard.svg')).toEqual(expect.arrayContaining(TITLES));
+});
