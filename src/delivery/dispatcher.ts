@@ -109,15 +109,14 @@ export function createDispatcher(deps: DispatcherDeps): Dispatcher {
 
   /** Gives how long to wait before the next, in ms. */
   const round = async (): Promise<number> => {
-    if (!isIntroduced) await introduce();
-    const destination = await ledger.findDestination();
     // A pause, or a stop, is in force at the next send, also of what was claimed before it.
-    if (destination.held && sender.waiting > 0) {
+    if (sender.waiting > 0 && (await ledger.isHeld())) {
       watch.forget();
       sender.giveBackWaiting();
     }
 
     if (isDatabaseAway) {
+      await ledger.isHeld();
       isDatabaseAway = false;
       health.ok();
       return OUTCOMES_FIRST_MS;
@@ -127,6 +126,7 @@ export function createDispatcher(deps: DispatcherDeps): Dispatcher {
     // Outcomes first: a row whose outcome is not written yet could be claimed and sent again.
     if (!hasRoomOnTime() || settlements.isFailing) return POLL_MS;
 
+    if (!isIntroduced) await introduce();
     if (!isLateBehind) await ledger.putLateBehind();
     isLateBehind = true;
 
@@ -135,7 +135,7 @@ export function createDispatcher(deps: DispatcherDeps): Dispatcher {
     const limit = Math.max(claimSize - sender.waitingOnTime, 1);
     const lateLimit = hasRoom() ? Math.max(claimSize - sender.waiting, 1) : 0;
     const holdMs = timeoutMs + HOLD_MARGIN_MS;
-    const claimed = await ledger.claim({ limit, lateLimit, now: clock(), holdMs, destination });
+    const claimed = await ledger.claim({ limit, lateLimit, now: clock(), holdMs });
     health.ok();
     wasFull = claimed.length >= Math.min(limit, lateLimit);
     if (claimed.length > 0) {
@@ -143,7 +143,7 @@ export function createDispatcher(deps: DispatcherDeps): Dispatcher {
       return 0;
     }
     const dueInMs = await ledger.nextDueInMs(clock());
-    if (dueInMs === 0) return destination.held ? POLL_MS : HELD_UP_POLL_MS;
+    if (dueInMs === 0) return (await ledger.isHeld()) ? POLL_MS : HELD_UP_POLL_MS;
     return Math.min(dueInMs ?? POLL_MS, POLL_MS);
   };
 

@@ -84,7 +84,8 @@ export interface DeliveryLedger extends Arming, OverdueArming {
   release(claims: readonly ReleasedClaim[]): Promise<readonly ReleasedClaim[]>;
   /** Returns claimed rows that were not sent: uncounted, due again now. */
   giveBack(claims: readonly Claim[]): Promise<readonly Claim[]>;
-  findDestination(): Promise<DestinationState>;
+  /** Whether nothing is to be sent for now, also of what was claimed before: paused, or stopped by a slow-down. */
+  isHeld(): Promise<boolean>;
   /** Slows the destination, or lets it recover, for all dispatchers, as its answers ask. */
   heed(demand: Demand): Promise<Heeded>;
   /** What was armed on time and is late by now goes behind those on time, as after downtime. */
@@ -103,16 +104,6 @@ export interface ClaimRequest {
   readonly now: number;
   /** How long the rows are this process's: after that, any other may claim them. */
   readonly holdMs: number;
-  /** As it was found just now; it is looked for when not given. */
-  readonly destination?: DestinationState;
-}
-
-/** What all dispatchers keep to. */
-export interface DestinationState {
-  /** Nothing is to be sent for now, also of what was claimed before: paused, or stopped by a slow-down. */
-  readonly held: boolean;
-  /** Requests a second, all dispatchers together; null for no limit. */
-  readonly perSecond: number | null;
 }
 
 /** A row held by this process. The fence tells its hold from an earlier or later one. */

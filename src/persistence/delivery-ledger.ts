@@ -61,11 +61,11 @@ export function createDeliveryLedger(
       return (await query(ARM_OVERDUE, graceMs, limit, settings.lateAfterMs)).length;
     },
 
-    async claim({ limit, lateLimit = limit, now, holdMs, destination: found }) {
+    async claim({ limit, lateLimit = limit, now, holdMs }) {
       const claimUpTo = (em: Pick<typeof orm.em, 'execute'>, count: number) =>
         em.execute<ClaimedOccurrence[]>(CLAIM, [now, count, lateLimit, holdMs, holdMs]);
 
-      const { held, perSecond } = found ?? (await destination.find());
+      const { held, perSecond } = await destination.find();
       if (held) return [];
       if (perSecond === null) return claimUpTo(orm.em.fork(), limit);
 
@@ -99,7 +99,7 @@ export function createDeliveryLedger(
     release: (claims) => write(RELEASE, claims),
     giveBack: (claims) => write(GIVE_BACK, claims),
 
-    findDestination: destination.find,
+    isHeld: destination.isHeld,
     heed: destination.heed,
     setPace: destination.setPace,
     putLateBehind: destination.putLateBehind,

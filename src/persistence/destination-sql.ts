@@ -2,7 +2,6 @@
  * The statements of the destination's row: one truth for all dispatchers. Instants are
  * epoch ms by the database's clock. No question mark in a comment inside a statement.
  */
-import type { DestinationState } from '../events/ports.ts';
 import { instant, interval, ms } from './delivery-ledger-sql.ts';
 
 /** Requests a second: the usual pace, or less while it is slowed; null for no limit. */
@@ -11,8 +10,11 @@ const PER_SECOND = `least(max_per_second, case when slowed_ends_at > clock then 
 const DESTINATION = `events.destinations as d, (select events.clock() as clock) as c
   where id = 'default'`;
 
-export interface DestinationRow extends DestinationState {
+export interface DestinationRow {
+  /** Nothing is to be sent now. */
+  readonly held: boolean;
   readonly slowed: boolean;
+  readonly perSecond: number | null;
 }
 
 export const FIND_DESTINATION = `

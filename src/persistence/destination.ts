@@ -12,7 +12,7 @@ import {
 } from './destination-sql.ts';
 import type { Orm } from './orm.ts';
 
-type Destination = Pick<DeliveryLedger, 'heed' | 'setPace' | 'putLateBehind'> & {
+type Destination = Pick<DeliveryLedger, 'isHeld' | 'heed' | 'setPace' | 'putLateBehind'> & {
   find(): Promise<DestinationRow>;
 };
 
@@ -32,6 +32,8 @@ export function createDestination(
 
   return {
     find,
+
+    isHeld: async () => (await find()).held,
 
     async heed(demand) {
       const slows = demand.asks === 'stop' || demand.asks === 'less';
