@@ -53,6 +53,26 @@ const sending: Plan = (userId) => ({ kind: 'sending', occurrenceKey: `birthday:$
 const blocked: Plan = () => ({ kind: 'blocked', reason: 'unknown zone Mars/Olympus_Mons' });
 const ended: Plan = () => ({ kind: 'ended' });
 
+const deletedArmed: Scenario = {
+  plans: [dueNow, ended],
+  deliveries: ['open'],
+  async play(stage) {
+    await stage.until('ActivityTaskScheduled');
+    await stage.userDeleted(2);
+    await stage.until('WorkflowExecutionCompleted');
+  },
+};
+const deletedAndTold: Scenario = {
+  ...deletedArmed,
+  async play(stage) {
+    await stage.until('ActivityTaskScheduled');
+    await stage.userDeleted(2);
+    await stage.until('MarkerRecorded', 3);
+    await stage.complete('skipped');
+    await stage.until('WorkflowExecutionCompleted');
+  },
+};
+
 export const scenarios: Readonly<Record<string, Scenario>> = {
   asleep: {
     plans: [inMonths],
@@ -147,48 +167,12 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
     },
   },
   // Before it awaited the last report: the history stays, and is not recorded anew.
-  'deleted-armed': {
-    plans: [dueNow, ended],
-    deliveries: ['open'],
-    async play(stage) {
-      await stage.until('ActivityTaskScheduled');
-      await stage.userDeleted(2);
-      await stage.until('WorkflowExecutionCompleted');
-    },
-  },
+  'deleted-armed': deletedArmed,
   // Before that had a limit: the same.
-  'deleted-armed-and-told': {
-    plans: [dueNow, ended],
-    deliveries: ['open'],
-    async play(stage) {
-      await stage.until('ActivityTaskScheduled');
-      await stage.userDeleted(2);
-      await stage.until('MarkerRecorded', 3);
-      await stage.complete('skipped');
-      await stage.until('WorkflowExecutionCompleted');
-    },
-  },
-  'deleted-armed-and-told-in-time': {
-    plans: [dueNow, ended],
-    deliveries: ['open'],
-    async play(stage) {
-      await stage.until('ActivityTaskScheduled');
-      await stage.userDeleted(2);
-      await stage.until('MarkerRecorded', 3);
-      await stage.complete('skipped');
-      await stage.until('WorkflowExecutionCompleted');
-    },
-  },
+  'deleted-armed-and-told': deletedAndTold,
+  'deleted-armed-and-told-in-time': deletedAndTold,
   // As when a worker was killed between taking the activity and arming: nobody will tell.
-  'deleted-armed-and-given-up': {
-    plans: [dueNow, ended],
-    deliveries: ['open'],
-    async play(stage) {
-      await stage.until('ActivityTaskScheduled');
-      await stage.userDeleted(2);
-      await stage.until('WorkflowExecutionCompleted');
-    },
-  },
+  'deleted-armed-and-given-up': deletedArmed,
   'changed-on-the-wire': {
     plans: [dueNow, sending, inMonths],
     deliveries: ['open'],
