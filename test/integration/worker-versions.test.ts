@@ -219,7 +219,7 @@ test('when no worker of the version that has the work is left, one that had it b
 
 test('a Temporal without versions is told from one that is away, and is none of the others’ business', async () => {
   const server = await startTimeSkippingServer();
-  onTestFinished(() => server.teardown());
+  onTestFinished(server.close);
   const refused = Promise.withResolvers<Error>();
   const { client } = server;
   const options = { client, taskQueue, logger, onRefused: refused.resolve };

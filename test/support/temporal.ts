@@ -2,12 +2,12 @@
 import { randomUUID } from 'node:crypto';
 
 import { Client, Connection } from '@temporalio/client';
-import { TestWorkflowEnvironment } from '@temporalio/testing';
 import { DefaultLogger, NativeConnection, Runtime } from '@temporalio/worker';
 
 import type { ProductionPrograms } from '../../src/dev/temporal/production-programs.ts';
 import { readWorkflowBundle, type WorkflowCode } from '../../src/worker/workflow-bundle.ts';
 import { askRun } from './ask-run.ts';
+import { startTimeSkippingProgram, type TimeSkippingServer } from './time-skipping-server.ts';
 
 /** What a test needs of a Temporal server. Tests on a shared one keep to a task queue of their own. */
 export interface TestTemporal {
@@ -62,18 +62,9 @@ export function findTemporalUiProgram(): Promise<string> {
  * A server that skips time while nothing is to be done: for this file alone, because
  * its time is everybody's.
  */
-export async function startTimeSkippingServer(): Promise<TestWorkflowEnvironment> {
+export async function startTimeSkippingServer(): Promise<TimeSkippingServer> {
   quietRuntime();
-  const path = await askRun('test-server-program');
-  const server = { executable: { type: 'existing-path', path } } as const;
-  for (let attempt = 1; ; attempt++) {
-    try {
-      return await TestWorkflowEnvironment.createTimeSkipping({ server });
-    } catch (error) {
-      // The SDK gives it 5 s, which a busy machine may need for Java alone.
-      if (attempt === 3) throw error;
-    }
-  }
+  return startTimeSkippingProgram(await askRun('test-server-program'));
 }
 
 export function uniqueTaskQueue(): string {

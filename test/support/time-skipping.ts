@@ -1,5 +1,3 @@
-import { Client } from '@temporalio/client';
-
 import { startDaybell, type TestDaybell } from './daybell.ts';
 import { startTimeSkippingServer } from './temporal.ts';
 
@@ -16,12 +14,11 @@ export interface TimeSkippingDaybell extends TestDaybell {
  * with a lead the test would have to sit it out.
  */
 export async function startTimeSkippingDaybell(): Promise<TimeSkippingDaybell> {
-  const environment = await startTimeSkippingServer();
-  const now = () => environment.currentTimeMs();
+  const server = await startTimeSkippingServer();
+  const { client, connection, now } = server;
   const daybell = await startDaybell({
-    // Not the environment's own client, which skips time whenever a result is awaited.
-    client: new Client({ connection: environment.connection }),
-    connection: environment.nativeConnection,
+    client,
+    connection,
     tellTime: async (clock) => clock.advance(await now()),
   });
   return {
@@ -29,11 +26,11 @@ export async function startTimeSkippingDaybell(): Promise<TimeSkippingDaybell> {
     now,
     async skipTo(instant) {
       const ms = instant - (await now());
-      if (ms > 0) await environment.sleep(ms);
+      if (ms > 0) await server.pass(ms);
     },
     async stop() {
       await daybell.stop();
-      await environment.teardown();
+      await server.close();
     },
   };
 }

@@ -1,5 +1,5 @@
 /** The two Temporal servers that a world can be on, and how time passes there. */
-import { Client } from '@temporalio/client';
+import type { Client } from '@temporalio/client';
 import type { NativeConnection } from '@temporalio/worker';
 
 import { startTimeSkippingServer, useDevServer } from '../../support/temporal.ts';
@@ -15,18 +15,16 @@ export interface Server {
 
 /** Skips time while nothing is to be done, but none while a delivery is armed. */
 export async function startSkippingServer(): Promise<Server> {
-  const environment = await startTimeSkippingServer();
-  const now = () => environment.currentTimeMs();
+  const { client, connection, now, pass, close } = await startTimeSkippingServer();
   return {
-    // Not the environment's own client, which skips time whenever a result is awaited.
-    client: new Client({ connection: environment.connection }),
-    connection: environment.nativeConnection,
+    client,
+    connection,
     now,
     async passUntil(instant) {
       const ms = instant - (await now());
-      if (ms > 0) await environment.sleep(ms);
+      if (ms > 0) await pass(ms);
     },
-    close: () => environment.teardown(),
+    close,
   };
 }
 

@@ -1,0 +1,89 @@
+/**
+ * Temporal's time-skipping server, for one test file: its time is everybody's. Started here
+ * and not by the SDK, which gives it 5 s: a busy machine may need longer for Java alone.
+ */
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+import { Client, Connection } from '@temporalio/client';
+import {
+  type InternalConnectionOptions,
+  InternalConnectionOptionsSymbol,
+} from '@temporalio/client/lib/connection.js';
+import { msToTs, tsToMs } from '@temporalio/common/lib/time.js';
+import { NativeConnection } from '@temporalio/worker';
+
+import { freePort } from './free-port.ts';
+
+export interface TimeSkippingServer {
+  /** Awaiting a result does not skip time, as it does with the client of the SDK's own environment. */
+  readonly client: Client;
+  readonly connection: NativeConnection;
+  /** The server's time, epoch ms. */
+  now(): Promise<number>;
+  /** Lets so many ms pass; what comes due on the way is done on the way. */
+  pass(ms: number): Promise<void>;
+  close(): Promise<void>;
+}
+
+const START_LIMIT_MS = 180_000;
+
+/** @param program the path of the server */
+export async function startTimeSkippingProgram(program: string): Promise<TimeSkippingServer> {
+  const port = await freePort();
+  const address = `127.0.0.1:${port}`;
+  const server = spawn(program, [String(port)], { stdio: 'ignore' });
+  try {
+    const clientConnection = await connectTo(address, server);
+    const connection = await NativeConnection.connect({ address });
+    const { testService } = clientConnection;
+    if (testService === undefined) throw new Error('This SDK offers no test service.');
+    return {
+      client: new Client({ connection: clientConnection }),
+      connection,
+      async now() {
+        const { time } = await testService.getCurrentTime({});
+        return tsToMs(time);
+      },
+      async pass(ms) {
+        await testService.unlockTimeSkippingWithSleep({ duration: msToTs(ms) });
+      },
+      async close() {
+        await clientConnection.close();
+        await connection.close();
+        await end(server);
+      },
+    };
+  } catch (error) {
+    await end(server);
+    throw error;
+  }
+}
+
+async function connectTo(address: string, server: ChildProcess): Promise<Connection> {
+  const deadline = Date.now() + START_LIMIT_MS;
+  const options: InternalConnectionOptions = {
+    address,
+    connectTimeout: 5_000,
+    [InternalConnectionOptionsSymbol]: { supportsTestService: true },
+  };
+  while (server.exitCode === null && Date.now() < deadline) {
+    const connection = Connection.lazy(options);
+    try {
+      await connection.ensureConnected();
+      return connection;
+    } catch {
+      await connection.close();
+      await sleep(100);
+    }
+  }
+  throw new Error(`Temporal's time-skipping server at ${address} did not start`);
+}
+
+async function end(server: ChildProcess): Promise<void> {
+  if (server.exitCode !== null || server.signalCode !== null) return;
+  const gone = once(server, 'exit');
+  server.kill('SIGKILL');
+  await gone;
+}
