@@ -13,14 +13,17 @@ import { createTestDatabase, type TestDatabase } from '../support/postgres.ts';
 import { runProcess, runProgram, type TestProcess } from '../support/process.ts';
 import { uniqueTaskQueue, useDevServer } from '../support/temporal.ts';
 import { startWebhookReceiver } from '../support/webhook-receiver.ts';
+import { dueInstants } from './support/birthdays.ts';
 
 const HERD = 1_000;
 const LATE_AFTER_MS = 5 * 60_000;
-const WITHIN = { timeout: 180_000, interval: 100 };
+const WITHIN = { timeout: 600_000, interval: 100 };
 /** From 8:59:30 on. */
 const ROLL_BEFORE_MS = 30_000;
-/** For the workers to start, and everybody to be planned and armed before that. */
-const PLAN_WITHIN_MS = 80_000;
+/** For everybody to be created, planned and armed before that. */
+const LEAD_MS = 80_000;
+/** Or so many times as long as all processes took to start. */
+const LEAD_TIMES = 5;
 
 const ENTRIES = {
   api: 'src/api/main.ts',
@@ -39,6 +42,8 @@ test('all processes are restarted from 8:59:30 on, a dispatcher also while it se
   // So that sending everybody takes a few seconds, in which a dispatcher can be stopped.
   receiver.answer((response) => void setTimeout(() => response.end(), 50));
   const port = await freePort();
+  const bundle = await makeBundle();
+  const instants = dueInstants(bundle);
   const settings: NodeJS.ProcessEnv = {
     DATABASE_URL: database.url,
     TEMPORAL_ADDRESS: temporal.address,
@@ -48,10 +53,11 @@ test('all processes are restarted from 8:59:30 on, a dispatcher also while it se
     WEBHOOK_SECRETS: newWebhookSecret(),
     WEBHOOK_ALLOW_PRIVATE: 'true',
     WEBHOOK_CONCURRENCY: '8',
-    WORKFLOW_BUNDLE: await makeBundle(),
+    WORKFLOW_BUNDLE: bundle,
+    ...instants.settings,
     RELAY_MAX_PER_SECOND: '500',
-    ARM_LEAD: '35s',
-    ARM_WINDOW: '15s',
+    // As soon as they are planned.
+    ARM_LEAD: '1h',
     WORKER_BUILD_ID: 'before',
   };
   const running = new Map<Name, TestProcess>();
@@ -72,12 +78,10 @@ test('all processes are restarted from 8:59:30 on, a dispatcher also while it se
     await database.drop();
   });
 
-  await Promise.all([start('api'), start('relay')]);
-  const noon = zoneWithNoon();
-  await createUsers(`http://127.0.0.1:${port}`, noon);
-  const due = minuteIn(noon, PLAN_WITHIN_MS);
-  settings['DELIVERY_LOCAL_TIME'] = due.localTime;
-  await Promise.all(NAMES.filter((name) => !running.has(name)).map(start));
+  const startedAt = Date.now();
+  await Promise.all(NAMES.map(start));
+  const due = instants.next(Math.max(LEAD_MS, LEAD_TIMES * (Date.now() - startedAt)));
+  await createUsers(`http://127.0.0.1:${port}`, instants.dateOfBirth, due.timezone);
   await expect
     .poll(
       () => countOf(database, `state = 'PROCESSING' and fire_at = to_timestamp(${due.at / 1000})`),
@@ -105,7 +109,7 @@ test('all processes are restarted from 8:59:30 on, a dispatcher also while it se
   expect(Math.min(...receiver.received.map(({ at }) => at))).toBeGreaterThanOrEqual(due.at);
   expect(receiver.received.filter(({ body }) => body.data.late)).toEqual([]);
   expect(await countOf(database, `lateness_ms > ${LATE_AFTER_MS} or attempts > 1`)).toBe(0);
-}, 480_000);
+}, 900_000);
 
 interface Restart {
   readonly name: Name;
@@ -125,40 +129,14 @@ async function makeBundle(): Promise<string> {
   return bundle;
 }
 
-/** A zone where it is about noon: its date does not change while this runs. */
-interface Noon {
-  readonly timezone: string;
-  readonly offsetMs: number;
-}
-
-function zoneWithNoon(): Noon {
-  const offset = 12 - new Date().getUTCHours();
-  // Etc/GMT-3 is three hours ahead of UTC.
-  const timezone = offset === 0 ? 'UTC' : `Etc/GMT${offset > 0 ? '-' : '+'}${Math.abs(offset)}`;
-  return { timezone, offsetMs: offset * 3_600_000 };
-}
-
-/** The first full minute that is at least so far away. */
-function minuteIn({ offsetMs }: Noon, leadMs: number): { at: number; localTime: string } {
-  const at = Math.ceil((Date.now() + leadMs) / 60_000) * 60_000;
-  return { at, localTime: new Date(at + offsetMs).toISOString().slice(11, 16) };
-}
-
-/** 1,000 by the API, whose birthday is today. */
-async function createUsers(url: string, { timezone, offsetMs }: Noon): Promise<void> {
-  const today = new Date(Date.now() + offsetMs).toISOString().slice(4, 10);
+/** 1,000 by the API. */
+async function createUsers(url: string, dateOfBirth: string, timezone: string): Promise<void> {
   const atOnce = pLimit(16);
   const create = async (number: number): Promise<void> => {
     const { status } = await fetch(`${url}/v1/users`, {
       method: 'POST',
       headers: { 'content-type': 'application/json' },
-      // A leap year, so that every day of the year exists.
-      body: JSON.stringify({
-        firstName: 'Ada',
-        lastName: String(number),
-        dateOfBirth: `1992${today}`,
-        timezone,
-      }),
+      body: JSON.stringify({ firstName: 'Ada', lastName: String(number), dateOfBirth, timezone }),
     });
     expect(status).toBe(201);
   };

@@ -26,12 +26,13 @@ export interface Occurrence {
 }
 
 /**
- * Chosen when everything runs, however long the start took. The zones are written beside the
- * folder of the data, and go with it.
+ * Chosen when everything runs, however long the start took.
+ *
+ * @param beside a path, beside which the zones are written, in a folder that goes with the test
  */
-export function dueInstants(dataDir: string): DueInstants {
+export function dueInstants(beside: string): DueInstants {
   const { zones, localTime, wallMs, instantFrom, zoneOf } = createInstantZones(Date.now());
-  const path = join(dirname(dataDir), 'zones.json');
+  const path = join(dirname(beside), 'zones.json');
   writeZones(path, zones);
   return {
     settings: { ZONE_DATA: path, DELIVERY_LOCAL_TIME: localTime },
