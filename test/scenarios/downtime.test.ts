@@ -2,15 +2,15 @@
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 
 import { key } from './support/expectations.ts';
+import type { LedgerEntry } from './support/observe.ts';
 import { startWorld, type World } from './support/world.ts';
 
 const HOUR = 3_600_000;
-/** For several users one after the other, each by a query that replays. */
-const PATIENT = { timeout: 60_000, interval: 200 };
+const PATIENT = { timeout: 180_000, interval: 200 };
 const MAY_20 = { dateOfBirth: '1990-05-20', timezone: 'Asia/Tokyo' };
 const MAY_21 = { dateOfBirth: '1985-05-21', timezone: 'Asia/Tokyo' };
 const MAY_22 = { dateOfBirth: '1999-05-22', timezone: 'Asia/Tokyo' };
-const LONG = { timeout: 240_000 };
+const LONG = { timeout: 480_000 };
 
 let world: World;
 beforeAll(async () => {
@@ -26,7 +26,7 @@ test(
     const year = await world.yearToCome();
     await world.passUntil(`${year}-05-19T12:00:00Z`);
     const asleep = [await world.createUser(MAY_20), await world.createUser(MAY_21)];
-    for (const userId of asleep) await world.statusOf(userId);
+    for (const userId of asleep) await isPlanned(userId, 1);
     // Accepted, and not yet on its way to Temporal.
     await world.stopRelay();
     const waiting = await world.createUser(MAY_20);
@@ -60,7 +60,7 @@ test(
     await world.passUntil(`${year}-05-19T12:00:00Z`);
     const overLimit = await world.createUser(MAY_20);
     const within = await world.createUser(MAY_22);
-    for (const userId of [overLimit, within]) await world.statusOf(userId);
+    for (const userId of [overLimit, within]) await isPlanned(userId, 1);
     await world.stopRelay();
     const overLimitAndUnheard = await world.createUser(MAY_20);
     await world.goDown();
@@ -83,8 +83,18 @@ test(
   },
 );
 
+/**
+ * The ledger is asked, and not the workflow: a worker without a cache that gets a task and a query
+ * at once may drop the task, which costs the ten seconds of its limit.
+ */
+async function isPlanned(userId: string, occurrences: number): Promise<LedgerEntry | undefined> {
+  await expect.poll(() => world.ledgerOf(userId), PATIENT).toHaveLength(occurrences);
+  return (await world.ledgerOf(userId)).at(-1);
+}
+
 async function nextYearIsPlanned(userId: string, scheduledFor: string): Promise<void> {
   const next = `${Number(scheduledFor.slice(0, 4)) + 1}${scheduledFor.slice(4)}`;
+  expect(await isPlanned(userId, 2)).toMatchObject({ state: 'PENDING', fireAt: next });
   await expect
     .poll(() => world.statusOf(userId), PATIENT)
     .toMatchObject({ waitingFor: 'recheck', fireAt: next });
