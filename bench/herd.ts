@@ -8,6 +8,7 @@
  * --load api|store       how Daybell's users come in; api up to 20,000
  * --head-start, --plan-rate, --arm-rate, --arm-lead, --dispatchers   of Daybell, see bench/contenders/contender.ts
  * --kill-dispatcher MS   after the instant one is killed with -9 (`fire` and `missed` only)
+ * --rest SECONDS         that dispatchers wait for their herd (10; `fire` only)
  * --shards N             history shards of the production Temporal server
  * --out DIR, --data DIR
  */

@@ -45,6 +45,8 @@ export interface HerdOptions {
   readonly dispatchers: number;
   /** Ms after the instant at which one dispatcher is killed with -9; 0 for never. */
   readonly killDispatcher: number;
+  /** Seconds that dispatchers wait for a herd that is armed already, at the least. */
+  readonly rest: number;
 }
 
 export interface RunningContender {

@@ -13,7 +13,7 @@ export const fire: Contender = {
   name: 'fire',
   about: 'rows armed by the bench, then dispatchers as real processes; no Temporal',
   start: (run) => {
-    const fireAt = secondAfter(REST_MS + run.users);
+    const fireAt = secondAfter(run.options.rest * 1_000 + run.users);
     return startDispatchers(run, { herd: ARMED_HERD, dueAt: fireAt, fireAt });
   },
 };
@@ -26,8 +26,6 @@ export const missed: Contender = {
     startDispatchers(run, { herd: PLANNED_HERD, dueAt: secondAfter(-DOWN_MS), fireAt: null }),
 };
 
-/** For the dispatchers to come up and the database to have written what was loaded. */
-const REST_MS = 10_000;
 const DOWN_MS = 600_000;
 
 interface Rows {

@@ -9,10 +9,13 @@ export const HERD_OPTIONS = [
   'arm-lead',
   'dispatchers',
   'kill-dispatcher',
+  'rest',
 ] as const;
 
 /** Above, the API's part of the load takes longer than is of interest here. */
 const MOST_BY_API = 20_000;
+/** Seconds for dispatchers to come up, and for the database to have written what was loaded. */
+const LEAST_REST = 10;
 
 /** How Daybell's herd of so many is brought in, planned and armed. */
 export function herdOptions(options: Options, users: number): HerdOptions {
@@ -25,5 +28,6 @@ export function herdOptions(options: Options, users: number): HerdOptions {
     armLead: options.number('arm-lead', 15, 0),
     dispatchers: options.number('dispatchers', 1),
     killDispatcher: options.number('kill-dispatcher', 0, 0),
+    rest: options.number('rest', LEAST_REST, LEAST_REST),
   };
 }
