@@ -15,7 +15,7 @@ import {
   yearOf,
 } from './support/armed-user.ts';
 import { daysFrom, key, WAIT } from './support/expectations.ts';
-import { useRealServer } from './support/servers.ts';
+import { useRealServer } from './support/real-server.ts';
 import { startWorld, type World } from './support/world.ts';
 
 const DAY = 86_400_000;

@@ -5,7 +5,7 @@ import { withStatus } from '../support/webhook-receiver.ts';
 import { type ArmedUser, armedUser, holdAnswers } from './support/armed-user.ts';
 import { daysFrom, WAIT } from './support/expectations.ts';
 import type { OccurrenceRow } from './support/observe.ts';
-import { useRealServer } from './support/servers.ts';
+import { useRealServer } from './support/real-server.ts';
 import { startWorld, type World } from './support/world.ts';
 
 const DAY = 86_400_000;

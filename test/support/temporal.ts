@@ -7,7 +7,7 @@ import { DefaultLogger, NativeConnection, Runtime } from '@temporalio/worker';
 import type { ProductionPrograms } from '../../src/dev/temporal/production-programs.ts';
 import { readWorkflowBundle, type WorkflowCode } from '../../src/worker/workflow-bundle.ts';
 import { askRun } from './ask-run.ts';
-import { startTimeSkippingProgram, type TimeSkippingServer } from './time-skipping-server.ts';
+import { startTimeSkippingProgram, type TimedServer } from './time-skipping-server.ts';
 
 /** What a test needs of a Temporal server. Tests on a shared one keep to a task queue of their own. */
 export interface TestTemporal {
@@ -59,10 +59,10 @@ export function findTemporalUiProgram(): Promise<string> {
 }
 
 /**
- * A server that skips time while nothing is to be done: for this file alone, because
- * its time is everybody's.
+ * A server that skips time while nothing is to be done, but none while a delivery is armed:
+ * for this file alone, because its time is everybody's.
  */
-export async function startTimeSkippingServer(): Promise<TimeSkippingServer> {
+export async function startTimeSkippingServer(): Promise<TimedServer> {
   quietRuntime();
   return startTimeSkippingProgram(await askRun('test-server-program'));
 }

@@ -16,21 +16,21 @@ import { NativeConnection } from '@temporalio/worker';
 
 import { freePort } from './free-port.ts';
 
-export interface TimeSkippingServer {
+/** A Temporal server whose time, or what Daybell takes for it, a test decides. Instants are epoch ms. */
+export interface TimedServer {
   /** Awaiting a result does not skip time, as it does with the client of the SDK's own environment. */
   readonly client: Client;
   readonly connection: NativeConnection;
-  /** The server's time, epoch ms. */
   now(): Promise<number>;
-  /** Lets so many ms pass; what comes due on the way is done on the way. */
-  pass(ms: number): Promise<void>;
+  /** Lets time pass until the instant, if that is to come; what comes due on the way is done on the way. */
+  passUntil(instant: number): Promise<void>;
   close(): Promise<void>;
 }
 
 const START_LIMIT_MS = 180_000;
 
 /** @param program the path of the server */
-export async function startTimeSkippingProgram(program: string): Promise<TimeSkippingServer> {
+export async function startTimeSkippingProgram(program: string): Promise<TimedServer> {
   const port = await freePort();
   const address = `127.0.0.1:${port}`;
   const server = spawn(program, [String(port)], { stdio: 'ignore' });
@@ -39,15 +39,14 @@ export async function startTimeSkippingProgram(program: string): Promise<TimeSki
     const connection = await NativeConnection.connect({ address });
     const { testService } = clientConnection;
     if (testService === undefined) throw new Error('This SDK offers no test service.');
+    const now = async () => tsToMs((await testService.getCurrentTime({})).time);
     return {
       client: new Client({ connection: clientConnection }),
       connection,
-      async now() {
-        const { time } = await testService.getCurrentTime({});
-        return tsToMs(time);
-      },
-      async pass(ms) {
-        await testService.unlockTimeSkippingWithSleep({ duration: msToTs(ms) });
+      now,
+      async passUntil(instant) {
+        const ms = instant - (await now());
+        if (ms > 0) await testService.unlockTimeSkippingWithSleep({ duration: msToTs(ms) });
       },
       async close() {
         await clientConnection.close();

@@ -14,16 +14,16 @@ import { createSchedulingSubscriber } from '../../../src/relay/scheduling.ts';
 import { createActivityReporter } from '../../../src/temporal/activity-reporter.ts';
 import { createScheduler } from '../../../src/temporal/scheduler.ts';
 import { ADA, createTestApi, type Answer } from '../../support/api.ts';
-import { uniqueTaskQueue } from '../../support/temporal.ts';
+import { startTimeSkippingServer, uniqueTaskQueue } from '../../support/temporal.ts';
 import { createTestClock } from '../../support/test-clock.ts';
 import { startDispatcher } from '../../support/test-dispatcher.ts';
+import type { TimedServer } from '../../support/time-skipping-server.ts';
 import {
   startWebhookReceiver,
   withStatus,
   type WebhookReceiver,
 } from '../../support/webhook-receiver.ts';
 import { observe, type Observations } from './observe.ts';
-import { startSkippingServer, type Server } from './servers.ts';
 import { startTestWorker, type PlanningSettings, type TestWorker } from './test-worker.ts';
 
 export interface World extends Observations {
@@ -69,11 +69,11 @@ export interface WorldOptions extends PlanningSettings {
   /** False lets workers be replaced while workflows sleep; else only while there are none. */
   readonly keepsWorkflows?: boolean;
   /** Closed with the world; one that skips time by default. */
-  readonly server?: Server;
+  readonly server?: TimedServer;
 }
 
 export async function startWorld(options: WorldOptions = {}): Promise<World> {
-  const { keepsWorkflows = true, server = await startSkippingServer(), ...settings } = options;
+  const { keepsWorkflows = true, server = await startTimeSkippingServer(), ...settings } = options;
   const { client, connection, now } = server;
   const taskQueue = uniqueTaskQueue();
   const logger = pino({ level: 'silent' });
