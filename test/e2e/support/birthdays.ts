@@ -11,11 +11,13 @@ export interface DueInstants {
   readonly settings: { readonly ZONE_DATA: string; readonly DELIVERY_LOCAL_TIME: string };
   readonly dateOfBirth: string;
   /** The first that is at least so far away: up to 20 s further. */
-  next(leadMs: number): {
-    /** Epoch ms. */
-    readonly at: number;
-    readonly timezone: string;
-  };
+  next(leadMs: number): DueInstant;
+}
+
+export interface DueInstant {
+  /** Epoch ms. */
+  readonly at: number;
+  readonly timezone: string;
 }
 
 export interface Occurrence {
