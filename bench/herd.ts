@@ -15,7 +15,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 
-import { newSecret } from './support/secret.ts';
+import { newWebhookSecret } from '../src/config/webhook-secrets.ts';
 import { CONTENDERS, STAGES } from './contenders/index.ts';
 import { herdChart } from './report/herd-chart.ts';
 import { herdTables } from './report/herd-tables.ts';
@@ -49,7 +49,7 @@ async function herd({ atTheEnd }: BenchContext): Promise<void> {
   const progress = createProgress((text) => process.stdout.write(text));
   const installation = await startInstallation({ ...common, progress });
   atTheEnd(installation.stop);
-  const webhookSecret = newSecret();
+  const webhookSecret = newWebhookSecret();
   for (const users of sizes) {
     const results: HerdResult[] = [];
     for (const contender of all.filter(({ name }) => names.includes(name))) {

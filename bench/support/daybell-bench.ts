@@ -2,6 +2,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 
+import { newWebhookSecret } from '../../src/config/webhook-secrets.ts';
 import { machineFacts } from '../report/machine-facts.ts';
 import { startDaybellProcesses, type DaybellProcesses } from './daybell-processes.ts';
 import { startInstallation, type Installation } from './installation.ts';
@@ -11,7 +12,6 @@ import type { CommonOptions } from './options.ts';
 import { createProgress, type Progress } from './progress.ts';
 import type { Receiver } from './receiver.ts';
 import type { BenchContext } from './run-bench.ts';
-import { newSecret } from './secret.ts';
 import { until } from './until.ts';
 
 export interface DaybellBench {
@@ -51,7 +51,7 @@ export async function openDaybellBench(
   const daybell = startDaybellProcesses(installation, {
     databaseUrl,
     webhookUrl: receiver.url(webhookPath),
-    webhookSecret: newSecret(),
+    webhookSecret: newWebhookSecret(),
     logDir,
   });
   await daybell.migrate();

@@ -6,7 +6,7 @@ import { beforeAll, expect, test } from 'vitest';
 
 import { ROWS } from '../../deploy/grafana/rows.ts';
 import { readLeftovers } from '../../src/dev/process-record.ts';
-import { stillRunning, temporaryDataDir } from '../e2e/support/daybell.ts';
+import { stillRunning, temporaryDataDir } from '../support/started-daybell.ts';
 import { askRun } from '../support/ask-run.ts';
 import { runProgram } from '../support/process.ts';
 import { findDevServerProgram } from '../support/temporal.ts';

@@ -6,8 +6,8 @@ import { engine as pgBoss } from '../../bench/contenders/pg-boss-tuned.ts';
 import { pollingEngine } from '../../bench/contenders/polling.ts';
 import { engine as textbook } from '../../bench/contenders/textbook.ts';
 import { startReceiver, type Receiver } from '../../bench/support/receiver.ts';
-import { newSecret } from '../../bench/support/secret.ts';
 import type { Engine } from '../../bench/support/engine.ts';
+import { newWebhookSecret } from '../../src/config/webhook-secrets.ts';
 import { createEmptyDatabase } from '../support/postgres.ts';
 import { useDevServer, type TestTemporal } from '../support/temporal.ts';
 
@@ -41,7 +41,7 @@ test.each<[string, Engine]>([
     databaseUrl: database.url,
     temporalAddress: temporal.address,
     webhookUrl: receiver.url(path),
-    webhookSecret: newSecret(),
+    webhookSecret: newWebhookSecret(),
   };
   const running = await engine.start(context, () => {});
   try {

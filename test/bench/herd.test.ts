@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { beforeAll, expect, test } from 'vitest';
 
 import type { HerdResult } from '../../bench/support/herd-result.ts';
-import { stillRunning, temporaryDataDir } from '../e2e/support/daybell.ts';
+import { stillRunning, temporaryDataDir } from '../support/started-daybell.ts';
 import { readLeftovers } from '../../src/dev/process-record.ts';
 import { runProgram } from '../support/process.ts';
 import { findDevServerProgram } from '../support/temporal.ts';

@@ -12,7 +12,7 @@ import {
   startDaybell,
   stillRunning,
   temporaryDataDir,
-} from './support/daybell.ts';
+} from '../support/started-daybell.ts';
 
 beforeAll(findDevServerProgram, 25 * 60_000);
 

@@ -15,7 +15,7 @@ import {
   until,
   workflowInWebUi,
 } from './support/birthdays.ts';
-import { startDaybell, stillRunning, temporaryDataDir } from './support/daybell.ts';
+import { startDaybell, stillRunning, temporaryDataDir } from '../support/started-daybell.ts';
 
 beforeAll(findDevServerProgram, 25 * 60_000);
 

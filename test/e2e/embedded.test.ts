@@ -7,7 +7,12 @@ import { beforeAll, expect, test } from 'vitest';
 import { valueOf } from '../support/metrics.ts';
 import { findDevServerProgram } from '../support/temporal.ts';
 import { createUser, dueInstants, occurrenceThat, send } from './support/birthdays.ts';
-import { runDaybell, startDaybell, stillRunning, temporaryDataDir } from './support/daybell.ts';
+import {
+  runDaybell,
+  startDaybell,
+  stillRunning,
+  temporaryDataDir,
+} from '../support/started-daybell.ts';
 
 beforeAll(findDevServerProgram, 25 * 60_000);
 

@@ -14,7 +14,12 @@ import {
   until,
   workflowInWebUi,
 } from './support/birthdays.ts';
-import { runDaybell, startDaybell, stillRunning, temporaryDataDir } from './support/daybell.ts';
+import {
+  runDaybell,
+  startDaybell,
+  stillRunning,
+  temporaryDataDir,
+} from '../support/started-daybell.ts';
 
 const STACK = 'src/dev/stack/main.ts';
 

@@ -16,7 +16,7 @@ import { findDevServerProgram, uniqueTaskQueue } from '../support/temporal.ts';
 import { startWebhookReceiver, type WebhookReceiver } from '../support/webhook-receiver.ts';
 import { untilTestEnds } from '../support/until-test-ends.ts';
 import { dueInstants } from './support/birthdays.ts';
-import { temporaryDataDir } from './support/daybell.ts';
+import { temporaryDataDir } from '../support/started-daybell.ts';
 
 const WITHIN = { timeout: 60_000, interval: 50 };
 const MINUTE_S = 60;

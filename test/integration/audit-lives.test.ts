@@ -1,9 +1,9 @@
 /** Any users' lives, through the real planner: an audit of any day accounts for everybody. */
 import { expect, test } from 'vitest';
 
-import { DAY, HOUR, MINUTE, useAuditBench } from '../support/audit-bench.ts';
+import { DAY, HOUR, MINUTE, useAuditFixture } from '../support/audit-fixture.ts';
 
-const bench = useAuditBench();
+const fixture = useAuditFixture();
 
 /** The year in which Apia had no 30 December, and a leap year after it. */
 const START = Date.UTC(2011, 10, 1);
@@ -33,7 +33,7 @@ test('nobody is unaccounted for, on any day, whoever moved, was corrected, delet
 
   const totals = { due: 0, delivered: 0, late: 0, failed: 0, changedSince: 0 };
   for (const day of daysOfInterest()) {
-    const report = await bench.audit(day, END);
+    const report = await fixture.audit(day, END);
     expect(report).toMatchObject({ unaccounted: NONE, doubles: NONE, forged: NONE });
     for (const name of Object.keys(totals) as (keyof typeof totals)[]) totals[name] += report[name];
   }
@@ -41,15 +41,15 @@ test('nobody is unaccounted for, on any day, whoever moved, was corrected, delet
   for (const count of Object.values(totals)) expect(count).toBeGreaterThan(0);
 
   // And would have found each of them, had there been no row.
-  const rows = await bench.sql<{ key: string; day: string }>(
+  const rows = await fixture.sql<{ key: string; day: string }>(
     `select o.key, o.local_date::text as day
      from events.occurrences as o join users.users as u on u.id = o.user_id
      where o.state in ('COMPLETED', 'FAILED', 'SKIPPED') and u.facts_changed_at < o.fire_at`,
   );
-  await bench.sql('truncate events.occurrences cascade');
+  await fixture.sql('truncate events.occurrences cascade');
   expect(rows.length).toBeGreaterThan(USERS / 4);
   for (const [day, missing] of Map.groupBy(rows, (row) => row.day)) {
-    const { unaccounted } = await bench.audit(day, END + 3 * DAY);
+    const { unaccounted } = await fixture.audit(day, END + 3 * DAY);
     expect(unaccounted.first).toEqual(expect.arrayContaining(missing.map(({ key }) => key)));
   }
 });
@@ -69,20 +69,20 @@ async function live(random: Random): Promise<void> {
   let now = START + random.below(200 * DAY);
   const outage = random.pick(OUTAGES);
   let downSince = random.below(5) > 0 ? null : now;
-  const userId = await bench.add(facts(), now, downSince === null);
+  const userId = await fixture.add(facts(), now, downSince === null);
 
   const comeUp = async (): Promise<void> => {
     downSince = null;
-    await bench.plan(userId, now);
+    await fixture.plan(userId, now);
   };
   const sendUntil = async (end: number): Promise<void> => {
     for (;;) {
-      const open = await bench.openOf(userId);
+      const open = await fixture.openOf(userId);
       const sentAt = Math.max(open?.fireAt ?? Infinity, now);
       if (open === null || sentAt > end) return;
       now = sentAt;
-      await bench.settle(open.key, random.below(8) > 0 ? 'COMPLETED' : 'FAILED', now);
-      await bench.plan(userId, now);
+      await fixture.settle(open.key, random.below(8) > 0 ? 'COMPLETED' : 'FAILED', now);
+      await fixture.plan(userId, now);
     }
   };
   /** What is due by then is sent, late if nothing was up at its time. */
@@ -96,7 +96,7 @@ async function live(random: Random): Promise<void> {
   };
 
   for (let step = random.below(9); step > 0; step -= 1) {
-    const open = await bench.openOf(userId);
+    const open = await fixture.openOf(userId);
     const next = (open?.fireAt ?? now) + random.pick(AROUND);
     const then = random.below(2) > 0 ? Math.max(now, next) : now + random.below(90 * DAY);
     await goTo(Math.min(END, then));
@@ -105,9 +105,9 @@ async function live(random: Random): Promise<void> {
     // planned since: that leaves no trace, and an audit says so.
     if (deed >= 3 && downSince !== null && now > downSince + OWED) await comeUp();
     const isPlanned = downSince === null;
-    if (deed < 3) await bench.change(userId, { timezone: facts().timezone }, now, isPlanned);
-    else if (deed < 5) await bench.change(userId, facts(), now, isPlanned);
-    else if (deed < 6) return bench.remove(userId, now, isPlanned);
+    if (deed < 3) await fixture.change(userId, { timezone: facts().timezone }, now, isPlanned);
+    else if (deed < 5) await fixture.change(userId, facts(), now, isPlanned);
+    else if (deed < 6) return fixture.remove(userId, now, isPlanned);
     else if (isPlanned) downSince = now;
     else await comeUp();
   }

@@ -20,9 +20,9 @@ import {
 } from '../support/bad-answers.ts';
 import { selfSigned } from '../support/certificates.ts';
 import { deliver } from '../support/delivery-story.ts';
-import { useDispatcherBench } from '../support/dispatcher-bench.ts';
+import { useDispatcherFixture } from '../support/dispatcher-fixture.ts';
 
-const bench = useDispatcherBench();
+const fixture = useDispatcherFixture();
 
 /** For what comes to an end by it alone: soon, but time enough for a request to get there. */
 const SHORT = { timeoutMs: 1_500 };
@@ -50,19 +50,19 @@ describe('delivered by its status, whatever the body', () => {
     ['half a body and a reset', halfABody, 'ten bytes.'],
     ['a body that drips for ever', slowDrip, 'drip'],
   ])('200 and %s', async (_, answer, excerpt) => {
-    bench.receiver.answer(answer);
-    const { attempts, ...story } = await deliver(bench, SHORT);
+    fixture.receiver.answer(answer);
+    const { attempts, ...story } = await deliver(fixture, SHORT);
     expect(story).toMatchObject({ state: 'COMPLETED', reason: null });
     expect(attempts).toMatchObject([{ outcome: 'delivered', status: 200, errorCode: null }]);
     expect(attempts[0]?.excerpt?.startsWith(excerpt)).toBe(true);
   });
 
   test('200 after 9 s is in time by the default timeout', async () => {
-    bench.receiver.answer(late(9_000, page(200)));
-    const { attempts, state } = await deliver(bench, { timeoutMs: 15_000 });
+    fixture.receiver.answer(late(9_000, page(200)));
+    const { attempts, state } = await deliver(fixture, { timeoutMs: 15_000 });
     expect(state).toBe('COMPLETED');
     expect(attempts).toMatchObject([{ outcome: 'delivered', status: 200 }]);
-    expect(bench.receiver.received).toHaveLength(1);
+    expect(fixture.receiver.received).toHaveLength(1);
   });
 });
 
@@ -72,37 +72,37 @@ describe('tried again to the end', () => {
     ['a head that drips for ever', slowHead, 'ETIMEDOUT'],
     ['half a head and a reset', halfAHead, 'ECONNRESET'],
   ])('%s', async (_, answer, errorCode) => {
-    bench.receiver.answer(answer);
-    const story = await deliver(bench, SHORT);
+    fixture.receiver.answer(answer);
+    const story = await deliver(fixture, SHORT);
     expect(story).toEqual(
       retriedToTheEnd({ outcome: 'retry', status: null, errorCode, excerpt: null }),
     );
-    expect(bench.receiver.received).toHaveLength(5);
+    expect(fixture.receiver.received).toHaveLength(5);
   });
 
   test('another protocol, which was not asked for; and its connection is closed', async () => {
     let open = 0;
-    bench.receiver.answer((response) => {
+    fixture.receiver.answer((response) => {
       open += 1;
       response.socket?.once('close', () => (open -= 1));
       switchProtocols(response);
     });
-    expect(await deliver(bench)).toEqual(retriedToTheEnd({ outcome: 'retry', status: 101 }));
+    expect(await deliver(fixture)).toEqual(retriedToTheEnd({ outcome: 'retry', status: 101 }));
     await expect.poll(() => open).toBe(0);
   });
 
   test('a certificate that nobody trusts', async () => {
     let requests = 0;
     const port = await listening(createHttpsServer(selfSigned(), () => (requests += 1)));
-    const story = await deliver(bench, { webhookUrl: `https://localhost:${port}/` });
+    const story = await deliver(fixture, { webhookUrl: `https://localhost:${port}/` });
     const errorCode = 'DEPTH_ZERO_SELF_SIGNED_CERT';
     expect(story).toEqual(retriedToTheEnd({ outcome: 'retry', status: null, errorCode }));
     expect(requests).toBe(0);
   });
 
   test('no TLS where it is expected', async () => {
-    const { port } = new URL(bench.receiver.url);
-    const story = await deliver(bench, { webhookUrl: `https://127.0.0.1:${port}/` });
+    const { port } = new URL(fixture.receiver.url);
+    const story = await deliver(fixture, { webhookUrl: `https://127.0.0.1:${port}/` });
     expect(story).toEqual(
       retriedToTheEnd({
         outcome: 'retry',
@@ -116,24 +116,24 @@ describe('tried again to the end', () => {
     const server = createServer();
     const port = await listening(server);
     server.close();
-    const story = await deliver(bench, { webhookUrl: `http://127.0.0.1:${port}/` });
+    const story = await deliver(fixture, { webhookUrl: `http://127.0.0.1:${port}/` });
     expect(story).toEqual(
       retriedToTheEnd({ outcome: 'retry', status: null, errorCode: 'ECONNREFUSED' }),
     );
   });
 
   test('a name that does not resolve', async () => {
-    const story = await deliver(bench, { webhookUrl: 'http://no..body/' });
+    const story = await deliver(fixture, { webhookUrl: 'http://no..body/' });
     const errorCode = expect.stringMatching(/^(ENOTFOUND|EAI_AGAIN)$/);
     expect(story).toEqual(retriedToTheEnd({ outcome: 'retry', status: null, errorCode }));
   });
 });
 
 test('a destination that the guard refuses is given up at once', async () => {
-  const { attempts, ...story } = await deliver(bench, { allowPrivate: false });
+  const { attempts, ...story } = await deliver(fixture, { allowPrivate: false });
   expect(story).toMatchObject({ state: 'FAILED', reason: 'refused' });
   expect(attempts).toMatchObject([
     { outcome: 'give_up', status: null, errorCode: DESTINATION_REFUSED },
   ]);
-  expect(bench.receiver.received).toEqual([]);
+  expect(fixture.receiver.received).toEqual([]);
 });

@@ -3,14 +3,14 @@ import { expect, test } from 'vitest';
 
 import { page, type Answer } from '../support/bad-answers.ts';
 import { deliver } from '../support/delivery-story.ts';
-import { HOUR, useDispatcherBench } from '../support/dispatcher-bench.ts';
+import { HOUR, useDispatcherFixture } from '../support/dispatcher-fixture.ts';
 import { withStatus } from '../support/webhook-receiver.ts';
 
-const bench = useDispatcherBench();
+const fixture = useDispatcherFixture();
 
 test('200 with an HTML page is a delivery', async () => {
-  bench.receiver.answer(page(200));
-  expect(await deliver(bench)).toEqual({
+  fixture.receiver.answer(page(200));
+  expect(await deliver(fixture)).toEqual({
     state: 'COMPLETED',
     reason: null,
     attempts: [
@@ -31,19 +31,19 @@ test.each([
   [422, 'give_up', 'refused'],
   [410, 'gone', 'gone'],
 ])('%i is asked once, and given up', async (status, outcome, reason) => {
-  bench.receiver.answer(withStatus(status));
-  const { attempts, ...story } = await deliver(bench);
+  fixture.receiver.answer(withStatus(status));
+  const { attempts, ...story } = await deliver(fixture);
   expect(story).toMatchObject({ state: 'FAILED', reason });
   expect(attempts).toEqual([{ outcome, status, errorCode: null, excerpt: null }]);
-  expect(bench.receiver.received).toHaveLength(1);
+  expect(fixture.receiver.received).toHaveLength(1);
 });
 
 test('301 to itself is asked once, not followed, and given up', async () => {
-  bench.receiver.answer(withStatus(301, { location: bench.receiver.url }));
-  const { attempts, ...story } = await deliver(bench);
+  fixture.receiver.answer(withStatus(301, { location: fixture.receiver.url }));
+  const { attempts, ...story } = await deliver(fixture);
   expect(story).toMatchObject({ state: 'FAILED', reason: 'refused' });
   expect(attempts).toMatchObject([{ outcome: 'give_up', status: 301 }]);
-  expect(bench.receiver.received).toHaveLength(1);
+  expect(fixture.receiver.received).toHaveLength(1);
 });
 
 /** What is tried again: 4 times in a burst, and here once more at the moment of giving up. */
@@ -58,14 +58,14 @@ test.each<[string, number, Answer]>([
   ['429 that may come back before the burst does', 429, withStatus(429, { 'retry-after': '0' })],
   ['429 with a Retry-After that is none', 429, withStatus(429, { 'retry-after': 'soon' })],
 ])('%s is asked after 1, 2, 4 and 10 s, and to the end', async (_, status, answer) => {
-  bench.receiver.answer(answer);
-  const { attempts, pauses, ...story } = await deliver(bench);
+  fixture.receiver.answer(answer);
+  const { attempts, pauses, ...story } = await deliver(fixture);
   expect(story).toEqual({ state: 'FAILED', reason: 'gave_up' });
   expect(attempts).toMatchObject(
     Array.from({ length: FIVE }, () => ({ outcome: 'retry', status })),
   );
-  expect(new Set(bench.receiver.received.map(({ id }) => id)).size).toBe(1);
-  expect(bench.receiver.received).toHaveLength(FIVE);
+  expect(new Set(fixture.receiver.received.map(({ id }) => id)).size).toBe(1);
+  expect(fixture.receiver.received).toHaveLength(FIVE);
   expect(pauses.slice(0, 3).map(toSeconds)).toEqual([1, 2, 4]);
   expect(pauses[3]).toBeGreaterThanOrEqual(9_990);
   expect(pauses[3]).toBeLessThanOrEqual(15_100);
@@ -82,12 +82,12 @@ test.each<[string, () => string, number]>([
   ['that asks for a day', () => '86400', HOUR],
 ])('429 is not asked sooner than its Retry-After %s', async (_, retryAfter, leastMs) => {
   let asked = 0;
-  bench.receiver.answer((response) => {
+  fixture.receiver.answer((response) => {
     asked += 1;
     const headers = { 'retry-after': retryAfter() };
     withStatus(asked === 1 ? 429 : 200, asked === 1 ? headers : {})(response);
   });
-  const { attempts, pauses, state } = await deliver(bench);
+  const { attempts, pauses, state } = await deliver(fixture);
   expect(state).toBe('COMPLETED');
   expect(attempts).toMatchObject([
     { outcome: 'retry', status: 429 },

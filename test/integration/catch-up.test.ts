@@ -6,10 +6,10 @@ import { createRecoveryMetrics } from '../../src/delivery/recovery-metrics.ts';
 import { createRecovery } from '../../src/delivery/recovery.ts';
 import { createMetrics } from '../../src/observability/metrics.ts';
 import { createCatchUp } from '../../src/persistence/catch-up.ts';
-import { HOUR, useDispatcherBench } from '../support/dispatcher-bench.ts';
+import { HOUR, useDispatcherFixture } from '../support/dispatcher-fixture.ts';
 import { valueOf } from '../support/metrics.ts';
 
-const bench = useDispatcherBench();
+const fixture = useDispatcherFixture();
 
 const PATIENT = { timeout: 150_000, interval: 50 };
 const LATE = 2_000;
@@ -26,24 +26,26 @@ test.each([
   '2,000 owed and armed $when: each is sent once, and 50 that come due meanwhile wait for no more than a batch',
   { timeout: 300_000 },
   async ({ lane }) => {
-    bench.receiver.answer((response) => void setTimeout(() => response.end(), 50));
-    const late = await bench.rows.addHerd(LATE, Date.now() - HOUR);
-    await bench.rows.sql('update events.occurrences set lane = ?', [lane]);
-    await bench.dispatch(UNHURRIED);
-    await bench.dispatch(UNHURRIED);
-    const sent = () => bench.receiver.received.length;
+    fixture.receiver.answer((response) => void setTimeout(() => response.end(), 50));
+    const late = await fixture.rows.addHerd(LATE, Date.now() - HOUR);
+    await fixture.rows.sql('update events.occurrences set lane = ?', [lane]);
+    await fixture.dispatch(UNHURRIED);
+    await fixture.dispatch(UNHURRIED);
+    const sent = () => fixture.receiver.received.length;
     await expect.poll(sent, PATIENT).toBeGreaterThan(100);
 
-    const onTime = await bench.rows.addHerd(ON_TIME, Date.now());
+    const onTime = await fixture.rows.addHerd(ON_TIME, Date.now());
     const sentBefore = sent();
     expect(sentBefore).toBeLessThan(LATE - BATCH - ON_TIME);
 
-    await expect.poll(() => bench.countIn('COMPLETED'), PATIENT).toBe(LATE + ON_TIME);
-    const order = bench.receiver.received.map(({ id }) => id);
+    await expect.poll(() => fixture.countIn('COMPLETED'), PATIENT).toBe(LATE + ON_TIME);
+    const order = fixture.receiver.received.map(({ id }) => id);
     expect(order.toSorted()).toEqual([...late, ...onTime].toSorted());
     const last = Math.max(...onTime.map((key) => order.indexOf(key)));
     expect(last).toBeLessThan(sentBefore + ON_TIME + BATCH);
-    const marked = bench.receiver.received.filter(({ body }) => body.data.late).map(({ id }) => id);
+    const marked = fixture.receiver.received
+      .filter(({ body }) => body.data.late)
+      .map(({ id }) => id);
     expect(marked.toSorted()).toEqual(late.toSorted());
   },
 );
@@ -52,8 +54,8 @@ function watchRecovery() {
   const logged: Record<string, unknown>[] = [];
   const metrics = createMetrics();
   const recovery = createRecovery({
-    catchUp: createCatchUp(bench.database.orm, { lateAfterMs: HOUR / 12 }),
-    ledger: bench.ledger,
+    catchUp: createCatchUp(fixture.database.orm, { lateAfterMs: HOUR / 12 }),
+    ledger: fixture.ledger,
     logger: pino({}, { write: (line: string) => void logged.push(JSON.parse(line)) }),
     observer: createRecoveryMetrics(metrics),
   });
@@ -67,11 +69,11 @@ function watchRecovery() {
 
 test('catching up is told of: that it began, what remains, and how long it took', async () => {
   // Planned, and its workflow has not woken yet; armed; and one that is on time.
-  const planned = await bench.rows.addOccurrence(await bench.rows.addUser(), {
+  const planned = await fixture.rows.addOccurrence(await fixture.rows.addUser(), {
     fireAt: Date.now() - 2 * HOUR,
   });
-  await bench.armed(await bench.rows.addUser(), Date.now() - HOUR);
-  await bench.armed(await bench.rows.addUser(), Date.now() + HOUR);
+  await fixture.armed(await fixture.rows.addUser(), Date.now() - HOUR);
+  await fixture.armed(await fixture.rows.addUser(), Date.now() + HOUR);
   const { logged, value } = watchRecovery();
 
   await expect.poll(() => value('recovery_remaining'), PATIENT).toBe(2);
@@ -80,10 +82,10 @@ test('catching up is told of: that it began, what remains, and how long it took'
   expect(logged).toMatchObject([{ msg: 'recovery started', remaining: 2 }]);
   expect(logged[0]?.['latenessMs']).toBeGreaterThanOrEqual(2 * HOUR);
 
-  await bench.dispatch();
+  await fixture.dispatch();
   await expect.poll(() => value('recovery_remaining'), PATIENT).toBe(1);
-  const { fireAt } = await bench.rows.find(planned);
-  await bench.ledger.arm({
+  const { fireAt } = await fixture.rows.find(planned);
+  await fixture.ledger.arm({
     occurrenceKey: planned,
     fireAt: fireAt ?? 0,
     taskToken: Buffer.from(planned),
@@ -98,19 +100,19 @@ test('catching up is told of: that it began, what remains, and how long it took'
 });
 
 test('what was tried and failed, what is redelivered and what is blocked is not catching up', async () => {
-  const key = await bench.armed(await bench.rows.addUser(), Date.now() - HOUR);
-  await bench.rows.sql('update events.occurrences set attempts = 1 where key = ?', [key]);
-  const again = await bench.armed(await bench.rows.addUser(), Date.now() - HOUR);
-  await bench.rows.sql(
+  const key = await fixture.armed(await fixture.rows.addUser(), Date.now() - HOUR);
+  await fixture.rows.sql('update events.occurrences set attempts = 1 where key = ?', [key]);
+  const again = await fixture.armed(await fixture.rows.addUser(), Date.now() - HOUR);
+  await fixture.rows.sql(
     'update events.occurrences set redelivery_id = gen_random_uuid() where key = ?',
     [again],
   );
-  const blocked = await bench.rows.addOccurrence(await bench.rows.addUser(), {
+  const blocked = await fixture.rows.addOccurrence(await fixture.rows.addUser(), {
     fireAt: Date.now() - HOUR,
   });
-  await bench.rows.sql("update events.occurrences set blocked_reason = 'unknown' where key = ?", [
+  await fixture.rows.sql("update events.occurrences set blocked_reason = 'unknown' where key = ?", [
     blocked,
   ]);
-  const catchUp = createCatchUp(bench.database.orm, { lateAfterMs: HOUR / 12 });
+  const catchUp = createCatchUp(fixture.database.orm, { lateAfterMs: HOUR / 12 });
   expect(await catchUp.findOwed()).toEqual({ count: 0, latenessMs: null });
 });

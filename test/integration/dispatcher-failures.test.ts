@@ -2,33 +2,33 @@ import type { ServerResponse } from 'node:http';
 
 import { describe, expect, onTestFinished, test } from 'vitest';
 
-import { HOUR, WITHIN, useDispatcherBench } from '../support/dispatcher-bench.ts';
+import { HOUR, WITHIN, useDispatcherFixture } from '../support/dispatcher-fixture.ts';
 import { startLink } from '../support/link.ts';
 import { runSql, withDatabase } from '../support/postgres.ts';
 import { withStatus } from '../support/webhook-receiver.ts';
 
-const bench = useDispatcherBench();
+const fixture = useDispatcherFixture();
 
 describe('an attempt that fails', () => {
   test('is made again after 1, 2 and 4 s with the same id; then it is for Temporal', async () => {
-    bench.receiver.answer(withStatus(503));
-    const key = await bench.armed(await bench.rows.addUser(), Date.now() - 100);
-    const { logged } = await bench.dispatch();
-    await expect.poll(async () => (await bench.rows.find(key)).report, WITHIN).toBe('retry');
-    const times = bench.receiver.received.map(({ at }) => at);
+    fixture.receiver.answer(withStatus(503));
+    const key = await fixture.armed(await fixture.rows.addUser(), Date.now() - 100);
+    const { logged } = await fixture.dispatch();
+    await expect.poll(async () => (await fixture.rows.find(key)).report, WITHIN).toBe('retry');
+    const times = fixture.receiver.received.map(({ at }) => at);
     const gaps = times.slice(1).map((at, index) => at - (times[index] ?? 0));
     expect(gaps).toHaveLength(3);
     for (const [index, leastMs] of [1000, 2000, 4000].entries()) {
       expect(gaps[index]).toBeGreaterThanOrEqual(leastMs);
     }
-    expect(new Set(bench.receiver.received.map(({ id }) => id))).toEqual(new Set([key]));
-    expect(bench.receiver.received.map(({ headers }) => headers['daybell-attempt'])).toEqual([
+    expect(new Set(fixture.receiver.received.map(({ id }) => id))).toEqual(new Set([key]));
+    expect(fixture.receiver.received.map(({ headers }) => headers['daybell-attempt'])).toEqual([
       '1',
       '2',
       '3',
       '4',
     ]);
-    const { retryAt, state } = await bench.rows.find(key);
+    const { retryAt, state } = await fixture.rows.find(key);
     expect(state).toBe('PROCESSING');
     expect((retryAt ?? 0) - (times.at(-1) ?? 0)).toBeGreaterThanOrEqual(10_000);
     const attempts = logged.filter(({ msg }) => msg === 'attempt');
@@ -38,32 +38,32 @@ describe('an attempt that fails', () => {
   });
 
   test('waits as long as the receiver asks', async () => {
-    bench.receiver.answer(withStatus(429, { 'retry-after': '30' }));
-    const key = await bench.armed(await bench.rows.addUser(), Date.now() - 100);
-    await bench.dispatch();
+    fixture.receiver.answer(withStatus(429, { 'retry-after': '30' }));
+    const key = await fixture.armed(await fixture.rows.addUser(), Date.now() - 100);
+    await fixture.dispatch();
     await expect
       .poll(
         async () =>
-          (await bench.rows.find(key)).sendingUntil === null && bench.receiver.received.length,
+          (await fixture.rows.find(key)).sendingUntil === null && fixture.receiver.received.length,
         WITHIN,
       )
       .toBe(1);
-    const { nextAttemptAt } = await bench.rows.find(key);
-    expect((nextAttemptAt ?? 0) - (bench.receiver.received[0]?.at ?? 0)).toBeGreaterThanOrEqual(
+    const { nextAttemptAt } = await fixture.rows.find(key);
+    expect((nextAttemptAt ?? 0) - (fixture.receiver.received[0]?.at ?? 0)).toBeGreaterThanOrEqual(
       30_000,
     );
   });
 
   test('S11: whose answer was lost, is made again with the same id', async () => {
-    bench.receiver.answer((response) =>
-      bench.receiver.received.length === 1 ? void response.destroy() : void response.end(),
+    fixture.receiver.answer((response) =>
+      fixture.receiver.received.length === 1 ? void response.destroy() : void response.end(),
     );
-    const key = await bench.armed(await bench.rows.addUser(), Date.now() - 100);
-    await bench.dispatch();
-    await expect.poll(() => bench.stateOf(key), WITHIN).toBe('COMPLETED');
-    expect(bench.receiver.received.map(({ id }) => id)).toEqual([key, key]);
+    const key = await fixture.armed(await fixture.rows.addUser(), Date.now() - 100);
+    await fixture.dispatch();
+    await expect.poll(() => fixture.stateOf(key), WITHIN).toBe('COMPLETED');
+    expect(fixture.receiver.received.map(({ id }) => id)).toEqual([key, key]);
     expect(
-      await bench.rows.sql(`select outcome, error_code from events.attempts order by number`),
+      await fixture.rows.sql(`select outcome, error_code from events.attempts order by number`),
     ).toEqual([
       { outcome: 'retry', error_code: 'ECONNRESET' },
       { outcome: 'delivered', error_code: null },
@@ -75,55 +75,55 @@ describe('an attempt that fails', () => {
     [302, 'refused'],
     [410, 'gone'],
   ])('with %i is given up at once, with the reason', async (status, reason) => {
-    bench.receiver.answer(withStatus(status));
-    const key = await bench.armed(await bench.rows.addUser(), Date.now() - 100);
-    await bench.dispatch();
-    await expect.poll(() => bench.stateOf(key), WITHIN).toBe('FAILED');
-    expect(await bench.rows.find(key)).toMatchObject({ reason, report: 'failed', attempts: 1 });
+    fixture.receiver.answer(withStatus(status));
+    const key = await fixture.armed(await fixture.rows.addUser(), Date.now() - 100);
+    await fixture.dispatch();
+    await expect.poll(() => fixture.stateOf(key), WITHIN).toBe('FAILED');
+    expect(await fixture.rows.find(key)).toMatchObject({ reason, report: 'failed', attempts: 1 });
   });
 
   test('is the last when the time to give up has come', async () => {
-    bench.receiver.answer(withStatus(500));
-    const key = await bench.armed(await bench.rows.addUser(), Date.now() - 73 * HOUR);
-    await bench.rows.sql(
+    fixture.receiver.answer(withStatus(500));
+    const key = await fixture.armed(await fixture.rows.addUser(), Date.now() - 73 * HOUR);
+    await fixture.rows.sql(
       `update events.occurrences set attempts = 40, first_attempt_at = fire_at where key = ?`,
       [key],
     );
-    await bench.dispatch();
-    await expect.poll(() => bench.stateOf(key), WITHIN).toBe('FAILED');
-    expect(await bench.rows.find(key)).toMatchObject({ reason: 'gave_up', attempts: 41 });
-    expect(bench.receiver.received).toHaveLength(1);
+    await fixture.dispatch();
+    await expect.poll(() => fixture.stateOf(key), WITHIN).toBe('FAILED');
+    expect(await fixture.rows.find(key)).toMatchObject({ reason: 'gave_up', attempts: 41 });
+    expect(fixture.receiver.received).toHaveLength(1);
   });
 });
 
 describe('when it stops or loses the database', () => {
   test('what is on the wire is ended, the rest given back', async () => {
     const open: ServerResponse[] = [];
-    bench.receiver.answer((response) => void open.push(response));
-    await bench.rows.addHerd(6, Date.now() - 1000);
-    const dispatcher = await bench.dispatch({ concurrency: 2 });
+    fixture.receiver.answer((response) => void open.push(response));
+    await fixture.rows.addHerd(6, Date.now() - 1000);
+    const dispatcher = await fixture.dispatch({ concurrency: 2 });
     await expect.poll(() => open.length, WITHIN).toBe(2);
     const stopped = dispatcher.stop();
     for (const response of open) response.end();
     await stopped;
-    expect(bench.receiver.received).toHaveLength(2);
-    expect(await bench.countIn('COMPLETED')).toBe(2);
+    expect(fixture.receiver.received).toHaveLength(2);
+    expect(await fixture.countIn('COMPLETED')).toBe(2);
     expect(
-      await bench.rows.sql(`select attempts, sending_until from events.occurrences
+      await fixture.rows.sql(`select attempts, sending_until from events.occurrences
         where state = 'PROCESSING'`),
     ).toEqual(Array.from({ length: 4 }, () => ({ attempts: 0, sending_until: null })));
-    expect(await bench.ledger.nextDueInMs(Date.now())).toBe(0);
+    expect(await fixture.ledger.nextDueInMs(Date.now())).toBe(0);
   });
 
   test('outcomes are kept until the database is back, and nothing is sent twice', async () => {
     const open: ServerResponse[] = [];
-    bench.receiver.answer((response) => void open.push(response));
-    const keys = await bench.rows.addHerd(4, Date.now() - 1000);
-    const { logged } = await bench.dispatch();
+    fixture.receiver.answer((response) => void open.push(response));
+    const keys = await fixture.rows.addHerd(4, Date.now() - 1000);
+    const { logged } = await fixture.dispatch();
     await expect.poll(() => open.length, WITHIN).toBe(4);
 
-    const name = new URL(bench.database.url).pathname.slice(1);
-    const admin = withDatabase(bench.database.url, 'postgres');
+    const name = new URL(fixture.database.url).pathname.slice(1);
+    const admin = withDatabase(fixture.database.url, 'postgres');
     await runSql(admin, `alter database ${name} allow_connections false`);
     await runSql(
       admin,
@@ -134,16 +134,16 @@ describe('when it stops or loses the database', () => {
     await expect.poll(() => said('does not answer').length, WITHIN).toBe(1);
     await runSql(admin, `alter database ${name} allow_connections true`);
 
-    await expect.poll(() => bench.countIn('COMPLETED').catch(() => 0), WITHIN).toBe(4);
+    await expect.poll(() => fixture.countIn('COMPLETED').catch(() => 0), WITHIN).toBe(4);
     await expect.poll(() => said('answers again').length, WITHIN).toBe(1);
     expect(said('does not answer')).toHaveLength(1);
-    expect(bench.receiver.received.map(({ id }) => id).toSorted()).toEqual(keys.toSorted());
+    expect(fixture.receiver.received.map(({ id }) => id).toSorted()).toEqual(keys.toSorted());
   });
 
   test('when it is back, outcomes are written before anybody claims what others had on the wire', async () => {
     const open: ServerResponse[] = [];
-    bench.receiver.answer((response) => void open.push(response));
-    const [key = ''] = await bench.rows.addHerd(1, Date.now() - 1000);
+    fixture.receiver.answer((response) => void open.push(response));
+    const [key = ''] = await fixture.rows.addHerd(1, Date.now() - 1000);
     const sender = await linked();
     await expect.poll(() => open.length, WITHIN).toBe(1);
     const other = await linked();
@@ -154,7 +154,7 @@ describe('when it stops or loses the database', () => {
 
     // The request ends, and its hold is over, while the database is away.
     for (const response of open) response.end();
-    await bench.rows.sql(
+    await fixture.rows.sql(
       `update events.occurrences set sending_until = events.clock(), next_attempt_at = events.clock()
        where key = ?`,
       [key],
@@ -163,47 +163,47 @@ describe('when it stops or loses the database', () => {
     await expect.poll(() => other.said('answers again'), WITHIN).toBe(true);
     sender.link.open();
 
-    await expect.poll(() => bench.stateOf(key), WITHIN).toBe('COMPLETED');
-    expect(bench.receiver.received.map(({ id }) => id)).toEqual([key]);
+    await expect.poll(() => fixture.stateOf(key), WITHIN).toBe('COMPLETED');
+    expect(fixture.receiver.received.map(({ id }) => id)).toEqual([key]);
   });
 
   test('a row that is locked is not in the way of the outcomes of others', async () => {
-    bench.receiver.answer((response) => void setTimeout(() => response.end(), 200));
-    const [locked = '', other = ''] = await bench.rows.addHerd(2, Date.now() - 1000);
-    await bench.dispatch();
-    await bench.database.orm.em.fork().transactional(async (em) => {
-      await expect.poll(() => bench.receiver.received.length, WITHIN).toBe(2);
+    fixture.receiver.answer((response) => void setTimeout(() => response.end(), 200));
+    const [locked = '', other = ''] = await fixture.rows.addHerd(2, Date.now() - 1000);
+    await fixture.dispatch();
+    await fixture.database.orm.em.fork().transactional(async (em) => {
+      await expect.poll(() => fixture.receiver.received.length, WITHIN).toBe(2);
       await em.execute('select 1 from events.occurrences where key = ? for update', [locked]);
-      await expect.poll(() => bench.stateOf(other), WITHIN).toBe('COMPLETED');
+      await expect.poll(() => fixture.stateOf(other), WITHIN).toBe('COMPLETED');
     });
-    await expect.poll(() => bench.stateOf(locked), WITHIN).toBe('COMPLETED');
+    await expect.poll(() => fixture.stateOf(locked), WITHIN).toBe('COMPLETED');
   });
 
   test('what waits or is on the wire is not sent twice, should the clocks leap over its hold', async () => {
     const skew = { ms: 0 };
     const open: ServerResponse[] = [];
-    bench.receiver.answer((response) => void open.push(response));
-    const keys = await bench.rows.addHerd(3, Date.now() - 1000);
-    await bench.dispatch({ concurrency: 2, clock: () => Date.now() + skew.ms });
+    fixture.receiver.answer((response) => void open.push(response));
+    const keys = await fixture.rows.addHerd(3, Date.now() - 1000);
+    await fixture.dispatch({ concurrency: 2, clock: () => Date.now() + skew.ms });
     await expect.poll(() => open.length, WITHIN).toBe(2);
     skew.ms = HOUR;
-    await bench.rows.shiftClock(HOUR);
+    await fixture.rows.shiftClock(HOUR);
     const claimedAgain = 'select 1 from events.occurrences where fence = 2';
-    await expect.poll(() => bench.rows.sql(claimedAgain), WITHIN).toHaveLength(3);
-    bench.receiver.answer((response) => void response.end());
+    await expect.poll(() => fixture.rows.sql(claimedAgain), WITHIN).toHaveLength(3);
+    fixture.receiver.answer((response) => void response.end());
     for (const response of open) response.end();
-    await expect.poll(() => bench.countIn('COMPLETED'), WITHIN).toBe(3);
-    expect(bench.receiver.received.map(({ id }) => id).toSorted()).toEqual(keys.toSorted());
+    await expect.poll(() => fixture.countIn('COMPLETED'), WITHIN).toBe(3);
+    expect(fixture.receiver.received.map(({ id }) => id).toSorted()).toEqual(keys.toSorted());
   });
 });
 
 /** A dispatcher whose way to the database can be shut. */
 async function linked() {
-  const url = new URL(bench.database.url);
+  const url = new URL(fixture.database.url);
   const link = await startLink('database', Number(url.port));
   onTestFinished(() => link.close());
   url.port = String(link.port);
-  const { logged } = await bench.dispatch({ databaseUrl: url.href });
+  const { logged } = await fixture.dispatch({ databaseUrl: url.href });
   return {
     link,
     said: (text: string) => logged.some(({ msg }) => String(msg).includes(text)),

@@ -5,78 +5,78 @@ import { beforeAll, expect, test } from 'vitest';
 import { beginRedelivery } from '../../src/events/begin-redelivery.ts';
 import type { RedeliveryLedger } from '../../src/events/redelivery.ts';
 import { createRedeliveryLedger } from '../../src/persistence/redelivery-ledger.ts';
-import { HOUR, useDispatcherBench, WITHIN } from '../support/dispatcher-bench.ts';
+import { HOUR, useDispatcherFixture, WITHIN } from '../support/dispatcher-fixture.ts';
 import { withStatus } from '../support/webhook-receiver.ts';
 
-const bench = useDispatcherBench();
+const fixture = useDispatcherFixture();
 let redelivery: RedeliveryLedger;
 beforeAll(() => {
-  redelivery = createRedeliveryLedger(bench.database.orm);
+  redelivery = createRedeliveryLedger(fixture.database.orm);
 });
 
 test('is not too late, however long ago it was due, and says how late it is', async () => {
   const fireAt = Date.now() - 900 * HOUR;
-  const key = await redelivered(await bench.rows.addUser(), 'SKIPPED', fireAt);
-  await bench.dispatch();
-  await expect.poll(() => bench.stateOf(key), WITHIN).toBe('COMPLETED');
-  const [greeting] = bench.receiver.received;
+  const key = await redelivered(await fixture.rows.addUser(), 'SKIPPED', fireAt);
+  await fixture.dispatch();
+  await expect.poll(() => fixture.stateOf(key), WITHIN).toBe('COMPLETED');
+  const [greeting] = fixture.receiver.received;
   expect(greeting).toMatchObject({ id: key, body: { data: { late: true } } });
   expect(Number(greeting?.headers['daybell-lateness-ms'])).toBeGreaterThanOrEqual(900 * HOUR);
-  expect((await bench.rows.find(key)).latenessMs).toBeGreaterThanOrEqual(900 * HOUR);
+  expect((await fixture.rows.find(key)).latenessMs).toBeGreaterThanOrEqual(900 * HOUR);
 });
 
 test('is sent to who has moved since, by the name of now and the date and zone of then', async () => {
-  const userId = await bench.rows.addUser();
+  const userId = await fixture.rows.addUser();
   const key = await redelivered(userId, 'FAILED');
-  await bench.rows.sql(
+  await fixture.rows.sql(
     `update users.users set timezone = 'Asia/Tokyo', date_of_birth = '1990-07-01',
        first_name = 'New' where id = ?`,
     [userId],
   );
-  await bench.dispatch();
-  await expect.poll(() => bench.stateOf(key), WITHIN).toBe('COMPLETED');
-  expect(bench.receiver.received[0]?.body).toMatchObject({
+  await fixture.dispatch();
+  await expect.poll(() => fixture.stateOf(key), WITHIN).toBe('COMPLETED');
+  expect(fixture.receiver.received[0]?.body).toMatchObject({
     message: "Hey, New Lovelace it's your birthday",
     data: { timezone: 'Europe/Berlin', localDate: '2026-05-20' },
   });
 });
 
 test('is not sent to who was deleted meanwhile: the row says so', async () => {
-  const userId = await bench.rows.addUser();
+  const userId = await fixture.rows.addUser();
   const key = await redelivered(userId, 'FAILED');
-  await bench.rows.sql('delete from users.users where id = ?', [userId]);
-  await bench.dispatch();
-  await expect.poll(() => bench.stateOf(key), WITHIN).toBe('SKIPPED');
-  expect(await bench.rows.find(key)).toMatchObject({ reason: 'user_deleted' });
-  expect(bench.receiver.received).toEqual([]);
+  await fixture.rows.sql('delete from users.users where id = ?', [userId]);
+  await fixture.dispatch();
+  await expect.poll(() => fixture.stateOf(key), WITHIN).toBe('SKIPPED');
+  expect(await fixture.rows.find(key)).toMatchObject({ reason: 'user_deleted' });
+  expect(fixture.receiver.received).toEqual([]);
 });
 
 test('is given up by its own clock, not by that of the first delivery', async () => {
-  bench.receiver.answer(withStatus(503));
+  fixture.receiver.answer(withStatus(503));
   const fireAt = Date.now() - 200 * HOUR;
-  const key = await bench.rows.addOccurrence(await bench.rows.addUser(), {
+  const key = await fixture.rows.addOccurrence(await fixture.rows.addUser(), {
     state: 'FAILED',
     fireAt,
   });
-  await bench.rows.sql(
+  await fixture.rows.sql(
     'update events.occurrences set attempts = 30, first_attempt_at = fire_at where key = ?',
     [key],
   );
   await begin(key);
-  await bench.dispatch();
-  await expect.poll(async () => (await bench.rows.find(key)).attempts, WITHIN).toBe(32);
-  expect(await bench.rows.find(key)).toMatchObject({ state: 'PROCESSING', armedAttempts: 2 });
+  await fixture.dispatch();
+  await expect.poll(async () => (await fixture.rows.find(key)).attempts, WITHIN).toBe(32);
+  expect(await fixture.rows.find(key)).toMatchObject({ state: 'PROCESSING', armedAttempts: 2 });
 });
 
 test('waits for the end of a pause', async () => {
-  await bench.rows.sql('update events.destinations set paused_at = clock_timestamp()');
-  const paused = await redelivered(await bench.rows.addUser(), 'FAILED');
-  const { logged } = await bench.dispatch();
+  await fixture.rows.sql('update events.destinations set paused_at = clock_timestamp()');
+  const paused = await redelivered(await fixture.rows.addUser(), 'FAILED');
+  const { logged } = await fixture.dispatch();
   await expect.poll(() => logged.map(({ msg }) => msg), WITHIN).toContain('dispatching');
-  expect(await bench.claimable()).toBe(1);
-  expect(bench.receiver.received).toEqual([]);
-  await bench.rows.sql('update events.destinations set paused_at = null');
-  await expect.poll(() => bench.stateOf(paused), WITHIN).toBe('COMPLETED');
+  expect(await fixture.claimable()).toBe(1);
+  expect(fixture.receiver.received).toEqual([]);
+  await fixture.rows.sql('update events.destinations set paused_at = null');
+  await expect.poll(() => fixture.stateOf(paused), WITHIN).toBe('COMPLETED');
 });
 
 async function redelivered(
@@ -84,7 +84,7 @@ async function redelivered(
   state: string,
   fireAt = Date.now() - HOUR,
 ): Promise<string> {
-  const key = await bench.rows.addOccurrence(userId, { state, fireAt });
+  const key = await fixture.rows.addOccurrence(userId, { state, fireAt });
   await begin(key);
   return key;
 }

@@ -1,17 +1,17 @@
 import { expect, test } from 'vitest';
 
-import { HOUR, WITHIN, useDispatcherBench } from '../support/dispatcher-bench.ts';
+import { HOUR, WITHIN, useDispatcherFixture } from '../support/dispatcher-fixture.ts';
 
-const bench = useDispatcherBench();
+const fixture = useDispatcherFixture();
 
 test('greets at the instant, not before it, and says whom', async () => {
-  await bench.dispatch();
-  const userId = await bench.rows.addUser({ firstName: 'Žofie', lastName: '' });
+  await fixture.dispatch();
+  const userId = await fixture.rows.addUser({ firstName: 'Žofie', lastName: '' });
   const fireAt = Date.now() + 700;
-  const key = await bench.armed(userId, fireAt);
-  await expect.poll(() => bench.stateOf(key), WITHIN).toBe('COMPLETED');
-  expect(bench.receiver.received).toHaveLength(1);
-  const [greeting] = bench.receiver.received;
+  const key = await fixture.armed(userId, fireAt);
+  await expect.poll(() => fixture.stateOf(key), WITHIN).toBe('COMPLETED');
+  expect(fixture.receiver.received).toHaveLength(1);
+  const [greeting] = fixture.receiver.received;
   expect(greeting?.at).toBeGreaterThanOrEqual(fireAt);
   expect(greeting?.headers).toMatchObject({ 'webhook-id': key, 'daybell-attempt': '1' });
   expect(greeting?.body).toMatchObject({
@@ -24,69 +24,69 @@ test('greets at the instant, not before it, and says whom', async () => {
       scheduledFor: new Date(fireAt).toISOString(),
     },
   });
-  const { latenessMs, report } = await bench.rows.find(key);
+  const { latenessMs, report } = await fixture.rows.find(key);
   expect(latenessMs).toBeGreaterThanOrEqual(0);
   expect(latenessMs).toBeLessThan(60_000);
   expect(report).toBe('delivered');
 });
 
 test("is never early by the database's clock", async () => {
-  await bench.rows.shiftClock(-1500);
+  await fixture.rows.shiftClock(-1500);
   const fireAt = Date.now();
-  const key = await bench.armed(await bench.rows.addUser(), fireAt);
-  await bench.dispatch();
-  await expect.poll(() => bench.stateOf(key), WITHIN).toBe('COMPLETED');
-  expect(bench.receiver.received[0]?.at).toBeGreaterThanOrEqual(fireAt + 1500);
+  const key = await fixture.armed(await fixture.rows.addUser(), fireAt);
+  await fixture.dispatch();
+  await expect.poll(() => fixture.stateOf(key), WITHIN).toBe('COMPLETED');
+  expect(fixture.receiver.received[0]?.at).toBeGreaterThanOrEqual(fireAt + 1500);
 });
 
 test('is never early by its own clock', async () => {
   const fireAt = Date.now();
-  const key = await bench.armed(await bench.rows.addUser(), fireAt);
-  await bench.dispatch({ clock: () => Date.now() - 1500 });
-  await expect.poll(() => bench.stateOf(key), WITHIN).toBe('COMPLETED');
-  expect(bench.receiver.received[0]?.at).toBeGreaterThanOrEqual(fireAt + 1500);
+  const key = await fixture.armed(await fixture.rows.addUser(), fireAt);
+  await fixture.dispatch({ clock: () => Date.now() - 1500 });
+  await expect.poll(() => fixture.stateOf(key), WITHIN).toBe('COMPLETED');
+  expect(fixture.receiver.received[0]?.at).toBeGreaterThanOrEqual(fireAt + 1500);
 });
 
 test('1,000 due at once are each sent once, by two dispatchers at once', async () => {
-  await bench.dispatch();
-  await bench.dispatch();
-  const keys = await bench.rows.addHerd(1000, Date.now() + 500);
-  await expect.poll(() => bench.countIn('COMPLETED'), WITHIN).toBe(1000);
-  expect(bench.receiver.received.map(({ id }) => id).toSorted()).toEqual(keys.toSorted());
-  const senders = bench.dispatchers.map(
+  await fixture.dispatch();
+  await fixture.dispatch();
+  const keys = await fixture.rows.addHerd(1000, Date.now() + 500);
+  await expect.poll(() => fixture.countIn('COMPLETED'), WITHIN).toBe(1000);
+  expect(fixture.receiver.received.map(({ id }) => id).toSorted()).toEqual(keys.toSorted());
+  const senders = fixture.dispatchers.map(
     ({ logged }) => logged.filter(({ msg }) => msg === 'attempt').length,
   );
   expect(Math.min(...senders)).toBeGreaterThan(0);
 });
 
 test('what a dead dispatcher held is sent by another, once its time is over', async () => {
-  const keys = await bench.rows.addHerd(5, Date.now() - 1000);
-  const held = await bench.ledger.claim({ limit: 5, now: Date.now(), holdMs: 25_000 });
+  const keys = await fixture.rows.addHerd(5, Date.now() - 1000);
+  const held = await fixture.ledger.claim({ limit: 5, now: Date.now(), holdMs: 25_000 });
   expect(held).toHaveLength(5);
-  await bench.rows.shiftClock(24_000);
-  await bench.dispatch({ clock: () => Date.now() + 26_000 });
-  const waitMs = await bench.ledger.nextDueInMs(Date.now() + 26_000);
+  await fixture.rows.shiftClock(24_000);
+  await fixture.dispatch({ clock: () => Date.now() + 26_000 });
+  const waitMs = await fixture.ledger.nextDueInMs(Date.now() + 26_000);
   expect(waitMs).toBeLessThanOrEqual(1000);
-  await bench.rows.shiftClock(26_000);
-  await expect.poll(() => bench.countIn('COMPLETED'), WITHIN).toBe(5);
-  expect(bench.receiver.received.map(({ id }) => id).toSorted()).toEqual(keys.toSorted());
-  expect(bench.receiver.received[0]?.headers['daybell-attempt']).toBe('2');
+  await fixture.rows.shiftClock(26_000);
+  await expect.poll(() => fixture.countIn('COMPLETED'), WITHIN).toBe(5);
+  expect(fixture.receiver.received.map(({ id }) => id).toSorted()).toEqual(keys.toSorted());
+  expect(fixture.receiver.received[0]?.headers['daybell-attempt']).toBe('2');
 });
 
 test('those on time go before those late', async () => {
   const late: string[] = [];
   for (let index = 0; index < 3; index += 1) {
-    late.push(await bench.armed(await bench.rows.addUser(), Date.now() - HOUR));
+    late.push(await fixture.armed(await fixture.rows.addUser(), Date.now() - HOUR));
   }
   const onTime: string[] = [];
   for (let index = 0; index < 3; index += 1) {
-    onTime.push(await bench.armed(await bench.rows.addUser(), Date.now() - 100));
+    onTime.push(await fixture.armed(await fixture.rows.addUser(), Date.now() - 100));
   }
-  await bench.dispatch({ concurrency: 1 });
-  await expect.poll(() => bench.countIn('COMPLETED'), WITHIN).toBe(6);
-  const order = bench.receiver.received.map(({ id }) => id);
+  await fixture.dispatch({ concurrency: 1 });
+  await expect.poll(() => fixture.countIn('COMPLETED'), WITHIN).toBe(6);
+  const order = fixture.receiver.received.map(({ id }) => id);
   expect(order.slice(0, 3).toSorted()).toEqual(onTime.toSorted());
-  expect(bench.receiver.received.map(({ body }) => body.data.late)).toEqual([
+  expect(fixture.receiver.received.map(({ body }) => body.data.late)).toEqual([
     false,
     false,
     false,
@@ -97,47 +97,47 @@ test('those on time go before those late', async () => {
 });
 
 test('the pace is kept, all dispatchers together', async () => {
-  await bench.rows.addHerd(60, Date.now() - 1000);
-  await bench.dispatch({ pace: 50 });
-  await bench.dispatch({ pace: 50 });
-  await expect.poll(() => bench.countIn('COMPLETED'), WITHIN).toBe(60);
-  const times = bench.receiver.received.map(({ at }) => at).toSorted((a, b) => a - b);
+  await fixture.rows.addHerd(60, Date.now() - 1000);
+  await fixture.dispatch({ pace: 50 });
+  await fixture.dispatch({ pace: 50 });
+  await expect.poll(() => fixture.countIn('COMPLETED'), WITHIN).toBe(60);
+  const times = fixture.receiver.received.map(({ at }) => at).toSorted((a, b) => a - b);
   // 60 at 50 a second, less what the bucket holds.
   expect((times.at(-1) ?? 0) - (times[0] ?? 0)).toBeGreaterThan(1000);
 });
 
 test('paused, nothing is sent; resumed, all is', async () => {
-  await bench.rows.sql('update events.destinations set paused_at = now()');
-  const key = await bench.armed(await bench.rows.addUser(), Date.now() + 300);
-  await bench.dispatch();
-  await expect.poll(() => bench.ledger.nextDueInMs(Date.now()), WITHIN).toBe(0);
-  expect(await bench.rows.find(key)).toMatchObject({ attempts: 0, fence: 0 });
-  expect(bench.receiver.received).toEqual([]);
-  await bench.rows.sql('update events.destinations set paused_at = null');
-  await expect.poll(() => bench.stateOf(key), WITHIN).toBe('COMPLETED');
+  await fixture.rows.sql('update events.destinations set paused_at = now()');
+  const key = await fixture.armed(await fixture.rows.addUser(), Date.now() + 300);
+  await fixture.dispatch();
+  await expect.poll(() => fixture.ledger.nextDueInMs(Date.now()), WITHIN).toBe(0);
+  expect(await fixture.rows.find(key)).toMatchObject({ attempts: 0, fence: 0 });
+  expect(fixture.receiver.received).toEqual([]);
+  await fixture.rows.sql('update events.destinations set paused_at = null');
+  await expect.poll(() => fixture.stateOf(key), WITHIN).toBe('COMPLETED');
 });
 
 test('a pause is in force at the next send, also of what was claimed before it', async () => {
-  bench.receiver.answer((response) => void setTimeout(() => response.end(), 200));
-  await bench.rows.addHerd(100, Date.now() - 1000);
-  await bench.dispatch({ concurrency: 1 });
-  await expect.poll(() => bench.receiver.received.length, WITHIN).toBeGreaterThan(1);
-  await bench.rows.sql('update events.destinations set paused_at = now()');
+  fixture.receiver.answer((response) => void setTimeout(() => response.end(), 200));
+  await fixture.rows.addHerd(100, Date.now() - 1000);
+  await fixture.dispatch({ concurrency: 1 });
+  await expect.poll(() => fixture.receiver.received.length, WITHIN).toBeGreaterThan(1);
+  await fixture.rows.sql('update events.destinations set paused_at = now()');
   const waiting = `select 1 from events.occurrences where sending_until is not null`;
-  await expect.poll(() => bench.rows.sql(waiting), WITHIN).toEqual([]);
-  const sent = bench.receiver.received.length;
+  await expect.poll(() => fixture.rows.sql(waiting), WITHIN).toEqual([]);
+  const sent = fixture.receiver.received.length;
   expect(sent).toBeLessThan(20);
-  expect(await bench.countIn('COMPLETED')).toBe(sent);
-  expect(await bench.claimable()).toBe(100 - sent);
+  expect(await fixture.countIn('COMPLETED')).toBe(sent);
+  expect(await fixture.claimable()).toBe(100 - sent);
 });
 
 test('those on time are claimed and sent while those late wait', async () => {
-  bench.receiver.answer((response) => void setTimeout(() => response.end(), 150));
-  await bench.rows.addHerd(100, Date.now() - HOUR);
-  await bench.rows.sql('update events.occurrences set lane = 1');
-  await bench.dispatch({ concurrency: 1 });
-  await expect.poll(() => bench.receiver.received.length, WITHIN).toBe(2);
-  const key = await bench.armed(await bench.rows.addUser(), Date.now() - 1);
-  await expect.poll(() => bench.stateOf(key), WITHIN).toBe('COMPLETED');
-  expect(bench.receiver.received.length).toBeLessThan(30);
+  fixture.receiver.answer((response) => void setTimeout(() => response.end(), 150));
+  await fixture.rows.addHerd(100, Date.now() - HOUR);
+  await fixture.rows.sql('update events.occurrences set lane = 1');
+  await fixture.dispatch({ concurrency: 1 });
+  await expect.poll(() => fixture.receiver.received.length, WITHIN).toBe(2);
+  const key = await fixture.armed(await fixture.rows.addUser(), Date.now() - 1);
+  await expect.poll(() => fixture.stateOf(key), WITHIN).toBe('COMPLETED');
+  expect(fixture.receiver.received.length).toBeLessThan(30);
 });

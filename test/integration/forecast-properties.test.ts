@@ -7,10 +7,10 @@ import { forecast } from '../../src/events/forecast-due.ts';
 import type { DueMinute, Forecast } from '../../src/events/forecast.ts';
 import { createForecastReader } from '../../src/persistence/forecast.ts';
 import { zoneNames } from '../domain/occurrence-properties.ts';
-import { DAY, HOUR, MINUTE, useAuditBench } from '../support/audit-bench.ts';
+import { DAY, HOUR, MINUTE, useAuditFixture } from '../support/audit-fixture.ts';
 import { bundledLaw } from '../support/zone-laws.ts';
 
-const bench = useAuditBench();
+const fixture = useAuditFixture();
 /** A common year, with a leap year within 400 days; and the day before clocks change in Europe. */
 const NOWS = [Date.UTC(2027, 1, 27, 20), Date.UTC(2026, 2, 28, 5)];
 
@@ -61,7 +61,7 @@ test('counts as one by one by the rule: whoever lived how, in any window, by any
     fc.array(anyLife, { minLength: 40, maxLength: 40 }),
     fc.array(anyWindow, { minLength: 15, maxLength: 15 }),
     async (now, lives, windows) => {
-      await bench.sql(
+      await fixture.sql(
         'truncate users.users, users.history, users.outbox, events.occurrences cascade',
       );
       for (const life of lives) await live(life, now);
@@ -70,7 +70,7 @@ test('counts as one by one by the rule: whoever lived how, in any window, by any
         const expected = await oneByOne(window, dateSettings);
         const found = await forecast(
           {
-            reader: createForecastReader(bench.orm),
+            reader: createForecastReader(fixture.orm),
             law: bundledLaw,
             eventTypes: ['birthday'],
             dateSettings,
@@ -92,13 +92,13 @@ test('counts as one by one by the rule: whoever lived how, in any window, by any
 async function live(life: Life, now: number): Promise<void> {
   const at = Math.max(now - life.daysAgo * DAY - HOUR, Date.parse('2025-12-31Z'));
   const { dateOfBirth, timezone } = life;
-  const id = await bench.add({ dateOfBirth, timezone }, at, life.isPlanned);
-  const open = await bench.openOf(id);
-  if (life.becomes === 'moved') await bench.change(id, { timezone: life.movesTo }, now, false);
+  const id = await fixture.add({ dateOfBirth, timezone }, at, life.isPlanned);
+  const open = await fixture.openOf(id);
+  if (life.becomes === 'moved') await fixture.change(id, { timezone: life.movesTo }, now, false);
   // Also what is settled before its day, as a redelivery may.
   if (!life.becomes.startsWith('settled') || open === null) return;
-  await bench.settle(open.key, 'COMPLETED', now);
-  if (life.becomes === 'settled and planned') await bench.plan(id, now);
+  await fixture.settle(open.key, 'COMPLETED', now);
+  if (life.becomes === 'settled and planned') await fixture.plan(id, now);
 }
 
 interface UserRow {
@@ -128,10 +128,10 @@ async function oneByOne(
     const name = placeOf(at, timezone);
     if (at >= from && at < until) counts[name] = (counts[name] ?? 0) + 1;
   };
-  const users = await bench.sql<UserRow>(
+  const users = await fixture.sql<UserRow>(
     'select id, date_of_birth::text as "dateOfBirth", timezone from users.users',
   );
-  const rows = await bench.sql<LedgerRow>(
+  const rows = await fixture.sql<LedgerRow>(
     `select user_id as "userId", year, state, timezone,
        (extract(epoch from fire_at) * 1000)::float8 as "fireAt" from events.occurrences`,
   );

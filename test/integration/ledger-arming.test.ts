@@ -1,13 +1,13 @@
 import { expect, test } from 'vitest';
 
-import { attemptOf, MINUTE, useLedgerBench } from '../support/ledger-bench.ts';
+import { attemptOf, MINUTE, useLedgerFixture } from '../support/ledger-fixture.ts';
 
-const bench = useLedgerBench();
+const fixture = useLedgerFixture();
 
 test('makes a planned row due at its fire instant, with the token of the open activity', async () => {
   const fireAt = Date.now() + MINUTE;
-  const key = await bench.armed(fireAt, 'beef');
-  expect(await bench.rows.find(key)).toMatchObject({
+  const key = await fixture.armed(fireAt, 'beef');
+  expect(await fixture.rows.find(key)).toMatchObject({
     state: 'PROCESSING',
     nextAttemptAt: fireAt,
     token: 'beef',
@@ -18,27 +18,27 @@ test('makes a planned row due at its fire instant, with the token of the open ac
 });
 
 test('puts a row that is late behind those on time, due at once', async () => {
-  const key = await bench.armed(Date.now() - 6 * MINUTE);
-  const row = await bench.rows.find(key);
+  const key = await fixture.armed(Date.now() - 6 * MINUTE);
+  const row = await fixture.rows.find(key);
   expect(row.lane).toBe(1);
   expect(row.nextAttemptAt).toBeLessThanOrEqual(Date.now());
 });
 
 test('releases an activity that believes in another instant', async () => {
-  const key = await bench.planned(Date.now() + MINUTE);
-  expect(await bench.arm(key, Date.now() + 2 * MINUTE)).toEqual({ kind: 'released' });
-  expect(await bench.rows.find(key)).toMatchObject({ state: 'PENDING', token: null });
+  const key = await fixture.planned(Date.now() + MINUTE);
+  expect(await fixture.arm(key, Date.now() + 2 * MINUTE)).toEqual({ kind: 'released' });
+  expect(await fixture.rows.find(key)).toMatchObject({ state: 'PENDING', token: null });
 });
 
 test('releases an activity whose row is gone or cannot be planned any more', async () => {
   const fireAt = Date.now() + MINUTE;
-  expect(await bench.arm('birthday:nobody:2026', fireAt)).toEqual({ kind: 'released' });
-  const key = await bench.planned(fireAt);
-  await bench.rows.sql(
+  expect(await fixture.arm('birthday:nobody:2026', fireAt)).toEqual({ kind: 'released' });
+  const key = await fixture.planned(fireAt);
+  await fixture.rows.sql(
     `update events.occurrences set blocked_reason = 'no such zone' where key = ?`,
     [key],
   );
-  expect(await bench.arm(key, fireAt)).toEqual({ kind: 'released' });
+  expect(await fixture.arm(key, fireAt)).toEqual({ kind: 'released' });
 });
 
 test.each([
@@ -47,21 +47,25 @@ test.each([
   ['SKIPPED', 'skipped'],
 ])('answers at once with what became of a %s row', async (state, outcome) => {
   const fireAt = Date.now();
-  const key = await bench.rows.addOccurrence(await bench.rows.addUser(), { fireAt, state });
-  expect(await bench.arm(key, fireAt)).toEqual({ kind: 'settled', outcome });
-  expect(await bench.claim()).toEqual([]);
+  const key = await fixture.rows.addOccurrence(await fixture.rows.addUser(), { fireAt, state });
+  expect(await fixture.arm(key, fireAt)).toEqual({ kind: 'settled', outcome });
+  expect(await fixture.claim()).toEqual([]);
 });
 
 test('leaves a row on the wire where it is, but reports to the new token', async () => {
   const fireAt = Date.now() - 1000;
-  const key = await bench.armed(fireAt, 'a1');
-  const claimed = await bench.claimOne();
-  const { sendingUntil } = await bench.rows.find(key);
-  expect(await bench.arm(key, fireAt, 'a2')).toEqual({ kind: 'armed' });
-  expect(await bench.rows.find(key)).toMatchObject({ token: 'a2', sendingUntil, armedAttempts: 1 });
-  expect(await bench.claim()).toEqual([]);
-  await bench.ledger.record([attemptOf(claimed, { kind: 'delivered', at: Date.now() })]);
-  expect(await bench.rows.find(key)).toMatchObject({
+  const key = await fixture.armed(fireAt, 'a1');
+  const claimed = await fixture.claimOne();
+  const { sendingUntil } = await fixture.rows.find(key);
+  expect(await fixture.arm(key, fireAt, 'a2')).toEqual({ kind: 'armed' });
+  expect(await fixture.rows.find(key)).toMatchObject({
+    token: 'a2',
+    sendingUntil,
+    armedAttempts: 1,
+  });
+  expect(await fixture.claim()).toEqual([]);
+  await fixture.ledger.record([attemptOf(claimed, { kind: 'delivered', at: Date.now() })]);
+  expect(await fixture.rows.find(key)).toMatchObject({
     state: 'COMPLETED',
     token: 'a2',
     report: 'delivered',
@@ -70,40 +74,42 @@ test('leaves a row on the wire where it is, but reports to the new token', async
 
 test('lets go of the activity that the row waited with before, and only of that', async () => {
   const fireAt = Date.now() + MINUTE;
-  const key = await bench.armed(fireAt, 'aa01');
+  const key = await fixture.armed(fireAt, 'aa01');
   const stale = () =>
-    bench.rows.sql(
+    fixture.rows.sql(
       `select encode(task_token, 'hex') as token from events.stale_tokens where occurrence_key = ?`,
       [key],
     );
-  await bench.arm(key, fireAt, 'aa01');
+  await fixture.arm(key, fireAt, 'aa01');
   expect(await stale()).toEqual([]);
-  await bench.arm(key, fireAt, 'aa02');
-  await bench.arm(key, fireAt, 'aa03');
+  await fixture.arm(key, fireAt, 'aa02');
+  await fixture.arm(key, fireAt, 'aa03');
   expect(await stale()).toEqual([{ token: 'aa01' }, { token: 'aa02' }]);
-  expect(await bench.rows.find(key)).toMatchObject({ token: 'aa03' });
-  await bench.arm(key, fireAt + MINUTE, 'aa04');
+  expect(await fixture.rows.find(key)).toMatchObject({ token: 'aa03' });
+  await fixture.arm(key, fireAt + MINUTE, 'aa04');
   expect(await stale()).toHaveLength(2);
 });
 
 test('releases the activity of a row that is being redelivered, and leaves that alone', async () => {
   const fireAt = Date.now() - MINUTE;
-  const key = await bench.armed(fireAt, 'aa01');
-  await bench.rows.sql(
+  const key = await fixture.armed(fireAt, 'aa01');
+  await fixture.rows.sql(
     'update events.occurrences set redelivery_id = gen_random_uuid() where key = ?',
     [key],
   );
-  expect(await bench.arm(key, fireAt, 'aa02')).toEqual({ kind: 'released' });
-  expect(await bench.rows.find(key)).toMatchObject({ token: 'aa01' });
+  expect(await fixture.arm(key, fireAt, 'aa02')).toEqual({ kind: 'released' });
+  expect(await fixture.rows.find(key)).toMatchObject({ token: 'aa01' });
 });
 
 test('begins a new burst, no sooner than the receiver asked', async () => {
   const fireAt = Date.now() - 1000;
-  const key = await bench.armed(fireAt);
+  const key = await fixture.armed(fireAt);
   const retryAt = Date.now() + MINUTE;
-  await bench.ledger.record([attemptOf(await bench.claimOne(), { kind: 'retry', at: retryAt })]);
-  await bench.arm(key, fireAt, 'a2');
-  expect(await bench.rows.find(key)).toMatchObject({
+  await fixture.ledger.record([
+    attemptOf(await fixture.claimOne(), { kind: 'retry', at: retryAt }),
+  ]);
+  await fixture.arm(key, fireAt, 'a2');
+  expect(await fixture.rows.find(key)).toMatchObject({
     nextAttemptAt: retryAt,
     armedAttempts: 0,
     attempts: 1,
@@ -114,26 +120,26 @@ test('begins a new burst, no sooner than the receiver asked', async () => {
 
 test('does not bring forward the next attempt of a row that was armed before', async () => {
   const fireAt = Date.now() - 1000;
-  const key = await bench.armed(fireAt);
+  const key = await fixture.armed(fireAt);
   // The receiver has asked for a minute.
   const again = Date.now() + MINUTE;
-  await bench.ledger.record([attemptOf(await bench.claimOne(), { kind: 'again', at: again })]);
-  await bench.arm(key, fireAt, 'a2');
-  expect(await bench.rows.find(key)).toMatchObject({ nextAttemptAt: again, token: 'a2' });
-  expect(await bench.claim()).toEqual([]);
+  await fixture.ledger.record([attemptOf(await fixture.claimOne(), { kind: 'again', at: again })]);
+  await fixture.arm(key, fireAt, 'a2');
+  expect(await fixture.rows.find(key)).toMatchObject({ nextAttemptAt: again, token: 'a2' });
+  expect(await fixture.claim()).toEqual([]);
 });
 
 test('arming again while rows are claimed takes none of them off the wire', async () => {
   const fireAt = Date.now() - 1000;
-  const keys = await bench.rows.addHerd(100, fireAt);
+  const keys = await fixture.rows.addHerd(100, fireAt);
   const claiming = (async () => [
-    ...(await bench.claim(30)),
-    ...(await bench.claim(30)),
-    ...(await bench.claim(40)),
+    ...(await fixture.claim(30)),
+    ...(await fixture.claim(30)),
+    ...(await fixture.claim(40)),
   ])();
-  await Promise.all([...keys.toReversed().map((key) => bench.arm(key, fireAt, 'a2')), claiming]);
+  await Promise.all([...keys.toReversed().map((key) => fixture.arm(key, fireAt, 'a2')), claiming]);
   for (const { key, fence } of await claiming) {
-    const row = await bench.rows.find(key);
+    const row = await fixture.rows.find(key);
     expect(row).toMatchObject({ fence, attempts: 1, armedAttempts: 1, token: 'a2' });
     expect(row.sendingUntil).not.toBeNull();
   }

@@ -2,13 +2,13 @@ import { randomUUID } from 'node:crypto';
 
 import { describe, expect, test } from 'vitest';
 
-import { attemptOf, HOLD_MS, MINUTE } from '../support/ledger-bench.ts';
-import { useRedeliveryBench } from '../support/redelivery-bench.ts';
+import { attemptOf, HOLD_MS, MINUTE } from '../support/ledger-fixture.ts';
+import { useRedeliveryFixture } from '../support/redelivery-fixture.ts';
 
 const HOUR = 60 * MINUTE;
 
-const redelivery = useRedeliveryBench();
-const { ledger: bench, begin, awaitOutcome, settled, begun, failed, fail } = redelivery;
+const redelivery = useRedeliveryFixture();
+const { ledger: fixture, begin, awaitOutcome, settled, begun, failed, fail } = redelivery;
 const { delivered, forcedOf } = redelivery;
 
 describe('by force', () => {
@@ -16,10 +16,10 @@ describe('by force', () => {
     const { key, deliveredAt } = await delivered();
     const before = Date.now();
     expect(await begin(key, { force: true })).toEqual({ kind: 'begun' });
-    const claimed = await bench.claimOne();
+    const claimed = await fixture.claimOne();
     expect(claimed).toMatchObject({ key, attempt: 2 });
-    await bench.ledger.record([attemptOf(claimed, { kind: 'delivered', at: Date.now() })]);
-    expect(await bench.rows.find(key)).toMatchObject({ state: 'COMPLETED', deliveredAt });
+    await fixture.ledger.record([attemptOf(claimed, { kind: 'delivered', at: Date.now() })]);
+    expect(await fixture.rows.find(key)).toMatchObject({ state: 'COMPLETED', deliveredAt });
     const { forcedAt } = await forcedOf(key);
     expect(forcedAt).toBeGreaterThanOrEqual(before);
   });
@@ -28,9 +28,9 @@ describe('by force', () => {
     const { key, deliveredAt } = await delivered();
     const id = randomUUID();
     await begin(key, { id, force: true });
-    await fail(await bench.claimOne());
+    await fail(await fixture.claimOne());
 
-    expect(await bench.rows.find(key)).toMatchObject({
+    expect(await fixture.rows.find(key)).toMatchObject({
       state: 'COMPLETED',
       reason: 'refused',
       deliveredAt,
@@ -38,16 +38,16 @@ describe('by force', () => {
     expect(await awaitOutcome(key, id)).toEqual({ kind: 'settled', outcome: 'failed' });
     expect(await begin(key, { id, force: true })).toEqual({ kind: 'begun' });
     expect(await begin(key)).toEqual({ kind: 'refused', reason: 'delivered' });
-    expect(await bench.claim()).toEqual([]);
+    expect(await fixture.claim()).toEqual([]);
   });
 
   test('without a user, it is still COMPLETED', async () => {
     const { key } = await delivered();
     const id = randomUUID();
     await begin(key, { id, force: true });
-    const { fence } = await bench.claimOne();
-    await bench.ledger.release([{ key, fence, because: 'user_deleted' }]);
-    expect(await bench.rows.find(key)).toMatchObject({ state: 'COMPLETED' });
+    const { fence } = await fixture.claimOne();
+    await fixture.ledger.release([{ key, fence, because: 'user_deleted' }]);
+    expect(await fixture.rows.find(key)).toMatchObject({ state: 'COMPLETED' });
     expect(await awaitOutcome(key, id)).toEqual({ kind: 'settled', outcome: 'skipped' });
   });
 
@@ -65,29 +65,29 @@ describe('races', () => {
     await begin(key, { id });
     await awaitOutcome(key, id, 'b2');
 
-    await bench.ledger.record([attemptOf(claimed, { kind: 'delivered', at: Date.now() })]);
+    await fixture.ledger.record([attemptOf(claimed, { kind: 'delivered', at: Date.now() })]);
 
-    expect(await bench.rows.find(key)).toMatchObject({
+    expect(await fixture.rows.find(key)).toMatchObject({
       state: 'COMPLETED',
       report: 'delivered',
       token: 'b2',
     });
-    expect(await bench.claim()).toEqual([]);
+    expect(await fixture.claim()).toEqual([]);
   });
 
   test('a late 2xx while the next attempt is on the wire stands, whatever comes of that', async () => {
     const { key, claimed } = await failed(Date.now() - 1000);
     await begin(key);
-    const again = await bench.claimOne();
-    await bench.ledger.record([attemptOf(claimed, { kind: 'delivered', at: Date.now() })]);
+    const again = await fixture.claimOne();
+    await fixture.ledger.record([attemptOf(claimed, { kind: 'delivered', at: Date.now() })]);
     await fail(again);
-    expect(await bench.rows.find(key)).toMatchObject({ state: 'COMPLETED', reason: null });
-    expect(await bench.attemptsOf(key)).toMatchObject([{ number: 1 }, { number: 2 }]);
+    expect(await fixture.rows.find(key)).toMatchObject({ state: 'COMPLETED', reason: null });
+    expect(await fixture.attemptsOf(key)).toMatchObject([{ number: 1 }, { number: 2 }]);
   });
 
   test('a late 2xx before it begins leaves nothing to send', async () => {
     const { key, claimed } = await failed(Date.now() - 1000);
-    await bench.ledger.record([attemptOf(claimed, { kind: 'delivered', at: Date.now() })]);
+    await fixture.ledger.record([attemptOf(claimed, { kind: 'delivered', at: Date.now() })]);
     expect(await begin(key)).toEqual({ kind: 'refused', reason: 'delivered' });
   });
 
@@ -95,46 +95,46 @@ describe('races', () => {
     const { key, claimed } = await failed(Date.now() - 1000);
     await begin(key);
     await fail(claimed);
-    expect(await bench.rows.find(key)).toMatchObject({ state: 'PROCESSING' });
+    expect(await fixture.rows.find(key)).toMatchObject({ state: 'PROCESSING' });
   });
 
   test('its claimed rows are claimed again after the death of a dispatcher', async () => {
     const { key } = await begun();
-    const first = await bench.claimOne();
-    expect(await bench.claim()).toEqual([]);
-    await bench.rows.shiftClock(HOLD_MS + 1000);
-    const [second] = await bench.claim(10, Date.now() + HOLD_MS + 1000);
+    const first = await fixture.claimOne();
+    expect(await fixture.claim()).toEqual([]);
+    await fixture.rows.shiftClock(HOLD_MS + 1000);
+    const [second] = await fixture.claim(10, Date.now() + HOLD_MS + 1000);
     expect(second).toMatchObject({ key, attempt: 2, fence: first.fence + 1, redelivered: true });
   });
 
   test('given back untried, its give-up clock has not begun', async () => {
     const { key } = await failed(Date.now() - HOUR);
     await begin(key);
-    const { fence } = await bench.claimOne();
-    await bench.ledger.giveBack([{ key, fence }]);
-    expect(await bench.rows.find(key)).toMatchObject({ attempts: 1, firstAttemptAt: null });
+    const { fence } = await fixture.claimOne();
+    await fixture.ledger.giveBack([{ key, fence }]);
+    expect(await fixture.rows.find(key)).toMatchObject({ attempts: 1, firstAttemptAt: null });
   });
 
   test('never becomes PENDING beside the plan of the next year, and holds up no other release', async () => {
-    const userId = await bench.rows.addUser();
-    await bench.rows.addOccurrence(userId, { year: 2027, fireAt: Date.now() + HOUR });
-    const key = await bench.rows.addOccurrence(userId, { state: 'FAILED' });
+    const userId = await fixture.rows.addUser();
+    await fixture.rows.addOccurrence(userId, { year: 2027, fireAt: Date.now() + HOUR });
+    const key = await fixture.rows.addOccurrence(userId, { state: 'FAILED' });
     await begin(key);
-    const other = await bench.armed(Date.now() - 1000);
-    const claims = await bench.claim();
-    await bench.ledger.release(
+    const other = await fixture.armed(Date.now() - 1000);
+    const claims = await fixture.claim();
+    await fixture.ledger.release(
       claims.map(({ key: claimed, fence }) => ({ key: claimed, fence, because: 'changed' })),
     );
-    expect(await bench.rows.find(other)).toMatchObject({ state: 'PENDING' });
-    expect(await bench.rows.find(key)).toMatchObject({ state: 'PROCESSING' });
+    expect(await fixture.rows.find(other)).toMatchObject({ state: 'PENDING' });
+    expect(await fixture.rows.find(key)).toMatchObject({ state: 'PROCESSING' });
   });
 
   test('the activity of the plan that failed long ago does not get it back', async () => {
     const fireAt = Date.now() - 1000;
     const { key } = await failed(fireAt);
     await begin(key);
-    const before = await bench.rows.find(key);
-    expect(await bench.arm(key, fireAt, 'c3')).toEqual({ kind: 'released' });
-    expect(await bench.rows.find(key)).toEqual(before);
+    const before = await fixture.rows.find(key);
+    expect(await fixture.arm(key, fireAt, 'c3')).toEqual({ kind: 'released' });
+    expect(await fixture.rows.find(key)).toEqual(before);
   });
 });

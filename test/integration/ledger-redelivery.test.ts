@@ -3,14 +3,14 @@ import { randomUUID } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
 
 import { createReportQueue } from '../../src/persistence/report-queue.ts';
-import { attemptOf, HOLD_MS, MINUTE } from '../support/ledger-bench.ts';
-import { useRedeliveryBench } from '../support/redelivery-bench.ts';
+import { attemptOf, HOLD_MS, MINUTE } from '../support/ledger-fixture.ts';
+import { useRedeliveryFixture } from '../support/redelivery-fixture.ts';
 
 const HOUR = 60 * MINUTE;
 
-const redelivery = useRedeliveryBench();
+const redelivery = useRedeliveryFixture();
 const {
-  ledger: bench,
+  ledger: fixture,
   begin,
   awaitOutcome,
   settled,
@@ -23,13 +23,13 @@ const {
 test('is due now, behind those on time, with its attempts counted on and a give-up clock of its own', async () => {
   const fireAt = Date.now() - 100 * HOUR;
   const { key } = await failed(fireAt);
-  await bench.rows.sql(`update events.occurrences set attempts = 4, retry_at = fire_at`);
-  const onTime = await bench.armed(Date.now() - 100);
+  await fixture.rows.sql(`update events.occurrences set attempts = 4, retry_at = fire_at`);
+  const onTime = await fixture.armed(Date.now() - 100);
   const before = Date.now();
 
   expect(await begin(key)).toEqual({ kind: 'begun' });
 
-  const [first, second] = await bench.claim();
+  const [first, second] = await fixture.claim();
   expect(first).toMatchObject({ key: onTime, redelivered: false });
   expect(second).toMatchObject({
     key,
@@ -41,13 +41,13 @@ test('is due now, behind those on time, with its attempts counted on and a give-
     earlierAttempts: 4,
   });
   expect(second?.firstAttemptAt).toBeGreaterThanOrEqual(before);
-  expect(await bench.rows.find(key)).toMatchObject({ reason: null, retryAt: null });
+  expect(await fixture.rows.find(key)).toMatchObject({ reason: null, retryAt: null });
 });
 
 test.each(['FAILED', 'SKIPPED'])('%s is PROCESSING', async (state) => {
   const key = await settled(state);
   expect(await begin(key)).toEqual({ kind: 'begun' });
-  expect(await bench.rows.find(key)).toMatchObject({ state: 'PROCESSING', lane: 1 });
+  expect(await fixture.rows.find(key)).toMatchObject({ state: 'PROCESSING', lane: 1 });
 });
 
 test.each([
@@ -56,19 +56,19 @@ test.each([
   ['COMPLETED', 'delivered'],
 ])('%s is left as it is', async (state, reason) => {
   const key = await settled(state);
-  const before = await bench.rows.find(key);
+  const before = await fixture.rows.find(key);
   expect(await begin(key)).toEqual({ kind: 'refused', reason });
-  expect(await bench.rows.find(key)).toEqual(before);
+  expect(await fixture.rows.find(key)).toEqual(before);
 });
 
 test('not without a user, an instant or a row', async () => {
-  const orphan = await bench.rows.addOccurrence(randomUUID(), { state: 'FAILED' });
+  const orphan = await fixture.rows.addOccurrence(randomUUID(), { state: 'FAILED' });
   const unplanned = await settled('SKIPPED');
-  await bench.rows.sql('update events.occurrences set fire_at = null where key = ?', [unplanned]);
+  await fixture.rows.sql('update events.occurrences set fire_at = null where key = ?', [unplanned]);
   expect(await begin(orphan)).toEqual({ kind: 'refused', reason: 'user_deleted' });
   expect(await begin(unplanned)).toEqual({ kind: 'refused', reason: 'no_instant' });
   expect(await begin('birthday:nobody:2026')).toEqual({ kind: 'refused', reason: 'unknown' });
-  expect(await bench.rows.find(orphan)).toMatchObject({ state: 'FAILED' });
+  expect(await fixture.rows.find(orphan)).toMatchObject({ state: 'FAILED' });
 });
 
 test('of many that begin at once, one does', async () => {
@@ -90,21 +90,21 @@ test('begins once for its id, also when it is asked again after the end; another
   const id = randomUUID();
   await begin(key, { id });
   expect(await begin(key, { id })).toEqual({ kind: 'begun' });
-  await fail(await bench.claimOne());
+  await fail(await fixture.claimOne());
   expect(await begin(key, { id })).toEqual({ kind: 'begun' });
-  expect(await bench.rows.find(key)).toMatchObject({ state: 'FAILED', reason: 'refused' });
+  expect(await fixture.rows.find(key)).toMatchObject({ state: 'FAILED', reason: 'refused' });
 
   expect(await begin(key)).toEqual({ kind: 'begun' });
-  expect(await bench.rows.find(key)).toMatchObject({ state: 'PROCESSING' });
+  expect(await fixture.rows.find(key)).toMatchObject({ state: 'PROCESSING' });
   expect(await redeliveriesOf(key)).toMatchObject({ redeliveries: 2, earlier: 1 });
 });
 
 test('waits until what came of it before has been told', async () => {
-  const queue = createReportQueue(bench.database.orm);
+  const queue = createReportQueue(fixture.database.orm);
   const { key } = await failed(Date.now() - 1000, { isReported: false });
 
   expect(await begin(key)).toEqual({ kind: 'not_yet' });
-  expect(await bench.rows.find(key)).toMatchObject({ state: 'FAILED', report: 'failed' });
+  expect(await fixture.rows.find(key)).toMatchObject({ state: 'FAILED', report: 'failed' });
 
   await queue.markReported(await queue.take(10, HOLD_MS));
   expect(await begin(key)).toEqual({ kind: 'begun' });
@@ -124,9 +124,11 @@ describe('its outcome', () => {
   test('is reported to whoever awaits it, and a delivery is COMPLETED', async () => {
     const { key, id } = await begun();
     expect(await awaitOutcome(key, id, 'b2')).toEqual({ kind: 'armed' });
-    const claimed = await bench.claimOne();
-    await bench.ledger.record([attemptOf(claimed, { kind: 'delivered', at: claimed.fireAt + 7 })]);
-    expect(await bench.rows.find(key)).toMatchObject({
+    const claimed = await fixture.claimOne();
+    await fixture.ledger.record([
+      attemptOf(claimed, { kind: 'delivered', at: claimed.fireAt + 7 }),
+    ]);
+    expect(await fixture.rows.find(key)).toMatchObject({
       state: 'COMPLETED',
       latenessMs: 7,
       report: 'delivered',
@@ -138,8 +140,8 @@ describe('its outcome', () => {
   test('given up, it is FAILED again, with the reason', async () => {
     const { key, id } = await begun();
     await awaitOutcome(key, id);
-    await fail(await bench.claimOne());
-    expect(await bench.rows.find(key)).toMatchObject({
+    await fail(await fixture.claimOne());
+    expect(await fixture.rows.find(key)).toMatchObject({
       state: 'FAILED',
       reason: 'refused',
       report: 'failed',
@@ -149,9 +151,12 @@ describe('its outcome', () => {
 
   test('without a user, it is SKIPPED', async () => {
     const { key, id } = await begun();
-    const { fence } = await bench.claimOne();
-    await bench.ledger.release([{ key, fence, because: 'user_deleted' }]);
-    expect(await bench.rows.find(key)).toMatchObject({ state: 'SKIPPED', reason: 'user_deleted' });
+    const { fence } = await fixture.claimOne();
+    await fixture.ledger.release([{ key, fence, because: 'user_deleted' }]);
+    expect(await fixture.rows.find(key)).toMatchObject({
+      state: 'SKIPPED',
+      reason: 'user_deleted',
+    });
     expect(await awaitOutcome(key, id)).toEqual({ kind: 'settled', outcome: 'skipped' });
   });
 
@@ -159,12 +164,12 @@ describe('its outcome', () => {
     const { key, id } = await begun();
     await awaitOutcome(key, id);
     const at = Date.now() + MINUTE;
-    await bench.ledger.record([attemptOf(await bench.claimOne(), { kind: 'retry', at })]);
-    expect(await bench.rows.find(key)).toMatchObject({ nextAttemptAt: null, report: 'retry' });
+    await fixture.ledger.record([attemptOf(await fixture.claimOne(), { kind: 'retry', at })]);
+    expect(await fixture.rows.find(key)).toMatchObject({ nextAttemptAt: null, report: 'retry' });
 
     expect(await awaitOutcome(key, id, 'b2')).toEqual({ kind: 'armed' });
 
-    expect(await bench.rows.find(key)).toMatchObject({
+    expect(await fixture.rows.find(key)).toMatchObject({
       nextAttemptAt: at,
       armedAttempts: 0,
       report: null,
@@ -174,15 +179,15 @@ describe('its outcome', () => {
 
   test('to await it leaves a row on the wire, and one that waits for its next attempt, as they are', async () => {
     const { key, id } = await begun();
-    const claimed = await bench.claimOne();
-    const onTheWire = await bench.rows.find(key);
+    const claimed = await fixture.claimOne();
+    const onTheWire = await fixture.rows.find(key);
     await awaitOutcome(key, id, 'b2');
-    expect(await bench.rows.find(key)).toEqual({ ...onTheWire, token: 'b2' });
+    expect(await fixture.rows.find(key)).toEqual({ ...onTheWire, token: 'b2' });
 
     const at = Date.now() + 2000;
-    await bench.ledger.record([attemptOf(claimed, { kind: 'again', at })]);
+    await fixture.ledger.record([attemptOf(claimed, { kind: 'again', at })]);
     await awaitOutcome(key, id, 'b3');
-    expect(await bench.rows.find(key)).toMatchObject({ nextAttemptAt: at, armedAttempts: 1 });
+    expect(await fixture.rows.find(key)).toMatchObject({ nextAttemptAt: at, armedAttempts: 1 });
   });
 
   test('is not for one that has been taken over', async () => {

@@ -2,12 +2,12 @@ import type { ServerResponse } from 'node:http';
 
 import { expect, test } from 'vitest';
 
-import { HOUR, WITHIN, useDispatcherBench } from '../support/dispatcher-bench.ts';
+import { HOUR, WITHIN, useDispatcherFixture } from '../support/dispatcher-fixture.ts';
 import { valueOf } from '../support/metrics.ts';
 import type { TestDispatcher } from '../support/test-dispatcher.ts';
 import { withStatus } from '../support/webhook-receiver.ts';
 
-const bench = useDispatcherBench();
+const fixture = useDispatcherFixture();
 
 /** Values by name, without `daybell_`, as one scrape has them. */
 async function scrape({ metrics }: TestDispatcher) {
@@ -17,11 +17,11 @@ async function scrape({ metrics }: TestDispatcher) {
 }
 
 async function due(lateMs = 100): Promise<string> {
-  return bench.armed(await bench.rows.addUser(), Date.now() - lateMs);
+  return fixture.armed(await fixture.rows.addUser(), Date.now() - lateMs);
 }
 
 test('deliveries are counted, and how late they were', async () => {
-  const dispatcher = await bench.dispatch();
+  const dispatcher = await fixture.dispatch();
   const before = await scrape(dispatcher);
   expect(before('deliveries_total')).toBe(0);
   expect(before('delivery_attempts_total', { verdict: 'delivered' })).toBe(0);
@@ -42,11 +42,11 @@ test('deliveries are counted, and how late they were', async () => {
 
 test("a redelivery is a delivery, and its lateness is nobody's fault", async () => {
   const key = await due(HOUR);
-  await bench.rows.sql(
+  await fixture.rows.sql(
     'update events.occurrences set redelivery_id = gen_random_uuid() where key = ?',
     [key],
   );
-  const dispatcher = await bench.dispatch();
+  const dispatcher = await fixture.dispatch();
   await expect.poll(async () => (await scrape(dispatcher))('deliveries_total'), WITHIN).toBe(1);
   const value = await scrape(dispatcher);
   expect(value('deliveries_late_total')).toBe(0);
@@ -55,16 +55,16 @@ test("a redelivery is a delivery, and its lateness is nobody's fault", async () 
 
 test('attempts that fail are counted by verdict and class of status', async () => {
   const statuses = [503, 429];
-  bench.receiver.answer((response, request) => {
+  fixture.receiver.answer((response, request) => {
     const status = statuses.shift();
     if (status !== undefined) return withStatus(status)(response);
     return request.headers['daybell-attempt'] === '3'
       ? void response.destroy()
       : void response.end();
   });
-  const dispatcher = await bench.dispatch();
+  const dispatcher = await fixture.dispatch();
   const key = await due();
-  await expect.poll(() => bench.stateOf(key), WITHIN).toBe('COMPLETED');
+  await expect.poll(() => fixture.stateOf(key), WITHIN).toBe('COMPLETED');
   const value = await scrape(dispatcher);
   for (const status_class of ['5xx', '4xx', 'none']) {
     expect(value('delivery_attempts_total', { verdict: 'retry', status_class })).toBe(1);
@@ -75,10 +75,10 @@ test('attempts that fail are counted by verdict and class of status', async () =
 
 test('dead letters are counted by reason, 410 by itself, and refusals in a row until one is taken', async () => {
   const statuses = [400, 410, 404];
-  bench.receiver.answer((response) => withStatus(statuses.shift() ?? 200)(response));
-  const dispatcher = await bench.dispatch({ concurrency: 1 });
+  fixture.receiver.answer((response) => withStatus(statuses.shift() ?? 200)(response));
+  const dispatcher = await fixture.dispatch({ concurrency: 1 });
   for (let count = 0; count < 3; count += 1) await due();
-  await expect.poll(() => bench.countIn('FAILED'), WITHIN).toBe(3);
+  await expect.poll(() => fixture.countIn('FAILED'), WITHIN).toBe(3);
   await expect
     .poll(async () => (await scrape(dispatcher))('deliveries_failed_total', { reason: 'refused' }))
     .toBe(2);
@@ -90,19 +90,19 @@ test('dead letters are counted by reason, 410 by itself, and refusals in a row u
   expect(value('deliveries_total')).toBe(0);
 
   await due();
-  await expect.poll(() => bench.countIn('COMPLETED'), WITHIN).toBe(1);
+  await expect.poll(() => fixture.countIn('COMPLETED'), WITHIN).toBe(1);
   expect((await scrape(dispatcher))('receiver_refusals_in_a_row')).toBe(0);
 });
 
 test('what an attempt led to is not counted when another had taken its row over', async () => {
   const open: ServerResponse[] = [];
-  bench.receiver.answer((response) => {
+  fixture.receiver.answer((response) => {
     if (open.push(response) > 1) response.end();
   });
-  const dispatcher = await bench.dispatch();
+  const dispatcher = await fixture.dispatch();
   const key = await due();
   await expect.poll(() => open.length, WITHIN).toBe(1);
-  await bench.rows.sql('update events.occurrences set fence = fence + 1 where key = ?', [key]);
+  await fixture.rows.sql('update events.occurrences set fence = fence + 1 where key = ?', [key]);
   open[0]?.writeHead(400).end();
   const refused = { verdict: 'give_up', status_class: '4xx' };
   const attempts = async () => (await scrape(dispatcher))('delivery_attempts_total', refused);
@@ -112,18 +112,18 @@ test('what an attempt led to is not counted when another had taken its row over'
   await due();
   await expect.poll(async () => (await scrape(dispatcher))('deliveries_total'), WITHIN).toBe(1);
   expect((await scrape(dispatcher))('deliveries_failed_total', { reason: 'refused' })).toBe(0);
-  expect(await bench.stateOf(key)).toBe('PROCESSING');
+  expect(await fixture.stateOf(key)).toBe('PROCESSING');
 });
 
 test('claimed rows that are not sent are counted by the reason', async () => {
   const fireAt = Date.now() - 100;
-  await bench.armed(await bench.rows.addUser({ timezone: 'Asia/Tokyo' }), fireAt);
-  const deleted = await bench.rows.addUser();
-  await bench.armed(deleted, fireAt);
-  await bench.rows.sql('delete from users.users where id = ?', [deleted]);
+  await fixture.armed(await fixture.rows.addUser({ timezone: 'Asia/Tokyo' }), fireAt);
+  const deleted = await fixture.rows.addUser();
+  await fixture.armed(deleted, fireAt);
+  await fixture.rows.sql('delete from users.users where id = ?', [deleted]);
   await due(49 * HOUR);
 
-  const dispatcher = await bench.dispatch();
+  const dispatcher = await fixture.dispatch();
   for (const reason of ['changed', 'user_deleted', 'too_late']) {
     const released = async () => (await scrape(dispatcher))('claims_released_total', { reason });
     await expect.poll(released, WITHIN).toBe(1);
@@ -133,11 +133,11 @@ test('claimed rows that are not sent are counted by the reason', async () => {
 
 test('claimed rows that a pause gives back are counted', async () => {
   const open: (() => void)[] = [];
-  bench.receiver.answer((response) => void open.push(() => response.end()));
-  const dispatcher = await bench.dispatch({ concurrency: 1 });
+  fixture.receiver.answer((response) => void open.push(() => response.end()));
+  const dispatcher = await fixture.dispatch({ concurrency: 1 });
   for (let count = 0; count < 3; count += 1) await due();
   await expect.poll(() => open.length, WITHIN).toBe(1);
-  await bench.rows.sql('update events.destinations set paused_at = now()');
+  await fixture.rows.sql('update events.destinations set paused_at = now()');
   const givenBack = async () => (await scrape(dispatcher))('claims_given_back_total');
   await expect.poll(givenBack, WITHIN).toBeGreaterThan(0);
   for (const end of open) end();

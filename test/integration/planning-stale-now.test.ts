@@ -1,27 +1,27 @@
 /** A plan's time is the workflow's: with a worker that was slow, older than what it finds. */
 import { expect, test } from 'vitest';
 
-import { BERLIN_2026, BERLIN_2027, HOUR, usePlanningBench } from '../support/planning-bench.ts';
+import { BERLIN_2026, BERLIN_2027, HOUR, usePlanningFixture } from '../support/planning-fixture.ts';
 
-const bench = usePlanningBench();
+const fixture = usePlanningFixture();
 
 test('a day that was past when it became the birthday is not owed, by a plan that began before it', async () => {
-  const userId = await bench.rows.addUser();
-  await bench.plan(userId);
-  await bench.change(userId, { dateOfBirth: '1990-12-14' }, BERLIN_2026 - HOUR);
-  await bench.change(userId, { dateOfBirth: '1990-05-20' }, BERLIN_2026 + 1_000);
+  const userId = await fixture.rows.addUser();
+  await fixture.plan(userId);
+  await fixture.change(userId, { dateOfBirth: '1990-12-14' }, BERLIN_2026 - HOUR);
+  await fixture.change(userId, { dateOfBirth: '1990-05-20' }, BERLIN_2026 + 1_000);
 
-  const plan = await bench.plan(userId, BERLIN_2026 - 1_000);
+  const plan = await fixture.plan(userId, BERLIN_2026 - 1_000);
   expect(plan).toMatchObject({ kind: 'planned', fireAt: BERLIN_2027 });
-  expect(await bench.plan(userId, BERLIN_2026 + HOUR)).toMatchObject({ fireAt: BERLIN_2027 });
-  expect(await bench.occurrencesOf(userId)).toMatchObject([{ year: 2027, state: 'PENDING' }]);
+  expect(await fixture.plan(userId, BERLIN_2026 + HOUR)).toMatchObject({ fireAt: BERLIN_2027 });
+  expect(await fixture.occurrencesOf(userId)).toMatchObject([{ year: 2027, state: 'PENDING' }]);
 });
 
 test('what was to come when the zone changed is kept by a plan that began before it', async () => {
-  const userId = await bench.rows.addUser({ timezone: 'America/New_York' });
-  await bench.plan(userId);
-  await bench.change(userId, { timezone: 'Europe/Berlin' }, BERLIN_2026 + 1_000);
+  const userId = await fixture.rows.addUser({ timezone: 'America/New_York' });
+  await fixture.plan(userId);
+  await fixture.change(userId, { timezone: 'Europe/Berlin' }, BERLIN_2026 + 1_000);
 
-  const plan = await bench.plan(userId, BERLIN_2026 - 1_000);
+  const plan = await fixture.plan(userId, BERLIN_2026 - 1_000);
   expect(plan).toMatchObject({ kind: 'planned', fireAt: BERLIN_2026 });
 });

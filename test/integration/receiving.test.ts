@@ -6,14 +6,14 @@ import { createSign } from '../../src/delivery/signing.ts';
 import { createWebhookClient } from '../../src/delivery/webhook-client.ts';
 import { createWebhookTester } from '../../src/delivery/webhook-test.ts';
 import { runCommand } from '../../src/dev/run-command.ts';
-import { useDispatcherBench, WITHIN } from '../support/dispatcher-bench.ts';
+import { useDispatcherFixture, WITHIN } from '../support/dispatcher-fixture.ts';
 import { findPython, STANDARD_WEBHOOKS } from '../support/python.ts';
 import { startSnippet, type SnippetLanguage } from '../support/receiving-snippets.ts';
 import type { ReceivedWebhook } from '../support/webhook-receiver.ts';
 
 beforeAll(() => findPython(STANDARD_WEBHOOKS), 5 * 60_000);
 
-const bench = useDispatcherBench();
+const fixture = useDispatcherFixture();
 
 /** Enough to use every kept connection many times. */
 const RUN = 300;
@@ -26,11 +26,11 @@ async function start(language: SnippetLanguage, secret: string) {
 
 /** A delivery as a dispatcher made it. */
 async function realDelivery(secrets: readonly string[]): Promise<ReceivedWebhook> {
-  const userId = await bench.rows.addUser({ firstName: 'Žofie 🎂', lastName: 'O\u2019Neill' });
-  const key = await bench.armed(userId, Date.now());
-  await bench.dispatch({ secrets });
-  await expect.poll(() => bench.stateOf(key), WITHIN).toBe('COMPLETED');
-  const delivery = bench.receiver.received.find(({ id }) => id === key);
+  const userId = await fixture.rows.addUser({ firstName: 'Žofie 🎂', lastName: 'O\u2019Neill' });
+  const key = await fixture.armed(userId, Date.now());
+  await fixture.dispatch({ secrets });
+  await expect.poll(() => fixture.stateOf(key), WITHIN).toBe('COMPLETED');
+  const delivery = fixture.receiver.received.find(({ id }) => id === key);
   if (delivery === undefined) throw new Error('It never came.');
   return delivery;
 }
@@ -61,11 +61,11 @@ describe.each(['ts', 'python'] as const)('the receiver in %s', (language) => {
   test('accepts every delivery of a run', async () => {
     const secret = newWebhookSecret();
     const receiver = await start(language, secret);
-    const keys = await bench.rows.addHerd(RUN, Date.now());
-    await bench.dispatch({ webhookUrl: receiver.url, secrets: [secret] });
-    await expect.poll(() => bench.countIn('COMPLETED'), WITHIN).toBe(RUN);
+    const keys = await fixture.rows.addHerd(RUN, Date.now());
+    await fixture.dispatch({ webhookUrl: receiver.url, secrets: [secret] });
+    await expect.poll(() => fixture.countIn('COMPLETED'), WITHIN).toBe(RUN);
     expect(receiver.inbox().toSorted()).toEqual(keys.toSorted());
-    const attempts = await bench.rows.sql('select 1 from events.attempts where status = 204');
+    const attempts = await fixture.rows.sql('select 1 from events.attempts where status = 204');
     expect(attempts).toHaveLength(RUN);
   });
 
@@ -93,11 +93,11 @@ describe.each(['ts', 'python'] as const)('the receiver in %s', (language) => {
 
   test('refuses one that is signed with another secret, and the ledger says FAILED', async () => {
     const receiver = await start(language, newWebhookSecret());
-    const key = await bench.armed(await bench.rows.addUser(), Date.now());
-    await bench.dispatch({ webhookUrl: receiver.url, secrets: [newWebhookSecret()] });
-    await expect.poll(() => bench.stateOf(key), WITHIN).toBe('FAILED');
+    const key = await fixture.armed(await fixture.rows.addUser(), Date.now());
+    await fixture.dispatch({ webhookUrl: receiver.url, secrets: [newWebhookSecret()] });
+    await expect.poll(() => fixture.stateOf(key), WITHIN).toBe('FAILED');
     expect(receiver.inbox()).toEqual([]);
-    expect(await bench.rows.sql('select status from events.attempts')).toEqual([{ status: 401 }]);
+    expect(await fixture.rows.sql('select status from events.attempts')).toEqual([{ status: 401 }]);
   });
 
   test('refuses one that is older than five minutes, or that far ahead', async () => {
@@ -128,7 +128,7 @@ describe.each(['ts', 'python'] as const)('the receiver in %s', (language) => {
     ];
     for (const [secrets, answers] of steps) {
       const delivery = asPost(await realDelivery(secrets));
-      await bench.dispatchers.pop()?.stop();
+      await fixture.dispatchers.pop()?.stop();
       expect(delivery.signature.split(' ')).toHaveLength(secrets.length);
       expect([await post(before.url, delivery), await post(after.url, delivery)]).toEqual(answers);
     }

@@ -1,52 +1,54 @@
 /** What the reconciler remembers of what it found, from one look to the next. */
 import { expect, test } from 'vitest';
 
-import { HOUR, isoIn, MINUTE, useReconcileBench } from '../support/reconcile-bench.ts';
+import { HOUR, isoIn, MINUTE, useReconcileFixture } from '../support/reconcile-fixture.ts';
 
-const bench = useReconcileBench();
-const { plant, plantArmed, look } = bench;
+const fixture = useReconcileFixture();
+const { plant, plantArmed, look } = fixture;
 
 test('a suspicion that was only a moment is dropped; what is still so is found, once', async () => {
   const lost = await plant({ fire_at: isoIn(-HOUR) });
   const late = await plant({ fire_at: isoIn(-HOUR) });
   await look();
-  await bench.rows.sql(
+  await fixture.rows.sql(
     "update events.occurrences set state = 'PROCESSING', next_attempt_at = now() where key = ?",
     [late],
   );
-  expect(await bench.ledger.confirm()).toEqual({ unattempted: 1 });
+  expect(await fixture.ledger.confirm()).toEqual({ unattempted: 1 });
   expect(await look()).toEqual({ [lost]: 'unattempted' });
-  expect(await bench.ledger.confirm()).toEqual({});
+  expect(await fixture.ledger.confirm()).toEqual({});
 });
 
 test('of two that look, confirm and settle at once, each finding is counted by one', async () => {
   const keys = [];
   for (let nth = 0; nth < 20; nth++) keys.push(await plant({ fire_at: isoIn(-HOUR) }));
   await Promise.all([look(), look()]);
-  const counted = await Promise.all([bench.ledger.confirm(), bench.ledger.confirm()]);
+  const counted = await Promise.all([fixture.ledger.confirm(), fixture.ledger.confirm()]);
   expect(counted.map(({ unattempted = 0 }) => unattempted).reduce((a, b) => a + b)).toBe(20);
 
-  await bench.rows.sql(
+  await fixture.rows.sql(
     "update events.occurrences set state = 'COMPLETED', settled_at = now(), report = null",
   );
-  const settled = await Promise.all([bench.ledger.settle(), bench.ledger.settle()]);
+  const settled = await Promise.all([fixture.ledger.settle(), fixture.ledger.settle()]);
   expect(settled.map(({ repaired }) => repaired.unattempted ?? 0).reduce((a, b) => a + b)).toBe(20);
 });
 
 test('what was tried is tried again after ever longer pauses, and is unrepaired meanwhile', async () => {
   const key = await plant({ fire_at: isoIn(-HOUR) });
   await look();
-  await bench.ledger.confirm();
-  expect(await bench.ledger.findToTry(10)).toMatchObject([{ subject: key, waitsForEngine: false }]);
-  await bench.ledger.markTried([{ subject: key, note: null }]);
-  expect(await bench.ledger.findToTry(10)).toEqual([]);
-  expect(await bench.ledger.settle()).toEqual({ repaired: {}, awaited: 1 });
-  expect(await bench.ledger.markUnrepaired()).toMatchObject({
+  await fixture.ledger.confirm();
+  expect(await fixture.ledger.findToTry(10)).toMatchObject([
+    { subject: key, waitsForEngine: false },
+  ]);
+  await fixture.ledger.markTried([{ subject: key, note: null }]);
+  expect(await fixture.ledger.findToTry(10)).toEqual([]);
+  expect(await fixture.ledger.settle()).toEqual({ repaired: {}, awaited: 1 });
+  expect(await fixture.ledger.markUnrepaired()).toMatchObject({
     counts: { unattempted: 1 },
     fresh: { unattempted: 1 },
     examples: [{ subject: key }],
   });
-  expect(await bench.ledger.markUnrepaired()).toMatchObject({
+  expect(await fixture.ledger.markUnrepaired()).toMatchObject({
     counts: { unattempted: 1 },
     fresh: {},
   });
@@ -58,11 +60,11 @@ test('what was tried is tried again after ever longer pauses, and is unrepaired 
     [50, 24 * 60],
   ] as const) {
     const triedAgo = async (ms: number) => {
-      await bench.rows.sql('update events.findings set tries = ?, tried_at = ?', [
+      await fixture.rows.sql('update events.findings set tries = ?, tried_at = ?', [
         tries,
         isoIn(-ms),
       ]);
-      return (await bench.ledger.findToTry(10)).length;
+      return (await fixture.ledger.findToTry(10)).length;
     };
     expect(await triedAgo((minutes - 1) * MINUTE)).toBe(0);
     expect(await triedAgo((minutes + 1) * MINUTE)).toBe(1);
@@ -70,10 +72,10 @@ test('what was tried is tried again after ever longer pauses, and is unrepaired 
 });
 
 test('a look ends at its limit, says so, and the next one goes on from there', async () => {
-  for (let nth = 0; nth < 5; nth++) await bench.rows.addUser();
+  for (let nth = 0; nth < 5; nth++) await fixture.rows.addUser();
   const request = { eventTypes: ['birthday'], limit: 3, onPage() {} };
-  expect(await bench.ledger.look('unplanned', request)).toEqual({ suspected: 3, more: true });
-  expect(await bench.ledger.look('unplanned', request)).toEqual({ suspected: 2, more: false });
+  expect(await fixture.ledger.look('unplanned', request)).toEqual({ suspected: 3, more: true });
+  expect(await fixture.ledger.look('unplanned', request)).toEqual({ suspected: 2, more: false });
 });
 
 test('plans due soon that were checked are to be asked for, page by page, until they are found', async () => {
@@ -85,25 +87,31 @@ test('plans due soon that were checked are to be asked for, page by page, until 
   ];
   await plant({ ...soon, fire_at: isoIn(3 * HOUR) });
   await plant({ ...soon, fire_at: isoIn(HOUR), planned_at: isoIn(-MINUTE) });
-  const first = await bench.ledger.findDueSoon(null, 2);
-  const rest = await bench.ledger.findDueSoon(first.at(-1) ?? null, 2);
+  const first = await fixture.ledger.findDueSoon(null, 2);
+  const rest = await fixture.ledger.findDueSoon(first.at(-1) ?? null, 2);
   expect([...first, ...rest].map(({ key }) => key)).toEqual(keys);
 
-  expect(await bench.ledger.suspectUnfollowed(keys.slice(1))).toBe(2);
-  expect((await bench.ledger.findDueSoon(null, 10)).map(({ key }) => key)).toEqual(
+  expect(await fixture.ledger.suspectUnfollowed(keys.slice(1))).toBe(2);
+  expect((await fixture.ledger.findDueSoon(null, 10)).map(({ key }) => key)).toEqual(
     keys.slice(0, 1),
   );
-  await bench.rows.sql('update events.occurrences set planned_at = now() where key = ?', [keys[1]]);
-  expect(await bench.ledger.confirm()).toEqual({ unfollowed: 1 });
+  await fixture.rows.sql('update events.occurrences set planned_at = now() where key = ?', [
+    keys[1],
+  ]);
+  expect(await fixture.ledger.confirm()).toEqual({ unfollowed: 1 });
 });
 
 test('what cannot be planned, what waits for a dispatcher, and what is open for nobody is counted', async () => {
   await plant({ fire_at: null });
   await plantArmed({ next_attempt_at: isoIn(-HOUR) });
   await plantArmed({ next_attempt_at: isoIn(MINUTE), sending_until: isoIn(MINUTE) });
-  await bench.rows.sql(
+  await fixture.rows.sql(
     "insert into events.stale_tokens (task_token, occurrence_key, dropped_at) values ('a1', 'k', ?)",
     [isoIn(-2 * HOUR)],
   );
-  expect(await bench.ledger.countBystanders()).toEqual({ blocked: 1, waiting: 1, staleTokens: 1 });
+  expect(await fixture.ledger.countBystanders()).toEqual({
+    blocked: 1,
+    waiting: 1,
+    staleTokens: 1,
+  });
 });

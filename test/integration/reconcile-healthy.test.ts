@@ -2,12 +2,12 @@
 import { expect, test } from 'vitest';
 
 import { createReconcileLedger } from '../../src/persistence/reconcile-ledger.ts';
-import { counted, DAY, HOUR, MINUTE, useAuditBench } from '../support/audit-bench.ts';
+import { counted, DAY, HOUR, MINUTE, useAuditFixture } from '../support/audit-fixture.ts';
 import { bornForNineAfter } from '../support/born.ts';
 import { createLives } from '../support/lived-users.ts';
-import { KINDS } from '../support/reconcile-bench.ts';
+import { KINDS } from '../support/reconcile-fixture.ts';
 
-const bench = useAuditBench();
+const fixture = useAuditFixture();
 
 const LIVES = 100;
 const USERS = 10_000;
@@ -17,7 +17,7 @@ test(
   { timeout: 240_000 },
   async () => {
     const now = Date.now();
-    const lives = createLives(bench.orm);
+    const lives = createLives(fixture.orm);
     // Birthdays all over the year, the last of them just now and the next within the hours to come.
     const birthdays = Array.from({ length: LIVES }, (_, index) =>
       bornForNineAfter(now + (index - 0.6 * LIVES) * 3.6 * DAY - 5 * HOUR),
@@ -27,13 +27,13 @@ test(
       const age = index % 10 === 9 ? 11 * MINUTE : (300 + index) * DAY;
       await lives.live({ dateOfBirth, timezone, from: now - age, until: now });
     }
-    await bench.sql(`update users.outbox set relayed_at = occurred_at + interval '1 second'`);
+    await fixture.sql(`update users.outbox set relayed_at = occurred_at + interval '1 second'`);
     await lives.multiply(USERS / LIVES - 1);
 
-    const states = await bench.sql<{ state: string; count: number }>(
+    const states = await fixture.sql<{ state: string; count: number }>(
       'select state, count(*)::int as count from events.occurrences group by state order by state',
     );
-    expect(await bench.sql('select count(*)::int as users from users.users')).toEqual([
+    expect(await fixture.sql('select count(*)::int as users from users.users')).toEqual([
       { users: USERS },
     ]);
     expect(states.map(({ state }) => state)).toEqual(['COMPLETED', 'PENDING', 'PROCESSING']);
@@ -46,7 +46,7 @@ test(
         doubles = 0,
         forged = 0,
         due = 0,
-      } = counted(await bench.audit(date, now));
+      } = counted(await fixture.audit(date, now));
       expect({ date, unaccounted, doubles, forged }).toEqual({
         date,
         unaccounted: 0,
@@ -59,7 +59,7 @@ test(
     expect(everybody).toBeGreaterThan(0.9 * USERS);
 
     // Among so many, one who is missed is found.
-    const [missed] = await bench.sql<{ key: string }>(
+    const [missed] = await fixture.sql<{ key: string }>(
       `delete from events.occurrences where key = (
        select max(key) from events.occurrences as o where state = 'PENDING' and not exists (
          select from events.occurrences where user_id = o.user_id and state = 'COMPLETED')
@@ -76,10 +76,10 @@ function isoDay(at: number): string {
 }
 
 async function look(): Promise<object[]> {
-  const ledger = createReconcileLedger(bench.orm);
+  const ledger = createReconcileLedger(fixture.orm);
   for (const kind of KINDS) {
     await ledger.look(kind, { eventTypes: ['birthday'], limit: 1_000, onPage() {} });
   }
   await ledger.confirm();
-  return bench.sql('select subject, kind from events.findings order by subject');
+  return fixture.sql('select subject, kind from events.findings order by subject');
 }

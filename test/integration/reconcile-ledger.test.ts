@@ -2,12 +2,12 @@
 import { expect, test } from 'vitest';
 
 import { plantOccurrence } from '../support/plant-occurrence.ts';
-import { HOUR, isoIn, MINUTE, useReconcileBench } from '../support/reconcile-bench.ts';
+import { HOUR, isoIn, MINUTE, useReconcileFixture } from '../support/reconcile-fixture.ts';
 
 const REDELIVERY = '0198f6a2-6c1e-7f5b-9d53-0a4b6c8d7e90';
 
-const bench = useReconcileBench();
-const { plant, plantArmed, plantNext, plantNews, look } = bench;
+const fixture = useReconcileFixture();
+const { plant, plantArmed, plantNext, plantNews, look } = fixture;
 
 test.for<[string, string, Record<string, unknown>]>([
   ['a plan past its instant', 'unattempted', { fire_at: isoIn(-3 * MINUTE) }],
@@ -95,18 +95,18 @@ test('what was settled, and is planned for next year, is well', async () => {
 });
 
 test('10,000 users as planning leaves them, some of them due, armed, greeted or redelivered, are well', async () => {
-  await bench.rows.sql(`
+  await fixture.rows.sql(`
     insert into users.users (id, first_name, last_name, date_of_birth, timezone, revision,
       created_at, updated_at, facts_changed_at)
     select gen_random_uuid(), 'Ada', n::text, '1990-05-20', 'Europe/Berlin', 1,
       now() - interval '2 years', now(), now() - interval '2 years'
     from generate_series(1, 10000) as n`);
-  await bench.rows.sql(`
+  await fixture.rows.sql(`
     insert into users.outbox (type, user_id, revision, occurred_at, relayed_at)
     select 'UserCreated', id, 1, now() - interval '1 day', now() - interval '1 day'
     from users.users`);
   const plant = (year: number, state: string, fireAt: string, others: string) =>
-    bench.rows.sql(`
+    fixture.rows.sql(`
       insert into events.occurrences (key, event_type, user_id, year, state, anchor_date, timezone,
         local_time, leap_day_policy, tz_version, local_date, fire_at, planned_at, rechecked_at,
         armed_at, next_attempt_at, settled_at, report, task_token, redelivery_id)
@@ -130,22 +130,22 @@ test('10,000 users as planning leaves them, some of them due, armed, greeted or 
     `case when fire_at < now() + interval '48 hours' then now() - interval '1 hour' end,
       null, null, null, null, null, null`,
   );
-  await bench.rows.sql(`
+  await fixture.rows.sql(`
     update events.occurrences
     set state = 'PROCESSING', armed_at = now(), next_attempt_at = fire_at, task_token = 'a1'
     where state = 'PENDING' and fire_at < now() + interval '6 hours'`);
   // The last herd: some are not reported yet, and so have no plan for the next year.
-  await bench.rows.sql(`
+  await fixture.rows.sql(`
     update events.occurrences
     set state = 'COMPLETED', settled_at = now(), report = 'delivered', next_attempt_at = null
     where state = 'PROCESSING' and fire_at < now() + interval '1 hour'`);
 
   expect(await look()).toEqual({});
-  expect(await bench.ledger.confirm()).toEqual({});
+  expect(await fixture.ledger.confirm()).toEqual({});
 });
 
 test('a user without a plan is found, also one whose only row was settled or is redelivered', async () => {
-  const never = await bench.rows.addUser();
+  const never = await fixture.rows.addUser();
   const settled = await plant({ state: 'FAILED', settled_at: isoIn(-HOUR) });
   const redelivered = await plantArmed({
     redelivery_id: REDELIVERY,
@@ -161,19 +161,23 @@ test('a user without a plan is found, also one whose only row was settled or is 
 test.for<[string, (userId: string) => Promise<unknown>]>([
   [
     'was created just now',
-    (id) => bench.rows.sql('update users.users set created_at = now() where id = ?', [id]),
+    (id) => fixture.rows.sql('update users.users set created_at = now() where id = ?', [id]),
   ],
   ['has news that is not relayed', (id) => plantNews(id)],
   ['has news that was relayed just now', (id) => plantNews(id, { relayed_at: isoIn(-MINUTE) })],
   [
     'was greeted just now',
     (user_id) =>
-      plantOccurrence(bench.rows.sql, { user_id, state: 'COMPLETED', settled_at: isoIn(-MINUTE) }),
+      plantOccurrence(fixture.rows.sql, {
+        user_id,
+        state: 'COMPLETED',
+        settled_at: isoIn(-MINUTE),
+      }),
   ],
   [
     'waits for an outcome to be told',
     (user_id) =>
-      plantOccurrence(bench.rows.sql, {
+      plantOccurrence(fixture.rows.sql, {
         user_id,
         state: 'COMPLETED',
         report: 'delivered',
@@ -181,20 +185,20 @@ test.for<[string, (userId: string) => Promise<unknown>]>([
       }),
   ],
 ])('a user without a plan who %s is well', async ([, plantMore]) => {
-  await plantMore(await bench.rows.addUser());
+  await plantMore(await fixture.rows.addUser());
   expect(await look()).toEqual({});
 });
 
 test('news that was relayed long ago, set aside, or is for somebody else plans nobody', async () => {
   const users = [
-    await bench.rows.addUser(),
-    await bench.rows.addUser(),
-    await bench.rows.addUser(),
+    await fixture.rows.addUser(),
+    await fixture.rows.addUser(),
+    await fixture.rows.addUser(),
   ] as const;
   await plantNews(users[0], { relayed_at: isoIn(-HOUR) });
   await plantNews(users[1], { set_aside_at: isoIn(-HOUR) });
   await plantNews(users[2], { subscriber: 'somebody else' });
-  const [event] = await bench.rows.sql<{ id: string }>(
+  const [event] = await fixture.rows.sql<{ id: string }>(
     'select id from users.outbox where set_aside_at is not null',
   );
   expect(await look()).toEqual({
@@ -205,8 +209,8 @@ test('news that was relayed long ago, set aside, or is for somebody else plans n
 
 test('a plan whose user is gone is an orphan, unless the news of that is under way', async () => {
   const future = { fire_at: '2030-05-20T07:00:00Z' };
-  const orphan = await plantOccurrence(bench.rows.sql, future);
-  const deleted = await plantOccurrence(bench.rows.sql, { ...future, year: 2029 });
+  const orphan = await plantOccurrence(fixture.rows.sql, future);
+  const deleted = await plantOccurrence(fixture.rows.sql, { ...future, year: 2029 });
   await plantNews(deleted.split(':')[1] ?? '', { type: 'UserDeleted' });
   expect(await look()).toEqual({ [orphan]: 'orphaned' });
 });
@@ -215,26 +219,26 @@ test('with another store than before, all that was planned until then has lost i
   const before = await plant({ fire_at: '2030-05-20T07:00:00Z' });
   const blocked = await plant({ fire_at: null });
   const armed = await plantArmed({ next_attempt_at: isoIn(MINUTE) });
-  await bench.ledger.rememberStore('store-1');
+  await fixture.ledger.rememberStore('store-1');
   expect(await look()).toEqual({});
 
-  await bench.ledger.rememberStore('store-2');
+  await fixture.ledger.rememberStore('store-2');
   await plant({ fire_at: '2030-05-21T07:00:00Z', planned_at: isoIn(0) });
-  await bench.ledger.rememberStore('store-2');
+  await fixture.ledger.rememberStore('store-2');
   const lost = { [before]: 'store_lost', [blocked]: 'store_lost', [armed]: 'store_lost' };
   expect(await look()).toEqual(lost);
 
-  await bench.rows.sql('update events.occurrences set planned_at = ?', [isoIn(0)]);
-  await bench.ledger.confirm();
+  await fixture.rows.sql('update events.occurrences set planned_at = ?', [isoIn(0)]);
+  await fixture.ledger.confirm();
   expect(await look()).toEqual({});
   expect(
-    await bench.rows.sql('select planned_elsewhere_until as until from events.reconciler'),
+    await fixture.rows.sql('select planned_elsewhere_until as until from events.reconciler'),
   ).toEqual([{ until: null }]);
 });
 
 test('that everybody is to be planned again is not forgotten when the store becomes known', async () => {
   const key = await plant({ planned_at: isoIn(-HOUR), fire_at: '2030-05-20T07:00:00Z' });
-  await bench.rows.sql('update events.reconciler set planned_elsewhere_until = now()');
-  await bench.ledger.rememberStore('the first that is seen');
+  await fixture.rows.sql('update events.reconciler set planned_elsewhere_until = now()');
+  await fixture.ledger.rememberStore('the first that is seen');
   expect(await look()).toMatchObject({ [key]: 'store_lost' });
 });

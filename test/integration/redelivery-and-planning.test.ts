@@ -12,26 +12,26 @@ import {
   DAY,
   HOUR,
   keyOf,
-  usePlanningBench,
-} from '../support/planning-bench.ts';
+  usePlanningFixture,
+} from '../support/planning-fixture.ts';
 
 const AFTER = BERLIN_2026 + HOUR;
 
-const bench = usePlanningBench();
+const fixture = usePlanningFixture();
 let redelivery: RedeliveryLedger;
 beforeAll(() => {
-  redelivery = createRedeliveryLedger(bench.database.orm);
+  redelivery = createRedeliveryLedger(fixture.database.orm);
 });
 
 test('a plan leaves it alone, and is about the next year', async () => {
   const { userId, key } = await redelivered();
-  const before = await bench.rows.find(key);
+  const before = await fixture.rows.find(key);
 
-  const plans = [await bench.plan(userId, AFTER), await bench.plan(userId, AFTER + DAY)];
+  const plans = [await fixture.plan(userId, AFTER), await fixture.plan(userId, AFTER + DAY)];
 
   expect(plans).toMatchObject([{ fireAt: BERLIN_2027 }, { fireAt: BERLIN_2027 }]);
-  expect(await bench.rows.find(key)).toEqual(before);
-  expect(await bench.occurrencesOf(userId)).toMatchObject([
+  expect(await fixture.rows.find(key)).toEqual(before);
+  expect(await fixture.occurrencesOf(userId)).toMatchObject([
     { year: 2026, state: 'PROCESSING' },
     { year: 2027, state: 'PENDING' },
   ]);
@@ -39,26 +39,26 @@ test('a plan leaves it alone, and is about the next year', async () => {
 
 test('a move to where the day is still to come does not plan that year again', async () => {
   const { userId } = await redelivered();
-  await bench.move(userId, 'Pacific/Pago_Pago', AFTER);
-  const plan = await bench.plan(userId, AFTER);
+  await fixture.move(userId, 'Pacific/Pago_Pago', AFTER);
+  const plan = await fixture.plan(userId, AFTER);
   expect(plan).toMatchObject({ occurrenceKey: keyOf(userId, 2027) });
 });
 
 test('also while it is on the wire, the plan does not wait for it', async () => {
   const { userId, key } = await redelivered();
-  await bench.rows.sql(
+  await fixture.rows.sql(
     `update events.occurrences set sending_until = events.clock() + interval '1 minute'
      where key = ?`,
     [key],
   );
-  expect(await bench.plan(userId, AFTER)).toMatchObject({ kind: 'planned', fireAt: BERLIN_2027 });
+  expect(await fixture.plan(userId, AFTER)).toMatchObject({ kind: 'planned', fireAt: BERLIN_2027 });
 });
 
 test('of a deleted user, the plan ends and the row is for the dispatcher to settle', async () => {
   const { userId, key } = await redelivered();
-  await bench.rows.sql('delete from users.users where id = ?', [userId]);
-  expect(await bench.plan(userId, AFTER)).toEqual({ kind: 'ended' });
-  expect(await bench.rows.find(key)).toMatchObject({ state: 'PROCESSING' });
+  await fixture.rows.sql('delete from users.users where id = ?', [userId]);
+  expect(await fixture.plan(userId, AFTER)).toEqual({ kind: 'ended' });
+  expect(await fixture.rows.find(key)).toMatchObject({ state: 'PROCESSING' });
 });
 
 test('of redeliveries and plans at once, each does its own', async () => {
@@ -66,14 +66,14 @@ test('of redeliveries and plans at once, each does its own', async () => {
 
   await Promise.all(
     users.flatMap(({ userId, key }) => [
-      bench.plan(userId, AFTER),
+      fixture.plan(userId, AFTER),
       begin(key),
-      bench.plan(userId, AFTER),
+      fixture.plan(userId, AFTER),
     ]),
   );
 
   for (const { userId } of users) {
-    expect(await bench.occurrencesOf(userId)).toMatchObject([
+    expect(await fixture.occurrencesOf(userId)).toMatchObject([
       { year: 2026, state: 'PROCESSING' },
       { year: 2027, state: 'PENDING' },
     ]);
@@ -83,7 +83,7 @@ test('of redeliveries and plans at once, each does its own', async () => {
 test('newer zone law plans none of them again', async () => {
   const { key } = await redelivered();
   const basis = { tzVersion: '2099z', localTime: '09:00', leapDayPolicy: 'feb28' } as const;
-  const page = await createOutdatedPlans(bench.database.orm).findPage(
+  const page = await createOutdatedPlans(fixture.database.orm).findPage(
     basis,
     { fireAt: 0, key: '' },
     1000,
@@ -92,8 +92,8 @@ test('newer zone law plans none of them again', async () => {
 });
 
 async function failedUser(): Promise<{ userId: string; key: string }> {
-  const userId = await bench.rows.addUser();
-  const key = await bench.rows.addOccurrence(userId, { state: 'FAILED', fireAt: BERLIN_2026 });
+  const userId = await fixture.rows.addUser();
+  const key = await fixture.rows.addOccurrence(userId, { state: 'FAILED', fireAt: BERLIN_2026 });
   return { userId, key };
 }
 

@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest';
 
-import { HOUR, useDispatcherBench, WITHIN } from '../support/dispatcher-bench.ts';
+import { HOUR, useDispatcherFixture, WITHIN } from '../support/dispatcher-fixture.ts';
 import { withStatus } from '../support/webhook-receiver.ts';
 
-const bench = useDispatcherBench();
+const fixture = useDispatcherFixture();
 
 const PATIENT = { timeout: 60_000, interval: 50 };
 /** Of time by the fast clock: longer than any wait, so that no row is held too briefly. */
@@ -12,7 +12,7 @@ const FAST_TIMEOUT_MS = 600_000;
 /** From now on time passes four times as fast for the database; gives the same clock for dispatchers. */
 async function runFast(): Promise<() => number> {
   const from = Date.now();
-  await bench.rows.sql(`create or replace function events.clock() returns timestamptz
+  await fixture.rows.sql(`create or replace function events.clock() returns timestamptz
     language sql volatile as 'select to_timestamp(${from / 1000}::float8
       + 4 * (extract(epoch from clock_timestamp()) - ${from / 1000}::float8))'`);
   return () => from + 4 * (Date.now() - from);
@@ -32,29 +32,29 @@ function counted(clock: () => number) {
 
 /** Null also once it is forgotten, which needs nobody to write it. */
 async function slowedPace(): Promise<number | null> {
-  const [row] = await bench.rows.sql<{ pace: number | null }>(
+  const [row] = await fixture.rows.sql<{ pace: number | null }>(
     `select case when slowed_ends_at > events.clock() then slowed_per_second end as pace
      from events.destinations`,
   );
   return row?.pace ?? null;
 }
 
-const sentIds = () => bench.receiver.received.map(({ id }) => id);
+const sentIds = () => fixture.receiver.received.map(({ id }) => id);
 
 test('1,000 due while the receiver answers 503 for 30 s: all are delivered within 2 minutes of its return', async () => {
   const clock = await runFast();
   const isDownUntil = clock() + 30_000;
   let refused = 0;
-  bench.receiver.answer((response) => {
+  fixture.receiver.answer((response) => {
     if (clock() < isDownUntil) refused += 1;
     withStatus(clock() < isDownUntil ? 503 : 200)(response);
   });
-  const keys = await bench.rows.addHerd(1000, clock());
-  await bench.dispatch({ clock, timeoutMs: FAST_TIMEOUT_MS });
-  await bench.dispatch({ clock, timeoutMs: FAST_TIMEOUT_MS });
+  const keys = await fixture.rows.addHerd(1000, clock());
+  await fixture.dispatch({ clock, timeoutMs: FAST_TIMEOUT_MS });
+  await fixture.dispatch({ clock, timeoutMs: FAST_TIMEOUT_MS });
 
-  await expect.poll(() => bench.countIn('COMPLETED'), PATIENT).toBe(1000);
-  const [delivered] = await bench.rows.sql<{ last: number; attempts: number }>(
+  await expect.poll(() => fixture.countIn('COMPLETED'), PATIENT).toBe(1000);
+  const [delivered] = await fixture.rows.sql<{ last: number; attempts: number }>(
     `select (extract(epoch from max(delivered_at)) * 1000)::float8 as last,
        max(attempts) as attempts from events.occurrences`,
   );
@@ -68,108 +68,108 @@ test('1,000 due while the receiver answers 503 for 30 s: all are delivered withi
 });
 
 test('one refusal in a hundred slows nobody', async () => {
-  bench.receiver.answer((response) =>
-    withStatus(bench.receiver.received.length % 100 === 50 ? 503 : 200)(response),
+  fixture.receiver.answer((response) =>
+    withStatus(fixture.receiver.received.length % 100 === 50 ? 503 : 200)(response),
   );
-  await bench.rows.addHerd(2000, Date.now() - 1000);
-  const { logged } = await bench.dispatch();
-  await expect.poll(() => bench.countIn('COMPLETED'), PATIENT).toBe(2000);
+  await fixture.rows.addHerd(2000, Date.now() - 1000);
+  const { logged } = await fixture.dispatch();
+  await expect.poll(() => fixture.countIn('COMPLETED'), PATIENT).toBe(2000);
   expect(logged.filter(({ msg }) => msg === 'destination slowed')).toEqual([]);
 });
 
 test('a receiver that can do 100 a second gets about that, and everybody is greeted', async () => {
   const served: number[] = [];
   let refused = 0;
-  bench.receiver.answer((response) => {
+  fixture.receiver.answer((response) => {
     const now = Date.now();
     const isFull = served.length >= 20 && (served.at(-20) ?? 0) > now - 200;
     if (isFull) refused += 1;
     else served.push(now);
     withStatus(isFull ? 503 : 200)(response);
   });
-  await bench.rows.addHerd(400, Date.now() - 1000);
-  await bench.dispatch();
-  await bench.dispatch();
-  await expect.poll(() => bench.countIn('COMPLETED'), PATIENT).toBe(400);
+  await fixture.rows.addHerd(400, Date.now() - 1000);
+  await fixture.dispatch();
+  await fixture.dispatch();
+  await expect.poll(() => fixture.countIn('COMPLETED'), PATIENT).toBe(400);
   expect(refused).toBeGreaterThan(0);
   // Sent at full speed, with retries after 1, 2 and 4 s, it refuses more than it serves.
   expect(refused).toBeLessThan(200);
 });
 
 test('what was claimed and waits is given back, unsent and uncounted', async () => {
-  bench.receiver.answer((response) => void setTimeout(() => withStatus(503)(response), 100));
-  await bench.rows.addHerd(100, Date.now() - 1000);
-  await bench.dispatch({ concurrency: 1 });
-  await expect.poll(() => bench.receiver.received.length, WITHIN).toBeGreaterThan(0);
-  await expect.poll(() => bench.claimable(), WITHIN).toBe(99);
-  expect(bench.receiver.received).toHaveLength(1);
+  fixture.receiver.answer((response) => void setTimeout(() => withStatus(503)(response), 100));
+  await fixture.rows.addHerd(100, Date.now() - 1000);
+  await fixture.dispatch({ concurrency: 1 });
+  await expect.poll(() => fixture.receiver.received.length, WITHIN).toBeGreaterThan(0);
+  await expect.poll(() => fixture.claimable(), WITHIN).toBe(99);
+  expect(fixture.receiver.received).toHaveLength(1);
 });
 
 test('another dispatcher, also one that starts later, sends nothing until the receiver said to', async () => {
-  bench.receiver.answer(withStatus(429, { 'retry-after': '600' }));
-  await bench.rows.addHerd(1, Date.now() - 1000);
-  const first = await bench.dispatch();
+  fixture.receiver.answer(withStatus(429, { 'retry-after': '600' }));
+  await fixture.rows.addHerd(1, Date.now() - 1000);
+  const first = await fixture.dispatch();
   await expect.poll(slowedPace, WITHIN).toBe(1);
   await first.stop();
 
-  bench.receiver.answer(withStatus(200));
-  await bench.rows.addHerd(10, Date.now() - 500);
+  fixture.receiver.answer(withStatus(200));
+  await fixture.rows.addHerd(10, Date.now() - 500);
   let ahead = 0;
   const { clock, looked } = counted(() => Date.now() + ahead);
-  await bench.dispatch({ clock });
+  await fixture.dispatch({ clock });
   await looked(5);
-  expect(bench.receiver.received).toHaveLength(1);
+  expect(fixture.receiver.received).toHaveLength(1);
   ahead = 601_000;
-  await bench.rows.shiftClock(ahead);
-  await expect.poll(() => bench.countIn('COMPLETED'), WITHIN).toBeGreaterThanOrEqual(10);
+  await fixture.rows.shiftClock(ahead);
+  await expect.poll(() => fixture.countIn('COMPLETED'), WITHIN).toBeGreaterThanOrEqual(10);
 });
 
 test('paused in the middle of a herd, and resumed, everybody is greeted once', async () => {
-  bench.receiver.answer((response) => void setTimeout(() => response.end(), 20));
-  const keys = await bench.rows.addHerd(1000, Date.now() - 1000);
-  await bench.dispatch();
-  await bench.dispatch();
-  await expect.poll(() => bench.receiver.received.length, WITHIN).toBeGreaterThan(100);
-  await bench.control.pause('in the middle');
-  await expect.poll(async () => (await bench.control.countWaiting()).sending, WITHIN).toBe(0);
-  const { due } = await bench.control.countWaiting();
-  const sent = bench.receiver.received.length;
+  fixture.receiver.answer((response) => void setTimeout(() => response.end(), 20));
+  const keys = await fixture.rows.addHerd(1000, Date.now() - 1000);
+  await fixture.dispatch();
+  await fixture.dispatch();
+  await expect.poll(() => fixture.receiver.received.length, WITHIN).toBeGreaterThan(100);
+  await fixture.control.pause('in the middle');
+  await expect.poll(async () => (await fixture.control.countWaiting()).sending, WITHIN).toBe(0);
+  const { due } = await fixture.control.countWaiting();
+  const sent = fixture.receiver.received.length;
   expect(due).toBe(1000 - sent);
   expect(due).toBeGreaterThan(0);
-  await bench.control.resume();
-  await expect.poll(() => bench.countIn('COMPLETED'), PATIENT).toBe(1000);
+  await fixture.control.resume();
+  await expect.poll(() => fixture.countIn('COMPLETED'), PATIENT).toBe(1000);
   expect(sentIds().toSorted()).toEqual(keys.toSorted());
 });
 
 test('a pause outlives the dispatchers, and ends in one that came later', async () => {
-  await bench.control.pause(null);
-  const key = await bench.armed(await bench.rows.addUser(), Date.now() - 100);
+  await fixture.control.pause(null);
+  const key = await fixture.armed(await fixture.rows.addUser(), Date.now() - 100);
   for (let started = 0; started < 2; started += 1) {
     const { clock, looked } = counted(Date.now);
-    const dispatcher = await bench.dispatch({ clock });
+    const dispatcher = await fixture.dispatch({ clock });
     await looked(5);
     if (started === 0) await dispatcher.stop();
   }
-  expect(bench.receiver.received).toEqual([]);
-  await bench.control.resume();
-  await expect.poll(() => bench.stateOf(key), WITHIN).toBe('COMPLETED');
-  expect(bench.receiver.received[0]?.headers['daybell-attempt']).toBe('1');
+  expect(fixture.receiver.received).toEqual([]);
+  await fixture.control.resume();
+  await expect.poll(() => fixture.stateOf(key), WITHIN).toBe('COMPLETED');
+  expect(fixture.receiver.received[0]?.headers['daybell-attempt']).toBe('1');
 });
 
 test('time that is paused counts: too late for a first attempt is SKIPPED, a later one is made', async () => {
   const now = Date.now();
-  await bench.control.pause(null);
-  const untried = await bench.armed(await bench.rows.addUser(), now - 47 * HOUR);
-  const tried = await bench.armed(await bench.rows.addUser(), now - 47 * HOUR);
-  await bench.rows.sql(
+  await fixture.control.pause(null);
+  const untried = await fixture.armed(await fixture.rows.addUser(), now - 47 * HOUR);
+  const tried = await fixture.armed(await fixture.rows.addUser(), now - 47 * HOUR);
+  await fixture.rows.sql(
     'update events.occurrences set attempts = 1, first_attempt_at = fire_at where key = ?',
     [tried],
   );
-  await bench.rows.shiftClock(30 * HOUR);
-  await bench.dispatch({ clock: () => Date.now() + 30 * HOUR });
-  await bench.control.resume();
-  await expect.poll(() => bench.stateOf(untried), WITHIN).toBe('SKIPPED');
-  await expect.poll(() => bench.stateOf(tried), WITHIN).toBe('COMPLETED');
-  expect(await bench.rows.find(untried)).toMatchObject({ reason: 'too_late', attempts: 0 });
+  await fixture.rows.shiftClock(30 * HOUR);
+  await fixture.dispatch({ clock: () => Date.now() + 30 * HOUR });
+  await fixture.control.resume();
+  await expect.poll(() => fixture.stateOf(untried), WITHIN).toBe('SKIPPED');
+  await expect.poll(() => fixture.stateOf(tried), WITHIN).toBe('COMPLETED');
+  expect(await fixture.rows.find(untried)).toMatchObject({ reason: 'too_late', attempts: 0 });
   expect(sentIds()).toEqual([tried]);
 });

@@ -14,17 +14,10 @@ import {
   type TestDatabase,
   withDatabase,
 } from '../support/postgres.ts';
-import { runProcess, type TestProcess, urlOf } from '../support/process.ts';
+import { ENTRIES, runProcess, type TestProcess, urlOf } from '../support/process.ts';
 import { type TestTemporal, uniqueTaskQueue, useDevServer } from '../support/temporal.ts';
 import { untilTestEnds } from '../support/until-test-ends.ts';
 
-const ENTRIES = {
-  migrate: 'src/persistence/migrate.ts',
-  api: 'src/api/main.ts',
-  worker: 'src/worker/main.ts',
-  dispatcher: 'src/delivery/main.ts',
-  relay: 'src/relay/main.ts',
-} as const;
 const NAMES = Object.keys(ENTRIES) as (keyof typeof ENTRIES)[];
 const SERVICES = NAMES.filter((name) => name !== 'migrate');
 const EXIT_CONFIG = 78;

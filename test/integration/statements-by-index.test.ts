@@ -10,7 +10,7 @@ import { connectOrm, type Orm } from '../../src/persistence/orm.ts';
 import { createOutbox } from '../../src/persistence/outbox-store.ts';
 import { createReportQueue } from '../../src/persistence/report-queue.ts';
 import { createEventRows } from '../support/event-rows.ts';
-import { attemptOf } from '../support/ledger-bench.ts';
+import { attemptOf } from '../support/ledger-fixture.ts';
 import { createTestDatabase, type TestDatabase } from '../support/postgres.ts';
 
 const ROWS = 40_000;

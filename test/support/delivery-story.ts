@@ -1,7 +1,7 @@
 /** One occurrence, followed through all its attempts by a clock that jumps from one to the next. */
 import { expect } from 'vitest';
 
-import { HOUR, WITHIN, type DispatcherBench } from './dispatcher-bench.ts';
+import { HOUR, WITHIN, type DispatcherFixture } from './dispatcher-fixture.ts';
 import type { TestDispatcherOptions } from './test-dispatcher.ts';
 
 export interface Story {
@@ -26,36 +26,36 @@ const GIVE_UP_AFTER = 72 * HOUR;
  * first burst, time goes on to the moment of giving up, when it is armed for the last time.
  */
 export async function deliver(
-  bench: DispatcherBench,
+  fixture: DispatcherFixture,
   options: Partial<TestDispatcherOptions> = {},
 ): Promise<Story> {
   const skew = { ms: 0 };
   const clock = (): number => Date.now() + skew.ms;
   const goTo = async (instant: number): Promise<void> => {
     skew.ms = Math.max(skew.ms, instant - Date.now());
-    await bench.rows.shiftClock(skew.ms);
+    await fixture.rows.shiftClock(skew.ms);
   };
   const fireAt = Date.now() - 100;
-  const key = await bench.armed(await bench.rows.addUser(), fireAt);
-  const { logged } = await bench.dispatch({ clock, ...options });
+  const key = await fixture.armed(await fixture.rows.addUser(), fireAt);
+  const { logged } = await fixture.dispatch({ clock, ...options });
 
   const pauses: number[] = [];
   for (let made = 1; ; made += 1) {
-    await expect.poll(() => attemptsMade(bench, key), WITHIN).toBe(made);
-    const row = await bench.rows.find(key);
+    await expect.poll(() => attemptsMade(fixture, key), WITHIN).toBe(made);
+    const row = await fixture.rows.find(key);
     const next = row.nextAttemptAt ?? row.retryAt;
     if (row.state !== 'PROCESSING' || next === null) {
-      const attempts = await bench.rows.sql<AttemptRow>(ATTEMPTS, [key]);
+      const attempts = await fixture.rows.sql<AttemptRow>(ATTEMPTS, [key]);
       expectDiscreet(JSON.stringify(logged), attempts);
       return { state: row.state, reason: row.reason, attempts, pauses };
     }
-    pauses.push(next - (await endOfLast(bench, key)));
+    pauses.push(next - (await endOfLast(fixture, key)));
     if (row.report === null) {
       await goTo(next);
     } else {
       await goTo((row.firstAttemptAt ?? 0) + GIVE_UP_AFTER);
       const taskToken = Buffer.from(key);
-      await bench.ledger.arm({ occurrenceKey: key, fireAt, taskToken, now: clock() });
+      await fixture.ledger.arm({ occurrenceKey: key, fireAt, taskToken, now: clock() });
     }
   }
 }
@@ -70,13 +70,13 @@ function expectDiscreet(log: string, attempts: readonly AttemptRow[]): void {
   }
 }
 
-async function attemptsMade(bench: DispatcherBench, key: string): Promise<number> {
-  const { sendingUntil, attempts } = await bench.rows.find(key);
+async function attemptsMade(fixture: DispatcherFixture, key: string): Promise<number> {
+  const { sendingUntil, attempts } = await fixture.rows.find(key);
   return sendingUntil === null ? attempts : attempts - 1;
 }
 
-async function endOfLast(bench: DispatcherBench, key: string): Promise<number> {
-  const [last] = await bench.rows.sql<{ endedAt: number }>(
+async function endOfLast(fixture: DispatcherFixture, key: string): Promise<number> {
+  const [last] = await fixture.rows.sql<{ endedAt: number }>(
     `select (extract(epoch from started_at) * 1000)::float8 + duration_ms as "endedAt"
      from events.attempts where occurrence_key = ? order by number desc limit 1`,
     [key],

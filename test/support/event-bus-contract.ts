@@ -14,7 +14,7 @@ import {
 } from '../../src/users/events.ts';
 import type { Outbox } from '../../src/users/outbox.ts';
 
-export interface EventBusBench {
+export interface EventBusFixture {
   readonly outbox: Outbox;
   publish(event: UserEvent): Promise<void>;
   /** How many entries of a subscriber wait, claimed ones too. */
@@ -26,16 +26,16 @@ const WAIT = { timeout: 60_000, interval: 20 };
 const LEASE_MS = 700;
 
 /** Declares the tests; to be called in a `describe` of its own. */
-export function testEventBus(createBench: () => Promise<EventBusBench>): void {
-  let bench: EventBusBench;
+export function testEventBus(createBench: () => Promise<EventBusFixture>): void {
+  let fixture: EventBusFixture;
   let relays: Relay[];
   beforeEach(async () => {
-    bench = await createBench();
+    fixture = await createBench();
     relays = [];
   });
   afterEach(async () => {
     await Promise.all(relays.map((relay) => relay.stop()));
-    await bench.close();
+    await fixture.close();
   });
 
   test('each subscriber is told of every event, in its own type', async () => {
@@ -53,7 +53,7 @@ export function testEventBus(createBench: () => Promise<EventBusBench>): void {
       },
       { type: 'UserDeleted', userId, revision: 3, occurredAt: 1_700_000_000_003 },
     ];
-    for (const event of events) await bench.publish(event);
+    for (const event of events) await fixture.publish(event);
 
     relay(first, second);
 
@@ -74,7 +74,7 @@ export function testEventBus(createBench: () => Promise<EventBusBench>): void {
     });
     await subscribe(subscriber);
     for (const revision of REVISIONS) {
-      for (const userId of users) await bench.publish(eventOf(userId, revision));
+      for (const userId of users) await fixture.publish(eventOf(userId, revision));
     }
 
     for (let count = 0; count < 3; count++) relay(subscriber);
@@ -96,7 +96,7 @@ export function testEventBus(createBench: () => Promise<EventBusBench>): void {
     const sound = listener('sound');
     await subscribe(broken, sound);
     const users = Array.from({ length: 60 }, () => randomUUID());
-    for (const userId of users) await bench.publish(eventOf(userId, 1));
+    for (const userId of users) await fixture.publish(eventOf(userId, 1));
 
     relay(broken, sound);
 
@@ -113,7 +113,7 @@ export function testEventBus(createBench: () => Promise<EventBusBench>): void {
     await subscribe(subscriber);
     const other = randomUUID();
     for (const userId of [refused, other]) {
-      for (const revision of [1, 2, 3]) await bench.publish(eventOf(userId, revision));
+      for (const revision of [1, 2, 3]) await fixture.publish(eventOf(userId, revision));
     }
 
     relay(subscriber);
@@ -132,7 +132,7 @@ export function testEventBus(createBench: () => Promise<EventBusBench>): void {
     });
     await subscribe(subscriber);
     const users = Array.from({ length: 120 }, () => randomUUID());
-    for (const userId of users) await bench.publish(eventOf(userId, 1));
+    for (const userId of users) await fixture.publish(eventOf(userId, 1));
     relay(subscriber);
     await expect.poll(() => calls, WAIT).toBeGreaterThan(5);
 
@@ -146,9 +146,9 @@ export function testEventBus(createBench: () => Promise<EventBusBench>): void {
     const userId = randomUUID();
     const subscriber = listener('steady');
     await subscribe(subscriber);
-    for (const revision of [1, 2, 3]) await bench.publish(eventOf(userId, revision));
+    for (const revision of [1, 2, 3]) await fixture.publish(eventOf(userId, revision));
     // It has told the subscriber, and dies before it can say so.
-    const dies: Outbox = { ...bench.outbox, settle: () => new Promise(() => {}) };
+    const dies: Outbox = { ...fixture.outbox, settle: () => new Promise(() => {}) };
     startRelay({ ...relayOptions(dies), subscribers: [subscriber] });
     await expect.poll(() => subscriber.heard.length, WAIT).toBe(1);
 
@@ -159,30 +159,30 @@ export function testEventBus(createBench: () => Promise<EventBusBench>): void {
   });
 
   test('of two that have had an event, what the first makes of it too late says nothing', async () => {
-    await bench.outbox.subscribe('late');
-    await bench.publish(eventOf(randomUUID(), 1));
-    const [first] = await bench.outbox.claim('late', 10, 1);
+    await fixture.outbox.subscribe('late');
+    await fixture.publish(eventOf(randomUUID(), 1));
+    const [first] = await fixture.outbox.claim('late', 10, 1);
     await expect
-      .poll(async () => (await bench.outbox.claim('late', 10, 60_000)).length, WAIT)
+      .poll(async () => (await fixture.outbox.claim('late', 10, 60_000)).length, WAIT)
       .toBe(1);
 
-    await bench.outbox.settle([
+    await fixture.outbox.settle([
       { id: first?.id ?? '', lease: first?.lease ?? '', kind: 'relayed' },
     ]);
 
-    expect(await bench.waiting('late')).toBe(1);
+    expect(await fixture.waiting('late')).toBe(1);
   });
 
   test('a subscriber is told of what happens from its first day on, also while it is not there', async () => {
     const userId = randomUUID();
-    await bench.publish(eventOf(userId, 1));
+    await fixture.publish(eventOf(userId, 1));
     const subscriber = listener('newcomer');
     await subscribe(subscriber);
-    await bench.publish(eventOf(userId, 2));
+    await fixture.publish(eventOf(userId, 2));
     const first = relay(subscriber);
     await expect.poll(() => left(subscriber), WAIT).toBe(0);
     await first.stop();
-    await bench.publish(eventOf(userId, 3));
+    await fixture.publish(eventOf(userId, 3));
 
     relay(subscriber);
 
@@ -197,8 +197,8 @@ export function testEventBus(createBench: () => Promise<EventBusBench>): void {
       wants: ({ type }: UserEvent) => type === 'UserDeleted',
     };
     await subscribe(subscriber);
-    for (const revision of [1, 2]) await bench.publish(eventOf(userId, revision));
-    await bench.publish({ type: 'UserDeleted', userId, revision: 3, occurredAt: 3 });
+    for (const revision of [1, 2]) await fixture.publish(eventOf(userId, revision));
+    await fixture.publish({ type: 'UserDeleted', userId, revision: 3, occurredAt: 3 });
 
     relay(subscriber);
 
@@ -207,17 +207,17 @@ export function testEventBus(createBench: () => Promise<EventBusBench>): void {
   });
 
   function relay(...subscribers: Subscriber[]): Relay {
-    const started = startRelay({ ...relayOptions(bench.outbox), subscribers });
+    const started = startRelay({ ...relayOptions(fixture.outbox), subscribers });
     relays.push(started);
     return started;
   }
 
   async function subscribe(...subscribers: Subscriber[]): Promise<void> {
-    for (const subscriber of subscribers) await bench.outbox.subscribe(subscriber.name);
+    for (const subscriber of subscribers) await fixture.outbox.subscribe(subscriber.name);
   }
 
   async function left(...subscribers: Subscriber[]): Promise<number> {
-    const counts = await Promise.all(subscribers.map(({ name }) => bench.waiting(name)));
+    const counts = await Promise.all(subscribers.map(({ name }) => fixture.waiting(name)));
     return counts.reduce((sum, count) => sum + count, 0);
   }
 }

@@ -7,7 +7,7 @@ import { createReportQueue } from '../../src/persistence/report-queue.ts';
 import { createUserStore } from '../../src/persistence/user-store.ts';
 import { createUser } from '../../src/users/create-user.ts';
 import { restAfter } from '../../src/workflows/rest.ts';
-import { attemptOf } from './ledger-bench.ts';
+import { attemptOf } from './ledger-fixture.ts';
 import { bundledLaw } from './zone-laws.ts';
 
 const HOUR = 3_600_000;

@@ -2,7 +2,7 @@
 import { newWebhookSecret } from '../../src/config/webhook-secrets.ts';
 import { MEASURED, type MeasuredProcess } from '../../src/dev/metrics-ports.ts';
 import { createTestDatabase, type TestDatabase } from './postgres.ts';
-import { runProcess, type TestProcess } from './process.ts';
+import { ENTRIES, runProcess, type TestProcess } from './process.ts';
 import { uniqueTaskQueue, useDevServer } from './temporal.ts';
 import { startWebhookReceiver } from './webhook-receiver.ts';
 
@@ -11,13 +11,6 @@ export interface MeasuredDaybell {
   readonly processes: Readonly<Record<MeasuredProcess, TestProcess>>;
   stop(): Promise<void>;
 }
-
-const ENTRIES: Readonly<Record<MeasuredProcess, string>> = {
-  api: 'src/api/main.ts',
-  worker: 'src/worker/main.ts',
-  dispatcher: 'src/delivery/main.ts',
-  relay: 'src/relay/main.ts',
-};
 
 /** Starts them; they may not be ready yet. */
 export async function startMeasuredDaybell(): Promise<MeasuredDaybell> {

@@ -13,7 +13,7 @@ import { newWebhookSecret } from '../../src/config/webhook-secrets.ts';
 import { withMetricsPort } from '../../src/dev/metrics-ports.ts';
 import { freePort } from './free-port.ts';
 import { createTestDatabase } from './postgres.ts';
-import { runProcess, runProgram, type TestProcess } from './process.ts';
+import { ENTRIES, runProcess, runProgram, type TestProcess } from './process.ts';
 import { startPrometheus } from './prometheus-server.ts';
 import {
   findDevServerProgram,
@@ -44,14 +44,8 @@ export interface OperatedDaybell {
   close(): Promise<void>;
 }
 
-const ENTRIES = {
-  api: 'src/api/main.ts',
-  relay: 'src/relay/main.ts',
-  worker: 'src/worker/main.ts',
-  dispatcher: 'src/delivery/main.ts',
-} as const;
-export type ProcessName = keyof typeof ENTRIES;
-export const ALL = Object.keys(ENTRIES) as ProcessName[];
+export const ALL = ['api', 'relay', 'worker', 'dispatcher'] as const;
+export type ProcessName = (typeof ALL)[number];
 
 /** A namespace that is new is not known to all of the server at once. */
 const WITHIN = { timeout: 60_000, interval: 200 };

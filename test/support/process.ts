@@ -14,6 +14,15 @@ export interface TestProcess {
   stop(signal?: NodeJS.Signals): Promise<number | null>;
 }
 
+/** Those of Daybell's processes, by name. */
+export const ENTRIES = {
+  migrate: 'src/persistence/migrate.ts',
+  api: 'src/api/main.ts',
+  worker: 'src/worker/main.ts',
+  dispatcher: 'src/delivery/main.ts',
+  relay: 'src/relay/main.ts',
+} as const;
+
 /** Runs one of Daybell's entry points, with no setting but those given. */
 export function runProcess(entry: string, settings: NodeJS.ProcessEnv, ipc = false): TestProcess {
   return runProgram(process.execPath, [entry], { settings, ipc });

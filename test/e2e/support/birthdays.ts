@@ -3,7 +3,7 @@ import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import { createInstantZones, writeZones } from '../../support/instant-zones.ts';
-import type { RunningDaybell } from './daybell.ts';
+import type { RunningDaybell } from '../../support/started-daybell.ts';
 
 /** Instants to come, each with a zone in which users born on this day are greeted at it. */
 export interface DueInstants {

@@ -38,7 +38,7 @@ interface ComeUpOptions {
 }
 
 /** Registers the hooks of the file that calls it. */
-export function useReplanBench() {
+export function useReplanFixture() {
   let database: TestDatabase;
   let rows: EventRows;
   beforeAll(async () => {

@@ -6,9 +6,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 import { onTestFinished } from 'vitest';
 
-import { identifyProcess } from '../../../src/dev/process-identity.ts';
-import { readLeftovers, type ProcessEntry } from '../../../src/dev/process-record.ts';
-import { runProcess, type TestProcess } from '../../support/process.ts';
+import { identifyProcess } from '../../src/dev/process-identity.ts';
+import { readLeftovers, type ProcessEntry } from '../../src/dev/process-record.ts';
+import { runProcess, type TestProcess } from './process.ts';
 
 export interface RunningDaybell {
   /** Of the API. */

@@ -34,7 +34,7 @@ export interface OpenPlan {
 }
 
 /** Registers the hooks of the file that calls it. */
-export function useAuditBench() {
+export function useAuditFixture() {
   let database: TestDatabase;
   beforeAll(async () => {
     database = await createTestDatabase();

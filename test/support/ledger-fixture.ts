@@ -10,7 +10,7 @@ export const HOLD_MS = 25_000;
 export const MINUTE = 60_000;
 
 /** Registers the hooks of the file that calls it. */
-export function useLedgerBench() {
+export function useLedgerFixture() {
   let database: TestDatabase;
   let rows: EventRows;
   let ledger: DeliveryLedger;

@@ -29,7 +29,7 @@ interface Facts {
 const INSTANT = 'to_timestamp(?::float8 / 1000)';
 
 /** Registers the hooks of the file that calls it. */
-export function usePlanningBench() {
+export function usePlanningFixture() {
   let database: TestDatabase;
   let rows: EventRows;
   let planner: Planner;

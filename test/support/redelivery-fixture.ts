@@ -7,14 +7,14 @@ import { beginRedelivery } from '../../src/events/begin-redelivery.ts';
 import type { ClaimedOccurrence } from '../../src/events/ports.ts';
 import type { RedeliveryLedger } from '../../src/events/redelivery.ts';
 import { createRedeliveryLedger } from '../../src/persistence/redelivery-ledger.ts';
-import { attemptOf, useLedgerBench } from './ledger-bench.ts';
+import { attemptOf, useLedgerFixture } from './ledger-fixture.ts';
 
 /** Registers the hooks of the file that calls it. */
-export function useRedeliveryBench() {
-  const bench = useLedgerBench();
+export function useRedeliveryFixture() {
+  const fixture = useLedgerFixture();
   let redelivery: RedeliveryLedger;
   beforeAll(() => {
-    redelivery = createRedeliveryLedger(bench.database.orm);
+    redelivery = createRedeliveryLedger(fixture.database.orm);
   });
 
   async function begin(
@@ -31,7 +31,7 @@ export function useRedeliveryBench() {
   }
 
   async function settled(state: string): Promise<string> {
-    return bench.rows.addOccurrence(await bench.rows.addUser(), { state });
+    return fixture.rows.addOccurrence(await fixture.rows.addUser(), { state });
   }
 
   async function begun(): Promise<{ key: string; id: string }> {
@@ -43,25 +43,25 @@ export function useRedeliveryBench() {
 
   /** One that was refused by the receiver, as its plan has it. */
   async function failed(fireAt: number, { isReported = true } = {}) {
-    const key = await bench.armed(fireAt);
-    const claimed = await bench.claimOne();
+    const key = await fixture.armed(fireAt);
+    const claimed = await fixture.claimOne();
     await fail(claimed);
     if (isReported) await forgetReport(key);
     return { key, claimed };
   }
 
   async function delivered(): Promise<{ key: string; deliveredAt: number }> {
-    const key = await bench.armed(Date.now() - 1000);
+    const key = await fixture.armed(Date.now() - 1000);
     const deliveredAt = Date.now();
-    await bench.ledger.record([
-      attemptOf(await bench.claimOne(), { kind: 'delivered', at: deliveredAt }),
+    await fixture.ledger.record([
+      attemptOf(await fixture.claimOne(), { kind: 'delivered', at: deliveredAt }),
     ]);
     await forgetReport(key);
     return { key, deliveredAt };
   }
 
   async function forgetReport(key: string): Promise<void> {
-    await bench.rows.sql(
+    await fixture.rows.sql(
       'update events.occurrences set report = null, task_token = null where key = ?',
       [key],
     );
@@ -69,11 +69,11 @@ export function useRedeliveryBench() {
 
   async function fail(claimed: ClaimedOccurrence): Promise<void> {
     const next = { kind: 'failed', at: Date.now(), reason: 'refused' } as const;
-    await bench.ledger.record([attemptOf(claimed, next, { status: 400 })]);
+    await fixture.ledger.record([attemptOf(claimed, next, { status: 400 })]);
   }
 
   async function redeliveriesOf(key: string): Promise<object | undefined> {
-    const [row] = await bench.rows.sql(
+    const [row] = await fixture.rows.sql(
       `select redelivery_id as id, redeliveries, earlier_attempts as earlier
        from events.occurrences where key = ?`,
       [key],
@@ -82,7 +82,7 @@ export function useRedeliveryBench() {
   }
 
   async function forcedOf(key: string): Promise<{ forcedAt: number | null }> {
-    const [row] = await bench.rows.sql<{ forcedAt: number | null }>(
+    const [row] = await fixture.rows.sql<{ forcedAt: number | null }>(
       `select (extract(epoch from forced_at) * 1000)::float8 as "forcedAt"
        from events.occurrences where key = ?`,
       [key],
@@ -91,7 +91,7 @@ export function useRedeliveryBench() {
   }
 
   return {
-    ledger: bench,
+    ledger: fixture,
     get redelivery() {
       return redelivery;
     },

@@ -27,7 +27,7 @@ export const KINDS: readonly LedgerKind[] = [
 export const isoIn = (ms: number): string => new Date(Date.now() + ms).toISOString();
 
 /** Registers the hooks of the file that calls it. */
-export function useReconcileBench() {
+export function useReconcileFixture() {
   let database: TestDatabase;
   let rows: EventRows;
   let ledger: ReconcileLedger;

@@ -18,10 +18,10 @@ export const HOUR = 3_600_000;
 /** How long to poll for what has to happen. */
 export const WITHIN = { timeout: 60_000, interval: 20 };
 
-export type DispatcherBench = ReturnType<typeof useDispatcherBench>;
+export type DispatcherFixture = ReturnType<typeof useDispatcherFixture>;
 
 /** Registers the hooks of the file that calls it. */
-export function useDispatcherBench() {
+export function useDispatcherFixture() {
   let database: TestDatabase;
   let rows: EventRows;
   let ledger: DeliveryLedger;
