@@ -15,7 +15,7 @@ const AUDIT_EVERY_MS = HOUR_MS;
 const RETRY_MS = 60_000;
 
 export interface AuditWatch {
-  /** Resolves when the audit under way has ended. */
+  /** Resolves when the audit under way has ended, at its next page. */
   stop(): Promise<void>;
 }
 
@@ -44,7 +44,7 @@ export function startAuditWatch(audit: AuditDeps, registry: Registry, logger: Lo
     try {
       let count = 0;
       for (const date of daysToAudit(audit.clock())) {
-        const report = await auditDay(audit, date);
+        const report = await auditDay({ ...audit, signal: stopping.signal }, date);
         count += report.unaccounted.count;
         if (report.unaccounted.count > 0) {
           logger.error({ date, unaccounted: report.unaccounted.count }, 'users are unaccounted');
@@ -55,6 +55,7 @@ export function startAuditWatch(audit: AuditDeps, registry: Registry, logger: Lo
       isFailing = false;
       return AUDIT_EVERY_MS;
     } catch (error) {
+      if (stopping.signal.aborted) return 0;
       if (!isFailing) logger.warn({ error: describeError(error) }, 'the audit failed');
       isFailing = true;
       unaccounted.remove();

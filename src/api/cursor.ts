@@ -20,11 +20,20 @@ export function encodePlace({ fireAt, key }: OccurrencePlace): string {
   return Buffer.from(`${fireAt ?? ''}/${key}`).toString('base64url');
 }
 
+/** Wider than any event, and within what PostgreSQL has an instant for, which begins in 4714 BC. */
+const EARLIEST_MS = Date.UTC(1583, 0, 1);
+const LATEST_MS = Date.UTC(9999, 11, 31);
+
 /** The place in a cursor; null when it is none of ours. */
 export function decodePlace(cursor: string): OccurrencePlace | null {
   const [, instant = '', key = ''] =
     /^(|-?\d{1,15})\/(.+)$/.exec(Buffer.from(cursor, 'base64url').toString()) ?? [];
   if (!isOccurrenceKey(key)) return null;
   const place = { fireAt: instant === '' ? null : Number(instant), key };
+  if (!isInstant(place.fireAt)) return null;
   return encodePlace(place) === cursor ? place : null;
+}
+
+function isInstant(fireAt: number | null): boolean {
+  return fireAt === null || (fireAt >= EARLIEST_MS && fireAt <= LATEST_MS);
 }

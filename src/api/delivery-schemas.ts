@@ -8,7 +8,6 @@ const instant = z.iso.datetime();
 const destinationFields = {
   paused: z.boolean(),
   pausedSince: instant.nullable(),
-  pauseReason: z.string().nullable(),
   // Not nullable(): that would make every SlowDown of the document nullable.
   slowed: z.union([
     z
@@ -24,13 +23,14 @@ const destinationFields = {
   ]),
 };
 
-/** How the destination is sent to, for /readyz. */
+/** How the destination is sent to, for /readyz, which anybody may ask: not who paused it, and why. */
 export const DestinationSchema = z.object(destinationFields).openapi('Destination');
 
 /** How the destination is sent to, and what waits. */
 export const DeliveriesSchema = z
   .object({
     ...destinationFields,
+    pauseReason: z.string().nullable(),
     waiting: z.object({
       due: z.int().openapi({ description: 'Their time has come' }),
       toCome: z
@@ -51,11 +51,10 @@ export const DeliveriesSchema = z
 
 /** Maps the destination to what the API shows of it. */
 export function destinationBody(destination: DestinationState): z.output<typeof DestinationSchema> {
-  const { pausedAt, pauseReason, slowDown } = destination;
+  const { pausedAt, slowDown } = destination;
   return {
     paused: pausedAt !== null,
     pausedSince: isoInstant(pausedAt),
-    pauseReason,
     slowed: slowDown && {
       since: new Date(slowDown.since).toISOString(),
       until: new Date(slowDown.until).toISOString(),
@@ -72,6 +71,7 @@ export async function deliveriesBody(
   const { firstTooLateAt, ...counts } = await control.countWaiting();
   return {
     ...destinationBody(destination),
+    pauseReason: destination.pauseReason,
     waiting: { ...counts, firstTooLateAt: isoInstant(firstTooLateAt) },
   };
 }

@@ -20,6 +20,7 @@ import {
 } from '../users/errors.ts';
 import type { ApiDeps, ApiEnv } from './deps.ts';
 import { type Problem, sendProblem } from './problem.ts';
+import { loggerOf } from './request-log.ts';
 import { TooBusyError } from './turns.ts';
 
 /** Thrown when a request breaks rules; it carries all of them. */
@@ -58,7 +59,8 @@ export function answerErrors({ logger }: Pick<ApiDeps, 'logger'>) {
     if (error instanceof TooBusyError) return sendTooBusy(c, error);
     const problem = expected(error);
     if (problem !== null) return sendProblem(c, problem);
-    logger.error({ requestId: c.get('requestId'), error: describeError(error) }, 'request failed');
+    if (error.name === 'AbortError') return sendProblem(c, STOPPING);
+    loggerOf(c, logger).error({ error: describeError(error) }, 'request failed');
     if (error instanceof SchedulerAwayError) return sendProblem(c, TEMPORAL_AWAY);
     if (isServerAway(error)) return sendProblem(c, DATABASE_AWAY);
     return sendProblem(c, {
@@ -79,6 +81,14 @@ function sendTooBusy(c: Context<ApiEnv>, { code, message: detail }: TooBusyError
   answer.headers.set('Retry-After', String(TURN_SECONDS));
   return answer;
 }
+
+/** Nobody hears it whose connection has been closed by then. */
+const STOPPING: Problem = {
+  status: 503,
+  code: 'unavailable',
+  title: 'The API is stopping',
+  detail: 'Send the request again: another process serves it, or this one when it is back.',
+};
 
 const DATABASE_AWAY: Problem = {
   status: 503,

@@ -12,6 +12,7 @@ import { createMetrics, exportTzVersion } from '../observability/metrics.ts';
 import { serveMetrics } from '../observability/metrics-server.ts';
 import { createPoolMetrics } from '../observability/pool-metrics.ts';
 import { createTracing } from '../observability/create-tracing.ts';
+import { shared } from '../observability/readings.ts';
 import { runService, type RunningService, type ServiceContext } from '../observability/service.ts';
 import { createAuditReader } from '../persistence/audit.ts';
 import { checkDatabase } from '../persistence/database-health.ts';
@@ -86,10 +87,10 @@ async function startApi(context: ServiceContext): Promise<RunningService> {
     },
   };
   exportState(metrics, state, logger);
-  const readiness = async () => {
+  const readiness = shared(async () => {
     const database = databaseChecks(await checkDatabase(orm));
     return process.connected ? [...database, ...childChecks(children)] : database;
-  };
+  });
   const own = {
     metrics,
     readiness: async () => [...(await context.readiness()), ...(await readiness())],
@@ -100,6 +101,8 @@ async function startApi(context: ServiceContext): Promise<RunningService> {
     leapDayPolicy: settings.LEAP_DAY_POLICY,
     localTime: settings.DELIVERY_LOCAL_TIME,
   };
+  /** What reads everybody ends early. */
+  const stopping = new AbortController();
   const audit = {
     reader: createAuditReader(orm),
     law,
@@ -110,6 +113,7 @@ async function startApi(context: ServiceContext): Promise<RunningService> {
       giveUpAfterMs: settings.GIVE_UP_AFTER,
     },
     clock: Date.now,
+    signal: stopping.signal,
   };
   const app = createApp({
     users: createUserStore(orm, tracing?.active),
@@ -129,6 +133,7 @@ async function startApi(context: ServiceContext): Promise<RunningService> {
       dateSettings,
       armWindowMs: settings.ARM_WINDOW,
       clock: Date.now,
+      signal: stopping.signal,
     },
     webhookTester,
     apiKeys: settings.API_KEYS ?? [],
@@ -146,6 +151,7 @@ async function startApi(context: ServiceContext): Promise<RunningService> {
   return {
     async stop() {
       await server.stop();
+      stopping.abort();
       guard.stop();
       await auditWatch.stop();
       webhookTester?.close();

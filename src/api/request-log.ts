@@ -1,6 +1,8 @@
+import type { Context } from 'hono';
 import { createMiddleware } from 'hono/factory';
 import { routePath } from 'hono/route';
 
+import type { Logger } from '../observability/logger.ts';
 import type { ApiDeps, ApiEnv } from './deps.ts';
 
 /** One line a request, and whoever counts is told: the name of its key, the route's pattern instead of its path, no query, no body. */
@@ -14,7 +16,12 @@ export function requestLog({ logger, observeRequest }: Pick<ApiDeps, 'logger' | 
       status: c.res.status,
       durationMs: Math.round((performance.now() - startedAt) * 10) / 10,
     };
-    logger.info({ requestId: c.get('requestId'), key: c.get('keyName'), ...request }, 'request');
+    loggerOf(c, logger).info(request, 'request');
     observeRequest?.(request);
   });
+}
+
+/** For what is told while a request is answered: each line says which request it was, and whose key it came with. */
+export function loggerOf(c: Context<ApiEnv>, logger: Logger): Logger {
+  return logger.child({ requestId: c.get('requestId'), key: c.get('keyName') });
 }

@@ -28,7 +28,8 @@ async function main(): Promise<number> {
 
 async function note(): Promise<Restored> {
   const { DATABASE_URL } = requireSettings(loadSettings(), 'DATABASE_URL');
-  const orm = await connectOrm(DATABASE_URL);
+  // All users are written in one statement: a large installation takes longer than any request may.
+  const orm = await connectOrm(DATABASE_URL, { queryTimeoutMs: 0 });
   try {
     return await noteRestore(orm, REASON);
   } finally {

@@ -124,3 +124,16 @@ test('a database that is away is no end', async () => {
   bench.answer(503);
   await expect.poll(bench.failures).toBe(2);
 });
+
+test('once it is stopped, nothing more is told, also of what comes while the last is', async () => {
+  const heeding = Promise.withResolvers<Heeded>();
+  const bench = createBench(() => heeding.promise);
+  bench.answer(...many(10, 503));
+  const stopped = bench.watch.stop();
+  bench.answer(200);
+  heeding.resolve(UNCHANGED);
+  await stopped;
+  // Longer than it collects before it tells.
+  await sleep(300);
+  expect(bench.told).toEqual(['stop']);
+});

@@ -45,6 +45,7 @@ export function createDemandWatch({
   /** What was heard since the ledger was last told. */
   const untold: Untold = { demand: null, served: false, refused: false };
   let timer: NodeJS.Timeout | null = null;
+  let stopped = false;
   let telling: Promise<void> | null = null;
 
   const forget = (): void => {
@@ -71,7 +72,7 @@ export function createDemandWatch({
   };
 
   const tellSoon = (): void => {
-    timer ??= setTimeout(tell, TELL_EVERY_MS);
+    if (!stopped) timer ??= setTimeout(tell, TELL_EVERY_MS);
   };
 
   const tellAll = async (): Promise<void> => {
@@ -123,6 +124,7 @@ export function createDemandWatch({
     },
     forget,
     async stop() {
+      stopped = true;
       if (timer !== null) clearTimeout(timer);
       timer = null;
       await telling;

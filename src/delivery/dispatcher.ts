@@ -109,7 +109,7 @@ export function createDispatcher(deps: DispatcherDeps): Dispatcher {
 
   /** Gives how long to wait before the next, in ms. */
   const round = async (): Promise<number> => {
-    // A pause, or a stop, is in force at the next send, also of what was claimed before it.
+    // A pause, or a stop, holds for what was claimed before it, too.
     if (sender.waiting > 0 && (await ledger.isHeld())) {
       watch.forget();
       sender.giveBackWaiting();

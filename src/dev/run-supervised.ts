@@ -46,7 +46,7 @@ export async function runSupervised(context: StartContext, startAll: StartAll): 
     try {
       await Promise.race([starting, stopRequested, failed]);
       await Promise.race([stopRequested, failed]);
-      terminal.say('stopping');
+      terminal.say('stopping: requests on the wire end first; Ctrl-C once more ends it all');
     } finally {
       over.abort();
       await supervisor.stop();

@@ -11,25 +11,50 @@ export const MIGRATE = join(SOURCE, 'persistence', 'migrate.ts');
 
 /** The worker bundles its workflows first: 4 s here, much longer on a busy machine. */
 const READY_LIMIT_MS = 120_000;
-/** A dispatcher ends its open requests first: the longest WEBHOOK_TIMEOUT_MS by default, and a margin. */
 const STOP_LIMIT_MS = 20_000;
+/** Its open requests end first: longer than the longest that WEBHOOK_TIMEOUT_MS can be, as in the compose file. */
+const DISPATCHER_STOP_LIMIT_MS = 150_000;
 
 /**
  * What is made and ends by itself comes first; what others write to, last. Those that sign
  * webhooks, or verify them, get the secrets.
  */
 const SERVICES = [
-  { name: 'api', entry: 'api/main.ts', stopStage: 0, signs: true },
-  { name: 'relay', entry: 'relay/main.ts', stopStage: 0, signs: false },
-  { name: 'worker', entry: 'worker/main.ts', stopStage: 1, signs: false },
-  { name: 'dispatcher', entry: 'delivery/main.ts', stopStage: 1, signs: true },
-  { name: 'receiver', entry: 'dev/receiver-main.ts', stopStage: 2, signs: true },
+  { name: 'api', entry: 'api/main.ts', stopStage: 0, stopWithinMs: STOP_LIMIT_MS, signs: true },
+  {
+    name: 'relay',
+    entry: 'relay/main.ts',
+    stopStage: 0,
+    stopWithinMs: STOP_LIMIT_MS,
+    signs: false,
+  },
+  {
+    name: 'worker',
+    entry: 'worker/main.ts',
+    stopStage: 1,
+    stopWithinMs: STOP_LIMIT_MS,
+    signs: false,
+  },
+  {
+    name: 'dispatcher',
+    entry: 'delivery/main.ts',
+    stopStage: 1,
+    stopWithinMs: DISPATCHER_STOP_LIMIT_MS,
+    signs: true,
+  },
+  {
+    name: 'receiver',
+    entry: 'dev/receiver-main.ts',
+    stopStage: 2,
+    stopWithinMs: STOP_LIMIT_MS,
+    signs: true,
+  },
 ] as const;
 
 /** The processes to run: all, but the receiver only when there is a port for it. */
 export function services(environment: NodeJS.ProcessEnv, ports: Ports): ChildSpec[] {
   return SERVICES.filter(({ name }) => name !== 'receiver' || ports.receiver !== null).map(
-    ({ name, entry, stopStage, signs }) => ({
+    ({ name, entry, stopStage, stopWithinMs, signs }) => ({
       name,
       stopStage,
       spawn: () =>
@@ -45,7 +70,7 @@ export function services(environment: NodeJS.ProcessEnv, ports: Ports): ChildSpe
         }),
       readyWithinMs: READY_LIMIT_MS,
       stopSignal: 'SIGTERM',
-      stopWithinMs: STOP_LIMIT_MS,
+      stopWithinMs,
       killSignal: 'SIGKILL',
     }),
   );

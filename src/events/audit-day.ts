@@ -21,6 +21,8 @@ export interface AuditDeps {
   readonly limits: Omit<AuditTerms, 'now'>;
   /** Epoch ms. */
   readonly clock: () => number;
+  /** Once it is aborted, no further page is read, and the audit rejects with its reason. */
+  readonly signal?: AbortSignal;
 }
 
 /** The rule that a text breaks as a day to audit, or null. Before 1600 nobody was born. */
@@ -38,6 +40,7 @@ const PAGE = 1_000;
  * snapshot in pages: a million users take seconds. Throws a RangeError for what is no day.
  */
 export async function auditDay(deps: AuditDeps, date: string): Promise<AuditReport> {
+  deps.signal?.throwIfAborted();
   const { law, dateSettings, limits } = deps;
   const day = parseCalendarDate(date);
   if (day === null) throw new RangeError('The date is not a day of the calendar, as YYYY-MM-DD.');
@@ -65,7 +68,10 @@ export async function auditDay(deps: AuditDeps, date: string): Promise<AuditRepo
     };
     for (const { state, count } of await view.countErased(date)) tally.erased(state, count);
     for (const find of [view.findBorn, view.findOthers]) {
-      for await (const user of everyPage((after) => find(search, after, PAGE))) {
+      for await (const user of everyPage((after) => {
+        deps.signal?.throwIfAborted();
+        return find(search, after, PAGE);
+      })) {
         auditUser(user, audited, tally);
       }
     }

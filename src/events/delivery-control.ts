@@ -4,7 +4,7 @@ import { lengthFault, textFault } from '../domain/text.ts';
 
 export interface DeliveryControl {
   /**
-   * Nothing is sent from the next send on, by no dispatcher, until it is resumed. Paused twice,
+   * Nothing is sent by any dispatcher, as soon as it has heard of it, until it is resumed. Paused twice,
    * it keeps the first instant; a reason takes the place of the one before.
    */
   pause(reason: string | null): Promise<void>;

@@ -16,6 +16,8 @@ export interface ForecastDeps {
   readonly armWindowMs: number;
   /** Epoch ms. */
   readonly clock: () => number;
+  /** Once it is aborted, nothing further is read, and the forecast rejects with its reason. */
+  readonly signal?: AbortSignal;
 }
 
 /**
@@ -24,6 +26,7 @@ export interface ForecastDeps {
  * once for all who share a day and a zone. The window is one without `windowFaults`.
  */
 export async function forecast(deps: ForecastDeps, window: Window): Promise<Forecast> {
+  deps.signal?.throwIfAborted();
   const { law, dateSettings, armWindowMs } = deps;
   const resolve = createResolve({ ...dateSettings, law });
   const tally = createForecastTally();
@@ -35,6 +38,7 @@ export async function forecast(deps: ForecastDeps, window: Window): Promise<Fore
     const pages = nominalDaysOf(window, dateSettings.leapDayPolicy);
     for (const eventType of deps.eventTypes) {
       for (const { year, monthDays } of pages) {
+        deps.signal?.throwIfAborted();
         const groups = await view.countUnplanned({ eventType, year, monthDays });
         for (const { monthDay, timezone, count } of groups) {
           const { occurrence, isZoneKnown } = resolveDay(resolve, monthDay, timezone, year);

@@ -127,7 +127,8 @@ export function shared<Value>(read: () => Promise<Value>): () => Promise<Value> 
   };
 }
 
-async function withinLimit<Value>(reading: Promise<Value>): Promise<Value> {
+/** Rejects when that takes longer than a scrape, or whoever else asks, is kept waiting. */
+export async function withinLimit<Value>(reading: Promise<Value>): Promise<Value> {
   const { promise: limit, reject } = Promise.withResolvers<never>();
   const timer = setTimeout(() => reject(new Error('took too long')), READ_WITHIN_MS);
   try {

@@ -32,3 +32,19 @@ test.each([
   );
   expect(JSON.stringify(log)).not.toMatch(/Lovelace/);
 });
+
+test('a failure while it stops is told, and it stops all the same', () => {
+  const { status, log } = runUntilEnd(`
+    setInterval(() => {}, 1_000);
+    setTimeout(() => process.kill(process.pid, 'SIGTERM'), 100);
+    return {
+      async stop() {
+        void Promise.reject(Object.assign(new Error('late'), { code: 'ELATE' }));
+        await new Promise((resolve) => setImmediate(resolve));
+      },
+    };`);
+  expect(status).toBe(0);
+  expect(log).toContainEqual(
+    expect.objectContaining({ level: 'error', msg: 'failed while stopping' }),
+  );
+});

@@ -32,7 +32,7 @@ export interface ReadyMessage {
 /**
  * The life of one of Daybell's processes: settings, start, ready, one orderly stop.
  * SIGTERM, SIGINT and the loss of a supervisor end it; a second signal ends it at once.
- * Exit code 0 after an orderly stop, 1 after a failure, 78 when settings are not usable.
+ * Exit code 0 after an orderly stop, 1 after a failure that ended it, 78 when settings are not usable.
  */
 export async function runService(
   name: string,
@@ -61,7 +61,10 @@ export async function runService(
     return [{ name: 'process', ready: false, detail: stopping ? 'stopping' : 'starting' }];
   };
   const fail = (error: unknown): void => {
-    if (stopping) return;
+    if (stopping) {
+      logger.error({ error: describeError(error) }, 'failed while stopping');
+      return;
+    }
     if (error instanceof InvalidSettingsError) refuse(error);
     logger.fatal({ error: describeError(error) }, 'failed');
     void stop('failure', 1);

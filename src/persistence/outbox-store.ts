@@ -126,6 +126,11 @@ function toRecord(result: OutboxResult): Record<string, unknown> {
     lease: result.lease,
     kind: result.kind,
     delay_ms: 'delayMs' in result ? result.delayMs : null,
-    error: 'error' in result ? result.error.slice(0, 1_000) : null,
+    error: 'error' in result ? storable(result.error) : null,
   };
+}
+
+/** PostgreSQL's JSON has neither half a character nor NUL, and would refuse all that is settled with it. */
+function storable(error: string): string {
+  return error.slice(0, 1_000).toWellFormed().replaceAll('\0', ' ');
 }

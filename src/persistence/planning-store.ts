@@ -114,7 +114,7 @@ const REPLAN = COLUMNS.split(',')
 
 /** No longer armed; an activity that waits for the row is told what became of it. */
 const disarmed = (report: string): string => `
-  next_attempt_at = null, sending_until = null, armed_attempts = 0, reporting_until = null,
+  armed_at = null, next_attempt_at = null, sending_until = null, armed_attempts = 0, reporting_until = null,
   report = case when occurrences.task_token is not null then '${report}' end`;
 
 const NOT_ON_THE_WIRE = `occurrences.state in ('PENDING', 'PROCESSING')

@@ -173,8 +173,9 @@ async function startWorker(context: ServiceContext): Promise<RunningService> {
   return {
     async stop() {
       guard.stop();
-      await Promise.all([replanning.stop(), schedules.stop(), turns?.stop()]);
+      // First: what the others wait for may take its time, and nothing new is to be taken meanwhile.
       if (worker.getState() === 'RUNNING') worker.shutdown();
+      await Promise.all([replanning.stop(), schedules.stop(), turns?.stop()]);
       await running.catch(() => {});
       await connection.close();
       await temporal.close();

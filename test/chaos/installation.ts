@@ -10,7 +10,7 @@ import type { ChildSpec } from '../../src/dev/child.ts';
 import { freePorts } from '../../src/dev/free-ports.ts';
 import { prepareEmbeddedPostgres } from '../../src/dev/postgres/embedded.ts';
 import { prepareTemporal, type TemporalKind } from '../../bench/support/temporal.ts';
-import { runProcess } from '../support/process.ts';
+import { ENTRIES, runProcess } from '../support/process.ts';
 import { startLink, type Link } from '../support/link.ts';
 import { createPart, endOf, type Part, type Started } from './part.ts';
 
@@ -39,11 +39,11 @@ export interface InstallationOptions {
 }
 
 const SERVICES = [
-  { name: 'api', entry: 'src/api/main.ts' },
-  { name: 'relay', entry: 'src/relay/main.ts' },
-  { name: 'worker', entry: 'src/worker/main.ts' },
-  { name: 'dispatcher-1', entry: 'src/delivery/main.ts' },
-  { name: 'dispatcher-2', entry: 'src/delivery/main.ts' },
+  { name: 'api', entry: ENTRIES.api },
+  { name: 'relay', entry: ENTRIES.relay },
+  { name: 'worker', entry: ENTRIES.worker },
+  { name: 'dispatcher-1', entry: ENTRIES.dispatcher },
+  { name: 'dispatcher-2', entry: ENTRIES.dispatcher },
 ] as const;
 
 /** Short, so that what a dead dispatcher held is sent again within a run: 15 s later. */

@@ -129,12 +129,33 @@ describe('a reason', () => {
 });
 
 describe('/readyz', () => {
-  test('is ready while deliveries are paused, and says that they are', async () => {
+  test('is ready while deliveries are paused, and says that they are, but not why, to anybody', async () => {
     await pause({ reason: 'maintenance' });
     const { status, body } = await api.send('GET', '/readyz');
     expect(status).toBe(200);
     expect(body.ready).toBe(true);
-    expect(body.deliveries).toMatchObject({ paused: true, pauseReason: 'maintenance' });
+    expect(body.deliveries).toMatchObject({ paused: true, slowed: null });
+    expect(JSON.stringify(body)).not.toContain('maintenance');
+    expect((await read()).body.pauseReason).toBe('maintenance');
+  });
+
+  test('asks once for all who ask at the same time', async () => {
+    const answers = Promise.withResolvers<[]>();
+    let asked = 0;
+    const counting = await createTestApi({
+      readiness() {
+        asked += 1;
+        return answers.promise;
+      },
+    });
+    const all = Array.from({ length: 20 }, () => counting.send('GET', '/readyz'));
+    await expect.poll(() => asked).toBe(1);
+    answers.resolve([]);
+    expect((await Promise.all(all)).map(({ status }) => status)).toEqual(all.map(() => 200));
+    expect(asked).toBe(1);
+    await counting.send('GET', '/readyz');
+    expect(asked).toBe(2);
+    await counting.database.drop();
   });
 
   test('says nothing of deliveries when the database does not answer', async () => {

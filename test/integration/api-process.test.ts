@@ -55,7 +55,7 @@ describe('the process api', () => {
         { name: 'database', ready: true },
         { name: 'migrations', ready: true },
       ],
-      deliveries: { paused: false, pausedSince: null, pauseReason: null, slowed: null },
+      deliveries: { paused: false, pausedSince: null, slowed: null },
     });
   });
 

@@ -49,6 +49,7 @@ describe('one', () => {
       state,
       force: false,
       workflowId: 'redelivery/1',
+      requestId: expect.stringMatching(/./),
     });
   });
 

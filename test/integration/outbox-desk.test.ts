@@ -70,6 +70,15 @@ test('a subscriber that is no more loses what waits for it, and the others nothi
   expect(refused.said).toContain('scheduling cannot be unsubscribed');
 });
 
+test('what cannot be stored of an error holds up nothing that is settled with it', async () => {
+  const [first, second] = [randomUUID(), randomUUID()];
+  await setAside(first, 1, `answered\0 with ${'🎂'.repeat(600)}`);
+  await setAside(second, 1, `${'x'.repeat(999)}🎂`);
+  const { said } = await run('list');
+  expect(said).toContain(first);
+  expect(said).toContain(second);
+});
+
 test.for([
   [['retry'], 64, 'npm run outbox -- retry <id>'],
   [['retry', 'birthday:1'], 64, 'npm run outbox -- retry <id>'],

@@ -7,8 +7,10 @@ import { parse } from 'yaml';
 
 import { loadSettings, SETTING_NAMES } from '../../src/config/settings.ts';
 import { INITDB_ARGUMENTS } from '../../src/dev/postgres/cluster.ts';
+import type { Ports } from '../../src/dev/ports.ts';
 import { POSTGRES_SETTINGS } from '../../src/dev/postgres/embedded.ts';
 import { KEPT_FOR, PROMETHEUS_SETTINGS, RULES } from '../../src/dev/stack/prometheus.ts';
+import { services as nativeServices } from '../../src/dev/services.ts';
 import { FIRST_METRICS_PORT } from '../../src/dev/stack/settings.ts';
 import { stackConnections } from '../../src/dev/stack/start.ts';
 import {
@@ -33,6 +35,23 @@ const GIVEN = {
 };
 /** What is elsewhere in a container than natively. */
 const PLACES = new Set(['HOST', 'METRICS_PORT', 'DATABASE_URL', 'TEMPORAL_ADDRESS', 'WEBHOOK_URL']);
+/** What containers decide, or have no part in. */
+const NOT_GIVEN = new Set([
+  'API_KEY',
+  'DATA_DIR',
+  'WORKER_ROLE',
+  'WORKFLOW_BUNDLE',
+  ...SETTING_NAMES.filter((name) => /_DEV_(UI_)?PORT$|^CODEC_/.test(name)),
+]);
+const PORTS: Ports = {
+  api: 3000,
+  postgres: null,
+  temporal: null,
+  temporalUi: null,
+  receiver: null,
+  metrics: null,
+  prometheus: null,
+};
 /** Read by Temporal's own library. */
 const OTHERS = new Set(['TEMPORAL_NAMESPACE']);
 const PROCESSES = ['migrate', 'api', 'worker', 'dispatcher', 'relay'] as const;
@@ -151,6 +170,12 @@ describe("Daybell's processes", () => {
     }
   });
 
+  test('every setting can be put into .env, but what containers decide', () => {
+    const given = new Set(PROCESSES.flatMap((name) => Object.keys(service(name).environment)));
+    const left = SETTING_NAMES.filter((name) => !given.has(name));
+    expect(left.toSorted()).toEqual([...NOT_GIVEN].toSorted());
+  });
+
   test('only those that sign have the secrets, and only the API has keys', () => {
     expect(having('WEBHOOK_SECRETS').toSorted()).toEqual(['api', 'dispatcher']);
     expect(having('API_KEYS')).toEqual(['api']);
@@ -164,6 +189,8 @@ describe("Daybell's processes", () => {
     expect(secondsOf(service('dispatcher').stop_grace_period) * 1000).toBeGreaterThan(
       longest + 20_000,
     );
+    const native = nativeServices({}, PORTS).find(({ name }) => name === 'dispatcher');
+    expect(native?.stopWithinMs).toBeGreaterThan(longest + 20_000);
   });
 });
 

@@ -1,5 +1,6 @@
 import { createRoute, z } from '@hono/zod-openapi';
 
+import { shared, withinLimit } from '../../observability/readings.ts';
 import type { ReadinessCheck } from '../../observability/service.ts';
 import { OPEN } from '../access.ts';
 import { destinationBody, DestinationSchema } from '../delivery-schemas.ts';
@@ -53,12 +54,16 @@ export function registerHealth(app: Api, deps: ApiDeps): void {
       503: { description: 'Something is missing', content: readinessContent },
     },
   });
-  app.openapi(readyz, async (c) => {
+  // Open and without a limit: however many ask, the database is asked once at a time.
+  const look = shared(async () => {
     const checks = [...(await deps.readiness())];
     const ready = checks.every((check) => check.ready);
     const deliveries = await findDeliveries(deps, checks);
-    const body = { ready, tzVersion: deps.law.version, checks, deliveries };
-    return ready ? c.json(body, 200) : c.json(body, 503);
+    return { ready, tzVersion: deps.law.version, checks, deliveries };
+  });
+  app.openapi(readyz, async (c) => {
+    const body = await look();
+    return body.ready ? c.json(body, 200) : c.json(body, 503);
   });
 }
 
@@ -67,5 +72,5 @@ const DATABASE_CHECKS = new Set(['database', 'migrations']);
 /** Not asked of a database that is known not to answer: that would take its time. */
 async function findDeliveries({ deliveries }: ApiDeps, checks: readonly ReadinessCheck[]) {
   if (checks.some(({ name, ready }) => !ready && DATABASE_CHECKS.has(name))) return null;
-  return deliveries.findDestination().then(destinationBody, () => null);
+  return withinLimit(deliveries.findDestination()).then(destinationBody, () => null);
 }

@@ -6,6 +6,7 @@ import { needs } from '../access.ts';
 import type { Api, ApiDeps } from '../deps.ts';
 import { occurrenceKeyParam, OccurrenceRecordSchema, recordBody } from '../occurrence-schemas.ts';
 import { problems, temporalProblem } from '../problem.ts';
+import { loggerOf } from '../request-log.ts';
 import { noQuery } from '../user-schemas.ts';
 
 /** POST /v1/occurrences/{key}/redeliver */
@@ -37,7 +38,10 @@ export function registerRedeliverOccurrence(app: Api, deps: ApiDeps): void {
   app.openapi(route, async (c) => {
     const { key } = c.req.valid('param');
     const { force = false } = c.req.valid('json');
-    const { workflowId } = await redeliverOccurrence(deps, { key, force });
+    const { workflowId } = await redeliverOccurrence(
+      { ...deps, logger: loggerOf(c, deps.logger) },
+      { key, force },
+    );
     return c.json({ workflowId, occurrence: recordBody(await getOccurrence(deps, key)) }, 202);
   });
 }

@@ -6,6 +6,7 @@ import { needs } from '../access.ts';
 import type { Api, ApiDeps } from '../deps.ts';
 import { checkFilter, filterFields, filterOf } from '../occurrence-filter.ts';
 import { problems, temporalProblem } from '../problem.ts';
+import { loggerOf } from '../request-log.ts';
 import { noQuery } from '../user-schemas.ts';
 
 /** POST /v1/occurrences/redeliver */
@@ -41,7 +42,10 @@ export function registerRedeliverOccurrences(app: Api, deps: ApiDeps): void {
     const { dryRun = false, reason = null, status = null, ...others } = c.req.valid('json');
     const { from, to, eventType, userId, timezone } = filterOf(others);
     const filter = { state: status, reason, from, to, eventType, userId, timezone };
-    const { workflowId, matching } = await redeliverOccurrences(deps, { ...filter, dryRun });
+    const { workflowId, matching } = await redeliverOccurrences(
+      { ...deps, logger: loggerOf(c, deps.logger) },
+      { ...filter, dryRun },
+    );
     return workflowId === null ? c.json({ matching }, 200) : c.json({ workflowId, matching }, 202);
   });
 }

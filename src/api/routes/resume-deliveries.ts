@@ -4,6 +4,7 @@ import { needs } from '../access.ts';
 import { deliveriesBody, DeliveriesSchema } from '../delivery-schemas.ts';
 import type { Api, ApiDeps } from '../deps.ts';
 import { problems } from '../problem.ts';
+import { loggerOf } from '../request-log.ts';
 import { noQuery } from '../user-schemas.ts';
 
 /** POST /v1/deliveries/resume */
@@ -30,7 +31,7 @@ export function registerResumeDeliveries(app: Api, deps: ApiDeps): void {
   app.openapi(route, async (c) => {
     await deps.deliveries.resume();
     const body = await deliveriesBody(deps.deliveries);
-    deps.logger.warn(body.waiting, 'deliveries resumed');
+    loggerOf(c, deps.logger).warn(body.waiting, 'deliveries resumed');
     return c.json(body, 200);
   });
 }

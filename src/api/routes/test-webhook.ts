@@ -4,6 +4,7 @@ import { WebhookNotSetUpError } from '../../events/webhook-test.ts';
 import { needs } from '../access.ts';
 import type { Api, ApiDeps } from '../deps.ts';
 import { problems } from '../problem.ts';
+import { loggerOf } from '../request-log.ts';
 import { noQuery } from '../user-schemas.ts';
 
 /** POST /v1/webhook/test */
@@ -31,7 +32,8 @@ export function registerTestWebhook(app: Api, deps: ApiDeps): void {
     if (deps.webhookTester === null) throw new WebhookNotSetUpError(NOT_SET_UP);
     const { sentAt, ...report } = await deps.webhookTester.send();
     const { webhookId, status, errorCode, verdict, durationMs } = report;
-    deps.logger.info({ webhookId, status, errorCode, verdict, durationMs }, 'webhook test');
+    const sent = { webhookId, status, errorCode, verdict, durationMs };
+    loggerOf(c, deps.logger).info(sent, 'webhook test');
     return c.json({ ...report, sentAt: new Date(sentAt).toISOString() }, 200);
   });
 }
