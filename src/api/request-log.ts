@@ -16,12 +16,16 @@ export function requestLog({ logger, observeRequest }: Pick<ApiDeps, 'logger' | 
       status: c.res.status,
       durationMs: Math.round((performance.now() - startedAt) * 10) / 10,
     };
-    loggerOf(c, logger).info(request, 'request');
+    logger.info({ ...askedBy(c), ...request }, 'request');
     observeRequest?.(request);
   });
 }
 
 /** For what is told while a request is answered: each line says which request it was, and whose key it came with. */
 export function loggerOf(c: Context<ApiEnv>, logger: Logger): Logger {
-  return logger.child({ requestId: c.get('requestId'), key: c.get('keyName') });
+  return logger.child(askedBy(c));
+}
+
+function askedBy(c: Context<ApiEnv>) {
+  return { requestId: c.get('requestId'), key: c.get('keyName') };
 }

@@ -20,41 +20,17 @@ const DISPATCHER_STOP_LIMIT_MS = 150_000;
  * webhooks, or verify them, get the secrets.
  */
 const SERVICES = [
-  { name: 'api', entry: 'api/main.ts', stopStage: 0, stopWithinMs: STOP_LIMIT_MS, signs: true },
-  {
-    name: 'relay',
-    entry: 'relay/main.ts',
-    stopStage: 0,
-    stopWithinMs: STOP_LIMIT_MS,
-    signs: false,
-  },
-  {
-    name: 'worker',
-    entry: 'worker/main.ts',
-    stopStage: 1,
-    stopWithinMs: STOP_LIMIT_MS,
-    signs: false,
-  },
-  {
-    name: 'dispatcher',
-    entry: 'delivery/main.ts',
-    stopStage: 1,
-    stopWithinMs: DISPATCHER_STOP_LIMIT_MS,
-    signs: true,
-  },
-  {
-    name: 'receiver',
-    entry: 'dev/receiver-main.ts',
-    stopStage: 2,
-    stopWithinMs: STOP_LIMIT_MS,
-    signs: true,
-  },
+  { name: 'api', entry: 'api/main.ts', stopStage: 0, signs: true },
+  { name: 'relay', entry: 'relay/main.ts', stopStage: 0, signs: false },
+  { name: 'worker', entry: 'worker/main.ts', stopStage: 1, signs: false },
+  { name: 'dispatcher', entry: 'delivery/main.ts', stopStage: 1, signs: true },
+  { name: 'receiver', entry: 'dev/receiver-main.ts', stopStage: 2, signs: true },
 ] as const;
 
 /** The processes to run: all, but the receiver only when there is a port for it. */
 export function services(environment: NodeJS.ProcessEnv, ports: Ports): ChildSpec[] {
   return SERVICES.filter(({ name }) => name !== 'receiver' || ports.receiver !== null).map(
-    ({ name, entry, stopStage, stopWithinMs, signs }) => ({
+    ({ name, entry, stopStage, signs }) => ({
       name,
       stopStage,
       spawn: () =>
@@ -70,7 +46,7 @@ export function services(environment: NodeJS.ProcessEnv, ports: Ports): ChildSpe
         }),
       readyWithinMs: READY_LIMIT_MS,
       stopSignal: 'SIGTERM',
-      stopWithinMs,
+      stopWithinMs: name === 'dispatcher' ? DISPATCHER_STOP_LIMIT_MS : STOP_LIMIT_MS,
       killSignal: 'SIGKILL',
     }),
   );

@@ -68,10 +68,7 @@ export async function auditDay(deps: AuditDeps, date: string): Promise<AuditRepo
     };
     for (const { state, count } of await view.countErased(date)) tally.erased(state, count);
     for (const find of [view.findBorn, view.findOthers]) {
-      for await (const user of everyPage((after) => {
-        deps.signal?.throwIfAborted();
-        return find(search, after, PAGE);
-      })) {
+      for await (const user of everyPage((after) => find(search, after, PAGE), deps.signal)) {
         auditUser(user, audited, tally);
       }
     }
@@ -104,12 +101,16 @@ async function whoMayBeDue(view: AuditView, dayMs: number, resolve: Resolve) {
 
 async function* everyPage(
   findPage: (after: string | null) => Promise<AuditedUser[]>,
+  signal: AbortSignal | undefined,
 ): AsyncGenerator<AuditedUser> {
-  let page = await findPage(null);
-  while (page.length > 0) {
+  let after: string | null = null;
+  let page: AuditedUser[];
+  do {
+    signal?.throwIfAborted();
+    page = await findPage(after);
     yield* page;
-    page = await findPage(page.at(-1)?.userId ?? null);
-  }
+    after = page.at(-1)?.userId ?? null;
+  } while (page.length > 0);
 }
 
 function monthDayOf(date: string): number {

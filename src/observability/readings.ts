@@ -2,6 +2,7 @@ import { Counter, Gauge, type Registry } from 'prom-client';
 
 import { describeError } from './describe-error.ts';
 import type { Logger } from './logger.ts';
+import { withinLimit } from './within-limit.ts';
 
 /** Shorter than a scrape waits (10 s by default), so that it brings the rest. */
 const READ_WITHIN_MS = 3_000;
@@ -59,7 +60,7 @@ export function createReadings(registry: Registry, logger: Logger): Readings {
     const readOnce = shared(read);
     return async () => {
       try {
-        const value = await withinLimit(readOnce());
+        const value = await withinLimit(readOnce(), READ_WITHIN_MS);
         failing.delete(name);
         return value;
       } catch (error) {
@@ -125,15 +126,4 @@ export function shared<Value>(read: () => Promise<Value>): () => Promise<Value> 
     });
     return underWay;
   };
-}
-
-/** Rejects when that takes longer than a scrape, or whoever else asks, is kept waiting. */
-export async function withinLimit<Value>(reading: Promise<Value>): Promise<Value> {
-  const { promise: limit, reject } = Promise.withResolvers<never>();
-  const timer = setTimeout(() => reject(new Error('took too long')), READ_WITHIN_MS);
-  try {
-    return await Promise.race([reading, limit]);
-  } finally {
-    clearTimeout(timer);
-  }
 }

@@ -1,3 +1,4 @@
+import { withinLimit } from '../observability/within-limit.ts';
 import { MIGRATIONS, type Orm } from './orm.ts';
 
 /** A database that takes longer than this for nothing is not there for anybody. */
@@ -14,21 +15,12 @@ export async function checkDatabase(orm: Orm): Promise<DatabaseHealth> {
   try {
     const rows = await withinLimit(
       orm.em.fork().execute<{ name: string }[]>('select name from daybell_migrations'),
+      ANSWER_WITHIN_MS,
     );
     const ran = new Set(rows.map(({ name }) => name));
     return { reachable: true, migrated: MIGRATIONS.every((name) => ran.has(name)) };
   } catch (error) {
     return { reachable: isUndefinedTable(error), migrated: false };
-  }
-}
-
-async function withinLimit<Result>(work: Promise<Result>): Promise<Result> {
-  const { promise: limit, reject } = Promise.withResolvers<never>();
-  const timer = setTimeout(() => reject(new Error('no answer')), ANSWER_WITHIN_MS);
-  try {
-    return await Promise.race([work, limit]);
-  } finally {
-    clearTimeout(timer);
   }
 }
 

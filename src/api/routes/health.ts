@@ -1,7 +1,8 @@
 import { createRoute, z } from '@hono/zod-openapi';
 
-import { shared, withinLimit } from '../../observability/readings.ts';
+import { shared } from '../../observability/readings.ts';
 import type { ReadinessCheck } from '../../observability/service.ts';
+import { withinLimit } from '../../observability/within-limit.ts';
 import { OPEN } from '../access.ts';
 import { destinationBody, DestinationSchema } from '../delivery-schemas.ts';
 import type { Api, ApiDeps } from '../deps.ts';
@@ -67,10 +68,13 @@ export function registerHealth(app: Api, deps: ApiDeps): void {
   });
 }
 
+/** All who ask meanwhile wait for the same look. */
+const DESTINATION_WITHIN_MS = 3_000;
 const DATABASE_CHECKS = new Set(['database', 'migrations']);
 
 /** Not asked of a database that is known not to answer: that would take its time. */
 async function findDeliveries({ deliveries }: ApiDeps, checks: readonly ReadinessCheck[]) {
   if (checks.some(({ name, ready }) => !ready && DATABASE_CHECKS.has(name))) return null;
-  return withinLimit(deliveries.findDestination()).then(destinationBody, () => null);
+  const destination = withinLimit(deliveries.findDestination(), DESTINATION_WITHIN_MS);
+  return destination.then(destinationBody, () => null);
 }
