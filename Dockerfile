@@ -2,7 +2,7 @@
 #
 #   docker build --tag daybell:local .
 #   docker run daybell:local src/api/main.ts          (also src/worker/main.ts, src/delivery/main.ts,
-#                                                      src/relay/main.ts, src/persistence/migrate.ts)
+#                                                      src/planning/main.ts, src/persistence/migrate.ts)
 #
 # glibc, because Temporal's native part is built for it. The Node is the one of package-lock.json;
 # a test keeps it so, runs these steps natively, and starts every process from what they leave.
@@ -12,6 +12,7 @@ COPY package.json package-lock.json .npmrc ./
 # With the compiler, which bundling needs and the processes do not.
 RUN npm ci --omit=dev --ignore-scripts
 COPY src ./src
+COPY migrations ./migrations
 RUN node src/commands/bundle.ts dist/workflow-bundle.json
 
 FROM node:24.21.0-bookworm-slim AS dependencies
@@ -25,6 +26,7 @@ WORKDIR /app
 COPY --from=dependencies /app/node_modules ./node_modules
 COPY --from=build /app/package.json ./package.json
 COPY --from=build /app/src ./src
+COPY --from=build /app/migrations ./migrations
 COPY --from=build /app/dist ./dist
 ENV NODE_ENV=production
 ENV WORKFLOW_BUNDLE=/app/dist/workflow-bundle.json

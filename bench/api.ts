@@ -1,21 +1,16 @@
 /**
- * `npm run bench:api`: the API's latency at a fixed rate of requests, alone and while a herd is
- * armed, fired and reported.
+ * `npm run bench:api`: the API's latency at a fixed rate of requests, alone, while a herd is sent,
+ * and while its workflows look.
  *
  * --users N              users that are there (100000)
  * --herd N               users due at one instant; 0 for none (4000)
  * --rate N               requests a second (100)
  * --seconds N            how long it is measured alone (60)
- * --head-start, --plan-rate, --arm-rate, --arm-lead, --dispatchers   as of bench:herd
+ * --head-start, --plan-rate, --dispatchers   as of bench:herd
  * --temporal dev|postgres, --shards N, --out DIR, --data DIR
  */
 import { freePorts } from '../src/dev/free-ports.ts';
-import {
-  birthdayOf,
-  timesAfterLoading,
-  type DaybellTimes,
-  type TimingOptions,
-} from './contenders/daybell-times.ts';
+import { birthdayOf, dueAfterLoading, type TimingOptions } from './contenders/daybell-times.ts';
 import { apiTable } from './report/api-table.ts';
 import { usageTable } from './report/usage-table.ts';
 import { createApiClient } from './support/api-client.ts';
@@ -23,6 +18,7 @@ import { startCrudLoad, type CrudLoadOptions, type CrudSample } from './support/
 import { dispatchers } from './support/daybell-processes.ts';
 import { openDaybellBench, type DaybellBench } from './support/daybell-bench.ts';
 import { HERD_OPTIONS, herdOptions } from './support/herd-options.ts';
+import type { DueMinute } from './support/instants.ts';
 import { distantBirthday, loadByStore } from './support/loading.ts';
 import { COMMON_OPTIONS, commonOptions, readOptions } from './support/options.ts';
 import { runBench, type BenchContext } from './support/run-bench.ts';
@@ -36,6 +32,8 @@ const SOCKETS = 256;
 const READ_IDS = 1_000;
 /** After the instant, at the longest. */
 const LIMIT_MS = 600_000;
+/** Requests are on their way when the instant comes. */
+const BEFORE_MS = 5_000;
 
 await runBench(api);
 
@@ -51,11 +49,10 @@ async function api(context: BenchContext): Promise<void> {
     ...herdOptions(options, users),
     load: 'store' as const,
     extraSeconds: seconds,
-    herd,
   };
-  const times = await loadAll(bench, users, timing);
-  const url = await startDaybell(bench, times, timing.dispatchers);
-  await untilPlanned(bench, users, armingBegins(times) - seconds * 1_000);
+  const due = await loadAll(bench, users, herd, timing);
+  const url = await startDaybell(bench, due, timing.dispatchers);
+  await untilNotified(bench, users, due.at - seconds * 1_000);
 
   const client = createApiClient(url, SOCKETS);
   const crud = {
@@ -69,7 +66,7 @@ async function api(context: BenchContext): Promise<void> {
   const alone = startCrudLoad(crud);
   await sleepUntil(Date.now() + seconds * 1_000);
   const windows: Windows = { alone: await alone.stop() };
-  if (herd > 0) Object.assign(windows, await withHerd(bench, crud, times, herd));
+  if (herd > 0) Object.assign(windows, await withHerd(bench, crud, due, herd));
 
   const usage = await bench.meter.stop();
   client.close();
@@ -77,13 +74,13 @@ async function api(context: BenchContext): Promise<void> {
   bench.write({ users, herd, requestsPerSecond, windows, usage });
 }
 
-/** The first users are the herd. */
+/** The first users are the herd. Gives when it is due. */
 async function loadAll(
   { meter, progress, databaseUrl }: DaybellBench,
   users: number,
-  timing: TimingOptions & { readonly herd: number },
-): Promise<DaybellTimes> {
-  const { herd } = timing;
+  herd: number,
+  timing: TimingOptions,
+): Promise<DueMinute> {
   const birthday = birthdayOf(users, timing);
   await meter.stage('load');
   await loadByStore(databaseUrl, {
@@ -91,70 +88,60 @@ async function loadAll(
     dateOfBirth: (index) => (index < herd ? birthday.dateOfBirth : distantBirthday(index)),
     onLoaded: (count) => progress.tick(`${count} of ${users} loaded`),
   });
-  const times = timesAfterLoading(users, timing, birthday);
-  progress.say(`the herd of ${herd} is due at ${new Date(times.due.at).toISOString()}`);
-  return times;
+  const due = dueAfterLoading(users, timing, birthday);
+  progress.say(`the herd of ${herd} is due at ${new Date(due.at).toISOString()}`);
+  return due;
 }
 
 /** Gives the API's URL. */
 async function startDaybell(
   { daybell, meter }: DaybellBench,
-  { due, armLead, armWindow }: DaybellTimes,
+  { localTime }: DueMinute,
   count: number,
 ): Promise<string> {
   const [port = 0] = await freePorts(1);
   await meter.stage('plan');
-  await daybell.start(['api', 'relay', 'worker', ...dispatchers(count)], {
-    PORT: String(port),
-    DELIVERY_LOCAL_TIME: due.localTime,
-    ARM_LEAD: `${armLead}s`,
-    ARM_WINDOW: `${armWindow}s`,
-  });
+  const settings = { PORT: String(port), DELIVERY_LOCAL_TIME: localTime };
+  await daybell.migrate(settings);
+  await daybell.start(['api', 'scheduler', 'worker', ...dispatchers(count)], settings);
   return `http://127.0.0.1:${port}`;
 }
 
-async function untilPlanned(
+async function untilNotified(
   { ledger, untilNone }: DaybellBench,
   users: number,
   deadline: number,
 ): Promise<void> {
-  const left = async (): Promise<number> => users - (await ledger.planned());
-  if (await untilNone('not planned yet', left, deadline)) return;
+  const left = async (): Promise<number> => users - (await ledger.notified());
+  if (await untilNone('not asleep yet', left, deadline)) return;
   throw new Error('Planning took longer than expected: set --plan-rate lower.');
-}
-
-function armingBegins({ due, armLead, armWindow }: DaybellTimes): number {
-  return due.at - (armLead + armWindow) * 1_000;
 }
 
 async function withHerd(
   { meter, progress, receiver, webhookPath, ledger, untilNone }: DaybellBench,
   crud: CrudLoadOptions,
-  times: DaybellTimes,
+  { at }: DueMinute,
   herd: number,
 ): Promise<Windows> {
-  const { at } = times.due;
   const deadline = at + LIMIT_MS;
   const undelivered = async () => herd - (await receiver.count(webhookPath)).distinct;
-  const unreported = async () => herd - (await ledger.herd(at)).reported;
+  const awake = async () => herd - (await ledger.herd(at)).asleep;
 
   await meter.stage('wait');
-  await sleepUntil(armingBegins(times));
-  await meter.stage('arm');
+  await sleepUntil(at - BEFORE_MS);
   progress.say(`${crud.requestsPerSecond} requests a second, with the herd`);
   const during = startCrudLoad(crud);
   await sleepUntil(at);
   await meter.stage('fire');
   await untilNone('not delivered yet', undelivered, deadline);
-  const firedAt = Date.now();
-  await meter.stage('report');
-  await untilNone('not reported yet', unreported, deadline);
+  const sentAt = Date.now();
+  await meter.stage('look');
+  await untilNone('of whom the workflow has not looked yet', awake, deadline);
   const samples = await during.stop();
   const between = (from: number, to: number): CrudSample[] =>
     samples.filter(({ scheduledAt }) => scheduledAt >= from && scheduledAt < to);
   return {
-    'while it arms': between(-Infinity, at),
-    'while it fires': between(at, firedAt),
-    'while it is reported': between(firedAt, Infinity),
+    'while it is sent': between(at, sentAt),
+    'while its workflows look': between(sentAt, Infinity),
   };
 }

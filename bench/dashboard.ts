@@ -1,18 +1,19 @@
 /**
  * `npm run bench:dashboard`: what the queries of Grafana's dashboard answer while a herd is
- * brought in, planned, armed and greeted, drawn as one page. Needs a `prometheus` on the PATH.
+ * brought in, planned and sent, drawn as one page. Needs a `prometheus` on the PATH.
  *
  * --users N              (1000)
- * --svg FILE             the page (docs/dashboard.svg)
+ * --svg FILE             the page (dashboard.svg in the results)
  * --temporal dev|postgres, --shards N, --out DIR, --data DIR
- * --head-start, --plan-rate, --arm-rate, --arm-lead   as of `npm run bench:herd`
+ * --head-start, --plan-rate   as of `npm run bench:herd`
  */
 import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 
 import { ROWS } from '../deploy/grafana/rows.ts';
 import { freePorts } from '../src/dev/free-ports.ts';
 import { MEASURED, type MeasuredProcess } from '../src/dev/metrics-ports.ts';
-import { birthdayOf, timesAfterLoading } from './contenders/daybell-times.ts';
+import { birthdayOf, dueAfterLoading } from './contenders/daybell-times.ts';
 import { dashboardChart } from './report/dashboard-chart.ts';
 import { machineFacts } from './report/machine-facts.ts';
 import { askRows } from './support/dashboard-answers.ts';
@@ -33,7 +34,7 @@ const AFTERWARDS_MS = 20_000;
 /** From the instant on; whoever is not greeted by then is not part of the picture. */
 const LIMIT_MS = 5 * 60_000;
 
-const TIMING_OPTIONS = ['head-start', 'plan-rate', 'arm-rate', 'arm-lead'] as const;
+const TIMING_OPTIONS = ['head-start', 'plan-rate'] as const;
 /** Besides the herd, of the same birthday further west: who is due in the next hours. */
 const SHARE_LATER = 0.3;
 const WESTWARDS = [
@@ -57,9 +58,9 @@ async function draw(context: BenchContext): Promise<void> {
     'svg',
   ]);
   const users = options.number('users', 1_000);
-  const timing = { ...herdOptions(options, users), load: 'api' as const, herd: users };
-  const svg = options.text('svg', 'docs/dashboard.svg');
+  const timing = { ...herdOptions(options, users), load: 'api' as const };
   const common = commonOptions(options, 'dashboard');
+  const svg = options.text('svg', join(common.outDir, 'dashboard.svg'));
   const bench = await openDaybellBench('dashboard', common, context);
 
   const [apiPort = 0, ...ports] = await freePorts(1 + MEASURED.length);
@@ -82,11 +83,11 @@ async function draw(context: BenchContext): Promise<void> {
     onLoaded: (count) => bench.progress.tick(`${count} of ${users + later} loaded`),
   });
 
-  const { due, armLead, armWindow } = timesAfterLoading(users + later, timing, birthday);
+  const due = dueAfterLoading(users + later, timing, birthday);
   bench.progress.say(`all are due at ${new Date(due.at).toISOString()}`);
-  const arming = { ARM_LEAD: `${armLead}s`, ARM_WINDOW: `${armWindow}s` };
-  for (const name of ['relay', 'worker', 'dispatcher'] as const) {
-    await start(name, { ...deliveryTime(due), ...arming });
+  await bench.daybell.migrate(deliveryTime(due));
+  for (const name of ['scheduler', 'worker', 'dispatcher'] as const) {
+    await start(name, deliveryTime(due));
   }
   await untilGreeted(bench, users, due);
   await sleepUntil(Date.now() + AFTERWARDS_MS);
@@ -113,9 +114,9 @@ async function untilGreeted(
   users: number,
   { at }: DueMinute,
 ): Promise<void> {
-  const left = async (): Promise<number> => users - (await ledger.herd(at)).reported;
-  if (await untilNone('not greeted and reported yet', left, at + LIMIT_MS)) return;
-  throw new Error('Not all were greeted in time: set --plan-rate or --arm-rate lower.');
+  const left = async (): Promise<number> => users - (await ledger.herd(at)).settled;
+  if (await untilNone('not settled yet', left, at + LIMIT_MS)) return;
+  throw new Error('Not all were greeted in time: set --plan-rate lower.');
 }
 
 function remarksOn(users: number, temporal: string): string[] {

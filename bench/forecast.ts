@@ -15,9 +15,9 @@ import { stopLeftovers } from '../src/dev/leftovers.ts';
 import { prepareEmbeddedPostgres } from '../src/dev/postgres/embedded.ts';
 import { createProcessRecord } from '../src/dev/process-record.ts';
 import { createSupervisor } from '../src/dev/supervisor.ts';
-import { forecast, type ForecastDeps } from '../src/events/forecast-due.ts';
-import { createForecastReader } from '../src/persistence/forecast.ts';
+import { forecast, type ForecastDeps } from '../src/forecast/forecast.ts';
 import { connectOrm, migrate } from '../src/persistence/orm.ts';
+import { recordRules } from '../src/planning/rules.ts';
 import { createBundledZoneLaw } from '../src/zones/load-zone-law.ts';
 import { duration, table } from './report/table.ts';
 import { emptyFolder } from './support/empty-folder.ts';
@@ -46,18 +46,18 @@ async function measure(context: BenchContext): Promise<void> {
   // Loading takes minutes; the forecast itself has the limit that it has in the API.
   const loader = await connectOrm(databaseUrl, { queryTimeoutMs: 0 });
   context.atTheEnd(() => loader.close(true));
-  await migrate(loader);
+  const law = createBundledZoneLaw();
+  await migrate(loader, (em) =>
+    recordRules(em, { localTime: '09:00', leapDayPolicy: 'feb28', tzVersion: law.version }),
+  );
   progress.say(`loading ${users} users`);
   await loadForecastUsers(loader, users);
 
   const orm = await connectOrm(databaseUrl, { poolSize: 1 });
   context.atTheEnd(() => orm.close(true));
   const deps: ForecastDeps = {
-    reader: createForecastReader(orm),
-    law: createBundledZoneLaw(),
-    eventTypes: ['birthday'],
-    dateSettings: { leapDayPolicy: 'feb28', localTime: '09:00' },
-    armWindowMs: 45_000,
+    orm,
+    law,
     clock: Date.now,
   };
   const rows: string[][] = [];

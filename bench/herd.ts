@@ -6,7 +6,8 @@
  * --contenders a,b,…     all of bench/contenders by default, but for `fire` and `missed`: parts alone
  * --limit SECONDS        after the instant a contender is stopped (600)
  * --load api|store       how Daybell's users come in; api up to 20,000
- * --head-start, --plan-rate, --arm-rate, --arm-lead, --dispatchers   of Daybell, see bench/contenders/contender.ts
+ * --head-start, --plan-rate, --dispatchers   of Daybell, see bench/contenders/contender.ts
+ * --until settled|asleep   when Daybell counts as done: asleep needs WAKE_RATE=0 for a large herd
  * --kill-dispatcher MS   after the instant one is killed with -9 (`fire` and `missed` only)
  * --rest SECONDS         that dispatchers wait for their herd (10; `fire` only)
  * --shards N             history shards of the production Temporal server

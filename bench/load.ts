@@ -1,6 +1,6 @@
 /**
- * `npm run bench:load`: how many users a second come in through the API, through the relay and
- * through planning, each stage alone.
+ * `npm run bench:load`: how many users a second come in through the API, from there into the
+ * ledger, and from the ledger into sleeping workflows.
  *
  * --users N              (2000)
  * --load api|store       by POST /v1/users, or by the User Context in this process
@@ -56,19 +56,17 @@ async function load(context: BenchContext): Promise<void> {
   });
 
   // A process's first batch is under way when it says that it is ready: only what is left counts.
-  await meter.stage('start of the relay');
-  await daybell.start(['relay'], {});
-  await timed('relay', async () => {
-    const waiting = await ledger.waitingToBeRelayed();
-    await untilNone('waiting to be relayed', ledger.waitingToBeRelayed);
-    return waiting;
-  });
-  await meter.stage('start of the worker');
-  await daybell.start(['worker'], {});
+  await meter.stage('start of the scheduler');
+  await daybell.start(['scheduler'], {});
+  const before = { planned: await ledger.planned(), notified: await ledger.notified() };
   await timed('plan', async () => {
-    const before = await ledger.planned();
     await untilNone('not planned yet', async () => users - (await ledger.planned()));
-    return users - before;
+    return users - before.planned;
+  });
+  await timed('notify', async () => {
+    const notified = await ledger.notified();
+    await untilNone('not notified yet', async () => users - (await ledger.notified()));
+    return users - notified;
   });
 
   const usage = await meter.stop();

@@ -30,28 +30,26 @@ export interface HerdRun {
   readonly options: HerdOptions;
 }
 
-/** What only Daybell heeds. */
+/** What only Daybell takes. */
 export interface HerdOptions {
   /** How users are created: by POST /v1/users, or by the User Context in this process. */
   readonly load: 'api' | 'store';
   /** Seconds that the processes get to start: the worker bundles its workflows first. */
   readonly headStart: number;
-  /** How many users a second are relayed and planned; the instant is chosen by it. */
+  /** How many users a second are planned and sleep in a workflow; the instant is chosen by it. */
   readonly planRate: number;
-  /** How many a second are armed; ARM_WINDOW is chosen by it. */
-  readonly armRate: number;
-  /** ARM_LEAD in seconds. */
-  readonly armLead: number;
+  /** When it counts as over: all are settled, or the workflow of each sleeps again. */
+  readonly until: 'settled' | 'asleep';
   readonly dispatchers: number;
   /** Ms after the instant at which one dispatcher is killed with -9; 0 for never. */
   readonly killDispatcher: number;
-  /** Seconds that dispatchers wait for a herd that is armed already, at the least. */
+  /** Seconds that dispatchers wait for a herd that is planned already, at the least. */
   readonly rest: number;
 }
 
 export interface RunningContender {
   /** When all are due, epoch ms. */
-  readonly fireAt: number;
+  readonly dueAt: number;
   /** Something that a reader of the figures has to know. */
   readonly remarks: readonly string[];
   /** What it holds for a user who waits; null when it is not asked. */

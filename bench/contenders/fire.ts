@@ -1,6 +1,6 @@
 /**
- * Parts of Daybell alone, on rows that the bench has written, by dispatchers as real processes,
- * and with nobody who waits for a report: what is left of `daybell` without Temporal.
+ * Parts of Daybell alone, on rows that the bench has written, by dispatchers as real processes:
+ * what is left of `daybell` without a scheduler and without Temporal.
  */
 import pg from 'pg';
 
@@ -11,10 +11,10 @@ import type { Contender, HerdRun, RunningContender } from './contender.ts';
 
 export const fire: Contender = {
   name: 'fire',
-  about: 'rows armed by the bench, then dispatchers as real processes; no Temporal',
+  about: 'rows planned by the bench, then dispatchers as real processes; no Temporal',
   start: (run) => {
-    const fireAt = secondAfter(run.options.rest * 1_000 + run.users);
-    return startDispatchers(run, { herd: ARMED_HERD, dueAt: fireAt, fireAt });
+    const dueAt = secondAfter(run.options.rest * 1_000 + run.users);
+    return startDispatchers(run, { dueAt, countedFrom: dueAt });
   },
 };
 
@@ -22,19 +22,16 @@ export const fire: Contender = {
 export const missed: Contender = {
   name: 'missed',
   about: 'planned rows, ten minutes past their instant; measured from the start of dispatchers',
-  start: (run) =>
-    startDispatchers(run, { herd: PLANNED_HERD, dueAt: secondAfter(-DOWN_MS), fireAt: null }),
+  start: (run) => startDispatchers(run, { dueAt: secondAfter(-DOWN_MS), countedFrom: null }),
 };
 
 const DOWN_MS = 600_000;
 
 interface Rows {
-  /** The statement that writes them. */
-  readonly herd: string;
   /** Their instant, epoch ms. */
   readonly dueAt: number;
   /** What lateness is counted from, epoch ms; null for the start of the dispatchers. */
-  readonly fireAt: number | null;
+  readonly countedFrom: number | null;
 }
 
 async function startDispatchers(run: HerdRun, rows: Rows): Promise<RunningContender> {
@@ -49,16 +46,16 @@ async function startDispatchers(run: HerdRun, rows: Rows): Promise<RunningConten
   try {
     await processes.migrate();
     await meter.stage('load');
-    await plant(databaseUrl, rows.herd, users, rows.dueAt);
+    await plant(databaseUrl, users, rows.dueAt);
     await meter.stage('wait');
-    const fireAt = rows.fireAt ?? Date.now();
+    const countedFrom = rows.countedFrom ?? Date.now();
     await processes.start(dispatchers(options.dispatchers), {});
-    if (killDispatcher > 0) processes.killAt('dispatcher', fireAt + killDispatcher);
+    if (killDispatcher > 0) processes.killAt('dispatcher', countedFrom + killDispatcher);
     return {
-      fireAt,
+      dueAt: countedFrom,
       remarks: killDispatcher > 0 ? [`one dispatcher was killed after ${killDispatcher} ms`] : [],
       sleeper: null,
-      unfinished: async () => users - (await ledger.herd(rows.dueAt)).reported,
+      unfinished: async () => users - (await ledger.herd(rows.dueAt)).settled,
       stop,
     };
   } catch (error) {
@@ -67,37 +64,25 @@ async function startDispatchers(run: HerdRun, rows: Rows): Promise<RunningConten
   }
 }
 
-async function plant(
-  databaseUrl: string,
-  herd: string,
-  users: number,
-  fireAt: number,
-): Promise<void> {
+async function plant(databaseUrl: string, users: number, dueAt: number): Promise<void> {
   const client = new pg.Client({ connectionString: databaseUrl });
   await client.connect();
-  await client.query(herd, [users, new Date(fireAt)]);
+  await client.query(HERD, [users, new Date(dueAt)]);
   await client.query('analyze');
   await client.end();
 }
 
-const USERS = `
+const HERD = `
   with herd as (
     insert into users.users (id, first_name, last_name, date_of_birth, timezone, revision,
-      created_at, updated_at, facts_changed_at)
+      created_at, updated_at, inputs_changed_at)
     select gen_random_uuid(), 'Herd', n::text, '1992-05-20', 'UTC', 1, planned, planned, planned
     from generate_series(1, $1::int) as n, (select now() - interval '1 hour' as planned) as p
     returning id, created_at as planned
   )
-  insert into events.occurrences (key, event_type, user_id, year, state, anchor_date, timezone,
-    local_time, leap_day_policy, tz_version, local_date, fire_at, planned_at, facts_at, armed_at,
-    next_attempt_at)`;
-
-const ROW = `'1992-05-20', 'UTC', '09:00', 'feb28', '2026c', '2026-05-20', $2::timestamptz,
-  planned, planned`;
-
-const ARMED_HERD = `${USERS}
-  select 'birthday:' || id || ':2026', 'birthday', id, 2026, 'PROCESSING', ${ROW}, now(),
-    $2::timestamptz from herd`;
-
-const PLANNED_HERD = `${USERS}
-  select 'birthday:' || id || ':2026', 'birthday', id, 2026, 'PENDING', ${ROW}, null, null from herd`;
+  insert into events.occurrences (key, occasion_type, occasion_id, user_id, nominal_date, state,
+    date, timezone, local_time, leap_day_policy, tz_version, inputs_at, local_date, due_at,
+    planned_at, next_attempt_at)
+  select 'birthday:' || id || ':2026', 'birthday', id, id, '2026-05-20', 'PENDING',
+    '1992-05-20', 'UTC', '09:00', 'feb28', '2026c', planned, '2026-05-20', $2::timestamptz,
+    planned, $2::timestamptz from herd`;

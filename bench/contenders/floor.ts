@@ -7,14 +7,14 @@ import { benchUsers, createGreeter } from '../support/greeter.ts';
 import { sleepUntil } from '../support/until.ts';
 
 export const engine: Engine = {
-  async start({ users: count, fireAt, webhookUrl, webhookSecret }, onLoaded) {
+  async start({ users: count, dueAt, webhookUrl, webhookSecret }, onLoaded) {
     const greeter = createGreeter(webhookUrl, webhookSecret);
     const users = benchUsers(count);
     onLoaded(count);
     let left = count;
     const fire = async (): Promise<void> => {
-      await sleepUntil(fireAt);
-      const results = await greeter.greetAll(users, fireAt);
+      await sleepUntil(dueAt);
+      const results = await greeter.greetAll(users, dueAt);
       left -= results.filter(({ status }) => status === 'fulfilled').length;
     };
     void fire();

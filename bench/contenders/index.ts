@@ -1,11 +1,12 @@
 /** Everything that can take part, in the order in which it does. */
 import { engineContender } from '../support/engine-contender.ts';
 import type { Contender } from './contender.ts';
-import { daybell } from './daybell.ts';
+import { daybell, workflowsAlone } from './daybell.ts';
 import { fire, missed } from './fire.ts';
 
 export const CONTENDERS: readonly Contender[] = [
   daybell,
+  workflowsAlone,
   engineContender({
     name: 'textbook',
     about: 'a workflow for each user: timer, then activity; default settings',

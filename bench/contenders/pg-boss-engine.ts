@@ -14,19 +14,19 @@ const UNFINISHED = `
 /** @param options of its worker; none: as pg-boss has it when nothing is said */
 export function pgBossEngine(options: WorkOptions): Engine {
   return {
-    async start({ users: count, fireAt, databaseUrl, webhookUrl, webhookSecret }, onLoaded) {
+    async start({ users: count, dueAt, databaseUrl, webhookUrl, webhookSecret }, onLoaded) {
       const greeter = createGreeter(webhookUrl, webhookSecret);
       const boss = new PgBoss(databaseUrl);
       boss.on('error', (error) => console.error(error));
       await boss.start();
       await boss.createQueue(QUEUE);
-      const jobs = benchUsers(count).map((data) => ({ data, startAfter: new Date(fireAt) }));
+      const jobs = benchUsers(count).map((data) => ({ data, startAfter: new Date(dueAt) }));
       for (let from = 0; from < jobs.length; from += INSERT) {
         await boss.insert(QUEUE, jobs.slice(from, from + INSERT));
         onLoaded(Math.min(from + INSERT, count));
       }
       await boss.work<BenchUser>(QUEUE, options, async (batch) => {
-        await Promise.all(batch.map(({ data }) => greeter.greet(data, fireAt)));
+        await Promise.all(batch.map(({ data }) => greeter.greet(data, dueAt)));
       });
       const pool = new pg.Pool({ connectionString: databaseUrl, max: 1 });
       return {

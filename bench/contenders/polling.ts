@@ -58,7 +58,7 @@ export function pollingEngine(rhythm: Rhythm, everyMs = MINUTE_MS): Engine {
         while (!signal.aborted) {
           await sleepUntil((Math.floor(Date.now() / everyMs) + 1) * everyMs);
           for (let taken = 1; taken > 0 && !signal.aborted;) {
-            taken = await runOnce(pool, greeter, context.fireAt);
+            taken = await runOnce(pool, greeter, context.dueAt);
             if (rhythm === 'every-minute') break;
           }
         }
@@ -68,7 +68,7 @@ export function pollingEngine(rhythm: Rhythm, everyMs = MINUTE_MS): Engine {
         async unfinished() {
           const { rows } = await pool.query<{ count: string }>(
             'select count(*) from users where next_birthday_at <= $1',
-            [new Date(context.fireAt)],
+            [new Date(context.dueAt)],
           );
           return Number(rows[0]?.count);
         },
@@ -83,15 +83,15 @@ export function pollingEngine(rhythm: Rhythm, everyMs = MINUTE_MS): Engine {
   };
 }
 
-async function load(pool: pg.Pool, { users, fireAt }: EngineContext): Promise<void> {
+async function load(pool: pg.Pool, { users, dueAt }: EngineContext): Promise<void> {
   await pool.query(SCHEMA);
-  await pool.query(LOAD, [JSON.stringify(benchUsers(users)), new Date(fireAt)]);
+  await pool.query(LOAD, [JSON.stringify(benchUsers(users)), new Date(dueAt)]);
 }
 
 /** Gives how many were taken. */
-async function runOnce(pool: pg.Pool, greeter: Greeter, fireAt: number): Promise<number> {
+async function runOnce(pool: pg.Pool, greeter: Greeter, dueAt: number): Promise<number> {
   const { rows } = await pool.query<BenchUser>(CLAIM);
-  const results = await greeter.greetAll(rows, fireAt);
+  const results = await greeter.greetAll(rows, dueAt);
   const greeted = rows.filter((_, index) => results[index]?.status === 'fulfilled');
   await Promise.all(greeted.map(({ id }) => pool.query(DONE, [id])));
   return rows.length;

@@ -9,7 +9,7 @@ export interface GreetActivities {
 const { greet } = proxyActivities<GreetActivities>({ startToCloseTimeout: '1 minute' });
 
 /** Sleeps until the instant, epoch ms, and greets. */
-export async function greetAtInstant(user: BenchUser, fireAt: number): Promise<void> {
-  await sleep(fireAt - Date.now());
+export async function greetAtInstant(user: BenchUser, dueAt: number): Promise<void> {
+  await sleep(dueAt - Date.now());
   await greet(user);
 }

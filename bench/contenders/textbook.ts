@@ -17,11 +17,11 @@ const STARTS = 32;
 const TOLD_EVERY = 50;
 
 export const engine: Engine = {
-  async start({ users: count, fireAt, temporalAddress, webhookUrl, webhookSecret }, onLoaded) {
+  async start({ users: count, dueAt, temporalAddress, webhookUrl, webhookSecret }, onLoaded) {
     const address = { address: temporalAddress };
-    const taskQueue = `textbook-${fireAt}`;
+    const taskQueue = `textbook-${dueAt}`;
     const greeter = createGreeter(webhookUrl, webhookSecret);
-    const activities: GreetActivities = { greet: (user) => greeter.greet(user, fireAt) };
+    const activities: GreetActivities = { greet: (user) => greeter.greet(user, dueAt) };
     const worker = await Worker.create({
       connection: await NativeConnection.connect(address),
       taskQueue,
@@ -40,7 +40,7 @@ export const engine: Engine = {
           await client.workflow.start('greetAtInstant', {
             workflowId,
             taskQueue,
-            args: [user, fireAt],
+            args: [user, dueAt],
           });
           started += 1;
           if (started % TOLD_EVERY === 0) onLoaded(started);

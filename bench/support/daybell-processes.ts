@@ -16,7 +16,8 @@ export interface DaybellTarget {
 }
 
 export interface DaybellProcesses {
-  migrate(): Promise<void>;
+  /** Also records the settings that decide dates, which every process goes by. */
+  migrate(settings?: Readonly<Record<string, string>>): Promise<void>;
   /** Starts these, one process for each name, with settings besides the defaults. */
   start(names: readonly ServiceName[], settings: Readonly<Record<string, string>>): Promise<void>;
   /** kill -9 to a process of this name at an instant, epoch ms. The supervisor starts it again. */
@@ -28,7 +29,7 @@ export interface DaybellProcesses {
 const SOURCE = join(import.meta.dirname, '..', '..', 'src');
 const SERVICES = {
   api: { entry: 'api/main.ts', stopStage: 0 },
-  relay: { entry: 'relay/main.ts', stopStage: 0 },
+  scheduler: { entry: 'planning/main.ts', stopStage: 0 },
   worker: { entry: 'worker/main.ts', stopStage: 1 },
   dispatcher: { entry: 'delivery/main.ts', stopStage: 1 },
 } as const;
@@ -52,9 +53,11 @@ export function startDaybellProcesses(
   const groups: ProcessGroup[] = [];
   const started: string[] = [];
   return {
-    async migrate() {
+    async migrate(settings = {}) {
       const entry = join(SOURCE, 'persistence', 'migrate.ts');
-      await promisify(execFile)(process.execPath, [entry], { env: environment });
+      await promisify(execFile)(process.execPath, [entry], {
+        env: { ...environment, ...settings },
+      });
     },
     async start(names, settings) {
       const env = { ...environment, ...settings };
@@ -117,8 +120,6 @@ function environmentOf(
     ([name]) => !name.startsWith('TEMPORAL_'),
   );
   return {
-    // Loading a herd is not what is measured.
-    RELAY_MAX_PER_SECOND: '1000',
     ...Object.fromEntries(given),
     DATA_DIR: dataDir,
     DATABASE_URL: databaseUrl,

@@ -35,8 +35,8 @@ async function start(run: HerdRun, options: EngineContenderOptions): Promise<Run
   const { users, progress, installation, databaseUrl, webhookUrl, webhookSecret, meter } = run;
   const { name } = options;
   const leadMs = START_MS + (users / options.loadsPerSecond) * 1_000;
-  const fireAt = options.atFullMinutes ? minuteAfter(leadMs).at : secondAfter(leadMs);
-  progress.say(`${name}: all are due at ${new Date(fireAt).toISOString()}`);
+  const dueAt = options.atFullMinutes ? minuteAfter(leadMs).at : secondAfter(leadMs);
+  progress.say(`${name}: all are due at ${new Date(dueAt).toISOString()}`);
   await meter.stage('load');
 
   const log = openSync(join(run.logDir, `${name}.log`), 'a');
@@ -55,7 +55,7 @@ async function start(run: HerdRun, options: EngineContenderOptions): Promise<Run
       type: 'start',
       context: {
         users,
-        fireAt,
+        dueAt,
         databaseUrl,
         temporalAddress: installation.temporal.address,
         webhookUrl,
@@ -66,11 +66,11 @@ async function start(run: HerdRun, options: EngineContenderOptions): Promise<Run
     await stop();
     throw error;
   }
-  const lateMs = Date.now() - fireAt;
+  const lateMs = Date.now() - dueAt;
   const remarks = lateMs > 0 ? [`loading ended ${lateMs} ms after the instant`] : [];
   await meter.stage('wait');
   return {
-    fireAt,
+    dueAt,
     remarks,
     sleeper: null,
     unfinished: () => engine.ask({ type: 'unfinished' }),

@@ -3,7 +3,7 @@
 export interface EngineContext {
   readonly users: number;
   /** Epoch ms. */
-  readonly fireAt: number;
+  readonly dueAt: number;
   readonly databaseUrl: string;
   readonly temporalAddress: string;
   readonly webhookUrl: string;
@@ -12,7 +12,7 @@ export interface EngineContext {
 
 /** What a module of bench/contenders exports as `engine`. */
 export interface Engine {
-  /** Brings in all users, due at `fireAt`, and goes to work; resolves when all of them wait. */
+  /** Brings in all users, due at `dueAt`, and goes to work; resolves when all of them wait. */
   start(context: EngineContext, onLoaded: (count: number) => void): Promise<RunningEngine>;
 }
 

@@ -8,7 +8,7 @@ const LOAD_USERS = `
       order by name limit 40) as first
   )
   insert into users.users (id, first_name, last_name, date_of_birth, timezone, revision,
-    created_at, updated_at, facts_changed_at)
+    created_at, updated_at, inputs_changed_at)
   select gen_random_uuid(), 'Ada', 'Lovelace',
     case when n % 4 = 0 then date '1990-01-01'
       else date '1950-01-01' + (random() * 21914)::int end,
@@ -17,11 +17,13 @@ const LOAD_USERS = `
 
 /** The next birthday of nine of ten, to the day: nothing else of a plan is read. */
 const LOAD_PLANS = `
-  insert into events.occurrences (key, event_type, user_id, year, state, anchor_date, timezone,
-    local_time, leap_day_policy, tz_version, local_date, fire_at, planned_at)
-  select 'birthday:' || id || ':' || extract(year from day), 'birthday', id,
-    extract(year from day), 'PENDING', date_of_birth, timezone, '09:00', 'feb28', '2026c', day,
-    (day + time '09:00') at time zone timezone, now()
+  insert into events.occurrences (key, occasion_type, occasion_id, user_id, nominal_date, state,
+    date, timezone, local_time, leap_day_policy, tz_version, inputs_at, local_date, due_at,
+    planned_at, next_attempt_at)
+  select 'birthday:' || id || ':' || extract(year from day), 'birthday', id, id,
+    day::text, 'PENDING', date_of_birth, timezone, '09:00', 'feb28', '2026c', now(), day,
+    (day + time '09:00') at time zone timezone, now(),
+    (day + time '09:00') at time zone timezone
   from users.users, lateral (
     select case when passed then next else this end as day
     from (select this, next, this <= current_date as passed from (

@@ -4,9 +4,8 @@ import { v7 as uuidv7 } from 'uuid';
 
 import { createSign } from '../../src/delivery/signing.ts';
 import { createWebhookClient } from '../../src/delivery/webhook-client.ts';
-import { BIRTHDAY } from '../../src/domain/event-type.ts';
-import { greetingBody } from '../../src/domain/greeting.ts';
-import { occurrenceKey } from '../../src/domain/occurrence-key.ts';
+import { greetingBody } from '../../src/delivery/greeting.ts';
+import { BIRTHDAY, occurrenceKey } from '../../src/ledger/occurrence-key.ts';
 
 /** A user as the contenders keep one. */
 export interface BenchUser {
@@ -18,9 +17,9 @@ export interface BenchUser {
 
 export interface Greeter {
   /** Posts the greeting; rejects when it was not accepted. */
-  greet(user: BenchUser, fireAt: number): Promise<void>;
+  greet(user: BenchUser, dueAt: number): Promise<void>;
   /** So many at a time as there are connections. */
-  greetAll(users: readonly BenchUser[], fireAt: number): Promise<PromiseSettledResult<void>[]>;
+  greetAll(users: readonly BenchUser[], dueAt: number): Promise<PromiseSettledResult<void>[]>;
   close(): void;
 }
 
@@ -39,16 +38,17 @@ export function createGreeter(webhookUrl: string, webhookSecret: string): Greete
   });
   const limit = pLimit(SOCKETS);
 
-  const greet = async (user: BenchUser, fireAt: number): Promise<void> => {
-    const due = new Date(fireAt);
-    const key = occurrenceKey(BIRTHDAY, user.id, due.getUTCFullYear());
+  const greet = async (user: BenchUser, dueAt: number): Promise<void> => {
+    const due = new Date(dueAt);
     const { id: userId, firstName, lastName, timezone } = user;
+    const localDate = due.toISOString().slice(0, 10);
+    const key = occurrenceKey({ type: BIRTHDAY, id: userId }, localDate);
     const body = greetingBody({
-      eventType: BIRTHDAY,
+      occasionType: BIRTHDAY,
       occurrenceKey: key,
       recipient: { userId, externalId: null, firstName, lastName, timezone },
-      localDate: due.toISOString().slice(0, 10),
-      fireAt,
+      localDate,
+      dueAt,
       late: false,
     });
     const sentAt = Date.now();
@@ -56,7 +56,7 @@ export function createGreeter(webhookUrl: string, webhookSecret: string): Greete
       id: key,
       sentAt,
       attempt: 1,
-      latenessMs: sentAt - fireAt,
+      latenessMs: sentAt - dueAt,
       body: JSON.stringify(body),
     });
     if (status === null || status >= 300) throw new Error(`not accepted: ${status ?? errorCode}`);
@@ -64,8 +64,8 @@ export function createGreeter(webhookUrl: string, webhookSecret: string): Greete
 
   return {
     greet,
-    greetAll: (users, fireAt) =>
-      Promise.allSettled(users.map((user) => limit(() => greet(user, fireAt)))),
+    greetAll: (users, dueAt) =>
+      Promise.allSettled(users.map((user) => limit(() => greet(user, dueAt)))),
     close: client.close,
   };
 }

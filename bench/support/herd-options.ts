@@ -5,8 +5,7 @@ export const HERD_OPTIONS = [
   'load',
   'head-start',
   'plan-rate',
-  'arm-rate',
-  'arm-lead',
+  'until',
   'dispatchers',
   'kill-dispatcher',
   'rest',
@@ -17,15 +16,14 @@ const MOST_BY_API = 20_000;
 /** Seconds for dispatchers to come up, and for the database to have written what was loaded. */
 const LEAST_REST = 10;
 
-/** How Daybell's herd of so many is brought in, planned and armed. */
+/** How Daybell's herd of so many is brought in and planned. */
 export function herdOptions(options: Options, users: number): HerdOptions {
   return {
     load: options.choice('load', ['api', 'store'], users > MOST_BY_API ? 'store' : 'api'),
     headStart: options.number('head-start', 15, 0),
     // Two thirds of what two cores were seen to do, so that the instant is not too soon.
-    planRate: options.number('plan-rate', 60),
-    armRate: options.number('arm-rate', 40),
-    armLead: options.number('arm-lead', 15, 0),
+    planRate: options.number('plan-rate', 120),
+    until: options.choice('until', ['settled', 'asleep'], 'settled'),
     dispatchers: options.number('dispatchers', 1),
     killDispatcher: options.number('kill-dispatcher', 0, 0),
     rest: options.number('rest', LEAST_REST, LEAST_REST),

@@ -8,7 +8,7 @@ export interface HerdResult {
   readonly about: string;
   readonly users: number;
   /** ISO 8601, UTC. */
-  readonly fireAt: string;
+  readonly dueAt: string;
   /** Different users whose greeting arrived. */
   readonly delivered: number;
   readonly missing: number;

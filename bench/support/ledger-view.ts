@@ -2,12 +2,14 @@
 import pg from 'pg';
 
 export interface LedgerView {
-  /** Events that wait to be relayed. */
-  waitingToBeRelayed(): Promise<number>;
-  /** Users whose next occurrence is planned. */
+  /** Events that wait in the outbox. */
+  waitingInOutbox(): Promise<number>;
+  /** Occasions whose next occurrence is planned. */
   planned(): Promise<number>;
+  /** Occasions whose workflow is known to sleep. */
+  notified(): Promise<number>;
   /** Of the occurrences due at an instant, epoch ms. */
-  herd(fireAt: number): Promise<HerdCounts>;
+  herd(dueAt: number): Promise<HerdCounts>;
   /** Ids of some users. */
   someUsers(count: number): Promise<string[]>;
   close(): Promise<void>;
@@ -15,21 +17,25 @@ export interface LedgerView {
 
 export interface HerdCounts {
   readonly planned: number;
-  /** Armed, or further. */
-  readonly armed: number;
-  /** Settled, and Temporal knows. */
-  readonly reported: number;
-  /** Armed after the instant. */
-  readonly armedLate: number;
+  /** Their workflow is known to sleep. */
+  readonly notified: number;
+  readonly settled: number;
+  /** Settled, and the workflow has seen it and sleeps again. */
+  readonly asleep: number;
+  readonly sentByWorkflow: number;
 }
 
 const HERD = `
   select count(*) as planned,
-    count(*) filter (where state <> 'PENDING') as armed,
-    count(*) filter (where state in ('COMPLETED', 'FAILED', 'SKIPPED') and report is null)
-      as reported,
-    count(*) filter (where armed_at > fire_at) as "armedLate"
-  from events.occurrences where fire_at = $1`;
+    count(*) filter (where c.notified_wake_at is not null) as notified,
+    count(*) filter (where o.settled_at is not null) as settled,
+    count(*) filter (where o.settled_at is not null and c.looked_at > o.settled_at
+      and c.notified_wake_at > c.looked_at) as asleep,
+    count(*) filter (where exists (select from events.attempts as a
+      where a.occurrence_key = o.key and a.sent_by = 'workflow')) as "sentByWorkflow"
+  from events.occurrences as o
+  left join events.occasions as c on c.type = o.occasion_type and c.id = o.occasion_id
+  where o.due_at = $1`;
 
 export async function viewLedger(databaseUrl: string): Promise<LedgerView> {
   const client = new pg.Client({ connectionString: databaseUrl });
@@ -40,18 +46,21 @@ export async function viewLedger(databaseUrl: string): Promise<LedgerView> {
     return Number(rows[0]?.count);
   };
   return {
-    waitingToBeRelayed: () =>
-      count('select count(*) from users.outbox where relayed_at is null and set_aside_at is null'),
+    waitingInOutbox: () =>
+      count('select count(*) from users.outbox where done_at is null and parked_at is null'),
     planned: () => count("select count(*) from events.occurrences where state = 'PENDING'"),
-    async herd(fireAt) {
-      const { rows } = await client.query<Record<string, string>>(HERD, [new Date(fireAt)]);
+    notified: () =>
+      count('select count(*) from events.occasions where notified_wake_at is not null'),
+    async herd(dueAt) {
+      const { rows } = await client.query<Record<string, string>>(HERD, [new Date(dueAt)]);
       const [row = {}] = rows;
       const number = (name: string): number => Number(row[name] ?? 0);
       return {
         planned: number('planned'),
-        armed: number('armed'),
-        reported: number('reported'),
-        armedLate: number('armedLate'),
+        notified: number('notified'),
+        settled: number('settled'),
+        asleep: number('asleep'),
+        sentByWorkflow: number('sentByWorkflow'),
       };
     },
     async someUsers(limit) {

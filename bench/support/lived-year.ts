@@ -27,7 +27,7 @@ export async function plantLivedYear(
        from generate_series(1, $1::int) as n`,
       [users, placeholderOf, year],
     );
-    await client.query(GREETED, [year]);
+    await client.query(SENT, [year]);
     await client.query(ATTEMPTED);
     await client.query('analyze users.history, events.occurrences, events.attempts');
   } finally {
@@ -37,19 +37,20 @@ export async function plantLivedYear(
 
 const ZONES = ['Europe/Berlin', 'Asia/Tokyo', 'America/New_York', 'Asia/Kolkata', 'UTC'];
 
-const GREETED = `
-  insert into events.occurrences (key, event_type, user_id, year, state, anchor_date, timezone,
-    local_time, leap_day_policy, tz_version, local_date, fire_at, planned_at, rechecked_at,
-    armed_at, attempts, first_attempt_at, settled_at, delivered_at, lateness_ms)
-  select 'birthday:' || user_id || ':' || $1, 'birthday', user_id, $1, 'COMPLETED', date_of_birth,
-    timezone, '09:00', 'feb28', '2026c', day, fire_at, fire_at - interval '300 days',
-    fire_at - interval '2 days', fire_at - interval '15 s', 1, fire_at,
-    fire_at + interval '40 ms', fire_at + interval '40 ms', 40
+const SENT = `
+  insert into events.occurrences (key, occasion_type, occasion_id, user_id, nominal_date, state,
+    date, timezone, local_time, leap_day_policy, tz_version, inputs_at, local_date, due_at,
+    planned_at, attempts, first_attempt_at, settled_at, delivered_at, lateness_ms, followed)
+  select 'birthday:' || user_id || ':' || $1, 'birthday', user_id, user_id, day::text, 'COMPLETED',
+    date_of_birth, timezone, '09:00', 'feb28', '2026c', valid_from, day, due_at,
+    due_at - interval '300 days', 1, due_at, due_at + interval '40 ms',
+    due_at + interval '40 ms', 40, true
   from users.history,
     lateral (select make_date($1, extract(month from date_of_birth)::int,
       extract(day from date_of_birth)::int) as day) as d,
-    lateral (select (day + time '09:00') at time zone timezone as fire_at) as f`;
+    lateral (select (day + time '09:00') at time zone timezone as due_at) as f`;
 
 const ATTEMPTED = `
-  insert into events.attempts (occurrence_key, number, started_at, duration_ms, outcome, status)
-  select key, 1, fire_at, 40, 'delivered', 200 from events.occurrences`;
+  insert into events.attempts (occurrence_key, number, lease_token, sent_by, started_at,
+    duration_ms, outcome, status)
+  select key, 1, 1, 'dispatcher', due_at, 40, 'delivered', 200 from events.occurrences`;

@@ -2,7 +2,7 @@
 import pLimit from 'p-limit';
 
 import { connectOrm } from '../../src/persistence/orm.ts';
-import { createUserStore } from '../../src/persistence/user-store.ts';
+import { createUserStore } from '../../src/users/user-store.ts';
 import { createUser } from '../../src/users/create-user.ts';
 import { loadZoneLaw } from '../../src/zones/load-zone-law.ts';
 import { createApiClient } from './api-client.ts';

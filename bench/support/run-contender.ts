@@ -47,10 +47,10 @@ export async function runContender(
     const { herd, webhookSecret } = options;
     const run = { users, installation, databaseUrl, webhookUrl, webhookSecret };
     running = await contender.start({ ...run, logDir, meter, progress, options: herd });
-    const { fireAt } = running;
-    await sleepUntil(fireAt);
+    const { dueAt } = running;
+    await sleepUntil(dueAt);
     await meter.stage('fire');
-    const deadline = fireAt + limitMs;
+    const deadline = dueAt + limitMs;
     const arrived = async (): Promise<boolean> => {
       const { distinct } = await receiver.count(path);
       progress.tick(`${name}: ${distinct} of ${users} delivered`);
@@ -58,7 +58,7 @@ export async function runContender(
     };
     const all = await until(arrived, { everyMs: LOOK_EVERY_MS, deadline });
 
-    await meter.stage('report');
+    await meter.stage('settle');
     const unfinished = running.unfinished;
     const settled = async (): Promise<boolean> => {
       const left = await unfinished();
@@ -66,7 +66,7 @@ export async function runContender(
       return left === 0;
     };
     const isSettled = all && (await until(settled, { everyMs: LOOK_EVERY_MS, deadline }));
-    const settledAfterMs = isSettled ? Date.now() - fireAt : null;
+    const settledAfterMs = isSettled ? Date.now() - dueAt : null;
     const usage = await meter.stop();
     const remarks = [...running.remarks, ...((await running.afterwards?.()) ?? [])];
     // What comes twice may come late: the receiver is asked once the contender is gone.
@@ -93,7 +93,7 @@ interface Found {
 function figures({ contender, users, running, arrivals, usage }: Found) {
   const { requests, distinct, unsigned, instants } = arrivals;
   const latenesses = instants
-    .map((instant) => Math.round((instant - running.fireAt) * 10) / 10)
+    .map((instant) => Math.round((instant - running.dueAt) * 10) / 10)
     .sort((a, b) => a - b);
   const transactions = usage.stages
     .flatMap((stage) => Object.values(stage.transactions))
@@ -102,7 +102,7 @@ function figures({ contender, users, running, arrivals, usage }: Found) {
     contender: contender.name,
     about: contender.about,
     users,
-    fireAt: new Date(running.fireAt).toISOString(),
+    dueAt: new Date(running.dueAt).toISOString(),
     delivered: distinct,
     missing: users - distinct,
     duplicates: requests - distinct,

@@ -1,15 +1,14 @@
 /** What Temporal holds for users who sleep, by a sample of them. */
 import { Client, Connection } from '@temporalio/client';
 
-import { BIRTHDAY } from '../../src/domain/event-type.ts';
-import { workflowId } from '../../src/domain/occurrence-key.ts';
+import { workflowId } from '../../src/ledger/occurrence-key.ts';
 
 export interface SleeperSample {
   /** Means of the sample, while they sleep. */
   readonly historyBytes: number;
   readonly historyEvents: number;
-  /** Events that the same runs have when their year is over; null while one is not. */
-  eventsAtTheEnd(): Promise<number | null>;
+  /** Events that the same runs have by now, the mean. */
+  events(): Promise<number>;
   close(): Promise<void>;
 }
 
@@ -20,7 +19,9 @@ export async function sampleSleepers(
   const connection = await Connection.connect({ address });
   const client = new Client({ connection });
   const described = await Promise.allSettled(
-    userIds.map((userId) => client.workflow.getHandle(workflowId(BIRTHDAY, userId)).describe()),
+    userIds.map((userId) =>
+      client.workflow.getHandle(workflowId({ type: 'birthday', id: userId })).describe(),
+    ),
   );
   // One that does not answer, or is not there yet, is not asked again: it is a sample.
   const runs = described.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []));
@@ -28,14 +29,13 @@ export async function sampleSleepers(
   return {
     historyBytes: mean(bytes),
     historyEvents: mean(runs.map(({ historyLength }) => Number(historyLength))),
-    async eventsAtTheEnd() {
-      const ended = await Promise.all(
+    async events() {
+      const described = await Promise.all(
         runs.map(({ workflowId, runId }) =>
           client.workflow.getHandle(workflowId, runId).describe(),
         ),
       );
-      if (ended.some(({ status }) => status.name === 'RUNNING')) return null;
-      return mean(ended.map(({ historyLength }) => Number(historyLength)));
+      return mean(described.map(({ historyLength }) => Number(historyLength)));
     },
     close: () => connection.close(),
   };

@@ -57,11 +57,11 @@ export const ROWS: readonly Row[] = [
         },
         { unit: 's' },
       ),
-      graph('Arm, fire, report', {
-        armed: 'max(daybell_occurrences_armed)',
-        claimed: 'max(daybell_occurrences_claimed)',
+      graph('Due now', {
+        'due within five minutes, or waiting': 'max(daybell_occurrences_due_soon)',
         'due and unclaimed': 'max(daybell_occurrences_backlog)',
-        unreported: 'max(daybell_occurrences_unreported)',
+        'being sent': 'max(daybell_occurrences_leased)',
+        'waiting for a retry': 'max(daybell_occurrences_retrying)',
       }),
       graph('Requests a second, by what they were judged to be', {
         '{{verdict}} {{status_class}}': rate(
@@ -87,11 +87,11 @@ export const ROWS: readonly Row[] = [
       stat('Dead letters', 'max(daybell_dead_letters)', { badFrom: 1 }),
       stat('Blocked', 'max(daybell_occurrences_blocked)', { badFrom: 1 }),
       stat('Missed, unrepaired', 'max(daybell_missed_unrepaired)', { badFrom: 1 }),
-      stat('Caught up on now', 'max(daybell_recovery_remaining)', { badFrom: 1 }),
-      stat('Last catching up took', 'max(daybell_recovery_last_duration_seconds)', { unit: 's' }),
+      stat('Late, never attempted', 'max(daybell_backlog_remaining)', { badFrom: 1 }),
+      stat('Last backlog took', 'max(daybell_backlog_last_duration_seconds)', { unit: 's' }),
       stat('Paused', 'max(daybell_deliveries_paused)', { badFrom: 1 }),
       stat('Receiver slows', 'max(daybell_destination_slowed)', { badFrom: 1 }),
-      stat('Set aside', 'max(daybell_outbox_set_aside)', { badFrom: 1 }),
+      stat('Parked', 'max(daybell_outbox_parked)', { badFrom: 1 }),
       graph('Missed, by what it is, in an hour', {
         '{{kind}}': 'sum by (kind) (increase(daybell_missed_detected_total[1h]))',
       }),
@@ -100,7 +100,7 @@ export const ROWS: readonly Row[] = [
         'oldest, s': 'max(daybell_outbox_oldest_age_seconds)',
       }),
       graph('Plans and steps of reconciling a second', {
-        'plans {{result}}': rate('daybell_plans_total', 'result'),
+        'plans for the {{source}}, {{result}}': rate('daybell_plans_total', 'source, result'),
         'reconciling {{result}}': rate('daybell_reconcile_steps_total', 'result'),
       }),
     ],
@@ -126,10 +126,8 @@ export const ROWS: readonly Row[] = [
         },
         { unit: 's' },
       ),
-      graph('Armed a second', {
-        'by workflows': rate('daybell_occurrences_armed_total'),
-        'of these after the instant': rate('daybell_occurrences_armed_after_instant_total'),
-        'by dispatchers, overdue': rate('daybell_occurrences_armed_overdue_total'),
+      graph('Calls of deliver a second', {
+        '{{result}}': rate('daybell_deliver_calls_total', 'result'),
       }),
       graph('Requests to Temporal a second', {
         '{{operation}}': rate('temporal_request_total', 'operation'),

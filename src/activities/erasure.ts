@@ -1,15 +1,15 @@
-import type { ErasureRequest, ErasureResult } from '../domain/erasure-messages.ts';
-import type { EventType } from '../domain/event-type.ts';
-import { type ErasureLedger, type WorkflowRemover, workflowsOf } from '../events/erasure.ts';
+import type { Erasure } from '../erasure/erasure.ts';
+import type { WorkflowRemover } from '../erasure/workflow-remover.ts';
+import type { ErasureRequest, ErasureResult } from '../workflows/maintenance-contract.ts';
 import { withoutData } from './failure.ts';
 
 export interface ErasureActivityDeps {
-  readonly erasures: ErasureLedger;
-  readonly workflows: WorkflowRemover;
-  readonly eventTypes: readonly EventType[];
-  readonly logger?: { info(fields: object, message: string): void };
-  /** Told when somebody who was deleted cannot be erased. */
-  readonly raiseAlarm?: (fields: object, message: string) => void;
+  readonly erasure: Erasure;
+  readonly workflowRemover: WorkflowRemover;
+  readonly logger?: {
+    info(fields: object, message: string): void;
+    error(fields: object, message: string): void;
+  };
 }
 
 /** Of users: the database takes a moment for so many, and Temporal a second. */
@@ -22,11 +22,11 @@ const HANGS_AFTER_MS = 24 * 3_600_000;
 /** What the erasure workflow asks for; safe to repeat, also by two at once. */
 export function createErasureActivities(deps: ErasureActivityDeps) {
   return {
-    /** Erases who was deleted, until nobody or no time is left; those who must wait are left. */
+    /** Erases deleted users until none or no time is left; those who must wait are left. */
     async erase(request: ErasureRequest): Promise<ErasureResult> {
       try {
         const result = await erase(deps, request);
-        await tell(deps, request, result);
+        await log(deps, request, result);
         return result;
       } catch (error) {
         throw withoutData(error);
@@ -36,7 +36,7 @@ export function createErasureActivities(deps: ErasureActivityDeps) {
 }
 
 async function erase(
-  { erasures, workflows, eventTypes }: ErasureActivityDeps,
+  { erasure, workflowRemover }: ErasureActivityDeps,
   { eraseAfterMs }: ErasureRequest,
 ): Promise<ErasureResult> {
   const erased = { fromDatabase: 0, fromTemporal: 0, runs: 0 };
@@ -47,43 +47,36 @@ async function erase(
   let count;
   do {
     if (isTimeUp()) return { erased, more: true, deleting };
-    count = await erasures.eraseFromDatabase(eraseAfterMs, BATCH);
+    count = await erasure.eraseFromDatabase(eraseAfterMs, BATCH);
     erased.fromDatabase += count;
   } while (count === BATCH);
 
   for (;;) {
     if (isTimeUp()) return { erased, more: true, deleting };
-    const users = await erasures.takeForTemporal(BATCH);
+    const users = await erasure.takeForTemporal(BATCH);
     if (users.length === 0) return { erased, more: false, deleting };
-    const ids = users.map((user) => workflowsOf(user, eventTypes));
-    const { runs, left } = await workflows.remove({
-      followers: ids.flatMap(({ followers }) => followers),
-      redeliveries: ids.flatMap(({ redeliveries }) => redeliveries),
-      refused: ids.flatMap(({ refused }) => refused),
-    });
-    const gone = users.filter((_user, at) =>
-      Object.values(ids[at] ?? {}).every((some: readonly string[]) =>
-        some.every((id) => !left.has(id)),
-      ),
+    const { runs, left } = await workflowRemover.remove(
+      users.flatMap(({ workflows }) => workflows),
     );
-    if (gone.length > 0) await erasures.markErasedFromTemporal(gone.map(({ userId }) => userId));
+    const gone = users.filter(({ workflows }) => workflows.every((id) => !left.has(id)));
+    if (gone.length > 0) await erasure.markErasedFromTemporal(gone.map(({ userId }) => userId));
     erased.fromTemporal += gone.length;
     erased.runs += runs;
     deleting ||= [...left.values()].includes('deleting');
   }
 }
 
-async function tell(
-  { erasures, logger, raiseAlarm }: ErasureActivityDeps,
+async function log(
+  { erasure, logger }: ErasureActivityDeps,
   { eraseAfterMs }: ErasureRequest,
   { erased }: ErasureResult,
 ): Promise<void> {
-  const { waiting, oldestAgeMs, oldest } = await erasures.findState(eraseAfterMs);
+  const { waiting, oldestAgeMs, oldest } = await erasure.findState(eraseAfterMs);
   if (Object.values(erased).some((count) => count > 0)) {
-    logger?.info({ ...erased, waiting }, 'erased who was deleted');
+    logger?.info({ ...erased, waiting }, 'erased deleted users');
   }
   if (oldestAgeMs > HANGS_AFTER_MS) {
     const about = { waiting, oldestAgeMs: Math.round(oldestAgeMs), ...oldest };
-    raiseAlarm?.(about, 'a deleted user cannot be erased: see docs/privacy.md');
+    logger?.error(about, 'a deleted user cannot be erased: see docs/privacy.md');
   }
 }

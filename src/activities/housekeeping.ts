@@ -1,10 +1,9 @@
-import type { PruneCounts, PruneRequest, PruneResult } from '../domain/housekeeping-messages.ts';
-import type { LedgerRetention } from '../events/retention.ts';
-import type { UserRetention } from '../users/retention.ts';
+import type { RetentionStore } from '../retention/retention.ts';
+import type { PruneCounts, PruneRequest, PruneResult } from '../workflows/maintenance-contract.ts';
 import { withoutData } from './failure.ts';
 
 export interface HousekeepingActivityDeps {
-  readonly retention: LedgerRetention & UserRetention;
+  readonly retention: RetentionStore;
   readonly logger?: { info(fields: object, message: string): void };
 }
 
@@ -39,7 +38,7 @@ async function prune(
     ['attempts', () => retention.removeAttempts(keep.attemptsMs, BATCH)],
     ['responseExcerpts', () => retention.eraseResponseExcerpts(keep.responseExcerptsMs, BATCH)],
     ['idempotencyKeys', () => retention.removeIdempotencyKeys(keep.idempotencyKeysMs, BATCH)],
-    ['outbox', () => retention.removeRelayed(keep.outboxMs, BATCH)],
+    ['outbox', () => retention.removeDoneEvents(keep.outboxMs, BATCH)],
   ];
   const until = performance.now() + TIME_MS;
   for (const [name, removeBatch] of jobs) {

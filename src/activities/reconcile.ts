@@ -1,49 +1,49 @@
 import { Context } from '@temporalio/activity';
 
+import type { ConcludeRequest, WorkflowReconciler } from '../reconcile/workflows.ts';
 import type {
-  ConcludeRequest,
-  FindingCounts,
-  FindingKind,
-  LookResult,
+  Comparison,
   ReconcileReport,
-  RepairResult,
-  SettleResult,
-} from '../domain/reconcile-messages.ts';
-import type { Reconciler } from '../events/reconcile.ts';
+  ReconcileStep,
+  StoreCheck,
+} from '../workflows/maintenance-contract.ts';
 import { withoutData } from './failure.ts';
 
 export interface ReconcileActivityDeps {
-  readonly reconciler: Reconciler;
+  readonly workflowReconciler: WorkflowReconciler;
 }
 
-/** What the reconciler's workflow asks for. All are safe to repeat, also by two at once. */
-export function createReconcileActivities({ reconciler }: ReconcileActivityDeps) {
+/** The steps of the reconciler's workflow. All are safe to repeat, also by two at once. */
+export function createReconcileActivities({ workflowReconciler }: ReconcileActivityDeps) {
   return {
-    async lookForMissed({ kind }: { readonly kind: FindingKind }): Promise<LookResult> {
-      const context = Context.current();
-      return reconciler.look(kind, () => context.heartbeat()).catch(asFailure);
+    async checkStore(): Promise<StoreCheck> {
+      return workflowReconciler.checkStore(heartbeatOf(Context.current())).catch(fail);
     },
 
-    /** What was suspected and is still so is found. */
-    async confirmMissed(): Promise<FindingCounts> {
-      return reconciler.confirm().catch(asFailure);
+    async lookForUnwatched(): Promise<ReconcileStep> {
+      return workflowReconciler.lookForUnwatched().catch(fail);
     },
 
-    /** A page of what was found. */
-    async repairMissed(): Promise<RepairResult> {
-      return reconciler.repair(Context.current().cancellationSignal).catch(asFailure);
+    async compareWorkflows(): Promise<Comparison> {
+      return workflowReconciler.compare(heartbeatOf(Context.current())).catch(fail);
     },
 
-    async settleMissed(): Promise<SettleResult> {
-      return reconciler.settle().catch(asFailure);
-    },
-
-    async concludeReconcile(request: ConcludeRequest): Promise<ReconcileReport> {
-      return reconciler.conclude(request).catch(asFailure);
+    async concludeReconcile(
+      request: ConcludeRequest,
+    ): Promise<Pick<ReconcileReport, 'unrepaired' | 'examples'>> {
+      return workflowReconciler.conclude(request).catch(fail);
     },
   };
 }
 
-function asFailure(error: unknown): never {
+/** Called between pages: an activity whose worker is gone is noticed by that. */
+function heartbeatOf(context: Context): () => void {
+  return () => {
+    context.cancellationSignal.throwIfAborted();
+    context.heartbeat();
+  };
+}
+
+function fail(error: unknown): never {
   throw withoutData(error);
 }

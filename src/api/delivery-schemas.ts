@@ -1,7 +1,7 @@
 import { z } from '@hono/zod-openapi';
 
-import type { DeliveryControl, DestinationState } from '../events/delivery-control.ts';
-import { isoInstant } from './instant.ts';
+import type { DeliveryControl, DestinationState } from '../ledger/delivery-control.ts';
+import { isoInstant } from '../domain/instant.ts';
 
 const instant = z.iso.datetime();
 
@@ -33,10 +33,8 @@ export const DeliveriesSchema = z
     pauseReason: z.string().nullable(),
     waiting: z.object({
       due: z.int().openapi({ description: 'Their time has come' }),
-      toCome: z
-        .int()
-        .openapi({ description: 'Armed for an instant to come, or for their next attempt' }),
-      sending: z.int().openapi({ description: 'Claimed by a dispatcher' }),
+      retrying: z.int().openapi({ description: 'Wait for their next attempt' }),
+      sending: z.int().openapi({ description: 'Claimed, and being sent' }),
       tooLate: z.int().openapi({
         description:
           'Past LATE_LIMIT without an attempt: they will be SKIPPED, not sent, when their turn comes',

@@ -1,27 +1,27 @@
 import type { OpenAPIHono } from '@hono/zod-openapi';
 
-import type { EventType } from '../domain/event-type.ts';
 import type { DateSettings } from '../domain/rules.ts';
-import type { AuditDeps } from '../events/audit-day.ts';
-import type { DeliveryControl } from '../events/delivery-control.ts';
-import type { ForecastDeps } from '../events/forecast-due.ts';
-import type { OccurrenceReader } from '../events/occurrence-reader.ts';
-import type { RedeliverDeps } from '../events/redeliver-occurrence.ts';
-import type { WebhookTester } from '../events/webhook-test.ts';
+import type { AuditDeps } from '../audit/audit-day.ts';
+import type { DeliveryControl } from '../ledger/delivery-control.ts';
+import type { ForecastDeps } from '../forecast/forecast.ts';
+import type { OccurrenceReader } from '../ledger/occurrence-reader.ts';
+import type { Redelivery } from '../ledger/redelivery.ts';
+import type { WebhookTester } from '../delivery/webhook-test-report.ts';
 import type { Logger } from '../observability/logger.ts';
 import type { MetricsSource } from '../observability/metrics.ts';
 import type { ReadinessCheck } from '../observability/service.ts';
 import type { Tracing } from '../observability/tracing.ts';
-import type { UserDeps } from '../users/ports.ts';
+import type { UserDeps } from '../users/user-store.ts';
 import type { ApiKey } from '../access/api-key.ts';
 
-/** All that the API works with. Only redelivery needs Temporal. */
-export interface ApiDeps extends UserDeps, RedeliverDeps {
+/** All that the API works with. Nothing in it needs Temporal. */
+export interface ApiDeps extends UserDeps {
+  /** Epoch ms. */
+  readonly clock: () => number;
   readonly occurrences: OccurrenceReader;
+  readonly redelivery: Redelivery;
   /** Those in force, which a preview can replace. */
-  readonly dateSettings: DateSettings;
-  /** Those that this installation has. */
-  readonly eventTypes: readonly EventType[];
+  readonly dateSettings: () => Promise<DateSettings>;
   readonly deliveries: DeliveryControl;
   readonly audit: AuditDeps;
   readonly forecast: ForecastDeps;

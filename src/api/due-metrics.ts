@@ -1,4 +1,4 @@
-import type { DueState } from '../events/due-state.ts';
+import type { DueState } from '../ledger/due-state.ts';
 import { type Readings, shared } from '../observability/readings.ts';
 
 /** Whether today is all right, and what comes next: from the ledger, at the moment of the scrape. */

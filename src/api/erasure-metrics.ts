@@ -1,4 +1,4 @@
-import type { ErasureState } from '../events/erasure.ts';
+import type { ErasureState } from '../erasure/erasure.ts';
 import { type Readings, shared } from '../observability/readings.ts';
 
 /** Who was deleted and is still to be erased. */

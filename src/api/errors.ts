@@ -3,10 +3,8 @@ import type { Context } from 'hono';
 import { HTTPException } from 'hono/http-exception';
 import type { ZodError } from 'zod';
 
-import { OccurrenceNotFoundError } from '../events/errors.ts';
-import { NotRedeliverableError, RedeliveryRunningError } from '../events/redelivery.ts';
-import { SchedulerAwayError } from '../events/scheduling.ts';
-import { WebhookNotSetUpError } from '../events/webhook-test.ts';
+import { NotRedeliverableError, OccurrenceNotFoundError } from '../ledger/errors.ts';
+import { WebhookNotSetUpError } from '../delivery/webhook-test-report.ts';
 import { isServerAway } from '../observability/connection-errors.ts';
 import { describeError } from '../observability/describe-error.ts';
 import {
@@ -61,7 +59,6 @@ export function answerErrors({ logger }: Pick<ApiDeps, 'logger'>) {
     if (problem !== null) return sendProblem(c, problem);
     if (error.name === 'AbortError') return sendProblem(c, STOPPING);
     loggerOf(c, logger).error({ error: describeError(error) }, 'request failed');
-    if (error instanceof SchedulerAwayError) return sendProblem(c, TEMPORAL_AWAY);
     if (isServerAway(error)) return sendProblem(c, DATABASE_AWAY);
     return sendProblem(c, {
       status: 500,
@@ -97,13 +94,6 @@ const DATABASE_AWAY: Problem = {
   detail: 'Send the request again later; with an Idempotency-Key, if it creates a user.',
 };
 
-const TEMPORAL_AWAY: Problem = {
-  status: 503,
-  code: 'temporal-away',
-  title: 'Temporal is away',
-  detail: 'Nothing was changed, unless only the answer was lost. Send the request again later.',
-};
-
 function expected(error: Error): Problem | null {
   const { message: detail } = error;
   if (error instanceof InvalidRequestError || error instanceof InvalidUserError) {
@@ -132,9 +122,6 @@ function expected(error: Error): Problem | null {
   }
   if (error instanceof NotRedeliverableError) {
     return { status: 409, code: error.code, title: 'It cannot be sent again', detail };
-  }
-  if (error instanceof RedeliveryRunningError) {
-    return { status: 409, code: error.code, title: 'It is being sent again', detail };
   }
   if (error instanceof RevisionMismatchError) {
     return { status: 412, code: error.code, title: 'The user has changed', detail };

@@ -1,7 +1,7 @@
 import { z } from '@hono/zod-openapi';
 
 import type { AcceptedRevisions } from '../users/change-user.ts';
-import type { User } from '../users/ports.ts';
+import type { User } from '../users/user.ts';
 
 /** The entity tag of a user: ids are never reused, so the revision says it all. */
 export function etagOf(user: Pick<User, 'revision'>): string {

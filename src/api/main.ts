@@ -1,41 +1,38 @@
 /**
- * The process `api`: the HTTP API on a socket. Only redelivery and metrics talk to Temporal, and
- * no other request waits for it.
+ * The process `api`: the HTTP API on a socket. Only metrics ask Temporal, and no request waits for
+ * it.
  */
 import { availableParallelism } from 'node:os';
 
 import { requireKeysBeyondLoopback } from '../config/reach.ts';
 import { requireSettings } from '../config/settings.ts';
 import { openWebhookTester } from '../delivery/webhook-test.ts';
-import { eventTypes } from '../event-types/index.ts';
+import { createErasure } from '../erasure/erasure.ts';
+import { createDeliveryControl } from '../ledger/delivery-control.ts';
+import { createDueState } from '../ledger/due-state.ts';
+import { createLedgerState } from '../ledger/ledger-state.ts';
+import { createOccurrenceReader } from '../ledger/occurrence-reader.ts';
+import { createRedelivery } from '../ledger/redelivery.ts';
 import { createMetrics, exportTzVersion } from '../observability/metrics.ts';
 import { serveMetrics } from '../observability/metrics-server.ts';
 import { createPoolMetrics } from '../observability/pool-metrics.ts';
 import { createTracing } from '../observability/create-tracing.ts';
 import { shared } from '../observability/readings.ts';
 import { runService, type RunningService, type ServiceContext } from '../observability/service.ts';
-import { createAuditReader } from '../persistence/audit.ts';
 import { checkDatabase } from '../persistence/database-health.ts';
 import { createDatabaseLoad } from '../persistence/database-load.ts';
-import { createDeliveryControl } from '../persistence/delivery-control.ts';
-import { createErasureLedger } from '../persistence/erasure.ts';
-import { createDueState } from '../persistence/due-state.ts';
-import { createForecastReader } from '../persistence/forecast.ts';
-import { createLedgerState } from '../persistence/ledger-state.ts';
-import { createOccurrenceReader } from '../persistence/occurrence-reader.ts';
 import { findInstallationId } from '../persistence/installation.ts';
 import { connectOrm } from '../persistence/orm.ts';
-import { createOutboxState } from '../persistence/outbox-store.ts';
-import { createReconcileState } from '../persistence/reconcile-ledger.ts';
-import { createRedeliveryLedger } from '../persistence/redelivery-ledger.ts';
-import { createUserStore } from '../persistence/user-store.ts';
+import { presentRules, readRules } from '../planning/rules.ts';
+import { createReconcileState } from '../reconcile/state.ts';
 import { connectTemporal } from '../temporal/connection.ts';
-import { createNamespaceGuard, guarded } from '../temporal/namespace-guard.ts';
-import { createRedeliveries } from '../temporal/redeliveries.ts';
+import { createNamespaceGuard } from '../temporal/namespace-guard.ts';
 import { createTaskQueueState } from '../temporal/task-queue-state.ts';
+import { createOutboxState } from '../users/outbox.ts';
+import { createUserStore } from '../users/user-store.ts';
 import { loadZoneLaw } from '../zones/load-zone-law.ts';
 import { createApp } from './app.ts';
-import { startAuditWatch } from './audit-watch.ts';
+import { startAuditWatch } from '../audit/watch.ts';
 import { createRequestMetrics } from './metrics.ts';
 import { childChecks, type ChildStates, childStatesOf, databaseChecks } from './readiness.ts';
 import { listen } from './server.ts';
@@ -67,10 +64,7 @@ async function startApi(context: ServiceContext): Promise<RunningService> {
   });
   // Refused before it is ready, if the database is there.
   await checkDatabase(orm);
-  const deliveries = createDeliveryControl(orm, {
-    lateLimitMs: settings.LATE_LIMIT,
-    lateAfterMs: settings.LATE_AFTER,
-  });
+  const deliveries = createDeliveryControl(orm, { lateLimitMs: settings.LATE_LIMIT });
   const tracing = await createTracing('api', settings, logger);
   const temporal = connectTemporal(settings);
   const state = {
@@ -79,8 +73,8 @@ async function startApi(context: ServiceContext): Promise<RunningService> {
     deliveries,
     outbox: createOutboxState(orm),
     reconciler: createReconcileState(orm),
-    findErasures: () => createErasureLedger(orm).findState(settings.ERASE_AFTER),
-    engine: createTaskQueueState(temporal.client, temporal.taskQueue),
+    findErasures: () => createErasure(orm).findState(settings.ERASE_AFTER),
+    taskQueue: createTaskQueueState(temporal.client, temporal.taskQueue),
     database: {
       ...createDatabaseLoad(orm),
       cores: settings.DATABASE_CORES ?? availableParallelism(),
@@ -97,16 +91,11 @@ async function startApi(context: ServiceContext): Promise<RunningService> {
   };
   const metricsServer = await serveMetrics(own, settings, logger);
   const guard = createNamespaceGuard(temporal, () => findInstallationId(orm), fail);
-  const dateSettings = {
-    leapDayPolicy: settings.LEAP_DAY_POLICY,
-    localTime: settings.DELIVERY_LOCAL_TIME,
-  };
   /** What reads everybody ends early. */
   const stopping = new AbortController();
   const audit = {
-    reader: createAuditReader(orm),
+    orm,
     law,
-    dateSettings,
     limits: {
       lateAfterMs: settings.LATE_AFTER,
       lateLimitMs: settings.LATE_LIMIT,
@@ -118,20 +107,15 @@ async function startApi(context: ServiceContext): Promise<RunningService> {
   const app = createApp({
     users: createUserStore(orm, tracing?.active),
     occurrences: createOccurrenceReader(orm, { lateAfterMs: settings.LATE_AFTER }),
-    redeliveryLedger: createRedeliveryLedger(orm),
-    redeliveries: guarded(createRedeliveries(temporal.client, temporal.taskQueue), guard),
+    redelivery: createRedelivery(orm),
     clock: Date.now,
     law,
-    eventTypes: eventTypes.names,
-    dateSettings,
+    dateSettings: async () => presentRules(await readRules(orm.em.fork())),
     deliveries,
     audit,
     forecast: {
-      reader: createForecastReader(orm, eventTypes.facts),
+      orm,
       law,
-      eventTypes: eventTypes.names,
-      dateSettings,
-      armWindowMs: settings.ARM_WINDOW,
       clock: Date.now,
       signal: stopping.signal,
     },

@@ -1,9 +1,9 @@
 import { z } from '@hono/zod-openapi';
 
-import type { EventType } from '../domain/event-type.ts';
-import type { OccurrenceFilter } from '../events/occurrence-filter.ts';
+import type { OccurrenceFilter } from '../ledger/occurrence-filter.ts';
+import { isOccasionType } from '../ledger/occurrence-key.ts';
 import { ruled } from '../users/user-input.ts';
-import { instantFault } from './instant.ts';
+import { instantFault } from '../domain/instant.ts';
 
 const STATES = ['PENDING', 'PROCESSING', 'COMPLETED', 'FAILED', 'SKIPPED'] as const;
 
@@ -15,15 +15,16 @@ const DAY_MS = 86_400_000;
  * The fields of a filter, for a query (`queryFlag`) or a JSON body (`z.boolean()`). Put them
  * into a `z.strictObject`, with {@link checkFilter} as its `superRefine`.
  */
-export function filterFields<Flag extends z.ZodType<boolean>>(
-  eventTypes: readonly EventType[],
-  flag: () => Flag,
-) {
+export function filterFields<Flag extends z.ZodType<boolean>>(flag: () => Flag) {
   return {
     status: z.enum(STATES, `must be one of ${STATES.join(', ')}`).optional(),
-    from: instant('Fire instants from this one on'),
-    to: instant('Fire instants before this one'),
-    eventType: z.enum(eventTypes, `must be ${eventTypes.join(' or ')}`).optional(),
+    from: instant('Due instants from this one on'),
+    to: instant('Due instants before this one'),
+    occasionType: ruled((type) =>
+      isOccasionType(type) ? null : 'must be the name of an occasion type, such as birthday',
+    )
+      .optional()
+      .openapi({ example: 'birthday' }),
     userId: z.uuid('must be the id of a user, a UUID').optional(),
     timezone: z
       .string('must be a string')
@@ -68,10 +69,10 @@ export function checkFilter(filter: FilterInput, context: z.RefinementCtx): void
 /** What was asked for, as the ledger takes it. */
 export function filterOf(input: FilterInput): OccurrenceFilter {
   return {
-    state: input.status ?? null,
+    status: input.status ?? null,
     from: epochMs(input.from),
     to: epochMs(input.to),
-    eventType: input.eventType ?? null,
+    occasionType: input.occasionType ?? null,
     userId: input.userId ?? null,
     timezone: input.timezone ?? null,
     late: input.late ?? null,

@@ -1,8 +1,8 @@
 import { z } from '@hono/zod-openapi';
 
-import type { Explained } from '../events/list-occurrences.ts';
-import type { OccurrenceRecord, OccurrenceSummary } from '../events/occurrence-reader.ts';
-import { isoInstant } from './instant.ts';
+import type { Explained } from '../ledger/list-occurrences.ts';
+import type { OccurrenceRecord, OccurrenceSummary } from '../ledger/occurrence-reader.ts';
+import { isoInstant } from '../domain/instant.ts';
 
 const instant = z.iso.datetime().nullable();
 
@@ -13,21 +13,25 @@ export const OccurrenceSummarySchema = z
       description: 'Also the `webhook-id` of every attempt',
       example: 'birthday:01939d1c-0000-7000-8000-000000000000:2027',
     }),
-    eventType: z.string(),
+    occasionType: z.string().openapi({ example: 'birthday' }),
+    occasionId: z.uuid().openapi({ description: "Of a birthday, the user's id" }),
     userId: z.uuid(),
-    year: z.int().openapi({ description: "Of the birthday, on the user's own calendar" }),
+    nominalDate: z.string().openapi({
+      description: 'The day that the rule names, even where it does not exist',
+      example: '2027-02-29',
+    }),
     status: z.enum(['PENDING', 'PROCESSING', 'COMPLETED', 'FAILED', 'SKIPPED']),
     reason: z.string().nullable().openapi({ description: 'Why it FAILED or was SKIPPED' }),
     blockedReason: z.string().nullable().openapi({ description: 'Why it cannot be planned' }),
     localDate: z.iso.date().nullable(),
     timezone: z.string(),
-    fireAt: instant,
-    tzVersion: z.string().openapi({ description: 'The zone law that it was planned by' }),
+    dueAt: instant,
+    tzVersion: z.string().openapi({ description: 'The tz database that it was planned by' }),
     attemptCount: z.int().openapi({ description: 'Of all attempts, kept or not' }),
     firstAttemptAt: instant,
     nextAttemptAt: instant.openapi({
       description:
-        'While PROCESSING and not on the wire; when Temporal makes the next attempt, not before then',
+        'When it may be sent next; null while it is being sent, waits for a plan, or is settled',
     }),
     deliveredAt: instant,
     latenessMs: z.number().nullable(),
@@ -40,6 +44,7 @@ export const AttemptSchema = z.object({
   number: z.int(),
   startedAt: z.iso.datetime(),
   durationMs: z.int(),
+  sentBy: z.enum(['dispatcher', 'workflow']),
   outcome: z.string(),
   status: z.int().nullable().openapi({ description: 'Of the HTTP answer, if there was one' }),
   errorCode: z.string().nullable(),
@@ -55,10 +60,12 @@ export const OccurrenceRecordSchema = OccurrenceSummarySchema.extend({
   utcOffset: z.string().nullable(),
   explanation: z.string().nullable().openapi({
     description:
-      'How the instant was found. Null when it was never found, or by zone law that has changed since.',
+      'How the instant was found. Null when it was never found, or by a tz database that has changed since.',
   }),
   plannedAt: z.iso.datetime(),
-  recheckedAt: instant.openapi({ description: 'When the plan was looked at again before its day' }),
+  supersededAt: instant.openapi({
+    description: 'When the next occurrence falls due, and this one is no longer sent',
+  }),
   settledAt: instant.openapi({ description: 'When it became COMPLETED, FAILED or SKIPPED' }),
   redeliveries: z.int().openapi({ description: 'How often it was sent again on request' }),
   redeliveredAt: instant.openapi({ description: 'When the last redelivery began' }),
@@ -72,7 +79,7 @@ export const OccurrenceRecordSchema = OccurrenceSummarySchema.extend({
 export const occurrenceKeyParam = z.object({
   key: z.string().openapi({
     param: { name: 'key', in: 'path' },
-    description: '`<event type>:<user id>:<year>`',
+    description: '`birthday:<user id>:<year>`, or `<occasion type>:<occasion id>:<nominal date>`',
     example: 'birthday:01939d1c-0000-7000-8000-000000000000:2027',
   }),
 });
@@ -81,15 +88,16 @@ export const occurrenceKeyParam = z.object({
 export function summaryBody(row: OccurrenceSummary): z.output<typeof OccurrenceSummarySchema> {
   return {
     key: row.key,
-    eventType: row.eventType,
+    occasionType: row.occasionType,
+    occasionId: row.occasionId,
     userId: row.userId,
-    year: row.year,
-    status: row.state,
+    nominalDate: row.nominalDate,
+    status: row.status,
     reason: row.reason,
     blockedReason: row.blockedReason,
     localDate: row.localDate,
     timezone: row.timezone,
-    fireAt: isoInstant(row.fireAt),
+    dueAt: isoInstant(row.dueAt),
     tzVersion: row.tzVersion,
     attemptCount: row.attemptCount,
     firstAttemptAt: isoInstant(row.firstAttemptAt),
@@ -111,7 +119,7 @@ export function recordBody(
     utcOffset: row.utcOffset,
     explanation: row.explanation,
     plannedAt: new Date(row.plannedAt).toISOString(),
-    recheckedAt: isoInstant(row.recheckedAt),
+    supersededAt: isoInstant(row.supersededAt),
     settledAt: isoInstant(row.settledAt),
     redeliveries: row.redeliveries,
     redeliveredAt: isoInstant(row.redeliveredAt),

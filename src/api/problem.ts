@@ -84,9 +84,6 @@ export const accessProblems = {
   }),
 };
 
-/** Of a route that has a workflow started, instead of the 503 of the others. */
-export const temporalProblem = { 503: problemResponse('The database is away, or Temporal') };
-
 /** Of a route that takes turns, instead of the 503 of the others. */
 export const busyProblem = {
   503: problemResponse('The database is away, or too many wait for the same already', {

@@ -1,15 +1,15 @@
 import { Gauge } from 'prom-client';
 
-import type { DeliveryControl } from '../events/delivery-control.ts';
-import type { DueState } from '../events/due-state.ts';
-import { type EngineState, WORK_KINDS } from '../events/engine-state.ts';
-import type { ErasureState } from '../events/erasure.ts';
-import type { LedgerState } from '../events/ledger-state.ts';
-import type { ReconcileState } from '../events/reconciliation.ts';
+import type { ErasureState } from '../erasure/erasure.ts';
+import type { DeliveryControl } from '../ledger/delivery-control.ts';
+import type { DueState } from '../ledger/due-state.ts';
+import type { LedgerState } from '../ledger/ledger-state.ts';
 import type { Logger } from '../observability/logger.ts';
 import type { Registry } from '../observability/metrics.ts';
 import { createReadings, shared } from '../observability/readings.ts';
-import type { OutboxState } from '../users/outbox.ts';
+import type { ReconcileState } from '../reconcile/state.ts';
+import { type TaskQueueState, WORK_KINDS } from '../temporal/task-queue-state.ts';
+import type { createOutboxState } from '../users/outbox.ts';
 import { exportDue } from './due-metrics.ts';
 import { exportErasures } from './erasure-metrics.ts';
 
@@ -25,51 +25,54 @@ export interface StateSources {
   readonly ledger: LedgerState;
   readonly due: DueState;
   readonly deliveries: Pick<DeliveryControl, 'findDestination'>;
-  readonly outbox: OutboxState;
+  readonly outbox: ReturnType<typeof createOutboxState>;
   readonly reconciler: ReconcileState;
   readonly findErasures: () => Promise<ErasureState>;
-  readonly engine: EngineState;
+  readonly taskQueue: TaskQueueState;
   readonly database: DatabaseLoad;
 }
 
 /** What is outside, read when it is asked for: by one process, as it is true of all. */
 export function exportState(registry: Registry, sources: StateSources, logger: Logger): void {
-  const { ledger, deliveries, outbox, reconciler, engine, database } = sources;
+  const { ledger, deliveries, outbox, reconciler, taskQueue, database } = sources;
   const readings = createReadings(registry, logger);
   const { gauge, gauges, counter } = readings;
   const destination = shared(deliveries.findDestination);
   const backlog = shared(outbox.backlog);
 
   gauge(
-    { name: 'daybell_occurrences_armed', help: 'Armed rows: waiting for their attempt, or sent.' },
-    ledger.armed,
+    {
+      name: 'daybell_occurrences_due_soon',
+      help: 'Occurrences that wait to be sent, or fall due within five minutes.',
+    },
+    ledger.dueSoon,
   );
   gauge(
-    { name: 'daybell_occurrences_claimed', help: 'Of these, claimed by a dispatcher.' },
-    ledger.claimed,
+    { name: 'daybell_occurrences_leased', help: 'Occurrences that are being sent.' },
+    ledger.leased,
   );
   gauge(
     {
       name: 'daybell_occurrences_backlog',
-      help: 'Rows whose time has come, and that no dispatcher has claimed.',
+      help: 'Occurrences that are due and that no process has claimed.',
     },
     ledger.backlog,
   );
   gauge(
     {
-      name: 'daybell_occurrences_unreported',
-      help: 'Rows whose outcome Temporal has not been told.',
+      name: 'daybell_occurrences_retrying',
+      help: 'Occurrences that wait for their next attempt.',
     },
-    ledger.unreported,
+    ledger.retrying,
   );
   gauge(
-    { name: 'daybell_dead_letters', help: 'Rows that are FAILED: given up, and not redelivered.' },
+    { name: 'daybell_dead_letters', help: 'Occurrences that are FAILED and were not redelivered.' },
     ledger.deadLetters,
   );
   gauge(
     {
       name: 'daybell_occurrences_blocked',
-      help: 'Rows that cannot be planned; blockedReason says why.',
+      help: 'Occurrences without a due instant; blockedReason says why.',
     },
     ledger.blocked,
   );
@@ -85,15 +88,15 @@ export function exportState(registry: Registry, sources: StateSources, logger: L
     async () => ((await destination()).slowDown === null ? 0 : 1),
   );
   gauge(
-    { name: 'daybell_outbox_length', help: 'Events that wait to be relayed.' },
+    { name: 'daybell_outbox_length', help: 'Events that wait in the outbox.' },
     async () => (await backlog()).length,
   );
   gauge(
     {
-      name: 'daybell_outbox_set_aside',
-      help: 'Events that could not be relayed and wait for an operator.',
+      name: 'daybell_outbox_parked',
+      help: 'Events that could not be processed and wait for an operator.',
     },
-    async () => (await backlog()).setAside,
+    async () => (await backlog()).parked,
   );
   gauge(
     {
@@ -126,7 +129,7 @@ export function exportState(registry: Registry, sources: StateSources, logger: L
       Promise.all(
         WORK_KINDS.map(async (kind) => ({
           labels: { kind },
-          value: await engine.countPollers(kind),
+          value: await taskQueue.countPollers(kind),
         })),
       ),
   );

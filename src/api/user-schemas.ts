@@ -1,6 +1,6 @@
 import { z } from '@hono/zod-openapi';
 
-import type { User } from '../users/ports.ts';
+import type { User } from '../users/user.ts';
 
 /** A user as the API shows it. */
 export const UserSchema = z

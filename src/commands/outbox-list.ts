@@ -1,38 +1,28 @@
-import type { SetAsideEntry, SubscriberProgress } from '../users/outbox.ts';
+import type { OutboxBacklog } from '../users/outbox.ts';
+import type { ParkedEntry } from '../users/outbox-admin.ts';
 
 /** The outbox in lines for a terminal. */
-export function describeOutbox(
-  subscribers: readonly SubscriberProgress[],
-  setAside: readonly SetAsideEntry[],
-): string {
-  const all = subscribers.reduce((sum, subscriber) => sum + subscriber.setAside, 0);
-  const more = all > setAside.length ? [`… and ${all - setAside.length} more`] : [];
+export function describeOutbox(backlog: OutboxBacklog, parked: readonly ParkedEntry[]): string {
+  const { length, oldestAgeMs } = backlog;
+  const oldest = length === 0 ? '' : `, the oldest for ${Math.round(oldestAgeMs / 1000)} s`;
+  const hidden = backlog.parked - parked.length;
   return [
-    ...table([
-      ['subscriber', 'waiting', 'oldest', 'set aside'],
-      ...subscribers.map(({ name, length, oldestAgeMs, setAside }) => [
-        name,
-        String(length),
-        length === 0 ? '-' : `${Math.round(oldestAgeMs / 1000)} s`,
-        String(setAside),
-      ]),
-    ]),
-    '',
-    ...(setAside.length === 0 ? ['nothing is set aside'] : table([HEAD, ...setAside.map(rowOf)])),
-    ...more,
+    `${length} waiting${oldest}; ${backlog.parked} parked`,
+    ...(parked.length === 0 ? [] : ['', ...table([HEAD, ...parked.map(rowOf)])]),
+    ...(hidden > 0 ? [`… and ${hidden} more`] : []),
     '',
   ].join('\n');
 }
 
-const HEAD = ['id', 'subscriber', 'event', 'user', 'revision', 'since', 'failures', 'why'];
+const HEAD = ['id', 'event', 'user', 'revision', 'since', 'failures', 'why'];
 
-function rowOf(entry: SetAsideEntry): string[] {
-  const { id, subscriber, type, userId, revision, setAsideAt, failures, error } = entry;
-  const since = new Date(setAsideAt).toISOString().replace(/\.\d+Z/, 'Z');
-  return [id, subscriber, type, userId, `${revision}`, since, `${failures}`, readable(error)];
+function rowOf(entry: ParkedEntry): string[] {
+  const { id, type, userId, revision, parkedAt, failures, error } = entry;
+  const since = new Date(parkedAt).toISOString().replace(/\.\d+Z/, 'Z');
+  return [id, type, userId, `${revision}`, since, `${failures}`, readable(error)];
 }
 
-/** Of what some other service said: one line of it, and nothing that steers a terminal. */
+/** One line of what went wrong, and nothing that steers a terminal. */
 function readable(error: string | null): string {
   return (error ?? '').replaceAll(/[\p{Cc}\p{Cf}]+/gu, ' ').slice(0, 200);
 }

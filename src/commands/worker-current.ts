@@ -6,9 +6,8 @@
 import { parseArgs } from 'node:util';
 
 import { InvalidSettingsError, loadSettings } from '../config/settings.ts';
-import { SchedulerAwayError } from '../events/scheduling.ts';
 import { connectTemporal } from '../temporal/connection.ts';
-import { classify } from '../temporal/scheduler.ts';
+import { classify, TemporalAwayError } from '../temporal/errors.ts';
 import {
   type Build,
   BuildRefusedError,
@@ -30,7 +29,7 @@ async function main(): Promise<number> {
     const error = thrown instanceof BuildRefusedError ? thrown : classify(thrown);
     process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
     if (error instanceof InvalidSettingsError) return EXIT.config;
-    return error instanceof SchedulerAwayError ? EXIT.unavailable : EXIT.failed;
+    return error instanceof TemporalAwayError ? EXIT.unavailable : EXIT.failed;
   }
 }
 

@@ -115,8 +115,6 @@ const settingsSchema = z.object({
     .string()
     .regex(/^[\w.+-]{1,128}$/, 'must be 1 to 128 of letters, digits, ".", "_", "+" and "-"')
     .optional(),
-  /** Of one relay: what a Temporal server of two cores plans besides its daily work. */
-  RELAY_MAX_PER_SECOND: wholeNumber(1, 100_000).default(50),
   /** Unset: the embedded receiver, which prints each greeting. */
   WEBHOOK_URL: url(['http:', 'https:'], 'https://example.com/birthdays').optional(),
   /** `whsec_…`, the newest first; all sign. Unset: the embedded receiver's own. */
@@ -145,8 +143,10 @@ const settingsSchema = z.object({
     .default('feb28'),
   /** `newest`, `node`, `bundled`, or a file of zone data: ADR 5. */
   ZONE_DATA: z.string().default('newest'),
-  ARM_LEAD: duration('15s', 0, HOUR_MS),
-  ARM_WINDOW: duration('45s', 0, 12 * HOUR_MS),
+  /** How long dispatchers have, from the due instant on, before a workflow looks whether all was sent. */
+  WAKE_AFTER: duration('10s', 0, 600_000),
+  /** Workflows of one due instant that wake in a second; 0: all at once. */
+  WAKE_RATE: wholeNumber(0, 10_000).default(15),
   /** A year and a month: at a birthday, the attempts of the last one are there. */
   RETAIN_ATTEMPTS: duration('400d', DAY_MS, 3_650 * DAY_MS),
   /** Less: they may quote what was sent. */

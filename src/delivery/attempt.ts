@@ -1,13 +1,15 @@
-import { greetingBody, type Messages, MESSAGES } from '../domain/greeting.ts';
-import { classifyOutcome, retryAfterMs } from '../domain/outcome.ts';
-import { consequenceOf } from '../events/consequence.ts';
-import type { ClaimedOccurrence, Recipient, RecordedAttempt } from '../events/ports.ts';
+import type { ClaimedOccurrence, RecordedAttempt } from '../ledger/types.ts';
 import type { Logger } from '../observability/logger.ts';
+import { greetingBody, type Messages, MESSAGES } from './greeting.ts';
+import { decideNextAttempt } from './next-attempt.ts';
+import { classifyOutcome, retryAfterMs } from './outcome.ts';
+import type { Recipient } from './recipient.ts';
 import type { WebhookClient, WebhookReply } from './webhook-client.ts';
 
 export interface AttemptDeps {
   readonly client: Pick<WebhookClient, 'post'>;
-  /** Epoch ms. */
+  readonly sentBy: RecordedAttempt['sentBy'];
+  /** Epoch ms by the database's clock: what is signed and recorded. */
   readonly clock: () => number;
   readonly settings: {
     /** From this lateness on, the body says `late`. */
@@ -15,7 +17,7 @@ export interface AttemptDeps {
     readonly giveUpAfterMs: number;
   };
   readonly logger: Logger;
-  /** What is said, by event type; Daybell's own when not given. */
+  /** What is said, by occasion type; Daybell's own when not given. */
   readonly messages?: Messages;
   /** In [0, 1), for jitter. */
   readonly random?: () => number;
@@ -26,34 +28,35 @@ export type Attempt = (
   recipient: Recipient,
 ) => Promise<RecordedAttempt>;
 
-/** One HTTP request for a claimed occurrence, judged, as the ledger will keep it. Never rejects. */
+/** Makes one HTTP request for a claimed occurrence and judges it, as the ledger keeps it. Never rejects. */
 export function createAttempt(deps: AttemptDeps): Attempt {
-  const { client, clock, settings, logger, messages = MESSAGES, random = Math.random } = deps;
+  const { client, sentBy, clock, settings, logger, messages = MESSAGES } = deps;
+  const { random = Math.random } = deps;
 
   return async (claimed, recipient) => {
     const startedAt = clock();
     const reply = await post(claimed, recipient, startedAt);
-    const endedAt = clock();
+    const endedAt = Math.max(clock(), startedAt);
     const { status, errorCode, durationMs } = reply;
     const { verdict, slowsDestination } = classifyOutcome(
       status === null ? { errorCode: errorCode ?? undefined } : { status },
     );
     const judged = { verdict, endedAt, retryAfterMs: retryAfterMs(reply.retryAfter, endedAt) };
-    const next = consequenceOf(claimed, judged, settings.giveUpAfterMs, random());
     log(claimed, reply, verdict, endedAt);
     return {
       key: claimed.key,
-      fence: claimed.fence,
-      attempt: claimed.attempt,
-      fireAt: claimed.fireAt,
+      leaseToken: claimed.leaseToken,
+      dueAt: claimed.dueAt,
+      localDate: claimed.localDate,
       redelivered: claimed.redelivered,
+      sentBy,
       startedAt,
       durationMs,
       outcome: verdict,
       status,
       errorCode,
       responseExcerpt: reply.responseExcerpt,
-      next,
+      next: decideNextAttempt(claimed, startedAt, judged, settings.giveUpAfterMs, random()),
       slowsDestination,
       retryAfterMs: judged.retryAfterMs,
     };
@@ -64,16 +67,16 @@ export function createAttempt(deps: AttemptDeps): Attempt {
     recipient: Recipient,
     sentAt: number,
   ): Promise<WebhookReply> {
-    const latenessMs = sentAt - claimed.fireAt;
+    const latenessMs = Math.round(sentAt - claimed.dueAt);
     try {
       const body = greetingBody(
         {
-          eventType: claimed.eventType,
+          occasionType: claimed.occasionType,
           occurrenceKey: claimed.key,
-          // Of whoever has moved since, by redelivery only: date and instant are of the planned zone.
+          // The zone of the plan, as the date and the instant: a redelivered user may have moved.
           recipient: { ...recipient, timezone: claimed.timezone },
           localDate: claimed.localDate,
-          fireAt: claimed.fireAt,
+          dueAt: claimed.dueAt,
           late: latenessMs > settings.lateAfterMs,
         },
         messages,
@@ -86,19 +89,19 @@ export function createAttempt(deps: AttemptDeps): Attempt {
         body: JSON.stringify(body),
       });
     } catch {
-      // An event type that this version has no words for: a newer one may have them.
+      // An occasion type without a message: a newer version may have one.
       return { ...NOT_SENT, errorCode: 'ERR_CANNOT_COMPOSE' };
     }
   }
 
   function log(
-    { key, attempt, fireAt }: ClaimedOccurrence,
+    { key, attempt, dueAt }: ClaimedOccurrence,
     { status, errorCode, durationMs }: WebhookReply,
     outcome: string,
     endedAt: number,
   ): void {
     const reply = status === null ? { errorCode } : { status };
-    const latenessMs = endedAt - fireAt;
+    const latenessMs = Math.round(endedAt - dueAt);
     logger.info(
       { occurrenceKey: key, attempt, ...reply, outcome, durationMs, latenessMs },
       'attempt',

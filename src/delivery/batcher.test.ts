@@ -18,19 +18,21 @@ test('what could not be written is written again, behind the others', async () =
     written.push([...items]);
     return written.length === 1 ? items.slice(0, 1) : [];
   });
-  for (const item of ['locked', 'b', 'c']) batcher.add(item);
+  const done: string[] = [];
+  for (const item of ['locked', 'b', 'c']) void batcher.add(item).then(() => done.push(item));
   expect(await batcher.drain(10_000)).toBe(0);
   expect(written).toEqual([
     ['locked', 'b'],
     ['c', 'locked'],
   ]);
+  expect(done).toEqual(['b', 'c', 'locked']);
   expect(batcher.isFailing).toBe(false);
 });
 
 test('a write that hangs counts as failing before it fails', async () => {
   const { promise, resolve } = Promise.withResolvers<readonly string[]>();
   const batcher = createBench(() => promise);
-  batcher.add('a');
+  void batcher.add('a');
   expect(batcher.isFailing).toBe(false);
   await expect.poll(() => batcher.isFailing, { timeout: 60_000 }).toBe(true);
   resolve([]);
@@ -38,8 +40,8 @@ test('a write that hangs counts as failing before it fails', async () => {
   expect(batcher.isFailing).toBe(false);
 });
 
-test('gives how many are left when the time to write them is over', async () => {
+test('draining says how many are left when the time to write them is over', async () => {
   const batcher = createBench(() => new Promise(() => {}));
-  for (const item of ['a', 'b', 'c']) batcher.add(item);
+  for (const item of ['a', 'b', 'c']) void batcher.add(item);
   expect(await batcher.drain(50)).toBe(3);
 });

@@ -2,15 +2,16 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 /** Collects items and writes them in batches. Nothing is lost while writing fails. */
 export interface Batcher<Item> {
-  add(item: Item): void;
+  /** Resolves when the item is written. Never rejects. */
+  add(item: Item): Promise<void>;
   /** The last write failed, or this one takes long: nothing more should be begun that ends up here. */
   readonly isFailing: boolean;
-  /** Writes all there is; gives what is left when the time is over. */
+  /** Writes all there is; resolves with how many are left when the time is over. */
   drain(timeoutMs: number): Promise<number>;
 }
 
 export interface BatcherOptions<Item> {
-  /** Gives those that could not be written this time. */
+  /** Resolves with the items that could not be written this time. */
   readonly write: (items: readonly Item[]) => Promise<readonly Item[]>;
   readonly onWritten: () => void;
   readonly onFailure: (error: unknown) => void;
@@ -20,28 +21,36 @@ export interface BatcherOptions<Item> {
 }
 
 const RETRY_MS = 250;
-/** A write that hangs fails much later: by then, what was begun meanwhile would be past its hold. */
+/** A write that hangs fails much later: by then, what was begun meanwhile would be past its lease. */
 const SLOW_WRITE_MS = 1_000;
 
-/** One write at a time, in order; a batch that fails is written again until it isn't. */
+interface Waiting<Item> {
+  readonly item: Item;
+  readonly written: () => void;
+}
+
+/** Writes one batch at a time, in order; one that fails is written again until it does not. */
 export function createBatcher<Item>(options: BatcherOptions<Item>): Batcher<Item> {
   const { write, onWritten, onFailure, waitMs, maxBatch } = options;
-  const items: Item[] = [];
+  const waiting: Waiting<Item>[] = [];
   let timer: NodeJS.Timeout | null = null;
   let writing: Promise<void> | null = null;
   let writingSince = Infinity;
   let isFailing = false;
 
   const writeOne = async (): Promise<void> => {
-    const batch = items.slice(0, maxBatch);
+    const batch = waiting.slice(0, maxBatch);
     writingSince = performance.now();
     try {
-      const left = await write(batch);
-      items.splice(0, batch.length);
-      items.push(...left);
+      const left = new Set(await write(batch.map(({ item }) => item)));
+      waiting.splice(0, batch.length);
       isFailing = false;
       onWritten();
-      if (left.length > 0) await sleep(waitMs);
+      for (const one of batch) {
+        if (left.has(one.item)) waiting.push(one);
+        else one.written();
+      }
+      if (left.size > 0) await sleep(waitMs);
     } catch (error) {
       isFailing = true;
       onFailure(error);
@@ -61,26 +70,28 @@ export function createBatcher<Item>(options: BatcherOptions<Item>): Batcher<Item
   };
 
   const schedule = (): void => {
-    if (writing !== null || items.length === 0) return;
-    if (isFailing || items.length >= maxBatch) start();
+    if (writing !== null || waiting.length === 0) return;
+    if (isFailing || waiting.length >= maxBatch) start();
     else timer ??= setTimeout(start, waitMs);
   };
 
   return {
     add(item) {
-      items.push(item);
+      const { promise, resolve } = Promise.withResolvers<void>();
+      waiting.push({ item, written: resolve });
       schedule();
+      return promise;
     },
     get isFailing() {
       return isFailing || performance.now() - writingSince > SLOW_WRITE_MS;
     },
     async drain(timeoutMs) {
       const until = performance.now() + timeoutMs;
-      while (items.length > 0 && performance.now() < until) {
+      while (waiting.length > 0 && performance.now() < until) {
         start();
         await Promise.race([writing, sleep(until - performance.now(), undefined, { ref: false })]);
       }
-      return items.length;
+      return waiting.length;
     },
   };
 }

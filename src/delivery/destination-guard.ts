@@ -3,7 +3,7 @@ import { Agent as HttpAgent, type AgentOptions } from 'node:http';
 import { Agent as HttpsAgent } from 'node:https';
 import { isIP, type LookupFunction } from 'node:net';
 
-import { DESTINATION_REFUSED } from '../domain/outcome.ts';
+import { DESTINATION_REFUSED } from './outcome.ts';
 import { isPublicAddress } from './public-address.ts';
 
 /** Thrown when the destination has an address that is not of the public internet. */

@@ -1,21 +1,34 @@
-import { whyNotSend } from '../events/consequence.ts';
-import type { ClaimedOccurrence, DeliveryLedger, UserDirectory } from '../events/ports.ts';
+import type { Ledger } from '../ledger/ledger.ts';
+import {
+  EXPIRED_LEASE_GRACE_MS,
+  type ClaimedOccurrence,
+  type ClaimResult,
+} from '../ledger/types.ts';
 import type { Logger } from '../observability/logger.ts';
+import { createLoop } from '../platform/loop.ts';
 import type { Attempt } from './attempt.ts';
+import { createBackpressureWatch } from './backpressure-watch.ts';
+import { checkClaim } from './check-claim.ts';
+import type { ClockOffset } from './clock-offset.ts';
 import { deadlineIn, type Deadline } from './deadline.ts';
-import { createDemandWatch } from './demand-watch.ts';
 import { createHealth } from './health.ts';
-import { createLoop } from './loop.ts';
+import { LEASE_MARGIN_MS, START_WITHIN_MS } from './lease.ts';
 import type { DeliveryObserver } from './observer.ts';
+import { createOutcomes } from './outcomes.ts';
+import type { Presence } from './presence.ts';
+import type { FindRecipients } from './recipient.ts';
 import { createSender } from './sender.ts';
-import { createSettlements } from './settlements.ts';
 
 export interface DispatcherDeps {
-  readonly ledger: DeliveryLedger;
-  readonly directory: UserDirectory;
+  readonly ledger: Ledger;
+  readonly findRecipients: FindRecipients;
   readonly attempt: Attempt;
-  /** Epoch ms. */
+  readonly presence: Presence;
+  readonly time: ClockOffset;
+  /** Epoch ms by the process's own clock. */
   readonly clock: () => number;
+  /** Reads the database's clock, epoch ms. */
+  readonly readDatabaseClock: () => Promise<{ readonly databaseNow: number }>;
   readonly settings: {
     /** Open requests at a time. */
     readonly concurrency: number;
@@ -24,15 +37,15 @@ export interface DispatcherDeps {
     /** How late a first attempt may be. */
     readonly lateLimitMs: number;
   };
-  /** Requests a second, all dispatchers together; null for no limit. Written once, at the start. */
-  readonly pace: number | null;
+  /** Requests a second, all processes together; null for no limit. Written once, at the start. */
+  readonly rateLimit: number | null;
   readonly logger: Logger;
   readonly observer?: DeliveryObserver;
 }
 
 export interface Dispatcher {
   start(): void;
-  /** Claims no more, ends what is being sent, gives back the rest, writes all outcomes. */
+  /** Claims no more, ends what is being sent, returns the rest to the queue, writes all outcomes. */
   stop(): Promise<void>;
   /** More is due than is being sent. */
   isBusy(): boolean;
@@ -40,52 +53,41 @@ export interface Dispatcher {
 
 /** Rows of one claim: more would not make the statement cheaper by the row. */
 const MAX_CLAIM = 500;
-/**
- * How long a row is held beyond the time that one request can take. It is sent within the
- * first part, or given back; the rest is for writing the outcome. Short, because so long
- * wait the rows of a process that died.
- */
-const HOLD_MARGIN_MS = 10_000;
-const START_WITHIN_MS = 8_000;
-/** Newly armed rows are looked for this often; the next instant has a timer of its own. */
+/** New rows are looked for this often; the next instant has a timer of its own. */
 const POLL_MS = 250;
-/** Rows are due, but the pace or another process has them. */
+/** Rows are due, but the rate limit or another process has them. */
 const HELD_UP_POLL_MS = 50;
 const RETRY_MS = 500;
-/**
- * When the database is back, the holds of what was on the wire may have run out: every dispatcher
- * writes what it knows, which it tries four times a second, before any of them claims.
- */
-const OUTCOMES_FIRST_MS = 2_000;
 
 /**
- * The fire stage: waits for the next instant, claims due rows in batches, posts them. Any
- * number of these may run at once: what one holds, no other sends.
+ * Waits for the next instant, claims due rows in batches, posts them. Any number of these may run
+ * at once: what one has leased, no other sends. It needs PostgreSQL and the receiver, and nothing
+ * else.
  */
 export function createDispatcher(deps: DispatcherDeps): Dispatcher {
-  const { ledger, directory, clock, logger } = deps;
+  const { ledger, presence, time, clock, logger } = deps;
   const { concurrency, timeoutMs, lateLimitMs } = deps.settings;
   const health = createHealth('database', logger);
-  const settlements = createSettlements(ledger, health, deps.observer);
-  const watch = createDemandWatch({
+  const outcomes = createOutcomes({ ledger, health, observer: deps.observer });
+  const watch = createBackpressureWatch({
     ledger,
     health,
     logger,
     onSlowed() {
-      sender.giveBackWaiting();
+      sender.returnWaiting();
       loop.wake();
     },
   });
   const sender = createSender({
-    ...deps,
-    async attempt(occurrence, user) {
+    outcomes,
+    time,
+    concurrency,
+    async attempt(occurrence, recipient) {
       const beganAt = watch.began();
-      const attempt = await deps.attempt(occurrence, user);
+      const attempt = await deps.attempt(occurrence, recipient);
       watch.ended(attempt, beganAt);
       return attempt;
     },
-    settlements,
-    concurrency,
     onSent: () => {
       if (wantsRoom && hasRoom()) loop.wake();
     },
@@ -95,51 +97,44 @@ export function createDispatcher(deps: DispatcherDeps): Dispatcher {
     },
   });
   let isIntroduced = false;
-  /** Nobody may have sent for long, this process or all: what is late then is behind the rest. */
-  let isLateBehind = false;
-  let isDatabaseAway = false;
   let claimSize = MAX_CLAIM;
   let wantsRoom = false;
   let wasFull = false;
 
   /** The next are claimed while the last are still being sent. */
   const hasRoom = (): boolean => sender.waiting < 2 * concurrency;
-  /** Those late that wait already are in nobody's way. */
-  const hasRoomOnTime = (): boolean => sender.waitingOnTime < 2 * concurrency;
+  /** Late ones that wait already hold up no punctual one. */
+  const hasPunctualRoom = (): boolean => sender.waitingPunctual < 2 * concurrency;
 
-  /** Gives how long to wait before the next, in ms. */
+  /** Returns how long to pause before the next, in ms. */
   const round = async (): Promise<number> => {
+    if (!isIntroduced) await introduce();
     // A pause, or a stop, holds for what was claimed before it, too.
-    if (sender.waiting > 0 && (await ledger.isHeld())) {
-      watch.forget();
-      sender.giveBackWaiting();
-    }
-
-    if (isDatabaseAway) {
-      await ledger.isHeld();
-      isDatabaseAway = false;
+    if (sender.waiting > 0) {
+      const isHeld = await ledger.isHeld();
       health.ok();
-      return OUTCOMES_FIRST_MS;
+      if (isHeld) {
+        watch.forget();
+        sender.returnWaiting();
+      }
     }
+    if (!time.isUsable()) {
+      await time.measure(deps.readDatabaseClock);
+      health.ok();
+    }
+    // A row whose outcome is not written yet could be claimed and sent again.
+    if (!time.isUsable() || outcomes.isFailing) return POLL_MS;
 
     wantsRoom = !hasRoom();
-    // Outcomes first: a row whose outcome is not written yet could be claimed and sent again.
-    if (!hasRoomOnTime() || settlements.isFailing) return POLL_MS;
-
-    if (!isIntroduced) await introduce();
-    if (!isLateBehind) await ledger.putLateBehind();
-    isLateBehind = true;
-
-    // From before the claim: its hold begins after this.
+    if (!hasPunctualRoom()) {
+      await presence.stamp({ shortAt: null, busyAt: time.now() });
+      return POLL_MS;
+    }
+    // Before the claim: its lease begins after this.
     const isTooLate = deadlineIn(START_WITHIN_MS, clock);
-    const limit = Math.max(claimSize - sender.waitingOnTime, 1);
-    const lateLimit = hasRoom() ? Math.max(claimSize - sender.waiting, 1) : 0;
-    const holdMs = timeoutMs + HOLD_MARGIN_MS;
-    const claimed = await ledger.claim({ limit, lateLimit, now: clock(), holdMs });
-    health.ok();
-    wasFull = claimed.length >= Math.min(limit, lateLimit);
-    if (claimed.length > 0) {
-      await send(claimed, isTooLate);
+    const result = await claim();
+    if (result.claimed.length > 0) {
+      await send(result, isTooLate);
       return 0;
     }
     const dueInMs = await ledger.nextDueInMs(clock());
@@ -148,37 +143,71 @@ export function createDispatcher(deps: DispatcherDeps): Dispatcher {
   };
 
   const introduce = async (): Promise<void> => {
-    await ledger.setPace(deps.pace);
-    logger.info({ pace: deps.pace, ...(await ledger.counts()) }, 'dispatching');
+    await ledger.setRateLimit(deps.rateLimit);
+    logger.info({ rateLimit: deps.rateLimit }, 'dispatching');
     isIntroduced = true;
   };
 
+  const claim = async (): Promise<ClaimResult> => {
+    const limit = Math.max(claimSize - sender.waitingPunctual, 1);
+    const lateLimit = hasRoom() ? Math.max(claimSize - sender.waiting, 1) : 0;
+    const result = await time.measure(() =>
+      ledger.claim({
+        limit,
+        lateLimit,
+        now: clock(),
+        leaseMs: timeoutMs + LEASE_MARGIN_MS,
+        takesExpired: health.steadyMs() >= EXPIRED_LEASE_GRACE_MS,
+      }),
+    );
+    health.ok();
+    const { claimed, allowed, databaseNow } = result;
+    wasFull = claimed.length >= Math.min(limit, lateLimit);
+    const isShort = lateLimit > 0 && claimed.length < Math.min(limit, lateLimit, allowed);
+    if (time.isUsable()) {
+      await presence.stamp({
+        shortAt: isShort ? databaseNow : null,
+        busyAt: wasFull ? databaseNow : null,
+      });
+    }
+    return result;
+  };
+
   const send = async (
-    claimed: readonly ClaimedOccurrence[],
+    { claimed, databaseNow }: ClaimResult,
     isTooLate: Deadline,
   ): Promise<void> => {
-    const users = await directory.findRecipients(claimed).catch((error: unknown) => {
-      for (const { key, fence } of claimed) settlements.giveBack({ key, fence });
-      throw error;
-    });
+    const recipients = time.isUsable() ? await findRecipients(claimed) : null;
+    if (recipients === null) return returnAll(claimed);
     claimSize = Math.min(claimSize * 2, MAX_CLAIM);
-    const now = clock();
+    const now = Math.min(clock(), databaseNow);
     for (const occurrence of claimed) {
-      const { key, fence } = occurrence;
-      // Its hold ran out, as when a clock leaps or a write hangs; what comes of it will be known.
-      if (sender.isOnTheWire(key) || settlements.isUnwritten(key)) continue;
+      const { key, leaseToken } = occurrence;
+      // Its lease ran out, as when a clock leaps or a write hangs; its outcome will be written.
+      if (sender.isOnTheWire(key) || outcomes.isUnwritten(key)) continue;
       // One that still waits goes by the newer claim: the older one is no longer in force.
       sender.forget(key);
-      const user = users.get(key);
-      const because = whyNotSend(occurrence, user, now, lateLimitMs);
-      if (because !== null) settlements.release({ key, fence, because });
-      else if (user !== undefined) sender.send(occurrence, user, isTooLate);
+      const check = checkClaim(occurrence, recipients.get(key), now, lateLimitMs);
+      if (check.action === 'send') sender.send(occurrence, check.recipient, isTooLate);
+      else if (check.action === 'release') void outcomes.release({ key, leaseToken });
+      else void outcomes.end({ key, leaseToken, reason: check.reason });
     }
   };
 
+  const findRecipients = async (claimed: readonly ClaimedOccurrence[]) => {
+    try {
+      return await deps.findRecipients(claimed);
+    } catch (error) {
+      returnAll(claimed);
+      throw error;
+    }
+  };
+
+  const returnAll = (claimed: readonly ClaimedOccurrence[]): void => {
+    for (const { key, leaseToken } of claimed) void outcomes.returnToQueue({ key, leaseToken });
+  };
+
   const loop = createLoop(round, (error) => {
-    isLateBehind = false;
-    isDatabaseAway = true;
     health.failed(error);
     return RETRY_MS;
   });
@@ -186,14 +215,17 @@ export function createDispatcher(deps: DispatcherDeps): Dispatcher {
   return {
     start: loop.start,
     async stop() {
-      // What waits is given back at once, also what a claim under way still brings.
+      // What waits is returned at once, also what a claim under way still brings.
       const ended = sender.stop();
       await loop.stop();
+      // From now on, what is due is for others.
+      const left = presence.leave().catch(health.failed);
       await ended;
       await sender.stop();
       await watch.stop();
-      const left = await settlements.drain();
-      if (left > 0) logger.error({ left }, 'outcomes could not be written before the end');
+      const unwritten = await outcomes.drain();
+      if (unwritten > 0) logger.error({ unwritten }, 'outcomes could not be written in time');
+      await left;
     },
     isBusy: () => wasFull || sender.waiting > concurrency,
   };

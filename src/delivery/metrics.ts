@@ -1,7 +1,8 @@
 import { Counter, Gauge, Histogram } from 'prom-client';
 
-import type { RecordedAttempt, ReleasedClaim } from '../events/ports.ts';
+import type { EndedClaim, RecordedAttempt } from '../ledger/types.ts';
 import type { Registry } from '../observability/metrics.ts';
+import type { ClockObserver } from './clock-offset.ts';
 import type { DeliveryObserver } from './observer.ts';
 
 /** From a twentieth of a second to a day; with the targets: 1, 4 and 30 s, 5 and 10 minutes. */
@@ -11,7 +12,7 @@ const LATENESS_BUCKETS = [
 const DURATION_BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 15, 30, 60, 120];
 
 /**
- * Counts what a dispatcher does, on a registry.
+ * Counts what a process does that sends, on a registry.
  *
  * @param settings.lateAfterMs a delivery later than this after its instant counts as late
  */
@@ -21,10 +22,10 @@ export function createDeliveryMetrics(
 ): DeliveryObserver {
   const metrics = register(registry);
 
-  const delivered = ({ redelivered, fireAt }: RecordedAttempt, at: number): void => {
+  const delivered = ({ redelivered, dueAt }: RecordedAttempt, at: number): void => {
     metrics.delivered.inc();
     if (redelivered) return;
-    const latenessMs = at - fireAt;
+    const latenessMs = at - dueAt;
     if (latenessMs > lateAfterMs) metrics.late.inc();
     metrics.lateness.observe(Math.max(latenessMs, 0) / 1000);
   };
@@ -43,11 +44,35 @@ export function createDeliveryMetrics(
       if (next.kind === 'delivered') delivered(attempt, next.at);
       if (next.kind === 'failed') metrics.failed.inc({ reason: next.reason });
     },
-    released({ because }: ReleasedClaim) {
-      metrics.released.inc({ reason: because });
+    released() {
+      metrics.released.inc();
     },
-    givenBack() {
-      metrics.givenBack.inc();
+    ended({ reason }: EndedClaim) {
+      metrics.settled.inc({ reason });
+    },
+    returned() {
+      metrics.returned.inc();
+    },
+  };
+}
+
+/** Shows how far the clock of a process that sends is off the database's. */
+export function createClockMetrics(registry: Registry): ClockObserver {
+  const registers = [registry];
+  const offset = new Gauge({
+    name: 'daybell_clock_offset_seconds',
+    help: "What this process's clock lacks to the database's; negative when it is ahead.",
+    registers,
+  });
+  const skewed = new Gauge({
+    name: 'daybell_clock_skewed',
+    help: '1 while the clock is more than four minutes off, and nothing is sent from here, else 0.',
+    registers,
+  });
+  return {
+    measured(offsetMs, isTooFarOff) {
+      offset.set(offsetMs / 1000);
+      skewed.set(isTooFarOff ? 1 : 0);
     },
   };
 }
@@ -85,7 +110,7 @@ function register(registry: Registry) {
     }),
     lateness: new Histogram({
       name: 'daybell_delivery_lateness_seconds',
-      help: 'From the fire instant to the end of the answer, of deliveries but for redeliveries.',
+      help: 'From the due instant to the end of the answer, of deliveries but for redeliveries.',
       buckets: LATENESS_BUCKETS,
       registers,
     }),
@@ -112,13 +137,18 @@ function register(registry: Registry) {
     }),
     released: new Counter({
       name: 'daybell_claims_released_total',
-      help: 'Claimed rows that were not sent: planned anew (changed) or SKIPPED (the others).',
+      help: 'Claimed rows that were not sent, because their plan no longer holds.',
+      registers,
+    }),
+    settled: new Counter({
+      name: 'daybell_claims_settled_total',
+      help: 'Claimed rows that were settled without an attempt, by the reason.',
       labelNames: ['reason'],
       registers,
     }),
-    givenBack: new Counter({
-      name: 'daybell_claims_given_back_total',
-      help: 'Claimed rows that were not sent in time or at a pause, and are due again.',
+    returned: new Counter({
+      name: 'daybell_claims_returned_total',
+      help: 'Claimed rows that were not sent in time or because of a pause, and are due again.',
       registers,
     }),
   };
@@ -128,7 +158,7 @@ function register(registry: Registry) {
 
 /** A series that begins with its first event hides that event from `rate`. */
 function showZeros(metrics: ReturnType<typeof register>): void {
-  const { attempts, attemptDuration, failed, released } = metrics;
+  const { attempts, attemptDuration, failed, settled } = metrics;
   for (const [verdict, status_class] of [
     ['delivered', '2xx'],
     ['retry', '4xx'],
@@ -142,6 +172,8 @@ function showZeros(metrics: ReturnType<typeof register>): void {
     attempts.inc({ verdict, status_class }, 0);
     attemptDuration.zero({ verdict });
   }
-  for (const reason of ['refused', 'gone', 'gave_up']) failed.inc({ reason }, 0);
-  for (const reason of ['changed', 'user_deleted', 'too_late']) released.inc({ reason }, 0);
+  for (const reason of ['refused', 'gone', 'gave_up', 'superseded']) failed.inc({ reason }, 0);
+  for (const reason of ['user_deleted', 'suspended', 'superseded', 'too_late']) {
+    settled.inc({ reason }, 0);
+  }
 }

@@ -1,19 +1,24 @@
-import type { Claim, RecordedAttempt, ReleasedClaim } from '../events/ports.ts';
+import type { EndedClaim, Lease, RecordedAttempt } from '../ledger/types.ts';
 
-/** Told what becomes of claimed rows, to count it. It must not throw: nothing waits for it. */
+/** Counts what becomes of claimed rows. Must not throw: nothing waits for it. */
 export interface DeliveryObserver {
   /** A request has ended and was judged. */
   attempted(attempt: RecordedAttempt): void;
   /** What the attempt led to is in the ledger. */
   recorded(attempt: RecordedAttempt): void;
-  released(claim: ReleasedClaim): void;
-  givenBack(claim: Claim): void;
+  /** The row waits for its plan. */
+  released(lease: Lease): void;
+  /** The row was settled without an attempt. */
+  ended(claim: EndedClaim): void;
+  /** The row is due again. */
+  returned(lease: Lease): void;
 }
 
-/** Nobody counts. */
+/** Counts nothing. */
 export const UNOBSERVED: DeliveryObserver = {
   attempted() {},
   recorded() {},
   released() {},
-  givenBack() {},
+  ended() {},
+  returned() {},
 };

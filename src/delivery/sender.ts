@@ -1,76 +1,73 @@
 import { setTimeout as delay } from 'node:timers/promises';
 
-import type { ClaimedOccurrence, Recipient } from '../events/ports.ts';
+import type { ClaimedOccurrence } from '../ledger/types.ts';
 import type { Attempt } from './attempt.ts';
+import type { ClockOffset } from './clock-offset.ts';
 import type { Deadline } from './deadline.ts';
-import type { Settlements } from './settlements.ts';
+import type { Outcomes } from './outcomes.ts';
+import type { Recipient } from './recipient.ts';
 
 export interface SenderDeps {
   readonly attempt: Attempt;
-  readonly settlements: Settlements;
-  /** Epoch ms. */
-  readonly clock: () => number;
+  readonly outcomes: Pick<Outcomes, 'record' | 'returnToQueue'>;
+  readonly time: Pick<ClockOffset, 'earliest' | 'isUsable'>;
   /** Open requests at a time. */
   readonly concurrency: number;
   /** A request has ended: there may be room for more. */
   readonly onSent: () => void;
-  /** A row was given back because its turn did not come in time. */
+  /** A row was returned to the queue because its turn did not come in time. */
   readonly onOverdue: () => void;
 }
 
 export interface Sender {
-  /** Sends it when its turn comes, or gives it back when it is too late for that. */
-  send(occurrence: ClaimedOccurrence, user: Recipient, isTooLate: Deadline): void;
-  /** How many wait for their turn, and how many of these are on time. */
+  /** Sends it when its turn comes, or returns it to the queue if that is too late for its lease. */
+  send(occurrence: ClaimedOccurrence, recipient: Recipient, isTooLate: Deadline): void;
+  /** How many wait for their turn, and how many of these are punctual. */
   readonly waiting: number;
-  readonly waitingOnTime: number;
+  readonly waitingPunctual: number;
   isOnTheWire(key: string): boolean;
-  /** Takes it out of those that wait, if it is among them, without giving it back. */
+  /** Takes it out of those that wait, if it is among them, without returning it to the queue. */
   forget(key: string): void;
-  /** Gives back what waits. What is on the wire goes on. */
-  giveBackWaiting(): void;
-  /** Gives back what waits; resolves when what is on the wire has ended. */
+  /** Returns what waits to the queue. What is on the wire goes on. */
+  returnWaiting(): void;
+  /** Returns what waits; resolves when what is on the wire has ended. */
   stop(): Promise<void>;
 }
 
 interface Turn {
   readonly occurrence: ClaimedOccurrence;
-  readonly user: Recipient;
+  readonly recipient: Recipient;
   readonly isTooLate: Deadline;
 }
 
-/** A clock that was set back by more than this is not slept out. */
-const SHORT_SLEEP_MS = 1_000;
-
-/** Sends claimed rows, so many at a time, those on time before those late. */
+/** Sends claimed rows, so many at a time, punctual ones before late ones. */
 export function createSender(deps: SenderDeps): Sender {
-  const { attempt, settlements, clock, concurrency, onSent, onOverdue } = deps;
-  const onTime: Turn[] = [];
+  const { attempt, outcomes, time, concurrency, onSent, onOverdue } = deps;
+  const punctual: Turn[] = [];
   const late: Turn[] = [];
   const running = new Set<Promise<void>>();
   const waiting = new Set<string>();
   const onTheWire = new Set<string>();
   let stopping = false;
 
-  const giveBack = ({ occurrence: { key, fence } }: Turn): void => {
-    settlements.giveBack({ key, fence });
+  const returnToQueue = ({ occurrence: { key, leaseToken } }: Turn): void => {
+    void outcomes.returnToQueue({ key, leaseToken });
   };
 
   const sendOne = async (turn: Turn): Promise<void> => {
-    const { occurrence, user, isTooLate } = turn;
+    const { occurrence, recipient, isTooLate } = turn;
     const isInTime = !isTooLate();
     if (!isInTime) onOverdue();
     // The database's clock said that it is due; this process's has to say so too.
-    if (isInTime && (await isDue(occurrence.fireAt, clock)) && !stopping) {
-      settlements.record(await attempt(occurrence, user));
-    } else {
-      giveBack(turn);
-    }
+    const isDue =
+      isInTime && time.isUsable() && (await sleepUntil(occurrence.dueAt, time.earliest));
+    if (isDue && !stopping) void outcomes.record(await attempt(occurrence, recipient));
+    else returnToQueue(turn);
   };
 
   const next = (): void => {
     while (running.size < concurrency) {
-      const turn = onTime.shift() ?? late.shift();
+      const turn = punctual.shift() ?? late.shift();
       if (turn === undefined) return;
       const { key } = turn.occurrence;
       waiting.delete(key);
@@ -85,47 +82,50 @@ export function createSender(deps: SenderDeps): Sender {
     }
   };
 
-  const giveBackWaiting = (): void => {
+  const returnWaiting = (): void => {
     waiting.clear();
-    for (const turn of [...onTime.splice(0), ...late.splice(0)]) giveBack(turn);
+    for (const turn of [...punctual.splice(0), ...late.splice(0)]) returnToQueue(turn);
   };
 
   return {
-    send(occurrence, user, isTooLate) {
+    send(occurrence, recipient, isTooLate) {
       waiting.add(occurrence.key);
-      (occurrence.late ? late : onTime).push({ occurrence, user, isTooLate });
-      if (stopping) giveBackWaiting();
+      (occurrence.late ? late : punctual).push({ occurrence, recipient, isTooLate });
+      if (stopping) returnWaiting();
       next();
     },
     get waiting() {
-      return onTime.length + late.length;
+      return punctual.length + late.length;
     },
-    get waitingOnTime() {
-      return onTime.length;
+    get waitingPunctual() {
+      return punctual.length;
     },
     isOnTheWire: (key) => onTheWire.has(key),
     forget(key) {
       if (!waiting.delete(key)) return;
-      for (const turns of [onTime, late]) {
+      for (const turns of [punctual, late]) {
         const place = turns.findIndex(({ occurrence }) => occurrence.key === key);
         if (place !== -1) turns.splice(place, 1);
       }
     },
-    giveBackWaiting,
+    returnWaiting,
     async stop() {
       stopping = true;
-      giveBackWaiting();
+      returnWaiting();
       await Promise.all(running);
     },
   };
 }
 
-/** Sleeps the rest of a hair; false when it is more than that. Timers can run early. */
-async function isDue(fireAt: number, clock: () => number): Promise<boolean> {
-  let earlyMs = fireAt - clock();
+/** A clock that was set back by more than this is not waited for. */
+const SHORT_SLEEP_MS = 1_000;
+
+/** Sleeps up to a second, since timers can run early; false if it is more than that. */
+async function sleepUntil(dueAt: number, clock: () => number): Promise<boolean> {
+  let earlyMs = dueAt - clock();
   while (earlyMs > 0 && earlyMs <= SHORT_SLEEP_MS) {
     await delay(Math.ceil(earlyMs));
-    earlyMs = fireAt - clock();
+    earlyMs = dueAt - clock();
   }
   return earlyMs <= 0;
 }

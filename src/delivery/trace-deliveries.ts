@@ -1,21 +1,21 @@
 import { continuesTrace, type TracePoint } from '../domain/trace-point.ts';
-import type { OccurrenceTraces } from '../events/occurrence-traces.ts';
-import type { Recipient, UserDirectory } from '../events/ports.ts';
+import type { OccurrenceTraces } from '../ledger/occurrence-traces.ts';
 import { describeError } from '../observability/describe-error.ts';
 import type { Logger } from '../observability/logger.ts';
 import type { Tracing } from '../observability/tracing.ts';
 import type { Attempt } from './attempt.ts';
+import type { FindRecipients, Recipient } from './recipient.ts';
 
 export interface TraceDeliveriesDeps {
   readonly tracing: Tracing;
-  readonly traces: OccurrenceTraces;
+  readonly traces: Pick<OccurrenceTraces, 'find'>;
   readonly logger: Logger;
   /** Epoch ms. */
   readonly clock: () => number;
 }
 
 interface Deliveries {
-  readonly directory: UserDirectory;
+  readonly findRecipients: FindRecipients;
   readonly attempt: Attempt;
 }
 
@@ -24,10 +24,10 @@ interface Deliveries {
  * makes each attempt in a span of it. What is not traced is sent all the same.
  */
 export function traceDeliveries(
-  { directory, attempt }: Deliveries,
+  { findRecipients, attempt }: Deliveries,
   { tracing, traces, logger, clock }: TraceDeliveriesDeps,
 ): Deliveries {
-  /** From the claim to the attempt, for as long as anybody has the recipient in hand. */
+  /** From the claim to the attempt. */
   const points = new WeakMap<Recipient, TracePoint>();
 
   const findPoints = (keys: readonly string[]): Promise<Map<string, TracePoint>> =>
@@ -37,27 +37,21 @@ export function traceDeliveries(
     });
 
   return {
-    directory: {
-      async findRecipients(occurrences) {
-        const [recipients, found] = await Promise.all([
-          directory.findRecipients(occurrences),
-          findPoints(occurrences.map(({ key }) => key)),
-        ]);
-        return new Map(
-          [...recipients].map(([key, shared]) => {
-            // A copy: whoever has several events has each in a trace of its own.
-            const recipient = { ...shared };
-            const point = found.get(key);
-            if (point !== undefined) points.set(recipient, point);
-            return [key, recipient];
-          }),
-        );
-      },
+    async findRecipients(claimed) {
+      const [recipients, found] = await Promise.all([
+        findRecipients(claimed),
+        findPoints(claimed.map(({ key }) => key)),
+      ]);
+      for (const [key, recipient] of recipients) {
+        const point = found.get(key);
+        if (point !== undefined) points.set(recipient, point);
+      }
+      return recipients;
     },
 
     attempt(claimed, recipient) {
       const point = points.get(recipient) ?? null;
-      const { key, fireAt, attempt: number, redelivered } = claimed;
+      const { key, dueAt, attempt: number, redelivered } = claimed;
       const goesOn = point !== null && continuesTrace(point, clock());
       return tracing.span(
         {
@@ -76,7 +70,7 @@ export function traceDeliveries(
           const made = await attempt(claimed, recipient);
           span.set({
             'daybell.outcome': made.outcome,
-            'daybell.lateness_ms': made.startedAt - fireAt,
+            'daybell.lateness_ms': made.startedAt - dueAt,
             ...(made.status !== null && { 'http.response.status_code': made.status }),
           });
           if (made.next.kind !== 'delivered') span.fail(made.errorCode ?? String(made.status));

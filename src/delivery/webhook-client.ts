@@ -113,7 +113,7 @@ export function createWebhookClient(options: WebhookClientOptions): WebhookClien
           status = response.statusCode;
           retryAfter = response.headers['retry-after'] ?? null;
         });
-        // Another protocol was not asked for. Its connection is in nobody's hands but these.
+        // Another protocol was not asked for; nothing else closes its connection.
         stream.on('upgrade', (response: { statusCode: number }, socket: Duplex) => {
           status = response.statusCode;
           socket.destroy();

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 
-import { classifyOutcome, DESTINATION_REFUSED, type Outcome } from '../domain/outcome.ts';
-import type { WebhookTester, WebhookTestReport } from '../events/webhook-test.ts';
+import { classifyOutcome, DESTINATION_REFUSED, type Outcome } from './outcome.ts';
+import type { WebhookTester, WebhookTestReport } from './webhook-test-report.ts';
 import { createDestinationClient, type DestinationSettings } from './destination-client.ts';
 import type { WebhookClient, WebhookReply } from './webhook-client.ts';
 

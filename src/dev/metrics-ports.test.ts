@@ -26,11 +26,11 @@ test('without METRICS_PORT no process gets one', async () => {
 test('with METRICS_PORT=0 each process gets a free port of its own, and the banner says which', async () => {
   const ports = await find({ METRICS_PORT: '0' });
   const { metrics } = ports;
-  expect(Object.keys(metrics ?? {})).toEqual(['api', 'worker', 'dispatcher', 'relay']);
+  expect(Object.keys(metrics ?? {})).toEqual(['api', 'worker', 'dispatcher', 'scheduler']);
   expect(new Set(Object.values({ ...metrics, api_: ports.api })).size).toBe(5);
   const environment = { METRICS_PORT: '0', PATH: '/bin' };
-  expect(withMetricsPort(environment, 'relay', metrics)).toEqual({
-    METRICS_PORT: String(metrics?.relay),
+  expect(withMetricsPort(environment, 'scheduler', metrics)).toEqual({
+    METRICS_PORT: String(metrics?.scheduler),
     PATH: '/bin',
   });
   expect(withMetricsPort(environment, 'receiver', metrics)).toBe(environment);

@@ -1,5 +1,5 @@
 /** The processes that serve /metrics on a port of their own, in the order of METRICS_PORT, +1, …. */
-export const MEASURED = ['api', 'worker', 'dispatcher', 'relay'] as const;
+export const MEASURED = ['api', 'worker', 'dispatcher', 'scheduler'] as const;
 
 export type MeasuredProcess = (typeof MEASURED)[number];
 /** The port of each; null when the API serves metrics on its own. */

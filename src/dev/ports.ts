@@ -103,7 +103,7 @@ async function claimMetrics(
   claim: (wanted: Claim) => Promise<number | null>,
 ): Promise<MetricsPorts> {
   if (first === undefined) return null;
-  const ports = { api: 0, worker: 0, dispatcher: 0, relay: 0 };
+  const ports = { api: 0, worker: 0, dispatcher: 0, scheduler: 0 };
   for (const [index, name] of MEASURED.entries()) {
     const setting = index === 0 ? 'METRICS_PORT' : `METRICS_PORT + ${index} (${name})`;
     const port = first === 0 ? 0 : first + index;

@@ -21,8 +21,8 @@ const DISPATCHER_STOP_LIMIT_MS = 150_000;
  */
 const SERVICES = [
   { name: 'api', entry: 'api/main.ts', stopStage: 0, signs: true },
-  { name: 'relay', entry: 'relay/main.ts', stopStage: 0, signs: false },
-  { name: 'worker', entry: 'worker/main.ts', stopStage: 1, signs: false },
+  { name: 'scheduler', entry: 'planning/main.ts', stopStage: 0, signs: false },
+  { name: 'worker', entry: 'worker/main.ts', stopStage: 1, signs: true },
   { name: 'dispatcher', entry: 'delivery/main.ts', stopStage: 1, signs: true },
   { name: 'receiver', entry: 'dev/receiver-main.ts', stopStage: 2, signs: true },
 ] as const;

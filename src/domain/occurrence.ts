@@ -1,12 +1,12 @@
+import { keptDate, missingDayPolicy } from '../time/recurrence.ts';
 import {
-  anniversaryIn,
   type CalendarDate,
   dateToMs,
   DAY_MS,
   formatCalendarDate,
   parseCalendarDate,
 } from './calendar-date.ts';
-import type { DateRules } from './rules.ts';
+import type { DateRules, LeapDayPolicy } from './rules.ts';
 import { resolveWallClock, type WallClockResolution } from './wall-clock.ts';
 import type { ZoneLaw } from './zone.ts';
 
@@ -82,10 +82,51 @@ export function resolveOccurrence(
   rules: DateRules,
 ): WallClockResolution {
   const { law } = rules;
-  const day = anniversaryIn(year, dateOfBirthOf(facts, law), rules.leapDayPolicy);
-  if (!law.isKnown(facts.timezone)) throw new RangeError(whyUnplannable(facts, law) ?? '');
-  return resolveWallClock(dateToMs(day) + localTimeMs(rules.localTime), (instantMs) =>
-    law.offsetAt(facts.timezone, instantMs),
+  if (whyUnplannable(facts, law) !== null) throw new RangeError(whyUnplannable(facts, law) ?? '');
+  const nominalDate = `${String(year).padStart(4, '0')}${facts.dateOfBirth.slice(4)}`;
+  const day = keptDate(nominalDate, missingDayPolicy(rules.leapDayPolicy));
+  return resolveLocalTime(day, { timezone: facts.timezone, localTime: rules.localTime }, law);
+}
+
+/** What says when on a nominal date an occurrence is due. */
+export interface LocalTimeInputs {
+  /** A name of the tz database. */
+  readonly timezone: string;
+  /** Wall-clock time, `HH:MM`. */
+  readonly localTime: string;
+  readonly leapDayPolicy: LeapDayPolicy;
+}
+
+/** A nominal date as it falls due: the day that clocks show then, `YYYY-MM-DD`, and the instant, epoch ms. */
+export interface DueDay {
+  readonly localDate: string;
+  readonly dueAt: number;
+}
+
+/**
+ * When a nominal date (`YYYY-MM-DD`, of a day that need not exist) is due. Throws a RangeError for
+ * a zone that is not known and a local time that is none.
+ */
+export function resolveNominalDate(
+  nominalDate: string,
+  inputs: LocalTimeInputs,
+  law: ZoneLaw,
+): DueDay {
+  const day = keptDate(nominalDate, missingDayPolicy(inputs.leapDayPolicy));
+  const { instantMs, wallMs, kind } = resolveLocalTime(day, inputs, law);
+  // Only a missing time or day can move it.
+  const isMoved = kind === 'missing_time' || kind === 'missing_day';
+  return { localDate: isMoved ? formatCalendarDate(wallMs) : day, dueAt: instantMs };
+}
+
+/** A local time on a day of the calendar, `YYYY-MM-DD`. */
+function resolveLocalTime(
+  day: string,
+  { timezone, localTime }: Pick<LocalTimeInputs, 'timezone' | 'localTime'>,
+  law: ZoneLaw,
+): WallClockResolution {
+  return resolveWallClock(Date.parse(day) + localTimeMs(localTime), (instantMs) =>
+    law.offsetAt(timezone, instantMs),
   );
 }
 

@@ -2,13 +2,15 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 import { errorCode, isServerAway } from '../observability/connection-errors.ts';
 import { placeOf } from './database-guard.ts';
-import { connectOrm, migrate } from './orm.ts';
+import { type AfterMigration, connectOrm, migrate } from './orm.ts';
 
 export interface MigrationOptions {
   /** How long a database that is not up yet is waited for. */
   readonly waitMs: number;
   /** Told once, when it begins to wait. */
   readonly onWaiting: (where: string) => void;
+  /** What else is written, in the transaction of the migrations. */
+  readonly afterwards?: AfterMigration;
 }
 
 /** Thrown when the database cannot be used; the message says which and why, without secrets. */
@@ -27,14 +29,14 @@ const RETRY_AFTER_MS = 500;
  */
 export async function runMigrations(
   databaseUrl: string,
-  { waitMs, onWaiting }: MigrationOptions,
+  { waitMs, onWaiting, afterwards }: MigrationOptions,
 ): Promise<string[]> {
   const where = placeOf(databaseUrl);
   const giveUpAt = performance.now() + waitMs;
   for (let waiting = false; ; waiting = true) {
     const orm = await connectOrm(databaseUrl, { poolSize: 2, queryTimeoutMs: 0 });
     try {
-      return await migrate(orm);
+      return await migrate(orm, afterwards);
     } catch (error) {
       if (!isServerAway(error)) throw unusable(where, error);
       if (performance.now() >= giveUpAt) throw away(where, errorCode(error), waitMs);

@@ -1,14 +1,14 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import { InvalidSettingsError } from '../config/settings.ts';
-import { SchedulerAwayError } from '../events/scheduling.ts';
 import type { TemporalConnection } from './connection.ts';
+import { TemporalAwayError } from './errors.ts';
 import { findOrMark, markId } from './namespace-mark.ts';
 
 export interface NamespaceGuard {
   /**
    * Resolves when the namespace is known to be this installation's, at once from then on.
-   * Rejects with `SchedulerAwayError` as long as it cannot be known, and for good with
+   * Rejects with `TemporalAwayError` as long as it cannot be known, and for good with
    * `InvalidSettingsError` when it is another's.
    */
   check(): Promise<void>;
@@ -40,10 +40,10 @@ export function createNamespaceGuard(
 
   async function checkOnce(): Promise<void> {
     const installationId = await findInstallationId().catch((error: unknown) => {
-      throw new SchedulerAwayError('the database is away', { cause: error });
+      throw new TemporalAwayError('the database is away', { cause: error });
     });
     if (installationId === null) {
-      throw new SchedulerAwayError('the database has not been migrated');
+      throw new TemporalAwayError('the database has not been migrated');
     }
     const owner = await findOrMark(client, taskQueue, installationId);
     if (owner === installationId) return;

@@ -6,15 +6,14 @@ import {
 } from '@temporalio/client';
 
 import { InvalidSettingsError } from '../config/settings.ts';
-import { SchedulerAwayError } from '../events/scheduling.ts';
-import { classify } from './scheduler.ts';
+import { classify, TemporalAwayError } from './errors.ts';
 
 /** A healthy server answers in milliseconds; with none, the call has to end some time. */
 const CALL_TIMEOUT_MS = 5_000;
 
 /**
  * Gives the id of the installation that a task queue of the namespace is of, which is this one
- * from now on if it was nobody's. Rejects with `SchedulerAwayError`, and with
+ * from now on if it was nobody's. Rejects with `TemporalAwayError`, and with
  * `InvalidSettingsError` when the mark was encrypted with a key that is not here.
  */
 export async function findOrMark(
@@ -47,8 +46,8 @@ export async function findOrMark(
     // Encrypted with a key that this process does not have.
     if (error instanceof InvalidSettingsError) throw error;
     const classified = classify(error);
-    if (classified instanceof SchedulerAwayError) throw classified;
-    throw new SchedulerAwayError('Temporal does not say whose the namespace is', { cause: error });
+    if (classified instanceof TemporalAwayError) throw classified;
+    throw new TemporalAwayError('Temporal does not say whose the namespace is', { cause: error });
   }
 }
 

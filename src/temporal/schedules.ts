@@ -5,7 +5,7 @@ import {
   ScheduleOverlapPolicy,
 } from '@temporalio/client';
 
-import type { Retention } from '../domain/housekeeping-messages.ts';
+import type { Retention } from '../workflows/maintenance-contract.ts';
 
 const MINUTE = 60_000;
 

@@ -1,6 +1,9 @@
 import type { Client } from '@temporalio/client';
 
-import type { EngineState, WorkKind } from '../events/engine-state.ts';
+export const WORK_KINDS = ['workflow', 'activity'] as const;
+export type WorkKind = (typeof WORK_KINDS)[number];
+
+export type TaskQueueState = ReturnType<typeof createTaskQueueState>;
 
 /** Shorter than a scrape waits for a reading. */
 const CALL_TIMEOUT_MS = 2_500;
@@ -9,11 +12,12 @@ const RECENT_MS = 120_000;
 /** `TaskQueueType` of Temporal's API. */
 const TYPES: Readonly<Record<WorkKind, number>> = { workflow: 1, activity: 2 };
 
-/** What Temporal says of the workers' task queue: also of workers that are gone or cut off. */
-export function createTaskQueueState(client: Client, taskQueue: string): EngineState {
+/** What Temporal says of the workers' task queue. Rejects while Temporal is away. */
+export function createTaskQueueState(client: Client, taskQueue: string) {
   const { connection, options } = client;
   return {
-    async countPollers(kind) {
+    /** How many workers have asked for such work in the last two minutes. */
+    async countPollers(kind: WorkKind): Promise<number> {
       const { pollers } = await client.withDeadline(Date.now() + CALL_TIMEOUT_MS, () =>
         connection.workflowService.describeTaskQueue({
           namespace: options.namespace,

@@ -1,13 +1,14 @@
 import { RevisionMismatchError, UserNotFoundError } from './errors.ts';
-import { FACT_FIELDS, type User, USER_FIELDS, type UserDeps } from './ports.ts';
 import { refuseUnborn } from './refuse-unborn.ts';
 import type { UserPatch } from './user-input.ts';
+import type { UserDeps } from './user-store.ts';
+import { INPUT_FIELDS, type User, USER_FIELDS } from './user.ts';
 
 /** Revisions that the caller accepts as the present one; null for any. */
 export type AcceptedRevisions = readonly number[] | null;
 
 /**
- * Changes what differs, all in one transaction: the user, the history of date and zone,
+ * Changes what differs, all in one transaction: the user, the history of its schedule inputs,
  * the event. A change that changes nothing leaves no trace.
  *
  * @throws UserNotFoundError, RevisionMismatchError, InvalidUserError, ExternalIdTakenError
@@ -27,30 +28,24 @@ export async function changeUser(
       (field) => fields[field] !== undefined && fields[field] !== current[field],
     );
     if (changed.length === 0) return current;
-    const factsChanged = changed.some((field) => FACT_FIELDS.includes(field));
-
-    // A clock that was set back must not make a history that runs backwards.
-    const now = Math.max(clock(), current.updatedAt);
     const next: User = {
       ...current,
       ...Object.fromEntries(changed.map((field) => [field, fields[field]])),
-      updatedAt: now,
-      factsChangedAt: factsChanged ? now : current.factsChangedAt,
-      revision: current.revision + 1,
     };
-    if (factsChanged) {
+    const inputsChanged = changed.some((field) => INPUT_FIELDS.includes(field));
+    if (inputsChanged) {
       const field = changed.includes('dateOfBirth') ? 'dateOfBirth' : 'timezone';
-      refuseUnborn(next, now, law, field);
+      refuseUnborn(next, clock(), law, field);
     }
 
-    await tx.update(next);
-    if (factsChanged) {
-      await tx.closeHistory(id, now);
-      await tx.openHistory(next, now);
+    const user = await tx.update(next, { inputsChanged });
+    if (inputsChanged) {
+      await tx.closeHistory(id);
+      await tx.openHistory(id);
     }
-    const { revision } = next;
-    await tx.publish({ type: 'UserUpdated', userId: id, revision, changed, occurredAt: now });
-    return next;
+    const { revision } = user;
+    await tx.publish({ type: 'UserUpdated', userId: id, revision, changed });
+    return user;
   });
 }
 

@@ -1,15 +1,15 @@
 import { type AcceptedRevisions, refuseOtherRevision } from './change-user.ts';
 import { UserNotFoundError } from './errors.ts';
-import type { Clock, UserStore } from './ports.ts';
+import type { UserStore } from './user-store.ts';
 
 /**
- * Removes a user, with every name and external id that is kept of them. What stays is
- * the history of date and zone, for the audit, and the ledger of what was sent.
+ * Removes a user, with every name and external id that is kept of it. What stays is the
+ * history of its schedule inputs, for the audit, and the ledger of what was sent.
  *
  * @throws UserNotFoundError, RevisionMismatchError
  */
 export async function deleteUser(
-  { users, clock }: { users: UserStore; clock: Clock },
+  { users }: { users: UserStore },
   id: string,
   accepted: AcceptedRevisions = null,
 ): Promise<void> {
@@ -18,11 +18,10 @@ export async function deleteUser(
     if (user === null) throw new UserNotFoundError();
     refuseOtherRevision(user, accepted);
 
-    const now = Math.max(clock(), user.updatedAt);
+    // First: the history ends at the user's last instant, which goes with the user.
+    await tx.endHistory(id);
     await tx.delete(id);
-    await tx.closeHistory(id, now);
     await tx.forgetAnswers(id);
-    const revision = user.revision + 1;
-    await tx.publish({ type: 'UserDeleted', userId: id, revision, occurredAt: now });
+    await tx.publish({ type: 'UserDeleted', userId: id, revision: user.revision + 1 });
   });
 }

@@ -1,5 +1,6 @@
 import { UserNotFoundError } from './errors.ts';
-import type { User, UserStore } from './ports.ts';
+import type { UserStore } from './user-store.ts';
+import type { User } from './user.ts';
 
 /**
  * Gives a user.

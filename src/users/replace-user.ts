@@ -1,6 +1,7 @@
 import { type AcceptedRevisions, changeUser } from './change-user.ts';
-import type { User, UserDeps } from './ports.ts';
 import type { UserInput } from './user-input.ts';
+import type { UserDeps } from './user-store.ts';
+import type { User } from './user.ts';
 
 /**
  * Makes a user what the input says, whole; it never creates one, because ids are ours

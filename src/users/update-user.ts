@@ -1,6 +1,7 @@
 import { type AcceptedRevisions, changeUser } from './change-user.ts';
-import type { User, UserDeps } from './ports.ts';
 import type { UserPatch } from './user-input.ts';
+import type { UserDeps } from './user-store.ts';
+import type { User } from './user.ts';
 
 /**
  * Changes the fields that are given, and only those.

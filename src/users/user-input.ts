@@ -2,7 +2,6 @@ import { z } from 'zod';
 
 import { TEXT_PATTERN } from '../domain/text.ts';
 import type { ZoneLaw } from '../domain/zone.ts';
-import type { Clock } from './ports.ts';
 import {
   dateOfBirthFault,
   EXTERNAL_ID_MAX,
@@ -12,6 +11,7 @@ import {
   nameFault,
   timezoneFault,
 } from './rules.ts';
+import type { Clock } from './user.ts';
 
 /** What a field is held against besides its own form: dates of birth are past, zones are known. */
 interface TimeAndLaw {

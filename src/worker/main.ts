@@ -1,46 +1,47 @@
 /** The process `worker`: workflows and their activities. As many of them as needed. */
 import { createActivities } from '../activities/index.ts';
 import { requireSettings } from '../config/settings.ts';
-import type { Retention } from '../domain/housekeeping-messages.ts';
-import { eventTypes } from '../event-types/index.ts';
-import { createPlanner } from '../events/planner.ts';
-import { createReconciler } from '../events/reconcile.ts';
-import { createMetrics, exportTzVersion } from '../observability/metrics.ts';
+import { requireAllowedHost } from '../delivery/allowed-host.ts';
+import { createAttempt } from '../delivery/attempt.ts';
+import { createClockOffset } from '../delivery/clock-offset.ts';
+import { createDeliverMetrics } from '../delivery/deliver-metrics.ts';
+import { createDeliver } from '../delivery/deliver.ts';
+import { createDestinationClient } from '../delivery/destination-client.ts';
+import { createClockMetrics, createDeliveryMetrics } from '../delivery/metrics.ts';
+import { createFindRecipients } from '../delivery/recipient.ts';
+import { traceDeliveries, traceHeadersOf } from '../delivery/trace-deliveries.ts';
+import { createErasure } from '../erasure/erasure.ts';
+import { createWorkflowRemover } from '../erasure/workflow-remover.ts';
+import { createLedger } from '../ledger/ledger.ts';
+import { createOccurrenceTraces } from '../ledger/occurrence-traces.ts';
+import { createTracing } from '../observability/create-tracing.ts';
+import { createMetrics, exportTzVersion, type Registry } from '../observability/metrics.ts';
 import { serveMetrics } from '../observability/metrics-server.ts';
 import { createPoolMetrics } from '../observability/pool-metrics.ts';
 import { createQueryMetrics } from '../observability/query-metrics.ts';
-import { createTracing } from '../observability/create-tracing.ts';
 import { runService, type RunningService, type ServiceContext } from '../observability/service.ts';
+import type { Tracing } from '../observability/tracing.ts';
 import { waitFor } from '../observability/wait-for.ts';
 import { checkDatabase } from '../persistence/database-health.ts';
-import { createDeliveryLedger } from '../persistence/delivery-ledger.ts';
-import { createErasureLedger } from '../persistence/erasure.ts';
 import { findInstallationId } from '../persistence/installation.ts';
-import { connectOrm } from '../persistence/orm.ts';
-import { createOccurrenceTraces } from '../persistence/occurrence-traces.ts';
-import { createOutdatedPlans } from '../persistence/outdated-plans.ts';
-import { createPlanningStore } from '../persistence/planning-store.ts';
-import { createReconcileLedger } from '../persistence/reconcile-ledger.ts';
-import { createRedeliveryLedger } from '../persistence/redelivery-ledger.ts';
-import { createRetention } from '../persistence/retention.ts';
+import { connectOrm, type Orm } from '../persistence/orm.ts';
+import { createPlanMetrics } from '../planning/metrics.ts';
+import { createPlanner } from '../planning/planner.ts';
+import { createReconcileMetrics } from '../reconcile/metrics.ts';
+import { createRunningWorkflows } from '../reconcile/running-workflows.ts';
+import { createWorkflowReconciler, WORKFLOW_KINDS } from '../reconcile/workflows.ts';
+import { createRetention } from '../retention/retention.ts';
 import { connectTemporal } from '../temporal/connection.ts';
 import { createNamespaceGuard } from '../temporal/namespace-guard.ts';
-import { createFollowerEngine } from '../temporal/follower-engine.ts';
-import { createRedeliveries } from '../temporal/redeliveries.ts';
+import { createOccasionWorkflows } from '../temporal/occasion-workflows.ts';
 import { erasureSchedule, housekeepingSchedule, reconcileSchedule } from '../temporal/schedules.ts';
-import { createScheduler } from '../temporal/scheduler.ts';
-import { createWorkflowRemover } from '../temporal/workflow-remover.ts';
+import type { Retention } from '../workflows/maintenance-contract.ts';
 import { loadZoneLaw } from '../zones/load-zone-law.ts';
-import { startReplanning } from './outdated-plans.ts';
-import { createArmingMetrics } from './arming-metrics.ts';
-import { observePlanner, observeReconciler } from './planning-metrics.ts';
-import { createReconcileMetrics } from './reconcile-metrics.ts';
 import { installTemporalRuntime, temporalLogger } from './runtime.ts';
 import { startKeepingSchedules } from './schedules.ts';
 import { startTakingTurns } from './taking-turns.ts';
 import { createTemporalMetrics } from './temporal-metrics.ts';
-import { traceArming, tracePlanner } from './trace-planning.ts';
-import { createWorker } from './worker.ts';
+import { createWorker, MOST_ACTIVITIES } from './worker.ts';
 import { bundleWorkflows, readWorkflowBundle, type WorkflowCode } from './workflow-bundle.ts';
 
 await runService('worker', startWorker);
@@ -49,12 +50,11 @@ async function startWorker(context: ServiceContext): Promise<RunningService> {
   const { logger, readiness, fail } = context;
   const settings = requireSettings(context.settings, 'DATABASE_URL');
   const role = settings.WORKER_ROLE;
+  // A worker of workflows alone sends nothing.
+  const sending = role === 'workflows' ? null : requireSending(context.settings);
   const prebuilt = prebuiltWorkflows(settings);
-  const law = loadZoneLaw(settings.ZONE_DATA);
-  logger.info({ tzVersion: law.version, from: settings.ZONE_DATA }, 'zone law');
   const tracing = await createTracing('worker', settings, logger);
   const metrics = createMetrics();
-  exportTzVersion(metrics, law.version);
   // Nothing listens where nobody asks.
   const ofTemporal =
     settings.METRICS_PORT === undefined ? null : await createTemporalMetrics(logger);
@@ -62,64 +62,39 @@ async function startWorker(context: ServiceContext): Promise<RunningService> {
   const page = ofTemporal?.with(metrics) ?? metrics;
   const metricsServer = await serveMetrics({ metrics: page, readiness }, settings, logger);
 
-  const rules = {
-    leapDayPolicy: settings.LEAP_DAY_POLICY,
-    localTime: settings.DELIVERY_LOCAL_TIME,
-    law,
-  };
-
   const orm = await connectOrm(settings.DATABASE_URL, {
     poolSize: settings.DATABASE_POOL,
     onPool: createPoolMetrics(metrics, settings.DATABASE_POOL),
     onRefused: fail,
   });
   const temporal = connectTemporal(settings);
-  const { taskQueue } = temporal;
+  const { client, taskQueue } = temporal;
   const buildId = settings.WORKER_BUILD_ID ?? null;
   const guard = createNamespaceGuard(temporal, () => findInstallationId(orm), fail);
   // Refused before the workflows are bundled, which takes seconds, if the servers are there.
   await checkDatabase(orm);
   guard.start();
-  const scheduler = createScheduler(temporal.client, taskQueue);
-  const planning = createPlanner({
-    store: createPlanningStore(orm, eventTypes.facts),
-    settings: {
-      rules,
-      lateLimitMs: settings.LATE_LIMIT,
-      armLeadMs: settings.ARM_LEAD,
-      armWindowMs: settings.ARM_WINDOW,
-    },
-    logger,
-  });
-  const planner = observePlanner(metrics, planning, createQueryMetrics(metrics, ['plan']));
-  const arming = createDeliveryLedger(orm, { lateAfterMs: settings.LATE_AFTER });
-  const traced = tracing && { tracing, traces: createOccurrenceTraces(orm), logger };
-  const reconciler = createReconciler({
-    ledger: createReconcileLedger(orm, eventTypes.facts),
-    engine: createFollowerEngine(temporal.client),
-    scheduler,
-    redeliveries: createRedeliveries(temporal.client, taskQueue),
-    eventTypes: eventTypes.names,
-    clock: Date.now,
-    observer: createReconcileMetrics(metrics),
-    logger,
-  });
-  const activities = createActivities({
-    planner: traced === null ? planner : tracePlanner(planner, traced),
-    arming: traced === null ? arming : traceArming(arming, traced),
-    redeliveryLedger: createRedeliveryLedger(orm),
-    retention: createRetention(orm),
-    erasures: createErasureLedger(orm),
-    workflows: createWorkflowRemover(temporal.client),
-    eventTypes: eventTypes.names,
-    raiseAlarm: (fields, message) => logger.error(fields, message),
-    reconciler: observeReconciler(metrics, reconciler),
-    clock: Date.now,
-    logger,
-    armingObserver: createArmingMetrics(metrics),
-  });
+  const delivery = sending && createDelivery({ settings: sending, orm, metrics, tracing, logger });
+  const workflows = createOccasionWorkflows(client, taskQueue);
+  const activities =
+    delivery &&
+    createActivities({
+      deliver: delivery.deliver,
+      retention: createRetention(orm),
+      erasure: createErasure(orm),
+      workflowRemover: createWorkflowRemover(client, workflows),
+      workflowReconciler: createWorkflowReconciler({
+        orm,
+        running: createRunningWorkflows(client, taskQueue),
+        workflows,
+        everyMs: settings.RECONCILE_EVERY,
+        observer: createReconcileMetrics(metrics, WORKFLOW_KINDS),
+        logger,
+      }),
+      logger,
+    });
 
-  const workflows = role !== 'activities' && {
+  const bundle = role !== 'activities' && {
     workflowBundle: prebuilt ?? (await bundleWorkflows(temporalLogger(logger))),
     enableNonLocalActivities: role === 'all',
   };
@@ -139,16 +114,16 @@ async function startWorker(context: ServiceContext): Promise<RunningService> {
         namespace,
         taskQueue,
         dataConverter,
-        activities,
         buildId,
-        ...workflows,
+        ...(activities !== null && { activities }),
+        ...bundle,
       }),
     logger,
   );
   const running = worker.run();
   running.catch(fail);
   const schedules = startKeepingSchedules(
-    temporal.client,
+    client,
     [
       housekeepingSchedule(taskQueue, retentionOf(settings)),
       erasureSchedule(taskQueue, settings.ERASE_AFTER),
@@ -160,28 +135,87 @@ async function startWorker(context: ServiceContext): Promise<RunningService> {
   const turns =
     role === 'activities'
       ? null
-      : startTakingTurns({
-          client: temporal.client,
-          taskQueue,
-          build: buildId,
-          logger,
-          onRefused: fail,
-        });
-  const plans = createOutdatedPlans(orm);
-  const replanning = startReplanning({ plans, scheduler, rules, clock: Date.now }, logger);
+      : startTakingTurns({ client, taskQueue, build: buildId, logger, onRefused: fail });
 
   return {
     async stop() {
       guard.stop();
       // First: what the others wait for may take its time, and nothing new is to be taken meanwhile.
       if (worker.getState() === 'RUNNING') worker.shutdown();
-      await Promise.all([replanning.stop(), schedules.stop(), turns?.stop()]);
+      await Promise.all([schedules.stop(), turns?.stop()]);
       await running.catch(() => {});
+      await delivery?.stop();
       await connection.close();
       await temporal.close();
       await orm.close(true);
       await metricsServer.stop();
       await tracing?.stop();
+    },
+  };
+}
+
+function requireSending(settings: ServiceContext['settings']) {
+  return requireAllowedHost(requireSettings(settings, 'WEBHOOK_URL', 'WEBHOOK_SECRETS'));
+}
+
+interface DeliveryDeps {
+  readonly settings: ReturnType<typeof requireSending>;
+  readonly orm: Orm;
+  readonly metrics: Registry;
+  readonly tracing: Tracing | null;
+  readonly logger: ServiceContext['logger'];
+}
+
+/** All that deliver needs: it plans, and sends what no dispatcher is going to send. */
+function createDelivery({ settings, orm, metrics, tracing, logger }: DeliveryDeps) {
+  const clock = Date.now;
+  const lateAfterMs = settings.LATE_AFTER;
+  const law = loadZoneLaw(settings.ZONE_DATA);
+  logger.info({ tzVersion: law.version, from: settings.ZONE_DATA }, 'tz database');
+  exportTzVersion(metrics, law.version);
+  const planner = createPlanner({
+    orm,
+    settings: {
+      law,
+      lateLimitMs: settings.LATE_LIMIT,
+      wake: { afterMs: settings.WAKE_AFTER, perSecond: settings.WAKE_RATE },
+    },
+    clock,
+    logger,
+  });
+  const time = createClockOffset({ clock, logger, observer: createClockMetrics(metrics) });
+  const client = createDestinationClient(settings, {
+    maxSockets: MOST_ACTIVITIES,
+    ...(tracing !== null && { traceHeaders: traceHeadersOf(tracing) }),
+  });
+  const deliveries = {
+    findRecipients: createFindRecipients(orm, law),
+    attempt: createAttempt({
+      client,
+      sentBy: 'workflow',
+      clock: time.now,
+      settings: { lateAfterMs, giveUpAfterMs: settings.GIVE_UP_AFTER },
+      logger,
+    }),
+  };
+  const traced = tracing && { tracing, traces: createOccurrenceTraces(orm), logger, clock };
+  const { deliver, stop } = createDeliver({
+    orm,
+    planner: createPlanMetrics(metrics, createQueryMetrics(metrics, ['plan']))(planner, 'workflow'),
+    ledger: createLedger(orm, { lateAfterMs }),
+    ...(traced === null ? deliveries : traceDeliveries(deliveries, traced)),
+    time,
+    clock,
+    settings: { timeoutMs: settings.WEBHOOK_TIMEOUT_MS, lateLimitMs: settings.LATE_LIMIT },
+    logger,
+    observer: createDeliveryMetrics(metrics, { lateAfterMs }),
+    onCall: createDeliverMetrics(metrics),
+  });
+  return {
+    deliver,
+    async stop() {
+      await stop();
+      client.close();
     },
   };
 }

@@ -12,9 +12,9 @@ export interface WorkerDeps {
   readonly dataConverter?: DataConverter;
   /** None for a worker of activities alone. */
   readonly workflowBundle?: WorkflowCode;
-  /** All of them; a test that runs some workflows only may leave out what those don't call. */
-  readonly activities: Partial<Activities>;
-  /** False for a worker of workflows alone, and of the local activities that are part of their tasks. */
+  /** All of them, or none for a worker of workflows alone; a test may leave out what it does not need. */
+  readonly activities?: Partial<Activities>;
+  /** False for a worker of workflows alone. */
   readonly enableNonLocalActivities?: boolean;
   /** Null, or not given, for a worker that takes no part in versioning. */
   readonly buildId?: string | null;
@@ -43,22 +43,20 @@ function versioning(deploymentName: string, buildId: string | null): Partial<Wor
   };
 }
 
-/**
- * For a machine of two cores that it shares with the database. All work is short (a
- * planning or arming statement), so more at a time would wait in the database's pool.
- */
+/** Their statements are batched, and most of a request's time is the receiver's. */
+export const MOST_ACTIVITIES = 64;
+
+/** For a machine of two cores that it shares with the database. */
 const SIZES = {
-  // Each holds its slot while its plan waits for the database.
   maxConcurrentWorkflowTaskExecutions: 40,
-  maxConcurrentLocalActivityExecutions: 40,
-  maxConcurrentActivityTaskExecutions: 40,
+  maxConcurrentActivityTaskExecutions: MOST_ACTIVITIES,
   // Enough that a local server's tasks are never waited for; each costs the server a long poll.
   maxConcurrentWorkflowTaskPolls: 10,
   maxConcurrentActivityTaskPolls: 5,
   // Workflow code hardly computes: one thread runs thousands a second.
   workflowThreadPoolSize: 1,
-  // 0.2 MB each, for those between arming and outcome: a sleeper wakes twice a year, and is
-  // replayed from 20 events in milliseconds.
+  // 0.2 MB each, for those that wait for deliver: a sleeper wakes once a year, and is replayed
+  // from 50 events at the most in milliseconds.
   maxCachedWorkflows: 500,
   // After a crash, tasks for the lost cache wait this long before another worker gets them.
   stickyQueueScheduleToStartTimeout: 5_000,

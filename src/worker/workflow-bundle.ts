@@ -17,7 +17,7 @@ interface PrebuiltBundle extends WorkflowCode {
   readonly madeFrom: string;
 }
 
-const SOURCE = join(import.meta.dirname, '..');
+const SOURCE = join(import.meta.dirname, '..', 'workflows');
 
 /**
  * Takes seconds of a core: once for a process, or once for an image.
@@ -26,7 +26,7 @@ const SOURCE = join(import.meta.dirname, '..');
  */
 export async function bundleWorkflows(
   logger: Logger,
-  workflowsPath = join(SOURCE, 'workflows', 'index.ts'),
+  workflowsPath = join(SOURCE, 'index.ts'),
 ): Promise<WorkflowCode> {
   return bundleWorkflowCode({ workflowsPath, logger });
 }
@@ -62,14 +62,12 @@ function unusable(path: string, problem: string): InvalidSettingsError {
   ]);
 }
 
-/** What a bundle can hold: the code of workflows, the domain's, and the SDK's. */
+/** What a bundle can hold: the code of workflows, and the SDK's. */
 function sourcesOfWorkflows(): string {
   const hash = createHash('sha256');
-  for (const folder of ['workflows', 'domain']) {
-    for (const name of readdirSync(join(SOURCE, folder)).toSorted()) {
-      if (name.endsWith('.test.ts') || !name.endsWith('.ts')) continue;
-      hash.update(`${folder}/${name}\n`).update(readFileSync(join(SOURCE, folder, name)));
-    }
+  for (const name of readdirSync(SOURCE).toSorted()) {
+    if (name.endsWith('.test.ts') || !name.endsWith('.ts')) continue;
+    hash.update(`${name}\n`).update(readFileSync(join(SOURCE, name)));
   }
   const sdk: { version: string } = createRequire(import.meta.url)(
     '@temporalio/workflow/package.json',

@@ -1,11 +1,24 @@
 import { proxyActivities, setCurrentDetails, sleep } from '@temporalio/workflow';
 
 import type { Activities } from '../activities/index.ts';
-import type { ErasureCounts, ErasureRequest } from './messages.ts';
+import type { ErasureCounts, ErasureRequest } from './maintenance-contract.ts';
+
+const { erase } = proxyActivities<Activities>({
+  startToCloseTimeout: 2 * 60_000,
+  // With the database away for longer it fails, and the next one tries again.
+  scheduleToCloseTimeout: 30 * 60_000,
+  retry: { initialInterval: 1_000, backoffCoefficient: 2, maximumInterval: 60_000 },
+  summary: 'Erase deleted users',
+});
+
+/** Half an hour and 500 events at the most. */
+const MOST_ROUNDS = 60;
+/** Longer than the ten seconds in which Temporal is asked about a user once. */
+const DELETED_BY_THEN_MS = 12_000;
 
 /**
- * Erases who was deleted from both stores. A Temporal Schedule starts it every few minutes; its
- * result is how much that was. Whom something still waits for is the next one's.
+ * Erases deleted users from both stores. A Temporal Schedule starts it every few minutes; its
+ * result is how many that were. Users whom something still waits for are left to the next run.
  */
 export async function erasure(request: ErasureRequest): Promise<ErasureCounts> {
   const all = { fromDatabase: 0, fromTemporal: 0, runs: 0 };
@@ -16,19 +29,6 @@ export async function erasure(request: ErasureRequest): Promise<ErasureCounts> {
     all.runs += erased.runs;
     setCurrentDetails(`Erased so far: ${JSON.stringify(all)}.`);
     if (rounds === MOST_ROUNDS || !(more || deleting)) return all;
-    if (!more) await sleep(DELETED_BY_THEN_MS, { summary: 'Temporal deletes what it was told to' });
+    if (!more) await sleep(DELETED_BY_THEN_MS, { summary: 'Temporal deletes the workflows' });
   }
 }
-
-/** Half an hour and 500 events at the most. */
-const MOST_ROUNDS = 60;
-/** Longer than the ten seconds in which nobody is looked at twice. */
-const DELETED_BY_THEN_MS = 12_000;
-
-const { erase } = proxyActivities<Activities>({
-  startToCloseTimeout: 2 * 60_000,
-  // With the database away for longer it fails, and the next one tries again.
-  scheduleToCloseTimeout: 30 * 60_000,
-  retry: { initialInterval: 1_000, backoffCoefficient: 2, maximumInterval: 60_000 },
-  summary: 'Erase who was deleted',
-});

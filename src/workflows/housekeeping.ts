@@ -1,7 +1,18 @@
 import { proxyActivities, setCurrentDetails } from '@temporalio/workflow';
 
 import type { Activities } from '../activities/index.ts';
-import type { PruneCounts, PruneRequest } from './messages.ts';
+import type { PruneCounts, PruneRequest } from './maintenance-contract.ts';
+
+const { prune } = proxyActivities<Activities>({
+  startToCloseTimeout: 60_000,
+  // With the database away for longer it fails, and the next hour tries again.
+  scheduleToCloseTimeout: 30 * 60_000,
+  retry: { initialInterval: 1_000, backoffCoefficient: 2, maximumInterval: 60_000 },
+  summary: 'Remove what has been kept for its time',
+});
+
+/** Half an hour and 400 events at the most; what is left is the next hour's. */
+const MOST_ROUNDS = 60;
 
 /**
  * Removes what has been kept for its time. A Temporal Schedule starts it every hour; its
@@ -20,14 +31,3 @@ export async function housekeeping(request: PruneRequest): Promise<PruneCounts> 
   }
   return removed;
 }
-
-/** Half an hour and 400 events at the most; what is left is the next hour's. */
-const MOST_ROUNDS = 60;
-
-const { prune } = proxyActivities<Activities>({
-  startToCloseTimeout: 60_000,
-  // With the database away for longer it fails, and the next hour tries again.
-  scheduleToCloseTimeout: 30 * 60_000,
-  retry: { initialInterval: 1_000, backoffCoefficient: 2, maximumInterval: 60_000 },
-  summary: 'Remove what has been kept for its time',
-});

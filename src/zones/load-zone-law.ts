@@ -1,5 +1,5 @@
+import { createRequire } from 'node:module';
 import { resolve } from 'node:path';
-import { fileURLToPath } from 'node:url';
 
 import { InvalidSettingsError } from '../config/settings.ts';
 import type { ZoneLaw } from '../domain/zone.ts';
@@ -33,7 +33,7 @@ export function createBundledZoneLaw(): ZoneLaw {
 
 /** Where the data of the installed package is. */
 export function bundledZoneData(): string {
-  return fileURLToPath(import.meta.resolve('moment-timezone/data/packed/latest.json'));
+  return createRequire(import.meta.url).resolve('moment-timezone/data/packed/latest.json');
 }
 
 /** Of two of the same version the first. */

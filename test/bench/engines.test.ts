@@ -34,10 +34,10 @@ test.each<[string, Engine]>([
 ])('%s greets everybody once', { timeout: 240_000 }, async (name, engine) => {
   const database = await createEmptyDatabase();
   const path = `/${name.replaceAll(' ', '-')}`;
-  const fireAt = Date.now() + 1_500;
+  const dueAt = Date.now() + 1_500;
   const context = {
     users: USERS,
-    fireAt,
+    dueAt,
     databaseUrl: database.url,
     temporalAddress: temporal.address,
     webhookUrl: receiver.url(path),
@@ -52,6 +52,6 @@ test.each<[string, Engine]>([
   }
   const { requests, unsigned, instants } = await receiver.take(path);
   expect({ requests, unsigned }).toEqual({ requests: USERS, unsigned: 0 });
-  expect(Math.min(...instants)).toBeGreaterThanOrEqual(fireAt);
+  expect(Math.min(...instants)).toBeGreaterThanOrEqual(dueAt);
   await database.drop();
 });

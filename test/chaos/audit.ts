@@ -12,7 +12,7 @@ interface Audit {
   readonly due: number;
   readonly delivered: number;
   readonly late: number;
-  readonly failed: number;
+  readonly failed: { readonly total: number };
   readonly unaccounted: Found;
   readonly doubles: Found;
   readonly forged: Found;
@@ -43,7 +43,7 @@ function check(audit: Audit): AuditCheck {
     .filter((name) => audit[name].count > 0)
     .map((name) => `the audit has ${name}: ${JSON.stringify(audit[name])}`);
   return {
-    counts: { due, delivered, late, failed, unaccounted: audit.unaccounted.count },
+    counts: { due, delivered, late, failed: failed.total, unaccounted: audit.unaccounted.count },
     breaches,
   };
 }

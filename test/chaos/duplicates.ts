@@ -13,7 +13,8 @@ export interface Duplicates {
 
 /** The processes and links behind a port of the receiver. */
 export interface Way {
-  readonly dispatcher: string;
+  /** The process that sends this way. */
+  readonly sender: string;
   readonly links: readonly string[];
 }
 
@@ -39,7 +40,7 @@ export function explainDuplicates(
       const reason = reasons.find((each) => each !== null);
       if (reasons.includes(null) || reason === undefined || reason === null) {
         unexplained.push(
-          `${id} at ${new Date(request.at).toISOString()}, after ${inOrder.map(({ at, outcome, port }) => `${outcome} at ${new Date(at).toISOString()} by ${ways.get(port)?.dispatcher}`).join(', ')}`,
+          `${id} at ${new Date(request.at).toISOString()}, after ${inOrder.map(({ at, outcome, port }) => `${outcome} at ${new Date(at).toISOString()} by ${ways.get(port)?.sender}`).join(', ')}`,
         );
       } else {
         explained[reason] = (explained[reason] ?? 0) + 1;
@@ -61,8 +62,8 @@ export function explain(
   const found = faults.find(
     (fault) =>
       overlaps(fault) &&
-      (fault.kind === 'kill'
-        ? fault.target === way?.dispatcher || fault.target === 'postgres'
+      (fault.kind === 'kill' || fault.kind === 'suspend'
+        ? fault.target === way?.sender || fault.target === 'postgres'
         : way?.links.includes(fault.target)),
   );
   if (found === undefined) return null;

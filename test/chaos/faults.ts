@@ -2,13 +2,21 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import type { Installation } from './installation.ts';
-import { HERD, NEAR_MS, planKills, type Kill, type PlannedKill } from './kill-plan.ts';
+import {
+  HERD,
+  NEAR_MS,
+  planKills,
+  planOutages,
+  type Kill,
+  type PlannedKill,
+  type PlannedOutage,
+} from './kill-plan.ts';
 import type { Random } from './random.ts';
 import type { ChaosReceiver } from './receiver.ts';
 
 /** Something that was done, and until when it lasted; epoch ms. */
 export interface Fault {
-  readonly kind: 'kill' | 'cut' | 'shut' | 'delay' | 'receiver';
+  readonly kind: 'kill' | 'suspend' | 'cut' | 'shut' | 'delay' | 'receiver';
   /** A process, a link, or what the receiver did. */
   readonly target: string;
   readonly from: number;
@@ -32,8 +40,8 @@ export interface FaultOptions {
   readonly expectsHerds: boolean;
   /** Streams of their own: see `createRandom`. */
   readonly random: { readonly kills: Random; readonly links: Random; readonly receiver: Random };
-  /** How many are armed and due within so many ms of now, past or to come. */
-  readonly countArmed: (withinMs: number) => Promise<number>;
+  /** How many are open and due within so many ms of now, past or to come. */
+  readonly countNear: (withinMs: number) => Promise<number>;
   readonly say: (line: string) => void;
 }
 
@@ -42,11 +50,11 @@ const COUNT_AHEAD_MS = 1_500;
 /** On a slow machine it may still be starting: who never lives proves nothing. */
 const LIVES_FOR_MS = 3_000;
 const COUNT_AGAIN_MS = 200;
-/** A herd that a fault has kept from being armed in time is waited for, in good time for it to count. */
+/** A herd that a fault has kept from being planned in time is waited for, in good time for it to count. */
 const HERD_COMES_WITHIN_MS = NEAR_MS - 2_000;
 
 export function startFaults(options: FaultOptions): Faults {
-  const { installation, receiver, instants, expectsHerds, random, countArmed, say } = options;
+  const { installation, receiver, instants, expectsHerds, random, countNear, say } = options;
   const all: Fault[] = [];
   const over = new AbortController();
   const from = Date.now();
@@ -78,21 +86,38 @@ export function startFaults(options: FaultOptions): Faults {
       kill: { target, herd, afterInstantMs: killedAt - nearest },
     };
     all.push(fault);
-    const armed = herd === null || herd === 0 ? '' : ` with ${herd} armed`;
-    say(`kill -9 ${target}${armed}, up again after ${Math.round(downMs)} ms`);
+    const due = herd === null || herd === 0 ? '' : ` with ${herd} due`;
+    say(`kill -9 ${target}${due}, up again after ${Math.round(downMs)} ms`);
     await part.ready();
     fault.until = Date.now();
   };
 
-  /** How many are armed and near; of a herd that is aimed at, as soon as it is one. */
+  /** How many are due and near; of a herd that is aimed at, as soon as it is one. */
   const countHerd = async (aimedAt: number | null): Promise<number> => {
     for (;;) {
-      const herd = await countArmed(NEAR_MS).catch(() => 0);
+      const herd = await countNear(NEAR_MS).catch(() => 0);
       const isPatient =
         expectsHerds && aimedAt !== null && Date.now() < aimedAt + HERD_COMES_WITHIN_MS;
       if (herd > HERD || !isPatient) return herd;
       await pause(COUNT_AGAIN_MS);
     }
+  };
+
+  const goAway = async ({ at, kind, targets, lastsMs }: PlannedOutage): Promise<void> => {
+    await pause(at - Date.now());
+    say(`${kind === 'kill' ? 'kill -9' : 'suspend'} ${targets.join(' and ')}, for ${lastsMs} ms`);
+    await Promise.all(
+      targets.map(async (target) => {
+        const part = installation.part(target);
+        const fault: Fault = { kind, target, from: Date.now(), until: Infinity };
+        all.push(fault);
+        // One that is down already is away all the same.
+        if (kind === 'kill') await part.kill(lastsMs);
+        else await part.suspend(lastsMs);
+        await part.ready();
+        fault.until = Date.now();
+      }),
+    );
   };
 
   const breakLinks = async (): Promise<void> => {
@@ -135,7 +160,8 @@ export function startFaults(options: FaultOptions): Faults {
   };
 
   const kills = planKills({ ...options, from, until, draw: random.kills });
-  const work = [...kills.map(kill), breakLinks(), troubleReceiver()].map((each) =>
+  const outages = planOutages(instants).map(goAway);
+  const work = [...kills.map(kill), ...outages, breakLinks(), troubleReceiver()].map((each) =>
     each.catch((error: unknown) => {
       if (!over.signal.aborted) throw error;
     }),

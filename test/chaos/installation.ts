@@ -40,7 +40,7 @@ export interface InstallationOptions {
 
 const SERVICES = [
   { name: 'api', entry: ENTRIES.api },
-  { name: 'relay', entry: ENTRIES.relay },
+  { name: 'scheduler', entry: ENTRIES.scheduler },
   { name: 'worker', entry: ENTRIES.worker },
   { name: 'dispatcher-1', entry: ENTRIES.dispatcher },
   { name: 'dispatcher-2', entry: ENTRIES.dispatcher },
@@ -103,7 +103,6 @@ export async function startInstallation(options: InstallationOptions): Promise<I
       WEBHOOK_ALLOW_PRIVATE: 'true',
       WEBHOOK_TIMEOUT_MS: String(WEBHOOK_TIMEOUT_MS),
       WEBHOOK_CONCURRENCY: '8',
-      // What Temporal gave to a worker that died is open there for hours: this finds it.
       RECONCILE_EVERY: '1m',
       // The verdict reads what became of those who were deleted.
       ERASE_AFTER: '1d',

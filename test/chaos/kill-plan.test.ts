@@ -1,6 +1,14 @@
 import { describe, expect, test } from 'vitest';
 
-import { demandOf, isInHerd, NEAR_MS, planKills, shortfallsOf, type Kill } from './kill-plan.ts';
+import {
+  demandOf,
+  isInHerd,
+  NEAR_MS,
+  planKills,
+  planOutages,
+  shortfallsOf,
+  type Kill,
+} from './kill-plan.ts';
 import { createRandom } from './random.ts';
 
 const MINUTE = 60_000;
@@ -66,6 +74,20 @@ describe('the kills of a run', () => {
       }
     }
   });
+});
+
+test('a long run has all dispatchers away, Temporal away, and a dispatcher suspended, each over an instant', () => {
+  const { instants } = plan(1);
+  const outages = planOutages(instants);
+  expect(outages.map(({ kind, targets }) => `${kind} ${targets.join(' ')}`)).toEqual([
+    'kill dispatcher-1 dispatcher-2',
+    'kill temporal',
+    'suspend dispatcher-1',
+  ]);
+  for (const { at, lastsMs } of outages) {
+    expect(instants.some((instant) => Math.abs(at - instant) < lastsMs)).toBe(true);
+  }
+  expect(planOutages(instants.slice(0, 3))).toEqual([]);
 });
 
 describe('what a run has to come to', () => {

@@ -1,7 +1,7 @@
 /** Which process is killed when, by the seed; what a run has to come to by it; and whether it did. */
 import type { Random } from './random.ts';
 
-/** A herd is of more than so many, armed for one instant. */
+/** A herd is of more than so many, due at one instant. */
 export const HERD = 100;
 /** So near to an instant a kill has to be to count for its herd. */
 export const NEAR_MS = 10_000;
@@ -24,7 +24,14 @@ export interface KillPlanOptions {
   readonly draw: Random;
 }
 
-export const TARGETS = ['api', 'worker', 'dispatcher', 'relay', 'temporal', 'postgres'] as const;
+export const TARGETS = [
+  'api',
+  'worker',
+  'dispatcher',
+  'scheduler',
+  'temporal',
+  'postgres',
+] as const;
 const DISPATCHERS = ['dispatcher-1', 'dispatcher-2'] as const;
 /** Of all kills, those of a dispatcher while a herd is due. */
 const AIMED = 1 / 4;
@@ -61,6 +68,35 @@ export function planKills(options: KillPlanOptions): PlannedKill[] {
     aimedAt: null,
   }));
   return [...inHerds, ...inTurn].toSorted((one, other) => one.at - other.at);
+}
+
+/** A process that is away for long, over an instant. */
+export interface PlannedOutage {
+  /** Epoch ms. */
+  readonly at: number;
+  readonly kind: 'kill' | 'suspend';
+  readonly targets: readonly string[];
+  readonly lastsMs: number;
+}
+
+/** Longer than a lease: 5 s for a request and 10 s besides. */
+const SUSPENDED_MS = 25_000;
+const MINUTE_MS = 60_000;
+/** Instants that a run has to have for them. */
+const OUTAGES_NEED = 8;
+
+/**
+ * All dispatchers away for a minute, Temporal for two, and a dispatcher suspended beyond its
+ * lease, each over an instant of its own with what else happens between; none in a short run.
+ */
+export function planOutages(instants: readonly number[]): PlannedOutage[] {
+  if (instants.length < OUTAGES_NEED) return [];
+  const [first = 0, second = 0, third = 0] = [3, 5, 7].map((index) => instants[index]);
+  return [
+    { at: first - 5_000, kind: 'kill', targets: DISPATCHERS, lastsMs: MINUTE_MS },
+    { at: second - 10_000, kind: 'kill', targets: ['temporal'], lastsMs: 2 * MINUTE_MS },
+    { at: third + 100, kind: 'suspend', targets: [DISPATCHERS[0]], lastsMs: SUSPENDED_MS },
+  ];
 }
 
 function instantsWithHerds(instants: number): number {
@@ -104,7 +140,7 @@ export interface Kill {
   readonly target: string;
   /** From the nearest instant on; less than 0 before it. */
   readonly afterInstantMs: number;
-  /** How many were armed for it, just before: of a dispatcher. */
+  /** How many were due at it, just before: of a dispatcher. */
   readonly herd: number | null;
 }
 

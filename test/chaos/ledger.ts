@@ -6,11 +6,10 @@ import pg from 'pg';
 export interface LedgerRow {
   readonly key: string;
   readonly userId: string;
-  readonly year: number;
   readonly state: string;
   readonly reason: string | null;
   /** Epoch ms. */
-  readonly fireAt: number;
+  readonly dueAt: number | null;
   /** When the ledger first knew that it was settled: by a trigger, not by the attempt's own time. */
   readonly knewAt: number | null;
 }
@@ -19,8 +18,8 @@ export interface ChaosLedger {
   rows(): Promise<LedgerRow[]>;
   /** Users that exist. */
   userIds(): Promise<string[]>;
-  /** Armed for an instant at most so far from now. */
-  countArmed(withinMs: number): Promise<number>;
+  /** Open, and due at most so far from now. */
+  countNear(withinMs: number): Promise<number>;
   /** What is not at rest: each a line, none when all is. */
   unrest(): Promise<string[]>;
 }
@@ -56,8 +55,8 @@ export async function openLedger(databaseUrl: string): Promise<ChaosLedger> {
   return {
     rows: () => patiently<LedgerRow>(ROWS),
     userIds: async () => (await patiently<{ id: string }>(USERS)).map(({ id }) => id),
-    async countArmed(withinMs) {
-      const [row] = await once<{ count: number }>(ARMED, [withinMs]);
+    async countNear(withinMs) {
+      const [row] = await once<{ count: number }>(NEAR, [withinMs]);
       return row?.count ?? 0;
     },
     unrest: async () => (await patiently<{ line: string }>(UNREST)).map(({ line }) => line),
@@ -76,31 +75,36 @@ const WATCH_SETTLING = `
     when (new.state = 'COMPLETED' and old.state <> 'COMPLETED') execute function chaos.note()`;
 
 const ROWS = `
-  select o.key, user_id as "userId", year, state, reason,
-    (extract(epoch from fire_at) * 1000)::float8 as "fireAt",
+  select o.key, user_id as "userId", state, reason,
+    (extract(epoch from due_at) * 1000)::float8 as "dueAt",
     (extract(epoch from s.at) * 1000)::float8 as "knewAt"
   from events.occurrences as o left join chaos.settled as s on s.key = o.key`;
 
 const USERS = 'select id::text from users.users';
 
-const ARMED = `
+const NEAR = `
   select count(*)::int as count from events.occurrences
-  where state = 'PROCESSING' and next_attempt_at is not null
-    and abs(extract(epoch from fire_at - clock_timestamp())) * 1000 <= $1`;
+  where state in ('PENDING', 'PROCESSING')
+    and abs(extract(epoch from due_at - clock_timestamp())) * 1000 <= $1`;
 
 const UNREST = `
   select 'in the outbox: revision ' || revision || ' of ' || user_id as line from users.outbox
-  where relayed_at is null
+  where done_at is null
   union all
-  select state || ': ' || key || ', due ' || fire_at || ', attempts ' || attempts
+  select state || ': ' || key || ', due ' || due_at || ', attempts ' || attempts
     || ', next ' || coalesce(next_attempt_at::text, 'never')
-    || case when task_token is null then ', no token' else '' end
   from events.occurrences
-  where state = 'PROCESSING' or (state = 'PENDING' and fire_at <= clock_timestamp())
+  where state = 'PROCESSING' or (state = 'PENDING' and due_at <= clock_timestamp())
   union all
-  select 'unreported ' || report || ': ' || key from events.occurrences where report is not null
+  select 'nothing planned after it: ' || key from events.occurrences
+  where state in ('COMPLETED', 'FAILED', 'SKIPPED') and not followed
   union all
-  select 'a stale token: ' || occurrence_key from events.stale_tokens
+  select 'not notified: ' || type || '/' || id from events.occasions
+  where (ended_at is null and (notified_wake_at is null or notified_wake_at > wake_at))
+    or (ended_at is not null and end_notified_at is null)
+  union all
+  select 'its workflow has yet to look: ' || type || '/' || id from events.occasions
+  where ended_at is null and notified_wake_at <= clock_timestamp()
   union all
   select 'no open row: user ' || id from users.users as u where not exists (
     select from events.occurrences as o where o.user_id = u.id

@@ -18,6 +18,8 @@ export interface Part {
   start(): Promise<void>;
   /** kill -9, and a new one after so many ms, without waiting for it to be ready; false when none runs. */
   kill(downMs: number): Promise<boolean>;
+  /** Stops the one that runs now from running for so many ms (SIGSTOP); false when none runs. */
+  suspend(forMs: number): Promise<boolean>;
   /** Resolves when the one that runs now is ready, and has been for so many ms. */
   ready(forMs?: number): Promise<void>;
   stop(): Promise<void>;
@@ -88,6 +90,14 @@ export function createPart(name: string, spawn: () => Started, stopSignal: NodeJ
       downMs = ms;
       current.kill('SIGKILL');
       await killed.ended;
+      return true;
+    },
+    async suspend(forMs) {
+      const process = current;
+      if (process === null) return false;
+      process.kill('SIGSTOP');
+      await sleep(forMs);
+      process.kill('SIGCONT');
       return true;
     },
     async stop() {

@@ -11,8 +11,8 @@ export interface Arrival {
   readonly firstName: string;
   readonly zone: string;
   /** Epoch ms, of the occurrence. */
-  readonly scheduledFor: number;
-  /** The port that it was sent to: each dispatcher has its own way here. */
+  readonly dueAt: number;
+  /** The port that it was sent to: each process that sends has its own way here. */
   readonly port: number;
   /** Epoch ms, when its first byte was here. */
   readonly at: number;
@@ -70,7 +70,7 @@ export async function startReceiver(random: Random): Promise<ChaosReceiver> {
       userId: data.userId,
       firstName: data.firstName,
       zone: data.timezone,
-      scheduledFor: Date.parse(data.scheduledFor),
+      dueAt: Date.parse(data.dueAt),
       port: Number(new URL(`http://${request.headers.host}`).port),
       at,
       outcome: 'open',

@@ -22,7 +22,7 @@ import { judge, type Verdict } from './verdict.ts';
 export interface ChaosResult extends Verdict {
   readonly options: ChaosOptions;
   readonly kills: Readonly<Record<string, number>>;
-  /** Dispatchers that were killed within 10 s of an instant, with over 100 armed for it. */
+  /** Dispatchers that were killed within 10 s of an instant, with over 100 due at it. */
   readonly killsInHerds: number;
   /** Each kill, with its time. */
   readonly killed: readonly (Kill & { readonly at: string })[];
@@ -38,7 +38,7 @@ export interface ChaosResult extends Verdict {
   readonly audit: Readonly<Record<string, unknown>>;
 }
 
-/** From everything being up to the first instant: the first users are created and armed in it. */
+/** From everything being up to the first instant: the first users are created and planned in it. */
 const BEFORE_FIRST_MS = 30_000;
 /** Longer than the retries that a run can lead to, and than the reconciler's round. */
 const NO_NEARER_MS = 4 * 60_000;
@@ -69,8 +69,6 @@ export async function runChaos(
       settings: {
         DELIVERY_LOCAL_TIME: calendar.localTime,
         ZONE_DATA: zones,
-        ARM_LEAD: '20s',
-        ARM_WINDOW: '30s',
       },
       say,
     });
@@ -127,7 +125,7 @@ async function runOn({
       links: createRandom(seed, 'links'),
       receiver: createRandom(seed, 'receiver'),
     },
-    countArmed: ledger.countArmed,
+    countNear: ledger.countNear,
     say,
   });
   const progress = setInterval(() => say(progressOf(people.all, receiver, faults.all)), 10_000);
@@ -200,10 +198,10 @@ async function untilAtRest(ledger: ChaosLedger): Promise<number | null> {
 function waysOf({ links }: Installation): Map<number, Way> {
   return new Map(
     links
-      .filter(({ name }) => /^dispatcher.*receiver/.test(name))
+      .filter(({ name }) => /^(dispatcher|worker).*receiver/.test(name))
       .map(({ name, port }) => {
-        const [dispatcher = ''] = name.split('→');
-        return [port, { dispatcher, links: [name, `${dispatcher}→postgres`] }];
+        const [sender = ''] = name.split('→');
+        return [port, { sender, links: [name, `${sender}→postgres`] }];
       }),
   );
 }

@@ -96,10 +96,10 @@ function checkRequest(
   plan: RunPlan,
   say: (what: string) => void,
 ): void {
-  const { at, scheduledFor, firstName } = request;
-  if (at < scheduledFor) say(`EARLY by ${scheduledFor - at} ms`);
-  if (!instantsOf(person, plan).includes(scheduledFor)) {
-    say(`scheduled for ${new Date(scheduledFor).toISOString()}, which was never the user's`);
+  const { at, dueAt, firstName } = request;
+  if (at < dueAt) say(`EARLY by ${dueAt - at} ms`);
+  if (!instantsOf(person, plan).includes(dueAt)) {
+    say(`due at ${new Date(dueAt).toISOString()}, which was never the user's`);
   }
   const name = person.names.findIndex((each) => each.firstName === firstName);
   const replacedAt = person.names[name + 1]?.knownAt ?? Infinity;
@@ -115,7 +115,7 @@ function checkRows(
   say: (what: string) => void,
 ): void {
   const open = rows.filter(({ state }) => state === 'PENDING' || state === 'PROCESSING');
-  const planned = open.filter(({ state, fireAt }) => state === 'PENDING' && fireAt > endedAt);
+  const planned = open.filter(({ state, dueAt }) => state === 'PENDING' && (dueAt ?? 0) > endedAt);
   const wanted = person.deleted === null ? 1 : 0;
   if (open.length !== wanted || planned.length !== wanted) {
     say(
@@ -123,10 +123,10 @@ function checkRows(
     );
   }
   for (const { state, reason, key } of rows) {
-    const isForGone = state === 'SKIPPED' && reason === 'user_deleted' && person.deleted !== null;
-    const isForOtherDay =
-      state === 'SKIPPED' && reason === 'date_changed' && person.script.startsWith('corrected');
-    if (state === 'FAILED' || (state === 'SKIPPED' && !isForGone && !isForOtherDay)) {
+    // FAILED if it was attempted before.
+    const isForGone = reason === 'user_deleted' && person.deleted !== null;
+    const isForOtherDay = reason === 'date_changed' && person.script.startsWith('corrected');
+    if ((state === 'FAILED' || state === 'SKIPPED') && !isForGone && !isForOtherDay) {
       say(`${state} ${reason ?? ''} ${key}`);
     }
   }

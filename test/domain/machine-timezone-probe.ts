@@ -11,7 +11,7 @@ Date.now = () => pretendedNow + performance.now();
 // Imported after that: a library may look at the clock only once.
 const { explainOccurrence } = await import('../../src/domain/explain.ts');
 const { firstOccurrenceAfter, occurrenceInYear } = await import('../../src/domain/occurrence.ts');
-const { retryAfterMs } = await import('../../src/domain/outcome.ts');
+const { retryAfterMs } = await import('../../src/delivery/outcome.ts');
 const { nineOClockCases, otherTimeCases } = await import('./occurrence-cases.ts');
 const { checkAgainstOracle, checkOrder, zoneNames } = await import('./occurrence-properties.ts');
 const { createIntlOracle } = await import('./intl-oracle.ts');

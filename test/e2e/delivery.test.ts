@@ -51,16 +51,18 @@ test(
       headers: { traceparent },
     });
 
-    // While that instant comes: somebody else, far from their birthday, moves from UTC to Tokyo.
+    // While that instant comes: another user, far from the birthday, moves from UTC to Tokyo.
     const other = await createUser(daybell, monthsFrom(due.at, 6));
     const before = await occurrenceThat(daybell, other, ({ status }) => status === 'PENDING');
     await send(daybell, 'PATCH', `/v1/users/${other}`, { timezone: 'Asia/Tokyo' });
-    const after = await occurrenceThat(daybell, other, ({ fireAt }) => fireAt !== before.fireAt);
-    const movedMs = Date.parse(after.fireAt) - Date.parse(before.fireAt);
+    const after = await occurrenceThat(daybell, other, ({ dueAt }) => dueAt !== before.dueAt);
+    const movedMs = Date.parse(after.dueAt) - Date.parse(before.dueAt);
     expect(movedMs).toBe(-9 * 3_600_000);
 
-    const [first = NaN, ...rest] = await timers(2);
-    expect((rest.at(-1) ?? NaN) - first).toBeCloseTo(movedMs, -4);
+    // Its workflow was woken by the change, and sleeps until some seconds after the new instant.
+    const [wakeAt = NaN] = await timers(1);
+    expect(wakeAt - Date.parse(after.dueAt)).toBeGreaterThan(9_000);
+    expect(wakeAt - Date.parse(after.dueAt)).toBeLessThan(60_000);
 
     await send(daybell, 'DELETE', `/v1/users/${other}`);
     await until(async () => (await workflow()).status === 'WORKFLOW_EXECUTION_STATUS_COMPLETED');
@@ -74,9 +76,9 @@ test(
     expect(new Webhook(secret).verify(greeting?.rawBody ?? '', headers)).toEqual(greeting?.body);
 
     const delivered = await occurrenceThat(daybell, userId, ({ status }) => status === 'COMPLETED');
-    expect(delivered).toMatchObject({ fireAt: new Date(due.at).toISOString() });
+    expect(delivered).toMatchObject({ dueAt: new Date(due.at).toISOString() });
     expect(delivered.attempts).toHaveLength(1);
-    // Its workflow has gone on to next year: whatever could send it again has had its turn.
+    // Next year is planned: whatever could send it again has had its turn.
     await occurrenceThat(daybell, userId, ({ status }) => status === 'PENDING');
     expect(receiver.received).toHaveLength(1);
 
@@ -116,9 +118,7 @@ const TRACE = '0af7651916cd43dd8448eb211c80319c';
 /** The processes that a greeting goes through, and what each calls its part. */
 const WAY = [
   ['daybell-api', 'POST /v1/users'],
-  ['daybell-relay', 'relay UserCreated'],
-  ['daybell-worker', 'plan birthday'],
-  ['daybell-worker', 'arm'],
+  ['daybell-scheduler', 'plan'],
   ['daybell-dispatcher', 'POST'],
 ] as const;
 

@@ -57,7 +57,7 @@ test(
     expect(valueOf(ofDispatcher, 'daybell_deliveries_total')).toBe(1);
     const ofApi = await metricsIn(daybell.terminal.lines, 'api');
     expect(valueOf(ofApi, 'daybell_outbox_length')).toBe(0);
-    for (const name of ['worker', 'relay']) {
+    for (const name of ['worker', 'scheduler']) {
       const page = await metricsIn(daybell.terminal.lines, name);
       expect(valueOf(page, 'process_resident_memory_bytes')).toBeGreaterThan(0);
     }
@@ -68,7 +68,7 @@ test(
       'dispatcher',
       'postgres',
       'receiver',
-      'relay',
+      'scheduler',
       'supervisor',
       'temporal',
       'worker',

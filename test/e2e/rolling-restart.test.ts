@@ -20,18 +20,18 @@ const LATE_AFTER_MS = 5 * 60_000;
 const WITHIN = { timeout: 600_000, interval: 100 };
 /** From 8:59:30 on. */
 const ROLL_BEFORE_MS = 30_000;
-/** Armed first, to see how long this machine takes over it now. */
+/** Created first, to see how long this machine takes over it now. */
 const SAMPLE = 100;
-/** Everybody has so many times as long as the sample took for its share, since other tests come and go. */
+/** The herd has so many times as long as the sample took for its share, since other tests come and go. */
 const SLACK = 3;
 /** Longer is not waited for: a machine that slow fails. */
 const LONGEST_MS = 8 * 60_000;
-/** The sample is armed at once (ARM_LEAD), and not due before the test is over. */
+/** The sample is not due before the test is over. */
 const SAMPLE_AHEAD_MS = 55 * 60_000;
 
 const PROCESSES = {
   api: ENTRIES.api,
-  relay: ENTRIES.relay,
+  scheduler: ENTRIES.scheduler,
   'worker-1': ENTRIES.worker,
   'worker-2': ENTRIES.worker,
   'dispatcher-1': ENTRIES.dispatcher,
@@ -59,9 +59,6 @@ test('all processes are restarted from 8:59:30 on, a dispatcher also while it se
     WEBHOOK_CONCURRENCY: '8',
     WORKFLOW_BUNDLE: bundle,
     ...instants.settings,
-    RELAY_MAX_PER_SECOND: '500',
-    // As soon as they are planned.
-    ARM_LEAD: '1h',
     WORKER_BUILD_ID: 'before',
   };
   const running = new Map<Name, TestProcess>();
@@ -82,24 +79,26 @@ test('all processes are restarted from 8:59:30 on, a dispatcher also while it se
     await database.drop();
   });
 
+  // It records the delivery time and the zone data that all processes go by.
+  expect(await runProcess(ENTRIES.migrate, settings).exited).toBe(0);
   await Promise.all(NAMES.map(start));
-  /** Creates users who are due at an instant, until all of them are armed. */
-  const arm = async (count: number, { at, timezone }: DueInstant): Promise<void> => {
+  /** Creates users who are due at an instant, until all of them are planned. */
+  const plan = async (count: number, { at, timezone }: DueInstant): Promise<void> => {
     await createUsers(`http://127.0.0.1:${port}`, count, instants.dateOfBirth, timezone);
     await expect
       .poll(
-        () => countOf(database, `state = 'PROCESSING' and fire_at = to_timestamp(${at / 1000})`),
+        () => countOf(database, `state = 'PENDING' and due_at = to_timestamp(${at / 1000})`),
         WITHIN,
       )
       .toBe(count);
   };
-  // The workers have their turn, and are warm, when somebody was armed.
-  await arm(1, instants.next(SAMPLE_AHEAD_MS));
+  // All processes are warm when one was planned.
+  await plan(1, instants.next(SAMPLE_AHEAD_MS));
   const sampledFrom = Date.now();
-  await arm(SAMPLE, instants.next(SAMPLE_AHEAD_MS + 60_000));
-  const armingMs = ((Date.now() - sampledFrom) * HERD) / SAMPLE;
-  const due = instants.next(ROLL_BEFORE_MS + Math.min(SLACK * armingMs, LONGEST_MS));
-  await arm(HERD, due);
+  await plan(SAMPLE, instants.next(SAMPLE_AHEAD_MS + 60_000));
+  const planningMs = ((Date.now() - sampledFrom) * HERD) / SAMPLE;
+  const due = instants.next(ROLL_BEFORE_MS + Math.min(SLACK * planningMs, LONGEST_MS));
+  await plan(HERD, due);
   await until(() => Date.now() >= due.at - ROLL_BEFORE_MS);
 
   settings['WORKER_BUILD_ID'] = 'after';
@@ -112,7 +111,7 @@ test('all processes are restarted from 8:59:30 on, a dispatcher also while it se
   expect(restarts.map(({ exitCode }) => exitCode)).toEqual(restarts.map(() => 0));
   const { current } = await findWork(temporal.client, String(settings['TEMPORAL_TASK_QUEUE']));
   expect(current).toBe('after');
-  // It began when everybody was armed, and was over when nobody would have been late yet.
+  // It began when all were planned, and was over before any would have been late.
   expect(restarts[0]?.from).toBeLessThan(due.at);
   expect(restarts.at(-1)?.until).toBeLessThan(due.at + LATE_AFTER_MS);
   const ids = receiver.received.map(({ id }) => id);

@@ -72,7 +72,7 @@ test(
       'dispatcher',
       'postgres',
       'prometheus',
-      'relay',
+      'scheduler',
       'supervisor',
       'temporal',
       'temporal-ui',

@@ -51,14 +51,16 @@ export async function startTarget(place: FuzzPlace): Promise<FuzzTarget> {
   }
 }
 
+const STATES = ['FAILED', 'SKIPPED', 'COMPLETED', 'PENDING'] as const;
+
 /** One with an occurrence in each state, and enough others for a second page. */
 async function addPeople(databaseUrl: string): Promise<void> {
   const orm = await connectOrm(databaseUrl);
   try {
     const rows = createEventRows(orm);
-    for (const [index, state] of ['FAILED', 'SKIPPED', 'COMPLETED', 'PENDING'].entries()) {
+    for (const [index, state] of STATES.entries()) {
       const user = await rows.addUser();
-      await rows.addOccurrence(user, { state, year: 2024 + index });
+      await rows.addOccurrence(user, { state, nominalDate: `${2024 + index}-05-20` });
     }
     await rows.addHerd(60, Date.now() + 3_600_000);
   } finally {

@@ -92,7 +92,7 @@ describe('npm run key:new', () => {
 
 describe('the commands that ask the API', () => {
   const COMMANDS = [
-    ['audit', 'src/commands/audit.ts', ['--date', '2026-05-20'], /^due +0$/m],
+    ['audit', 'src/audit/command.ts', ['--date', '2026-05-20'], /^due +0$/m],
     ['webhook:test', 'src/commands/webhook-test.ts', [], /delivered/],
     ['demo', 'src/dev/demo/main.ts', [], /This Daybell greets at/],
   ] as const;

@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 
-import { createDeliveryLedger } from '../../src/persistence/delivery-ledger.ts';
+import { createLedger } from '../../src/ledger/ledger.ts';
 import { createTestApi, type TestApi } from '../support/api.ts';
 import { createEventRows, type EventRows } from '../support/event-rows.ts';
 
@@ -22,7 +22,7 @@ const pause = (body?: unknown) => api.send('POST', '/v1/deliveries/pause', body)
 const resume = () => api.send('POST', '/v1/deliveries/resume');
 const read = () => api.send('GET', '/v1/deliveries');
 
-const NONE = { due: 0, toCome: 0, sending: 0, tooLate: 0, firstTooLateAt: null };
+const NONE = { due: 0, retrying: 0, sending: 0, tooLate: 0, firstTooLateAt: null };
 
 describe('deliveries', () => {
   test('are neither paused nor slowed at first, and nothing waits', async () => {
@@ -74,7 +74,7 @@ describe('deliveries', () => {
     const { body } = await pause();
     expect(body.waiting).toEqual({
       due: 4,
-      toCome: 2,
+      retrying: 0,
       sending: 0,
       tooLate: 1,
       firstTooLateAt: new Date(now + 47 * HOUR).toISOString(),
@@ -82,8 +82,8 @@ describe('deliveries', () => {
   });
 
   test('that are slowed say since when, until when and to what, until they are resumed', async () => {
-    const ledger = createDeliveryLedger(api.database.orm, { lateAfterMs: HOUR });
-    const { slowDown } = await ledger.heed({ asks: 'less', perSecond: 300 });
+    const ledger = createLedger(api.database.orm, { lateAfterMs: HOUR });
+    const { slowDown } = await ledger.applyThrottle({ asks: 'less', perSecond: 300 });
     const { body } = await read();
     expect(body.slowed.perSecond).toBe(150);
     expect(Date.parse(body.slowed.since)).toBe(Math.floor(slowDown?.since ?? 0));

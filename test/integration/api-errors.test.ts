@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import type { ReadinessCheck } from '../../src/observability/service.ts';
 import { connectOrm } from '../../src/persistence/orm.ts';
-import { createUserStore } from '../../src/persistence/user-store.ts';
+import { createUserStore } from '../../src/users/user-store.ts';
 import { ADA, createTestApi, type TestApi } from '../support/api.ts';
 import { bundledLaw } from '../support/zone-laws.ts';
 
@@ -134,7 +134,7 @@ describe('health', () => {
   test('is not being ready when one is not, and says which', async () => {
     checks = [
       { name: 'database', ready: true },
-      { name: 'relay', ready: false, detail: 'down' },
+      { name: 'scheduler', ready: false, detail: 'down' },
     ];
     const answer = await api.send('GET', '/readyz');
     expect(answer.status).toBe(503);

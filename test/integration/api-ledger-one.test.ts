@@ -21,12 +21,16 @@ describe('one occurrence', () => {
       state: 'COMPLETED',
       attempts: 2,
       first_attempt_at: '2026-05-20T07:00:00Z',
-      rechecked_at: '2026-05-18T07:00:00Z',
+      superseded_at: '2027-05-20T07:00:00Z',
       settled_at: '2026-05-20T07:00:01.2345Z',
       delivered_at: '2026-05-20T07:00:01.2345Z',
       lateness_ms: 1_234,
     });
-    await plantAttempt(api.sql, key, { number: 2, started_at: '2026-05-20T07:00:01.1Z' });
+    await plantAttempt(api.sql, key, {
+      number: 2,
+      sent_by: 'workflow',
+      started_at: '2026-05-20T07:00:01.1Z',
+    });
     await plantAttempt(api.sql, key, {
       duration_ms: 15_000,
       outcome: 'retry',
@@ -48,13 +52,14 @@ describe('one occurrence', () => {
       utcOffset: '+02:00',
       explanation: expect.stringMatching(/09:00 .*20 May 2026.*Europe\/Berlin/),
       plannedAt: '2026-01-01T00:00:00.000Z',
-      recheckedAt: '2026-05-18T07:00:00.000Z',
+      supersededAt: '2027-05-20T07:00:00.000Z',
       settledAt: expect.stringMatching(/^2026-05-20T07:00:01\.23\dZ$/),
       attempts: [
         {
           number: 1,
           startedAt: '2026-05-20T07:00:00.000Z',
           durationMs: 15_000,
+          sentBy: 'dispatcher',
           outcome: 'retry',
           status: null,
           errorCode: 'ETIMEDOUT',
@@ -64,6 +69,7 @@ describe('one occurrence', () => {
           number: 2,
           startedAt: '2026-05-20T07:00:01.100Z',
           durationMs: 12,
+          sentBy: 'workflow',
           outcome: 'delivered',
           status: 200,
           errorCode: null,
@@ -74,7 +80,7 @@ describe('one occurrence', () => {
   });
 
   test('is found by its key as it is and percent-encoded', async () => {
-    const key = await plant({ fire_at: null });
+    const key = await plant({ due_at: null });
     for (const path of [key, encodeURIComponent(key), key.replaceAll(':', '%3a')]) {
       const { status, body } = await api.send('GET', `/v1/occurrences/${path}`);
       expect(status).toBe(200);
@@ -99,7 +105,7 @@ describe('one occurrence', () => {
     expect(status).toBe(404);
     expect(body).toMatchObject({
       type: 'urn:daybell:problem:occurrence-not-found',
-      detail: expect.stringContaining('<event type>:<user id>:<year>'),
+      detail: expect.stringContaining('birthday:<user id>:<year>'),
     });
   });
 

@@ -46,15 +46,16 @@ describe('the list of occurrences', () => {
       occurrences: [
         {
           key,
-          eventType: 'birthday',
+          occasionType: 'birthday',
+          occasionId: userId,
           userId,
-          year: 2026,
+          nominalDate: '2026-05-20',
           status: 'COMPLETED',
           reason: null,
           blockedReason: null,
           localDate: '2026-05-20',
           timezone: 'Europe/Berlin',
-          fireAt: '2026-05-20T07:00:00.000Z',
+          dueAt: '2026-05-20T07:00:00.000Z',
           tzVersion: '2026c',
           attemptCount: 2,
           firstAttemptAt: '2026-05-20T07:00:00.004Z',
@@ -68,23 +69,19 @@ describe('the list of occurrences', () => {
     });
   });
 
-  test('says when the next attempt is made, but not while one is on the wire', async () => {
+  test('says when the next attempt may be made, but not while one is under way', async () => {
     const nextAttemptAt = '2026-05-20T07:00:04.000Z';
-    const armed = { state: 'PROCESSING', attempts: 1 };
-    await plant({ ...armed, fire_at: hour(1), next_attempt_at: nextAttemptAt });
-    // Reported as a failure: Temporal makes the next one.
-    await plant({ ...armed, fire_at: hour(2), retry_at: nextAttemptAt });
-    await plant({
-      ...armed,
-      fire_at: hour(3),
-      next_attempt_at: nextAttemptAt,
-      sending_until: '9999-01-01T00:00:00Z',
-    });
-    const { body } = await list('status=PROCESSING');
+    const sent = { attempts: 1, first_attempt_at: hour(1), due_at: hour(1) };
+    await plant({ ...sent, next_attempt_at: nextAttemptAt });
+    // Of a process that died: it comes back by itself.
+    const expired = { lease_until: nextAttemptAt, next_attempt_at: nextAttemptAt };
+    await plant({ ...sent, state: 'PROCESSING', due_at: hour(2), ...expired });
+    await plant({ ...sent, state: 'PROCESSING', due_at: hour(3) });
+    const { body } = await list('to=2026-05-20T04:00:00Z');
     expect(body.occurrences).toMatchObject([
-      { nextAttemptAt },
-      { nextAttemptAt },
-      { nextAttemptAt: null },
+      { status: 'PENDING', nextAttemptAt },
+      { status: 'PROCESSING', nextAttemptAt },
+      { status: 'PROCESSING', nextAttemptAt: null },
     ]);
   });
 
@@ -93,10 +90,10 @@ describe('the list of occurrences', () => {
     async (limit) => {
       const dated = [];
       for (const at of [3, 1, 2, 1, 2, 1, 2]) {
-        dated.push({ at, key: await plant({ fire_at: hour(at) }) });
+        dated.push({ at, key: await plant({ due_at: hour(at) }) });
       }
       const undated = [];
-      for (let blocked = 0; blocked < 3; blocked += 1) undated.push(await plant({ fire_at: null }));
+      for (let blocked = 0; blocked < 3; blocked += 1) undated.push(await plant({ due_at: null }));
       const byInstant = dated.toSorted((a, b) => a.at - b.at || (a.key < b.key ? -1 : 1));
       const expected = [...byInstant.map(({ key }) => key), ...undated.toSorted()];
 
@@ -106,13 +103,13 @@ describe('the list of occurrences', () => {
     },
   );
 
-  test('takes fire instants from one on and before the other, in any offset', async () => {
-    const at = async (fire_at: string) => plant({ fire_at });
+  test('takes due instants from one on and before the other, in any offset', async () => {
+    const at = async (due_at: string) => plant({ due_at });
     await at('2026-05-20T06:59:59.999Z');
     const first = await at('2026-05-20T07:00:00Z');
     const last = await at('2026-05-20T07:59:59.999Z');
     const end = await at('2026-05-20T08:00:00Z');
-    await plant({ fire_at: null });
+    await plant({ due_at: null });
     const from = encodeURIComponent('2026-05-20T09:00:00+02:00');
     const window = `from=${from}&to=2026-05-20T08:00:00Z`;
     expect((await pages(window)).flat()).toEqual([first, last]);
@@ -124,13 +121,13 @@ describe('the list of occurrences', () => {
     const userId = randomUUID();
     const delivered = { state: 'COMPLETED', delivered_at: hour(8) };
     const rows = {
-      pending: await plant({ user_id: userId, year: 2027, fire_at: hour(9_000) }),
+      pending: await plant({ user_id: userId, nominal_date: '2027-05-20', due_at: hour(9_000) }),
       failed: await plant({ user_id: userId, state: 'FAILED', reason: 'http_404' }),
-      skipped: await plant({ state: 'SKIPPED', reason: 'too_late', fire_at: hour(8) }),
-      onTime: await plant({ ...delivered, lateness_ms: 300_000, fire_at: hour(9) }),
-      late: await plant({ ...delivered, lateness_ms: 300_001, fire_at: hour(10) }),
-      blocked: await plant({ fire_at: null }),
-      tokyo: await plant({ timezone: 'Asia/Tokyo', state: 'PROCESSING', fire_at: hour(11) }),
+      skipped: await plant({ state: 'SKIPPED', reason: 'too_late', due_at: hour(8) }),
+      onTime: await plant({ ...delivered, lateness_ms: 300_000, due_at: hour(9) }),
+      late: await plant({ ...delivered, lateness_ms: 300_001, due_at: hour(10) }),
+      blocked: await plant({ due_at: null }),
+      tokyo: await plant({ timezone: 'Asia/Tokyo', state: 'PROCESSING', due_at: hour(11) }),
     };
     const expected: Record<string, string[]> = {
       'status=PENDING': [rows.pending, rows.blocked],
@@ -147,7 +144,7 @@ describe('the list of occurrences', () => {
       [`userId=${userId}`]: [rows.failed, rows.pending],
       [`userId=${userId}&status=FAILED`]: [rows.failed],
       [`userId=${randomUUID()}`]: [],
-      'eventType=birthday&status=FAILED': [rows.failed],
+      'occasionType=birthday&status=FAILED': [rows.failed],
       'timezone=Asia/Tokyo&from=2026-05-20T00:00:00Z&to=2026-06-20T00:00:00Z': [rows.tokyo],
     };
     const found: Record<string, string[]> = {};
@@ -157,9 +154,13 @@ describe('the list of occurrences', () => {
 
   test('goes on after its cursor, whatever was settled meanwhile', async () => {
     const keys = [];
-    for (const at of [1, 2, 3, 4]) keys.push(await plant({ fire_at: hour(at), state: 'FAILED' }));
+    for (const at of [1, 2, 3, 4]) keys.push(await plant({ due_at: hour(at), state: 'FAILED' }));
     const first = await list('status=FAILED&limit=2');
-    await api.sql(`update events.occurrences set state = 'COMPLETED' where key = ?`, [keys[1]]);
+    await api.sql(
+      `update events.occurrences
+       set state = 'COMPLETED', delivered_at = due_at, lateness_ms = 0 where key = ?`,
+      [keys[1]],
+    );
     const second = await list(`status=FAILED&limit=2&cursor=${first.body.nextCursor}`);
     expect([keysOf(first.body), keysOf(second.body)]).toEqual([keys.slice(0, 2), keys.slice(2)]);
   });
@@ -171,7 +172,7 @@ describe('the list of occurrences', () => {
     ['from', '2026-05-20', /ISO 8601/],
     ['to', '2026-05-20T09:00:00', /offset/],
     ['to', '2026-02-30T09:00:00Z', /ISO 8601/],
-    ['eventType', 'wedding', /must be birthday/],
+    ['occasionType', 'Wedding!', /name of an occasion type/],
     ['userId', 'ada', /UUID/],
     ['timezone', 'Asia/Tokyo', /from and to/],
     ['late', 'yes', /true or false/],

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import { ADA, createTestApi, type TestApi } from '../support/api.ts';
+import { plantAttempt, plantOccurrence } from '../support/plant-occurrence.ts';
 import { bundledLaw } from '../support/zone-laws.ts';
 
 const NOW = Date.UTC(2026, 10, 23, 12);
@@ -13,28 +14,16 @@ beforeAll(async () => {
 });
 afterAll(() => api.database.drop());
 
-const insertOccurrence = (userId: string, year: number, fields: Record<string, unknown>) => {
-  const row = {
-    key: `birthday:${userId}:${year}`,
-    event_type: 'birthday',
+const insertOccurrence = (userId: string, year: number, fields: Record<string, unknown>) =>
+  plantOccurrence(api.sql, {
     user_id: userId,
-    year,
-    anchor_date: ADA.dateOfBirth,
+    nominal_date: `${year}-12-10`,
+    date: ADA.dateOfBirth,
     timezone: ADA.timezone,
-    local_time: '09:00',
-    leap_day_policy: 'feb28',
-    tz_version: '2026c',
-    local_date: `${year}-12-10`,
-    fire_at: `${year}-12-10T09:00:00Z`,
+    due_at: `${year}-12-10T09:00:00Z`,
     planned_at: '2024-01-01T00:00:00Z',
     ...fields,
-  };
-  const columns = Object.keys(row);
-  return api.sql(
-    `insert into events.occurrences (${columns.join(', ')}) values (${columns.map(() => '?').join(', ')})`,
-    Object.values(row),
-  );
-};
+  });
 
 describe('the occurrences of a user', () => {
   test('are none before the first planning', async () => {
@@ -57,24 +46,35 @@ describe('the occurrences of a user', () => {
       state: 'SKIPPED',
       reason: 'too_late',
       // By a law that is not today's.
-      fire_at: '2024-12-10T10:00:00Z',
+      due_at: '2024-12-10T10:00:00Z',
     });
     await insertOccurrence(user.id, 2026, { state: 'PENDING' });
-    await api.sql(
-      `insert into events.attempts (occurrence_key, number, started_at, duration_ms, outcome, status, error_code)
-       values (?, 2, '2025-12-10T09:00:01.4Z', 100, 'delivered', 200, null),
-              (?, 1, '2025-12-10T09:00:00.123456Z', 35, 'retry', null, 'ECONNREFUSED')`,
-      [key(2025), key(2025)],
-    );
+    await plantAttempt(api.sql, key(2025), {
+      number: 2,
+      started_at: '2025-12-10T09:00:01.4Z',
+      duration_ms: 100,
+    });
+    await plantAttempt(api.sql, key(2025), {
+      started_at: '2025-12-10T09:00:00.123456Z',
+      duration_ms: 35,
+      outcome: 'retry',
+      status: null,
+      error_code: 'ECONNREFUSED',
+    });
 
     const { status, body } = await api.send('GET', `/v1/users/${user.id}/occurrences`);
     expect(status).toBe(200);
-    expect(body.occurrences.map(({ year }: { year: number }) => year)).toEqual([2026, 2025, 2024]);
+    expect(body.occurrences.map((one: { nominalDate: string }) => one.nominalDate)).toEqual([
+      '2026-12-10',
+      '2025-12-10',
+      '2024-12-10',
+    ]);
     expect(body.next).toEqual(body.occurrences[0]);
     expect(body.next).toEqual({
       key: key(2026),
-      eventType: 'birthday',
-      year: 2026,
+      occasionType: 'birthday',
+      occasionId: user.id,
+      nominalDate: '2026-12-10',
       status: 'PENDING',
       reason: null,
       blockedReason: null,
@@ -82,7 +82,7 @@ describe('the occurrences of a user', () => {
       localTime: '09:00',
       timezone: 'Europe/London',
       utcOffset: '+00:00',
-      fireAt: '2026-12-10T09:00:00.000Z',
+      dueAt: '2026-12-10T09:00:00.000Z',
       tzVersion: '2026c',
       explanation: expect.stringMatching(/09:00 .*10 December 2026.*Europe\/London/),
       deliveredAt: null,
@@ -98,6 +98,7 @@ describe('the occurrences of a user', () => {
           number: 1,
           startedAt: '2025-12-10T09:00:00.123Z',
           durationMs: 35,
+          sentBy: 'dispatcher',
           outcome: 'retry',
           status: null,
           errorCode: 'ECONNREFUSED',
@@ -106,6 +107,7 @@ describe('the occurrences of a user', () => {
           number: 2,
           startedAt: '2025-12-10T09:00:01.400Z',
           durationMs: 100,
+          sentBy: 'dispatcher',
           outcome: 'delivered',
           status: 200,
           errorCode: null,
@@ -115,7 +117,7 @@ describe('the occurrences of a user', () => {
     expect(body.occurrences[2]).toMatchObject({
       status: 'SKIPPED',
       reason: 'too_late',
-      fireAt: '2024-12-10T10:00:00.000Z',
+      dueAt: '2024-12-10T10:00:00.000Z',
       explanation: null,
     });
   });
@@ -127,13 +129,13 @@ describe('the occurrences of a user', () => {
       timezone: 'Mars/Olympus',
       blocked_reason: 'The time zone is not known.',
       local_date: null,
-      fire_at: null,
+      due_at: null,
     });
     const { body } = await api.send('GET', `/v1/users/${user.id}/occurrences`);
     expect(body.next).toMatchObject({
       status: 'PENDING',
       blockedReason: 'The time zone is not known.',
-      fireAt: null,
+      dueAt: null,
       localDate: null,
       explanation: null,
     });
@@ -141,9 +143,12 @@ describe('the occurrences of a user', () => {
 
   test('are next while they are being delivered', async () => {
     const { body: user } = await api.send('POST', '/v1/users', ADA);
-    await insertOccurrence(user.id, 2026, { state: 'PROCESSING' });
+    await insertOccurrence(user.id, 2026, {
+      state: 'PROCESSING',
+      due_at: '2026-11-10T09:00:00Z',
+    });
     const { body } = await api.send('GET', `/v1/users/${user.id}/occurrences`);
-    expect(body.next).toMatchObject({ status: 'PROCESSING', year: 2026 });
+    expect(body.next).toMatchObject({ status: 'PROCESSING', nominalDate: '2026-12-10' });
   });
 });
 
@@ -168,10 +173,10 @@ describe('a preview', () => {
       tzVersion: bundledLaw.version,
       occurrences: [
         {
-          year: 2026,
+          nominalDate: '2026-12-10',
           localDate: '2026-12-10',
           localTime: '09:00',
-          fireAt: '2026-12-10T09:00:00.000Z',
+          dueAt: '2026-12-10T09:00:00.000Z',
           utcOffset: '+00:00',
           explanation: expect.stringMatching(/10 December 2026/),
         },
@@ -188,8 +193,8 @@ describe('a preview', () => {
       localTime: '07:30',
     });
     expect(body.occurrences).toMatchObject([
-      { localDate: '2027-03-01', fireAt: '2027-03-01T06:30:00.000Z' },
-      { localDate: '2028-02-29', fireAt: '2028-02-29T06:30:00.000Z' },
+      { nominalDate: '2027-02-29', localDate: '2027-03-01', dueAt: '2027-03-01T06:30:00.000Z' },
+      { localDate: '2028-02-29', dueAt: '2028-02-29T06:30:00.000Z' },
     ]);
     expect(body.occurrences[0].explanation).toMatch(/29 February/);
   });
@@ -197,8 +202,8 @@ describe('a preview', () => {
   test('after an instant takes only later ones, up to 50', async () => {
     const { body } = await preview({ ...facts, after: '2030-12-10T10:00:00+01:00', count: 50 });
     expect(body.occurrences).toHaveLength(50);
-    expect(body.occurrences[0].fireAt).toBe('2031-12-10T09:00:00.000Z');
-    expect(body.occurrences[49].year).toBe(2080);
+    expect(body.occurrences[0].dueAt).toBe('2031-12-10T09:00:00.000Z');
+    expect(body.occurrences[49].nominalDate).toBe('2080-12-10');
     expect((await preview({ ...facts, after: '9899-12-31T23:59Z', count: 50 })).status).toBe(200);
   });
 
@@ -213,7 +218,7 @@ describe('a preview', () => {
         const { status, body } = await preview(given);
         if (status === 400) continue;
         taken += 1;
-        const found = body.occurrences?.[0]?.fireAt;
+        const found = body.occurrences?.[0]?.dueAt;
         if (Date.parse(found) !== Date.parse(expected)) wrong.push({ given, expected, found });
       }
       expect(wrong).toEqual([]);

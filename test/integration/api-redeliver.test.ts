@@ -2,88 +2,76 @@ import { randomUUID } from 'node:crypto';
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
-import type { RedeliveryFilter, RedeliveryRequest } from '../../src/domain/redelivery-messages.ts';
-import type { Redeliveries } from '../../src/events/redelivery.ts';
-import { connectTemporal, type TemporalConnection } from '../../src/temporal/connection.ts';
-import { createRedeliveries } from '../../src/temporal/redeliveries.ts';
+import type { OccurrenceState } from '../../src/ledger/types.ts';
 import { createTestApi, type Answer, type TestApi } from '../support/api.ts';
 import { createEventRows, type EventRows } from '../support/event-rows.ts';
-import { freePort } from '../support/free-port.ts';
-
-const NOW = Date.UTC(2026, 5, 1);
-
-/** With Temporal, this is test/workflows/redelivery.test.ts: here it is what never gets there. */
-const asked: RedeliveryRequest[] = [];
-const batches: { filter: RedeliveryFilter; matching: number }[] = [];
-const recorder: Redeliveries = {
-  async start(request) {
-    asked.push(request);
-    return 'redelivery/1';
-  },
-  async startBatch(_, filter, matching) {
-    batches.push({ filter, matching });
-    return 'redelivery-batch/1';
-  },
-};
+import { plantOccurrence } from '../support/plant-occurrence.ts';
 
 let api: TestApi;
 let rows: EventRows;
 beforeAll(async () => {
-  api = await createTestApi({ redeliveries: recorder, clock: () => NOW });
+  api = await createTestApi();
   rows = createEventRows(api.database.orm);
 });
 afterAll(() => api.database.drop());
 
 describe('one', () => {
-  test.each(['FAILED', 'SKIPPED'])('that is %s is accepted, and logged', async (state) => {
-    const key = await addOccurrence(state);
-    const answer = await redeliver(key);
-    expect(answer.status).toBe(202);
-    expect(answer.body).toMatchObject({
-      workflowId: 'redelivery/1',
-      occurrence: { key, status: state, redeliveries: 0, redeliveredAt: null, forcedAt: null },
-    });
-    expect(asked.at(-1)).toMatchObject({ occurrenceKey: key, force: false });
-    expect(linesOf('redelivery asked for').at(-1)).toMatchObject({
-      occurrenceKey: key,
-      state,
-      force: false,
-      workflowId: 'redelivery/1',
-      requestId: expect.stringMatching(/./),
-    });
-  });
+  test.each(['FAILED', 'SKIPPED'] as const)(
+    'that is %s becomes due again, and is logged',
+    async (state) => {
+      const key = await addOccurrence(state);
+      const answer = await redeliver(key);
+      expect(answer.status).toBe(202);
+      expect(answer.body).toMatchObject({
+        occurrence: { key, status: 'PENDING', reason: null, redeliveries: 1, forcedAt: null },
+      });
+      expect(answer.body.occurrence.redeliveredAt).not.toBeNull();
+      expect(linesOf('redelivery').at(-1)).toMatchObject({
+        occurrenceKey: key,
+        force: false,
+        requestId: expect.stringMatching(/./),
+      });
+      expect(await refusal(() => redeliver(key))).toMatchObject({
+        status: 409,
+        code: 'redelivery-running',
+      });
+    },
+  );
 
   test.each([
     ['PENDING', 'occurrence-live'],
     ['PROCESSING', 'occurrence-live'],
     ['COMPLETED', 'occurrence-delivered'],
-  ])('that is %s is 409', async (state, code) => {
+  ] as const)('that is %s is 409', async (state, code) => {
     expect(await refusal(() => redeliver(addOccurrence(state)))).toMatchObject({
       status: 409,
       code,
     });
   });
 
-  test('that was delivered is accepted by force, and by nothing that resembles it', async () => {
+  test('that was delivered is sent again by force, and by nothing that resembles it', async () => {
     const key = await addOccurrence('COMPLETED');
     expect(await refusal(() => redeliver(key, { force: false }))).toMatchObject({ status: 409 });
     expect(await refusal(() => redeliver(key, { force: 'true' }))).toMatchObject({ status: 400 });
     expect((await redeliver(key, { force: true })).status).toBe(202);
-    expect(asked.at(-1)).toMatchObject({ occurrenceKey: key, force: true });
+    expect(await rows.find(key)).toMatchObject({ state: 'PENDING', redeliveries: 1 });
+    expect((await rows.find(key)).forcedAt).not.toBeNull();
   });
 
-  test('of a deleted user is 409, and says that there is nobody to greet', async () => {
+  test('of a deleted user is 409', async () => {
     const key = await rows.addOccurrence(randomUUID(), { state: 'FAILED' });
     expect(await refusal(() => redeliver(key))).toMatchObject({
       status: 409,
       code: 'user-deleted',
-      detail: expect.stringContaining('nobody to greet'),
     });
   });
 
   test('that could never be planned is 409', async () => {
-    const key = await addOccurrence('SKIPPED');
-    await api.sql('update events.occurrences set fire_at = null where key = ?', [key]);
+    const key = await plantOccurrence(api.sql, {
+      user_id: await rows.addUser(),
+      state: 'SKIPPED',
+      due_at: null,
+    });
     expect(await refusal(() => redeliver(key))).toMatchObject({
       status: 409,
       code: 'occurrence-unplanned',
@@ -110,40 +98,43 @@ describe('one', () => {
 describe('all of a filter', () => {
   const FILTER = { status: 'FAILED', reason: 'gave_up', from: '2026-05-20T00:00:00Z' };
 
-  test('are counted by a dry run, and nothing is started', async () => {
+  test('are counted by a dry run, and nothing is sent', async () => {
     await rows.sql('truncate events.occurrences cascade');
-    await addMatching(3);
-    const before = batches.length;
+    const keys = await addMatching(3);
     const answer = await redeliverMany({ ...FILTER, dryRun: true });
     expect(answer).toMatchObject({ status: 200, body: { matching: 3 } });
-    expect(batches).toHaveLength(before);
+    for (const key of keys) expect(await rows.find(key)).toMatchObject({ state: 'FAILED' });
   });
 
-  test('are started by one workflow, which knows what was settled by then', async () => {
+  test('become due again, and no other', async () => {
     await rows.sql('truncate events.occurrences cascade');
-    await addMatching(2);
+    const keys = await addMatching(2);
+    const other = await addOccurrence('FAILED');
     const answer = await redeliverMany(FILTER);
     expect(answer.status).toBe(202);
-    expect(answer.body).toEqual({ workflowId: 'redelivery-batch/1', matching: 2 });
-    expect(batches.at(-1)).toEqual({
-      matching: 2,
-      filter: {
-        state: 'FAILED',
-        reason: 'gave_up',
-        from: Date.UTC(2026, 4, 20),
-        to: null,
-        eventType: null,
-        userId: null,
-        timezone: null,
-        settledBy: NOW,
-      },
-    });
-    expect(linesOf('redeliveries asked for').at(-1)).toMatchObject({ matching: 2 });
+    expect(answer.body).toEqual({ redelivered: 2 });
+    for (const key of keys) {
+      expect(await rows.find(key)).toMatchObject({ state: 'PENDING', redeliveries: 1 });
+    }
+    expect(await rows.find(other)).toMatchObject({ state: 'FAILED', redeliveries: 0 });
+    expect(linesOf('redelivery by filter').at(-1)).toMatchObject({ redelivered: 2 });
   });
 
-  test('are none when none match: nothing is started', async () => {
+  test('that ended for a reason of ours are sent only when the filter names it', async () => {
+    await rows.sql('truncate events.occurrences cascade');
+    const key = await plantOccurrence(api.sql, {
+      user_id: await rows.addUser(),
+      state: 'SKIPPED',
+      reason: 'superseded',
+    });
+    expect((await redeliverMany({ status: 'SKIPPED' })).body).toEqual({ redelivered: 0 });
+    expect((await redeliverMany({ reason: 'superseded' })).body).toEqual({ redelivered: 1 });
+    expect(await rows.find(key)).toMatchObject({ state: 'PENDING' });
+  });
+
+  test('are none when none match', async () => {
     const answer = await redeliverMany({ userId: randomUUID() });
-    expect(answer).toMatchObject({ status: 200, body: { matching: 0 } });
+    expect(answer).toMatchObject({ status: 202, body: { redelivered: 0 } });
   });
 
   test.each([
@@ -164,54 +155,24 @@ describe('all of a filter', () => {
   });
 });
 
-describe('with Temporal away', () => {
-  let nobody: TemporalConnection;
-  let away: TestApi;
-  beforeAll(async () => {
-    nobody = connectTemporal({
-      TEMPORAL_ADDRESS: `127.0.0.1:${await freePort()}`,
-      TEMPORAL_DEV_PORT: 0,
-      TEMPORAL_TASK_QUEUE: 'nobody',
-    });
-    away = await createTestApi({ redeliveries: createRedeliveries(nobody.client, 'nobody') });
+async function addOccurrence(state: OccurrenceState): Promise<string> {
+  return plantOccurrence(api.sql, {
+    user_id: await rows.addUser(),
+    state,
+    due_at: new Date(Date.now() - 60_000),
   });
-  afterAll(async () => {
-    await away.database.drop();
-    await nobody.close();
-  });
-
-  test('both are 503 within seconds, and nothing is changed', async () => {
-    const awayRows = createEventRows(away.database.orm);
-    const key = await awayRows.addOccurrence(await awayRows.addUser(), { state: 'FAILED' });
-    await away.sql('update events.occurrences set settled_at = clock_timestamp()');
-    const before = await awayRows.find(key);
-
-    const answers = await Promise.all([
-      away.send('POST', `/v1/occurrences/${key}/redeliver`, {}),
-      away.send('POST', '/v1/occurrences/redeliver', { status: 'FAILED' }),
-    ]);
-
-    for (const { status, body } of answers) {
-      expect(status).toBe(503);
-      expect(body).toMatchObject({ type: 'urn:daybell:problem:temporal-away' });
-    }
-    expect(await awayRows.find(key)).toEqual(before);
-  });
-});
-
-async function addOccurrence(state: string): Promise<string> {
-  return rows.addOccurrence(await rows.addUser(), { state });
 }
 
-/** What the filter of these tests matches. */
-async function addMatching(count: number): Promise<void> {
-  for (let nth = 0; nth < count; nth++) {
-    await rows.addOccurrence(await rows.addUser(), { state: 'FAILED', fireAt: NOW - 1000 });
-  }
-  await api.sql(
-    `update events.occurrences set reason = 'gave_up', settled_at = to_timestamp(?::float8 / 1000)`,
-    [NOW - 1],
-  );
+/** What the filter of these tests matches; gives the keys. */
+function addMatching(count: number): Promise<string[]> {
+  const add = async (): Promise<string> =>
+    plantOccurrence(api.sql, {
+      user_id: await rows.addUser(),
+      state: 'FAILED',
+      reason: 'gave_up',
+      due_at: '2026-05-21T07:00:00Z',
+    });
+  return Promise.all(Array.from({ length: count }, add));
 }
 
 async function redeliver(key: string | Promise<string>, body: object = {}): Promise<Answer> {
@@ -229,12 +190,10 @@ interface Refusal {
   readonly errors?: readonly object[];
 }
 
-/** Sends what must be refused, and looks that nothing was started. */
+/** Sends what must be refused. */
 async function refusal(send: () => Promise<Answer>): Promise<Refusal> {
-  const before = [asked.length, batches.length];
   const { status, body } = await send();
   expect(body.status).toBe(status);
-  expect([asked.length, batches.length]).toEqual(before);
   return { ...body, code: String(body.type).replace('urn:daybell:problem:', '') };
 }
 

@@ -50,18 +50,26 @@ test(
     await expect.poll(async () => (await scraped()).at(-1), WITHIN).toBe(4);
 
     // Twice: what a series begins with is no rate.
-    for (const count of [5, 10]) {
-      const users = Array.from({ length: 5 }, () =>
-        fetch(`${url}/v1/users`, {
-          method: 'POST',
-          headers: { 'Content-Type': 'application/json' },
-          body: JSON.stringify(ADA),
+    const planned = async () =>
+      (await prometheus.query('sum(daybell_plans_total{source="outbox",result="planned"})', 5)).at(
+        -1,
+      );
+    for (const [created, moved] of [
+      [5, 10],
+      [15, 20],
+    ]) {
+      const ids = await Promise.all(
+        Array.from({ length: 5 }, async () => {
+          const { id } = await send('POST', `${url}/v1/users`, ADA);
+          return id;
         }),
       );
-      await Promise.all(users);
-      const planned = async () =>
-        (await prometheus.query('sum(daybell_plans_total{result="succeeded"})', 5)).at(-1);
-      await expect.poll(planned, WITHIN).toBe(count);
+      await expect.poll(planned, WITHIN).toBe(created);
+      // A change has the workflow of the user look, which sleeps otherwise.
+      await Promise.all(
+        ids.map((id) => send('PATCH', `${url}/v1/users/${id}`, { timezone: 'Asia/Tokyo' })),
+      );
+      await expect.poll(planned, WITHIN).toBe(moved);
     }
     await createEventRows(daybell.database.orm).addHerd(HERD, Date.now() + 3_000);
     const delivered = async () =>
@@ -82,3 +90,12 @@ test(
     expect((await prometheus.rules()).size).toBeGreaterThan(30);
   },
 );
+
+async function send(method: string, url: string, body: object): Promise<{ id: string }> {
+  const answer = await fetch(url, {
+    method,
+    headers: { 'Content-Type': 'application/json' },
+    body: JSON.stringify(body),
+  });
+  return (await answer.json()) as { id: string };
+}

@@ -9,6 +9,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import { loadZoneLaw } from '../../src/zones/load-zone-law.ts';
 import { ADA, createTestApi, type TestApi } from '../support/api.ts';
 import { createEventRows, type EventRows } from '../support/event-rows.ts';
+import { plantOccurrence } from '../support/plant-occurrence.ts';
 import { valueOf } from '../support/metrics.ts';
 import { createTestDatabase, type TestDatabase } from '../support/postgres.ts';
 import { runProcess, type TestProcess, urlOf } from '../support/process.ts';
@@ -105,14 +106,12 @@ describe('the process api', () => {
 
     await rows.addHerd(3, Date.now() + 3_600_000);
     const userId = await rows.addUser();
-    const failed = await rows.addOccurrence(userId, { year: 2024, state: 'FAILED' });
-    await rows.sql(`update events.occurrences set report = 'failed' where key = ?`, [failed]);
-    await rows.addOccurrence(userId, { year: 2025, state: 'SKIPPED' });
-    const blocked = await rows.addOccurrence(userId);
-    await rows.sql(
-      `update events.occurrences set fire_at = null, blocked_reason = 'unknown_zone' where key = ?`,
-      [blocked],
-    );
+    const plant = (columns: Record<string, unknown>) =>
+      plantOccurrence(rows.sql, { user_id: userId, ...columns });
+    await plant({ nominal_date: '2024-05-20', state: 'FAILED' });
+    await plant({ nominal_date: '2025-05-20', state: 'SKIPPED' });
+    await plant({ due_at: null });
+    await rows.addHerd(2, Date.now() + 60_000);
     await rows.sql(`update events.destinations set paused_at = now(),
       slowed_ends_at = clock_timestamp() + interval '1 hour'`);
     await fetch(`${url}/v1/users`, {
@@ -124,14 +123,13 @@ describe('the process api', () => {
 
     const { outbox_oldest_age_seconds: age, ...counts } = await state();
     expect(counts).toEqual({
-      occurrences_armed: 3,
-      occurrences_unreported: 1,
+      occurrences_due_soon: 2,
       dead_letters: 1,
       occurrences_blocked: 1,
       deliveries_paused: 1,
       destination_slowed: 1,
       outbox_length: 1,
-      outbox_set_aside: 0,
+      outbox_parked: 0,
     });
     expect(age).toBeGreaterThanOrEqual(3600);
     expect(age).toBeLessThan(3660);
@@ -147,13 +145,13 @@ describe('the process api', () => {
     await rows.sql('alter table events.destinations rename to elsewhere');
     const page = await get(`${url}/metrics`);
     expect(valueOf(page, 'daybell_deliveries_paused')).toBeNull();
-    expect(valueOf(page, 'daybell_occurrences_armed')).toBe(0);
+    expect(valueOf(page, 'daybell_occurrences_due_soon')).toBe(0);
 
     await rows.sql('alter table events.elsewhere rename to destinations');
     const next = await get(`${url}/metrics`);
     expect(valueOf(next, 'daybell_deliveries_paused')).toBe(0);
     expect(errorsOf(next, 'daybell_deliveries_paused')).toBe(1);
-    expect(errorsOf(next, 'daybell_occurrences_armed')).toBe(0);
+    expect(errorsOf(next, 'daybell_occurrences_due_soon')).toBe(0);
   });
 
   test('tells the rest when one reading hangs', async () => {
@@ -217,14 +215,13 @@ describe('the process api', () => {
 });
 
 const GAUGES = [
-  'occurrences_armed',
-  'occurrences_unreported',
+  'occurrences_due_soon',
   'dead_letters',
   'occurrences_blocked',
   'deliveries_paused',
   'destination_slowed',
   'outbox_length',
-  'outbox_set_aside',
+  'outbox_parked',
   'outbox_oldest_age_seconds',
 ];
 

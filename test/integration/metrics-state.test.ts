@@ -8,6 +8,7 @@ import { afterAll, beforeAll, beforeEach, expect, onTestFinished, test } from 'v
 import { bundledZoneData } from '../../src/zones/load-zone-law.ts';
 import { createEventRows, type EventRows } from '../support/event-rows.ts';
 import { valueOf } from '../support/metrics.ts';
+import { plantOccurrence } from '../support/plant-occurrence.ts';
 import { createTestDatabase, type TestDatabase } from '../support/postgres.ts';
 import { runProcess, urlOf } from '../support/process.ts';
 import { untilTestEnds } from '../support/until-test-ends.ts';
@@ -48,14 +49,20 @@ async function startApi(settings: NodeJS.ProcessEnv = {}): Promise<() => Promise
 
 /** An occurrence whose instant was some time ago, as the ledger has it by now. */
 async function past(agoMs: number, columns: Readonly<Record<string, unknown>>): Promise<void> {
-  const key = await rows.addOccurrence(await rows.addUser(), { fireAt: Date.now() - agoMs });
-  if (Object.keys(columns).length === 0) return;
-  const set = Object.keys(columns).map((column) => `${column} = ?`);
-  await rows.sql(`update events.occurrences set ${set.join(', ')} where key = ?`, [
-    ...Object.values(columns),
-    key,
-  ]);
+  await plantOccurrence(rows.sql, {
+    user_id: await rows.addUser(),
+    due_at: new Date(Date.now() - agoMs),
+    ...columns,
+  });
 }
+
+/** Attempted, and waiting for the next attempt. */
+const RETRYING = {
+  attempts: 1,
+  first_attempt_at: new Date(),
+  priority: 1,
+  next_attempt_at: new Date(Date.now() + HOUR),
+};
 
 const delivered = (lateness_ms: number) => ({
   state: 'COMPLETED',
@@ -72,7 +79,7 @@ test('whose instant has passed is counted by what became of them, of the last ho
   await past(3 * HOUR, { state: 'FAILED' });
   await past(4 * HOUR, { state: 'SKIPPED', reason: 'too_late' });
   await past(MINUTE, {});
-  await past(20 * MINUTE, { state: 'PROCESSING', next_attempt_at: new Date(Date.now() + HOUR) });
+  await past(20 * MINUTE, RETRYING);
   // Not due in these 24 hours: before, to come, and deleted.
   await past(25 * HOUR, delivered(1_000));
   await past(-HOUR, {});
@@ -95,21 +102,21 @@ test('what is due and unclaimed is the backlog; the oldest that is open tells it
   const scrape = await startApi();
   const before = await scrape();
   expect(before('occurrences_backlog')).toBe(0);
-  expect(before('occurrences_claimed')).toBe(0);
+  expect(before('occurrences_leased')).toBe(0);
+  expect(before('occurrences_retrying')).toBe(0);
   expect(before('occurrences_oldest_open_age_seconds')).toBe(0);
 
   await rows.addHerd(1_001, Date.now() - 1_000);
   await past(2_000, {});
-  await past(11 * MINUTE, {
-    state: 'PROCESSING',
-    next_attempt_at: new Date(Date.now() + HOUR),
-    sending_until: new Date(Date.now() + HOUR),
-  });
+  await past(11 * MINUTE, { state: 'PROCESSING' });
+  await past(10 * MINUTE, RETRYING);
   await past(HOUR, delivered(1_000));
-  await past(2 * HOUR, { fire_at: null, blocked_reason: 'unknown_zone' });
+  await past(2 * HOUR, { due_at: null });
   const value = await scrape();
   expect(value('occurrences_backlog')).toBe(1_002);
-  expect(value('occurrences_claimed')).toBe(1);
+  expect(value('occurrences_leased')).toBe(1);
+  expect(value('occurrences_retrying')).toBe(1);
+  expect(value('occurrences_due_soon')).toBe(1_004);
   expect(value('occurrences_oldest_open_age_seconds')).toBeGreaterThan(600);
   expect(value('occurrences_oldest_open_age_seconds')).toBeLessThan(720);
 });
@@ -139,11 +146,7 @@ test('an audit of the last days runs by itself, and tells of users who are unacc
   const yesterday = new Date(Date.now() - 36 * HOUR).toISOString().slice(0, 10);
   const dateOfBirth = `1990${yesterday.slice(4)}`;
   const userId = await rows.addUser({ dateOfBirth, timezone: 'UTC' });
-  await rows.sql(
-    `insert into users.history (user_id, date_of_birth, timezone, valid_from)
-     values (?, ?, 'UTC', '2026-01-01')`,
-    [userId, dateOfBirth],
-  );
+  await rows.sql(`update users.history set valid_from = '2026-01-01' where user_id = ?`, [userId]);
   const missing = await startApi();
   await expect.poll(async () => (await missing())('audit_unaccounted'), WITHIN).toBe(1);
 });

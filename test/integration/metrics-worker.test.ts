@@ -7,6 +7,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { DefaultLogger } from '@temporalio/worker';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 
+import { newWebhookSecret } from '../../src/config/webhook-secrets.ts';
+import { createOccasionWorkflows } from '../../src/temporal/occasion-workflows.ts';
 import { bundleWorkflows } from '../../src/worker/workflow-bundle.ts';
 import { createEventRows, type EventRows } from '../support/event-rows.ts';
 import { valueOf } from '../support/metrics.ts';
@@ -52,6 +54,9 @@ async function start(
     WORKFLOW_BUNDLE: bundle,
     PORT: '0',
     METRICS_PORT: '0',
+    WEBHOOK_URL: 'http://127.0.0.1:9/greetings',
+    WEBHOOK_ALLOW_PRIVATE: 'true',
+    WEBHOOK_SECRETS: newWebhookSecret(),
     ...settings,
   };
   const running = untilTestEnds(runProcess(entry, given));
@@ -62,21 +67,14 @@ async function start(
   };
 }
 
-function startWorkflow(userId: string) {
-  return temporal.client.workflow.start('birthday', {
-    taskQueue,
-    workflowId: `birthday/${userId}`,
-    args: [{ userId }],
-  });
-}
-
-async function reconcile(nth: number): Promise<void> {
-  const workflowId = `${taskQueue}/reconcile/${nth}`;
-  await temporal.client.workflow.execute('reconcile', { taskQueue, workflowId, args: [{}] });
+async function startWorkflow(userId: string) {
+  const occasion = { type: 'birthday', id: userId, userId };
+  await createOccasionWorkflows(temporal.client, taskQueue).start(occasion, 0);
+  return temporal.client.workflow.getHandle(`birthday/${userId}`);
 }
 
 test(
-  'pollers, slots, plans, reconciling and what it finds are told as they come to be',
+  'pollers, slots, plans, and calls of deliver are told as they come to be',
   { timeout: 240_000 },
   async () => {
     const { value: ofApi } = await start('src/api/main.ts');
@@ -88,47 +86,35 @@ test(
     await running.line(/"ready"/);
     await expect.poll(() => pollers('workflow'), WITHIN).toBe(1);
     await expect.poll(() => pollers('activity'), WITHIN).toBe(1);
-    const slots = (metric: string) => value(metric, { worker_type: 'LocalActivityWorker' });
+    const slots = (metric: string) => value(metric, { worker_type: 'ActivityWorker' });
     const used = 'temporal_worker_task_slots_used';
-    const available = 'temporal_worker_task_slots_available';
-    const plans = (result: string) => value('daybell_plans_total', { result });
-    const steps = (result: string) => value('daybell_reconcile_steps_total', { result });
+    const plans = (result: string) => value('daybell_plans_total', { source: 'workflow', result });
+    const calls = (result: string) => value('daybell_deliver_calls_total', { result });
     const timed = (le: string) =>
       value('daybell_database_query_duration_seconds_bucket', { query: 'plan', le });
-    expect(await plans('succeeded')).toBe(0);
+    expect(await plans('planned')).toBe(0);
     expect(await timed('+Inf')).toBe(0);
 
-    // A plan that waits for the database is slow, and keeps its slot.
+    // A call that waits for the database is slow, and keeps its slot.
     const userId = await rows.addUser();
-    await database.orm.em.fork().transactional(async (em) => {
-      await em.execute('lock table events.occurrences in access exclusive mode');
-      await startWorkflow(userId);
+    const workflow = await database.orm.em.fork().transactional(async (em) => {
+      await em.execute('lock table events.occasions in share row exclusive mode');
+      const started = await startWorkflow(userId);
       await expect.poll(() => slots(used), WITHIN).toBe(1);
-      expect(await slots(available)).toBe(39);
       await sleep(300);
+      return started;
     });
-    await expect.poll(() => plans('succeeded'), WITHIN).toBe(1);
+    await expect.poll(() => plans('planned'), WITHIN).toBeGreaterThan(0);
     expect(await timed('0.2')).toBe(0);
-    expect(await timed('+Inf')).toBe(1);
-    expect(await plans('failed')).toBe(0);
+    await expect.poll(() => calls('answered'), WITHIN).toBe(1);
     await expect.poll(() => slots(used), WITHIN).toBe(0);
 
-    // Without the ledger, nothing can be planned, or looked for.
+    // Without the ledger nothing can be looked at.
     await rows.sql('alter table events.occurrences rename to elsewhere');
-    await temporal.client.workflow.getHandle(`birthday/${userId}`).signal('replan');
-    const reconciling = reconcile(1);
-    await expect.poll(() => plans('failed'), WITHIN).toBeGreaterThan(0);
-    await expect.poll(() => steps('failed'), WITHIN).toBeGreaterThan(0);
+    await workflow.signal('changed');
+    await expect.poll(() => calls('failed'), WITHIN).toBeGreaterThan(0);
     await rows.sql('alter table events.elsewhere rename to occurrences');
-    await reconciling;
-    expect(await steps('succeeded')).toBeGreaterThan(0);
-
-    // Users without a plan.
-    for (let count = 0; count < 11; count += 1) await rows.addUser();
-    const missed = () => value('daybell_missed_detected_total', { kind: 'unplanned' });
-    const before = Number(await missed());
-    await reconcile(2);
-    expect(await missed()).toBe(before + 11);
+    await expect.poll(() => calls('answered'), WITHIN).toBe(2);
   },
 );
 
@@ -149,15 +135,15 @@ test(
     const workflow = await startWorkflow(userId);
     const waitingFor = async () =>
       (await workflow.query<{ waitingFor: string }>('status')).waitingFor;
-    await expect.poll(waitingFor, WITHIN).toBe('recheck');
+    await expect.poll(waitingFor, WITHIN).toBe('instant');
     await before.running.stop();
 
     const { value } = await start('src/worker/main.ts', { WORKFLOW_BUNDLE: changed });
-    await workflow.signal('replan');
+    await workflow.signal('changed');
     const failures = () =>
       value('temporal_workflow_task_execution_failed_total', {
         failure_reason: 'NonDeterminismError',
-        workflow_type: 'birthday',
+        workflow_type: 'occasion',
       });
     await expect.poll(failures, WITHIN).toBeGreaterThan(0);
   },

@@ -9,8 +9,10 @@ import { afterEach, expect, inject, onTestFinished, test } from 'vitest';
 import { connectOrm, migrate, MIGRATIONS } from '../../src/persistence/orm.ts';
 import { DatabaseUnusableError, runMigrations } from '../../src/persistence/run-migrations.ts';
 import { FIND_NOTED, noteSurvivors } from '../../src/persistence/survivors.ts';
+import { readRules } from '../../src/planning/rules.ts';
 import { runSql, withDatabase } from '../support/postgres.ts';
 import { runProcess } from '../support/process.ts';
+import { bundledLaw } from '../support/zone-laws.ts';
 
 const ENTRY = 'src/persistence/migrate.ts';
 const QUIET = { waitMs: 0, onWaiting: () => {} };
@@ -47,6 +49,22 @@ test('the process migrate runs what is pending, says which, and ends; then there
   expect(JSON.parse(second.lines.at(-1) ?? '')).toMatchObject({ msg: 'nothing to migrate' });
 });
 
+test('migrate records what decides dates besides users, anew only when it differs', async () => {
+  const DATABASE_URL = await emptyDatabase();
+  const later = { DELIVERY_LOCAL_TIME: '07:30', LEAP_DAY_POLICY: 'mar1' };
+  for (const settings of [{}, {}, later, later]) {
+    const migration = runProcess(ENTRY, { DATABASE_URL, ZONE_DATA: 'bundled', ...settings });
+    expect(await migration.exited).toBe(0);
+  }
+  const orm = await connectOrm(DATABASE_URL);
+  onTestFinished(() => orm.close(true));
+  const tzVersion = bundledLaw.version;
+  expect(await readRules(orm.em.fork())).toMatchObject([
+    { from: -Infinity, localTime: '09:00', leapDayPolicy: 'feb28', tzVersion },
+    { from: expect.any(Number), localTime: '07:30', leapDayPolicy: 'mar1', tzVersion },
+  ]);
+});
+
 test('of many that run at once, one migrates and the others wait for it', async () => {
   const url = await emptyDatabase();
   const ran = await Promise.all([1, 2, 3, 4].map(() => runMigrations(url, QUIET)));
@@ -58,7 +76,11 @@ test('who survives a migration is noted beside it, also of one that ran before t
   const orm = await connectOrm(url);
   onTestFinished(() => orm.close(true));
   await migrate(orm);
-  const [first = '', second = '', third = ''] = MIGRATIONS;
+  const [first = ''] = MIGRATIONS;
+  const [second, third] = ['0002-second', '0003-third'];
+  for (const name of [second, third]) {
+    await orm.em.fork().execute('insert into daybell_migrations (name) values (:name)', { name });
+  }
   const noted = () => orm.em.fork().execute<object[]>(FIND_NOTED);
   const note = (survivedFrom: string) =>
     noteSurvivors(

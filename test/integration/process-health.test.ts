@@ -35,7 +35,7 @@ async function ask(running: TestProcess, path: string): Promise<{ status: number
 const process = { name: 'process', ready: true };
 
 describe('a process on its own port', () => {
-  test.for(['src/relay/main.ts', 'src/delivery/main.ts'])(
+  test.for(['src/planning/main.ts', 'src/delivery/main.ts'])(
     '%s lives, and is ready',
     async (entry) => {
       const running = start(entry);

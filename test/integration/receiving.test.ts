@@ -27,7 +27,7 @@ async function start(language: SnippetLanguage, secret: string) {
 /** A delivery as a dispatcher made it. */
 async function realDelivery(secrets: readonly string[]): Promise<ReceivedWebhook> {
   const userId = await fixture.rows.addUser({ firstName: 'Žofie 🎂', lastName: 'O\u2019Neill' });
-  const key = await fixture.armed(userId, Date.now());
+  const key = await fixture.planned(userId, Date.now());
   await fixture.dispatch({ secrets });
   await expect.poll(() => fixture.stateOf(key), WITHIN).toBe('COMPLETED');
   const delivery = fixture.receiver.received.find(({ id }) => id === key);
@@ -93,7 +93,7 @@ describe.each(['ts', 'python'] as const)('the receiver in %s', (language) => {
 
   test('refuses one that is signed with another secret, and the ledger says FAILED', async () => {
     const receiver = await start(language, newWebhookSecret());
-    const key = await fixture.armed(await fixture.rows.addUser(), Date.now());
+    const key = await fixture.planned(await fixture.rows.addUser(), Date.now());
     await fixture.dispatch({ webhookUrl: receiver.url, secrets: [newWebhookSecret()] });
     await expect.poll(() => fixture.stateOf(key), WITHIN).toBe('FAILED');
     expect(receiver.inbox()).toEqual([]);

@@ -20,6 +20,8 @@ import { untilTestEnds } from '../support/until-test-ends.ts';
 
 const NAMES = Object.keys(ENTRIES) as (keyof typeof ENTRIES)[];
 const SERVICES = NAMES.filter((name) => name !== 'migrate');
+/** The dispatcher does not talk to Temporal. */
+const ON_TEMPORAL = SERVICES.filter((name) => name !== 'dispatcher');
 const EXIT_CONFIG = 78;
 
 function start(name: keyof typeof ENTRIES, settings: NodeJS.ProcessEnv): TestProcess {
@@ -209,10 +211,10 @@ describe("another installation's task queue", () => {
     await theirs.drop();
   });
 
-  test('is refused by every process, and no user of theirs is followed', async () => {
-    const relay = start('relay', { ...settings, DATABASE_URL: ours.url });
+  test('is refused by every process that talks to Temporal, and no workflow of theirs is started', async () => {
+    const scheduler = start('scheduler', { ...settings, DATABASE_URL: ours.url });
     await expect.poll(() => markOf(settings), { timeout: 60_000 }).toBe(await idOf(ours));
-    expect(await relay.stop()).toBe(0);
+    expect(await scheduler.stop()).toBe(0);
     const userId = randomUUID();
     await runSql(
       theirs.url,
@@ -221,7 +223,7 @@ describe("another installation's task queue", () => {
     );
 
     const refusals = await Promise.all(
-      SERVICES.map((name) => refusalOf(start(name, { ...settings, DATABASE_URL: theirs.url }))),
+      ON_TEMPORAL.map((name) => refusalOf(start(name, { ...settings, DATABASE_URL: theirs.url }))),
     );
 
     for (const said of refusals) {
@@ -234,33 +236,33 @@ describe("another installation's task queue", () => {
   });
 
   test('of two that come at the same time, one has it', async () => {
-    const relays = [ours, theirs].map(({ url }) =>
-      start('relay', { ...settings, DATABASE_URL: url }),
+    const schedulers = [ours, theirs].map(({ url }) =>
+      start('scheduler', { ...settings, DATABASE_URL: url }),
     );
     const first = await Promise.race(
-      relays.map(async (relay) => [relay, await relay.exited] as const),
+      schedulers.map(async (scheduler) => [scheduler, await scheduler.exited] as const),
     );
     expect(first[1]).toBe(EXIT_CONFIG);
-    const other = relays.find((relay) => relay !== first[0]);
+    const other = schedulers.find((scheduler) => scheduler !== first[0]);
     expect(other?.child.exitCode).toBeNull();
     expect(await other?.stop()).toBe(0);
   });
 
   test('is no hindrance on a task queue of its own', async () => {
     const own = { ...settings, TEMPORAL_TASK_QUEUE: uniqueTaskQueue() };
-    const relays = [
-      start('relay', { ...settings, DATABASE_URL: ours.url }),
-      start('relay', { ...own, DATABASE_URL: theirs.url }),
+    const schedulers = [
+      start('scheduler', { ...settings, DATABASE_URL: ours.url }),
+      start('scheduler', { ...own, DATABASE_URL: theirs.url }),
     ];
     await expect.poll(() => markOf(settings), { timeout: 60_000 }).toBe(await idOf(ours));
     await expect.poll(() => markOf(own), { timeout: 60_000 }).toBe(await idOf(theirs));
-    expect(await Promise.all(relays.map((relay) => relay.stop()))).toEqual([0, 0]);
+    expect(await Promise.all(schedulers.map((scheduler) => scheduler.stop()))).toEqual([0, 0]);
   });
 
   test('the mark never runs, and says what it is', async () => {
-    const relay = start('relay', { ...settings, DATABASE_URL: ours.url });
+    const scheduler = start('scheduler', { ...settings, DATABASE_URL: ours.url });
     await expect.poll(() => markOf(settings), { timeout: 60_000 }).toBe(await idOf(ours));
-    await relay.stop();
+    await scheduler.stop();
     const mark = await scheduleOf(settings).describe();
     expect(mark.state.paused).toBe(true);
     expect(mark.state.note).toContain('never runs');

@@ -60,7 +60,7 @@ describe('a Temporal server that asks for a client certificate', () => {
     { timeout: 240_000 },
     async () => {
       const trusted = { ...settings, ...temporal.settings };
-      const [api] = ['api', 'relay', 'worker', 'delivery'].map((name) => start(name, trusted));
+      const [api] = ['api', 'planning', 'worker', 'delivery'].map((name) => start(name, trusted));
       await Promise.all(processes.map((started) => started.line(/"ready"/)));
       expect(api?.child.exitCode).toBeNull();
       const created = await fetch(`http://127.0.0.1:${settings['PORT']}/v1/users`, {
@@ -69,14 +69,12 @@ describe('a Temporal server that asks for a client certificate', () => {
         body: JSON.stringify(ADA),
       });
       expect(created.status).toBe(201);
-      const planned = `select state from events.occurrences`;
-      // By the relay's signal and the worker's activity.
+      const notified = 'select notified_wake_at is not null as notified from events.occasions';
+      // By the scheduler, which has started the user's workflow.
       await expect
-        .poll(() => database.orm.em.fork().execute(planned), WITHIN)
-        .toEqual([{ state: 'PENDING' }]);
-      // By the dispatcher, which reports, and the worker's own client.
-      const ready = await fetch(`http://127.0.0.1:${settings['PORT']}/readyz`);
-      expect(ready.status).toBe(200);
+        .poll(() => database.orm.em.fork().execute(notified), WITHIN)
+        .toEqual([{ notified: true }]);
+      // By the worker's own client.
       const schedules = [];
       for await (const { scheduleId } of temporal.client.schedule.list())
         schedules.push(scheduleId);
@@ -101,13 +99,13 @@ describe('a Temporal server that asks for a client certificate', () => {
 
   test('a file that is not there is named at the start', async () => {
     const nowhere = '/nowhere/client.pem';
-    const relay = start('relay', {
+    const scheduler = start('planning', {
       ...settings,
       ...temporal.settings,
       TEMPORAL_TLS_CLIENT_CERT_PATH: nowhere,
     });
-    expect(await relay.exited).toBe(78);
-    expect(relay.lines.join('\n')).toContain(nowhere);
+    expect(await scheduler.exited).toBe(78);
+    expect(scheduler.lines.join('\n')).toContain(nowhere);
   });
 });
 

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 
 import { hashApiKey } from '../../src/access/api-key.ts';
 import { traceHeadersOf, traceDeliveries } from '../../src/delivery/trace-deliveries.ts';
-import type { ClaimedOccurrence } from '../../src/events/ports.ts';
+import type { ClaimedOccurrence } from '../../src/ledger/types.ts';
 import { createOtlpTracing } from '../../src/observability/otlp-tracing.ts';
 import type { Tracing } from '../../src/observability/tracing.ts';
 import { ADA, createTestApi } from '../support/api.ts';
@@ -33,50 +33,45 @@ afterAll(async () => {
   await collector.close();
 });
 
-test('from the request through outbox, plan and arming to the webhook it is one trace; next year it is another, which links to it', async () => {
-  const firstOf = (name: string) => collector.span(name, (span) => span.traceId === CALLER.traceId);
-
+test('from the request through the plan to the webhook it is one trace', async () => {
   await story.setClock('2027-05-20T06:00:00Z');
-  const told = await story.createUser(TRACEPARENT);
-  const trace = { traceparent: told.traceparent ?? '', at: told.occurredAt };
-  const first = await story.plan(told.userId, trace);
-  await story.arm(first);
+  const userId = await story.createUser(TRACEPARENT);
   await story.setClock('2027-05-20T07:00:00Z');
   const webhook = await story.deliver();
 
-  const [request, relay, plan, arm, post] = await Promise.all(
-    ['POST /v1/users', 'relay UserCreated', 'plan birthday', 'arm', 'POST'].map(firstOf),
-  );
+  const firstOf = (name: string) => collector.span(name, (span) => span.traceId === CALLER.traceId);
+  const [request, plan, post] = await Promise.all(['POST /v1/users', 'plan', 'POST'].map(firstOf));
   expect(request?.parentSpanId).toBe(CALLER.spanId);
-  expect(relay?.parentSpanId).toBe(request?.spanId);
-  expect(plan?.parentSpanId).toBe(relay?.spanId);
-  expect(arm?.parentSpanId).toBe(plan?.spanId);
-  expect(post?.parentSpanId).toBe(arm?.spanId);
+  expect(plan?.parentSpanId).toBe(request?.spanId);
+  expect(post?.parentSpanId).toBe(plan?.spanId);
   expect(webhook.headers['traceparent']).toBe(`00-${CALLER.traceId}-${post?.spanId}-01`);
   expect(request?.attributes).toMatchObject({ 'http.route': '/v1/users' });
   expect(post?.attributes).toMatchObject({
-    'daybell.occurrence_key': first.occurrenceKey,
+    'daybell.occurrence_key': `birthday:${userId}:2027`,
     'daybell.outcome': 'delivered',
   });
 
-  // The workflow carries the trace into its next run, a year long.
-  const next = await story.plan(told.userId, trace);
-  await story.setClock('2028-05-20T06:59:00Z');
-  await story.plan(told.userId, trace);
-  await story.arm(next);
+  // What no request has led to is a trace of its own.
+  await story.planNext(userId);
   await story.setClock('2028-05-20T07:00:00Z');
-  const again = await story.deliver();
-  const isNext = ({ attributes }: { attributes: object }): boolean =>
-    Object.values(attributes).includes(next.occurrenceKey);
-  const nextArm = await collector.span('arm', isNext);
-  const nextPost = await collector.span('POST', isNext);
-  expect(nextArm.traceId).not.toBe(CALLER.traceId);
-  expect(nextArm).toMatchObject({ parentSpanId: null, links: [CALLER.traceId] });
-  expect(nextPost).toMatchObject({ traceId: nextArm.traceId, parentSpanId: nextArm.spanId });
-  expect(again.headers['traceparent']).toBe(`00-${nextArm.traceId}-${nextPost.spanId}-01`);
+  await story.deliver();
+  const next = await collector.span('POST', sentFor(`birthday:${userId}:2028`));
+  expect(next).toMatchObject({ parentSpanId: null, links: [] });
+  expect(next.traceId).not.toBe(CALLER.traceId);
 
   // Nobody's name or date of birth is in any of it.
   expect(JSON.stringify(collector.spans)).not.toMatch(/Ada|Lovelace|1990-05-20/);
+});
+
+test('what is sent more than a day after the request begins a trace, which links to it', async () => {
+  await story.setClock('2027-05-01T06:00:00Z');
+  const userId = await story.createUser(TRACEPARENT);
+  await story.setClock('2027-05-20T07:00:00Z');
+  const { headers } = await story.deliver();
+  const post = await collector.span('POST', sentFor(`birthday:${userId}:2027`));
+  expect(post).toMatchObject({ parentSpanId: null, links: [CALLER.traceId] });
+  expect(post.traceId).not.toBe(CALLER.traceId);
+  expect(headers['traceparent']).toBe(`00-${post.traceId}-${post.spanId}-01`);
 });
 
 test('what fails for the trace fails nothing else', async () => {
@@ -85,9 +80,7 @@ test('what fails for the trace fails nothing else', async () => {
     keep: () => Promise.reject(new Error('away')),
   });
   await broken.setClock('2027-05-20T06:00:00Z');
-  const told = await broken.createUser(TRACEPARENT);
-  const trace = { traceparent: told.traceparent ?? '', at: told.occurredAt };
-  await broken.arm(await broken.plan(told.userId, trace));
+  await broken.createUser(TRACEPARENT);
   await broken.setClock('2027-05-20T07:00:00Z');
   // In a trace of its own, since nothing says of which it is.
   const { headers } = await broken.deliver();
@@ -98,8 +91,8 @@ test('what fails for the trace fails nothing else', async () => {
 
 test('a request without a traceparent, or with one that is none, begins a trace', async () => {
   await story.setClock('2027-05-20T06:00:00Z');
-  const told = await story.createUser('00-yesterday-01');
-  expect(told.traceparent).toMatch(/^00-[\da-f]{32}-[\da-f]{16}-01$/);
+  const userId = await story.createUser('00-yesterday-01');
+  expect(await story.keptOf(userId)).toMatch(/^00-[\da-f]{32}-[\da-f]{16}-01$/);
 });
 
 test('whoever sends a request that is not sampled has decided for all of its trace', async () => {
@@ -183,61 +176,63 @@ test('without traces nothing is kept of a traceparent', async () => {
   await api.database.drop();
 });
 
-test('two occurrences of one recipient are each in their own trace', async () => {
-  const recipient = {
-    userId: 'u',
-    externalId: null,
-    firstName: '',
-    lastName: '',
-    timezone: 'UTC',
-    facts: 'none' as const,
-  };
+test('two occurrences of one user are each in their own trace', async () => {
   const points = new Map(
     ['a', 'b'].map((key, index) => [
       key,
       { traceparent: TRACEPARENT.replace('0af7', `${index}af7`), at: 0 },
     ]),
   );
-  const { directory, attempt } = traceDeliveries(
+  const { findRecipients, attempt } = traceDeliveries(
     {
-      directory: {
-        findRecipients: async (claimed) => new Map(claimed.map(({ key }) => [key, recipient])),
-      },
+      findRecipients: async (claimed) => new Map(claimed.map(({ key }) => [key, { ...RECIPIENT }])),
       attempt: async () => {
         throw new Error(tracing.active() ?? '');
       },
     },
-    {
-      tracing,
-      traces: { find: async () => points, keep: async () => {} },
-      logger: silent,
-      clock: () => 0,
-    },
+    { tracing, traces: { find: async () => points }, logger: silent, clock: () => 0 },
   );
   const claimed = [claimedAs('a'), claimedAs('b')];
-  const recipients = await directory.findRecipients(claimed);
+  const recipients = await findRecipients(claimed);
   for (const [index, one] of claimed.entries()) {
-    const sent = attempt(one, recipients.get(one.key) ?? recipient);
+    const sent = attempt(one, recipients.get(one.key) ?? RECIPIENT);
     await expect(sent).rejects.toThrow(`00-${index}af7`);
   }
 });
 
+const RECIPIENT = {
+  userId: 'u',
+  externalId: null,
+  firstName: '',
+  lastName: '',
+  timezone: 'UTC',
+  suspended: false,
+  isAsPlanned: true,
+};
+
+function sentFor(key: string) {
+  return ({ attributes }: { attributes: object }): boolean =>
+    Object.values(attributes).includes(key);
+}
+
 function claimedAs(key: string): ClaimedOccurrence {
   return {
     key,
-    fence: 1,
-    eventType: 'birthday',
+    leaseToken: 1,
+    occasionType: 'birthday',
+    occasionId: 'u',
     userId: 'u',
-    year: 2027,
-    anchorDate: '1990-05-20',
+    nominalDate: '2027-05-20',
+    date: '1990-05-20',
     timezone: 'UTC',
     localDate: '2027-05-20',
-    fireAt: 0,
+    dueAt: 0,
+    inputsAt: 0,
+    supersededAt: null,
     attempt: 1,
-    armedAttempt: 1,
-    firstAttemptAt: 0,
+    earlierAttempts: 0,
+    firstAttemptAt: null,
     late: false,
     redelivered: false,
-    earlierAttempts: 0,
   };
 }

@@ -1,32 +1,35 @@
 /** Workers of one kind of work each, and workflows that were bundled beforehand. */
+import { randomUUID } from 'node:crypto';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 
-import { ADA, createTestApi, type TestApi } from '../support/api.ts';
+import { newWebhookSecret } from '../../src/config/webhook-secrets.ts';
+import { createOccasionWorkflows } from '../../src/temporal/occasion-workflows.ts';
 import { freePort } from '../support/free-port.ts';
 import { valueOf } from '../support/metrics.ts';
+import { createTestDatabase, type TestDatabase } from '../support/postgres.ts';
 import { runProcess, runProgram, type TestProcess } from '../support/process.ts';
 import { type TestTemporal, uniqueTaskQueue, useDevServer } from '../support/temporal.ts';
 import { untilTestEnds } from '../support/until-test-ends.ts';
+import { startWebhookReceiver } from '../support/webhook-receiver.ts';
 
 const WITHIN = { timeout: 60_000, interval: 100 };
-const HOUR = 3_600_000;
 const EXIT_CONFIG = 78;
 const taskQueue = uniqueTaskQueue();
 
 let directory: string;
 let bundle: string;
-let api: TestApi;
+let database: TestDatabase;
 let temporal: TestTemporal;
 
 beforeAll(async () => {
   directory = await mkdtemp(join(tmpdir(), 'daybell-bundle-'));
   bundle = join(directory, 'made', 'workflows.json');
-  [api, temporal] = await Promise.all([createTestApi(), useDevServer()]);
+  [database, temporal] = await Promise.all([createTestDatabase(), useDevServer()]);
   const making = runProgram(process.execPath, ['src/commands/bundle.ts', bundle], {
     settings: {},
   });
@@ -35,13 +38,13 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   await temporal.close();
-  await api.database.drop();
+  await database.drop();
   await rm(directory, { recursive: true, force: true });
 });
 
 function start(entry: string, settings: Record<string, string>): TestProcess {
   const given = {
-    DATABASE_URL: api.database.url,
+    DATABASE_URL: database.url,
     TEMPORAL_ADDRESS: temporal.address,
     TEMPORAL_TASK_QUEUE: taskQueue,
     WORKFLOW_BUNDLE: bundle,
@@ -50,43 +53,45 @@ function start(entry: string, settings: Record<string, string>): TestProcess {
   return untilTestEnds(runProcess(entry, given));
 }
 
-test('one plans, the other arms; neither does the work of the other', async () => {
-  // Due within the hour, and so armed as soon as it is planned: for the lead is an hour.
-  const due = new Date(Date.now() + HOUR / 2);
-  const [date, time] = due.toISOString().split('T');
-  const settings = { ARM_LEAD: '1h', DELIVERY_LOCAL_TIME: time?.slice(0, 5) ?? '' };
-  start('src/relay/main.ts', {});
-  const workflows = start('src/worker/main.ts', { ...settings, WORKER_ROLE: 'workflows' });
+test('one runs workflows, and the other their activities; neither does the work of the other', async () => {
+  const receiver = await startWebhookReceiver();
+  onTestFinished(() => receiver.close());
+  const temporalClient = temporal.client;
+  const id = randomUUID();
+  const workflows = start('src/worker/main.ts', { WORKER_ROLE: 'workflows' });
   await workflows.line(/"ready"/);
-  const user = { ...ADA, dateOfBirth: `1992${date?.slice(4)}`, timezone: 'UTC' };
-  const { body } = await api.send('POST', '/v1/users', user);
-  const state = async (): Promise<string | undefined> => {
-    const rows = await api.sql<{ state: string }>(
-      'select state from events.occurrences where user_id = ?',
-      [body.id],
-    );
-    return rows[0]?.state;
-  };
-  await expect.poll(state, WITHIN).toBe('PENDING');
-  const openActivities = async (): Promise<number | undefined> => {
-    const { raw } = await temporal.client.workflow.getHandle(`birthday/${body.id}`).describe();
-    return raw.pendingActivities?.length;
-  };
+  await createOccasionWorkflows(temporalClient, taskQueue).start(
+    { type: 'birthday', id, userId: id },
+    0,
+  );
+  const workflow = temporalClient.workflow.getHandle(`birthday/${id}`);
+  const openActivities = async (): Promise<number | undefined> =>
+    (await workflow.describe()).raw.pendingActivities?.length;
   await expect.poll(openActivities, WITHIN).toBe(1);
   await sleep(1_000);
-  expect(await state()).toBe('PENDING');
+  expect(await openActivities()).toBe(1);
 
   const metricsPort = await freePort();
   const activities = start('src/worker/main.ts', {
-    ...settings,
     WORKER_ROLE: 'activities',
     METRICS_PORT: String(metricsPort),
+    WEBHOOK_URL: receiver.url,
+    WEBHOOK_ALLOW_PRIVATE: 'true',
+    WEBHOOK_SECRETS: newWebhookSecret(),
   });
   await activities.line(/"ready"/);
-  await expect.poll(state, WITHIN).toBe('PROCESSING');
+  // There is no such user: the occasion has ended.
+  await workflow.result();
   const page = await (await fetch(`http://127.0.0.1:${metricsPort}/metrics`)).text();
-  expect(valueOf(page, 'daybell_occurrences_armed_total')).toBe(1);
-  expect(valueOf(page, 'daybell_occurrences_armed_after_instant_total')).toBe(0);
+  expect(valueOf(page, 'daybell_deliver_calls_total', { result: 'answered' })).toBe(1);
+});
+
+test('a worker of activities wants what it takes to send', async () => {
+  const worker = start('src/worker/main.ts', { WORKER_ROLE: 'activities' });
+  expect(await worker.exited).toBe(EXIT_CONFIG);
+  expect(worker.lines.join('\n')).toMatch(
+    /WEBHOOK_URL: must be set[^]*WEBHOOK_SECRETS: must be set/,
+  );
 });
 
 test('a bundle that is not there, is none, or is of other workflows is refused', async () => {
@@ -100,7 +105,10 @@ test('a bundle that is not there, is none, or is of other workflows is refused',
   await writeFile(files.stale, JSON.stringify({ ...made, madeFrom: 'yesterday' }));
   const refusals = await Promise.all(
     Object.values(files).map(async (file) => {
-      const started = start('src/worker/main.ts', { WORKFLOW_BUNDLE: file });
+      const started = start('src/worker/main.ts', {
+        WORKFLOW_BUNDLE: file,
+        WORKER_ROLE: 'workflows',
+      });
       expect(await started.exited).toBe(EXIT_CONFIG);
       return started.lines.join('\n');
     }),

@@ -6,14 +6,13 @@ import { DefaultLogger } from '@temporalio/worker';
 import { pino } from 'pino';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, onTestFinished, test } from 'vitest';
 
-import { createScheduler } from '../../src/temporal/scheduler.ts';
+import { createOccasionWorkflows } from '../../src/temporal/occasion-workflows.ts';
 import { type Build, findWork, makeCurrent } from '../../src/temporal/worker-versions.ts';
 import { startTakingTurns } from '../../src/worker/taking-turns.ts';
 import { createWorker } from '../../src/worker/worker.ts';
 import { bundleWorkflows, type WorkflowCode } from '../../src/worker/workflow-bundle.ts';
-import type { PlanRequest, PlanResult } from '../../src/workflows/messages.ts';
 import { startDevServer } from '../support/dev-server.ts';
-import { followWorkflows, type HistoryEvent } from '../support/followed-workflow.ts';
+import { asleepForAYear } from '../support/deliver-answers.ts';
 import { runProgram } from '../support/process.ts';
 import {
   connectTo,
@@ -28,7 +27,8 @@ import {
 const WITHIN = { timeout: 60_000, interval: 50 };
 /** For what a server does not do at once. */
 const SLOWLY = { timeout: 60_000, interval: 250 };
-const DAY = 86_400_000;
+/** Two calls are ten seconds apart. */
+const PATIENT = { timeout: 120_000, interval: 100 };
 const logger = pino({ level: 'silent' });
 
 let temporal: TestTemporal;
@@ -65,7 +65,7 @@ async function startVersion(
     namespace: 'default',
     taskQueue,
     workflowBundle,
-    activities: { plan },
+    activities: { deliver: async () => asleepForAYear() },
     buildId: build,
   });
   const working = worker.run();
@@ -87,34 +87,31 @@ async function startVersion(
   return stopOnce;
 }
 
-async function plan({ userId, now }: PlanRequest): Promise<PlanResult> {
-  return {
-    kind: 'planned',
-    occurrenceKey: `birthday:${userId}:2027`,
-    timezone: 'Asia/Tokyo',
-    tzVersion: '2026c',
-    fireAt: now + 100 * DAY,
-    armAt: now + 100 * DAY - 60_000,
-    recheckAt: null,
-  };
+/** Has the user's workflow look for the nth time, which begins with the first; resolves when it sleeps again. */
+async function look(userId: string, nth: number): Promise<void> {
+  await ask(userId);
+  await expect.poll(() => callsOf(userId), PATIENT).toBe(nth);
 }
 
-/** Tells a user's workflow of a change, which begins with the first; resolves when it sleeps again. */
-async function change(userId: string, revision: number): Promise<void> {
-  await createScheduler(temporal.client, taskQueue).userChanged('birthday', { userId, revision });
-  await expect.poll(() => plansOf(userId), WITHIN).toBe(revision);
+function ask(userId: string): Promise<void> {
+  const workflows = createOccasionWorkflows(temporal.client, taskQueue);
+  return workflows.lookAgain({ type: 'birthday', id: userId, userId });
 }
 
-async function eventsOf(userId: string): Promise<HistoryEvent[]> {
-  return (await followWorkflows(temporal.client).historiesOf(userId)).flat();
+async function eventsOf(userId: string) {
+  return (await workflowOf(userId).fetchHistory()).events ?? [];
 }
 
-/** How often it has planned: each plan is a local activity, and then it sleeps. */
-async function plansOf(userId: string): Promise<number> {
-  const markers = (await eventsOf(userId)).filter(
-    ({ markerRecordedEventAttributes: marker }) => marker?.markerName === 'core_local_activity',
-  );
-  return markers.length;
+function workflowOf(userId: string) {
+  return temporal.client.workflow.getHandle(`birthday/${userId}`);
+}
+
+/** How often it has called deliver, and sleeps again. */
+async function callsOf(userId: string): Promise<number> {
+  const events = await eventsOf(userId);
+  const isAsleep = events.at(-1)?.timerStartedEventAttributes ?? false;
+  const calls = events.filter((event) => event.activityTaskCompletedEventAttributes).length;
+  return isAsleep ? calls : 0;
 }
 
 /** The build that did a workflow's last task. */
@@ -138,49 +135,47 @@ test('who sleeps since the previous version is carried on by the next, and after
   const [sleeper, latecomer] = [randomUUID(), randomUUID()];
   await startVersion('previous', previous);
   await expect.poll(currentBuild, SLOWLY).toBe('previous');
-  await change(sleeper, 1);
+  await look(sleeper, 1);
   expect(await lastBuildOf(sleeper)).toBe('previous');
 
   await startVersion('next', next);
   await expect.poll(currentBuild, SLOWLY).toBe('next');
-  await change(sleeper, 2);
+  await look(sleeper, 2);
   expect(await lastBuildOf(sleeper)).toBe('next');
-  await change(latecomer, 1);
+  await look(latecomer, 1);
   expect(await lastBuildOf(latecomer)).toBe('next');
 
   await makeCurrent(temporal.client, taskQueue, 'previous');
-  await change(sleeper, 3);
+  await look(sleeper, 3);
   expect(await lastBuildOf(sleeper)).toBe('previous');
   expect(await failedTasksOf(sleeper)).toBe(0);
   // Whoever has gone the next version's way waits for it; nothing is lost.
-  const scheduler = createScheduler(temporal.client, taskQueue);
-  await scheduler.userChanged('birthday', { userId: latecomer, revision: 2 });
+  await ask(latecomer);
   await expect.poll(() => failedTasksOf(latecomer), WITHIN).toBeGreaterThan(0);
-  expect(await plansOf(latecomer)).toBe(1);
   expect(await currentBuild()).toBe('previous');
 
   await makeCurrent(temporal.client, taskQueue, 'next');
-  await expect.poll(() => plansOf(latecomer), WITHIN).toBe(2);
+  await expect.poll(() => callsOf(latecomer), PATIENT).toBe(2);
   expect(await lastBuildOf(latecomer)).toBe('next');
 }, 240_000);
 
 test('the first version with a build id carries on those of before, and without one it can be gone back to', async () => {
   const sleeper = randomUUID();
   const stopUnversioned = await startVersion(null, previous);
-  await change(sleeper, 1);
+  await look(sleeper, 1);
   expect(await lastBuildOf(sleeper)).toBeNull();
 
   const stopFirst = await startVersion('first', previous);
   await expect.poll(currentBuild, SLOWLY).toBe('first');
   await stopUnversioned();
-  await change(sleeper, 2);
+  await look(sleeper, 2);
   expect(await lastBuildOf(sleeper)).toBe('first');
 
   await startVersion(null, previous);
   expect(await current('--unversioned')).toContain('* (without a build id): workers are there');
   // It has the sleeper in memory, and would go on with it.
   await stopFirst();
-  await change(sleeper, 3);
+  await look(sleeper, 3);
   expect(await lastBuildOf(sleeper)).toBeNull();
   expect(await failedTasksOf(sleeper)).toBe(0);
 }, 240_000);

@@ -1,11 +1,11 @@
 /** Zone data that this Node does not have: from the API to the plan. */
 import { rmSync } from 'node:fs';
 
+import { pino } from 'pino';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
-import { createPlanner } from '../../src/events/planner.ts';
 import type { ZoneLaw } from '../../src/domain/zone.ts';
-import { createPlanningStore } from '../../src/persistence/planning-store.ts';
+import { createPlanner } from '../../src/planning/planner.ts';
 import { loadZoneLaw } from '../../src/zones/load-zone-law.ts';
 import { ADA, createTestApi, type TestApi } from '../support/api.ts';
 import { runProcess, type TestProcess, urlOf } from '../support/process.ts';
@@ -28,6 +28,10 @@ const apis: TestApi[] = [];
 const apiBy = async (law: ZoneLaw): Promise<TestApi> => {
   const api = await createTestApi({ law, clock: () => NOW });
   apis.push(api);
+  for (const schema of ['events', 'users']) {
+    await api.sql(`create or replace function ${schema}.clock() returns timestamptz
+      language sql volatile as 'select to_timestamp(${NOW / 1_000})'`);
+  }
   return api;
 };
 afterAll(async () => {
@@ -36,17 +40,18 @@ afterAll(async () => {
   rmSync(newerFile);
 });
 
-/** Creates a user by the API and plans them as the worker does, both by this law. */
+/** Creates a user by the API and plans its birthday as the scheduler does, both by this law. */
 async function createAndPlan(api: TestApi, law: ZoneLaw, timezone: string) {
   const user = { ...ADA, dateOfBirth: '1990-12-10', timezone };
   const created = await api.send('POST', '/v1/users', user);
   expect(created.status).toBe(201);
-  const rules = { leapDayPolicy: 'feb28', localTime: '09:00', law } as const;
   const planner = createPlanner({
-    store: createPlanningStore(api.database.orm),
-    settings: { rules, lateLimitMs: 48 * HOUR, armLeadMs: 15_000, armWindowMs: 45_000 },
+    orm: api.database.orm,
+    settings: { law, lateLimitMs: 48 * HOUR, wake: { afterMs: 10_000, perSecond: 15 } },
+    clock: () => NOW,
+    logger: pino({ level: 'silent' }),
   });
-  await planner.plan({ eventType: 'birthday', userId: created.body.id, now: NOW });
+  await planner.plan([{ type: 'birthday', id: created.body.id }]);
   return (await api.send('GET', `/v1/users/${created.body.id}/occurrences`)).body.next;
 }
 
@@ -54,9 +59,9 @@ describe('a user in Winnipeg, where clocks are no longer put back since tz 2026e
   test.for([
     ['older data', loadZoneLaw(olderFile), '2026-12-10T15:00:00.000Z', '-06:00'],
     ['the bundled data', bundledLaw, '2026-12-10T14:00:00.000Z', '-05:00'],
-  ] as const)('is greeted at 9:00 as %s has it', async ([, law, fireAt, utcOffset]) => {
+  ] as const)('is greeted at 9:00 as %s has it', async ([, law, dueAt, utcOffset]) => {
     const next = await createAndPlan(await apiBy(law), law, 'America/Winnipeg');
-    expect(next).toMatchObject({ fireAt, utcOffset, tzVersion: law.version });
+    expect(next).toMatchObject({ dueAt, utcOffset, tzVersion: law.version });
     expect(next.explanation).toContain(`UTC${utcOffset}`);
   });
 });
@@ -74,7 +79,7 @@ describe('a zone that only newer data has', () => {
   test.for([FUTURE_ZONE, 'Antarctica/Old_Daybell'])('is accepted and planned: %s', async (zone) => {
     const next = await createAndPlan(api, newerLaw, zone);
     expect(next).toMatchObject({
-      fireAt: '2026-12-10T02:00:00.000Z',
+      dueAt: '2026-12-10T02:00:00.000Z',
       utcOffset: '+07:00',
       tzVersion: '2099a',
       explanation: expect.stringContaining(`09:00 on Thursday 10 December 2026 in ${zone}`),

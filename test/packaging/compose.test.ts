@@ -54,7 +54,7 @@ const PORTS: Ports = {
 };
 /** Read by Temporal's own library. */
 const OTHERS = new Set(['TEMPORAL_NAMESPACE']);
-const PROCESSES = ['migrate', 'api', 'worker', 'dispatcher', 'relay'] as const;
+const PROCESSES = ['migrate', 'api', 'worker', 'dispatcher', 'scheduler'] as const;
 
 interface Service {
   readonly image: string;
@@ -177,7 +177,7 @@ describe("Daybell's processes", () => {
   });
 
   test('only those that sign have the secrets, and only the API has keys', () => {
-    expect(having('WEBHOOK_SECRETS').toSorted()).toEqual(['api', 'dispatcher']);
+    expect(having('WEBHOOK_SECRETS').toSorted()).toEqual(['api', 'dispatcher', 'worker']);
     expect(having('API_KEYS')).toEqual(['api']);
   });
 
@@ -249,7 +249,7 @@ describe('the servers are set as those of npm run stack', () => {
       },
     );
     expect(places).toEqual([
-      ...['api', 'worker', 'dispatcher', 'relay'].map(
+      ...['api', 'worker', 'dispatcher', 'scheduler'].map(
         (name) => `${name} ${name}:${FIRST_METRICS_PORT}`,
       ),
       'temporal temporal:8000',

@@ -93,7 +93,7 @@ describe('started on a folder that it cannot write to', { timeout: 240_000 }, ()
     };
     expect(await start(['src/persistence/migrate.ts'], settings).exited).toBe(0);
 
-    const entries = [image.command, ...['relay', 'worker', 'delivery'].map(entryOf)];
+    const entries = [image.command, ...['planning', 'worker', 'delivery'].map(entryOf)];
     const processes = entries.map((command, index) => ({
       metrics: `http://127.0.0.1:${metricsPorts[index]}`,
       process: start(command, { ...settings, METRICS_PORT: String(metricsPorts[index]) }),

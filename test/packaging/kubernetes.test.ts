@@ -54,7 +54,7 @@ test('each is applied by the kustomization, but for the examples of secrets', ()
 
 describe('every process', () => {
   test('is there, by its entry point', () => {
-    expect(names('Deployment').toSorted()).toEqual(['api', 'dispatcher', 'relay', 'worker']);
+    expect(names('Deployment').toSorted()).toEqual(['api', 'dispatcher', 'scheduler', 'worker']);
     expect(names('Job')).toEqual(['migrate']);
     for (const { spec } of WORKLOADS) {
       const [{ image, args }] = spec.template.spec.containers;

@@ -1,10 +1,10 @@
 import { sleep } from '@temporalio/workflow';
 
-import { birthday as unchanged } from '../../src/workflows/index.ts';
-import type { YearlyEventInput } from '../../src/workflows/messages.ts';
+import type { OccasionInput } from '../../src/workflows/contract.ts';
+import { occasion as unchanged } from '../../src/workflows/index.ts';
 
 /** The workflow after a change that was not made safe: it does something else first. */
-export async function birthday(input: YearlyEventInput): Promise<void> {
+export async function occasion(input: OccasionInput): Promise<void> {
   await sleep(1_000);
   await unchanged(input);
 }

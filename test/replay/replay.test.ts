@@ -39,7 +39,7 @@ test.each(names)('the history «%s» holds no name and no date of birth', (name)
 });
 
 test('a history of another activity is not replayed', async () => {
-  const history = JSON.parse(JSON.stringify(read('armed')).replaceAll('"deliver"', '"send"'));
+  const history = JSON.parse(JSON.stringify(read('settled')).replaceAll('"deliver"', '"send"'));
   await expect(replay(history)).rejects.toThrow(DeterminismViolationError);
 });
 
@@ -52,7 +52,7 @@ test('a change of workflow code that was not made safe is found out', async () =
 });
 
 function replay(history: unknown, bundle = workflowBundle): Promise<void> {
-  return Worker.runReplayHistory({ workflowBundle: bundle }, history, 'birthday/replayed');
+  return Worker.runReplayHistory({ workflowBundle: bundle }, history, 'occasion/replayed');
 }
 
 function read(name: string): { events: { eventType: string }[] } {

@@ -1,16 +1,14 @@
 /** Workflows that come to an end by themselves, each played once with answers made up in advance. */
+import { ApplicationFailure } from '@temporalio/common';
+
 import type { Activities } from '../../src/activities/index.ts';
-import type { PruneRequest } from '../../src/workflows/messages.ts';
-import { reconcileRuns } from './reconcile-runs.ts';
-import { redeliveryRuns } from './redelivery-runs.ts';
+import type { PruneRequest } from '../../src/workflows/maintenance-contract.ts';
 
 export interface Run {
   readonly workflowType: string;
   readonly args: readonly unknown[];
   /** Made for each run: what they answer may depend on what they were asked before. */
   readonly activities: () => Partial<Activities>;
-  /** Records its first run; the last by default. */
-  readonly recordsFirst?: boolean;
 }
 
 const HOUR = 3_600_000;
@@ -23,10 +21,15 @@ const prune: PruneRequest = {
   },
 };
 
-export const runs: Readonly<Record<string, Run>> = {
-  ...redeliveryRuns,
-  ...reconcileRuns,
+/** A round of the reconciler in which nothing is found. */
+const well: Partial<Activities> = {
+  checkStore: async () => ({ rests: false, forgotten: 0 }),
+  lookForUnwatched: async () => ({ detected: {}, repaired: {} }),
+  compareWorkflows: async () => ({ detected: {}, repaired: {}, compared: null }),
+  concludeReconcile: async () => ({ unrepaired: {}, examples: [] }),
+};
 
+export const runs: Readonly<Record<string, Run>> = {
   erasure: {
     workflowType: 'erasure',
     args: [{ eraseAfterMs: 0 }],
@@ -56,5 +59,35 @@ export const runs: Readonly<Record<string, Run>> = {
         },
       };
     },
+  },
+
+  'reconciled-nothing': { workflowType: 'reconcile', args: [], activities: () => well },
+  'reconciled-findings': {
+    workflowType: 'reconcile',
+    args: [],
+    activities: () => ({
+      ...well,
+      lookForUnwatched: async () => ({ detected: { unwatched: 3 }, repaired: { unwatched: 2 } }),
+      compareWorkflows: async () => ({
+        detected: { lost: 1, stray: 1 },
+        repaired: { lost: 1 },
+        compared: 20_000,
+      }),
+    }),
+  },
+  'reconciled-at-rest': {
+    workflowType: 'reconcile',
+    args: [],
+    activities: () => ({ ...well, checkStore: async () => ({ rests: true, forgotten: 7 }) }),
+  },
+  'reconciled-but-for-a-kind': {
+    workflowType: 'reconcile',
+    args: [],
+    activities: () => ({
+      ...well,
+      async compareWorkflows() {
+        throw ApplicationFailure.nonRetryable('no visibility');
+      },
+    }),
   },
 };

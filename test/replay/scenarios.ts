@@ -1,249 +1,119 @@
 /**
- * The paths that a workflow can take, each played once on a real server with answers made
- * up in advance. See record.ts.
+ * The paths that the occasion workflow can take, each played once on a real server with answers
+ * made up in advance. See record.ts.
  */
-import type { DeliveryResult, PlanResult } from '../../src/workflows/messages.ts';
+import { ApplicationFailure } from '@temporalio/common';
+
+import { asleepForAYear, asleepUntil, ENDED, type Play } from '../support/deliver-answers.ts';
 
 export interface Scenario {
-  /** What planning answers, in turn; the last answer is repeated. */
-  readonly plans: readonly (Plan | 'fails')[];
-  /** What arming does, in turn: stays open, fails for now, or answers at once. */
-  readonly deliveries?: readonly ('open' | 'fails' | DeliveryResult['outcome'])[];
-  /** The run that is recorded, counted from 1; the first by default. */
-  readonly run?: number;
-  /** Brings the workflow to where its history is recorded. */
+  /** What deliver does, by the number of its call. */
+  readonly deliver: Play;
+  /** Brings the workflow to where its history is recorded: that of its first run. */
   play(stage: Stage): Promise<void>;
+  /** How long its start is delayed, in ms; not at all when not given. */
+  readonly delayMs?: number;
 }
-
-/** An answer of planning, at `now` (epoch ms). */
-export type Plan = (userId: string, now: number) => PlanResult;
 
 /** What a scenario can do to its workflow. */
 export interface Stage {
-  userChanged(revision: number): Promise<void>;
-  userDeleted(revision: number): Promise<void>;
-  replan(): Promise<void>;
-  /** Completes the delivery that was opened first, or the nth, once it is open. */
-  complete(outcome: DeliveryResult['outcome'], nth?: number): Promise<void>;
-  /** Ends the first as it never should. */
-  breakDelivery(): Promise<void>;
-  /** Resolves when the recorded run has so many events of a type, such as `TimerStarted`. */
+  signal(): Promise<void>;
+  cancel(): Promise<void>;
+  lookAgain(): Promise<void>;
+  /** Resolves when the first run has so many events of a type, such as `TIMER_STARTED`. */
   until(type: string, count?: number): Promise<void>;
 }
 
-const DAY = 86_400_000;
+const SETTLED = {
+  occurrenceKey: 'birthday:0198f6a2-6c1e-7f5b-9d53-0a4b6c8d7e9f:2026',
+  outcome: 'delivered',
+  reason: null,
+  dueAt: Date.UTC(2026, 4, 20),
+  attempts: 1,
+  sentBy: 'dispatcher',
+} as const;
 
-const planned =
-  (fireInMs: number, armInMs: number, recheckInMs: number | null): Plan =>
-  (userId, now) => ({
-    kind: 'planned',
-    occurrenceKey: `birthday:${userId}:2027`,
-    timezone: 'Asia/Tokyo',
-    tzVersion: '2026c',
-    fireAt: now + fireInMs,
-    armAt: now + armInMs,
-    recheckAt: recheckInMs === null ? null : now + recheckInMs,
-  });
-const inMonths = planned(100 * DAY, 100 * DAY - 60_000, 98 * DAY);
-const soonChecked = planned(100 * DAY, 100 * DAY - 60_000, 1_000);
-const inTwoDays = planned(2 * DAY, 2 * DAY - 60_000, null);
-const soonArmed = planned(2_000, 1_000, null);
-const dueNow = planned(0, 0, null);
-const sending: Plan = (userId) => ({ kind: 'sending', occurrenceKey: `birthday:${userId}:2027` });
-const blocked: Plan = () => ({ kind: 'blocked', reason: 'unknown zone Mars/Olympus_Mons' });
-const ended: Plan = () => ({ kind: 'ended' });
-
-const deletedArmed: Scenario = {
-  plans: [dueNow, ended],
-  deliveries: ['open'],
-  async play(stage) {
-    await stage.until('ActivityTaskScheduled');
-    await stage.userDeleted(2);
-    await stage.until('WorkflowExecutionCompleted');
-  },
+const later: Play = () => {
+  throw ApplicationFailure.create({ message: '503', nextRetryDelay: '1 hour' });
 };
-const deletedAndTold: Scenario = {
-  ...deletedArmed,
-  async play(stage) {
-    await stage.until('ActivityTaskScheduled');
-    await stage.userDeleted(2);
-    await stage.until('MarkerRecorded', 3);
-    await stage.complete('skipped');
-    await stage.until('WorkflowExecutionCompleted');
-  },
+const blocked: Play = () => ({
+  ...asleepForAYear(),
+  next: null,
+  blockedReason: 'unknown zone Mars/Olympus_Mons',
+});
+const broken: Play = () => {
+  throw ApplicationFailure.nonRetryable('by hand');
 };
+/** Each call by one of these; the last is repeated. */
+const inTurn =
+  (...plays: readonly Play[]): Play =>
+  (call) =>
+    (plays[Math.min(call, plays.length) - 1] ?? asleepForAYear)(call);
+const settled: Play = () => asleepUntil(Date.now(), SETTLED);
+const ended: Play = () => ENDED;
 
 export const scenarios: Readonly<Record<string, Scenario>> = {
-  asleep: {
-    plans: [inMonths],
-    play: (stage) => stage.until('TimerStarted'),
+  asleep: { deliver: asleepForAYear, play: (stage) => stage.until('TIMER_STARTED') },
+  settled: {
+    deliver: inTurn(() => asleepUntil(Date.now() + 1_000), settled, asleepForAYear),
+    play: (stage) => stage.until('TIMER_STARTED', 3),
   },
-  rechecked: {
-    plans: [soonChecked, inTwoDays],
-    play: (stage) => stage.until('TimerStarted', 2),
-  },
-  armed: {
-    plans: [soonChecked, soonArmed],
-    deliveries: ['open'],
-    play: (stage) => stage.until('ActivityTaskScheduled'),
-  },
-  delivered: {
-    plans: [soonChecked, soonArmed, inMonths],
-    deliveries: ['open'],
+  'start-delay-cut-short': {
+    deliver: asleepForAYear,
+    delayMs: 86_400_000,
     async play(stage) {
-      await stage.until('ActivityTaskScheduled');
-      await stage.complete('delivered');
-      await stage.until('WorkflowExecutionContinuedAsNew');
-    },
-  },
-  'continued-as-new': {
-    plans: [dueNow, inMonths],
-    deliveries: ['delivered'],
-    run: 2,
-    async play(stage) {
-      await stage.until('TimerStarted');
-      // The first is known from the run before; only the second plans anew.
-      await stage.userChanged(1);
-      await stage.userChanged(2);
-      await stage.until('TimerStarted', 2);
+      await stage.lookAgain();
+      await stage.until('TIMER_STARTED');
     },
   },
   'changed-asleep': {
-    plans: [inMonths],
+    deliver: asleepForAYear,
     async play(stage) {
-      await stage.until('TimerStarted');
-      await stage.userChanged(2);
-      await stage.until('TimerStarted', 2);
+      await stage.until('TIMER_STARTED');
+      await stage.signal();
+      await stage.until('TIMER_STARTED', 3);
     },
   },
-  'deleted-asleep': {
-    plans: [inMonths, ended],
+  'changed-while-not-settled': {
+    deliver: inTurn(later, asleepForAYear),
     async play(stage) {
-      await stage.until('TimerStarted');
-      await stage.userDeleted(2);
-      await stage.until('WorkflowExecutionCompleted');
+      await stage.until('ACTIVITY_TASK_SCHEDULED');
+      await stage.signal();
+      await stage.until('TIMER_STARTED', 2);
     },
   },
-  blocked: {
-    plans: [blocked, inMonths],
+  cancelled: {
+    deliver: asleepForAYear,
     async play(stage) {
-      await stage.until('TimerStarted');
-      await stage.userChanged(2);
-      await stage.until('TimerStarted', 2);
+      await stage.until('TIMER_STARTED');
+      await stage.cancel();
+      await stage.until('TIMER_STARTED', 3);
     },
   },
-  'taken-back': {
-    plans: [dueNow, inMonths],
-    deliveries: ['open'],
+  blocked: { deliver: blocked, play: (stage) => stage.until('TIMER_STARTED') },
+  'deliver-failed': {
+    deliver: inTurn(broken, asleepForAYear),
+    play: (stage) => stage.until('TIMER_STARTED', 2),
+  },
+  ended: {
+    deliver: inTurn(asleepForAYear, ended),
     async play(stage) {
-      await stage.until('ActivityTaskScheduled');
-      await stage.userChanged(2);
-      await stage.until('TimerStarted');
-      await stage.complete('released');
-      await stage.until('ActivityTaskCompleted');
+      await stage.until('TIMER_STARTED');
+      await stage.signal();
+      await stage.cancel();
+      await stage.until('WORKFLOW_EXECUTION_COMPLETED');
     },
   },
-  'taken-back-and-armed-again': {
-    plans: [dueNow, dueNow, inMonths],
-    deliveries: ['open', 'open'],
-    async play(stage) {
-      await stage.until('ActivityTaskScheduled');
-      await stage.userChanged(2);
-      await stage.complete('delivered', 2);
-      await stage.until('WorkflowExecutionContinuedAsNew');
-    },
+  'continued-as-new': {
+    deliver: inTurn(settled, settled, settled, settled, asleepForAYear),
+    play: (stage) => stage.until('WORKFLOW_EXECUTION_CONTINUED_AS_NEW'),
   },
-  'armed-again-and-the-first-let-go': {
-    plans: [dueNow, dueNow, inMonths],
-    deliveries: ['open', 'open'],
+  'signalled-often': {
+    deliver: asleepForAYear,
     async play(stage) {
-      await stage.until('ActivityTaskScheduled');
-      await stage.userChanged(2);
-      await stage.until('ActivityTaskScheduled', 2);
-      await stage.complete('released');
-      await stage.until('ActivityTaskCompleted');
-      await stage.complete('delivered', 2);
-      await stage.until('WorkflowExecutionContinuedAsNew');
-    },
-  },
-  // Before it awaited the last report: the history stays, and is not recorded anew.
-  'deleted-armed': deletedArmed,
-  // Before that had a limit: the same.
-  'deleted-armed-and-told': deletedAndTold,
-  'deleted-armed-and-told-in-time': deletedAndTold,
-  // As when a worker was killed between taking the activity and arming: nobody will tell.
-  'deleted-armed-and-given-up': deletedArmed,
-  'changed-on-the-wire': {
-    plans: [dueNow, sending, inMonths],
-    deliveries: ['open'],
-    async play(stage) {
-      await stage.until('ActivityTaskScheduled');
-      await stage.userChanged(2);
-      await stage.until('TimerStarted');
-      await stage.complete('delivered');
-      await stage.until('WorkflowExecutionContinuedAsNew');
-    },
-  },
-  'changed-on-the-wire-and-taken-back': {
-    plans: [dueNow, sending, inMonths],
-    deliveries: ['open'],
-    async play(stage) {
-      await stage.until('ActivityTaskScheduled');
-      await stage.userChanged(2);
-      await stage.until('TimerFired');
-      await stage.until('TimerStarted', 2);
-    },
-  },
-  'after-retry': {
-    plans: [dueNow, inMonths],
-    deliveries: ['fails', 'fails', 'open'],
-    async play(stage) {
-      await stage.complete('delivered');
-      await stage.until('WorkflowExecutionContinuedAsNew');
-    },
-  },
-  released: {
-    plans: [dueNow, dueNow, dueNow, inMonths],
-    deliveries: ['released', 'released', 'delivered'],
-    async play(stage) {
-      // The second time within a minute it pauses.
-      await stage.until('TimerStarted');
-      await stage.replan();
-      await stage.until('WorkflowExecutionContinuedAsNew');
-    },
-  },
-  'without-an-outcome': {
-    plans: [dueNow, inMonths],
-    deliveries: ['open'],
-    async play(stage) {
-      await stage.breakDelivery();
-      await stage.until('TimerStarted');
-      await stage.replan();
-      await stage.until('TimerStarted', 2);
-    },
-  },
-  'sent-for-an-earlier-run': {
-    plans: [sending, inMonths],
-    async play(stage) {
-      await stage.until('TimerFired');
-      await stage.until('TimerStarted', 2);
-    },
-  },
-  'database-away': {
-    plans: ['fails', 'fails', 'fails', 'fails', inMonths],
-    async play(stage) {
-      await stage.until('ActivityTaskCompleted');
-      await stage.until('TimerStarted');
-    },
-  },
-  'edited-daily': {
-    plans: [inMonths],
-    async play(stage) {
-      for (let edits = 1; edits <= 71; edits++) {
-        await stage.until('TimerStarted', edits);
-        await stage.userChanged(1 + edits);
-      }
-      await stage.until('WorkflowExecutionContinuedAsNew');
+      await stage.until('TIMER_STARTED');
+      for (let times = 0; times < 60; times += 1) await stage.signal();
+      await stage.until('WORKFLOW_EXECUTION_CONTINUED_AS_NEW');
     },
   },
 };

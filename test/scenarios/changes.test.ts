@@ -16,19 +16,18 @@ test('S5 sent on 20 May, corrected to 21 May the same day: done for this year, n
   await world.passUntil(`${year}-04-01T00:00:00Z`);
   const userId = await world.createUser({ dateOfBirth: '1990-05-20', timezone: 'Asia/Tokyo' });
   await world.passUntil(`${year}-05-20T06:00:00Z`);
-  const sent = { webhookId: key(userId, year), scheduledFor: `${year}-05-20T00:00:00.000Z` };
+  const sent = { key: key(userId, year), dueAt: `${year}-05-20T00:00:00.000Z` };
   expect(world.greetingsOf(userId)).toMatchObject([sent]);
 
   await world.changeUser(userId, { dateOfBirth: '1990-05-21' });
 
   const next = {
-    webhookId: key(userId, year + 1),
-    scheduledFor: `${year + 1}-05-21T00:00:00.000Z`,
+    key: key(userId, year + 1),
+    dueAt: `${year + 1}-05-21T00:00:00.000Z`,
   };
-  expect(await world.statusOf(userId)).toMatchObject({
-    waitingFor: 'recheck',
-    occurrenceKey: next.webhookId,
-    fireAt: next.scheduledFor,
+  expect(await world.nextOf(userId)).toMatchObject({
+    key: next.key,
+    dueAt: next.dueAt,
   });
   await world.passUntil(`${year + 1}-06-01T00:00:00Z`);
   expect(world.greetingsOf(userId)).toMatchObject([sent, next]);
@@ -45,8 +44,8 @@ test('S14 the name changed an hour before: greeted by the new name', async () =>
   await world.passUntil(`${year}-05-20T06:00:00Z`);
   expect(world.greetingsOf(userId)).toMatchObject([
     {
-      webhookId: key(userId, year),
-      scheduledFor: `${year}-05-20T00:00:00.000Z`,
+      key: key(userId, year),
+      dueAt: `${year}-05-20T00:00:00.000Z`,
       late: false,
       message: "Hey, Augusta King it's your birthday",
     },
@@ -57,24 +56,24 @@ test('S15 corrected from 1 December to 1 March and back in summer: greeted on 1 
   const year = await world.yearToCome();
   await world.passUntil(`${year}-05-01T00:00:00Z`);
   const userId = await world.createUser({ dateOfBirth: '1990-12-01', timezone: 'Asia/Tokyo' });
-  const december = { occurrenceKey: key(userId, year), fireAt: `${year}-12-01T00:00:00.000Z` };
-  expect(await world.statusOf(userId)).toMatchObject(december);
+  const december = { key: key(userId, year), dueAt: `${year}-12-01T00:00:00.000Z` };
+  expect(await world.nextOf(userId)).toMatchObject(december);
 
   await world.passUntil(`${year}-07-01T00:00:00Z`);
   await world.changeUser(userId, { dateOfBirth: '1990-03-01' });
-  expect(await world.statusOf(userId)).toMatchObject({
-    occurrenceKey: key(userId, year + 1),
-    fireAt: `${year + 1}-03-01T00:00:00.000Z`,
+  expect(await world.nextOf(userId)).toMatchObject({
+    key: key(userId, year + 1),
+    dueAt: `${year + 1}-03-01T00:00:00.000Z`,
   });
   await world.passUntil(`${year}-07-02T00:00:00Z`);
   await world.changeUser(userId, { dateOfBirth: '1990-12-01' });
 
-  expect(await world.statusOf(userId)).toMatchObject(december);
+  expect(await world.nextOf(userId)).toMatchObject(december);
   expect(await world.ledgerOf(userId)).toMatchObject([
-    { webhookId: key(userId, year), state: 'PENDING' },
+    { key: key(userId, year), status: 'PENDING' },
   ]);
   await world.passUntil(`${year + 1}-11-30T00:00:00Z`);
   expect(world.greetingsOf(userId)).toMatchObject([
-    { webhookId: key(userId, year), scheduledFor: december.fireAt, late: false },
+    { key: key(userId, year), dueAt: december.dueAt, late: false },
   ]);
 });

@@ -20,11 +20,10 @@ test('S9 created on the birthday at 08:59: greeted today, at 9:00', async () => 
 
   const userId = await world.createUser(BORN_ON_20_MAY);
 
-  const today = { webhookId: key(userId, year), scheduledFor: `${year}-05-20T00:00:00.000Z` };
-  expect(await world.statusOf(userId)).toMatchObject({
-    waitingFor: 'arming',
-    occurrenceKey: today.webhookId,
-    fireAt: today.scheduledFor,
+  const today = { key: key(userId, year), dueAt: `${year}-05-20T00:00:00.000Z` };
+  expect(await world.nextOf(userId)).toMatchObject({
+    key: today.key,
+    dueAt: today.dueAt,
   });
   await world.passUntil(`${year + 1}-05-19T00:00:00Z`);
   expect(world.greetingsOf(userId)).toMatchObject([{ ...today, late: false }]);
@@ -42,15 +41,14 @@ test.each([
   const userId = await world.createUser(BORN_ON_20_MAY, createdAt);
 
   const next = {
-    webhookId: key(userId, year + 1),
-    scheduledFor: `${year + 1}-05-20T00:00:00.000Z`,
+    key: key(userId, year + 1),
+    dueAt: `${year + 1}-05-20T00:00:00.000Z`,
   };
-  expect(await world.statusOf(userId)).toMatchObject({
-    waitingFor: 'recheck',
-    occurrenceKey: next.webhookId,
-    fireAt: next.scheduledFor,
+  expect(await world.nextOf(userId)).toMatchObject({
+    key: next.key,
+    dueAt: next.dueAt,
   });
-  expect(await world.ledgerOf(userId)).toMatchObject([{ webhookId: next.webhookId }]);
+  expect(await world.ledgerOf(userId)).toMatchObject([{ key: next.key }]);
   await world.passUntil(`${year + 1}-05-21T00:00:00Z`);
   expect(world.greetingsOf(userId)).toMatchObject([{ ...next, late: false }]);
 });
@@ -59,44 +57,44 @@ test.each([
   ['08:59', '23:59:00.000'],
   ['08:59:59.999', '23:59:59.999'],
 ])(
-  'S9 created on the birthday at %s, with the relay down until 09:05: greeted today, late',
+  'S9 created on the birthday at %s, with the scheduler down until 09:05: greeted today, late',
   async (_, time) => {
     const year = await world.yearToCome();
     const createdAt = `${year}-05-19T${time}Z`;
     await world.passUntil(createdAt);
-    await world.stopRelay();
+    await world.scheduler.stop();
     const userId = await world.createUser(BORN_ON_20_MAY, createdAt);
     await world.passUntil(`${year}-05-20T00:05:00Z`);
     expect(world.greetingsOf(userId)).toEqual([]);
 
-    world.startRelay();
+    await world.scheduler.start();
 
     await expect.poll(() => world.greetingsOf(userId), WAIT).toHaveLength(1);
     const [greeting] = world.greetingsOf(userId);
-    const today = { webhookId: key(userId, year), scheduledFor: `${year}-05-20T00:00:00.000Z` };
+    const today = { key: key(userId, year), dueAt: `${year}-05-20T00:00:00.000Z` };
     expect(greeting).toMatchObject({ ...today, late: true });
     expectLateness(greeting?.latenessMs, 5 * MINUTE);
     await world.passUntil(`${year + 1}-05-19T00:00:00Z`);
     expect(world.greetingsOf(userId)).toHaveLength(1);
-    expect(await world.statusOf(userId)).toMatchObject({
-      fireAt: `${year + 1}-05-20T00:00:00.000Z`,
+    expect(await world.nextOf(userId)).toMatchObject({
+      dueAt: `${year + 1}-05-20T00:00:00.000Z`,
     });
   },
 );
 
-test('S9 created at 09:00 exactly, with the relay down until 09:05: greeted next year', async () => {
+test('S9 created at 09:00 exactly, with the scheduler down until 09:05: greeted next year', async () => {
   const year = await world.yearToCome();
   const createdAt = `${year}-05-20T00:00:00.000Z`;
   await world.passUntil(createdAt);
-  await world.stopRelay();
+  await world.scheduler.stop();
   const userId = await world.createUser(BORN_ON_20_MAY, createdAt);
   await world.passUntil(`${year}-05-20T00:05:00Z`);
 
-  world.startRelay();
-  await world.relayed();
+  await world.scheduler.start();
+  await world.notified();
 
-  expect(await world.statusOf(userId)).toMatchObject({
-    fireAt: `${year + 1}-05-20T00:00:00.000Z`,
+  expect(await world.nextOf(userId)).toMatchObject({
+    dueAt: `${year + 1}-05-20T00:00:00.000Z`,
   });
   expect(world.greetingsOf(userId)).toEqual([]);
 });

@@ -1,18 +1,18 @@
-/** S10, S11 and S13 of the table: what becomes of a delivery that does not simply succeed. */
+/** S6, S10, S11 and S13 of the table: what becomes of a delivery that does not simply succeed. */
+import type { ServerResponse } from 'node:http';
+
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 
 import { withStatus } from '../support/webhook-receiver.ts';
-import { type ArmedUser, armedUser, holdAnswers } from './support/armed-user.ts';
-import { daysFrom, WAIT } from './support/expectations.ts';
-import type { OccurrenceRow } from './support/observe.ts';
+import { daysFrom, key, WAIT } from './support/expectations.ts';
 import { useRealServer } from './support/real-server.ts';
 import { startWorld, type World } from './support/world.ts';
 
-const DAY = 86_400_000;
+const PATIENT = { timeout: 120_000, interval: 50 };
 
 let world: World;
 beforeAll(async () => {
-  world = await startWorld({ server: await useRealServer(), armLeadMs: 300 * DAY });
+  world = await startWorld({ server: await useRealServer(), dispatches: true });
 });
 afterAll(() => world.stop());
 afterEach(() => world.tidy());
@@ -20,21 +20,23 @@ afterEach(() => world.tidy());
 for (const { status, state, reason } of [
   { status: 200, state: 'COMPLETED', reason: null },
   { status: 404, state: 'FAILED', reason: 'refused' },
-  { status: 503, state: 'SKIPPED', reason: 'user_deleted' },
+  { status: 503, state: 'FAILED', reason: 'user_deleted' },
 ]) {
   test(`S10 deleted while the webhook hangs, which then ends with ${status}: no retry, ${state}, and nobody is resurrected`, async () => {
-    const user = await armedUser(world);
-    const answer = holdAnswers(world);
+    const user = await plannedUser();
+    const answer = holdAnswers();
     await sent(user);
 
+    await world.scheduler.stop();
     await world.deleteUser(user.userId);
+    await world.scheduler.start();
     answer(status);
 
     await world.workflowOf(user.userId).result();
-    expect(await world.rowsOf(user.userId)).toEqual([
-      { key: user.webhookId, state, reason, attempts: [{ number: 1, status }] },
-    ]);
-    await world.passUntil(daysFrom(user.planned, 2));
+    await expect
+      .poll(() => world.rowsOf(user.userId), PATIENT)
+      .toEqual([{ key: user.key, state, reason, attempts: [{ number: 1, status }] }]);
+    await world.passUntil(daysFrom(user.dueAt, 2));
     await everythingDueIsSent();
     expect(world.greetingsOf(user.userId)).toHaveLength(1);
     expect(await world.rowsOf(user.userId)).toHaveLength(1);
@@ -42,76 +44,135 @@ for (const { status, state, reason } of [
 }
 
 test('S11 the receiver got it, but its answer was lost: retried with the same webhook-id', async () => {
-  const user = await armedUser(world);
+  const user = await plannedUser();
   world.receiver.answer((response) => void response.socket?.destroy());
   await sent(user);
   world.receiver.answer(withStatus(200));
-  await world.passUntil(new Date(Date.parse(user.planned) + 60_000).toISOString());
+  await world.passUntil(new Date(Date.parse(user.dueAt) + 60_000).toISOString());
 
   await expect.poll(() => world.greetingsOf(user.userId), WAIT).toHaveLength(2);
   expect(world.greetingsOf(user.userId)).toMatchObject([
-    { webhookId: user.webhookId, scheduledFor: user.planned },
-    { webhookId: user.webhookId, scheduledFor: user.planned },
+    { key: user.key, dueAt: user.dueAt },
+    { key: user.key, dueAt: user.dueAt },
   ]);
   await expect
-    .poll(() => world.ledgerOf(user.userId), WAIT)
+    .poll(() => world.ledgerOf(user.userId), PATIENT)
     .toMatchObject([
       {
-        state: 'COMPLETED',
+        status: 'COMPLETED',
         attempts: [{ status: null, errorCode: 'ECONNRESET' }, { status: 200 }],
       },
-      { state: 'PENDING' },
+      { status: 'PENDING' },
     ]);
 });
 
 test('S13 the receiver refuses for good: FAILED after one attempt, and next year is planned', async () => {
-  const user = await armedUser(world);
+  const user = await plannedUser();
   world.receiver.answer(withStatus(422));
 
   await sent(user);
 
   await expect
-    .poll(() => world.ledgerOf(user.userId), WAIT)
+    .poll(() => world.ledgerOf(user.userId), PATIENT)
     .toMatchObject([
-      {
-        webhookId: user.webhookId,
-        state: 'FAILED',
-        reason: 'refused',
-        attempts: [{ status: 422 }],
-      },
-      { state: 'PENDING', reason: null },
+      { key: user.key, status: 'FAILED', reason: 'refused', attempts: [{ status: 422 }] },
+      { status: 'PENDING', reason: null },
     ]);
   expect(world.greetingsOf(user.userId)).toHaveLength(1);
 });
 
 test('S13 the receiver is out of order for three days: given up as FAILED, and next year is planned', async () => {
-  const user = await armedUser(world);
+  const user = await plannedUser();
   world.receiver.answer(withStatus(500));
   await sent(user);
 
-  await world.passUntil(daysFrom(user.planned, 3));
+  await world.passUntil(daysFrom(user.dueAt, 3));
 
-  const [first, ...more] = await settledRowsOf(user);
-  expect(first).toMatchObject({ key: user.webhookId, state: 'FAILED', reason: 'gave_up' });
+  await expect.poll(() => world.rowsOf(user.userId), PATIENT).toHaveLength(2);
+  const [first, ...more] = await world.rowsOf(user.userId);
+  expect(first).toMatchObject({ key: user.key, state: 'FAILED', reason: 'gave_up' });
   expect(new Set(first?.attempts.map(({ status }) => status))).toEqual(new Set([500]));
   expect(more).toMatchObject([{ state: 'PENDING', reason: null, attempts: [] }]);
 });
 
+test('S6 the date is changed seconds before 9:00: greeted on the one day or the other, never on both', async () => {
+  const users = await Promise.all(Array.from({ length: 12 }, plannedUser));
+  const { dueAt = '' } = users[0] ?? {};
+  const corrected = daysFrom(dueAt, 5);
+
+  // All at once: whatever comes first.
+  await Promise.all([
+    world.passUntil(new Date(Date.parse(dueAt) - 300).toISOString()),
+    ...users.map(({ userId }) =>
+      world.changeUser(userId, { dateOfBirth: `1990${corrected.slice(4, 10)}` }),
+    ),
+  ]);
+  await world.passUntil(dueAt);
+  for (const { userId } of users) {
+    const isSentOrMoved = async (): Promise<boolean> =>
+      (await world.ledgerOf(userId)).some(
+        ({ status, dueAt: at }) =>
+          status === 'COMPLETED' || (status === 'PENDING' && at === corrected),
+      );
+    await expect.poll(isSentOrMoved, PATIENT).toBe(true);
+  }
+  await world.passUntil(corrected);
+
+  for (const { userId, key: webhookId } of users) {
+    await expect.poll(() => world.greetingsOf(userId), PATIENT).toHaveLength(1);
+    const [greeting] = world.greetingsOf(userId);
+    expect(greeting?.key).toBe(webhookId);
+    expect([dueAt, corrected]).toContain(greeting?.dueAt);
+    await expect
+      .poll(() => world.ledgerOf(userId), PATIENT)
+      .toMatchObject([{ status: 'COMPLETED' }, { status: 'PENDING' }]);
+  }
+});
+
+interface PlannedUser {
+  readonly userId: string;
+  readonly key: string;
+  /** ISO 8601. */
+  readonly dueAt: string;
+}
+
+/** The birthday begins in ten days, 9:00 in Tokyo; that of a correction by five days is in the same year. */
+async function plannedUser(): Promise<PlannedUser> {
+  const dueAt = await dayToCome();
+  const userId = await world.createUser({
+    dateOfBirth: `1990${dueAt.slice(4, 10)}`,
+    timezone: 'Asia/Tokyo',
+  });
+  return { userId, key: key(userId, Number(dueAt.slice(0, 4))), dueAt };
+}
+
+async function dayToCome(): Promise<string> {
+  const today = new Date(await world.now()).toISOString();
+  for (let days = 10; ; days += 1) {
+    const day = `${daysFrom(today, days).slice(0, 10)}T00:00:00.000Z`;
+    const corrected = daysFrom(day, 5);
+    const isInOneYear = day.slice(0, 4) === corrected.slice(0, 4);
+    if (isInOneYear && ![day, corrected].some((each) => each.includes('-02-29'))) return day;
+  }
+}
+
 /** It is 9:00, and the receiver has the request. */
-async function sent({ userId, planned }: ArmedUser): Promise<void> {
-  await world.passUntil(planned);
-  await expect.poll(() => world.greetingsOf(userId), WAIT).toHaveLength(1);
+async function sent({ userId, dueAt }: PlannedUser): Promise<void> {
+  await world.passUntil(dueAt);
+  await expect.poll(() => world.greetingsOf(userId), PATIENT).toHaveLength(1);
 }
 
 /** Another user, whose turn comes after everybody's who was due before. */
 async function everythingDueIsSent(): Promise<void> {
-  const other = await armedUser(world);
-  await sent(other);
+  await sent(await plannedUser());
 }
 
-/** Once the first is settled, and the next is planned; it can take Temporal's first retry. */
-async function settledRowsOf({ userId }: ArmedUser): Promise<OccurrenceRow[]> {
-  const patiently = { ...WAIT, timeout: 50_000 };
-  await expect.poll(() => world.rowsOf(userId), patiently).toHaveLength(2);
-  return world.rowsOf(userId);
+/** The receiver takes requests and says nothing, until what this gives is called. */
+function holdAnswers(): (status: number) => void {
+  const held: ServerResponse[] = [];
+  world.receiver.answer((response) => held.push(response));
+  return (status) => {
+    world.receiver.answer((response) => response.end());
+    for (const response of held) response.writeHead(status).end();
+  };
 }

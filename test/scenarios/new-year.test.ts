@@ -19,26 +19,26 @@ test('S8 Kiritimati, 1 January: due on 31 December in UTC, in the new nominal ye
     dateOfBirth: '1990-01-01',
     timezone: 'Pacific/Kiritimati',
   });
-  const first = { webhookId: key(userId, year), scheduledFor: `${year - 1}-12-31T19:00:00.000Z` };
-  expect(await world.statusOf(userId)).toMatchObject({
-    occurrenceKey: first.webhookId,
-    fireAt: first.scheduledFor,
+  const first = { key: key(userId, year), dueAt: `${year - 1}-12-31T19:00:00.000Z` };
+  expect(await world.nextOf(userId)).toMatchObject({
+    key: first.key,
+    dueAt: first.dueAt,
   });
 
   await world.passUntil(`${year}-01-10T00:00:00Z`);
 
   expect(world.greetingsOf(userId)).toMatchObject([{ ...first, localDate: `${year}-01-01` }]);
-  const second = { webhookId: key(userId, year + 1), scheduledFor: `${year}-12-31T19:00:00.000Z` };
-  expect(await world.statusOf(userId)).toMatchObject({
-    occurrenceKey: second.webhookId,
-    fireAt: second.scheduledFor,
+  const second = { key: key(userId, year + 1), dueAt: `${year}-12-31T19:00:00.000Z` };
+  expect(await world.nextOf(userId)).toMatchObject({
+    key: second.key,
+    dueAt: second.dueAt,
   });
   await world.passUntil(`${year + 1}-01-10T00:00:00Z`);
   expect(world.greetingsOf(userId)).toMatchObject([first, second]);
   expect(await world.ledgerOf(userId)).toMatchObject([
-    { webhookId: first.webhookId, state: 'COMPLETED' },
-    { webhookId: second.webhookId, state: 'COMPLETED' },
-    { webhookId: key(userId, year + 2), state: 'PENDING' },
+    { key: first.key, status: 'COMPLETED' },
+    { key: second.key, status: 'COMPLETED' },
+    { key: key(userId, year + 2), status: 'PENDING' },
   ]);
 });
 
@@ -53,6 +53,6 @@ test('S8 created in Kiritimati on 1 January before 9:00, while it is 31 December
 
   await world.passUntil(`${year}-12-31T18:00:00Z`);
   expect(world.greetingsOf(userId)).toMatchObject([
-    { webhookId: key(userId, year), scheduledFor: `${year - 1}-12-31T19:00:00.000Z`, late: false },
+    { key: key(userId, year), dueAt: `${year - 1}-12-31T19:00:00.000Z`, late: false },
   ]);
 });

@@ -4,14 +4,10 @@ import { createApp } from '../../src/api/app.ts';
 import type { Api, ApiDeps } from '../../src/api/deps.ts';
 import { createRequestMetrics } from '../../src/api/metrics.ts';
 import { createMetrics } from '../../src/observability/metrics.ts';
-import type { Redeliveries } from '../../src/events/redelivery.ts';
-import { SchedulerAwayError } from '../../src/events/scheduling.ts';
-import { createAuditReader } from '../../src/persistence/audit.ts';
-import { createDeliveryControl } from '../../src/persistence/delivery-control.ts';
-import { createForecastReader } from '../../src/persistence/forecast.ts';
-import { createOccurrenceReader } from '../../src/persistence/occurrence-reader.ts';
-import { createRedeliveryLedger } from '../../src/persistence/redelivery-ledger.ts';
-import { createUserStore } from '../../src/persistence/user-store.ts';
+import { createDeliveryControl } from '../../src/ledger/delivery-control.ts';
+import { createOccurrenceReader } from '../../src/ledger/occurrence-reader.ts';
+import { createRedelivery } from '../../src/ledger/redelivery.ts';
+import { createUserStore } from '../../src/users/user-store.ts';
 import { createTestDatabase, type TestDatabase } from './postgres.ts';
 import { bundledLaw } from './zone-laws.ts';
 
@@ -49,20 +45,14 @@ export async function createTestApi(overrides: Partial<ApiDeps> = {}): Promise<T
   const app = createApp({
     users: createUserStore(orm, overrides.tracing?.active),
     occurrences: createOccurrenceReader(orm, { lateAfterMs: 5 * 60_000 }),
-    redeliveryLedger: createRedeliveryLedger(orm),
-    redeliveries: WITHOUT_TEMPORAL,
+    redelivery: createRedelivery(orm),
     clock: Date.now,
     law: bundledLaw,
-    eventTypes: ['birthday'],
-    dateSettings: { leapDayPolicy: 'feb28', localTime: '09:00' },
-    deliveries: createDeliveryControl(orm, {
-      lateLimitMs: 48 * 3_600_000,
-      lateAfterMs: 5 * 60_000,
-    }),
+    dateSettings: async () => ({ leapDayPolicy: 'feb28', localTime: '09:00' }),
+    deliveries: createDeliveryControl(orm, { lateLimitMs: 48 * 3_600_000 }),
     audit: {
-      reader: createAuditReader(orm),
+      orm,
       law: bundledLaw,
-      dateSettings: { leapDayPolicy: 'feb28', localTime: '09:00' },
       limits: {
         lateAfterMs: 5 * 60_000,
         lateLimitMs: 48 * 3_600_000,
@@ -71,11 +61,8 @@ export async function createTestApi(overrides: Partial<ApiDeps> = {}): Promise<T
       clock: overrides.clock ?? Date.now,
     },
     forecast: {
-      reader: createForecastReader(orm),
+      orm,
       law: bundledLaw,
-      eventTypes: ['birthday'],
-      dateSettings: { leapDayPolicy: 'feb28', localTime: '09:00' },
-      armWindowMs: 45_000,
       clock: overrides.clock ?? Date.now,
     },
     webhookTester: null,
@@ -120,11 +107,6 @@ export async function readAnswer(response: Response): Promise<Answer> {
   const body = text === '' ? null : isJson ? JSON.parse(text) : text;
   return { status: response.status, headers: response.headers, body };
 }
-
-const WITHOUT_TEMPORAL: Redeliveries = {
-  start: () => Promise.reject(new SchedulerAwayError('there is none in this test')),
-  startBatch: () => Promise.reject(new SchedulerAwayError('there is none in this test')),
-};
 
 /** A user that breaks no rule. */
 export const ADA = {

@@ -1,16 +1,13 @@
-/** Users, plans, outcomes and audits on a database of the test file's own, at any time. */
+/** Users, rules, plans, outcomes and audits on a database of the test file's own, at any time. */
+import { randomUUID } from 'node:crypto';
+
+import { pino } from 'pino';
 import { afterAll, beforeAll, beforeEach } from 'vitest';
 
-import { type AuditDeps, auditDay } from '../../src/events/audit-day.ts';
-import type { AuditReport } from '../../src/events/audit-report.ts';
-import { createPlanner } from '../../src/events/planner.ts';
-import type { DateRules } from '../../src/domain/rules.ts';
-import { createAuditReader } from '../../src/persistence/audit.ts';
-import { createPlanningStore } from '../../src/persistence/planning-store.ts';
-import { createUserStore } from '../../src/persistence/user-store.ts';
-import { createUser } from '../../src/users/create-user.ts';
-import { deleteUser } from '../../src/users/delete-user.ts';
-import { updateUser } from '../../src/users/update-user.ts';
+import { type AuditDeps, auditDay } from '../../src/audit/audit-day.ts';
+import type { AuditReport } from '../../src/audit/report.ts';
+import { createPlanner } from '../../src/planning/planner.ts';
+import type { DateRulesRecord } from '../../src/planning/rules.ts';
 import { plantAttempt } from './plant-occurrence.ts';
 import { createTestDatabase, type TestDatabase } from './postgres.ts';
 import { bundledLaw } from './zone-laws.ts';
@@ -18,10 +15,10 @@ import { bundledLaw } from './zone-laws.ts';
 export const MINUTE = 60_000;
 export const HOUR = 3_600_000;
 export const DAY = 24 * HOUR;
-const NINE: DateRules = { leapDayPolicy: 'feb28', localTime: '09:00', law: bundledLaw };
 const LIMITS = { lateAfterMs: 5 * MINUTE, lateLimitMs: 48 * HOUR, giveUpAfterMs: 72 * HOUR };
+const RULES = { localTime: '09:00', leapDayPolicy: 'feb28' } as const;
 
-export interface Facts {
+export interface Inputs {
   readonly dateOfBirth: string;
   readonly timezone: string;
 }
@@ -29,8 +26,8 @@ export interface Facts {
 /** The open row of a user. */
 export interface OpenPlan {
   readonly key: string;
-  readonly year: number;
-  readonly fireAt: number | null;
+  readonly nominalDate: string;
+  readonly dueAt: number | null;
 }
 
 /** Registers the hooks of the file that calls it. */
@@ -38,25 +35,56 @@ export function useAuditFixture() {
   let database: TestDatabase;
   beforeAll(async () => {
     database = await createTestDatabase();
+    await sql(FIXED_CLOCK);
   });
   afterAll(() => database.drop());
-  beforeEach(() =>
-    sql(`truncate users.users, users.history, users.outbox, users.erasures,
-      events.occurrences, events.erased_occurrences, events.erased_days cascade`),
-  );
-
-  const sql = <Row extends object>(query: string, params: readonly unknown[] = []) =>
-    database.orm.em.fork().execute<Row[]>(query, [...params]);
-  const usersAt = (at: number) => ({
-    users: createUserStore(database.orm),
-    clock: () => at,
-    law: bundledLaw,
+  beforeEach(async () => {
+    await sql(`truncate users.users, users.history, users.outbox, users.erasures,
+      events.occurrences, events.occasions, events.erased_occurrences, events.erased_days,
+      events.rules cascade`);
+    rules = [];
+    await addRules({}, Date.UTC(2000, 0, 1));
   });
+  let rules: (DateRulesRecord & { readonly at: number })[];
 
+  const sql = <Row extends object>(
+    query: string,
+    params: readonly unknown[] | Readonly<Record<string, unknown>> = [],
+  ) => database.orm.em.fork().execute<Row[]>(query, params);
+
+  /** From then on, the rules are these; what is not said is as at first. */
+  async function addRules(changed: Partial<DateRulesRecord>, at: number): Promise<void> {
+    rules.push({ ...RULES, tzVersion: bundledLaw.version, ...changed, at });
+    await writeRules(rules);
+  }
+
+  async function writeRules(known: typeof rules): Promise<void> {
+    await sql('truncate events.rules');
+    await sql(ADD_RULES, { known: JSON.stringify(known) });
+  }
+
+  /** By the real planner, at another time: it knows no rules of the future. */
   async function plan(userId: string, now: number): Promise<void> {
-    const settings = { rules: NINE, ...LIMITS, armLeadMs: 15_000, armWindowMs: 45_000 };
-    const planner = createPlanner({ store: createPlanningStore(database.orm), settings });
-    await planner.plan({ eventType: 'birthday', userId, now });
+    const planner = createPlanner({
+      orm: database.orm,
+      settings: {
+        law: bundledLaw,
+        lateLimitMs: LIMITS.lateLimitMs,
+        wake: { afterMs: 10_000, perSecond: 15 },
+      },
+      clock: () => now,
+      logger: pino({ enabled: false }),
+    });
+    await sql(`update events.test_clock set at = to_timestamp(:now::float8 / 1000)`, { now });
+    const hasLater = rules.some(({ at }) => at > now);
+    if (hasLater) await writeRules(rules.filter(({ at }) => at <= now));
+    try {
+      const [outcome] = await planner.plan([{ type: 'birthday', id: userId }]);
+      if (outcome?.kind === 'failed') throw outcome.error;
+    } finally {
+      await sql('update events.test_clock set at = null');
+      if (hasLater) await writeRules(rules);
+    }
   }
 
   return {
@@ -64,49 +92,49 @@ export function useAuditFixture() {
       return database.orm;
     },
     sql,
+    addRules,
     plan,
 
-    /** As the API does it, and planned at once. */
-    async add(facts: Facts, at: number, isPlanned = true): Promise<string> {
-      const input = { externalId: null, firstName: 'Ada', lastName: '', ...facts };
-      const { id } = await createUser(usersAt(at), input);
+    async add({ dateOfBirth, timezone }: Inputs, at: number, isPlanned = true): Promise<string> {
+      const id = randomUUID();
+      await sql(ADD, { id, dateOfBirth, timezone, at });
       if (isPlanned) await plan(id, at);
       return id;
     },
 
-    async change(userId: string, facts: Partial<Facts>, at: number, isPlanned = true) {
-      await updateUser(usersAt(at), userId, facts);
+    async change(userId: string, inputs: Partial<Inputs>, at: number, isPlanned = true) {
+      const { dateOfBirth = null, timezone = null } = inputs;
+      await sql(CHANGE, { id: userId, dateOfBirth, timezone, at });
+      await sql(CLOSE_HISTORY, { id: userId, at });
+      await sql(OPEN_HISTORY, { id: userId, at });
       if (isPlanned) await plan(userId, at);
     },
 
     async remove(userId: string, at: number, isPlanned = true): Promise<void> {
-      await deleteUser(usersAt(at), userId);
+      await sql(CLOSE_HISTORY, { id: userId, at });
+      await sql('delete from users.users where id = :id', { id: userId });
       if (isPlanned) await plan(userId, at);
     },
 
     async openOf(userId: string): Promise<OpenPlan | null> {
-      const [open] = await sql<OpenPlan>(
-        `select key, year, (extract(epoch from fire_at) * 1000)::float8 as "fireAt"
-         from events.occurrences
-         where user_id = ? and state in ('PENDING', 'PROCESSING') order by year limit 1`,
-        [userId],
-      );
+      const [open] = await sql<OpenPlan>(OPEN_OF, { userId });
       return open ?? null;
+    },
+
+    /** An attempt that is to be made again in an hour, as the ledger records it. */
+    async attempt(key: string, at: number): Promise<void> {
+      const [row] = await sql<{ attempts: number }>(ATTEMPT, { key, at });
+      if (row === undefined) throw new Error(`There is no row ${key}.`);
+      const attempt = { number: row.attempts, started_at: new Date(at), outcome: 'retry' };
+      await plantAttempt(sql, key, { ...attempt, status: 503 });
     },
 
     /** Settled by one attempt, as the ledger records it. */
     async settle(key: string, state: 'COMPLETED' | 'FAILED', at: number): Promise<void> {
-      const delivered = state === 'COMPLETED' ? new Date(at) : null;
-      const rows = await sql(
-        `update events.occurrences
-         set state = ?, attempts = attempts + 1, settled_at = ?, delivered_at = ?,
-           lateness_ms = case when ? = 'COMPLETED' then extract(epoch from ? - fire_at) * 1000 end
-         where key = ? returning attempts`,
-        [state, new Date(at), delivered, state, new Date(at), key],
-      );
-      const [{ attempts = 0 } = {}] = rows as { attempts?: number }[];
+      const [row] = await sql<{ attempts: number }>(SETTLE, { key, state, at });
+      if (row === undefined) throw new Error(`There is no row ${key}.`);
       await plantAttempt(sql, key, {
-        number: attempts,
+        number: row.attempts,
         started_at: new Date(at),
         outcome: state === 'COMPLETED' ? 'delivered' : 'give_up',
       });
@@ -114,14 +142,7 @@ export function useAuditFixture() {
 
     audit(date: string, now: number, deps: Partial<AuditDeps> = {}): Promise<AuditReport> {
       return auditDay(
-        {
-          reader: createAuditReader(database.orm),
-          law: bundledLaw,
-          dateSettings: { leapDayPolicy: 'feb28', localTime: '09:00' },
-          limits: LIMITS,
-          clock: () => now,
-          ...deps,
-        },
+        { orm: database.orm, law: bundledLaw, limits: LIMITS, clock: () => now, ...deps },
         date,
       );
     },
@@ -130,23 +151,86 @@ export function useAuditFixture() {
 
 /** The counts of an audit that are not 0, in the order of the report. */
 export function counted(report: AuditReport): Record<string, number> {
-  const { skipped, pending, erased, unaccounted, doubles, forged } = report;
+  const { failed, skipped, pending, erased, unaccounted, doubles, forged } = report;
   const { total: _, ...stages } = pending;
   const counts = {
     due: report.due,
     delivered: report.delivered,
     late: report.late,
-    failed: report.failed,
+    failed: failed.total,
     ...skipped.byReason,
     ...stages,
     blocked: report.blocked,
     deleted: report.deleted,
     erased: erased.total,
     changedSince: report.changedSince,
-    otherSettings: report.otherSettings,
     unaccounted: unaccounted.count,
     doubles: doubles.count,
     forged: forged.count,
   };
   return Object.fromEntries(Object.entries(counts).filter(([, count]) => count > 0));
 }
+
+/** Both clocks stand still at an instant that a test sets. */
+const FIXED_CLOCK = `
+  create table events.test_clock (at timestamptz);
+  insert into events.test_clock values (null);
+  create or replace function events.clock() returns timestamptz language sql volatile as
+    'select coalesce((select at from events.test_clock), clock_timestamp())';
+  create or replace function users.clock() returns timestamptz language sql volatile as
+    'select events.clock()'`;
+
+const AT = 'to_timestamp(:at::float8 / 1000)';
+
+const ADD_RULES = `
+  insert into events.rules (local_time, leap_day_policy, tz_version, valid_from)
+  select "localTime", "leapDayPolicy", "tzVersion", to_timestamp(at / 1000)
+  from jsonb_to_recordset(:known::jsonb)
+    as known ("localTime" text, "leapDayPolicy" text, "tzVersion" text, at float8)
+  order by at`;
+
+const ADD = `
+  with added as (
+    insert into users.users (id, first_name, last_name, date_of_birth, timezone, revision,
+      created_at, updated_at, inputs_changed_at)
+    values (:id, 'Ada', '', :dateOfBirth, :timezone, 1, ${AT}, ${AT}, ${AT})
+  )
+  insert into users.history (user_id, date_of_birth, timezone, valid_from)
+  values (:id, :dateOfBirth, :timezone, ${AT})`;
+
+const CHANGE = `
+  update users.users
+  set date_of_birth = coalesce(:dateOfBirth::date, date_of_birth),
+    timezone = coalesce(:timezone, timezone), revision = revision + 1,
+    updated_at = ${AT}, inputs_changed_at = ${AT}
+  where id = :id`;
+
+const CLOSE_HISTORY = `
+  update users.history set valid_until = ${AT} where user_id = :id and valid_until is null`;
+
+const OPEN_HISTORY = `
+  insert into users.history (user_id, date_of_birth, timezone, valid_from)
+  select id, date_of_birth, timezone, ${AT} from users.users where id = :id`;
+
+const OPEN_OF = `
+  select key, nominal_date as "nominalDate", (extract(epoch from due_at) * 1000)::float8 as "dueAt"
+  from events.occurrences
+  where user_id = :userId and state in ('PENDING', 'PROCESSING')
+  order by nominal_date limit 1`;
+
+const ATTEMPT = `
+  update events.occurrences
+  set state = 'PENDING', attempts = attempts + 1, priority = 1, lease_until = null,
+    first_attempt_at = coalesce(first_attempt_at, ${AT}),
+    next_attempt_at = ${AT} + interval '1 hour'
+  where key = :key returning attempts`;
+
+const SETTLE = `
+  update events.occurrences
+  set state = :state, attempts = attempts + 1, settled_at = ${AT},
+    reason = case when :state = 'FAILED' then 'refused' end,
+    first_attempt_at = coalesce(first_attempt_at, ${AT}),
+    next_attempt_at = null, lease_until = null, followed = false,
+    delivered_at = case when :state = 'COMPLETED' then ${AT} end,
+    lateness_ms = case when :state = 'COMPLETED' then extract(epoch from ${AT} - due_at) * 1000 end
+  where key = :key returning attempts`;

@@ -1,41 +1,43 @@
-/** All of Daybell in one process, on real servers: API, relay, worker, dispatcher and reporter. */
+/** All of Daybell in one process, on real servers; each part can be away for a while. */
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import type { Client } from '@temporalio/client';
-import type { NativeConnection } from '@temporalio/worker';
+import { type NativeConnection, Worker } from '@temporalio/worker';
 import { pino } from 'pino';
 import { afterAll, beforeAll } from 'vitest';
 
-import { createActivities, type Activities } from '../../src/activities/index.ts';
-import { createReporter } from '../../src/delivery/reporter.ts';
-import type { ErasureCounts, ErasureRequest } from '../../src/domain/erasure-messages.ts';
-import type {
-  ReconcileReport,
-  ReconcileRequest,
-  ReconcileWaits,
-} from '../../src/domain/reconcile-messages.ts';
-import { createPlanner } from '../../src/events/planner.ts';
-import type { Scheduler } from '../../src/events/scheduling.ts';
-import { createDeliveryLedger } from '../../src/persistence/delivery-ledger.ts';
-import { createOutbox } from '../../src/persistence/outbox-store.ts';
-import { createPlanningStore } from '../../src/persistence/planning-store.ts';
-import { createRedeliveryLedger } from '../../src/persistence/redelivery-ledger.ts';
-import { createRetention } from '../../src/persistence/retention.ts';
-import { createReportQueue } from '../../src/persistence/report-queue.ts';
-import { startRelay } from '../../src/relay/relay.ts';
-import { createSchedulingSubscriber } from '../../src/relay/scheduling.ts';
-import { createActivityReporter } from '../../src/temporal/activity-reporter.ts';
-import { createRedeliveries } from '../../src/temporal/redeliveries.ts';
-import { createScheduler } from '../../src/temporal/scheduler.ts';
+import { createActivities } from '../../src/activities/index.ts';
+import { createAttempt } from '../../src/delivery/attempt.ts';
+import { createClockOffset } from '../../src/delivery/clock-offset.ts';
+import { createDeliver } from '../../src/delivery/deliver.ts';
+import { createFindRecipients } from '../../src/delivery/recipient.ts';
+import { createWebhookClient } from '../../src/delivery/webhook-client.ts';
+import type { ZoneLaw } from '../../src/domain/zone.ts';
+import { createErasure } from '../../src/erasure/erasure.ts';
+import { createWorkflowRemover } from '../../src/erasure/workflow-remover.ts';
+import { createLedger } from '../../src/ledger/ledger.ts';
+import { createRedelivered } from '../../src/ledger/redelivered.ts';
+import { connectOrm } from '../../src/persistence/orm.ts';
+import { createFollowUp } from '../../src/planning/follow-up.ts';
+import { startNotifier } from '../../src/planning/notifier.ts';
+import { createNotifyStore } from '../../src/planning/notify-store.ts';
+import { createOutboxConsumer } from '../../src/planning/outbox-consumer.ts';
+import { createPlanner } from '../../src/planning/planner.ts';
+import { createReplanner } from '../../src/planning/replanner.ts';
+import type { WakeSettings } from '../../src/planning/wake.ts';
+import { createRunningWorkflows } from '../../src/reconcile/running-workflows.ts';
+import { createWorkflowReconciler } from '../../src/reconcile/workflows.ts';
+import { createRetention } from '../../src/retention/retention.ts';
+import { createOccasionWorkflows } from '../../src/temporal/occasion-workflows.ts';
+import { createOutbox } from '../../src/users/outbox.ts';
 import { createWorker } from '../../src/worker/worker.ts';
+import type { ErasureCounts, ErasureRequest } from '../../src/workflows/maintenance-contract.ts';
 import { ADA, createTestApi, type Answer, type TestApi } from './api.ts';
-import { createTestErasure } from './erasure.ts';
-import { followWorkflows, type FollowedWorkflows } from './followed-workflow.ts';
-import { createTestReconciler } from './reconciler.ts';
+import { type FollowedWorkflows, followWorkflows } from './followed-workflow.ts';
 import { createTestClock, type TestClock } from './test-clock.ts';
 import { startDispatcher } from './test-dispatcher.ts';
-import { uniqueTaskQueue, useDevServer, useWorkflowBundle, type TestTemporal } from './temporal.ts';
+import { type TestTemporal, uniqueTaskQueue, useDevServer, useWorkflowBundle } from './temporal.ts';
 import {
   startWebhookReceiver,
   type ReceivedWebhook,
@@ -46,26 +48,48 @@ import { bundledLaw } from './zone-laws.ts';
 export interface DaybellOptions {
   readonly client: Client;
   readonly connection: NativeConnection;
-  readonly armLeadMs?: number;
   /** Sets the clock before anything is done, for a test whose time moves. */
   readonly tellTime?: (clock: TestClock) => Promise<void>;
+  /** False: the workflows send. */
+  readonly dispatches?: boolean;
+  /** By default the workflow wakes at the due instant itself. */
+  readonly wake?: WakeSettings;
+  readonly lateLimitMs?: number;
+  readonly webhookTimeoutMs?: number;
+  readonly law?: ZoneLaw;
+  /**
+   * False: every step is taken from history, and another worker can go on. The time-skipping
+   * server never takes back what it has sent to the cache of a worker that is gone.
+   */
+  readonly keepsWorkflows?: boolean;
+}
+
+/** A part of Daybell that can be away. */
+export interface Part {
+  start(): Promise<void>;
+  stop(): Promise<void>;
 }
 
 export interface TestDaybell extends FollowedWorkflows {
   readonly api: TestApi;
   readonly receiver: WebhookReceiver;
   readonly clock: TestClock;
-  readonly scheduler: Scheduler;
-  /** By the API; resolves when it is relayed. Gives the id. */
-  createUser(fields?: Partial<Record<keyof typeof ADA | 'externalId', string>>): Promise<string>;
+  readonly taskQueue: string;
+  /** Plans and notifies. */
+  readonly scheduler: Part;
+  readonly worker: Part;
+  readonly dispatcher: Part;
+  /** By the API, at this instant exactly (ISO 8601) or else now; gives the id. */
+  createUser(fields?: UserFields, at?: string): Promise<string>;
   changeUser(userId: string, fields: object): Promise<void>;
   deleteUser(userId: string): Promise<void>;
+  /** Nobody is left who would be due in the next test. */
   deleteAllUsers(): Promise<void>;
+  /** Resolves when all changes are planned, and all plans are known to Temporal. */
+  notified(): Promise<void>;
   greetingsOf(userId: string): ReceivedWebhook[];
   /** The state of each of the user's occurrences in the ledger, the earliest first. */
   ledgerOf(userId: string): Promise<string[]>;
-  /** Runs the reconciler, by default with little patience; gives what it found. */
-  reconcile(waits?: ReconcileWaits): Promise<ReconcileReport>;
   /** Runs the erasure of deleted users; gives what was erased. */
   erase(): Promise<ErasureCounts>;
   pauseDeliveries(): Promise<void>;
@@ -73,11 +97,15 @@ export interface TestDaybell extends FollowedWorkflows {
   stop(): Promise<void>;
 }
 
+export type UserFields = Partial<Record<keyof typeof ADA | 'externalId', string>>;
+
 /** One for all tests of a file, on the run's dev server. */
 export type SharedDaybell = Omit<TestDaybell, 'stop'> & { readonly temporal: TestTemporal };
 
 /** Registers the hooks of the file that calls it. */
-export function useDaybell(options: Pick<DaybellOptions, 'armLeadMs'> = {}): SharedDaybell {
+export function useDaybell(
+  options: Omit<DaybellOptions, 'client' | 'connection'> = {},
+): SharedDaybell {
   let temporal: TestTemporal;
   let running: TestDaybell;
   let shared: SharedDaybell;
@@ -97,80 +125,40 @@ export function useDaybell(options: Pick<DaybellOptions, 'armLeadMs'> = {}): Sha
 }
 
 const HOUR = 3_600_000;
-/** All that a repair takes is on this machine, and nothing else is to do. */
-const RECONCILE_WAITS = { secondLookMs: 1_000, patienceMs: 10_000 };
-const LATE_AFTER_MS = 5 * 60_000;
+const LATE_AFTER_MS = HOUR / 12;
+const AT_ONCE: WakeSettings = { afterMs: 0, perSecond: 0 };
+const logger = pino({ level: 'silent' });
 
 export async function startDaybell(options: DaybellOptions): Promise<TestDaybell> {
-  const { client, connection, armLeadMs = 0 } = options;
+  const { client, tellTime = async () => {}, dispatches = true, law = bundledLaw } = options;
   const taskQueue = uniqueTaskQueue();
-  const logger = pino({ level: 'silent' });
-
   const skew = { ms: 0 };
   const now = () => Date.now() + skew.ms;
-  const api = await createTestApi({
-    clock: now,
-    redeliveries: createRedeliveries(client, taskQueue),
-  });
+  const api = await createTestApi({ clock: now, law });
   const { orm, url } = api.database;
   const clock = await createTestClock(orm, skew);
   const receiver = await startWebhookReceiver();
 
-  const scheduler = createScheduler(client, taskQueue);
-  const relay = startRelay({
-    outbox: createOutbox(orm),
-    subscribers: [createSchedulingSubscriber(scheduler)],
-    logger,
-  });
-  const activities = createActivities({
-    planner: createPlanner({
-      store: createPlanningStore(orm),
-      settings: {
-        rules: { leapDayPolicy: 'feb28', localTime: '09:00', law: bundledLaw },
-        lateLimitMs: 48 * HOUR,
-        armLeadMs,
-        armWindowMs: 0,
-      },
-    }),
-    arming: createDeliveryLedger(orm, { lateAfterMs: LATE_AFTER_MS }),
-    redeliveryLedger: createRedeliveryLedger(orm),
-    retention: createRetention(orm),
-    reconciler: createTestReconciler(orm, client, taskQueue),
-    ...createTestErasure(orm, client),
-    clock: now,
-  });
-  const { tellTime = async () => {} } = options;
-  const worker = await createWorker({
-    connection,
-    namespace: 'default',
-    taskQueue,
-    workflowBundle: await useWorkflowBundle(),
-    activities: beforeEach(activities, () => tellTime(clock)),
-  });
-  const working = worker.run();
-  const dispatcher = await startDispatcher({
-    databaseUrl: url,
-    webhookUrl: receiver.url,
-    clock: now,
-  });
-  const reporter = createReporter({
-    queue: createReportQueue(orm),
-    engine: createActivityReporter(client),
-    clock: now,
-    logger,
-  });
-  reporter.start();
+  const { lateLimitMs = 48 * HOUR, wake = AT_ONCE } = options;
+  const planning = { lateLimitMs, wake, law };
+  const parts = { ...options, url, now, taskQueue, receiver, planning };
+  const scheduler = part(() => startScheduler(parts));
+  const worker = part(() => startTestWorker(parts, () => tellTime(clock)));
+  const dispatcher = part(() =>
+    startDispatcher({ databaseUrl: url, webhookUrl: receiver.url, clock: now, law }),
+  );
+  await Promise.all([scheduler.start(), worker.start(), dispatches && dispatcher.start()]);
 
   const ask = async (method: string, path: string, body?: object): Promise<Answer> => {
     await tellTime(clock);
     const answer = await api.send(method, path, body);
     if (answer.status >= 300) throw new Error(`${method} ${path}: ${answer.status}`);
-    await relayed();
+    if (scheduler.isRunning()) await notified();
     return answer;
   };
-  const relayed = async (): Promise<void> => {
-    const waiting = 'select id from users.outbox where relayed_at is null';
-    while ((await api.sql(waiting)).length > 0) await sleep(20);
+  const notified = async (): Promise<void> => {
+    while ((await api.sql(UNPLANNED)).length > 0) await sleep(20);
+    while ((await api.sql(UNNOTIFIED)).length > 0) await sleep(20);
   };
   const followed = followWorkflows(client);
 
@@ -179,9 +167,16 @@ export async function startDaybell(options: DaybellOptions): Promise<TestDaybell
     api,
     receiver,
     clock,
+    taskQueue,
     scheduler,
-    async createUser(fields = {}) {
-      return (await ask('POST', '/v1/users', { ...ADA, ...fields })).body.id;
+    worker,
+    dispatcher,
+    notified,
+    async createUser(fields = {}, at) {
+      if (at !== undefined) await api.sql(usersClock(`timestamptz '${at}'`));
+      const { id } = (await ask('POST', '/v1/users', { ...ADA, ...fields })).body;
+      if (at !== undefined) await api.sql(usersClock('events.clock()'));
+      return id;
     },
     async changeUser(userId, fields) {
       await ask('PATCH', `/v1/users/${userId}`, fields);
@@ -191,25 +186,14 @@ export async function startDaybell(options: DaybellOptions): Promise<TestDaybell
     },
     async deleteAllUsers() {
       const users = await api.sql<{ id: string }>('select id from users.users');
-      for (const { id } of users) {
-        await ask('DELETE', `/v1/users/${id}`);
-        await followed.workflowOf(id).result();
-      }
+      for (const { id } of users) await ask('DELETE', `/v1/users/${id}`);
+      for (const { id } of users) await followed.workflowOf(id).result();
     },
     greetingsOf: (userId) => receiver.received.filter(({ body }) => body.data.userId === userId),
     async ledgerOf(userId) {
-      const states = 'select state from events.occurrences where user_id = ? order by year';
+      const states = 'select state from events.occurrences where user_id = ? order by nominal_date';
       return (await api.sql<{ state: string }>(states, [userId])).map(({ state }) => state);
     },
-    reconcile: (waits = RECONCILE_WAITS) =>
-      client.workflow.execute<(request: ReconcileRequest) => Promise<ReconcileReport>>(
-        'reconcile',
-        {
-          workflowId: `${taskQueue}/reconcile-${randomUUID()}`,
-          taskQueue,
-          args: [{ waits }],
-        },
-      ),
     erase: () =>
       client.workflow.execute<(request: ErasureRequest) => Promise<ErasureCounts>>('erasure', {
         workflowId: `${taskQueue}/erasure-${randomUUID()}`,
@@ -217,33 +201,144 @@ export async function startDaybell(options: DaybellOptions): Promise<TestDaybell
         args: [{ eraseAfterMs: 0 }],
       }),
     async pauseDeliveries() {
-      await api.sql('update events.destinations set paused_at = clock_timestamp()');
+      await api.sql('update events.destinations set paused_at = events.clock()');
     },
     async resumeDeliveries() {
       await api.sql('update events.destinations set paused_at = null');
     },
     async stop() {
-      await relay.stop();
-      worker.shutdown();
-      await working;
-      await Promise.all([dispatcher.stop(), reporter.stop()]);
+      await scheduler.stop();
+      await Promise.all([worker.stop(), dispatcher.stop()]);
       await receiver.close();
       await api.database.drop();
     },
   };
 }
 
-function beforeEach(activities: Activities, before: () => Promise<void>): Activities {
-  const { plan, deliver } = activities;
+const usersClock = (value: string): string => `
+  create or replace function users.clock() returns timestamptz language sql volatile as
+    $$select ${value}$$`;
+
+const UNPLANNED = `
+  select id from users.outbox where done_at is null and parked_at is null`;
+const UNNOTIFIED = `
+  select id from events.occasions
+  where ended_at is null and wake_at is not null
+      and (notified_wake_at is null or notified_wake_at > wake_at)
+    or ended_at is not null and end_notified_at is null`;
+
+function part(begin: () => Promise<{ stop(): Promise<void> }>): Part & { isRunning(): boolean } {
+  let running: { stop(): Promise<void> } | null = null;
   return {
-    ...activities,
-    plan: async (request) => {
-      await before();
-      return plan(request);
+    isRunning: () => running !== null,
+    async start() {
+      running ??= await begin();
     },
-    deliver: async (request) => {
-      await before();
-      return deliver(request);
+    async stop() {
+      const ending = running;
+      running = null;
+      await ending?.stop();
+    },
+  };
+}
+
+interface PartDeps extends DaybellOptions {
+  readonly url: string;
+  readonly now: () => number;
+  readonly taskQueue: string;
+  readonly receiver: WebhookReceiver;
+  readonly planning: Parameters<typeof createPlanner>[0]['settings'];
+}
+
+/** As the process has them. */
+async function startScheduler({ url, now, client, taskQueue, planning }: PartDeps) {
+  const orm = await connectOrm(url);
+  const planner = createPlanner({ orm, settings: planning, clock: now, logger });
+  const loops = [
+    createOutboxConsumer({ outbox: createOutbox(orm), planner, logger }),
+    createFollowUp({ orm, planner, logger }),
+    createReplanner({ orm, planner, tzVersion: planning.law.version, logger }),
+  ];
+  for (const loop of loops) loop.start();
+  const notifier = startNotifier({
+    store: createNotifyStore(orm),
+    redelivered: createRedelivered(orm),
+    workflows: createOccasionWorkflows(client, taskQueue),
+    logger,
+  });
+  return {
+    async stop() {
+      await Promise.all([...loops.map((loop) => loop.stop()), notifier.stop()]);
+      await orm.close(true);
+    },
+  };
+}
+
+/** As the process has it, with the time told before each activity. */
+async function startTestWorker(deps: PartDeps, tellTime: () => Promise<void>) {
+  const { url, now: clock, client, connection, taskQueue, receiver, planning } = deps;
+  const { webhookTimeoutMs: timeoutMs = 15_000, keepsWorkflows = true } = deps;
+  const orm = await connectOrm(url);
+  const time = createClockOffset({ clock, logger });
+  const webhooks = createWebhookClient({
+    url: receiver.url,
+    timeoutMs,
+    maxSockets: 64,
+    userAgent: 'Daybell',
+    allowPrivate: true,
+  });
+  const delivery = createDeliver({
+    orm,
+    planner: createPlanner({ orm, settings: planning, clock, logger }),
+    ledger: createLedger(orm, { lateAfterMs: LATE_AFTER_MS }),
+    findRecipients: createFindRecipients(orm, planning.law),
+    attempt: createAttempt({
+      client: webhooks,
+      sentBy: 'workflow',
+      clock: time.now,
+      logger,
+      settings: { lateAfterMs: LATE_AFTER_MS, giveUpAfterMs: 72 * HOUR },
+    }),
+    time,
+    clock,
+    settings: { timeoutMs, lateLimitMs: planning.lateLimitMs },
+    logger,
+  });
+  const workflows = createOccasionWorkflows(client, taskQueue);
+  const activities = createActivities({
+    deliver: async (occasion, call) => {
+      await tellTime();
+      return delivery.deliver(occasion, call);
+    },
+    retention: createRetention(orm),
+    erasure: createErasure(orm),
+    workflowRemover: createWorkflowRemover(client, workflows),
+    workflowReconciler: createWorkflowReconciler({
+      orm,
+      running: createRunningWorkflows(client, taskQueue),
+      workflows,
+      everyMs: HOUR / 6,
+      logger,
+    }),
+  });
+  const options = {
+    connection,
+    namespace: 'default',
+    taskQueue,
+    workflowBundle: await useWorkflowBundle(),
+    activities,
+  };
+  const worker = keepsWorkflows
+    ? await createWorker(options)
+    : await Worker.create({ ...options, maxCachedWorkflows: 0, shutdownForceTime: 5_000 });
+  const running = worker.run();
+  return {
+    async stop() {
+      worker.shutdown();
+      await running;
+      await delivery.stop();
+      webhooks.close();
+      await orm.close(true);
     },
   };
 }

@@ -20,10 +20,12 @@ export interface AttemptRow {
 }
 
 const GIVE_UP_AFTER = 72 * HOUR;
+/** The attempts that are followed one by one: with short pauses, and the first with a long one. */
+const FOLLOWED = 4;
 
 /**
- * Delivers one occurrence with a dispatcher of these options until it is settled. After the
- * first burst, time goes on to the moment of giving up, when it is armed for the last time.
+ * Delivers one occurrence with a dispatcher of these options until it is settled. After four
+ * attempts time goes on to the moment of giving up, when the last one is made.
  */
 export async function deliver(
   fixture: DispatcherFixture,
@@ -35,28 +37,20 @@ export async function deliver(
     skew.ms = Math.max(skew.ms, instant - Date.now());
     await fixture.rows.shiftClock(skew.ms);
   };
-  const fireAt = Date.now() - 100;
-  const key = await fixture.armed(await fixture.rows.addUser(), fireAt);
+  const key = await fixture.planned(await fixture.rows.addUser(), Date.now() - 100);
   const { logged } = await fixture.dispatch({ clock, ...options });
 
   const pauses: number[] = [];
   for (let made = 1; ; made += 1) {
-    await expect.poll(() => attemptsMade(fixture, key), WITHIN).toBe(made);
-    const row = await fixture.rows.find(key);
-    const next = row.nextAttemptAt ?? row.retryAt;
-    if (row.state !== 'PROCESSING' || next === null) {
+    await expect.poll(async () => (await fixture.rows.find(key)).attempts, WITHIN).toBe(made);
+    const { state, reason, nextAttemptAt, firstAttemptAt } = await fixture.rows.find(key);
+    if (nextAttemptAt === null) {
       const attempts = await fixture.rows.sql<AttemptRow>(ATTEMPTS, [key]);
       expectDiscreet(JSON.stringify(logged), attempts);
-      return { state: row.state, reason: row.reason, attempts, pauses };
+      return { state, reason, attempts, pauses };
     }
-    pauses.push(next - (await endOfLast(fixture, key)));
-    if (row.report === null) {
-      await goTo(next);
-    } else {
-      await goTo((row.firstAttemptAt ?? 0) + GIVE_UP_AFTER);
-      const taskToken = Buffer.from(key);
-      await fixture.ledger.arm({ occurrenceKey: key, fireAt, taskToken, now: clock() });
-    }
+    pauses.push(nextAttemptAt - (await endOfLast(fixture, key)));
+    await goTo(made < FOLLOWED ? nextAttemptAt : (firstAttemptAt ?? 0) + GIVE_UP_AFTER);
   }
 }
 
@@ -68,11 +62,6 @@ function expectDiscreet(log: string, attempts: readonly AttemptRow[]): void {
   for (const { excerpt } of attempts) {
     if (excerpt !== null) expect(log).not.toContain(JSON.stringify(excerpt).slice(1, -1));
   }
-}
-
-async function attemptsMade(fixture: DispatcherFixture, key: string): Promise<number> {
-  const { sendingUntil, attempts } = await fixture.rows.find(key);
-  return sendingUntil === null ? attempts : attempts - 1;
 }
 
 async function endOfLast(fixture: DispatcherFixture, key: string): Promise<number> {

@@ -1,10 +1,8 @@
 /** Dispatchers that post to a real receiver, on a database of the test file's own. */
 import { afterAll, afterEach, beforeAll, beforeEach } from 'vitest';
 
-import type { DeliveryLedger } from '../../src/events/ports.ts';
-import type { DeliveryControl } from '../../src/events/delivery-control.ts';
-import { createDeliveryControl } from '../../src/persistence/delivery-control.ts';
-import { createDeliveryLedger } from '../../src/persistence/delivery-ledger.ts';
+import { createDeliveryControl, type DeliveryControl } from '../../src/ledger/delivery-control.ts';
+import { createLedger, type Ledger } from '../../src/ledger/ledger.ts';
 import { createEventRows, type EventRows } from './event-rows.ts';
 import { createTestDatabase, type TestDatabase } from './postgres.ts';
 import {
@@ -24,7 +22,7 @@ export type DispatcherFixture = ReturnType<typeof useDispatcherFixture>;
 export function useDispatcherFixture() {
   let database: TestDatabase;
   let rows: EventRows;
-  let ledger: DeliveryLedger;
+  let ledger: Ledger;
   let control: DeliveryControl;
   let receiver: WebhookReceiver;
   let dispatchers: TestDispatcher[] = [];
@@ -32,11 +30,8 @@ export function useDispatcherFixture() {
   beforeAll(async () => {
     database = await createTestDatabase();
     rows = createEventRows(database.orm);
-    ledger = createDeliveryLedger(database.orm, { lateAfterMs: HOUR / 12 });
-    control = createDeliveryControl(database.orm, {
-      lateLimitMs: 48 * HOUR,
-      lateAfterMs: HOUR / 12,
-    });
+    ledger = createLedger(database.orm, { lateAfterMs: HOUR / 12 });
+    control = createDeliveryControl(database.orm, { lateLimitMs: 48 * HOUR });
   });
   afterAll(() => database.drop());
   beforeEach(async () => {
@@ -47,7 +42,7 @@ export function useDispatcherFixture() {
     dispatchers = [];
     await receiver.close();
     await rows.shiftClock(0);
-    await rows.sql('truncate events.occurrences cascade');
+    await rows.sql('truncate events.occurrences, events.occasions, events.dispatchers cascade');
     await rows.resetDestination();
   });
 
@@ -57,13 +52,6 @@ export function useDispatcherFixture() {
     const dispatcher = await startDispatcher({ ...urls, ...options });
     dispatchers.push(dispatcher);
     return dispatcher;
-  }
-
-  async function armed(userId: string, fireAt: number): Promise<string> {
-    const occurrenceKey = await rows.addOccurrence(userId, { fireAt });
-    const taskToken = Buffer.from(occurrenceKey);
-    await ledger.arm({ occurrenceKey, fireAt, taskToken, now: Date.now() });
-    return occurrenceKey;
   }
 
   async function stateOf(key: string): Promise<string> {
@@ -79,12 +67,12 @@ export function useDispatcherFixture() {
       .then(([row]) => row?.count ?? 0);
   }
 
-  /** How many are due, untried and in nobody's hands. */
+  /** How many are due, without an attempt, and no process's. */
   function claimable(): Promise<number> {
     return rows
       .sql(
-        `select 1 from events.occurrences where state = 'PROCESSING' and attempts = 0
-           and sending_until is null and next_attempt_at <= events.clock()`,
+        `select 1 from events.occurrences where state = 'PENDING' and attempts = earlier_attempts
+           and next_attempt_at <= events.clock()`,
       )
       .then((due) => due.length);
   }
@@ -109,7 +97,8 @@ export function useDispatcherFixture() {
       return dispatchers;
     },
     dispatch,
-    armed,
+    /** Plans an occurrence of this user; gives its key. */
+    planned: (userId: string, dueAt: number) => rows.addOccurrence(userId, { dueAt }),
     stateOf,
     countIn,
     claimable,

@@ -1,10 +1,9 @@
-import { freePort } from './free-port.ts';
 import { runProcess, type TestProcess } from './process.ts';
 import { untilTestEnds } from './until-test-ends.ts';
 
 /**
- * The process `dispatcher`, ready, for whom there is no Temporal: the ledger is all it needs
- * to deliver. Killed when the test is over.
+ * The process `dispatcher`, ready: the database and the receiver are all it needs. Killed when
+ * the test is over.
  */
 export async function startDispatcherProcess(
   databaseUrl: string,
@@ -13,7 +12,6 @@ export async function startDispatcherProcess(
 ): Promise<TestProcess> {
   const given = {
     DATABASE_URL: databaseUrl,
-    TEMPORAL_ADDRESS: `127.0.0.1:${await freePort()}`,
     WEBHOOK_URL: webhookUrl,
     WEBHOOK_SECRETS: `whsec_${Buffer.alloc(32, 7).toString('base64')}`,
     WEBHOOK_ALLOW_PRIVATE: 'true',

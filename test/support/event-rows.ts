@@ -1,17 +1,24 @@
 /** Rows of both contexts, put where a test wants them, and the database's clock. */
 import { randomUUID } from 'node:crypto';
 
+import type { OccurrenceState } from '../../src/ledger/types.ts';
 import type { Orm } from '../../src/persistence/orm.ts';
+import { plantOccurrence } from './plant-occurrence.ts';
 
 export interface EventRows {
-  sql<Row extends object>(query: string, params?: readonly unknown[]): Promise<Row[]>;
+  /** Parameters by place (`?`), or by name (`:name`). */
+  sql<Row extends object>(
+    query: string,
+    params?: readonly unknown[] | Readonly<Record<string, unknown>>,
+  ): Promise<Row[]>;
+  /** A user, and the history of its inputs; gives the id. */
   addUser(user?: Partial<UserRow>): Promise<string>;
-  /** A planned occurrence, PENDING; gives its key. */
+  /** A planned occurrence, PENDING if nothing else is said; gives its key. */
   addOccurrence(userId: string, occurrence?: Partial<OccurrenceValues>): Promise<string>;
-  /** Users with an armed occurrence each, all due at one instant; gives the keys. */
-  addHerd(count: number, fireAt: number): Promise<string[]>;
+  /** Users with a planned occurrence each, all due at one instant; gives the keys. */
+  addHerd(count: number, dueAt: number): Promise<string[]>;
   find(key: string): Promise<LedgerRow>;
-  /** The destination as at first: no pause, no pace, no slow-down. */
+  /** The destination as at first: no pause, no rate limit, no backpressure. */
   resetDestination(): Promise<void>;
   /** Moves the database's clock; 0 puts it right. */
   shiftClock(byMs: number): Promise<void>;
@@ -27,38 +34,47 @@ interface UserRow {
 }
 
 interface OccurrenceValues {
-  readonly year: number;
-  readonly state: string;
-  readonly anchorDate: string;
+  readonly nominalDate: string;
+  readonly state: OccurrenceState;
+  readonly date: string;
   readonly timezone: string;
-  readonly fireAt: number;
+  readonly dueAt: number;
+  readonly inputsAt: number;
 }
 
-/** A row of the ledger as tests look at it; instants as epoch ms, the token as hex. */
+/** A row of the ledger as tests look at it; instants as epoch ms. */
 export interface LedgerRow {
-  readonly state: string;
+  readonly state: OccurrenceState;
   readonly reason: string | null;
   readonly blockedReason: string | null;
+  readonly date: string;
   readonly timezone: string;
-  readonly fireAt: number | null;
-  readonly recheckedAt: number | null;
-  readonly lane: number;
+  readonly inputsAt: number;
+  readonly localDate: string | null;
+  readonly dueAt: number | null;
+  readonly supersededAt: number | null;
+  readonly priority: number;
   readonly nextAttemptAt: number | null;
-  readonly sendingUntil: number | null;
-  readonly retryAt: number | null;
-  readonly fence: number;
+  readonly leaseUntil: number | null;
+  readonly leaseToken: number;
+  readonly retryNotBefore: number | null;
   readonly attempts: number;
-  readonly armedAttempts: number;
+  readonly earlierAttempts: number;
   readonly firstAttemptAt: number | null;
+  readonly settledAt: number | null;
   readonly deliveredAt: number | null;
   readonly latenessMs: number | null;
-  readonly token: string | null;
-  readonly report: string | null;
+  readonly followed: boolean;
+  readonly redeliveries: number;
+  readonly redeliveredAt: number | null;
+  readonly forcedAt: number | null;
 }
 
 export function createEventRows(orm: Orm): EventRows {
-  const sql = <Row extends object>(query: string, params: readonly unknown[] = []) =>
-    orm.em.fork().execute<Row[]>(query, [...params]);
+  const sql = <Row extends object>(
+    query: string,
+    params: readonly unknown[] | Readonly<Record<string, unknown>> = [],
+  ) => orm.em.fork().execute<Row[]>(query, params);
 
   return {
     sql,
@@ -69,47 +85,57 @@ export function createEventRows(orm: Orm): EventRows {
       const { dateOfBirth = '1990-05-20', timezone = 'Europe/Berlin' } = user;
       const { createdAt = Date.UTC(2026, 0, 1), changedAt = createdAt } = user;
       await sql(
-        `insert into users.users (id, first_name, last_name, date_of_birth, timezone, revision,
-           created_at, updated_at, facts_changed_at)
-         values (?, ?, ?, ?, ?, 1, ${INSTANT}, ${INSTANT}, ${INSTANT})`,
-        [id, firstName, lastName, dateOfBirth, timezone, createdAt, createdAt, changedAt],
+        `with added as (
+           insert into users.users (id, first_name, last_name, date_of_birth, timezone, revision,
+             created_at, updated_at, inputs_changed_at)
+           values (:id, :firstName, :lastName, :dateOfBirth, :timezone, 1,
+             ${CREATED_AT}, ${CREATED_AT}, to_timestamp(:changedAt::float8 / 1000))
+         )
+         insert into users.history (user_id, date_of_birth, timezone, valid_from)
+         values (:id, :dateOfBirth, :timezone, ${CREATED_AT})`,
+        { id, firstName, lastName, dateOfBirth, timezone, createdAt, changedAt },
       );
       return id;
     },
 
-    async addOccurrence(userId, occurrence = {}) {
-      const { year = 2026, state = 'PENDING', fireAt = Date.now() } = occurrence;
-      const { anchorDate = '1990-05-20', timezone = 'Europe/Berlin' } = occurrence;
-      const key = `birthday:${userId}:${year}`;
-      await sql(
-        `insert into events.occurrences (key, event_type, user_id, year, state, anchor_date,
-           timezone, local_time, leap_day_policy, tz_version, local_date, fire_at, planned_at)
-         values (?, 'birthday', ?, ?, ?, ?, ?, '09:00', 'feb28', '2026c', '2026-05-20',
-           ${INSTANT}, clock_timestamp())`,
-        [key, userId, year, state, anchorDate, timezone, fireAt],
-      );
-      return key;
+    addOccurrence(userId, occurrence = {}) {
+      const { nominalDate = '2026-05-20', state = 'PENDING', dueAt = Date.now() } = occurrence;
+      const { date = '1990-05-20', timezone = 'Europe/Berlin' } = occurrence;
+      const { inputsAt = Date.UTC(2026, 0, 1) } = occurrence;
+      return plantOccurrence(sql, {
+        user_id: userId,
+        nominal_date: nominalDate,
+        state,
+        date,
+        timezone,
+        due_at: new Date(dueAt),
+        inputs_at: new Date(inputsAt),
+        planned_at: new Date(),
+      });
     },
 
-    async addHerd(count, fireAt) {
+    async addHerd(count, dueAt) {
       const rows = await sql<{ key: string }>(
         `with herd as (
            insert into users.users (id, first_name, last_name, date_of_birth, timezone, revision,
-             created_at, updated_at, facts_changed_at)
+             created_at, updated_at, inputs_changed_at)
            select gen_random_uuid(), 'Herd', n::text, '1990-05-20', 'Europe/Berlin', 1,
              now(), now(), now()
-           from generate_series(1, ?::int) as n
-           returning id
+           from generate_series(1, :count::int) as n
+           returning id, created_at
+         ), history as (
+           insert into users.history (user_id, date_of_birth, timezone, valid_from)
+           select id, '1990-05-20', 'Europe/Berlin', created_at from herd
          )
-         insert into events.occurrences (key, event_type, user_id, year, state, anchor_date,
-           timezone, local_time, leap_day_policy, tz_version, local_date, fire_at, planned_at,
-           armed_at, next_attempt_at, task_token)
-         select 'birthday:' || id || ':2026', 'birthday', id, 2026, 'PROCESSING', '1990-05-20',
-           'Europe/Berlin', '09:00', 'feb28', '2026c', '2026-05-20', ${INSTANT}, now(),
-           now(), ${INSTANT}, decode(md5(id::text), 'hex')
+         insert into events.occurrences (key, occasion_type, occasion_id, user_id, nominal_date,
+           state, date, timezone, local_time, leap_day_policy, tz_version, inputs_at, local_date,
+           due_at, next_attempt_at, planned_at)
+         select 'birthday:' || id || ':2026', 'birthday', id, id, '2026-05-20',
+           'PENDING', '1990-05-20', 'Europe/Berlin', '09:00', 'feb28', '2026c', created_at,
+           '2026-05-20', ${DUE_AT}, ${DUE_AT}, now()
          from herd
          returning key`,
-        [count, fireAt, fireAt],
+        { count, dueAt },
       );
       return rows.map(({ key }) => key);
     },
@@ -133,16 +159,19 @@ export function createEventRows(orm: Orm): EventRows {
   };
 }
 
-const INSTANT = 'to_timestamp(?::float8 / 1000)';
+const CREATED_AT = 'to_timestamp(:createdAt::float8 / 1000)';
+const DUE_AT = 'to_timestamp(:dueAt::float8 / 1000)';
 
 const ms = (column: string, name: string): string =>
   `(extract(epoch from ${column}) * 1000)::float8 as "${name}"`;
 
 const FIND = `
-  select state, reason, blocked_reason as "blockedReason", timezone, ${ms('fire_at', 'fireAt')},
-    ${ms('rechecked_at', 'recheckedAt')}, lane, ${ms('next_attempt_at', 'nextAttemptAt')},
-    ${ms('sending_until', 'sendingUntil')}, ${ms('retry_at', 'retryAt')}, fence, attempts,
-    armed_attempts as "armedAttempts", ${ms('first_attempt_at', 'firstAttemptAt')},
-    ${ms('delivered_at', 'deliveredAt')}, lateness_ms::float8 as "latenessMs",
-    encode(task_token, 'hex') as token, report
+  select state, reason, blocked_reason as "blockedReason", date::text, timezone,
+    ${ms('inputs_at', 'inputsAt')}, local_date::text as "localDate", ${ms('due_at', 'dueAt')},
+    ${ms('superseded_at', 'supersededAt')}, priority, ${ms('next_attempt_at', 'nextAttemptAt')},
+    ${ms('lease_until', 'leaseUntil')}, lease_token as "leaseToken",
+    ${ms('retry_not_before', 'retryNotBefore')}, attempts, earlier_attempts as "earlierAttempts",
+    ${ms('first_attempt_at', 'firstAttemptAt')}, ${ms('settled_at', 'settledAt')},
+    ${ms('delivered_at', 'deliveredAt')}, lateness_ms::float8 as "latenessMs", followed,
+    redeliveries, ${ms('redelivered_at', 'redeliveredAt')}, ${ms('forced_at', 'forcedAt')}
   from events.occurrences where key = ?`;

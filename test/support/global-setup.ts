@@ -2,9 +2,11 @@
 import type { TestProject } from 'vitest/node';
 
 import { connectOrm, migrate } from '../../src/persistence/orm.ts';
+import { recordRules } from '../../src/planning/rules.ts';
 import { startPostgresServer } from './postgres-server.ts';
 import { runSql, withDatabase } from './postgres.ts';
 import { offerToRun } from './run-offer.ts';
+import { bundledLaw } from './zone-laws.ts';
 
 declare module 'vitest' {
   interface ProvidedContext {
@@ -15,13 +17,18 @@ declare module 'vitest' {
 }
 
 const TEMPLATE = 'daybell_template';
+const RULES = {
+  localTime: '09:00',
+  leapDayPolicy: 'feb28',
+  tzVersion: bundledLaw.version,
+} as const;
 
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   const postgres = await startPostgresServer();
   const { adminUrl } = postgres;
   await runSql(adminUrl, `create database ${TEMPLATE}`);
   const orm = await connectOrm(withDatabase(adminUrl, TEMPLATE));
-  await migrate(orm);
+  await migrate(orm, (em) => recordRules(em, RULES));
   await orm.close(true);
 
   project.provide('postgresAdminUrl', adminUrl);

@@ -1,58 +1,74 @@
-/** The delivery ledger on a database of the test file's own, emptied before each test. */
-import { afterAll, afterEach, beforeAll, beforeEach, expect } from 'vitest';
+/** The ledger on a database of the test file's own, emptied before each test. */
+import { afterAll, afterEach, beforeAll, beforeEach } from 'vitest';
 
-import type { ClaimedOccurrence, DeliveryLedger, RecordedAttempt } from '../../src/events/ports.ts';
-import { createDeliveryLedger } from '../../src/persistence/delivery-ledger.ts';
+import { createLedger, type Ledger } from '../../src/ledger/ledger.ts';
+import type {
+  ClaimedOccurrence,
+  ClaimRequest,
+  ClaimResult,
+  NextStep,
+  RecordedAttempt,
+} from '../../src/ledger/types.ts';
 import { createEventRows, type EventRows } from './event-rows.ts';
 import { createTestDatabase, type TestDatabase } from './postgres.ts';
 
-export const HOLD_MS = 25_000;
+export const LEASE_MS = 25_000;
+export const SECOND = 1_000;
 export const MINUTE = 60_000;
+export const HOUR = 60 * MINUTE;
+export const LATE_AFTER_MS = 5 * MINUTE;
 
 /** Registers the hooks of the file that calls it. */
 export function useLedgerFixture() {
   let database: TestDatabase;
   let rows: EventRows;
-  let ledger: DeliveryLedger;
+  let ledger: Ledger;
+  let shiftedMs = 0;
 
   beforeAll(async () => {
     database = await createTestDatabase();
     rows = createEventRows(database.orm);
-    ledger = createDeliveryLedger(database.orm, { lateAfterMs: 5 * MINUTE });
+    ledger = createLedger(database.orm, { lateAfterMs: LATE_AFTER_MS });
   });
   afterAll(() => database.drop());
-  // What one test leaves armed must not be claimed by the next.
-  beforeEach(() => rows.sql('truncate events.occurrences cascade'));
+  // What one test leaves planned must not be claimed by the next.
+  beforeEach(async () => {
+    await rows.sql('truncate events.occurrences, events.occasions cascade');
+    await claim(0);
+  });
   afterEach(async () => {
-    await rows.shiftClock(0);
+    await setClocks(0);
     await rows.resetDestination();
   });
 
-  async function planned(fireAt: number): Promise<string> {
-    return rows.addOccurrence(await rows.addUser(), { fireAt });
+  /** Moves the database's clock and that of the claims; 0 puts both right. */
+  async function setClocks(byMs: number): Promise<void> {
+    shiftedMs = byMs;
+    await rows.shiftClock(byMs);
+    // So the ledger knows the database's clock, without which it takes no expired lease.
+    await claim(0);
   }
 
-  function arm(occurrenceKey: string, fireAt: number, token = 'a1', now = Date.now()) {
-    return ledger.arm({ occurrenceKey, fireAt, taskToken: Buffer.from(token, 'hex'), now });
+  async function planned(dueAt: number): Promise<string> {
+    return rows.addOccurrence(await rows.addUser(), { dueAt });
   }
 
-  async function armed(fireAt: number, token = 'a1'): Promise<string> {
-    const key = await planned(fireAt);
-    expect(await arm(key, fireAt, token)).toEqual({ kind: 'armed' });
-    return key;
+  function claim(limit = 10, request: Partial<ClaimRequest> = {}): Promise<ClaimResult> {
+    const now = Date.now() + shiftedMs;
+    return ledger.claim({ limit, now, leaseMs: LEASE_MS, takesExpired: true, ...request });
   }
 
-  function claim(limit = 10, now = Date.now()): Promise<ClaimedOccurrence[]> {
-    return ledger.claim({ limit, now, holdMs: HOLD_MS });
+  async function claimed(limit = 10, request: Partial<ClaimRequest> = {}) {
+    return (await claim(limit, request)).claimed;
   }
 
   async function claimOne(): Promise<ClaimedOccurrence> {
-    const [claimed, ...others] = await claim();
-    if (claimed === undefined || others.length > 0) throw new Error('not exactly one was due');
-    return claimed;
+    const [one, ...others] = await claimed();
+    if (one === undefined || others.length > 0) throw new Error('not exactly one was due');
+    return one;
   }
 
-  /** Does something while a transaction of somebody else has the row locked. */
+  /** Does something while a transaction of another session has the row locked. */
   function whileLocked(key: string, work: () => Promise<void>): Promise<void> {
     return database.orm.em.fork().transactional(async (em) => {
       await em.execute('select 1 from events.occurrences where key = ? for update', [key]);
@@ -62,7 +78,8 @@ export function useLedgerFixture() {
 
   function attemptsOf(key: string): Promise<object[]> {
     return rows.sql(
-      `select number, outcome, status, error_code as "errorCode", response_excerpt as excerpt
+      `select number, lease_token as "leaseToken", sent_by as "sentBy", outcome, status,
+         error_code as "errorCode", response_excerpt as excerpt
        from events.attempts where occurrence_key = ? order by number`,
       [key],
     );
@@ -78,10 +95,10 @@ export function useLedgerFixture() {
     get ledger() {
       return ledger;
     },
+    setClocks,
     planned,
-    arm,
-    armed,
     claim,
+    claimed,
     claimOne,
     whileLocked,
     attemptsOf,
@@ -91,17 +108,18 @@ export function useLedgerFixture() {
 /** An attempt for a claimed row, and what it leads to. */
 export function attemptOf(
   claimed: ClaimedOccurrence,
-  next: RecordedAttempt['next'],
+  next: NextStep,
   reply: Partial<RecordedAttempt> = {},
 ): RecordedAttempt {
-  const { key, fence, attempt, fireAt, redelivered } = claimed;
+  const { key, leaseToken, dueAt, localDate, redelivered } = claimed;
   return {
     key,
-    fence,
-    attempt,
-    fireAt,
+    leaseToken,
+    dueAt,
+    localDate,
     redelivered,
     next,
+    sentBy: 'dispatcher',
     startedAt: Date.now(),
     durationMs: 12,
     outcome: next.kind,

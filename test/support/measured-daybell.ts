@@ -33,7 +33,7 @@ export async function startMeasuredDaybell(): Promise<MeasuredDaybell> {
     api: start('api'),
     worker: start('worker'),
     dispatcher: start('dispatcher'),
-    relay: start('relay'),
+    scheduler: start('scheduler'),
   };
   return {
     database,

@@ -44,7 +44,7 @@ export interface OperatedDaybell {
   close(): Promise<void>;
 }
 
-export const ALL = ['api', 'relay', 'worker', 'dispatcher'] as const;
+export const ALL = ['api', 'scheduler', 'worker', 'dispatcher'] as const;
 export type ProcessName = (typeof ALL)[number];
 
 /** A namespace that is new is not known to all of the server at once. */
@@ -76,7 +76,7 @@ export async function startOperatedDaybell(
     api: await freePort(),
     worker: await freePort(),
     dispatcher: await freePort(),
-    relay: await freePort(),
+    scheduler: await freePort(),
   };
   const prometheus = await startPrometheus(
     Object.fromEntries(Object.entries(metrics).map(([name, port]) => [name, `127.0.0.1:${port}`])),

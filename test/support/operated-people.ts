@@ -1,43 +1,46 @@
-/** Whom an operator's tasks are about. */
+/** The users that an operator's tasks are about. */
 import type { WorkflowHandle } from '@temporalio/client';
 import { vi } from 'vitest';
 
-import { workflowId } from '../../src/domain/occurrence-key.ts';
-import { statusQuery } from '../../src/workflows/messages.ts';
+import { BIRTHDAY, workflowId as idOf } from '../../src/ledger/occurrence-key.ts';
+import { createOccasionWorkflows } from '../../src/temporal/occasion-workflows.ts';
+import { statusQuery } from '../../src/workflows/contract.ts';
 import type { OperatedDaybell } from './operated-daybell.ts';
 import type { ReceivedWebhook } from './webhook-receiver.ts';
 
 export interface People {
   /** Until months from now. */
   readonly asleep: string;
-  /** For an instant within the hour. */
-  readonly armed: string;
-  /** Due in less than two hours. */
+  /** Due within the hour. */
   readonly soon: string;
   readonly owed: string;
-  /** Whom the receiver does not take at first. */
+  /** Refused by the receiver at first. */
   readonly refused: readonly [string, string, string];
   readonly count: number;
-  /** Moves somebody to where the greeting was due ten minutes ago: it is owed now. */
+  /** Moves a user to where the occurrence was due ten minutes ago: it is owed now. */
   comesDue(userId: string): Promise<void>;
-  /** The workflow is terminated, long after it had planned. */
+  /** The workflow looks again, and so has had its first task. */
+  wake(userId: string): Promise<void>;
+  /** The workflow is terminated, and should have looked hours ago. */
   isLost(userId: string): Promise<void>;
-  /** A change could not be relayed. */
-  isSetAside(userId: string): Promise<void>;
-  /** Somebody else is created and deleted, and nothing waits for them any more. */
+  /** A change could not be planned. */
+  isParked(userId: string): Promise<void>;
+  /** Another user is created and deleted, and nothing waits for it any more. */
   isDeleted(): Promise<void>;
   keyOf(userId: string, status?: string): Promise<string>;
   /** What is planned, and was so at an instant (epoch ms): the keys. */
   plannedBefore(at: number): Promise<string[]>;
   statesOf(userId: string): Promise<string[]>;
   workflowOf(userId: string): WorkflowHandle;
-  /** The id of a run that somebody terminated; null while none is known. */
+  /** The id of a run that was terminated; null while none is known. */
   terminatedRunOf(userId: string): Promise<string | null>;
   /** Of the workflow. */
   statusOf(userId: string): Promise<string>;
   waitsFor(userId: string): Promise<string | null>;
   greetingsOf(userId: string): ReceivedWebhook[];
 }
+
+const workflowId = (userId: string): string => idOf({ type: BIRTHDAY, id: userId });
 
 const WITHIN = { timeout: 60_000, interval: 100 };
 const HOUR = 3_600_000;
@@ -50,16 +53,13 @@ const dayOf = (inDays: number): string => new Date(due + inDays * DAY).toISOStri
 export const TODAY = dayOf(0);
 export const RULES = {
   DELIVERY_LOCAL_TIME: new Date(due).toISOString().slice(11, 16),
-  // Armed an hour before.
-  ARM_LEAD: '1h',
-  ARM_WINDOW: '1s',
   // Beside the one that an operator asks for, none finds anything first.
   RECONCILE_EVERY: '1h',
 };
-/** Of whom sleeps. */
+/** Of the user who sleeps. */
 export const EXTERNAL_ID = 'crm-4711';
 
-/** Creates them by the API; resolves when all are followed. */
+/** Creates them by the API; resolves when all have a workflow that sleeps. */
 export async function createPeople(daybell: OperatedDaybell): Promise<People> {
   let count = 0;
   const create = async (inDays: number, timezone: string, fields = {}): Promise<string> => {
@@ -70,8 +70,7 @@ export async function createPeople(daybell: OperatedDaybell): Promise<People> {
   };
   const ofUser = async (userId: string): Promise<{ key: string; status: string }[]> =>
     (await daybell.send('GET', `/v1/users/${userId}/occurrences`)).occurrences;
-  const workflowOf = (userId: string) =>
-    daybell.client().workflow.getHandle(workflowId('birthday', userId));
+  const workflowOf = (userId: string) => daybell.client().workflow.getHandle(workflowId(userId));
   const waitsFor = (userId: string): Promise<string | null> =>
     workflowOf(userId)
       .query(statusQuery)
@@ -79,23 +78,30 @@ export async function createPeople(daybell: OperatedDaybell): Promise<People> {
       .catch(() => null);
 
   const asleep = await create(100, 'Etc/UTC', { externalId: EXTERNAL_ID });
-  const armed = await create(0, 'Etc/GMT+1');
-  const soon = await create(0, 'Etc/GMT+2');
+  const soon = await create(0, 'Etc/GMT+1');
   const owed = await create(0, 'Etc/GMT+1');
   const refused = [
     await create(0, 'Etc/GMT+1'),
     await create(0, 'Etc/GMT+1'),
     await create(0, 'Etc/GMT+1'),
   ] as const;
-  const waits = { asleep: 'recheck', armed: 'delivery', soon: 'arming', owed: 'delivery' };
-  for (const [name, expected] of Object.entries(waits)) {
-    const userId = { asleep, armed, soon, owed }[name] ?? '';
-    await vi.waitUntil(async () => (await waitsFor(userId)) === expected, WITHIN);
+  const notifiedOf = async (userId: string): Promise<boolean> => {
+    const notified = 'select 1 from events.occasions where id = ? and notified_wake_at is not null';
+    return (await daybell.sql(notified, [userId])).length > 0;
+  };
+  for (const userId of [asleep, soon, owed, ...refused]) {
+    await vi.waitUntil(() => notifiedOf(userId), WITHIN);
   }
+  const wake = async (userId: string): Promise<void> => {
+    const taskQueue = daybell.variables['TEMPORAL_TASK_QUEUE'] ?? '';
+    const workflows = createOccasionWorkflows(daybell.client(), taskQueue);
+    await workflows.lookAgain({ type: BIRTHDAY, id: userId, userId });
+    await vi.waitUntil(async () => (await waitsFor(userId)) !== null, WITHIN);
+  };
 
   return {
     asleep,
-    armed,
+    wake,
     soon,
     owed,
     refused,
@@ -104,7 +110,7 @@ export async function createPeople(daybell: OperatedDaybell): Promise<People> {
     waitsFor,
     statusOf: async (userId) => (await workflowOf(userId).describe()).status.name,
     async terminatedRunOf(userId) {
-      const query = `ExecutionStatus = 'Terminated' and WorkflowId = '${workflowId('birthday', userId)}'`;
+      const query = `ExecutionStatus = 'Terminated' and WorkflowId = '${workflowId(userId)}'`;
       for await (const { runId } of daybell.client().workflow.list({ query })) return runId;
       return null;
     },
@@ -115,26 +121,27 @@ export async function createPeople(daybell: OperatedDaybell): Promise<People> {
     },
     async isLost(userId) {
       await workflowOf(userId).terminate();
-      const id = workflowId('birthday', userId);
+      const id = workflowId(userId);
       const query = `ExecutionStatus = 'Running' and WorkflowId = '${id}'`;
       const running = async () => (await daybell.client().workflow.count(query)).count;
       await vi.waitUntil(async () => (await running()) === 0, WITHIN);
       await daybell.sql(
-        `update events.occurrences set planned_at = planned_at - interval '1 hour' where user_id = ?`,
+        `update events.occasions set notified_wake_at = now() - interval '3 hours',
+           looked_at = now() - interval '3 hours' where id = ?`,
         [userId],
       );
     },
-    async isSetAside(userId) {
+    async isParked(userId) {
       await daybell.sql(
         `insert into users.outbox
-           (type, user_id, revision, occurred_at, attempts, set_aside_at, last_error)
+           (type, user_id, revision, occurred_at, attempts, parked_at, last_error)
          values ('UserUpdated', ?, 2, now(), 10, now(), 'answered 3')`,
         [userId],
       );
     },
     async isDeleted() {
       const userId = await create(100, 'Etc/UTC');
-      await vi.waitUntil(async () => (await waitsFor(userId)) === 'recheck', WITHIN);
+      await vi.waitUntil(() => notifiedOf(userId), WITHIN);
       await daybell.send('DELETE', `/v1/users/${userId}`);
       const hasEnded = async () => (await workflowOf(userId).describe()).status.name !== 'RUNNING';
       await vi.waitUntil(hasEnded, WITHIN);

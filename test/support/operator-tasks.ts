@@ -31,7 +31,7 @@ export function operatorTasks(daybell: OperatedDaybell, people: People): Expecte
     const names = events?.map(
       (event) => event.workflowExecutionSignaledEventAttributes?.signalName,
     );
-    return names?.filter((name) => name === 'replan').length ?? 0;
+    return names?.filter((name) => name === 'changed').length ?? 0;
   };
 
   return {
@@ -40,10 +40,10 @@ export function operatorTasks(daybell: OperatedDaybell, people: People): Expecte
       {
         of: "'query=up'",
         given: () => expect.poll(scraped, WITHIN).toBe(4),
-        says: /(?=.*"job":"api")(?=.*"job":"relay")/,
+        says: /(?=.*"job":"api")(?=.*"job":"scheduler")/,
       },
       { of: 'ALERTS', says: /"status":"success"/ },
-      { of: 'ps -eo', says: /src\/relay\/main/ },
+      { of: 'ps -eo', says: /src\/planning\/main/ },
       { of: '/v1/deliveries"', says: /"paused":false/ },
       { of: 'npm run forecast', says: /due/ },
     ],
@@ -57,8 +57,12 @@ export function operatorTasks(daybell: OperatedDaybell, people: People): Expecte
       { of: 'workflow list', says: new RegExp(`Running +birthday/${people.asleep}`) },
     ],
     'See why it waits': [
-      { of: 'workflow metadata', says: /Asleep until .*, to check the plan once more/ },
-      { of: '--name status', says: /"waitingFor": ?"recheck"/ },
+      {
+        of: 'workflow metadata',
+        given: () => people.wake(people.asleep),
+        says: /Asleep until .* birthday:/,
+      },
+      { of: '--name status', says: /"waitingFor": ?"instant"/ },
       { of: 'workflow show', says: /TimerStarted/ },
       {
         of: '/v1/users/$USER_ID/occurrences',
@@ -71,9 +75,8 @@ export function operatorTasks(daybell: OperatedDaybell, people: People): Expecte
     ],
     'Wake it': [
       {
-        of: '--name replan',
-        says: /Signal workflow succeeded/,
-        effect: () => expect.poll(() => signalsOf(people.asleep), WITHIN).toBe(1),
+        of: '--signal-name changed',
+        effect: () => expect.poll(() => signalsOf(people.asleep), WITHIN).toBe(2),
       },
     ],
     'Pause and resume deliveries': [
@@ -96,12 +99,23 @@ export function operatorTasks(daybell: OperatedDaybell, people: People): Expecte
     'Pause one activity': [
       {
         of: 'activity pause',
-        given: async () => about(people.armed),
-        effect: () => expect.poll(() => pausedActivity(people.armed), WITHIN).toBe(true),
+        given: async () => {
+          about(people.soon);
+          receiver.answer(withStatus(503));
+          await people.comesDue(people.soon);
+          await people.wake(people.soon);
+          await expect.poll(() => people.waitsFor(people.soon), WITHIN).toBe('delivery');
+        },
+        effect: () => expect.poll(() => pausedActivity(people.soon), WITHIN).toBe(true),
       },
       {
         of: 'activity unpause',
-        effect: () => expect.poll(() => pausedActivity(people.armed), WITHIN).toBe(false),
+        effect: async () => {
+          await expect.poll(() => pausedActivity(people.soon), WITHIN).toBe(false);
+          receiver.answer(withStatus(200));
+          await daybell.send('POST', '/v1/deliveries/resume');
+          await expect.poll(() => people.statesOf(people.soon), WITHIN).toContain('COMPLETED');
+        },
       },
     ],
     Redeliver: [
@@ -120,15 +134,14 @@ export function operatorTasks(daybell: OperatedDaybell, people: People): Expecte
       },
       {
         of: '/v1/occurrences/$KEY/redeliver"',
-        says: /"workflowId":"redelivery\//,
+        says: /"redeliveries":1/,
         effect: () =>
           expect.poll(() => people.statesOf(people.refused[0]), WITHIN).toContain('COMPLETED'),
       },
-      { of: '"redelivery/$KEY"', says: /redelivery\/birthday:/ },
       { of: '"dryRun": true', says: /"matching":2\b/ },
       {
         of: '"reason": "refused" }',
-        says: /"workflowId":.*"matching":2\b/,
+        says: /"redelivered":2\b/,
         effect: async () => {
           for (const userId of people.refused) {
             await expect.poll(() => people.statesOf(userId), WITHIN).toContain('COMPLETED');
@@ -149,7 +162,7 @@ export function operatorTasks(daybell: OperatedDaybell, people: People): Expecte
         of: 'workflow start',
         effect: async () => {
           expect(await statusOf(people.asleep)).toBe('RUNNING');
-          await expect.poll(() => people.waitsFor(people.asleep), WITHIN).toBe('recheck');
+          await expect.poll(() => people.waitsFor(people.asleep), WITHIN).toBe('instant');
         },
       },
     ],

@@ -30,7 +30,7 @@ export function upkeepTasks(daybell: OperatedDaybell, people: People): ExpectedT
       {
         of: 'npm run reconcile',
         given: () => people.isLost(people.soon),
-        says: /^unfollowed +1 +1 +0 /m,
+        says: /^unwatched +1 /m,
         effect: async () => expect(await statusOf(people.soon)).toBe('RUNNING'),
       },
       {
@@ -43,7 +43,7 @@ export function upkeepTasks(daybell: OperatedDaybell, people: People): ExpectedT
         },
         says: /Completed +\S+\/reconcile-/,
       },
-      { of: 'workflow result', says: /"repaired"[^}]*"unfollowed": ?1/ },
+      { of: 'workflow result', says: /"repaired"[^}]*"unwatched": ?1/ },
       {
         of: 'schedule trigger',
         given: async () => {
@@ -66,20 +66,20 @@ export function upkeepTasks(daybell: OperatedDaybell, people: People): ExpectedT
       {
         of: 'npm run outbox',
         given: async () => {
-          await people.isSetAside(people.asleep);
-          await people.isSetAside(people.soon);
+          await people.isParked(people.asleep);
+          await people.isParked(people.soon);
         },
         says: new RegExp(`UserUpdated +${people.asleep}`),
       },
       {
         of: 'retry --all',
-        says: /^2 put back/m,
+        says: /^2 /m,
         effect: async () => {
-          expect(await outboxOf('set_aside_at is not null')).toEqual([]);
-          await expect.poll(() => outboxOf('relayed_at is null'), WITHIN).toEqual([]);
+          expect(await outboxOf('parked_at is not null')).toEqual([]);
+          await expect.poll(() => outboxOf('done_at is null'), WITHIN).toEqual([]);
         },
       },
-      { of: '/metrics"', says: /^daybell_outbox_set_aside 0$/m },
+      { of: '/metrics"', says: /^daybell_outbox_parked 0$/m },
     ],
     'Erase who was deleted': [
       { of: 'schedule describe', says: /\/erasure/ },
@@ -142,7 +142,7 @@ export function upkeepTasks(daybell: OperatedDaybell, people: People): ExpectedT
         },
         says: /^Took /m,
         effect: async () => {
-          await expect.poll(() => people.waitsFor(people.asleep), WITHIN).toBe('recheck');
+          await expect.poll(() => people.statusOf(people.asleep), WITHIN).toBe('RUNNING');
           expect(greetingsOf(people.owed)).toHaveLength(1);
         },
       },

@@ -1,122 +1,173 @@
-/** The planner and the ledger on a database of the test file's own. */
-import { afterAll, afterEach, beforeAll, expect } from 'vitest';
+/** The planner and the ledger on a database of the test file's own, at an instant of its own. */
+import { pino } from 'pino';
+import { afterAll, beforeAll, beforeEach } from 'vitest';
 
-import type { PlanResult } from '../../src/domain/plan-messages.ts';
-import { createPlanner, type Planner } from '../../src/events/planner.ts';
-import type { DeliveryLedger } from '../../src/events/ports.ts';
-import { createDeliveryLedger } from '../../src/persistence/delivery-ledger.ts';
-import { createPlanningStore } from '../../src/persistence/planning-store.ts';
+import { createLedger, type Ledger } from '../../src/ledger/ledger.ts';
+import type { ClaimedOccurrence } from '../../src/ledger/types.ts';
+import type { Orm } from '../../src/persistence/orm.ts';
+import { createPlanner } from '../../src/planning/planner.ts';
+import type { Planner, PlanOutcome } from '../../src/planning/types.ts';
 import { createEventRows, type EventRows } from './event-rows.ts';
 import { createTestDatabase, type TestDatabase } from './postgres.ts';
 import { bundledLaw } from './zone-laws.ts';
 
-export const HOUR = 3_600_000;
+export const SECOND = 1_000;
+export const MINUTE = 60_000;
+export const HOUR = 60 * MINUTE;
 export const DAY = 24 * HOUR;
 /** Users are born on 20 May and live in Berlin, unless a test says otherwise. */
 export const BERLIN_2026 = Date.UTC(2026, 4, 20, 7);
 export const BERLIN_2027 = Date.UTC(2027, 4, 20, 7);
+export const NEW_YORK_2026 = Date.UTC(2026, 4, 20, 13);
+export const TOKYO_2026 = Date.UTC(2026, 4, 20);
 export const SPRING = Date.UTC(2026, 3, 1);
+
+export const LATE_LIMIT_MS = 48 * HOUR;
+export const LEASE_MS = 25_000;
+
+export const birthdayOf = (userId: string) => ({ type: 'birthday', id: userId });
 
 export function keyOf(userId: string, year = 2026): string {
   return `birthday:${userId}:${year}`;
 }
 
-interface Facts {
+interface Inputs {
   readonly dateOfBirth: string;
   readonly timezone: string;
 }
 
-const INSTANT = 'to_timestamp(?::float8 / 1000)';
+interface PlannerOptions {
+  readonly orm?: Orm;
+  readonly law?: typeof bundledLaw;
+  readonly wake?: { readonly afterMs: number; readonly perSecond: number };
+  /** What the process's clock adds to the database's. */
+  readonly skewMs?: number;
+}
 
-/** Registers the hooks of the file that calls it. */
+/** Registers the hooks of the file that calls it. The clocks stand still where a test puts them. */
 export function usePlanningFixture() {
   let database: TestDatabase;
   let rows: EventRows;
+  let ledger: Ledger;
   let planner: Planner;
-  let ledger: DeliveryLedger;
+  let now = SPRING;
 
   beforeAll(async () => {
     database = await createTestDatabase();
     rows = createEventRows(database.orm);
-    ledger = createDeliveryLedger(database.orm, { lateAfterMs: 5 * 60_000 });
-    planner = createPlanner({
-      store: createPlanningStore(database.orm),
-      settings: {
-        rules: { leapDayPolicy: 'feb28', localTime: '09:00', law: bundledLaw },
-        lateLimitMs: 48 * HOUR,
-        armLeadMs: 15_000,
-        armWindowMs: 45_000,
-      },
-    });
+    ledger = createLedger(database.orm, { lateAfterMs: 5 * MINUTE });
+    planner = plannerWith();
   });
   afterAll(() => database.drop());
-  afterEach(() => rows.shiftClock(0));
-
-  function plan(userId: string, now = SPRING): Promise<PlanResult> {
-    return planner.plan({ eventType: 'birthday', userId, now });
-  }
-
-  async function arm(userId: string, token = 'a1'): Promise<void> {
-    const occurrenceKey = keyOf(userId);
-    const request = { occurrenceKey, fireAt: BERLIN_2026, now: BERLIN_2026 };
-    const armed = await ledger.arm({ ...request, taskToken: Buffer.from(token, 'hex') });
-    expect(armed).toEqual({ kind: 'armed' });
-  }
-
-  /** As if it were the morning of the birthday, a little after 9:00. */
-  async function claimAtNine() {
-    await rows.shiftClock(BERLIN_2026 + 1000 - Date.now());
-    return ledger.claim({ limit: 1000, now: BERLIN_2026 + 1000, holdMs: 25_000 });
-  }
-
-  async function move(userId: string, timezone: string, changedAt = SPRING): Promise<void> {
+  beforeEach(async () => {
     await rows.sql(
-      `update users.users set timezone = ?, facts_changed_at = to_timestamp(?::float8 / 1000)
-       where id = ?`,
-      [timezone, changedAt, userId],
+      'truncate events.occurrences, events.occasions, users.users, users.outbox cascade',
     );
+    await setClock(SPRING);
+  });
+
+  function plannerWith(options: PlannerOptions = {}): Planner {
+    const { orm = database.orm, law = bundledLaw, wake, skewMs = 0 } = options;
+    return createPlanner({
+      orm,
+      settings: {
+        law,
+        lateLimitMs: LATE_LIMIT_MS,
+        wake: wake ?? { afterMs: 10_000, perSecond: 15 },
+      },
+      clock: () => now + skewMs,
+      logger: pino({ level: 'silent' }),
+    });
   }
 
-  async function correct(userId: string, dateOfBirth: string, changedAt = SPRING): Promise<void> {
-    await rows.sql(
-      `update users.users set date_of_birth = ?, facts_changed_at = to_timestamp(?::float8 / 1000)
-       where id = ?`,
-      [dateOfBirth, changedAt, userId],
-    );
+  /** It is this instant by the clocks of the database, and of planners and claims. */
+  async function setClock(instant: number): Promise<void> {
+    now = instant;
+    for (const schema of ['events', 'users']) {
+      await rows.sql(`create or replace function ${schema}.clock() returns timestamptz
+        language sql volatile as 'select to_timestamp(${instant / 1000}::float8)'`);
+    }
   }
 
-  /** Changes the user as the API does, with what was true before in the history. */
-  async function change(userId: string, fields: Partial<Facts>, at: number): Promise<void> {
+  /** Plans the birthday of a user at an instant; without one, at that of the last time. */
+  async function plan(userId: string, at = now): Promise<PlanOutcome> {
+    if (at !== now) await setClock(at);
+    const [outcome] = await planner.plan([birthdayOf(userId)]);
+    if (outcome === undefined) throw new Error('there was no outcome');
+    return outcome;
+  }
+
+  async function claim(limit = 1000): Promise<readonly ClaimedOccurrence[]> {
+    const request = { limit, now, leaseMs: LEASE_MS, takesExpired: true };
+    return (await ledger.claim(request)).claimed;
+  }
+
+  /** Claims what is due, and records one attempt for each. */
+  async function send(outcome: 'delivered' | 'retry' | 'refused'): Promise<void> {
+    const next = {
+      delivered: { kind: 'delivered', at: now },
+      retry: { kind: 'retry', at: now + MINUTE, notBefore: null },
+      refused: { kind: 'failed', at: now, reason: 'refused' },
+    } as const;
+    const attempts = (await claim()).map(({ key, leaseToken, dueAt, localDate, redelivered }) => ({
+      key,
+      leaseToken,
+      dueAt,
+      localDate,
+      redelivered,
+      sentBy: 'dispatcher' as const,
+      startedAt: now,
+      durationMs: 5,
+      outcome: outcome === 'delivered' ? 'delivered' : 'refused',
+      status: outcome === 'delivered' ? 200 : 503,
+      errorCode: null,
+      responseExcerpt: null,
+      next: next[outcome],
+      slowsDestination: false,
+      retryAfterMs: null,
+    }));
+    await ledger.record(attempts);
+  }
+
+  /** Changes the user as the API does. */
+  async function change(userId: string, fields: Partial<Inputs>, at = now): Promise<void> {
     const { dateOfBirth = null, timezone = null } = fields;
     await rows.sql(
-      `insert into users.history (user_id, date_of_birth, timezone, valid_from)
-       select id, date_of_birth, timezone, created_at from users.users as u
-       where id = ? and not exists (select from users.history where user_id = u.id)`,
-      [userId],
-    );
-    await rows.sql(
-      `update users.users set date_of_birth = coalesce(?, date_of_birth),
-         timezone = coalesce(?, timezone), facts_changed_at = ${INSTANT}
-       where id = ?`,
-      [dateOfBirth, timezone, at, userId],
-    );
-    await rows.sql(
-      `update users.history set valid_until = ${INSTANT} where user_id = ? and valid_until is null`,
-      [at, userId],
+      `with changed as (
+         update users.users set date_of_birth = coalesce(:dateOfBirth::date, date_of_birth),
+           timezone = coalesce(:timezone::text, timezone), inputs_changed_at = ${AT}, updated_at = ${AT}
+         where id = :userId::uuid
+       )
+       update users.history set valid_until = ${AT} where user_id = :userId::uuid and valid_until is null`,
+      { userId, dateOfBirth, timezone, at },
     );
     await rows.sql(
       `insert into users.history (user_id, date_of_birth, timezone, valid_from)
-       select id, date_of_birth, timezone, facts_changed_at from users.users where id = ?`,
-      [userId],
+       select id, date_of_birth, timezone, inputs_changed_at from users.users
+       where id = :userId::uuid`,
+      { userId },
+    );
+  }
+
+  async function deleteUser(userId: string, at = now): Promise<void> {
+    await rows.sql(
+      `with gone as (delete from users.users where id = :userId::uuid)
+       update users.history set valid_until = ${AT} where user_id = :userId::uuid and valid_until is null`,
+      { userId, at },
     );
   }
 
   function occurrencesOf(userId: string): Promise<object[]> {
     return rows.sql(
-      `select year, state, reason, anchor_date::text as "anchorDate", attempts
-       from events.occurrences where user_id = ? order by year`,
+      `select nominal_date as "nominalDate", state, reason, date::text, attempts, followed
+       from events.occurrences where user_id = ? order by nominal_date`,
       [userId],
     );
+  }
+
+  async function occasionOf(userId: string): Promise<OccasionRow | null> {
+    const [row] = await rows.sql<OccasionRow>(OCCASION, { userId });
+    return row ?? null;
   }
 
   return {
@@ -126,12 +177,49 @@ export function usePlanningFixture() {
     get rows() {
       return rows;
     },
+    get ledger() {
+      return ledger;
+    },
+    get planner() {
+      return planner;
+    },
+    get now() {
+      return now;
+    },
+    plannerWith,
+    setClock,
     plan,
-    arm,
-    claimAtNine,
-    move,
-    correct,
+    claim,
+    send,
     change,
+    deleteUser,
     occurrencesOf,
+    occasionOf,
   };
 }
+
+export interface OccasionRow {
+  readonly version: number;
+  readonly plannedAt: number | null;
+  readonly inputsAt: number | null;
+  readonly lastSettledKey: string | null;
+  readonly lastSettledNominal: string | null;
+  readonly wakeAt: number | null;
+  readonly wakeDueAt: number | null;
+  readonly notifiedWakeAt: number | null;
+  readonly endedAt: number | null;
+  readonly endNotifiedAt: number | null;
+}
+
+const AT = 'to_timestamp(:at::float8 / 1000)';
+
+const ms = (column: string, name: string): string =>
+  `(extract(epoch from ${column}) * 1000)::float8 as "${name}"`;
+
+const OCCASION = `
+  select version::int, ${ms('planned_at', 'plannedAt')}, ${ms('inputs_at', 'inputsAt')},
+    last_settled_key as "lastSettledKey", last_settled_nominal as "lastSettledNominal",
+    ${ms('wake_at', 'wakeAt')}, ${ms('wake_due_at', 'wakeDueAt')},
+    ${ms('notified_wake_at', 'notifiedWakeAt')}, ${ms('ended_at', 'endedAt')},
+    ${ms('end_notified_at', 'endNotifiedAt')}
+  from events.occasions where type = 'birthday' and id = :userId::uuid`;

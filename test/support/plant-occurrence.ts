@@ -1,43 +1,78 @@
 import { randomUUID } from 'node:crypto';
 
+import { occurrenceKey } from '../../src/ledger/occurrence-key.ts';
+
 type Sql = (query: string, params: unknown[]) => Promise<unknown>;
 
-/** A row of the ledger, column by column; gives its key. Blocked when it has no `fire_at`. */
-export async function plantOccurrence(
-  sql: Sql,
-  columns: Readonly<Record<string, unknown>> = {},
-): Promise<string> {
-  const { user_id = randomUUID(), year = 2026, fire_at = '2026-05-20T07:00:00Z' } = columns;
+type Columns = Readonly<Record<string, unknown>>;
+
+/**
+ * A row of the ledger, column by column; gives its key. Without `due_at` it is blocked. What the
+ * invariants ask of its state is filled in.
+ */
+export async function plantOccurrence(sql: Sql, columns: Columns = {}): Promise<string> {
+  const { user_id = randomUUID(), nominal_date = '2026-05-20', state = 'PENDING' } = columns;
+  const { occasion_type = 'birthday', occasion_id = user_id } = columns;
+  const { due_at = '2026-05-20T07:00:00Z' } = columns;
+  const occasion = { type: String(occasion_type), id: String(occasion_id) };
   const row = {
-    key: `birthday:${user_id}:${year}`,
-    event_type: 'birthday',
+    key: occurrenceKey(occasion, String(nominal_date)),
+    occasion_type,
+    occasion_id,
     user_id,
-    year,
-    state: 'PENDING',
-    anchor_date: '1990-05-20',
+    nominal_date,
+    state,
+    date: '1990-05-20',
     timezone: 'Europe/Berlin',
     local_time: '09:00',
     leap_day_policy: 'feb28',
     tz_version: '2026c',
-    local_date: fire_at === null ? null : '2026-05-20',
-    fire_at,
-    blocked_reason: fire_at === null ? 'unknown zone Mars/Olympus' : null,
+    inputs_at: '2026-01-01T00:00:00Z',
+    local_date: due_at === null ? null : nominal_date,
+    due_at,
+    blocked_reason: due_at === null ? 'unknown zone Mars/Olympus' : null,
     planned_at: '2026-01-01T00:00:00Z',
+    ...columnsOf(String(state), due_at, columns),
     ...columns,
   };
   await insert(sql, 'events.occurrences', row);
   return row.key;
 }
 
+/** What a row in this state has at the least. */
+function columnsOf(state: string, due_at: unknown, columns: Columns): Columns {
+  const settled = { settled_at: columns['settled_at'] ?? due_at ?? '2026-05-20T07:00:00Z' };
+  const sent = { attempts: 1, first_attempt_at: due_at };
+  const ran = columns['redeliveries'] === undefined ? {} : { redelivered_at: settled.settled_at };
+  const delivered = { delivered_at: due_at, lateness_ms: 0 };
+  switch (state) {
+    case 'PENDING':
+      return { next_attempt_at: due_at, ...ran };
+    case 'PROCESSING': {
+      const lease_until = columns['lease_until'] ?? new Date(Date.now() + 60_000).toISOString();
+      return { lease_until, next_attempt_at: lease_until, lease_token: 1, ...ran };
+    }
+    case 'COMPLETED':
+      return { ...settled, ...sent, ...delivered, ...ran };
+    case 'FAILED':
+      return { ...settled, ...sent, reason: 'refused', ...ran };
+    default:
+      return { ...settled, reason: 'too_late', ...ran };
+  }
+}
+
 /** An attempt in the ledger, column by column; a delivery at first if nothing else is said. */
 export async function plantAttempt(
   sql: Sql,
   occurrence_key: string,
-  columns: Readonly<Record<string, unknown>> = {},
+  columns: Columns = {},
 ): Promise<void> {
+  const { number = 1 } = columns;
   await insert(sql, 'events.attempts', {
     occurrence_key,
-    number: 1,
+    number,
+    lease_token: number,
+    sent_by: 'dispatcher',
     started_at: '2026-05-20T07:00:00Z',
     duration_ms: 12,
     outcome: 'delivered',
@@ -47,7 +82,7 @@ export async function plantAttempt(
   });
 }
 
-async function insert(sql: Sql, table: string, row: Record<string, unknown>): Promise<void> {
+async function insert(sql: Sql, table: string, row: Columns): Promise<void> {
   const names = Object.keys(row);
   const places = names.map(() => '?').join(', ');
   await sql(`insert into ${table} (${names.join(', ')}) values (${places})`, Object.values(row));

@@ -20,7 +20,7 @@ export const ENTRIES = {
   api: 'src/api/main.ts',
   worker: 'src/worker/main.ts',
   dispatcher: 'src/delivery/main.ts',
-  relay: 'src/relay/main.ts',
+  scheduler: 'src/planning/main.ts',
 } as const;
 
 /** Runs one of Daybell's entry points, with no setting but those given. */

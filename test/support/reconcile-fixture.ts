@@ -1,101 +1,140 @@
-/** The reconciler's looks, and rows planted for them, on a database of the test file's own. */
-import { afterAll, afterEach, beforeAll } from 'vitest';
+/** The reconciler of the ledger, with a planner, on a database of the test file's own. */
+import { randomUUID } from 'node:crypto';
 
-import type { FindingKind } from '../../src/domain/reconcile-messages.ts';
-import type { LedgerKind, ReconcileLedger } from '../../src/events/reconciliation.ts';
-import { createReconcileLedger } from '../../src/persistence/reconcile-ledger.ts';
-import { createEventRows, type EventRows } from './event-rows.ts';
+import { beforeAll, beforeEach } from 'vitest';
+
+import type { Planner } from '../../src/planning/types.ts';
+import {
+  createLedgerReconciler,
+  type LedgerReconciler,
+  type LedgerReport,
+} from '../../src/reconcile/ledger.ts';
+import type { FindingKind } from '../../src/workflows/maintenance-contract.ts';
 import { plantOccurrence } from './plant-occurrence.ts';
-import { createTestDatabase, type TestDatabase } from './postgres.ts';
+import { birthdayOf, DAY, HOUR, MINUTE, SPRING, usePlanningFixture } from './planning-fixture.ts';
 
-type Columns = Readonly<Record<string, unknown>>;
+export { DAY, HOUR, MINUTE };
+/** All users were created and planned long before. */
+export const NOW = SPRING;
 
-export const MINUTE = 60_000;
-export const HOUR = 60 * MINUTE;
-/** All that the database alone can tell. */
-export const KINDS: readonly LedgerKind[] = [
-  'set_aside',
-  'unattempted',
-  'stalled_redelivery',
-  'unchecked',
-  'unreported',
-  'unplanned',
-  'orphaned',
-  'store_lost',
-];
+export type LoggedLine = Record<string, unknown> & { readonly level: 'info' | 'warn' | 'error' };
 
-export const isoIn = (ms: number): string => new Date(Date.now() + ms).toISOString();
-
-/** Registers the hooks of the file that calls it. */
+/** Registers the hooks of the file that calls it. The clocks stand still where a test puts them. */
 export function useReconcileFixture() {
-  let database: TestDatabase;
-  let rows: EventRows;
-  let ledger: ReconcileLedger;
-  beforeAll(async () => {
-    database = await createTestDatabase();
-    rows = createEventRows(database.orm);
-    ledger = createReconcileLedger(database.orm);
+  const planning = usePlanningFixture();
+  const lines: LoggedLine[] = [];
+  let reconciler: LedgerReconciler;
+
+  function reconcilerWith(planner: Pick<Planner, 'plan'>): LedgerReconciler {
+    return createLedgerReconciler({
+      orm: planning.database.orm,
+      planner,
+      logger: loggerTo(lines),
+      everyMs: 10 * MINUTE,
+      secondLookMs: 1,
+      // Small, so that a few users are several pages.
+      pages: { users: 2, openRows: 2, found: 1_000 },
+    });
+  }
+
+  beforeAll(() => {
+    reconciler = reconcilerWith(planning.planner);
   });
-  afterAll(() => database.drop());
-  afterEach(async () => {
-    await rows.sql(
-      `truncate events.occurrences, events.findings, events.stale_tokens, users.users,
-         users.outbox cascade`,
+  beforeEach(async () => {
+    lines.length = 0;
+    await planning.rows.sql('truncate events.findings, events.dispatchers, users.erasures');
+    await planning.rows.sql(
+      `update events.reconciler set ledger_looked_at = null, workflows_looked_at = null,
+         compared_at = null, temporal_back_at = null, store_id = null, forget_after = null`,
     );
-    await rows.sql('update events.reconciler set store_id = null, planned_elsewhere_until = null');
+    await planning.rows.resetDestination();
   });
-
-  /** A row whose user exists, column by column; gives its key. */
-  async function plant(columns: Columns = {}): Promise<string> {
-    const user_id = await rows.addUser();
-    return plantOccurrence(rows.sql, { user_id, ...columns });
-  }
-
-  /** A row that was armed for its instant, an hour ago if nothing else is said. */
-  function plantArmed(columns: Columns = {}): Promise<string> {
-    const fire_at = isoIn(-HOUR);
-    return plant({ state: 'PROCESSING', fire_at, armed_at: fire_at, ...columns });
-  }
-
-  /** The row of a later year of the same user, as planning leaves it. */
-  async function plantNext(key: string): Promise<void> {
-    const [, user_id] = key.split(':');
-    await plantOccurrence(rows.sql, { user_id, year: 2030, fire_at: '2030-05-20T07:00:00Z' });
-  }
-
-  /** An event of the user in the outbox, waiting if nothing else is said. */
-  async function plantNews(userId: string, columns: Columns = {}): Promise<void> {
-    const about = { type: 'UserUpdated', user_id: userId, revision: 2 };
-    const row = { ...about, occurred_at: isoIn(-HOUR), ...columns };
-    const places = Object.keys(row).map(() => '?');
-    await rows.sql(
-      `insert into users.outbox (${Object.keys(row).join(', ')}) values (${places.join(', ')})`,
-      Object.values(row),
-    );
-  }
-
-  /** Looks for all that the database alone can tell; gives what was found, kind by subject. */
-  async function look(limit = 1_000): Promise<Record<string, FindingKind>> {
-    for (const kind of KINDS) {
-      await ledger.look(kind, { eventTypes: ['birthday'], limit, onPage() {} });
-    }
-    const found = await rows.sql<{ subject: string; kind: FindingKind }>(
-      'select subject, kind from events.findings',
-    );
-    return Object.fromEntries(found.map(({ subject, kind }) => [subject, kind]));
-  }
 
   return {
-    get rows() {
-      return rows;
+    planning,
+    lines,
+    reconcilerWith,
+    get sql() {
+      return planning.rows.sql;
     },
-    get ledger() {
-      return ledger;
+    get orm() {
+      return planning.database.orm;
     },
-    plant,
-    plantArmed,
-    plantNext,
-    plantNews,
-    look,
+
+    run: (): Promise<LedgerReport> => reconciler.run(),
+
+    /** A user who was created a year ago, planned; gives the id. */
+    async addPlanned(user: { dateOfBirth?: string; timezone?: string } = {}): Promise<string> {
+      const userId = await planning.rows.addUser({ ...user, createdAt: NOW - 300 * DAY });
+      await planning.plan(userId);
+      await this.age();
+      return userId;
+    },
+
+    /** Everything was planned long ago. */
+    async age(): Promise<void> {
+      await planning.rows.sql(
+        `update events.occurrences set planned_at = planned_at - interval '1 day'
+         where planned_at > events.clock() - interval '1 hour'`,
+      );
+    },
+
+    /** A user who was created a year ago, and never planned. */
+    addUnplanned: (): Promise<string> => planning.rows.addUser({ createdAt: NOW - 300 * DAY }),
+
+    /** An event of the user in the outbox that waits, or as the columns say. */
+    async addEvent(userId: string, ageMs: number, done = false): Promise<string> {
+      const [event] = await planning.rows.sql<{ id: string }>(
+        `insert into users.outbox (type, user_id, revision, occurred_at, done_at)
+         values ('UserUpdated', :userId::uuid, 2, to_timestamp(:at::float8 / 1000),
+           case when :done then to_timestamp(:at::float8 / 1000) end)
+         returning id`,
+        { userId, at: planning.now - ageMs, done },
+      );
+      return event?.id ?? '';
+    },
+
+    /** An open row that nobody has planned; gives its key. */
+    plantOrphan: (columns: object = {}): Promise<string> =>
+      plantOccurrence(planning.rows.sql, {
+        user_id: randomUUID(),
+        due_at: new Date(NOW + 50 * DAY),
+        ...columns,
+      }),
+
+    stateOf: async (userId: string): Promise<string[]> => {
+      const rows = await planning.rows.sql<{ state: string }>(
+        'select state from events.occurrences where user_id = ? order by nominal_date',
+        [userId],
+      );
+      return rows.map(({ state }) => state);
+    },
+
+    findings: () =>
+      planning.rows.sql<{ kind: FindingKind; subject: string; note: string }>(
+        'select kind, subject, note from events.findings order by kind, subject',
+      ),
+
+    alarms: (): LoggedLine[] => lines.filter(({ level }) => level === 'error'),
   };
+}
+
+export const subjectOf = (userId: string): string => {
+  const { type, id } = birthdayOf(userId);
+  return `${type}/${id}`;
+};
+
+/** What a round came to, in brief. */
+export function brief({ detected, repaired, unrepaired }: LedgerReport) {
+  return { detected, repaired, unrepaired };
+}
+
+export const NOTHING = { detected: {}, repaired: {}, unrepaired: {} };
+
+export function loggerTo(lines: LoggedLine[]) {
+  const log =
+    (level: LoggedLine['level']) =>
+    (fields: object, message: string): void =>
+      void lines.push({ ...fields, message, level });
+  return { info: log('info'), warn: log('warn'), error: log('error') };
 }

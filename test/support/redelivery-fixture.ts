@@ -1,70 +1,55 @@
 /** Redelivery on the ledger, on a database of the test file's own, emptied before each test. */
-import { randomUUID } from 'node:crypto';
-
 import { beforeAll } from 'vitest';
 
-import { beginRedelivery } from '../../src/events/begin-redelivery.ts';
-import type { ClaimedOccurrence } from '../../src/events/ports.ts';
-import type { RedeliveryLedger } from '../../src/events/redelivery.ts';
-import { createRedeliveryLedger } from '../../src/persistence/redelivery-ledger.ts';
+import { createRedelivery, type Redelivery } from '../../src/ledger/redelivery.ts';
+import type { ClaimedOccurrence, OccurrenceState } from '../../src/ledger/types.ts';
 import { attemptOf, useLedgerFixture } from './ledger-fixture.ts';
 
 /** Registers the hooks of the file that calls it. */
 export function useRedeliveryFixture() {
   const fixture = useLedgerFixture();
-  let redelivery: RedeliveryLedger;
+  let redelivery: Redelivery;
   beforeAll(() => {
-    redelivery = createRedeliveryLedger(fixture.database.orm);
+    redelivery = createRedelivery(fixture.database.orm);
   });
 
-  async function begin(
-    key: string,
-    { id = randomUUID() as string, force = false } = {},
-  ): ReturnType<typeof beginRedelivery> {
-    const request = { occurrenceKey: key, redeliveryId: id, force };
-    return beginRedelivery(redelivery, request, Date.now());
+  function redeliver(key: string, { force = false } = {}): Promise<void> {
+    return redelivery.redeliver(key, { force });
   }
 
-  function awaitOutcome(occurrenceKey: string, redeliveryId: string, token = 'b1') {
-    const taskToken = Buffer.from(token, 'hex');
-    return redelivery.awaitOutcome({ occurrenceKey, redeliveryId, taskToken, now: Date.now() });
-  }
-
-  async function settled(state: string): Promise<string> {
+  async function settled(state: OccurrenceState): Promise<string> {
     return fixture.rows.addOccurrence(await fixture.rows.addUser(), { state });
   }
 
-  async function begun(): Promise<{ key: string; id: string }> {
+  /** One that is sent again, and not yet claimed. */
+  async function redelivered(): Promise<string> {
     const key = await settled('FAILED');
-    const id = randomUUID();
-    await begin(key, { id });
-    return { key, id };
+    await redeliver(key);
+    return key;
   }
 
-  /** One that was refused by the receiver, as its plan has it. */
-  async function failed(fireAt: number, { isReported = true } = {}) {
-    const key = await fixture.armed(fireAt);
+  /** Of a user who exists. */
+  async function plannedForUser(dueAt: number): Promise<string> {
+    return fixture.rows.addOccurrence(await fixture.rows.addUser(), { dueAt });
+  }
+
+  /** One that the receiver refused, as its plan has it. */
+  async function failed(dueAt: number) {
+    const key = await plannedForUser(dueAt);
     const claimed = await fixture.claimOne();
     await fail(claimed);
-    if (isReported) await forgetReport(key);
     return { key, claimed };
   }
 
   async function delivered(): Promise<{ key: string; deliveredAt: number }> {
-    const key = await fixture.armed(Date.now() - 1000);
+    const key = await plannedForUser(Date.now() - 1000);
     const deliveredAt = Date.now();
-    await fixture.ledger.record([
-      attemptOf(await fixture.claimOne(), { kind: 'delivered', at: deliveredAt }),
-    ]);
-    await forgetReport(key);
+    await deliver(await fixture.claimOne(), deliveredAt);
     return { key, deliveredAt };
   }
 
-  async function forgetReport(key: string): Promise<void> {
-    await fixture.rows.sql(
-      'update events.occurrences set report = null, task_token = null where key = ?',
-      [key],
-    );
+  async function deliver(claimed: ClaimedOccurrence, at = Date.now()): Promise<void> {
+    await fixture.ledger.record([attemptOf(claimed, { kind: 'delivered', at })]);
   }
 
   async function fail(claimed: ClaimedOccurrence): Promise<void> {
@@ -72,37 +57,17 @@ export function useRedeliveryFixture() {
     await fixture.ledger.record([attemptOf(claimed, next, { status: 400 })]);
   }
 
-  async function redeliveriesOf(key: string): Promise<object | undefined> {
-    const [row] = await fixture.rows.sql(
-      `select redelivery_id as id, redeliveries, earlier_attempts as earlier
-       from events.occurrences where key = ?`,
-      [key],
-    );
-    return row;
-  }
-
-  async function forcedOf(key: string): Promise<{ forcedAt: number | null }> {
-    const [row] = await fixture.rows.sql<{ forcedAt: number | null }>(
-      `select (extract(epoch from forced_at) * 1000)::float8 as "forcedAt"
-       from events.occurrences where key = ?`,
-      [key],
-    );
-    return row ?? { forcedAt: null };
-  }
-
   return {
     ledger: fixture,
     get redelivery() {
       return redelivery;
     },
-    begin,
-    awaitOutcome,
+    redeliver,
     settled,
-    begun,
+    redelivered,
     failed,
     delivered,
+    deliver,
     fail,
-    redeliveriesOf,
-    forcedOf,
   };
 }

@@ -20,6 +20,8 @@ export async function createTestClock(orm: Orm, skew: { ms: number }): Promise<T
     insert into events.test_clock values (0);
     create or replace function events.clock() returns timestamptz language sql volatile as
       'select clock_timestamp() + (select skew_ms from events.test_clock) * interval ''1 ms''';
+    create or replace function users.clock() returns timestamptz language sql volatile as
+      'select events.clock()';
   `);
   let writing: Promise<unknown> = Promise.resolve();
   const write = () => orm.em.fork().execute('update events.test_clock set skew_ms = ?', [skew.ms]);

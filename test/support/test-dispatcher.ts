@@ -4,16 +4,19 @@ import type { LookupFunction } from 'node:net';
 import { pino } from 'pino';
 
 import { createAttempt } from '../../src/delivery/attempt.ts';
+import { createClockOffset, createDatabaseClock } from '../../src/delivery/clock-offset.ts';
 import { createDispatcher, type Dispatcher } from '../../src/delivery/dispatcher.ts';
-import { createDeliveryMetrics } from '../../src/delivery/metrics.ts';
+import type { Messages } from '../../src/delivery/greeting.ts';
+import { createClockMetrics, createDeliveryMetrics } from '../../src/delivery/metrics.ts';
+import { createPresence } from '../../src/delivery/presence.ts';
+import { createFindRecipients } from '../../src/delivery/recipient.ts';
 import { createSign } from '../../src/delivery/signing.ts';
 import { createWebhookClient } from '../../src/delivery/webhook-client.ts';
-import { eventTypes as ownEventTypes } from '../../src/event-types/index.ts';
-import type { EventTypes } from '../../src/event-types/registry.ts';
+import type { ZoneLaw } from '../../src/domain/zone.ts';
+import { createLedger } from '../../src/ledger/ledger.ts';
 import { createMetrics, type Registry } from '../../src/observability/metrics.ts';
-import { createDeliveryLedger } from '../../src/persistence/delivery-ledger.ts';
 import { connectOrm } from '../../src/persistence/orm.ts';
-import { createUserDirectory } from '../../src/persistence/user-directory.ts';
+import { bundledLaw } from './zone-laws.ts';
 
 const HOUR = 3_600_000;
 
@@ -29,10 +32,11 @@ export interface TestDispatcherOptions {
   readonly concurrency?: number;
   /** Of a webhook; longer than a busy machine needs for one, when not given. */
   readonly timeoutMs?: number;
-  readonly pace?: number;
+  readonly rateLimit?: number;
   readonly clock?: () => number;
+  readonly law?: ZoneLaw;
   /** Birthdays alone, when not given. */
-  readonly eventTypes?: EventTypes;
+  readonly messages?: Messages;
   /** Signs with these, the newest first; not at all, when not given. */
   readonly secrets?: readonly string[];
   /** Receivers of tests are on loopback: allowed, when not given. */
@@ -42,13 +46,13 @@ export interface TestDispatcherOptions {
 }
 
 export async function startDispatcher(options: TestDispatcherOptions): Promise<TestDispatcher> {
-  const { concurrency = 16, timeoutMs = 60_000, pace = null, clock = Date.now } = options;
-  const { eventTypes = ownEventTypes } = options;
+  const { concurrency = 16, timeoutMs = 60_000, rateLimit = null, clock = Date.now } = options;
   const orm = await connectOrm(options.databaseUrl);
   const logged: Record<string, unknown>[] = [];
   const logger = pino({}, { write: (line: string) => void logged.push(JSON.parse(line)) });
   const lateAfterMs = HOUR / 12;
   const metrics = createMetrics();
+  const time = createClockOffset({ clock, logger, observer: createClockMetrics(metrics) });
   const client = createWebhookClient({
     url: options.webhookUrl,
     timeoutMs,
@@ -59,18 +63,22 @@ export async function startDispatcher(options: TestDispatcherOptions): Promise<T
     ...(options.lookup !== undefined && { lookup: options.lookup }),
   });
   const dispatcher = createDispatcher({
-    ledger: createDeliveryLedger(orm, { lateAfterMs }),
-    directory: createUserDirectory(orm, eventTypes.facts),
+    ledger: createLedger(orm, { lateAfterMs }),
+    findRecipients: createFindRecipients(orm, options.law ?? bundledLaw),
     attempt: createAttempt({
       client,
-      clock,
+      sentBy: 'dispatcher',
+      clock: time.now,
       logger,
-      messages: eventTypes.messages,
       settings: { lateAfterMs, giveUpAfterMs: 72 * HOUR },
+      ...(options.messages !== undefined && { messages: options.messages }),
     }),
+    presence: createPresence(orm),
+    time,
     clock,
+    readDatabaseClock: createDatabaseClock(orm),
     logger,
-    pace,
+    rateLimit,
     observer: createDeliveryMetrics(metrics, { lateAfterMs }),
     settings: { concurrency, timeoutMs, lateLimitMs: 48 * HOUR },
   });

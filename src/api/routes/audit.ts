@@ -1,9 +1,9 @@
 import { createRoute, z } from '@hono/zod-openapi';
 
-import { auditDateFault, auditDay } from '../../events/audit-day.ts';
+import { auditDateFault, auditDay } from '../../audit/audit-day.ts';
+import { auditBody, AuditSchema } from '../../audit/body.ts';
 import { ruled } from '../../users/user-input.ts';
 import { needs } from '../access.ts';
-import { auditBody, AuditSchema } from '../audit-schema.ts';
 import type { Api, ApiDeps } from '../deps.ts';
 import { busyProblem, problems } from '../problem.ts';
 import { createTurns } from '../turns.ts';
@@ -15,9 +15,9 @@ export function registerAudit(app: Api, deps: ApiDeps): void {
     operationId: 'auditDay',
     ...needs('deliveries:read'),
     tags: ['Operation'],
-    summary: 'Who was due on a day, and what became of each',
+    summary: 'Audit a day',
     description:
-      'Who was due comes from the history of dates and zones, never from the ledger; what became of them, from the ledger. Everybody who was due is in exactly one class, and `unaccounted` must be 0.',
+      'Compares what fell due on a day, from the history of dates and zones and never from the ledger, with what became of each occurrence, from the ledger. Each is in exactly one class, and `unaccounted` must be 0.',
     method: 'get',
     path: '/v1/audit/{date}',
     request: {
@@ -25,7 +25,7 @@ export function registerAudit(app: Api, deps: ApiDeps): void {
       params: z.object({
         date: ruled(auditDateFault).openapi({
           param: { name: 'date', in: 'path' },
-          description: "The day on the users' own calendars, wherever they live",
+          description: "The day of sending, on the users' own calendars",
           format: 'date',
           example: '2027-05-20',
         }),

@@ -1,12 +1,12 @@
 import { createRoute, z } from '@hono/zod-openapi';
 
-import { forecast } from '../../events/forecast-due.ts';
-import { type AskedWindow, forecastWindow, windowFaults } from '../../events/forecast-window.ts';
+import { forecastBody, ForecastSchema } from '../../forecast/body.ts';
+import { forecast } from '../../forecast/forecast.ts';
+import { type AskedWindow, forecastWindow, windowFaults } from '../../forecast/window.ts';
 import { ruled } from '../../users/user-input.ts';
 import { needs } from '../access.ts';
 import type { Api, ApiDeps } from '../deps.ts';
-import { forecastBody, ForecastSchema } from '../forecast-schema.ts';
-import { instantFault } from '../instant.ts';
+import { instantFault } from '../../domain/instant.ts';
 import { busyProblem, problems } from '../problem.ts';
 import { createTurns } from '../turns.ts';
 
@@ -17,16 +17,16 @@ export function registerForecast(app: Api, deps: ApiDeps): void {
     operationId: 'forecast',
     ...needs('deliveries:read'),
     tags: ['Operation'],
-    summary: 'How many are due, by minute and zone, and the peaks',
+    summary: 'Count what falls due by minute and zone',
     description:
-      'From the ledger, and beyond what it has planned from the users. Without from, from now on; without to, for 24 hours; at most 400 days.',
+      'Occurrences that the ledger has planned count as planned; those beyond are computed from the users. The window begins now unless from is given, and lasts 24 hours unless to is given; at most 400 days.',
     method: 'get',
     path: '/v1/forecast',
     request: {
       query: z
         .strictObject({
-          from: instant('Fire instants from this one on; not in the past'),
-          to: instant('Fire instants before this one'),
+          from: instant('Due instants from this one on; not in the past'),
+          to: instant('Due instants before this one'),
         })
         .superRefine((query, context) => {
           for (const { field, rule } of windowFaults(askedIn(query), clock())) {

@@ -1,6 +1,6 @@
 import { createRoute } from '@hono/zod-openapi';
 
-import { getOccurrence } from '../../events/get-occurrence.ts';
+import { getOccurrence } from '../../ledger/list-occurrences.ts';
 import { needs } from '../access.ts';
 import type { Api, ApiDeps } from '../deps.ts';
 import { occurrenceKeyParam, OccurrenceRecordSchema, recordBody } from '../occurrence-schemas.ts';

@@ -1,6 +1,6 @@
 import { createRoute, z } from '@hono/zod-openapi';
 
-import { findOccurrences } from '../../events/find-occurrences.ts';
+import { findOccurrences } from '../../ledger/list-occurrences.ts';
 import { ruled } from '../../users/user-input.ts';
 import { needs } from '../access.ts';
 import { decodePlace, encodePlace } from '../cursor.ts';
@@ -24,7 +24,7 @@ export function registerListOccurrences(app: Api, deps: ApiDeps): void {
     request: {
       query: z
         .strictObject({
-          ...filterFields(deps.eventTypes, queryFlag),
+          ...filterFields(queryFlag),
           limit: limitParam(50),
           cursor: ruled((cursor) => (decodePlace(cursor) === null ? 'must be a nextCursor' : null))
             .optional()

@@ -1,10 +1,10 @@
 import { createRoute, z } from '@hono/zod-openapi';
 
-import { listOccurrences, type ShownOccurrence } from '../../events/list-occurrences.ts';
+import { listOccurrences, type ShownOccurrence } from '../../ledger/list-occurrences.ts';
 import { getUser } from '../../users/get-user.ts';
 import { needs } from '../access.ts';
 import type { Api, ApiDeps } from '../deps.ts';
-import { isoInstant } from '../instant.ts';
+import { isoInstant } from '../../domain/instant.ts';
 import { AttemptSchema, OccurrenceRecordSchema } from '../occurrence-schemas.ts';
 import { problems } from '../problem.ts';
 import { noQuery, userIdParam } from '../user-schemas.ts';
@@ -14,8 +14,9 @@ const OccurrenceSchema = z
   .object({
     ...OccurrenceRecordSchema.pick({
       key: true,
-      eventType: true,
-      year: true,
+      occasionType: true,
+      occasionId: true,
+      nominalDate: true,
       status: true,
       reason: true,
       blockedReason: true,
@@ -23,7 +24,7 @@ const OccurrenceSchema = z
       localTime: true,
       timezone: true,
       utcOffset: true,
-      fireAt: true,
+      dueAt: true,
       tzVersion: true,
       explanation: true,
       deliveredAt: true,
@@ -76,16 +77,17 @@ export function registerListUserOccurrences(app: Api, deps: ApiDeps): void {
 function occurrenceBody(occurrence: ShownOccurrence): z.output<typeof OccurrenceSchema> {
   return {
     key: occurrence.key,
-    eventType: occurrence.eventType,
-    year: occurrence.year,
-    status: occurrence.state,
+    occasionType: occurrence.occasionType,
+    occasionId: occurrence.occasionId,
+    nominalDate: occurrence.nominalDate,
+    status: occurrence.status,
     reason: occurrence.reason,
     blockedReason: occurrence.blockedReason,
     localDate: occurrence.localDate,
     localTime: occurrence.localTime,
     timezone: occurrence.timezone,
     utcOffset: occurrence.utcOffset,
-    fireAt: isoInstant(occurrence.fireAt),
+    dueAt: isoInstant(occurrence.dueAt),
     tzVersion: occurrence.tzVersion,
     explanation: occurrence.explanation,
     deliveredAt: isoInstant(occurrence.deliveredAt),
@@ -94,6 +96,7 @@ function occurrenceBody(occurrence: ShownOccurrence): z.output<typeof Occurrence
       number: attempt.number,
       startedAt: new Date(attempt.startedAt).toISOString(),
       durationMs: attempt.durationMs,
+      sentBy: attempt.sentBy,
       outcome: attempt.outcome,
       status: attempt.status,
       errorCode: attempt.errorCode,

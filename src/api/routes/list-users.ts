@@ -5,7 +5,7 @@ import { listUsers } from '../../users/list-users.ts';
 import { EXTERNAL_ID_MAX, externalIdFault } from '../../users/rules.ts';
 import { ruled } from '../../users/user-input.ts';
 import { needs } from '../access.ts';
-import { decodeCursor, encodeCursor } from '../cursor.ts';
+import { decodeUserPlace, encodeUserPlace } from '../cursor.ts';
 import type { Api, ApiDeps } from '../deps.ts';
 import { limitParam } from '../limit-param.ts';
 import { problems } from '../problem.ts';
@@ -18,13 +18,16 @@ export function registerListUsers(app: Api, deps: ApiDeps): void {
     ...needs('users:read'),
     tags: ['Users'],
     summary: 'List users',
-    description: 'In order of creation, a page at a time.',
+    description:
+      'In order of creation, a page at a time. A page can be shorter than asked for, and another follow it: go by `nextCursor`.',
     method: 'get',
     path: '/v1/users',
     request: {
       query: z.strictObject({
         limit: limitParam(50),
-        cursor: ruled((cursor) => (decodeCursor(cursor) === null ? 'must be a nextCursor' : null))
+        cursor: ruled((cursor) =>
+          decodeUserPlace(cursor) === null ? 'must be a nextCursor' : null,
+        )
           .optional()
           .openapi({ description: 'The nextCursor of the page before' }),
         externalId: ruled(externalIdFault)
@@ -57,9 +60,9 @@ export function registerListUsers(app: Api, deps: ApiDeps): void {
 
   app.openapi(route, async (c) => {
     const { limit, cursor, externalId = null, timezone = null } = c.req.valid('query');
-    const after = cursor === undefined ? null : decodeCursor(cursor);
-    const { users, nextAfter } = await listUsers(deps, { limit, after, externalId, timezone });
-    const nextCursor = nextAfter === null ? null : encodeCursor(nextAfter);
+    const after = cursor === undefined ? null : decodeUserPlace(cursor);
+    const { users, next } = await listUsers(deps, { limit, after, externalId, timezone });
+    const nextCursor = next === null ? null : encodeUserPlace(next);
     return c.json({ users: users.map(userBody), nextCursor }, 200);
   });
 }

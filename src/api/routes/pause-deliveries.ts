@@ -1,7 +1,7 @@
 import { createRoute, z } from '@hono/zod-openapi';
 
 import { TEXT_PATTERN } from '../../domain/text.ts';
-import { PAUSE_REASON_MAX, pauseReasonFault } from '../../events/delivery-control.ts';
+import { PAUSE_REASON_MAX, pauseReasonFault } from '../../ledger/delivery-control.ts';
 import { ruled } from '../../users/user-input.ts';
 import { needs } from '../access.ts';
 import { deliveriesBody, DeliveriesSchema } from '../delivery-schemas.ts';

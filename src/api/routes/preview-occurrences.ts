@@ -6,7 +6,7 @@ import { refuseUnborn } from '../../users/refuse-unborn.ts';
 import { ruled, userFields } from '../../users/user-input.ts';
 import { needs } from '../access.ts';
 import type { Api, ApiDeps } from '../deps.ts';
-import { instantFault } from '../instant.ts';
+import { instantFault } from '../../domain/instant.ts';
 import { problems } from '../problem.ts';
 import { noQuery } from '../user-schemas.ts';
 
@@ -19,7 +19,7 @@ export function registerPreviewOccurrences(app: Api, deps: ApiDeps): void {
     operationId: 'previewOccurrences',
     ...needs('deliveries:read'),
     tags: ['Occurrences'],
-    summary: 'When somebody would be greeted, and why then',
+    summary: 'When a user would be due, and why then',
     description: 'Saved nowhere.',
     method: 'post',
     path: '/v1/occurrences/preview',
@@ -36,9 +36,9 @@ export function registerPreviewOccurrences(app: Api, deps: ApiDeps): void {
     },
   });
 
-  app.openapi(route, (c) => {
+  app.openapi(route, async (c) => {
     const { dateOfBirth, timezone, after, count, ...settings } = c.req.valid('json');
-    const rules = { ...settings, law: deps.law };
+    const rules = { ...(await deps.dateSettings()), ...given(settings), law: deps.law };
     const now = deps.clock();
     const facts = { dateOfBirth, timezone };
     refuseUnborn(facts, now, deps.law);
@@ -47,14 +47,22 @@ export function registerPreviewOccurrences(app: Api, deps: ApiDeps): void {
     const first = firstOccurrenceAfter(facts, afterMs, rules);
     const occurrences = Array.from({ length: count }, (_, ahead) => {
       const explained = explainOccurrence(facts, first.year + ahead, rules);
-      return { ...explained, fireAt: new Date(explained.fireAt).toISOString() };
+      const { fireAt, year, ...shown } = explained;
+      const nominalDate = `${String(year).padStart(4, '0')}${dateOfBirth.slice(4)}`;
+      return { nominalDate, ...shown, dueAt: new Date(fireAt).toISOString() };
     });
     return c.json({ tzVersion: deps.law.version, occurrences }, 200);
   });
 }
 
+/** Those that were given. */
+function given<Fields extends object>(fields: Fields) {
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as {
+    [Name in keyof Fields]?: NonNullable<Fields[Name]>;
+  };
+}
+
 function previewInput(deps: ApiDeps) {
-  const { leapDayPolicy, localTime } = deps.dateSettings;
   const { dateOfBirth, timezone } = userFields(deps);
   return z
     .strictObject(
@@ -66,17 +74,18 @@ function previewInput(deps: ApiDeps) {
           format: 'date-time',
         }),
         count: z.int(COUNT_RULE).min(1, COUNT_RULE).max(COUNT_MAX, COUNT_RULE).default(1),
-        leapDayPolicy: z
-          .enum(['feb28', 'mar1'], 'must be feb28 or mar1')
-          .default(leapDayPolicy)
-          .openapi({ description: 'Where a 29 February is kept in a common year' }),
+        leapDayPolicy: z.enum(['feb28', 'mar1'], 'must be feb28 or mar1').optional().openapi({
+          description:
+            "Where a 29 February is kept in a common year; the installation's, if absent",
+        }),
         localTime: z
           .string('must be a string')
           .regex(
             /^([01]\d|2[0-3]):[0-5]\d$/,
             'must be a wall-clock time HH:MM, from 00:00 to 23:59',
           )
-          .default(localTime),
+          .optional()
+          .openapi({ description: "The installation's, if absent", example: '09:00' }),
       },
       { error: 'must be a JSON object' },
     )
@@ -88,10 +97,13 @@ const PreviewSchema = z
     tzVersion: z.string().openapi({ description: 'Of the tz database', example: '2026c' }),
     occurrences: z.array(
       z.object({
-        year: z.int(),
+        nominalDate: z.string().openapi({
+          description: 'The day that the rule names, even where it does not exist',
+          example: '2027-02-29',
+        }),
         localDate: z.iso.date(),
         localTime: z.string().openapi({ example: '09:00' }),
-        fireAt: z.iso.datetime(),
+        dueAt: z.iso.datetime(),
         utcOffset: z.string().openapi({ example: '+02:00' }),
         explanation: z.string(),
       }),

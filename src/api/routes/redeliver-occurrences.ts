@@ -1,11 +1,10 @@
 import { createRoute, z } from '@hono/zod-openapi';
 
-import { SETTLED_WITHOUT_DELIVERY } from '../../domain/occurrence-state.ts';
-import { redeliverOccurrences } from '../../events/redeliver-occurrences.ts';
+import { ONLY_BY_NAME } from '../../ledger/redelivery.ts';
 import { needs } from '../access.ts';
 import type { Api, ApiDeps } from '../deps.ts';
 import { checkFilter, filterFields, filterOf } from '../occurrence-filter.ts';
-import { problems, temporalProblem } from '../problem.ts';
+import { problems } from '../problem.ts';
 import { loggerOf } from '../request-log.ts';
 import { noQuery } from '../user-schemas.ts';
 
@@ -17,53 +16,54 @@ export function registerRedeliverOccurrences(app: Api, deps: ApiDeps): void {
     tags: ['Occurrences'],
     summary: 'Send all FAILED and SKIPPED occurrences of a filter again',
     description:
-      'Those that were settled by now and whose users exist; never one that was delivered, which takes `force` and a request of its own. One workflow starts a redelivery for each, 25 a second. With `dryRun` only their number is told.',
+      'Those that were settled by now and whose users exist; never one that was delivered, which takes `force` and a request of its own. Those that ended for one of these reasons are sent only when `reason` names it: superseded, suspended, date_changed, user_deleted, occasion_deleted. With `dryRun` nothing is sent, and the answer is their number.',
     method: 'post',
     path: '/v1/occurrences/redeliver',
     request: {
       query: noQuery,
-      body: { required: true, content: { 'application/json': { schema: redeliverMany(deps) } } },
+      body: { required: true, content: { 'application/json': { schema: redeliverMany() } } },
     },
     responses: {
       200: {
-        description: 'Nothing was started: a dry run, or nothing matches',
+        description: 'A dry run: how many would be sent',
         content: { 'application/json': { schema: z.object({ matching }).openapi('Matching') } },
       },
       202: {
         description: 'They are going to be sent',
-        content: { 'application/json': { schema: RedeliveryBatchSchema } },
+        content: { 'application/json': { schema: RedeliveredSchema } },
       },
       ...problems(400, 415),
-      ...temporalProblem,
     },
   });
 
   app.openapi(route, async (c) => {
     const { dryRun = false, reason = null, status = null, ...others } = c.req.valid('json');
-    const { from, to, eventType, userId, timezone } = filterOf(others);
-    const filter = { state: status, reason, from, to, eventType, userId, timezone };
-    const { workflowId, matching } = await redeliverOccurrences(
-      { ...deps, logger: loggerOf(c, deps.logger) },
-      { ...filter, dryRun },
-    );
-    return workflowId === null ? c.json({ matching }, 200) : c.json({ workflowId, matching }, 202);
+    const { from, to, occasionType, userId, timezone } = filterOf(others);
+    const filter = { status, reason, from, to, occasionType, userId, timezone };
+    if (dryRun) {
+      const { matching } = await deps.redelivery.count(filter);
+      return c.json({ matching }, 200);
+    }
+    const redelivered = await deps.redelivery.redeliverAll(filter);
+    loggerOf(c, deps.logger).info({ filter, redelivered }, 'redelivery by filter');
+    return c.json({ redelivered }, 202);
   });
 }
 
-const REASONS = ['refused', 'gone', 'gave_up', 'too_late', 'date_changed'] as const;
+const REASONS = ['refused', 'gone', 'gave_up', 'too_late', ...ONLY_BY_NAME] as const;
 
-function redeliverMany({ eventTypes }: ApiDeps) {
+function redeliverMany() {
   // Of a list's filter, what a FAILED or SKIPPED one can have.
-  const { from, to, eventType, userId, timezone } = filterFields(eventTypes, () => z.boolean());
+  const { from, to, occasionType, userId, timezone } = filterFields(() => z.boolean());
   const fields = {
     status: z
-      .enum(SETTLED_WITHOUT_DELIVERY, 'must be FAILED or SKIPPED')
+      .enum(['FAILED', 'SKIPPED'], 'must be FAILED or SKIPPED')
       .optional()
       .openapi({ description: 'Both, when not given' }),
     reason: z.enum(REASONS, `must be one of ${REASONS.join(', ')}`).optional(),
     from,
     to,
-    eventType,
+    occasionType,
     userId,
     timezone,
   };
@@ -86,6 +86,6 @@ function redeliverMany({ eventTypes }: ApiDeps) {
 
 const matching = z.int().openapi({ description: 'How many match' });
 
-const RedeliveryBatchSchema = z
-  .object({ workflowId: z.string().openapi({ description: "In Temporal's Web UI" }), matching })
-  .openapi('RedeliveryBatch');
+const RedeliveredSchema = z
+  .object({ redelivered: z.int().openapi({ description: 'How many are sent again' }) })
+  .openapi('Redelivered');

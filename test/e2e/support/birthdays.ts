@@ -22,7 +22,7 @@ export interface DueInstant {
 
 export interface Occurrence {
   readonly status: string;
-  readonly fireAt: string;
+  readonly dueAt: string;
   readonly latenessMs: number | null;
   readonly attempts: readonly unknown[];
 }

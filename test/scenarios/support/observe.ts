@@ -1,23 +1,22 @@
-/** What can be seen from the outside: by the receiver, in the ledger, of the workflow. */
-import type { Client } from '@temporalio/client';
-
+/** What can be seen from the outside: by the receiver, and in the ledger. */
 import type { TestApi } from '../../support/api.ts';
-import { followWorkflows, type FollowedWorkflows } from '../../support/followed-workflow.ts';
 import type { WebhookReceiver } from '../../support/webhook-receiver.ts';
 
-export interface Observations extends FollowedWorkflows {
+export interface Observations {
   /** What the receiver was sent for the user, in the order of arrival. */
   greetingsOf(userId: string): Greeting[];
-  /** What the API tells of the user's occurrences, the earliest first. */
+  /** What the API says of the user's occurrences, the earliest first. */
   ledgerOf(userId: string): Promise<LedgerEntry[]>;
+  /** The user's last occurrence, if it is planned. */
+  nextOf(userId: string): Promise<LedgerEntry | undefined>;
   /** The rows themselves, which outlive the user. */
   rowsOf(userId: string): Promise<OccurrenceRow[]>;
 }
 
 /** One request, as the receiver saw it. */
 export interface Greeting {
-  readonly webhookId: string;
-  readonly scheduledFor: string;
+  readonly key: string;
+  readonly dueAt: string;
   readonly localDate: string;
   readonly timezone: string;
   readonly latenessMs: number;
@@ -26,14 +25,12 @@ export interface Greeting {
 }
 
 export interface LedgerEntry {
-  readonly webhookId: string;
-  readonly state: string;
+  readonly key: string;
+  readonly status: string;
   readonly reason: string | null;
-  readonly fireAt: string | null;
+  readonly dueAt: string | null;
   readonly attempts: readonly object[];
 }
-
-type ApiOccurrence = Omit<LedgerEntry, 'webhookId' | 'state'> & { key: string; status: string };
 
 export interface OccurrenceRow {
   readonly key: string;
@@ -46,23 +43,27 @@ const ROWS = `
   select key, state, reason, coalesce((
     select jsonb_agg(jsonb_build_object('number', number, 'status', status) order by number)
     from events.attempts where occurrence_key = key), '[]') as attempts
-  from events.occurrences where user_id = ? order by year`;
+  from events.occurrences where user_id = ? order by nominal_date`;
 
-export function observe(deps: {
-  readonly client: Client;
+export function observe({
+  api,
+  receiver,
+}: {
   readonly api: TestApi;
   readonly receiver: WebhookReceiver;
 }): Observations {
-  const { client, api, receiver } = deps;
-
+  const ledgerOf = async (userId: string): Promise<LedgerEntry[]> => {
+    const { body } = await api.send('GET', `/v1/users/${userId}/occurrences`);
+    return body.occurrences.toReversed();
+  };
   return {
-    ...followWorkflows(client),
+    ledgerOf,
 
     greetingsOf(userId) {
       const ofUser = receiver.received.filter(({ body }) => body.data.userId === userId);
       return ofUser.map(({ id, headers, body }) => ({
-        webhookId: id,
-        scheduledFor: body.data.scheduledFor,
+        key: id,
+        dueAt: body.data.dueAt,
         localDate: body.data.localDate,
         timezone: body.data.timezone,
         latenessMs: Number(headers['daybell-lateness-ms']),
@@ -71,14 +72,8 @@ export function observe(deps: {
       }));
     },
 
-    async ledgerOf(userId) {
-      const { body } = await api.send('GET', `/v1/users/${userId}/occurrences`);
-      // By the words of the webhook and of the rows, beside which tests hold them.
-      return body.occurrences
-        .map(({ key, status, ...others }: ApiOccurrence) =>
-          Object.assign(others, { webhookId: key, state: status }),
-        )
-        .toReversed();
+    async nextOf(userId) {
+      return (await ledgerOf(userId)).findLast(({ status }) => status === 'PENDING');
     },
 
     rowsOf: (userId) => api.sql<OccurrenceRow>(ROWS, [userId]),

@@ -1,0 +1,139 @@
+/**
+ * `npm run bench:planning`: how fast new users are planned, from waiting in the outbox to a row
+ * in the ledger, on a PostgreSQL of its own and without Temporal. They are born on any day from
+ * 1950 to 2009, a quarter of them (a placeholder) on 1 January, and live in 40 zones; the outbox
+ * has ten entries that are done for each that waits.
+ *
+ * --users N        (20000) in each run
+ * --runs N         (3)
+ * --planned N      (100000) users who are planned before
+ * --data DIR       (data/bench) where the server keeps its data; emptied
+ */
+import { readFileSync } from 'node:fs';
+
+import { pino } from 'pino';
+
+import { connectOrm, migrate, type Orm } from '../src/persistence/orm.ts';
+import { createOutboxConsumer } from '../src/planning/outbox-consumer.ts';
+import { createPlanner } from '../src/planning/planner.ts';
+import { recordRules } from '../src/planning/rules.ts';
+import { createOutbox } from '../src/users/outbox.ts';
+import { createBundledZoneLaw } from '../src/zones/load-zone-law.ts';
+import { machineFacts } from './report/machine-facts.ts';
+import { duration, table } from './report/table.ts';
+import { readOptions } from './support/options.ts';
+import { usageOf } from './support/process-usage.ts';
+import { createProgress } from './support/progress.ts';
+import { runBench, type BenchContext } from './support/run-bench.ts';
+import { startPostgres } from './support/start-postgres.ts';
+
+const HOUR = 3_600_000;
+
+/** Users with their history, what happened to them before, and the event of their creation. */
+const LOAD = `
+  with zones as (
+    select array_agg(name) as names from (
+      select name from pg_timezone_names where name ~ '^(America|Asia|Europe)/[A-Z][a-z]+$'
+      order by name limit 40) as first
+  ), created as (
+    insert into users.users (id, first_name, last_name, date_of_birth, timezone, revision,
+      created_at, updated_at, inputs_changed_at)
+    select gen_random_uuid(), 'Ada', 'Lovelace',
+      case when n % 4 = 0 then date '1990-01-01'
+        else date '1950-01-01' + (random() * 21914)::int end,
+      names[1 + n % 40], 1, users.clock(), users.clock(), users.clock()
+    from zones, generate_series(1, :users::int) as n
+    returning id, date_of_birth, timezone, created_at
+  ), noted as (
+    insert into users.history (user_id, date_of_birth, timezone, valid_from)
+    select id, date_of_birth, timezone, created_at from created
+  ), done as (
+    insert into users.outbox (type, user_id, revision, occurred_at, done_at)
+    select 'UserUpdated', id, n, created_at, created_at
+    from created, generate_series(2, 11) as n
+  )
+  insert into users.outbox (type, user_id, revision, occurred_at)
+  select 'UserCreated', id, 1, created_at from created`;
+
+await runBench(measure);
+
+async function measure(context: BenchContext): Promise<void> {
+  const options = readOptions(process.argv.slice(2), ['users', 'runs', 'planned', 'data']);
+  const users = options.number('users', 20_000);
+  const runs = options.number('runs', 3);
+  const planned = options.number('planned', 100_000, 0);
+  const progress = createProgress((text) => process.stdout.write(text));
+  const databaseUrl = await startPostgres(options.text('data', 'data/bench'), progress, context);
+  const loader = await connectOrm(databaseUrl, { queryTimeoutMs: 0 });
+  context.atTheEnd(() => loader.close(true));
+  const law = createBundledZoneLaw();
+  const rules = { localTime: '09:00', leapDayPolicy: 'feb28', tzVersion: law.version } as const;
+  await migrate(loader, (em) => recordRules(em, rules));
+  const postgres = await postmasterOf(loader);
+
+  const orm = await connectOrm(databaseUrl);
+  context.atTheEnd(() => orm.close(true));
+  const logger = pino({ level: 'warn' });
+  const planner = createPlanner({
+    orm,
+    settings: { law, lateLimitMs: 48 * HOUR, wake: { afterMs: 10_000, perSecond: 15 } },
+    clock: Date.now,
+    logger,
+  });
+
+  const planAll = async (count: number) => {
+    await load(loader, count);
+    const consumer = createOutboxConsumer({ outbox: createOutbox(orm), planner, logger });
+    const before = { cpu: process.cpuUsage(), postgres: usageOf(postgres, true) };
+    const startedAt = performance.now();
+    consumer.start();
+    await untilPlanned(loader);
+    const tookMs = performance.now() - startedAt;
+    const own = process.cpuUsage(before.cpu);
+    const database =
+      (usageOf(postgres, true)?.cpuSeconds ?? NaN) - (before.postgres?.cpuSeconds ?? NaN);
+    await consumer.stop();
+    return { tookMs, ownMs: (own.user + own.system) / 1_000, databaseMs: database * 1_000 };
+  };
+
+  if (planned > 0) {
+    progress.say(`planning ${planned} users who are there before`);
+    await planAll(planned);
+  }
+  const rows: string[][] = [];
+  for (let run = 1; run <= runs; run += 1) {
+    progress.say(`run ${run}: ${users} users`);
+    const { tookMs, ownMs, databaseMs } = await planAll(users);
+    const perSecond = String(Math.round((users * 1_000) / tookMs));
+    const cpu = [ownMs, databaseMs].map((ms) => (ms / users).toFixed(3));
+    rows.push([String(run), perSecond, duration(tookMs), ...cpu]);
+  }
+  const header = ['run', 'users/s', 'took', 'scheduler: CPU ms/user', 'PostgreSQL: CPU ms/user'];
+  const { cores, processor, node } = machineFacts();
+  process.stdout.write(`\n${table(header, rows)}\n\n${cores} × ${processor}, Node ${node}\n\n`);
+}
+
+async function load(orm: Orm, users: number): Promise<void> {
+  await orm.em.fork().execute(LOAD, { users });
+  await orm.em.fork().execute('vacuum analyze users.users, users.history, users.outbox');
+}
+
+async function untilPlanned(orm: Orm): Promise<void> {
+  for (;;) {
+    const [row] = await orm.em.fork().execute<{ waits: boolean }[]>(
+      `select exists (
+         select from users.outbox where done_at is null and parked_at is null) as waits`,
+    );
+    if (row?.waits === false) return;
+    await new Promise((resolve) => {
+      setTimeout(resolve, 20);
+    });
+  }
+}
+
+/** The server's first process, the parent of all that serve a connection. */
+async function postmasterOf(orm: Orm): Promise<number> {
+  const [row] = await orm.em.fork().execute<{ pid: number }[]>('select pg_backend_pid() as pid');
+  const status = readFileSync(`/proc/${row?.pid}/status`, 'utf8');
+  return Number(/^PPid:\s+(\d+)$/m.exec(status)?.[1]);
+}

@@ -1,0 +1,422 @@
+import { Migration } from '@mikro-orm/migrations';
+
+/** The two contexts, a schema each, with no foreign key between them. */
+export class Initial0001 extends Migration {
+  override up(): void {
+    this.addSql(USERS);
+    this.addSql(EVENTS);
+  }
+
+  override down(): void {
+    this.addSql('drop schema events cascade');
+    this.addSql('drop schema users cascade');
+  }
+}
+
+const USERS = `
+  create schema users;
+
+  -- The clock of all instants in this schema. A function, so that a test can replace it.
+  create function users.clock() returns timestamptz
+    language sql volatile as 'select clock_timestamp()';
+
+  create table users.users (
+    id uuid primary key,
+    external_id text unique,
+    first_name text not null,
+    last_name text not null,
+    date_of_birth date not null,
+    timezone text not null,
+    revision integer not null,
+    created_at timestamptz not null,
+    updated_at timestamptz not null,
+    -- When date of birth or time zone last changed; at first, created_at.
+    inputs_changed_at timestamptz not null,
+    -- The order of lists. The transaction that created the row: a page shows only what no
+    -- transaction that is still running can precede.
+    position xid8 not null default pg_current_xact_id()
+  );
+  create index users_timezone on users.users (timezone, position, id);
+  create index users_by_position on users.users (position, id);
+  create index users_by_day on users.users
+    (((extract(month from date_of_birth) * 100 + extract(day from date_of_birth))::int));
+
+  -- Who had which date and zone when: schedule inputs, without names. Kept until erasure.
+  create table users.history (
+    id bigint generated always as identity primary key,
+    user_id uuid not null,
+    date_of_birth date not null,
+    timezone text not null,
+    valid_from timestamptz not null,
+    valid_until timestamptz
+  );
+  create unique index history_current on users.history (user_id) where valid_until is null;
+  create index history_of_user on users.history (user_id, id);
+  create index history_by_day on users.history
+    (((extract(month from date_of_birth) * 100 + extract(day from date_of_birth))::int), user_id);
+
+  -- What planning and delivery read of users: the occasions that there are now, and the inputs
+  -- that each had. A birthday is implied by the date of birth; its id is the user's.
+  create view users.occasion_inputs as
+    select 'birthday'::text as occasion_type, id as occasion_id, id as user_id,
+      'birthday'::text as recurrence, date_of_birth as date, timezone,
+      created_at, inputs_changed_at as changed_at
+    from users.users;
+  create view users.occasion_history as
+    select 'birthday'::text as occasion_type, user_id as occasion_id, user_id, id as position,
+      'birthday'::text as recurrence, date_of_birth as date, timezone, valid_from, valid_until
+    from users.history;
+
+  -- Domain events, written in the transaction of the change; the scheduler plans what they name.
+  create table users.outbox (
+    id bigint generated always as identity primary key,
+    type text not null,
+    user_id uuid not null,
+    -- The one occasion that it is about; null: whatever the user has.
+    occasion_type text,
+    occasion_id uuid,
+    revision integer not null,
+    -- Names of the fields that changed; never their values.
+    changed text[] not null default '{}',
+    occurred_at timestamptz not null,
+    attempts integer not null default 0,
+    -- When it may be taken: at once, after a failure later, while leased at the end of the lease.
+    available_at timestamptz not null default users.clock(),
+    lease_token integer not null default 0,
+    last_error text,
+    done_at timestamptz,
+    parked_at timestamptz,
+    -- W3C Trace Context of the request that made the change; null when traces are off.
+    traceparent text,
+    check (done_at is null or parked_at is null)
+  );
+  create index outbox_waiting on users.outbox (available_at, id)
+    where done_at is null and parked_at is null;
+  create index outbox_of_user on users.outbox (user_id, id);
+  create index outbox_parked on users.outbox (id) where parked_at is not null;
+  create index outbox_done on users.outbox (done_at) where done_at is not null;
+
+  create table users.idempotency_keys (
+    key text primary key,
+    request_hash text not null,
+    user_id uuid not null,
+    -- The user as created; null once deleted.
+    body jsonb,
+    created_at timestamptz not null
+  );
+  create index idempotency_keys_of_user on users.idempotency_keys (user_id);
+  create index idempotency_keys_by_age on users.idempotency_keys (created_at);
+
+  -- Every user who was deleted: an id, and how far erasing has come.
+  create table users.erasures (
+    user_id uuid primary key,
+    deleted_at timestamptz not null default users.clock(),
+    -- Nothing of the person is left in this database.
+    database_at timestamptz,
+    -- Nor in Temporal.
+    temporal_at timestamptz,
+    -- When Temporal was last asked.
+    asked_at timestamptz,
+    -- Ids of the workflows that the user's occasions had, while Temporal may know them.
+    workflows text[]
+  );
+  create index erasures_waiting on users.erasures (deleted_at) where temporal_at is null;
+
+  -- A trigger, so that a hand in psql forgets no user either.
+  create function users.note_deleted() returns trigger language plpgsql as $body$
+  begin
+    insert into users.erasures (user_id) values (old.id)
+    on conflict (user_id) do update set deleted_at = excluded.deleted_at,
+      database_at = null, temporal_at = null, asked_at = null, workflows = null;
+    return null;
+  end
+  $body$;
+  create trigger note_deleted after delete on users.users
+    for each row execute function users.note_deleted();
+`;
+
+const EVENTS = `
+  create schema events;
+
+  -- The clock that due rows are compared with. A function, so that a test can replace it.
+  create function events.clock() returns timestamptz
+    language sql volatile as 'select clock_timestamp()';
+
+  -- What decides dates besides a user's own inputs, since when. Recorded by migrate.
+  create table events.rules (
+    id bigint generated always as identity primary key,
+    local_time text not null,
+    leap_day_policy text not null,
+    tz_version text not null,
+    valid_from timestamptz not null default events.clock()
+  );
+
+  -- One row per occasion: what survives its occurrences.
+  create table events.occasions (
+    type text not null,
+    id uuid not null,
+    user_id uuid not null,
+    -- Goes up with every write: what the notifier has told is noted only if nothing else was written.
+    version bigint not null default 1,
+    -- When it was last planned, and the change of its inputs that the plan knew.
+    planned_at timestamptz,
+    inputs_at timestamptz,
+    -- The settled occurrence with the latest nominal date, SKIPPED ones aside.
+    last_settled_key text,
+    last_settled_nominal text,
+    -- When its workflow is to wake, and the due instant that this was computed for.
+    wake_at timestamptz,
+    wake_due_at timestamptz,
+    -- When its workflow will wake at the latest, as far as the ledger knows; null: nothing is known.
+    notified_wake_at timestamptz,
+    -- When deliver last looked at it, and when it last had an answer.
+    looked_at timestamptz,
+    answered_at timestamptz,
+    -- When the call that looked was made, by Temporal's clock: an earlier one writes nothing here.
+    called_at timestamptz,
+    -- Nothing of it is to come. Its workflow is asked to end; when it has been, or has ended by itself.
+    ended_at timestamptz,
+    end_notified_at timestamptz,
+    -- Not to be notified before: Temporal refused it.
+    notify_after timestamptz,
+    -- How often the reconciler had it notified since it last was looked at.
+    reconciled integer not null default 0,
+    primary key (type, id)
+  );
+  create index occasions_of_user on events.occasions (user_id);
+  create index occasions_by_wake_due on events.occasions (wake_due_at) where wake_due_at is not null;
+  create index occasions_to_notify on events.occasions (wake_at)
+    where ended_at is null and wake_at is not null
+      and (notified_wake_at is null or notified_wake_at > wake_at);
+  create index occasions_to_end on events.occasions (ended_at)
+    where ended_at is not null and end_notified_at is null;
+  create index occasions_by_notified on events.occasions (notified_wake_at)
+    where ended_at is null and notified_wake_at is not null;
+
+  -- The ledger: src/ledger has every transition.
+  create table events.occurrences (
+    key text primary key,
+    occasion_type text not null,
+    occasion_id uuid not null,
+    user_id uuid not null,
+    -- The day that the rule names, even where it does not exist: 2027-02-29.
+    nominal_date text collate "C" not null,
+    state text not null
+      check (state in ('PENDING', 'PROCESSING', 'COMPLETED', 'FAILED', 'SKIPPED')),
+    -- Why it FAILED or was SKIPPED.
+    reason text,
+    -- Why it has no due instant.
+    blocked_reason text,
+
+    -- The schedule inputs of the plan, and what they came to.
+    date date not null,
+    timezone text not null,
+    local_time text not null,
+    leap_day_policy text not null,
+    tz_version text not null,
+    -- The change of inputs that the plan knew.
+    inputs_at timestamptz not null,
+    local_date date,
+    due_at timestamptz,
+    -- When the next occurrence of the occasion falls due; this one is not attempted from then on.
+    superseded_at timestamptz,
+    planned_at timestamptz not null,
+
+    -- Alone decides when the row may be claimed; null while it waits for a plan, or is settled.
+    next_attempt_at timestamptz,
+    -- 0: a first attempt; 1: a retry or a redelivery, behind what is punctual.
+    priority smallint not null default 0 check (priority in (0, 1)),
+    -- While PROCESSING: until when the row is a process's, and the number of this lease.
+    lease_until timestamptz,
+    lease_token integer not null default 0,
+    -- Not before this, as the receiver asked.
+    retry_not_before timestamptz,
+    -- Attempts in all; those before this due instant or redelivery; the first of this one.
+    attempts integer not null default 0,
+    earlier_attempts integer not null default 0,
+    first_attempt_at timestamptz,
+
+    settled_at timestamptz,
+    delivered_at timestamptz,
+    lateness_ms bigint,
+    -- What comes after it has been planned.
+    followed boolean not null default false,
+
+    redeliveries integer not null default 0,
+    redelivered_at timestamptz,
+    -- When it was last sent again although it had been delivered.
+    forced_at timestamptz,
+
+    -- W3C Trace Context of what was last done about it; null when traces are off.
+    traceparent text,
+    traced_at timestamptz,
+
+    constraint blocked_has_no_instant check ((due_at is null) = (blocked_reason is not null)),
+    constraint local_date_with_instant check ((due_at is null) = (local_date is null)),
+    constraint lease_while_processing check ((state = 'PROCESSING') = (lease_until is not null)),
+    constraint processing_ends_with_lease
+      check (state <> 'PROCESSING' or next_attempt_at is not distinct from lease_until),
+    constraint settled_waits_for_nothing
+      check (state in ('PENDING', 'PROCESSING') or next_attempt_at is null),
+    constraint settled_says_when
+      check ((state in ('COMPLETED', 'FAILED', 'SKIPPED')) = (settled_at is not null)),
+    constraint reason_when_given_up check (
+      case when state in ('FAILED', 'SKIPPED') then reason is not null
+        when state = 'COMPLETED' then true else reason is null end),
+    constraint blocked_is_pending check (blocked_reason is null or state in ('PENDING', 'FAILED', 'SKIPPED')),
+    constraint blocked_is_never_due check (due_at is not null or next_attempt_at is null),
+    constraint never_early check (next_attempt_at is null or next_attempt_at >= due_at),
+    constraint completed_was_delivered
+      check (state <> 'COMPLETED' or (delivered_at is not null and attempts > 0)),
+    constraint skipped_was_not_attempted
+      check (state <> 'SKIPPED' or attempts = 0),
+    constraint attempts_in_order check (earlier_attempts between 0 and attempts),
+    constraint first_attempt_is_counted
+      check (first_attempt_at is null or attempts > earlier_attempts),
+    constraint lateness_of_delivered check ((delivered_at is null) = (lateness_ms is null)),
+    constraint redelivered_at_once check ((redelivered_at is null) = (redeliveries = 0))
+  );
+  -- At most one open row an occasion; a redelivery is not the planner's.
+  create unique index occurrences_open on events.occurrences (occasion_type, occasion_id)
+    where state in ('PENDING', 'PROCESSING') and redeliveries = 0;
+  create index occurrences_of_occasion on events.occurrences
+    (occasion_type, occasion_id, nominal_date);
+  create index occurrences_of_user on events.occurrences (user_id, due_at);
+  create index occurrences_claimable on events.occurrences (priority, next_attempt_at)
+    where next_attempt_at is not null;
+  -- Settled or redelivered since the occasion was last planned, or released and waiting for its plan.
+  create index occurrences_to_plan on events.occurrences (occasion_type, occasion_id)
+    where (not followed and (state in ('COMPLETED', 'FAILED', 'SKIPPED') or redeliveries > 0))
+      or (state = 'PENDING' and next_attempt_at is null and blocked_reason is null);
+  create index occurrences_by_instant on events.occurrences (due_at, key);
+  -- What is past due, and what is due next, without a walk over years of settled rows.
+  create index occurrences_open_by_instant on events.occurrences (due_at, key)
+    where state in ('PENDING', 'PROCESSING');
+  create index occurrences_processing on events.occurrences (due_at, key)
+    where state = 'PROCESSING';
+  -- A state's pages, without a walk over years of rows in another.
+  create index occurrences_failed on events.occurrences (due_at, key) where state = 'FAILED';
+  create index occurrences_skipped on events.occurrences (due_at, key) where state = 'SKIPPED';
+  create index occurrences_completed on events.occurrences (due_at, key) where state = 'COMPLETED';
+  create index occurrences_blocked on events.occurrences (key) where blocked_reason is not null;
+  -- Later than the least that LATE_AFTER can be.
+  create index occurrences_late on events.occurrences (due_at, key) where lateness_ms >= 1000;
+
+  create table events.attempts (
+    occurrence_key text not null references events.occurrences (key),
+    number integer not null,
+    -- Of the lease that it was made under: a lease makes one attempt at the most.
+    lease_token integer not null,
+    -- 'dispatcher' or 'workflow'.
+    sent_by text not null check (sent_by in ('dispatcher', 'workflow')),
+    started_at timestamptz not null,
+    duration_ms integer not null,
+    outcome text not null,
+    status integer,
+    error_code text,
+    response_excerpt text,
+    primary key (occurrence_key, number),
+    unique (occurrence_key, lease_token)
+  );
+  create index attempts_by_age on events.attempts (started_at);
+  create index attempts_with_excerpt on events.attempts (started_at)
+    where response_excerpt is not null;
+
+  -- Rate limit, pause and backpressure: one truth for all processes that send.
+  create table events.destinations (
+    id text primary key,
+    paused_at timestamptz,
+    pause_reason text,
+    -- Requests a second; null for no limit.
+    max_per_second double precision,
+    allowance double precision not null default 0,
+    allowance_at timestamptz not null default events.clock(),
+    -- It is slowed while slowed_ends_at > events.clock(); all of these are null when it never was
+    -- or has recovered.
+    slowed_since timestamptz,
+    -- Nothing is sent before this.
+    slowed_until timestamptz,
+    -- Requests a second after that.
+    slowed_per_second double precision,
+    -- How often in a row it was told to stop.
+    slowed_stops integer,
+    slowed_changed_at timestamptz,
+    -- A slow-down that nothing confirms is over by then.
+    slowed_ends_at timestamptz
+  );
+  insert into events.destinations (id) values ('default');
+
+  -- Dispatchers that are alive: stamped when a claim came back or when there is no free slot.
+  create table events.dispatchers (
+    id uuid primary key,
+    stamped_at timestamptz not null,
+    -- When a claim last came back with less than it asked for.
+    short_at timestamptz,
+    -- When it last had no free slot, or a claim came back full.
+    busy_at timestamptz
+  );
+
+  -- What the reconciler found amiss and has not seen cured.
+  create table events.findings (
+    -- A workflow id, an occurrence's key, or outbox:<id>.
+    subject text not null,
+    kind text not null,
+    occasion_type text,
+    occasion_id uuid,
+    user_id uuid,
+    due_at timestamptz,
+    found_at timestamptz not null default events.clock(),
+    tries integer not null default 0,
+    tried_at timestamptz,
+    note text,
+    -- What was tried has not cured it.
+    unrepaired_at timestamptz,
+    primary key (kind, subject)
+  );
+  create table events.reconciler (
+    id boolean primary key default true check (id),
+    -- The Temporal store that the workflows live in, by the id of its namespace.
+    store_id text,
+    -- How far forgetting the wakes of a lost store has come; null when there is nothing to forget.
+    forget_after text,
+    -- Since when Temporal has answered without a break.
+    temporal_back_at timestamptz,
+    -- When the ledger was last looked through, when the workflows were, and when all ids were last
+    -- compared with Temporal's.
+    ledger_looked_at timestamptz,
+    workflows_looked_at timestamptz,
+    compared_at timestamptz
+  );
+  insert into events.reconciler default values;
+
+  -- Of users who were erased: that there was such an occurrence, by the hash of its key, and what
+  -- became of it. No day, no instant, no zone.
+  create table events.erased_occurrences (
+    key_hash bytea primary key,
+    occasion_type text not null,
+    user_id uuid not null,
+    state text not null,
+    reason text,
+    attempts integer not null,
+    lateness_ms bigint,
+    redeliveries integer not null,
+    erased_at timestamptz not null default events.clock()
+  );
+  create index erased_occurrences_of_user on events.erased_occurrences (user_id);
+  -- How many of them were due on a day, for the audit of that day.
+  create table events.erased_days (
+    occasion_type text not null,
+    local_date date not null,
+    state text not null,
+    occurrences integer not null,
+    primary key (occasion_type, local_date, state)
+  );
+
+  -- One row: what tells this installation from every other, also after a restore.
+  create table events.installation (
+    id uuid not null default gen_random_uuid(),
+    created_at timestamptz not null default events.clock(),
+    is_the_only_one boolean primary key default true check (is_the_only_one)
+  );
+  insert into events.installation default values;
+`;

@@ -1,0 +1,60 @@
+import type { ZoneLaw } from '../domain/zone.ts';
+import { occurrenceKey } from '../ledger/occurrence-key.ts';
+import { type FellDue, isSameOccurrence } from '../planning/fell-due.ts';
+import type { RulesHistory } from '../planning/rules.ts';
+import { type AuditTerms, classify } from './classify.ts';
+import { type FindDues, mergeHistory } from './history.ts';
+import type { AuditedOccasion, AuditRow } from './read-audit.ts';
+import type { Tally } from './report.ts';
+import { isDeliveredTwice, suspicionOf } from './suspicion.ts';
+
+/** What the history and the rows of an occasion are compared with. */
+export interface AuditedDay {
+  /** `YYYY-MM-DD`. */
+  readonly date: string;
+  /** In the days around it. */
+  readonly findDues: FindDues;
+  readonly terms: AuditTerms;
+  readonly law: ZoneLaw;
+  readonly rules: RulesHistory;
+}
+
+/** Adds to the tally what became of one occasion on the day, and what is wrong with its rows. */
+export function auditOccasion(occasion: AuditedOccasion, day: AuditedDay, tally: Tally): void {
+  const history = mergeHistory(occasion.periods, occasion.deletedAt, day.rules);
+  const dues = history === null ? [] : day.findDues(occasion, history);
+  const dueKeys = new Set<string>();
+  for (const due of dues) {
+    if (due.localDate !== day.date || history === null) continue;
+    // One that fell due again, if only under the name of another day that is kept on the same.
+    const same = dues.filter((other) => isSameOccurrence(other, due));
+    if (same.some(({ key }) => dueKeys.has(key))) continue;
+    dueKeys.add(due.key);
+    const row =
+      occasion.rows.find(({ key }) => key === due.key) ??
+      occasion.rows.find((one) => same.some(({ key }) => key === one.key)) ??
+      null;
+    const front = occasion.rows.find((one) => isInFront(one, due)) ?? null;
+    const isZoneKnown = day.law.isKnown(due.version.timezone);
+    const occurrence = { due, isZoneKnown, dues: same, history, row, front };
+    tally.count(due.key, classify(occurrence, day.terms));
+  }
+
+  for (const row of occasion.rows) {
+    const rightKey = occurrenceKey(occasion, row.nominalDate);
+    if (!row.isOfDay && !dueKeys.has(rightKey)) continue;
+    // A second row has another key than its own: that says enough of it.
+    const isSecond = row.key !== rightKey && occasion.rows.some(({ key }) => key === rightKey);
+    if (isSecond || isDeliveredTwice(row)) tally.double(row.key);
+    else if (row.isOfDay) {
+      const reason = suspicionOf(row, occasion, history, day.rules);
+      if (reason !== null) tally.forged({ key: row.key, reason });
+    }
+  }
+}
+
+/** An occasion has one open row; what comes after it is planned when that is settled. */
+function isInFront(row: AuditRow, due: FellDue): boolean {
+  const isOpen = row.redeliveries === 0 && (row.state === 'PENDING' || row.state === 'PROCESSING');
+  return isOpen && row.key !== due.key && row.nominalDate < due.nominalDate;
+}

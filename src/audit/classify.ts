@@ -1,0 +1,179 @@
+import type { FellDue, InputsVersion } from '../planning/fell-due.ts';
+import type { AuditedHistory } from './history.ts';
+import type { AuditRow } from './read-audit.ts';
+
+/** One occurrence that fell due on the audited day, and what the ledger says of it. */
+export interface DueOccurrence {
+  /** When it fell due on the audited day: the first time, if a move made it fall due again. */
+  readonly due: FellDue;
+  /** False: its instant is that of UTC, since this installation does not know the zone. */
+  readonly isZoneKnown: boolean;
+  /** Each time that it fell due on this day or on those around it, `due` among them. */
+  readonly dues: readonly FellDue[];
+  readonly history: AuditedHistory;
+  /** Its row. */
+  readonly row: AuditRow | null;
+  /** The occasion's open row that comes before it: it waits until that is settled. */
+  readonly front: AuditRow | null;
+}
+
+export interface AuditTerms {
+  readonly now: number;
+  /** `LATE_AFTER`, `LATE_LIMIT` and `GIVE_UP_AFTER`. */
+  readonly lateAfterMs: number;
+  readonly lateLimitMs: number;
+  readonly giveUpAfterMs: number;
+}
+
+/** What became of an occurrence: exactly one of these. docs/reliability.md has them in words. */
+export type AuditClass =
+  | { readonly kind: 'failed' | 'skipped'; readonly reason: string }
+  | { readonly kind: 'pending'; readonly stage: PendingStage }
+  | {
+      readonly kind: 'delivered' | 'late' | 'blocked' | 'deleted' | 'changedSince' | 'unaccounted';
+    };
+
+/**
+ * `toCome`: its instant is. `unplanned`: it is, and there is no row yet. `behind`: past, and it
+ * waits for an open row of its occasion. `underWay`: leased, or waiting for its next attempt.
+ * `overdue`: past, still owed, and not being sent.
+ */
+export type PendingStage = 'toCome' | 'unplanned' | 'behind' | 'underWay' | 'overdue';
+
+/** The longest that planning and sending take when all is well; clocks differ by less. */
+export const GRACE_MS = 120_000;
+
+const UNACCOUNTED: AuditClass = { kind: 'unaccounted' };
+const CHANGED_SINCE: AuditClass = { kind: 'changedSince' };
+
+/** What became of an occurrence, by the ledger's row and the history of inputs. */
+export function classify(occurrence: DueOccurrence, terms: AuditTerms): AuditClass {
+  const { due, dues, history, row } = occurrence;
+  if (row === null) return withoutRow(occurrence, terms);
+  // A row with inputs that the occasion never had proves nothing.
+  if (!history.periods.some((period) => isPlannedBy(row, period))) return UNACCOUNTED;
+  const isAboutTheDay =
+    row.localDate === due.localDate ||
+    dues.some(({ localDate, version }) => localDate === due.localDate && isPlanOf(row, version));
+  return isAboutTheDay ? byState(row, occurrence, terms) : byOtherDay(row, occurrence, terms);
+}
+
+/** Whether a row was planned with this date in this zone. */
+export function isPlannedBy(
+  row: Pick<AuditRow, 'date' | 'timezone'>,
+  version: Pick<InputsVersion, 'date' | 'timezone'>,
+): boolean {
+  return row.date === version.date && row.timezone === version.timezone;
+}
+
+/** Whether it was planned by just these inputs. */
+function isPlanOf(row: AuditRow, version: InputsVersion): boolean {
+  const { localTime, leapDayPolicy } = version;
+  const isByTheseRules = row.localTime === localTime && row.leapDayPolicy === leapDayPolicy;
+  return isByTheseRules && isPlannedBy(row, version);
+}
+
+function withoutRow(occurrence: DueOccurrence, terms: AuditTerms): AuditClass {
+  const { due, front, history, isZoneKnown } = occurrence;
+  if (!isZoneKnown || front?.isBlocked) return { kind: 'blocked' };
+  if (due.at > terms.now - GRACE_MS) return pending(front === null ? 'unplanned' : 'toCome');
+  // Planning a deletion settles the rows that there are, and writes none.
+  if (isDeletedWhileOwed(due.at, history, terms)) return { kind: 'deleted' };
+  const isFrontAlive = front !== null && openRow(front, terms).kind === 'pending';
+  return isFrontAlive ? pending('behind') : UNACCOUNTED;
+}
+
+function byState(row: AuditRow, occurrence: DueOccurrence, terms: AuditTerms): AuditClass {
+  const { due, history } = occurrence;
+  // Also one that is being sent again by force.
+  if (row.deliveredAt !== null) {
+    return { kind: (row.latenessMs ?? 0) > terms.lateAfterMs ? 'late' : 'delivered' };
+  }
+  if (row.state === 'FAILED' || row.state === 'SKIPPED') {
+    const reason = row.reason ?? 'unknown';
+    if (!isReasonTrue(reason, due, history)) return UNACCOUNTED;
+    if (row.state === 'FAILED') return { kind: 'failed', reason };
+    return reason.endsWith('_deleted') ? { kind: 'deleted' } : { kind: 'skipped', reason };
+  }
+  if (row.isBlocked) return { kind: 'blocked' };
+  if (isDeletedWhileOwed(due.at, history, terms)) return { kind: 'deleted' };
+  return openRow(row, terms, due.at);
+}
+
+/** The row of the key is about another day: an occurrence has one row, which moves with its date. */
+function byOtherDay(row: AuditRow, occurrence: DueOccurrence, terms: AuditTerms): AuditClass {
+  const { due, dues, history, isZoneKnown } = occurrence;
+  // It fell due on that day too, and the audit of that day has it.
+  const isOfAnotherDue = dues.some(
+    ({ localDate, nominalDate }) => localDate === row.localDate && nominalDate === due.nominalDate,
+  );
+  const isMovedOn = history.versions.some(
+    (version) => version.from > due.version.from && isPlanOf(row, version),
+  );
+  if (isOfAnotherDue || isMovedOn || isSettled(row)) return CHANGED_SINCE;
+  // The plan does not know of the change yet.
+  if (row.isBlocked || !isZoneKnown) return { kind: 'blocked' };
+  return owedSince(due.dueAt, terms, due.at);
+}
+
+/** Whether the history has what a row was settled for. Reasons of the receiver's are not ours to check. */
+function isReasonTrue(
+  reason: string,
+  due: FellDue,
+  { versions, endedAt }: AuditedHistory,
+): boolean {
+  switch (reason) {
+    case 'user_deleted':
+    case 'occasion_deleted':
+      return endedAt !== null;
+    case 'suspended':
+      return versions.some(({ suspended }) => suspended);
+    case 'date_changed':
+      return versions.some(
+        ({ from, date, recurrence }) =>
+          from > due.version.from &&
+          (date !== due.version.date || recurrence !== due.version.recurrence),
+      );
+    default:
+      return true;
+  }
+}
+
+/** A PENDING or PROCESSING row; `fellDueAt` is when it fell due, if not at its instant. */
+function openRow(row: AuditRow, terms: AuditTerms, fellDueAt = -Infinity): AuditClass {
+  const { state, dueAt, nextAttemptAt, attempts, earlierAttempts, redeliveries } = row;
+  if (dueAt === null) return { kind: 'blocked' };
+  const isAttempted = attempts > earlierAttempts || redeliveries > 0;
+  const next = nextAttemptAt ?? dueAt;
+  if ((isAttempted || state === 'PROCESSING') && next > terms.now - GRACE_MS) {
+    return pending('underWay');
+  }
+  if (!isAttempted) return owedSince(dueAt, terms, fellDueAt);
+  const settledBy = next + terms.lateLimitMs + terms.giveUpAfterMs;
+  return settledBy > terms.now ? pending('overdue') : UNACCOUNTED;
+}
+
+/** Not attempted: after LATE_LIMIT a process that looks at it settles it. */
+function owedSince(dueAt: number, terms: AuditTerms, fellDueAt: number): AuditClass {
+  const { now, lateLimitMs } = terms;
+  const at = Math.max(dueAt, fellDueAt);
+  if (at > now - GRACE_MS) return pending('toCome');
+  return at + lateLimitMs + GRACE_MS > now ? pending('overdue') : UNACCOUNTED;
+}
+
+function isDeletedWhileOwed(
+  at: number,
+  { endedAt }: AuditedHistory,
+  { lateLimitMs }: AuditTerms,
+): boolean {
+  return endedAt !== null && endedAt <= at + lateLimitMs + GRACE_MS;
+}
+
+/** A redelivery was settled before. */
+function isSettled({ state, redeliveries }: AuditRow): boolean {
+  return (state !== 'PENDING' && state !== 'PROCESSING') || redeliveries > 0;
+}
+
+function pending(stage: PendingStage): AuditClass {
+  return { kind: 'pending', stage };
+}

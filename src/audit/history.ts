@@ -1,0 +1,113 @@
+import type { ZoneLaw } from '../domain/zone.ts';
+import { occurrenceKey } from '../ledger/occurrence-key.ts';
+import type { OccasionRef } from '../ledger/types.ts';
+import { mergeVersions } from '../planning/inputs-history.ts';
+import {
+  type FellDue,
+  fellDue,
+  type InputsHistory,
+  type InputsVersion,
+  type Window,
+} from '../planning/fell-due.ts';
+import type { RulesHistory } from '../planning/rules.ts';
+
+/** The inputs of one occasion from an instant until another; null: they are in force. */
+export interface AuditedPeriod {
+  readonly recurrence: string;
+  /** `YYYY-MM-DD`. */
+  readonly date: string;
+  readonly timezone: string;
+  readonly from: number;
+  readonly until: number | null;
+}
+
+/** The whole life of an occasion, as far as it decides dates. */
+export interface AuditedHistory {
+  /** As they were written: also those that held for no time, since a clock was set back. */
+  readonly periods: readonly AuditedPeriod[];
+  /** The oldest first; never empty. */
+  readonly versions: readonly InputsVersion[];
+  readonly createdAt: number;
+  /** When the occasion or its user was deleted; null while it exists. */
+  readonly endedAt: number | null;
+}
+
+/**
+ * Merges the periods of an occasion with the rules that were in force; null without a period.
+ *
+ * @param deletedAt when its user was deleted, as far as the periods do not say so
+ */
+export function mergeHistory(
+  periods: readonly AuditedPeriod[],
+  deletedAt: number | null,
+  rules: RulesHistory,
+): AuditedHistory | null {
+  const [first] = periods;
+  if (first === undefined) return null;
+  return {
+    periods,
+    versions: mergeVersions(periods, rules),
+    createdAt: first.from,
+    endedAt: periods.at(-1)?.until ?? deletedAt,
+  };
+}
+
+export type FindDues = ReturnType<typeof createFindDues>;
+
+/**
+ * Finds all that fell due of an occasion in a window, the earliest first. What it had in a zone
+ * that is not known here is there as in UTC, unless the same key fell due in a zone that is. The
+ * rule is asked once for all occasions that had the same inputs throughout the window: on the
+ * fullest day there are hundreds of thousands.
+ */
+export function createFindDues(law: ZoneLaw, window: Window) {
+  const known = new Map<string, readonly FellDue[]>();
+
+  return (occasion: OccasionRef, history: AuditedHistory): readonly FellDue[] => {
+    const version = inputsThroughout(history, window);
+    if (version === null) return duesOf({ occasion, ...history, law }, window);
+
+    const { recurrence, date, timezone, localTime, leapDayPolicy } = version;
+    const group = `${occasion.type} ${recurrence} ${date} ${timezone} ${localTime} ${leapDayPolicy}`;
+    let dues = known.get(group);
+    if (dues === undefined) {
+      dues = duesOf({ occasion, ...history, versions: [version], law }, window);
+      known.set(group, dues);
+    }
+    return dues.map(({ nominalDate, localDate, dueAt, at }) => {
+      const key = occurrenceKey(occasion, nominalDate);
+      return { key, nominalDate, localDate, dueAt, at, version };
+    });
+  };
+}
+
+/** The one version that was in force in all of a window; null if it changed or ended in it. */
+function inputsThroughout(
+  { versions, createdAt, endedAt }: AuditedHistory,
+  { after, until }: Window,
+): InputsVersion | null {
+  const last = versions.at(-1);
+  const isConstant =
+    last !== undefined &&
+    Math.max(last.from, createdAt) <= after &&
+    (endedAt === null || endedAt > until);
+  return isConstant ? last : null;
+}
+
+function duesOf(history: InputsHistory, window: Window): readonly FellDue[] {
+  const { versions, law } = history;
+  const dues = fellDue(history, window);
+  const isUnknown = ({ timezone }: InputsVersion): boolean => !law.isKnown(timezone);
+  if (!versions.some(isUnknown)) return dues;
+
+  const keys = new Set(dues.map(({ key }) => key));
+  const asInUtc = versions.map((version) =>
+    isUnknown(version) ? { ...version, timezone: 'UTC' } : version,
+  );
+  const blocked = fellDue({ ...history, versions: asInUtc }, window).flatMap((due): FellDue[] => {
+    const version = versions.findLast(({ from }) => from === due.version.from);
+    if (keys.has(due.key) || version === undefined || !isUnknown(version)) return [];
+    return [{ ...due, version }];
+  });
+  return [...dues, ...blocked].toSorted((one, other) => one.at - other.at);
+}

@@ -1,0 +1,78 @@
+import { Gauge } from 'prom-client';
+
+import { formatCalendarDate } from '../domain/calendar-date.ts';
+import { describeError } from '../observability/describe-error.ts';
+import type { Logger } from '../observability/logger.ts';
+import type { Registry } from '../observability/metrics.ts';
+import { createLoop } from '../platform/loop.ts';
+import { type AuditDeps, auditDay } from './audit-day.ts';
+
+const HOUR_MS = 3_600_000;
+/** An audit takes under a second for each million users on an ordinary day. */
+const AUDIT_EVERY_MS = HOUR_MS;
+/** The database is away, most likely. */
+const RETRY_MS = 60_000;
+
+/**
+ * Audits the last days once an hour, and shows how many occurrences are unaccounted. Several
+ * processes come to the same number.
+ */
+export function startAuditWatch(audit: AuditDeps, registry: Registry, logger: Logger) {
+  const registers = [registry];
+  const unaccounted = new Gauge({
+    name: 'daybell_audit_unaccounted',
+    help: 'Occurrences of the last days that fell due, and nothing says what became of them.',
+    registers,
+  });
+  const succeededAt = new Gauge({
+    name: 'daybell_audit_last_success_timestamp_seconds',
+    help: 'When this process last audited them; 0 when it never has.',
+    registers,
+  });
+  // Not 0 before it is known.
+  unaccounted.remove();
+  const stopping = new AbortController();
+  let isFailing = false;
+
+  const loop = createLoop(
+    async () => {
+      let count = 0;
+      for (const date of daysToAudit(audit.clock())) {
+        const report = await auditDay({ ...audit, signal: stopping.signal }, date);
+        count += report.unaccounted.count;
+        if (report.unaccounted.count > 0) {
+          logger.error(
+            { date, unaccounted: report.unaccounted.count },
+            'occurrences are unaccounted',
+          );
+        }
+      }
+      unaccounted.set(count);
+      succeededAt.set(audit.clock() / 1000);
+      isFailing = false;
+      return AUDIT_EVERY_MS;
+    },
+    (error) => {
+      if (stopping.signal.aborted) return 0;
+      if (!isFailing) logger.warn({ error: describeError(error) }, 'the audit failed');
+      isFailing = true;
+      unaccounted.remove();
+      return RETRY_MS;
+    },
+  );
+  loop.start();
+  return {
+    /** Resolves when the audit under way has ended, at its next page. */
+    async stop(): Promise<void> {
+      stopping.abort();
+      await loop.stop();
+    },
+  };
+}
+
+/** The last day that is over wherever people live, and those since, until today in UTC. */
+export function daysToAudit(now: number): string[] {
+  // Where clocks are last, it is 12 hours earlier than in UTC.
+  const dates = [-36, -12, 12].map((hours) => formatCalendarDate(now + hours * HOUR_MS));
+  return dates.filter((date) => date <= formatCalendarDate(now));
+}

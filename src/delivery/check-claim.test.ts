@@ -1,0 +1,50 @@
+import { expect, test } from 'vitest';
+
+import { ADA, claimedAt } from '../../test/support/delivery-values.ts';
+import { checkClaim } from './check-claim.ts';
+
+const HOUR = 3_600_000;
+const NINE = Date.UTC(2026, 4, 20, 7);
+const LATE_LIMIT = 48 * HOUR;
+const FIRST = claimedAt(NINE);
+
+const send = (recipient = ADA) => ({ action: 'send', recipient });
+const end = (reason: string) => ({ action: 'end', reason });
+
+test('it is sent while the inputs of now give it the instant that was planned', () => {
+  expect(checkClaim(FIRST, ADA, NINE, LATE_LIMIT)).toEqual(send());
+  const changed = { ...ADA, isAsPlanned: false };
+  expect(checkClaim(FIRST, changed, NINE, LATE_LIMIT)).toEqual({ action: 'release' });
+});
+
+test('it is settled if the user is gone or suspended', () => {
+  expect(checkClaim(FIRST, undefined, NINE, LATE_LIMIT)).toEqual(end('user_deleted'));
+  const suspended = { ...ADA, suspended: true, isAsPlanned: false };
+  expect(checkClaim(FIRST, suspended, NINE, LATE_LIMIT)).toEqual(end('suspended'));
+});
+
+test('it is settled once the next occurrence has fallen due, also if it was attempted', () => {
+  const superseded = { ...FIRST, attempt: 4, supersededAt: NINE + HOUR };
+  expect(checkClaim(superseded, ADA, NINE + HOUR - 1, LATE_LIMIT)).toEqual(send());
+  expect(checkClaim(superseded, ADA, NINE + HOUR, LATE_LIMIT)).toEqual(end('superseded'));
+});
+
+test('too late is only the first attempt of a due instant', () => {
+  const limit = NINE + LATE_LIMIT;
+  expect(checkClaim(FIRST, ADA, limit, LATE_LIMIT)).toEqual(send());
+  expect(checkClaim(FIRST, ADA, limit + 1, LATE_LIMIT)).toEqual(end('too_late'));
+  expect(checkClaim({ ...FIRST, attempt: 2 }, ADA, limit + 1, LATE_LIMIT)).toEqual(send());
+  // Attempted in May, and moved to another date since.
+  const moved = { ...FIRST, attempt: 6, earlierAttempts: 5 };
+  expect(checkClaim(moved, ADA, limit + 1, LATE_LIMIT)).toEqual(end('too_late'));
+});
+
+test('a redelivery needs nothing but a user who is not suspended', () => {
+  const now = NINE + 900 * HOUR;
+  const redelivered = { ...FIRST, redelivered: true, supersededAt: NINE + HOUR };
+  const moved = { ...ADA, isAsPlanned: false };
+  expect(checkClaim(redelivered, moved, now, LATE_LIMIT)).toEqual(send(moved));
+  expect(checkClaim(redelivered, undefined, now, LATE_LIMIT)).toEqual(end('user_deleted'));
+  const suspended = { ...ADA, suspended: true };
+  expect(checkClaim(redelivered, suspended, now, LATE_LIMIT)).toEqual(end('suspended'));
+});

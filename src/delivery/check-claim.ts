@@ -1,0 +1,36 @@
+import type { ClaimedOccurrence, EndReason } from '../ledger/types.ts';
+import type { Recipient } from './recipient.ts';
+
+/** What becomes of a claimed row. */
+export type ClaimCheck =
+  | { readonly action: 'send'; readonly recipient: Recipient }
+  /** The plan no longer holds: the row waits for a new one. */
+  | { readonly action: 'release' }
+  | { readonly action: 'end'; readonly reason: EndReason };
+
+/**
+ * Checks a claimed row against its user as it is now. A redelivery needs no more than a user who
+ * is not suspended: an operator asked for it. Only a first attempt can be too late.
+ *
+ * @param recipient undefined if the user does not exist
+ * @param now epoch ms; the earlier of the process's and the database's clock, so that one that is
+ *   days ahead skips nobody
+ * @param lateLimitMs how late a first attempt may be
+ */
+export function checkClaim(
+  claimed: ClaimedOccurrence,
+  recipient: Recipient | undefined,
+  now: number,
+  lateLimitMs: number,
+): ClaimCheck {
+  if (recipient === undefined) return { action: 'end', reason: 'user_deleted' };
+  if (recipient.suspended) return { action: 'end', reason: 'suspended' };
+  if (claimed.redelivered) return { action: 'send', recipient };
+
+  const { dueAt, supersededAt } = claimed;
+  if (supersededAt !== null && now >= supersededAt) return { action: 'end', reason: 'superseded' };
+  if (!recipient.isAsPlanned) return { action: 'release' };
+  const isFirst = claimed.attempt === claimed.earlierAttempts + 1;
+  if (isFirst && now - dueAt > lateLimitMs) return { action: 'end', reason: 'too_late' };
+  return { action: 'send', recipient };
+}

@@ -1,0 +1,242 @@
+import { setTimeout as delay } from 'node:timers/promises';
+
+import type { Ledger } from '../ledger/ledger.ts';
+import { queryOf } from '../ledger/sql.ts';
+import type { OccasionRef } from '../ledger/types.ts';
+import type { Logger } from '../observability/logger.ts';
+import type { Orm } from '../persistence/orm.ts';
+import type { Planner, PlanOutcome } from '../planning/types.ts';
+import type { DeliverAnswer, SettledOccurrence } from '../workflows/contract.ts';
+import type { Attempt } from './attempt.ts';
+import { createBackpressureWatch } from './backpressure-watch.ts';
+import type { ClockOffset } from './clock-offset.ts';
+import { type Collect, createCollector } from './collector.ts';
+import { createHealth } from './health.ts';
+import { NotYetSettledError, notYetSettled } from './not-yet-settled.ts';
+import type { DeliveryObserver } from './observer.ts';
+import { type AnsweringCall, answerCalls, noteLooks } from './occasion-answer.ts';
+import {
+  lookAt,
+  type LookedRow,
+  type OccasionLook,
+  type SettledRow,
+  SHORT_WAIT_MS,
+} from './occasion-look.ts';
+import { createOutcomes } from './outcomes.ts';
+import type { FindRecipients } from './recipient.ts';
+import { createRowSender, type RowSenderDeps } from './row-sender.ts';
+import { shortWaitMs, unsettledOf } from './unsettled.ts';
+
+export interface DeliverDeps {
+  readonly orm: Orm;
+  readonly planner: Pick<Planner, 'plan'>;
+  readonly ledger: Ledger;
+  readonly findRecipients: FindRecipients;
+  /** Sends by `workflow`. */
+  readonly attempt: Attempt;
+  readonly time: ClockOffset;
+  /** Epoch ms by the process's own clock. */
+  readonly clock: () => number;
+  readonly settings: RowSenderDeps['settings'];
+  readonly logger: Logger;
+  readonly observer?: DeliveryObserver;
+  /** Counts calls by what came of them. */
+  readonly onCall?: (result: CallResult) => void;
+}
+
+export type CallResult = 'answered' | 'not_yet_settled' | 'failed';
+
+/** One call of deliver. */
+export interface DeliverCall {
+  /** By when it has to have answered, by `performance.now()`. */
+  readonly deadline: number;
+  /** When Temporal made the call, epoch ms by its clock: a later call takes the place of this one. */
+  readonly calledAt: number;
+}
+
+/**
+ * Makes sure that what is due of the occasion is settled, and answers when to ask again. It sends
+ * what no dispatcher is going to send. Safe to repeat, and to run twice at once.
+ *
+ * @throws NotYetSettledError while something that is due is not settled
+ */
+export type Deliver = (occasion: OccasionRef, call: DeliverCall) => Promise<DeliverAnswer>;
+
+/** Writes outcomes while its activities run: in the middle of a batch of theirs. */
+const OUTCOME_WAIT_MS = 5;
+/** Rounds of one call: it takes a few for each occurrence that is due. The next call goes on. */
+const MOST_ROUNDS = 50;
+/** Plans of one call, of which each is one of an occurrence that was settled. */
+const MOST_PLANS = 10;
+/** Claims of one call that came back without the row. */
+const MOST_MISSES = 5;
+const ASK_AGAIN_MS = 15_000;
+const LOCKED_RETRY_MS = 20;
+
+/** What a call has done so far. */
+interface Progress {
+  readonly attempted: Set<string>;
+  plans: number;
+  misses: number;
+  settled: SettledRow | null;
+}
+
+/** Deliver, for all activities of a worker: their reads and writes are batched. */
+export function createDeliver(deps: DeliverDeps): { deliver: Deliver; stop(): Promise<void> } {
+  const { orm, planner, ledger, time, logger, observer, onCall = () => {} } = deps;
+  const query = queryOf(orm);
+  const health = createHealth('database', logger);
+  const outcomes = createOutcomes({ ledger, health, observer, waitMs: OUTCOME_WAIT_MS });
+  const watch = createBackpressureWatch({ ledger, health, logger });
+  const collect: Collect = (ask) =>
+    createCollector(async (items) => {
+      try {
+        const answers = await ask(items);
+        health.ok();
+        return answers;
+      } catch (error) {
+        health.failed(error);
+        throw error;
+      }
+    });
+  const send = createRowSender({ ...deps, outcomes, health, watch, collect });
+
+  const look = collect(async (occasions: readonly OccasionRef[]) => {
+    const { looks } = await time.measure(async () => {
+      const looks = await lookAt(query, occasions);
+      return { looks, databaseNow: looks[0]?.databaseNow ?? 0 };
+    });
+    return looks;
+  });
+  const plan = collect(async (occasions: readonly OccasionRef[]) => {
+    const planned = await planner.plan(occasions);
+    const outcomeOf = new Map(planned.map((outcome) => [nameOf(outcome), outcome]));
+    return occasions.map((occasion) => outcomeOf.get(nameOf(occasion)));
+  });
+  const answer = collect((calls: readonly AnsweringCall[]) => answerCalls(query, calls));
+  const note = collect(async (calls: readonly AnsweringCall[]) => {
+    await noteLooks(query, calls);
+    return calls;
+  });
+
+  async function untilSettled(occasion: OccasionRef, call: DeliverCall): Promise<DeliverAnswer> {
+    const progress: Progress = { attempted: new Set(), plans: 0, misses: 0, settled: null };
+    for (let round = 0; round < MOST_ROUNDS && performance.now() < call.deadline; round += 1) {
+      const seen = await look(occasion);
+      progress.settled = seen.settled ?? progress.settled;
+      if (seen.isToPlan || (progress.plans === 0 && isStale(seen))) {
+        const planned = await planNow(occasion, progress);
+        // Neither the users nor the ledger know it.
+        if (planned === 'ended' && seen.occasion === null) return ENDED;
+        if (planned !== 'deferred') continue;
+      }
+
+      const unsettled = unsettledOf(seen, progress.attempted);
+      const own = unsettled.filter(({ owner }) => owner.owner === 'workflow');
+      if (own.length > 0 && progress.misses < MOST_MISSES) {
+        await Promise.all(own.map(({ row }) => sendNow(row, call, progress)));
+      } else if (unsettled.length > 0) {
+        const waitMs = Math.min(...unsettled.map((one) => shortWaitMs(one, seen)));
+        if (waitMs > SHORT_WAIT_MS) throw notYetSettled(seen, unsettled);
+        await delay(Math.ceil(Math.max(waitMs, 1)));
+      } else {
+        // Null when a lease has just ended, or while the occasion is being planned.
+        const answered = seen.isToPlan ? null : await answerNow(occasion, call, progress);
+        if (answered !== null) return answered;
+        await delay(LOCKED_RETRY_MS);
+      }
+    }
+    throw new NotYetSettledError('it takes longer than one call', 0);
+  }
+
+  async function planNow(
+    occasion: OccasionRef,
+    progress: Progress,
+  ): Promise<PlanOutcome['kind'] | undefined> {
+    if (progress.plans === MOST_PLANS) {
+      throw new NotYetSettledError('it waits for its plan', ASK_AGAIN_MS);
+    }
+    progress.plans += 1;
+    const planned = await plan(occasion);
+    if (planned?.kind === 'failed') throw planned.error;
+    return planned?.kind;
+  }
+
+  async function sendNow(row: LookedRow, call: DeliverCall, progress: Progress): Promise<void> {
+    const sent = await send(row, call.deadline);
+    if (sent === 'attempted') progress.attempted.add(row.key);
+    if (sent === 'not_claimed') progress.misses += 1;
+  }
+
+  /** Null while the occasion's row is locked. */
+  async function answerNow(
+    occasion: OccasionRef,
+    { deadline, calledAt }: DeliverCall,
+    { settled }: Progress,
+  ): Promise<DeliverAnswer | null> {
+    if (performance.now() > deadline) return null;
+    const answered = await answer({ ...occasion, calledAt });
+    if (answered.kind === 'locked') return null;
+    if (answered.kind === 'overtaken') {
+      throw new NotYetSettledError('a later call has taken the place of this one', 0);
+    }
+    const { isEnded, wakeAt, next, blockedReason } = answered;
+    return { ended: isEnded, wakeAt, next, blockedReason, settled: settled && inWords(settled) };
+  }
+
+  return {
+    async deliver(occasion, call) {
+      try {
+        const answered = await untilSettled(occasion, call);
+        onCall('answered');
+        return answered;
+      } catch (error) {
+        const isExpected = error instanceof NotYetSettledError;
+        onCall(isExpected ? 'not_yet_settled' : 'failed');
+        // So that the reconciler does not take it for an occasion that no workflow looks at.
+        if (isExpected) await note({ ...occasion, calledAt: call.calledAt }).catch(() => {});
+        throw error;
+      }
+    },
+    /** Writes what is not written yet. No call may be under way. */
+    async stop() {
+      await watch.stop();
+      const unwritten = await outcomes.drain();
+      if (unwritten > 0) logger.error({ unwritten }, 'outcomes could not be written in time');
+    },
+  };
+}
+
+const ENDED: DeliverAnswer = {
+  ended: true,
+  wakeAt: null,
+  next: null,
+  blockedReason: null,
+  settled: null,
+};
+
+/** The planner left something to be desired, or its plan has come to an end without an occurrence. */
+function isStale({ occasion, open, databaseNow }: OccasionLook): boolean {
+  if (occasion === null) return true;
+  if (occasion.isEnded) return false;
+  if (open.length === 0 || occasion.wakeAt === null) return true;
+  const isAnyDue = open.some(({ dueAt }) => dueAt !== null && dueAt <= databaseNow);
+  return !isAnyDue && occasion.wakeAt <= databaseNow;
+}
+
+function inWords({ key, state, reason, dueAt, attempts, last }: SettledRow): SettledOccurrence {
+  return {
+    occurrenceKey: key,
+    outcome: OUTCOMES[state],
+    reason,
+    dueAt,
+    attempts,
+    sentBy: last?.sentBy ?? null,
+  };
+}
+
+const OUTCOMES = { COMPLETED: 'delivered', FAILED: 'failed', SKIPPED: 'skipped' } as const;
+
+function nameOf({ type, id }: OccasionRef): string {
+  return `${type}/${id}`;
+}

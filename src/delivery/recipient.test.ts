@@ -1,0 +1,33 @@
+import { expect, test } from 'vitest';
+
+import { createNodeZoneLaw } from '../zones/node-zone-law.ts';
+import { dueAtUnder } from './recipient.ts';
+
+const law = createNodeZoneLaw();
+const rules = { localTime: '09:00', leapDayPolicy: 'feb28' } as const;
+const berlin = { recurrence: 'birthday', date: '1990-05-20', timezone: 'Europe/Berlin' };
+const NINE = Date.UTC(2026, 4, 20, 7);
+
+const dueAt = (inputs: Partial<typeof berlin>, nominalDate = '2026-05-20') =>
+  dueAtUnder({ ...berlin, ...inputs }, nominalDate, rules, law);
+
+test('another year of birth, and another name of the zone, leave the instant as it is', () => {
+  expect(dueAt({})).toBe(NINE);
+  expect(dueAt({ date: '1991-05-20' })).toBe(NINE);
+  expect(dueAt({ timezone: 'Arctic/Longyearbyen' })).toBe(NINE);
+});
+
+test('another zone is another instant', () => {
+  expect(dueAt({ timezone: 'Asia/Tokyo' })).toBe(Date.UTC(2026, 4, 20));
+});
+
+test('a date that no longer names the day gives none, nor does a zone that is not known', () => {
+  expect(dueAt({ date: '1990-05-21' })).toBeNull();
+  expect(dueAt({ date: '2026-05-20' })).toBeNull();
+  expect(dueAt({ timezone: 'Mars/Phobos' })).toBeNull();
+});
+
+test('a day that does not exist is kept by the rules', () => {
+  const leapling = { date: '1992-02-29' };
+  expect(dueAt(leapling, '2027-02-29')).toBe(Date.UTC(2027, 1, 28, 8));
+});

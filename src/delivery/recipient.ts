@@ -1,0 +1,73 @@
+import { parseCalendarDate, dateToMs } from '../domain/calendar-date.ts';
+import { resolveWallClock } from '../domain/wall-clock.ts';
+import type { ZoneLaw } from '../domain/zone.ts';
+import type { ClaimedOccurrence } from '../ledger/types.ts';
+import type { Orm } from '../persistence/orm.ts';
+import { findRecipients } from '../planning/occasion-inputs.ts';
+import { type DateRulesRecord, presentRules, readRules } from '../planning/rules.ts';
+import { keptDate, missingDayPolicy, namesDate, type Recurrence } from '../time/recurrence.ts';
+
+/** A user as delivery sees it, read in bulk at the moment of sending. */
+export interface Recipient {
+  readonly userId: string;
+  readonly externalId: string | null;
+  readonly firstName: string;
+  /** May be empty. */
+  readonly lastName: string;
+  readonly timezone: string;
+  /** Nothing is sent to the user or for this occasion for now. */
+  readonly suspended: boolean;
+  /** The schedule inputs of now give the occurrence the instant that it was planned for. */
+  readonly isAsPlanned: boolean;
+}
+
+/** Resolves by the occurrence's key, without those whose user does not exist. */
+export type FindRecipients = (
+  claimed: readonly ClaimedOccurrence[],
+) => Promise<Map<string, Recipient>>;
+
+/** Reads the users of claimed rows, and compares the plan with what is true of them now. */
+export function createFindRecipients(orm: Orm, law: ZoneLaw): FindRecipients {
+  const find = findRecipients(orm);
+
+  return async (claimed) => {
+    const found = await find(claimed);
+    let rules: DateRulesRecord | null = null;
+    const recipients = new Map<string, Recipient>();
+    for (const occurrence of claimed) {
+      const user = found.get(occurrence.key);
+      if (user === undefined) continue;
+      const { inputs, ...recipient } = user;
+      let isAsPlanned = inputs !== null && inputs.changedAt === occurrence.inputsAt;
+      if (inputs !== null && !isAsPlanned) {
+        rules ??= presentRules(await readRules(orm.em.fork()));
+        isAsPlanned = dueAtUnder(inputs, occurrence.nominalDate, rules, law) === occurrence.dueAt;
+      }
+      recipients.set(occurrence.key, { ...recipient, isAsPlanned });
+    }
+    return recipients;
+  };
+}
+
+/** What decides the instant of an occurrence, besides the rules of the installation. */
+interface Inputs {
+  readonly recurrence: string;
+  readonly date: string;
+  readonly timezone: string;
+}
+
+/** The due instant of a nominal date, epoch ms; null if the inputs do not name it, or have none. */
+export function dueAtUnder(
+  { recurrence, date, timezone }: Inputs,
+  nominalDate: string,
+  { localTime, leapDayPolicy }: Pick<DateRulesRecord, 'localTime' | 'leapDayPolicy'>,
+  law: ZoneLaw,
+): number | null {
+  const series = { date, recurrence: recurrence as Recurrence };
+  if (!law.isKnown(timezone) || !namesDate(series, nominalDate)) return null;
+  const day = parseCalendarDate(keptDate(nominalDate, missingDayPolicy(leapDayPolicy)));
+  const [hours = 0, minutes = 0] = localTime.split(':').map(Number);
+  if (day === null) return null;
+  const wallMs = dateToMs(day) + (hours * 60 + minutes) * 60_000;
+  return resolveWallClock(wallMs, (instant) => law.offsetAt(timezone, instant)).instantMs;
+}

@@ -1,0 +1,180 @@
+import { BIRTHDAY } from '../ledger/occurrence-key.ts';
+import { interval, queryIn, queryOf } from '../ledger/sql.ts';
+import type { Orm } from '../persistence/orm.ts';
+
+/** A user who is erased from the database. */
+export interface ErasedUser {
+  readonly userId: string;
+  /** Ids of all workflows that the user's occasions can have had. */
+  readonly workflows: readonly string[];
+}
+
+/** The users who should have been erased and are not. */
+export interface ErasureState {
+  readonly waiting: number;
+  /** How long the one that waits longest has been due; 0 when none waits. */
+  readonly oldestAgeMs: number;
+  /** That one, and where it is still to be found. */
+  readonly oldest: { readonly userId: string; readonly store: 'database' | 'temporal' } | null;
+}
+
+export type Erasure = ReturnType<typeof createErasure>;
+
+/**
+ * Erasing deleted users from the database: docs/adr/0013-erasure.md. One of the few places that
+ * know both schemas. Ages are by the database's clock; all of it is safe to repeat.
+ */
+export function createErasure(orm: Orm) {
+  const query = queryOf(orm);
+  return {
+    /**
+     * Erases users who were deleted so long ago and for whom nothing is waited any more, in one
+     * transaction: at most `limit`, the longest deleted first. Gives how many.
+     */
+    eraseFromDatabase: (eraseAfterMs: number, limit: number): Promise<number> =>
+      orm.em.fork().transactional(async (em) => {
+        const run = queryIn(em);
+        const ready = await run<{ userId: string }>(LOCK_READY, { eraseAfterMs, limit });
+        if (ready.length === 0) return 0;
+        const users = JSON.stringify(ready.map(({ userId }) => userId));
+        for (const statement of ERASE) await run(statement, { users });
+        return ready.length;
+      }),
+
+    /**
+     * Of those, some whom Temporal may still know, each at most once in ten seconds: the ones that
+     * it was not asked about for the longest time.
+     */
+    takeForTemporal: (limit: number): Promise<ErasedUser[]> => query<ErasedUser>(TAKE, { limit }),
+
+    async markErasedFromTemporal(userIds: readonly string[]): Promise<void> {
+      await query(MARK_ERASED_FROM_TEMPORAL, { users: JSON.stringify(userIds) });
+    },
+
+    async findState(eraseAfterMs: number): Promise<ErasureState> {
+      const [counted] = await query<{ waiting: number }>(COUNT_WAITING, { eraseAfterMs });
+      const [oldest] = await query<OldestRow>(FIND_OLDEST, { eraseAfterMs });
+      const waiting = counted?.waiting ?? 0;
+      if (oldest === undefined) return { waiting, oldestAgeMs: 0, oldest: null };
+      const { ageMs, ...about } = oldest;
+      return { waiting, oldestAgeMs: ageMs, oldest: about };
+    },
+  };
+}
+
+interface OldestRow {
+  readonly userId: string;
+  readonly store: 'database' | 'temporal';
+  readonly ageMs: number;
+}
+
+/** Read once, by a select of its own: else no index would be searched by it. */
+const DUE = `deleted_at <= (select clock_timestamp() - ${interval(':eraseAfterMs')})`;
+
+/**
+ * Nothing waits any more: the deletion is planned, so that every occasion has ended, and every
+ * occurrence is settled, redeliveries too. Of the outbox in words that only the index by user
+ * answers, however much waits there.
+ */
+const LOCK_READY = `
+  select e.user_id as "userId" from users.erasures as e
+  where e.database_at is null and e.temporal_at is null and e.${DUE}
+    and not exists (select from users.users as u where u.id = e.user_id)
+    and not exists (
+      select from events.occurrences as o
+      where o.user_id = e.user_id and o.state in ('PENDING', 'PROCESSING'))
+    and not exists (
+      select from events.occasions as o where o.user_id = e.user_id and o.ended_at is null)
+    and not exists (
+      select from users.outbox as x
+      where x.user_id = e.user_id and coalesce(x.done_at, x.parked_at) is null)
+  order by e.deleted_at limit :limit::int
+  for update of e skip locked`;
+
+/** Parameter: users. An array, so that an index is searched, however large the table is. */
+const OF_USERS = `user_id = any (array(
+  select value::uuid from jsonb_array_elements_text(:users::jsonb)))`;
+
+/**
+ * A user who was deleted before the instant was not due: as the audit has it. A hand that deletes
+ * leaves the last of the history open.
+ */
+const COUNT_DAYS = `
+  with erased as (
+    select e.user_id, coalesce(
+      (select max(coalesce(h.valid_until, e.deleted_at))
+        from users.history as h where h.user_id = e.user_id),
+      e.deleted_at) as deleted_at
+    from users.erasures as e where e.${OF_USERS}
+  )
+  insert into events.erased_days (occasion_type, local_date, state, occurrences)
+  select o.occasion_type, o.local_date, o.state, count(*)
+  from erased join events.occurrences as o on o.user_id = erased.user_id
+  where o.local_date is not null and o.due_at < erased.deleted_at
+  group by 1, 2, 3 order by 1, 2, 3
+  on conflict (occasion_type, local_date, state) do update
+    set occurrences = erased_days.occurrences + excluded.occurrences`;
+
+/** Before the occasions are gone. Every user had a birthday, planned or not. */
+const NOTE_WORKFLOWS = `
+  update users.erasures as e set workflows = array(
+    select '${BIRTHDAY}/' || e.user_id
+    union select o.type || '/' || o.id from events.occasions as o where o.user_id = e.user_id
+    union select o.occasion_type || '/' || o.occasion_id from events.occurrences as o
+      where o.user_id = e.user_id
+    union select unnest(e.workflows))
+  where ${OF_USERS}`;
+
+/** In this order; each with the users as its one parameter. */
+const ERASE: readonly string[] = [
+  COUNT_DAYS,
+  NOTE_WORKFLOWS,
+  `insert into events.erased_occurrences
+     (key_hash, occasion_type, user_id, state, reason, attempts, lateness_ms, redeliveries)
+   select sha256(convert_to(key, 'UTF8')), occasion_type, user_id, state, reason, attempts,
+     lateness_ms, redeliveries
+   from events.occurrences where ${OF_USERS}
+   on conflict (key_hash) do nothing`,
+  `delete from events.attempts where occurrence_key = any (array(
+     select key from events.occurrences where ${OF_USERS}))`,
+  `delete from events.occurrences where ${OF_USERS}`,
+  `delete from events.occasions where ${OF_USERS}`,
+  `delete from events.findings where ${OF_USERS}`,
+  `delete from users.history where ${OF_USERS}`,
+  // Retention leaves these alone.
+  `delete from users.outbox where ${OF_USERS} and parked_at is not null`,
+  // As when the API deletes; a hand may have left it.
+  `update users.idempotency_keys set body = null, request_hash = ''
+   where ${OF_USERS} and (body is not null or request_hash <> '')`,
+  `update users.erasures set database_at = clock_timestamp() where ${OF_USERS}`,
+];
+
+/** In the same ten seconds, what Temporal was asked to delete may still be there. */
+const TAKE = `
+  update users.erasures set asked_at = clock_timestamp() where user_id in (
+    select user_id from users.erasures
+    where temporal_at is null and database_at is not null
+      and (asked_at is null or asked_at < clock_timestamp() - interval '10 seconds')
+    order by asked_at nulls first, deleted_at limit :limit::int
+    for update skip locked)
+  returning user_id as "userId",
+    to_jsonb(coalesce(workflows, array['${BIRTHDAY}/' || user_id])) as workflows`;
+
+/**
+ * Ids of occasions go: with them, a key could be guessed from its hash. A user who was deleted a
+ * second time meanwhile is not meant.
+ */
+const MARK_ERASED_FROM_TEMPORAL = `
+  update users.erasures set temporal_at = clock_timestamp(), workflows = null
+  where ${OF_USERS} and database_at is not null`;
+
+const COUNT_WAITING = `
+  select count(*)::int as waiting from users.erasures where temporal_at is null and ${DUE}`;
+
+const FIND_OLDEST = `
+  select user_id as "userId",
+    case when database_at is null then 'database' else 'temporal' end as store,
+    (extract(epoch from clock_timestamp() - deleted_at - ${interval(':eraseAfterMs')})
+      * 1000)::float8 as "ageMs"
+  from users.erasures where temporal_at is null and ${DUE}
+  order by deleted_at limit 1`;

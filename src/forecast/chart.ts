@@ -1,0 +1,70 @@
+import type { ForecastBody } from './body.ts';
+
+const HOUR_MS = 3_600_000;
+const DAY_MS = 24 * HOUR_MS;
+/** More bars than this are by the day: a year by the hour is nothing to look at. */
+const MOST_HOURS = 72;
+const BAR = 40;
+/** The zones of a peak that fit on a line. */
+const ZONES_NAMED = 4;
+
+/** A forecast for people: a bar for each hour (or day), then the fullest minutes. All in UTC. */
+export function forecastChart(forecast: ForecastBody): string {
+  const { from, to, settings, due, planned, blocked, peaks } = forecast;
+  return [
+    `${short(from)} to ${short(to)}: ${number(due)} due, ${number(planned)} of them planned`,
+    `by ${settings.localTime}, ${settings.leapDayPolicy}, tz ${settings.tzVersion}`,
+    ...(blocked > 0 ? [`${number(blocked)} more cannot be planned: their zone is not known`] : []),
+    '',
+    ...bars(forecast),
+    '',
+    ...(peaks.length > 0 ? ['The fullest minutes:', ...peaks.map(peakLine)] : []),
+    '',
+  ].join('\n');
+}
+
+function bars({ from, to, hours }: ForecastBody): string[] {
+  const span = Date.parse(to) - Date.parse(from);
+  const lengthMs = span > MOST_HOURS * HOUR_MS ? DAY_MS : HOUR_MS;
+  const counts = new Map<number, number>();
+  for (const { at, due } of hours) {
+    const start = startOf(Date.parse(at), lengthMs);
+    counts.set(start, (counts.get(start) ?? 0) + due);
+  }
+  const most = Math.max(1, ...counts.values());
+  const width = number(most).length;
+  const lines: string[] = [];
+  for (let at = startOf(Date.parse(from), lengthMs); at < Date.parse(to); at += lengthMs) {
+    const count = counts.get(at) ?? 0;
+    const label = lengthMs === DAY_MS ? iso(at).slice(0, 10) : short(iso(at));
+    // One of a million shows, too.
+    const bar = '█'.repeat(Math.ceil((count / most) * BAR));
+    lines.push(`${label}  ${number(count).padStart(width)}  ${bar}`.trimEnd());
+  }
+  return lines;
+}
+
+function peakLine({ at, due, zones }: ForecastBody['peaks'][number]): string {
+  const named = zones
+    .slice(0, ZONES_NAMED)
+    .map(({ timezone, due: count }) => `${timezone} ${number(count)}`);
+  const more = zones.length - named.length;
+  const others = more > 0 ? [`${more} more zone${more === 1 ? '' : 's'}`] : [];
+  return `  ${short(at)}  ${number(due).padStart(9)}  ${[...named, ...others].join(', ')}`;
+}
+
+function startOf(at: number, lengthMs: number): number {
+  return Math.floor(at / lengthMs) * lengthMs;
+}
+
+function iso(epochMs: number): string {
+  return new Date(epochMs).toISOString();
+}
+
+function short(instant: string): string {
+  return `${instant.slice(0, 10)} ${instant.slice(11, 16)}Z`;
+}
+
+function number(value: number): string {
+  return value.toLocaleString('en-US');
+}

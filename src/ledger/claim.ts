@@ -1,0 +1,139 @@
+import { instant, interval, literal, ms } from './sql.ts';
+
+/** The rows that may be claimed, or some of them by their keys. */
+export type Candidates =
+  | { readonly kind: 'due'; readonly lateLimit: number }
+  | { readonly kind: 'keys' };
+
+export interface ClaimShape {
+  readonly candidates: Candidates;
+  readonly limit: number;
+  /** Spends the destination's allowance, in turn with all others that claim. */
+  readonly spends: boolean;
+}
+
+/**
+ * PENDING, or PROCESSING under an expired lease, → PROCESSING under a new lease. Gives one row at
+ * least, with the destination's state. Parameters: `now`, `leaseMs`, `lateAfterMs`,
+ * `takesExpiredUntil` (epoch ms by the database's clock: executed later, it leaves rows whose lease
+ * has expired to who held them); for keys, `keys` as JSON.
+ *
+ * Punctual first attempts come before everything late: what was due earlier than LATE_AFTER ago,
+ * and, by their priority, retries and redeliveries. Of those late the longest waiting comes first.
+ *
+ * A leased row has its lease's end for its next attempt. So it leaves the range of what is due,
+ * and comes back by itself if its process died.
+ *
+ * The limits in the index scans are literals, and what the destination allows is taken from their
+ * rows one by one: with a limit that it does not know, the planner would sort all rows that are due.
+ */
+export function claimSql({ candidates, limit, spends }: ClaimShape): string {
+  return `
+  with moment as materialized (
+    select clock, clock - ${interval(':lateAfterMs')} as late_before,
+      clock < ${instant(':takesExpiredUntil')} as takes_expired,
+      held, per_second as "perSecond", available,
+      case when held then 0 when per_second is null then ${literal(limit)}
+        else least(${literal(limit)}, greatest(0, floor(available)))::int end as allowed,
+      case when not held and (per_second is null or ${spends})
+        then least(clock, ${instant(':now')}) else '-infinity' end as due
+    from (${destinationSql(spends)}) as destination
+  ), ${candidates.kind === 'due' ? pickedDue(limit, candidates.lateLimit) : pickedByKey(limit)},
+  taken as (
+    update events.occurrences as t
+    set state = 'PROCESSING', lease_token = t.lease_token + 1,
+      lease_until = clock + ${interval(':leaseMs')},
+      next_attempt_at = clock + ${interval(':leaseMs')}
+    from moment
+    where t.key = any (array(select key from picked))
+    returning t.*
+  )${spends ? SPENT : ''}
+  select ${ms('clock', 'databaseNow')}, held, "perSecond", allowed,
+    takes_expired as "tookExpired", key,
+    lease_token as "leaseToken", occasion_type as "occasionType", occasion_id as "occasionId",
+    user_id as "userId", nominal_date as "nominalDate", date::text, timezone,
+    local_date::text as "localDate", ${ms('due_at', 'dueAt')}, ${ms('inputs_at', 'inputsAt')},
+    ${ms('superseded_at', 'supersededAt')}, attempts + 1 as attempt,
+    earlier_attempts as "earlierAttempts", ${ms('first_attempt_at', 'firstAttemptAt')},
+    priority = 1 or due_at < late_before as late, redeliveries > 0 as redelivered
+  from moment left join taken on true
+  order by late, due_at, key`;
+}
+
+/** Requests a second: the limit that was set, or less while it is slowed; null for no limit. */
+export const PER_SECOND = `least(max_per_second, case when slowed_ends_at > clock then slowed_per_second end)`;
+
+/**
+ * The destination's row, by the clock. The allowance is a token bucket. It holds a tenth of a
+ * second's worth: enough for a process that claims 20 times a second, too little for a burst
+ * after a quiet hour.
+ */
+function destinationSql(locks: boolean): string {
+  return `
+    select clock, paused_at is not null or coalesce(slowed_until > clock, false) as held,
+      ${PER_SECOND} as per_second,
+      least(greatest(1, ${PER_SECOND} / 10),
+        allowance + greatest(0, extract(epoch from clock - allowance_at)) * ${PER_SECOND}
+      )::float8 as available
+    from events.destinations as d, (select events.clock() as clock) as c
+    where id = 'default'${locks ? ' for no key update of d' : ''}`;
+}
+
+const SPENT = `, spent as (
+    update events.destinations as d
+    set allowance = available - (select count(*) from taken),
+      allowance_at = greatest(d.allowance_at, clock)
+    from moment
+    where d.id = 'default' and not held and "perSecond" is not null
+  )`;
+
+const ALLOWED = '(select allowed from moment)';
+const DUE = '(select due from moment)';
+/** As a case: by a plain condition the planner, without statistics, takes another index. */
+const MAY_TAKE = `case state when 'PENDING' then true else (select takes_expired from moment) end`;
+const LATE_BEFORE = '(select late_before from moment)';
+
+/**
+ * The range is of both columns of the index at once: of two conditions the planner would guess,
+ * without statistics, that few rows fit both, and would sort all of a backlog.
+ */
+function pickedDue(limit: number, lateLimit: number): string {
+  const punctual = scan(`(0, ${LATE_BEFORE})`, `(0, ${DUE})`, limit);
+  const lateFirst = scan(`(0, '-infinity')`, `(0, least(${LATE_BEFORE}, ${DUE}))`, lateLimit);
+  const lateAgain = scan(`(1, '-infinity')`, `(1, ${DUE})`, lateLimit);
+  return `punctual as materialized (${punctual}
+  ), late_first as materialized (${lateFirst}
+  ), late_again as materialized (${lateAgain}
+  ), picked_punctual as materialized (
+    select key from punctual limit ${ALLOWED}
+  ), picked as materialized (
+    select key from picked_punctual
+    union all
+    (select key from (table late_first union all table late_again) as late
+     order by next_attempt_at
+     limit least(${ALLOWED} - (select count(*) from picked_punctual), ${literal(lateLimit)}))
+  )`;
+}
+
+function pickedByKey(limit: number): string {
+  return `free as materialized (
+    select key from events.occurrences
+    where key = any (array(select jsonb_array_elements_text(:keys::jsonb)))
+      and next_attempt_at <= ${DUE} and ${MAY_TAKE}
+    order by next_attempt_at
+    limit ${literal(limit)}
+    for no key update skip locked
+  ), picked as materialized (
+    select key from free limit ${ALLOWED}
+  )`;
+}
+
+function scan(after: string, until: string, most: number): string {
+  return `
+    select key, next_attempt_at from events.occurrences
+    where (priority, next_attempt_at) > ${after} and (priority, next_attempt_at) <= ${until}
+      and next_attempt_at is not null and ${MAY_TAKE}
+    order by priority, next_attempt_at
+    limit ${literal(most)}
+    for no key update skip locked`;
+}

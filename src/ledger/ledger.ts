@@ -1,0 +1,207 @@
+import type { Orm } from '../persistence/orm.ts';
+import { claimSql, type Candidates } from './claim.ts';
+import { createDestination } from './destination.ts';
+import { END, RECORD, RELEASE, RETURN_TO_QUEUE } from './outcomes.ts';
+import { instant, queryOf, type SqlParameters } from './sql.ts';
+import type {
+  ClaimedOccurrence,
+  ClaimRequest,
+  ClaimResult,
+  EndedClaim,
+  Lease,
+  Recorded,
+  RecordedAttempt,
+} from './types.ts';
+
+export type Ledger = ReturnType<typeof createLedger>;
+
+export interface LedgerSettings {
+  /** What is due for longer than this is late, and behind what is punctual. */
+  readonly lateAfterMs: number;
+}
+
+/**
+ * The ledger for who sends: dispatchers, and the occasion workflow's activity. Each function is
+ * one conditional statement over a batch; of two processes that race, one wins.
+ */
+export function createLedger(orm: Orm, { lateAfterMs }: LedgerSettings) {
+  const query = queryOf(orm);
+  const destination = createDestination(orm);
+  const database = createDatabaseClock();
+
+  type Terms = Pick<ClaimRequest, 'now' | 'leaseMs' | 'takesExpired'>;
+
+  async function claimOnce(
+    limit: number,
+    candidates: Candidates,
+    { now, leaseMs, takesExpired }: Terms,
+    more: SqlParameters,
+  ) {
+    const sentAt = performance.now();
+    const takesExpiredUntil = takesExpired ? database.at(sentAt) + FRESH_MS : 0;
+    const parameters = { now, leaseMs, lateAfterMs, takesExpiredUntil, ...more };
+    const run = (spends: boolean) =>
+      query<ClaimRow>(claimSql({ candidates, limit, spends }), parameters);
+
+    const rows = await run(false);
+    const [first] = rows;
+    if (first === undefined) throw new Error('There is no destination in the database.');
+    const tookMs = performance.now() - sentAt;
+    if (tookMs < FRESH_MS) database.was(first.databaseNow, sentAt + tookMs / 2);
+    // Only with a rate limit do claims take turns.
+    const takesTurns = first.perSecond !== null && !first.held;
+    const result = resultOf(takesTurns ? await run(true) : rows);
+    return { result, isFresh: tookMs < FRESH_MS, tookExpired: first.tookExpired };
+  }
+
+  async function claimUpTo(
+    limit: number,
+    candidates: Candidates,
+    terms: Terms,
+    more: SqlParameters = {},
+  ): Promise<ClaimResult> {
+    const { result, isFresh, tookExpired } = await claimOnce(limit, candidates, terms, more);
+    // The database's clock was not known, or has been set.
+    const isMistaken = terms.takesExpired && !tookExpired && isFresh && result.claimed.length === 0;
+    return isMistaken ? (await claimOnce(limit, candidates, terms, more)).result : result;
+  }
+
+  /** Gives those of `leases` whose rows are locked. */
+  async function write<Given extends Lease>(
+    sql: string,
+    leases: readonly Given[],
+  ): Promise<readonly Given[]> {
+    if (leases.length === 0) return [];
+    const locked = await query<{ key: string }>(sql, { leases: JSON.stringify(leases) });
+    const keys = new Set(locked.map(({ key }) => key));
+    return leases.filter(({ key }) => keys.has(key));
+  }
+
+  async function recordOnce(attempts: readonly RecordedAttempt[]): Promise<Recorded> {
+    const rows = attempts.map(({ next, ...attempt }) => ({ ...attempt, ...next }));
+    const undone = await query<{ key: string; locked: boolean }>(RECORD, {
+      attempts: JSON.stringify(rows),
+    });
+    const isLocked = new Map(undone.map(({ key, locked }) => [key, locked]));
+    return {
+      locked: attempts.filter(({ key }) => isLocked.get(key) === true),
+      lost: attempts.filter(({ key }) => isLocked.get(key) === false),
+    };
+  }
+
+  return {
+    /**
+     * Takes due rows for this process: due by its clock and by the database's, punctual ones
+     * first, within the destination's allowance. None while the destination is held.
+     */
+    claim({ limit, lateLimit = limit, ...terms }: ClaimRequest): Promise<ClaimResult> {
+      return claimUpTo(limit, { kind: 'due', lateLimit }, terms);
+    },
+
+    /** The same, of these rows only. */
+    claimKeys(keys: readonly string[], terms: Terms): Promise<ClaimResult> {
+      return claimUpTo(keys.length, { kind: 'keys' }, terms, { keys: JSON.stringify(keys) });
+    },
+
+    /**
+     * Keeps attempts and what they lead to. Safe to repeat. Like the next three it never waits for
+     * a row that is locked: it resolves with those, to be written again.
+     */
+    async record(attempts: readonly RecordedAttempt[]): Promise<Recorded> {
+      const recorded: Recorded[] = [];
+      for (const batch of withEachKeyOnce(attempts)) recorded.push(await recordOnce(batch));
+      return {
+        locked: recorded.flatMap(({ locked }) => locked),
+        lost: recorded.flatMap(({ lost }) => lost),
+      };
+    },
+
+    /** Lets go of rows whose plan no longer holds: they wait for a new one. Never redeliveries. */
+    release: (leases: readonly Lease[]) => write(RELEASE, leases),
+
+    /** Lets go of rows that were not sent: due again now. */
+    returnToQueue: (leases: readonly Lease[]) => write(RETURN_TO_QUEUE, leases),
+
+    /** Settles rows that are not to be sent. */
+    end: (claims: readonly EndedClaim[]) => write(END, claims),
+
+    /** Ms until the next row is due by both clocks: 0 if one is, null if none will be. */
+    async nextDueInMs(now: number): Promise<number | null> {
+      const [row] = await query<{ waitMs: number }>(NEXT_DUE, { now });
+      return row?.waitMs ?? null;
+    },
+
+    isHeld: destination.isHeld,
+    applyThrottle: destination.applyThrottle,
+    setRateLimit: destination.setRateLimit,
+  };
+}
+
+/**
+ * A statement can hang while the database is away, and be executed after it. Whether expired leases
+ * may be taken was judged when it was sent, and holds no longer then.
+ */
+const FRESH_MS = 2_000;
+
+/** The database's clock as it was last seen, by a clock of ours that nobody sets. */
+function createDatabaseClock() {
+  let offset: number | null = null;
+  return {
+    /** Epoch ms; 0 when it is not known. */
+    at: (time: number): number => (offset === null ? 0 : time + offset),
+    was(epochMs: number, time: number): void {
+      offset = epochMs - time;
+    },
+  };
+}
+
+interface ClaimRow extends Omit<ClaimedOccurrence, 'key'> {
+  readonly databaseNow: number;
+  readonly held: boolean;
+  readonly perSecond: number | null;
+  readonly allowed: number;
+  readonly tookExpired: boolean;
+  /** Null in the only row of a claim that took nothing. */
+  readonly key: string | null;
+}
+
+function resultOf(rows: readonly ClaimRow[]): ClaimResult {
+  const claimed = rows.flatMap(
+    ({
+      databaseNow: _now,
+      held: _held,
+      perSecond: _rate,
+      allowed: _allowed,
+      tookExpired: _took,
+      key,
+      ...row
+    }) => (key === null ? [] : { key, ...row }),
+  );
+  const [{ databaseNow, allowed } = { databaseNow: NaN, allowed: 0 }] = rows;
+  return { databaseNow, allowed, claimed };
+}
+
+/** A statement changes a row once. A process has two attempts for one if it lost a lease and took the next. */
+function withEachKeyOnce(attempts: readonly RecordedAttempt[]): RecordedAttempt[][] {
+  const batches: RecordedAttempt[][] = [];
+  const seen = new Map<string, number>();
+  for (const attempt of attempts) {
+    const nth = seen.get(attempt.key) ?? 0;
+    seen.set(attempt.key, nth + 1);
+    (batches[nth] ??= []).push(attempt);
+  }
+  return batches;
+}
+
+/** By the clock that is further behind. */
+const NEXT_DUE = `
+  with next as materialized (
+    select least(
+      (select min(next_attempt_at) from events.occurrences
+       where priority = 0 and next_attempt_at is not null),
+      (select min(next_attempt_at) from events.occurrences
+       where priority = 1 and next_attempt_at is not null)) as at
+  )
+  select greatest(0,
+    extract(epoch from at - least(events.clock(), ${instant(':now')})) * 1000)::float8 as "waitMs"
+  from next where at is not null`;

@@ -1,0 +1,54 @@
+import type { OccasionRef } from './types.ts';
+
+/** The occasion that every user has: the date of birth implies it, and its id is the user's. */
+export const BIRTHDAY = 'birthday';
+
+/** Types are part of keys and workflow ids: lower-case letters, digits and hyphens. */
+const TYPE = '[a-z][a-z0-9-]{0,39}';
+const UUID = String.raw`[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12}`;
+const KEY = new RegExp(
+  String.raw`^(?:(${BIRTHDAY}):(${UUID}):\d{4}|(?!${BIRTHDAY}:)(${TYPE}):(${UUID}):\d{4}-\d{2}-\d{2})$`,
+);
+const WORKFLOW_ID = new RegExp(`^(${TYPE})/(${UUID})$`);
+const WHOLE_TYPE = new RegExp(`^${TYPE}$`);
+
+/**
+ * The name of one occurrence: `birthday:<userId>:2027`, `<type>:<occasionId>:2027-05-20`. It
+ * holds no instant, zone or run id, because those change while the occurrence stays the same.
+ * Receivers deduplicate by it: it is the `webhook-id`.
+ *
+ * @param nominalDate `YYYY-MM-DD`, the day that the rule names
+ */
+export function occurrenceKey({ type, id }: OccasionRef, nominalDate: string): string {
+  return `${type}:${id}:${type === BIRTHDAY ? nominalDate.slice(0, 4) : nominalDate}`;
+}
+
+/** Whether a text has the form of a key; the ledger knows whether there is such an occurrence. */
+export function isOccurrenceKey(text: string): boolean {
+  return KEY.test(text);
+}
+
+/** The occasion that a key belongs to; null for what is no key. */
+export function occasionOfKey(key: string): OccasionRef | null {
+  const [, birthday, userId, type, id] = KEY.exec(key) ?? [];
+  return occasion(birthday ?? type, userId ?? id);
+}
+
+export function isOccasionType(text: string): boolean {
+  return WHOLE_TYPE.test(text);
+}
+
+/** The id of the one workflow of an occasion: `birthday/<userId>`, `<type>/<occasionId>`. */
+export function workflowId({ type, id }: OccasionRef): string {
+  return `${type}/${id}`;
+}
+
+/** The occasion of a workflow; null for the id of another workflow. */
+export function occasionOfWorkflowId(workflow: string): OccasionRef | null {
+  const [, type, id] = WORKFLOW_ID.exec(workflow) ?? [];
+  return occasion(type, id);
+}
+
+function occasion(type: string | undefined, id: string | undefined): OccasionRef | null {
+  return type === undefined || id === undefined ? null : { type, id };
+}

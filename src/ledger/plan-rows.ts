@@ -1,0 +1,265 @@
+/**
+ * What planning does to the ledger, inside the planner's transaction. Rows are written in the
+ * order of their keys, so that two planners wait for each other and never for ever.
+ */
+import type { SqlEntityManager } from '@mikro-orm/postgresql';
+
+import { ended } from './outcomes.ts';
+import { instant, interval, ms, queryIn } from './sql.ts';
+import {
+  EXPIRED_LEASE_GRACE_MS,
+  type EndReason,
+  type OccasionRef,
+  type OpenRowChange,
+  type PlannedRow,
+  type SkippedRow,
+} from './types.ts';
+
+/**
+ * Thrown when a row is not planning's to change: under a lease in force, settled for good, or
+ * redelivered. Who locked the open rows first, and looked at them, does not meet it.
+ */
+export class RowsNotPlannableError extends Error {
+  override readonly name = 'RowsNotPlannableError';
+  readonly keys: readonly string[];
+
+  constructor(keys: readonly string[]) {
+    super(`not to be planned as they are: ${keys.join(', ')}`);
+    this.keys = keys;
+  }
+}
+
+/**
+ * What the scheduler plans after, as a condition on events.occurrences: rows that have settled
+ * since their occasion was last planned, and rows that wait for their plan. In the words of the
+ * partial index `occurrences_to_plan`.
+ */
+export const TO_PLAN = `(state in ('COMPLETED', 'FAILED', 'SKIPPED') and not followed
+    or state = 'PENDING' and next_attempt_at is null and blocked_reason is null)`;
+
+/**
+ * Settles open rows, or removes those that never fell due, which the planner knows, and were never
+ * attempted.
+ *
+ * @throws RowsNotPlannableError
+ */
+export async function changeOpenRows(
+  em: SqlEntityManager,
+  changes: readonly OpenRowChange[],
+): Promise<void> {
+  await write(em, CHANGE_OPEN, changes);
+}
+
+/**
+ * Writes plans: new rows, and rows whose plan is another now. A row with the same due instant
+ * keeps its next attempt; with another, it is due anew, and not before what its receiver asked for.
+ *
+ * @throws RowsNotPlannableError
+ */
+export async function upsertPlanned(
+  em: SqlEntityManager,
+  rows: readonly PlannedRow[],
+): Promise<void> {
+  await write(em, UPSERT_PLANNED, rows);
+}
+
+/**
+ * Writes occurrences that fell due and are not to be attempted. Those that are settled already stay.
+ *
+ * @throws RowsNotPlannableError
+ */
+export async function upsertSkipped(
+  em: SqlEntityManager,
+  rows: readonly SkippedRow[],
+): Promise<void> {
+  await write(em, UPSERT_SKIPPED, rows);
+}
+
+/** Notes that what comes after the settled rows of these occasions has been planned. */
+export async function markFollowed(
+  em: SqlEntityManager,
+  occasions: readonly OccasionRef[],
+): Promise<void> {
+  if (occasions.length === 0) return;
+  await queryIn(em)(MARK_FOLLOWED, { occasions: JSON.stringify(occasions) });
+}
+
+export interface LeasedOccasion extends OccasionRef {
+  /** Epoch ms. */
+  readonly leaseUntil: number;
+}
+
+/**
+ * Settles every open row of occasions that are gone, redeliveries too. Gives the occasions that
+ * have a row under a lease in force: it is to be settled once the lease has ended.
+ */
+export async function settleAllOf(
+  em: SqlEntityManager,
+  occasions: readonly OccasionRef[],
+  reason: EndReason,
+): Promise<readonly LeasedOccasion[]> {
+  if (occasions.length === 0) return [];
+  const parameters = { occasions: JSON.stringify(occasions), reason };
+  return queryIn(em)<LeasedOccasion>(SETTLE_ALL, parameters);
+}
+
+async function write(
+  em: SqlEntityManager,
+  sql: string,
+  rows: readonly { readonly key: string }[],
+): Promise<void> {
+  if (rows.length === 0) return;
+  const done = await queryIn(em)<{ key: string }>(sql, { rows: JSON.stringify(rows) });
+  const keys = new Set(done.map(({ key }) => key));
+  const left = rows.filter(({ key }) => !keys.has(key));
+  if (left.length > 0) throw new RowsNotPlannableError(left.map(({ key }) => key));
+}
+
+const MOMENT = 'moment as materialized (select events.clock() as clock)';
+const CLOCK = '(select clock from moment)';
+
+/**
+ * Seconds since 2026: a row that is removed and written again does not begin with lease tokens
+ * that a process may still hold.
+ */
+const FIRST_TOKEN = `(extract(epoch from ${CLOCK}) - 1767225600)::int`;
+
+/** Under no lease in force. */
+const IS_FREE = (row: string): string =>
+  `(${row}.state = 'PENDING' or ${row}.state = 'PROCESSING' and ${row}.lease_until <= ${CLOCK})`;
+
+const CHANGE_OPEN = `
+  with ${MOMENT}, given as materialized (
+    select * from jsonb_to_recordset(:rows::jsonb) as (key text, action text, reason text)
+  ), locked as materialized (
+    select t.* from events.occurrences as t
+    where t.key = any (array(select key from given))
+    order by t.key
+    for update
+  ), mine as materialized (
+    select locked.*, action, given.reason as because from locked join given using (key)
+    where redeliveries = 0 and ${IS_FREE('locked')}
+  ), settled as (
+    update events.occurrences as t
+    set state = ${ended('t')}, reason = because, settled_at = ${CLOCK},
+      next_attempt_at = null, lease_until = null, followed = false
+    from mine where t.key = mine.key and action = 'settle'
+    returning t.key
+  ), removed as (
+    delete from events.occurrences as t
+    where t.key = any (array(
+      select key from mine where action = 'remove' and state = 'PENDING' and attempts = 0))
+    returning t.key
+  )
+  table settled union all table removed`;
+
+const GIVEN_PLANS = `
+    select * from jsonb_to_recordset(:rows::jsonb) as (
+      key text, "occasionType" text, "occasionId" uuid, "userId" uuid, "nominalDate" text,
+      date date, timezone text, "localTime" text, "leapDayPolicy" text, "tzVersion" text,
+      "inputsAt" float8, "localDate" date, "dueAt" float8, "supersededAt" float8,
+      "blockedReason" text, reason text)
+    order by key`;
+
+const IDENTITY = 'key, occasion_type, occasion_id, user_id';
+
+/** The columns that say what the plan is, and their values. */
+const PLAN = {
+  // A birthday's key is its year's: a corrected date moves it within the year.
+  nominal_date: '"nominalDate"',
+  date: 'date',
+  timezone: 'timezone',
+  local_time: '"localTime"',
+  leap_day_policy: '"leapDayPolicy"',
+  tz_version: '"tzVersion"',
+  inputs_at: instant('"inputsAt"'),
+  local_date: '"localDate"',
+  due_at: instant('"dueAt"'),
+  superseded_at: instant('"supersededAt"'),
+  blocked_reason: '"blockedReason"',
+  planned_at: CLOCK,
+};
+const PLAN_COLUMNS = Object.keys(PLAN).join(', ');
+const PLAN_VALUES = Object.values(PLAN).join(', ');
+const REPLAN = Object.keys(PLAN)
+  .map((column) => `${column} = excluded.${column}`)
+  .join(', ');
+
+/** Open with the same due instant: its attempts are this plan's. */
+const SAME = `(t.state in ('PENDING', 'PROCESSING') and t.due_at is not distinct from excluded.due_at)`;
+
+/**
+ * A row whose lease expired without a word stays PROCESSING while its instant stays: so who held
+ * it can still write its outcome first. With another instant it waits as long as that may take.
+ */
+const UPSERT_PLANNED = `
+  with ${MOMENT}
+  insert into events.occurrences as t (${IDENTITY}, ${PLAN_COLUMNS}, lease_token, state,
+    next_attempt_at)
+  select key, "occasionType", "occasionId", "userId", ${PLAN_VALUES}, ${FIRST_TOKEN}, 'PENDING',
+    ${instant('"dueAt"')}
+  from (${GIVEN_PLANS}) as given
+  on conflict (key) do update
+  set ${REPLAN},
+    state = case when ${SAME} then t.state else 'PENDING' end,
+    lease_until = case when ${SAME} then t.lease_until end,
+    next_attempt_at = case when excluded.due_at is null then null
+      when ${SAME} and t.next_attempt_at is not null then t.next_attempt_at
+      else greatest(excluded.due_at, t.retry_not_before, case when t.state = 'PROCESSING'
+        then excluded.planned_at + ${interval(String(EXPIRED_LEASE_GRACE_MS))} end) end,
+    priority = case when ${SAME} then t.priority else 0 end,
+    earlier_attempts = case when ${SAME} then t.earlier_attempts else t.attempts end,
+    first_attempt_at = case when ${SAME} then t.first_attempt_at end,
+    reason = null, settled_at = null, followed = false
+  where t.redeliveries = 0 and (${IS_FREE('t')} or t.state = 'SKIPPED'
+    or t.state = 'FAILED' and t.reason = 'date_changed')
+  returning t.key`;
+
+/** Of an open row; settled rows stay as they are, and count as done. */
+const UPSERT_SKIPPED = `
+  with ${MOMENT}, given as materialized (${GIVEN_PLANS}
+  ), written as (
+    insert into events.occurrences as t
+      (${IDENTITY}, ${PLAN_COLUMNS}, lease_token, state, reason, settled_at)
+    select key, "occasionType", "occasionId", "userId", ${PLAN_VALUES}, ${FIRST_TOKEN}, 'SKIPPED',
+      reason, ${CLOCK}
+    from given
+    on conflict (key) do update
+    set ${REPLAN}, state = ${ended('t')}, reason = excluded.reason,
+      settled_at = excluded.settled_at, next_attempt_at = null, lease_until = null,
+      followed = false
+    where t.redeliveries = 0 and ${IS_FREE('t')}
+    returning t.key
+  )
+  select key from written
+  union
+  select key from events.occurrences
+  where key = any (array(select key from given)) and state in ('COMPLETED', 'FAILED', 'SKIPPED')`;
+
+const OF_GIVEN = `(t.occasion_type, t.occasion_id) in (
+      select type, id from jsonb_to_recordset(:occasions::jsonb) as (type text, id uuid))`;
+
+const MARK_FOLLOWED = `
+  with mine as materialized (
+    select t.key from events.occurrences as t
+    where ${OF_GIVEN} and t.state in ('COMPLETED', 'FAILED', 'SKIPPED') and not t.followed
+    order by t.key
+    for no key update
+  )
+  update events.occurrences as t set followed = true where t.key = any (array(select key from mine))`;
+
+const SETTLE_ALL = `
+  with ${MOMENT}, mine as materialized (
+    select t.* from events.occurrences as t
+    where ${OF_GIVEN} and t.state in ('PENDING', 'PROCESSING')
+    order by t.key
+    for no key update
+  ), settled as (
+    update events.occurrences as t
+    set state = ${ended('t')}, reason = :reason, settled_at = ${CLOCK}, next_attempt_at = null,
+      lease_until = null, followed = false
+    where t.key = any (array(select mine.key from mine where ${IS_FREE('mine')}))
+  )
+  select occasion_type as type, occasion_id as id, ${ms('max(lease_until)', 'leaseUntil')}
+  from mine where not ${IS_FREE('mine')}
+  group by occasion_type, occasion_id`;

@@ -1,0 +1,56 @@
+/** Redeliveries that only a workflow will send: no dispatcher is alive. */
+import type { Orm } from '../persistence/orm.ts';
+import { ms, queryOf } from './sql.ts';
+import type { OccasionRef } from './types.ts';
+
+export interface RedeliveredOccurrence extends OccasionRef {
+  readonly key: string;
+  readonly userId: string;
+  /** Epoch ms; tells this redelivery from a later one. */
+  readonly redeliveredAt: number;
+}
+
+/** As the ownership rule has it: dispatchers write of themselves once a second. */
+const ALIVE_MS = 5_000;
+
+export type Redelivered = ReturnType<typeof createRedelivered>;
+
+export function createRedelivered(orm: Orm) {
+  const query = queryOf(orm);
+  return {
+    /** Due redeliveries that their workflows have not been notified of; none while a dispatcher is alive. */
+    findUnnotified(limit: number): Promise<RedeliveredOccurrence[]> {
+      return query<RedeliveredOccurrence>(FIND, { limit, aliveMs: ALIVE_MS });
+    },
+    /** Notes that their workflows have been notified. */
+    async markNotified(redelivered: readonly RedeliveredOccurrence[]): Promise<void> {
+      if (redelivered.length === 0) return;
+      await query(MARK, { redelivered: JSON.stringify(redelivered) });
+    },
+  };
+}
+
+/** In the words of the partial index `occurrences_to_plan`. */
+const FIND = `
+  select key, occasion_type as type, occasion_id as id, user_id as "userId",
+    ${ms('redelivered_at', 'redeliveredAt')}
+  from events.occurrences
+  where not followed and redeliveries > 0 and state in ('PENDING', 'PROCESSING')
+    and next_attempt_at <= events.clock()
+    and not exists (select from events.dispatchers
+      where stamped_at > events.clock() - :aliveMs::float8 * interval '1 millisecond'
+        and stamped_at <= events.clock())
+  order by redelivered_at, key
+  limit :limit`;
+
+const MARK = `
+  with mine as materialized (
+    select t.key from events.occurrences as t
+    join jsonb_to_recordset(:redelivered::jsonb) as given (key text, "redeliveredAt" float8)
+      on given.key = t.key
+    where t.redeliveries > 0 and t.state in ('PENDING', 'PROCESSING')
+      and abs(extract(epoch from t.redelivered_at) * 1000 - given."redeliveredAt") < 1
+    order by t.key
+    for no key update of t
+  )
+  update events.occurrences as t set followed = true where t.key = any (array(select key from mine))`;

@@ -1,0 +1,267 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+
+import type { Orm } from '../persistence/orm.ts';
+import { NotRedeliverableError, OccurrenceNotFoundError } from './errors.ts';
+import { every, occurrenceCondition, type SqlCondition } from './occurrence-filter.ts';
+import { isOccurrenceKey } from './occurrence-key.ts';
+import { instant, literal, ms, queryOf } from './sql.ts';
+import type { EndReason, OccurrenceState } from './types.ts';
+
+/** Which occurrences are sent again: FAILED and SKIPPED ones; null for any. Instants are epoch ms. */
+export interface RedeliveryFilter {
+  readonly status: 'FAILED' | 'SKIPPED' | null;
+  /** Null: any, but for those that must be named (`ONLY_BY_NAME`). */
+  readonly reason: string | null;
+  /** Due instants, half open: [from, to). */
+  readonly from: number | null;
+  readonly to: number | null;
+  readonly occasionType: string | null;
+  readonly userId: string | null;
+  /** The zone that it was planned in, as it was sent. */
+  readonly timezone: string | null;
+}
+
+/** What ended for these reasons was not to be sent: only who names the reason means it. */
+export const ONLY_BY_NAME: readonly EndReason[] = [
+  'superseded',
+  'suspended',
+  'date_changed',
+  'user_deleted',
+  'occasion_deleted',
+];
+
+/** Where a page begins: after this occurrence. */
+export interface RedeliveryPlace {
+  readonly dueAt: number;
+  readonly key: string;
+}
+
+export interface RedeliveryPageRequest {
+  readonly filter: RedeliveryFilter;
+  /** Those that were settled by then, epoch ms by the database's clock: not what fails again. */
+  readonly settledBy: number;
+  readonly after: RedeliveryPlace | null;
+  readonly limit: number;
+}
+
+export interface RedeliveryPage {
+  readonly redelivered: readonly string[];
+  /** Left out because another transaction has them locked. */
+  readonly locked: number;
+  /** Null when there are no more. */
+  readonly nextAfter: RedeliveryPlace | null;
+}
+
+export type Redelivery = ReturnType<typeof createRedelivery>;
+
+/** Rows of one statement: it is done in a fraction of a second. */
+const PAGE = 1_000;
+/** A lock is held for milliseconds: a planner's or a sender's batch. */
+const LOCKED_TRIES = 20;
+const LOCKED_PAUSE_MS = 100;
+
+/**
+ * Has occurrences sent again: FAILED and SKIPPED ones, COMPLETED ones by force. They become due
+ * again behind what is on time, with a give-up clock of their own. Reads of users only whether
+ * there is such a user.
+ */
+export function createRedelivery(orm: Orm) {
+  const query = queryOf(orm);
+
+  async function count(filter: RedeliveryFilter): Promise<{ matching: number; asOf: number }> {
+    const { sql, parameters } = matching(filter);
+    const [row] = await query<{ matching: number; asOf: number }>(
+      `select count(*)::int as matching, ${ms('events.clock()', 'asOf')}
+       from events.occurrences as o where ${sql}`,
+      parameters,
+    );
+    return row ?? { matching: 0, asOf: 0 };
+  }
+
+  async function redeliverPage(request: RedeliveryPageRequest): Promise<RedeliveryPage> {
+    const { sql, parameters } = pageSql(request);
+    const rows = await query<PageRow>(sql, parameters);
+    const last = rows.at(-1);
+    const isLast = last === undefined || rows.length < request.limit;
+    return {
+      redelivered: rows.filter(({ became }) => became === 'redelivered').map(({ key }) => key),
+      locked: rows.filter(({ became }) => became === 'locked').length,
+      nextAfter: isLast ? null : { dueAt: last.dueAt, key: last.key },
+    };
+  }
+
+  return {
+    /**
+     * Has one occurrence sent again.
+     *
+     * @throws OccurrenceNotFoundError also for what cannot be a key
+     * @throws NotRedeliverableError
+     */
+    async redeliver(key: string, { force }: { readonly force: boolean }): Promise<void> {
+      if (!isOccurrenceKey(key)) throw new OccurrenceNotFoundError();
+      for (;;) {
+        const done = await query(REDELIVER_ONE, { key, force });
+        if (done.length > 0) return;
+        const [row] = await query<RedeliveryCandidate>(FIND, { key });
+        if (row === undefined) throw new OccurrenceNotFoundError();
+        const refusal = whyNotRedeliver(row, force);
+        if (refusal !== null) throw refusal;
+        // It has become redeliverable since: once more.
+      }
+    },
+
+    /** How many the filter matches now, and when that was by the database's clock. */
+    count,
+
+    /** Has a page of what matches sent again, in the order of due instant and key. */
+    redeliverPage,
+
+    /**
+     * Has all that match now sent again, page by page. Those whose rows stay locked for
+     * seconds are left out; asking again takes them.
+     *
+     * @returns how many are sent again
+     */
+    async redeliverAll(filter: RedeliveryFilter): Promise<number> {
+      const { asOf: settledBy } = await count(filter);
+      let redelivered = 0;
+      for (let tries = 1; ; tries += 1) {
+        let locked = 0;
+        let after: RedeliveryPlace | null = null;
+        do {
+          const page: RedeliveryPage = await redeliverPage({
+            filter,
+            settledBy,
+            after,
+            limit: PAGE,
+          });
+          redelivered += page.redelivered.length;
+          locked += page.locked;
+          after = page.nextAfter;
+        } while (after !== null);
+        if (locked === 0 || tries === LOCKED_TRIES) return redelivered;
+        await sleep(LOCKED_PAUSE_MS);
+      }
+    },
+  };
+}
+
+/** What decides whether an occurrence may be sent again. */
+interface RedeliveryCandidate {
+  readonly state: OccurrenceState;
+  readonly dueAt: number | null;
+  readonly redelivered: boolean;
+  readonly userExists: boolean;
+}
+
+/** Why an occurrence, as it stands, is not sent again; null when it may be. */
+function whyNotRedeliver(
+  { state, dueAt, redelivered, userExists }: RedeliveryCandidate,
+  force: boolean,
+): NotRedeliverableError | null {
+  if (state === 'PENDING' || state === 'PROCESSING') {
+    return redelivered
+      ? new NotRedeliverableError('redelivery-running', 'It is being sent again already.')
+      : new NotRedeliverableError(
+          'occurrence-live',
+          `It is ${state}: it is going to be delivered anyway.`,
+        );
+  }
+  if (state === 'COMPLETED' && !force) {
+    return new NotRedeliverableError(
+      'occurrence-delivered',
+      'It was delivered. To send it once more all the same, say "force": true.',
+    );
+  }
+  if (!userExists) {
+    return new NotRedeliverableError('user-deleted', 'Its user was deleted.');
+  }
+  if (dueAt === null) {
+    return new NotRedeliverableError(
+      'occurrence-unplanned',
+      'It could never be planned: it has no instant.',
+    );
+  }
+  return null;
+}
+
+const USER_EXISTS = 'exists (select from users.users where id = o.user_id)';
+
+const FIND = `
+  select state, ${ms('due_at', 'dueAt')}, redeliveries > 0 as redelivered,
+    ${USER_EXISTS} as "userExists"
+  from events.occurrences as o where key = :key`;
+
+/** FAILED, SKIPPED, COMPLETED → PENDING. Never before its instant. */
+const REDELIVERED = `
+  state = 'PENDING', priority = 1, next_attempt_at = greatest(o.due_at, events.clock()),
+  redeliveries = o.redeliveries + 1, redelivered_at = events.clock(),
+  forced_at = case when o.state = 'COMPLETED' then events.clock() else o.forced_at end,
+  earlier_attempts = o.attempts, first_attempt_at = null, retry_not_before = null,
+  reason = null, settled_at = null, followed = false`;
+
+const REDELIVER_ONE = `
+  update events.occurrences as o set ${REDELIVERED}
+  where key = :key and (state in ('FAILED', 'SKIPPED') or (state = 'COMPLETED' and :force::boolean))
+    and due_at is not null and ${USER_EXISTS}
+  returning key`;
+
+function matching({ status, reason, ...others }: RedeliveryFilter): SqlCondition {
+  return every([
+    occurrenceCondition({ ...others, status, late: null, blocked: null }, { lateAfterMs: 0 }),
+    status === null && { sql: `o.state in ('FAILED', 'SKIPPED')`, parameters: {} },
+    reason === null
+      ? {
+          sql: `o.reason not in (${ONLY_BY_NAME.map((one) => `'${one}'`).join(', ')})`,
+          parameters: {},
+        }
+      : { sql: 'o.reason = :reason', parameters: { reason } },
+    { sql: `o.due_at is not null and ${USER_EXISTS}`, parameters: {} },
+  ]);
+}
+
+interface PageRow extends RedeliveryPlace {
+  readonly became: 'redelivered' | 'locked' | 'unchanged';
+}
+
+/** It waits for no row that is locked: a planner may hold that one and wait for another. */
+function pageSql({ filter, settledBy, after, limit }: RedeliveryPageRequest): SqlCondition {
+  const statuses = filter.status === null ? (['FAILED', 'SKIPPED'] as const) : [filter.status];
+  // A status has its index in this order; two of them together have none.
+  const scans = statuses.map((status) =>
+    every([
+      matching({ ...filter, status }),
+      { sql: `o.settled_at <= ${instant(':settledBy')}`, parameters: { settledBy } },
+      after !== null && {
+        sql: `(o.due_at, o.key) > (${instant(':afterDueAt')}, :afterKey)`,
+        parameters: { afterDueAt: after.dueAt, afterKey: after.key },
+      },
+    ]),
+  );
+  const pages = scans.map(
+    ({ sql }, nth) =>
+      `(select key, due_at from events.occurrences as o
+        where ${sql.replaceAll(':status', `'${statuses[nth]}'`)}
+        order by due_at, key limit ${literal(limit)})`,
+  );
+  return {
+    sql: `
+      with page as materialized (
+        select * from (${pages.join(' union all ')}) as pages
+        order by due_at, key limit ${literal(limit)}
+      ), free as materialized (
+        select key from events.occurrences
+        where key = any (array(select key from page))
+        order by key
+        for no key update skip locked
+      ), done as (
+        update events.occurrences as o set ${REDELIVERED}
+        where key = any (array(select key from free)) and state in ('FAILED', 'SKIPPED')
+        returning key
+      )
+      select key, ${ms('due_at', 'dueAt')}, case when key in (select key from done) then 'redelivered'
+        when key in (select key from free) then 'unchanged' else 'locked' end as became
+      from page order by due_at, key`,
+    parameters: Object.assign({}, ...scans.map(({ parameters }) => parameters)),
+  };
+}

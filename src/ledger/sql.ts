@@ -1,0 +1,43 @@
+/**
+ * Fragments of SQL. Batches go to the database as one JSON parameter, instants as epoch ms.
+ * A comment inside a statement must not hold a question mark.
+ */
+import type { SqlEntityManager } from '@mikro-orm/postgresql';
+
+import type { Orm } from '../persistence/orm.ts';
+
+/** SQL for an instant given as epoch ms. */
+export const instant = (ms: string): string => `to_timestamp((${ms})::float8 / 1000)`;
+
+/** SQL for an instant as epoch ms, under a name. */
+export const ms = (column: string, name: string): string =>
+  `(extract(epoch from ${column}) * 1000)::float8 as "${name}"`;
+
+/** SQL for a duration given in ms. */
+export const interval = (ms: string): string => `((${ms})::float8 * interval '1 millisecond')`;
+
+export type SqlParameters = Readonly<Record<string, unknown>>;
+
+export type Query = <Row extends object>(sql: string, parameters?: SqlParameters) => Promise<Row[]>;
+
+/** Runs statements one by one, each in a transaction of its own. */
+export function queryOf(orm: Orm): Query {
+  return (sql, parameters = {}) => queryIn(orm.em.fork())(sql, parameters);
+}
+
+/** Runs statements in the transaction of an entity manager. */
+export function queryIn(em: Pick<SqlEntityManager, 'execute'>): Query {
+  return <Row extends object>(sql: string, parameters: SqlParameters = {}) =>
+    em.execute<Row[]>(sql, parameters);
+}
+
+/**
+ * SQL for a whole number in a statement's text: what a plan is made by, as a limit, must not be
+ * a parameter.
+ *
+ * @throws RangeError for what is no whole number from 0
+ */
+export function literal(count: number): string {
+  if (!Number.isSafeInteger(count) || count < 0) throw new RangeError(`no whole number: ${count}`);
+  return String(count);
+}

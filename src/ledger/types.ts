@@ -1,0 +1,150 @@
+/** The rows of the ledger as the rest of Daybell sees them. Instants are epoch ms. */
+
+export type OccurrenceState = 'PENDING' | 'PROCESSING' | 'COMPLETED' | 'FAILED' | 'SKIPPED';
+
+/** Why an occurrence ended without its being the receiver's doing: SKIPPED, or FAILED if it was attempted. */
+export type EndReason =
+  | 'user_deleted'
+  | 'occasion_deleted'
+  | 'suspended'
+  | 'too_late'
+  | 'superseded'
+  | 'date_changed';
+
+/** Why attempts ended: `refused` and `gone` are the receiver's answer, `gave_up` is GIVE_UP_AFTER. */
+export type FailReason = 'refused' | 'gone' | 'gave_up';
+
+/** An occasion: `type` and `id` are its workflow's id, `<type>/<id>`. */
+export interface OccasionRef {
+  readonly type: string;
+  readonly id: string;
+}
+
+/**
+ * After a start, or a database call that failed, a process takes no expired lease for so long:
+ * who held them writes their outcomes first. In ms.
+ */
+export const EXPIRED_LEASE_GRACE_MS = 5_000;
+
+/** A row that is this process's until its lease ends. The token tells one lease from the next. */
+export interface Lease {
+  readonly key: string;
+  readonly leaseToken: number;
+}
+
+export interface ClaimedOccurrence extends Lease {
+  readonly occasionType: string;
+  readonly occasionId: string;
+  readonly userId: string;
+  /** `YYYY-MM-DD`, also of a day that does not exist. */
+  readonly nominalDate: string;
+  /** The date of the occasion that it was planned with; of a birthday, the date of birth. */
+  readonly date: string;
+  readonly timezone: string;
+  /** The day on the user's calendar, `YYYY-MM-DD`. */
+  readonly localDate: string;
+  readonly dueAt: number;
+  /** The change of inputs that the plan knew. */
+  readonly inputsAt: number;
+  /** When the next occurrence of the occasion falls due; null when none does. */
+  readonly supersededAt: number | null;
+  /** The number that an attempt made now would have, from 1. */
+  readonly attempt: number;
+  /** Attempts before this due instant, or before the redelivery. */
+  readonly earlierAttempts: number;
+  /** The first attempt of this due instant or redelivery; null before it. */
+  readonly firstAttemptAt: number | null;
+  /** A retry, a redelivery, or later than LATE_AFTER: behind what is punctual. */
+  readonly late: boolean;
+  readonly redelivered: boolean;
+}
+
+export interface ClaimRequest {
+  /** At most. */
+  readonly limit: number;
+  /** At most of those that are late; as many as `limit` when not given. */
+  readonly lateLimit?: number;
+  /** By the process's clock: a row has to be due by both clocks. */
+  readonly now: number;
+  readonly leaseMs: number;
+  /** False leaves rows whose lease has expired to whoever held them. */
+  readonly takesExpired: boolean;
+}
+
+export interface ClaimResult {
+  /** By the database's clock when the claim was made. */
+  readonly databaseNow: number;
+  /** Those that are punctual first, then by due instant. */
+  readonly claimed: readonly ClaimedOccurrence[];
+  /** How many could have been taken: less than `limit` at a rate limit, 0 while held. */
+  readonly allowed: number;
+}
+
+/** One HTTP request, as the ledger keeps it. Its number is given when it is recorded. */
+export interface RecordedAttempt extends Lease {
+  readonly dueAt: number;
+  readonly localDate: string;
+  readonly redelivered: boolean;
+  readonly sentBy: 'dispatcher' | 'workflow';
+  readonly startedAt: number;
+  readonly durationMs: number;
+  readonly outcome: string;
+  readonly status: number | null;
+  readonly errorCode: string | null;
+  readonly responseExcerpt: string | null;
+  readonly next: NextStep;
+  /** The destination as a whole asked for less (429, 503). */
+  readonly slowsDestination: boolean;
+  /** How long it asked to wait, in ms; null when it did not say. */
+  readonly retryAfterMs: number | null;
+}
+
+/** What an attempt leads to; `at` is an instant in epoch ms. */
+export type NextStep =
+  | { readonly kind: 'delivered'; readonly at: number }
+  /** PENDING again from `at`; `notBefore`: what the receiver asked for, which survives a new plan. */
+  | { readonly kind: 'retry'; readonly at: number; readonly notBefore: number | null }
+  | { readonly kind: 'failed'; readonly at: number; readonly reason: FailReason | 'superseded' };
+
+/** Of some attempts, those that led to nothing: all others have become what they led to. */
+export interface Recorded {
+  /** Not written, because their rows are locked: to be written again. */
+  readonly locked: readonly RecordedAttempt[];
+  /** Kept as attempts alone: the lease was another's by then. */
+  readonly lost: readonly RecordedAttempt[];
+}
+
+/** A leased row that is settled without an attempt: SKIPPED, or FAILED if it was attempted before. */
+export interface EndedClaim extends Lease {
+  readonly reason: EndReason;
+}
+
+/** What a plan writes. Without an instant, `blockedReason` says why. */
+export interface PlannedRow {
+  readonly key: string;
+  readonly occasionType: string;
+  readonly occasionId: string;
+  readonly userId: string;
+  readonly nominalDate: string;
+  readonly date: string;
+  readonly timezone: string;
+  readonly localTime: string;
+  readonly leapDayPolicy: string;
+  readonly tzVersion: string;
+  readonly inputsAt: number;
+  readonly localDate: string | null;
+  readonly dueAt: number | null;
+  readonly supersededAt: number | null;
+  readonly blockedReason: string | null;
+}
+
+/** An occurrence that fell due and is not to be attempted. */
+export interface SkippedRow extends PlannedRow {
+  readonly reason: EndReason;
+}
+
+/** What a plan does to the row that is open now, if it does not stay. */
+export type OpenRowChange =
+  /** Only a row that was never attempted and never fell due. */
+  | { readonly key: string; readonly action: 'remove' }
+  | { readonly key: string; readonly action: 'settle'; readonly reason: EndReason };

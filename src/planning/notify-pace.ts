@@ -1,0 +1,80 @@
+/** How fast workflows are notified, by how their store and the database answer. */
+export interface NotifyPace {
+  /** Calls of Temporal a second. */
+  perSecond(): number;
+  /** How long a call of Temporal took, or a statement that is always the same, in ms. */
+  answered(by: Answering, tookMs: number): void;
+  /** Temporal took nothing. */
+  refused(): void;
+}
+
+export type Answering = 'temporal' | 'database';
+
+const START = 50;
+/** So slow that nobody notices, and fast enough to notice that it could be faster. */
+const LEAST = 2;
+const MOST = 1_000;
+/** A step up, taken after each look that found nobody held up. */
+const STEP = 20;
+const LOOK_EVERY_MS = 500;
+/** Times the quickest answer that was seen: up to the first it goes faster, from the second on slower. */
+const FASTER_BELOW = 3;
+const SLOWER_FROM = 6;
+/** What counts as the quickest answer at least: below, the ratio is noise. */
+const QUICK_MS: Readonly<Record<Answering, number>> = { temporal: 5, database: 1 };
+/** How long the quickest answer is remembered, at least: machines and loads change. */
+const REMEMBER_MS = 5 * 60_000;
+
+/**
+ * Goes faster step by step as long as both answer about as quickly as they can, and at once half
+ * as fast when either takes several times that: then others wait for the same machine, users'
+ * requests and due webhooks first of all, and notifying is in no hurry. Additive increase and
+ * multiplicative decrease, as TCP does it, by latency.
+ *
+ * @param now in ms, monotonic
+ */
+export function createNotifyPace(now: () => number = () => performance.now()): NotifyPace {
+  let perSecond = START;
+  let lookedAt = now();
+  const answers = { temporal: createAnswers('temporal'), database: createAnswers('database') };
+
+  function look(): void {
+    const slowness = Math.max(answers.temporal.slowness(now()), answers.database.slowness(now()));
+    if (slowness >= SLOWER_FROM) perSecond = Math.max(LEAST, perSecond / 2);
+    else if (slowness < FASTER_BELOW) perSecond = Math.min(MOST, perSecond + STEP);
+    lookedAt = now();
+  }
+
+  return {
+    perSecond: () => perSecond,
+    answered(by, tookMs) {
+      answers[by].add(tookMs);
+      if (now() - lookedAt >= LOOK_EVERY_MS) look();
+    },
+    refused() {
+      perSecond = LEAST;
+    },
+  };
+}
+
+/** The answers since the last look, against the quickest of the last minutes. */
+function createAnswers(by: Answering) {
+  let tookMs: number[] = [];
+  let quickest = { current: Infinity, before: Infinity, since: -Infinity };
+  return {
+    add: (ms: number) => void tookMs.push(ms),
+    /** The median, times the quickest answer; 1 when there is none. */
+    slowness(now: number): number {
+      if (tookMs.length === 0) return 1;
+      const sorted = tookMs.toSorted((one, other) => one - other);
+      tookMs = [];
+      const [least = 0] = sorted;
+      if (now - quickest.since >= REMEMBER_MS) {
+        quickest = { current: least, before: quickest.current, since: now };
+      }
+      quickest.current = Math.min(quickest.current, least);
+      const best = Math.max(Math.min(quickest.current, quickest.before), QUICK_MS[by]);
+      return (sorted[Math.floor(sorted.length / 2)] ?? 0) / best;
+    },
+  };
+}

@@ -1,0 +1,163 @@
+import type { OccasionRef } from '../ledger/types.ts';
+import { describeError } from '../observability/describe-error.ts';
+import type { Logger } from '../observability/logger.ts';
+import { createLoop, type Loop } from '../platform/loop.ts';
+import type { Outbox, OutboxEntry, OutboxResult } from '../users/outbox.ts';
+import type { Planner, PlanOutcome } from './types.ts';
+
+export interface OutboxConsumerDeps {
+  readonly outbox: Outbox;
+  readonly planner: Planner;
+  readonly logger: Logger;
+  /** Called with what became of entries, once that is written. */
+  readonly onResults?: (results: readonly OutboxResult[]) => void;
+  /** Plans within the traces of the requests that led to it; when traces are on. */
+  readonly traced?: TracedPlanning;
+}
+
+/** Runs `plan`, and leaves each entry's trace with what was planned for it. */
+export type TracedPlanning = (
+  entries: readonly PlannedEntry[],
+  plan: () => Promise<readonly PlanOutcome[]>,
+) => Promise<readonly PlanOutcome[]>;
+
+export interface PlannedEntry {
+  readonly entry: OutboxEntry;
+  readonly occasions: readonly OccasionRef[];
+}
+
+/** Two batches of the planner. */
+const CLAIMED = 1_000;
+/** A claim is planned within a second or two; one by one it may take this long. */
+const LEASE_MS = 30_000;
+/** A new user is planned within this time. */
+const POLL_MS = 100;
+const LONGEST_PAUSE_MS = 2_000;
+
+/**
+ * Plans what the outbox names, until it is stopped. Any number of schedulers may do so at once.
+ * An entry only says "look at this user": several of one user are one plan, and their order does
+ * not matter. With the database away it waits, and says so once.
+ */
+export function createOutboxConsumer(deps: OutboxConsumerDeps): Loop {
+  const { outbox, planner, logger, onResults, traced = (_, plan) => plan() } = deps;
+  const park = createParking();
+  let pauseMs = POLL_MS;
+  let isWaiting = false;
+
+  async function round(): Promise<number> {
+    const entries = await outbox.claim(CLAIMED, LEASE_MS);
+    if (entries.length > 0) await consume(entries);
+    if (isWaiting) logger.info('planning again');
+    isWaiting = false;
+    pauseMs = POLL_MS;
+    return entries.length > 0 ? 0 : POLL_MS;
+  }
+
+  async function consume(entries: readonly OutboxEntry[]): Promise<void> {
+    const outcomes = await plan(entries).catch(async (error: unknown) => {
+      // Not their fault. If this fails too, they come back when their lease ends.
+      await outbox.acknowledge(entries.map((entry) => ({ ...claimOf(entry), ...UNPLANNED })));
+      throw error;
+    });
+    const results = park(outcomes);
+    await outbox.acknowledge(results);
+    for (const [index, result] of results.entries()) logFailure(entries[index], result);
+    onResults?.(results);
+  }
+
+  /** Gives each entry with what its occasions came to. */
+  async function plan(entries: readonly OutboxEntry[]): Promise<EntryOutcome[]> {
+    const whole = entries.filter(({ occasionId }) => occasionId === null);
+    const userIds = [...new Set(whole.map(({ userId }) => userId))];
+    const found = userIds.length === 0 ? [] : await planner.findOccasions(userIds);
+    const ofUser = Map.groupBy(found, ({ userId }) => userId);
+    const planned = entries.map((entry): PlannedEntry => {
+      const { userId, occasionType: type, occasionId: id } = entry;
+      const occasions = type === null || id === null ? (ofUser.get(userId) ?? []) : [{ type, id }];
+      return { entry, occasions: occasions.map(({ type, id }) => ({ type, id })) };
+    });
+    const all = planned.flatMap(({ occasions }) => occasions);
+    const outcomes = await traced(planned, () => planner.plan(all));
+    const byName = new Map(outcomes.map((outcome) => [nameOf(outcome), outcome]));
+    return planned.map(({ entry, occasions }) => ({
+      entry,
+      outcomes: occasions.flatMap((ref) => byName.get(nameOf(ref)) ?? []),
+    }));
+  }
+
+  function logFailure(entry: OutboxEntry | undefined, result: OutboxResult): void {
+    if (entry === undefined || !('error' in result)) return;
+    const { id: outboxId, type, userId, revision } = entry;
+    const about = { outboxId, type, userId, revision, error: result.error };
+    if (result.kind === 'parked') {
+      const alarm = 'outbox-entry-parked';
+      logger.error({ alarm, ...about }, 'an event could not be planned and is parked');
+    } else {
+      logger.warn(about, 'an event could not be planned; it is tried again');
+    }
+  }
+
+  return createLoop(round, (error) => {
+    if (!isWaiting) {
+      logger.warn({ error: describeError(error) }, 'waiting to plan; nothing is lost meanwhile');
+    }
+    isWaiting = true;
+    pauseMs = Math.min(pauseMs * 2, LONGEST_PAUSE_MS);
+    // Jitter: several schedulers do not come back as one.
+    return pauseMs * (0.75 + Math.random() / 2);
+  });
+}
+
+interface EntryOutcome {
+  readonly entry: OutboxEntry;
+  readonly outcomes: readonly PlanOutcome[];
+}
+
+const UNPLANNED = { kind: 'deferred', until: null } as const;
+
+/** With the delays below, after about 15 minutes. */
+const MOST_FAILURES = 10;
+const LONGEST_DELAY_MS = 5 * 60_000;
+/** What was planned longer ago says nothing of now. */
+const LATELY_MS = 10 * 60_000;
+
+/**
+ * What becomes of entries. One that fails time and again is parked in the end: but only while
+ * others pass, since otherwise the fault may be the planner's, and all would be parked.
+ */
+function createParking(): (outcomes: readonly EntryOutcome[]) => OutboxResult[] {
+  let passedAt = -Infinity;
+  return (outcomes) => {
+    if (outcomes.some(({ outcomes }) => outcomes.some(hasPassed))) passedAt = performance.now();
+    const othersPass = performance.now() - passedAt < LATELY_MS;
+    return outcomes.map((outcome) => resultOf(outcome, othersPass));
+  };
+}
+
+function hasPassed({ kind }: PlanOutcome): boolean {
+  return kind !== 'failed' && kind !== 'deferred';
+}
+
+function resultOf({ entry, outcomes }: EntryOutcome, othersPass: boolean): OutboxResult {
+  const claim = claimOf(entry);
+  const failed = outcomes.find((outcome) => outcome.kind === 'failed');
+  if (failed?.kind === 'failed') {
+    const error = failed.error instanceof Error ? failed.error.message : String(failed.error);
+    if (othersPass && entry.failures + 1 >= MOST_FAILURES)
+      return { ...claim, kind: 'parked', error };
+    const delayMs = Math.min(1_000 * 2 ** entry.failures, LONGEST_DELAY_MS);
+    return { ...claim, kind: 'failed', delayMs, error };
+  }
+  const leases = outcomes.map((outcome) => (outcome.kind === 'deferred' ? outcome.until : 0));
+  const until = Math.max(0, ...leases);
+  return until > 0 ? { ...claim, kind: 'deferred', until } : { ...claim, kind: 'done' };
+}
+
+function claimOf({ id, leaseToken }: OutboxEntry) {
+  return { id, leaseToken };
+}
+
+function nameOf({ type, id }: OccasionRef): string {
+  return `${type}/${id}`;
+}

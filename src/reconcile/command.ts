@@ -1,0 +1,77 @@
+/**
+ * `npm run reconcile`: looks now for what was missed, repairs it, and prints what was found: first
+ * in the database at DATABASE_URL, or else the embedded one, then in Temporal, where a worker does
+ * the work. Exit code 1 when something could not be repaired or looked for, 69 when the database,
+ * Temporal or the workers are away, 78 when a setting is wrong.
+ */
+import { EXIT } from '../commands/exit.ts';
+import { InvalidSettingsError, loadSettings, type Settings } from '../config/settings.ts';
+import { readEmbeddedDatabaseUrl } from '../dev/postgres/embedded.ts';
+import { errorCode, isServerAway } from '../observability/connection-errors.ts';
+import { createLogger } from '../observability/logger.ts';
+import { connectOrm } from '../persistence/orm.ts';
+import { createPlanner } from '../planning/planner.ts';
+import { connectTemporal } from '../temporal/connection.ts';
+import { TemporalAwayError } from '../temporal/errors.ts';
+import { loadZoneLaw } from '../zones/load-zone-law.ts';
+import { createLedgerReconciler, type LedgerReport } from './ledger.ts';
+import { ledgerInWords, needsOperator, workflowsInWords } from './report.ts';
+import { NoWorkerError, runReconcileWorkflow } from './run-now.ts';
+import type { ReconcileReport } from '../workflows/maintenance-contract.ts';
+
+process.exitCode = await main();
+
+async function main(): Promise<number> {
+  try {
+    const settings = loadSettings();
+    const ledger = await lookThroughLedger(settings);
+    print(`The ledger:\n${ledgerInWords(ledger)}\n`);
+    const workflows = await lookThroughWorkflows(settings);
+    print(`\n${workflowsInWords(workflows)}`);
+    return needsOperator(ledger) || needsOperator(workflows) ? EXIT.failed : 0;
+  } catch (error) {
+    const message = error instanceof Error ? error.message : String(error);
+    process.stderr.write(`${message || errorCode(error)}\n`);
+    return codeOf(error);
+  }
+}
+
+async function lookThroughLedger(settings: Settings): Promise<LedgerReport> {
+  const { DATABASE_URL, DATA_DIR, POSTGRES_DEV_PORT, LATE_LIMIT, WAKE_AFTER, WAKE_RATE } = settings;
+  const law = loadZoneLaw(settings.ZONE_DATA);
+  const url = DATABASE_URL ?? (await readEmbeddedDatabaseUrl(DATA_DIR, POSTGRES_DEV_PORT));
+  // What it says is printed.
+  const logger = createLogger('reconcile', 'silent');
+  const orm = await connectOrm(url, { poolSize: 2 });
+  try {
+    const wake = { afterMs: WAKE_AFTER, perSecond: WAKE_RATE };
+    const planning = { law, lateLimitMs: LATE_LIMIT, wake };
+    const planner = createPlanner({ orm, settings: planning, clock: Date.now, logger });
+    const everyMs = settings.RECONCILE_EVERY;
+    return await createLedgerReconciler({ orm, planner, logger, everyMs }).run();
+  } finally {
+    await orm.close(true);
+  }
+}
+
+async function lookThroughWorkflows(settings: Settings): Promise<ReconcileReport> {
+  const { client, address, taskQueue, close } = connectTemporal(settings);
+  try {
+    return await runReconcileWorkflow(client, taskQueue, (workflowId) =>
+      print(`The workflows: ${workflowId} at ${address} looks.\n`),
+    );
+  } finally {
+    await close();
+  }
+}
+
+function print(text: string): void {
+  process.stdout.write(text);
+}
+
+function codeOf(error: unknown): number {
+  if (error instanceof InvalidSettingsError) return EXIT.config;
+  const isAway =
+    error instanceof TemporalAwayError || error instanceof NoWorkerError || isServerAway(error);
+  return isAway ? EXIT.unavailable : EXIT.failed;
+}

@@ -1,0 +1,78 @@
+/**
+ * What is always so and no check constraint can say, because it takes other rows, other tables or
+ * the clock: a row for which one of these holds was edited by hand, or by a fault. The constraints
+ * of the schema are the others; no transition of the ledger leads to either.
+ */
+export interface Invariant {
+  /** SQL that is true of a broken row. */
+  readonly broken: string;
+  /** What is broken, in words for an operator. */
+  readonly says: string;
+  /** Planning would go by what is broken: it is left as it is, for an operator. */
+  readonly isLeft?: boolean;
+}
+
+/**
+ * Of an occasion that exists, `s`, and its open row, `o`. Leases end within minutes (the time limit
+ * of a webhook is 2 min at the most); a retry waits for two hours at the most, with its jitter.
+ */
+export const OPEN_ROW_INVARIANTS: readonly Invariant[] = [
+  {
+    broken: `s.last_settled_key is not null and not exists (
+      select from events.occurrences as l
+      where l.key = s.last_settled_key and l.nominal_date = s.last_settled_nominal)`,
+    says: 'its last settled occurrence is not in the ledger',
+    isLeft: true,
+  },
+  { broken: `not s.is_known`, says: 'it has an open row, and none in events.occasions' },
+  { broken: `s.ended_at is not null`, says: 'it has ended, and has an open row' },
+  { broken: `s.wake_at is null`, says: 'its workflow is never to wake' },
+  {
+    broken: `o.due_at is not null and s.wake_due_at is distinct from o.due_at`,
+    says: 'its workflow is to wake for another instant than that of the open row',
+  },
+  { broken: `s.wake_at < o.due_at`, says: 'its workflow is to wake before the due instant' },
+  { broken: `o.user_id <> s.user_id`, says: "its open row is another user's" },
+  {
+    broken: `o.key <> o.occasion_type || ':' || o.occasion_id || ':' ||
+      case o.occasion_type when 'birthday' then left(o.nominal_date, 4) else o.nominal_date end`,
+    says: 'the key of its open row is not that of the nominal date',
+  },
+  {
+    broken: `o.lease_until > (select events.clock() + interval '10 minutes')`,
+    says: 'its open row is leased for longer than any lease lasts',
+  },
+  {
+    broken: `o.next_attempt_at > greatest(o.due_at, (select events.clock())) + interval '3 hours'`,
+    says: 'the next attempt is later than any retry',
+  },
+];
+
+/** Of a row that was delivered of late, or is due soon: `o`. */
+export const ROW_INVARIANTS: readonly Invariant[] = [
+  {
+    broken: `o.state = 'COMPLETED' and not exists (
+      select from events.attempts as a
+      where a.occurrence_key = o.key and a.outcome = 'delivered')`,
+    says: 'it is COMPLETED, and no attempt delivered it',
+  },
+  {
+    broken: `exists (
+      select from events.attempts as a
+      where a.occurrence_key = o.key and a.number > o.attempts)`,
+    says: 'attempts are recorded that the row has not counted',
+  },
+];
+
+/** Whether a finding is not to be planned, by its note. */
+export function isLeftToOperator(note: string | null): boolean {
+  return OPEN_ROW_INVARIANTS.some(({ says, isLeft }) => isLeft && note?.startsWith(says));
+}
+
+/** SQL: what is broken first, in words; null when nothing is. */
+export function firstBroken(invariants: readonly Invariant[]): string {
+  const cases = invariants.map(
+    ({ broken, says }) => `when ${broken} then '${says.replaceAll("'", "''")}'`,
+  );
+  return `(case ${cases.join(' ')} end)`;
+}

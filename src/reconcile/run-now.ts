@@ -1,0 +1,94 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+
+import {
+  type Client,
+  WorkflowIdConflictPolicy,
+  type WorkflowExecutionDescription,
+  type WorkflowHandle,
+} from '@temporalio/client';
+import protobuf from '@temporalio/proto';
+
+import { classify } from '../temporal/errors.ts';
+import type { ReconcileReport } from '../workflows/maintenance-contract.ts';
+
+/** Thrown when no worker takes up the reconciler's workflow, or a step of it. */
+export class NoWorkerError extends Error {
+  override readonly name = 'NoWorkerError';
+}
+
+type Reconcile = () => Promise<ReconcileReport>;
+
+const CALL_TIMEOUT_MS = 10_000;
+const LOOK_EVERY_MS = 1_000;
+/** A worker that is there takes it up at once. */
+const NO_WORKER_AFTER_MS = 20_000;
+/** As the schedule has it. */
+const LONGEST_RUN_MS = 60 * 60_000;
+
+/**
+ * Runs the reconciler's workflow at once, beside its schedule; joins one that was started by hand
+ * and still runs.
+ *
+ * @param onStarted is given the workflow's id
+ * @throws TemporalAwayError, NoWorkerError
+ */
+export async function runReconcileWorkflow(
+  client: Client,
+  taskQueue: string,
+  onStarted: (workflowId: string) => void = () => {},
+  noWorkerAfterMs = NO_WORKER_AFTER_MS,
+): Promise<ReconcileReport> {
+  const call = <Result>(ask: () => Promise<Result>): Promise<Result> =>
+    client.withDeadline(Date.now() + CALL_TIMEOUT_MS, ask).catch((error: unknown) => {
+      throw classify(error);
+    });
+  const workflow = await call(() =>
+    client.workflow.start<Reconcile>('reconcile', {
+      workflowId: `${taskQueue}/reconcile-now`,
+      taskQueue,
+      args: [],
+      workflowExecutionTimeout: LONGEST_RUN_MS,
+      workflowIdConflictPolicy: WorkflowIdConflictPolicy.USE_EXISTING,
+      staticSummary: 'Looks for what was missed, because an operator asked',
+    }),
+  );
+  onStarted(workflow.workflowId);
+  await untilClosed(workflow, call, noWorkerAfterMs);
+  return call(() => workflow.result());
+}
+
+type Call = <Result>(ask: () => Promise<Result>) => Promise<Result>;
+
+/** Rejects when nothing takes it up for so long, which ends it. */
+async function untilClosed(
+  workflow: WorkflowHandle<Reconcile>,
+  call: Call,
+  noWorkerAfterMs: number,
+): Promise<void> {
+  let waitingSince: number | null = null;
+  for (;;) {
+    const description = await call(() => workflow.describe());
+    if (description.status.name !== 'RUNNING') return;
+    waitingSince = waitsForWorker(description) ? (waitingSince ?? performance.now()) : null;
+    if (waitingSince !== null && performance.now() - waitingSince > noWorkerAfterMs) {
+      await call(() => workflow.terminate('no worker took it up'));
+      const seconds = Math.round(noWorkerAfterMs / 1000);
+      throw new NoWorkerError(
+        `No worker has taken it up for ${seconds} s: none runs, or all are busy.`,
+      );
+    }
+    await sleep(LOOK_EVERY_MS);
+  }
+}
+
+const { PendingActivityState, PendingWorkflowTaskState } = protobuf.temporal.api.enums.v1;
+
+/** A task is there for the taking; an activity that waits to be retried is not. */
+function waitsForWorker({ raw }: WorkflowExecutionDescription): boolean {
+  const { pendingWorkflowTask: task, pendingActivities = [] } = raw;
+  if (task?.state === PendingWorkflowTaskState.PENDING_WORKFLOW_TASK_STATE_SCHEDULED) return true;
+  return (pendingActivities ?? []).some(
+    ({ state, nextAttemptScheduleTime }) =>
+      state === PendingActivityState.PENDING_ACTIVITY_STATE_SCHEDULED && !nextAttemptScheduleTime,
+  );
+}

@@ -1,0 +1,31 @@
+/** A user as the system of record has it. Instants are epoch ms, dates `YYYY-MM-DD`. */
+export interface User {
+  readonly id: string;
+  readonly externalId: string | null;
+  readonly firstName: string;
+  readonly lastName: string;
+  readonly dateOfBirth: string;
+  readonly timezone: string;
+  readonly createdAt: number;
+  readonly updatedAt: number;
+  /** When date of birth or time zone last changed; at first, `createdAt`. */
+  readonly inputsChangedAt: number;
+  /** 1 at first, and one more with each change. */
+  readonly revision: number;
+}
+
+/** What a caller can change. */
+export const USER_FIELDS = [
+  'externalId',
+  'firstName',
+  'lastName',
+  'dateOfBirth',
+  'timezone',
+] as const satisfies readonly (keyof User)[];
+export type UserField = (typeof USER_FIELDS)[number];
+
+/** The schedule inputs among them: a change of any of them needs a new plan. */
+export const INPUT_FIELDS: readonly UserField[] = ['dateOfBirth', 'timezone'];
+
+/** Epoch ms now: an argument, so that a test can be in another year. */
+export type Clock = () => number;

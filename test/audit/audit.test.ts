@@ -1,0 +1,394 @@
+import { randomUUID } from 'node:crypto';
+
+import { describe, expect, test } from 'vitest';
+
+import { readAudit } from '../../src/audit/read-audit.ts';
+import {
+  counted,
+  DAY,
+  HOUR,
+  type Inputs,
+  MINUTE,
+  useAuditFixture,
+} from '../support/audit-fixture.ts';
+import { plantAttempt, plantOccurrence } from '../support/plant-occurrence.ts';
+
+const fixture = useAuditFixture();
+
+const BERLIN = { dateOfBirth: '1990-05-20', timezone: 'Europe/Berlin' };
+const MAY_20 = '2026-05-20';
+/** In Berlin. */
+const NINE_O_CLOCK = Date.UTC(2026, 4, 20, 7);
+const SPRING = Date.UTC(2026, 3, 1);
+const LATER = NINE_O_CLOCK + 10 * DAY;
+
+const keyOf = (userId: string, year = 2026) => `birthday:${userId}:${year}`;
+const iso = (at: number) => new Date(at).toISOString();
+
+type Columns = Readonly<Record<string, unknown>>;
+
+/** A user of Berlin since spring, never planned. */
+function addUser(inputs: Partial<Inputs> = {}, at = SPRING): Promise<string> {
+  return fixture.add({ ...BERLIN, ...inputs }, at, false);
+}
+
+/** The row of a user's birthday on 20 May in Berlin, column by column; gives the key. */
+function plantRow(user_id: string, columns: Columns = {}): Promise<string> {
+  return plantOccurrence(fixture.sql, { user_id, ...columns });
+}
+
+/** A user of Berlin whose birthday was delivered; gives the key. */
+async function addDelivered(lateMs = 40): Promise<string> {
+  const key = await plantRow(await addUser(), {
+    state: 'COMPLETED',
+    delivered_at: iso(NINE_O_CLOCK + lateMs),
+    lateness_ms: lateMs,
+  });
+  await plantAttempt(fixture.sql, key);
+  return key;
+}
+
+async function loseRow(key: string): Promise<void> {
+  await fixture.sql('delete from events.attempts where occurrence_key = ?', [key]);
+  await fixture.sql('delete from events.occurrences where key = ?', [key]);
+}
+
+describe('an audit finds', () => {
+  test('a row that is missing, and leaves out no other', async () => {
+    await addDelivered();
+    const missing = await addDelivered();
+    await loseRow(missing);
+    const report = await fixture.audit(MAY_20, LATER);
+    expect(counted(report)).toEqual({ due: 2, delivered: 1, unaccounted: 1 });
+    expect(report.unaccounted.first).toEqual([missing]);
+  });
+
+  test('a user who has no row at all, planned or settled', async () => {
+    const userId = await addUser();
+    const report = await fixture.audit(MAY_20, LATER);
+    expect(report.unaccounted).toEqual({ count: 1, first: [keyOf(userId)] });
+  });
+
+  test('a second row for one occurrence', async () => {
+    const key = await addDelivered();
+    const [, user_id = ''] = key.split(':');
+    const second = await plantRow(user_id, { key: `${key}-again`, state: 'COMPLETED' });
+    const report = await fixture.audit(MAY_20, LATER);
+    expect(counted(report)).toEqual({ due: 1, delivered: 1, doubles: 1 });
+    expect(report.doubles.first).toEqual([second]);
+  });
+
+  test('an occurrence that was delivered by two attempts, unless that was asked for', async () => {
+    const key = await addDelivered();
+    await plantAttempt(fixture.sql, key, { number: 2 });
+    const report = await fixture.audit(MAY_20, LATER);
+    expect(counted(report)).toEqual({ due: 1, delivered: 1, doubles: 1 });
+    expect(report.doubles.first).toEqual([key]);
+
+    await fixture.sql(
+      'update events.occurrences set redeliveries = 1, redelivered_at = now(), forced_at = now()',
+    );
+    expect(counted(await fixture.audit(MAY_20, LATER))).toEqual({ due: 1, delivered: 1 });
+  });
+
+  const STRANGER = randomUUID();
+  const MARCH = { date: '1990-03-20', nominal_date: '2026-03-20' };
+  test.each<[string, Partial<Inputs> | null, Columns]>([
+    ['unknown_occasion', null, {}],
+    ['unknown_inputs', {}, { timezone: 'Asia/Tokyo' }],
+    ['unknown_inputs', {}, { date: '1990-05-21' }],
+    ['unknown_inputs', { dateOfBirth: '1990-12-01' }, {}],
+    ['unknown_inputs', {}, { local_time: '08:00' }],
+    ['unknown_inputs', {}, { leap_day_policy: 'mar1' }],
+    ['not_named', { dateOfBirth: '2026-05-20' }, { date: '2026-05-20' }],
+    ['not_named', {}, { nominal_date: '2026-05-21', local_date: MAY_20 }],
+    ['wrong_key', {}, { key: 'birthday:nobody:2026' }],
+    ['wrong_key', {}, { user_id: STRANGER }],
+    ['wrong_day', { dateOfBirth: '1990-03-20' }, { ...MARCH, local_date: MAY_20 }],
+    ['wrong_day', {}, { local_date: '2026-01-01' }],
+    // Created at noon.
+    ['not_due', {}, {}],
+  ])('a row that is forged: %s of %j, with %j', async (reason, inputs, columns) => {
+    const noon = NINE_O_CLOCK + 3 * HOUR;
+    const id = inputs === null ? randomUUID() : await addUser(inputs, noon);
+    const key = await plantRow(id, { occasion_id: id, state: 'COMPLETED', ...columns });
+    const report = await fixture.audit(MAY_20, LATER);
+    expect(report.forged).toEqual({ count: 1, first: [{ key, reason }] });
+    expect(report.due).toBe(0);
+  });
+
+  test('no fault in a row that was moved after it had been attempted, and ended there', async () => {
+    const userId = await addUser();
+    await fixture.change(userId, { dateOfBirth: '1990-12-01' }, NINE_O_CLOCK + HOUR, false);
+    await fixture.change(userId, { dateOfBirth: '1990-03-01' }, NINE_O_CLOCK + DAY, false);
+    await plantRow(userId, {
+      state: 'FAILED',
+      reason: 'date_changed',
+      date: '1990-12-01',
+      nominal_date: '2026-12-01',
+      due_at: '2026-12-01T08:00:00Z',
+      attempts: 2,
+      earlier_attempts: 2,
+      first_attempt_at: null,
+    });
+    expect(counted(await fixture.audit(MAY_20, LATER))).toEqual({ due: 1, changedSince: 1 });
+    expect(counted(await fixture.audit('2026-12-01', LATER + 300 * DAY))).toEqual({});
+  });
+
+  test('all of a lost ledger, and names the first hundred', async () => {
+    for (let index = 0; index < 103; index += 1) await addUser();
+    const { due, unaccounted } = await fixture.audit(MAY_20, LATER);
+    expect({ due, count: unaccounted.count }).toEqual({ due: 103, count: 103 });
+    expect(new Set(unaccounted.first).size).toBe(100);
+  });
+});
+
+test('a day on which everything happened puts each into one class', async () => {
+  const nextMorning = NINE_O_CLOCK + 30 * HOUR;
+  const correctedToJune = await addUser();
+  await fixture.change(correctedToJune, { dateOfBirth: '1990-06-20' }, NINE_O_CLOCK + HOUR, false);
+  await plantRow(correctedToJune, {
+    date: '1990-06-20',
+    nominal_date: '2026-06-20',
+    due_at: '2026-06-20T07:00:00Z',
+    attempts: 2,
+    earlier_attempts: 2,
+  });
+  const correctedToMarch = await addUser();
+  await fixture.change(correctedToMarch, { dateOfBirth: '1990-03-20' }, NINE_O_CLOCK + HOUR, false);
+  await plantRow(correctedToMarch, { state: 'FAILED', reason: 'date_changed' });
+  await addDelivered();
+  await addDelivered(6 * MINUTE);
+  await plantRow(await addUser(), { state: 'FAILED', reason: 'gone' });
+  await plantRow(await addUser(), { state: 'SKIPPED', reason: 'too_late' });
+  await plantRow(await addUser(), { state: 'SKIPPED', reason: 'superseded' });
+  await plantRow(await addUser());
+  await plantRow(await addUser(), {
+    attempts: 4,
+    first_attempt_at: iso(NINE_O_CLOCK),
+    next_attempt_at: iso(NINE_O_CLOCK + 31 * HOUR),
+  });
+  await plantRow(await addUser(), {
+    state: 'PROCESSING',
+    lease_until: iso(nextMorning + MINUTE),
+  });
+  // Next year.
+  await addUser({}, NINE_O_CLOCK);
+  await addUser({ timezone: 'Mars/Olympus_Mons' });
+  const deletedBefore = await addUser();
+  await fixture.remove(deletedBefore, NINE_O_CLOCK - 1, false);
+  const deletedAfter = await addUser();
+  await plantRow(deletedAfter, { state: 'SKIPPED', reason: 'user_deleted' });
+  await fixture.remove(deletedAfter, NINE_O_CLOCK + HOUR, false);
+  const deletedBetween = await addUser();
+  await plantRow(deletedBetween, { state: 'FAILED', reason: 'user_deleted', attempts: 1 });
+  await fixture.remove(deletedBetween, NINE_O_CLOCK + HOUR, false);
+  await addUser();
+
+  const report = await fixture.audit(MAY_20, nextMorning);
+  expect(counted(report)).toEqual({
+    due: 14,
+    delivered: 1,
+    late: 1,
+    failed: 3,
+    too_late: 1,
+    superseded: 1,
+    overdue: 1,
+    underWay: 2,
+    blocked: 1,
+    deleted: 1,
+    changedSince: 1,
+    unaccounted: 1,
+  });
+  expect(report.failed.byReason).toEqual({ gone: 1, date_changed: 1, user_deleted: 1 });
+});
+
+test('a user whom a hand deleted, so that the history still ends in the present, is deleted', async () => {
+  const userId = await addUser();
+  await fixture.sql('delete from users.users where id = ?', [userId]);
+  await fixture.sql('update users.erasures set deleted_at = ?', [iso(NINE_O_CLOCK + HOUR)]);
+  expect(counted(await fixture.audit(MAY_20, LATER))).toEqual({ due: 1, deleted: 1 });
+  await fixture.sql('update users.erasures set deleted_at = ?', [iso(NINE_O_CLOCK - HOUR)]);
+  expect(counted(await fixture.audit(MAY_20, LATER))).toEqual({});
+});
+
+/** Nothing has been planned: all that was due is unaccounted for, and is named. */
+async function dueOn(day: string): Promise<string[]> {
+  const report = await fixture.audit(day, Date.UTC(2030, 0, 1));
+  return [...report.unaccounted.first].toSorted();
+}
+
+describe('what is due', () => {
+  test('of leaplings, is by the rules of the time', async () => {
+    const userId = await addUser({ dateOfBirth: '1992-02-29' });
+    await fixture.addRules({ leapDayPolicy: 'mar1' }, Date.UTC(2028, 5, 1));
+    expect(await dueOn('2027-02-28')).toEqual([keyOf(userId, 2027)]);
+    expect(await dueOn('2027-03-01')).toEqual([]);
+    expect(await dueOn('2028-02-29')).toEqual([keyOf(userId, 2028)]);
+    expect(await dueOn('2028-02-28')).toEqual([]);
+    expect(await dueOn('2029-02-28')).toEqual([]);
+    expect(await dueOn('2029-03-01')).toEqual([keyOf(userId, 2029)]);
+  });
+
+  test('on a day that was skipped, is nothing there; on the next, what was on either', async () => {
+    const before = Date.UTC(2011, 0, 1);
+    const skipped = await addUser({ dateOfBirth: '1990-12-30', timezone: 'Pacific/Apia' }, before);
+    const next = await addUser({ dateOfBirth: '1990-12-31', timezone: 'Pacific/Apia' }, before);
+    const elsewhere = await addUser(
+      { dateOfBirth: '1990-12-30', timezone: 'Pacific/Auckland' },
+      before,
+    );
+    expect(await dueOn('2011-12-30')).toEqual([keyOf(elsewhere, 2011)]);
+    expect(await dueOn('2011-12-31')).toEqual([keyOf(skipped, 2011), keyOf(next, 2011)].toSorted());
+  });
+
+  test('over New Year, is the nominal year of the day before, where that was skipped', async () => {
+    const userId = await addUser(
+      { dateOfBirth: '1990-12-31', timezone: 'Pacific/Kiritimati' },
+      Date.UTC(1991, 0, 2),
+    );
+    expect(await dueOn('1994-12-31')).toEqual([]);
+    expect(await dueOn('1995-01-01')).toEqual([keyOf(userId, 1994)]);
+  });
+
+  test('where it falls on another day by the calendar of UTC, is by its own (S8)', async () => {
+    const userId = await addUser({ dateOfBirth: '1990-01-01', timezone: 'Pacific/Kiritimati' });
+    expect(await dueOn('2026-12-31')).toEqual([]);
+    expect(await dueOn('2027-01-01')).toEqual([keyOf(userId, 2027)]);
+  });
+
+  test('is by the local time of then, whatever it is now', async () => {
+    const atTen = await addUser({}, NINE_O_CLOCK + HOUR);
+    await fixture.addRules({ localTime: '12:00' }, NINE_O_CLOCK + 5 * DAY);
+    expect(await dueOn(MAY_20)).toEqual([]);
+    expect(await dueOn('2027-05-20')).toEqual([keyOf(atTen, 2027)]);
+    // Had it been noon on that day already, ten was before it.
+    await fixture.addRules({ localTime: '12:00' }, SPRING);
+    expect(await dueOn(MAY_20)).toEqual([keyOf(atTen)]);
+  });
+});
+
+describe('a day that is not over', () => {
+  test('has what is to come, also a year away, of which there is no row yet', async () => {
+    const userId = await addUser();
+    const key = await plantRow(userId);
+    expect(counted(await fixture.audit(MAY_20, NINE_O_CLOCK - 1))).toEqual({ due: 1, toCome: 1 });
+    expect(counted(await fixture.audit('2027-05-20', SPRING))).toEqual({ due: 1, toCome: 1 });
+    await loseRow(key);
+    expect(counted(await fixture.audit(MAY_20, SPRING))).toEqual({ due: 1, unplanned: 1 });
+  });
+});
+
+describe('rules that have changed since', () => {
+  test('leave a leapling delivered by the other policy delivered for the year (S7)', async () => {
+    const userId = await addUser({ dateOfBirth: '1992-02-29' });
+    await plantRow(userId, {
+      date: '1992-02-29',
+      nominal_date: '2027-02-29',
+      local_date: '2027-02-28',
+      due_at: '2027-02-28T08:00:00Z',
+      state: 'COMPLETED',
+    });
+    await fixture.addRules({ leapDayPolicy: 'mar1' }, Date.UTC(2027, 1, 28, 12));
+    const now = Date.UTC(2027, 2, 9);
+    expect(counted(await fixture.audit('2027-02-28', now))).toEqual({ due: 1, delivered: 1 });
+    expect(counted(await fixture.audit('2027-03-01', now))).toEqual({ due: 1, changedSince: 1 });
+  });
+
+  test('do not hide what was due by either', async () => {
+    await addDelivered();
+    await loseRow(await addDelivered());
+    await fixture.addRules({ localTime: '12:00' }, NINE_O_CLOCK + 5 * DAY);
+    expect(counted(await fixture.audit(MAY_20, LATER))).toEqual({
+      due: 2,
+      delivered: 1,
+      unaccounted: 1,
+    });
+  });
+
+  test('are told of the day that is audited', async () => {
+    await fixture.addRules({ localTime: '12:00' }, NINE_O_CLOCK + 5 * DAY);
+    expect((await fixture.audit(MAY_20, LATER)).settings.localTime).toBe('09:00');
+    expect((await fixture.audit('2026-05-28', LATER)).settings.localTime).toBe('12:00');
+  });
+});
+
+test('a zone that is not known is blocked, for as many years as it is', async () => {
+  const userId = await addUser({ timezone: 'Mars/Olympus_Mons' });
+  await plantRow(userId, { timezone: 'Mars/Olympus_Mons', due_at: null });
+  for (const day of [MAY_20, '2027-05-20']) {
+    expect(counted(await fixture.audit(day, LATER + 400 * DAY))).toEqual({ due: 1, blocked: 1 });
+  }
+});
+
+test('a key that was skipped and falls due later is counted where it came to', async () => {
+  const userId = await addUser();
+  await fixture.change(userId, { dateOfBirth: '1990-12-01' }, NINE_O_CLOCK + 5 * DAY, false);
+  const december = { date: '1990-12-01', nominal_date: '2026-12-01' };
+  const key = await plantRow(userId, { ...december, due_at: '2026-12-01T08:00:00Z' });
+  expect(counted(await fixture.audit(MAY_20, LATER))).toEqual({ due: 1, changedSince: 1 });
+  expect(counted(await fixture.audit('2026-12-01', LATER))).toEqual({ due: 1, toCome: 1 });
+  await fixture.settle(key, 'COMPLETED', Date.UTC(2026, 11, 1, 8));
+  const report = await fixture.audit('2026-12-01', Date.UTC(2026, 11, 2));
+  expect(counted(report)).toEqual({ due: 1, delivered: 1 });
+});
+
+test('what is read is one moment, whatever changes meanwhile', async () => {
+  const key = await addDelivered();
+  const [, userId = ''] = key.split(':');
+  const dayMs = Date.parse(MAY_20);
+  const search = {
+    date: MAY_20,
+    window: { from: dayMs - DAY, until: dayMs + 2 * DAY },
+    yearly: [{ monthDay: 520, timezones: null }],
+    years: { first: 2026, last: 2026 },
+  };
+  const read = readAudit(fixture.orm, async (view) => {
+    await view.findRules();
+    await fixture.sql('delete from users.history where user_id = ?', [userId]);
+    return [await view.findCandidates(search, null, 10), await view.findOthers(search, null, 10)];
+  });
+  const [candidates, others] = await read;
+  expect(candidates).toMatchObject([{ id: userId, periods: [{ date: '1990-05-20' }] }]);
+  expect(others).toEqual([]);
+  // Afterwards, the row is one that no history accounts for.
+  expect(counted(await fixture.audit(MAY_20, LATER))).toEqual({ forged: 1 });
+});
+
+// The last one: the view stays.
+test('occasions of other types are audited, whatever recurs how often', async () => {
+  await fixture.sql(ADD_WEEKLY);
+  const userId = await addUser();
+  const id = randomUUID();
+  await fixture.sql('insert into users.weekly values (?, ?)', [id, userId]);
+  const due = [`water:${id}:2026-05-20`, keyOf(userId)].toSorted();
+  expect(await dueOn(MAY_20)).toEqual(due);
+  expect(await dueOn('2026-05-27')).toEqual([`water:${id}:2026-05-27`]);
+  expect(await dueOn('2026-05-28')).toEqual([]);
+
+  const columns = { occasion_type: 'water', occasion_id: id, user_id: userId, date: '2026-05-06' };
+  await plantOccurrence(fixture.sql, { ...columns, state: 'COMPLETED' });
+  expect(counted(await fixture.audit(MAY_20, LATER))).toEqual({
+    due: 2,
+    delivered: 1,
+    unaccounted: 1,
+  });
+  // The next one falls due while this one is still attempted.
+  await fixture.sql(`delete from events.occurrences`);
+  const open = { attempts: 3, next_attempt_at: '2026-05-27T08:00:00Z' };
+  await plantOccurrence(fixture.sql, { ...columns, ...open });
+  const soon = await fixture.audit('2026-05-27', NINE_O_CLOCK + 7 * DAY + 5 * MINUTE);
+  expect(counted(soon)).toEqual({ due: 1, behind: 1 });
+});
+
+/** Weekly occasions of some users, from 6 May on. */
+const ADD_WEEKLY = `
+  create table users.weekly (id uuid, user_id uuid);
+  create or replace view users.occasion_history as
+    select 'birthday'::text as occasion_type, user_id as occasion_id, user_id, id as position,
+      'birthday'::text as recurrence, date_of_birth as date, timezone, valid_from, valid_until
+    from users.history
+    union all
+    select 'water', w.id, h.user_id, h.id, 'weekly', '2026-05-06'::date, h.timezone,
+      h.valid_from, h.valid_until
+    from users.weekly as w join users.history as h using (user_id)`;

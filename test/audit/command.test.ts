@@ -1,0 +1,82 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+
+import { listen } from '../../src/api/server.ts';
+import { ADA, createTestApi, type TestApi } from '../support/api.ts';
+import { runProgram, type TestProcess } from '../support/process.ts';
+
+let api: TestApi;
+beforeAll(async () => {
+  api = await createTestApi();
+  await api.send('POST', '/v1/users', ADA);
+  await api.sql(`update users.history set valid_from = '2020-01-01Z'`);
+});
+afterAll(() => api.database.drop());
+
+/** Ada's birthday, which was never planned. */
+const MISSED = '2025-12-10';
+
+function audit(args: readonly string[], settings: NodeJS.ProcessEnv = {}): TestProcess {
+  return runProgram(process.execPath, ['src/audit/command.ts', ...args], { settings });
+}
+
+async function outputOf(run: TestProcess): Promise<{ code: number | null; text: string }> {
+  const code = await run.exited;
+  return { code, text: run.lines.join('\n') };
+}
+
+test('prints a table with the keys of the unaccounted, and ends with 1', async () => {
+  const [{ id = '' } = {}] = await api.sql<{ id: string }>('select id from users.users');
+  const { code, text } = await outputOf(
+    audit(['--date', MISSED], { DATABASE_URL: api.database.url }),
+  );
+  expect(code).toBe(1);
+  expect(text).toMatch(/^2025-12-10, as of 20/m);
+  expect(text).toMatch(/^due +1$/m);
+  expect(text).toMatch(/^ {2}unaccounted +1$/m);
+  expect(text).toContain(`unaccounted:\n  birthday:${id}:2025`);
+});
+
+test('ends with 0 when all are accounted for', async () => {
+  const settings = { DATABASE_URL: api.database.url };
+  const { code, text } = await outputOf(audit(['--date', '2025-12-11'], settings));
+  expect(code).toBe(0);
+  expect(text).toMatch(/^due +0$/m);
+  expect(text).toContain('Everybody is accounted for.');
+});
+
+test('without a database of its own asks the Daybell that runs', async () => {
+  const server = await listen(api.app, { host: '127.0.0.1', port: 0 });
+  const { port } = new URL(server.url);
+  const { code, text } = await outputOf(audit([`--date=${MISSED}`], { PORT: port }));
+  await server.stop();
+  expect(code).toBe(1);
+  expect(text).toMatch(/^ {2}unaccounted +1$/m);
+
+  const alone = await outputOf(audit(['--date', MISSED], { PORT: port }));
+  expect(alone.code).toBe(69);
+  expect(alone.text).toMatch(/DATABASE_URL is not set, and no Daybell answers/);
+});
+
+test.each([
+  [[], '--date is required'],
+  [['--date', '2026-02-30'], '--date must be a date of the calendar, as YYYY-MM-DD'],
+  [['--day', '2026-05-20'], "Unknown option '--day'"],
+  [['2026-05-20'], 'Unexpected argument'],
+])('ends with 2 and the rule for %j', async (args, message) => {
+  const { code, text } = await outputOf(audit(args, { DATABASE_URL: api.database.url }));
+  expect(code).toBe(2);
+  expect(text).toContain(message);
+  expect(text).toContain('Usage: npm run audit -- --date YYYY-MM-DD');
+});
+
+test('a setting that is wrong, or a database that is away, is not an audit that found nothing', async () => {
+  const wrong = await outputOf(audit(['--date', MISSED], { DATABASE_URL: 'mysql://x' }));
+  expect(wrong.code).toBe(78);
+  expect(wrong.text).toMatch(/DATABASE_URL: must be a URL/);
+  const away = await outputOf(
+    audit(['--date', MISSED], { DATABASE_URL: 'postgresql://x:hunter2@127.0.0.1:1/x' }),
+  );
+  expect(away.code).toBe(69);
+  expect(away.text).toMatch(/ECONNREFUSED/);
+  expect(away.text).not.toMatch(/hunter2/);
+});

@@ -1,0 +1,83 @@
+/** After downtime: the backlog goes out once, behind what comes due meanwhile, and can be watched. */
+import { pino } from 'pino';
+import { expect, onTestFinished, test } from 'vitest';
+
+import { createBacklogMetrics } from '../../src/delivery/backlog-metrics.ts';
+import { createBacklogWatch } from '../../src/delivery/backlog.ts';
+import { createBacklog } from '../../src/ledger/backlog.ts';
+import { createMetrics } from '../../src/observability/metrics.ts';
+import { HOUR, useDispatcherFixture } from '../support/dispatcher-fixture.ts';
+import { valueOf } from '../support/metrics.ts';
+
+const fixture = useDispatcherFixture();
+
+const PATIENT = { timeout: 150_000, interval: 50 };
+const LATE = 2_000;
+const ON_TIME = 50;
+/** Rows of one claim: what a dispatcher has in hand when it looks again. */
+const BATCH = 500;
+/** Rows are leased for longer than a busy machine could need: none is sent again for that. */
+const UNHURRIED = { timeoutMs: 120_000 };
+
+test(
+  'of a backlog of 2,000 each is sent once, and 50 that come due meanwhile wait for no more than a batch',
+  { timeout: 300_000 },
+  async () => {
+    fixture.receiver.answer((response) => void setTimeout(() => response.end(), 50));
+    const late = await fixture.rows.addHerd(LATE, Date.now() - HOUR);
+    await fixture.dispatch(UNHURRIED);
+    await fixture.dispatch(UNHURRIED);
+    const sent = () => fixture.receiver.received.length;
+    await expect.poll(sent, PATIENT).toBeGreaterThan(100);
+
+    const onTime = await fixture.rows.addHerd(ON_TIME, Date.now());
+    const sentBefore = sent();
+    expect(sentBefore).toBeLessThan(LATE - BATCH - ON_TIME);
+
+    await expect.poll(() => fixture.countIn('COMPLETED'), PATIENT).toBe(LATE + ON_TIME);
+    const order = fixture.receiver.received.map(({ id }) => id);
+    expect(order.toSorted()).toEqual([...late, ...onTime].toSorted());
+    const last = Math.max(...onTime.map((key) => order.indexOf(key)));
+    expect(last).toBeLessThan(sentBefore + ON_TIME + BATCH);
+    const marked = fixture.receiver.received
+      .filter(({ body }) => body.data.late)
+      .map(({ id }) => id);
+    expect(marked.toSorted()).toEqual(late.toSorted());
+  },
+);
+
+function watchBacklog() {
+  const logged: Record<string, unknown>[] = [];
+  const metrics = createMetrics();
+  const watch = createBacklogWatch({
+    backlog: createBacklog(fixture.database.orm, { lateAfterMs: HOUR / 12 }),
+    logger: pino({}, { write: (line: string) => void logged.push(JSON.parse(line)) }),
+    observer: createBacklogMetrics(metrics),
+  });
+  watch.start();
+  onTestFinished(() => watch.stop());
+  return {
+    logged,
+    value: async (name: string) => valueOf(await metrics.metrics(), `daybell_backlog_${name}`),
+  };
+}
+
+test('a backlog is logged and measured: that there is one, what remains, and how long it took', async () => {
+  await fixture.planned(await fixture.rows.addUser(), Date.now() - 2 * HOUR);
+  await fixture.planned(await fixture.rows.addUser(), Date.now() - HOUR);
+  await fixture.planned(await fixture.rows.addUser(), Date.now() + HOUR);
+  const { logged, value } = watchBacklog();
+
+  await expect.poll(() => value('remaining'), PATIENT).toBe(2);
+  expect(await value('in_progress')).toBe(1);
+  expect(await value('started_total')).toBe(1);
+  expect(logged).toMatchObject([{ msg: 'backlog found', remaining: 2 }]);
+  expect(logged[0]?.['latenessMs']).toBeGreaterThanOrEqual(2 * HOUR);
+
+  await fixture.dispatch();
+  await expect.poll(() => value('in_progress'), PATIENT).toBe(0);
+  expect(await value('remaining')).toBe(0);
+  expect(await value('last_duration_seconds')).toBeGreaterThan(0);
+  expect(logged.at(-1)).toMatchObject({ msg: 'backlog done' });
+  expect(logged.at(-1)?.['durationMs']).toBeGreaterThan(0);
+});

@@ -1,0 +1,258 @@
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+
+import { resolveNominalDate } from '../../src/domain/occurrence.ts';
+import type { DateSettings } from '../../src/domain/rules.ts';
+import { type DueMinute, forecast, type Forecast } from '../../src/forecast/forecast.ts';
+import { zoneNames } from '../domain/occurrence-properties.ts';
+import { DAY, HOUR, MINUTE, useAuditFixture } from '../support/audit-fixture.ts';
+import { plantOccurrence } from '../support/plant-occurrence.ts';
+import { bundledLaw } from '../support/zone-laws.ts';
+
+const fixture = useAuditFixture();
+/** A common year, with a leap year within 400 days; and the day before clocks change in Europe. */
+const NOWS = [Date.UTC(2027, 1, 27, 20), Date.UTC(2026, 2, 28, 5)];
+
+/** What happens to a user before now, not all of which is planned. */
+interface Life {
+  readonly dateOfBirth: string;
+  readonly timezone: string;
+  readonly daysAgo: number;
+  readonly isPlanned: boolean;
+  readonly becomes: 'nothing' | 'moved' | 'settled' | 'settled and planned';
+  readonly movesTo: string;
+}
+
+/** Many are due soon, and many on the days where years, months and leap-day rules meet. */
+const anyDateOfBirth = fc.oneof(
+  fc.constantFrom('1992-02-29', '1990-02-28', '1991-03-01', '1990-12-31', '1990-01-01'),
+  fc
+    .date({ min: new Date('1990-02-25Z'), max: new Date('1990-03-31Z'), noInvalidDate: true })
+    .map(dayOf),
+  fc
+    .date({ min: new Date('1900-01-01Z'), max: new Date('2025-12-20Z'), noInvalidDate: true })
+    .map(dayOf),
+);
+const anyZone = fc.oneof(
+  fc.constantFrom('Pacific/Kiritimati', 'Pacific/Pago_Pago', 'Europe/Berlin', 'Asia/Kathmandu'),
+  fc.constantFrom(...zoneNames.filter((name) => bundledLaw.isKnown(name))),
+);
+const anyLife: fc.Arbitrary<Life> = fc.record({
+  dateOfBirth: anyDateOfBirth,
+  timezone: anyZone,
+  daysAgo: fc.integer({ min: 0, max: 500 }),
+  isPlanned: fc.boolean(),
+  becomes: fc.constantFrom('nothing', 'moved', 'settled', 'settled and planned'),
+  movesTo: anyZone,
+});
+const anyWindow = fc.record({
+  afterMs: fc.oneof(fc.constant(0), fc.integer({ min: 0, max: 400 * DAY })),
+  lengthMs: fc.oneof(fc.constant(DAY), fc.integer({ min: MINUTE, max: 400 * DAY })),
+  // Also others than the ledger was planned by.
+  leapDayPolicy: fc.constantFrom('feb28' as const, 'mar1' as const),
+  localTime: fc.constantFrom('09:00', '00:15', '02:30', '23:59'),
+});
+
+test('counts as one by one by the rule: after any lives, in any window, by any rules', async () => {
+  let counted = 0;
+  const property = fc.asyncProperty(
+    fc.constantFrom(...NOWS),
+    fc.array(anyLife, { minLength: 40, maxLength: 40 }),
+    fc.array(anyWindow, { minLength: 15, maxLength: 15 }),
+    async (now, lives, windows) => {
+      await fixture.sql(`truncate users.users, users.history, users.outbox, events.occasions,
+        events.occurrences cascade`);
+      await setRules(NINE);
+      for (const life of lives) await live(life, now);
+      for (const { afterMs, lengthMs, ...dateSettings } of windows) {
+        const window = { from: now + afterMs, until: now + afterMs + lengthMs };
+        await setRules(dateSettings);
+        const expected = await oneByOne(window, dateSettings);
+        const found = await forecast(
+          { orm: fixture.orm, law: bundledLaw, clock: () => now },
+          window,
+        );
+        compare(found, expected);
+        counted += found.due;
+      }
+    },
+  );
+  await fc.assert(property, { numRuns: 4, endOnFailure: true });
+  // Otherwise it would have compared nothing with nothing.
+  expect(counted).toBeGreaterThan(200);
+});
+
+const NINE: DateSettings = { localTime: '09:00', leapDayPolicy: 'feb28' };
+
+async function setRules(rules: DateSettings): Promise<void> {
+  await fixture.sql('truncate events.rules');
+  await fixture.sql(
+    `insert into events.rules (local_time, leap_day_policy, tz_version)
+     values (:localTime, :leapDayPolicy, :tzVersion)`,
+    { ...rules, tzVersion: bundledLaw.version },
+  );
+}
+
+async function live(life: Life, now: number): Promise<void> {
+  const at = Math.max(now - life.daysAgo * DAY - HOUR, Date.parse('2025-12-31Z'));
+  const { dateOfBirth, timezone } = life;
+  const id = await fixture.add({ dateOfBirth, timezone }, at, life.isPlanned);
+  const open = await fixture.openOf(id);
+  if (life.becomes === 'moved') await fixture.change(id, { timezone: life.movesTo }, now, false);
+  // Also what is settled before its day, as a redelivery may.
+  if (!life.becomes.startsWith('settled') || open === null) return;
+  await fixture.settle(open.key, 'COMPLETED', now);
+  if (life.becomes === 'settled and planned') await fixture.plan(id, now);
+}
+
+test('occasions of other types are counted, however often they recur', async () => {
+  const now = Date.UTC(2026, 4, 20, 12);
+  await fixture.sql(ADD_OTHERS);
+  const userId = await fixture.add({ dateOfBirth: '1990-05-25', timezone: 'UTC' }, now, false);
+  const occasions = { daily: '2026-05-01', weekly: '2026-05-06', monthly: '2026-01-31' };
+  for (const [recurrence, date] of Object.entries({ ...occasions, once: '2026-05-30' })) {
+    await fixture.sql('insert into users.others values (gen_random_uuid(), ?, ?, ?, ?)', [
+      userId,
+      recurrence,
+      date,
+      'UTC',
+    ]);
+  }
+  await fixture.sql(
+    `insert into users.others values (gen_random_uuid(), ?, 'once', '2026-05-30', 'Mars/Olympus')`,
+    [userId],
+  );
+  const [daily] = await fixture.sql<{ id: string }>(
+    `select id from users.others where recurrence = 'daily'`,
+  );
+  // Tomorrow's is planned, by other rules.
+  await plantOccurrence(fixture.sql, {
+    occasion_type: 'other',
+    occasion_id: daily?.id,
+    user_id: userId,
+    date: '2026-05-01',
+    timezone: 'UTC',
+    nominal_date: '2026-05-21',
+    due_at: '2026-05-21T08:00:00Z',
+  });
+  const window = { from: now, until: Date.UTC(2026, 5, 1) };
+  const found = await forecast({ orm: fixture.orm, law: bundledLaw, clock: () => now }, window);
+  // 11 days, a Wednesday, the 31st, the 30th and the birthday.
+  expect(found).toMatchObject({ due: 15, planned: 1, blocked: 1 });
+  expect(found.hours.slice(0, 2).map(({ at }) => iso(at))).toEqual([
+    '2026-05-21T08:00:00.000Z',
+    '2026-05-22T09:00:00.000Z',
+  ]);
+});
+
+/** Occasions of some users besides their birthdays. */
+const ADD_OTHERS = `
+  create table users.others (
+    id uuid, user_id uuid, recurrence text, date date, timezone text);
+  create or replace view users.occasion_inputs as
+    select 'birthday'::text as occasion_type, id as occasion_id, id as user_id,
+      'birthday'::text as recurrence, date_of_birth as date, timezone,
+      created_at, inputs_changed_at as changed_at
+    from users.users
+    union all
+    select 'other', o.id, o.user_id, o.recurrence, o.date, o.timezone,
+      u.created_at, u.inputs_changed_at
+    from users.others as o join users.users as u on u.id = o.user_id`;
+
+interface UserRow {
+  readonly id: string;
+  readonly dateOfBirth: string;
+  readonly timezone: string;
+}
+
+interface LedgerRow {
+  readonly userId: string;
+  readonly nominalDate: string;
+  readonly state: string;
+  readonly timezone: string;
+  readonly dueAt: number;
+}
+
+/** How many, by `<minute> <zone>`. */
+type Counts = Readonly<Record<string, number>>;
+
+/** One user after the other. */
+async function oneByOne(
+  { from, until }: { from: number; until: number },
+  settings: DateSettings,
+): Promise<Counts> {
+  const counts: Record<string, number> = {};
+  const count = (at: number, timezone: string): void => {
+    const name = placeOf(at, timezone);
+    if (at >= from && at < until) counts[name] = (counts[name] ?? 0) + 1;
+  };
+  const users = await fixture.sql<UserRow>(
+    'select id, date_of_birth::text as "dateOfBirth", timezone from users.users',
+  );
+  const rows = await fixture.sql<LedgerRow>(
+    `select user_id as "userId", nominal_date as "nominalDate", state, timezone,
+       (extract(epoch from due_at) * 1000)::float8 as "dueAt" from events.occurrences`,
+  );
+  for (const user of users) {
+    const own = rows.filter(({ userId }) => userId === user.id);
+    for (const { state, timezone, dueAt } of own) {
+      if (state === 'PENDING' || state === 'PROCESSING') count(dueAt, timezone);
+    }
+    const inputs = { ...settings, timezone: user.timezone };
+    const firstYear = new Date(from).getUTCFullYear();
+    const lastYear = new Date(until).getUTCFullYear();
+    const born = Number(user.dateOfBirth.slice(0, 4));
+    for (let year = Math.max(firstYear - 1, born + 1); year <= lastYear + 1; year += 1) {
+      if (own.some(({ nominalDate }) => nominalDate.startsWith(`${year}-`))) continue;
+      const nominalDate = `${year}${user.dateOfBirth.slice(4)}`;
+      count(resolveNominalDate(nominalDate, inputs, bundledLaw).dueAt, user.timezone);
+    }
+  }
+  return counts;
+}
+
+function compare({ from, to, due, peaks, hours, minutes }: Forecast, expected: Counts): void {
+  // Of a long window there is no list of minutes.
+  if (to - from <= 31 * DAY) expect(countsOf(minutes ?? [])).toEqual(expected);
+  else expect(minutes).toBeNull();
+  const byHour = summedBy(expected, 'yyyy-mm-ddThh'.length);
+  expect(Object.fromEntries(hours.map((hour) => [iso(hour.at).slice(0, 13), hour.due]))).toEqual(
+    byHour,
+  );
+  expect(due).toBe(Object.values(expected).reduce((sum, count) => sum + count, 0));
+
+  const byMinute = summedBy(expected, 'yyyy-mm-ddThh:mm'.length);
+  const fullest = Object.values(byMinute).sort((one, other) => other - one);
+  expect(peaks.map((peak) => peak.due)).toEqual(fullest.slice(0, 10));
+  expect(expected).toMatchObject(countsOf(peaks));
+}
+
+function countsOf(minutes: readonly DueMinute[]): Counts {
+  return Object.fromEntries(
+    minutes.flatMap(({ at, zones }) =>
+      zones.map(({ timezone, due }) => [placeOf(at, timezone), due] as const),
+    ),
+  );
+}
+
+/** Added up over all that begins with the same so many characters. */
+function summedBy(counts: Counts, length: number): Counts {
+  const sums: Record<string, number> = {};
+  for (const [place, count] of Object.entries(counts)) {
+    const name = place.slice(0, length);
+    sums[name] = (sums[name] ?? 0) + count;
+  }
+  return sums;
+}
+
+function placeOf(at: number, timezone: string): string {
+  return `${iso(at).slice(0, 16)} ${timezone}`;
+}
+
+function iso(epochMs: number): string {
+  return new Date(epochMs).toISOString();
+}
+
+function dayOf(date: Date): string {
+  return date.toISOString().slice(0, 10);
+}

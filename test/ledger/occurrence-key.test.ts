@@ -1,0 +1,62 @@
+import { describe, expect, test } from 'vitest';
+
+import {
+  isOccasionType,
+  isOccurrenceKey,
+  occasionOfKey,
+  occasionOfWorkflowId,
+  occurrenceKey,
+  workflowId,
+} from '../../src/ledger/occurrence-key.ts';
+
+const ID = '0197c3b1-9a4e-7c55-8f3a-1d2e3f405162';
+
+describe('the key of an occurrence', () => {
+  test.each([
+    ['birthday', '2027-02-29', `birthday:${ID}:2027`],
+    ['anniversary', '2027-05-20', `anniversary:${ID}:2027-05-20`],
+    ['pay-day-2', '2027-02-30', `pay-day-2:${ID}:2027-02-30`],
+  ])('of a %s on %s is %s, and leads back to its occasion', (type, nominalDate, key) => {
+    expect(occurrenceKey({ type, id: ID }, nominalDate)).toBe(key);
+    expect(isOccurrenceKey(key)).toBe(true);
+    expect(occasionOfKey(key)).toEqual({ type, id: ID });
+  });
+
+  test.each([
+    '',
+    'birthday',
+    `birthday:${ID}`,
+    `birthday:${ID}:2027-05-20`,
+    `birthday:${ID}:27`,
+    `anniversary:${ID}:2027`,
+    `Anniversary:${ID}:2027-05-20`,
+    `2nd:${ID}:2027-05-20`,
+    `anniversary:${ID.toUpperCase()}:2027-05-20`,
+    `anniversary:nobody:2027-05-20`,
+    `anniversary:${ID}:2027-05-20 `,
+    `anniversary:${ID}:2027-05-20\n`,
+  ])('is not %j', (text) => {
+    expect(isOccurrenceKey(text)).toBe(false);
+    expect(occasionOfKey(text)).toBeNull();
+  });
+});
+
+test.each([
+  ['anniversary', true],
+  ['pay-day-2', true],
+  ['a', true],
+  ['', false],
+  ['-a', false],
+  ['2nd', false],
+  ['pay_day', false],
+  ['a'.repeat(41), false],
+])('%j as an occasion type: %s', (text, valid) => {
+  expect(isOccasionType(text)).toBe(valid);
+});
+
+test('the id of an occasion workflow leads back to its occasion', () => {
+  const occasion = { type: 'birthday', id: ID };
+  expect(workflowId(occasion)).toBe(`birthday/${ID}`);
+  expect(occasionOfWorkflowId(workflowId(occasion))).toEqual(occasion);
+  expect(occasionOfWorkflowId('housekeeping')).toBeNull();
+});

@@ -1,0 +1,105 @@
+/** That a page of the ledger stays as cheap as its rows, however many years the ledger holds. */
+import { afterAll, beforeAll, expect, test } from 'vitest';
+
+import type { OccurrenceFilter } from '../../src/ledger/occurrence-filter.ts';
+import { pageWithInstant, pageWithoutInstant } from '../../src/ledger/occurrence-reader.ts';
+import { explainRows } from '../support/explain.ts';
+import { createTestDatabase, type TestDatabase } from '../support/postgres.ts';
+
+const DAY = 86_400_000;
+const NOW = Date.now();
+const USER = '00000000-0000-4000-8000-000000000777';
+const LATE_AFTER = { lateAfterMs: 5 * 60_000 };
+const LIMIT = 51;
+
+let database: TestDatabase;
+beforeAll(async () => {
+  database = await createTestDatabase();
+  await sql(PLANT);
+  await sql('analyze events.occurrences');
+});
+afterAll(() => database.drop());
+
+const sql = (query: string) => database.orm.em.fork().execute(query);
+
+/** 10,000 users: last year is settled, next year is planned; one in a thousand is something else. */
+const PLANT = `
+  insert into events.occurrences (key, occasion_type, occasion_id, user_id, nominal_date, state,
+    reason, blocked_reason, date, timezone, local_time, leap_day_policy, tz_version, inputs_at,
+    local_date, due_at, next_attempt_at, lease_until, planned_at, settled_at, attempts,
+    delivered_at, lateness_ms, redeliveries, redelivered_at)
+  select 'birthday:' || user_id || ':' || year, 'birthday', user_id, user_id, year || '-05-20', state,
+    case when state in ('FAILED', 'SKIPPED') then 'superseded' end,
+    case when due_at is null then 'unknown zone' end, '1990-05-20', 'Europe/Berlin', '09:00',
+    'feb28', '2026c', now(), due_at::date, due_at,
+    case state when 'PENDING' then due_at when 'PROCESSING' then now() + interval '25 seconds' end,
+    case state when 'PROCESSING' then now() + interval '25 seconds' end, now(),
+    case when state in ('COMPLETED', 'FAILED', 'SKIPPED') then now() end,
+    case when state in ('COMPLETED', 'FAILED') then 1 else 0 end,
+    case when state = 'COMPLETED' then now() end,
+    case when state = 'COMPLETED' then case when n % 1000 = 5 then 3600000 else 20 end end,
+    case state when 'PROCESSING' then 1 else 0 end, case state when 'PROCESSING' then now() end
+  from (select n, ('00000000-0000-4000-8000-' || lpad(n::text, 12, '0'))::uuid as user_id
+        from generate_series(1, 10000) as n) as users,
+    (values (2026), (2027)) as years (year),
+    lateral (select
+      case when year = 2027 then 'PENDING' when n % 1000 = 1 then 'FAILED'
+        when n % 1000 = 2 then 'SKIPPED' when n % 1000 = 3 then 'PROCESSING' else 'COMPLETED' end as state,
+      case when year = 2026 or n % 1000 <> 4 then
+        now() + interval '1 hour' + (year - 2027) * interval '365 days'
+          + (n % 365) * interval '1 day' end as due_at) as made`;
+
+const ANYTHING: OccurrenceFilter = {
+  status: null,
+  from: null,
+  to: null,
+  occasionType: null,
+  userId: null,
+  timezone: null,
+  late: null,
+  blocked: null,
+};
+
+const WINDOW = { from: NOW - 100 * DAY, to: NOW - 90 * DAY };
+
+test.for([
+  ['nothing', {}, 'occurrences_by_instant'],
+  ['a window', WINDOW, 'occurrences_by_instant'],
+  ['PENDING', { status: 'PENDING' }, 'occurrences_open_by_instant'],
+  ['PROCESSING', { status: 'PROCESSING' }, 'occurrences_processing'],
+  ['COMPLETED', { status: 'COMPLETED' }, 'occurrences_completed'],
+  ['COMPLETED in a window', { status: 'COMPLETED', ...WINDOW }, 'occurrences_completed'],
+  ['FAILED', { status: 'FAILED' }, 'occurrences_failed'],
+  ['FAILED in a window', { status: 'FAILED', ...WINDOW }, 'occurrences_failed'],
+  ['SKIPPED', { status: 'SKIPPED' }, 'occurrences_skipped'],
+  ['an occasion type', { occasionType: 'birthday' }, 'occurrences_by_instant'],
+  ['a user', { userId: USER }, 'occurrences_of_user'],
+  ['a zone in a window', { timezone: 'Asia/Tokyo', ...WINDOW }, 'occurrences_by_instant'],
+  ['late', { late: true }, 'occurrences_late'],
+  ['on time', { late: false }, 'occurrences_completed'],
+  ['blocked', { blocked: true }, 'occurrences_blocked'],
+  ['PENDING and blocked', { status: 'PENDING', blocked: true }, 'occurrences_blocked'],
+] as const)('pages by %s come from an index', async ([_name, fields, index]) => {
+  const filter = { ...ANYTHING, ...fields };
+  const middle = { dueAt: NOW - 95 * DAY, key: `birthday:${USER}:2026` };
+  for (const page of [
+    pageWithInstant(filter, null, LIMIT, LATE_AFTER),
+    pageWithInstant(filter, middle, LIMIT, LATE_AFTER),
+    pageWithoutInstant(filter, null, LIMIT, LATE_AFTER),
+  ]) {
+    const plan = await explainRows(database.orm, page.sql, page.parameters);
+    expect(plan.scans.filter((name) => name.includes('Seq Scan'))).toEqual([]);
+    expect(plan.readRows).toBeLessThan(10 * LIMIT);
+  }
+  const first = pageWithInstant(filter, null, LIMIT, LATE_AFTER);
+  expect((await explainRows(database.orm, first.sql, first.parameters)).indexes).toEqual([index]);
+});
+
+test('the plan of a statement that no index serves is told from the others', async () => {
+  const plan = await explainRows(
+    database.orm,
+    `select key from events.occurrences where traceparent = 'x'`,
+  );
+  expect(plan.scans).toEqual(['Seq Scan']);
+  expect(plan.readRows).toBe(20_000);
+});

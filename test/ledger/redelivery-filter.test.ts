@@ -1,0 +1,164 @@
+import { randomUUID } from 'node:crypto';
+
+import { describe, expect, test } from 'vitest';
+
+import {
+  ONLY_BY_NAME,
+  type RedeliveryFilter,
+  type RedeliveryPlace,
+} from '../../src/ledger/redelivery.ts';
+import type { OccurrenceState } from '../../src/ledger/types.ts';
+import { plantOccurrence } from '../support/plant-occurrence.ts';
+import { useRedeliveryFixture } from '../support/redelivery-fixture.ts';
+
+const NOW = Date.UTC(2026, 5, 1);
+const NINE = Date.UTC(2026, 4, 20, 7);
+const ANY: RedeliveryFilter = {
+  status: null,
+  reason: null,
+  from: null,
+  to: null,
+  occasionType: null,
+  userId: null,
+  timezone: null,
+};
+
+const fixture = useRedeliveryFixture();
+
+async function add({
+  state = 'FAILED' as OccurrenceState,
+  reason = 'refused',
+  dueAt = NINE,
+  settledAt = NINE + 1000,
+  timezone = 'Europe/Berlin',
+  userId = '',
+} = {}): Promise<string> {
+  const { sql, addUser } = fixture.ledger.rows;
+  const isGivenUp = state === 'FAILED' || state === 'SKIPPED';
+  const isSettled = isGivenUp || state === 'COMPLETED';
+  return plantOccurrence(sql, {
+    user_id: userId === '' ? await addUser() : userId,
+    state,
+    due_at: new Date(dueAt),
+    timezone,
+    ...(isGivenUp && { reason }),
+    ...(isSettled && { settled_at: new Date(settledAt) }),
+  });
+}
+
+/** What the filter has sent again, which has to be as many as it counts. */
+async function redelivered(fields: Partial<RedeliveryFilter> = {}): Promise<string[]> {
+  const filter = { ...ANY, ...fields };
+  const { matching } = await fixture.redelivery.count(filter);
+  const page = await fixture.redelivery.redeliverPage({
+    filter,
+    settledBy: NOW,
+    after: null,
+    limit: 100,
+  });
+  expect(page).toMatchObject({ locked: 0, nextAfter: null });
+  expect(page.redelivered).toHaveLength(matching);
+  return [...page.redelivered];
+}
+
+describe('a filter', () => {
+  test('takes what FAILED and was SKIPPED, and nothing else', async () => {
+    for (const state of ['PENDING', 'PROCESSING', 'COMPLETED'] as const) await add({ state });
+    const skipped = await add({ state: 'SKIPPED', dueAt: NINE + 1 });
+    const failed = await add();
+    expect(await redelivered({ status: 'SKIPPED' })).toEqual([skipped]);
+    const another = await add({ state: 'SKIPPED', dueAt: NINE + 2 });
+    expect(await redelivered()).toEqual([failed, another]);
+    expect(await redelivered()).toEqual([]);
+    expect(await fixture.ledger.rows.find(failed)).toMatchObject({
+      state: 'PENDING',
+      redeliveries: 1,
+      earlierAttempts: 1,
+    });
+  });
+
+  test('takes by reason, instants (half open), zone, user and occasion type', async () => {
+    await add({ reason: 'refused', dueAt: NINE + 1, timezone: 'Asia/Tokyo' });
+    const gone = await add({ reason: 'gone', dueAt: NINE });
+    expect(await redelivered({ occasionType: 'anniversary' })).toEqual([]);
+    expect(await redelivered({ timezone: 'Europe/Paris' })).toEqual([]);
+    expect(await redelivered({ reason: 'gone' })).toEqual([gone]);
+    const other = await add({ dueAt: NINE });
+    expect(await redelivered({ from: NINE, to: NINE + 1 })).toEqual([other]);
+    const another = await add();
+    expect(await redelivered({ userId: another.split(':')[1] ?? '' })).toEqual([another]);
+    expect(await redelivered({ timezone: 'Asia/Tokyo' })).toHaveLength(1);
+  });
+
+  test('takes what ended for a change of the user only when it names the reason', async () => {
+    for (const reason of ONLY_BY_NAME) await add({ state: 'SKIPPED', reason });
+    const late = await add({ state: 'SKIPPED', reason: 'too_late' });
+    expect(await redelivered()).toEqual([late]);
+    for (const reason of ONLY_BY_NAME) expect(await redelivered({ reason })).toHaveLength(1);
+  });
+
+  test('leaves out what has no user, what never had an instant, and what was settled later', async () => {
+    const { sql, addUser } = fixture.ledger.rows;
+    await add({ userId: randomUUID() });
+    await plantOccurrence(sql, { user_id: await addUser(), state: 'SKIPPED', due_at: null });
+    const kept = await add({ settledAt: NOW });
+    expect(await redelivered()).toEqual([kept]);
+    await add({ settledAt: NOW + 1 });
+    const page = { filter: ANY, settledBy: NOW, after: null, limit: 10 };
+    expect((await fixture.redelivery.redeliverPage(page)).redelivered).toEqual([]);
+  });
+});
+
+describe('pages', () => {
+  test('go through all of both states, each once, also those of one instant', async () => {
+    const keys: string[] = [];
+    for (let nth = 0; nth < 11; nth++) {
+      keys.push(await add({ state: nth % 2 ? 'FAILED' : 'SKIPPED', dueAt: NINE + (nth >> 2) }));
+    }
+    const seen: string[] = [];
+    let after: RedeliveryPlace | null = null;
+    do {
+      const page = await fixture.redelivery.redeliverPage({
+        filter: ANY,
+        settledBy: NOW,
+        after,
+        limit: 3,
+      });
+      seen.push(...page.redelivered);
+      after = page.nextAfter;
+    } while (after !== null);
+    expect(seen.toSorted()).toEqual(keys.toSorted());
+  });
+
+  test('leave out a row that another transaction has locked, and wait for none', async () => {
+    const locked = await add();
+    const free = await add({ dueAt: NINE + 1 });
+    const request = { filter: ANY, settledBy: NOW, after: null, limit: 10 };
+    await fixture.ledger.whileLocked(locked, async () => {
+      expect(await fixture.redelivery.redeliverPage(request)).toMatchObject({
+        redelivered: [free],
+        locked: 1,
+      });
+    });
+    expect(await fixture.redelivery.redeliverPage(request)).toMatchObject({
+      redelivered: [locked],
+    });
+  });
+
+  test('take all that match, however many, and those whose lock is let go of meanwhile', async () => {
+    const count = 2_500;
+    const keys = await fixture.ledger.rows.addHerd(count, NINE);
+    await fixture.ledger.rows.sql(
+      `update events.occurrences set state = 'FAILED', reason = 'gave_up', attempts = 1,
+         settled_at = now(), next_attempt_at = null`,
+    );
+    let redelivering: Promise<number> | undefined;
+    await fixture.ledger.whileLocked(keys[0] ?? '', async () => {
+      redelivering = fixture.redelivery.redeliverAll(ANY);
+      const open = `select count(*)::int as open from events.occurrences where state = 'PENDING'`;
+      await expect.poll(() => fixture.ledger.rows.sql(open)).toEqual([{ open: count - 1 }]);
+    });
+    expect(await redelivering).toBe(count);
+    expect(await fixture.redelivery.redeliverAll(ANY)).toBe(0);
+  });
+});

@@ -1,0 +1,238 @@
+/**
+ * What is done all the time takes a batch out of a large ledger by an index, before and after the
+ * database has taken its statistics: how long it takes must not grow with how many users there are.
+ */
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+
+import { claimSql, type Candidates } from '../../src/ledger/claim.ts';
+import { createLedger } from '../../src/ledger/ledger.ts';
+import {
+  changeOpenRows,
+  markFollowed,
+  settleAllOf,
+  TO_PLAN,
+  upsertPlanned,
+} from '../../src/ledger/plan-rows.ts';
+import { createRedelivery } from '../../src/ledger/redelivery.ts';
+import type { ClaimedOccurrence, NextStep } from '../../src/ledger/types.ts';
+import { connectOrm, type Orm } from '../../src/persistence/orm.ts';
+import { createEventRows } from '../support/event-rows.ts';
+import { explainGeneric } from '../support/explain.ts';
+import { attemptOf, LATE_AFTER_MS, LEASE_MS } from '../support/ledger-fixture.ts';
+import { born } from '../support/ledger-plans.ts';
+import { createTestDatabase, type TestDatabase } from '../support/postgres.ts';
+
+const PLANNED = 100_000;
+const DUE = 2_000;
+const BATCH = 100;
+const DAY = 86_400_000;
+
+const SHAPES: readonly (readonly [string, Candidates])[] = [
+  ['a claim', { kind: 'due', lateLimit: BATCH }],
+  ['a claim by keys', { kind: 'keys' }],
+];
+
+const CLAIM_INDEXES = [
+  'occurrences_claimable',
+  'occurrences_claimable',
+  'occurrences_claimable',
+  'occurrences_pkey',
+];
+const BY_KEY_INDEXES = ['occurrences_pkey', 'occurrences_pkey'];
+
+describe.each(['fresh', 'not taken yet'] as const)('with statistics %s', (statistics) => {
+  let database: TestDatabase;
+  beforeAll(async () => {
+    database = await createTestDatabase();
+    await plantLargeLedger(database, statistics === 'fresh');
+  });
+  afterAll(() => database.drop());
+
+  test.each(SHAPES)(
+    '%s has the same plan, by index, as a statement that is prepared once',
+    async (_name, candidates) => {
+      const keys = await createEventRows(database.orm).sql<{ key: string }>(
+        `select key from events.occurrences where next_attempt_at <= now() limit ${BATCH}`,
+      );
+      const parameters = {
+        now: Date.now(),
+        leaseMs: LEASE_MS,
+        lateAfterMs: LATE_AFTER_MS,
+        takesExpiredUntil: 0,
+        ...(candidates.kind === 'keys' && { keys: JSON.stringify(keys.map(({ key }) => key)) }),
+      };
+      for (const spends of [true, false]) {
+        const sql = claimSql({ candidates, limit: BATCH, spends });
+        const plan = await explainGeneric(database.orm, sql, parameters);
+        const expected = candidates.kind === 'due' ? CLAIM_INDEXES : BY_KEY_INDEXES;
+        const indexes = plan.indexes.filter((name) => name.startsWith('occurrences'));
+        expect(indexes.toSorted()).toEqual(expected);
+        // In the order of the index, as far as the limit: nothing is sorted.
+        const inOrder = plan.scansBy('occurrences_claimable');
+        expect(inOrder).toEqual(inOrder.map(() => 'Index Scan'));
+        expect(plan.readRows).toBeLessThanOrEqual(2 * BATCH);
+      }
+    },
+  );
+
+  test('a claim that its punctual rows fill looks at none of the late', async () => {
+    const sql = claimSql({
+      candidates: { kind: 'due', lateLimit: BATCH },
+      limit: BATCH,
+      spends: false,
+    });
+    const parameters = {
+      now: Date.now(),
+      leaseMs: LEASE_MS,
+      lateAfterMs: LATE_AFTER_MS,
+      takesExpiredUntil: 0,
+    };
+    const { loops } = await explainGeneric(database.orm, sql, parameters);
+    expect(loops('CTE punctual')).toBe(1);
+    expect(loops('CTE late_first')).toBe(0);
+    expect(loops('CTE late_again')).toBe(0);
+  });
+
+  test('a claim, and all that can become of it, read no more than their rows', async () => {
+    const read = await rowsReadBy(database, async (orm) => {
+      const ledger = createLedger(orm, { lateAfterMs: LATE_AFTER_MS });
+      const terms = { now: Date.now(), leaseMs: LEASE_MS, takesExpired: true };
+      const claim = async (): Promise<readonly ClaimedOccurrence[]> => {
+        const { claimed } = await ledger.claim({ limit: BATCH, ...terms });
+        expect(claimed).toHaveLength(BATCH);
+        return claimed;
+      };
+      const now = Date.now();
+      const steps: readonly NextStep[] = [
+        { kind: 'delivered', at: now },
+        { kind: 'retry', at: now + DAY, notBefore: null },
+        { kind: 'failed', at: now, reason: 'refused' },
+      ];
+      for (const next of steps) {
+        const attempts = (await claim()).map((one) => attemptOf(one, next));
+        expect(await ledger.record(attempts)).toEqual({ locked: [], lost: [] });
+      }
+      expect(await ledger.release(await claim())).toEqual([]);
+      const ended = (await claim()).map(({ key, leaseToken }) => ({
+        key,
+        leaseToken,
+        reason: 'too_late' as const,
+      }));
+      expect(await ledger.end(ended)).toEqual([]);
+      const claimed = await claim();
+      expect(await ledger.returnToQueue(claimed)).toEqual([]);
+      const keys = claimed.map(({ key }) => key);
+      expect((await ledger.claimKeys(keys, terms)).claimed).toHaveLength(BATCH);
+      expect(await ledger.nextDueInMs(Date.now())).toBe(0);
+    });
+    expect(read).toBeLessThan(PLANNED / 4);
+  });
+
+  test('the plans of a batch read no more than their rows', async () => {
+    const open = await createEventRows(database.orm).sql<{ userId: string }>(
+      `select user_id as "userId" from events.occurrences
+       where due_at > now() + interval '1 minute' order by key limit ${BATCH}`,
+    );
+    const plans = open.map(({ userId }) => born(Date.now() + DAY, userId));
+    const occasions = open.map(({ userId }) => ({ type: 'birthday', id: userId }));
+    const read = await rowsReadBy(database, (orm) =>
+      orm.em.fork().transactional(async (em) => {
+        await upsertPlanned(em, plans);
+        await changeOpenRows(
+          em,
+          plans
+            .slice(0, BATCH / 2)
+            .map(({ key }) => ({ key, action: 'settle', reason: 'date_changed' })),
+        );
+        await settleAllOf(em, occasions, 'user_deleted');
+        const found = await em.execute<object[]>(
+          `select key from events.occurrences where ${TO_PLAN} limit ${BATCH}`,
+        );
+        expect(found).toHaveLength(BATCH);
+        await markFollowed(em, occasions);
+      }),
+    );
+    expect(read).toBeLessThan(PLANNED / 4);
+  });
+
+  test('a page of redeliveries reads no more than its rows', async () => {
+    await createEventRows(database.orm).sql(
+      `update events.occurrences set state = 'FAILED', reason = 'gave_up', attempts = 1,
+         settled_at = now(), next_attempt_at = null
+       where next_attempt_at <= now() and state = 'PENDING'`,
+    );
+    const filter = {
+      status: null,
+      reason: null,
+      from: null,
+      to: null,
+      occasionType: null,
+      userId: null,
+      timezone: null,
+    };
+    const read = await rowsReadBy(database, async (orm) => {
+      const request = { filter, settledBy: Date.now() + DAY, after: null, limit: BATCH };
+      const { redelivered } = await createRedelivery(orm).redeliverPage(request);
+      expect(redelivered).toHaveLength(BATCH);
+    });
+    expect(read).toBeLessThan(PLANNED / 4);
+  });
+});
+
+/** Planned for the days to come, and a herd that is due. */
+async function plantLargeLedger(database: TestDatabase, takesStatistics: boolean): Promise<void> {
+  const orm = await connectOrm(database.url, { queryTimeoutMs: 0 });
+  try {
+    const { sql, addHerd } = createEventRows(orm);
+    await sql('alter table events.occurrences set (autovacuum_enabled = false)');
+    await sql(
+      `insert into events.occurrences (key, occasion_type, occasion_id, user_id, nominal_date,
+         state, date, timezone, local_time, leap_day_policy, tz_version, inputs_at, local_date,
+         due_at, next_attempt_at, planned_at)
+       select 'birthday:' || id || ':2026', 'birthday', id, id, '2026-05-20', 'PENDING',
+         '1990-05-20', 'Europe/Berlin', '09:00', 'feb28', '2026c', now(), '2026-05-20', due_at,
+         due_at, now()
+       from (select gen_random_uuid() as id, now() + interval '1 hour' + n % 365 * interval '1 day'
+               as due_at from generate_series(1, ${PLANNED}) as n) as users`,
+    );
+    await addHerd(DUE, Date.now() - 1_000);
+    if (takesStatistics) await sql('analyze');
+  } finally {
+    await orm.close(true);
+  }
+}
+
+/** How many rows of the ledger were read, by connections of its own: PostgreSQL counts when these end. */
+async function rowsReadBy(
+  { url, orm }: TestDatabase,
+  work: (orm: Orm) => Promise<void>,
+): Promise<number> {
+  const read = async (): Promise<number> => {
+    const [counts] = await orm.em.fork().execute<{ read: number }[]>(
+      `select (seq_tup_read + (select sum(idx_tup_read) from pg_stat_user_indexes as i
+         where i.relid = t.relid))::float8 as read
+       from pg_stat_user_tables as t where relid = 'events.occurrences'::regclass`,
+    );
+    if (counts === undefined) throw new Error('There is no ledger.');
+    return counts.read;
+  };
+  await untilCounted(orm);
+  const before = await read();
+  const own = await connectOrm(url);
+  await work(own).finally(() => own.close(true));
+  await untilCounted(orm);
+  return (await read()) - before;
+}
+
+/** No other connection is left, and each has left its counts; this one leaves its own. */
+async function untilCounted(orm: Orm): Promise<void> {
+  const others = `
+    select count(*)::int as others from pg_stat_activity
+    where datname = current_database() and pid <> pg_backend_pid() and backend_type = 'client backend'`;
+  await expect
+    .poll(async () => (await orm.em.fork().execute<{ others: number }[]>(others))[0]?.others, {
+      timeout: 60_000,
+    })
+    .toBe(0);
+  await orm.em.fork().execute('select pg_stat_force_next_flush()');
+}

@@ -1,0 +1,192 @@
+/** What the ledger knows of when a workflow will wake, step by step: planner, notifier and deliver as they are. */
+import { pino } from 'pino';
+import { afterEach, expect, onTestFinished, test } from 'vitest';
+
+import { createPlanner } from '../../src/planning/planner.ts';
+import { createOccasionWorkflows } from '../../src/temporal/occasion-workflows.ts';
+import { useDaybell } from '../support/daybell.ts';
+import { bundledLaw } from '../support/zone-laws.ts';
+
+const DAY = 86_400_000;
+const PATIENT = { timeout: 120_000, interval: 50 };
+const WAKE = { afterMs: 10_000, perSecond: 15 };
+
+const daybell = useDaybell({ wake: WAKE });
+afterEach(async () => {
+  await daybell.scheduler.start();
+  await daybell.clock.set(Date.now());
+});
+
+test('a date that moves later leaves its workflow to wake early; deliver then notes when it wakes next', async () => {
+  const userId = await userBornIn(10);
+  const before = await find(userId);
+  expect(before.notifiedWakeAt).toBe(before.wakeAt);
+
+  await daybell.changeUser(userId, { dateOfBirth: bornIn(20) });
+
+  const moved = await find(userId);
+  expect(moved.wakeAt).toBeGreaterThan(Number(before.wakeAt) + 9 * DAY);
+  expect(moved.notifiedWakeAt).toBe(before.notifiedWakeAt);
+  await wakeWorkflow(userId);
+  await expect.poll(() => find(userId), PATIENT).toMatchObject({ notifiedWakeAt: moved.wakeAt });
+});
+
+test('a date that moves earlier wakes the workflow, which answers when it wakes next', async () => {
+  const userId = await userBornIn(20);
+
+  await daybell.changeUser(userId, { dateOfBirth: bornIn(10) });
+
+  const { wakeAt, notifiedWakeAt } = await find(userId);
+  expect(notifiedWakeAt).toBe(wakeAt);
+  await expect
+    .poll(() => daybell.statusOf(userId), PATIENT)
+    .toMatchObject({ waitingFor: 'instant', answer: { wakeAt } });
+  expect(await find(userId)).toMatchObject({ wakeAt, notifiedWakeAt: wakeAt });
+});
+
+test('with the notifier down nothing is known; when it is back, all is', async () => {
+  await daybell.scheduler.stop();
+  const { body } = await daybell.api.send('POST', '/v1/users', { ...ADA, dateOfBirth: bornIn(10) });
+  await plan(body.id);
+  expect(await find(body.id)).toMatchObject({ notifiedWakeAt: null });
+
+  await daybell.scheduler.start();
+
+  await daybell.notified();
+  const { wakeAt, notifiedWakeAt } = await find(body.id);
+  expect(notifiedWakeAt).toBe(wakeAt);
+});
+
+test('settled, and planned by the scheduler first: the workflow wakes at the old instant, and notes the next', async () => {
+  const userId = await userBornIn(10);
+  const before = await find(userId);
+
+  await untilSent(userId);
+  await expect.poll(() => daybell.ledgerOf(userId), PATIENT).toEqual(['COMPLETED', 'PENDING']);
+  await expect.poll(async () => (await find(userId)).wakeAt, PATIENT).not.toBe(before.wakeAt);
+  expect(await find(userId)).toMatchObject({ notifiedWakeAt: before.wakeAt });
+
+  await wakeWorkflow(userId);
+  const { wakeAt } = await find(userId);
+  await expect.poll(() => find(userId), PATIENT).toMatchObject({ notifiedWakeAt: wakeAt });
+  expect(await daybell.statusOf(userId)).toMatchObject({
+    answer: { settled: { outcome: 'delivered', sentBy: 'dispatcher' } },
+  });
+});
+
+test('settled, and looked at by the workflow first: it plans, and the scheduler has nothing to tell', async () => {
+  const userId = await userBornIn(10);
+  await daybell.scheduler.stop();
+  await untilSent(userId);
+  await expect.poll(() => daybell.ledgerOf(userId), PATIENT).toEqual(['COMPLETED']);
+
+  await wakeWorkflow(userId);
+
+  await expect.poll(() => daybell.ledgerOf(userId), PATIENT).toEqual(['COMPLETED', 'PENDING']);
+  await expect
+    .poll(async () => {
+      const { wakeAt, notifiedWakeAt } = await find(userId);
+      return notifiedWakeAt === wakeAt && wakeAt !== null && wakeAt > Date.now() + 300 * DAY;
+    }, PATIENT)
+    .toBe(true);
+  await daybell.statusOf(userId);
+  const { historyLength } = await daybell.workflowOf(userId).describe();
+  await daybell.scheduler.start();
+  await daybell.notified();
+  expect((await daybell.workflowOf(userId).describe()).historyLength).toBe(historyLength);
+});
+
+test('deleted between settling and planning: the workflow ends, and nothing comes after', async () => {
+  const userId = await userBornIn(10);
+  await daybell.scheduler.stop();
+  await untilSent(userId);
+  await expect.poll(() => daybell.ledgerOf(userId), PATIENT).toEqual(['COMPLETED']);
+
+  await daybell.deleteUser(userId);
+  await daybell.scheduler.start();
+
+  await daybell.workflowOf(userId).result();
+  await expect.poll(async () => (await find(userId)).endNotifiedAt, PATIENT).not.toBeNull();
+  expect(await find(userId)).toMatchObject({ wakeAt: null, notifiedWakeAt: null });
+  expect(await daybell.ledgerOf(userId)).toEqual(['COMPLETED']);
+});
+
+test('one that has ended and is dated again gets a workflow again', async () => {
+  const userId = await userBornIn(10);
+  await daybell.scheduler.stop();
+  // As a one-off is when it is settled.
+  await daybell.api.sql(
+    `update events.occasions set version = version + 1, ended_at = events.clock(), wake_at = null,
+       wake_due_at = null where id = ?`,
+    [userId],
+  );
+  await daybell.scheduler.start();
+  await daybell.workflowOf(userId).result();
+  await daybell.notified();
+  expect(await find(userId)).toMatchObject({ notifiedWakeAt: null });
+
+  await plan(userId);
+  await daybell.notified();
+
+  const { wakeAt, notifiedWakeAt, endNotifiedAt } = await find(userId);
+  expect(notifiedWakeAt).toBe(wakeAt);
+  expect(endNotifiedAt).toBeNull();
+  expect((await daybell.workflowOf(userId).describe()).status.name).toBe('RUNNING');
+});
+
+const ADA = { firstName: 'Ada', lastName: 'Lovelace', timezone: 'Asia/Tokyo' };
+
+/** A date that every year has; 9:00 in Tokyo is 00:00Z. */
+function bornIn(days: number): string {
+  const date = new Date(Date.now() + days * DAY).toISOString().slice(4, 10);
+  return `1990${date.replace('02-29', '03-01')}`;
+}
+
+function userBornIn(days: number): Promise<string> {
+  return daybell.createUser({ ...ADA, dateOfBirth: bornIn(days) });
+}
+
+/** The instant comes, by the clocks of Daybell: the dispatcher sends. */
+async function untilSent(userId: string): Promise<void> {
+  const { dueAt } = await find(userId);
+  onTestFinished(() => daybell.clock.set(Date.now()));
+  await daybell.clock.set(dueAt ?? 0);
+  await expect.poll(() => daybell.greetingsOf(userId), PATIENT).toHaveLength(1);
+}
+
+/** As if its timer had fired. */
+async function wakeWorkflow(userId: string): Promise<void> {
+  const workflows = createOccasionWorkflows(daybell.temporal.client, daybell.taskQueue);
+  await workflows.lookAgain({ type: 'birthday', id: userId, userId });
+}
+
+async function plan(userId: string): Promise<void> {
+  const planner = createPlanner({
+    orm: daybell.api.database.orm,
+    settings: { law: bundledLaw, lateLimitMs: 2 * DAY, wake: WAKE },
+    clock: daybell.clock.now,
+    logger: pino({ level: 'silent' }),
+  });
+  await planner.plan([{ type: 'birthday', id: userId }]);
+}
+
+/** Instants are epoch ms. */
+interface OccasionRow {
+  readonly dueAt: number | null;
+  readonly wakeAt: number | null;
+  readonly notifiedWakeAt: number | null;
+  readonly endNotifiedAt: number | null;
+}
+
+async function find(userId: string): Promise<OccasionRow> {
+  const [row] = await daybell.api.sql<OccasionRow>(FIND, [userId]);
+  if (row === undefined) throw new Error(`there is no occasion of ${userId}`);
+  return row;
+}
+
+const FIND = `
+  select (extract(epoch from wake_due_at) * 1000)::float8 as "dueAt",
+    (extract(epoch from wake_at) * 1000)::float8 as "wakeAt",
+    (extract(epoch from notified_wake_at) * 1000)::float8 as "notifiedWakeAt",
+    (extract(epoch from end_notified_at) * 1000)::float8 as "endNotifiedAt"
+  from events.occasions where id = ?`;

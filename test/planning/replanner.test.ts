@@ -1,0 +1,152 @@
+import { rmSync } from 'node:fs';
+
+import { pino } from 'pino';
+import { afterAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
+
+import { createReplanner, replanOutdated } from '../../src/planning/replanner.ts';
+import { presentRules, readRules, recordRules } from '../../src/planning/rules.ts';
+import { loadZoneLaw } from '../../src/zones/load-zone-law.ts';
+import { birthdayOf, HOUR, keyOf, usePlanningFixture } from '../support/planning-fixture.ts';
+import { CHANGED_ZONES, writeOlderZoneData } from '../support/zone-files.ts';
+import { bundledLaw } from '../support/zone-laws.ts';
+
+const NOW = Date.UTC(2026, 10, 23);
+const olderFile = writeOlderZoneData();
+const olderLaw = loadZoneLaw(olderFile);
+const logger = pino({ level: 'silent' });
+
+const fixture = usePlanningFixture();
+beforeEach(async () => {
+  await fixture.rows.sql('truncate events.rules');
+  await fixture.setClock(NOW);
+  await record({ tzVersion: olderLaw.version });
+});
+afterAll(() => rmSync(olderFile));
+
+describe('when a newer tz database is recorded', () => {
+  test('plans made by the older one are made again, those that it moves at their new instant', async () => {
+    const moved = await planned('America/Winnipeg', '1990-12-10');
+    const same = await planned('Europe/Berlin', '1992-02-29');
+    const before = await fixture.rows.find(keyOf(same, 2027));
+    await record({ tzVersion: bundledLaw.version });
+    expect(await replan()).toEqual({ examined: 2, outdated: 2, left: 0 });
+    expect(await dueAtOf(moved)).toBe('2026-12-10T14:00Z');
+    expect(await fixture.rows.find(keyOf(same, 2027))).toMatchObject({
+      dueAt: before.dueAt,
+      nextAttemptAt: before.nextAttemptAt,
+    });
+    expect(await replan()).toEqual({ examined: 2, outdated: 0, left: 0 });
+  });
+
+  test('a zone that is known now is planned', async () => {
+    const userId = await planned('America/Coyhaique', '1990-12-10');
+    expect(await dueAtOf(userId)).toBeNull();
+    await record({ tzVersion: bundledLaw.version });
+    await replan();
+    expect(await dueAtOf(userId)).not.toBeNull();
+  });
+
+  test('a process that still has the older one makes none again, and undoes none', async () => {
+    const userId = await planned(CHANGED_ZONES[0] ?? '', '1990-12-10');
+    await record({ tzVersion: bundledLaw.version });
+    let plans = 0;
+    const old = createReplanner({
+      orm: fixture.database.orm,
+      planner: {
+        ...fixture.planner,
+        plan: (refs) => {
+          plans += 1;
+          return fixture.planner.plan(refs);
+        },
+      },
+      tzVersion: olderLaw.version,
+      logger: pino({}, { write: (line: string) => void logged.push(line) }),
+    });
+    const logged: string[] = [];
+    old.start();
+    onTestFinished(() => old.stop());
+    await expect.poll(() => logged.join(), { timeout: 60_000 }).toContain('another tz database');
+    expect(plans).toBe(0);
+    expect(await tzVersionOf(userId)).toBe(olderLaw.version);
+
+    const present = createReplanner({
+      orm: fixture.database.orm,
+      planner: fixture.planner,
+      tzVersion: bundledLaw.version,
+      logger,
+    });
+    present.start();
+    onTestFinished(() => present.stop());
+    await expect.poll(() => tzVersionOf(userId), { timeout: 60_000 }).toBe(bundledLaw.version);
+  });
+});
+
+describe('when other settings are recorded', () => {
+  test('plans to come move to the new local time; what fell due stays', async () => {
+    const toCome = await planned('Europe/Berlin', '1990-12-10', bundledLaw);
+    const due = await planned('Europe/Berlin', '1990-11-23', bundledLaw);
+    await fixture.setClock(NOW + 9 * HOUR);
+    const before = await fixture.rows.find(keyOf(due));
+    await record({ localTime: '07:30', tzVersion: bundledLaw.version });
+    await replan();
+    expect(await dueAtOf(toCome)).toBe('2026-12-10T06:30Z');
+    expect(await fixture.rows.find(keyOf(due))).toEqual(before);
+  });
+
+  test('leaplings are kept on the other day', async () => {
+    const userId = await planned('Europe/Berlin', '1992-02-29', bundledLaw);
+    expect(await dueAtOf(userId)).toBe('2027-02-28T08:00Z');
+    await record({ leapDayPolicy: 'mar1', tzVersion: bundledLaw.version });
+    await replan();
+    expect(await dueAtOf(userId)).toBe('2027-03-01T08:00Z');
+  });
+});
+
+test('more rows than a page are gone through, and none twice', async () => {
+  await fixture.rows.addHerd(10_500, Date.UTC(2027, 4, 20, 7));
+  await fixture.rows.sql(
+    `update events.occurrences set tz_version = :tzVersion where nominal_date = '2026-05-20'`,
+    { tzVersion: bundledLaw.version },
+  );
+  await record({ tzVersion: bundledLaw.version });
+  expect(await replan()).toEqual({ examined: 10_500, outdated: 0, left: 0 });
+});
+
+async function planned(timezone: string, dateOfBirth: string, law = olderLaw): Promise<string> {
+  const userId = await fixture.rows.addUser({ timezone, dateOfBirth, createdAt: NOW - HOUR });
+  await fixture.plannerWith({ law }).plan([birthdayOf(userId)]);
+  return userId;
+}
+
+async function record(rules: {
+  localTime?: string;
+  leapDayPolicy?: 'feb28' | 'mar1';
+  tzVersion: string;
+}): Promise<void> {
+  const preset = { localTime: '09:00', leapDayPolicy: 'feb28' } as const;
+  await recordRules(fixture.database.orm.em.fork(), { ...preset, ...rules });
+}
+
+async function replan() {
+  const { orm } = fixture.database;
+  const rules = presentRules(await readRules(orm.em.fork()));
+  return replanOutdated({ orm, planner: fixture.planner, rules });
+}
+
+async function dueAtOf(userId: string): Promise<string | null | undefined> {
+  return (await openRowOf(userId))?.dueAt;
+}
+
+async function tzVersionOf(userId: string): Promise<string | undefined> {
+  return (await openRowOf(userId))?.tzVersion;
+}
+
+async function openRowOf(userId: string) {
+  const [row] = await fixture.rows.sql<{ dueAt: string | null; tzVersion: string }>(
+    `select to_char(due_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI"Z"') as "dueAt",
+       tz_version as "tzVersion"
+     from events.occurrences where user_id = :userId and state in ('PENDING', 'PROCESSING')`,
+    { userId },
+  );
+  return row;
+}

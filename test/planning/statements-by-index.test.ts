@@ -1,0 +1,101 @@
+/**
+ * What the scheduler asks reads a few rows, however many there are, also for the minute after much
+ * was written in which the database has no statistics yet.
+ */
+import { pino } from 'pino';
+import { expect, onTestFinished, test } from 'vitest';
+
+import { connectOrm, type Orm } from '../../src/persistence/orm.ts';
+import { createPlanner } from '../../src/planning/planner.ts';
+import { createOutbox } from '../../src/users/outbox.ts';
+import { createTestDatabase, type TestDatabase } from '../support/postgres.ts';
+import { bundledLaw } from '../support/zone-laws.ts';
+
+/** Of far fewer it may read all: that is as cheap. */
+const ROWS = 60_000;
+const BATCH = 100;
+const TABLES = [
+  'users.outbox',
+  'users.users',
+  'users.history',
+  'events.occasions',
+  'events.occurrences',
+];
+
+for (const statistics of ['fresh', 'not taken yet'] as const) {
+  test(`a claim of the outbox and the plans after it, statistics ${statistics}`, async () => {
+    const database = await createTestDatabase();
+    onTestFinished(() => database.drop());
+    const loader = await connectOrm(database.url, { queryTimeoutMs: 0 });
+    onTestFinished(() => loader.close(true));
+    const sql = (query: string, params: object = {}) =>
+      loader.em.fork().execute<object[]>(query, { ...params });
+    for (const table of TABLES) {
+      await sql(`alter table ${table} set (autovacuum_enabled = false)`);
+    }
+    await sql(LOAD, { rows: ROWS });
+    if (statistics === 'fresh') await sql('analyze');
+
+    const read = await rowsReadBy(database, async (orm) => {
+      const planner = createPlanner({
+        orm,
+        settings: {
+          law: bundledLaw,
+          lateLimitMs: 48 * 3_600_000,
+          wake: { afterMs: 10_000, perSecond: 15 },
+        },
+        clock: Date.now,
+        logger: pino({ level: 'silent' }),
+      });
+      const outbox = createOutbox(orm);
+      const entries = await outbox.claim(BATCH, 30_000);
+      expect(entries).toHaveLength(BATCH);
+      const occasions = await planner.findOccasions(entries.map(({ userId }) => userId));
+      // The second time there are rows to look at.
+      for (let times = 0; times < 2; times += 1) {
+        const outcomes = await planner.plan(occasions);
+        expect(outcomes.filter(({ kind }) => kind === 'planned')).toHaveLength(BATCH);
+      }
+      const done = entries.map(({ id, leaseToken }) => ({ id, leaseToken, kind: 'done' as const }));
+      await outbox.acknowledge(done);
+    });
+
+    expect(read.filter(({ rows }) => rows > ROWS / 2)).toEqual([]);
+  });
+}
+
+const LOAD = `
+  with created as (
+    insert into users.users (id, first_name, last_name, date_of_birth, timezone, revision,
+      created_at, updated_at, inputs_changed_at)
+    select gen_random_uuid(), 'Ada', 'Lovelace', date '1950-01-01' + n % 20000, 'Europe/Berlin',
+      1, now(), now(), now()
+    from generate_series(1, :rows::int) as n
+    returning id, date_of_birth, timezone, created_at
+  ), noted as (
+    insert into users.history (user_id, date_of_birth, timezone, valid_from)
+    select id, date_of_birth, timezone, created_at from created
+  )
+  insert into users.outbox (type, user_id, revision, occurred_at)
+  select 'UserCreated', id, 1, created_at from created`;
+
+/** How many rows were read of each table, by connections of its own: PostgreSQL counts when these end. */
+async function rowsReadBy({ url, orm }: TestDatabase, work: (orm: Orm) => Promise<void>) {
+  const read = () =>
+    orm.em.fork().execute<{ table: string; rows: number }[]>(
+      `select schemaname || '.' || relname as table, (seq_tup_read + coalesce((
+         select sum(idx_tup_read) from pg_stat_user_indexes as i where i.relid = t.relid), 0))::float8 as rows
+       from pg_stat_user_tables as t where schemaname in ('users', 'events') order by 1`,
+    );
+  await orm.em.fork().execute('select pg_stat_force_next_flush()');
+  const before = new Map((await read()).map(({ table, rows }) => [table, rows]));
+  const own = await connectOrm(url);
+  await work(own);
+  await own.close(true);
+  const difference = async () =>
+    (await read()).map(({ table, rows }) => ({ table, rows: rows - (before.get(table) ?? 0) }));
+  await expect
+    .poll(async () => (await difference()).find(({ table }) => table === 'users.outbox')?.rows)
+    .toBeGreaterThan(0);
+  return difference();
+}

@@ -1,0 +1,279 @@
+/** What the reconciler finds in the ledger, and repairs by planning, without Temporal. */
+import { expect, test } from 'vitest';
+
+import { plantAttempt, plantOccurrence } from '../support/plant-occurrence.ts';
+import { birthdayOf, keyOf } from '../support/planning-fixture.ts';
+import {
+  brief,
+  DAY,
+  HOUR,
+  MINUTE,
+  NOTHING,
+  NOW,
+  subjectOf,
+  useReconcileFixture,
+} from '../support/reconcile-fixture.ts';
+
+const fixture = useReconcileFixture();
+const { planning } = fixture;
+const repaired = (kind: string, count = 1) => ({
+  detected: { [kind]: count },
+  repaired: { [kind]: count },
+  unrepaired: {},
+});
+
+test('in an installation that is well it finds nothing, and plans nothing again', async () => {
+  for (const dateOfBirth of ['1990-05-20', '1992-02-29', '1985-01-01', '2000-04-02']) {
+    for (const timezone of ['Asia/Tokyo', 'America/New_York', 'Pacific/Apia']) {
+      await fixture.addPlanned({ dateOfBirth, timezone });
+    }
+  }
+  await fixture.addPlanned({ timezone: 'Mars/Olympus' });
+  // Some of them greeted, failed, or with a retry to come.
+  for (const outcome of ['delivered', 'refused', 'retry'] as const) {
+    const userId = await fixture.addPlanned({ dateOfBirth: '1990-04-01' });
+    await planning.setClock(NOW + HOUR * 8);
+    await planning.send(outcome);
+    if (outcome !== 'retry') await planning.plan(userId);
+    await fixture.age();
+  }
+  const versions = () => fixture.sql('select id, version from events.occasions order by id');
+  const before = await versions();
+
+  const report = await fixture.run();
+
+  expect(brief(report)).toEqual(NOTHING);
+  expect(report.bystanders).toEqual({ blocked: 1, waiting: 0 });
+  expect(await versions()).toEqual(before);
+  expect(await fixture.findings()).toEqual([]);
+});
+
+test('users without a plan are planned, page by page', async () => {
+  const users: string[] = [];
+  for (let nth = 0; nth < 7; nth++) users.push(await fixture.addUnplanned());
+  await fixture.addPlanned();
+
+  expect(brief(await fixture.run())).toEqual(repaired('unplanned', 7));
+
+  for (const userId of users) expect(await fixture.stateOf(userId)).toEqual(['PENDING']);
+  expect(brief(await fixture.run())).toEqual(NOTHING);
+});
+
+test('an event that waits in the outbox excuses its user for ten minutes, and not longer', async () => {
+  const userId = await fixture.addUnplanned();
+  const id = await fixture.addEvent(userId, 9 * MINUTE);
+  expect(brief(await fixture.run())).toEqual(NOTHING);
+
+  const [event] = [id];
+  await fixture.sql(
+    `update users.outbox set occurred_at = occurred_at - interval '2 minutes' where id = ?`,
+    [event],
+  );
+  expect(brief(await fixture.run())).toEqual(repaired('unplanned'));
+});
+
+test('an event that is done or parked excuses nobody', async () => {
+  const [told, parked] = [await fixture.addUnplanned(), await fixture.addUnplanned()];
+  await fixture.addEvent(told, MINUTE, true);
+  const id = await fixture.addEvent(parked, MINUTE);
+  await fixture.sql('update users.outbox set parked_at = users.clock() where id = ?', [id]);
+
+  const report = await fixture.run();
+
+  expect(brief(report)).toEqual({
+    detected: { unplanned: 2, parked: 1 },
+    repaired: { unplanned: 2 },
+    unrepaired: { parked: 1 },
+  });
+  expect(report.examples).toEqual([
+    { kind: 'parked', subject: `outbox:${id}`, why: 'it failed too often: npm run outbox' },
+  ]);
+});
+
+test('a user who was greeted is planned, but not in the five minutes that the scheduler has', async () => {
+  const userId = await fixture.addPlanned({ dateOfBirth: '1990-04-01' });
+  await planning.setClock(NOW + 8 * HOUR);
+  await planning.send('delivered');
+  expect(brief(await fixture.run())).toEqual(NOTHING);
+
+  await planning.setClock(NOW + 8 * HOUR + 6 * MINUTE);
+  expect(brief(await fixture.run())).toEqual(repaired('unplanned'));
+  expect(await fixture.stateOf(userId)).toEqual(['COMPLETED', 'PENDING']);
+});
+
+test('a change of which nobody was told is planned', async () => {
+  const userId = await fixture.addPlanned();
+  await planning.change(userId, { dateOfBirth: '1990-06-20' });
+  await fixture.addEvent(userId, MINUTE);
+  expect(brief(await fixture.run())).toEqual(NOTHING);
+
+  await fixture.sql('truncate users.outbox');
+  expect(brief(await fixture.run())).toEqual(repaired('outdated'));
+  expect(await planning.occurrencesOf(userId)).toMatchObject([{ nominalDate: '2026-06-20' }]);
+});
+
+test('a row that is leased is left alone, whatever has changed', async () => {
+  const userId = await fixture.addPlanned({ dateOfBirth: '1990-04-01' });
+  await planning.setClock(NOW + 8 * HOUR);
+  await planning.claim();
+  await planning.change(userId, { dateOfBirth: '1990-06-20' });
+  expect(brief(await fixture.run())).toEqual(NOTHING);
+});
+
+test('a row that was released and not planned again is planned', async () => {
+  const userId = await fixture.addPlanned();
+  await fixture.sql('update events.occurrences set next_attempt_at = null where user_id = ?', [
+    userId,
+  ]);
+  expect(brief(await fixture.run())).toEqual(repaired('unplanned'));
+  expect(await planning.rows.find(keyOf(userId))).toMatchObject({
+    nextAttemptAt: expect.any(Number),
+  });
+});
+
+test('the plan of a user who is gone is SKIPPED, and its workflow is to end', async () => {
+  const userId = await fixture.addPlanned();
+  await planning.deleteUser(userId);
+  await fixture.addEvent(userId, MINUTE);
+  expect(brief(await fixture.run())).toEqual(NOTHING);
+
+  await fixture.sql('truncate users.outbox');
+  expect(brief(await fixture.run())).toEqual(repaired('orphaned'));
+  expect(await planning.occurrencesOf(userId)).toMatchObject([
+    { state: 'SKIPPED', reason: 'user_deleted' },
+  ]);
+  expect(await planning.occasionOf(userId)).toMatchObject({ endedAt: NOW, wakeAt: null });
+  expect(brief(await fixture.run())).toEqual(NOTHING);
+});
+
+test('a redelivery of a user who is gone is settled', async () => {
+  const userId = await fixture.addPlanned({ dateOfBirth: '1990-04-01' });
+  await planning.setClock(NOW + 8 * HOUR);
+  await planning.send('refused');
+  await planning.plan(userId);
+  await planning.deleteUser(userId);
+  await planning.plan(userId);
+  await fixture.sql(
+    `update events.occurrences set state = 'PENDING', reason = null, settled_at = null,
+       priority = 1, next_attempt_at = events.clock(), redeliveries = 1,
+       redelivered_at = events.clock(), earlier_attempts = attempts, first_attempt_at = null
+     where state = 'FAILED'`,
+  );
+  expect(brief(await fixture.run())).toEqual(repaired('orphaned'));
+  expect(await fixture.stateOf(userId)).toEqual(['FAILED', 'SKIPPED']);
+});
+
+test('a row that nobody attempts is named when nothing holds it up, and its workflow is notified', async () => {
+  const userId = await fixture.addPlanned({ dateOfBirth: '1990-04-01' });
+  await fixture.sql('update events.occasions set notified_wake_at = wake_at');
+  const due = NOW + 7 * HOUR;
+  await planning.setClock(due + MINUTE);
+  expect(brief(await fixture.run())).toEqual(NOTHING);
+
+  await planning.setClock(due + 3 * MINUTE);
+  const report = await fixture.run();
+  expect(brief(report)).toEqual({
+    detected: { unattempted: 1 },
+    repaired: {},
+    unrepaired: { unattempted: 1 },
+  });
+  expect(report).toMatchObject({
+    bystanders: { waiting: 1 },
+    examples: [{ subject: keyOf(userId), why: 'nobody attempts it, and nothing holds it up' }],
+  });
+  expect(fixture.alarms()).toMatchObject([
+    { alarm: 'reconcile-unrepaired', unrepaired: { unattempted: 1 } },
+  ]);
+  expect(await planning.occasionOf(userId)).toMatchObject({ notifiedWakeAt: null });
+
+  await planning.send('delivered');
+  expect(brief(await fixture.run())).toEqual({
+    detected: {},
+    repaired: { unattempted: 1 },
+    unrepaired: {},
+  });
+});
+
+test.for<[string, string]>([
+  ['while deliveries are paused', 'update events.destinations set paused_at = events.clock()'],
+  ['at a rate limit', 'update events.destinations set max_per_second = 1'],
+  [
+    'while the receiver asks for less',
+    `update events.destinations set slowed_ends_at = events.clock() + interval '1 minute'`,
+  ],
+  [
+    'while a dispatcher is busy',
+    `insert into events.dispatchers (id, stamped_at, busy_at)
+     values (gen_random_uuid(), events.clock(), events.clock())`,
+  ],
+])('a row that waits %s is only counted', async ([, hold]) => {
+  await fixture.addPlanned({ dateOfBirth: '1990-04-01' });
+  await planning.setClock(NOW + 9 * HOUR);
+  await fixture.sql(hold);
+  const report = await fixture.run();
+  expect(brief(report)).toEqual(NOTHING);
+  expect(report.bystanders.waiting).toBe(1);
+});
+
+test('a row that waits while others are sent is behind them, for an hour', async () => {
+  await fixture.addPlanned({ dateOfBirth: '1990-04-01' });
+  await planning.setClock(NOW + 7 * HOUR + 50 * MINUTE);
+  const other = await plantOccurrence(fixture.sql, { state: 'COMPLETED' });
+  const sendOther = (number: number) =>
+    plantAttempt(fixture.sql, other, { number, started_at: new Date(planning.now) });
+  await sendOther(1);
+  await fixture.sql('update events.occurrences set attempts = 9 where key = ?', [other]);
+  expect(brief(await fixture.run())).toEqual(NOTHING);
+
+  await planning.setClock(NOW + 8 * HOUR + MINUTE);
+  await sendOther(2);
+  expect(brief(await fixture.run())).toMatchObject({ unrepaired: { unattempted: 1 } });
+});
+
+test('what is too late to be sent is SKIPPED, and next year is planned', async () => {
+  const userId = await fixture.addPlanned({ dateOfBirth: '1990-04-01' });
+  await planning.setClock(NOW + 3 * DAY);
+  expect(brief(await fixture.run())).toEqual(repaired('unattempted'));
+  expect(await fixture.stateOf(userId)).toEqual(['SKIPPED', 'PENDING']);
+});
+
+test('one that cannot be planned holds up no other, and the alarm says why', async () => {
+  const [bad, good] = [await fixture.addUnplanned(), await fixture.addUnplanned()];
+  const reconciler = fixture.reconcilerWith({
+    async plan(occasions) {
+      const outcomes = await planning.planner.plan(occasions.filter(({ id }) => id !== bad));
+      const error = Object.assign(new Error('the date 1990-05-20'), { code: '22008' });
+      return [...outcomes, { ...birthdayOf(bad), kind: 'failed', error }];
+    },
+  });
+
+  const report = await reconciler.run();
+
+  expect(brief(report)).toEqual({
+    detected: { unplanned: 2 },
+    repaired: { unplanned: 1 },
+    unrepaired: { unplanned: 1 },
+  });
+  expect(report.examples).toEqual([
+    {
+      kind: 'unplanned',
+      subject: subjectOf(bad),
+      why: 'it has no open row, and planning fails: Error 22008',
+    },
+  ]);
+  expect(await fixture.stateOf(good)).toEqual(['PENDING']);
+
+  // Planned by somebody else meanwhile.
+  await planning.plan(bad);
+  expect(brief(await fixture.run())).toEqual({ ...NOTHING, repaired: { unplanned: 1 } });
+});
+
+test('of two reconcilers at once, each finding is counted by one', async () => {
+  for (let nth = 0; nth < 20; nth++) await fixture.addUnplanned();
+  const reports = await Promise.all([fixture.run(), fixture.run()]);
+  const found = reports.map(({ detected }) => detected.unplanned ?? 0);
+  const cured = reports.map((report) => report.repaired.unplanned ?? 0);
+  expect(found.reduce((sum, count) => sum + count)).toBe(20);
+  expect(cured.reduce((sum, count) => sum + count)).toBe(20);
+  expect(reports.map(({ unrepaired }) => unrepaired)).toEqual([{}, {}]);
+});

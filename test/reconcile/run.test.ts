@@ -1,0 +1,147 @@
+/** The reconciler's workflow on a real server, and what becomes of a workflow that a hand has ended. */
+import { describe, expect, test, vi } from 'vitest';
+
+import { NoWorkerError, runReconcileWorkflow } from '../../src/reconcile/run-now.ts';
+import { TemporalAwayError } from '../../src/temporal/errors.ts';
+import { connectTemporal } from '../../src/temporal/connection.ts';
+import { loadSettings } from '../../src/config/settings.ts';
+import { freePort } from '../support/free-port.ts';
+import { useWatchedOccasions } from '../support/watched-occasions.ts';
+
+vi.setConfig({ testTimeout: 90_000 });
+const WITHIN = { timeout: 45_000, interval: 50 };
+const fixture = useWatchedOccasions();
+
+const runNow = (noWorkerAfterMs?: number) =>
+  runReconcileWorkflow(fixture.temporal.client, fixture.taskQueue, () => {}, noWorkerAfterMs);
+const statusOf = async (userId: string): Promise<string> =>
+  (await fixture.workflowOf(userId).describe()).status.name;
+
+const WELL = {
+  detected: {},
+  repaired: {},
+  unrepaired: {},
+  examples: [],
+  rested: false,
+  forgotten: 0,
+  compared: null,
+  notLookedFor: [],
+};
+
+/** Their workflows sleep. */
+async function addAsleep(count: number): Promise<string[]> {
+  const users: string[] = [];
+  for (let nth = 0; nth < count; nth++) users.push(await fixture.add());
+  for (const userId of users) {
+    await expect
+      .poll(async () => (await fixture.occasionOf(userId)).notifiedAt, WITHIN)
+      .not.toBeNull();
+  }
+  return users;
+}
+
+describe('with a notifier and a worker', () => {
+  test('in an installation that is well nothing is found, and nobody is woken', async () => {
+    fixture.startNotifier();
+    await fixture.startWorker();
+    const users = await addAsleep(4);
+    const versions = () =>
+      Promise.all(users.map(async (userId) => (await fixture.occasionOf(userId)).version));
+    const before = await versions();
+    expect(await runNow()).toEqual(WELL);
+    expect(await versions()).toEqual(before);
+  });
+
+  test('a workflow that a hand has terminated is started again, once it should have looked', async () => {
+    fixture.startNotifier();
+    await fixture.startWorker();
+    const [userId = ''] = await addAsleep(1);
+    await fixture.workflowOf(userId).terminate('by hand');
+    // Three hours after it should have woken.
+    await fixture.rows.sql(
+      `update events.occasions set notified_wake_at = now() - interval '3 hours'
+       where id = :userId::uuid`,
+      { userId },
+    );
+
+    expect(await runNow()).toEqual({ ...WELL, detected: { unwatched: 1 } });
+
+    await expect.poll(() => statusOf(userId), WITHIN).toBe('RUNNING');
+    await expect
+      .poll(async () => (await fixture.occasionOf(userId)).notifiedAt, WITHIN)
+      .not.toBeNull();
+    expect(await runNow()).toEqual({ ...WELL, repaired: { unwatched: 1 } });
+  });
+
+  test('one that runs and has not looked is woken, and not started a second time', async () => {
+    fixture.startNotifier();
+    await fixture.startWorker();
+    const [userId = ''] = await addAsleep(1);
+    const { runId } = await fixture.workflowOf(userId).describe();
+    await fixture.rows.sql(
+      `update events.occasions set notified_wake_at = now() - interval '3 hours'
+       where id = :userId::uuid`,
+      { userId },
+    );
+
+    expect((await runNow()).detected).toEqual({ unwatched: 1 });
+
+    // Its start is delayed; the signal ends that.
+    await expect
+      .poll(async () => (await fixture.occasionOf(userId)).lookedAt, WITHIN)
+      .not.toBeNull();
+    expect((await fixture.workflowOf(userId).describe()).runId).toBe(runId);
+    expect((await runNow()).repaired).toEqual({ unwatched: 1 });
+  });
+
+  test('a store that was lost is rebuilt by one run, and the run says so', async () => {
+    const users: string[] = [];
+    for (let nth = 0; nth < 5; nth++) users.push(await fixture.add());
+    await fixture.markNotified(...users);
+    await fixture.rows.sql(`update events.reconciler set store_id = 'another'`);
+    fixture.startNotifier();
+    await fixture.startWorker();
+
+    expect(await runNow()).toEqual({ ...WELL, forgotten: 5 });
+
+    for (const userId of users) {
+      await expect.poll(() => statusOf(userId).catch(() => 'none'), WITHIN).toBe('RUNNING');
+    }
+  });
+
+  test('while a herd goes out it rests, and looks later', async () => {
+    await fixture.startWorker();
+    await fixture.rows.sql(
+      `insert into events.dispatchers (id, stamped_at, busy_at)
+       values (gen_random_uuid(), now(), now() + interval '1 minute')`,
+    );
+    const userId = await fixture.add();
+    await fixture.rows.sql(
+      `update events.occasions set notified_wake_at = now() - interval '3 hours'`,
+    );
+    expect(await runNow()).toEqual({ ...WELL, rested: true });
+    expect(await fixture.occasionOf(userId)).toMatchObject({ reconciled: 0 });
+  });
+});
+
+describe('without a worker', () => {
+  test('the run that was asked for ends, and says why', async () => {
+    await expect(runNow(1_500)).rejects.toThrow(NoWorkerError);
+    await expect(runNow(1_500)).rejects.toThrow(/^No worker has taken it up for 2 s/);
+    const workflow = fixture.temporal.client.workflow.getHandle(
+      `${fixture.taskQueue}/reconcile-now`,
+    );
+    expect((await workflow.describe()).status.name).toBe('TERMINATED');
+  });
+
+  test('with Temporal away it says that', async () => {
+    const away = connectTemporal(
+      loadSettings({ TEMPORAL_ADDRESS: `127.0.0.1:${await freePort()}` }),
+    );
+    try {
+      await expect(runReconcileWorkflow(away.client, 'nobody')).rejects.toThrow(TemporalAwayError);
+    } finally {
+      await away.close();
+    }
+  });
+});

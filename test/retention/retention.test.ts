@@ -1,0 +1,180 @@
+import { randomUUID } from 'node:crypto';
+
+import { pino } from 'pino';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+
+import { createHousekeepingActivities } from '../../src/activities/housekeeping.ts';
+import { createRetention, type RetentionStore } from '../../src/retention/retention.ts';
+import { ADA, createTestApi, type TestApi } from '../support/api.ts';
+import { plantAttempt, plantOccurrence } from '../support/plant-occurrence.ts';
+
+const HOUR = 3_600_000;
+const DAY = 24 * HOUR;
+const MINUTE = 60_000;
+const ALL = 100;
+
+let api: TestApi;
+let retention: RetentionStore;
+beforeAll(async () => {
+  api = await createTestApi();
+  retention = createRetention(api.database.orm);
+});
+afterAll(() => api.database.drop());
+beforeEach(async () => {
+  await api.sql('truncate events.occurrences cascade');
+  await api.sql('truncate users.users, users.outbox, users.idempotency_keys');
+});
+
+const ago = (ms: number): string => new Date(Date.now() - ms).toISOString();
+const settled = (columns: object = {}) =>
+  plantOccurrence(api.sql, { state: 'COMPLETED', ...columns });
+const attemptOf = (key: string, ageMs: number, columns: object = {}) =>
+  plantAttempt(api.sql, key, { started_at: ago(ageMs), ...columns });
+const attempts = () =>
+  api.sql<{ key: string; number: number; excerpt: string | null }>(
+    `select occurrence_key as key, number, response_excerpt as excerpt
+     from events.attempts order by started_at`,
+  );
+
+const addEvent = (userId: string, revision: number, columns: Record<string, unknown> = {}) => {
+  const row = {
+    type: 'UserUpdated',
+    user_id: userId,
+    revision,
+    occurred_at: ago(9 * DAY),
+    ...columns,
+  };
+  const names = Object.keys(row);
+  return api.sql(
+    `insert into users.outbox (${names.join(', ')}) values (${names.map(() => '?').join(', ')})`,
+    Object.values(row),
+  );
+};
+const createOnce = () => api.send('POST', '/v1/users', ADA, { 'Idempotency-Key': 'once' });
+const ageKeys = (ms: number) =>
+  api.sql('update users.idempotency_keys set created_at = ?', [ago(ms)]);
+
+describe('attempts', () => {
+  test('older than their time are removed, and the occurrence stays', async () => {
+    const key = await settled({ attempts: 2 });
+    await attemptOf(key, 2 * DAY, { number: 1 });
+    await attemptOf(key, DAY - MINUTE, { number: 2 });
+    expect(await retention.removeAttempts(DAY, ALL)).toBe(1);
+    expect(await attempts()).toMatchObject([{ key, number: 2 }]);
+    const { body } = await api.send('GET', `/v1/occurrences/${key}`);
+    expect(body).toMatchObject({ attemptCount: 2, attempts: [{ number: 2 }] });
+  });
+
+  test.for([{ state: 'PENDING' }, { state: 'PROCESSING' }])(
+    'of a row that is still needed (%j) are kept, and hold up no others',
+    async (columns) => {
+      const open = await settled(columns);
+      for (const number of [1, 2, 3]) await attemptOf(open, 9 * DAY, { number });
+      const done = await settled({ state: 'FAILED' });
+      await attemptOf(done, 2 * DAY);
+      expect(await retention.removeAttempts(DAY, 2)).toBe(1);
+      expect((await attempts()).map(({ key }) => key)).toEqual([open, open, open]);
+    },
+  );
+
+  test('go in batches, the oldest first', async () => {
+    const key = await settled();
+    for (const number of [1, 2, 3]) await attemptOf(key, (9 - number) * DAY, { number });
+    expect(await retention.removeAttempts(DAY, 2)).toBe(2);
+    expect(await attempts()).toMatchObject([{ number: 3 }]);
+    expect(await retention.removeAttempts(DAY, 2)).toBe(1);
+    expect(await retention.removeAttempts(DAY, 2)).toBe(0);
+  });
+});
+
+test('answers are erased before the attempts themselves, also those of open rows', async () => {
+  const key = await settled({ state: 'PROCESSING' });
+  await attemptOf(key, 2 * DAY, { number: 1, response_excerpt: 'Hello Ada' });
+  await attemptOf(key, MINUTE, { number: 2, response_excerpt: 'ok' });
+  expect(await retention.eraseResponseExcerpts(DAY, ALL)).toBe(1);
+  expect(await attempts()).toMatchObject([{ excerpt: null }, { excerpt: 'ok' }]);
+  expect(await retention.eraseResponseExcerpts(DAY, ALL)).toBe(0);
+});
+
+describe('the outbox', () => {
+  test('loses what was done long ago, not what waits or is parked', async () => {
+    const userId = randomUUID();
+    await addEvent(userId, 1, { done_at: ago(2 * DAY) });
+    await addEvent(userId, 2, { done_at: ago(DAY - MINUTE) });
+    await addEvent(userId, 3, { parked_at: ago(9 * DAY) });
+    await addEvent(userId, 4);
+    expect(await retention.removeDoneEvents(DAY, ALL)).toBe(1);
+    const left = await api.sql<{ revision: number }>(
+      'select revision from users.outbox order by revision',
+    );
+    expect(left.map(({ revision }) => revision)).toEqual([2, 3, 4]);
+  });
+});
+
+describe('an idempotency key', () => {
+  test('answers as long as it is kept, and then is free', async () => {
+    const first = await createOnce();
+    await ageKeys(DAY - MINUTE);
+    expect(await retention.removeIdempotencyKeys(DAY, ALL)).toBe(0);
+    expect((await createOnce()).body).toEqual(first.body);
+    await ageKeys(DAY + MINUTE);
+    expect(await retention.removeIdempotencyKeys(DAY, ALL)).toBe(1);
+    const second = await createOnce();
+    expect(second.status).toBe(201);
+    expect(second.body.id).not.toBe(first.body.id);
+  });
+});
+
+describe('the activity', () => {
+  const keep = {
+    attemptsMs: 9 * DAY,
+    responseExcerptsMs: DAY,
+    idempotencyKeysMs: DAY,
+    outboxMs: DAY,
+  };
+
+  test('goes on until nothing is left, and logs once what it removed', async () => {
+    const key = await settled();
+    await api.sql(
+      `insert into events.attempts (occurrence_key, number, lease_token, sent_by, started_at,
+         duration_ms, outcome, response_excerpt)
+       select ?, n, n, 'dispatcher', now() - interval '10 days', 1, 'retry', 'busy'
+       from generate_series(1, 4500) as n`,
+      [key],
+    );
+    await attemptOf(key, 2 * DAY, { number: 5_000 });
+    await attemptOf(key, HOUR, { number: 5_001 });
+    const lines: object[] = [];
+    const logger = pino({}, { write: (line: string) => void lines.push(JSON.parse(line)) });
+    const { prune } = createHousekeepingActivities({ retention, logger });
+
+    const result = await prune({ keep });
+
+    const removed = { attempts: 4_500, responseExcerpts: 1, idempotencyKeys: 0, outbox: 0 };
+    expect(result).toEqual({ removed, more: false });
+    expect(lines).toMatchObject([{ ...removed, more: false }]);
+    expect(await attempts()).toMatchObject([{ excerpt: null }, { excerpt: 'ok' }]);
+    expect((await prune({ keep })).removed).toMatchObject({ attempts: 0, responseExcerpts: 0 });
+  });
+
+  test('of two at once each row is removed by one of them', async () => {
+    const { prune } = createHousekeepingActivities({ retention });
+    await api.sql(
+      `insert into users.outbox (type, user_id, revision, occurred_at, done_at)
+       select 'UserUpdated', gen_random_uuid(), 1, now(), now() - interval '2 days'
+       from generate_series(1, 5000)`,
+    );
+    const both = await Promise.all([prune({ keep }), prune({ keep })]);
+    expect(both.reduce((sum, { removed }) => sum + removed.outbox, 0)).toBe(5_000);
+    expect(await api.sql('select 1 from users.outbox')).toEqual([]);
+  });
+
+  test('tells Temporal of a failure without its data', async () => {
+    const failing = {
+      ...retention,
+      removeDoneEvents: () => Promise.reject(new Error('select 1815-12-10')),
+    };
+    const pruned = createHousekeepingActivities({ retention: failing }).prune({ keep });
+    await expect(pruned).rejects.toThrow(/^(?!.*1815)/);
+  });
+});

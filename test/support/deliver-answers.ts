@@ -1,0 +1,29 @@
+/** Answers of deliver that are made up. */
+import type { DeliverAnswer } from '../../src/workflows/contract.ts';
+
+/** What deliver does in its nth call for an occasion, counted from 1. */
+export type Play = (call: number) => DeliverAnswer | Promise<DeliverAnswer>;
+
+const YEAR = 365 * 86_400_000;
+
+/** Something is to come of it at `wakeAt`, epoch ms. */
+export function asleepUntil(
+  wakeAt: number,
+  settled: DeliverAnswer['settled'] = null,
+): DeliverAnswer {
+  const next = {
+    occurrenceKey: 'birthday:0198f6a2-6c1e-7f5b-9d53-0a4b6c8d7e9f:2027',
+    dueAt: wakeAt,
+  };
+  return { ended: false, wakeAt, next, blockedReason: null, settled };
+}
+
+export const asleepForAYear = (): DeliverAnswer => asleepUntil(Date.now() + YEAR);
+
+export const ENDED: DeliverAnswer = {
+  ended: true,
+  wakeAt: null,
+  next: null,
+  blockedReason: null,
+  settled: null,
+};

@@ -1,0 +1,99 @@
+/** How PostgreSQL runs a statement. */
+import type { Orm } from '../../src/persistence/orm.ts';
+
+interface PlanNode {
+  readonly 'Node Type': string;
+  readonly 'Index Name'?: string;
+  readonly 'Relation Name'?: string;
+  readonly 'Actual Rows'?: number;
+  readonly 'Actual Loops'?: number;
+  readonly 'Rows Removed by Filter'?: number;
+  readonly 'Subplan Name'?: string;
+  readonly Plans?: readonly PlanNode[];
+}
+
+export interface ExplainedRows {
+  /** The kinds of scans of tables. */
+  readonly scans: readonly string[];
+  readonly indexes: readonly string[];
+  /** The most rows that one of them has looked at. */
+  readonly readRows: number;
+  /** The kinds of scans of one index. */
+  scansBy(index: string): readonly string[];
+  /** How often a subplan, such as `CTE due`, was run. */
+  loops(subplan: string): number;
+}
+
+/** Runs the statement, and tells its scans, their indexes, and how many rows they looked at. */
+export async function explainRows(
+  orm: Orm,
+  query: string,
+  parameters: Readonly<Record<string, unknown>> = {},
+): Promise<ExplainedRows> {
+  const [row] = await orm.em
+    .fork()
+    .execute<{ 'QUERY PLAN': [{ Plan: PlanNode }] }[]>(
+      `explain (analyze, format json) ${query}`,
+      parameters,
+    );
+  if (row === undefined) throw new Error('There is no plan.');
+  return describePlan(row['QUERY PLAN'][0].Plan);
+}
+
+/**
+ * The same under a generic plan, as a statement that is prepared once and run for years has it.
+ * Whatever the statement changes is undone.
+ */
+export async function explainGeneric(
+  orm: Orm,
+  query: string,
+  parameters: Readonly<Record<string, unknown>>,
+): Promise<ExplainedRows> {
+  const names = Object.keys(parameters);
+  const prepared = names.reduce(
+    (sql, name, place) => sql.replaceAll(new RegExp(`(?<!:):${name}\\b`, 'g'), `$${place + 1}`),
+    query,
+  );
+  const values = names.map((name) => `:${name}`).join(', ');
+  const em = orm.em.fork();
+  await em.begin();
+  try {
+    await em.execute('set local plan_cache_mode = force_generic_plan');
+    await em.execute(`prepare generic as ${prepared}`);
+    const [row] = await em.execute<{ 'QUERY PLAN': [{ Plan: PlanNode }] }[]>(
+      `explain (analyze, format json) execute generic${names.length > 0 ? `(${values})` : ''}`,
+      parameters,
+    );
+    if (row === undefined) throw new Error('There is no plan.');
+    await em.execute('deallocate generic');
+    return describePlan(row['QUERY PLAN'][0].Plan);
+  } finally {
+    await em.rollback();
+  }
+}
+
+function describePlan(plan: PlanNode): ExplainedRows {
+  const nodes: PlanNode[] = [];
+  const walk = (node: PlanNode): void => {
+    nodes.push(node);
+    for (const below of node.Plans ?? []) walk(below);
+  };
+  walk(plan);
+  const scans = nodes.filter(
+    (node) =>
+      node['Node Type'].includes('Scan') &&
+      (node['Relation Name'] ?? node['Index Name']) !== undefined,
+  );
+  return {
+    scans: scans.map((node) => node['Node Type']),
+    indexes: scans.flatMap((node) => node['Index Name'] ?? []),
+    readRows: Math.max(
+      0,
+      ...scans.map((node) => (node['Actual Rows'] ?? 0) + (node['Rows Removed by Filter'] ?? 0)),
+    ),
+    scansBy: (index) =>
+      scans.filter((node) => node['Index Name'] === index).map((node) => node['Node Type']),
+    loops: (subplan) =>
+      nodes.find((node) => node['Subplan Name'] === subplan)?.['Actual Loops'] ?? 0,
+  };
+}

@@ -1,0 +1,73 @@
+import { randomUUID } from 'node:crypto';
+
+import { afterEach, beforeEach, expect, test } from 'vitest';
+
+import { createOutboxAdmin } from '../../src/users/outbox-admin.ts';
+import { createOutbox, createOutboxState, type Outbox } from '../../src/users/outbox.ts';
+import { createTestDatabase, type TestDatabase } from '../support/postgres.ts';
+import { runProgram } from '../support/process.ts';
+
+let database: TestDatabase;
+let outbox: Outbox;
+beforeEach(async () => {
+  database = await createTestDatabase();
+  outbox = createOutbox(database.orm);
+});
+afterEach(() => database.drop());
+
+test('what is parked is listed with its reason, counted, and waits again when it is retried', async () => {
+  const [first, second] = [randomUUID(), randomUUID()];
+  await park(first, 'answered 3: \u001b[31mbad');
+  await park(second, 'answered 3');
+
+  const listed = await run('list');
+  expect(listed.exitCode).toBe(0);
+  expect(listed.said).toMatch(/^0 waiting; 2 parked$/m);
+  expect(listed.said).toMatch(
+    new RegExp(`^\\d+ +UserCreated +${first} +1 +\\S+Z +1 +answered 3: +\\[31mbad$`, 'm'),
+  );
+  expect(await createOutboxState(database.orm).backlog()).toMatchObject({ length: 0, parked: 2 });
+
+  const [{ id = '' } = {}] = await createOutboxAdmin(database.orm).listParked(10);
+  expect((await run('retry', id, '999999')).said).toContain('1 will be planned again; 1 not');
+  expect(await outbox.claim(10, 1)).toMatchObject([{ userId: first, failures: 0 }]);
+  expect((await run('retry', '--all')).said).toContain('1 will be planned again');
+  expect((await run()).said).toMatch(/^2 waiting, the oldest for \d+ s; 0 parked$/m);
+});
+
+test('what cannot be stored of an error holds up nothing that is written with it', async () => {
+  const [first, second] = [randomUUID(), randomUUID()];
+  await park(first, `answered\0 with ${'🎂'.repeat(600)}`);
+  await park(second, `${'x'.repeat(999)}🎂`);
+  const parked = await createOutboxAdmin(database.orm).listParked(10);
+  expect(parked.map(({ userId }) => userId)).toEqual([first, second]);
+});
+
+test.for([
+  [['retry'], 64, 'npm run outbox -- retry <id>'],
+  [['retry', 'birthday:1'], 64, 'npm run outbox -- retry <id>'],
+  [['list', 'all'], 64, 'npm run outbox -- list'],
+  [['forget'], 64, 'npm run outbox -- list'],
+] as const)('%j is no command: it says what would be', async ([args, code, said]) => {
+  const told = await run(...args);
+  expect(told.exitCode).toBe(code);
+  expect(told.said).toContain(said);
+});
+
+async function park(userId: string, error: string): Promise<void> {
+  await database.orm.em.fork().execute(
+    `insert into users.outbox (type, user_id, revision, occurred_at)
+     values ('UserCreated', :userId, 1, now())`,
+    { userId },
+  );
+  const [{ id = '', leaseToken = 0 } = {}] = await outbox.claim(1, 1_000);
+  await outbox.acknowledge([{ id, leaseToken, kind: 'parked', error }]);
+}
+
+async function run(...args: readonly string[]) {
+  const program = runProgram(process.execPath, ['src/commands/outbox.ts', ...args], {
+    settings: { DATABASE_URL: database.url },
+  });
+  const exitCode = await program.exited;
+  return { exitCode, said: program.lines.join('\n') };
+}

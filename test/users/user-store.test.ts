@@ -1,0 +1,218 @@
+import pg from 'pg';
+import { afterAll, afterEach, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+
+import { createUser } from '../../src/users/create-user.ts';
+import { deleteUser } from '../../src/users/delete-user.ts';
+import { listUsers } from '../../src/users/list-users.ts';
+import { updateUser } from '../../src/users/update-user.ts';
+import { createUserStore, type UserDeps } from '../../src/users/user-store.ts';
+import { createTestDatabase, type TestDatabase } from '../support/postgres.ts';
+import { bundledLaw } from '../support/zone-laws.ts';
+
+const HOUR = 3_600_000;
+const ADA = {
+  externalId: null,
+  firstName: 'Ada',
+  lastName: 'Lovelace',
+  dateOfBirth: '1990-12-10',
+  timezone: 'Europe/London',
+};
+
+let database: TestDatabase;
+let deps: UserDeps;
+beforeAll(async () => {
+  database = await createTestDatabase();
+  deps = { users: createUserStore(database.orm), clock: Date.now, law: bundledLaw };
+});
+afterEach(() => setClock('clock_timestamp()'));
+afterAll(() => database.drop());
+
+describe('instants', () => {
+  test('are those of the database, however wrong the clock of the process is', async () => {
+    const ahead = { ...deps, clock: () => Date.now() + 48 * HOUR };
+    const before = await databaseNow();
+    const created = await createUser(ahead, ADA);
+    const moved = await updateUser(ahead, created.id, { timezone: 'Asia/Tokyo' });
+    const after = await databaseNow();
+
+    expect(created.createdAt).toBeGreaterThanOrEqual(Math.floor(before));
+    expect(moved.inputsChangedAt).toBeGreaterThanOrEqual(created.createdAt);
+    expect(moved.inputsChangedAt).toBeLessThanOrEqual(after);
+    expect(await historyOf(created.id)).toEqual([
+      { timezone: 'Europe/London', isFromCreation: true, isOver: true },
+      { timezone: 'Asia/Tokyo', isFromCreation: false, isOver: false },
+    ]);
+  });
+
+  test('never go backwards when the clock of the database is set back', async () => {
+    const created = await createUser(deps, ADA);
+    await setClock("clock_timestamp() - interval '1 hour'");
+    const moved = await updateUser(deps, created.id, { timezone: 'Asia/Tokyo' });
+    expect(moved.updatedAt).toBe(created.updatedAt);
+    expect(moved.inputsChangedAt).toBe(created.updatedAt);
+    await deleteUser(deps, created.id);
+    expect(
+      await sql(
+        `select count(*)::int as wrong from users.history
+         where user_id = '${created.id}' and valid_until < valid_from`,
+      ),
+    ).toEqual([{ wrong: 0 }]);
+  });
+
+  test('a name that changes leaves the instant of the schedule inputs', async () => {
+    const created = await createUser(deps, ADA);
+    await setClock("clock_timestamp() + interval '1 hour'");
+    const renamed = await updateUser(deps, created.id, { firstName: 'Augusta' });
+    expect(renamed.updatedAt).toBeGreaterThan(created.updatedAt);
+    expect(renamed.inputsChangedAt).toBe(created.inputsChangedAt);
+    expect(await historyOf(created.id)).toHaveLength(1);
+  });
+
+  test('a change comes after whatever held the user locked before it', async () => {
+    const { id } = await createUser(deps, ADA);
+    const planner = await connect();
+    await planner.query('begin');
+    await planner.query('select 1 from users.users where id = $1 for no key update', [id]);
+    const moving = updateUser(deps, id, { timezone: 'Asia/Tokyo' });
+    await expect.poll(waitingForLocks).toBe(1);
+    const lockedUntil = await databaseNow();
+    await planner.query('commit');
+    const { inputsChangedAt } = await moving;
+    expect(inputsChangedAt).toBeGreaterThanOrEqual(Math.floor(lockedUntil));
+  });
+});
+
+describe('the outbox', () => {
+  test('has an entry for each event; what changes no plan waits for nobody', async () => {
+    const { id } = await createUser(deps, ADA);
+    await updateUser(deps, id, { firstName: 'Augusta', externalId: 'crm-1' });
+    await updateUser(deps, id, { lastName: 'King', dateOfBirth: '1990-12-11' });
+    await deleteUser(deps, id);
+    expect(
+      await sql(
+        `select type, revision, changed, done_at is null as waits from users.outbox
+         where user_id = '${id}' order by id`,
+      ),
+    ).toEqual([
+      { type: 'UserCreated', revision: 1, changed: [], waits: true },
+      { type: 'UserUpdated', revision: 2, changed: ['externalId', 'firstName'], waits: false },
+      { type: 'UserUpdated', revision: 3, changed: ['lastName', 'dateOfBirth'], waits: true },
+      { type: 'UserDeleted', revision: 4, changed: [], waits: true },
+    ]);
+  });
+});
+
+describe('a request that comes again', () => {
+  test('gets the user of the first one, also when both come at once', async () => {
+    const answers = await Promise.all(
+      Array.from({ length: 8 }, () => createUser(deps, { ...ADA, firstName: 'Eve' }, 'eve-1')),
+    );
+    expect(answers).toEqual(answers.map(() => answers[0]));
+    expect(await sql("select count(*)::int from users.users where first_name = 'Eve'")).toEqual([
+      { count: 1 },
+    ]);
+  });
+});
+
+describe('pages', () => {
+  test('a user whose transaction ends late is on the next page, not lost before it', async () => {
+    await sql('truncate users.users');
+    const [, second] = [await createUser(deps, ADA), await createUser(deps, ADA)];
+    await expect.poll(usersNotYetFinal).toBe(0);
+    const slow = await connect();
+    await slow.query('begin');
+    const { id: late } = await insert(slow);
+    const [third, fourth] = [await createUser(deps, ADA), await createUser(deps, ADA)];
+
+    const first = await page(1, null);
+    expect(first.ids).toHaveLength(1);
+    const before = await page(2, first.next);
+    expect(before.ids).toEqual([second.id]);
+    await slow.query('commit');
+    const after = await page(10, before.next);
+    expect(after).toEqual({ ids: [late, third.id, fourth.id], next: null });
+  });
+
+  test('all users are on the last page, those of the last moment too', async () => {
+    await sql('truncate users.users');
+    const slow = await connect();
+    await slow.query('begin');
+    await insert(slow);
+    const { id } = await createUser(deps, ADA);
+    expect(await page(10, null)).toEqual({ ids: [id], next: null });
+    await slow.query('rollback');
+  });
+
+  test('an id that sorts before others does not: the order is that of creation', async () => {
+    await sql('truncate users.users');
+    const one = await createUser(deps, ADA);
+    const early = await insert(await connect(), '00000000-0000-7000-8000-000000000001');
+    const two = await createUser(deps, ADA);
+    const ids = [one.id, early.id, two.id];
+    expect((await page(10, null)).ids).toEqual(ids);
+  });
+});
+
+/** Other databases of the server have transactions too, which may be older. */
+async function usersNotYetFinal(): Promise<number> {
+  const rows = await sql(
+    'select from users.users where position >= pg_snapshot_xmin(pg_current_snapshot())',
+  );
+  return rows.length;
+}
+
+async function page(limit: number, after: Parameters<typeof listUsers>[1]['after']) {
+  const query = { limit, after, externalId: null, timezone: null };
+  const { users, next } = await listUsers(deps, query);
+  return { ids: users.map(({ id }) => id), next };
+}
+
+async function insert(client: pg.Client, id?: string): Promise<{ id: string }> {
+  const { rows } = await client.query(
+    `insert into users.users (id, first_name, last_name, date_of_birth, timezone, revision,
+       created_at, updated_at, inputs_changed_at)
+     values (coalesce($1::uuid, gen_random_uuid()), 'A', '', '1990-01-01', 'UTC', 1, now(), now(), now())
+     returning id`,
+    [id],
+  );
+  return rows[0];
+}
+
+async function connect(): Promise<pg.Client> {
+  const client = new pg.Client({ connectionString: database.url });
+  await client.connect();
+  onTestFinished(() => client.end());
+  return client;
+}
+
+function sql<Row extends object>(query: string): Promise<Row[]> {
+  return database.orm.em.fork().execute<Row[]>(query);
+}
+
+function setClock(expression: string): Promise<unknown> {
+  return sql(`create or replace function users.clock() returns timestamptz
+    language sql volatile as $$select ${expression}$$`);
+}
+
+async function databaseNow(): Promise<number> {
+  const [row] = await sql<{ now: number }>(
+    'select (extract(epoch from clock_timestamp()) * 1000)::float8 as now',
+  );
+  return row?.now ?? 0;
+}
+
+async function waitingForLocks(): Promise<number> {
+  const rows = await sql(
+    `select from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()`,
+  );
+  return rows.length;
+}
+
+function historyOf(id: string): Promise<object[]> {
+  return sql(
+    `select h.timezone, h.valid_from = u.created_at as "isFromCreation",
+       h.valid_until is not null as "isOver"
+     from users.history as h join users.users as u on u.id = h.user_id
+     where u.id = '${id}' order by h.id`,
+  );
+}
