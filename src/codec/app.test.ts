@@ -50,9 +50,15 @@ test('what is in the clear is given back, and a payload without data is one', as
   expect(await decoded.json()).toEqual({ payloads: [PAYLOAD, { ...payloads[1], data: '' }] });
 });
 
+test('of a list that is left out, because it is empty, there is nothing to decode', async () => {
+  const decoded = await ask('/decode', {});
+  expect(decoded.status).toBe(200);
+  expect(await decoded.json()).toEqual({ payloads: [] });
+});
+
 test.for([
   ['not JSON', '{'],
-  ['no payloads', {}],
+  ['payloads that are none', { payloads: 7 }],
   ['data that is not base64', { payloads: [{ data: '%' }] }],
 ])('a body with %s is refused', async ([_what, body]) => {
   const { status } = await ask('/decode', body);

@@ -23,12 +23,15 @@ const LOOPBACK = /^(localhost|127\.0\.0\.1|\[::1\])(:\d+)?$/;
 
 /** Metadata and data in base64, as protobuf's JSON has bytes. */
 const BodySchema = z.object({
-  payloads: z.array(
-    z.object({
-      metadata: z.record(z.string(), z.base64()).default({}),
-      data: z.base64().default(''),
-    }),
-  ),
+  // Protobuf's JSON leaves out what is empty, as the arguments of a signal without any.
+  payloads: z
+    .array(
+      z.object({
+        metadata: z.record(z.string(), z.base64()).default({}),
+        data: z.base64().default(''),
+      }),
+    )
+    .default([]),
 });
 type Body = z.output<typeof BodySchema>;
 

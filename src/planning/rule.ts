@@ -130,26 +130,27 @@ interface Fallen {
   /** What fell due and nothing has ended. */
   readonly owed: FellDue | null;
   /** What ended, by key. A key that fell due again has its last end. */
-  readonly ended: ReadonlyMap<string, SkippedOccurrence>;
+  readonly ended: ReadonlyMap<string, FellDue & SkippedOccurrence>;
 }
 
-/** What became of everything that fell due since the last plan, and of the open row's key before. */
+/**
+ * What became of everything that fell due since the last plan, and of what may bear on it from
+ * some days before, or since the open row's key can have fallen due at all.
+ */
 function judgeFallen(input: PlanInput, inForce: readonly VersionInForce[]): Fallen {
-  const { open, plannedAt, isFinal } = input;
   const found = fellDue(input, {
     after: planStart(input) - REACH_MS,
     until: nowOf(input, inForce.at(-1)),
   });
-  const isOfThisPlan = ({ at, key }: FellDue) =>
-    plannedAt === null || at > plannedAt || key === open?.key;
+  const { isFinal } = input;
   const final = found.filter(({ key }) => isFinal(key));
 
-  const ended = new Map<string, SkippedOccurrence>();
+  const ended = new Map<string, FellDue & SkippedOccurrence>();
   const end = (occurrence: FellDue, reason: EndReason) =>
     ended.set(occurrence.key, { ...occurrence, reason });
   let owed: { readonly occurrence: FellDue; readonly end: End | null } | null = null;
   for (const occurrence of found) {
-    if (!isOfThisPlan(occurrence) || final.includes(occurrence)) continue;
+    if (final.includes(occurrence)) continue;
     if (owed?.end && owed.end.at <= occurrence.at) {
       end(owed.occurrence, owed.end.reason);
     } else if (owed !== null) {
@@ -194,7 +195,8 @@ function firstEnd(
   const settledAt = passedOverAt(occurrence, final, lastSettled);
   if (settledAt !== null) ends.push({ at: settledAt, reason: 'superseded' });
   const lateAt = occurrence.dueAt + lateLimitMs;
-  if (lateNow > lateAt && !isAttempted(input.open, occurrence)) {
+  const isKnownEnd = ends.length > 0 && wasAttempted(input.open, occurrence);
+  if (lateNow > lateAt && !isAttempted(input.open, occurrence) && !isKnownEnd) {
     ends.push({ at: Math.max(lateAt + AN_INSTANT_MS, occurrence.at), reason: 'too_late' });
   }
   const [first = null] = ends.toSorted((one, other) => one.at - other.at);
@@ -249,9 +251,15 @@ function nowOf({ now }: PlanInput, current: VersionInForce | undefined): number 
   return Math.max(now, current?.from ?? now);
 }
 
-/** Attempted for this due instant: the limit is for first attempts. */
+/** Attempted for this due instant. */
 function isAttempted(open: OpenRow | null, { key, dueAt }: FellDue): boolean {
   return open?.key === key && open.dueAt === dueAt && open.firstAttemptAt !== null;
+}
+
+/** Attempted before the row moved on to the later due instant that it has now. */
+function wasAttempted(open: OpenRow | null, { key, dueAt }: FellDue): boolean {
+  if (open?.key !== key || open.dueAt === null || open.dueAt <= dueAt) return false;
+  return open.attempts > 0 && open.firstAttemptAt === null;
 }
 
 /** What is owed, or the first to come; and when the one after it supersedes it. */
@@ -282,7 +290,8 @@ function* toCome(input: PlanInput, current: InputsVersion): Generator<ResolvedOc
   }
 }
 
-function decide({ open, endedAt, endReason }: PlanInput, fallen: Fallen, next: NextPlan) {
+function decide(input: PlanInput, fallen: Fallen, next: NextPlan): PlanDecision {
+  const { open, plannedAt, endedAt, endReason } = input;
   const plannedKey = keyOf(next);
   return { open: decideOpen(), skipped: findSkipped(), next };
 
@@ -296,9 +305,10 @@ function decide({ open, endedAt, endReason }: PlanInput, fallen: Fallen, next: N
   }
 
   function findSkipped(): SkippedOccurrence[] {
-    return [...fallen.ended]
-      .filter(([key]) => key !== open?.key && key !== plannedKey)
-      .map(([, end]) => end);
+    return [...fallen.ended.values()].filter(
+      ({ key, at }) =>
+        key !== open?.key && key !== plannedKey && (plannedAt === null || at > plannedAt),
+    );
   }
 }
 

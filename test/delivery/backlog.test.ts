@@ -58,7 +58,7 @@ function watchBacklog() {
   onTestFinished(() => watch.stop());
   return {
     logged,
-    value: async (name: string) => valueOf(await metrics.metrics(), `daybell_backlog_${name}`),
+    value: async (name: string) => valueOf(await metrics.metrics(), `daybell_${name}`),
   };
 }
 
@@ -68,16 +68,16 @@ test('a backlog is logged and measured: that there is one, what remains, and how
   await fixture.planned(await fixture.rows.addUser(), Date.now() + HOUR);
   const { logged, value } = watchBacklog();
 
-  await expect.poll(() => value('remaining'), PATIENT).toBe(2);
-  expect(await value('in_progress')).toBe(1);
-  expect(await value('started_total')).toBe(1);
+  await expect.poll(() => value('backlog_remaining'), PATIENT).toBe(2);
+  expect(await value('backlog_in_progress')).toBe(1);
+  expect(await value('backlog_started_total')).toBe(1);
   expect(logged).toMatchObject([{ msg: 'backlog found', remaining: 2 }]);
   expect(logged[0]?.['latenessMs']).toBeGreaterThanOrEqual(2 * HOUR);
 
   await fixture.dispatch();
-  await expect.poll(() => value('in_progress'), PATIENT).toBe(0);
-  expect(await value('remaining')).toBe(0);
-  expect(await value('last_duration_seconds')).toBeGreaterThan(0);
+  await expect.poll(() => value('backlog_in_progress'), PATIENT).toBe(0);
+  expect(await value('backlog_remaining')).toBe(0);
+  expect(await value('backlog_last_duration_seconds')).toBeGreaterThan(0);
   expect(logged.at(-1)).toMatchObject({ msg: 'backlog done' });
   expect(logged.at(-1)?.['durationMs']).toBeGreaterThan(0);
 });

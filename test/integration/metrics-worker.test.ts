@@ -88,6 +88,7 @@ test(
     await expect.poll(() => pollers('activity'), WITHIN).toBe(1);
     const slots = (metric: string) => value(metric, { worker_type: 'ActivityWorker' });
     const used = 'temporal_worker_task_slots_used';
+    const available = 'temporal_worker_task_slots_available';
     const plans = (result: string) => value('daybell_plans_total', { source: 'workflow', result });
     const calls = (result: string) => value('daybell_deliver_calls_total', { result });
     const timed = (le: string) =>
@@ -101,6 +102,7 @@ test(
       await em.execute('lock table events.occasions in share row exclusive mode');
       const started = await startWorkflow(userId);
       await expect.poll(() => slots(used), WITHIN).toBe(1);
+      expect(await slots(available)).toBeGreaterThan(0);
       await sleep(300);
       return started;
     });

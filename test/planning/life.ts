@@ -81,6 +81,8 @@ export function createLife(options: LifeOptions): Life {
   let openKey: string | null = null;
   /** Of what is gone, a claim knows only that. */
   const endedByClaim = new Set<string>();
+  /** Keys that were attempted, and then blocked: from then on they are too late as if never tried. */
+  const forgotten = new Set<string>();
   let plannedAt: number | null = null;
   let lastSettled: string | null = null;
   /** When the next plan is made; there is a reason for it. */
@@ -141,7 +143,7 @@ export function createLife(options: LifeOptions): Life {
   function plan(): void {
     const clock = Math.max(now - blindnessMs, plannedAt ?? createdAt);
     const seen = versions.filter(({ from }) => from <= clock);
-    const isBlind = seen.length < versions.length;
+    const isBlind = seen.length < versions.length && endedAt === null;
     const input = isBlind ? { ...planInput(), versions: seen, now: clock } : planInput();
     const decision = decidePlan(input);
     apply(decision, input, isBlind);
@@ -178,7 +180,8 @@ export function createLife(options: LifeOptions): Life {
       rows.delete(open.key);
       openKey = null;
     } else if (open !== null && action.action === 'settle') {
-      const isOwnReason = endedAt !== null && action.reason === 'occasion_deleted';
+      const isOwnReason =
+        (endedAt !== null && action.reason === 'occasion_deleted') || forgotten.has(open.key);
       check(
         isBlind || isOwnReason || truth.reasonsOf(open.key).includes(action.reason),
         () => `${open.key} ends ${action.reason}, not ${truth.reasonsOf(open.key)}`,
@@ -202,6 +205,7 @@ export function createLife(options: LifeOptions): Life {
         inputsAt,
       });
       truth.forgetAttempts();
+      if ((row?.attempts ?? 0) > 0) forgotten.add(next.key);
       return;
     }
     if (next.kind === 'none') {

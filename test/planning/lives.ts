@@ -5,7 +5,7 @@ import type { Recurrence } from '../../src/time/recurrence.ts';
 import type { Change, Inputs, LifeOptions, Step } from './life.ts';
 
 const MINUTE_MS = 60_000;
-const HOUR_MS = 60 * MINUTE_MS;
+export const HOUR_MS = 60 * MINUTE_MS;
 export const DAY_MS = 24 * HOUR_MS;
 
 /** From the first to the last day on earth, with a day that was skipped and clocks that change. */
@@ -37,6 +37,8 @@ const YEAR_DAYS = [
   '05-20',
   '05-21',
   '12-01',
+  '11-20',
+  '03-10',
 ];
 const WINDOWS = ['2011-12-25', '2016-02-20', '2023-10-27', '2024-02-25', '2026-12-28'];
 

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 
 import { createLife } from './life.ts';
-import { DAY_MS, kinds, lifeOf, stepsOf } from './lives.ts';
+import { DAY_MS, HOUR_MS, kinds, lifeOf, movesOf, stepsOf } from './lives.ts';
 
 /** The same lives at each run; a failure prints the life, and the path to it. */
 const SEED = 20260520;
@@ -20,4 +20,20 @@ describe('the planning rule, over random lives', () => {
     // The life, its seed and its path.
     expect(fc.defaultReportMessage(lives)).toBeUndefined();
   });
+
+  it.each(kinds.filter(({ everyDays }) => everyDays > 300))(
+    'delivers in every year when users only move, and nothing is away: $recurrence',
+    (kind) => {
+      const anyLife = fc.property(lifeOf(kind), movesOf(kind), (options, steps) => {
+        const life = createLife({ ...options, plannerStarts: 'up', lateLimitMs: 48 * HOUR_MS });
+        for (const step of steps) life.take(step);
+        const settled = [...life.rows().values()].filter(({ state }) => state !== 'PENDING');
+        const years = settled.map(({ nominalDate }) => Number(nominalDate.slice(0, 4)));
+        const isComplete = years.every((year, index) => year === (years[0] ?? 0) + index);
+        return isComplete && settled.every(({ state }) => state === 'COMPLETED');
+      });
+      const lives = fc.check(anyLife, { numRuns: LIVES, seed: SEED });
+      expect(fc.defaultReportMessage(lives)).toBeUndefined();
+    },
+  );
 });

@@ -1,8 +1,10 @@
 /** When the scheduler looks through the ledger by itself, and what it sees in one of many users. */
 import { expect, onTestFinished, test } from 'vitest';
 
-import { createLedgerReconciler } from '../../src/reconcile/ledger.ts';
+import { createMetrics } from '../../src/observability/metrics.ts';
+import { createLedgerReconciler, LEDGER_KINDS } from '../../src/reconcile/ledger.ts';
 import { createLedgerLooks } from '../../src/reconcile/looks.ts';
+import { createReconcileMetrics } from '../../src/reconcile/metrics.ts';
 import { createReconcileState, findState, mustRest } from '../../src/reconcile/state.ts';
 import {
   brief,
@@ -15,23 +17,36 @@ import {
   NOW,
   useReconcileFixture,
 } from '../support/reconcile-fixture.ts';
+import { valueOf } from '../support/metrics.ts';
 
 const fixture = useReconcileFixture();
 const { planning } = fixture;
 const WITHIN = { timeout: 20_000, interval: 20 };
 
+/** What it counts, by a metric's name without the `daybell_`. */
+function counted() {
+  const metrics = createMetrics();
+  return {
+    observer: createReconcileMetrics(metrics, LEDGER_KINDS),
+    value: async (name: string, labels: Record<string, string>) =>
+      valueOf(await metrics.metrics(), `daybell_${name}`, labels),
+  };
+}
+
 function start(everyMs: number) {
+  const { observer, value } = counted();
   const lines: LoggedLine[] = [];
   const reconciler = createLedgerReconciler({
     orm: fixture.orm,
     planner: planning.planner,
     logger: loggerTo(lines),
+    observer,
     everyMs,
     secondLookMs: 1,
   });
   onTestFinished(() => reconciler.stop());
   reconciler.start();
-  return { rounds: () => lines.filter(({ level }) => level === 'info').length };
+  return { value, rounds: () => lines.filter(({ level }) => level === 'info').length };
 }
 
 const lookedAgo = (ms: number) =>
@@ -55,9 +70,12 @@ const rests = async () => {
 
 test('a new scheduler looks at once, and plans what was missed', async () => {
   const userId = await fixture.addUnplanned();
-  const { rounds } = start(10 * MINUTE);
+  const { rounds, value } = start(10 * MINUTE);
   await expect.poll(rounds, WITHIN).toBe(1);
   expect(await fixture.stateOf(userId)).toEqual(['PENDING']);
+  expect(await value('missed_detected_total', { kind: 'unplanned' })).toBe(1);
+  expect(await value('reconcile_steps_total', { result: 'succeeded' })).toBeGreaterThan(0);
+  expect(await value('reconcile_steps_total', { result: 'failed' })).toBe(0);
 });
 
 test('what another scheduler has looked at a minute ago waits for its time', async () => {
@@ -81,8 +99,10 @@ test('it rests while a herd goes out, for half an hour at the most', async () =>
 
 test('while the database is away it goes on trying, and says so', async () => {
   const lines: LoggedLine[] = [];
+  const { observer, value } = counted();
   const reconciler = createLedgerReconciler({
     orm: fixture.orm,
+    observer,
     planner: { plan: () => Promise.reject(new Error('the database is away')) },
     logger: loggerTo(lines),
     everyMs: 10 * MINUTE,
@@ -92,6 +112,7 @@ test('while the database is away it goes on trying, and says so', async () => {
   reconciler.start();
   await expect.poll(() => lines.map(({ level }) => level), WITHIN).toEqual(['warn']);
   await reconciler.stop();
+  expect(await value('reconcile_steps_total', { result: 'failed' })).toBeGreaterThan(0);
 });
 
 test('what seems amiss only for a moment holds no longer when it is looked at again', async () => {

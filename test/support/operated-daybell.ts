@@ -71,6 +71,9 @@ export async function startOperatedDaybell(
     API_KEYS: entry,
     ...rules,
   };
+  // The installation's date rules are those that were recorded with its schema.
+  const migrated = await runProcess(ENTRIES.migrate, settings).exited;
+  if (migrated !== 0) throw new Error(`migrate ended with ${migrated}`);
   const api = `http://127.0.0.1:${settings['PORT']}`;
   const metrics = {
     api: await freePort(),

@@ -130,6 +130,12 @@ export async function createPeople(daybell: OperatedDaybell): Promise<People> {
            looked_at = now() - interval '3 hours' where id = ?`,
         [userId],
       );
+      // Temporal has been there as long: the time that it was away does not count.
+      await daybell.sql(
+        `update events.reconciler set workflows_looked_at = now() - interval '10 minutes',
+           temporal_back_at = now() - interval '3 hours'`,
+        [],
+      );
     },
     async isParked(userId) {
       await daybell.sql(

@@ -31,7 +31,7 @@ export function upkeepTasks(daybell: OperatedDaybell, people: People): ExpectedT
         of: 'npm run reconcile',
         given: () => people.isLost(people.soon),
         says: /^unwatched +1 /m,
-        effect: async () => expect(await statusOf(people.soon)).toBe('RUNNING'),
+        effect: () => expect.poll(() => statusOf(people.soon), WITHIN).toBe('RUNNING'),
       },
       {
         of: 'workflow list',
@@ -43,7 +43,7 @@ export function upkeepTasks(daybell: OperatedDaybell, people: People): ExpectedT
         },
         says: /Completed +\S+\/reconcile-/,
       },
-      { of: 'workflow result', says: /"repaired"[^}]*"unwatched": ?1/ },
+      { of: 'workflow result', says: /"detected"[^}]*"unwatched": ?1/ },
       {
         of: 'schedule trigger',
         given: async () => {
@@ -112,7 +112,14 @@ export function upkeepTasks(daybell: OperatedDaybell, people: People): ExpectedT
       },
     ],
     'To restore': [
-      { of: 'npm run restored', given: () => daybell.stop(...ALL), says: /^Noted\. \d+ users/m },
+      {
+        of: 'npm run restored',
+        given: async () => {
+          variables['BACKUP_TAKEN_AT'] = new Date(Date.now() - 60_000).toISOString();
+          await daybell.stop(...ALL);
+        },
+        says: /^Noted\. .*earlier state/m,
+      },
       {
         of: 'npm run reconcile',
         given: async () => {
