@@ -69,7 +69,8 @@ test(
     const logs = daybell.terminal.lines.join('\n');
 
     // That the looking works: what may be told is found.
-    for (const userId of [...users, gone]) expect(histories).toContain(userId);
+    // Who was deleted before a workflow was started never gets one, and may be in none.
+    for (const userId of users) expect(histories).toContain(userId);
     expect(logs.match(/"?attempt"?/g)?.length).toBeGreaterThanOrEqual(4);
     expect(receiver.received[0]?.headers.authorization).toBeDefined();
     for (const [what, text] of Object.entries({ ...UNTOLD, 'a date of birth': dateOfBirth })) {
