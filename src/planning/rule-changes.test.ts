@@ -175,6 +175,31 @@ describe('changes that are planned late', () => {
     expect(told(decision)).toBe('settle too_late, 2027-05-25 at 2027-05-25T13:00Z');
   });
 
+  it('end a row that was tried with the change, not as late, although it has moved on since', () => {
+    const decision = plan({
+      changes: [
+        ['2026-05-22T15:00:00Z', { date: '1990-12-01' }],
+        ['2026-05-22T16:00:00Z', { date: '1990-03-01' }],
+      ],
+      plannedAt: '2026-05-22T15:00:01Z',
+      open: row('2026-12-01', '2026-12-01T14:00:00Z', { attempts: 3 }),
+      now: '2026-05-22T16:00:01Z',
+    });
+    expect(told(decision)).toBe('settle date_changed, 2027-03-01 at 2027-03-01T14:00Z');
+  });
+
+  it('leave at its first instant what falls due again, also when a claim has ended it since', () => {
+    const decision = plan({
+      date: '2008-01-31',
+      recurrence: 'monthly',
+      changes: [['2026-02-28T15:00:00Z', { policy: 'mar1' }]],
+      created: '2026-02-01T00:00:00Z',
+      plannedAt: '2026-02-28T15:00:01Z',
+      now: '2026-03-02T14:00:01Z',
+    });
+    expect(told(decision)).toBe('none, 2026-03-31 at 2026-03-31T13:00Z');
+  });
+
   it('owe a day that came before the move', () => {
     const changes: Change[] = [
       ['2026-05-10T00:00:00Z', { date: '1990-05-20' }],
@@ -437,6 +462,22 @@ describe('a daily reminder', () => {
     expect(told(plan({ ...back, now: '2026-05-20T20:30:00Z' }))).toBe(
       'keep, 2026-05-20 superseded, 2026-05-22 at 2026-05-22T20:00Z',
     );
+  });
+
+  it('stays at the later day while that is owed, when an earlier one falls due again', () => {
+    const decision = plan({
+      ...daily,
+      zone: KIRITIMATI,
+      created: '2026-05-20T18:00:00Z',
+      changes: [['2026-05-20T19:30:00Z', { zone: PAGO_PAGO }]],
+      plannedAt: '2026-05-20T19:30:01Z',
+      open: row('2026-05-21', '2026-05-20T19:00:00Z', { type }),
+      now: '2026-05-20T20:30:00Z',
+    });
+    expect(told(decision)).toBe(
+      'keep, 2026-05-20 superseded, owed 2026-05-21 at 2026-05-20T19:00Z',
+    );
+    expect(decision.next).toMatchObject({ supersededAt: Date.parse('2026-05-22T20:00:00Z') });
   });
 
   it('is sent once on a day that follows one that the calendar skipped', () => {

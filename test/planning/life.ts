@@ -190,6 +190,7 @@ export function createLife(options: LifeOptions): Life {
     }
     for (const one of skipped) {
       const row = rows.get(one.key);
+      check(one.key !== open?.key, 'the open row is settled twice');
       check(row === undefined || row.state === 'SKIPPED' || row.state === 'FAILED', 'not to skip');
       if (row === undefined) settle(rowOf(one), 'SKIPPED', one.reason);
     }

@@ -28,8 +28,6 @@ export interface People {
   /** Another user is created and deleted, and nothing waits for it any more. */
   isDeleted(): Promise<void>;
   keyOf(userId: string, status?: string): Promise<string>;
-  /** What is planned, and was so at an instant (epoch ms): the keys. */
-  plannedBefore(at: number): Promise<string[]>;
   statesOf(userId: string): Promise<string[]>;
   workflowOf(userId: string): WorkflowHandle;
   /** The id of a run that was terminated; null while none is known. */
@@ -155,14 +153,6 @@ export async function createPeople(daybell: OperatedDaybell): Promise<People> {
     async keyOf(userId, status) {
       const found = (await ofUser(userId)).find((one) => !status || one.status === status);
       return found?.key ?? '';
-    },
-    async plannedBefore(at) {
-      const planned = await daybell.sql<{ key: string }>(
-        `select key from events.occurrences
-         where state = 'PENDING' and planned_at < to_timestamp(?::float8 / 1000)`,
-        [at],
-      );
-      return planned.map(({ key }) => key);
     },
     statesOf: async (userId) => (await ofUser(userId)).map(({ status }) => status),
   };
