@@ -6,26 +6,16 @@
  * --users N    (1000000)
  * --data DIR   (data/bench) where the server keeps its data; emptied
  */
-import { join } from 'node:path';
-
-import { readMachine } from '../src/config/machine.ts';
-import { takeDataDir } from '../src/dev/data-dir.ts';
-import { freePorts } from '../src/dev/free-ports.ts';
-import { stopLeftovers } from '../src/dev/leftovers.ts';
-import { prepareEmbeddedPostgres } from '../src/dev/postgres/embedded.ts';
-import { createProcessRecord } from '../src/dev/process-record.ts';
-import { createSupervisor } from '../src/dev/supervisor.ts';
 import { forecast, type ForecastDeps } from '../src/forecast/forecast.ts';
 import { connectOrm, migrate } from '../src/persistence/orm.ts';
 import { recordRules } from '../src/planning/rules.ts';
 import { createBundledZoneLaw } from '../src/zones/load-zone-law.ts';
 import { duration, table } from './report/table.ts';
-import { emptyFolder } from './support/empty-folder.ts';
 import { loadForecastUsers } from './support/forecast-users.ts';
 import { readOptions } from './support/options.ts';
-import { createProgress, type Progress } from './support/progress.ts';
+import { createProgress } from './support/progress.ts';
 import { runBench, type BenchContext } from './support/run-bench.ts';
-import { benchTerminal } from './support/terminal.ts';
+import { startPostgres } from './support/start-postgres.ts';
 
 const DAY_MS = 86_400_000;
 /** From now, and where the placeholder is: the fullest day there is. */
@@ -72,33 +62,4 @@ async function measure(context: BenchContext): Promise<void> {
   }
   const header = ['window', 'run', 'due', 'planned', 'took'];
   process.stdout.write(`\n${users} users\n\n${table(header, rows)}\n\n`);
-}
-
-async function startPostgres(
-  folder: string,
-  progress: Progress,
-  { atTheEnd }: BenchContext,
-): Promise<string> {
-  const dataDir = await takeDataDir(folder);
-  await stopLeftovers(dataDir.path, progress.say);
-  await emptyFolder(dataDir.path);
-  const [port = 0] = await freePorts(1);
-  const postgres = await prepareEmbeddedPostgres({
-    dataDir: dataDir.path,
-    port,
-    connections: 10,
-    path: readMachine().path,
-    onProgress: progress.say,
-  });
-  const record = createProcessRecord(dataDir.path);
-  const terminal = benchTerminal(progress, join(dataDir.path, 'processes.log'));
-  const supervisor = createSupervisor({ terminal, record });
-  atTheEnd(async () => {
-    await supervisor.stop();
-    record.clear();
-    dataDir.release();
-  });
-  const failed = supervisor.failed.then((error) => Promise.reject(error));
-  await Promise.race([supervisor.start([postgres.child]), failed]);
-  return postgres.url;
 }

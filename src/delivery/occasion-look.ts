@@ -1,4 +1,4 @@
-import { PER_SECOND } from '../ledger/claim.ts';
+import { AVAILABLE } from '../ledger/claim.ts';
 import { TO_PLAN } from '../ledger/plan-rows.ts';
 import { ms, type Query } from '../ledger/sql.ts';
 import type { OccasionRef, OccurrenceState } from '../ledger/types.ts';
@@ -106,9 +106,7 @@ interface OccasionRow extends Pick<OccasionLook, 'databaseNow' | 'isToPlan' | 's
 const LOOK_AROUND = `
   select ${ms('clock', 'databaseNow')}, paused_at is not null as "isPaused",
     ${ms('slowed_until', 'stoppedUntil')},
-    least(greatest(1, ${PER_SECOND} / 10),
-      allowance + greatest(0, extract(epoch from clock - allowance_at)) * ${PER_SECOND}
-    )::float8 as available,
+    ${AVAILABLE} as available,
     (select jsonb_agg(jsonb_build_object('stampedAt', stamped, 'shortAt', short))
      from (
        select ${ms('stamped_at', 'stamped')}, ${ms('short_at', 'short')} from events.dispatchers

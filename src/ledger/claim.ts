@@ -64,17 +64,20 @@ export function claimSql({ candidates, limit, spends }: ClaimShape): string {
 export const PER_SECOND = `least(max_per_second, case when slowed_ends_at > clock then slowed_per_second end)`;
 
 /**
- * The destination's row, by the clock. The allowance is a token bucket. It holds a tenth of a
- * second's worth: enough for a process that claims 20 times a second, too little for a burst
- * after a quiet hour.
+ * Requests that the limit allows at this moment: a token bucket. It holds a tenth of a second's
+ * worth: enough for a process that claims 20 times a second, too little for a burst after a quiet
+ * hour.
  */
+export const AVAILABLE = `least(greatest(1, ${PER_SECOND} / 10),
+        allowance + greatest(0, extract(epoch from clock - allowance_at)) * ${PER_SECOND}
+      )::float8`;
+
+/** The destination's row, by the clock. */
 function destinationSql(locks: boolean): string {
   return `
     select clock, paused_at is not null or coalesce(slowed_until > clock, false) as held,
       ${PER_SECOND} as per_second,
-      least(greatest(1, ${PER_SECOND} / 10),
-        allowance + greatest(0, extract(epoch from clock - allowance_at)) * ${PER_SECOND}
-      )::float8 as available
+      ${AVAILABLE} as available
     from events.destinations as d, (select events.clock() as clock) as c
     where id = 'default'${locks ? ' for no key update of d' : ''}`;
 }
