@@ -3,19 +3,25 @@ import type { AddressInfo } from 'node:net';
 import { describe, expect, onTestFinished, test } from 'vitest';
 
 import { newWebhookSecret } from '../config/webhook-secrets.ts';
+import { greetingBody } from '../delivery/greeting.ts';
 import { createSign, type Sign } from '../delivery/signing.ts';
 import { createReceiver } from './receiver.ts';
 
 const DUE = Date.parse('2026-12-10T09:00:00Z');
-const GREETING = {
-  type: 'birthday.due',
-  message: "Hey, Ada Lovelace it's your birthday",
-  data: {
+const GREETING = greetingBody({
+  occasionType: 'birthday',
+  occurrenceKey: 'birthday:1:2026',
+  recipient: {
+    userId: '1',
+    externalId: null,
+    firstName: 'Ada',
+    lastName: 'Lovelace',
     timezone: 'Europe/London',
-    localDate: '2026-12-10',
-    scheduledFor: new Date(DUE).toISOString(),
   },
-};
+  localDate: '2026-12-10',
+  dueAt: DUE,
+  late: false,
+});
 
 describe('the embedded receiver', () => {
   test('prints a greeting in one line, with how late it came', async () => {

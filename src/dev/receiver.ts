@@ -20,7 +20,7 @@ const MAX_REMEMBERED = 200_000;
 
 const greetingSchema = z.object({
   message: z.string(),
-  data: z.object({ timezone: z.string(), localDate: z.string(), scheduledFor: z.iso.datetime() }),
+  data: z.object({ timezone: z.string(), localDate: z.string(), dueAt: z.iso.datetime() }),
 });
 
 const testSchema = z.object({ type: z.literal('webhook.test') });
@@ -99,7 +99,7 @@ function describe(id: string, body: string, receivedAt: number): string {
   const greeting = greetingSchema.safeParse(event);
   if (!greeting.success) return `${id} received`;
   const { message, data } = greeting.data;
-  const latenessMs = receivedAt - Date.parse(data.scheduledFor);
+  const latenessMs = receivedAt - Date.parse(data.dueAt);
   return `${message} · ${data.timezone} ${data.localDate} · ${inWords(latenessMs)} · ${id}`;
 }
 

@@ -21,7 +21,6 @@ test('the herd bench measures Daybell and the floor, and leaves nothing running'
     contenders: 'daybell,floor',
     // Soon enough: a delivery that is late is a delivery here.
     'head-start': '5',
-    'arm-lead': '2',
     data: dataDir,
     out: outDir,
   };

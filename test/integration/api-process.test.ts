@@ -176,7 +176,7 @@ describe('being ready', () => {
       status: 503,
       processes: [{ name: 'processes', ready: false, detail: 'starting' }],
     });
-    await tell(api, { type: 'children', children: { api: 'ready', relay: 'starting' } });
+    await tell(api, { type: 'children', children: { api: 'ready', scheduler: 'starting' } });
     await expect.poll(checksOf).toEqual({
       status: 503,
       processes: [
@@ -184,9 +184,9 @@ describe('being ready', () => {
         { name: 'scheduler', ready: false, detail: 'starting' },
       ],
     });
-    await tell(api, { type: 'children', children: { api: 'ready', relay: 'ready' } });
+    await tell(api, { type: 'children', children: { api: 'ready', scheduler: 'ready' } });
     await expect.poll(async () => (await checksOf()).status).toBe(200);
-    await tell(api, { type: 'children', children: { api: 'ready', relay: 'down' } });
+    await tell(api, { type: 'children', children: { api: 'ready', scheduler: 'down' } });
     await expect.poll(async () => (await checksOf()).status).toBe(503);
   });
 });

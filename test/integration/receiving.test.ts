@@ -1,4 +1,6 @@
-/** What docs/receiving.md shows, against real deliveries: verifiers in two languages. */
+/** What docs/receiving.md shows, against real deliveries: fields, and verifiers in two languages. */
+import { readFile } from 'node:fs/promises';
+
 import { beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 
 import { newWebhookSecret } from '../../src/config/webhook-secrets.ts';
@@ -34,6 +36,16 @@ async function realDelivery(secrets: readonly string[]): Promise<ReceivedWebhook
   if (delivery === undefined) throw new Error('It never came.');
   return delivery;
 }
+
+test('the page names every field of the body, and no other', async () => {
+  const { rawBody } = await realDelivery([newWebhookSecret()]);
+  const { data, ...rest } = JSON.parse(rawBody) as { data: object };
+  const sent = [...Object.keys(rest), ...Object.keys(data).map((name) => `data.${name}`)];
+  const [, table = ''] = (await readFile('docs/receiving.md', 'utf8')).split('| field of the body');
+  const [rows = ''] = table.split('\n\n');
+  const described = [...rows.matchAll(/^\| `([\w.]+)`/gm)].map(([, name]) => name);
+  expect(described.toSorted()).toEqual(sent.toSorted());
+});
 
 interface Post {
   readonly id: string;

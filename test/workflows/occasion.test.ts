@@ -180,7 +180,9 @@ describe.concurrent('the occasion workflow', () => {
     for (let hundreds = 0; hundreds < 10; hundreds += 1) {
       await Promise.all(Array.from({ length: 100 }, () => occasion.workflow.signal(changedSignal)));
     }
-    await expect.poll(() => isAsleep(occasion), WAIT).toBe(true);
+    await expect
+      .poll(async () => (await isDelayed(occasion)) || (await isAsleep(occasion)), WAIT)
+      .toBe(true);
     const calls = occasion.calls.length;
     expect(calls).toBeLessThan(6);
 
@@ -288,6 +290,12 @@ describe.concurrent('the occasion workflow', () => {
 
 async function isAsleep({ workflow }: StagedOccasion): Promise<boolean> {
   return (await workflow.query(statusQuery)).waitingFor === 'instant';
+}
+
+/** Continued as new, and its next run's first task is ahead: plain signals do not hurry that. */
+async function isDelayed({ workflow }: StagedOccasion): Promise<boolean> {
+  const { executionTime } = await workflow.describe();
+  return (executionTime?.getTime() ?? 0) > Date.now();
 }
 
 async function pendingOf({ workflow }: StagedOccasion) {
