@@ -3,6 +3,7 @@ import {
   EXPIRED_LEASE_GRACE_MS,
   type ClaimedOccurrence,
   type ClaimResult,
+  type Lease,
 } from '../ledger/types.ts';
 import type { Logger } from '../observability/logger.ts';
 import { createLoop } from '../platform/loop.ts';
@@ -173,25 +174,31 @@ export function createDispatcher(deps: DispatcherDeps): Dispatcher {
     return result;
   };
 
-  const send = async (
-    { claimed, databaseNow }: ClaimResult,
-    isTooLate: Deadline,
-  ): Promise<void> => {
+  const send = async (result: ClaimResult, isTooLate: Deadline): Promise<void> => {
+    const claimed = result.claimed.filter((row) => !isBeingSent(row));
     const recipients = time.isUsable() ? await findRecipients(claimed) : null;
     if (recipients === null) return returnAll(claimed);
     claimSize = Math.min(claimSize * 2, MAX_CLAIM);
-    const now = Math.min(clock(), databaseNow);
+    const now = Math.min(clock(), result.databaseNow);
     for (const occurrence of claimed) {
       const { key, leaseToken } = occurrence;
-      // Its lease ran out, as when a clock leaps or a write hangs; its outcome will be written.
-      if (sender.isOnTheWire(key) || outcomes.isUnwritten(key)) continue;
-      // One that still waits goes by the newer claim: the older one is no longer in force.
-      sender.forget(key);
       const check = checkClaim(occurrence, recipients.get(key), now, lateLimitMs);
       if (check.action === 'send') sender.send(occurrence, check.recipient, isTooLate);
       else if (check.action === 'release') void outcomes.release({ key, leaseToken });
       else void outcomes.end({ key, leaseToken, reason: check.reason });
     }
+  };
+
+  /**
+   * A row whose lease ran out here, as when a clock leaps or the process is held up. On the wire, it
+   * keeps the newer lease. One whose outcome is not written yet is returned after that, which changes
+   * nothing if the outcome settled it.
+   */
+  const isBeingSent = ({ key, leaseToken }: Lease): boolean => {
+    if (sender.renew({ key, leaseToken })) return true;
+    const written = outcomes.unwritten(key);
+    void written?.then(() => outcomes.returnToQueue({ key, leaseToken }));
+    return written !== undefined;
   };
 
   const findRecipients = async (claimed: readonly ClaimedOccurrence[]) => {

@@ -21,7 +21,7 @@ test('an outcome is unwritten until the ledger has it, locked rows and failures 
   for (const attempt of attempts) {
     void outcomes.record(attempt).then(() => written.push(attempt.key));
   }
-  const unwritten = () => ['locked', 'free', 'other'].filter(outcomes.isUnwritten);
+  const unwritten = () => ['locked', 'free', 'other'].filter(outcomes.unwritten);
 
   await expect.poll(() => writes.length).toBe(1);
   expect(outcomes.isFailing).toBe(false);

@@ -16,8 +16,8 @@ export interface Outcomes {
   end(claim: EndedClaim): Promise<void>;
   /** The row is due again now. */
   returnToQueue(lease: Lease): Promise<void>;
-  /** An attempt for the row was made, and is not in the ledger yet. */
-  isUnwritten(key: string): boolean;
+  /** Resolves when the row's last attempt is in the ledger; undefined if it is already. */
+  unwritten(key: string): Promise<void> | undefined;
   /** The ledger does not take them at the moment. They are kept; nothing may be claimed. */
   readonly isFailing: boolean;
   /** Writes all; resolves with how many could not be written. */
@@ -44,7 +44,7 @@ const DRAIN_MS = 5_000;
  */
 export function createOutcomes(deps: OutcomesDeps): Outcomes {
   const { ledger, health, observer = UNOBSERVED, waitMs = WAIT_MS } = deps;
-  const unwritten = new Map<string, number>();
+  const unwritten = new Map<string, Promise<void>>();
 
   const batcherOf = <Item>(
     write: (items: readonly Item[]) => Promise<readonly Item[]>,
@@ -71,9 +71,6 @@ export function createOutcomes(deps: OutcomesDeps): Outcomes {
       return recorded.locked;
     },
     (attempt) => {
-      const others = (unwritten.get(attempt.key) ?? 1) - 1;
-      if (others === 0) unwritten.delete(attempt.key);
-      else unwritten.set(attempt.key, others);
       if (!lost.has(attempt)) observer.recorded(attempt);
     },
   );
@@ -84,14 +81,18 @@ export function createOutcomes(deps: OutcomesDeps): Outcomes {
 
   return {
     record(attempt) {
-      unwritten.set(attempt.key, (unwritten.get(attempt.key) ?? 0) + 1);
       observer.attempted(attempt);
-      return attempts.add(attempt);
+      const { key } = attempt;
+      const written = attempts.add(attempt).then(() => {
+        if (unwritten.get(key) === written) unwritten.delete(key);
+      });
+      unwritten.set(key, written);
+      return written;
     },
     release: releases.add,
     end: ends.add,
     returnToQueue: returns.add,
-    isUnwritten: (key) => unwritten.has(key),
+    unwritten: (key) => unwritten.get(key),
     get isFailing() {
       return all.some((batcher) => batcher.isFailing);
     },

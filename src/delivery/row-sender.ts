@@ -102,7 +102,7 @@ export function createRowSender(deps: RowSenderDeps): SendRow {
 
   /** A row whose outcome is not written, or which is being sent from here, is not claimed again. */
   function requireReady(key: string, deadline: number): void {
-    if (outcomes.isFailing || outcomes.isUnwritten(key)) {
+    if (outcomes.isFailing || outcomes.unwritten(key) !== undefined) {
       throw new NotYetSettledError('an outcome waits to be written to the ledger', RETRY_MS);
     }
     if (onTheWire.has(key)) throw new NotYetSettledError('it is being sent', RETRY_MS);

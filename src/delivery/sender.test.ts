@@ -10,13 +10,13 @@ function occurrence(key: string, dueAt = 0, late = false): ClaimedOccurrence {
 }
 
 function createBench(attempt: Attempt, clock = Date.now) {
-  const sent: string[] = [];
+  const recorded: Lease[] = [];
   const returned: Lease[] = [];
   const state = { overdue: 0, isUsable: true };
   const sender = createSender({
     attempt,
     outcomes: {
-      record: async ({ key }) => void sent.push(key),
+      record: async ({ key, leaseToken }) => void recorded.push({ key, leaseToken }),
       returnToQueue: async (lease) => void returned.push(lease),
     },
     time: { earliest: clock, isUsable: () => state.isUsable },
@@ -24,7 +24,15 @@ function createBench(attempt: Attempt, clock = Date.now) {
     onSent: () => {},
     onOverdue: () => (state.overdue += 1),
   });
-  return { sender, sent, returned, state };
+  return {
+    sender,
+    recorded,
+    returned,
+    state,
+    get sent() {
+      return recorded.map(({ key }) => key);
+    },
+  };
 }
 
 const IN_TIME = () => false;
@@ -57,19 +65,23 @@ test('stopping returns what waits, and ends what is on the wire', async () => {
   expect(bench.returned.map(({ key }) => key)).toEqual(['b', 'c']);
 });
 
-test('what is forgotten while it waits is neither sent nor returned, and can come again', async () => {
+test('a row that is claimed again while it waits goes by the newer lease', async () => {
   const bench = createBench(settle);
   for (const key of ['on the wire', 'older', 'other']) {
     bench.sender.send(occurrence(key), ADA, IN_TIME);
   }
-  expect(bench.sender.isOnTheWire('on the wire')).toBe(true);
-  expect(bench.sender.isOnTheWire('older')).toBe(false);
-  bench.sender.forget('on the wire');
-  bench.sender.forget('older');
+  expect(bench.sender.renew({ key: 'older', leaseToken: 8 })).toBe(false);
   expect(bench.sender.waiting).toBe(1);
   bench.sender.send({ ...occurrence('older'), leaseToken: 8 }, ADA, () => true);
   await expect.poll(() => bench.returned).toEqual([{ key: 'older', leaseToken: 8 }]);
   expect(bench.sent).toEqual(['on the wire', 'other']);
+});
+
+test('the outcome of a row that is claimed again on the wire is recorded under the newer lease', async () => {
+  const bench = createBench(settle);
+  bench.sender.send(occurrence('a'), ADA, IN_TIME);
+  expect(bench.sender.renew({ key: 'a', leaseToken: 8 })).toBe(true);
+  await expect.poll(() => bench.recorded).toEqual([{ key: 'a', leaseToken: 8 }]);
 });
 
 test('punctual ones go before late ones that came first', async () => {

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 
-import type { ClaimedOccurrence } from '../ledger/types.ts';
+import type { ClaimedOccurrence, Lease } from '../ledger/types.ts';
 import type { Attempt } from './attempt.ts';
 import type { ClockOffset } from './clock-offset.ts';
 import type { Deadline } from './deadline.ts';
@@ -25,9 +25,12 @@ export interface Sender {
   /** How many wait for their turn, and how many of these are punctual. */
   readonly waiting: number;
   readonly waitingPunctual: number;
-  isOnTheWire(key: string): boolean;
-  /** Takes it out of those that wait, if it is among them, without returning it to the queue. */
-  forget(key: string): void;
+  /**
+   * For a row that this process has claimed again, because its lease ran out. On the wire, its
+   * outcome will be recorded under the newer lease. If it waits, it is dropped: the older lease is
+   * void. Returns whether it is on the wire.
+   */
+  renew(lease: Lease): boolean;
   /** Returns what waits to the queue. What is on the wire goes on. */
   returnWaiting(): void;
   /** Returns what waits; resolves when what is on the wire has ended. */
@@ -35,6 +38,7 @@ export interface Sender {
 }
 
 interface Turn {
+  leaseToken: number;
   readonly occurrence: ClaimedOccurrence;
   readonly recipient: Recipient;
   readonly isTooLate: Deadline;
@@ -47,10 +51,10 @@ export function createSender(deps: SenderDeps): Sender {
   const late: Turn[] = [];
   const running = new Set<Promise<void>>();
   const waiting = new Set<string>();
-  const onTheWire = new Set<string>();
+  const onTheWire = new Map<string, Turn>();
   let stopping = false;
 
-  const returnToQueue = ({ occurrence: { key, leaseToken } }: Turn): void => {
+  const returnToQueue = ({ occurrence: { key }, leaseToken }: Turn): void => {
     void outcomes.returnToQueue({ key, leaseToken });
   };
 
@@ -61,8 +65,9 @@ export function createSender(deps: SenderDeps): Sender {
     // The database's clock said that it is due; this process's has to say so too.
     const isDue =
       isInTime && time.isUsable() && (await sleepUntil(occurrence.dueAt, time.earliest));
-    if (isDue && !stopping) void outcomes.record(await attempt(occurrence, recipient));
-    else returnToQueue(turn);
+    if (!isDue || stopping) return returnToQueue(turn);
+    const made = await attempt(occurrence, recipient);
+    void outcomes.record({ ...made, leaseToken: turn.leaseToken });
   };
 
   const next = (): void => {
@@ -71,7 +76,7 @@ export function createSender(deps: SenderDeps): Sender {
       if (turn === undefined) return;
       const { key } = turn.occurrence;
       waiting.delete(key);
-      onTheWire.add(key);
+      onTheWire.set(key, turn);
       const sent = sendOne(turn).finally(() => {
         onTheWire.delete(key);
         running.delete(sent);
@@ -90,7 +95,8 @@ export function createSender(deps: SenderDeps): Sender {
   return {
     send(occurrence, recipient, isTooLate) {
       waiting.add(occurrence.key);
-      (occurrence.late ? late : punctual).push({ occurrence, recipient, isTooLate });
+      const { leaseToken } = occurrence;
+      (occurrence.late ? late : punctual).push({ leaseToken, occurrence, recipient, isTooLate });
       if (stopping) returnWaiting();
       next();
     },
@@ -100,13 +106,16 @@ export function createSender(deps: SenderDeps): Sender {
     get waitingPunctual() {
       return punctual.length;
     },
-    isOnTheWire: (key) => onTheWire.has(key),
-    forget(key) {
-      if (!waiting.delete(key)) return;
-      for (const turns of [punctual, late]) {
-        const place = turns.findIndex(({ occurrence }) => occurrence.key === key);
-        if (place !== -1) turns.splice(place, 1);
+    renew({ key, leaseToken }) {
+      if (waiting.delete(key)) {
+        for (const turns of [punctual, late]) {
+          const place = turns.findIndex(({ occurrence }) => occurrence.key === key);
+          if (place !== -1) turns.splice(place, 1);
+        }
       }
+      const turn = onTheWire.get(key);
+      if (turn !== undefined) turn.leaseToken = leaseToken;
+      return turn !== undefined;
     },
     returnWaiting,
     async stop() {

@@ -189,6 +189,23 @@ describe('when it stops or loses the database', () => {
     await expect.poll(() => fixture.countIn('COMPLETED'), WITHIN).toBe(3);
     expect(fixture.receiver.received.map(({ id }) => id).toSorted()).toEqual(keys.toSorted());
   });
+
+  test('an outcome counts, should the dispatcher have claimed its own row again meanwhile', async () => {
+    const open: ServerResponse[] = [];
+    fixture.receiver.answer((response) => void open.push(response));
+    const [key = ''] = await fixture.rows.addHerd(1, Date.now() - 1000);
+    const skew = { ms: 0 };
+    await fixture.dispatch({ clock: () => Date.now() + skew.ms });
+    await expect.poll(() => open.length, WITHIN).toBe(1);
+    skew.ms = HOUR;
+    await fixture.rows.shiftClock(HOUR);
+    await expect.poll(() => fixture.rows.find(key), WITHIN).toMatchObject({ leaseToken: 2 });
+    // Nothing is claimed from now on: the row must not stay PROCESSING until the end of the pause.
+    await fixture.control.pause(null);
+    for (const response of open) response.writeHead(400).end();
+    await expect.poll(() => fixture.stateOf(key), WITHIN).toBe('FAILED');
+    expect(await fixture.rows.find(key)).toMatchObject({ reason: 'refused', attempts: 1 });
+  });
 });
 
 /** A dispatcher whose way to the database can be shut. */
