@@ -2,8 +2,8 @@
 import pLimit from 'p-limit';
 import { v7 as uuidv7 } from 'uuid';
 
-import { createSign } from '../../src/delivery/signing.ts';
-import { createWebhookClient } from '../../src/delivery/webhook-client.ts';
+import { createSign } from '../../src/delivery/wire/signing.ts';
+import { createWebhookClient } from '../../src/delivery/wire/webhook-client.ts';
 import { greetingBody } from '../../src/delivery/greeting.ts';
 import { BIRTHDAY, occurrenceKey } from '../../src/ledger/occurrence-key.ts';
 
@@ -32,7 +32,6 @@ export function createGreeter(webhookUrl: string, webhookSecret: string): Greete
     url: webhookUrl,
     timeoutMs: TIMEOUT_MS,
     maxSockets: SOCKETS,
-    userAgent: 'Daybell',
     allowPrivate: true,
     sign: createSign([webhookSecret]),
   });

@@ -1,10 +1,10 @@
 import { activityInfo } from '@temporalio/activity';
 import { ApplicationFailure } from '@temporalio/common';
 
-import { NotYetSettledError } from '../delivery/not-yet-settled.ts';
-import type { Deliver } from '../delivery/deliver.ts';
+import type { Deliver } from '../delivery/deliver/deliver.ts';
+import { NotYetSettledError } from '../delivery/deliver/not-yet-settled.ts';
 import type { DeliverAnswer, Occasion } from '../workflows/contract.ts';
-import { withoutData } from './failure.ts';
+import { failingWithoutData } from './failure.ts';
 
 export interface DeliverActivityDeps {
   readonly deliver: Deliver;
@@ -13,29 +13,27 @@ export interface DeliverActivityDeps {
 /** Left of an attempt for its answer to reach Temporal. */
 const ANSWER_WITHIN_MS = 5_000;
 
-/** What the occasion workflow asks for; safe to repeat, also by two at once. */
+/** The activity of the occasion workflow; safe to repeat, also by two at once. */
 export function createDeliverActivity({ deliver }: DeliverActivityDeps) {
-  return {
+  return failingWithoutData({
     /**
      * Settles what is due of the occasion, and answers when to ask again. While the dispatchers
      * are going to send it, or it waits for its next attempt, it fails in a way that is retried.
      */
     async deliver(occasion: Occasion): Promise<DeliverAnswer> {
-      const info = activityInfo();
-      const deadline = performance.now() + info.startToCloseTimeoutMs - ANSWER_WITHIN_MS;
+      const { startToCloseTimeoutMs, currentAttemptScheduledTimestampMs } = activityInfo();
+      const deadline = performance.now() + startToCloseTimeoutMs - ANSWER_WITHIN_MS;
       try {
-        const calledAt = info.currentAttemptScheduledTimestampMs;
-        return await deliver(occasion, { deadline, calledAt });
+        return await deliver(occasion, { deadline, calledAt: currentAttemptScheduledTimestampMs });
       } catch (error) {
-        if (!(error instanceof NotYetSettledError)) throw withoutData(error);
-        const { message, retryInMs } = error;
+        if (!(error instanceof NotYetSettledError)) throw error;
         throw ApplicationFailure.create({
-          message,
+          message: error.message,
           type: 'NotYetSettled',
           category: 'BENIGN',
-          nextRetryDelay: retryInMs,
+          nextRetryDelay: error.retryInMs,
         });
       }
     },
-  };
+  });
 }

@@ -1,15 +1,12 @@
 import type { Erasure } from '../erasure/erasure.ts';
 import type { WorkflowRemover } from '../erasure/workflow-remover.ts';
 import type { ErasureRequest, ErasureResult } from '../workflows/maintenance-contract.ts';
-import { withoutData } from './failure.ts';
+import { failingWithoutData } from './failure.ts';
 
 export interface ErasureActivityDeps {
   readonly erasure: Erasure;
   readonly workflowRemover: WorkflowRemover;
-  readonly logger?: {
-    info(fields: object, message: string): void;
-    error(fields: object, message: string): void;
-  };
+  readonly logger?: Record<'info' | 'error', (fields: object, message: string) => void>;
 }
 
 /** Of users: the database takes a moment for so many, and Temporal a second. */
@@ -19,20 +16,16 @@ const TIME_MS = 20_000;
 /** What erasing waits for (a delivery on the wire, a worker, Temporal itself) comes within hours. */
 const HANGS_AFTER_MS = 24 * 3_600_000;
 
-/** What the erasure workflow asks for; safe to repeat, also by two at once. */
+/** The activity of the erasure workflow; safe to repeat, also by two at once. */
 export function createErasureActivities(deps: ErasureActivityDeps) {
-  return {
+  return failingWithoutData({
     /** Erases deleted users until none or no time is left; those who must wait are left. */
     async erase(request: ErasureRequest): Promise<ErasureResult> {
-      try {
-        const result = await erase(deps, request);
-        await log(deps, request, result);
-        return result;
-      } catch (error) {
-        throw withoutData(error);
-      }
+      const result = await erase(deps, request);
+      await log(deps, request, result);
+      return result;
     },
-  };
+  });
 }
 
 async function erase(

@@ -1,19 +1,35 @@
 import { ApplicationFailure } from '@temporalio/common';
 
-/**
- * An error as Temporal may keep it: a database's message quotes the statement with its
- * values, and Temporal holds no names and no dates of birth. Only the error's name, its
- * code and its places in the code are told; it is retried.
- */
-export function withoutData(error: unknown): ApplicationFailure {
-  const { name, code, stack } = error instanceof Error ? describe(error) : describe(new Error());
-  const message = code === null ? name : `${name} (${code})`;
-  const failure = ApplicationFailure.retryable(message, name);
-  failure.stack = [message, ...stack].join('\n');
-  return failure;
+type Activity = (...args: never[]) => Promise<unknown>;
+
+/** Activities whose errors reach Temporal without data; their own ApplicationFailures as they are. */
+export function failingWithoutData<Given extends Record<string, Activity>>(
+  activities: Given,
+): Given {
+  const guarded = Object.entries(activities).map(([name, activity]) => [
+    name,
+    async (...args: never[]) => {
+      try {
+        return await activity(...args);
+      } catch (error) {
+        throw error instanceof ApplicationFailure ? error : withoutData(error);
+      }
+    },
+  ]);
+  return Object.fromEntries(guarded);
 }
 
-function describe(error: Error & { code?: unknown }) {
-  const stack = (error.stack ?? '').split('\n').filter((line) => line.trim().startsWith('at '));
-  return { name: error.name, code: typeof error.code === 'string' ? error.code : null, stack };
+/**
+ * An error as Temporal may keep it: a database's message quotes the statement with its values, and
+ * Temporal holds no names and no dates of birth. It keeps the error's name, its code and its places
+ * in the code, and retries.
+ */
+export function withoutData(error: unknown): ApplicationFailure {
+  const { name, code, stack }: Error & { code?: unknown } =
+    error instanceof Error ? error : new Error();
+  const message = typeof code === 'string' ? `${name} (${code})` : name;
+  const failure = ApplicationFailure.retryable(message, name);
+  const places = (stack ?? '').split('\n').filter((line) => line.trim().startsWith('at '));
+  failure.stack = [message, ...places].join('\n');
+  return failure;
 }

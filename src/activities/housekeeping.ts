@@ -1,6 +1,6 @@
 import type { RetentionStore } from '../retention/retention.ts';
 import type { PruneCounts, PruneRequest, PruneResult } from '../workflows/maintenance-contract.ts';
-import { withoutData } from './failure.ts';
+import { failingWithoutData } from './failure.ts';
 
 export interface HousekeepingActivityDeps {
   readonly retention: RetentionStore;
@@ -12,21 +12,19 @@ const BATCH = 2_000;
 /** Enough for 100,000 rows; well inside the activity's timeout. */
 const TIME_MS = 15_000;
 
-/** What the housekeeping workflow asks for; safe to repeat, also by two at once. */
+/** The activity of the housekeeping workflow; safe to repeat, also by two at once. */
 export function createHousekeepingActivities(deps: HousekeepingActivityDeps) {
-  return {
+  return failingWithoutData({
     /** Removes what has been kept for its time, batch by batch, until nothing or no time is left. */
     async prune(request: PruneRequest): Promise<PruneResult> {
       const startedAt = performance.now();
-      const result = await prune(deps, request).catch((error: unknown) => {
-        throw withoutData(error);
-      });
+      const result = await prune(deps, request);
       const durationMs = Math.round(performance.now() - startedAt);
       const about = { ...result.removed, more: result.more, durationMs };
       deps.logger?.info(about, 'housekeeping: removed what was kept for its time');
       return result;
     },
-  };
+  });
 }
 
 async function prune(

@@ -10,7 +10,7 @@ export type ActivityDeps = DeliverActivityDeps &
 
 export type Activities = ReturnType<typeof createActivities>;
 
-/** What workflows ask for. All are safe to repeat: the ledger decides every race. */
+/** All activities. They are safe to repeat: the ledger decides every race. */
 export function createActivities(deps: ActivityDeps) {
   return {
     ...createDeliverActivity(deps),

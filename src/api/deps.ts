@@ -6,7 +6,7 @@ import type { DeliveryControl } from '../ledger/delivery-control.ts';
 import type { ForecastDeps } from '../forecast/forecast.ts';
 import type { OccurrenceReader } from '../ledger/occurrence-reader.ts';
 import type { Redelivery } from '../ledger/redelivery.ts';
-import type { WebhookTester } from '../delivery/webhook-test-report.ts';
+import type { WebhookTester } from '../delivery/webhook-test.ts';
 import type { Logger } from '../observability/logger.ts';
 import type { MetricsSource } from '../observability/metrics.ts';
 import type { ReadinessCheck } from '../observability/service.ts';

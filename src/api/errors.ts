@@ -4,7 +4,7 @@ import { HTTPException } from 'hono/http-exception';
 import type { ZodError } from 'zod';
 
 import { NotRedeliverableError, OccurrenceNotFoundError } from '../ledger/errors.ts';
-import { WebhookNotSetUpError } from '../delivery/webhook-test-report.ts';
+import { WebhookNotSetUpError } from '../delivery/webhook-test.ts';
 import { isServerAway } from '../observability/connection-errors.ts';
 import { describeError } from '../observability/describe-error.ts';
 import {

@@ -11,7 +11,7 @@ import {
   requireSettings,
   type Settings,
 } from '../config/settings.ts';
-import type { WebhookTestReport } from '../delivery/webhook-test-report.ts';
+import type { WebhookTestReport } from '../delivery/webhook-test.ts';
 import { openWebhookTester } from '../delivery/webhook-test.ts';
 import { EXIT } from './exit.ts';
 import { refusedBy, runningApi } from './running-api.ts';

@@ -1,10 +1,10 @@
 import type { ClaimedOccurrence, RecordedAttempt } from '../ledger/types.ts';
 import type { Logger } from '../observability/logger.ts';
-import { greetingBody, type Messages, MESSAGES } from './greeting.ts';
+import { greetingBody } from './greeting.ts';
 import { decideNextAttempt } from './next-attempt.ts';
 import { classifyOutcome, retryAfterMs } from './outcome.ts';
 import type { Recipient } from './recipient.ts';
-import type { WebhookClient, WebhookReply } from './webhook-client.ts';
+import type { WebhookClient, WebhookReply } from './wire/webhook-client.ts';
 
 export interface AttemptDeps {
   readonly client: Pick<WebhookClient, 'post'>;
@@ -17,10 +17,6 @@ export interface AttemptDeps {
     readonly giveUpAfterMs: number;
   };
   readonly logger: Logger;
-  /** What is said, by occasion type; Daybell's own when not given. */
-  readonly messages?: Messages;
-  /** In [0, 1), for jitter. */
-  readonly random?: () => number;
 }
 
 export type Attempt = (
@@ -30,33 +26,41 @@ export type Attempt = (
 
 /** Makes one HTTP request for a claimed occurrence and judges it, as the ledger keeps it. Never rejects. */
 export function createAttempt(deps: AttemptDeps): Attempt {
-  const { client, sentBy, clock, settings, logger, messages = MESSAGES } = deps;
-  const { random = Math.random } = deps;
+  const { client, sentBy, clock, settings, logger } = deps;
 
   return async (claimed, recipient) => {
     const startedAt = clock();
     const reply = await post(claimed, recipient, startedAt);
     const endedAt = Math.max(clock(), startedAt);
-    const { status, errorCode, durationMs } = reply;
-    const { verdict, slowsDestination } = classifyOutcome(
-      status === null ? { errorCode: errorCode ?? undefined } : { status },
+    const { status, errorCode, durationMs, responseExcerpt } = reply;
+    const { verdict, slowsDestination } = classifyOutcome(reply);
+    const { key, leaseToken, dueAt, localDate, redelivered, attempt } = claimed;
+    logger.info(
+      {
+        occurrenceKey: key,
+        attempt,
+        ...(status === null ? { errorCode } : { status }),
+        outcome: verdict,
+        durationMs,
+        latenessMs: Math.round(endedAt - dueAt),
+      },
+      'attempt',
     );
     const judged = { verdict, endedAt, retryAfterMs: retryAfterMs(reply.retryAfter, endedAt) };
-    log(claimed, reply, verdict, endedAt);
     return {
-      key: claimed.key,
-      leaseToken: claimed.leaseToken,
-      dueAt: claimed.dueAt,
-      localDate: claimed.localDate,
-      redelivered: claimed.redelivered,
+      key,
+      leaseToken,
+      dueAt,
+      localDate,
+      redelivered,
       sentBy,
       startedAt,
       durationMs,
       outcome: verdict,
       status,
       errorCode,
-      responseExcerpt: reply.responseExcerpt,
-      next: decideNextAttempt(claimed, startedAt, judged, settings.giveUpAfterMs, random()),
+      responseExcerpt,
+      next: decideNextAttempt(claimed, startedAt, judged, settings.giveUpAfterMs, Math.random()),
       slowsDestination,
       retryAfterMs: judged.retryAfterMs,
     };
@@ -67,51 +71,35 @@ export function createAttempt(deps: AttemptDeps): Attempt {
     recipient: Recipient,
     sentAt: number,
   ): Promise<WebhookReply> {
-    const latenessMs = Math.round(sentAt - claimed.dueAt);
+    const { occasionType, key, timezone, localDate, dueAt, attempt } = claimed;
+    const latenessMs = Math.round(sentAt - dueAt);
     try {
-      const body = greetingBody(
-        {
-          occasionType: claimed.occasionType,
-          occurrenceKey: claimed.key,
-          // The zone of the plan, as the date and the instant: a redelivered user may have moved.
-          recipient: { ...recipient, timezone: claimed.timezone },
-          localDate: claimed.localDate,
-          dueAt: claimed.dueAt,
-          late: latenessMs > settings.lateAfterMs,
-        },
-        messages,
-      );
+      const body = greetingBody({
+        occasionType,
+        occurrenceKey: key,
+        // The zone of the plan, like the date and the instant: a redelivered user may have moved.
+        recipient: { ...recipient, timezone },
+        localDate,
+        dueAt,
+        late: latenessMs > settings.lateAfterMs,
+      });
       return await client.post({
-        id: claimed.key,
+        id: key,
         sentAt,
-        attempt: claimed.attempt,
+        attempt,
         latenessMs,
         body: JSON.stringify(body),
       });
     } catch {
       // An occasion type without a message: a newer version may have one.
-      return { ...NOT_SENT, errorCode: 'ERR_CANNOT_COMPOSE' };
+      return NOT_COMPOSED;
     }
-  }
-
-  function log(
-    { key, attempt, dueAt }: ClaimedOccurrence,
-    { status, errorCode, durationMs }: WebhookReply,
-    outcome: string,
-    endedAt: number,
-  ): void {
-    const reply = status === null ? { errorCode } : { status };
-    const latenessMs = Math.round(endedAt - dueAt);
-    logger.info(
-      { occurrenceKey: key, attempt, ...reply, outcome, durationMs, latenessMs },
-      'attempt',
-    );
   }
 }
 
-const NOT_SENT: WebhookReply = {
+const NOT_COMPOSED: WebhookReply = {
   status: null,
-  errorCode: null,
+  errorCode: 'ERR_CANNOT_COMPOSE',
   retryAfter: null,
   responseExcerpt: null,
   durationMs: 0,

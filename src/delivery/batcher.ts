@@ -1,15 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
-/** Collects items and writes them in batches. Nothing is lost while writing fails. */
-export interface Batcher<Item> {
-  /** Resolves when the item is written. Never rejects. */
-  add(item: Item): Promise<void>;
-  /** The last write failed, or this one takes long: nothing more should be begun that ends up here. */
-  readonly isFailing: boolean;
-  /** Writes all there is; resolves with how many are left when the time is over. */
-  drain(timeoutMs: number): Promise<number>;
-}
-
 export interface BatcherOptions<Item> {
   /** Resolves with the items that could not be written this time. */
   readonly write: (items: readonly Item[]) => Promise<readonly Item[]>;
@@ -29,8 +19,8 @@ interface Waiting<Item> {
   readonly written: () => void;
 }
 
-/** Writes one batch at a time, in order; one that fails is written again until it does not. */
-export function createBatcher<Item>(options: BatcherOptions<Item>): Batcher<Item> {
+/** Writes one batch at a time, in order. A batch that fails is written again until it does not. */
+export function createBatcher<Item>(options: BatcherOptions<Item>) {
   const { write, onWritten, onFailure, waitMs, maxBatch } = options;
   const waiting: Waiting<Item>[] = [];
   let timer: NodeJS.Timeout | null = null;
@@ -76,16 +66,19 @@ export function createBatcher<Item>(options: BatcherOptions<Item>): Batcher<Item
   };
 
   return {
-    add(item) {
+    /** Resolves when the item is written. Never rejects. */
+    add(item: Item): Promise<void> {
       const { promise, resolve } = Promise.withResolvers<void>();
       waiting.push({ item, written: resolve });
       schedule();
       return promise;
     },
-    get isFailing() {
+    /** The last write failed, or this one takes long: nothing more should be begun that ends up here. */
+    get isFailing(): boolean {
       return isFailing || performance.now() - writingSince > SLOW_WRITE_MS;
     },
-    async drain(timeoutMs) {
+    /** Writes all; resolves with how many are left when the time is over. */
+    async drain(timeoutMs: number): Promise<number> {
       const until = performance.now() + timeoutMs;
       while (waiting.length > 0 && performance.now() < until) {
         start();

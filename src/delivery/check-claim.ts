@@ -1,7 +1,6 @@
 import type { ClaimedOccurrence, EndReason } from '../ledger/types.ts';
 import type { Recipient } from './recipient.ts';
 
-/** What becomes of a claimed row. */
 export type ClaimCheck =
   | { readonly action: 'send'; readonly recipient: Recipient }
   /** The plan no longer holds: the row waits for a new one. */
@@ -13,7 +12,7 @@ export type ClaimCheck =
  * is not suspended: an operator asked for it. Only a first attempt can be too late.
  *
  * @param recipient undefined if the user does not exist
- * @param now epoch ms; the earlier of the process's and the database's clock, so that one that is
+ * @param now epoch ms by the earlier of the process's and the database's clock, so that one that is
  *   days ahead skips nobody
  * @param lateLimitMs how late a first attempt may be
  */

@@ -15,10 +15,8 @@ function createBench() {
   const offset = createClockOffset({
     clock: () => trueNow() + state.aheadMs,
     logger: pino({}, { write: (line: string) => void logged.push(JSON.parse(line)) }),
-    observer: {
-      measured: (ms, isTooFarOff) =>
-        void seen.push([Math.round(ms / 1000) * 1000 + 0, isTooFarOff]),
-    },
+    onMeasured: (ms, isTooFarOff) =>
+      void seen.push([Math.round(ms / 1000) * 1000 + 0, isTooFarOff]),
   });
   const measure = () => offset.measure(async () => ({ databaseNow: trueNow() }));
   return { offset, state, trueNow, measure, logged, seen };

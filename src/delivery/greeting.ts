@@ -1,12 +1,9 @@
-/** What a greeting says of its recipient. */
-export interface GreetingRecipient {
-  readonly userId: string;
-  readonly externalId: string | null;
-  readonly firstName: string;
-  /** May be empty. */
-  readonly lastName: string;
-  readonly timezone: string;
-}
+import type { Recipient } from './recipient.ts';
+
+type GreetingRecipient = Pick<
+  Recipient,
+  'userId' | 'externalId' | 'firstName' | 'lastName' | 'timezone'
+>;
 
 export interface GreetingInput {
   readonly occasionType: string;
@@ -18,60 +15,40 @@ export interface GreetingInput {
   readonly late: boolean;
 }
 
-/** The JSON body of the webhook, the same on every attempt but for `late`. */
-export interface GreetingBody {
-  /** Such as `birthday.due`. */
-  readonly type: string;
-  /** When the event occurred, as Standard Webhooks has it: the due instant, not that of sending. */
-  readonly timestamp: string;
-  readonly message: string;
-  readonly data: {
-    readonly occurrenceKey: string;
-    readonly userId: string;
-    readonly externalId: string | null;
-    readonly firstName: string;
-    readonly lastName: string;
-    readonly timezone: string;
-    readonly localDate: string;
-    readonly dueAt: string;
-    readonly late: boolean;
-  };
-}
-
 /** The message to a recipient, by occasion type. */
-export type Messages = Readonly<Record<string, (recipient: GreetingRecipient) => string>>;
+const MESSAGES = new Map([['birthday', birthdayMessage]]);
 
-export function birthdayMessage({ firstName, lastName }: GreetingRecipient): string {
-  return sentence('Hey,', firstName, lastName, "it's your birthday");
-}
-
-export const MESSAGES: Messages = { birthday: birthdayMessage };
-
-/** Composes the webhook's body. Throws a RangeError for a type without a message. */
-export function greetingBody(input: GreetingInput, messages: Messages = MESSAGES): GreetingBody {
-  const { occasionType, recipient } = input;
-  const message = Object.hasOwn(messages, occasionType) ? messages[occasionType] : undefined;
+/**
+ * Composes the JSON body of the webhook, the same on every attempt but for `late`.
+ *
+ * @throws RangeError for an occasion type without a message
+ */
+export function greetingBody(input: GreetingInput) {
+  const { occasionType, recipient, occurrenceKey, localDate, late } = input;
+  const message = MESSAGES.get(occasionType);
   if (message === undefined) throw new RangeError(`There is no message for "${occasionType}".`);
-  const due = new Date(input.dueAt).toISOString();
+  const { userId, externalId, firstName, lastName, timezone } = recipient;
+  const dueAt = new Date(input.dueAt).toISOString();
   return {
     type: `${occasionType}.due`,
-    timestamp: due,
+    // When the event occurred, as Standard Webhooks says: the due instant, not that of sending.
+    timestamp: dueAt,
     message: message(recipient),
     data: {
-      occurrenceKey: input.occurrenceKey,
-      userId: recipient.userId,
-      externalId: recipient.externalId,
-      firstName: recipient.firstName,
-      lastName: recipient.lastName,
-      timezone: recipient.timezone,
-      localDate: input.localDate,
-      dueAt: due,
-      late: input.late,
+      occurrenceKey,
+      userId,
+      externalId,
+      firstName,
+      lastName,
+      timezone,
+      localDate,
+      dueAt,
+      late,
     },
   };
 }
 
-/** Joins the words by one space; an empty name leaves none behind. */
-function sentence(...words: readonly string[]): string {
-  return words.filter((word) => word !== '').join(' ');
+/** An empty name leaves no space behind. */
+function birthdayMessage({ firstName, lastName }: GreetingRecipient): string {
+  return ['Hey,', firstName, lastName, "it's your birthday"].filter(Boolean).join(' ');
 }

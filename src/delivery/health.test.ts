@@ -6,7 +6,7 @@ import { createHealth } from './health.ts';
 test('it is steady from the first answer on, until it fails or nothing is asked for a while', () => {
   let now = 100_000;
   vi.spyOn(performance, 'now').mockImplementation(() => now);
-  const health = createHealth('database', pino({ level: 'silent' }));
+  const health = createHealth(pino({ level: 'silent' }));
   const after = (ms: number): number => {
     now += ms;
     return health.steadyMs();

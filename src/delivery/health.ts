@@ -1,43 +1,38 @@
 import { describeError } from '../observability/describe-error.ts';
 import type { Logger } from '../observability/logger.ts';
 
-/** Whether something outside answers: logged when it changes, not each time it is tried. */
-export interface Health {
-  ok(): void;
-  failed(error: unknown): void;
-  /**
-   * For how long it has answered without a break, in ms. A failure is a break, and so is a silence
-   * in which nothing was asked: it may have been away then.
-   */
-  steadyMs(): number;
-}
+export type Health = ReturnType<typeof createHealth>;
 
-/** Longer than a process that has work to do is silent. */
+/** A process that has work to do is never silent for longer than this. */
 const SILENCE_MS = 5_000;
 
-/** @param what the name of what is outside, as the log has it, such as `database` */
-export function createHealth(what: string, logger: Logger): Health {
+/** Whether the database answers. Logs only when that changes. */
+export function createHealth(logger: Logger) {
   let awaySince: number | null = null;
   let answeredAt = -Infinity;
   let steadySince = Infinity;
 
   return {
-    ok() {
+    ok(): void {
       const now = performance.now();
       if (now - answeredAt > SILENCE_MS) steadySince = now;
       answeredAt = now;
       if (awaySince === null) return;
       const awayMs = Math.round(now - awaySince);
       awaySince = null;
-      logger.info({ awayMs }, `the ${what} answers again`);
+      logger.info({ awayMs }, 'the database answers again');
     },
-    failed(error) {
+    failed(error: unknown): void {
       answeredAt = -Infinity;
       if (awaySince !== null) return;
       awaySince = performance.now();
-      logger.error({ error: describeError(error) }, `the ${what} does not answer: trying again`);
+      logger.error({ error: describeError(error) }, 'the database does not answer: trying again');
     },
-    steadyMs() {
+    /**
+     * For how long it has answered without a break, in ms. A failure is a break, and so is a silence
+     * in which nothing was asked: it may have been away then.
+     */
+    steadyMs(): number {
       const now = performance.now();
       return now - answeredAt > SILENCE_MS ? 0 : now - steadySince;
     },

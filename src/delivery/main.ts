@@ -1,8 +1,6 @@
 /** The process `dispatcher`: sends what is due. It needs PostgreSQL and the receiver. As many as needed. */
 import { requireSettings } from '../config/settings.ts';
 import { createBacklog } from '../ledger/backlog.ts';
-import { createLedger } from '../ledger/ledger.ts';
-import { createOccurrenceTraces } from '../ledger/occurrence-traces.ts';
 import { createTracing } from '../observability/create-tracing.ts';
 import { createMetrics } from '../observability/metrics.ts';
 import { serveMetrics } from '../observability/metrics-server.ts';
@@ -12,19 +10,15 @@ import { runService, type RunningService, type ServiceContext } from '../observa
 import { checkDatabase } from '../persistence/database-health.ts';
 import { connectOrm } from '../persistence/orm.ts';
 import { loadZoneLaw } from '../zones/load-zone-law.ts';
-import { requireAllowedHost } from './allowed-host.ts';
-import { createAttempt } from './attempt.ts';
-import { createBacklogMetrics } from './backlog-metrics.ts';
-import { createBacklogWatch } from './backlog.ts';
-import { createClockOffset, createDatabaseClock } from './clock-offset.ts';
-import { countOpenRequests } from './concurrency-metrics.ts';
-import { createDestinationClient } from './destination-client.ts';
-import { createDispatcher } from './dispatcher.ts';
-import { createClockMetrics, createDeliveryMetrics } from './metrics.ts';
-import { createPresence } from './presence.ts';
-import { createFindRecipients } from './recipient.ts';
-import { traceDeliveries, traceHeadersOf } from './trace-deliveries.ts';
-import { startWarmUp } from './warm-up.ts';
+import { createBacklogWatch } from './dispatcher/backlog.ts';
+import { createDispatcher } from './dispatcher/dispatcher.ts';
+import { createPresence } from './dispatcher/presence.ts';
+import { startWarmUp } from './dispatcher/warm-up.ts';
+import { countOpenRequests, createBacklogMetrics } from './metrics.ts';
+import { createSending } from './sending.ts';
+import { traceHeadersOf } from './trace-deliveries.ts';
+import { requireAllowedHost } from './wire/destination-guard.ts';
+import { createDestinationClient } from './wire/webhook-client.ts';
 
 await runService('dispatcher', startDispatcher);
 
@@ -35,7 +29,6 @@ async function startDispatcher(context: ServiceContext): Promise<RunningService>
   );
   const concurrency = settings.WEBHOOK_CONCURRENCY;
   const lateAfterMs = settings.LATE_AFTER;
-  const clock = Date.now;
   const law = loadZoneLaw(settings.ZONE_DATA);
   const tracing = await createTracing('dispatcher', settings, logger);
   const metrics = createMetrics();
@@ -48,58 +41,44 @@ async function startDispatcher(context: ServiceContext): Promise<RunningService>
   });
   // Refused before it is ready, if the database is there.
   await checkDatabase(orm);
-  const ledger = createLedger(orm, { lateAfterMs });
-  const time = createClockOffset({ clock, logger, observer: createClockMetrics(metrics) });
-  const attempting = {
-    sentBy: 'dispatcher',
-    clock: time.now,
-    settings: { lateAfterMs, giveUpAfterMs: settings.GIVE_UP_AFTER },
-  } as const;
   const client = createDestinationClient(settings, {
     maxSockets: concurrency,
     ...(tracing !== null && { traceHeaders: traceHeadersOf(tracing) }),
   });
-  const attempt = createAttempt({ ...attempting, client, logger });
-  const deliveries = {
-    findRecipients: createFindRecipients(orm, law),
-    attempt: countOpenRequests(metrics, attempt, concurrency),
-  };
-  const traced = tracing && { tracing, traces: createOccurrenceTraces(orm), logger, clock };
-  const timed = createQueryMetrics(metrics, ['claim']);
-  const dispatcher = createDispatcher({
-    ledger: { ...ledger, claim: (request) => timed('claim', () => ledger.claim(request)) },
-    ...(traced === null ? deliveries : traceDeliveries(deliveries, traced)),
-    presence: createPresence(orm),
-    time,
-    clock,
-    readDatabaseClock: createDatabaseClock(orm),
+  const sending = createSending({
+    orm,
+    law,
+    client,
+    sentBy: 'dispatcher',
+    clock: Date.now,
     settings: {
-      concurrency,
-      timeoutMs: settings.WEBHOOK_TIMEOUT_MS,
+      lateAfterMs,
       lateLimitMs: settings.LATE_LIMIT,
+      giveUpAfterMs: settings.GIVE_UP_AFTER,
+      timeoutMs: settings.WEBHOOK_TIMEOUT_MS,
     },
-    rateLimit: settings.WEBHOOK_MAX_PER_SECOND ?? null,
+    // Half of the 100 ms in which an outcome is in the ledger; the other half is for writing it.
+    outcomeWaitMs: 50,
+    registry: metrics,
+    tracing,
     logger,
-    observer: createDeliveryMetrics(metrics, { lateAfterMs }),
+  });
+  const timed = createQueryMetrics(metrics, ['claim']);
+  const { ledger } = sending;
+  const dispatcher = createDispatcher({
+    ...sending,
+    ledger: { ...ledger, claim: (request) => timed('claim', () => ledger.claim(request)) },
+    attempt: countOpenRequests(metrics, sending.attempt, concurrency),
+    presence: createPresence(orm),
+    concurrency,
+    rateLimit: settings.WEBHOOK_MAX_PER_SECOND ?? null,
   });
   const backlog = createBacklogWatch({
     backlog: createBacklog(orm, { lateAfterMs }),
     logger,
-    observer: createBacklogMetrics(metrics),
+    metrics: createBacklogMetrics(metrics),
   });
-  const warmUp = startWarmUp({
-    createAttempt(url) {
-      const own = { ...settings, WEBHOOK_URL: url, WEBHOOK_ALLOW_PRIVATE: true };
-      const client = createDestinationClient(own, { maxSockets: concurrency });
-      const silent = logger.child({}, { level: 'silent' });
-      return {
-        attempt: createAttempt({ ...attempting, client, logger: silent }),
-        close: client.close,
-      };
-    },
-    isBusy: dispatcher.isBusy,
-    logger,
-  });
+  const warmUp = startWarmUp({ settings, isBusy: dispatcher.isBusy, logger });
 
   dispatcher.start();
   backlog.start();

@@ -1,19 +1,18 @@
 import type { ClaimedOccurrence, NextStep } from '../ledger/types.ts';
-import type { Outcome } from './outcome.ts';
-import { retryPauseMs, withJitter } from './retry-schedule.ts';
+import type { Verdict } from './outcome.ts';
 
 export interface JudgedAttempt {
-  readonly verdict: Outcome['verdict'];
+  readonly verdict: Verdict;
   /** Epoch ms. */
   readonly endedAt: number;
-  /** How long the receiver asks to wait, in ms; null when it does not say. */
+  /** How long the receiver asks to wait, in ms; null if it does not say. */
   readonly retryAfterMs: number | null;
 }
 
 /**
  * Decides what an attempt leads to. A retry comes no sooner than the receiver asked, and the
- * last one when GIVE_UP_AFTER is over, counted from the first attempt of this due instant. There
- * is no retry once the next occurrence of the occasion falls due, a redelivery aside.
+ * last one when GIVE_UP_AFTER is over, counted from the first attempt of this due instant. Once the
+ * next occurrence of the occasion falls due, only a redelivery is retried.
  *
  * @param random in [0, 1), for jitter
  */
@@ -32,7 +31,7 @@ export function decideNextAttempt(
   if (endedAt >= lastAt) return { kind: 'failed', at: endedAt, reason: 'gave_up' };
 
   const pauseMs = withJitter(retryPauseMs(claimed.attempt - claimed.earlierAttempts), random);
-  // With jitter too: all who are given one instant would otherwise come back in it.
+  // With jitter too: otherwise all that are given one instant come back in it.
   const askedMs = withJitter(retryAfterMs ?? 0, random);
   const at = Math.max(Math.min(endedAt + pauseMs, lastAt), endedAt + askedMs);
   const { supersededAt, redelivered } = claimed;
@@ -40,4 +39,33 @@ export function decideNextAttempt(
     return { kind: 'failed', at: endedAt, reason: 'superseded' };
   }
   return { kind: 'retry', at, notBefore: retryAfterMs === null ? null : endedAt + retryAfterMs };
+}
+
+/** Most failures pass within seconds. */
+const FIRST_PAUSES_MS = [1_000, 2_000, 4_000];
+const FIRST_LONG_PAUSE_MS = 10_000;
+/** A receiver that is back gets its webhooks within the hour. */
+const LONGEST_PAUSE_MS = 3_600_000;
+/** Spreads those that failed together. */
+const JITTER = 0.5;
+
+/**
+ * The pause after a failed attempt, in ms: 1, 2 and 4 s, then 10 s, doubled each time up to
+ * an hour, before jitter.
+ *
+ * @param attempts how many were made for this due instant or redelivery, from 1
+ */
+export function retryPauseMs(attempts: number): number {
+  const first = FIRST_PAUSES_MS[attempts - 1];
+  if (first !== undefined) return first;
+  const doublings = attempts - FIRST_PAUSES_MS.length - 1;
+  return Math.min(FIRST_LONG_PAUSE_MS * 2 ** doublings, LONGEST_PAUSE_MS);
+}
+
+/**
+ * Adds up to half of the pause. Never subtracts: that would bring back a herd sooner than the
+ * receiver asked for.
+ */
+export function withJitter(pauseMs: number, random: number): number {
+  return Math.floor(pauseMs * (1 + JITTER * random));
 }

@@ -1,7 +1,9 @@
+import { Registry } from 'prom-client';
 import { expect, test } from 'vitest';
 
 import type { Ledger } from '../ledger/ledger.ts';
 import type { RecordedAttempt } from '../ledger/types.ts';
+import { createDeliveryMetrics } from './metrics.ts';
 import { createOutcomes } from './outcomes.ts';
 
 test('an outcome is unwritten until the ledger has it, locked rows and failures included', async () => {
@@ -15,8 +17,12 @@ test('an outcome is unwritten until the ledger has it, locked rows and failures 
   const outcomes = createOutcomes({
     ledger: { record, release: async () => [], end: async () => [], returnToQueue: async () => [] },
     health: { ok: () => {}, failed: () => {} },
+    metrics: createDeliveryMetrics(new Registry(), 0),
+    waitMs: 50,
   });
-  const attempts = ['locked', 'free'].map((key) => ({ key }) as RecordedAttempt);
+  const attempts = ['locked', 'free'].map(
+    (key) => ({ key, durationMs: 1, next: { kind: 'retry' } }) as RecordedAttempt,
+  );
   const written: string[] = [];
   for (const attempt of attempts) {
     void outcomes.record(attempt).then(() => written.push(attempt.key));

@@ -3,7 +3,7 @@ import { resolveWallClock } from '../domain/wall-clock.ts';
 import type { ZoneLaw } from '../domain/zone.ts';
 import type { ClaimedOccurrence } from '../ledger/types.ts';
 import type { Orm } from '../persistence/orm.ts';
-import { findRecipients } from '../planning/occasion-inputs.ts';
+import { findRecipients, type OccasionInputs } from '../planning/occasion-inputs.ts';
 import { type DateRulesRecord, presentRules, readRules } from '../planning/rules.ts';
 import { keptDate, missingDayPolicy, namesDate, type Recurrence } from '../time/recurrence.ts';
 
@@ -34,31 +34,24 @@ export function createFindRecipients(orm: Orm, law: ZoneLaw): FindRecipients {
     const found = await find(claimed);
     let rules: DateRulesRecord | null = null;
     const recipients = new Map<string, Recipient>();
-    for (const occurrence of claimed) {
-      const user = found.get(occurrence.key);
+    for (const { key, inputsAt, nominalDate, dueAt } of claimed) {
+      const user = found.get(key);
       if (user === undefined) continue;
       const { inputs, ...recipient } = user;
-      let isAsPlanned = inputs !== null && inputs.changedAt === occurrence.inputsAt;
+      let isAsPlanned = inputs !== null && inputs.changedAt === inputsAt;
       if (inputs !== null && !isAsPlanned) {
         rules ??= presentRules(await readRules(orm.em.fork()));
-        isAsPlanned = dueAtUnder(inputs, occurrence.nominalDate, rules, law) === occurrence.dueAt;
+        isAsPlanned = dueAtUnder(inputs, nominalDate, rules, law) === dueAt;
       }
-      recipients.set(occurrence.key, { ...recipient, isAsPlanned });
+      recipients.set(key, { ...recipient, isAsPlanned });
     }
     return recipients;
   };
 }
 
-/** What decides the instant of an occurrence, besides the rules of the installation. */
-interface Inputs {
-  readonly recurrence: string;
-  readonly date: string;
-  readonly timezone: string;
-}
-
 /** The due instant of a nominal date, epoch ms; null if the inputs do not name it, or have none. */
 export function dueAtUnder(
-  { recurrence, date, timezone }: Inputs,
+  { recurrence, date, timezone }: Pick<OccasionInputs, 'recurrence' | 'date' | 'timezone'>,
   nominalDate: string,
   { localTime, leapDayPolicy }: Pick<DateRulesRecord, 'localTime' | 'leapDayPolicy'>,
   law: ZoneLaw,

@@ -51,26 +51,25 @@ export function traceDeliveries(
 
     attempt(claimed, recipient) {
       const point = points.get(recipient) ?? null;
-      const { key, dueAt, attempt: number, redelivered } = claimed;
-      const goesOn = point !== null && continuesTrace(point, clock());
+      const continues = point !== null && continuesTrace(point, clock());
       return tracing.span(
         {
           name: 'POST',
           kind: 'client',
-          parent: goesOn ? point.traceparent : null,
-          link: goesOn ? null : (point?.traceparent ?? null),
+          parent: continues ? point.traceparent : null,
+          link: continues ? null : (point?.traceparent ?? null),
           attributes: {
             'http.request.method': 'POST',
-            'daybell.occurrence_key': key,
-            'daybell.attempt': number,
-            'daybell.redelivered': redelivered,
+            'daybell.occurrence_key': claimed.key,
+            'daybell.attempt': claimed.attempt,
+            'daybell.redelivered': claimed.redelivered,
           },
         },
         async (span) => {
           const made = await attempt(claimed, recipient);
           span.set({
             'daybell.outcome': made.outcome,
-            'daybell.lateness_ms': made.startedAt - dueAt,
+            'daybell.lateness_ms': made.startedAt - claimed.dueAt,
             ...(made.status !== null && { 'http.response.status_code': made.status }),
           });
           if (made.next.kind !== 'delivered') span.fail(made.errorCode ?? String(made.status));
@@ -81,7 +80,7 @@ export function traceDeliveries(
   };
 }
 
-/** The header by which a receiver goes on with the trace: https://www.w3.org/TR/trace-context/. */
+/** The header by which a receiver continues the trace: https://www.w3.org/TR/trace-context/. */
 export function traceHeadersOf(tracing: Tracing): () => Readonly<Record<string, string>> {
   return () => {
     const traceparent = tracing.active();

@@ -7,7 +7,7 @@ import {
   requireSettings,
   type Settings,
 } from '../config/settings.ts';
-import { requireAllowedHost } from '../delivery/allowed-host.ts';
+import { requireAllowedHost } from '../delivery/wire/destination-guard.ts';
 import { runSupervised, type StartAll } from './run-supervised.ts';
 import { StartError } from './start-error.ts';
 import { TemporalNotFoundError } from './temporal/binary.ts';

@@ -4,7 +4,7 @@ import { describe, expect, onTestFinished, test } from 'vitest';
 
 import { newWebhookSecret } from '../config/webhook-secrets.ts';
 import { greetingBody } from '../delivery/greeting.ts';
-import { createSign, type Sign } from '../delivery/signing.ts';
+import { createSign, type Sign } from '../delivery/wire/signing.ts';
 import { createReceiver } from './receiver.ts';
 
 const DUE = Date.parse('2026-12-10T09:00:00Z');

@@ -1,5 +1,5 @@
 /** An operator's pause of all deliveries, and what waits. */
-import type { SlowDown } from '../delivery/throttle.ts';
+import type { SlowDown } from '../delivery/backpressure/throttle.ts';
 import { lengthFault, textFault } from '../domain/text.ts';
 import type { Orm } from '../persistence/orm.ts';
 import { END_SLOW_DOWN } from './destination.ts';

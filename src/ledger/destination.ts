@@ -2,8 +2,8 @@
  * The destination's row: rate limit, pause and backpressure, one truth for all processes that
  * send. Instants are epoch ms by the database's clock.
  */
-import type { Backpressure } from '../delivery/backpressure.ts';
-import { slowDownAfter, type SlowDown, type Throttled } from '../delivery/throttle.ts';
+import type { Backpressure } from '../delivery/backpressure/backpressure.ts';
+import { slowDownAfter, type SlowDown, type Throttled } from '../delivery/backpressure/throttle.ts';
 import type { Orm } from '../persistence/orm.ts';
 import { instant, ms, queryIn, queryOf } from './sql.ts';
 

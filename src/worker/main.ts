@@ -1,19 +1,14 @@
 /** The process `worker`: workflows and their activities. As many of them as needed. */
 import { createActivities } from '../activities/index.ts';
 import { requireSettings } from '../config/settings.ts';
-import { requireAllowedHost } from '../delivery/allowed-host.ts';
-import { createAttempt } from '../delivery/attempt.ts';
-import { createClockOffset } from '../delivery/clock-offset.ts';
-import { createDeliverMetrics } from '../delivery/deliver-metrics.ts';
-import { createDeliver } from '../delivery/deliver.ts';
-import { createDestinationClient } from '../delivery/destination-client.ts';
-import { createClockMetrics, createDeliveryMetrics } from '../delivery/metrics.ts';
-import { createFindRecipients } from '../delivery/recipient.ts';
-import { traceDeliveries, traceHeadersOf } from '../delivery/trace-deliveries.ts';
+import { requireAllowedHost } from '../delivery/wire/destination-guard.ts';
+import { createDeliver } from '../delivery/deliver/deliver.ts';
+import { createDestinationClient } from '../delivery/wire/webhook-client.ts';
+import { createDeliverMetrics } from '../delivery/metrics.ts';
+import { createSending } from '../delivery/sending.ts';
+import { traceHeadersOf } from '../delivery/trace-deliveries.ts';
 import { createErasure } from '../erasure/erasure.ts';
 import { createWorkflowRemover } from '../erasure/workflow-remover.ts';
-import { createLedger } from '../ledger/ledger.ts';
-import { createOccurrenceTraces } from '../ledger/occurrence-traces.ts';
 import { createTracing } from '../observability/create-tracing.ts';
 import { createMetrics, exportTzVersion, type Registry } from '../observability/metrics.ts';
 import { serveMetrics } from '../observability/metrics-server.ts';
@@ -169,7 +164,6 @@ interface DeliveryDeps {
 /** All that deliver needs: it plans, and sends what no dispatcher is going to send. */
 function createDelivery({ settings, orm, metrics, tracing, logger }: DeliveryDeps) {
   const clock = Date.now;
-  const lateAfterMs = settings.LATE_AFTER;
   const law = loadZoneLaw(settings.ZONE_DATA);
   logger.info({ tzVersion: law.version, from: settings.ZONE_DATA }, 'tz database');
   exportTzVersion(metrics, law.version);
@@ -183,32 +177,31 @@ function createDelivery({ settings, orm, metrics, tracing, logger }: DeliveryDep
     clock,
     logger,
   });
-  const time = createClockOffset({ clock, logger, observer: createClockMetrics(metrics) });
   const client = createDestinationClient(settings, {
     maxSockets: MOST_ACTIVITIES,
     ...(tracing !== null && { traceHeaders: traceHeadersOf(tracing) }),
   });
-  const deliveries = {
-    findRecipients: createFindRecipients(orm, law),
-    attempt: createAttempt({
+  const { deliver, stop } = createDeliver({
+    sending: createSending({
+      orm,
+      law,
       client,
       sentBy: 'workflow',
-      clock: time.now,
-      settings: { lateAfterMs, giveUpAfterMs: settings.GIVE_UP_AFTER },
+      clock,
+      settings: {
+        lateAfterMs: settings.LATE_AFTER,
+        lateLimitMs: settings.LATE_LIMIT,
+        giveUpAfterMs: settings.GIVE_UP_AFTER,
+        timeoutMs: settings.WEBHOOK_TIMEOUT_MS,
+      },
+      // Their activities wait for them.
+      outcomeWaitMs: 5,
+      registry: metrics,
+      tracing,
       logger,
     }),
-  };
-  const traced = tracing && { tracing, traces: createOccurrenceTraces(orm), logger, clock };
-  const { deliver, stop } = createDeliver({
     orm,
     planner: createPlanMetrics(metrics, createQueryMetrics(metrics, ['plan']))(planner, 'workflow'),
-    ledger: createLedger(orm, { lateAfterMs }),
-    ...(traced === null ? deliveries : traceDeliveries(deliveries, traced)),
-    time,
-    clock,
-    settings: { timeoutMs: settings.WEBHOOK_TIMEOUT_MS, lateLimitMs: settings.LATE_LIMIT },
-    logger,
-    observer: createDeliveryMetrics(metrics, { lateAfterMs }),
     onCall: createDeliverMetrics(metrics),
   });
   return {

@@ -11,7 +11,7 @@ import {
   createWebhookClient,
   type WebhookClient,
   type WebhookClientOptions,
-} from '../../src/delivery/webhook-client.ts';
+} from '../../src/delivery/wire/webhook-client.ts';
 import { DESTINATION_REFUSED } from '../../src/delivery/outcome.ts';
 import {
   startWebhookReceiver,
@@ -47,7 +47,7 @@ function watch(message: unknown): void {
 }
 
 function clientOf(url: string, options: Partial<WebhookClientOptions> = {}): WebhookClient {
-  const limits = { timeoutMs: 5000, maxSockets: 2, userAgent: 'Daybell' };
+  const limits = { timeoutMs: 5000, maxSockets: 2 };
   const client = createWebhookClient({ url, ...limits, allowPrivate: false, ...options });
   clients.push(client);
   return client;
@@ -171,11 +171,11 @@ test('where private addresses are allowed, they are connected to, by name or not
 });
 
 test('proxy variables do not lead around it', async () => {
-  const source = join(import.meta.dirname, '../../src/delivery/webhook-client.ts');
+  const source = join(import.meta.dirname, '../../src/delivery/wire/webhook-client.ts');
   const code = `
     const { createWebhookClient } = await import(${JSON.stringify(source)});
     const [url] = process.argv.slice(1);
-    const limits = { timeoutMs: 5000, maxSockets: 1, userAgent: 'Daybell' };
+    const limits = { timeoutMs: 5000, maxSockets: 1 };
     const client = createWebhookClient({ url, ...limits, allowPrivate: false });
     console.log((await client.post(${JSON.stringify(REQUEST)})).errorCode);
     client.close();`;

@@ -73,7 +73,7 @@ test('attempts that fail are counted by verdict and class of status', async () =
   expect(value('receiver_throttled_total')).toBe(2);
 });
 
-test('dead letters are counted by reason, 410 by itself, and refusals in a row until one is taken', async () => {
+test('dead letters are counted by reason', async () => {
   const statuses = [400, 410, 404];
   fixture.receiver.answer((response) => withStatus(statuses.shift() ?? 200)(response));
   const dispatcher = await fixture.dispatch({ concurrency: 1 });
@@ -85,13 +85,7 @@ test('dead letters are counted by reason, 410 by itself, and refusals in a row u
   const value = await scrape(dispatcher);
   expect(value('deliveries_failed_total', { reason: 'gone' })).toBe(1);
   expect(value('deliveries_failed_total', { reason: 'gave_up' })).toBe(0);
-  expect(value('receiver_gone_total')).toBe(1);
-  expect(value('receiver_refusals_in_a_row')).toBe(3);
   expect(value('deliveries_total')).toBe(0);
-
-  await due();
-  await expect.poll(() => fixture.countIn('COMPLETED'), WITHIN).toBe(1);
-  expect((await scrape(dispatcher))('receiver_refusals_in_a_row')).toBe(0);
 });
 
 test('what an attempt led to is not counted when another process has taken its row over', async () => {
@@ -116,35 +110,4 @@ test('what an attempt led to is not counted when another process has taken its r
   await expect.poll(async () => (await scrape(dispatcher))('deliveries_total'), WITHIN).toBe(1);
   expect((await scrape(dispatcher))('deliveries_failed_total', { reason: 'refused' })).toBe(0);
   expect(await fixture.stateOf(key)).toBe('PROCESSING');
-});
-
-test('claimed rows that are not sent are counted by the reason', async () => {
-  const dueAt = Date.now() - 100;
-  const moved = await fixture.rows.addUser({ timezone: 'Asia/Tokyo', changedAt: Date.now() });
-  await fixture.planned(moved, dueAt);
-  const deleted = await fixture.rows.addUser();
-  await fixture.planned(deleted, dueAt);
-  await fixture.rows.sql('delete from users.users where id = ?', [deleted]);
-  await due(49 * HOUR);
-
-  const dispatcher = await fixture.dispatch();
-  const released = async () => (await scrape(dispatcher))('claims_released_total');
-  await expect.poll(released, WITHIN).toBe(1);
-  for (const reason of ['user_deleted', 'too_late']) {
-    const settled = async () => (await scrape(dispatcher))('claims_settled_total', { reason });
-    await expect.poll(settled, WITHIN).toBe(1);
-  }
-  expect((await scrape(dispatcher))('delivery_attempts_total', { verdict: 'delivered' })).toBe(0);
-});
-
-test('claimed rows that a pause returns to the queue are counted', async () => {
-  const open: (() => void)[] = [];
-  fixture.receiver.answer((response) => void open.push(() => response.end()));
-  const dispatcher = await fixture.dispatch({ concurrency: 1 });
-  for (let count = 0; count < 3; count += 1) await due();
-  await expect.poll(() => open.length, WITHIN).toBe(1);
-  await fixture.rows.sql('update events.destinations set paused_at = now()');
-  const returned = async () => (await scrape(dispatcher))('claims_returned_total');
-  await expect.poll(returned, WITHIN).toBeGreaterThan(0);
-  for (const end of open) end();
 });

@@ -3,7 +3,7 @@ import type { ServerResponse } from 'node:http';
 
 import { expect, test } from 'vitest';
 
-import { createPresence } from '../../src/delivery/presence.ts';
+import { createPresence } from '../../src/delivery/dispatcher/presence.ts';
 import { HOUR, useDispatcherFixture, WITHIN } from '../support/dispatcher-fixture.ts';
 
 const fixture = useDispatcherFixture();

@@ -7,7 +7,7 @@ import {
   createWebhookClient,
   type WebhookClient,
   type WebhookReply,
-} from '../../src/delivery/webhook-client.ts';
+} from '../../src/delivery/wire/webhook-client.ts';
 import { slowDrip, switchProtocols } from '../support/bad-answers.ts';
 import {
   startWebhookReceiver,
@@ -38,7 +38,7 @@ afterEach(async () => {
 const SHORT_MS = 1_500;
 
 function options(url: string, timeoutMs = 60_000) {
-  return { url, timeoutMs, maxSockets: 2, userAgent: 'Daybell', allowPrivate: true };
+  return { url, timeoutMs, maxSockets: 2, allowPrivate: true };
 }
 
 /** By a client whose timeout is short. */

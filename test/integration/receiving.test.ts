@@ -4,9 +4,8 @@ import { readFile } from 'node:fs/promises';
 import { beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 
 import { newWebhookSecret } from '../../src/config/webhook-secrets.ts';
-import { createSign } from '../../src/delivery/signing.ts';
-import { createWebhookClient } from '../../src/delivery/webhook-client.ts';
-import { createWebhookTester } from '../../src/delivery/webhook-test.ts';
+import { createSign } from '../../src/delivery/wire/signing.ts';
+import { openWebhookTester } from '../../src/delivery/webhook-test.ts';
 import { runCommand } from '../../src/dev/run-command.ts';
 import { useDispatcherFixture, WITHIN } from '../support/dispatcher-fixture.ts';
 import { findPython, STANDARD_WEBHOOKS } from '../support/python.ts';
@@ -164,16 +163,16 @@ describe.each(['ts', 'python'] as const)('the receiver in %s', (language) => {
   test('takes a test event, and keeps nothing of it', async () => {
     const secret = newWebhookSecret();
     const receiver = await start(language, secret);
-    const client = createWebhookClient({
-      url: receiver.url,
-      timeoutMs: 5000,
-      maxSockets: 1,
-      userAgent: 'Daybell',
-      allowPrivate: true,
-      sign: createSign([secret]),
-    });
-    onTestFinished(() => client.close());
-    const tester = createWebhookTester({ client, signatures: 1, clock: Date.now });
+    const tester = openWebhookTester(
+      {
+        WEBHOOK_URL: receiver.url,
+        WEBHOOK_SECRETS: [secret],
+        WEBHOOK_TIMEOUT_MS: 5000,
+        WEBHOOK_ALLOW_PRIVATE: true,
+      },
+      Date.now,
+    );
+    onTestFinished(() => tester.close());
     expect(await tester.send()).toMatchObject({ status: 204, verdict: 'delivered' });
     expect(receiver.inbox()).toEqual([]);
   });

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 
-import type { Backpressure } from '../../src/delivery/backpressure.ts';
+import type { Backpressure } from '../../src/delivery/backpressure/backpressure.ts';
 import { createBacklog } from '../../src/ledger/backlog.ts';
 import { createDeliveryControl } from '../../src/ledger/delivery-control.ts';
 import { createLedgerState } from '../../src/ledger/ledger-state.ts';

@@ -5,18 +5,16 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Client } from '@temporalio/client';
 import { type NativeConnection, Worker } from '@temporalio/worker';
 import { pino } from 'pino';
+import { Registry } from 'prom-client';
 import { afterAll, beforeAll } from 'vitest';
 
 import { createActivities } from '../../src/activities/index.ts';
-import { createAttempt } from '../../src/delivery/attempt.ts';
-import { createClockOffset } from '../../src/delivery/clock-offset.ts';
-import { createDeliver } from '../../src/delivery/deliver.ts';
-import { createFindRecipients } from '../../src/delivery/recipient.ts';
-import { createWebhookClient } from '../../src/delivery/webhook-client.ts';
+import { createDeliver } from '../../src/delivery/deliver/deliver.ts';
+import { createSending } from '../../src/delivery/sending.ts';
+import { createWebhookClient } from '../../src/delivery/wire/webhook-client.ts';
 import type { ZoneLaw } from '../../src/domain/zone.ts';
 import { createErasure } from '../../src/erasure/erasure.ts';
 import { createWorkflowRemover } from '../../src/erasure/workflow-remover.ts';
-import { createLedger } from '../../src/ledger/ledger.ts';
 import { createRedelivered } from '../../src/ledger/redelivered.ts';
 import { connectOrm } from '../../src/persistence/orm.ts';
 import { createFollowUp } from '../../src/planning/follow-up.ts';
@@ -279,30 +277,33 @@ async function startTestWorker(deps: PartDeps, tellTime: () => Promise<void>) {
   const { url, now: clock, client, connection, taskQueue, receiver, planning } = deps;
   const { webhookTimeoutMs: timeoutMs = 15_000, keepsWorkflows = true } = deps;
   const orm = await connectOrm(url);
-  const time = createClockOffset({ clock, logger });
   const webhooks = createWebhookClient({
     url: receiver.url,
     timeoutMs,
     maxSockets: 64,
-    userAgent: 'Daybell',
     allowPrivate: true,
   });
   const delivery = createDeliver({
-    orm,
-    planner: createPlanner({ orm, settings: planning, clock, logger }),
-    ledger: createLedger(orm, { lateAfterMs: LATE_AFTER_MS }),
-    findRecipients: createFindRecipients(orm, planning.law),
-    attempt: createAttempt({
+    sending: createSending({
+      orm,
+      law: planning.law,
       client: webhooks,
       sentBy: 'workflow',
-      clock: time.now,
+      clock,
+      settings: {
+        timeoutMs,
+        lateLimitMs: planning.lateLimitMs,
+        lateAfterMs: LATE_AFTER_MS,
+        giveUpAfterMs: 72 * HOUR,
+      },
+      outcomeWaitMs: 5,
+      registry: new Registry(),
+      tracing: null,
       logger,
-      settings: { lateAfterMs: LATE_AFTER_MS, giveUpAfterMs: 72 * HOUR },
     }),
-    time,
-    clock,
-    settings: { timeoutMs, lateLimitMs: planning.lateLimitMs },
-    logger,
+    orm,
+    planner: createPlanner({ orm, settings: planning, clock, logger }),
+    onCall: () => {},
   });
   const workflows = createOccasionWorkflows(client, taskQueue);
   const activities = createActivities({

@@ -2,16 +2,14 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import { pino } from 'pino';
+import { Registry } from 'prom-client';
 import { afterEach } from 'vitest';
 
-import { createAttempt } from '../../src/delivery/attempt.ts';
-import { createClockOffset } from '../../src/delivery/clock-offset.ts';
-import { createDeliver, type CallResult } from '../../src/delivery/deliver.ts';
-import { NotYetSettledError } from '../../src/delivery/not-yet-settled.ts';
-import { createFindRecipients } from '../../src/delivery/recipient.ts';
-import { createSign } from '../../src/delivery/signing.ts';
-import { createWebhookClient } from '../../src/delivery/webhook-client.ts';
-import { createLedger } from '../../src/ledger/ledger.ts';
+import { createDeliver, type CallResult } from '../../src/delivery/deliver/deliver.ts';
+import { NotYetSettledError } from '../../src/delivery/deliver/not-yet-settled.ts';
+import { createSending } from '../../src/delivery/sending.ts';
+import { createSign } from '../../src/delivery/wire/signing.ts';
+import { createWebhookClient } from '../../src/delivery/wire/webhook-client.ts';
 import { ms } from '../../src/ledger/sql.ts';
 import { connectOrm, type Orm } from '../../src/persistence/orm.ts';
 import { createPlanner } from '../../src/planning/planner.ts';
@@ -73,33 +71,34 @@ export function useDeliverFixture(wake = DEFAULT_WAKE) {
     const orm = await connectOrm(options.databaseUrl ?? base.database.url);
     const logged: Record<string, unknown>[] = [];
     const logger = pino({}, { write: (line: string) => void logged.push(JSON.parse(line)) });
-    const time = createClockOffset({ clock, logger });
     const client = createWebhookClient({
       url: base.receiver.url,
       timeoutMs,
       maxSockets: 64,
-      userAgent: 'Daybell',
       allowPrivate: true,
       ...(secrets !== undefined && { sign: createSign(secrets) }),
     });
-    const lateAfterMs = HOUR / 12;
     const results: CallResult[] = [];
     const { deliver, stop } = createDeliver({
-      orm,
-      planner: plannerOf(orm, clock),
-      ledger: createLedger(orm, { lateAfterMs }),
-      findRecipients: createFindRecipients(orm, bundledLaw),
-      attempt: createAttempt({
+      sending: createSending({
+        orm,
+        law: bundledLaw,
         client,
         sentBy: 'workflow',
-        clock: time.now,
+        clock,
+        settings: {
+          timeoutMs,
+          lateLimitMs: 48 * HOUR,
+          lateAfterMs: HOUR / 12,
+          giveUpAfterMs: 72 * HOUR,
+        },
+        outcomeWaitMs: 5,
+        registry: new Registry(),
+        tracing: null,
         logger,
-        settings: { lateAfterMs, giveUpAfterMs: 72 * HOUR },
       }),
-      time,
-      clock,
-      settings: { timeoutMs, lateLimitMs: 48 * HOUR },
-      logger,
+      orm,
+      planner: plannerOf(orm, clock),
       onCall: (result) => results.push(result),
     });
     closers.push(async () => {

@@ -5,7 +5,7 @@ import { expect } from 'vitest';
 import { createAttempt } from '../../src/delivery/attempt.ts';
 import { createFindRecipients } from '../../src/delivery/recipient.ts';
 import { traceDeliveries, traceHeadersOf } from '../../src/delivery/trace-deliveries.ts';
-import { createWebhookClient } from '../../src/delivery/webhook-client.ts';
+import { createWebhookClient } from '../../src/delivery/wire/webhook-client.ts';
 import { createLedger } from '../../src/ledger/ledger.ts';
 import {
   createOccurrenceTraces,
@@ -67,7 +67,6 @@ export async function createTraceStory(
     url: receiver.url,
     timeoutMs: 60_000,
     maxSockets: 1,
-    userAgent: 'Daybell',
     allowPrivate: true,
     traceHeaders: traceHeadersOf(tracing),
   });

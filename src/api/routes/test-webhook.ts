@@ -1,6 +1,6 @@
 import { createRoute, z } from '@hono/zod-openapi';
 
-import { WebhookNotSetUpError } from '../../delivery/webhook-test-report.ts';
+import { WebhookNotSetUpError } from '../../delivery/webhook-test.ts';
 import { needs } from '../access.ts';
 import type { Api, ApiDeps } from '../deps.ts';
 import { problems } from '../problem.ts';

@@ -1,0 +1,132 @@
+import { AVAILABLE } from '../../ledger/claim.ts';
+import { TO_PLAN } from '../../ledger/plan-rows.ts';
+import { ms, type Query } from '../../ledger/sql.ts';
+import type { OccasionRef, OccurrenceState, RecordedAttempt } from '../../ledger/types.ts';
+import type { DestinationAllowance, DispatcherStamp, DueRow } from './ownership.ts';
+
+/** An occasion and its rows as they are at one moment. Instants are epoch ms by the database's clock. */
+export interface OccasionLook {
+  readonly databaseNow: number;
+  /** Null before it was ever planned, and once it is erased. */
+  readonly occasion: { readonly wakeAt: number | null; readonly isEnded: boolean } | null;
+  /** PENDING and PROCESSING rows, including redeliveries. */
+  readonly open: readonly LookedRow[];
+  /** A row waits for its plan, or what follows a settled one is not planned. */
+  readonly isToPlan: boolean;
+  /** What was settled last since its workflow had an answer; null if nothing was. */
+  readonly settled: SettledRow | null;
+  readonly dispatchers: readonly DispatcherStamp[];
+  readonly destination: DestinationAllowance;
+}
+
+export interface LookedRow extends DueRow {
+  readonly key: string;
+  /** Null while it cannot be planned. */
+  readonly dueAt: number | null;
+  readonly redeliveredAt: number | null;
+  readonly last: LastAttempt | null;
+}
+
+type LastAttempt = Pick<RecordedAttempt, 'status' | 'errorCode' | 'sentBy'>;
+
+export interface SettledRow {
+  readonly key: string;
+  readonly state: Extract<OccurrenceState, 'COMPLETED' | 'FAILED' | 'SKIPPED'>;
+  readonly reason: string | null;
+  readonly dueAt: number | null;
+  readonly attempts: number;
+  readonly last: LastAttempt | null;
+}
+
+/** A call that comes early by less than this waits for the instant, in ms: timers and clocks differ. */
+export const SHORT_WAIT_MS = 2_000;
+
+/**
+ * Looks at occasions, in one statement for all of them, and a second one if something of them is
+ * due. Returns looks in their order.
+ */
+export async function lookAt(
+  query: Query,
+  occasions: readonly OccasionRef[],
+): Promise<readonly OccasionLook[]> {
+  const rows = await query<OccasionRow>(LOOK_AT, { occasions: JSON.stringify(occasions) });
+  const [shared] = rows.some(isAnyDue) ? await query<SharedRow>(LOOK_AROUND) : [];
+  const senders = {
+    dispatchers: shared?.dispatchers ?? [],
+    destination: {
+      isPaused: shared?.isPaused ?? false,
+      stoppedUntil: shared?.stoppedUntil ?? null,
+      available: shared?.available ?? Infinity,
+    },
+  };
+  const found = new Map(rows.map((row) => [row.occasion, row]));
+  return occasions.map(({ type, id }) => {
+    const row = found.get(`${type}/${id}`);
+    if (row === undefined) throw new Error('The database left an occasion out.');
+    const { isKnown, isEnded, wakeAt, open, isToPlan, settled } = row;
+    const occasion = isKnown ? { isEnded, wakeAt } : null;
+    // Of what was read last: the stamp of a dispatcher in between must not be from the future.
+    const databaseNow = shared?.databaseNow ?? row.databaseNow;
+    return { databaseNow, occasion, open: open ?? [], isToPlan, settled, ...senders };
+  });
+}
+
+function isAnyDue({ open, databaseNow }: OccasionRow): boolean {
+  return (open ?? []).some(({ dueAt }) => dueAt !== null && dueAt - databaseNow <= SHORT_WAIT_MS);
+}
+
+interface OccasionRow extends Pick<OccasionLook, 'databaseNow' | 'isToPlan' | 'settled'> {
+  /** `<type>/<id>`. */
+  readonly occasion: string;
+  readonly isKnown: boolean;
+  readonly isEnded: boolean;
+  readonly wakeAt: number | null;
+  readonly open: readonly LookedRow[] | null;
+}
+
+interface SharedRow extends Pick<DestinationAllowance, 'isPaused' | 'stoppedUntil'> {
+  readonly databaseNow: number;
+  readonly available: number | null;
+  readonly dispatchers: readonly DispatcherStamp[] | null;
+}
+
+const epochMs = (column: string): string => `(extract(epoch from ${column}) * 1000)::float8`;
+
+const LAST_ATTEMPT = `(
+    select jsonb_build_object('status', status, 'errorCode', error_code, 'sentBy', sent_by)
+    from events.attempts where occurrence_key = key
+    order by number desc
+    limit 1)`;
+
+/** The rows of an occasion in one pass over them: a year of daily reminders is a few hundred. */
+const LOOK_AT = `
+  select given.type || '/' || given.id as occasion, ${ms('events.clock()', 'databaseNow')},
+    o.id is not null as "isKnown", o.ended_at is not null as "isEnded", ${ms('o.wake_at', 'wakeAt')},
+    rows.open, coalesce(rows.is_to_plan, false) as "isToPlan", rows.settled
+  from jsonb_to_recordset(:occasions::jsonb) as given (type text, id uuid)
+  left join events.occasions as o on o.type = given.type and o.id = given.id
+  cross join lateral (
+    select
+      jsonb_agg(jsonb_build_object('key', key, 'dueAt', ${epochMs('due_at')},
+        'nextAttemptAt', ${epochMs('next_attempt_at')}, 'leaseUntil', ${epochMs('lease_until')},
+        'redeliveredAt', ${epochMs('redelivered_at')}, 'last', ${LAST_ATTEMPT}))
+        filter (where state in ('PENDING', 'PROCESSING')) as open,
+      bool_or(${TO_PLAN}) as is_to_plan,
+      jsonb_agg(jsonb_build_object('key', key, 'state', state, 'reason', reason,
+        'dueAt', ${epochMs('due_at')}, 'attempts', attempts, 'last', ${LAST_ATTEMPT})
+        order by settled_at desc)
+        filter (where settled_at > coalesce(o.answered_at, '-infinity')) -> 0 as settled
+    from events.occurrences
+    where occasion_type = given.type and occasion_id = given.id
+  ) as rows`;
+
+const LOOK_AROUND = `
+  select ${ms('clock', 'databaseNow')}, paused_at is not null as "isPaused",
+    ${ms('slowed_until', 'stoppedUntil')},
+    ${AVAILABLE} as available,
+    (select jsonb_agg(jsonb_build_object('stampedAt', stamped, 'shortAt', short))
+     from (
+       select ${ms('stamped_at', 'stamped')}, ${ms('short_at', 'short')} from events.dispatchers
+     ) as stamps) as dispatchers
+  from events.destinations, (select events.clock() as clock) as c
+  where id = 'default'`;

@@ -1,0 +1,177 @@
+import type { ClaimedOccurrence, ClaimResult, Lease } from '../../ledger/types.ts';
+import { createLoop } from '../../platform/loop.ts';
+import { checkClaim } from '../check-claim.ts';
+import { deadlineIn, START_WITHIN_MS, type Deadline } from '../lease.ts';
+import type { Sending } from '../sending.ts';
+import type { Presence } from './presence.ts';
+import { createSender } from './sender.ts';
+
+export interface DispatcherDeps extends Sending {
+  readonly presence: Presence;
+  /** Open requests at a time. */
+  readonly concurrency: number;
+  /** Requests a second, all processes together; null for no limit. Written once, at the start. */
+  readonly rateLimit: number | null;
+}
+
+export type Dispatcher = ReturnType<typeof createDispatcher>;
+
+/** Rows of one claim: more would not make the statement cheaper by the row. */
+const MAX_CLAIM = 500;
+/** How often it looks for new rows; the next instant has a timer of its own. */
+const POLL_MS = 250;
+/** Rows are due, but the rate limit or another process has them. */
+const HELD_UP_POLL_MS = 50;
+const RETRY_MS = 500;
+
+/**
+ * Waits for the next instant, claims due rows in batches, posts them. Any number of these may run
+ * at once: what one has leased, no other sends. It needs PostgreSQL and the receiver, and nothing
+ * else.
+ */
+export function createDispatcher(deps: DispatcherDeps) {
+  const { ledger, outcomes, watch, health, time, clock, logger } = deps;
+  const { presence, concurrency, rateLimit } = deps;
+  const sender = createSender({
+    outcomes,
+    time,
+    concurrency,
+    attempt: deps.attempt,
+    onSent: () => {
+      if (wantsRoom && hasRoom()) loop.wake();
+    },
+    // A receiver this slow is better served in smaller portions.
+    onOverdue: () => {
+      claimSize = concurrency;
+    },
+  });
+  let isIntroduced = false;
+  let claimSize = MAX_CLAIM;
+  let wantsRoom = false;
+  let wasFull = false;
+
+  /** The next are claimed while the last are still being sent. */
+  const hasRoom = (): boolean => sender.waiting < 2 * concurrency;
+
+  /** Returns how long to pause before the next, in ms. */
+  const round = async (): Promise<number> => {
+    if (!isIntroduced) {
+      await ledger.setRateLimit(rateLimit);
+      logger.info({ rateLimit }, 'dispatching');
+      isIntroduced = true;
+    }
+    // A pause, or a stop, also holds for what was claimed before it.
+    if (sender.waiting > 0) {
+      const isHeld = await ledger.isHeld();
+      health.ok();
+      if (isHeld) {
+        watch.forget();
+        sender.returnWaiting();
+      }
+    }
+    if (!time.isUsable()) {
+      await time.measure(deps.readDatabaseClock);
+      health.ok();
+    }
+    // A row whose outcome is not written yet could be claimed and sent again.
+    if (!time.isUsable() || outcomes.isFailing) return POLL_MS;
+
+    wantsRoom = !hasRoom();
+    // Late ones that wait already hold up no punctual one.
+    if (sender.waitingPunctual >= 2 * concurrency) {
+      await presence.stamp({ shortAt: null, busyAt: time.now() });
+      return POLL_MS;
+    }
+    // Before the claim: its lease begins after this.
+    const isTooLate = deadlineIn(START_WITHIN_MS, clock);
+    const result = await claim();
+    if (result.claimed.length > 0) {
+      await send(result, isTooLate);
+      return 0;
+    }
+    const dueInMs = await ledger.nextDueInMs(clock());
+    if (dueInMs === 0) return (await ledger.isHeld()) ? POLL_MS : HELD_UP_POLL_MS;
+    return Math.min(dueInMs ?? POLL_MS, POLL_MS);
+  };
+
+  const claim = async (): Promise<ClaimResult> => {
+    const limit = Math.max(claimSize - sender.waitingPunctual, 1);
+    const lateLimit = hasRoom() ? Math.max(claimSize - sender.waiting, 1) : 0;
+    const result = await time.measure(() =>
+      ledger.claim({ limit, lateLimit, ...deps.claimTerms() }),
+    );
+    health.ok();
+    const { claimed, allowed, databaseNow } = result;
+    wasFull = claimed.length >= Math.min(limit, lateLimit);
+    const isShort = lateLimit > 0 && claimed.length < Math.min(limit, lateLimit, allowed);
+    if (time.isUsable()) {
+      await presence.stamp({
+        shortAt: isShort ? databaseNow : null,
+        busyAt: wasFull ? databaseNow : null,
+      });
+    }
+    return result;
+  };
+
+  const send = async (result: ClaimResult, isTooLate: Deadline): Promise<void> => {
+    const claimed = result.claimed.filter((row) => !isBeingSent(row));
+    if (!time.isUsable()) return returnAll(claimed);
+    const recipients = await deps.findRecipients(claimed).catch((error: unknown) => {
+      returnAll(claimed);
+      throw error;
+    });
+    claimSize = Math.min(claimSize * 2, MAX_CLAIM);
+    const now = Math.min(clock(), result.databaseNow);
+    for (const occurrence of claimed) {
+      const { key, leaseToken } = occurrence;
+      const check = checkClaim(occurrence, recipients.get(key), now, deps.settings.lateLimitMs);
+      if (check.action === 'send') sender.send(occurrence, check.recipient, isTooLate);
+      else if (check.action === 'release') void outcomes.release({ key, leaseToken });
+      else void outcomes.end({ key, leaseToken, reason: check.reason });
+    }
+  };
+
+  /**
+   * A row whose lease ran out here, as when a clock leaps or the process is held up. On the wire, it
+   * keeps the newer lease. One whose outcome is not written yet is returned after that, which changes
+   * nothing if the outcome settled it.
+   */
+  const isBeingSent = ({ key, leaseToken }: Lease): boolean => {
+    if (sender.renew({ key, leaseToken })) return true;
+    const written = outcomes.unwritten(key);
+    void written?.then(() => outcomes.returnToQueue({ key, leaseToken }));
+    return written !== undefined;
+  };
+
+  const returnAll = (claimed: readonly ClaimedOccurrence[]): void => {
+    for (const { key, leaseToken } of claimed) void outcomes.returnToQueue({ key, leaseToken });
+  };
+
+  const loop = createLoop(round, (error) => {
+    health.failed(error);
+    return RETRY_MS;
+  });
+
+  watch.onSlowed(() => {
+    sender.returnWaiting();
+    loop.wake();
+  });
+
+  return {
+    start: loop.start,
+    /** Claims no more, ends what is being sent, returns the rest to the queue, writes all outcomes. */
+    async stop(): Promise<void> {
+      // What waits is returned at once, also what a claim under way still brings.
+      const ended = sender.stop();
+      await loop.stop();
+      // From now on, what is due is for others.
+      const left = presence.leave().catch(health.failed);
+      await ended;
+      await sender.stop();
+      await deps.flush();
+      await left;
+    },
+    /** More is due than is being sent. */
+    isBusy: (): boolean => wasFull || sender.waiting > concurrency,
+  };
+}

@@ -1,0 +1,131 @@
+import { setTimeout as delay } from 'node:timers/promises';
+
+import type { ClaimedOccurrence, Lease } from '../../ledger/types.ts';
+import type { Attempt } from '../attempt.ts';
+import type { ClockOffset } from '../clock-offset.ts';
+import type { Deadline } from '../lease.ts';
+import type { Outcomes } from '../outcomes.ts';
+import type { Recipient } from '../recipient.ts';
+
+export interface SenderDeps {
+  readonly attempt: Attempt;
+  readonly outcomes: Pick<Outcomes, 'record' | 'returnToQueue'>;
+  readonly time: Pick<ClockOffset, 'earliest' | 'isUsable'>;
+  /** Open requests at a time. */
+  readonly concurrency: number;
+  /** A request has ended: there may be room for more. */
+  readonly onSent: () => void;
+  /** A row waited too long for its lease, and was returned to the queue. */
+  readonly onOverdue: () => void;
+}
+
+interface Job {
+  /** The row's newest lease that is this process's. */
+  leaseToken: number;
+  readonly occurrence: ClaimedOccurrence;
+  readonly recipient: Recipient;
+  readonly isTooLate: Deadline;
+}
+
+/** Sends claimed rows, so many at a time, punctual ones before late ones. */
+export function createSender(deps: SenderDeps) {
+  const { attempt, outcomes, time, concurrency, onSent, onOverdue } = deps;
+  const punctual: Job[] = [];
+  const late: Job[] = [];
+  const waiting = new Set<string>();
+  const onTheWire = new Map<string, Job>();
+  const running = new Set<Promise<void>>();
+  let stopping = false;
+
+  const sendOne = async (job: Job): Promise<void> => {
+    const { occurrence, recipient, isTooLate } = job;
+    const isInTime = !isTooLate();
+    if (!isInTime) onOverdue();
+    // It is due by the database's clock, and has to be due by this process's too.
+    const isDue =
+      isInTime && time.isUsable() && (await sleepUntil(occurrence.dueAt, time.earliest));
+    if (!isDue || stopping) return returnToQueue(job);
+    const made = await attempt(occurrence, recipient);
+    void outcomes.record({ ...made, leaseToken: job.leaseToken });
+  };
+
+  const returnToQueue = ({ occurrence: { key }, leaseToken }: Job): void => {
+    void outcomes.returnToQueue({ key, leaseToken });
+  };
+
+  const startNext = (): void => {
+    while (running.size < concurrency) {
+      const job = punctual.shift() ?? late.shift();
+      if (job === undefined) return;
+      const { key } = job.occurrence;
+      waiting.delete(key);
+      onTheWire.set(key, job);
+      const sent = sendOne(job).finally(() => {
+        onTheWire.delete(key);
+        running.delete(sent);
+        startNext();
+        onSent();
+      });
+      running.add(sent);
+    }
+  };
+
+  const returnWaiting = (): void => {
+    waiting.clear();
+    for (const job of [...punctual.splice(0), ...late.splice(0)]) returnToQueue(job);
+  };
+
+  return {
+    /** Sends it when there is room, or returns it to the queue if that is too late for its lease. */
+    send(occurrence: ClaimedOccurrence, recipient: Recipient, isTooLate: Deadline): void {
+      const { key, leaseToken } = occurrence;
+      waiting.add(key);
+      (occurrence.late ? late : punctual).push({ leaseToken, occurrence, recipient, isTooLate });
+      if (stopping) returnWaiting();
+      startNext();
+    },
+    get waiting(): number {
+      return punctual.length + late.length;
+    },
+    get waitingPunctual(): number {
+      return punctual.length;
+    },
+    /**
+     * For a row that this process has claimed again, because its lease ran out. On the wire, its
+     * outcome will be recorded under the newer lease. If it waits, it is dropped: the older lease is
+     * void. Returns whether it is on the wire.
+     */
+    renew({ key, leaseToken }: Lease): boolean {
+      if (waiting.delete(key)) {
+        for (const jobs of [punctual, late]) {
+          const place = jobs.findIndex(({ occurrence }) => occurrence.key === key);
+          if (place !== -1) jobs.splice(place, 1);
+        }
+      }
+      const job = onTheWire.get(key);
+      if (job !== undefined) job.leaseToken = leaseToken;
+      return job !== undefined;
+    },
+    /** Returns what waits to the queue. What is on the wire goes on. */
+    returnWaiting,
+    /** Returns what waits; resolves when what is on the wire has ended. */
+    async stop(): Promise<void> {
+      stopping = true;
+      returnWaiting();
+      await Promise.all(running);
+    },
+  };
+}
+
+/** A clock that was set back by more than this is not waited for. */
+const SHORT_SLEEP_MS = 1_000;
+
+/** Sleeps up to a second, since timers can run early; false if it is more than that. */
+async function sleepUntil(dueAt: number, clock: () => number): Promise<boolean> {
+  let earlyMs = dueAt - clock();
+  while (earlyMs > 0 && earlyMs <= SHORT_SLEEP_MS) {
+    await delay(Math.ceil(earlyMs));
+    earlyMs = dueAt - clock();
+  }
+  return earlyMs <= 0;
+}

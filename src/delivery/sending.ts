@@ -1,0 +1,89 @@
+import type { ZoneLaw } from '../domain/zone.ts';
+import { createLedger } from '../ledger/ledger.ts';
+import { createOccurrenceTraces } from '../ledger/occurrence-traces.ts';
+import { EXPIRED_LEASE_GRACE_MS } from '../ledger/types.ts';
+import type { Registry } from '../observability/metrics.ts';
+import type { Tracing } from '../observability/tracing.ts';
+import type { Orm } from '../persistence/orm.ts';
+import { createAttempt, type Attempt, type AttemptDeps } from './attempt.ts';
+import { createBackpressureWatch } from './backpressure/backpressure-watch.ts';
+import { createClockOffset, createDatabaseClock } from './clock-offset.ts';
+import { createHealth } from './health.ts';
+import { LEASE_MARGIN_MS } from './lease.ts';
+import { createClockMetrics, createDeliveryMetrics } from './metrics.ts';
+import { createOutcomes } from './outcomes.ts';
+import { createFindRecipients } from './recipient.ts';
+import { traceDeliveries } from './trace-deliveries.ts';
+
+export interface SendingOptions extends Pick<AttemptDeps, 'client' | 'sentBy' | 'logger'> {
+  readonly orm: Orm;
+  readonly law: ZoneLaw;
+  /** Epoch ms by the process's own clock. */
+  readonly clock: () => number;
+  readonly settings: AttemptDeps['settings'] & {
+    /** The longest that one request can take. */
+    readonly timeoutMs: number;
+    /** How late a first attempt may be. */
+    readonly lateLimitMs: number;
+  };
+  /** How long an outcome may wait for others, in ms. */
+  readonly outcomeWaitMs: number;
+  readonly registry: Registry;
+  readonly tracing: Tracing | null;
+}
+
+export type Sending = ReturnType<typeof createSending>;
+
+/** What a process needs to send, a dispatcher or a worker. */
+export function createSending(options: SendingOptions) {
+  const { orm, law, client, sentBy, clock, settings, registry, tracing, logger } = options;
+  const { lateAfterMs } = settings;
+  const ledger = createLedger(orm, { lateAfterMs });
+  const health = createHealth(logger);
+  const time = createClockOffset({ clock, logger, onMeasured: createClockMetrics(registry) });
+  const watch = createBackpressureWatch({ ledger, health, logger });
+  const outcomes = createOutcomes({
+    ledger,
+    health,
+    metrics: createDeliveryMetrics(registry, lateAfterMs),
+    waitMs: options.outcomeWaitMs,
+  });
+  const plain = {
+    findRecipients: createFindRecipients(orm, law),
+    attempt: createAttempt({ client, sentBy, clock: time.now, settings, logger }),
+  };
+  const traced = tracing && { tracing, traces: createOccurrenceTraces(orm), logger, clock };
+  const deliveries = traced === null ? plain : traceDeliveries(plain, traced);
+
+  const attempt: Attempt = async (claimed, recipient) => {
+    const beganAt = watch.began();
+    const made = await deliveries.attempt(claimed, recipient);
+    watch.ended(made, beganAt);
+    return made;
+  };
+
+  return {
+    ledger,
+    health,
+    time,
+    watch,
+    outcomes,
+    findRecipients: deliveries.findRecipients,
+    attempt,
+    clock,
+    readDatabaseClock: createDatabaseClock(orm),
+    settings,
+    logger,
+    claimTerms: () => ({
+      now: clock(),
+      leaseMs: settings.timeoutMs + LEASE_MARGIN_MS,
+      takesExpired: health.steadyMs() >= EXPIRED_LEASE_GRACE_MS,
+    }),
+    /** Writes what is not written yet. Nothing may be on the wire. */
+    async flush(): Promise<void> {
+      await watch.stop();
+      const unwritten = await outcomes.drain();
+      if (unwritten > 0) logger.error({ unwritten }, 'outcomes could not be written in time');
+    },
+  };
+}

@@ -1,0 +1,94 @@
+import { lookup as systemLookup } from 'node:dns';
+import { Agent as HttpAgent, type AgentOptions } from 'node:http';
+import { Agent as HttpsAgent } from 'node:https';
+import { isIP, type LookupFunction } from 'node:net';
+
+import { InvalidSettingsError, type Settings } from '../../config/settings.ts';
+import { DESTINATION_REFUSED } from '../outcome.ts';
+import { isPublicAddress } from './public-address.ts';
+
+class DestinationRefusedError extends Error {
+  override readonly name = 'DestinationRefusedError';
+  readonly code = DESTINATION_REFUSED;
+
+  constructor() {
+    super('The destination has an address that is not public (WEBHOOK_ALLOW_PRIVATE).');
+  }
+}
+
+export interface DestinationPolicy {
+  /** Whether the destination may have an address that is not public. */
+  readonly allowPrivate: boolean;
+  /** Resolves names; the system's resolver by default. */
+  readonly lookup?: LookupFunction;
+}
+
+/**
+ * Creates agents that open sockets to public addresses only, unless the policy allows others. They
+ * check what they connect to: the answer of the very lookup that opens the socket, so a name that
+ * resolves differently a moment later gains nothing. Agents of our own ignore proxy variables.
+ */
+export function createDestinationAgents(
+  options: AgentOptions,
+  { allowPrivate, lookup = systemLookup }: DestinationPolicy,
+): { readonly http: HttpAgent; readonly https: HttpsAgent } {
+  if (allowPrivate) {
+    const open = { ...options, lookup };
+    return { http: new HttpAgent(open), https: new HttpsAgent(open) };
+  }
+  const guarded = { ...options, lookup: guardLookup(lookup) };
+  return {
+    http: refuseLiterals(new HttpAgent(guarded)),
+    https: refuseLiterals(new HttpsAgent(guarded)),
+  };
+}
+
+/**
+ * Refuses a name that has any address that is not public: order and chance decide which one a
+ * socket takes, and a public name with such an address is an attack or a mistake.
+ */
+function guardLookup(lookup: LookupFunction): LookupFunction {
+  return (hostname, options, callback) => {
+    lookup(hostname, { ...options, all: true }, (error, answer, family) => {
+      const addresses = Array.isArray(answer) ? answer : [{ address: answer, family: family ?? 0 }];
+      const [first] = addresses;
+      if (error) callback(error, []);
+      else if (first === undefined || !addresses.every(({ address }) => isPublicAddress(address))) {
+        callback(new DestinationRefusedError(), []);
+      } else if (options.all === true) callback(null, addresses);
+      else callback(null, first.address, first.family);
+    });
+  };
+}
+
+/** A host that is an address is never looked up: it is checked where the socket is created. */
+function refuseLiterals<Agent extends HttpAgent>(agent: Agent): Agent {
+  const connect = agent.createConnection.bind(agent);
+  agent.createConnection = (options, callback) => {
+    const host = options.host ?? '';
+    if (isIP(host) === 0 || isPublicAddress(host)) return connect(options, callback);
+    // An agent learns by the callback that there is no socket, and fails the request.
+    callback?.(new DestinationRefusedError(), undefined as never);
+    return undefined;
+  };
+  return agent;
+}
+
+/**
+ * Fails the start of a process that delivers if its destination is an address that the guard
+ * refuses, or localhost (RFC 6761). Other names are checked when a socket is opened.
+ *
+ * @throws InvalidSettingsError
+ */
+export function requireAllowedHost<
+  Given extends Pick<Settings, 'WEBHOOK_URL' | 'WEBHOOK_ALLOW_PRIVATE'>,
+>(settings: Given): Given {
+  const { WEBHOOK_URL, WEBHOOK_ALLOW_PRIVATE } = settings;
+  if (WEBHOOK_URL === undefined || WEBHOOK_ALLOW_PRIVATE) return settings;
+  const host = new URL(WEBHOOK_URL).hostname.replaceAll(/^\[|\]$/g, '');
+  const isAllowed = isIP(host) === 0 ? !/(^|\.)localhost\.?$/.test(host) : isPublicAddress(host);
+  if (isAllowed) return settings;
+  throw new InvalidSettingsError([
+    'WEBHOOK_URL: must have a host on the public internet, unless WEBHOOK_ALLOW_PRIVATE=true',
+  ]);
+}
