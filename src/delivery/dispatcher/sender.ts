@@ -30,9 +30,9 @@ interface Job {
 /** Sends claimed rows, so many at a time, punctual ones before late ones. */
 export function createSender(deps: SenderDeps) {
   const { attempt, outcomes, time, concurrency, onSent, onOverdue } = deps;
-  const punctual: Job[] = [];
-  const late: Job[] = [];
-  const waiting = new Set<string>();
+  /** What waits, by key, in the order in which it came. */
+  const punctual = new Map<string, Job>();
+  const late = new Map<string, Job>();
   const onTheWire = new Map<string, Job>();
   const running = new Set<Promise<void>>();
   let stopping = false;
@@ -55,10 +55,11 @@ export function createSender(deps: SenderDeps) {
 
   const startNext = (): void => {
     while (running.size < concurrency) {
-      const job = punctual.shift() ?? late.shift();
-      if (job === undefined) return;
-      const { key } = job.occurrence;
-      waiting.delete(key);
+      const [next] = punctual.size > 0 ? punctual : late;
+      if (next === undefined) return;
+      const [key, job] = next;
+      punctual.delete(key);
+      late.delete(key);
       onTheWire.set(key, job);
       const sent = sendOne(job).finally(() => {
         onTheWire.delete(key);
@@ -71,24 +72,26 @@ export function createSender(deps: SenderDeps) {
   };
 
   const returnWaiting = (): void => {
-    waiting.clear();
-    for (const job of [...punctual.splice(0), ...late.splice(0)]) returnToQueue(job);
+    const jobs = [...punctual.values(), ...late.values()];
+    punctual.clear();
+    late.clear();
+    for (const job of jobs) returnToQueue(job);
   };
 
   return {
     /** Sends it when there is room, or returns it to the queue if that is too late for its lease. */
     send(occurrence: ClaimedOccurrence, recipient: Recipient, isTooLate: Deadline): void {
       const { key, leaseToken } = occurrence;
-      waiting.add(key);
-      (occurrence.late ? late : punctual).push({ leaseToken, occurrence, recipient, isTooLate });
+      const jobs = occurrence.late ? late : punctual;
+      jobs.set(key, { leaseToken, occurrence, recipient, isTooLate });
       if (stopping) returnWaiting();
       startNext();
     },
     get waiting(): number {
-      return punctual.length + late.length;
+      return punctual.size + late.size;
     },
     get waitingPunctual(): number {
-      return punctual.length;
+      return punctual.size;
     },
     /**
      * For a row that this process has claimed again, because its lease ran out. On the wire, its
@@ -96,12 +99,8 @@ export function createSender(deps: SenderDeps) {
      * void. Returns whether it is on the wire.
      */
     renew({ key, leaseToken }: Lease): boolean {
-      if (waiting.delete(key)) {
-        for (const jobs of [punctual, late]) {
-          const place = jobs.findIndex(({ occurrence }) => occurrence.key === key);
-          if (place !== -1) jobs.splice(place, 1);
-        }
-      }
+      punctual.delete(key);
+      late.delete(key);
       const job = onTheWire.get(key);
       if (job !== undefined) job.leaseToken = leaseToken;
       return job !== undefined;
