@@ -10,16 +10,19 @@ export interface NotifyPace {
 
 export type Answering = 'temporal' | 'database';
 
-const START = 50;
+const START = 100;
 /** So slow that nobody notices, and fast enough to notice that it could be faster. */
 const LEAST = 2;
 const MOST = 1_000;
 /** A step up, taken after each look that found nobody held up. */
 const STEP = 20;
 const LOOK_EVERY_MS = 500;
-/** Times the quickest answer that was seen: up to the first it goes faster, from the second on slower. */
-const FASTER_BELOW = 3;
-const SLOWER_FROM = 6;
+/**
+ * It slows down when answers take so many times the quickest that was seen, and speeds up below
+ * half of that. Starts that are under way together cost Temporal less CPU each, so its own short
+ * queue is no reason to slow down. The database also answers users' requests: more care there.
+ */
+const SLOW_FROM: Readonly<Record<Answering, number>> = { temporal: 50, database: 10 };
 /** What counts as the quickest answer at least: below, the ratio is noise. */
 const QUICK_MS: Readonly<Record<Answering, number>> = { temporal: 5, database: 1 };
 /** How long the quickest answer is remembered, at least: machines and loads change. */
@@ -40,8 +43,8 @@ export function createNotifyPace(now: () => number = () => performance.now()): N
 
   function look(): void {
     const slowness = Math.max(answers.temporal.slowness(now()), answers.database.slowness(now()));
-    if (slowness >= SLOWER_FROM) perSecond = Math.max(LEAST, perSecond / 2);
-    else if (slowness < FASTER_BELOW) perSecond = Math.min(MOST, perSecond + STEP);
+    if (slowness >= 1) perSecond = Math.max(LEAST, perSecond / 2);
+    else if (slowness < 0.5) perSecond = Math.min(MOST, perSecond + STEP);
     lookedAt = now();
   }
 
@@ -63,9 +66,9 @@ function createAnswers(by: Answering) {
   let quickest = { current: Infinity, before: Infinity, since: -Infinity };
   return {
     add: (ms: number) => void tookMs.push(ms),
-    /** The median, times the quickest answer; 1 when there is none. */
+    /** The median by the quickest answer, as a share of what counts as slow; 0 when there is none. */
     slowness(now: number): number {
-      if (tookMs.length === 0) return 1;
+      if (tookMs.length === 0) return 0;
       const sorted = tookMs.toSorted((one, other) => one - other);
       tookMs = [];
       const [least = 0] = sorted;
@@ -74,7 +77,7 @@ function createAnswers(by: Answering) {
       }
       quickest.current = Math.min(quickest.current, least);
       const best = Math.max(Math.min(quickest.current, quickest.before), QUICK_MS[by]);
-      return (sorted[Math.floor(sorted.length / 2)] ?? 0) / best;
+      return (sorted[Math.floor(sorted.length / 2)] ?? 0) / best / SLOW_FROM[by];
     },
   };
 }
