@@ -1,11 +1,15 @@
 /**
  * `npm run bench:load`: how many users a second come in through the API, from there into the
- * ledger, and from the ledger into sleeping workflows.
+ * ledger, and from the ledger into sleeping workflows; and beside it, as the floor, how many
+ * workflows a second a bare client starts with a delay on the same servers.
  *
  * --users N              (2000)
  * --load api|store       by POST /v1/users, or by the User Context in this process
  * --temporal dev|postgres, --shards N, --out DIR, --data DIR
  */
+import { Client, Connection } from '@temporalio/client';
+import pLimit from 'p-limit';
+
 import { freePorts } from '../src/dev/free-ports.ts';
 import { duration, table } from './report/table.ts';
 import { usageTable } from './report/usage-table.ts';
@@ -68,6 +72,8 @@ async function load(context: BenchContext): Promise<void> {
     await untilNone('not notified yet', async () => users - (await ledger.notified()));
     return users - notified;
   });
+  await daybell.stop();
+  await timed('floor', () => startBareWorkflows(bench.installation.temporal.address, users));
 
   const usage = await meter.stop();
   const rows = stages.map(({ stage, users: count, durationMs, usersPerSecond }) => [
@@ -79,4 +85,20 @@ async function load(context: BenchContext): Promise<void> {
   process.stdout.write(`\n${table(['stage', 'users', 'took', 'users/s'], rows)}\n`);
   process.stdout.write(`\n${usageTable(`${users} users`, usage)}\n\n`);
   bench.write({ users, stages, usage });
+}
+
+/** Starts so many workflows that wait, as fast as 32 calls at once go; gives how many. */
+async function startBareWorkflows(address: string, count: number): Promise<number> {
+  const connection = await Connection.connect({ address });
+  const client = new Client({ connection });
+  const limit = pLimit(32);
+  const start = (index: number) =>
+    client.workflow.start('bare', {
+      workflowId: `bare/${index}`,
+      taskQueue: 'bare',
+      startDelay: '200 days',
+    });
+  await Promise.all(Array.from({ length: count }, (_, index) => limit(start, index)));
+  await connection.close();
+  return count;
 }
