@@ -14,13 +14,7 @@ import { createPeople, EXTERNAL_ID, RULES, TODAY } from '../support/operated-peo
 import { runProgram } from '../support/process.ts';
 import { operatorTasks } from '../support/operator-tasks.ts';
 import { upkeepTasks } from '../support/operator-upkeep.ts';
-import {
-  anchorOf,
-  readAlarmEntries,
-  readEndedForms,
-  readTasks,
-  type ExpectedTasks,
-} from '../support/runbook.ts';
+import { anchorOf, readAlarmEntries, readTasks, type ExpectedTasks } from '../support/runbook.ts';
 
 const page = readFileSync('docs/operations.md', 'utf8');
 const at = (port: number | undefined) => `http://127.0.0.1:${port}`;
@@ -101,17 +95,6 @@ test('every command of Daybell on the page is one', () => {
   const { scripts } = JSON.parse(readFileSync('package.json', 'utf8'));
   for (const [, name] of page.matchAll(/npm run ([\w:]+)/g))
     expect(scripts).toHaveProperty([`${name}`]);
-});
-
-test('what the program that has ended had is beside a command of the page, and says that it was not run', () => {
-  const { heading, forms } = readEndedForms(page);
-  expect(heading).toMatch(/\| `temporal` +\| `tctl` \(from its documentation, not run\)/);
-  expect(forms.length).toBeGreaterThan(10);
-  const commands = tasks.flatMap((task) => task.commands);
-  for (const { temporal, tctl } of forms) {
-    expect(commands).toContain(temporal);
-    expect(tctl).toMatch(/^tctl /);
-  }
 });
 
 test('every variable of a command is explained', () => {

@@ -41,23 +41,6 @@ export function readAlarmEntries(page: string): Map<string, string> {
   return new Map(entries.map((entry) => [nameOf(entry), entry]));
 }
 
-/** A command of today's, and its form in a program that is no more. */
-export interface EndedForm {
-  readonly temporal: string;
-  readonly tctl: string;
-}
-
-/** The table of `## The same with tctl`, with its heading. */
-export function readEndedForms(page: string): { heading: string; forms: EndedForm[] } {
-  const [, appendix = ''] = page.split('\n## The same with tctl\n');
-  const [heading = '', , ...rows] = appendix.split('\n').filter((line) => line.startsWith('|'));
-  const forms = rows.map((row) => {
-    const [, temporal = '', tctl = ''] = /^\| `(.*?)` +\| `(.*?)` +\|$/.exec(row) ?? [];
-    return { temporal, tctl };
-  });
-  return { heading, forms };
-}
-
 /** What links to a heading have after the `#`. */
 export function anchorOf(heading: string): string {
   return heading
