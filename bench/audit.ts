@@ -7,7 +7,7 @@
  */
 import { auditDay } from '../src/audit/audit-day.ts';
 import { connectOrm } from '../src/persistence/orm.ts';
-import { loadZoneLaw } from '../src/zones/load-zone-law.ts';
+import { loadTzDatabase } from '../src/platform/load-tz-database.ts';
 import { duration, table } from './report/table.ts';
 import { openDaybellBench } from './support/daybell-bench.ts';
 import { plantLivedYear } from './support/lived-year.ts';
@@ -32,7 +32,7 @@ async function audit(context: BenchContext): Promise<void> {
   context.atTheEnd(() => orm.close(true));
   const deps = {
     orm,
-    law: loadZoneLaw('newest'),
+    tz: loadTzDatabase('newest'),
     limits: { lateAfterMs: HOUR / 12, lateLimitMs: 48 * HOUR, giveUpAfterMs: 72 * HOUR },
     clock: Date.now,
   } as const;

@@ -9,7 +9,7 @@
 import { forecast, type ForecastDeps } from '../src/forecast/forecast.ts';
 import { connectOrm, migrate } from '../src/persistence/orm.ts';
 import { recordRules } from '../src/planning/rules.ts';
-import { createBundledZoneLaw } from '../src/zones/load-zone-law.ts';
+import { loadBundledTzDatabase } from '../src/platform/load-tz-database.ts';
 import { duration, table } from './report/table.ts';
 import { loadForecastUsers } from './support/forecast-users.ts';
 import { readOptions } from './support/options.ts';
@@ -36,9 +36,9 @@ async function measure(context: BenchContext): Promise<void> {
   // Loading takes minutes; the forecast itself has the limit that it has in the API.
   const loader = await connectOrm(databaseUrl, { queryTimeoutMs: 0 });
   context.atTheEnd(() => loader.close(true));
-  const law = createBundledZoneLaw();
+  const tz = loadBundledTzDatabase();
   await migrate(loader, (em) =>
-    recordRules(em, { localTime: '09:00', leapDayPolicy: 'feb28', tzVersion: law.version }),
+    recordRules(em, { localTime: '09:00', leapDayPolicy: 'feb28', tzVersion: tz.version }),
   );
   progress.say(`loading ${users} users`);
   await loadForecastUsers(loader, users);
@@ -47,7 +47,7 @@ async function measure(context: BenchContext): Promise<void> {
   context.atTheEnd(() => orm.close(true));
   const deps: ForecastDeps = {
     orm,
-    law,
+    tz,
     clock: Date.now,
   };
   const rows: string[][] = [];

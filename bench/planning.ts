@@ -18,7 +18,7 @@ import { createOutboxConsumer } from '../src/planning/outbox-consumer.ts';
 import { createPlanner } from '../src/planning/planner.ts';
 import { recordRules } from '../src/planning/rules.ts';
 import { createOutbox } from '../src/users/outbox.ts';
-import { createBundledZoneLaw } from '../src/zones/load-zone-law.ts';
+import { loadBundledTzDatabase } from '../src/platform/load-tz-database.ts';
 import { machineFacts } from './report/machine-facts.ts';
 import { duration, table } from './report/table.ts';
 import { readOptions } from './support/options.ts';
@@ -66,8 +66,8 @@ async function measure(context: BenchContext): Promise<void> {
   const databaseUrl = await startPostgres(options.text('data', 'data/bench'), progress, context);
   const loader = await connectOrm(databaseUrl, { queryTimeoutMs: 0 });
   context.atTheEnd(() => loader.close(true));
-  const law = createBundledZoneLaw();
-  const rules = { localTime: '09:00', leapDayPolicy: 'feb28', tzVersion: law.version } as const;
+  const tz = loadBundledTzDatabase();
+  const rules = { localTime: '09:00', leapDayPolicy: 'feb28', tzVersion: tz.version } as const;
   await migrate(loader, (em) => recordRules(em, rules));
   const postgres = await postmasterOf(loader);
 
@@ -76,7 +76,7 @@ async function measure(context: BenchContext): Promise<void> {
   const logger = pino({ level: 'warn' });
   const planner = createPlanner({
     orm,
-    settings: { law, lateLimitMs: 48 * HOUR, wake: { afterMs: 10_000, perSecond: 15 } },
+    settings: { tz, lateLimitMs: 48 * HOUR, wake: { afterMs: 10_000, perSecond: 15 } },
     clock: Date.now,
     logger,
   });

@@ -9,7 +9,7 @@ export interface LivedYearOptions {
   readonly placeholderOf: number;
 }
 
-/** Set-based, so that a million take minutes. Zones whose law PostgreSQL's data and Daybell's agree on. */
+/** Set-based, so that a million take minutes. Zones that PostgreSQL's tz data and Daybell's agree on. */
 export async function plantLivedYear(
   databaseUrl: string,
   options: LivedYearOptions,

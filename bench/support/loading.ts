@@ -4,7 +4,7 @@ import pLimit from 'p-limit';
 import { connectOrm } from '../../src/persistence/orm.ts';
 import { createUserStore } from '../../src/users/user-store.ts';
 import { createUser } from '../../src/users/create-user.ts';
-import { loadZoneLaw } from '../../src/zones/load-zone-law.ts';
+import { loadTzDatabase } from '../../src/platform/load-tz-database.ts';
 import { createApiClient } from './api-client.ts';
 
 export interface LoadOptions {
@@ -35,7 +35,7 @@ export async function loadByApi(apiUrl: string, options: LoadOptions): Promise<v
  */
 export async function loadByStore(databaseUrl: string, options: LoadOptions): Promise<void> {
   const orm = await connectOrm(databaseUrl, { poolSize: CONCURRENCY });
-  const deps = { users: createUserStore(orm), clock: Date.now, law: loadZoneLaw('newest') };
+  const deps = { users: createUserStore(orm), clock: Date.now, tz: loadTzDatabase('newest') };
   await loadAll(options, async (input) => {
     await createUser(deps, { externalId: null, ...input });
   });

@@ -1,7 +1,7 @@
 import { z } from '@hono/zod-openapi';
 
 import type { DeliveryControl, DestinationState } from '../ledger/delivery-control.ts';
-import { isoInstant } from '../domain/instant.ts';
+import { isoInstant } from '../time/instant.ts';
 
 const instant = z.iso.datetime();
 

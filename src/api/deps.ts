@@ -1,6 +1,6 @@
 import type { OpenAPIHono } from '@hono/zod-openapi';
 
-import type { DateSettings } from '../domain/rules.ts';
+import type { DateSettings } from '../time/occurrence.ts';
 import type { AuditDeps } from '../audit/audit-day.ts';
 import type { DeliveryControl } from '../ledger/delivery-control.ts';
 import type { ForecastDeps } from '../forecast/forecast.ts';

@@ -30,7 +30,7 @@ import { createNamespaceGuard } from '../temporal/namespace-guard.ts';
 import { createTaskQueueState } from '../temporal/task-queue-state.ts';
 import { createOutboxState } from '../users/outbox.ts';
 import { createUserStore } from '../users/user-store.ts';
-import { loadZoneLaw } from '../zones/load-zone-law.ts';
+import { loadTzDatabase } from '../platform/load-tz-database.ts';
 import { createApp } from './app.ts';
 import { startAuditWatch } from '../audit/watch.ts';
 import { createRequestMetrics } from './metrics.ts';
@@ -52,11 +52,11 @@ async function startApi(context: ServiceContext): Promise<RunningService> {
     children = childStatesOf(message) ?? children;
   });
 
-  const law = loadZoneLaw(settings.ZONE_DATA);
-  logger.info({ tzVersion: law.version, from: settings.ZONE_DATA }, 'zone law');
+  const tz = loadTzDatabase(settings.ZONE_DATA);
+  logger.info({ tzVersion: tz.version, from: settings.ZONE_DATA }, 'tz database');
 
   const metrics = createMetrics();
-  exportTzVersion(metrics, law.version);
+  exportTzVersion(metrics, tz.version);
   const orm = await connectOrm(settings.DATABASE_URL, {
     poolSize: settings.DATABASE_POOL,
     onPool: createPoolMetrics(metrics, settings.DATABASE_POOL),
@@ -95,7 +95,7 @@ async function startApi(context: ServiceContext): Promise<RunningService> {
   const stopping = new AbortController();
   const audit = {
     orm,
-    law,
+    tz,
     limits: {
       lateAfterMs: settings.LATE_AFTER,
       lateLimitMs: settings.LATE_LIMIT,
@@ -109,13 +109,13 @@ async function startApi(context: ServiceContext): Promise<RunningService> {
     occurrences: createOccurrenceReader(orm, { lateAfterMs: settings.LATE_AFTER }),
     redelivery: createRedelivery(orm),
     clock: Date.now,
-    law,
+    tz,
     dateSettings: async () => presentRules(await readRules(orm.em.fork())),
     deliveries,
     audit,
     forecast: {
       orm,
-      law,
+      tz,
       clock: Date.now,
       signal: stopping.signal,
     },

@@ -3,7 +3,7 @@ import { z } from '@hono/zod-openapi';
 import type { OccurrenceFilter } from '../ledger/occurrence-filter.ts';
 import { isOccasionType } from '../ledger/occurrence-key.ts';
 import { ruled } from '../users/user-input.ts';
-import { instantFault } from '../domain/instant.ts';
+import { instantFault } from '../time/instant.ts';
 
 const STATES = ['PENDING', 'PROCESSING', 'COMPLETED', 'FAILED', 'SKIPPED'] as const;
 

@@ -2,7 +2,7 @@ import { z } from '@hono/zod-openapi';
 
 import type { Explained } from '../ledger/list-occurrences.ts';
 import type { OccurrenceRecord, OccurrenceSummary } from '../ledger/occurrence-reader.ts';
-import { isoInstant } from '../domain/instant.ts';
+import { isoInstant } from '../time/instant.ts';
 
 const instant = z.iso.datetime().nullable();
 

@@ -1,11 +1,6 @@
-import {
-  DAY_MS,
-  dateToMs,
-  formatCalendarDate,
-  parseCalendarDate,
-} from '../domain/calendar-date.ts';
-import { resolveNominalDate } from '../domain/occurrence.ts';
-import type { ZoneLaw } from '../domain/zone.ts';
+import { DAY_MS, dateToMs, formatCalendarDate, parseCalendarDate } from '../time/calendar-date.ts';
+import { resolveNominalDate } from '../time/occurrence.ts';
+import type { TzDatabase } from '../time/tz-database.ts';
 import type { OccasionRef } from '../ledger/types.ts';
 import type { Orm } from '../persistence/orm.ts';
 import type { RulesHistory } from '../planning/rules.ts';
@@ -17,7 +12,7 @@ import { type AuditReport, createTally } from './report.ts';
 
 export interface AuditDeps {
   readonly orm: Orm;
-  readonly law: ZoneLaw;
+  readonly tz: TzDatabase;
   readonly limits: Omit<AuditTerms, 'now'>;
   /** Epoch ms. */
   readonly clock: () => number;
@@ -44,7 +39,7 @@ const PAGE = 1_000;
  */
 export async function auditDay(deps: AuditDeps, date: string): Promise<AuditReport> {
   deps.signal?.throwIfAborted();
-  const { orm, law, limits, signal } = deps;
+  const { orm, tz, limits, signal } = deps;
   const day = parseCalendarDate(date);
   if (day === null) throw new RangeError('The date is not a day of the calendar, as YYYY-MM-DD.');
   const dayMs = dateToMs(day);
@@ -53,15 +48,15 @@ export async function auditDay(deps: AuditDeps, date: string): Promise<AuditRepo
 
   return readAudit(orm, async (view) => {
     const rules = await view.findRules();
-    const search = await searchFor(dayMs, view, law, rules);
+    const search = await searchFor(dayMs, view, tz, rules);
     const audited: AuditedDay = {
       date,
-      findDues: createFindDues(law, {
+      findDues: createFindDues(tz, {
         after: dayMs - DAYS_BEFORE * DAY_MS,
         until: dayMs + DAYS_AFTER * DAY_MS,
       }),
       terms: { ...limits, now },
-      law,
+      tz,
       rules,
     };
     for (const { state, count } of await view.countErased(date)) tally.erased(state, count);
@@ -71,7 +66,7 @@ export async function auditDay(deps: AuditDeps, date: string): Promise<AuditRepo
       }
     }
     const { localTime, leapDayPolicy } = rules.findLast(({ from }) => from < dayMs) ?? rules[0];
-    const settings = { localTime, leapDayPolicy, tzVersion: law.version };
+    const settings = { localTime, leapDayPolicy, tzVersion: tz.version };
     return tally.report({ date, auditedAt: now, settings });
   });
 }
@@ -91,7 +86,7 @@ const DAYS_AFTER = 6;
 async function searchFor(
   dayMs: number,
   view: AuditView,
-  law: ZoneLaw,
+  tz: TzDatabase,
   rules: RulesHistory,
 ): Promise<AuditSearch> {
   const date = formatCalendarDate(dayMs);
@@ -105,9 +100,9 @@ async function searchFor(
   }
   const timezones = (await view.findZones(monthDayOf(yesterday))).filter(
     (timezone) =>
-      law.isKnown(timezone) &&
+      tz.isKnown(timezone) &&
       rules.some(
-        (rule) => resolveNominalDate(yesterday, { ...rule, timezone }, law).localDate === date,
+        (rule) => resolveNominalDate(yesterday, { ...rule, timezone }, tz).localDate === date,
       ),
   );
   if (timezones.length > 0) yearly.push({ monthDay: monthDayOf(yesterday), timezones });

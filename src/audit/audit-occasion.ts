@@ -1,4 +1,4 @@
-import type { ZoneLaw } from '../domain/zone.ts';
+import type { TzDatabase } from '../time/tz-database.ts';
 import { occurrenceKey } from '../ledger/occurrence-key.ts';
 import { type FellDue, isSameOccurrence } from '../planning/fell-due.ts';
 import type { RulesHistory } from '../planning/rules.ts';
@@ -15,7 +15,7 @@ export interface AuditedDay {
   /** In the days around it. */
   readonly findDues: FindDues;
   readonly terms: AuditTerms;
-  readonly law: ZoneLaw;
+  readonly tz: TzDatabase;
   readonly rules: RulesHistory;
 }
 
@@ -35,7 +35,7 @@ export function auditOccasion(occasion: AuditedOccasion, day: AuditedDay, tally:
       occasion.rows.find((one) => same.some(({ key }) => key === one.key)) ??
       null;
     const front = occasion.rows.find((one) => isInFront(one, due)) ?? null;
-    const isZoneKnown = day.law.isKnown(due.version.timezone);
+    const isZoneKnown = day.tz.isKnown(due.version.timezone);
     const occurrence = { due, isZoneKnown, dues: same, history, row, front };
     tally.count(due.key, classify(occurrence, day.terms));
   }

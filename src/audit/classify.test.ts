@@ -1,7 +1,7 @@
 /** What became of one birthday, by the rule of time, the history and a row: without a database. */
 import { describe, expect, it } from 'vitest';
 
-import { bundledLaw } from '../../test/support/zone-laws.ts';
+import { bundledTz } from '../../test/support/tz-databases.ts';
 import type { RecordedRules, RulesHistory } from '../planning/rules.ts';
 import { auditOccasion } from './audit-occasion.ts';
 import { type AuditedPeriod, createFindDues } from './history.ts';
@@ -28,7 +28,7 @@ const NINE_O_CLOCK: RecordedRules = {
   id: 1,
   localTime: '09:00',
   leapDayPolicy: 'feb28',
-  tzVersion: bundledLaw.version,
+  tzVersion: bundledTz.version,
   from: -Infinity,
 };
 const PLANNED: AuditRow = {
@@ -93,7 +93,7 @@ function classOf(row: Partial<AuditRow> | null, given: Given = {}): string | nul
     { type: 'birthday', id: USER, userId: USER, periods: history, deletedAt: null, rows },
     {
       date: day,
-      findDues: createFindDues(bundledLaw, {
+      findDues: createFindDues(bundledTz, {
         after: dayMs - 4 * DAY,
         until: dayMs + 6 * DAY,
       }),
@@ -103,7 +103,7 @@ function classOf(row: Partial<AuditRow> | null, given: Given = {}): string | nul
         lateLimitMs: 48 * HOUR,
         giveUpAfterMs: 72 * HOUR,
       },
-      law: bundledLaw,
+      tz: bundledTz,
       rules,
     },
     tally,

@@ -10,7 +10,7 @@ import { EXIT } from '../commands/exit.ts';
 import { askRunningApi, endUnanswered } from '../commands/running-api.ts';
 import { loadSettings, requireSettings, type Settings } from '../config/settings.ts';
 import { connectOrm } from '../persistence/orm.ts';
-import { loadZoneLaw } from '../zones/load-zone-law.ts';
+import { loadTzDatabase } from '../platform/load-tz-database.ts';
 import { auditDateFault, auditDay } from './audit-day.ts';
 import { type AuditBody, auditBody, AuditSchema } from './body.ts';
 import { auditTable } from './table.ts';
@@ -59,7 +59,7 @@ async function auditDatabase(given: Settings, date: string): Promise<AuditBody> 
     const report = await auditDay(
       {
         orm,
-        law: loadZoneLaw(settings.ZONE_DATA),
+        tz: loadTzDatabase(settings.ZONE_DATA),
         limits: {
           lateAfterMs: settings.LATE_AFTER,
           lateLimitMs: settings.LATE_LIMIT,

@@ -1,7 +1,7 @@
-import type { ZoneLaw } from '../domain/zone.ts';
+import type { TzDatabase } from '../time/tz-database.ts';
 import { occurrenceKey } from '../ledger/occurrence-key.ts';
 import type { OccasionRef } from '../ledger/types.ts';
-import { mergeVersions } from '../planning/inputs-history.ts';
+import { mergeVersions } from '../planning/rules.ts';
 import {
   type FellDue,
   fellDue,
@@ -60,18 +60,18 @@ export type FindDues = ReturnType<typeof createFindDues>;
  * rule is asked once for all occasions that had the same inputs throughout the window: on the
  * fullest day there are hundreds of thousands.
  */
-export function createFindDues(law: ZoneLaw, window: Window) {
+export function createFindDues(tz: TzDatabase, window: Window) {
   const known = new Map<string, readonly FellDue[]>();
 
   return (occasion: OccasionRef, history: AuditedHistory): readonly FellDue[] => {
     const version = inputsThroughout(history, window);
-    if (version === null) return duesOf({ occasion, ...history, law }, window);
+    if (version === null) return duesOf({ occasion, ...history, tz }, window);
 
     const { recurrence, date, timezone, localTime, leapDayPolicy } = version;
     const group = `${occasion.type} ${recurrence} ${date} ${timezone} ${localTime} ${leapDayPolicy}`;
     let dues = known.get(group);
     if (dues === undefined) {
-      dues = duesOf({ occasion, ...history, versions: [version], law }, window);
+      dues = duesOf({ occasion, ...history, versions: [version], tz }, window);
       known.set(group, dues);
     }
     return dues.map(({ nominalDate, localDate, dueAt, at }) => {
@@ -95,9 +95,9 @@ function inputsThroughout(
 }
 
 function duesOf(history: InputsHistory, window: Window): readonly FellDue[] {
-  const { versions, law } = history;
+  const { versions, tz } = history;
   const dues = fellDue(history, window);
-  const isUnknown = ({ timezone }: InputsVersion): boolean => !law.isKnown(timezone);
+  const isUnknown = ({ timezone }: InputsVersion): boolean => !tz.isKnown(timezone);
   if (!versions.some(isUnknown)) return dues;
 
   const keys = new Set(dues.map(({ key }) => key));

@@ -1,4 +1,4 @@
-import type { DateSettings } from '../domain/rules.ts';
+import type { DateSettings } from '../time/occurrence.ts';
 import type { OccurrenceState } from '../ledger/types.ts';
 import type { AuditClass, PendingStage } from './classify.ts';
 import type { Suspicion } from './suspicion.ts';

@@ -1,9 +1,9 @@
-import { DAY_MS } from '../domain/calendar-date.ts';
-import type { LeapDayPolicy } from '../domain/rules.ts';
+import { DAY_MS } from '../time/calendar-date.ts';
+import type { LeapDayPolicy } from '../time/recurrence.ts';
 import { occurrenceKey } from '../ledger/occurrence-key.ts';
 import { nameUnder } from '../planning/fell-due.ts';
 import type { RulesHistory } from '../planning/rules.ts';
-import { keptDate, missingDayPolicy, namesDate, type Recurrence } from '../time/recurrence.ts';
+import { keptDate, namesDate, type Recurrence } from '../time/recurrence.ts';
 import { GRACE_MS, isPlannedBy } from './classify.ts';
 import type { AuditedHistory, AuditedPeriod } from './history.ts';
 import type { AuditedOccasion, AuditRow } from './read-audit.ts';
@@ -87,7 +87,7 @@ function wasDue(row: AuditRow, dueAt: number, history: AuditedHistory): boolean 
 }
 
 function keptDayOf(nominalDate: string, leapDayPolicy: string): string {
-  return keptDate(nominalDate, missingDayPolicy(leapDayPolicy as LeapDayPolicy));
+  return keptDate(nominalDate, leapDayPolicy as LeapDayPolicy);
 }
 
 /** Whether it was sent at this due instant, and not because an operator asked for it. */

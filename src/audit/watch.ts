@@ -1,6 +1,6 @@
 import { Gauge } from 'prom-client';
 
-import { formatCalendarDate } from '../domain/calendar-date.ts';
+import { formatCalendarDate } from '../time/calendar-date.ts';
 import { describeError } from '../observability/describe-error.ts';
 import type { Logger } from '../observability/logger.ts';
 import type { Registry } from '../observability/metrics.ts';

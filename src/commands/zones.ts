@@ -1,14 +1,13 @@
 /**
- * The command `npm run zones`: what the zone data in use changes. Prints, as a table, where
- * Node's own law and the bundled one (or that of the file in ZONE_DATA) differ within two
+ * The command `npm run zones`: what the tz data in use changes. Prints, as a table, where
+ * Node's own tz database and the bundled one (or that of the file in ZONE_DATA) differ within two
  * years from today, or from the day that is given: `npm run zones -- 2026-11-01`.
  */
 import { loadSettings } from '../config/settings.ts';
-import { dateToMs, formatCalendarDate, parseCalendarDate } from '../domain/calendar-date.ts';
-import { findDifferences, type LawDifference } from '../zones/differences.ts';
-import { bundledZoneData, loadZoneLaw } from '../zones/load-zone-law.ts';
-import { createNodeZoneLaw } from '../zones/node-zone-law.ts';
-import { readPackedZoneData } from '../zones/packed-zone-data.ts';
+import { dateToMs, formatCalendarDate, parseCalendarDate } from '../time/calendar-date.ts';
+import { findDifferences, type TzDifference } from '../time/tz-differences.ts';
+import { loadBundledTzDatabase, loadTzDatabase } from '../platform/load-tz-database.ts';
+import { createNodeTzDatabase } from '../time/node-tz-database.ts';
 
 const [, , firstDay = formatCalendarDate(Date.now())] = process.argv;
 const first = parseCalendarDate(firstDay);
@@ -16,13 +15,13 @@ if (first === null) throw new RangeError(`${firstDay} is not a day, as YYYY-MM-D
 const period = { from: dateToMs(first), until: dateToMs({ ...first, year: first.year + 2 }) };
 
 const { ZONE_DATA } = loadSettings();
-const nodeLaw = createNodeZoneLaw();
-const otherLaw = loadZoneLaw(['newest', 'node'].includes(ZONE_DATA) ? 'bundled' : ZONE_DATA);
-const names = [...readPackedZoneData(bundledZoneData()).zones.keys()].sort();
+const nodeTz = createNodeTzDatabase();
+const otherTz = loadTzDatabase(['newest', 'node'].includes(ZONE_DATA) ? 'bundled' : ZONE_DATA);
+const names = [...loadBundledTzDatabase().zones.keys()].sort();
 
-const rows = findDifferences(nodeLaw, otherLaw, names, period);
+const rows = findDifferences(nodeTz, otherTz, names, period);
 const table = [
-  `| zone | from | until | by ${nodeLaw.version} (Node) | by ${otherLaw.version} |`,
+  `| zone | from | until | by ${nodeTz.version} (Node) | by ${otherTz.version} |`,
   '| --- | --- | --- | --- | --- |',
   ...rows.map(line),
 ].join('\n');
@@ -30,7 +29,7 @@ process.stdout.write(
   `${names.length} zones and links from ${firstDay}, for two years:\n\n${table}\n`,
 );
 
-function line({ timezone, from, until, offsets }: LawDifference): string {
+function line({ timezone, from, until, offsets }: TzDifference): string {
   const [ofNode, ofOther] = offsets.map(hours);
   return `| ${timezone} | ${edge(from)} | ${edge(until)} | ${ofNode} | ${ofOther} |`;
 }

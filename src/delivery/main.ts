@@ -9,7 +9,7 @@ import { createQueryMetrics } from '../observability/query-metrics.ts';
 import { runService, type RunningService, type ServiceContext } from '../observability/service.ts';
 import { checkDatabase } from '../persistence/database-health.ts';
 import { connectOrm } from '../persistence/orm.ts';
-import { loadZoneLaw } from '../zones/load-zone-law.ts';
+import { loadTzDatabase } from '../platform/load-tz-database.ts';
 import { createBacklogWatch } from './dispatcher/backlog.ts';
 import { createDispatcher } from './dispatcher/dispatcher.ts';
 import { createPresence } from './dispatcher/presence.ts';
@@ -29,7 +29,7 @@ async function startDispatcher(context: ServiceContext): Promise<RunningService>
   );
   const concurrency = settings.WEBHOOK_CONCURRENCY;
   const lateAfterMs = settings.LATE_AFTER;
-  const law = loadZoneLaw(settings.ZONE_DATA);
+  const tz = loadTzDatabase(settings.ZONE_DATA);
   const tracing = await createTracing('dispatcher', settings, logger);
   const metrics = createMetrics();
   const metricsServer = await serveMetrics({ metrics, readiness }, settings, logger);
@@ -47,7 +47,7 @@ async function startDispatcher(context: ServiceContext): Promise<RunningService>
   });
   const sending = createSending({
     orm,
-    law,
+    tz,
     client,
     sentBy: 'dispatcher',
     clock: Date.now,

@@ -1,15 +1,15 @@
 import { expect, test } from 'vitest';
 
-import { createNodeZoneLaw } from '../zones/node-zone-law.ts';
+import { createNodeTzDatabase } from '../time/node-tz-database.ts';
 import { dueAtUnder } from './recipient.ts';
 
-const law = createNodeZoneLaw();
+const tz = createNodeTzDatabase();
 const rules = { localTime: '09:00', leapDayPolicy: 'feb28' } as const;
 const berlin = { recurrence: 'birthday', date: '1990-05-20', timezone: 'Europe/Berlin' };
 const NINE = Date.UTC(2026, 4, 20, 7);
 
 const dueAt = (inputs: Partial<typeof berlin>, nominalDate = '2026-05-20') =>
-  dueAtUnder({ ...berlin, ...inputs }, nominalDate, rules, law);
+  dueAtUnder({ ...berlin, ...inputs }, nominalDate, rules, tz);
 
 test('another year of birth, and another name of the zone, leave the instant as it is', () => {
   expect(dueAt({})).toBe(NINE);

@@ -1,11 +1,10 @@
-import { parseCalendarDate, dateToMs } from '../domain/calendar-date.ts';
-import { resolveWallClock } from '../domain/wall-clock.ts';
-import type { ZoneLaw } from '../domain/zone.ts';
+import { resolveNominalDate } from '../time/occurrence.ts';
+import type { TzDatabase } from '../time/tz-database.ts';
 import type { ClaimedOccurrence } from '../ledger/types.ts';
 import type { Orm } from '../persistence/orm.ts';
 import { findRecipients, type OccasionInputs } from '../planning/occasion-inputs.ts';
 import { type DateRulesRecord, presentRules, readRules } from '../planning/rules.ts';
-import { keptDate, missingDayPolicy, namesDate, type Recurrence } from '../time/recurrence.ts';
+import { namesDate, type Recurrence } from '../time/recurrence.ts';
 
 /** A user as delivery sees it, read in bulk at the moment of sending. */
 export interface Recipient {
@@ -27,7 +26,7 @@ export type FindRecipients = (
 ) => Promise<Map<string, Recipient>>;
 
 /** Reads the users of claimed rows, and compares the plan with what is true of them now. */
-export function createFindRecipients(orm: Orm, law: ZoneLaw): FindRecipients {
+export function createFindRecipients(orm: Orm, tz: TzDatabase): FindRecipients {
   const find = findRecipients(orm);
 
   return async (claimed) => {
@@ -41,7 +40,7 @@ export function createFindRecipients(orm: Orm, law: ZoneLaw): FindRecipients {
       let isAsPlanned = inputs !== null && inputs.changedAt === inputsAt;
       if (inputs !== null && !isAsPlanned) {
         rules ??= presentRules(await readRules(orm.em.fork()));
-        isAsPlanned = dueAtUnder(inputs, nominalDate, rules, law) === dueAt;
+        isAsPlanned = dueAtUnder(inputs, nominalDate, rules, tz) === dueAt;
       }
       recipients.set(key, { ...recipient, isAsPlanned });
     }
@@ -54,13 +53,9 @@ export function dueAtUnder(
   { recurrence, date, timezone }: Pick<OccasionInputs, 'recurrence' | 'date' | 'timezone'>,
   nominalDate: string,
   { localTime, leapDayPolicy }: Pick<DateRulesRecord, 'localTime' | 'leapDayPolicy'>,
-  law: ZoneLaw,
+  tz: TzDatabase,
 ): number | null {
   const series = { date, recurrence: recurrence as Recurrence };
-  if (!law.isKnown(timezone) || !namesDate(series, nominalDate)) return null;
-  const day = parseCalendarDate(keptDate(nominalDate, missingDayPolicy(leapDayPolicy)));
-  const [hours = 0, minutes = 0] = localTime.split(':').map(Number);
-  if (day === null) return null;
-  const wallMs = dateToMs(day) + (hours * 60 + minutes) * 60_000;
-  return resolveWallClock(wallMs, (instant) => law.offsetAt(timezone, instant)).instantMs;
+  if (!tz.isKnown(timezone) || !namesDate(series, nominalDate)) return null;
+  return resolveNominalDate(nominalDate, { timezone, localTime, leapDayPolicy }, tz).dueAt;
 }

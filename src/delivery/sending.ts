@@ -1,4 +1,4 @@
-import type { ZoneLaw } from '../domain/zone.ts';
+import type { TzDatabase } from '../time/tz-database.ts';
 import { createLedger } from '../ledger/ledger.ts';
 import { createOccurrenceTraces } from '../ledger/occurrence-traces.ts';
 import { EXPIRED_LEASE_GRACE_MS } from '../ledger/types.ts';
@@ -17,7 +17,7 @@ import { traceDeliveries } from './trace-deliveries.ts';
 
 export interface SendingOptions extends Pick<AttemptDeps, 'client' | 'sentBy' | 'logger'> {
   readonly orm: Orm;
-  readonly law: ZoneLaw;
+  readonly tz: TzDatabase;
   /** Epoch ms by the process's own clock. */
   readonly clock: () => number;
   readonly settings: AttemptDeps['settings'] & {
@@ -36,7 +36,7 @@ export type Sending = ReturnType<typeof createSending>;
 
 /** What a process needs to send, a dispatcher or a worker. */
 export function createSending(options: SendingOptions) {
-  const { orm, law, client, sentBy, clock, settings, registry, tracing, logger } = options;
+  const { orm, tz, client, sentBy, clock, settings, registry, tracing, logger } = options;
   const { lateAfterMs } = settings;
   const ledger = createLedger(orm, { lateAfterMs });
   const health = createHealth(logger);
@@ -49,7 +49,7 @@ export function createSending(options: SendingOptions) {
     waitMs: options.outcomeWaitMs,
   });
   const plain = {
-    findRecipients: createFindRecipients(orm, law),
+    findRecipients: createFindRecipients(orm, tz),
     attempt: createAttempt({ client, sentBy, clock: time.now, settings, logger }),
   };
   const traced = tracing && { tracing, traces: createOccurrenceTraces(orm), logger, clock };

@@ -1,4 +1,4 @@
-import { continuesTrace, type TracePoint } from '../domain/trace-point.ts';
+import { continuesTrace, type TracePoint } from '../platform/trace-point.ts';
 import type { OccurrenceTraces } from '../ledger/occurrence-traces.ts';
 import { describeError } from '../observability/describe-error.ts';
 import type { Logger } from '../observability/logger.ts';

@@ -5,12 +5,12 @@
  */
 import { parseArgs } from 'node:util';
 
-import { instantFault } from '../domain/instant.ts';
+import { instantFault } from '../time/instant.ts';
 import { EXIT } from '../commands/exit.ts';
 import { askRunningApi, endUnanswered } from '../commands/running-api.ts';
 import { loadSettings, requireSettings, type Settings } from '../config/settings.ts';
 import { connectOrm } from '../persistence/orm.ts';
-import { loadZoneLaw } from '../zones/load-zone-law.ts';
+import { loadTzDatabase } from '../platform/load-tz-database.ts';
 import { type ForecastBody, forecastBody, ForecastSchema } from './body.ts';
 import { forecastChart } from './chart.ts';
 import { forecast } from './forecast.ts';
@@ -80,7 +80,7 @@ async function readDatabase(given: Settings, asked: AskedWindow): Promise<Foreca
   try {
     const deps = {
       orm,
-      law: loadZoneLaw(settings.ZONE_DATA),
+      tz: loadTzDatabase(settings.ZONE_DATA),
       dateSettings: {
         leapDayPolicy: settings.LEAP_DAY_POLICY,
         localTime: settings.DELIVERY_LOCAL_TIME,

@@ -1,9 +1,7 @@
-import { formatCalendarDate } from '../domain/calendar-date.ts';
-import { resolveNominalDate } from '../domain/occurrence.ts';
-import type { DateSettings } from '../domain/rules.ts';
-import type { ZoneLaw } from '../domain/zone.ts';
+import { formatCalendarDate } from '../time/calendar-date.ts';
+import { type DateSettings, REACH_MS, resolveNominalDate } from '../time/occurrence.ts';
+import type { TzDatabase } from '../time/tz-database.ts';
 import type { Orm } from '../persistence/orm.ts';
-import { REACH_MS } from '../planning/fell-due.ts';
 import { nominalDateAfter, nominalDateFrom } from '../time/recurrence.ts';
 import { readForecast, type SeriesGroup } from './read-forecast.ts';
 import { createForecastTally } from './tally.ts';
@@ -40,7 +38,7 @@ export interface DueMinute {
 
 export interface ForecastDeps {
   readonly orm: Orm;
-  readonly law: ZoneLaw;
+  readonly tz: TzDatabase;
   /** Epoch ms. */
   readonly clock: () => number;
   /** Once it is aborted, nothing further is read, and the forecast rejects with its reason. */
@@ -55,19 +53,19 @@ export interface ForecastDeps {
  * @throws NoRulesError before `migrate` has recorded any
  */
 export async function forecast(deps: ForecastDeps, window: Window): Promise<Forecast> {
-  const { orm, law, clock, signal } = deps;
+  const { orm, tz, clock, signal } = deps;
   signal?.throwIfAborted();
   const tally = createForecastTally();
 
   return readForecast(orm, async (view) => {
     const rules = await view.findRules();
     const dueAt = (nominalDate: string, timezone: string): number => {
-      const zone = law.isKnown(timezone) ? timezone : 'UTC';
-      return resolveNominalDate(nominalDate, { ...rules, timezone: zone }, law).dueAt;
+      const zone = tz.isKnown(timezone) ? timezone : 'UTC';
+      return resolveNominalDate(nominalDate, { ...rules, timezone: zone }, tz).dueAt;
     };
     const add = (at: number, timezone: string, count: number): void => {
       if (at < window.from || at >= window.until) return;
-      if (law.isKnown(timezone)) tally.computed(at, timezone, count);
+      if (tz.isKnown(timezone)) tally.computed(at, timezone, count);
       else tally.blocked(count);
     };
 
@@ -91,7 +89,7 @@ export async function forecast(deps: ForecastDeps, window: Window): Promise<Fore
       from: window.from,
       to: window.until,
       forecastAt: clock(),
-      settings: { localTime, leapDayPolicy, tzVersion: law.version },
+      settings: { localTime, leapDayPolicy, tzVersion: tz.version },
     });
   });
 }

@@ -1,4 +1,4 @@
-import { DAY_MS } from '../domain/calendar-date.ts';
+import { DAY_MS } from '../time/calendar-date.ts';
 import type { DueMinute, Forecast } from './forecast.ts';
 
 const MINUTE_MS = 60_000;

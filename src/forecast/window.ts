@@ -1,11 +1,5 @@
-import {
-  anniversaryIn,
-  DAY_MS,
-  dateToMs,
-  formatCalendarDate,
-  isLeapYear,
-} from '../domain/calendar-date.ts';
-import type { LeapDayPolicy } from '../domain/rules.ts';
+import { DAY_MS, formatCalendarDate } from '../time/calendar-date.ts';
+import { keptDate, type LeapDayPolicy } from '../time/recurrence.ts';
 
 /** From the first instant until before the second; epoch ms. */
 export interface Window {
@@ -87,7 +81,6 @@ function inPages(year: number, days: readonly MonthDay[]): NominalDays[] {
 }
 
 function isLeapDayKeptOn(date: string, year: number, policy: LeapDayPolicy): boolean {
-  if (isLeapYear(year)) return false;
-  const kept = anniversaryIn(year, { year: 1600, month: 2, day: 29 }, policy);
-  return formatCalendarDate(dateToMs(kept)) === date;
+  const leapDay = `${year}-02-29`;
+  return date !== leapDay && keptDate(leapDay, policy) === date;
 }

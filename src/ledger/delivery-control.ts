@@ -1,6 +1,6 @@
 /** An operator's pause of all deliveries, and what waits. */
 import type { SlowDown } from '../delivery/backpressure/throttle.ts';
-import { lengthFault, textFault } from '../domain/text.ts';
+import { lengthFault, textFault } from '../platform/text.ts';
 import type { Orm } from '../persistence/orm.ts';
 import { END_SLOW_DOWN } from './destination.ts';
 import { interval, ms, queryIn, queryOf } from './sql.ts';

@@ -1,7 +1,7 @@
-import { explainOccurrence } from '../domain/explain.ts';
-import { whyUnplannable } from '../domain/occurrence.ts';
-import type { LeapDayPolicy } from '../domain/rules.ts';
-import type { ZoneLaw } from '../domain/zone.ts';
+import { explainOccurrence } from '../time/explain.ts';
+import { whyUnplannable } from '../time/occurrence.ts';
+import type { LeapDayPolicy } from '../time/recurrence.ts';
+import type { TzDatabase } from '../time/tz-database.ts';
 import { OccurrenceNotFoundError } from './errors.ts';
 import type { OccurrenceFilter } from './occurrence-filter.ts';
 import { isOccurrenceKey } from './occurrence-key.ts';
@@ -34,11 +34,11 @@ const NEWEST = 200;
 
 /** The newest occurrences of a user, newest first, and which of them comes next. */
 export async function listOccurrences(
-  { occurrences, law }: { occurrences: OccurrenceReader; law: ZoneLaw },
+  { occurrences, tz }: { occurrences: OccurrenceReader; tz: TzDatabase },
   userId: string,
 ): Promise<UserOccurrences> {
   const found = await occurrences.findOfUser(userId, NEWEST);
-  const shown = found.map((occurrence) => explain(occurrence, law));
+  const shown = found.map((occurrence) => explain(occurrence, tz));
   const open = shown
     .filter(({ status }) => status === 'PENDING' || status === 'PROCESSING')
     .toSorted((a, b) => placeOf(a) - placeOf(b));
@@ -55,12 +55,12 @@ const placeOf = ({ dueAt }: LedgerOccurrence): number => dueAt ?? Number.MAX_SAF
  * @throws OccurrenceNotFoundError also for what cannot be a key
  */
 export async function getOccurrence(
-  { occurrences, law }: { occurrences: OccurrenceReader; law: ZoneLaw },
+  { occurrences, tz }: { occurrences: OccurrenceReader; tz: TzDatabase },
   key: string,
 ): Promise<Explained<OccurrenceRecord>> {
   const found = isOccurrenceKey(key) ? await occurrences.find(key) : null;
   if (found === null) throw new OccurrenceNotFoundError();
-  return explain(found, law);
+  return explain(found, tz);
 }
 
 export interface OccurrenceQuery {
@@ -97,14 +97,13 @@ export async function findOccurrences(
 /** Says how the instant of an occurrence was found, if today's tz database still finds it. */
 export function explain<Occurrence extends LedgerOccurrence>(
   occurrence: Occurrence,
-  law: ZoneLaw,
+  tz: TzDatabase,
 ): Explained<Occurrence> {
   const { date, timezone, leapDayPolicy, localTime, nominalDate, dueAt } = occurrence;
-  const facts = { dateOfBirth: date, timezone };
-  if (dueAt !== null && whyUnplannable(facts, law) === null) {
-    const rules = { leapDayPolicy: leapDayPolicy as LeapDayPolicy, localTime, law };
-    const explained = explainOccurrence(facts, Number(nominalDate.slice(0, 4)), rules);
-    if (explained.fireAt === dueAt) {
+  if (dueAt !== null && whyUnplannable({ date, timezone }, tz) === null) {
+    const inputs = { timezone, localTime, leapDayPolicy: leapDayPolicy as LeapDayPolicy };
+    const explained = explainOccurrence(nominalDate, inputs, tz);
+    if (explained.dueAt === dueAt) {
       const { utcOffset, explanation } = explained;
       return { ...occurrence, utcOffset, explanation };
     }

@@ -1,4 +1,4 @@
-import type { TracePoint } from '../domain/trace-point.ts';
+import type { TracePoint } from '../platform/trace-point.ts';
 import type { Orm } from '../persistence/orm.ts';
 import { instant, ms, queryOf } from './sql.ts';
 

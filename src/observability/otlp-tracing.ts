@@ -16,7 +16,7 @@ import {
   TracerProvider,
 } from '@opentelemetry/sdk-trace';
 
-import { formatTraceparent, parseTraceparent } from '../domain/trace-point.ts';
+import { formatTraceparent, parseTraceparent } from '../platform/trace-point.ts';
 import type { Logger } from './logger.ts';
 import { createTraceExporter } from './trace-exporter.ts';
 import type { TraceSpan, Tracing } from './tracing.ts';

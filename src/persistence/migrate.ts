@@ -11,7 +11,7 @@ import {
 import { describeError } from '../observability/describe-error.ts';
 import { createLogger } from '../observability/logger.ts';
 import { recordRules, type DateRulesRecord } from '../planning/rules.ts';
-import { loadZoneLaw } from '../zones/load-zone-law.ts';
+import { loadTzDatabase } from '../platform/load-tz-database.ts';
 import { DatabaseUnusableError, runMigrations } from './run-migrations.ts';
 
 /** As long as a database that was started together with this may take. */
@@ -37,7 +37,7 @@ function rulesOf(settings: Settings): DateRulesRecord {
   return {
     localTime: settings.DELIVERY_LOCAL_TIME,
     leapDayPolicy: settings.LEAP_DAY_POLICY,
-    tzVersion: loadZoneLaw(settings.ZONE_DATA).version,
+    tzVersion: loadTzDatabase(settings.ZONE_DATA).version,
   };
 }
 

@@ -196,15 +196,15 @@ describe('a long life', () => {
   it('costs no more for a day in it when it has lasted for centuries', () => {
     let asked = 0;
     const history = historyOf({ date: '1600-05-20', created: '1970-01-01T00:00:00Z' });
-    const law = {
-      ...history.law,
+    const tz = {
+      ...history.tz,
       offsetAt(zone: string, instant: number) {
         asked += 1;
-        return history.law.offsetAt(zone, instant);
+        return history.tz.offsetAt(zone, instant);
       },
     };
     const day = { after: at('2026-05-20T00:00:00Z'), until: at('2026-05-21T00:00:00Z') };
-    expect(fellDue({ ...history, law }, day)).toHaveLength(1);
+    expect(fellDue({ ...history, tz }, day)).toHaveLength(1);
     expect(asked).toBeLessThan(10);
   });
 });

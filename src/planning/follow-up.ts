@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 
+import { workflowId } from '../ledger/occurrence-key.ts';
 import { TO_PLAN } from '../ledger/plan-rows.ts';
 import { queryOf } from '../ledger/sql.ts';
 import type { OccasionRef } from '../ledger/types.ts';
@@ -7,16 +8,14 @@ import { describeError } from '../observability/describe-error.ts';
 import type { Logger } from '../observability/logger.ts';
 import type { Orm } from '../persistence/orm.ts';
 import { createLoop, type Loop } from '../platform/loop.ts';
-import { createDelays } from './delays.ts';
-import { areDispatchersBusy } from './dispatchers-busy.ts';
-import { MOST_IN_BATCH } from './planner.ts';
-import type { Planner } from './types.ts';
+import { PLAN_PAGE } from './planner.ts';
+import type { Planner, PlanOutcome } from './types.ts';
 
 export interface FollowUpDeps {
   readonly orm: Orm;
   readonly planner: Planner;
   readonly logger: Logger;
-  /** How long dispatchers that are busy are left alone, in ms; a minute when not given. */
+  /** How long planning waits for busy dispatchers, in ms. */
   readonly mostBusyMs?: number;
 }
 
@@ -26,17 +25,15 @@ const POLL_BUSY_MS = 500;
 const AFTER_ERROR_MS = 2_000;
 const MOST_BUSY_MS = 60_000;
 
+const BEGINNING: OccasionRef = { type: '', id: '00000000-0000-0000-0000-000000000000' };
+
 /**
- * Plans what comes after occurrences that are settled, and again what was released because the
+ * Plans what comes after occurrences that are settled, and again what was released because its
  * inputs had changed, until it is stopped. It reads the ledger only: no message is lost. While
  * dispatchers send a herd it waits, a minute at the most.
  */
-export function createFollowUp({
-  orm,
-  planner,
-  logger,
-  mostBusyMs = MOST_BUSY_MS,
-}: FollowUpDeps): Loop {
+export function createFollowUp(deps: FollowUpDeps): Loop {
+  const { orm, planner, logger, mostBusyMs = MOST_BUSY_MS } = deps;
   const query = queryOf(orm);
   const delays = createDelays();
   // Several schedulers begin in different places, so that each finds what others leave.
@@ -45,9 +42,17 @@ export function createFollowUp({
   let isWaiting = false;
 
   async function round(): Promise<number> {
-    if (await leavesDispatchersAlone()) return POLL_BUSY_MS;
-    const page = await query<OccasionRef>(FIND, { ...after, limit: MOST_IN_BATCH });
-    const isLast = page.length < MOST_IN_BATCH;
+    if (await isLeftToDispatchers()) return POLL_BUSY_MS;
+    // By the index `occurrences_to_plan`, which has only such rows. An occasion may come twice.
+    const page = await query<OccasionRef>(
+      `select occasion_type as type, occasion_id as id
+       from events.occurrences
+       where ${TO_PLAN} and (occasion_type, occasion_id) > (:type, :id::uuid)
+       order by occasion_type, occasion_id
+       limit :limit::int`,
+      { ...after, limit: PLAN_PAGE },
+    );
+    const isLast = page.length < PLAN_PAGE;
     const began = after;
     after = isLast ? BEGINNING : (page.at(-1) ?? BEGINNING);
 
@@ -64,7 +69,7 @@ export function createFollowUp({
     return isLast && (outcomes.length === 0 || began === BEGINNING) ? POLL_MS : 0;
   }
 
-  async function leavesDispatchersAlone(): Promise<boolean> {
+  async function isLeftToDispatchers(): Promise<boolean> {
     if (!(await areDispatchersBusy(orm))) {
       busySince = null;
       return false;
@@ -82,12 +87,42 @@ export function createFollowUp({
   });
 }
 
-const BEGINNING: OccasionRef = { type: '', id: '00000000-0000-0000-0000-000000000000' };
+/** Whether a dispatcher has lately had all its slots in use. A stamp from the future does not count. */
+export async function areDispatchersBusy(orm: Orm): Promise<boolean> {
+  const [row] = await queryOf(orm)<{ busy: boolean }>(
+    `select exists (
+       select from events.dispatchers, (select events.clock() as now) as clock
+       where busy_at > now - interval '5 seconds' and busy_at <= now) as busy`,
+  );
+  return row?.busy ?? false;
+}
 
-/** By the index `occurrences_to_plan`, which has only such rows. An occasion may come twice. */
-const FIND = `
-  select occasion_type as type, occasion_id as id
-  from events.occurrences
-  where ${TO_PLAN} and (occasion_type, occasion_id) > (:type, :id::uuid)
-  order by occasion_type, occasion_id
-  limit :limit::int`;
+const FIRST_DELAY_MS = 1_000;
+const LONGEST_DELAY_MS = 5 * 60_000;
+/** A lease that is in force ends soon, whatever the clocks say. */
+const LEASED_DELAY_MS = 5_000;
+
+/**
+ * Remembers, in this process, which occasions could not be planned: those that failed are tried
+ * again after a delay that doubles up to 5 minutes, those that are being sent after a few seconds.
+ */
+function createDelays() {
+  const delays = new Map<string, { readonly until: number; readonly nextMs: number }>();
+  return {
+    isDue: (ref: OccasionRef): boolean =>
+      (delays.get(workflowId(ref))?.until ?? -Infinity) <= performance.now(),
+
+    note(outcome: PlanOutcome): void {
+      const name = workflowId(outcome);
+      const now = performance.now();
+      if (outcome.kind === 'failed') {
+        const nextMs = delays.get(name)?.nextMs ?? FIRST_DELAY_MS;
+        delays.set(name, { until: now + nextMs, nextMs: Math.min(2 * nextMs, LONGEST_DELAY_MS) });
+      } else if (outcome.kind === 'deferred') {
+        delays.set(name, { until: now + LEASED_DELAY_MS, nextMs: FIRST_DELAY_MS });
+      } else {
+        delays.delete(name);
+      }
+    },
+  };
+}

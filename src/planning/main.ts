@@ -20,11 +20,10 @@ import { connectTemporal } from '../temporal/connection.ts';
 import { createNamespaceGuard, guarded } from '../temporal/namespace-guard.ts';
 import { createOccasionWorkflows } from '../temporal/occasion-workflows.ts';
 import { createOutbox } from '../users/outbox.ts';
-import { loadZoneLaw } from '../zones/load-zone-law.ts';
+import { loadTzDatabase } from '../platform/load-tz-database.ts';
 import { createFollowUp } from './follow-up.ts';
-import { createOutboxMetrics, createPlanMetrics } from './metrics.ts';
-import { createNotifierMetrics } from './notifier-metrics.ts';
-import { startNotifier } from './notifier.ts';
+import { createNotifierMetrics, createOutboxMetrics, createPlanMetrics } from './metrics.ts';
+import { createNotifier } from './notifier.ts';
 import { createNotifyStore } from './notify-store.ts';
 import { createOutboxConsumer } from './outbox-consumer.ts';
 import { createPlanner } from './planner.ts';
@@ -36,11 +35,11 @@ await runService('scheduler', startScheduler);
 async function startScheduler(context: ServiceContext): Promise<RunningService> {
   const { logger, readiness, fail } = context;
   const settings = requireSettings(context.settings, 'DATABASE_URL');
-  const law = loadZoneLaw(settings.ZONE_DATA);
-  logger.info({ tzVersion: law.version, from: settings.ZONE_DATA }, 'tz database');
+  const tz = loadTzDatabase(settings.ZONE_DATA);
+  logger.info({ tzVersion: tz.version, from: settings.ZONE_DATA }, 'tz database');
   const tracing = await createTracing('scheduler', settings, logger);
   const metrics = createMetrics();
-  exportTzVersion(metrics, law.version);
+  exportTzVersion(metrics, tz.version);
   const metricsServer = await serveMetrics({ metrics, readiness }, settings, logger);
   const orm = await connectOrm(settings.DATABASE_URL, {
     poolSize: settings.DATABASE_POOL,
@@ -55,7 +54,7 @@ async function startScheduler(context: ServiceContext): Promise<RunningService> 
   const planner = createPlanner({
     orm,
     settings: {
-      law,
+      tz,
       lateLimitMs: settings.LATE_LIMIT,
       wake: { afterMs: settings.WAKE_AFTER, perSecond: settings.WAKE_RATE },
     },
@@ -78,8 +77,15 @@ async function startScheduler(context: ServiceContext): Promise<RunningService> 
     createReplanner({
       orm,
       planner: plannerFor(planner, 'rules'),
-      tzVersion: law.version,
+      tzVersion: tz.version,
       logger,
+    }),
+    createNotifier({
+      store: createNotifyStore(orm),
+      redelivered: createRedelivered(orm),
+      workflows: guarded(createOccasionWorkflows(temporal.client, temporal.taskQueue), guard),
+      logger,
+      observer: createNotifierMetrics(metrics),
     }),
   ];
   const reconciler = createLedgerReconciler({
@@ -92,18 +98,11 @@ async function startScheduler(context: ServiceContext): Promise<RunningService> 
 
   guard.start();
   for (const loop of loops) loop.start();
-  const notifier = startNotifier({
-    store: createNotifyStore(orm),
-    redelivered: createRedelivered(orm),
-    workflows: guarded(createOccasionWorkflows(temporal.client, temporal.taskQueue), guard),
-    logger,
-    observer: createNotifierMetrics(metrics),
-  });
   reconciler.start();
   return {
     async stop() {
       guard.stop();
-      await Promise.all([...loops.map((loop) => loop.stop()), notifier.stop(), reconciler.stop()]);
+      await Promise.all([...loops.map((loop) => loop.stop()), reconciler.stop()]);
       await temporal.close();
       await orm.close(true);
       await metricsServer.stop();

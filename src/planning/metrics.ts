@@ -1,20 +1,25 @@
-import { Counter } from 'prom-client';
+import { Counter, Gauge } from 'prom-client';
 
 import type { Registry } from '../observability/metrics.ts';
 import type { Timed } from '../observability/query-metrics.ts';
 import type { OutboxResult } from '../users/outbox.ts';
+import type { Notified, NotifierObserver } from './notifier.ts';
 import type { Planner, PlanOutcome } from './types.ts';
 
 /** Who asks for a plan. */
 export type PlanSource = 'outbox' | 'ledger' | 'rules' | 'reconciler' | 'workflow';
 
-const KINDS: readonly PlanOutcome['kind'][] = ['planned', 'blocked', 'ended', 'deferred', 'failed'];
-const RESULTS: readonly OutboxResult['kind'][] = ['done', 'deferred', 'failed', 'parked'];
+const PLAN_RESULTS: readonly PlanOutcome['kind'][] = [
+  'planned',
+  'blocked',
+  'ended',
+  'deferred',
+  'failed',
+];
+const OUTBOX_RESULTS: readonly OutboxResult['kind'][] = ['done', 'deferred', 'failed', 'parked'];
+const NOTIFIED: readonly Notified[] = ['started', 'woken', 'ended', 'redelivered', 'refused'];
 
-/**
- * Gives what counts and times the plans of a process: the same planner, observed on behalf of
- * each of those that ask it.
- */
+/** Returns what wraps the planner of a process for each of those that use it, to count and time it. */
 export function createPlanMetrics(registry: Registry, timed: Timed<'plan'>) {
   const plans = new Counter({
     name: 'daybell_plans_total',
@@ -23,7 +28,7 @@ export function createPlanMetrics(registry: Registry, timed: Timed<'plan'>) {
     registers: [registry],
   });
   return (planner: Planner, source: PlanSource): Planner => {
-    for (const result of KINDS) plans.inc({ source, result }, 0);
+    for (const result of PLAN_RESULTS) plans.inc({ source, result }, 0);
     return {
       ...planner,
       async plan(occasions) {
@@ -36,7 +41,6 @@ export function createPlanMetrics(registry: Registry, timed: Timed<'plan'>) {
   };
 }
 
-/** Gives what counts what becomes of the entries of the outbox. */
 export function createOutboxMetrics(
   registry: Registry,
 ): (results: readonly OutboxResult[]) => void {
@@ -46,8 +50,28 @@ export function createOutboxMetrics(
     labelNames: ['result'],
     registers: [registry],
   });
-  for (const result of RESULTS) entries.inc({ result }, 0);
+  for (const result of OUTBOX_RESULTS) entries.inc({ result }, 0);
   return (results) => {
     for (const { kind: result } of results) entries.inc({ result });
+  };
+}
+
+export function createNotifierMetrics(registry: Registry): NotifierObserver {
+  const registers = [registry];
+  const notified = new Counter({
+    name: 'daybell_occasions_notified_total',
+    help: 'Occasion workflows that were notified: started, woken, asked to end, woken for a redelivery; or that Temporal refused to notify.',
+    labelNames: ['result'],
+    registers,
+  });
+  for (const result of NOTIFIED) notified.inc({ result }, 0);
+  const pace = new Gauge({
+    name: 'daybell_notify_rate_limit',
+    help: 'How many workflows a second the notifier allows itself to notify: it follows how Temporal and the database answer.',
+    registers,
+  });
+  return {
+    notified: (result) => notified.inc({ result }),
+    paced: (perSecond) => pace.set(perSecond),
   };
 }

@@ -5,18 +5,17 @@ import pLimit from 'p-limit';
 import type { Redelivered } from '../ledger/redelivered.ts';
 import { describeError } from '../observability/describe-error.ts';
 import type { Logger } from '../observability/logger.ts';
-import { createLoop } from '../platform/loop.ts';
+import { createLoop, type Loop } from '../platform/loop.ts';
 import { TemporalAwayError } from '../temporal/errors.ts';
 import type { OccasionWorkflows, OwnedOccasion } from '../temporal/occasion-workflows.ts';
-import { createNotifyPace, type NotifyPace } from './notify-pace.ts';
-import type { NotifyStore, OccasionToWake, TakenOccasion, Told } from './notify-store.ts';
+import { type Answering, createNotifyPace } from './notify-pace.ts';
+import type { NotifyResult, NotifyStore, OccasionToWake, TakenOccasion } from './notify-store.ts';
 
-export interface NotifierDeps {
+interface NotifierDeps {
   readonly store: NotifyStore;
   readonly redelivered: Redelivered;
   readonly workflows: OccasionWorkflows;
   readonly logger: Logger;
-  readonly pace?: NotifyPace;
   readonly observer?: NotifierObserver;
 }
 
@@ -29,13 +28,6 @@ export interface NotifierObserver {
 /** The workflow was started, woken, asked to end, or woken for a redelivery; or Temporal refused. */
 export type Notified = 'started' | 'woken' | 'ended' | 'redelivered' | 'refused';
 
-export interface Notifier {
-  /** Looks now, because something has been planned. */
-  wake(): void;
-  /** Resolves when the calls under way have ended, and what they told is noted. */
-  stop(): Promise<void>;
-}
-
 const IDLE_MS = 500;
 const FIRST_PAUSE_MS = 500;
 const LONGEST_PAUSE_MS = 10_000;
@@ -45,24 +37,25 @@ const ROUND_LIMIT_MS = 15_000;
 const CALLS_AT_ONCE = 32;
 
 /**
- * Tells Temporal what the ledger knows: when the workflow of each occasion is to wake, that an
- * occasion has ended, and, where no dispatcher is alive, that something is to be sent again. It
- * may tell things twice, late and out of order: a workflow that is told looks for itself.
+ * Notifies Temporal of what the ledger knows: when the workflow of each occasion is to wake, that
+ * an occasion has ended, and, where no dispatcher is alive, that something is to be sent again.
+ * Notifications may be repeated, late and out of order: a workflow that gets one looks for itself.
  */
-export function startNotifier(deps: NotifierDeps): Notifier {
-  const { store, redelivered, workflows, logger, observer, pace = createNotifyPace() } = deps;
+export function createNotifier(deps: NotifierDeps): Loop {
+  const { store, redelivered, workflows, logger, observer } = deps;
+  const pace = createNotifyPace();
   const limitCalls = pLimit(CALLS_AT_ONCE);
   let nextCallAt = 0;
   let pauseMs = 0;
 
   async function round(): Promise<number> {
-    // With Temporal away, one is enough to see that it is back.
+    // With Temporal away, one call is enough to see that it is back.
     const limit = pauseMs > 0 ? 1 : Math.min(Math.ceil(pace.perSecond()), MOST_TAKEN);
     await timed('database', () => store.probe());
     const counts = [
-      await tellOfRedelivered(limit),
-      await tellAll(() => store.takeToEnd(Math.ceil(limit / 4)), tellOfEnd),
-      await tellAll(() => store.takeToWake(limit), tellOfWake),
+      await notifyRedelivered(limit),
+      await notifyTaken(() => store.takeToEnd(Math.ceil(limit / 4)), notifyEnd),
+      await notifyTaken(() => store.takeToWake(limit), notifyWake),
     ];
     observer?.paced(pace.perSecond());
     if (pauseMs > 0) logger.info('workflows are notified again');
@@ -71,34 +64,30 @@ export function startNotifier(deps: NotifierDeps): Notifier {
   }
 
   function pauseAfter(error: unknown): number {
-    const isFirst = pauseMs === 0;
+    const level = pauseMs === 0 ? 'warn' : 'debug';
     pauseMs = Math.min(Math.max(pauseMs * 2, FIRST_PAUSE_MS), LONGEST_PAUSE_MS);
-    const level = isFirst ? 'warn' : 'debug';
     logger[level]({ error: describeError(error) }, 'workflows cannot be notified now: they wait');
     return pauseMs;
   }
 
-  /** Calls for each, at the pace, and notes what was told; rejects when Temporal is away. */
-  async function tellAll<Taken extends TakenOccasion>(
+  /** Calls for each, at the pace, and notes the results; rejects if Temporal is away. */
+  async function notifyTaken<Taken extends TakenOccasion>(
     take: () => Promise<readonly Taken[]>,
-    tell: (occasion: Taken, takenAt: number) => Promise<Told['what']>,
+    notify: (occasion: Taken, takenAt: number) => Promise<NotifyResult>,
   ): Promise<number> {
     const takenAt = performance.now();
     const taken = await take();
-    const { told, away } = await callForEach(taken, (occasion) => tell(occasion, takenAt));
-    await store.note(
-      taken.map(({ type, id, version }, at) => ({
-        type,
-        id,
-        version,
-        what: told[at] ?? 'nothing',
-      })),
-    );
+    const { results, away } = await callForEach(taken, (occasion) => notify(occasion, takenAt));
+    const noted = taken.map(({ type, id, version }, index) => {
+      const what: NotifyResult = results[index] ?? 'nothing';
+      return { type, id, version, what };
+    });
+    await store.note(noted);
     if (away !== null) throw away;
     return taken.length;
   }
 
-  async function tellOfWake(occasion: OccasionToWake, takenAt: number): Promise<Told['what']> {
+  async function notifyWake(occasion: OccasionToWake, takenAt: number): Promise<NotifyResult> {
     const delayMs = occasion.wakeInMs - (performance.now() - takenAt);
     const isStarted = !occasion.hasWorkflow && (await workflows.start(occasion, delayMs));
     if (!isStarted) await workflows.lookAgain(occasion, delayMs);
@@ -106,39 +95,39 @@ export function startNotifier(deps: NotifierDeps): Notifier {
     return 'wake';
   }
 
-  async function tellOfEnd(occasion: OwnedOccasion): Promise<Told['what']> {
+  async function notifyEnd(occasion: OwnedOccasion): Promise<NotifyResult> {
     await workflows.end(occasion);
     observer?.notified('ended');
     return 'end';
   }
 
-  async function tellOfRedelivered(limit: number): Promise<number> {
+  async function notifyRedelivered(limit: number): Promise<number> {
     const found = await redelivered.findUnnotified(limit);
-    const { told, away } = await callForEach(found, async (occasion) => {
+    const { results, away } = await callForEach(found, async (occasion) => {
       await workflows.lookAgain(occasion);
       observer?.notified('redelivered');
       return 'wake';
     });
     // One that Temporal refuses is in the log: it is not tried again and again.
-    await redelivered.markNotified(found.filter((_, at) => told[at] !== 'nothing'));
+    await redelivered.markNotified(found.filter((_, index) => results[index] !== 'nothing'));
     if (away !== null) throw away;
     return found.length;
   }
 
-  /** Calls at the pace. Once Temporal is away, those that are left are not called for. */
+  /** Calls at the pace. Once Temporal is away, no further calls are made. */
   async function callForEach<Item extends OwnedOccasion>(
     items: readonly Item[],
-    tell: (item: Item) => Promise<Told['what']>,
-  ): Promise<{ readonly told: readonly Told['what'][]; readonly away: TemporalAwayError | null }> {
+    notify: (item: Item) => Promise<NotifyResult>,
+  ): Promise<{ results: readonly NotifyResult[]; away: TemporalAwayError | null }> {
     const until = performance.now() + ROUND_LIMIT_MS;
     let away: TemporalAwayError | null = null;
     const isOver = () => away !== null || loop.isStopping || performance.now() > until;
 
-    const callFor = async (item: Item): Promise<Told['what']> => {
+    const callFor = async (item: Item): Promise<NotifyResult> => {
       if (!isOver()) await untilNextCall();
       if (isOver()) return 'nothing';
       try {
-        return await timed('temporal', () => tell(item));
+        return await timed('temporal', () => notify(item));
       } catch (error) {
         if (error instanceof TemporalAwayError) {
           away ??= error;
@@ -151,8 +140,8 @@ export function startNotifier(deps: NotifierDeps): Notifier {
         return 'refused';
       }
     };
-    const told = await Promise.all(items.map((item) => limitCalls(() => callFor(item))));
-    return { told, away };
+    const results = await Promise.all(items.map((item) => limitCalls(() => callFor(item))));
+    return { results, away };
   }
 
   async function untilNextCall(): Promise<void> {
@@ -162,10 +151,7 @@ export function startNotifier(deps: NotifierDeps): Notifier {
     if (at > now) await sleep(at - now);
   }
 
-  async function timed<Result>(
-    by: 'temporal' | 'database',
-    work: () => Promise<Result>,
-  ): Promise<Result> {
+  async function timed<Result>(by: Answering, work: () => Promise<Result>): Promise<Result> {
     const startedAt = performance.now();
     const result = await work();
     pace.answered(by, performance.now() - startedAt);
@@ -173,6 +159,5 @@ export function startNotifier(deps: NotifierDeps): Notifier {
   }
 
   const loop = createLoop(round, pauseAfter);
-  loop.start();
-  return { wake: () => loop.wake(), stop: () => loop.stop() };
+  return loop;
 }

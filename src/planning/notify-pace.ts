@@ -1,20 +1,11 @@
-/** How fast workflows are notified, by how their store and the database answer. */
-export interface NotifyPace {
-  /** Calls of Temporal a second. */
-  perSecond(): number;
-  /** How long a call of Temporal took, or a statement that is always the same, in ms. */
-  answered(by: Answering, tookMs: number): void;
-  /** Temporal took nothing. */
-  refused(): void;
-}
-
+/** Whose answers the pace follows. */
 export type Answering = 'temporal' | 'database';
 
 const START = 100;
 /** So slow that nobody notices, and fast enough to notice that it could be faster. */
 const LEAST = 2;
 const MOST = 1_000;
-/** A step up, taken after each look that found nobody held up. */
+/** A step up, taken after each look at which both answered quickly. */
 const STEP = 20;
 const LOOK_EVERY_MS = 500;
 /**
@@ -29,14 +20,14 @@ const QUICK_MS: Readonly<Record<Answering, number>> = { temporal: 5, database: 1
 const REMEMBER_MS = 5 * 60_000;
 
 /**
- * Goes faster step by step as long as both answer about as quickly as they can, and at once half
- * as fast when either takes several times that: then others wait for the same machine, users'
- * requests and due webhooks first of all, and notifying is in no hurry. Additive increase and
- * multiplicative decrease, as TCP does it, by latency.
+ * How many calls of Temporal a second the notifier makes. It goes faster step by step as long as
+ * Temporal and the database answer about as quickly as they can, and at once half as fast when
+ * either takes several times that: then users' requests and due webhooks wait for the same machine,
+ * and notifying is in no hurry. Additive increase, multiplicative decrease, by latency.
  *
  * @param now in ms, monotonic
  */
-export function createNotifyPace(now: () => number = () => performance.now()): NotifyPace {
+export function createNotifyPace(now: () => number = () => performance.now()) {
   let perSecond = START;
   let lookedAt = now();
   const answers = { temporal: createAnswers('temporal'), database: createAnswers('database') };
@@ -50,11 +41,13 @@ export function createNotifyPace(now: () => number = () => performance.now()): N
 
   return {
     perSecond: () => perSecond,
-    answered(by, tookMs) {
+    /** How long a call of Temporal took, or a statement that is always the same, in ms. */
+    answered(by: Answering, tookMs: number): void {
       answers[by].add(tookMs);
       if (now() - lookedAt >= LOOK_EVERY_MS) look();
     },
-    refused() {
+    /** Temporal did not answer. */
+    refused(): void {
       perSecond = LEAST;
     },
   };
@@ -66,7 +59,7 @@ function createAnswers(by: Answering) {
   let quickest = { current: Infinity, before: Infinity, since: -Infinity };
   return {
     add: (ms: number) => void tookMs.push(ms),
-    /** The median by the quickest answer, as a share of what counts as slow; 0 when there is none. */
+    /** The median by the quickest answer, as a share of what counts as slow; 0 if there is none. */
     slowness(now: number): number {
       if (tookMs.length === 0) return 0;
       const sorted = tookMs.toSorted((one, other) => one - other);

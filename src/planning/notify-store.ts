@@ -1,4 +1,4 @@
-/** The notifier's part of `events.occasions`: which workflows to notify, and what was told. */
+/** The notifier's part of `events.occasions`: which workflows to notify, and what they were notified of. */
 import { interval, literal, queryOf } from '../ledger/sql.ts';
 import type { OccasionRef } from '../ledger/types.ts';
 import type { Orm } from '../persistence/orm.ts';
@@ -6,52 +6,29 @@ import type { OwnedOccasion } from '../temporal/occasion-workflows.ts';
 
 /** An occasion that this process notifies, until its lease ends. */
 export interface TakenOccasion extends OwnedOccasion {
-  /** Of the row: what was told is noted only if nothing else has been written since. */
+  /** Of the row: a notification is noted only if nothing else has been written since. */
   readonly version: number;
 }
 
 export interface OccasionToWake extends TakenOccasion {
-  /** How long its workflow is to sleep, in ms; negative when it should have woken already. */
+  /** How long its workflow is to sleep, in ms; negative if it should have woken already. */
   readonly wakeInMs: number;
   /** A workflow has been notified before, and will wake later than it should. */
   readonly hasWorkflow: boolean;
 }
 
-export interface Told extends OccasionRef {
-  readonly version: number;
-  /** `refused`: Temporal will not take it. `nothing`: it was not reached. */
-  readonly what: 'wake' | 'end' | 'refused' | 'nothing';
-}
+/** `refused`: Temporal does not accept the call. `nothing`: it was not made. */
+export type NotifyResult = 'wake' | 'end' | 'refused' | 'nothing';
 
-export type NotifyStore = ReturnType<typeof createNotifyStore>;
+export interface NotifiedOccasion extends OccasionRef {
+  readonly version: number;
+  readonly what: NotifyResult;
+}
 
 /** Another scheduler takes what this one has taken and not noted by then. */
 const LEASE_MS = 30_000;
 /** What Temporal refuses once it will refuse again; an operator reads the log. */
 const REFUSED_FOR_MS = 10 * 60_000;
-
-export function createNotifyStore(orm: Orm) {
-  const query = queryOf(orm);
-  return {
-    /** Occasions whose workflow is not there, as far as is known, or wakes too late; the soonest first. */
-    takeToWake(limit: number): Promise<OccasionToWake[]> {
-      return query<OccasionToWake>(take(TO_WAKE, 'wake_at', limit), { lease: LEASE_MS });
-    },
-    /** Occasions that have ended, and whose workflow may not know; the first to end first. */
-    takeToEnd(limit: number): Promise<TakenOccasion[]> {
-      return query<TakenOccasion>(take(TO_END, 'ended_at', limit), { lease: LEASE_MS });
-    },
-    /** Notes what became of occasions that were taken, and gives up their leases. */
-    async note(told: readonly Told[]): Promise<void> {
-      if (told.length === 0) return;
-      await query(NOTE, { told: JSON.stringify(told), refusedFor: REFUSED_FOR_MS });
-    },
-    /** Asks for next to nothing: how long it takes says how busy the database is. */
-    async probe(): Promise<void> {
-      await query('select events.clock()');
-    },
-  };
-}
 
 /** In the words of the partial index `occasions_to_notify`. */
 const TO_WAKE = `ended_at is null and wake_at is not null
@@ -59,45 +36,74 @@ const TO_WAKE = `ended_at is null and wake_at is not null
 /** In the words of the partial index `occasions_to_end`. */
 const TO_END = 'ended_at is not null and end_notified_at is null';
 
-const take = (which: string, order: string, limit: number): string => `
-  with taken as materialized (
-    select type, id from events.occasions
-    where ${which} and (notify_after is null or notify_after <= events.clock())
-    order by ${order}
-    limit ${literal(limit)}
-    for no key update skip locked
-  )
-  update events.occasions as o
-  set notify_after = events.clock() + ${interval(':lease')}, version = o.version + 1
-  from taken
-  where o.type = taken.type and o.id = taken.id
-  returning o.type, o.id, o.user_id as "userId", o.version::int as version,
-    (extract(epoch from o.wake_at - events.clock()) * 1000)::float8 as "wakeInMs",
-    o.notified_wake_at is not null as "hasWorkflow"`;
+export type NotifyStore = ReturnType<typeof createNotifyStore>;
 
-/**
- * The instant itself is copied, not sent: rounded, it could stay later than it should be. Where
- * the occasion ended while its workflow was told to wake, the end is told again: a start that
- * came after it would sleep until the old instant.
- */
-const NOTE = `
-  with given as materialized (
-    select * from jsonb_to_recordset(:told::jsonb) as (type text, id uuid, version bigint, what text)
-  ), locked as materialized (
-    select o.type, o.id from events.occasions as o join given using (type, id)
-    order by o.type, o.id
-    for no key update of o
-  )
-  update events.occasions as o
-  set notified_wake_at = case when given.what = 'wake' and o.version = given.version
-      then o.wake_at else o.notified_wake_at end,
-    end_notified_at = case
-      when given.what = 'end' and o.version = given.version then events.clock()
-      when given.what = 'wake' and o.ended_at is not null then null
-      else o.end_notified_at end,
-    notify_after = case when given.what = 'refused'
-      then events.clock() + ${interval(':refusedFor')} end,
-    version = o.version + 1
-  from given, locked
-  where o.type = given.type and o.id = given.id
-    and locked.type = given.type and locked.id = given.id`;
+export function createNotifyStore(orm: Orm) {
+  const query = queryOf(orm);
+
+  const take = <Taken extends object>(which: string, order: string, limit: number) =>
+    query<Taken>(
+      `with taken as materialized (
+         select type, id from events.occasions
+         where ${which} and (notify_after is null or notify_after <= events.clock())
+         order by ${order}
+         limit ${literal(limit)}
+         for no key update skip locked
+       )
+       update events.occasions as o
+       set notify_after = events.clock() + ${interval(':lease')}, version = o.version + 1
+       from taken
+       where o.type = taken.type and o.id = taken.id
+       returning o.type, o.id, o.user_id as "userId", o.version::int as version,
+         (extract(epoch from o.wake_at - events.clock()) * 1000)::float8 as "wakeInMs",
+         o.notified_wake_at is not null as "hasWorkflow"`,
+      { lease: LEASE_MS },
+    );
+
+  return {
+    /** Occasions whose workflow is not there, as far as is known, or wakes too late; the soonest first. */
+    takeToWake: (limit: number) => take<OccasionToWake>(TO_WAKE, 'wake_at', limit),
+
+    /** Occasions that have ended, and whose workflow may not know; the first to end first. */
+    takeToEnd: (limit: number) => take<TakenOccasion>(TO_END, 'ended_at', limit),
+
+    /**
+     * Notes what became of occasions that were taken, and gives up their leases. The instant itself
+     * is copied, not sent: rounded, it could stay later than it should be. If the occasion ended
+     * while its workflow was notified of the wake, the end is notified again: a start that came
+     * after it would sleep until the old instant.
+     */
+    async note(notified: readonly NotifiedOccasion[]): Promise<void> {
+      if (notified.length === 0) return;
+      await query(
+        `with given as materialized (
+           select * from jsonb_to_recordset(:notified::jsonb)
+             as (type text, id uuid, version bigint, what text)
+         ), locked as materialized (
+           select o.type, o.id from events.occasions as o join given using (type, id)
+           order by o.type, o.id
+           for no key update of o
+         )
+         update events.occasions as o
+         set notified_wake_at = case when given.what = 'wake' and o.version = given.version
+             then o.wake_at else o.notified_wake_at end,
+           end_notified_at = case
+             when given.what = 'end' and o.version = given.version then events.clock()
+             when given.what = 'wake' and o.ended_at is not null then null
+             else o.end_notified_at end,
+           notify_after = case when given.what = 'refused'
+             then events.clock() + ${interval(':refusedFor')} end,
+           version = o.version + 1
+         from given, locked
+         where o.type = given.type and o.id = given.id
+           and locked.type = given.type and locked.id = given.id`,
+        { notified: JSON.stringify(notified), refusedFor: REFUSED_FOR_MS },
+      );
+    },
+
+    /** Asks for next to nothing: how long it takes says how busy the database is. */
+    async probe(): Promise<void> {
+      await query('select events.clock()');
+    },
+  };
+}

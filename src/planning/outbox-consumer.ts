@@ -1,8 +1,10 @@
+import { workflowId } from '../ledger/occurrence-key.ts';
 import type { OccasionRef } from '../ledger/types.ts';
 import { describeError } from '../observability/describe-error.ts';
 import type { Logger } from '../observability/logger.ts';
 import { createLoop, type Loop } from '../platform/loop.ts';
 import type { Outbox, OutboxEntry, OutboxResult } from '../users/outbox.ts';
+import { PLAN_PAGE } from './planner.ts';
 import type { Planner, PlanOutcome } from './types.ts';
 
 export interface OutboxConsumerDeps {
@@ -26,8 +28,6 @@ export interface PlannedEntry {
   readonly occasions: readonly OccasionRef[];
 }
 
-/** Two batches of the planner. */
-const CLAIMED = 1_000;
 /** A claim is planned within a second or two; one by one it may take this long. */
 const LEASE_MS = 30_000;
 /** A new user is planned within this time. */
@@ -41,12 +41,12 @@ const LONGEST_PAUSE_MS = 2_000;
  */
 export function createOutboxConsumer(deps: OutboxConsumerDeps): Loop {
   const { outbox, planner, logger, onResults, traced = (_, plan) => plan() } = deps;
-  const park = createParking();
+  const resultsOf = createResults();
   let pauseMs = POLL_MS;
   let isWaiting = false;
 
   async function round(): Promise<number> {
-    const entries = await outbox.claim(CLAIMED, LEASE_MS);
+    const entries = await outbox.claim(PLAN_PAGE, LEASE_MS);
     if (entries.length > 0) await consume(entries);
     if (isWaiting) logger.info('planning again');
     isWaiting = false;
@@ -57,16 +57,17 @@ export function createOutboxConsumer(deps: OutboxConsumerDeps): Loop {
   async function consume(entries: readonly OutboxEntry[]): Promise<void> {
     const outcomes = await plan(entries).catch(async (error: unknown) => {
       // Not their fault. If this fails too, they come back when their lease ends.
-      await outbox.acknowledge(entries.map((entry) => ({ ...claimOf(entry), ...UNPLANNED })));
+      const unplanned = { kind: 'deferred', until: null } as const;
+      await outbox.acknowledge(entries.map((entry) => ({ ...claimOf(entry), ...unplanned })));
       throw error;
     });
-    const results = park(outcomes);
+    const results = resultsOf(outcomes);
     await outbox.acknowledge(results);
     for (const [index, result] of results.entries()) logFailure(entries[index], result);
     onResults?.(results);
   }
 
-  /** Gives each entry with what its occasions came to. */
+  /** Returns each entry with what its occasions came to. */
   async function plan(entries: readonly OutboxEntry[]): Promise<EntryOutcome[]> {
     const whole = entries.filter(({ occasionId }) => occasionId === null);
     const userIds = [...new Set(whole.map(({ userId }) => userId))];
@@ -79,10 +80,10 @@ export function createOutboxConsumer(deps: OutboxConsumerDeps): Loop {
     });
     const all = planned.flatMap(({ occasions }) => occasions);
     const outcomes = await traced(planned, () => planner.plan(all));
-    const byName = new Map(outcomes.map((outcome) => [nameOf(outcome), outcome]));
+    const byId = new Map(outcomes.map((outcome) => [workflowId(outcome), outcome]));
     return planned.map(({ entry, occasions }) => ({
       entry,
-      outcomes: occasions.flatMap((ref) => byName.get(nameOf(ref)) ?? []),
+      outcomes: occasions.flatMap((ref) => byId.get(workflowId(ref)) ?? []),
     }));
   }
 
@@ -114,8 +115,6 @@ interface EntryOutcome {
   readonly outcomes: readonly PlanOutcome[];
 }
 
-const UNPLANNED = { kind: 'deferred', until: null } as const;
-
 /** With the delays below, after about 15 minutes. */
 const MOST_FAILURES = 10;
 const LONGEST_DELAY_MS = 5 * 60_000;
@@ -124,28 +123,26 @@ const LATELY_MS = 10 * 60_000;
 
 /**
  * What becomes of entries. One that fails time and again is parked in the end: but only while
- * others pass, since otherwise the fault may be the planner's, and all would be parked.
+ * others pass, because otherwise the fault may be the planner's, and all would be parked.
  */
-function createParking(): (outcomes: readonly EntryOutcome[]) => OutboxResult[] {
+function createResults(): (outcomes: readonly EntryOutcome[]) => OutboxResult[] {
   let passedAt = -Infinity;
-  return (outcomes) => {
-    if (outcomes.some(({ outcomes }) => outcomes.some(hasPassed))) passedAt = performance.now();
+  return (entries) => {
+    const all = entries.flatMap(({ outcomes }) => outcomes);
+    const hasPassed = all.some(({ kind }) => kind !== 'failed' && kind !== 'deferred');
+    if (hasPassed) passedAt = performance.now();
     const othersPass = performance.now() - passedAt < LATELY_MS;
-    return outcomes.map((outcome) => resultOf(outcome, othersPass));
+    return entries.map((entry) => resultOf(entry, othersPass));
   };
-}
-
-function hasPassed({ kind }: PlanOutcome): boolean {
-  return kind !== 'failed' && kind !== 'deferred';
 }
 
 function resultOf({ entry, outcomes }: EntryOutcome, othersPass: boolean): OutboxResult {
   const claim = claimOf(entry);
   const failed = outcomes.find((outcome) => outcome.kind === 'failed');
-  if (failed?.kind === 'failed') {
+  if (failed !== undefined) {
     const error = failed.error instanceof Error ? failed.error.message : String(failed.error);
-    if (othersPass && entry.failures + 1 >= MOST_FAILURES)
-      return { ...claim, kind: 'parked', error };
+    const isLast = othersPass && entry.failures + 1 >= MOST_FAILURES;
+    if (isLast) return { ...claim, kind: 'parked', error };
     const delayMs = Math.min(1_000 * 2 ** entry.failures, LONGEST_DELAY_MS);
     return { ...claim, kind: 'failed', delayMs, error };
   }
@@ -156,8 +153,4 @@ function resultOf({ entry, outcomes }: EntryOutcome, othersPass: boolean): Outbo
 
 function claimOf({ id, leaseToken }: OutboxEntry) {
   return { id, leaseToken };
-}
-
-function nameOf({ type, id }: OccasionRef): string {
-  return `${type}/${id}`;
 }

@@ -1,31 +1,20 @@
 /** One planning transaction: locks, reads, decides in memory, writes; a few statements for all. */
 import type { SqlEntityManager } from '@mikro-orm/postgresql';
 
+import { workflowId } from '../ledger/occurrence-key.ts';
 import { ms, queryIn } from '../ledger/sql.ts';
-import type { OccasionRef } from '../ledger/types.ts';
-import { mergeVersions } from './inputs-history.ts';
-import {
-  findUsers,
-  type InputsPeriod,
-  lockUsers,
-  type OccasionInputs,
-  readHistory,
-} from './occasion-inputs.ts';
-import { type FoundOccasion, lockOccasions } from './occasions.ts';
+import type { EndReason, OccasionRef } from '../ledger/types.ts';
+import { type InputsPeriod, lockUsers, readHistory } from './occasion-inputs.ts';
 import {
   type FinalRow,
+  type FoundOccasion,
+  lockOccasions,
   type LockedOpenRow,
   lockOpenRows,
   readFinalRows,
-} from './occurrence-rows.ts';
-import {
-  decidePlan,
-  finalKeysFrom,
-  type InputsVersion,
-  type PlanDecision,
-  type PlanInput,
-} from './rule.ts';
-import { readRules, type RulesHistory } from './rules.ts';
+} from './occasions.ts';
+import { decidePlan, finalKeysFrom, type PlanDecision, type PlanInput } from './rule.ts';
+import { mergeVersions, readRules, type RulesHistory } from './rules.ts';
 import type { PlanOutcome } from './types.ts';
 import { type DecidedPlan, type PlanningSettings, writePlans } from './write-plans.ts';
 
@@ -39,44 +28,48 @@ interface PlanBatchDeps {
 export async function planBatch(
   em: SqlEntityManager,
   refs: readonly OccasionRef[],
-  deps: PlanBatchDeps,
+  { settings, clock }: PlanBatchDeps,
 ): Promise<PlanOutcome[]> {
   const startedAt = await limitWaiting(em);
   const rules = await readRules(em);
   await lockUsers(em, refs);
-  const { now, occasions } = await lockOccasions(em, refs);
-  const open = byOccasion(await lockOpenRows(em, refs));
-  const openRowOf = (ref: OccasionRef) => open.get(nameOf(ref))?.[0] ?? null;
+  const occasions = await lockOccasions(em, refs);
+  const now = occasions[0]?.now ?? 0;
+  const openRows = new Map((await lockOpenRows(em, refs)).map((row) => [workflowId(row), row]));
 
   const outcomes: PlanOutcome[] = [];
-  const free = occasions.filter((occasion) => {
-    const until = openRowOf(occasion)?.leasedUntil ?? null;
-    if (until !== null) outcomes.push({ ...refOf(occasion), kind: 'deferred', until });
+  const free = occasions.filter(({ type, id }) => {
+    const until = openRows.get(workflowId({ type, id }))?.leasedUntil ?? null;
+    if (until !== null) outcomes.push({ type, id, kind: 'deferred', until });
     return until === null;
   });
 
-  const history = byOccasion(await readHistory(em, free.filter(hasChanged)));
-  const users = await findUsers(em, free.flatMap(userIfGone));
+  const periods = Map.groupBy(await readHistory(em, free.filter(hasChanged)), workflowId);
   const lives = free.flatMap((occasion) => {
-    const periods = history.get(nameOf(occasion)) ?? [];
-    const life = lifeOf(occasion, periods, { rules, users, now });
-    if (life === null) outcomes.push({ ...refOf(occasion), kind: 'ended' });
-    return life === null ? [] : [{ ...life, open: openRowOf(occasion) }];
+    const name = workflowId(occasion);
+    const life = lifeOf(occasion, periods.get(name) ?? [], rules, openRows.get(name) ?? null);
+    if (life === null) outcomes.push({ type: occasion.type, id: occasion.id, kind: 'ended' });
+    return life ?? [];
   });
 
-  const final = byOccasion(await readFinalRows(em, lives.map(finalRowsToRead)));
-  const lateNow = Math.min(now, deps.clock());
+  const finalRows = Map.groupBy(await readFinalRows(em, lives.map(finalRowsToRead)), workflowId);
+  const terms = {
+    now,
+    lateNow: Math.min(now, clock()),
+    lateLimitMs: settings.lateLimitMs,
+    tz: settings.tz,
+  };
   const plans = lives.map((life) =>
-    decide(life, final.get(nameOf(life.ref)) ?? [], { now, lateNow, ...deps.settings }),
+    decide(life, finalRows.get(workflowId(life.occasion)) ?? [], terms),
   );
-  const written = await writePlans(em, plans, { startedAt, now, ...deps.settings });
+  const written = await writePlans(em, plans, { startedAt, now, ...settings });
   return [...outcomes, ...written];
 }
 
-/** A row that somebody keeps locked holds up its batch no longer than this. */
+/** A row that is locked by another process holds up its batch no longer than this. */
 const LOCK_TIMEOUT_MS = 5_000;
 
-/** Gives the database's clock, before anything is locked. */
+/** Returns the database's clock, before anything is locked. */
 async function limitWaiting(em: SqlEntityManager): Promise<number> {
   const [row] = await queryIn(em)<{ now: number }>(
     `select set_config('lock_timeout', :timeout, true), ${ms('events.clock()', 'now')}`,
@@ -85,72 +78,57 @@ async function limitWaiting(em: SqlEntityManager): Promise<number> {
   return row?.now ?? 0;
 }
 
-/** What is known of an occasion before its ledger is looked at. */
-interface Life {
-  readonly ref: OccasionRef;
-  readonly userId: string;
-  readonly row: FoundOccasion['row'];
-  readonly gone: DecidedPlan['gone'];
-  readonly inputsAt: number | null;
-  readonly createdAt: number;
-  readonly endedAt: number | null;
-  readonly versions: readonly InputsVersion[];
-}
-
-interface LifeContext {
-  readonly rules: RulesHistory;
-  /** Those that there are, of the users whose occasion is gone. */
-  readonly users: ReadonlySet<string>;
-  readonly now: number;
-}
-
-/** Of an occasion that never changed, the present says all. */
+/** The inputs of an occasion that never changed are all of its history. */
 function hasChanged({ inputs }: FoundOccasion): boolean {
   return inputs === null || inputs.changedAt > inputs.createdAt;
 }
 
-function userIfGone({ inputs, userId }: FoundOccasion): string[] {
-  return inputs === null && userId !== null ? [userId] : [];
-}
+/** What is known of an occasion before its settled occurrences are read. */
+type Life = Omit<DecidedPlan, 'decision' | 'lastSettled'> &
+  Pick<PlanInput, 'createdAt' | 'endedAt' | 'versions'> & { readonly found: FoundOccasion };
 
-/** Null when nothing is known of the occasion: it never was, or is erased. */
+/** Null if nothing is known of the occasion: it never was, or is erased. */
 function lifeOf(
-  occasion: FoundOccasion,
+  found: FoundOccasion,
   periods: readonly InputsPeriod[],
-  { rules, users, now }: LifeContext,
+  rules: RulesHistory,
+  open: LockedOpenRow | null,
 ): Life | null {
-  const { inputs, row } = occasion;
-  const ref = refOf(occasion);
+  const { type, id, inputs, now } = found;
+  const userId = found.userId ?? periods[0]?.userId;
+  if (userId === undefined) return null;
+  const known = {
+    found,
+    occasion: { type, id, userId },
+    wake: { at: found.wakeAt, dueAt: found.wakeDueAt },
+    open,
+  };
   if (inputs !== null) {
-    const { userId, createdAt, changedAt } = inputs;
-    const versions = mergeVersions(withPresent(periods, inputs), rules);
     return {
-      ref,
-      userId,
-      row,
+      ...known,
       gone: null,
-      inputsAt: changedAt,
-      createdAt,
       endedAt: null,
-      versions,
+      inputsAt: inputs.changedAt,
+      createdAt: inputs.createdAt,
+      versions: mergeVersions(withPresent(periods, inputs), rules),
     };
   }
-  const userId = occasion.userId ?? periods[0]?.userId;
-  if (userId === undefined) return null;
+  const last = periods.at(-1);
   return {
-    ref,
-    userId,
-    row,
-    gone: users.has(userId) ? 'occasion_deleted' : 'user_deleted',
-    inputsAt: periods.at(-1)?.from ?? null,
+    ...known,
+    gone: found.hasUser ? 'occasion_deleted' : 'user_deleted',
+    inputsAt: last?.from ?? null,
     createdAt: periods[0]?.from ?? now,
-    endedAt: Math.min(periods.at(-1)?.until ?? now, now),
+    endedAt: Math.min(last?.until ?? now, now),
     versions: mergeVersions(periods, rules),
   };
 }
 
-/** The present is what the inputs say, also if somebody has changed them past the history. */
-function withPresent(periods: readonly InputsPeriod[], inputs: OccasionInputs) {
+/** The present is what the inputs say, even if they were changed without a history. */
+function withPresent(
+  periods: readonly InputsPeriod[],
+  inputs: NonNullable<FoundOccasion['inputs']>,
+): Parameters<typeof mergeVersions>[0] {
   const last = periods.at(-1);
   if (last === undefined) return [{ ...inputs, from: inputs.createdAt }];
   const { date, timezone, recurrence } = inputs;
@@ -161,74 +139,57 @@ function withPresent(periods: readonly InputsPeriod[], inputs: OccasionInputs) {
 }
 
 /** From the last settled occurrence on, and as far back as the rule looks. */
-function finalRowsToRead({ ref, createdAt, row, open }: Life & { open: LockedOpenRow | null }) {
-  const plannedAt = row?.plannedAt ?? null;
-  const asked = finalKeysFrom({ occasion: ref, createdAt, plannedAt, open });
-  const lastSettled = row?.lastSettledNominal ?? '';
-  return { ...ref, fromNominal: asked < lastSettled ? asked : lastSettled };
+function finalRowsToRead({ occasion, createdAt, found, open }: Life) {
+  const { plannedAt, lastSettledNominal } = found;
+  const asked = finalKeysFrom({ occasion, createdAt, plannedAt, open });
+  const lastSettled = lastSettledNominal ?? '';
+  return { type: found.type, id: found.id, fromNominal: asked < lastSettled ? asked : lastSettled };
 }
 
 function decide(
-  life: Life & { readonly open: LockedOpenRow | null },
-  final: readonly FinalRow[],
-  settings: Pick<PlanInput, 'now' | 'lateNow' | 'lateLimitMs' | 'law'>,
+  { found, createdAt, endedAt, versions, ...life }: Life,
+  finalRows: readonly FinalRow[],
+  terms: Pick<PlanInput, 'now' | 'lateNow' | 'lateLimitMs' | 'tz'>,
 ): DecidedPlan {
-  const { ref, userId, row, gone, inputsAt, createdAt, endedAt, versions, open } = life;
-  const lastSettled = lastOf(row, final);
-  const keys = new Set(final.map(({ key }) => key));
-  const input = {
-    occasion: ref,
+  const { gone, open, occasion } = life;
+  const lastSettled = lastSettledOf(found, finalRows);
+  const finalKeys = new Set(finalRows.map(({ key }) => key));
+  const endReason = gone === 'occasion_deleted' ? gone : 'user_deleted';
+  if (versions.length === 0)
+    return { ...life, lastSettled, decision: decideErased(open, endReason) };
+  const decision = decidePlan({
+    occasion,
     createdAt,
     endedAt,
     versions,
-    endReason: gone === 'occasion_deleted' ? gone : 'user_deleted',
-    plannedAt: row?.plannedAt ?? null,
+    endReason,
     open,
+    plannedAt: found.plannedAt,
     lastSettled: lastSettled?.nominalDate ?? null,
-    isFinal: (key: string) => keys.has(key),
-    now: settings.now,
-    lateNow: settings.lateNow,
-    lateLimitMs: settings.lateLimitMs,
-    law: settings.law,
-  } satisfies PlanInput;
+    isFinal: (key) => finalKeys.has(key),
+    ...terms,
+  });
+  return { ...life, lastSettled, decision };
+}
+
+/** If the history of an occasion is erased, only its open row is left to settle. */
+function decideErased(open: LockedOpenRow | null, reason: EndReason): PlanDecision {
   return {
-    occasion: { ...ref, userId },
-    gone,
-    inputsAt,
-    version: versions.at(-1) ?? null,
-    lastSettled,
-    wake: { at: row?.wakeAt ?? null, dueAt: row?.wakeDueAt ?? null },
-    openKey: open?.key ?? null,
-    decision: versions.length === 0 ? NOTHING_KNOWN(input) : decidePlan(input),
+    open: open === null ? { action: 'none' } : { action: 'settle', reason, occurrence: null },
+    skipped: [],
+    next: { kind: 'none' },
   };
 }
 
-/** Of an occasion whose history is erased, only its open row is left to settle. */
-const NOTHING_KNOWN = ({ open, endReason }: PlanInput): PlanDecision => ({
-  open: open === null ? { action: 'none' } : { action: 'settle', reason: endReason },
-  skipped: [],
-  next: { kind: 'none' },
-});
-
 /** The final row with the latest nominal date. */
-function lastOf(row: FoundOccasion['row'], final: readonly FinalRow[]): DecidedPlan['lastSettled'] {
-  const { lastSettledKey: key, lastSettledNominal: nominalDate } = row ?? {};
-  const known = key && nominalDate ? { key, nominalDate } : null;
-  return final.reduce<DecidedPlan['lastSettled']>(
+function lastSettledOf(
+  { lastSettledKey: key, lastSettledNominal: nominalDate }: FoundOccasion,
+  finalRows: readonly FinalRow[],
+): DecidedPlan['lastSettled'] {
+  const known = key !== null && nominalDate !== null ? [{ key, nominalDate }] : [];
+  return [...known, ...finalRows].reduce<DecidedPlan['lastSettled']>(
     (last, { key, nominalDate }) =>
       last === null || nominalDate > last.nominalDate ? { key, nominalDate } : last,
-    known,
+    null,
   );
-}
-
-function refOf({ type, id }: OccasionRef): OccasionRef {
-  return { type, id };
-}
-
-function nameOf({ type, id }: OccasionRef): string {
-  return `${type}/${id}`;
-}
-
-function byOccasion<Row extends OccasionRef>(rows: readonly Row[]): Map<string, Row[]> {
-  return Map.groupBy(rows, nameOf);
 }

@@ -1,5 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
+import pLimit from 'p-limit';
+
+import { workflowId } from '../ledger/occurrence-key.ts';
 import type { OccasionRef } from '../ledger/types.ts';
 import { errorCode, isServerAway } from '../observability/connection-errors.ts';
 import { describeError } from '../observability/describe-error.ts';
@@ -11,7 +14,7 @@ import { NoRulesError } from './rules.ts';
 import type { Planner, PlanOutcome } from './types.ts';
 import type { PlanningSettings } from './write-plans.ts';
 
-export interface PlannerDeps {
+interface PlannerDeps {
   readonly orm: Orm;
   readonly settings: PlanningSettings;
   /** The process's, epoch ms: what is too late has to be so by both clocks. */
@@ -19,8 +22,12 @@ export interface PlannerDeps {
   readonly logger: Pick<Logger, 'warn'>;
 }
 
-/** Planned in one transaction at the most: they wait for each other's locks. */
-export const MOST_IN_BATCH = 500;
+/** Planned in one transaction at the most: others wait for its locks. */
+const MOST_IN_BATCH = 500;
+/** While PostgreSQL writes one batch, the next is decided. */
+const BATCHES_AT_ONCE = 2;
+/** As many as one call of `plan` works on at once. */
+export const PLAN_PAGE = MOST_IN_BATCH * BATCHES_AT_ONCE;
 
 /**
  * The planner on PostgreSQL: a transaction for each batch. If a batch fails, its occasions are
@@ -32,52 +39,45 @@ export function createPlanner({ orm, settings, clock, logger }: PlannerDeps): Pl
       orm.em.fork().transactional((em) => planBatch(em, refs, { settings, clock })),
     );
 
-  const planOne = async (ref: OccasionRef): Promise<PlanOutcome[]> => {
-    try {
-      return await planTogether([ref]);
-    } catch (error) {
-      if (concernsAll(error)) throw error;
-      return [{ ...ref, kind: 'failed', error }];
-    }
-  };
-
-  const plan = async (refs: readonly OccasionRef[]): Promise<PlanOutcome[]> => {
-    if (refs.length === 1) return planOne(refs[0] as OccasionRef);
+  const planBatchOrSingly = async (refs: readonly OccasionRef[]): Promise<PlanOutcome[]> => {
     try {
       return await planTogether(refs);
     } catch (error) {
       if (concernsAll(error)) throw error;
+      if (refs.length === 1) return refs.map((ref) => ({ ...ref, kind: 'failed', error }));
       const about = { occasions: refs.length, error: describeError(error) };
       logger.warn(about, 'a batch could not be planned; its occasions are planned one by one');
       const outcomes: PlanOutcome[] = [];
-      for (const ref of refs) outcomes.push(...(await planOne(ref)));
+      for (const ref of refs) outcomes.push(...(await planBatchOrSingly([ref])));
       return outcomes;
     }
   };
 
   return {
     async plan(occasions) {
-      const unique = [...new Map(occasions.map((ref) => [nameOf(ref), ref])).values()];
-      const outcomes: PlanOutcome[] = [];
-      for (let start = 0; start < unique.length; start += MOST_IN_BATCH) {
-        outcomes.push(...(await plan(unique.slice(start, start + MOST_IN_BATCH))));
-      }
-      return outcomes;
+      const unique = [...new Map(occasions.map((ref) => [workflowId(ref), ref])).values()];
+      const batches = Array.from({ length: Math.ceil(unique.length / MOST_IN_BATCH) }, (_, index) =>
+        unique.slice(index * MOST_IN_BATCH, (index + 1) * MOST_IN_BATCH),
+      );
+      const limit = pLimit(BATCHES_AT_ONCE);
+      const results = await Promise.allSettled(
+        batches.map((refs) => limit(() => planBatchOrSingly(refs))),
+      );
+      return results.flatMap((result) => {
+        if (result.status === 'rejected') throw result.reason;
+        return result.value;
+      });
     },
     findOccasions: (userIds) => findOccasions(orm.em.fork(), userIds),
   };
 }
 
-function nameOf({ type, id }: OccasionRef): string {
-  return `${type}/${id}`;
-}
-
-/** With others: planned one by one, they would all fail alike. */
+/** Whether the others would all fail alike, planned one by one. */
 function concernsAll(error: unknown): boolean {
   return isServerAway(error) || error instanceof NoRulesError;
 }
 
-/** SQLSTATEs of transactions that were rolled back for another's sake: serialization, deadlock. */
+/** SQLSTATEs of transactions that lost against another: serialization failure, deadlock. */
 const CONFLICTS = new Set(['40001', '40P01']);
 const MOST_TRIES = 4;
 

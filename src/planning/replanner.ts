@@ -1,33 +1,22 @@
-import { queryOf } from '../ledger/sql.ts';
+import { ms, queryOf } from '../ledger/sql.ts';
 import type { OccasionRef } from '../ledger/types.ts';
 import { describeError } from '../observability/describe-error.ts';
 import type { Logger } from '../observability/logger.ts';
 import type { Orm } from '../persistence/orm.ts';
 import { createLoop, type Loop } from '../platform/loop.ts';
-import { areDispatchersBusy } from './dispatchers-busy.ts';
-import { MOST_IN_BATCH } from './planner.ts';
+import { areDispatchersBusy } from './follow-up.ts';
+import { PLAN_PAGE } from './planner.ts';
 import { presentRules, readRules, type RecordedRules } from './rules.ts';
 import type { Planner } from './types.ts';
 
 export interface ReplannerDeps {
   readonly orm: Orm;
   readonly planner: Planner;
-  /** Of the tz database that this process works by. */
+  /** Of the tz database that this process uses. */
   readonly tzVersion: string;
   readonly logger: Logger;
 }
 
-export interface ReplanSummary {
-  /** Rows that were looked at. */
-  readonly examined: number;
-  /** Occasions whose plan was made under other rules. */
-  readonly outdated: number;
-  /** Of these, those that could not be planned now. */
-  readonly left: number;
-}
-
-/** Looked at in one statement, well within its time limit. */
-const PAGE = 10_000;
 /** A process of an older version may still plan by its tz database. */
 const AGAIN_AFTER_MS = 10 * 60_000;
 const SOON_MS = 10_000;
@@ -39,20 +28,20 @@ const BUSY_MS = 1_000;
  * the recorded one makes none again: it would undo what others do.
  */
 export function createReplanner({ orm, planner, tzVersion, logger }: ReplannerDeps): Loop {
-  let isStrange = false;
+  let hasWarned = false;
 
   async function round(): Promise<number> {
     if (await areDispatchersBusy(orm)) return BUSY_MS;
     const rules = presentRules(await readRules(orm.em.fork()));
     if (rules.tzVersion !== tzVersion) {
-      if (!isStrange) {
+      if (!hasWarned) {
         const about = { recorded: rules.tzVersion, tzVersion };
         logger.warn(about, 'this process has another tz database than "migrate" recorded');
       }
-      isStrange = true;
+      hasWarned = true;
       return AGAIN_AFTER_MS;
     }
-    isStrange = false;
+    hasWarned = false;
     const startedAt = performance.now();
     const summary = await replanOutdated({
       orm,
@@ -78,6 +67,29 @@ interface ReplanDeps extends Pick<ReplannerDeps, 'orm' | 'planner'> {
   readonly isStopping?: () => boolean;
 }
 
+export interface ReplanSummary {
+  /** Rows that were looked at. */
+  readonly examined: number;
+  /** Occasions whose plan was made under other rules. */
+  readonly outdated: number;
+  /** Of these, those that could not be planned now. */
+  readonly left: number;
+}
+
+interface Place {
+  readonly dueAt: number | null;
+  readonly key: string;
+}
+
+interface PageRow extends OccasionRef, Place {
+  readonly isOutdated: boolean;
+  /** In the page, from 1. */
+  readonly place: number;
+}
+
+/** Looked at in one statement, well within its time limit. */
+const PAGE_ROWS = 10_000;
+
 /**
  * Goes once through all open plans: those without an instant, then those to come, the soonest
  * first. What is past its instant fell due under the rules of then.
@@ -93,47 +105,32 @@ export async function replanOutdated({
 
   const walk = async (sql: string, start: Place): Promise<void> => {
     for (let place: Place | null = start; place !== null && !isStopping();) {
-      const page: PageRow[] = await query<PageRow>(sql, { ...rules, ...place, limit: PAGE });
+      const page: PageRow[] = await query<PageRow>(sql, { ...rules, ...place, limit: PAGE_ROWS });
       await replan(page.filter(({ isOutdated }) => isOutdated));
-      const last = page.find(({ isLast }) => isLast);
+      const last = page.at(-1);
       summary.examined += last?.place ?? 0;
-      place = last?.place === PAGE ? { dueAt: last.dueAt, key: last.key } : null;
+      place = last?.place === PAGE_ROWS ? { dueAt: last.dueAt, key: last.key } : null;
     }
   };
 
   const replan = async (rows: readonly PageRow[]): Promise<void> => {
-    for (let start = 0; start < rows.length && !isStopping(); start += MOST_IN_BATCH) {
-      const batch = rows.slice(start, start + MOST_IN_BATCH);
-      const outcomes = await planner.plan(batch.map(({ type, id }) => ({ type, id })));
-      summary.outdated += batch.length;
-      summary.left += outcomes.filter(
-        ({ kind }) => kind === 'failed' || kind === 'deferred',
-      ).length;
+    for (let start = 0; start < rows.length && !isStopping(); start += PLAN_PAGE) {
+      const page = rows.slice(start, start + PLAN_PAGE);
+      const outcomes = await planner.plan(page.map(({ type, id }) => ({ type, id })));
+      const left = outcomes.filter(({ kind }) => kind === 'failed' || kind === 'deferred');
+      summary.outdated += page.length;
+      summary.left += left.length;
     }
   };
 
   await walk(BLOCKED, { dueAt: null, key: '' });
-  const [clock] = await query<{ dueAt: number }>(
-    'select (extract(epoch from events.clock()) * 1000)::float8 as "dueAt"',
-  );
-  await walk(TO_COME, { dueAt: clock?.dueAt ?? 0, key: '' });
+  const [clock] = await query<{ now: number }>(`select ${ms('events.clock()', 'now')}`);
+  await walk(TO_COME, { dueAt: clock?.now ?? 0, key: '' });
   return summary;
 }
 
-interface Place {
-  readonly dueAt: number | null;
-  readonly key: string;
-}
-
-interface PageRow extends OccasionRef, Place {
-  readonly isOutdated: boolean;
-  readonly isLast: boolean;
-  /** In the page, from 1. */
-  readonly place: number;
-}
-
 /** The outdated rows of a page, and its last one, from which the next goes on. */
-const page = (condition: string, order: string): string => `
+const pageSql = (condition: string, order: string): string => `
   with page as materialized (
     select key, occasion_type as type, occasion_id as id, due_at,
       (local_time, leap_day_policy, tz_version) <> (:localTime, :leapDayPolicy, :tzVersion)
@@ -144,12 +141,14 @@ const page = (condition: string, order: string): string => `
     order by ${order}
     limit :limit::int
   )
-  select key, type, id, (extract(epoch from due_at) * 1000)::float8 as "dueAt", "isOutdated",
-    place, place = (select max(place) from page) as "isLast"
+  select key, type, id, ${ms('due_at', 'dueAt')}, "isOutdated", place
   from page
   where "isOutdated" or place = (select max(place) from page)
   order by place`;
 
-const BLOCKED = page('blocked_reason is not null and key > :key', 'key');
+const BLOCKED = pageSql('blocked_reason is not null and key > :key', 'key');
 
-const TO_COME = page('(due_at, key) > (to_timestamp(:dueAt::float8 / 1000), :key)', 'due_at, key');
+const TO_COME = pageSql(
+  '(due_at, key) > (to_timestamp(:dueAt::float8 / 1000), :key)',
+  'due_at, key',
+);

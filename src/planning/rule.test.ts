@@ -106,6 +106,18 @@ describe('S4: before 9:00 in Pago Pago, moved to Kiritimati, where it is the day
   it('is SKIPPED with the reason when it is', () => {
     const decision = plan({ ...moved, limitMs: 24 * HOUR_MS });
     expect(told(decision)).toBe('settle too_late, 2027-05-20 at 2027-05-19T19:00Z');
+    const dueAt = Date.parse('2026-05-19T19:00:00Z');
+    expect(decision.open).toMatchObject({
+      occurrence: { dueAt, version: { timezone: KIRITIMATI } },
+    });
+  });
+
+  it('keeps the due instant of an attempt that was made', () => {
+    const open = row('2026-05-20', '2026-05-20T20:00:00Z', { attempts: 1 });
+    const suspended = { zone: KIRITIMATI, suspended: true };
+    const changes = [['2026-05-20T19:59:00Z', suspended]] as const;
+    const decision = plan({ ...moved, open, changes });
+    expect(decision.open).toEqual({ action: 'settle', reason: 'suspended', occurrence: null });
   });
 
   it.each([

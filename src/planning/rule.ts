@@ -2,9 +2,10 @@
  * The planning rule: what is to be planned of an occasion, and what becomes of all else that fell
  * due. Pure. Instants are epoch ms.
  */
-import { formatCalendarDate } from '../domain/calendar-date.ts';
 import { occurrenceKey } from '../ledger/occurrence-key.ts';
 import type { EndReason, OccasionRef } from '../ledger/types.ts';
+import { formatCalendarDate } from '../time/calendar-date.ts';
+import { REACH_MS, whyUnplannable } from '../time/occurrence.ts';
 import { keptDate } from '../time/recurrence.ts';
 import {
   type FellDue,
@@ -14,14 +15,10 @@ import {
   isSameOccurrence,
   nameUnder,
   occurrencesAfter,
-  REACH_MS,
   type ResolvedOccurrence,
   type VersionInForce,
   versionsInForce,
-  whyVersionUnplannable,
 } from './fell-due.ts';
-
-export * from './fell-due.ts';
 
 export interface PlanInput extends InputsHistory {
   /** The word for `endedAt`; ignored while the occasion exists. */
@@ -75,7 +72,12 @@ export type OpenDecision =
   | { readonly action: 'keep' }
   /** Never attempted, never fell due. */
   | { readonly action: 'remove' }
-  | { readonly action: 'settle'; readonly reason: EndReason };
+  | {
+      readonly action: 'settle';
+      readonly reason: EndReason;
+      /** As it fell due, if the row was never attempted and has another due instant; else null. */
+      readonly occurrence: ResolvedOccurrence | null;
+    };
 
 export interface SkippedOccurrence extends ResolvedOccurrence {
   readonly reason: EndReason;
@@ -113,7 +115,7 @@ export function decidePlan(input: PlanInput): PlanDecision {
   if (input.endedAt !== null) return decide(input, fallen, { kind: 'none' });
   const current = inForce.at(-1)?.version;
   if (current === undefined) throw new RangeError('The occasion has no schedule inputs.');
-  const reason = whyVersionUnplannable(current, input.law);
+  const reason = whyUnplannable(current, input.tz);
   const next =
     reason === null
       ? planNext(input, current, fallen.owed)
@@ -238,7 +240,7 @@ function planStart({ occasion, createdAt, plannedAt, open }: KeyWindow): number 
 
 /** Before a nominal date can have fallen due, whatever the inputs. */
 function earliestOf(nominalDate: string): number {
-  return Date.parse(keptDate(nominalDate, 'backward')) - REACH_MS;
+  return Date.parse(keptDate(nominalDate, 'feb28')) - REACH_MS;
 }
 
 /** The first nominal date that can have the same key. */
@@ -299,9 +301,13 @@ function decide(input: PlanInput, fallen: Fallen, next: NextPlan): PlanDecision 
     if (open === null) return { action: 'none' };
     if (open.key === plannedKey) return { action: 'keep' };
     const end = fallen.ended.get(open.key);
-    if (end !== undefined) return { action: 'settle', reason: end.reason };
-    if (endedAt !== null) return { action: 'settle', reason: endReason };
-    return open.attempts > 0 ? { action: 'settle', reason: 'date_changed' } : { action: 'remove' };
+    if (end !== undefined) {
+      const isRight = open.attempts > 0 || open.dueAt === end.dueAt;
+      return { action: 'settle', reason: end.reason, occurrence: isRight ? null : end };
+    }
+    if (endedAt !== null) return { action: 'settle', reason: endReason, occurrence: null };
+    if (open.attempts === 0) return { action: 'remove' };
+    return { action: 'settle', reason: 'date_changed', occurrence: null };
   }
 
   function findSkipped(): SkippedOccurrence[] {
@@ -334,7 +340,7 @@ function planBlocked(
 /** A row needs a nominal date before its instant is known: as in UTC, and of no date, of today. */
 function likelyDate(input: PlanInput, version: InputsVersion): string | null {
   let likely: InputsVersion = { ...version, timezone: 'UTC' };
-  if (whyVersionUnplannable(likely, input.law) !== null) {
+  if (whyUnplannable(likely, input.tz) !== null) {
     // A birthday begins only a year later.
     const recurrence = version.recurrence === 'birthday' ? 'yearly' : version.recurrence;
     likely = { ...likely, date: formatCalendarDate(input.now), recurrence };

@@ -2,11 +2,11 @@
 import type { SqlEntityManager } from '@mikro-orm/postgresql';
 
 import { ms, queryIn } from '../ledger/sql.ts';
+import type { DateSettings } from '../time/occurrence.ts';
+import type { Recurrence } from '../time/recurrence.ts';
+import type { InputsVersion } from './fell-due.ts';
 
-export interface DateRulesRecord {
-  /** Wall-clock time of a delivery, `HH:MM`. */
-  readonly localTime: string;
-  readonly leapDayPolicy: 'feb28' | 'mar1';
+export interface DateRulesRecord extends DateSettings {
   /** Of the tz database, such as `2026f`. */
   readonly tzVersion: string;
 }
@@ -17,36 +17,9 @@ export interface RecordedRules extends DateRulesRecord {
   readonly from: number;
 }
 
-/**
- * Records rules as those in force from now on, unless they are. Gives whether they are new. Only
- * `migrate` does so: all processes plan by what it recorded, whatever their own settings say.
- */
-export async function recordRules(
-  em: Pick<SqlEntityManager, 'execute'>,
-  rules: DateRulesRecord,
-): Promise<boolean> {
-  return (await queryIn(em)(RECORD, { ...rules })).length > 0;
-}
-
-/**
- * All rules that were ever in force, the oldest first.
- *
- * @throws NoRulesError before `migrate` has recorded any
- */
-export async function readRules(em: Pick<SqlEntityManager, 'execute'>): Promise<RulesHistory> {
-  const [first, ...others] = await queryIn(em)<RecordedRules>(READ);
-  if (first === undefined) throw new NoRulesError();
-  return [{ ...first, from: -Infinity }, ...others];
-}
-
 export type RulesHistory = readonly [RecordedRules, ...RecordedRules[]];
 
-/** The rules in force. */
-export function presentRules(history: RulesHistory): RecordedRules {
-  return history.at(-1) ?? history[0];
-}
-
-/** Thrown when the database does not know by which rules to plan. */
+/** Thrown if the database does not know by which rules to plan. */
 export class NoRulesError extends Error {
   override readonly name = 'NoRulesError';
 
@@ -55,16 +28,77 @@ export class NoRulesError extends Error {
   }
 }
 
-const RECORD = `
-  insert into events.rules (local_time, leap_day_policy, tz_version)
-  select :localTime::text, :leapDayPolicy::text, :tzVersion::text
-  where not exists (
-    select from (select * from events.rules order by id desc limit 1) as latest
-    where latest.local_time = :localTime::text and latest.leap_day_policy = :leapDayPolicy::text
-      and latest.tz_version = :tzVersion::text)
-  returning id`;
+type Em = Pick<SqlEntityManager, 'execute'>;
 
-const READ = `
-  select id::float8 as id, local_time as "localTime", leap_day_policy as "leapDayPolicy",
-    tz_version as "tzVersion", ${ms('valid_from', 'from')}
-  from events.rules order by id`;
+/**
+ * Records rules as those in force from now on, unless they are. Returns whether they are new. Only
+ * `migrate` does so: all processes plan by what it recorded, whatever their own settings say.
+ */
+export async function recordRules(em: Em, rules: DateRulesRecord): Promise<boolean> {
+  const recorded = await queryIn(em)(
+    `insert into events.rules (local_time, leap_day_policy, tz_version)
+     select :localTime::text, :leapDayPolicy::text, :tzVersion::text
+     where not exists (
+       select from (select * from events.rules order by id desc limit 1) as latest
+       where latest.local_time = :localTime::text and latest.leap_day_policy = :leapDayPolicy::text
+         and latest.tz_version = :tzVersion::text)
+     returning id`,
+    { ...rules },
+  );
+  return recorded.length > 0;
+}
+
+/**
+ * All rules that were ever in force, the oldest first.
+ *
+ * @throws NoRulesError before `migrate` has recorded any
+ */
+export async function readRules(em: Em): Promise<RulesHistory> {
+  const [first, ...others] = await queryIn(em)<RecordedRules>(
+    `select id::float8 as id, local_time as "localTime", leap_day_policy as "leapDayPolicy",
+       tz_version as "tzVersion", ${ms('valid_from', 'from')}
+     from events.rules order by id`,
+  );
+  if (first === undefined) throw new NoRulesError();
+  return [{ ...first, from: -Infinity }, ...others];
+}
+
+/** The rules in force. */
+export function presentRules(history: RulesHistory): RecordedRules {
+  return history.at(-1) ?? history[0];
+}
+
+/** What was true of an occasion, from an instant until the next period's. */
+interface Period {
+  readonly from: number;
+  readonly date: string;
+  readonly timezone: string;
+  readonly recurrence: string;
+}
+
+/**
+ * Merges what was true of an occasion with the rules of the installation: a version for each
+ * instant at which either changed, from the first period on. Both come with the oldest first.
+ */
+export function mergeVersions(periods: readonly Period[], rules: RulesHistory): InputsVersion[] {
+  const [first] = periods;
+  if (first === undefined) return [];
+  const changes = rules.filter(
+    ({ from }, index) => from > first.from && !isSame(rules[index - 1], rules[index]),
+  );
+  const instants = new Set([...periods, ...changes].map(({ from }) => from));
+  return [...instants]
+    .toSorted((one, other) => one - other)
+    .map((from) => {
+      const period = periods.findLast((period) => period.from <= from) ?? first;
+      const { localTime, leapDayPolicy } = rules.findLast((rule) => rule.from <= from) ?? rules[0];
+      const { date, timezone } = period;
+      const recurrence = period.recurrence as Recurrence;
+      return { from, date, timezone, recurrence, localTime, leapDayPolicy, suspended: false };
+    });
+}
+
+/** A new tz database alone is no change of inputs: all versions are resolved by the one in use. */
+function isSame(one: RecordedRules | undefined, other: RecordedRules | undefined): boolean {
+  return one?.localTime === other?.localTime && one?.leapDayPolicy === other?.leapDayPolicy;
+}

@@ -5,7 +5,7 @@ export interface Planner {
   /**
    * Plans each occasion once: settles what is over, writes what comes next into the ledger, and
    * when the occasion's workflow is to wake. Safe to repeat. One that fails holds up no other.
-   * Rejects only when nothing can be planned, as when the database is away.
+   * Rejects only if nothing can be planned, as when the database is away.
    */
   plan(occasions: readonly OccasionRef[]): Promise<readonly PlanOutcome[]>;
   /** All occasions of these users: those that there are, and those that have ended. */
@@ -22,7 +22,7 @@ export type PlanOutcome = OccasionRef &
         readonly dueAt: number;
         readonly wakeAt: number;
       }
-    /** There is no instant; an operator reads why in the ledger. */
+    /** There is no instant; the ledger says why. */
     | { readonly kind: 'blocked'; readonly reason: string }
     /** Nothing of it is to come: deleted, or the last occurrence is settled. */
     | { readonly kind: 'ended' }

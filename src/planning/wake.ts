@@ -1,5 +1,3 @@
-import { spreadOf } from '../domain/spread.ts';
-
 export interface WakeSettings {
   /** How long dispatchers have before a workflow looks, in ms: WAKE_AFTER. */
   readonly afterMs: number;
@@ -11,9 +9,8 @@ export interface WakeSettings {
 const SHARE_MS = 5_000;
 
 /**
- * When the workflow of an occasion is to wake (epoch ms): those of one due instant come one
- * after the other, when dispatchers are done. Without a time for dispatchers and without a
- * rate, it is the due instant itself.
+ * When the workflow of an occasion is to wake (epoch ms): those of one due instant come one after
+ * the other, once dispatchers are done. With both settings 0, at the due instant itself.
  *
  * @param place how many occasions with the same due instant wake before it
  */
@@ -24,6 +21,22 @@ export function wakeAt(
   { afterMs, perSecond }: WakeSettings,
 ): number {
   if (afterMs === 0 && perSecond === 0) return dueAt;
-  const turnMs = perSecond === 0 ? 0 : (place * 1_000) / perSecond;
-  return Math.round(dueAt + afterMs + turnMs + spreadOf(occasionId, 'wake') * SHARE_MS);
+  const queueMs = perSecond === 0 ? 0 : (place * 1_000) / perSecond;
+  return Math.round(dueAt + afterMs + queueMs + spreadOf(occasionId, 'wake') * SHARE_MS);
+}
+
+/**
+ * Where an id falls in [0, 1): always the same place, evenly over all ids, and by each salt
+ * another. FNV-1a, then the finalizer of MurmurHash3: without it, ids that differ in their last
+ * character stay neighbours.
+ */
+export function spreadOf(id: string, salt: string): number {
+  const text = `${salt}:${id}`;
+  let hash = 0x811c9dc5;
+  for (let index = 0; index < text.length; index += 1) {
+    hash = Math.imul(hash ^ text.charCodeAt(index), 0x01000193);
+  }
+  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
+  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
+  return ((hash ^ (hash >>> 16)) >>> 0) / 2 ** 32;
 }

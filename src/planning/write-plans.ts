@@ -1,6 +1,6 @@
 import type { SqlEntityManager } from '@mikro-orm/postgresql';
 
-import type { ZoneLaw } from '../domain/zone.ts';
+import { workflowId } from '../ledger/occurrence-key.ts';
 import {
   changeOpenRows,
   markFollowed,
@@ -15,14 +15,21 @@ import type {
   PlannedRow,
   SkippedRow,
 } from '../ledger/types.ts';
-import { countWaking, type OccasionWrite, writeOccasions } from './occasions.ts';
-import type { FinalRow } from './occurrence-rows.ts';
-import type { InputsVersion, PlanDecision, ResolvedOccurrence } from './rule.ts';
+import type { TzDatabase } from '../time/tz-database.ts';
+import type { InputsVersion, ResolvedOccurrence } from './fell-due.ts';
+import {
+  countWaking,
+  type FinalRow,
+  type LockedOpenRow,
+  type OccasionWrite,
+  writeOccasions,
+} from './occasions.ts';
+import type { PlanDecision, SkippedOccurrence } from './rule.ts';
 import type { PlanOutcome } from './types.ts';
 import { wakeAt, type WakeSettings } from './wake.ts';
 
 export interface PlanningSettings {
-  readonly law: ZoneLaw;
+  readonly tz: TzDatabase;
   /** How late a first attempt may be. */
   readonly lateLimitMs: number;
   readonly wake: WakeSettings;
@@ -35,12 +42,10 @@ export interface DecidedPlan {
   readonly gone: EndReason | null;
   /** The change of inputs that the plan knows. */
   readonly inputsAt: number | null;
-  /** The version in force; of what is gone the last one, if any is known. */
-  readonly version: InputsVersion | null;
   readonly lastSettled: Pick<FinalRow, 'key' | 'nominalDate'> | null;
-  /** As it was planned before: `at`, for the due instant `dueAt`. */
+  /** When its workflow is to wake by the last plan, and the due instant that this is for. */
   readonly wake: { readonly at: number | null; readonly dueAt: number | null };
-  readonly openKey: string | null;
+  readonly open: LockedOpenRow | null;
   readonly decision: PlanDecision;
 }
 
@@ -49,9 +54,6 @@ interface WriteContext extends PlanningSettings {
   readonly startedAt: number;
   readonly now: number;
 }
-
-/** A plan without an instant is looked at again after a day. */
-const BLOCKED_FOR_MS = 86_400_000;
 
 /**
  * Writes plans: into the ledger what is over, then what comes next (at most one row of an
@@ -62,39 +64,56 @@ export async function writePlans(
   plans: readonly DecidedPlan[],
   context: WriteContext,
 ): Promise<PlanOutcome[]> {
-  const rows = createRows(context);
-  await changeOpenRows(em, plans.flatMap(openChangeOf));
+  const tzVersion = context.tz.version;
+  await changeOpenRows(em, plans.flatMap(openRowChange));
+  const skipped = plans.flatMap((plan) => skippedRows(plan, tzVersion));
+  await upsertSkipped(em, skipped);
   const leased = await settleGone(em, plans);
-  await upsertPlanned(em, plans.flatMap(rows.planned));
-  await upsertSkipped(em, plans.flatMap(rows.skipped));
-  await markFollowed(
-    em,
-    plans.map(({ occasion: { type, id } }) => ({ type, id })),
-  );
+  const planned = plans.flatMap((plan) => plannedRows(plan, tzVersion));
+  await upsertPlanned(em, planned);
+  const refs = plans.map(({ occasion: { type, id } }) => ({ type, id }));
+  await markFollowed(em, refs);
 
-  const written = plans.filter(({ occasion }) => !leased.has(nameOf(occasion)));
+  const written = plans.filter(({ occasion }) => !leased.has(workflowId(occasion)));
   const wakes = await findWakes(em, written, context);
-  const outcomes = plans.map((plan) => {
-    const until = leased.get(nameOf(plan.occasion));
+  const writes = written.map((plan) => occasionWrite(plan, wakes.get(plan) ?? null, context));
+  await writeOccasions(em, writes);
+  return plans.map((plan): PlanOutcome => {
     const { type, id } = plan.occasion;
-    if (until !== undefined) return { type, id, kind: 'deferred' as const, until };
-    return outcomeOf(plan, wakes.get(plan));
+    const until = leased.get(workflowId(plan.occasion));
+    if (until !== undefined) return { type, id, kind: 'deferred', until };
+    return outcomeOf(plan, wakes.get(plan)?.at);
   });
-  await writeOccasions(
-    em,
-    written.map((plan) => occasionOf(plan, wakes.get(plan), context)),
-  );
-  return outcomes;
 }
 
-function openChangeOf({ openKey: key, decision }: DecidedPlan): OpenRowChange[] {
-  const { open } = decision;
-  if (key === null || open.action === 'none' || open.action === 'keep') return [];
-  return [{ key, ...open }];
+/** What becomes of the open row, if it does not stay and keeps the due instant that it has. */
+function openRowChange({ open, decision }: DecidedPlan): OpenRowChange[] {
+  const change = decision.open;
+  if (open === null) return [];
+  if (change.action === 'remove') return [{ key: open.key, action: 'remove' }];
+  if (change.action !== 'settle' || change.occurrence !== null) return [];
+  return [{ key: open.key, action: 'settle', reason: change.reason }];
+}
+
+function skippedRows(plan: DecidedPlan, tzVersion: string): SkippedRow[] {
+  const { open, skipped } = plan.decision;
+  const ofOpen =
+    open.action === 'settle' && open.occurrence !== null
+      ? [{ ...open.occurrence, reason: open.reason }]
+      : [];
+  return [...ofOpen, ...skipped].map((occurrence) => skippedRow(plan, occurrence, tzVersion));
+}
+
+function skippedRow(
+  plan: DecidedPlan,
+  occurrence: SkippedOccurrence,
+  tzVersion: string,
+): SkippedRow {
+  return { ...resolvedRow(plan, occurrence, tzVersion), reason: occurrence.reason };
 }
 
 /**
- * Settles all rows of occasions that are gone, redeliveries too. Gives, by the name of the
+ * Settles all rows of occasions that are gone, redeliveries too. Returns, by the name of the
  * occasion, until when one of them is leased.
  */
 async function settleGone(
@@ -102,61 +121,58 @@ async function settleGone(
   plans: readonly DecidedPlan[],
 ): Promise<Map<string, number>> {
   const leased = new Map<string, number>();
-  const byReason = Map.groupBy(plans, ({ gone }) => gone);
-  for (const [reason, gone] of byReason) {
+  for (const [reason, gone] of Map.groupBy(plans, ({ gone }) => gone)) {
     if (reason === null) continue;
     const refs = gone.map(({ occasion: { type, id } }) => ({ type, id }));
     for (const { leaseUntil, ...ref } of await settleAllOf(em, refs, reason)) {
-      leased.set(nameOf(ref), leaseUntil);
+      leased.set(workflowId(ref), leaseUntil);
     }
   }
   return leased;
 }
 
-/** What the ledger keeps of plans. */
-function createRows({ law }: WriteContext) {
-  const row = (
-    { occasion, inputsAt }: DecidedPlan,
-    { key, nominalDate }: { readonly key: string; readonly nominalDate: string },
-    version: InputsVersion,
-  ): PlannedRow => ({
+function plannedRows(plan: DecidedPlan, tzVersion: string): PlannedRow[] {
+  const { next } = plan.decision;
+  if (next.kind === 'none') return [];
+  if (next.kind === 'blocked') {
+    return [{ ...rowOf(plan, next, tzVersion), blockedReason: next.reason }];
+  }
+  const { occurrence, supersededAt } = next;
+  return [{ ...resolvedRow(plan, occurrence, tzVersion), supersededAt }];
+}
+
+function resolvedRow(
+  plan: DecidedPlan,
+  occurrence: ResolvedOccurrence,
+  tzVersion: string,
+): PlannedRow {
+  const { localDate, dueAt } = occurrence;
+  return { ...rowOf(plan, occurrence, tzVersion), localDate, dueAt };
+}
+
+/** A row without an instant. */
+function rowOf(
+  { occasion, inputsAt }: DecidedPlan,
+  { key, nominalDate, version }: Pick<ResolvedOccurrence, 'key' | 'nominalDate' | 'version'>,
+  tzVersion: string,
+): PlannedRow {
+  const { date, timezone, localTime, leapDayPolicy, from }: InputsVersion = version;
+  return {
     key,
     occasionType: occasion.type,
     occasionId: occasion.id,
     userId: occasion.userId,
     nominalDate,
-    date: version.date,
-    timezone: version.timezone,
-    localTime: version.localTime,
-    leapDayPolicy: version.leapDayPolicy,
-    tzVersion: law.version,
-    inputsAt: inputsAt ?? version.from,
+    date,
+    timezone,
+    localTime,
+    leapDayPolicy,
+    tzVersion,
+    inputsAt: inputsAt ?? from,
     localDate: null,
     dueAt: null,
     supersededAt: null,
     blockedReason: null,
-  });
-  const resolved = (plan: DecidedPlan, occurrence: ResolvedOccurrence): PlannedRow => {
-    const { localDate, dueAt, version } = occurrence;
-    return { ...row(plan, occurrence, version), localDate, dueAt };
-  };
-
-  return {
-    planned(plan: DecidedPlan): PlannedRow[] {
-      const { next } = plan.decision;
-      if (next.kind === 'none') return [];
-      if (next.kind === 'blocked') {
-        return [{ ...row(plan, next, next.version), blockedReason: next.reason }];
-      }
-      return [{ ...resolved(plan, next.occurrence), supersededAt: next.supersededAt }];
-    },
-
-    skipped(plan: DecidedPlan): SkippedRow[] {
-      return plan.decision.skipped.map((occurrence) => ({
-        ...resolved(plan, occurrence),
-        reason: occurrence.reason,
-      }));
-    },
   };
 }
 
@@ -165,6 +181,9 @@ interface Wake {
   readonly dueAt: number | null;
 }
 
+/** A plan without an instant is looked at again after a day. */
+const BLOCKED_FOR_MS = 86_400_000;
+
 /** When the workflow of each is to wake; none for what has ended. */
 async function findWakes(
   em: SqlEntityManager,
@@ -172,7 +191,7 @@ async function findWakes(
   { now, wake }: WriteContext,
 ): Promise<Map<DecidedPlan, Wake>> {
   const wakes = new Map<DecidedPlan, Wake>();
-  const anew: { plan: DecidedPlan; dueAt: number }[] = [];
+  const moved: { plan: DecidedPlan; dueAt: number }[] = [];
   for (const plan of plans) {
     const { next } = plan.decision;
     if (next.kind === 'blocked') wakes.set(plan, { at: now + BLOCKED_FOR_MS, dueAt: null });
@@ -182,23 +201,23 @@ async function findWakes(
     if (plan.wake.at !== null && plan.wake.dueAt === dueAt) {
       wakes.set(plan, { at: plan.wake.at, dueAt });
     } else {
-      anew.push({ plan, dueAt });
+      moved.push({ plan, dueAt });
     }
   }
-  const places = await countWaking(em, [...new Set(anew.map(({ dueAt }) => dueAt))]);
-  for (const { plan, dueAt } of anew) {
+  const places = await countWaking(em, [...new Set(moved.map(({ dueAt }) => dueAt))]);
+  for (const { plan, dueAt } of moved) {
     const place = places.get(dueAt) ?? 0;
     places.set(dueAt, place + 1);
-    // Of what is owed already, dispatchers have their time too.
+    // Dispatchers have their time for what is owed already, too.
     const from = Math.max(dueAt, now);
     wakes.set(plan, { at: wakeAt(from, place, plan.occasion.id, wake), dueAt });
   }
   return wakes;
 }
 
-function occasionOf(
+function occasionWrite(
   { occasion, inputsAt, lastSettled, decision }: DecidedPlan,
-  wake: Wake | undefined,
+  wake: Wake | null,
   { startedAt, now }: WriteContext,
 ): OccasionWrite {
   return {
@@ -213,15 +232,11 @@ function occasionOf(
   };
 }
 
-function outcomeOf({ occasion, decision }: DecidedPlan, wake: Wake | undefined): PlanOutcome {
+function outcomeOf({ occasion, decision }: DecidedPlan, wakeAt: number | undefined): PlanOutcome {
   const { type, id } = occasion;
   const { next } = decision;
-  if (next.kind === 'none' || wake === undefined) return { type, id, kind: 'ended' };
+  if (next.kind === 'none' || wakeAt === undefined) return { type, id, kind: 'ended' };
   if (next.kind === 'blocked') return { type, id, kind: 'blocked', reason: next.reason };
   const { key, dueAt } = next.occurrence;
-  return { type, id, kind: 'planned', occurrenceKey: key, dueAt, wakeAt: wake.at };
-}
-
-function nameOf({ type, id }: OccasionRef): string {
-  return `${type}/${id}`;
+  return { type, id, kind: 'planned', occurrenceKey: key, dueAt, wakeAt };
 }

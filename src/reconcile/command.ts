@@ -13,7 +13,7 @@ import { connectOrm } from '../persistence/orm.ts';
 import { createPlanner } from '../planning/planner.ts';
 import { connectTemporal } from '../temporal/connection.ts';
 import { TemporalAwayError } from '../temporal/errors.ts';
-import { loadZoneLaw } from '../zones/load-zone-law.ts';
+import { loadTzDatabase } from '../platform/load-tz-database.ts';
 import { createLedgerReconciler, type LedgerReport } from './ledger.ts';
 import { ledgerInWords, needsOperator, workflowsInWords } from './report.ts';
 import { NoWorkerError, runReconcileWorkflow } from './run-now.ts';
@@ -38,14 +38,14 @@ async function main(): Promise<number> {
 
 async function lookThroughLedger(settings: Settings): Promise<LedgerReport> {
   const { DATABASE_URL, DATA_DIR, POSTGRES_DEV_PORT, LATE_LIMIT, WAKE_AFTER, WAKE_RATE } = settings;
-  const law = loadZoneLaw(settings.ZONE_DATA);
+  const tz = loadTzDatabase(settings.ZONE_DATA);
   const url = DATABASE_URL ?? (await readEmbeddedDatabaseUrl(DATA_DIR, POSTGRES_DEV_PORT));
   // What it says is printed.
   const logger = createLogger('reconcile', 'silent');
   const orm = await connectOrm(url, { poolSize: 2 });
   try {
     const wake = { afterMs: WAKE_AFTER, perSecond: WAKE_RATE };
-    const planning = { law, lateLimitMs: LATE_LIMIT, wake };
+    const planning = { tz, lateLimitMs: LATE_LIMIT, wake };
     const planner = createPlanner({ orm, settings: planning, clock: Date.now, logger });
     const everyMs = settings.RECONCILE_EVERY;
     return await createLedgerReconciler({ orm, planner, logger, everyMs }).run();

@@ -9,7 +9,7 @@ const OLD = newPayloadKey();
 const NEW = newPayloadKey();
 const codecOf = (...keys: string[]) => createPayloadCodec(parsePayloadKeys(keys.join(',')).keys);
 
-const VALUES = [{ timezone: 'Europe/London', fireAt: 1_810_803_600_000 }, 'text', null, undefined];
+const VALUES = [{ timezone: 'Europe/London', dueAt: 1_810_803_600_000 }, 'text', null, undefined];
 const payloads = VALUES.map((value) => defaultPayloadConverter.toPayload(value) as Payload);
 const valuesOf = (decoded: readonly Payload[]) =>
   decoded.map((payload) => defaultPayloadConverter.fromPayload(payload));

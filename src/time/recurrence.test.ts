@@ -159,7 +159,7 @@ describe('every recurrence, against each day of eight years', () => {
     }
   });
 
-  it.each(['backward', 'forward'] as const)('keeps no two on one day, in order: %s', (policy) => {
+  it.each(['feb28', 'mar1'] as const)('keeps no two on one day, in order: %s', (policy) => {
     for (const recurrence of recurrences) {
       for (const date of someDates) {
         const kept = dates({ date, recurrence }, '2023-01-01', 400).map((day) =>
@@ -183,7 +183,7 @@ describe('a day that does not exist', () => {
     ['2027-04-31', '2027-04-30', '2027-05-01'],
     ['2027-12-31', '2027-12-31', '2027-12-31'],
   ])('is moved: %s to %s or %s', (nominalDate, backward, forward) => {
-    expect(keptDate(nominalDate, 'backward')).toBe(backward);
-    expect(keptDate(nominalDate, 'forward')).toBe(forward);
+    expect(keptDate(nominalDate, 'feb28')).toBe(backward);
+    expect(keptDate(nominalDate, 'mar1')).toBe(forward);
   });
 });

@@ -1,16 +1,17 @@
 /**
- * Which days a recurrence names. A nominal date is `YYYY-MM-DD` as the rule names it, also where
- * the calendar has no such day: `2027-02-29`, `2027-04-31`. Nominal dates of one series compare
- * as strings.
+ * Which days a recurrence names. A nominal date is `YYYY-MM-DD` as the rule names it, even where
+ * the calendar has no such day: `2027-02-29`, `2027-04-31`. Nominal dates compare as strings.
  */
-import { dateToMs, DAY_MS, formatCalendarDate } from '../domain/calendar-date.ts';
-import type { LeapDayPolicy } from '../domain/rules.ts';
+import { dateToMs, DAY_MS, formatCalendarDate } from './calendar-date.ts';
 
-/** `birthday` is `yearly` that begins one year after the date. */
+/** `birthday` is `yearly`, beginning one year after the date. */
 export type Recurrence = 'once' | 'daily' | 'weekly' | 'monthly' | 'yearly' | 'birthday';
 
-/** Where a day goes that its month does not have: the last one before it, or the first one after it. */
-export type MissingDayPolicy = 'backward' | 'forward';
+/**
+ * Where a day goes that its month does not have, 29 February or another: `feb28` is the last day
+ * before it, `mar1` the first one after it (RFC 7529: SKIP=BACKWARD, SKIP=FORWARD).
+ */
+export type LeapDayPolicy = 'feb28' | 'mar1';
 
 /** A date that recurs. The date itself, `YYYY-MM-DD`, is a day of the calendar. */
 export interface Series {
@@ -19,8 +20,8 @@ export interface Series {
 }
 
 /**
- * The first nominal date on or after `from` (`YYYY-MM-DD`, of a day that need not exist); null
- * when there is none up to the year 9999. Throws a RangeError when the series has no date.
+ * The first nominal date on or after `from` (`YYYY-MM-DD`, which need not exist); null if there is
+ * none up to the year 9999. Throws a RangeError if the date of the series is no day.
  */
 export function nominalDateFrom(series: Series, from: string): string | null {
   if (!isDay(series.date)) {
@@ -32,52 +33,45 @@ export function nominalDateFrom(series: Series, from: string): string | null {
   return nominalDate === null || isBeyondLastYear(nominalDate) ? null : nominalDate;
 }
 
-/** The first nominal date after `nominalDate`; null when there is none. */
+/** The first nominal date after `nominalDate`; null if there is none. */
 export function nominalDateAfter(series: Series, nominalDate: string): string | null {
   return nominalDateFrom(series, dayAfter(nominalDate));
 }
 
-/** Whether the series names this day. */
 export function namesDate(series: Series, nominalDate: string): boolean {
   return nominalDateFrom(series, nominalDate) === nominalDate;
 }
 
 /**
- * The day of the calendar, `YYYY-MM-DD`, on which a nominal date is kept. Two nominal dates of one
- * series are never kept on the same day: only a series that names one day of a month, after the
- * 28th, names days that do not exist, and the 1st is no day of such a series.
+ * The day of the calendar, `YYYY-MM-DD`, on which a nominal date is kept. No two nominal dates of
+ * a series are kept on one day: a series that names days which do not exist names one day of a
+ * month, after the 28th, and so never the 1st.
  */
-export function keptDate(nominalDate: string, policy: MissingDayPolicy): string {
+export function keptDate(nominalDate: string, policy: LeapDayPolicy): string {
   const { year, month, day } = partsOf(nominalDate);
-  // The days up to the 28th are in every month.
+  // Every month has the days up to the 28th.
   if (day <= 28) return nominalDate;
   const nextMonthMs = dateToMs({ year, month: month + 1, day: 1 });
-  const dayMs = dateToMs({ year, month, day });
-  if (dayMs < nextMonthMs) return nominalDate;
-  return formatCalendarDate(policy === 'forward' ? nextMonthMs : nextMonthMs - DAY_MS);
-}
-
-/** The setting's words for a leap day, as they hold for every missing day. */
-export function missingDayPolicy(leapDayPolicy: LeapDayPolicy): MissingDayPolicy {
-  return leapDayPolicy === 'feb28' ? 'backward' : 'forward';
+  if (dateToMs({ year, month, day }) < nextMonthMs) return nominalDate;
+  return formatCalendarDate(policy === 'mar1' ? nextMonthMs : nextMonthMs - DAY_MS);
 }
 
 const DATE = /^\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])$/;
 
-/** Cheaper than reading it: most days are before the 29th. */
+/** Cheaper than parsing: most days are before the 29th. */
 function isDay(date: string): boolean {
-  return DATE.test(date) && keptDate(date, 'backward') === date;
+  return DATE.test(date) && keptDate(date, 'feb28') === date;
 }
 
-/** The first on or after `from`, which is not before the series' date. */
+/** The first on or after `from`, which is not before the date of the series. */
 function findFrom({ date, recurrence }: Series, from: string): string | null {
   switch (recurrence) {
     case 'once':
       return from > date ? null : date;
     case 'daily':
-      return keptDate(from, 'forward');
+      return keptDate(from, 'mar1');
     case 'weekly':
-      return weekdayFrom(date, keptDate(from, 'forward'));
+      return weekdayFrom(date, keptDate(from, 'mar1'));
     case 'monthly':
       return dayOfMonthFrom(partsOf(date).day, from);
     case 'yearly':
@@ -88,17 +82,16 @@ function findFrom({ date, recurrence }: Series, from: string): string | null {
 }
 
 function weekdayFrom(date: string, from: string): string {
-  const [dateMs, fromMs] = [date, from].map((text) => dateToMs(partsOf(text))) as [number, number];
-  const weeks = Math.ceil((fromMs - dateMs) / (7 * DAY_MS));
+  const dateMs = dateToMs(partsOf(date));
+  const weeks = Math.ceil((dateToMs(partsOf(from)) - dateMs) / (7 * DAY_MS));
   return formatCalendarDate(dateMs + weeks * 7 * DAY_MS);
 }
 
 function dayOfMonthFrom(day: number, from: string): string {
   const { year, month, day: fromDay } = partsOf(from);
-  const isNextMonth = fromDay > day;
-  const isNextYear = isNextMonth && month === 12;
-  const inMonth = isNextYear ? 1 : month + (isNextMonth ? 1 : 0);
-  return inYear(year + (isNextYear ? 1 : 0), `-${two(inMonth)}-${two(day)}`);
+  if (fromDay <= day) return inYear(year, `-${two(month)}-${two(day)}`);
+  if (month < 12) return inYear(year, `-${two(month + 1)}-${two(day)}`);
+  return inYear(year + 1, `-01-${two(day)}`);
 }
 
 function dayOfYearFrom(monthAndDay: string, from: string): string {
@@ -121,7 +114,7 @@ function laterOf(one: string, other: string): string {
   return one > other ? one : other;
 }
 
-/** As a text that compares: `2026-12-32` is after 31 December and before New Year. */
+/** As a string that compares: `2026-12-32` is after 31 December and before New Year. */
 function dayAfter(nominalDate: string): string {
   return `${nominalDate.slice(0, 8)}${two(partsOf(nominalDate).day + 1)}`;
 }

@@ -14,7 +14,7 @@ export type AcceptedRevisions = readonly number[] | null;
  * @throws UserNotFoundError, RevisionMismatchError, InvalidUserError, ExternalIdTakenError
  */
 export async function changeUser(
-  { users, clock, law }: UserDeps,
+  { users, clock, tz }: UserDeps,
   id: string,
   fields: UserPatch,
   accepted: AcceptedRevisions,
@@ -35,7 +35,7 @@ export async function changeUser(
     const inputsChanged = changed.some((field) => INPUT_FIELDS.includes(field));
     if (inputsChanged) {
       const field = changed.includes('dateOfBirth') ? 'dateOfBirth' : 'timezone';
-      refuseUnborn(next, clock(), law, field);
+      refuseUnborn(next, clock(), tz, field);
     }
 
     const user = await tx.update(next, { inputsChanged });

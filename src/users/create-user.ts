@@ -16,11 +16,11 @@ import type { User } from './user.ts';
  *   IdempotentUserDeletedError
  */
 export async function createUser(
-  { users, clock, law }: UserDeps,
+  { users, clock, tz }: UserDeps,
   input: UserInput,
   idempotencyKey: string | null = null,
 ): Promise<User> {
-  refuseUnborn(input, clock(), law);
+  refuseUnborn(input, clock(), tz);
   const id = uuidv7();
   return users.transaction(async (tx) => {
     if (idempotencyKey !== null) {

@@ -1,4 +1,4 @@
-import type { ZoneLaw } from '../domain/zone.ts';
+import type { TzDatabase } from '../time/tz-database.ts';
 import { type FieldFault, InvalidUserError } from './errors.ts';
 import { bornInFuture, IN_FUTURE } from './rules.ts';
 
@@ -11,10 +11,10 @@ import { bornInFuture, IN_FUTURE } from './rules.ts';
 export function refuseUnborn(
   facts: { readonly dateOfBirth: string; readonly timezone: string },
   now: number,
-  law: ZoneLaw,
+  tz: TzDatabase,
   field: 'dateOfBirth' | 'timezone' = 'dateOfBirth',
 ): void {
-  if (!bornInFuture(facts, now, law)) return;
+  if (!bornInFuture(facts, now, tz)) return;
   const rule = field === 'dateOfBirth' ? IN_FUTURE : 'must not put the date of birth in the future';
   throw new InvalidUserError([{ field, rule } satisfies FieldFault]);
 }

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 
-import { bothLaws, bundledLaw } from '../../test/support/zone-laws.ts';
+import { bothTzDatabases, bundledTz } from '../../test/support/tz-databases.ts';
 import {
   bornInFuture,
   dateOfBirthFault,
@@ -55,7 +55,7 @@ describe('an external id', () => {
 });
 
 const isUnborn = (dateOfBirth: string, timezone: string, now: number) =>
-  bornInFuture({ dateOfBirth, timezone }, now, bundledLaw);
+  bornInFuture({ dateOfBirth, timezone }, now, bundledTz);
 
 describe('a date of birth', () => {
   test.for(['1600-01-01', '1604-02-29', '1900-02-28', '2000-02-29', '2026-11-23', '2026-11-24'])(
@@ -99,7 +99,7 @@ describe('a date of birth', () => {
   });
 });
 
-describe.each(bothLaws)('a time zone, by %s', (_name, law) => {
+describe.each(bothTzDatabases)('a time zone, by %s', (_name, tz) => {
   test.for([
     'UTC',
     'Europe/Berlin',
@@ -115,7 +115,7 @@ describe.each(bothLaws)('a time zone, by %s', (_name, law) => {
     'Australia/LHI',
     'US/Pacific',
   ])('may be %s', (zone) => {
-    expect(timezoneFault(zone, law)).toBeNull();
+    expect(timezoneFault(zone, tz)).toBeNull();
   });
 
   test.for([
@@ -143,7 +143,7 @@ describe.each(bothLaws)('a time zone, by %s', (_name, law) => {
     'Europe/Berlin\u0000',
     'Europe/Bérlin',
   ])('may not be %j, which is no name with a slash', (zone) => {
-    expect(timezoneFault(zone, law)).toMatch(/with a "\/"/);
+    expect(timezoneFault(zone, tz)).toMatch(/with a "\/"/);
   });
 
   test.for([
@@ -154,7 +154,7 @@ describe.each(bothLaws)('a time zone, by %s', (_name, law) => {
     'SystemV/EST5',
     'posix/Europe/Paris',
   ])('may not be %s, which is not in the tz database', (zone) => {
-    expect(timezoneFault(zone, law)).toMatch(/known/);
+    expect(timezoneFault(zone, tz)).toMatch(/known/);
   });
 
   test.for([
@@ -165,12 +165,12 @@ describe.each(bothLaws)('a time zone, by %s', (_name, law) => {
     'etc/utc',
     'europe/Kyiv',
   ])('may not be %s, which the tz database spells otherwise', (zone) => {
-    expect(timezoneFault(zone, law)).toMatch(/spelt/);
+    expect(timezoneFault(zone, tz)).toMatch(/spelt/);
   });
 
   test('may be any that Intl lists', () => {
     const refused = Intl.supportedValuesOf('timeZone').filter(
-      (zone) => zone.includes('/') && timezoneFault(zone, law) !== null,
+      (zone) => zone.includes('/') && timezoneFault(zone, tz) !== null,
     );
     expect(refused).toEqual([]);
   });

@@ -2,9 +2,9 @@
  * What a user's fields may hold. Each rule takes a value and gives the rule that it
  * breaks, in words that follow the field's name, or null.
  */
-import { formatCalendarDate, parseCalendarDate } from '../domain/calendar-date.ts';
-import { lengthFault, textFault } from '../domain/text.ts';
-import type { ZoneLaw } from '../domain/zone.ts';
+import { formatCalendarDate, parseCalendarDate } from '../time/calendar-date.ts';
+import { lengthFault, textFault } from '../platform/text.ts';
+import type { TzDatabase } from '../time/tz-database.ts';
 
 /** Longer than any name on record; it bounds the greeting. */
 export const NAME_MAX = 100;
@@ -44,24 +44,24 @@ export const IN_FUTURE = "must not be in the future in the user's own time zone"
 export function bornInFuture(
   { dateOfBirth, timezone }: { readonly dateOfBirth: string; readonly timezone: string },
   now: number,
-  law: ZoneLaw,
+  tz: TzDatabase,
 ): boolean {
-  if (!law.isKnown(timezone)) return false;
-  return dateOfBirth > formatCalendarDate(now + law.offsetAt(timezone, now));
+  if (!tz.isKnown(timezone)) return false;
+  return dateOfBirth > formatCalendarDate(now + tz.offsetAt(timezone, now));
 }
 
 /**
- * A zone of the tz database: a name with a `/` that the law in use knows, links such as
+ * A zone of the tz database: a name with a `/` that the tz database in use knows, links such as
  * `Asia/Calcutta` included, or `UTC`. `EST` or `+05:30` say an offset, not where
  * somebody lives. Others who read the name do not ignore its case: the spelling must be
  * the database's.
  */
-export function timezoneFault(zone: string, law: ZoneLaw): string | null {
+export function timezoneFault(zone: string, tz: TzDatabase): string | null {
   if (zone === 'UTC') return null;
   if (!ZONE_NAME.test(zone))
     return 'must be an IANA time zone with a "/", such as Europe/Berlin, or UTC';
-  if (law.isKnown(zone)) return null;
-  return law.isMisspelt(zone)
+  if (tz.isKnown(zone)) return null;
+  return tz.isMisspelt(zone)
     ? 'must be spelt as the IANA time zone is, such as Europe/Berlin'
     : 'must be an IANA time zone known to this installation';
 }

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 
-import { TEXT_PATTERN } from '../domain/text.ts';
-import type { ZoneLaw } from '../domain/zone.ts';
+import { TEXT_PATTERN } from '../platform/text.ts';
+import type { TzDatabase } from '../time/tz-database.ts';
 import {
   dateOfBirthFault,
   EXTERNAL_ID_MAX,
@@ -14,9 +14,9 @@ import {
 import type { Clock } from './user.ts';
 
 /** What a field is held against besides its own form: dates of birth are past, zones are known. */
-interface TimeAndLaw {
+interface TimeAndTz {
   readonly clock: Clock;
-  readonly law: ZoneLaw;
+  readonly tz: TzDatabase;
 }
 
 /** All that a caller says of a user. */
@@ -29,7 +29,7 @@ export type UserPatch = z.output<ReturnType<typeof userPatch>>;
  * A whole user, as POST and PUT take it. Every fault is found, and unknown fields are
  * faults.
  */
-export function userInput(here: TimeAndLaw) {
+export function userInput(here: TimeAndTz) {
   const { externalId, firstName, lastName, dateOfBirth, timezone } = userFields(here);
   return z.strictObject(
     {
@@ -44,12 +44,12 @@ export function userInput(here: TimeAndLaw) {
 }
 
 /** Some fields of a user, as PATCH takes them. `externalId: null` takes it away. */
-export function userPatch(here: TimeAndLaw) {
+export function userPatch(here: TimeAndTz) {
   return z.strictObject(userFields(here), { error: 'must be a JSON object' }).partial();
 }
 
 /** The fields one by one, for what takes only some of them. */
-export function userFields({ clock, law }: TimeAndLaw) {
+export function userFields({ clock, tz }: TimeAndTz) {
   return {
     externalId: ruled(externalIdFault)
       .meta({
@@ -78,7 +78,7 @@ export function userFields({ clock, law }: TimeAndLaw) {
       format: 'date',
       example: '1990-05-20',
     }),
-    timezone: ruled((zone) => timezoneFault(zone, law)).meta({
+    timezone: ruled((zone) => timezoneFault(zone, tz)).meta({
       description: 'An IANA time zone with a "/", links included, or UTC; kept as sent',
       format: 'time-zone',
       example: 'Europe/Berlin',

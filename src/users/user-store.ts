@@ -2,7 +2,7 @@ import { UniqueConstraintViolationException } from '@mikro-orm/core';
 import type { SqlEntityManager } from '@mikro-orm/postgresql';
 import { validate as isUuid } from 'uuid';
 
-import type { ZoneLaw } from '../domain/zone.ts';
+import type { TzDatabase } from '../time/tz-database.ts';
 import type { Orm } from '../persistence/orm.ts';
 import { ExternalIdTakenError } from './errors.ts';
 import type { UserEvent } from './events.ts';
@@ -18,7 +18,7 @@ export type UserTransaction = ReturnType<typeof userTransaction>;
 export interface UserDeps {
   readonly users: UserStore;
   readonly clock: Clock;
-  readonly law: ZoneLaw;
+  readonly tz: TzDatabase;
 }
 
 /** Where a user stands in lists: by the transaction that created it, then by its id. */

@@ -31,7 +31,7 @@ import { createNamespaceGuard } from '../temporal/namespace-guard.ts';
 import { createOccasionWorkflows } from '../temporal/occasion-workflows.ts';
 import { erasureSchedule, housekeepingSchedule, reconcileSchedule } from '../temporal/schedules.ts';
 import type { Retention } from '../workflows/maintenance-contract.ts';
-import { loadZoneLaw } from '../zones/load-zone-law.ts';
+import { loadTzDatabase } from '../platform/load-tz-database.ts';
 import { installTemporalRuntime, temporalLogger } from './runtime.ts';
 import { startKeepingSchedules } from './schedules.ts';
 import { startTakingTurns } from './taking-turns.ts';
@@ -164,13 +164,13 @@ interface DeliveryDeps {
 /** All that deliver needs: it plans, and sends what no dispatcher is going to send. */
 function createDelivery({ settings, orm, metrics, tracing, logger }: DeliveryDeps) {
   const clock = Date.now;
-  const law = loadZoneLaw(settings.ZONE_DATA);
-  logger.info({ tzVersion: law.version, from: settings.ZONE_DATA }, 'tz database');
-  exportTzVersion(metrics, law.version);
+  const tz = loadTzDatabase(settings.ZONE_DATA);
+  logger.info({ tzVersion: tz.version, from: settings.ZONE_DATA }, 'tz database');
+  exportTzVersion(metrics, tz.version);
   const planner = createPlanner({
     orm,
     settings: {
-      law,
+      tz,
       lateLimitMs: settings.LATE_LIMIT,
       wake: { afterMs: settings.WAKE_AFTER, perSecond: settings.WAKE_RATE },
     },
@@ -184,7 +184,7 @@ function createDelivery({ settings, orm, metrics, tracing, logger }: DeliveryDep
   const { deliver, stop } = createDeliver({
     sending: createSending({
       orm,
-      law,
+      tz,
       client,
       sentBy: 'workflow',
       clock,

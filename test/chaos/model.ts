@@ -1,6 +1,6 @@
 /**
  * Who was due, told from the outside: by what the API answered, fixed offsets and the
- * README's rules. Nothing of src/domain or src/events is asked.
+ * README's rules. Nothing of src/time or src/planning is asked.
  */
 import type { Zone } from '../support/instant-zones.ts';
 import type { RunPlan } from './plan.ts';

@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Webhook } from 'standardwebhooks';
 import { afterEach, beforeAll, beforeEach, expect, onTestFinished, test } from 'vitest';
 
-import { loadZoneLaw } from '../../src/zones/load-zone-law.ts';
+import { loadTzDatabase } from '../../src/platform/load-tz-database.ts';
 import { createTestApi } from '../support/api.ts';
 import { startDevServer } from '../support/dev-server.ts';
 import { startDispatcherProcess } from '../support/dispatcher-process.ts';
@@ -163,8 +163,8 @@ test.for([
   { timeout: 480_000 },
   async (offsets) => {
     const instants = dueInstants(await temporaryDataDir());
-    const law = loadZoneLaw(instants.settings.ZONE_DATA);
-    const api = await createTestApi({ law });
+    const tz = loadTzDatabase(instants.settings.ZONE_DATA);
+    const api = await createTestApi({ tz });
     onTestFinished(api.database.drop);
     const rules = { DATABASE_URL: api.database.url, ...instants.settings };
     expect(await runProcess(ENTRIES.migrate, rules).exited).toBe(0);

@@ -70,7 +70,7 @@ test('nothing of an erased user is left in either store, and all of the others',
   });
   // 9:00 of whose day has passed within the last hours; the others' day is another one.
   const born = bornForNineAfter(Date.now() - 5 * HOUR);
-  await daybell.clock.set(born.fireAt - HOUR);
+  await daybell.clock.set(born.dueAt - HOUR);
   const { timezone } = born;
   const dateOfBirth = `1907${born.dateOfBirth.slice(4)}`;
   const about = { timezone, dateOfBirth };

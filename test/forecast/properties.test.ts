@@ -1,13 +1,13 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 
-import { resolveNominalDate } from '../../src/domain/occurrence.ts';
-import type { DateSettings } from '../../src/domain/rules.ts';
+import { resolveNominalDate } from '../../src/time/occurrence.ts';
+import type { DateSettings } from '../../src/time/occurrence.ts';
 import { type DueMinute, forecast, type Forecast } from '../../src/forecast/forecast.ts';
-import { zoneNames } from '../domain/occurrence-properties.ts';
+import { zoneNames } from '../time/occurrence-properties.ts';
 import { DAY, HOUR, MINUTE, useAuditFixture } from '../support/audit-fixture.ts';
 import { plantOccurrence } from '../support/plant-occurrence.ts';
-import { bundledLaw } from '../support/zone-laws.ts';
+import { bundledTz } from '../support/tz-databases.ts';
 
 const fixture = useAuditFixture();
 /** A common year, with a leap year within 400 days; and the day before clocks change in Europe. */
@@ -35,7 +35,7 @@ const anyDateOfBirth = fc.oneof(
 );
 const anyZone = fc.oneof(
   fc.constantFrom('Pacific/Kiritimati', 'Pacific/Pago_Pago', 'Europe/Berlin', 'Asia/Kathmandu'),
-  fc.constantFrom(...zoneNames.filter((name) => bundledLaw.isKnown(name))),
+  fc.constantFrom(...zoneNames.filter((name) => bundledTz.isKnown(name))),
 );
 const anyLife: fc.Arbitrary<Life> = fc.record({
   dateOfBirth: anyDateOfBirth,
@@ -68,10 +68,7 @@ test('counts as one by one by the rule: after any lives, in any window, by any r
         const window = { from: now + afterMs, until: now + afterMs + lengthMs };
         await setRules(dateSettings);
         const expected = await oneByOne(window, dateSettings);
-        const found = await forecast(
-          { orm: fixture.orm, law: bundledLaw, clock: () => now },
-          window,
-        );
+        const found = await forecast({ orm: fixture.orm, tz: bundledTz, clock: () => now }, window);
         compare(found, expected);
         counted += found.due;
       }
@@ -89,7 +86,7 @@ async function setRules(rules: DateSettings): Promise<void> {
   await fixture.sql(
     `insert into events.rules (local_time, leap_day_policy, tz_version)
      values (:localTime, :leapDayPolicy, :tzVersion)`,
-    { ...rules, tzVersion: bundledLaw.version },
+    { ...rules, tzVersion: bundledTz.version },
   );
 }
 
@@ -136,7 +133,7 @@ test('occasions of other types are counted, however often they recur', async () 
     due_at: '2026-05-21T08:00:00Z',
   });
   const window = { from: now, until: Date.UTC(2026, 5, 1) };
-  const found = await forecast({ orm: fixture.orm, law: bundledLaw, clock: () => now }, window);
+  const found = await forecast({ orm: fixture.orm, tz: bundledTz, clock: () => now }, window);
   // 11 days, a Wednesday, the 31st, the 30th and the birthday.
   expect(found).toMatchObject({ due: 15, planned: 1, blocked: 1 });
   expect(found.hours.slice(0, 2).map(({ at }) => iso(at))).toEqual([
@@ -205,7 +202,7 @@ async function oneByOne(
     for (let year = Math.max(firstYear - 1, born + 1); year <= lastYear + 1; year += 1) {
       if (own.some(({ nominalDate }) => nominalDate.startsWith(`${year}-`))) continue;
       const nominalDate = `${year}${user.dateOfBirth.slice(4)}`;
-      count(resolveNominalDate(nominalDate, inputs, bundledLaw).dueAt, user.timezone);
+      count(resolveNominalDate(nominalDate, inputs, bundledTz).dueAt, user.timezone);
     }
   }
   return counts;

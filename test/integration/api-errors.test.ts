@@ -4,7 +4,7 @@ import type { ReadinessCheck } from '../../src/observability/service.ts';
 import { connectOrm } from '../../src/persistence/orm.ts';
 import { createUserStore } from '../../src/users/user-store.ts';
 import { ADA, createTestApi, type TestApi } from '../support/api.ts';
-import { bundledLaw } from '../support/zone-laws.ts';
+import { bundledTz } from '../support/tz-databases.ts';
 
 let checks: readonly ReadinessCheck[] = [];
 let api: TestApi;
@@ -128,7 +128,7 @@ describe('health', () => {
     checks = [{ name: 'database', ready: true }];
     const answer = await api.send('GET', '/readyz');
     expect(answer.status).toBe(200);
-    expect(answer.body).toMatchObject({ ready: true, tzVersion: bundledLaw.version, checks });
+    expect(answer.body).toMatchObject({ ready: true, tzVersion: bundledTz.version, checks });
   });
 
   test('is not being ready when one is not, and says which', async () => {
@@ -138,6 +138,6 @@ describe('health', () => {
     ];
     const answer = await api.send('GET', '/readyz');
     expect(answer.status).toBe(503);
-    expect(answer.body).toMatchObject({ ready: false, tzVersion: bundledLaw.version, checks });
+    expect(answer.body).toMatchObject({ ready: false, tzVersion: bundledTz.version, checks });
   });
 });

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import { ADA, createTestApi, type TestApi } from '../support/api.ts';
 import { plantAttempt, plantOccurrence } from '../support/plant-occurrence.ts';
-import { bundledLaw } from '../support/zone-laws.ts';
+import { bundledTz } from '../support/tz-databases.ts';
 
 const NOW = Date.UTC(2026, 10, 23, 12);
 
@@ -45,7 +45,7 @@ describe('the occurrences of a user', () => {
     await insertOccurrence(user.id, 2024, {
       state: 'SKIPPED',
       reason: 'too_late',
-      // By a law that is not today's.
+      // By a tz database that is not today's.
       due_at: '2024-12-10T10:00:00Z',
     });
     await insertOccurrence(user.id, 2026, { state: 'PENDING' });
@@ -170,7 +170,7 @@ describe('a preview', () => {
     const { status, body } = await preview(facts);
     expect(status).toBe(200);
     expect(body).toEqual({
-      tzVersion: bundledLaw.version,
+      tzVersion: bundledTz.version,
       occurrences: [
         {
           nominalDate: '2026-12-10',
@@ -210,7 +210,7 @@ describe('a preview', () => {
   test.for(['occurrence-cases.json', 'occurrence-cases-other-times.json'])(
     'agrees with every case of %s that the API takes',
     async (file) => {
-      const cases = JSON.parse(readFileSync(`test/domain/${file}`, 'utf8')) as Case[];
+      const cases = JSON.parse(readFileSync(`test/time/${file}`, 'utf8')) as Case[];
       const wrong = [];
       let taken = 0;
       for (const { now, expected, dateOfBirth, timezone, leapDayPolicy, localTime } of cases) {

@@ -6,7 +6,7 @@ import { connect } from 'node:net';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
 
-import { loadZoneLaw } from '../../src/zones/load-zone-law.ts';
+import { loadTzDatabase } from '../../src/platform/load-tz-database.ts';
 import { ADA } from '../support/api.ts';
 import { createEventRows } from '../support/event-rows.ts';
 import { createTestDatabase, type TestDatabase, withDatabase } from '../support/postgres.ts';
@@ -50,7 +50,7 @@ describe('the process api', () => {
     expect(ready.status).toBe(200);
     expect(await ready.json()).toEqual({
       ready: true,
-      tzVersion: loadZoneLaw('newest').version,
+      tzVersion: loadTzDatabase('newest').version,
       checks: [
         { name: 'database', ready: true },
         { name: 'migrations', ready: true },

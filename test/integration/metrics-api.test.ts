@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 
-import { loadZoneLaw } from '../../src/zones/load-zone-law.ts';
+import { loadTzDatabase } from '../../src/platform/load-tz-database.ts';
 import { ADA, createTestApi, type TestApi } from '../support/api.ts';
 import { createEventRows, type EventRows } from '../support/event-rows.ts';
 import { plantOccurrence } from '../support/plant-occurrence.ts';
@@ -134,7 +134,7 @@ describe('the process api', () => {
     expect(age).toBeGreaterThanOrEqual(3600);
     expect(age).toBeLessThan(3660);
 
-    const { version } = loadZoneLaw('newest');
+    const { version } = loadTzDatabase('newest');
     const page = await get(`${url}/metrics`);
     expect(valueOf(page, 'daybell_tz_database_info', { version })).toBe(1);
     expect(valueOf(page, 'process_resident_memory_bytes')).toBeGreaterThan(0);

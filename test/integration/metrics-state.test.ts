@@ -5,7 +5,7 @@ import { join } from 'node:path';
 
 import { afterAll, beforeAll, beforeEach, expect, onTestFinished, test } from 'vitest';
 
-import { bundledZoneData } from '../../src/zones/load-zone-law.ts';
+import { bundledTzDataPath } from '../../src/platform/load-tz-database.ts';
 import { createEventRows, type EventRows } from '../support/event-rows.ts';
 import { valueOf } from '../support/metrics.ts';
 import { plantOccurrence } from '../support/plant-occurrence.ts';
@@ -189,7 +189,7 @@ test('what the database server computes is told in seconds, and of how many core
 test('a process tells by which tz database it works, and of which year that is', async () => {
   const older = join(tmpdir(), `daybell-tz-2020-${process.pid}.json`);
   onTestFinished(() => rm(older));
-  const data = JSON.parse(await readFile(bundledZoneData(), 'utf8'));
+  const data = JSON.parse(await readFile(bundledTzDataPath(), 'utf8'));
   await writeFile(older, JSON.stringify({ ...data, version: '2020d' }));
   const [behind, ahead] = await Promise.all([
     (await startApi({ ZONE_DATA: older }))(),

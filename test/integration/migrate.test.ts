@@ -12,7 +12,7 @@ import { FIND_NOTED, noteSurvivors } from '../../src/persistence/survivors.ts';
 import { readRules } from '../../src/planning/rules.ts';
 import { runSql, withDatabase } from '../support/postgres.ts';
 import { runProcess } from '../support/process.ts';
-import { bundledLaw } from '../support/zone-laws.ts';
+import { bundledTz } from '../support/tz-databases.ts';
 
 const ENTRY = 'src/persistence/migrate.ts';
 const QUIET = { waitMs: 0, onWaiting: () => {} };
@@ -58,7 +58,7 @@ test('migrate records what decides dates besides users, anew only when it differ
   }
   const orm = await connectOrm(DATABASE_URL);
   onTestFinished(() => orm.close(true));
-  const tzVersion = bundledLaw.version;
+  const tzVersion = bundledTz.version;
   expect(await readRules(orm.em.fork())).toMatchObject([
     { from: -Infinity, localTime: '09:00', leapDayPolicy: 'feb28', tzVersion },
     { from: expect.any(Number), localTime: '07:30', leapDayPolicy: 'mar1', tzVersion },

@@ -4,29 +4,29 @@ import { rmSync } from 'node:fs';
 import { pino } from 'pino';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
-import type { ZoneLaw } from '../../src/domain/zone.ts';
+import type { TzDatabase } from '../../src/time/tz-database.ts';
 import { createPlanner } from '../../src/planning/planner.ts';
-import { loadZoneLaw } from '../../src/zones/load-zone-law.ts';
+import { loadTzDatabase } from '../../src/platform/load-tz-database.ts';
 import { ADA, createTestApi, type TestApi } from '../support/api.ts';
 import { runProcess, type TestProcess, urlOf } from '../support/process.ts';
 import { untilTestEnds } from '../support/until-test-ends.ts';
 import {
   FUTURE_ZONE,
   RECENT_ZONE,
-  writeNewerZoneData,
-  writeOlderZoneData,
-} from '../support/zone-files.ts';
-import { bundledLaw, nodeLaw } from '../support/zone-laws.ts';
+  writeNewerTzData,
+  writeOlderTzData,
+} from '../support/tz-data-files.ts';
+import { bundledTz, nodeTz } from '../support/tz-databases.ts';
 
 const NOW = Date.UTC(2026, 10, 23, 12);
 const HOUR = 3_600_000;
-const olderFile = writeOlderZoneData();
-const newerFile = writeNewerZoneData();
-const newerLaw = loadZoneLaw(newerFile);
+const olderFile = writeOlderTzData();
+const newerFile = writeNewerTzData();
+const newerTz = loadTzDatabase(newerFile);
 
 const apis: TestApi[] = [];
-const apiBy = async (law: ZoneLaw): Promise<TestApi> => {
-  const api = await createTestApi({ law, clock: () => NOW });
+const apiBy = async (tz: TzDatabase): Promise<TestApi> => {
+  const api = await createTestApi({ tz, clock: () => NOW });
   apis.push(api);
   for (const schema of ['events', 'users']) {
     await api.sql(`create or replace function ${schema}.clock() returns timestamptz
@@ -40,14 +40,14 @@ afterAll(async () => {
   rmSync(newerFile);
 });
 
-/** Creates a user by the API and plans its birthday as the scheduler does, both by this law. */
-async function createAndPlan(api: TestApi, law: ZoneLaw, timezone: string) {
+/** Creates a user by the API and plans its birthday as the scheduler does, both by this tz database. */
+async function createAndPlan(api: TestApi, tz: TzDatabase, timezone: string) {
   const user = { ...ADA, dateOfBirth: '1990-12-10', timezone };
   const created = await api.send('POST', '/v1/users', user);
   expect(created.status).toBe(201);
   const planner = createPlanner({
     orm: api.database.orm,
-    settings: { law, lateLimitMs: 48 * HOUR, wake: { afterMs: 10_000, perSecond: 15 } },
+    settings: { tz, lateLimitMs: 48 * HOUR, wake: { afterMs: 10_000, perSecond: 15 } },
     clock: () => NOW,
     logger: pino({ level: 'silent' }),
   });
@@ -57,11 +57,11 @@ async function createAndPlan(api: TestApi, law: ZoneLaw, timezone: string) {
 
 describe('a user in Winnipeg, where clocks are no longer put back since tz 2026e', () => {
   test.for([
-    ['older data', loadZoneLaw(olderFile), '2026-12-10T15:00:00.000Z', '-06:00'],
-    ['the bundled data', bundledLaw, '2026-12-10T14:00:00.000Z', '-05:00'],
-  ] as const)('is greeted at 9:00 as %s has it', async ([, law, dueAt, utcOffset]) => {
-    const next = await createAndPlan(await apiBy(law), law, 'America/Winnipeg');
-    expect(next).toMatchObject({ dueAt, utcOffset, tzVersion: law.version });
+    ['older data', loadTzDatabase(olderFile), '2026-12-10T15:00:00.000Z', '-06:00'],
+    ['the bundled data', bundledTz, '2026-12-10T14:00:00.000Z', '-05:00'],
+  ] as const)('is greeted at 9:00 as %s has it', async ([, tz, dueAt, utcOffset]) => {
+    const next = await createAndPlan(await apiBy(tz), tz, 'America/Winnipeg');
+    expect(next).toMatchObject({ dueAt, utcOffset, tzVersion: tz.version });
     expect(next.explanation).toContain(`UTC${utcOffset}`);
   });
 });
@@ -69,15 +69,15 @@ describe('a user in Winnipeg, where clocks are no longer put back since tz 2026e
 describe('a zone that only newer data has', () => {
   let api: TestApi;
   beforeAll(async () => {
-    api = await apiBy(newerLaw);
+    api = await apiBy(newerTz);
   });
 
   test('is not known to this Node', () => {
-    expect(nodeLaw.isKnown(FUTURE_ZONE)).toBe(false);
+    expect(nodeTz.isKnown(FUTURE_ZONE)).toBe(false);
   });
 
   test.for([FUTURE_ZONE, 'Antarctica/Old_Daybell'])('is accepted and planned: %s', async (zone) => {
-    const next = await createAndPlan(api, newerLaw, zone);
+    const next = await createAndPlan(api, newerTz, zone);
     expect(next).toMatchObject({
       dueAt: '2026-12-10T02:00:00.000Z',
       utcOffset: '+07:00',
@@ -106,7 +106,7 @@ describe('a zone that only newer data has', () => {
   });
 
   test('is refused by data that does not have it yet, with the rule', async () => {
-    const before = await apiBy(loadZoneLaw(olderFile));
+    const before = await apiBy(loadTzDatabase(olderFile));
     const user = { ...ADA, timezone: RECENT_ZONE };
     const { status, body } = await before.send('POST', '/v1/users', user);
     expect(status).toBe(400);
@@ -118,15 +118,15 @@ describe('a zone that only newer data has', () => {
 describe('the process api', () => {
   let DATABASE_URL: string;
   beforeAll(async () => {
-    DATABASE_URL = (await apiBy(bundledLaw)).database.url;
+    DATABASE_URL = (await apiBy(bundledTz)).database.url;
   });
   const start = (ZONE_DATA: string): TestProcess =>
     untilTestEnds(runProcess('src/api/main.ts', { DATABASE_URL, PORT: '0', ZONE_DATA }));
 
-  test('says by which zone law it goes, in its log and when it is asked', async () => {
+  test('says which tz database it uses, in its log and when it is asked', async () => {
     const api = start(newerFile);
-    const zoneLaw = JSON.parse(await api.line(/"zone law"/));
-    expect(zoneLaw).toMatchObject({ tzVersion: '2099a', from: newerFile });
+    const started = JSON.parse(await api.line(/"tz database"/));
+    expect(started).toMatchObject({ tzVersion: '2099a', from: newerFile });
     const ready = await fetch(`${await urlOf(api)}/readyz`);
     expect(await ready.json()).toMatchObject({ ready: true, tzVersion: '2099a' });
   });

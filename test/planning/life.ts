@@ -2,14 +2,9 @@
  * One occasion's life, played fast against a ledger in memory: changes of mind, a planner and a
  * sender that are away or slow, receivers that fail. Each plan is held against the oracle.
  */
-import {
-  decidePlan,
-  type InputsVersion,
-  type PlanDecision,
-  type PlanInput,
-  type ResolvedOccurrence,
-} from '../../src/planning/rule.ts';
-import { bundledLaw } from '../support/zone-laws.ts';
+import type { InputsVersion, ResolvedOccurrence } from '../../src/planning/fell-due.ts';
+import { decidePlan, type PlanDecision, type PlanInput } from '../../src/planning/rule.ts';
+import { bundledTz } from '../support/tz-databases.ts';
 import { createTruth, type Owed } from './truth.ts';
 
 const HOUR_MS = 3_600_000;
@@ -129,7 +124,7 @@ export function createLife(options: LifeOptions): Life {
       endedAt,
       endReason: 'occasion_deleted',
       versions,
-      law: bundledLaw,
+      tz: bundledTz,
       plannedAt,
       open: open && { ...open },
       lastSettled,

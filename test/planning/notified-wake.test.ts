@@ -5,7 +5,7 @@ import { afterEach, expect, onTestFinished, test } from 'vitest';
 import { createPlanner } from '../../src/planning/planner.ts';
 import { createOccasionWorkflows } from '../../src/temporal/occasion-workflows.ts';
 import { useDaybell } from '../support/daybell.ts';
-import { bundledLaw } from '../support/zone-laws.ts';
+import { bundledTz } from '../support/tz-databases.ts';
 
 const DAY = 86_400_000;
 const PATIENT = { timeout: 120_000, interval: 50 };
@@ -163,7 +163,7 @@ async function wakeWorkflow(userId: string): Promise<void> {
 async function plan(userId: string): Promise<void> {
   const planner = createPlanner({
     orm: daybell.api.database.orm,
-    settings: { law: bundledLaw, lateLimitMs: 2 * DAY, wake: WAKE },
+    settings: { tz: bundledTz, lateLimitMs: 2 * DAY, wake: WAKE },
     clock: daybell.clock.now,
     logger: pino({ level: 'silent' }),
   });

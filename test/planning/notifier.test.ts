@@ -5,7 +5,8 @@ import { afterAll, afterEach, beforeAll, beforeEach, expect, onTestFinished, tes
 import { createRedelivered } from '../../src/ledger/redelivered.ts';
 import { instant, ms } from '../../src/ledger/sql.ts';
 import { createNotifyStore } from '../../src/planning/notify-store.ts';
-import { type Notified, type Notifier, startNotifier } from '../../src/planning/notifier.ts';
+import { createNotifier, type Notified } from '../../src/planning/notifier.ts';
+import type { Loop } from '../../src/platform/loop.ts';
 import {
   createOccasionWorkflows,
   type OccasionWorkflows,
@@ -47,7 +48,7 @@ const logger = pino(
   { level: 'debug' },
   { write: (line: string) => void logged.push(JSON.parse(line)) },
 );
-let running: Notifier[] = [];
+let running: Loop[] = [];
 beforeEach(async () => {
   notified.length = 0;
   logged.length = 0;
@@ -60,14 +61,15 @@ afterEach(async () => {
   await Promise.all(running.splice(0).map((notifier) => notifier.stop()));
 });
 
-function notify(workflows: OccasionWorkflows = on.workflows): Notifier {
-  const notifier = startNotifier({
+function notify(workflows: OccasionWorkflows = on.workflows): Loop {
+  const notifier = createNotifier({
     store: createNotifyStore(database.orm),
     redelivered: createRedelivered(database.orm),
     workflows,
     logger,
     observer: { notified: (what) => notified.push(what), paced: () => {} },
   });
+  notifier.start();
   running.push(notifier);
   return notifier;
 }

@@ -1,17 +1,14 @@
 /** A plan told in a line, for an occasion that is given in one. */
-import type { LeapDayPolicy } from '../../src/domain/rules.ts';
 import { occurrenceKey } from '../../src/ledger/occurrence-key.ts';
+import { fellDue, type InputsHistory, type InputsVersion } from '../../src/planning/fell-due.ts';
 import {
   decidePlan,
-  fellDue,
-  type InputsHistory,
-  type InputsVersion,
   type OpenRow,
   type PlanDecision,
   type PlanInput,
 } from '../../src/planning/rule.ts';
-import type { Recurrence } from '../../src/time/recurrence.ts';
-import { bundledLaw } from '../support/zone-laws.ts';
+import type { LeapDayPolicy, Recurrence } from '../../src/time/recurrence.ts';
+import { bundledTz } from '../support/tz-databases.ts';
 
 export const HOUR_MS = 3_600_000;
 export const NEW_YORK = 'America/New_York';
@@ -101,7 +98,7 @@ export function historyOf(given: Occasion): InputsHistory {
     createdAt,
     endedAt: given.ended === undefined ? null : at(given.ended),
     versions,
-    law: bundledLaw,
+    tz: bundledTz,
   };
 }
 

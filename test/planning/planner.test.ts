@@ -13,7 +13,7 @@ import {
   TOKYO_2026,
   usePlanningFixture,
 } from '../support/planning-fixture.ts';
-import { bundledLaw } from '../support/zone-laws.ts';
+import { bundledTz } from '../support/tz-databases.ts';
 
 const fixture = usePlanningFixture();
 
@@ -45,7 +45,7 @@ describe('a plan', () => {
         timezone: 'Europe/Berlin',
         local_time: '09:00',
         leap_day_policy: 'feb28',
-        tz_version: bundledLaw.version,
+        tz_version: bundledTz.version,
       },
     ]);
     await fixture.setClock(BERLIN_2026 + 1);
@@ -96,6 +96,28 @@ describe('a plan', () => {
       ]);
     },
   );
+
+  test('that a move makes too late is SKIPPED as it fell due by the move', async () => {
+    const userId = await fixture.rows.addUser({ timezone: 'Pacific/Pago_Pago' });
+    await fixture.plan(userId);
+    const dueInPagoPago = Date.UTC(2026, 4, 20, 20);
+    const movedAt = dueInPagoPago - MINUTE;
+    await fixture.change(userId, { timezone: 'Pacific/Kiritimati' }, movedAt);
+    const planner = fixture.plannerWith({ lateLimitMs: 24 * HOUR });
+    await fixture.setClock(movedAt + 1);
+    await planner.plan([birthdayOf(userId)]);
+    expect(await fixture.rows.find(keyOf(userId))).toMatchObject({
+      state: 'SKIPPED',
+      reason: 'too_late',
+      dueAt: Date.UTC(2026, 4, 19, 19),
+      timezone: 'Pacific/Kiritimati',
+      nextAttemptAt: null,
+    });
+    expect(await fixture.rows.find(keyOf(userId, 2027))).toMatchObject({
+      state: 'PENDING',
+      dueAt: Date.UTC(2027, 4, 19, 19),
+    });
+  });
 
   test('moves with a corrected date of birth, which burns no year', async () => {
     const userId = await fixture.rows.addUser({ dateOfBirth: '1990-12-01' });

@@ -4,9 +4,9 @@ import {
   type InputsVersion,
   occurrencesAfter,
   type ResolvedOccurrence,
-} from '../../src/planning/rule.ts';
+} from '../../src/planning/fell-due.ts';
 import type { Recurrence } from '../../src/time/recurrence.ts';
-import { bundledLaw } from '../support/zone-laws.ts';
+import { bundledTz } from '../support/tz-databases.ts';
 import cases from './recurrence-cases.json' with { type: 'json' };
 
 interface RecurrenceCase {
@@ -39,7 +39,7 @@ describe('the agreed cases of recurrences that name a day', () => {
       suspended: false,
     };
     const occasion = { type: 'reminder', id: 'b4c1' };
-    const found = occurrencesAfter({ occasion, law: bundledLaw }, version, Date.parse(given.after));
+    const found = occurrencesAfter({ occasion, tz: bundledTz }, version, Date.parse(given.after));
     const told = given.expect.map(() => {
       const { nominalDate, localDate, dueAt } = found.next().value as ResolvedOccurrence;
       const instant = new Date(dueAt).toISOString().replace('.000', '');

@@ -5,21 +5,21 @@ import { afterAll, beforeEach, describe, expect, onTestFinished, test } from 'vi
 
 import { createReplanner, replanOutdated } from '../../src/planning/replanner.ts';
 import { presentRules, readRules, recordRules } from '../../src/planning/rules.ts';
-import { loadZoneLaw } from '../../src/zones/load-zone-law.ts';
+import { loadTzDatabase } from '../../src/platform/load-tz-database.ts';
 import { birthdayOf, HOUR, keyOf, usePlanningFixture } from '../support/planning-fixture.ts';
-import { CHANGED_ZONES, writeOlderZoneData } from '../support/zone-files.ts';
-import { bundledLaw } from '../support/zone-laws.ts';
+import { CHANGED_ZONES, writeOlderTzData } from '../support/tz-data-files.ts';
+import { bundledTz } from '../support/tz-databases.ts';
 
 const NOW = Date.UTC(2026, 10, 23);
-const olderFile = writeOlderZoneData();
-const olderLaw = loadZoneLaw(olderFile);
+const olderFile = writeOlderTzData();
+const olderTz = loadTzDatabase(olderFile);
 const logger = pino({ level: 'silent' });
 
 const fixture = usePlanningFixture();
 beforeEach(async () => {
   await fixture.rows.sql('truncate events.rules');
   await fixture.setClock(NOW);
-  await record({ tzVersion: olderLaw.version });
+  await record({ tzVersion: olderTz.version });
 });
 afterAll(() => rmSync(olderFile));
 
@@ -28,7 +28,7 @@ describe('when a newer tz database is recorded', () => {
     const moved = await planned('America/Winnipeg', '1990-12-10');
     const same = await planned('Europe/Berlin', '1992-02-29');
     const before = await fixture.rows.find(keyOf(same, 2027));
-    await record({ tzVersion: bundledLaw.version });
+    await record({ tzVersion: bundledTz.version });
     expect(await replan()).toEqual({ examined: 2, outdated: 2, left: 0 });
     expect(await dueAtOf(moved)).toBe('2026-12-10T14:00Z');
     expect(await fixture.rows.find(keyOf(same, 2027))).toMatchObject({
@@ -41,14 +41,14 @@ describe('when a newer tz database is recorded', () => {
   test('a zone that is known now is planned', async () => {
     const userId = await planned('America/Coyhaique', '1990-12-10');
     expect(await dueAtOf(userId)).toBeNull();
-    await record({ tzVersion: bundledLaw.version });
+    await record({ tzVersion: bundledTz.version });
     await replan();
     expect(await dueAtOf(userId)).not.toBeNull();
   });
 
   test('a process that still has the older one makes none again, and undoes none', async () => {
     const userId = await planned(CHANGED_ZONES[0] ?? '', '1990-12-10');
-    await record({ tzVersion: bundledLaw.version });
+    await record({ tzVersion: bundledTz.version });
     let plans = 0;
     const old = createReplanner({
       orm: fixture.database.orm,
@@ -59,7 +59,7 @@ describe('when a newer tz database is recorded', () => {
           return fixture.planner.plan(refs);
         },
       },
-      tzVersion: olderLaw.version,
+      tzVersion: olderTz.version,
       logger: pino({}, { write: (line: string) => void logged.push(line) }),
     });
     const logged: string[] = [];
@@ -67,36 +67,36 @@ describe('when a newer tz database is recorded', () => {
     onTestFinished(() => old.stop());
     await expect.poll(() => logged.join(), { timeout: 60_000 }).toContain('another tz database');
     expect(plans).toBe(0);
-    expect(await tzVersionOf(userId)).toBe(olderLaw.version);
+    expect(await tzVersionOf(userId)).toBe(olderTz.version);
 
     const present = createReplanner({
       orm: fixture.database.orm,
       planner: fixture.planner,
-      tzVersion: bundledLaw.version,
+      tzVersion: bundledTz.version,
       logger,
     });
     present.start();
     onTestFinished(() => present.stop());
-    await expect.poll(() => tzVersionOf(userId), { timeout: 60_000 }).toBe(bundledLaw.version);
+    await expect.poll(() => tzVersionOf(userId), { timeout: 60_000 }).toBe(bundledTz.version);
   });
 });
 
 describe('when other settings are recorded', () => {
   test('plans to come move to the new local time; what fell due stays', async () => {
-    const toCome = await planned('Europe/Berlin', '1990-12-10', bundledLaw);
-    const due = await planned('Europe/Berlin', '1990-11-23', bundledLaw);
+    const toCome = await planned('Europe/Berlin', '1990-12-10', bundledTz);
+    const due = await planned('Europe/Berlin', '1990-11-23', bundledTz);
     await fixture.setClock(NOW + 9 * HOUR);
     const before = await fixture.rows.find(keyOf(due));
-    await record({ localTime: '07:30', tzVersion: bundledLaw.version });
+    await record({ localTime: '07:30', tzVersion: bundledTz.version });
     await replan();
     expect(await dueAtOf(toCome)).toBe('2026-12-10T06:30Z');
     expect(await fixture.rows.find(keyOf(due))).toEqual(before);
   });
 
   test('leaplings are kept on the other day', async () => {
-    const userId = await planned('Europe/Berlin', '1992-02-29', bundledLaw);
+    const userId = await planned('Europe/Berlin', '1992-02-29', bundledTz);
     expect(await dueAtOf(userId)).toBe('2027-02-28T08:00Z');
-    await record({ leapDayPolicy: 'mar1', tzVersion: bundledLaw.version });
+    await record({ leapDayPolicy: 'mar1', tzVersion: bundledTz.version });
     await replan();
     expect(await dueAtOf(userId)).toBe('2027-03-01T08:00Z');
   });
@@ -106,15 +106,15 @@ test('more rows than a page are gone through, and none twice', async () => {
   await fixture.rows.addHerd(10_500, Date.UTC(2027, 4, 20, 7));
   await fixture.rows.sql(
     `update events.occurrences set tz_version = :tzVersion where nominal_date = '2026-05-20'`,
-    { tzVersion: bundledLaw.version },
+    { tzVersion: bundledTz.version },
   );
-  await record({ tzVersion: bundledLaw.version });
+  await record({ tzVersion: bundledTz.version });
   expect(await replan()).toEqual({ examined: 10_500, outdated: 0, left: 0 });
 });
 
-async function planned(timezone: string, dateOfBirth: string, law = olderLaw): Promise<string> {
+async function planned(timezone: string, dateOfBirth: string, tz = olderTz): Promise<string> {
   const userId = await fixture.rows.addUser({ timezone, dateOfBirth, createdAt: NOW - HOUR });
-  await fixture.plannerWith({ law }).plan([birthdayOf(userId)]);
+  await fixture.plannerWith({ tz }).plan([birthdayOf(userId)]);
   return userId;
 }
 

@@ -5,7 +5,7 @@ import { createUserStore } from '../../src/users/user-store.ts';
 import { createTestDatabase, type TestDatabase } from '../support/postgres.ts';
 import { runProcess } from '../support/process.ts';
 import { untilTestEnds } from '../support/until-test-ends.ts';
-import { bundledLaw } from '../support/zone-laws.ts';
+import { bundledTz } from '../support/tz-databases.ts';
 
 const WAIT = { timeout: 120_000, interval: 100 };
 const USERS = 300;
@@ -18,7 +18,7 @@ afterEach(() => database.drop());
 
 test('two schedulers side by side, and no Temporal at all: each user is planned, in one row', async () => {
   for (let count = 0; count < 2; count += 1) startScheduler();
-  const deps = { users: createUserStore(database.orm), clock: Date.now, law: bundledLaw };
+  const deps = { users: createUserStore(database.orm), clock: Date.now, tz: bundledTz };
   const fields = { externalId: null, firstName: 'Ada', lastName: '', dateOfBirth: '1990-05-20' };
   const zones = ['Europe/Berlin', 'Asia/Tokyo', 'America/New_York'];
   for (let at = 0; at < USERS; at += 1) {

@@ -9,7 +9,7 @@ import { connectOrm, type Orm } from '../../src/persistence/orm.ts';
 import { createPlanner } from '../../src/planning/planner.ts';
 import { createOutbox } from '../../src/users/outbox.ts';
 import { createTestDatabase, type TestDatabase } from '../support/postgres.ts';
-import { bundledLaw } from '../support/zone-laws.ts';
+import { bundledTz } from '../support/tz-databases.ts';
 
 /** Of far fewer it may read all: that is as cheap. */
 const ROWS = 60_000;
@@ -40,7 +40,7 @@ for (const statistics of ['fresh', 'not taken yet'] as const) {
       const planner = createPlanner({
         orm,
         settings: {
-          law: bundledLaw,
+          tz: bundledTz,
           lateLimitMs: 48 * 3_600_000,
           wake: { afterMs: 10_000, perSecond: 15 },
         },

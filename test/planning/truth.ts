@@ -3,9 +3,9 @@
  * at every day and following events as they happen. It shares no code with the rule: days, names and
  * instants are worked out anew, slowly.
  */
-import type { InputsVersion } from '../../src/planning/rule.ts';
-import { createOracle } from '../domain/intl-oracle.ts';
-import { bundledLaw } from '../support/zone-laws.ts';
+import type { InputsVersion } from '../../src/planning/fell-due.ts';
+import { createOracle } from '../time/intl-oracle.ts';
+import { bundledTz } from '../support/tz-databases.ts';
 
 const DAY_MS = 86_400_000;
 
@@ -286,7 +286,7 @@ function keptOn(text: string, { leapDayPolicy }: InputsVersion): string {
   return days[index]?.text ?? text;
 }
 
-const oracle = createOracle((zone, at) => bundledLaw.offsetAt(zone, at));
+const oracle = createOracle((zone, at) => bundledTz.offsetAt(zone, at));
 const instants = new Map<string, number>();
 
 function dueOf(text: string, version: InputsVersion): number {
@@ -297,7 +297,7 @@ function dueOf(text: string, version: InputsVersion): number {
   if (instant === undefined) {
     const rules = { leapDayPolicy, localTime };
     const year = Number(kept.slice(0, 4));
-    instant = oracle.occurrenceInYear({ dateOfBirth: kept, timezone }, year, rules).fireAt;
+    instant = oracle.occurrenceInYear({ dateOfBirth: kept, timezone }, year, rules).dueAt;
     instants.set(name, instant);
   }
   return instant;

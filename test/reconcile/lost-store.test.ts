@@ -11,7 +11,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 
 import { newWebhookSecret } from '../../src/config/webhook-secrets.ts';
 import { recordRules } from '../../src/planning/rules.ts';
-import { loadZoneLaw } from '../../src/zones/load-zone-law.ts';
+import { loadTzDatabase } from '../../src/platform/load-tz-database.ts';
 import { createTestApi, type TestApi } from '../support/api.ts';
 import { startDevServer, type DevServer } from '../support/dev-server.ts';
 import { freePort } from '../support/free-port.ts';
@@ -48,12 +48,12 @@ beforeAll(async () => {
   directory = await mkdtemp(join(tmpdir(), 'daybell-lost-store-'));
   const zoneData = join(directory, 'zones.json');
   writeZones(zoneData, zones.zones);
-  const law = loadZoneLaw(zoneData);
-  api = await createTestApi({ law });
+  const tz = loadTzDatabase(zoneData);
+  api = await createTestApi({ tz });
   await recordRules(api.database.orm.em.fork(), {
     localTime: zones.localTime,
     leapDayPolicy: 'feb28',
-    tzVersion: law.version,
+    tzVersion: tz.version,
   });
   receiver = await startWebhookReceiver();
   settings = {

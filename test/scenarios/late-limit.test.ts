@@ -37,6 +37,7 @@ test.each([
         key: key(userId, year),
         status: 'SKIPPED',
         reason: 'too_late',
+        dueAt: dueIn(year),
         attempts: [],
       },
       { key: key(userId, year + 1), status: 'PENDING', reason: null, dueAt: next },

@@ -2,7 +2,7 @@
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 
 import { recordRules } from '../../src/planning/rules.ts';
-import { bundledLaw } from '../support/zone-laws.ts';
+import { bundledTz } from '../support/tz-databases.ts';
 import { key, WAIT } from './support/expectations.ts';
 import { startWorld, type World } from './support/world.ts';
 
@@ -66,7 +66,7 @@ test('S7 the switch comes on 27 February: greeted on 1 March, and on 28 February
 
 /** As `migrate` does, when LEAP_DAY_POLICY is another; the scheduler starts after it. */
 async function setPolicy(leapDayPolicy: 'feb28' | 'mar1'): Promise<void> {
-  const rules = { localTime: '09:00', leapDayPolicy, tzVersion: bundledLaw.version };
+  const rules = { localTime: '09:00', leapDayPolicy, tzVersion: bundledTz.version };
   await recordRules(world.api.database.orm.em.fork(), rules);
   await world.scheduler.stop();
   await world.scheduler.start();

@@ -14,7 +14,7 @@ import { type DevServer, startDevServer } from '../support/dev-server.ts';
 import { freePort } from '../support/free-port.ts';
 import { connectTo, findDevServerProgram, type TestTemporal } from '../support/temporal.ts';
 import { withStatus } from '../support/webhook-receiver.ts';
-import { bundledLaw } from '../support/zone-laws.ts';
+import { bundledTz } from '../support/tz-databases.ts';
 
 const SECOND = 1_000;
 const DAY = 86_400 * SECOND;
@@ -128,7 +128,7 @@ test('S19 the scheduler is killed between planning and notifying; a change is no
   const { orm } = daybell.api.database;
   const planner = createPlanner({
     orm,
-    settings: { law: bundledLaw, lateLimitMs: 2 * DAY, wake: WAKE },
+    settings: { tz: bundledTz, lateLimitMs: 2 * DAY, wake: WAKE },
     clock: Date.now,
     logger: pino({ level: 'silent' }),
   });
@@ -157,7 +157,7 @@ test('S19 the scheduler is killed between planning and notifying; a change is no
 async function setLocalTime(awayMs: number): Promise<number> {
   const dueAt = Math.ceil((Date.now() + awayMs) / 60_000) * 60_000;
   const localTime = new Date(dueAt).toISOString().slice(11, 16);
-  const rules = { localTime, leapDayPolicy: 'feb28', tzVersion: bundledLaw.version } as const;
+  const rules = { localTime, leapDayPolicy: 'feb28', tzVersion: bundledTz.version } as const;
   await recordRules(daybell.api.database.orm.em.fork(), rules);
   return dueAt;
 }

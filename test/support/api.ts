@@ -9,7 +9,7 @@ import { createOccurrenceReader } from '../../src/ledger/occurrence-reader.ts';
 import { createRedelivery } from '../../src/ledger/redelivery.ts';
 import { createUserStore } from '../../src/users/user-store.ts';
 import { createTestDatabase, type TestDatabase } from './postgres.ts';
-import { bundledLaw } from './zone-laws.ts';
+import { bundledTz } from './tz-databases.ts';
 
 export interface TestApi {
   readonly app: Api;
@@ -47,12 +47,12 @@ export async function createTestApi(overrides: Partial<ApiDeps> = {}): Promise<T
     occurrences: createOccurrenceReader(orm, { lateAfterMs: 5 * 60_000 }),
     redelivery: createRedelivery(orm),
     clock: Date.now,
-    law: bundledLaw,
+    tz: bundledTz,
     dateSettings: async () => ({ leapDayPolicy: 'feb28', localTime: '09:00' }),
     deliveries: createDeliveryControl(orm, { lateLimitMs: 48 * 3_600_000 }),
     audit: {
       orm,
-      law: bundledLaw,
+      tz: bundledTz,
       limits: {
         lateAfterMs: 5 * 60_000,
         lateLimitMs: 48 * 3_600_000,
@@ -62,7 +62,7 @@ export async function createTestApi(overrides: Partial<ApiDeps> = {}): Promise<T
     },
     forecast: {
       orm,
-      law: bundledLaw,
+      tz: bundledTz,
       clock: overrides.clock ?? Date.now,
     },
     webhookTester: null,

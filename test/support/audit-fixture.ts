@@ -10,7 +10,7 @@ import { createPlanner } from '../../src/planning/planner.ts';
 import type { DateRulesRecord } from '../../src/planning/rules.ts';
 import { plantAttempt } from './plant-occurrence.ts';
 import { createTestDatabase, type TestDatabase } from './postgres.ts';
-import { bundledLaw } from './zone-laws.ts';
+import { bundledTz } from './tz-databases.ts';
 
 export const MINUTE = 60_000;
 export const HOUR = 3_600_000;
@@ -54,7 +54,7 @@ export function useAuditFixture() {
 
   /** From then on, the rules are these; what is not said is as at first. */
   async function addRules(changed: Partial<DateRulesRecord>, at: number): Promise<void> {
-    rules.push({ ...RULES, tzVersion: bundledLaw.version, ...changed, at });
+    rules.push({ ...RULES, tzVersion: bundledTz.version, ...changed, at });
     await writeRules(rules);
   }
 
@@ -68,7 +68,7 @@ export function useAuditFixture() {
     const planner = createPlanner({
       orm: database.orm,
       settings: {
-        law: bundledLaw,
+        tz: bundledTz,
         lateLimitMs: LIMITS.lateLimitMs,
         wake: { afterMs: 10_000, perSecond: 15 },
       },
@@ -142,7 +142,7 @@ export function useAuditFixture() {
 
     audit(date: string, now: number, deps: Partial<AuditDeps> = {}): Promise<AuditReport> {
       return auditDay(
-        { orm: database.orm, law: bundledLaw, limits: LIMITS, clock: () => now, ...deps },
+        { orm: database.orm, tz: bundledTz, limits: LIMITS, clock: () => now, ...deps },
         date,
       );
     },

@@ -15,9 +15,9 @@ export function bornForNineAfter(from: number) {
   const today = Math.floor(from / DAY) * DAY;
   for (const day of [today, today + DAY]) {
     for (const [hour, timezone] of Object.entries(NINE_O_CLOCK)) {
-      const fireAt = day + Number(hour) * HOUR;
-      const dateOfBirth = `1992${new Date(fireAt).toISOString().slice(4, 10)}`;
-      if (fireAt >= from) return { fireAt, timezone, dateOfBirth };
+      const dueAt = day + Number(hour) * HOUR;
+      const dateOfBirth = `1992${new Date(dueAt).toISOString().slice(4, 10)}`;
+      if (dueAt >= from) return { dueAt, timezone, dateOfBirth };
     }
   }
   throw new Error('unreachable');

@@ -12,13 +12,13 @@ import { createActivities } from '../../src/activities/index.ts';
 import { createDeliver } from '../../src/delivery/deliver/deliver.ts';
 import { createSending } from '../../src/delivery/sending.ts';
 import { createWebhookClient } from '../../src/delivery/wire/webhook-client.ts';
-import type { ZoneLaw } from '../../src/domain/zone.ts';
+import type { TzDatabase } from '../../src/time/tz-database.ts';
 import { createErasure } from '../../src/erasure/erasure.ts';
 import { createWorkflowRemover } from '../../src/erasure/workflow-remover.ts';
 import { createRedelivered } from '../../src/ledger/redelivered.ts';
 import { connectOrm } from '../../src/persistence/orm.ts';
 import { createFollowUp } from '../../src/planning/follow-up.ts';
-import { startNotifier } from '../../src/planning/notifier.ts';
+import { createNotifier } from '../../src/planning/notifier.ts';
 import { createNotifyStore } from '../../src/planning/notify-store.ts';
 import { createOutboxConsumer } from '../../src/planning/outbox-consumer.ts';
 import { createPlanner } from '../../src/planning/planner.ts';
@@ -41,7 +41,7 @@ import {
   type ReceivedWebhook,
   type WebhookReceiver,
 } from './webhook-receiver.ts';
-import { bundledLaw } from './zone-laws.ts';
+import { bundledTz } from './tz-databases.ts';
 
 export interface DaybellOptions {
   readonly client: Client;
@@ -54,7 +54,7 @@ export interface DaybellOptions {
   readonly wake?: WakeSettings;
   readonly lateLimitMs?: number;
   readonly webhookTimeoutMs?: number;
-  readonly law?: ZoneLaw;
+  readonly tz?: TzDatabase;
   /**
    * False: every step is taken from history, and another worker can go on. The time-skipping
    * server never takes back what it has sent to the cache of a worker that is gone.
@@ -128,22 +128,22 @@ const AT_ONCE: WakeSettings = { afterMs: 0, perSecond: 0 };
 const logger = pino({ level: 'silent' });
 
 export async function startDaybell(options: DaybellOptions): Promise<TestDaybell> {
-  const { client, tellTime = async () => {}, dispatches = true, law = bundledLaw } = options;
+  const { client, tellTime = async () => {}, dispatches = true, tz = bundledTz } = options;
   const taskQueue = uniqueTaskQueue();
   const skew = { ms: 0 };
   const now = () => Date.now() + skew.ms;
-  const api = await createTestApi({ clock: now, law });
+  const api = await createTestApi({ clock: now, tz });
   const { orm, url } = api.database;
   const clock = await createTestClock(orm, skew);
   const receiver = await startWebhookReceiver();
 
   const { lateLimitMs = 48 * HOUR, wake = AT_ONCE } = options;
-  const planning = { lateLimitMs, wake, law };
+  const planning = { lateLimitMs, wake, tz };
   const parts = { ...options, url, now, taskQueue, receiver, planning };
   const scheduler = part(() => startScheduler(parts));
   const worker = part(() => startTestWorker(parts, () => tellTime(clock)));
   const dispatcher = part(() =>
-    startDispatcher({ databaseUrl: url, webhookUrl: receiver.url, clock: now, law }),
+    startDispatcher({ databaseUrl: url, webhookUrl: receiver.url, clock: now, tz }),
   );
   await Promise.all([scheduler.start(), worker.start(), dispatches && dispatcher.start()]);
 
@@ -255,18 +255,18 @@ async function startScheduler({ url, now, client, taskQueue, planning }: PartDep
   const loops = [
     createOutboxConsumer({ outbox: createOutbox(orm), planner, logger }),
     createFollowUp({ orm, planner, logger }),
-    createReplanner({ orm, planner, tzVersion: planning.law.version, logger }),
+    createReplanner({ orm, planner, tzVersion: planning.tz.version, logger }),
+    createNotifier({
+      store: createNotifyStore(orm),
+      redelivered: createRedelivered(orm),
+      workflows: createOccasionWorkflows(client, taskQueue),
+      logger,
+    }),
   ];
   for (const loop of loops) loop.start();
-  const notifier = startNotifier({
-    store: createNotifyStore(orm),
-    redelivered: createRedelivered(orm),
-    workflows: createOccasionWorkflows(client, taskQueue),
-    logger,
-  });
   return {
     async stop() {
-      await Promise.all([...loops.map((loop) => loop.stop()), notifier.stop()]);
+      await Promise.all(loops.map((loop) => loop.stop()));
       await orm.close(true);
     },
   };
@@ -286,7 +286,7 @@ async function startTestWorker(deps: PartDeps, tellTime: () => Promise<void>) {
   const delivery = createDeliver({
     sending: createSending({
       orm,
-      law: planning.law,
+      tz: planning.tz,
       client: webhooks,
       sentBy: 'workflow',
       clock,

@@ -15,7 +15,7 @@ import { connectOrm, type Orm } from '../../src/persistence/orm.ts';
 import { createPlanner } from '../../src/planning/planner.ts';
 import type { DeliverAnswer } from '../../src/workflows/contract.ts';
 import { HOUR, useDispatcherFixture } from './dispatcher-fixture.ts';
-import { bundledLaw } from './zone-laws.ts';
+import { bundledTz } from './tz-databases.ts';
 
 export interface TestWorkerOptions {
   readonly databaseUrl?: string;
@@ -82,7 +82,7 @@ export function useDeliverFixture(wake = DEFAULT_WAKE) {
     const { deliver, stop } = createDeliver({
       sending: createSending({
         orm,
-        law: bundledLaw,
+        tz: bundledTz,
         client,
         sentBy: 'workflow',
         clock,
@@ -132,7 +132,7 @@ export function useDeliverFixture(wake = DEFAULT_WAKE) {
   }
 
   function plannerOf(orm: Orm, clock: () => number) {
-    const settings = { law: bundledLaw, lateLimitMs: 48 * HOUR, wake };
+    const settings = { tz: bundledTz, lateLimitMs: 48 * HOUR, wake };
     return createPlanner({ orm, settings, clock, logger: pino({ level: 'silent' }) });
   }
 

@@ -6,7 +6,7 @@ import { recordRules } from '../../src/planning/rules.ts';
 import { startPostgresServer } from './postgres-server.ts';
 import { runSql, withDatabase } from './postgres.ts';
 import { offerToRun } from './run-offer.ts';
-import { bundledLaw } from './zone-laws.ts';
+import { bundledTz } from './tz-databases.ts';
 
 declare module 'vitest' {
   interface ProvidedContext {
@@ -20,7 +20,7 @@ const TEMPLATE = 'daybell_template';
 const RULES = {
   localTime: '09:00',
   leapDayPolicy: 'feb28',
-  tzVersion: bundledLaw.version,
+  tzVersion: bundledTz.version,
 } as const;
 
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {

@@ -2,7 +2,7 @@
  * Zones that exist for a test alone, each a fixed number of seconds ahead of UTC: so it is the
  * local time somewhere every 20 seconds, and no test waits for a full minute. No clock is set.
  */
-import { writeZoneDataTo } from './zone-files.ts';
+import { writeTzDataTo } from './tz-data-files.ts';
 
 export interface Zone {
   readonly name: string;
@@ -54,7 +54,7 @@ function zoneAhead(offsetSeconds: number): Zone {
 /** Writes the tz database with these zones in it, as an operator's own file (ZONE_DATA). */
 export function writeZones(path: string, zones: readonly Zone[]): void {
   const packed = zones.map(({ name, offsetSeconds }) => `${name}|X|${pack(-offsetSeconds)}|0||`);
-  writeZoneDataTo(path, '2099a', ({ zones: bundled, links }) => ({
+  writeTzDataTo(path, '2099a', ({ zones: bundled, links }) => ({
     zones: [...bundled, ...packed],
     links,
   }));

@@ -7,9 +7,10 @@ import type { ClaimedOccurrence } from '../../src/ledger/types.ts';
 import type { Orm } from '../../src/persistence/orm.ts';
 import { createPlanner } from '../../src/planning/planner.ts';
 import type { Planner, PlanOutcome } from '../../src/planning/types.ts';
+import type { TzDatabase } from '../../src/time/tz-database.ts';
 import { createEventRows, type EventRows } from './event-rows.ts';
 import { createTestDatabase, type TestDatabase } from './postgres.ts';
-import { bundledLaw } from './zone-laws.ts';
+import { bundledTz } from './tz-databases.ts';
 
 export const SECOND = 1_000;
 export const MINUTE = 60_000;
@@ -38,7 +39,8 @@ interface Inputs {
 
 interface PlannerOptions {
   readonly orm?: Orm;
-  readonly law?: typeof bundledLaw;
+  readonly tz?: TzDatabase;
+  readonly lateLimitMs?: number;
   readonly wake?: { readonly afterMs: number; readonly perSecond: number };
   /** What the process's clock adds to the database's. */
   readonly skewMs?: number;
@@ -67,12 +69,13 @@ export function usePlanningFixture() {
   });
 
   function plannerWith(options: PlannerOptions = {}): Planner {
-    const { orm = database.orm, law = bundledLaw, wake, skewMs = 0 } = options;
+    const { orm = database.orm, tz = bundledTz, wake, skewMs = 0 } = options;
+    const { lateLimitMs = LATE_LIMIT_MS } = options;
     return createPlanner({
       orm,
       settings: {
-        law,
-        lateLimitMs: LATE_LIMIT_MS,
+        tz,
+        lateLimitMs,
         wake: wake ?? { afterMs: 10_000, perSecond: 15 },
       },
       clock: () => now + skewMs,

@@ -8,10 +8,10 @@ import { createPresence } from '../../src/delivery/dispatcher/presence.ts';
 import { createSending } from '../../src/delivery/sending.ts';
 import { createSign } from '../../src/delivery/wire/signing.ts';
 import { createWebhookClient } from '../../src/delivery/wire/webhook-client.ts';
-import type { ZoneLaw } from '../../src/domain/zone.ts';
+import type { TzDatabase } from '../../src/time/tz-database.ts';
 import { createMetrics, type Registry } from '../../src/observability/metrics.ts';
 import { connectOrm } from '../../src/persistence/orm.ts';
-import { bundledLaw } from './zone-laws.ts';
+import { bundledTz } from './tz-databases.ts';
 
 const HOUR = 3_600_000;
 
@@ -29,7 +29,7 @@ export interface TestDispatcherOptions {
   readonly timeoutMs?: number;
   readonly rateLimit?: number;
   readonly clock?: () => number;
-  readonly law?: ZoneLaw;
+  readonly tz?: TzDatabase;
   /** Signs with these, the newest first; not at all, when not given. */
   readonly secrets?: readonly string[];
   /** Receivers of tests are on loopback: allowed, when not given. */
@@ -55,7 +55,7 @@ export async function startDispatcher(options: TestDispatcherOptions): Promise<T
   const dispatcher = createDispatcher({
     ...createSending({
       orm,
-      law: options.law ?? bundledLaw,
+      tz: options.tz ?? bundledTz,
       client,
       sentBy: 'dispatcher',
       clock,

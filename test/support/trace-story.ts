@@ -19,7 +19,7 @@ import { createOutbox, createOutboxState } from '../../src/users/outbox.ts';
 import { ADA, createTestApi } from './api.ts';
 import { createTestClock } from './test-clock.ts';
 import { startWebhookReceiver, type ReceivedWebhook } from './webhook-receiver.ts';
-import { bundledLaw } from './zone-laws.ts';
+import { bundledTz } from './tz-databases.ts';
 
 export interface TraceStory {
   setClock(instant: string): Promise<void>;
@@ -53,7 +53,7 @@ export async function createTraceStory(
   const planner = createPlanner({
     orm,
     settings: {
-      law: bundledLaw,
+      tz: bundledTz,
       lateLimitMs: 48 * HOUR,
       wake: { afterMs: 10_000, perSecond: 0 },
     },
@@ -72,7 +72,7 @@ export async function createTraceStory(
   });
   const settings = { lateAfterMs: HOUR, giveUpAfterMs: 72 * HOUR };
   const attempt = createAttempt({ client, sentBy: 'dispatcher', clock, logger, settings });
-  const findRecipients = createFindRecipients(orm, bundledLaw);
+  const findRecipients = createFindRecipients(orm, bundledTz);
   const deliveries = traceDeliveries({ findRecipients, attempt }, deps);
 
   async function planAll(): Promise<void> {

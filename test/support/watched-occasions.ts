@@ -6,7 +6,7 @@ import { createActivities } from '../../src/activities/index.ts';
 import { createErasure } from '../../src/erasure/erasure.ts';
 import { createWorkflowRemover } from '../../src/erasure/workflow-remover.ts';
 import { createRedelivered } from '../../src/ledger/redelivered.ts';
-import { startNotifier } from '../../src/planning/notifier.ts';
+import { createNotifier } from '../../src/planning/notifier.ts';
 import { createNotifyStore } from '../../src/planning/notify-store.ts';
 import { createPlanner } from '../../src/planning/planner.ts';
 import type { Planner } from '../../src/planning/types.ts';
@@ -21,7 +21,7 @@ import { createEventRows, type EventRows } from './event-rows.ts';
 import { createTestDatabase, type TestDatabase } from './postgres.ts';
 import { type LoggedLine, loggerTo } from './reconcile-fixture.ts';
 import { type TestTemporal, uniqueTaskQueue, useDevServer, useWorkflowBundle } from './temporal.ts';
-import { bundledLaw } from './zone-laws.ts';
+import { bundledTz } from './tz-databases.ts';
 
 const DAY = 86_400_000;
 /** Of the reconciler's pages: a few occasions are several. */
@@ -45,7 +45,7 @@ export function useWatchedOccasions() {
     const wake = { afterMs: 10_000, perSecond: 15 };
     planner = createPlanner({
       orm: database.orm,
-      settings: { law: bundledLaw, lateLimitMs: 2 * DAY, wake },
+      settings: { tz: bundledTz, lateLimitMs: 2 * DAY, wake },
       clock: Date.now,
       logger: pino({ level: 'silent' }),
     });
@@ -146,12 +146,13 @@ export function useWatchedOccasions() {
 
     /** The notifier as the scheduler has it, until the test is over. */
     startNotifier(): void {
-      const notifier = startNotifier({
+      const notifier = createNotifier({
         store: createNotifyStore(database.orm),
         redelivered: createRedelivered(database.orm),
         workflows: createOccasionWorkflows(temporal.client, taskQueue),
         logger: pino({ level: 'silent' }),
       });
+      notifier.start();
       stops.push(() => notifier.stop());
     },
 

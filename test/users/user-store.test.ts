@@ -7,7 +7,7 @@ import { listUsers } from '../../src/users/list-users.ts';
 import { updateUser } from '../../src/users/update-user.ts';
 import { createUserStore, type UserDeps } from '../../src/users/user-store.ts';
 import { createTestDatabase, type TestDatabase } from '../support/postgres.ts';
-import { bundledLaw } from '../support/zone-laws.ts';
+import { bundledTz } from '../support/tz-databases.ts';
 
 const HOUR = 3_600_000;
 const ADA = {
@@ -22,7 +22,7 @@ let database: TestDatabase;
 let deps: UserDeps;
 beforeAll(async () => {
   database = await createTestDatabase();
-  deps = { users: createUserStore(database.orm), clock: Date.now, law: bundledLaw };
+  deps = { users: createUserStore(database.orm), clock: Date.now, tz: bundledTz };
 });
 afterEach(() => setClock('clock_timestamp()'));
 afterAll(() => database.drop());

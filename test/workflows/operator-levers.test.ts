@@ -12,7 +12,7 @@ import { recordRules } from '../../src/planning/rules.ts';
 import { useDaybell } from '../support/daybell.ts';
 import { findDevServerProgram } from '../support/temporal.ts';
 import { withStatus } from '../support/webhook-receiver.ts';
-import { bundledLaw } from '../support/zone-laws.ts';
+import { bundledTz } from '../support/tz-databases.ts';
 
 const run = promisify(execFile);
 const MINUTE = 60_000;
@@ -112,7 +112,7 @@ interface LeveredUser {
 async function usersDue(levers: Record<string, string[][]>): Promise<LeveredUser[]> {
   const dueAt = Math.ceil((Date.now() + 0.75 * MINUTE) / MINUTE) * MINUTE;
   const due = new Date(dueAt).toISOString();
-  const rules = { leapDayPolicy: 'feb28', tzVersion: bundledLaw.version } as const;
+  const rules = { leapDayPolicy: 'feb28', tzVersion: bundledTz.version } as const;
   await recordRules(daybell.api.database.orm.em.fork(), { localTime: due.slice(11, 16), ...rules });
   return Promise.all(
     Object.entries(levers).map(async ([lever, commands]) => {

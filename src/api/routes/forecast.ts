@@ -6,7 +6,7 @@ import { type AskedWindow, forecastWindow, windowFaults } from '../../forecast/w
 import { ruled } from '../../users/user-input.ts';
 import { needs } from '../access.ts';
 import type { Api, ApiDeps } from '../deps.ts';
-import { instantFault } from '../../domain/instant.ts';
+import { instantFault } from '../../time/instant.ts';
 import { busyProblem, problems } from '../problem.ts';
 import { createTurns } from '../turns.ts';
 

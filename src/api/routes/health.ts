@@ -60,7 +60,7 @@ export function registerHealth(app: Api, deps: ApiDeps): void {
     const checks = [...(await deps.readiness())];
     const ready = checks.every((check) => check.ready);
     const deliveries = await findDeliveries(deps, checks);
-    return { ready, tzVersion: deps.law.version, checks, deliveries };
+    return { ready, tzVersion: deps.tz.version, checks, deliveries };
   });
   app.openapi(readyz, async (c) => {
     const body = await look();

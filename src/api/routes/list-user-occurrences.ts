@@ -4,7 +4,7 @@ import { listOccurrences, type ShownOccurrence } from '../../ledger/list-occurre
 import { getUser } from '../../users/get-user.ts';
 import { needs } from '../access.ts';
 import type { Api, ApiDeps } from '../deps.ts';
-import { isoInstant } from '../../domain/instant.ts';
+import { isoInstant } from '../../time/instant.ts';
 import { AttemptSchema, OccurrenceRecordSchema } from '../occurrence-schemas.ts';
 import { problems } from '../problem.ts';
 import { noQuery, userIdParam } from '../user-schemas.ts';

@@ -1,6 +1,6 @@
 import { createRoute, z } from '@hono/zod-openapi';
 
-import { TEXT_PATTERN } from '../../domain/text.ts';
+import { TEXT_PATTERN } from '../../platform/text.ts';
 import { listUsers } from '../../users/list-users.ts';
 import { EXTERNAL_ID_MAX, externalIdFault } from '../../users/rules.ts';
 import { ruled } from '../../users/user-input.ts';

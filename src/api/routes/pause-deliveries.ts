@@ -1,6 +1,6 @@
 import { createRoute, z } from '@hono/zod-openapi';
 
-import { TEXT_PATTERN } from '../../domain/text.ts';
+import { TEXT_PATTERN } from '../../platform/text.ts';
 import { PAUSE_REASON_MAX, pauseReasonFault } from '../../ledger/delivery-control.ts';
 import { ruled } from '../../users/user-input.ts';
 import { needs } from '../access.ts';

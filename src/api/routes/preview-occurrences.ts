@@ -1,12 +1,12 @@
 import { createRoute, z } from '@hono/zod-openapi';
 
-import { explainOccurrence } from '../../domain/explain.ts';
-import { firstOccurrenceAfter } from '../../domain/occurrence.ts';
+import { explainOccurrence } from '../../time/explain.ts';
+import { dueDatesAfter } from '../../time/occurrence.ts';
 import { refuseUnborn } from '../../users/refuse-unborn.ts';
 import { ruled, userFields } from '../../users/user-input.ts';
 import { needs } from '../access.ts';
 import type { Api, ApiDeps } from '../deps.ts';
-import { instantFault } from '../../domain/instant.ts';
+import { instantFault } from '../../time/instant.ts';
 import { problems } from '../problem.ts';
 import { noQuery } from '../user-schemas.ts';
 
@@ -38,20 +38,20 @@ export function registerPreviewOccurrences(app: Api, deps: ApiDeps): void {
 
   app.openapi(route, async (c) => {
     const { dateOfBirth, timezone, after, count, ...settings } = c.req.valid('json');
-    const rules = { ...(await deps.dateSettings()), ...given(settings), law: deps.law };
+    const { tz } = deps;
     const now = deps.clock();
-    const facts = { dateOfBirth, timezone };
-    refuseUnborn(facts, now, deps.law);
+    const inputs = { ...(await deps.dateSettings()), ...given(settings), timezone };
+    refuseUnborn({ dateOfBirth, timezone }, now, tz);
 
+    const series = { date: dateOfBirth, recurrence: 'birthday' } as const;
     const afterMs = after === undefined ? now : Date.parse(after);
-    const first = firstOccurrenceAfter(facts, afterMs, rules);
-    const occurrences = Array.from({ length: count }, (_, ahead) => {
-      const explained = explainOccurrence(facts, first.year + ahead, rules);
-      const { fireAt, year, ...shown } = explained;
-      const nominalDate = `${String(year).padStart(4, '0')}${dateOfBirth.slice(4)}`;
-      return { nominalDate, ...shown, dueAt: new Date(fireAt).toISOString() };
-    });
-    return c.json({ tzVersion: deps.law.version, occurrences }, 200);
+    const occurrences: z.input<typeof PreviewSchema>['occurrences'] = [];
+    for (const { nominalDate } of dueDatesAfter({ ...series, ...inputs }, afterMs, tz)) {
+      const { dueAt, ...explained } = explainOccurrence(nominalDate, inputs, tz);
+      occurrences.push({ nominalDate, ...explained, dueAt: new Date(dueAt).toISOString() });
+      if (occurrences.length === count) break;
+    }
+    return c.json({ tzVersion: tz.version, occurrences }, 200);
   });
 }
 

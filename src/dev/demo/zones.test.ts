@@ -13,7 +13,7 @@ describe('the minute of the demo', () => {
     });
   });
 
-  test('goes by the zone law of that day', () => {
+  test('goes by the tz database of that day', () => {
     const winter = Date.parse('2026-12-23T12:00:00Z');
     expect(findDueMinute('14:01', winter, winter + 5 * MINUTE)?.zones).not.toContain(
       'Europe/Paris',

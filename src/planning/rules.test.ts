@@ -1,0 +1,47 @@
+import { expect, test } from 'vitest';
+
+import { mergeVersions, type RecordedRules, type RulesHistory } from './rules.ts';
+
+const berlin = { from: 100, date: '1990-05-20', timezone: 'Europe/Berlin', recurrence: 'birthday' };
+const tokyo = { ...berlin, from: 300, timezone: 'Asia/Tokyo' };
+const rules = (from: number, changes: Partial<RecordedRules> = {}): RecordedRules => ({
+  id: from,
+  from,
+  localTime: '09:00',
+  leapDayPolicy: 'feb28',
+  tzVersion: '2026c',
+  ...changes,
+});
+const merged = (periods: (typeof berlin)[], ...history: RecordedRules[]) => {
+  const [first = rules(-Infinity), ...others] = history;
+  const all: RulesHistory = [first, ...others];
+  return mergeVersions(periods, all).map(({ from, timezone, localTime }) => [
+    from,
+    timezone,
+    localTime,
+  ]);
+};
+
+test('there is a version for each change of either', () => {
+  const earlier = rules(200, { localTime: '07:00' });
+  expect(merged([berlin, tokyo], rules(-Infinity), earlier, rules(400))).toEqual([
+    [100, 'Europe/Berlin', '09:00'],
+    [200, 'Europe/Berlin', '07:00'],
+    [300, 'Asia/Tokyo', '07:00'],
+    [400, 'Asia/Tokyo', '09:00'],
+  ]);
+});
+
+test('rules of before the occasion are in force from its beginning', () => {
+  const changed = rules(50, { localTime: '07:00' });
+  expect(merged([berlin], rules(-Infinity), changed)).toEqual([[100, 'Europe/Berlin', '07:00']]);
+});
+
+test('another tz database alone makes no version', () => {
+  const newer = rules(200, { tzVersion: '2026d' });
+  expect(merged([berlin], rules(-Infinity), newer)).toEqual([[100, 'Europe/Berlin', '09:00']]);
+});
+
+test('without a period there is none', () => {
+  expect(merged([])).toEqual([]);
+});

@@ -1,0 +1,149 @@
+import { DateTime } from 'luxon';
+
+import { DAY_MS } from './calendar-date.ts';
+import { type DueDate, type LocalTimeInputs, resolveOnWallClock } from './occurrence.ts';
+import { keptDate } from './recurrence.ts';
+import type { TzDatabase } from './tz-database.ts';
+import type { WallClockResolution } from './wall-clock.ts';
+
+export interface ExplainedOccurrence extends DueDate {
+  /** `HH:MM`, as clocks show it at the due instant. */
+  readonly localTime: string;
+  /** Such as `+13:45`; with seconds in the 19th century. */
+  readonly utcOffset: string;
+  /** Sentences for a customer: the due instant, and each rule that led to it. */
+  readonly explanation: string;
+}
+
+/** When a birthday is due, and why. Throws a RangeError as `resolveNominalDate`. */
+export function explainOccurrence(
+  nominalDate: string,
+  inputs: LocalTimeInputs,
+  tz: TzDatabase,
+): ExplainedOccurrence {
+  const resolution = resolveOnWallClock(nominalDate, inputs, tz);
+  const { instantMs, wallMs } = resolution;
+  const sentences = [
+    explainInstant(nominalDate, inputs, resolution),
+    explainLeapDay(nominalDate, inputs),
+    explainMove(nominalDate, inputs, resolution),
+    explainSeason(inputs.timezone, resolution, tz),
+  ];
+  return {
+    localDate: words(wallMs, 'yyyy-MM-dd'),
+    localTime: words(wallMs, 'HH:mm'),
+    dueAt: instantMs,
+    utcOffset: formatOffset(wallMs - instantMs),
+    explanation: sentences.filter((sentence) => sentence !== '').join(' '),
+  };
+}
+
+const DAY = 'cccc d MMMM yyyy';
+
+function explainInstant(
+  nominalDate: string,
+  { timezone }: LocalTimeInputs,
+  { instantMs, wallMs }: WallClockResolution,
+): string {
+  const birthday = `The birthday of ${yearOf(nominalDate)}`;
+  const local = `${words(wallMs, 'HH:mm')} on ${words(wallMs, DAY)} in ${timezone}`;
+  if (timezone === 'UTC') return `${birthday} is greeted at ${local}.`;
+  const isSameDay = words(wallMs, DAY) === words(instantMs, DAY);
+  const utc = words(instantMs, isSameDay ? 'HH:mm' : `HH:mm 'on' ${DAY}`);
+  return `${birthday} is greeted at ${local}, which is ${utc} in UTC.`;
+}
+
+function explainLeapDay(nominalDate: string, { leapDayPolicy }: LocalTimeInputs): string {
+  if (!nominalDate.endsWith('-02-29')) return '';
+  const year = yearOf(nominalDate);
+  const kept = keptDate(nominalDate, leapDayPolicy);
+  return kept === nominalDate
+    ? `${year} is a leap year, so a birthday on 29 February is kept on that day.`
+    : `${year} has no 29 February, so a birthday on that day is kept on ${words(Date.parse(kept), 'd MMMM')}.`;
+}
+
+function explainMove(
+  nominalDate: string,
+  { timezone, localTime, leapDayPolicy }: LocalTimeInputs,
+  { kind, wallMs, jumpMs }: WallClockResolution,
+): string {
+  switch (kind) {
+    case 'unique':
+      return '';
+    case 'repeated':
+      return `Clocks go back by ${duration(jumpMs)} that day and show ${localTime} twice; the first time counts.`;
+    case 'missing_time':
+      return `Clocks go forward by ${duration(jumpMs)} that day and never show ${localTime}, so the greeting moves to ${words(wallMs, 'HH:mm')}.`;
+    case 'missing_day': {
+      const missing = words(Date.parse(keptDate(nominalDate, leapDayPolicy)), 'd MMMM yyyy');
+      return `${missing} did not exist in ${timezone}, so the greeting moves to the next day that did.`;
+    }
+  }
+}
+
+const SEASON_STEP_DAYS = 10;
+/** Ramadan is a twelfth of the year; the shortest winter time in use now is a third. */
+const BRIEF = 0.15;
+
+/**
+ * Tells daylight saving time from offsets alone: it is a difference that came within the year
+ * before and goes within the year after. Intl knows it only by the names of some zones, and the tz
+ * database disagrees with itself on Ireland and Morocco.
+ */
+function explainSeason(
+  timezone: string,
+  { instantMs, wallMs }: WallClockResolution,
+  tz: TzDatabase,
+): string {
+  if (timezone === 'UTC') return '';
+  const here = wallMs - instantMs;
+  const offsetsOfYear = (direction: 1 | -1) =>
+    Array.from({ length: Math.floor(366 / SEASON_STEP_DAYS) }, (_, index) =>
+      tz.offsetAt(timezone, instantMs + direction * (index + 1) * SEASON_STEP_DAYS * DAY_MS),
+    );
+  const [before, after] = [offsetsOfYear(-1), offsetsOfYear(1)];
+  const other = before.find((offset) => offset !== here && after.includes(offset));
+  const all = [...before, ...after];
+  const shareOfHere = all.filter((offset) => offset === here).length / all.length;
+
+  const utc = `UTC${formatOffset(here)}`;
+  // Some zones are at another offset for a few weeks only, as Morocco during Ramadan.
+  if (other === undefined || (other < here && shareOfHere > 1 - BRIEF)) {
+    return `Clocks there are at ${utc}, without daylight saving time.`;
+  }
+  const otherUtc = `UTC${formatOffset(other)}`;
+  if (other > here && shareOfHere < BRIEF) {
+    return `Clocks there are set back for a few weeks, to ${utc} instead of ${otherUtc}.`;
+  }
+  const isInForce = other < here ? 'is in force' : 'is not in force';
+  return `Daylight saving time ${isInForce}: clocks there are at ${utc}, at other times of the year at ${otherUtc}.`;
+}
+
+function yearOf(nominalDate: string): number {
+  return Number(nominalDate.slice(0, 4));
+}
+
+/** English, whatever the machine's language. */
+function words(ms: number, format: string): string {
+  return DateTime.fromMillis(ms, { zone: 'utc', locale: 'en-GB' }).toFormat(format);
+}
+
+/** `+13:45`, `-04:56:02`. */
+function formatOffset(offsetMs: number): string {
+  const size = words(Math.abs(offsetMs), offsetMs % 60_000 === 0 ? 'HH:mm' : 'HH:mm:ss');
+  return `${offsetMs < 0 ? '-' : '+'}${size}`;
+}
+
+/** `1 hour`, `30 minutes`, `1 hour and 30 minutes`. */
+function duration(ms: number): string {
+  const seconds = Math.round(ms / 1000);
+  const parts = [
+    [Math.floor(seconds / 3600), 'hour'],
+    [Math.floor(seconds / 60) % 60, 'minute'],
+    [seconds % 60, 'second'],
+  ] as const;
+  return parts
+    .filter(([count]) => count > 0)
+    .map(([count, unit]) => `${count} ${unit}${count === 1 ? '' : 's'}`)
+    .join(' and ');
+}

@@ -1,0 +1,54 @@
+import { IANAZone } from 'luxon';
+
+import type { TzDatabase } from './tz-database.ts';
+
+/** Node's own tz database, through Intl. */
+export function createNodeTzDatabase(): TzDatabase {
+  // Asking Intl is slow, and the names that are spelt right are few.
+  const known = new Set<string>();
+
+  function isKnown(timezone: string): boolean {
+    if (known.has(timezone)) return true;
+    if (!isFound(timezone) || isOtherwiseSpelt(timezone)) return false;
+    known.add(timezone);
+    return true;
+  }
+
+  return {
+    version: process.versions.tz ?? 'unknown',
+    isKnown,
+    isMisspelt: (timezone) => isFound(timezone) && isOtherwiseSpelt(timezone),
+    offsetAt(timezone, instantMs) {
+      // First: luxon caches every name that it ever made a zone of.
+      if (!isKnown(timezone)) throw new RangeError(`no time zone ${timezone.slice(0, 64)}`);
+      // luxon gives fractional minutes. Local times are not resolved by it: of one that is missing or
+      // repeated, its answer depends on the day on which it is asked.
+      return Math.round(IANAZone.create(timezone).offset(instantMs) * 60_000);
+    },
+  };
+}
+
+/** Whether Intl finds it, in whatever case. */
+function isFound(timezone: string): boolean {
+  return NAME.test(timezone) && !NOT_TZ_NAMES.test(timezone) && IANAZone.isValidZone(timezone);
+}
+
+/** Intl gives the name in the database's spelling; of a link, it gives that of its zone. */
+function isOtherwiseSpelt(timezone: string): boolean {
+  const { timeZone } = new Intl.DateTimeFormat('en-US', { timeZone: timezone }).resolvedOptions();
+  if (timeZone === timezone) return false;
+  if (timeZone.toLowerCase() === timezone.toLowerCase()) return true;
+  return timezone !== 'NZ-CHAT' && MISSPELT.test(timezone);
+}
+
+const NAME = /^[A-Za-z][A-Za-z0-9_+/-]{0,63}$/;
+
+/** Abbreviations that ICU alone knows, and Intl accepts: `BST` is Bangladesh to it. */
+const NOT_TZ_NAMES =
+  /^(ACT|AET|AGT|ART|AST|BET|BST|CAT|CNT|CST|CTT|EAT|ECT|IET|IST|JST|MIT|NET|NST|PLT|PNT|PRT|PST|SST|VST|SystemV\/.*)$/i;
+
+/**
+ * In no other name of the tz database does a part start small, or is a word of four or more
+ * letters all capitals.
+ */
+const MISSPELT = /(?:^|\/)[a-z]|[A-Z]{4}/;

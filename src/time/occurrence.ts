@@ -1,0 +1,107 @@
+import { DAY_MS, formatCalendarDate, parseCalendarDate } from './calendar-date.ts';
+import {
+  keptDate,
+  type LeapDayPolicy,
+  nominalDateAfter,
+  nominalDateFrom,
+  type Series,
+} from './recurrence.ts';
+import type { TzDatabase } from './tz-database.ts';
+import { resolveWallClock, type WallClockResolution } from './wall-clock.ts';
+
+/** The settings that decide dates. */
+export interface DateSettings {
+  readonly leapDayPolicy: LeapDayPolicy;
+  /** Wall-clock time of delivery, `HH:MM`. */
+  readonly localTime: string;
+}
+
+/** What decides when a nominal date is due. */
+export interface LocalTimeInputs extends DateSettings {
+  /** A name of the tz database. */
+  readonly timezone: string;
+}
+
+/** When a nominal date is due. */
+export interface DueDate {
+  /** The day that clocks show at the due instant, `YYYY-MM-DD`. */
+  readonly localDate: string;
+  /** Epoch ms. */
+  readonly dueAt: number;
+}
+
+/** Why inputs have no occurrences, in words for an operator and without the date; null if they may. */
+export function whyUnplannable(
+  { date, timezone }: { readonly date: string; readonly timezone: string },
+  tz: TzDatabase,
+): string | null {
+  if (parseCalendarDate(date) === null) {
+    return 'The date is not a day of the calendar, written YYYY-MM-DD.';
+  }
+  if (!tz.isKnown(timezone)) {
+    const name = JSON.stringify(timezone.slice(0, 64));
+    return `The time zone ${name} is not in the tz database of this installation.`;
+  }
+  return null;
+}
+
+/**
+ * More than all that lies between a nominal date and its instant, or between its instants under
+ * two inputs: offsets from -16 to +16 h, any two local times, a missing day, a skipped one.
+ */
+export const REACH_MS = 5 * DAY_MS;
+
+/**
+ * The occurrences of a series that are due after an instant, by nominal date and so by instant. Of
+ * two that fall on one local day, because the calendar there skipped one, only the first.
+ * `fromNominal` cheaply leaves out what is before it. Throws a RangeError as `resolveNominalDate`.
+ */
+export function* dueDatesAfter(
+  inputs: Series & LocalTimeInputs,
+  after: number,
+  tz: TzDatabase,
+  fromNominal = '',
+): Generator<DueDate & { readonly nominalDate: string }, undefined> {
+  const earliest = formatCalendarDate(after - REACH_MS);
+  let nominalDate = nominalDateFrom(inputs, earliest > fromNominal ? earliest : fromNominal);
+  let previousDate = '';
+  while (nominalDate !== null) {
+    const { localDate, dueAt } = resolveNominalDate(nominalDate, inputs, tz);
+    if (localDate !== previousDate && dueAt > after) yield { nominalDate, localDate, dueAt };
+    previousDate = localDate;
+    nominalDate = nominalDateAfter(inputs, nominalDate);
+  }
+}
+
+/** When a nominal date is due. Throws a RangeError for an unknown zone and a local time that is none. */
+export function resolveNominalDate(
+  nominalDate: string,
+  inputs: LocalTimeInputs,
+  tz: TzDatabase,
+): DueDate {
+  const { instantMs, wallMs, kind } = resolveOnWallClock(nominalDate, inputs, tz);
+  // Only a missing time or day can move it.
+  const isMoved = kind === 'missing_time' || kind === 'missing_day';
+  const localDate = isMoved
+    ? formatCalendarDate(wallMs)
+    : keptDate(nominalDate, inputs.leapDayPolicy);
+  return { localDate, dueAt: instantMs };
+}
+
+/** The same, with how the local time was found. */
+export function resolveOnWallClock(
+  nominalDate: string,
+  { timezone, localTime, leapDayPolicy }: LocalTimeInputs,
+  tz: TzDatabase,
+): WallClockResolution {
+  const day = keptDate(nominalDate, leapDayPolicy);
+  return resolveWallClock(Date.parse(day) + localTimeMs(localTime), (instantMs) =>
+    tz.offsetAt(timezone, instantMs),
+  );
+}
+
+function localTimeMs(localTime: string): number {
+  const parts = /^([01]\d|2[0-3]):([0-5]\d)$/.exec(localTime);
+  if (parts === null) throw new RangeError('The local time is not a wall-clock time HH:MM.');
+  return Number(parts[1]) * 3_600_000 + Number(parts[2]) * 60_000;
+}
