@@ -9,13 +9,7 @@ import type { Sending } from '../sending.ts';
 import { type Collect, createCollector } from './collector.ts';
 import { NotYetSettledError, notYetSettled, shortWaitMs, unsettledOf } from './not-yet-settled.ts';
 import { type AnsweringCall, answerCalls, noteLooks } from './occasion-answer.ts';
-import {
-  lookAt,
-  type LookedRow,
-  type OccasionLook,
-  type SettledRow,
-  SHORT_WAIT_MS,
-} from './occasion-look.ts';
+import { lookAt, type LookedRow, type OccasionLook, SHORT_WAIT_MS } from './occasion-look.ts';
 import { createSendRow } from './send-row.ts';
 
 export interface DeliverDeps {
@@ -56,7 +50,7 @@ interface Progress {
   readonly attempted: Set<string>;
   plans: number;
   misses: number;
-  settled: SettledRow | null;
+  settled: SettledOccurrence | null;
 }
 
 /** Deliver, for all activities of a worker: their reads and writes are batched. */
@@ -151,20 +145,12 @@ export function createDeliver(deps: DeliverDeps): { deliver: Deliver; stop(): Pr
     { settled }: Progress,
   ): Promise<DeliverAnswer | null> {
     if (performance.now() > deadline) return null;
-    const answered = await answer({ ...occasion, calledAt });
-    const { kind, isEnded, wakeAt, nextKey, nextDueAt, blockedReason } = answered;
+    const { kind, ...answered } = await answer({ ...occasion, calledAt });
     if (kind === 'locked') return null;
     if (kind === 'overtaken') {
       throw new NotYetSettledError('a later call has taken the place of this one', 0);
     }
-    const isNextKnown = nextKey !== null && nextDueAt !== null;
-    return {
-      ended: isEnded,
-      wakeAt,
-      next: isNextKnown ? { occurrenceKey: nextKey, dueAt: nextDueAt } : null,
-      blockedReason,
-      settled: settled && settledOccurrence(settled),
-    };
+    return { ...answered, settled };
   }
 
   return {
@@ -201,14 +187,6 @@ function isStale({ occasion, open, databaseNow }: OccasionLook): boolean {
   if (open.length === 0 || occasion.wakeAt === null) return true;
   const isAnyDue = open.some(({ dueAt }) => dueAt !== null && dueAt <= databaseNow);
   return !isAnyDue && occasion.wakeAt <= databaseNow;
-}
-
-const OUTCOMES = { COMPLETED: 'delivered', FAILED: 'failed', SKIPPED: 'skipped' } as const;
-
-function settledOccurrence(row: SettledRow): SettledOccurrence {
-  const { key: occurrenceKey, state, reason, dueAt, attempts, last } = row;
-  const sentBy = last?.sentBy ?? null;
-  return { occurrenceKey, outcome: OUTCOMES[state], reason, dueAt, attempts, sentBy };
 }
 
 function nameOf({ type, id }: OccasionRef): string {

@@ -1,5 +1,7 @@
 import { instant, ms, type Query } from '../../ledger/sql.ts';
 import type { OccasionRef } from '../../ledger/types.ts';
+import type { DeliverAnswer } from '../../workflows/contract.ts';
+import { epochMs } from './occasion-look.ts';
 
 /** A call of deliver that is about to answer. */
 export interface AnsweringCall extends OccasionRef {
@@ -7,17 +9,12 @@ export interface AnsweringCall extends OccasionRef {
   readonly calledAt: number;
 }
 
-export interface OccasionAnswer {
+export interface OccasionAnswer extends Omit<DeliverAnswer, 'settled'> {
   /**
    * `locked`: another transaction has the row, ask again. `overtaken`: a later call has answered
    * since, or the occasion no longer exists. The rest is of an `answered` call alone.
    */
   readonly kind: 'answered' | 'locked' | 'overtaken';
-  readonly isEnded: boolean;
-  readonly wakeAt: number | null;
-  readonly nextKey: string | null;
-  readonly nextDueAt: number | null;
-  readonly blockedReason: string | null;
 }
 
 /**
@@ -73,8 +70,10 @@ const ANSWER = `
   select case when written.place is not null then 'answered'
       when o.id is not null and (given.type, given.id) not in (select type, id from free)
       then 'locked' else 'overtaken' end as kind,
-    written.ended_at is not null as "isEnded", ${ms('written.wake_at', 'wakeAt')},
-    next.key as "nextKey", ${ms('next.due_at', 'nextDueAt')}, next.blocked_reason as "blockedReason"
+    written.ended_at is not null as ended, ${ms('written.wake_at', 'wakeAt')},
+    case when next.due_at is not null then jsonb_build_object(
+      'occurrenceKey', next.key, 'dueAt', ${epochMs('next.due_at')}) end as next,
+    next.blocked_reason as "blockedReason"
   from given
   left join events.occasions as o on o.type = given.type and o.id = given.id
   left join written on written.place = given.place

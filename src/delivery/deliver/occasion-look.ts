@@ -1,7 +1,8 @@
 import { AVAILABLE } from '../../ledger/claim.ts';
 import { TO_PLAN } from '../../ledger/plan-rows.ts';
 import { ms, type Query } from '../../ledger/sql.ts';
-import type { OccasionRef, OccurrenceState, RecordedAttempt } from '../../ledger/types.ts';
+import type { OccasionRef, RecordedAttempt } from '../../ledger/types.ts';
+import type { SettledOccurrence } from '../../workflows/contract.ts';
 import type { DestinationAllowance, DispatcherStamp, DueRow } from './ownership.ts';
 
 /** An occasion and its rows as they are at one moment. Instants are epoch ms by the database's clock. */
@@ -14,7 +15,7 @@ export interface OccasionLook {
   /** A row waits for its plan, or what follows a settled one is not planned. */
   readonly isToPlan: boolean;
   /** What was settled last since its workflow had an answer; null if nothing was. */
-  readonly settled: SettledRow | null;
+  readonly settled: SettledOccurrence | null;
   readonly dispatchers: readonly DispatcherStamp[];
   readonly destination: DestinationAllowance;
 }
@@ -24,18 +25,8 @@ export interface LookedRow extends DueRow {
   /** Null while it cannot be planned. */
   readonly dueAt: number | null;
   readonly redeliveredAt: number | null;
-  readonly last: LastAttempt | null;
-}
-
-type LastAttempt = Pick<RecordedAttempt, 'status' | 'errorCode' | 'sentBy'>;
-
-export interface SettledRow {
-  readonly key: string;
-  readonly state: Extract<OccurrenceState, 'COMPLETED' | 'FAILED' | 'SKIPPED'>;
-  readonly reason: string | null;
-  readonly dueAt: number | null;
-  readonly attempts: number;
-  readonly last: LastAttempt | null;
+  /** Its last attempt. */
+  readonly last: Pick<RecordedAttempt, 'status' | 'errorCode'> | null;
 }
 
 /** A call that comes early by less than this waits for the instant, in ms: timers and clocks differ. */
@@ -90,13 +81,13 @@ interface SharedRow extends Pick<DestinationAllowance, 'isPaused' | 'stoppedUnti
   readonly dispatchers: readonly DispatcherStamp[] | null;
 }
 
-const epochMs = (column: string): string => `(extract(epoch from ${column}) * 1000)::float8`;
+export const epochMs = (column: string): string => `(extract(epoch from ${column}) * 1000)::float8`;
 
-const LAST_ATTEMPT = `(
-    select jsonb_build_object('status', status, 'errorCode', error_code, 'sentBy', sent_by)
-    from events.attempts where occurrence_key = key
-    order by number desc
-    limit 1)`;
+const ofLastAttempt = (value: string): string => `(
+          select ${value} from events.attempts where occurrence_key = key
+          order by number desc limit 1)`;
+const LAST_REPLY = ofLastAttempt(`jsonb_build_object('status', status, 'errorCode', error_code)`);
+const LAST_SENT_BY = ofLastAttempt('sent_by');
 
 /** The rows of an occasion in one pass over them: a year of daily reminders is a few hundred. */
 const LOOK_AT = `
@@ -109,11 +100,13 @@ const LOOK_AT = `
     select
       jsonb_agg(jsonb_build_object('key', key, 'dueAt', ${epochMs('due_at')},
         'nextAttemptAt', ${epochMs('next_attempt_at')}, 'leaseUntil', ${epochMs('lease_until')},
-        'redeliveredAt', ${epochMs('redelivered_at')}, 'last', ${LAST_ATTEMPT}))
+        'redeliveredAt', ${epochMs('redelivered_at')}, 'last', ${LAST_REPLY}))
         filter (where state in ('PENDING', 'PROCESSING')) as open,
       bool_or(${TO_PLAN}) as is_to_plan,
-      jsonb_agg(jsonb_build_object('key', key, 'state', state, 'reason', reason,
-        'dueAt', ${epochMs('due_at')}, 'attempts', attempts, 'last', ${LAST_ATTEMPT})
+      jsonb_agg(jsonb_build_object('occurrenceKey', key, 'outcome', case state
+          when 'COMPLETED' then 'delivered' when 'FAILED' then 'failed' else 'skipped' end,
+        'reason', reason, 'dueAt', ${epochMs('due_at')}, 'attempts', attempts,
+        'sentBy', ${LAST_SENT_BY})
         order by settled_at desc)
         filter (where settled_at > coalesce(o.answered_at, '-infinity')) -> 0 as settled
     from events.occurrences
