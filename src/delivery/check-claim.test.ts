@@ -1,7 +1,7 @@
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 
 import { ADA, claimedAt } from '../../test/support/delivery-values.ts';
-import { checkClaim } from './check-claim.ts';
+import { checkClaim, deadlineIn } from './check-claim.ts';
 
 const HOUR = 3_600_000;
 const NINE = Date.UTC(2026, 4, 20, 7);
@@ -47,4 +47,22 @@ test('a redelivery needs nothing but a user who is not suspended', () => {
   expect(checkClaim(redelivered, undefined, now, LATE_LIMIT)).toEqual(end('user_deleted'));
   const suspended = { ...ADA, suspended: true };
   expect(checkClaim(redelivered, suspended, now, LATE_LIMIT)).toEqual(end('suspended'));
+});
+
+test('a deadline is over when the time has passed, by either clock', () => {
+  let monotonic = 5_000;
+  let wall = 1_000_000;
+  vi.spyOn(performance, 'now').mockImplementation(() => monotonic);
+  const isOver = deadlineIn(100, () => wall);
+  expect(isOver()).toBe(false);
+
+  // Suspended: one clock stood still.
+  wall += 101;
+  expect(isOver()).toBe(true);
+
+  // Set back: the other went on.
+  wall -= 60_000;
+  expect(isOver()).toBe(false);
+  monotonic += 101;
+  expect(isOver()).toBe(true);
 });

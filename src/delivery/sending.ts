@@ -9,7 +9,7 @@ import { createAttempt, type Attempt, type AttemptDeps } from './attempt.ts';
 import { createBackpressureWatch } from './backpressure/backpressure-watch.ts';
 import { createClockOffset, createDatabaseClock } from './clock-offset.ts';
 import { createHealth } from './health.ts';
-import { LEASE_MARGIN_MS } from './lease.ts';
+import { LEASE_MARGIN_MS } from './check-claim.ts';
 import { createClockMetrics, createDeliveryMetrics } from './metrics.ts';
 import { createOutcomes } from './outcomes.ts';
 import { createFindRecipients } from './recipient.ts';

@@ -1,8 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 
 import { EXPIRED_LEASE_GRACE_MS, type ClaimedOccurrence } from '../../ledger/types.ts';
-import { checkClaim } from '../check-claim.ts';
-import { deadlineIn, START_WITHIN_MS, type Deadline } from '../lease.ts';
+import { checkClaim, deadlineIn, START_WITHIN_MS, type Deadline } from '../check-claim.ts';
 import type { Sending } from '../sending.ts';
 import type { Collect } from './collector.ts';
 import { NotYetSettledError } from './not-yet-settled.ts';

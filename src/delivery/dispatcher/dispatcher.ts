@@ -1,7 +1,6 @@
 import type { ClaimedOccurrence, ClaimResult, Lease } from '../../ledger/types.ts';
 import { createLoop } from '../../platform/loop.ts';
-import { checkClaim } from '../check-claim.ts';
-import { deadlineIn, START_WITHIN_MS, type Deadline } from '../lease.ts';
+import { checkClaim, deadlineIn, START_WITHIN_MS, type Deadline } from '../check-claim.ts';
 import type { Sending } from '../sending.ts';
 import type { Presence } from './presence.ts';
 import { createSender } from './sender.ts';

@@ -3,7 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { ClaimedOccurrence, Lease } from '../../ledger/types.ts';
 import type { Attempt } from '../attempt.ts';
 import type { ClockOffset } from '../clock-offset.ts';
-import type { Deadline } from '../lease.ts';
+import type { Deadline } from '../check-claim.ts';
 import type { Outcomes } from '../outcomes.ts';
 import type { Recipient } from '../recipient.ts';
 
