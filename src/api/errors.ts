@@ -5,8 +5,7 @@ import type { ZodError } from 'zod';
 
 import { NotRedeliverableError, OccurrenceNotFoundError } from '../ledger/errors.ts';
 import { WebhookNotSetUpError } from '../delivery/webhook-test.ts';
-import { isServerAway } from '../observability/connection-errors.ts';
-import { describeError } from '../observability/describe-error.ts';
+import { describeError, isServerAway } from '../observability/errors.ts';
 import {
   ExternalIdTakenError,
   type FieldFault,

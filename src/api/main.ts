@@ -4,8 +4,8 @@
  */
 import { availableParallelism } from 'node:os';
 
-import { requireKeysBeyondLoopback } from '../config/reach.ts';
-import { requireSettings } from '../config/settings.ts';
+import { startAuditWatch } from '../audit/watch.ts';
+import { requireKeysBeyondLoopback, requireSettings } from '../config/settings.ts';
 import { openWebhookTester } from '../delivery/webhook-test.ts';
 import { createErasure } from '../erasure/erasure.ts';
 import { createDeliveryControl } from '../ledger/delivery-control.ts';
@@ -13,60 +13,49 @@ import { createDueState } from '../ledger/due-state.ts';
 import { createLedgerState } from '../ledger/ledger-state.ts';
 import { createOccurrenceReader } from '../ledger/occurrence-reader.ts';
 import { createRedelivery } from '../ledger/redelivery.ts';
-import { createMetrics, exportTzVersion } from '../observability/metrics.ts';
-import { serveMetrics } from '../observability/metrics-server.ts';
-import { createPoolMetrics } from '../observability/pool-metrics.ts';
-import { createTracing } from '../observability/create-tracing.ts';
-import { shared } from '../observability/readings.ts';
-import { runService, type RunningService, type ServiceContext } from '../observability/service.ts';
-import { checkDatabase } from '../persistence/database-health.ts';
-import { createDatabaseLoad } from '../persistence/database-load.ts';
-import { findInstallationId } from '../persistence/installation.ts';
-import { connectOrm } from '../persistence/orm.ts';
+import { shared } from '../observability/async.ts';
+import { listen } from '../observability/http-server.ts';
+import { runService, type ServiceContext } from '../observability/service.ts';
+import { checkDatabase, findActiveSeconds } from '../persistence/database-health.ts';
+import type { Orm } from '../persistence/orm.ts';
 import { presentRules, readRules } from '../planning/rules.ts';
+import { openFoundation, openTemporal, reportTzVersion } from '../platform/process.ts';
 import { createReconcileState } from '../reconcile/state.ts';
-import { connectTemporal } from '../temporal/connection.ts';
-import { createNamespaceGuard } from '../temporal/namespace-guard.ts';
-import { createTaskQueueState } from '../temporal/task-queue-state.ts';
+import { countPollers, type WorkKind } from '../temporal/worker-versions.ts';
 import { createOutboxState } from '../users/outbox.ts';
 import { createUserStore } from '../users/user-store.ts';
 import { loadTzDatabase } from '../platform/load-tz-database.ts';
 import { createApp } from './app.ts';
-import { startAuditWatch } from '../audit/watch.ts';
 import { createRequestMetrics } from './metrics.ts';
 import { childChecks, type ChildStates, childStatesOf, databaseChecks } from './readiness.ts';
-import { listen } from './server.ts';
 import { exportState } from './state-metrics.ts';
 
 await runService('api', startApi);
 
-async function startApi(context: ServiceContext): Promise<RunningService> {
-  const { logger, fail } = context;
+async function startApi(context: ServiceContext): Promise<void> {
+  const { logger, onStop } = context;
   const settings = requireKeysBeyondLoopback(requireSettings(context.settings, 'DATABASE_URL'));
   const webhookTester =
     settings.WEBHOOK_URL === undefined
       ? null
       : openWebhookTester(requireSettings(settings, 'WEBHOOK_URL', 'WEBHOOK_SECRETS'), Date.now);
+  onStop(() => webhookTester?.close());
   let children: ChildStates | null = null;
   process.on('message', (message) => {
     children = childStatesOf(message) ?? children;
   });
-
   const tz = loadTzDatabase(settings.ZONE_DATA);
-  logger.info({ tzVersion: tz.version, from: settings.ZONE_DATA }, 'tz database');
 
-  const metrics = createMetrics();
-  exportTzVersion(metrics, tz.version);
-  const orm = await connectOrm(settings.DATABASE_URL, {
-    poolSize: settings.DATABASE_POOL,
-    onPool: createPoolMetrics(metrics, settings.DATABASE_POOL),
-    onRefused: fail,
+  const checks = async (orm: Orm) => {
+    const database = databaseChecks(await checkDatabase(orm));
+    return process.connected ? [...database, ...childChecks(children)] : database;
+  };
+  const { tracing, metrics, orm } = await openFoundation(context, settings.DATABASE_URL, {
+    readiness: checks,
   });
-  // Refused before it is ready, if the database is there.
-  await checkDatabase(orm);
+  reportTzVersion(context, metrics, tz.version);
+  const { client, taskQueue } = openTemporal(context, orm);
   const deliveries = createDeliveryControl(orm, { lateLimitMs: settings.LATE_LIMIT });
-  const tracing = await createTracing('api', settings, logger);
-  const temporal = connectTemporal(settings);
   const state = {
     ledger: createLedgerState(orm),
     due: createDueState(orm, { lateAfterMs: settings.LATE_AFTER }),
@@ -74,25 +63,17 @@ async function startApi(context: ServiceContext): Promise<RunningService> {
     outbox: createOutboxState(orm),
     reconciler: createReconcileState(orm),
     findErasures: () => createErasure(orm).findState(settings.ERASE_AFTER),
-    taskQueue: createTaskQueueState(temporal.client, temporal.taskQueue),
+    countPollers: (kind: WorkKind) => countPollers(client, taskQueue, kind),
     database: {
-      ...createDatabaseLoad(orm),
+      activeSeconds: () => findActiveSeconds(orm),
       cores: settings.DATABASE_CORES ?? availableParallelism(),
     },
   };
   exportState(metrics, state, logger);
-  const readiness = shared(async () => {
-    const database = databaseChecks(await checkDatabase(orm));
-    return process.connected ? [...database, ...childChecks(children)] : database;
-  });
-  const own = {
-    metrics,
-    readiness: async () => [...(await context.readiness()), ...(await readiness())],
-  };
-  const metricsServer = await serveMetrics(own, settings, logger);
-  const guard = createNamespaceGuard(temporal, () => findInstallationId(orm), fail);
-  /** What reads everybody ends early. */
+  /** Ends what reads all users early. */
   const stopping = new AbortController();
+  const { signal } = stopping;
+  const clock = Date.now;
   const audit = {
     orm,
     tz,
@@ -101,48 +82,32 @@ async function startApi(context: ServiceContext): Promise<RunningService> {
       lateLimitMs: settings.LATE_LIMIT,
       giveUpAfterMs: settings.GIVE_UP_AFTER,
     },
-    clock: Date.now,
-    signal: stopping.signal,
+    clock,
+    signal,
   };
   const app = createApp({
     users: createUserStore(orm, tracing?.active),
     occurrences: createOccurrenceReader(orm, { lateAfterMs: settings.LATE_AFTER }),
     redelivery: createRedelivery(orm),
-    clock: Date.now,
+    clock,
     tz,
     dateSettings: async () => presentRules(await readRules(orm.em.fork())),
     deliveries,
     audit,
-    forecast: {
-      orm,
-      tz,
-      clock: Date.now,
-      signal: stopping.signal,
-    },
+    forecast: { orm, tz, clock, signal },
     webhookTester,
     apiKeys: settings.API_KEYS ?? [],
     maxPerSecond: settings.API_MAX_PER_SECOND,
-    readiness,
+    readiness: shared(() => checks(orm)),
     logger,
     ...(settings.METRICS_PORT === undefined && { metrics }),
     observeRequest: createRequestMetrics(metrics),
     tracing,
   });
-  guard.start();
   const auditWatch = startAuditWatch(audit, metrics, logger);
-  const server = await listen(app, { host: settings.HOST, port: settings.PORT });
+  onStop(auditWatch.stop);
+  onStop(() => stopping.abort());
+  const server = await listen(app, { host: settings.HOST, port: settings.PORT, setting: 'PORT' });
+  onStop(server.stop);
   logger.info({ url: server.url }, 'listening');
-  return {
-    async stop() {
-      await server.stop();
-      stopping.abort();
-      guard.stop();
-      await auditWatch.stop();
-      webhookTester?.close();
-      await metricsServer.stop();
-      await temporal.close();
-      await orm.close(true);
-      await tracing?.stop();
-    },
-  };
 }

@@ -6,9 +6,10 @@ import type { DueState } from '../ledger/due-state.ts';
 import type { LedgerState } from '../ledger/ledger-state.ts';
 import type { Logger } from '../observability/logger.ts';
 import type { Registry } from '../observability/metrics.ts';
-import { createReadings, shared } from '../observability/readings.ts';
+import { shared } from '../observability/async.ts';
+import { createReadings } from '../observability/readings.ts';
 import type { ReconcileState } from '../reconcile/state.ts';
-import { type TaskQueueState, WORK_KINDS } from '../temporal/task-queue-state.ts';
+import { type WorkKind, WORK_KINDS } from '../temporal/worker-versions.ts';
 import type { createOutboxState } from '../users/outbox.ts';
 import { exportDue } from './due-metrics.ts';
 import { exportErasures } from './erasure-metrics.ts';
@@ -28,13 +29,13 @@ export interface StateSources {
   readonly outbox: ReturnType<typeof createOutboxState>;
   readonly reconciler: ReconcileState;
   readonly findErasures: () => Promise<ErasureState>;
-  readonly taskQueue: TaskQueueState;
+  readonly countPollers: (kind: WorkKind) => Promise<number>;
   readonly database: DatabaseLoad;
 }
 
 /** What is outside, read when it is asked for: by one process, as it is true of all. */
 export function exportState(registry: Registry, sources: StateSources, logger: Logger): void {
-  const { ledger, deliveries, outbox, reconciler, taskQueue, database } = sources;
+  const { ledger, deliveries, outbox, reconciler, countPollers, database } = sources;
   const readings = createReadings(registry, logger);
   const { gauge, gauges, counter } = readings;
   const destination = shared(deliveries.findDestination);
@@ -129,7 +130,7 @@ export function exportState(registry: Registry, sources: StateSources, logger: L
       Promise.all(
         WORK_KINDS.map(async (kind) => ({
           labels: { kind },
-          value: await taskQueue.countPollers(kind),
+          value: await countPollers(kind),
         })),
       ),
   );

@@ -6,8 +6,7 @@
  */
 import { parseArgs } from 'node:util';
 
-import { EXIT } from '../commands/exit.ts';
-import { askRunningApi, endUnanswered } from '../commands/running-api.ts';
+import { askRunningApi, endUnanswered, EXIT } from '../commands/command.ts';
 import { loadSettings, requireSettings, type Settings } from '../config/settings.ts';
 import { connectOrm } from '../persistence/orm.ts';
 import { loadTzDatabase } from '../platform/load-tz-database.ts';

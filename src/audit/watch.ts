@@ -1,7 +1,7 @@
 import { Gauge } from 'prom-client';
 
 import { formatCalendarDate } from '../time/calendar-date.ts';
-import { describeError } from '../observability/describe-error.ts';
+import { describeError } from '../observability/errors.ts';
 import type { Logger } from '../observability/logger.ts';
 import type { Registry } from '../observability/metrics.ts';
 import { createLoop } from '../platform/loop.ts';

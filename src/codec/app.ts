@@ -6,24 +6,22 @@ import { bodyLimit } from 'hono/body-limit';
 import { cors } from 'hono/cors';
 import { z } from 'zod';
 
+import { isFromOwnMachine } from '../access/own-machine.ts';
 import { InvalidSettingsError } from '../config/settings.ts';
 
 export interface CodecAppOptions {
   readonly codec: PayloadCodec;
   /** Of the Web UIs that may ask, such as `http://127.0.0.1:8233`. */
   readonly origins: readonly string[];
-  /** What a caller must show as a bearer; null: only callers on this machine are heard. */
+  /** The bearer token that callers must present; null: only callers on this machine may ask. */
   readonly token: string | null;
 }
 
 /** A page of a history, in which no payload is larger than Temporal takes (2 MB). */
 const MOST_BYTES = 32 * 1024 * 1024;
 
-const LOOPBACK = /^(localhost|127\.0\.0\.1|\[::1\])(:\d+)?$/;
-
-/** Metadata and data in base64, as protobuf's JSON has bytes. */
+/** Metadata and data in base64, as protobuf's JSON has bytes; it leaves out what is empty. */
 const BodySchema = z.object({
-  // Protobuf's JSON leaves out what is empty, as the arguments of a signal without any.
   payloads: z
     .array(
       z.object({
@@ -49,7 +47,7 @@ export function createCodecApp({ codec, origins, token }: CodecAppOptions): Hono
     }),
   );
   app.use(refuseOtherOrigins(origins));
-  app.use(token === null ? refuseOtherHosts : requireBearer(token));
+  app.use(token === null ? refuseOtherHosts : requireToken(token));
   app.use(bodyLimit({ maxSize: MOST_BYTES }));
   app.post('/encode', async (c) => answer(c.req.raw, (payloads) => codec.encode(payloads)));
   app.post('/decode', async (c) => answer(c.req.raw, (payloads) => codec.decode(payloads)));
@@ -57,7 +55,7 @@ export function createCodecApp({ codec, origins, token }: CodecAppOptions): Hono
   return app;
 }
 
-/** A page of anybody's could send; it could not read the answer, but should get none. */
+/** Any page can post without reading the answer; it should not get one. */
 function refuseOtherOrigins(origins: readonly string[]): MiddlewareHandler {
   return async (c, next) => {
     const origin = c.req.header('origin');
@@ -66,24 +64,22 @@ function refuseOtherOrigins(origins: readonly string[]): MiddlewareHandler {
   };
 }
 
-/** A page whose name was made to lead to this machine has its own name in the request. */
+/** DNS rebinding: a page whose name leads to this machine has its own name in the request. */
 const refuseOtherHosts: MiddlewareHandler = async (c, next) => {
-  if (LOOPBACK.test(c.req.header('host') ?? '')) return next();
+  if (isFromOwnMachine(`http://${c.req.header('host') ?? ''}`, undefined)) return next();
   return c.text('Without CODEC_TOKEN it is to be asked as localhost or 127.0.0.1.', 403);
 };
 
-function requireBearer(token: string): MiddlewareHandler {
-  const wanted = digest(`Bearer ${token}`);
+const digest = (text: string): Buffer => createHash('sha256').update(text).digest();
+
+function requireToken(token: string): MiddlewareHandler {
+  const expected = digest(`Bearer ${token}`);
   return async (c, next) => {
-    if (timingSafeEqual(digest(c.req.header('authorization') ?? ''), wanted)) return next();
+    if (timingSafeEqual(digest(c.req.header('authorization') ?? ''), expected)) return next();
     return c.text('Authorization: Bearer … is missing, or not CODEC_TOKEN.', 401, {
       'www-authenticate': 'Bearer',
     });
   };
-}
-
-function digest(text: string): Buffer {
-  return createHash('sha256').update(text).digest();
 }
 
 async function answer(

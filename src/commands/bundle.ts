@@ -1,7 +1,4 @@
-/**
- * `npm run bundle -- FILE`: the workflows, bundled beforehand for WORKFLOW_BUNDLE, so that a
- * worker is there in half the time.
- */
+/** `npm run bundle -- FILE`: bundles the workflows for WORKFLOW_BUNDLE, so that workers start in half the time. */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 

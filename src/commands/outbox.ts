@@ -1,43 +1,35 @@
 /**
  * `npm run outbox`: events that could not be planned, and how to have them tried again. In the
  * database at DATABASE_URL, or else in the embedded one, which has to run. Exit code 0 when it is
- * done, 1 when it cannot be, 64 for arguments that are none, 78 for settings.
+ * done, 1 when it cannot be, 64 for wrong arguments, 78 for settings.
  */
-import { InvalidSettingsError, loadSettings, type Settings } from '../config/settings.ts';
+import { loadSettings } from '../config/settings.ts';
 import { readEmbeddedDatabaseUrl } from '../dev/postgres/embedded.ts';
-import { errorCode } from '../observability/connection-errors.ts';
 import { connectOrm, type Orm } from '../persistence/orm.ts';
 import { createOutboxState } from '../users/outbox.ts';
-import { createOutboxAdmin } from '../users/outbox-admin.ts';
-import { EXIT } from './exit.ts';
-import { describeOutbox } from './outbox-list.ts';
+import { createOutboxAdmin, type ParkedEntry } from '../users/outbox-admin.ts';
+import { CommandError, EXIT, runCommand } from './command.ts';
 
 const USAGE = `npm run outbox -- list             what waits, and what is parked
 npm run outbox -- retry <id> …     lets these events be planned again
-npm run outbox -- retry --all      … all that are parked
-`;
+npm run outbox -- retry --all      … all that are parked`;
 /** As much as one person reads; `retry --all` takes all. */
 const LISTED = 200;
 
-process.exitCode = await main(process.argv.slice(2));
-
-async function main(args: readonly string[]): Promise<number> {
-  const work = workOf(args);
-  if (work === null) {
-    process.stderr.write(USAGE);
-    return EXIT.usage;
-  }
-  try {
-    process.stdout.write(await onDatabase(await databaseUrl(loadSettings()), work));
-    return 0;
-  } catch (error) {
-    const message = error instanceof Error ? error.message : String(error);
-    process.stderr.write(`${message || errorCode(error)}\n`);
-    return error instanceof InvalidSettingsError ? EXIT.config : EXIT.failed;
-  }
-}
-
 type Work = (orm: Orm) => Promise<string>;
+
+await runCommand(async () => {
+  const work = workOf(process.argv.slice(2));
+  if (work === null) throw new CommandError(USAGE, EXIT.usage);
+  const { DATABASE_URL, DATA_DIR, POSTGRES_DEV_PORT } = loadSettings();
+  const url = DATABASE_URL ?? (await readEmbeddedDatabaseUrl(DATA_DIR, POSTGRES_DEV_PORT));
+  const orm = await connectOrm(url, { poolSize: 1 });
+  try {
+    return await work(orm);
+  } finally {
+    await orm.close(true);
+  }
+});
 
 function workOf([command = 'list', ...rest]: readonly string[]): Work | null {
   if (command === 'list' && rest.length === 0) return list;
@@ -46,11 +38,6 @@ function workOf([command = 'list', ...rest]: readonly string[]): Work | null {
     return retry(rest);
   }
   return null;
-}
-
-async function list(orm: Orm): Promise<string> {
-  const backlog = await createOutboxState(orm).backlog();
-  return describeOutbox(backlog, await createOutboxAdmin(orm).listParked(LISTED));
 }
 
 function retry(ids: readonly string[] | 'all'): Work {
@@ -62,15 +49,34 @@ function retry(ids: readonly string[] | 'all'): Work {
   };
 }
 
-async function onDatabase(url: string, work: Work): Promise<string> {
-  const orm = await connectOrm(url, { poolSize: 1 });
-  try {
-    return await work(orm);
-  } finally {
-    await orm.close(true);
-  }
+async function list(orm: Orm): Promise<string> {
+  const { length, oldestAgeMs, parked: count } = await createOutboxState(orm).backlog();
+  const parked = await createOutboxAdmin(orm).listParked(LISTED);
+  const oldest = length === 0 ? '' : `, the oldest for ${Math.round(oldestAgeMs / 1000)} s`;
+  const hidden = count - parked.length;
+  return [
+    `${length} waiting${oldest}; ${count} parked`,
+    ...(parked.length === 0 ? [] : ['', ...table([HEAD, ...parked.map(rowOf)])]),
+    ...(hidden > 0 ? [`… and ${hidden} more`] : []),
+    '',
+  ].join('\n');
 }
 
-async function databaseUrl({ DATABASE_URL, DATA_DIR, POSTGRES_DEV_PORT }: Settings) {
-  return DATABASE_URL ?? readEmbeddedDatabaseUrl(DATA_DIR, POSTGRES_DEV_PORT);
+const HEAD = ['id', 'event', 'user', 'revision', 'since', 'failures', 'why'];
+
+function rowOf({ id, type, userId, revision, parkedAt, failures, error }: ParkedEntry): string[] {
+  const since = new Date(parkedAt).toISOString().replace(/\.\d+Z/, 'Z');
+  // One line, and nothing that controls a terminal.
+  const why = (error ?? '').replaceAll(/[\p{Cc}\p{Cf}]+/gu, ' ').slice(0, 200);
+  return [id, type, userId, `${revision}`, since, `${failures}`, why];
+}
+
+function table(rows: readonly (readonly string[])[]): string[] {
+  const widths = HEAD.map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
+  return rows.map((row) =>
+    row
+      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+      .join('  ')
+      .trimEnd(),
+  );
 }

@@ -1,20 +1,13 @@
 /**
- * `npm run webhook:test`: sends a signed test event and shows what came back. With
- * WEBHOOK_URL set, from here; otherwise the Daybell that runs at HOST and PORT sends it to
- * its own destination; with API_KEY, if it has keys. Exit code 0 when it was delivered.
+ * `npm run webhook:test`: sends a signed test event and shows what came back. With WEBHOOK_URL set,
+ * from here; otherwise the Daybell that runs at HOST and PORT sends it to its own destination, with
+ * API_KEY if it has keys. Exit code 0 when it was delivered.
  */
 import { z } from 'zod';
 
-import {
-  InvalidSettingsError,
-  loadSettings,
-  requireSettings,
-  type Settings,
-} from '../config/settings.ts';
-import type { WebhookTestReport } from '../delivery/webhook-test.ts';
-import { openWebhookTester } from '../delivery/webhook-test.ts';
-import { EXIT } from './exit.ts';
-import { refusedBy, runningApi } from './running-api.ts';
+import { loadSettings, requireSettings, type Settings } from '../config/settings.ts';
+import { openWebhookTester, type WebhookTestReport } from '../delivery/webhook-test.ts';
+import { askRunningApi, CommandError, EXIT, runCommand } from './command.ts';
 
 const reportSchema = z.object({
   webhookId: z.string(),
@@ -28,20 +21,13 @@ const reportSchema = z.object({
   signatures: z.number(),
 });
 
-process.exitCode = await main();
-
-async function main(): Promise<number> {
-  try {
-    const settings = loadSettings();
-    const report =
-      settings.WEBHOOK_URL === undefined ? await askApi(settings) : await sendOne(settings);
-    process.stdout.write(inWords(report));
-    return report.verdict === 'delivered' ? 0 : EXIT.failed;
-  } catch (error) {
-    process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
-    return error instanceof InvalidSettingsError ? EXIT.config : EXIT.failed;
-  }
-}
+await runCommand(async () => {
+  const settings = loadSettings();
+  const report =
+    settings.WEBHOOK_URL === undefined ? await askApi(settings) : await sendOne(settings);
+  process.stdout.write(inWords(report));
+  return report.verdict === 'delivered' ? 0 : EXIT.failed;
+});
 
 async function sendOne(settings: Settings): Promise<WebhookTestReport> {
   const tester = openWebhookTester(
@@ -54,18 +40,14 @@ async function sendOne(settings: Settings): Promise<WebhookTestReport> {
 }
 
 async function askApi(settings: Settings): Promise<WebhookTestReport> {
-  const api = runningApi(settings);
-  const { url, headers } = api;
-  const test = fetch(`${url}/v1/webhook/test`, { method: 'POST', headers });
-  const response = await test.catch(() => null);
-  if (response === null) {
-    throw new Error(
-      `WEBHOOK_URL is not set, and no Daybell answers at ${url} (HOST, PORT). Start one, or set WEBHOOK_URL and WEBHOOK_SECRETS to test a receiver from here.`,
-    );
+  const instead = 'WEBHOOK_URL and WEBHOOK_SECRETS to test a receiver from here';
+  const request = { method: 'POST', instead };
+  try {
+    return reportSchema.parse(await askRunningApi(settings, '/v1/webhook/test', request));
+  } catch (error) {
+    if (!(error instanceof CommandError)) throw error;
+    throw new CommandError(error.message, EXIT.failed, { cause: error });
   }
-  const text = await response.text();
-  if (!response.ok) throw new Error(refusedBy(api, response, text));
-  return reportSchema.parse(JSON.parse(text));
 }
 
 function inWords(report: WebhookTestReport): string {

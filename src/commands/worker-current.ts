@@ -1,69 +1,55 @@
 /**
- * `npm run worker:current`: which version of the workers is given work. With a build id, that one is
- * from now on; with `--unversioned`, workers without a build id are. Exit code 0 when that is so, 1 when
+ * `npm run worker:current`: which version of the workers gets the work. With a build id, that one
+ * does from now on; with `--unversioned`, workers without a build id do. Exit code 0, 1 when
  * Temporal refuses, 69 when it is away, 78 for settings.
  */
 import { parseArgs } from 'node:util';
 
-import { InvalidSettingsError, loadSettings } from '../config/settings.ts';
+import { loadSettings } from '../config/settings.ts';
 import { connectTemporal } from '../temporal/connection.ts';
 import { classify, TemporalAwayError } from '../temporal/errors.ts';
 import {
   type Build,
   BuildRefusedError,
   findDeployment,
-  findWork,
+  findQueueState,
   type KnownBuild,
   makeCurrent,
-  type WorkOfQueue,
+  type QueueState,
 } from '../temporal/worker-versions.ts';
-import { EXIT } from './exit.ts';
+import { CommandError, EXIT, runCommand } from './command.ts';
 
-process.exitCode = await main();
-
-async function main(): Promise<number> {
-  try {
-    process.stdout.write(await run(wantedBuild()));
-    return 0;
-  } catch (thrown) {
-    const error = thrown instanceof BuildRefusedError ? thrown : classify(thrown);
-    process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
-    if (error instanceof InvalidSettingsError) return EXIT.config;
-    return error instanceof TemporalAwayError ? EXIT.unavailable : EXIT.failed;
-  }
-}
-
-/** Undefined when it is only to be shown. */
-function wantedBuild(): Build | undefined {
+await runCommand(async () => {
   const { values, positionals } = parseArgs({
     options: { unversioned: { type: 'boolean' } },
     allowPositionals: true,
   });
-  return values.unversioned ? null : positionals[0];
-}
-
-async function run(build: Build | undefined): Promise<string> {
   const settings = loadSettings();
   const taskQueue = settings.TEMPORAL_TASK_QUEUE;
-  const temporal = connectTemporal(settings);
+  const { client, close } = connectTemporal(settings);
   try {
-    if (build !== undefined) await makeCurrent(temporal.client, taskQueue, build);
-    const [work, deployment] = await Promise.all([
-      findWork(temporal.client, taskQueue),
-      findDeployment(temporal.client, taskQueue),
+    const build = values.unversioned ? null : positionals[0];
+    if (build !== undefined) await makeCurrent(client, taskQueue, build);
+    const [queue, deployment] = await Promise.all([
+      findQueueState(client, taskQueue),
+      findDeployment(client, taskQueue),
     ]);
-    if (deployment !== null) return describe(work, deployment.known);
-    return `No worker with a WORKER_BUILD_ID has been at the task queue ${taskQueue}: all of them are given work.\n`;
+    if (deployment !== null) return describe(queue, deployment.known);
+    return `No worker with a WORKER_BUILD_ID has polled the task queue ${taskQueue}: all of its workers get work.\n`;
+  } catch (error) {
+    const classified = error instanceof BuildRefusedError ? error : classify(error);
+    if (!(classified instanceof TemporalAwayError)) throw classified;
+    throw new CommandError(classified.message, EXIT.unavailable, { cause: classified });
   } finally {
-    await temporal.close();
+    await close();
   }
-}
+});
 
-function describe({ current, alive }: WorkOfQueue, known: readonly KnownBuild[]): string {
+function describe({ current, alive }: QueueState, known: readonly KnownBuild[]): string {
   const builds = [...new Set<Build>([...known.map(({ buildId }) => buildId), ...alive, current])];
   const lines = builds.map((build) => {
-    const workers = alive.has(build) ? 'workers are there' : 'no workers';
+    const workers = alive.has(build) ? 'has workers' : 'no workers';
     return `${build === current ? '*' : ' '} ${build ?? '(without a build id)'}: ${workers}`;
   });
-  return `${lines.join('\n')}\n\n* is given the work.\n`;
+  return `${lines.join('\n')}\n\n* gets the work.\n`;
 }

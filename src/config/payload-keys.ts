@@ -1,66 +1,59 @@
-/** Keys that what Daybell tells Temporal is encrypted with: `id:base64`, of 32 bytes each. */
+/** Keys that encrypt what Daybell gives Temporal: `id:base64`, of 32 bytes each. */
 import { randomBytes } from 'node:crypto';
 
+import { EntryError, parseBase64, parseList, splitList } from './secret-list.ts';
+
 export interface PayloadKey {
-  /** Stands in Temporal beside what is encrypted, in the clear. */
+  /** Stored in Temporal beside what is encrypted, in the clear. */
   readonly id: string;
   readonly key: Buffer;
 }
 
 export interface PayloadKeys {
-  /** What is written from now on is encrypted with this one; null: it is not. */
+  /** Encrypts what is written from now on; null: nothing is encrypted. */
   readonly current: PayloadKey | null;
-  /** What was written with any of these can be read. */
+  /** Decrypt what was written with any of them. */
   readonly all: readonly PayloadKey[];
 }
 
-export interface ParsedPayloadKeys {
-  readonly keys: PayloadKeys;
-  /** In words, by the number of the key; never with any part of it. */
-  readonly faults: readonly string[];
-}
-
-/** In the first place: keys that are known already, or still, and not written with. */
+/** As the first entry: the keys decrypt only. */
 const NONE = 'none';
 const ID = /^[\w.-]{1,64}$/;
 /** AES-256. */
 const KEY_BYTES = 32;
 
-/** A comma-separated list of keys, with every fault of each; the first encrypts. */
-export function parsePayloadKeys(list: string): ParsedPayloadKeys {
-  const entries = list.split(',').map((entry) => entry.trim());
-  const isOff = entries[0] === NONE;
-  const parsed = (isOff ? entries.slice(1) : entries).map(parse);
-  const all = parsed.flatMap(({ key }) => (key === undefined ? [] : [key]));
-  const faults = parsed.flatMap(({ key, fault }, index) => {
-    const isTwice = key !== undefined && all.findIndex(({ id }) => id === key.id) < index;
-    const found = fault ?? (isTwice ? 'has the id of another one' : undefined);
-    return found === undefined ? [] : [`key ${index + 1} of ${parsed.length} ${found}`];
-  });
-  if (parsed.length === 0) faults.push(`there is no key after ${NONE}`);
-  return { keys: { current: isOff ? null : (all[0] ?? null), all }, faults };
+/** The first encrypts. */
+export function parsePayloadKeys(list: string): {
+  readonly keys: PayloadKeys;
+  readonly faults: readonly string[];
+} {
+  const texts = splitList(list);
+  const isOff = texts[0] === NONE;
+  const { entries: all, faults } = parseList('key', isOff ? texts.slice(1) : texts, parseKey);
+  return {
+    keys: { current: isOff ? null : (all[0] ?? null), all },
+    faults: isOff && texts.length === 1 ? [`there is no key after ${NONE}`] : faults,
+  };
 }
 
-/** A key that nobody had before, as the setting has it. */
+/** A new, random key, as the setting has it. */
 export function newPayloadKey(): string {
   return `${randomBytes(4).toString('hex')}:${randomBytes(KEY_BYTES).toString('base64')}`;
 }
 
-function parse(entry: string): { readonly key?: PayloadKey; readonly fault?: string } {
-  const colon = entry.indexOf(':');
-  if (colon === -1) return { fault: 'must be an id, a colon, and 32 bytes in base64' };
-  const id = entry.slice(0, colon);
-  const encoded = entry.slice(colon + 1);
+function parseKey(text: string, others: readonly PayloadKey[]): PayloadKey {
+  const colon = text.indexOf(':');
+  if (colon === -1) throw new EntryError('must be an id, a colon, and 32 bytes in base64');
+  const id = text.slice(0, colon);
   if (!ID.test(id)) {
-    return { fault: 'must have an id of 1 to 64 letters, digits, dots, hyphens and underscores' };
+    throw new EntryError(
+      'must have an id of 1 to 64 letters, digits, dots, hyphens and underscores',
+    );
   }
-  const key = Buffer.from(encoded, 'base64');
-  // Node reads other spellings too; another program would read other bytes out of them.
-  if (key.toString('base64') !== encoded) {
-    return { fault: 'must be standard base64 after its id, with its padding (RFC 4648, 4)' };
-  }
+  const key = parseBase64(text.slice(colon + 1), 'its id');
   if (key.length !== KEY_BYTES) {
-    return { fault: `holds ${key.length} bytes; must hold ${KEY_BYTES} (AES-256)` };
+    throw new EntryError(`holds ${key.length} bytes; must hold ${KEY_BYTES} (AES-256)`);
   }
-  return { key: { id, key } };
+  if (others.some((other) => other.id === id)) throw new EntryError('has the id of another one');
+  return { id, key };
 }

@@ -1,15 +1,16 @@
 /**
- * What the text of a variable may be, and the value that it then has. The message of each is
- * the rule, and never has the text in it, which may be a secret.
+ * What the text of a variable may be, and the value that it then has. A message states the rule,
+ * and never quotes the text, which may be a secret.
  */
 import ms, { type StringValue } from 'ms';
 import { z } from 'zod';
 
 import { parseApiKeys } from './api-keys.ts';
 import { parsePayloadKeys } from './payload-keys.ts';
+import { listSetting } from './secret-list.ts';
 import { parseWebhookSecrets } from './webhook-secrets.ts';
 
-/** 0 is whichever port is free. */
+/** 0: any free port. */
 export function port(preset: number) {
   return wholeNumber(0, 65_535).default(preset);
 }
@@ -23,7 +24,6 @@ export function wholeNumber(least: number, most: number) {
     .refine((value) => value >= least && value <= most, rule);
 }
 
-/** A part of a whole, from none to all of it. */
 export function share() {
   const rule = 'must be a number from 0 to 1';
   return z
@@ -52,7 +52,6 @@ export function duration(preset: StringValue, leastMs: number, mostMs: number) {
     .refine((value) => value >= leastMs && value <= mostMs, rule);
 }
 
-/** The value may hold a password: it is not part of the message. */
 export function url(protocols: readonly string[], example: string) {
   return z
     .string()
@@ -62,7 +61,7 @@ export function url(protocols: readonly string[], example: string) {
     );
 }
 
-/** A comma-separated list, as browsers write them: scheme, host and port, and nothing after. */
+/** A comma-separated list, as browsers write them: scheme, host and port. */
 export function origins() {
   return z
     .string()
@@ -77,37 +76,7 @@ function isOrigin(text: string): boolean {
   return URL.canParse(text) && new URL(text).origin === text;
 }
 
-/** Who may use the API: see `api-keys.ts`. */
-export function apiKeys() {
-  return listed((list) => {
-    const { keys, faults } = parseApiKeys(list);
-    return { values: keys, faults };
-  });
-}
-
-/** What encrypts and decrypts: see `payload-keys.ts`. */
-export function payloadKeys() {
-  return listed((list) => {
-    const { keys, faults } = parsePayloadKeys(list);
-    return { values: keys, faults };
-  });
-}
-
-/** What signs: see `webhook-secrets.ts`. */
-export function webhookSecrets() {
-  return listed((list) => {
-    const { secrets, faults } = parseWebhookSecrets(list);
-    return { values: secrets, faults };
-  });
-}
-
-/** A list with a reader of its own, which finds every fault in it. */
-function listed<Values>(
-  read: (list: string) => { readonly values: Values; readonly faults: readonly string[] },
-) {
-  return z.string().transform((list, context) => {
-    const { values, faults } = read(list);
-    for (const message of faults) context.addIssue({ code: 'custom', message });
-    return faults.length === 0 ? values : z.NEVER;
-  });
-}
+export const apiKeys = () => listSetting(parseApiKeys).transform(({ entries }) => entries);
+export const payloadKeys = () => listSetting(parsePayloadKeys).transform(({ keys }) => keys);
+export const webhookSecrets = () =>
+  listSetting(parseWebhookSecrets).transform(({ entries }) => entries);

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 
+import { isLoopback } from '../access/own-machine.ts';
 import { API_KEY_FORM } from './api-keys.ts';
 import {
   apiKeys,
@@ -14,13 +15,10 @@ import {
   wholeNumber,
 } from './setting-values.ts';
 
-/**
- * Every setting of Daybell, with its default. All faults are reported at once, and
- * no value of a secret is ever part of a message.
- */
+/** Every setting, with its default. Errors name all faults at once, and no secret's value. */
 export interface Settings extends z.output<typeof settingsSchema> {}
 
-/** Thrown when settings are not usable; the message names every one, with its rule. */
+/** Thrown when settings are not usable; the message names each of them, with its rule. */
 export class InvalidSettingsError extends Error {
   override readonly name = 'InvalidSettingsError';
   readonly faults: readonly string[];
@@ -31,7 +29,7 @@ export class InvalidSettingsError extends Error {
   }
 }
 
-/** Reads the settings from an environment; an empty variable counts as unset. */
+/** Reads the settings from the environment; an empty variable counts as unset. */
 export function loadSettings(env: NodeJS.ProcessEnv = process.env): Settings {
   const given = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== ''));
   const parsed = settingsSchema.safeParse(given);
@@ -42,9 +40,9 @@ export function loadSettings(env: NodeJS.ProcessEnv = process.env): Settings {
 }
 
 /**
- * The settings with these of them given: for a process that cannot do without.
+ * For a process that needs these settings.
  *
- * @throws InvalidSettingsError when one is not set
+ * @throws InvalidSettingsError when one of them is not set
  */
 export function requireSettings<Name extends keyof Settings>(
   settings: Settings,
@@ -59,7 +57,22 @@ export function requireSettings<Name extends keyof Settings>(
   return settings as Settings & { readonly [Key in Name]-?: NonNullable<Settings[Key]> };
 }
 
-/** How to come by a setting that has no obvious value. */
+/**
+ * For the API: without keys everyone who reaches it may do everything, so then it may only listen
+ * on this machine.
+ *
+ * @throws InvalidSettingsError
+ */
+export function requireKeysBeyondLoopback<Given extends Pick<Settings, 'HOST' | 'API_KEYS'>>(
+  settings: Given,
+): Given {
+  if (settings.API_KEYS !== undefined || isLoopback(settings.HOST)) return settings;
+  throw new InvalidSettingsError([
+    'HOST: must be a loopback address such as 127.0.0.1, unless API_KEYS is set; npm run key:new makes a key',
+  ]);
+}
+
+/** How to get a value that is not obvious. */
 const HINTS: { readonly [Name in keyof Settings]?: string } = {
   WEBHOOK_SECRETS: '; npm run secret:new prints one',
 };

@@ -1,4 +1,4 @@
-import { describeError } from '../observability/describe-error.ts';
+import { describeError } from '../observability/errors.ts';
 import type { Logger } from '../observability/logger.ts';
 
 export type Health = ReturnType<typeof createHealth>;

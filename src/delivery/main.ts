@@ -1,14 +1,9 @@
 /** The process `dispatcher`: sends what is due. It needs PostgreSQL and the receiver. As many as needed. */
 import { requireSettings } from '../config/settings.ts';
 import { createBacklog } from '../ledger/backlog.ts';
-import { createTracing } from '../observability/create-tracing.ts';
-import { createMetrics } from '../observability/metrics.ts';
-import { serveMetrics } from '../observability/metrics-server.ts';
-import { createPoolMetrics } from '../observability/pool-metrics.ts';
-import { createQueryMetrics } from '../observability/query-metrics.ts';
-import { runService, type RunningService, type ServiceContext } from '../observability/service.ts';
-import { checkDatabase } from '../persistence/database-health.ts';
-import { connectOrm } from '../persistence/orm.ts';
+import { createQueryMetrics } from '../observability/metrics.ts';
+import { runService, type ServiceContext } from '../observability/service.ts';
+import { openFoundation } from '../platform/process.ts';
 import { loadTzDatabase } from '../platform/load-tz-database.ts';
 import { createBacklogWatch } from './dispatcher/backlog.ts';
 import { createDispatcher } from './dispatcher/dispatcher.ts';
@@ -22,29 +17,20 @@ import { createDestinationClient } from './wire/webhook-client.ts';
 
 await runService('dispatcher', startDispatcher);
 
-async function startDispatcher(context: ServiceContext): Promise<RunningService> {
-  const { logger, readiness, fail } = context;
+async function startDispatcher(context: ServiceContext): Promise<void> {
+  const { logger, onStop } = context;
   const settings = requireAllowedHost(
     requireSettings(context.settings, 'DATABASE_URL', 'WEBHOOK_URL', 'WEBHOOK_SECRETS'),
   );
   const concurrency = settings.WEBHOOK_CONCURRENCY;
   const lateAfterMs = settings.LATE_AFTER;
   const tz = loadTzDatabase(settings.ZONE_DATA);
-  const tracing = await createTracing('dispatcher', settings, logger);
-  const metrics = createMetrics();
-  const metricsServer = await serveMetrics({ metrics, readiness }, settings, logger);
-
-  const orm = await connectOrm(settings.DATABASE_URL, {
-    poolSize: settings.DATABASE_POOL,
-    onPool: createPoolMetrics(metrics, settings.DATABASE_POOL),
-    onRefused: fail,
-  });
-  // Refused before it is ready, if the database is there.
-  await checkDatabase(orm);
+  const { tracing, metrics, orm } = await openFoundation(context, settings.DATABASE_URL);
   const client = createDestinationClient(settings, {
     maxSockets: concurrency,
     ...(tracing !== null && { traceHeaders: traceHeadersOf(tracing) }),
   });
+  onStop(() => client.close());
   const sending = createSending({
     orm,
     tz,
@@ -82,13 +68,5 @@ async function startDispatcher(context: ServiceContext): Promise<RunningService>
 
   dispatcher.start();
   backlog.start();
-  return {
-    async stop() {
-      await Promise.all([warmUp.stop(), dispatcher.stop(), backlog.stop()]);
-      client.close();
-      await orm.close(true);
-      await metricsServer.stop();
-      await tracing?.stop();
-    },
-  };
+  onStop(() => Promise.all([warmUp.stop(), dispatcher.stop(), backlog.stop()]));
 }

@@ -1,6 +1,6 @@
 import { continuesTrace, type TracePoint } from '../platform/trace-point.ts';
 import type { OccurrenceTraces } from '../ledger/occurrence-traces.ts';
-import { describeError } from '../observability/describe-error.ts';
+import { describeError } from '../observability/errors.ts';
 import type { Logger } from '../observability/logger.ts';
 import type { Tracing } from '../observability/tracing.ts';
 import type { Attempt } from './attempt.ts';

@@ -1,9 +1,9 @@
 /** A supervisor at somebody's terminal: its settings, its signals, what is shown, and how it ends. */
 import { readMachine } from '../config/machine.ts';
-import { requireKeysBeyondLoopback } from '../config/reach.ts';
 import {
   InvalidSettingsError,
   loadSettings,
+  requireKeysBeyondLoopback,
   requireSettings,
   type Settings,
 } from '../config/settings.ts';

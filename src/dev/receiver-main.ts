@@ -14,12 +14,10 @@ await runService('receiver', async (context) => {
   });
   server.listen(settings.RECEIVER_DEV_PORT, '127.0.0.1');
   await once(server, 'listening');
-  return {
-    async stop() {
-      const closed = once(server, 'close');
-      server.close();
-      server.closeIdleConnections();
-      await closed;
-    },
-  };
+  context.onStop(async () => {
+    const closed = once(server, 'close');
+    server.close();
+    server.closeIdleConnections();
+    await closed;
+  });
 });

@@ -15,9 +15,9 @@ export async function keepWebhookSecret(dataDir: string): Promise<string> {
   const kept = await readFile(file, 'utf8').catch(whenMissing);
   if (kept === null) return makeSecret(file);
   await chmod(file, 0o600);
-  const { secrets, faults } = parseWebhookSecrets(kept);
-  const [secret] = secrets;
-  if (secret === undefined || secrets.length > 1 || faults.length > 0) {
+  const { entries, faults } = parseWebhookSecrets(kept);
+  const [secret] = entries;
+  if (secret === undefined || entries.length > 1 || faults.length > 0) {
     throw new StartError(
       `${file} does not hold a secret for webhooks. Delete it: another is made at the next start.`,
     );

@@ -6,8 +6,7 @@
 import { parseArgs } from 'node:util';
 
 import { instantFault } from '../time/instant.ts';
-import { EXIT } from '../commands/exit.ts';
-import { askRunningApi, endUnanswered } from '../commands/running-api.ts';
+import { askRunningApi, endUnanswered, EXIT } from '../commands/command.ts';
 import { loadSettings, requireSettings, type Settings } from '../config/settings.ts';
 import { connectOrm } from '../persistence/orm.ts';
 import { loadTzDatabase } from '../platform/load-tz-database.ts';

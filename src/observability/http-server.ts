@@ -1,5 +1,8 @@
 import { once } from 'node:events';
-import type { Server } from 'node:http';
+import { Server } from 'node:http';
+
+import { createAdaptorServer } from '@hono/node-server';
+import type { Hono } from 'hono';
 
 /** Longer than any answer takes; a request that hangs must not hold up the stop. */
 const FINISH_WITHIN_MS = 10_000;
@@ -14,9 +17,9 @@ export interface RunningServer {
 
 export interface Place {
   readonly host: string;
-  /** 0 for any that is free. */
+  /** 0 for any free port. */
   readonly port: number;
-  /** The setting that the port came from, for whoever has to choose another. */
+  /** The setting of the port, for the error message. */
   readonly setting: string;
 }
 
@@ -27,12 +30,14 @@ export class PortUnusableError extends Error {
 }
 
 /**
- * Gives a server its socket.
+ * Serves an app on a socket.
  *
  * @throws PortUnusableError
  */
-export async function listenOn(server: Server, place: Place): Promise<RunningServer> {
+export async function listen(app: Pick<Hono, 'fetch'>, place: Place): Promise<RunningServer> {
   const { host, port } = place;
+  const server = createAdaptorServer({ fetch: app.fetch });
+  if (!(server instanceof Server)) throw new TypeError('not an HTTP/1.1 server');
   server.listen(port, host);
   try {
     await once(server, 'listening');
@@ -49,20 +54,17 @@ export async function listenOn(server: Server, place: Place): Promise<RunningSer
 
 async function stop(server: Server): Promise<void> {
   const closed = new Promise<void>((resolve) => server.close(() => resolve()));
-  // A connection that was busy when the server closed is idle later, and would stay open.
+  // A connection that was busy when the server closed becomes idle later, and would stay open.
   const idle = setInterval(() => server.closeIdleConnections(), LOOK_EVERY_MS);
   const hung = setTimeout(() => server.closeAllConnections(), FINISH_WITHIN_MS);
-  try {
-    await closed;
-  } finally {
-    clearInterval(idle);
-    clearTimeout(hung);
-  }
+  await closed;
+  clearInterval(idle);
+  clearTimeout(hung);
 }
 
 function portUnusable(error: unknown, { host, port, setting }: Place): unknown {
-  const code = error instanceof Error && 'code' in error ? error.code : undefined;
-  const why = typeof code === 'string' ? REASONS[code]?.(setting) : undefined;
+  const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+  const why = REASONS[code]?.(setting);
   if (why === undefined) return error;
   return new PortUnusableError(`Cannot listen on ${host}:${port}: ${why}.`);
 }

@@ -1,4 +1,5 @@
-import { collectDefaultMetrics, Gauge, Registry } from 'prom-client';
+import type { Pool } from 'pg';
+import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
 
 export type { Registry };
 
@@ -6,7 +7,7 @@ export type { Registry };
 export type MetricsSource = Pick<Registry, 'contentType' | 'metrics'>;
 
 /**
- * A registry of its own, with what Node tells of the process. Names follow
+ * A registry with Node's own metrics of the process. Names follow
  * prometheus.io/docs/practices/naming: `daybell_` first, base units, `_total` on counters.
  * No label holds an id, a name or a URL.
  */
@@ -16,19 +17,100 @@ export function createMetrics(): Registry {
   return register;
 }
 
-/** The tz database that this process works by, as a metric that is always 1. */
+/** The tz database of this process, as a metric that is always 1. */
 export function exportTzVersion(registry: Registry, version: string): void {
+  const registers = [registry];
   new Gauge({
     name: 'daybell_tz_database_info',
     help: 'The version of the tz database in use; always 1.',
     labelNames: ['version'],
-    registers: [registry],
+    registers,
   }).set({ version }, 1);
   const [, year] = /^(\d{4})[a-z]/.exec(version) ?? [];
   if (year === undefined) return;
   new Gauge({
     name: 'daybell_tz_database_release_year',
     help: 'The year of the release of the tz database in use.',
-    registers: [registry],
+    registers,
   }).set(Number(year));
+}
+
+/**
+ * How a process uses its connections to the database. A scrape sees one moment only, so busy time
+ * is added up continuously.
+ *
+ * @param size the most connections
+ * @returns what watches the pool, once it exists
+ */
+export function createPoolMetrics(registry: Registry, size: number): (pool: Pool) => void {
+  const registers = [registry];
+  let busy = 0;
+  let since = performance.now();
+  const advance = (change: number): void => {
+    const now = performance.now();
+    busySeconds.inc((busy * (now - since)) / 1000);
+    since = now;
+    busy += change;
+  };
+  new Gauge({
+    name: 'daybell_database_pool_size',
+    help: 'Connections to the database that this process may have: DATABASE_POOL.',
+    registers,
+  }).set(size);
+  const busySeconds = new Counter({
+    name: 'daybell_database_pool_busy_seconds_total',
+    help: 'Seconds that connections were in use, added up over all connections.',
+    registers,
+    collect: () => advance(0),
+  });
+  const inUse: Gauge = new Gauge({
+    name: 'daybell_database_pool_in_use',
+    help: 'Connections in use at this moment.',
+    registers,
+    collect: () => inUse.set(busy),
+  });
+  let watched: Pool | null = null;
+  const waiting: Gauge = new Gauge({
+    name: 'daybell_database_pool_waiting',
+    help: 'Units of work that wait for a connection at this moment.',
+    registers,
+    collect: () => waiting.set(watched?.waitingCount ?? 0),
+  });
+  return (pool) => {
+    watched = pool;
+    pool.on('acquire', () => advance(1));
+    pool.on('release', () => advance(-1));
+  };
+}
+
+/** The alerts ask for 0.1 and 0.2; a statement is given up after 20 s. */
+const QUERY_BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.5, 1, 5, 20];
+
+/** Runs the work and times it, also when it fails. */
+export type Timed<Query extends string> = <Result>(
+  query: Query,
+  work: () => Promise<Result>,
+) => Promise<Result>;
+
+/** Times what a process asks of the database, by name, with the wait for a connection. */
+export function createQueryMetrics<Query extends string>(
+  registry: Registry,
+  queries: readonly Query[],
+): Timed<Query> {
+  const duration = new Histogram({
+    name: 'daybell_database_query_duration_seconds',
+    help: 'How long a query, or a transaction, took by name, with the wait for a connection.',
+    labelNames: ['query'],
+    buckets: QUERY_BUCKETS,
+    registers: [registry],
+  });
+  for (const query of queries) duration.zero({ query });
+  return async (query, work) => {
+    const stop = duration.startTimer({ query });
+    try {
+      return await work();
+    } finally {
+      stop();
+    }
+  };
 }

@@ -8,34 +8,28 @@ import {
   SpanStatusCode,
   trace,
 } from '@opentelemetry/api';
+import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-http';
 import { resourceFromAttributes } from '@opentelemetry/resources';
 import {
   BatchSpanProcessor,
   ParentBasedSampler,
+  type SpanExporter,
   TraceIdRatioBasedSampler,
   TracerProvider,
 } from '@opentelemetry/sdk-trace';
 
 import { formatTraceparent, parseTraceparent } from '../platform/trace-point.ts';
+import { withinLimit } from './async.ts';
 import type { Logger } from './logger.ts';
-import { createTraceExporter } from './trace-exporter.ts';
 import type { TraceSpan, Tracing } from './tracing.ts';
-
-const KINDS = {
-  server: SpanKind.SERVER,
-  client: SpanKind.CLIENT,
-  producer: SpanKind.PRODUCER,
-  consumer: SpanKind.CONSUMER,
-  internal: SpanKind.INTERNAL,
-} as const;
 
 /** A collector that is away must not hold up the end of a process. */
 const STOP_WITHIN_MS = 3_000;
 
 const BATCHES = {
-  // Whoever looks for a greeting that was just sent finds it.
+  // A webhook that was just sent is soon found.
   scheduledDelayMillis: 1_000,
-  // A herd of 10,000 sends its spans in a few seconds; what is over is dropped.
+  // 10,000 webhooks at one instant send their spans in a few seconds; more are dropped.
   maxQueueSize: 20_000,
 };
 
@@ -43,30 +37,20 @@ export interface OtlpTracingOptions {
   readonly service: string;
   /** Of a collector, without `/v1/traces`. */
   readonly endpoint: string;
-  /** Of the traces that begin here, how many are kept: 0 to 1. */
+  /** The share of the traces begun here that is kept: 0 to 1. */
   readonly share: number;
   readonly logger: Logger;
 }
 
 /** Traces by OpenTelemetry, sent to a collector by OTLP in batches. */
-export function createOtlpTracing({
-  service,
-  endpoint,
-  share,
-  logger,
-}: OtlpTracingOptions): Tracing {
+export function createOtlpTracing(options: OtlpTracingOptions): Tracing {
+  const { service, endpoint, share, logger } = options;
+  const exporter = createExporter(endpoint, logger);
   const provider = new TracerProvider({
-    resource: resourceFromAttributes({
-      'service.name': service,
-      'service.namespace': 'daybell',
-    }),
-    // Whoever began a trace has decided on all of it.
-    sampler: new ParentBasedSampler({
-      root: new TraceIdRatioBasedSampler(share),
-    }),
-    spanProcessors: [
-      new BatchSpanProcessor({ exporter: createTraceExporter(endpoint, logger), ...BATCHES }),
-    ],
+    resource: resourceFromAttributes({ 'service.name': service, 'service.namespace': 'daybell' }),
+    // Who began a trace has decided for all of it.
+    sampler: new ParentBasedSampler({ root: new TraceIdRatioBasedSampler(share) }),
+    spanProcessors: [new BatchSpanProcessor({ exporter, ...BATCHES })],
   });
   const tracer = provider.getTracer('daybell');
   const running = new AsyncLocalStorage<string>();
@@ -75,16 +59,13 @@ export function createOtlpTracing({
     async span({ name, kind, parent, link, attributes = {} }, work) {
       const from = spanContextOf(parent);
       const linked = spanContextOf(link);
+      const links = linked === null ? [] : [{ context: linked }];
       const span = tracer.startSpan(
         name,
-        {
-          kind: KINDS[kind],
-          attributes,
-          links: linked === null ? [] : [{ context: linked }],
-        },
+        { kind: KINDS[kind], attributes, links },
         from === null ? ROOT_CONTEXT : trace.setSpanContext(ROOT_CONTEXT, from),
       );
-      const own = ownSpan(span);
+      const own = traceSpanOf(span);
       try {
         return await running.run(own.traceparent, () => work(own));
       } catch (error) {
@@ -98,16 +79,21 @@ export function createOtlpTracing({
     active: () => running.getStore() ?? null,
 
     async stop() {
-      const late = Promise.withResolvers<void>();
-      const timer = setTimeout(late.resolve, STOP_WITHIN_MS);
-      // What could not be sent has been told by then.
-      await Promise.race([provider.shutdown().catch(() => {}), late.promise]);
-      clearTimeout(timer);
+      // A failed export has been logged by then.
+      await withinLimit(provider.shutdown(), STOP_WITHIN_MS).catch(() => {});
     },
   };
 }
 
-function ownSpan(span: Span): TraceSpan {
+const KINDS = {
+  server: SpanKind.SERVER,
+  client: SpanKind.CLIENT,
+  producer: SpanKind.PRODUCER,
+  consumer: SpanKind.CONSUMER,
+  internal: SpanKind.INTERNAL,
+} as const;
+
+function traceSpanOf(span: Span): TraceSpan {
   const { traceId, spanId, traceFlags: flags } = span.spanContext();
   return {
     traceparent: formatTraceparent({ traceId, spanId, flags }),
@@ -126,3 +112,28 @@ function spanContextOf(traceparent: string | null | undefined): SpanContext | nu
   const { traceId, spanId, flags } = parsed;
   return { traceId, spanId, traceFlags: flags, isRemote: true };
 }
+
+/**
+ * Sends spans as JSON over HTTP. While the collector is away, spans are dropped, which is logged
+ * once. The exporter reads headers, timeout and certificates from OpenTelemetry's own variables.
+ */
+function createExporter(endpoint: string, logger: Logger): SpanExporter {
+  const exporter = new OTLPTraceExporter({ url: `${endpoint.replace(/\/+$/, '')}/v1/traces` });
+  let isFailing = false;
+  return {
+    export(spans, done) {
+      exporter.export(spans, (result) => {
+        const hasFailed = result.code !== SUCCESS;
+        if (hasFailed && !isFailing) logger.warn('traces cannot be exported; spans are dropped');
+        if (!hasFailed && isFailing) logger.info('traces are exported again');
+        isFailing = hasFailed;
+        done(result);
+      });
+    },
+    forceFlush: () => exporter.forceFlush(),
+    shutdown: () => exporter.shutdown(),
+  };
+}
+
+/** `ExportResultCode.SUCCESS` of @opentelemetry/core, which is not worth a dependency. */
+const SUCCESS = 0;

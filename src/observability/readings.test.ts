@@ -2,7 +2,8 @@ import { Registry } from 'prom-client';
 import { pino } from 'pino';
 import { expect, test } from 'vitest';
 
-import { createReadings, shared } from './readings.ts';
+import { shared } from './async.ts';
+import { createReadings } from './readings.ts';
 
 const METRIC = { name: 'daybell_things', help: 'Things.' };
 

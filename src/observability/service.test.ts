@@ -7,7 +7,7 @@ function runUntilEnd(start: string) {
   const service = new URL('service.ts', import.meta.url);
   const script = `
     import { runService } from ${JSON.stringify(service.href)};
-    await runService('test', async () => { ${start} });`;
+    await runService('test', async ({ onStop }) => { ${start} });`;
   const options = { encoding: 'utf8', env: {}, timeout: 60_000 } as const;
   const { status, stdout } = spawnSync(
     process.execPath,
@@ -20,7 +20,7 @@ function runUntilEnd(start: string) {
 
 test.each([
   ['while it starts', 'throw error;'],
-  ['later', 'void Promise.reject(error); return { stop: async () => {} };'],
+  ['later', 'void Promise.reject(error);'],
 ])('a failure %s ends the process, and the log tells it without anybody in it', (_, happens) => {
   const { status, log } = runUntilEnd(`
     const quoted = "insert into users values ('Lovelace')";
@@ -37,12 +37,10 @@ test('a failure while it stops is told, and it stops all the same', () => {
   const { status, log } = runUntilEnd(`
     setInterval(() => {}, 1_000);
     setTimeout(() => process.kill(process.pid, 'SIGTERM'), 100);
-    return {
-      async stop() {
-        void Promise.reject(Object.assign(new Error('late'), { code: 'ELATE' }));
-        await new Promise((resolve) => setImmediate(resolve));
-      },
-    };`);
+    onStop(async () => {
+      void Promise.reject(Object.assign(new Error('late'), { code: 'ELATE' }));
+      await new Promise((resolve) => setImmediate(resolve));
+    });`);
   expect(status).toBe(0);
   expect(log).toContainEqual(
     expect.objectContaining({ level: 'error', msg: 'failed while stopping' }),

@@ -1,5 +1,5 @@
 import { InvalidSettingsError, loadSettings, type Settings } from '../config/settings.ts';
-import { describeError } from './describe-error.ts';
+import { describeError } from './errors.ts';
 import { createLogger, type Logger } from './logger.ts';
 
 /** Something that a process needs, and whether it is there. */
@@ -11,20 +11,19 @@ export interface ReadinessCheck {
 }
 
 export interface ServiceContext {
+  /** The process's name, such as `dispatcher`. */
+  readonly name: string;
   readonly settings: Settings;
   readonly logger: Logger;
-  /** Whether the process has started, and is not on its way out. */
+  /** Whether the process has started, and is not stopping. */
   readiness(): Promise<readonly ReadinessCheck[]>;
-  /** Stops the service and exits non-zero: for a fault found after the start. */
+  /** Stops the process and exits non-zero: for a fault found after the start. */
   fail(error: unknown): void;
+  /** Adds a step of the orderly stop. Steps run one after the other, the last added first. */
+  onStop(step: () => unknown): void;
 }
 
-export interface RunningService {
-  /** Stops accepting, drains, closes; called once. */
-  stop(): Promise<void>;
-}
-
-/** What a supervised process tells its supervisor. */
+/** What a supervised process sends to its supervisor. */
 export interface ReadyMessage {
   readonly type: 'ready';
 }
@@ -36,11 +35,12 @@ export interface ReadyMessage {
  */
 export async function runService(
   name: string,
-  start: (context: ServiceContext) => Promise<RunningService>,
+  start: (context: ServiceContext) => Promise<void>,
 ): Promise<void> {
   const settings = settingsOrExit();
   const logger = createLogger(name, settings.LOG_LEVEL);
-  let running: RunningService | null = null;
+  const steps: (() => unknown)[] = [];
+  let started = false;
   let stopping = false;
 
   const stop = async (why: string, exitCode: number): Promise<void> => {
@@ -48,7 +48,8 @@ export async function runService(
     stopping = true;
     logger.info({ why }, 'stopping');
     try {
-      await running?.stop();
+      // A step may add another while it runs.
+      for (let step = steps.pop(); step !== undefined; step = steps.pop()) await step();
     } catch (error) {
       logger.error({ error: describeError(error) }, 'did not stop cleanly');
       process.exit(1);
@@ -57,7 +58,7 @@ export async function runService(
     process.exit(exitCode);
   };
   const readiness = async (): Promise<readonly ReadinessCheck[]> => {
-    if (running !== null && !stopping) return [{ name: 'process', ready: true }];
+    if (started && !stopping) return [{ name: 'process', ready: true }];
     return [{ name: 'process', ready: false, detail: stopping ? 'stopping' : 'starting' }];
   };
   const fail = (error: unknown): void => {
@@ -77,7 +78,15 @@ export async function runService(
   process.on('unhandledRejection', fail);
 
   try {
-    running = await start({ settings, logger, readiness, fail });
+    await start({
+      name,
+      settings,
+      logger,
+      readiness,
+      fail,
+      onStop: (step) => void steps.push(step),
+    });
+    started = true;
     if (stopping) return;
     logger.info('ready');
     process.send?.({ type: 'ready' } satisfies ReadyMessage);

@@ -1,89 +1,99 @@
 /** Whose a database is. Nothing here writes to it. */
-import { FIND_NOTED } from './survivors.ts';
+import type { ClientBase } from 'pg';
 
-export type DatabaseIdentity =
-  /** Daybell has never been here, and nothing is in its way. */
-  | { readonly kind: 'free' }
-  | { readonly kind: 'ours'; readonly isUpToDate: boolean }
-  /** Not to be used, for this reason. */
-  | { readonly kind: 'refused'; readonly why: string };
-
-/** Runs a statement without parameters. */
-export type Query = <Row extends object>(sql: string) => Promise<Row[]>;
+import { InvalidSettingsError } from '../config/settings.ts';
+import { findRanMigrations, MIGRATIONS, type Query } from './migrations.ts';
 
 /**
- * Tells Daybell's own database from a stranger's, and from that of a newer version whose
- * migrations this one does not survive.
+ * Checks new connections until the database is known to be Daybell's and up to date, so that
+ * nothing is written to another one, whenever it comes up. From then on it no longer looks: a newer
+ * version may migrate while this one still runs.
  *
- * @param known the names of this version's migrations, in order
+ * @param onRefused called when the database is not to be used
+ * @returns a check that rejects with `InvalidSettingsError`
  */
-export async function identifyDatabase(
-  query: Query,
-  known: readonly string[],
-): Promise<DatabaseIdentity> {
+export function createDatabaseGuard(
+  databaseUrl: string,
+  onRefused?: (error: InvalidSettingsError) => void,
+): (client: ClientBase) => Promise<void> {
+  let isKnown = false;
+  return async (client) => {
+    if (isKnown) return;
+    try {
+      isKnown = await isUpToDate(async (sql) => (await client.query(sql)).rows, databaseUrl);
+    } catch (error) {
+      if (error instanceof InvalidSettingsError) onRefused?.(error);
+      throw error;
+    }
+  };
+}
+
+/**
+ * Whether the database is Daybell's with all migrations of this version; those of a newer version
+ * that this one is compatible with may have run too. False for one that is still empty.
+ *
+ * @throws InvalidSettingsError when it is not Daybell's, or of a newer version that this one is
+ *   not compatible with
+ */
+export async function isUpToDate(query: Query, databaseUrl: string): Promise<boolean> {
+  const refuse = (why: string): never => {
+    throw new InvalidSettingsError([
+      `DATABASE_URL: the database at ${placeOf(databaseUrl)} cannot be used: ${why}.`,
+    ]);
+  };
   const [found] = await query<Found>(FIND);
-  const schemas = found?.schemas ?? null;
-  const ran = found?.hasMigrations ? await findMigrations(query) : [];
-  if (ran === null) {
-    return refused("it is not Daybell's: its table daybell_migrations is something else");
+  if (found?.isForeign) {
+    refuse("it is not Daybell's: its table daybell_migrations is something else");
   }
+  const ran = found?.hasMigrations ? await findRanMigrations(query) : [];
   if (ran.length === 0) {
-    if (schemas === null) return { kind: 'free' };
-    return refused(
-      `it is not Daybell's: it has something of its own in ${schemas}. Give Daybell a database of its own`,
+    if (!found?.schemas) return false;
+    refuse(
+      `it is not Daybell's: it has something of its own in ${found.schemas}. Give Daybell a database of its own`,
     );
   }
-  const fatal = ran.findLast(
-    ({ name, survivedFrom }) =>
-      !known.includes(name) && (survivedFrom === null || !known.includes(survivedFrom)),
-  );
+  const fatal = ran.findLast((entry) => !isKnown(entry.name) && !isKnown(entry.compatibleFrom));
   if (fatal !== undefined) {
-    const { name, survivedFrom } = fatal;
-    const needed = survivedFrom === null ? '' : `, which needs one that knows ${survivedFrom}`;
-    return refused(
-      `a newer version of Daybell has brought it up to ${name}${needed}, and this one knows up to ${known.at(-1)}. Start that version, or restore a backup from before`,
+    const { name, compatibleFrom } = fatal;
+    const needed = compatibleFrom === null ? '' : `, which needs one that knows ${compatibleFrom}`;
+    refuse(
+      `a newer version of Daybell has brought it up to ${name}${needed}, and this one knows up to ${MIGRATIONS.at(-1)}. Start that version, or restore a backup from before`,
     );
   }
   const [{ missing = null } = {}] = await query<{ missing: string | null }>(FIND_MISSING);
   if (missing !== null) {
-    return refused(
-      `it has run Daybell's migrations, but has no ${missing}. Restore it from a backup`,
-    );
+    refuse(`it has run Daybell's migrations, but has no ${missing}. Restore it from a backup`);
   }
   const names = new Set(ran.map(({ name }) => name));
-  return { kind: 'ours', isUpToDate: known.every((name) => names.has(name)) };
+  return MIGRATIONS.every((name) => names.has(name));
 }
 
-function refused(why: string): DatabaseIdentity {
-  return { kind: 'refused', why };
+function isKnown(migration: string | null): boolean {
+  return migration !== null && MIGRATIONS.includes(migration);
 }
 
-interface RanMigration {
-  readonly name: string;
-  /** An earlier migration, with whose code this one's schema can be used. */
-  readonly survivedFrom: string | null;
-}
-
-/** Null when the table has another form. */
-async function findMigrations(query: Query): Promise<RanMigration[] | null> {
-  const columns = await query(FIND_COLUMN);
-  return columns.length === 0 ? null : query<RanMigration>(FIND_NOTED);
+/** Host, port and database: what may be shown of a URL that holds a password. */
+export function placeOf(databaseUrl: string): string {
+  const { host, pathname } = new URL(databaseUrl);
+  return `${host}${pathname}`;
 }
 
 interface Found {
   readonly hasMigrations: boolean;
-  /** Null when there are none. */
+  /** Whether the table of migrations has another form. */
+  readonly isForeign: boolean;
+  /** Our schemas, in words; null when there are none. */
   readonly schemas: string | null;
 }
 
 const FIND = `
-  select to_regclass('daybell_migrations') is not null as "hasMigrations",
+  select migrations is not null as "hasMigrations",
+    migrations is not null and not exists (
+      select from pg_attribute
+      where attrelid = migrations and attname = 'name' and not attisdropped) as "isForeign",
     (select string_agg('the schema ' || nspname, ' and ' order by nspname desc)
-     from pg_namespace where nspname in ('users', 'events')) as schemas`;
-
-const FIND_COLUMN = `
-  select attname from pg_attribute
-  where attrelid = to_regclass('daybell_migrations') and attname = 'name' and not attisdropped`;
+     from pg_namespace where nspname in ('users', 'events')) as schemas
+  from to_regclass('daybell_migrations') as migrations`;
 
 const FIND_MISSING = `
   select string_agg(name, ', ') as missing

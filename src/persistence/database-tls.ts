@@ -4,11 +4,11 @@ import { checkServerIdentity, type ConnectionOptions, rootCertificates } from 'n
 import { InvalidSettingsError } from '../config/settings.ts';
 
 /**
- * How the connection is encrypted, by libpq's parameters of the URL, which have libpq's meaning
- * (PostgreSQL's manual, 32.19): `sslmode`, `sslrootcert`, `sslcert`, `sslkey`. The ORM itself
- * drops them, and would connect in the clear. Null: it is not encrypted.
+ * How the connection is encrypted, by libpq's URL parameters (PostgreSQL's manual, 32.19):
+ * `sslmode`, `sslrootcert`, `sslcert`, `sslkey`. The ORM itself drops them, and would connect in
+ * the clear. Null: not encrypted.
  *
- * @throws InvalidSettingsError for what is not one of them, and for a file that cannot be read
+ * @throws InvalidSettingsError for other parameters, and for a file that cannot be read
  */
 export function databaseTls(databaseUrl: string): ConnectionOptions | null {
   const { searchParams, hostname } = new URL(databaseUrl);
@@ -22,7 +22,7 @@ export function databaseTls(databaseUrl: string): ConnectionOptions | null {
     return null;
   }
   if (!MODES.has(mode)) {
-    // libpq's `allow` and `prefer` mean that nobody knows whether it is encrypted.
+    // With libpq's `allow` and `prefer`, nobody knows whether it is encrypted.
     refuse('must have an sslmode of disable, require, verify-ca or verify-full');
   }
   const ca = authorityOf(parameter('sslrootcert'));
@@ -45,7 +45,7 @@ export function databaseTls(databaseUrl: string): ConnectionOptions | null {
 const KNOWN: ReadonlySet<string> = new Set(['sslmode', 'sslrootcert', 'sslcert', 'sslkey']);
 const MODES: ReadonlySet<string> = new Set(['require', 'verify-ca', 'verify-full']);
 
-/** `system`: those that Node brings. */
+/** `system`: Node's own. */
 function authorityOf(file: string | null): string | null {
   return file === 'system' ? rootCertificates.join('\n') : contentOf('sslrootcert', file);
 }

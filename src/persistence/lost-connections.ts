@@ -1,12 +1,12 @@
 import type { Pool, PoolClient } from 'pg';
 
 /**
- * Keeps connections that were lost, or do not answer, from filling the pool. The query
- * builder below never gives back the connection of a transaction whose begin or rollback
- * failed, and the driver keeps one whose query hangs: after a few of either, a process
- * would wait for a free connection for ever.
+ * Keeps connections that were lost, or do not answer, from filling the pool. The ORM's query
+ * builder never releases the connection of a transaction whose begin or rollback failed, and the
+ * driver keeps one whose query hangs: after a few of either, a process would wait for a free
+ * connection for ever.
  *
- * @param silenceMs how long a connection in use may say nothing; longer than any statement
+ * @param silenceMs how long a connection in use may be silent; longer than any statement
  */
 export function dropLostConnections(pool: Pool, silenceMs: number): void {
   const held = new WeakSet<PoolClient>();
@@ -14,7 +14,7 @@ export function dropLostConnections(pool: Pool, silenceMs: number): void {
   pool.on('release', (_error, client) => void held.delete(client));
   pool.on('connect', (client) => {
     client.once('end', () => {
-      // Whoever gives it back as they should has done so by then: a second time is an error.
+      // By then a well-behaved holder has released it: to do so twice is an error.
       setImmediate(() => {
         if (held.has(client)) client.release(true);
       });
@@ -27,7 +27,7 @@ export function dropLostConnections(pool: Pool, silenceMs: number): void {
   });
 }
 
-/** The socket under a connection: the driver has no public way to it. */
+/** The driver has no public way to a connection's socket. */
 interface DriverInternals {
   readonly connection: {
     readonly stream: {

@@ -7,8 +7,7 @@ import { Migration } from '@mikro-orm/migrations';
 import { expect, test } from 'vitest';
 
 import { findContractions } from '../../test/support/contracting-sql.ts';
-import { migrationsList } from './orm.ts';
-import type { MigrationEntry } from './survivors.ts';
+import { type MigrationEntry, migrationsList } from './migrations.ts';
 
 /** The schema of the first release: the rule holds for what comes after it. */
 const BASELINE = '0001-initial';
@@ -63,13 +62,13 @@ test.each([
 });
 
 test.each([
-  [undefined, undefined, 'survivedFrom is not given'],
-  ['0002-next', undefined, 'survivedFrom is no earlier migration'],
+  [undefined, undefined, 'compatibleFrom is not given'],
+  ['0002-next', undefined, 'compatibleFrom is no earlier migration'],
   ['0001-initial', undefined, 'without contracts saying what code of 0001-initial does without'],
   ['0001-initial', 'users.history', null],
 ])(
   'of a migration that drops a table, survived from %s, contracts %s',
-  (survivedFrom, contracts, fault) => {
+  (compatibleFrom, contracts, fault) => {
     class Next extends Migration {
       override up(): void {
         this.addSql('drop table users.history');
@@ -78,7 +77,7 @@ test.each([
     const faults = faultsOf({
       name: '0002-next',
       class: Next,
-      ...(survivedFrom !== undefined && { survivedFrom }),
+      ...(compatibleFrom !== undefined && { compatibleFrom }),
       ...(contracts !== undefined && { contracts }),
     });
     expect(faults.join()).toContain(fault ?? '');
@@ -87,15 +86,15 @@ test.each([
 );
 
 function faultsOf(entry: MigrationEntry): string[] {
-  const { name, survivedFrom, contracts = '' } = entry;
-  if (survivedFrom === undefined) return [`${name}: survivedFrom is not given`];
-  if (!names.includes(survivedFrom) || survivedFrom >= name) {
-    return [`${name}: survivedFrom is no earlier migration`];
+  const { name, compatibleFrom, contracts = '' } = entry;
+  if (compatibleFrom === undefined) return [`${name}: compatibleFrom is not given`];
+  if (!names.includes(compatibleFrom) || compatibleFrom >= name) {
+    return [`${name}: compatibleFrom is no earlier migration`];
   }
   const found = findContractions(sqlOf(entry));
   if (found.length === 0 || contracts !== '') return [];
   return [
-    `${name}: without contracts saying what code of ${survivedFrom} does without, it must not: ${found.join('; ')}`,
+    `${name}: without contracts saying what code of ${compatibleFrom} does without, it must not: ${found.join('; ')}`,
   ];
 }
 

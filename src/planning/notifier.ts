@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import pLimit from 'p-limit';
 
 import type { Redelivered } from '../ledger/redelivered.ts';
-import { describeError } from '../observability/describe-error.ts';
+import { describeError } from '../observability/errors.ts';
 import type { Logger } from '../observability/logger.ts';
 import { createLoop, type Loop } from '../platform/loop.ts';
 import { TemporalAwayError } from '../temporal/errors.ts';

@@ -1,6 +1,6 @@
 import { workflowId } from '../ledger/occurrence-key.ts';
 import type { OccasionRef } from '../ledger/types.ts';
-import { describeError } from '../observability/describe-error.ts';
+import { describeError } from '../observability/errors.ts';
 import type { Logger } from '../observability/logger.ts';
 import { createLoop, type Loop } from '../platform/loop.ts';
 import type { Outbox, OutboxEntry, OutboxResult } from '../users/outbox.ts';

@@ -4,8 +4,7 @@ import pLimit from 'p-limit';
 
 import { workflowId } from '../ledger/occurrence-key.ts';
 import type { OccasionRef } from '../ledger/types.ts';
-import { errorCode, isServerAway } from '../observability/connection-errors.ts';
-import { describeError } from '../observability/describe-error.ts';
+import { describeError, errorCode, isServerAway } from '../observability/errors.ts';
 import type { Logger } from '../observability/logger.ts';
 import type { Orm } from '../persistence/orm.ts';
 import { findOccasions } from './occasion-inputs.ts';

@@ -1,6 +1,6 @@
 import { ms, queryOf } from '../ledger/sql.ts';
 import type { OccasionRef } from '../ledger/types.ts';
-import { describeError } from '../observability/describe-error.ts';
+import { describeError } from '../observability/errors.ts';
 import type { Logger } from '../observability/logger.ts';
 import type { Orm } from '../persistence/orm.ts';
 import { createLoop, type Loop } from '../platform/loop.ts';

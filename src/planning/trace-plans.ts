@@ -1,5 +1,5 @@
 import type { OccurrenceTraces } from '../ledger/occurrence-traces.ts';
-import { describeError } from '../observability/describe-error.ts';
+import { describeError } from '../observability/errors.ts';
 import type { Logger } from '../observability/logger.ts';
 import type { Tracing } from '../observability/tracing.ts';
 import { continuesTrace } from '../platform/trace-point.ts';

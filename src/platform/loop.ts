@@ -1,7 +1,7 @@
 /** Something that is done again and again until it is stopped. */
 export interface Loop {
   start(): void;
-  /** Ends the pause under way, or else the next one before it begins. */
+  /** Ends the pause under way, or the next one before it begins. */
   wake(): void;
   readonly isStopping: boolean;
   /** Resolves when the round under way has ended. */
@@ -9,25 +9,33 @@ export interface Loop {
 }
 
 /**
- * @param round gives how long to pause before the next, in ms
- * @param onError the same, after a round that failed
+ * @param round returns the pause before the next one, in ms
+ * @param onError returns the pause after a round that failed; `failures` counts those in a row, from 1
  */
 export function createLoop(
   round: () => Promise<number>,
-  onError: (error: unknown) => number,
+  onError: (error: unknown, failures: number) => number,
 ): Loop {
   const state = { isStopping: false, isAwake: false };
   let running: Promise<void> | null = null;
   let endPause: (() => void) | null = null;
 
-  const run = async (): Promise<void> => {
+  async function run(): Promise<void> {
+    let failures = 0;
     while (!state.isStopping) {
-      const pauseMs = await round().catch(onError);
+      let pauseMs: number;
+      try {
+        pauseMs = await round();
+        failures = 0;
+      } catch (error) {
+        failures += 1;
+        pauseMs = onError(error, failures);
+      }
       if (pauseMs > 0) await pause(pauseMs);
     }
-  };
+  }
 
-  const pause = async (ms: number): Promise<void> => {
+  async function pause(ms: number): Promise<void> {
     if (!state.isAwake) {
       await new Promise<void>((resolve) => {
         const timer = setTimeout(resolve, ms);
@@ -39,12 +47,12 @@ export function createLoop(
       endPause = null;
     }
     state.isAwake = false;
-  };
+  }
 
-  const wake = (): void => {
+  function wake(): void {
     state.isAwake = true;
     endPause?.();
-  };
+  }
 
   return {
     start() {

@@ -4,10 +4,10 @@
  * the work. Exit code 1 when something could not be repaired or looked for, 69 when the database,
  * Temporal or the workers are away, 78 when a setting is wrong.
  */
-import { EXIT } from '../commands/exit.ts';
+import { EXIT } from '../commands/command.ts';
 import { InvalidSettingsError, loadSettings, type Settings } from '../config/settings.ts';
 import { readEmbeddedDatabaseUrl } from '../dev/postgres/embedded.ts';
-import { errorCode, isServerAway } from '../observability/connection-errors.ts';
+import { errorCode, isServerAway } from '../observability/errors.ts';
 import { createLogger } from '../observability/logger.ts';
 import { connectOrm } from '../persistence/orm.ts';
 import { createPlanner } from '../planning/planner.ts';

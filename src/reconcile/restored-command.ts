@@ -4,9 +4,9 @@
  * processes are started again. Exit code 0 when it is noted, 1 when it cannot be, 64 for arguments
  * that say nothing, 78 for settings.
  */
-import { EXIT } from '../commands/exit.ts';
+import { EXIT } from '../commands/command.ts';
 import { InvalidSettingsError, loadSettings, requireSettings } from '../config/settings.ts';
-import { errorCode } from '../observability/connection-errors.ts';
+import { errorCode } from '../observability/errors.ts';
 import { connectOrm } from '../persistence/orm.ts';
 import { noteRestore, type Restored } from './restored.ts';
 

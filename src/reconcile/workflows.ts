@@ -1,4 +1,4 @@
-import { describeError } from '../observability/describe-error.ts';
+import { describeError } from '../observability/errors.ts';
 import type { Orm } from '../persistence/orm.ts';
 import type { OccasionWorkflows } from '../temporal/occasion-workflows.ts';
 import type {

@@ -7,23 +7,7 @@ import { readMachine } from '../config/machine.ts';
 import { InvalidSettingsError, type Settings } from '../config/settings.ts';
 import { createPayloadCodec } from './payload-codec.ts';
 
-export interface TemporalConnection {
-  /**
-   * For signals, queries and completions. Nothing is connected before the first call,
-   * and a lost connection is made again, so that a process can start while Temporal is away.
-   */
-  readonly client: Client;
-  readonly address: string;
-  readonly namespace: string;
-  /** The installation's own. */
-  readonly taskQueue: string;
-  /** How what Temporal is given is written: the client's, and for a worker. */
-  readonly dataConverter: DataConverter;
-  /** A connection for a worker; rejects while Temporal is away. The caller closes it. */
-  connectWorker(): Promise<NativeConnection>;
-  /** Closes the client's connection. */
-  close(): Promise<void>;
-}
+export type TemporalConnection = ReturnType<typeof connectTemporal>;
 
 /** What the connection takes from Daybell's own settings. */
 export type TemporalSettings = Pick<
@@ -32,13 +16,14 @@ export type TemporalSettings = Pick<
 >;
 
 /**
- * Temporal as its own environment variables and profile describe it (namespace, TLS,
- * API key), at TEMPORAL_ADDRESS, or else the profile's address, or else the embedded
- * dev server's.
+ * Temporal as its own environment variables and profile describe it (namespace, TLS, API key), at
+ * TEMPORAL_ADDRESS, or else the profile's address, or else the embedded dev server's. The client
+ * connects at its first call, and again when the connection is lost: a process can start while
+ * Temporal is away.
  *
  * @throws InvalidSettingsError when a file that they name cannot be read
  */
-export function connectTemporal(settings: TemporalSettings): TemporalConnection {
+export function connectTemporal(settings: TemporalSettings) {
   const { connectionOptions, namespace = 'default' } = loadStandardSettings();
   const address =
     settings.TEMPORAL_ADDRESS ??
@@ -52,36 +37,40 @@ export function connectTemporal(settings: TemporalSettings): TemporalConnection 
     ...(metadata !== undefined && { metadata }),
   };
   const connection = Connection.lazy({ ...shared, channelArgs: RECONNECTING });
-  const dataConverter = { payloadCodecs: [createPayloadCodec(settings.TEMPORAL_PAYLOAD_KEYS)] };
+  const dataConverter: DataConverter = {
+    payloadCodecs: [createPayloadCodec(settings.TEMPORAL_PAYLOAD_KEYS)],
+  };
   return {
     client: new Client({ connection, namespace, dataConverter }),
     address,
     namespace,
     taskQueue: settings.TEMPORAL_TASK_QUEUE,
+    /** For a worker; the client has it already. */
     dataConverter,
-    async connectWorker() {
-      // The worker's native part is large: only a process that runs a worker loads it.
+    /** A connection for a worker, which the caller closes. Rejects while Temporal is away. */
+    async connectWorker(): Promise<NativeConnection> {
+      // The SDK's native part is large: only a process that runs a worker loads it.
       const { NativeConnection } = await import('@temporalio/worker');
       return NativeConnection.connect(shared).catch((error: unknown) => {
         throw explained(error, shared);
       });
     },
+    /** Closes the client's connection. */
     close: () => connection.close(),
   };
 }
 
-/** An address at which nobody answers. */
-const NOBODY = /refused|dns|lookup|unreachable|timed out|deadline/i;
+const UNREACHABLE = /refused|dns|lookup|unreachable|timed out|deadline/i;
 
-/** What else goes wrong at connecting is how, as a rule: a server does not say much of that. */
+/** If the server is there, what is wrong is usually TLS or the API key, of which it does not say much. */
 function explained(error: unknown, { tls, apiKey }: NativeConnectionOptions): unknown {
-  if (!(error instanceof Error) || NOBODY.test(error.message)) return error;
+  if (!(error instanceof Error) || UNREACHABLE.test(error.message)) return error;
   const how = `TLS is ${tls ? 'on' : 'off'}, and an API key is ${apiKey === undefined ? 'not ' : ''}given`;
   const hint = `${how}; where the server wants it otherwise, TEMPORAL_TLS, TEMPORAL_TLS_… and TEMPORAL_API_KEY set it`;
   return new Error(`${error.message} (${hint})`, { cause: error });
 }
 
-/** Files of certificates are read here: what is wrong with them is known before anything is begun. */
+/** Certificates are read here: what is wrong with them is known before anything is begun. */
 function loadStandardSettings(): ReturnType<typeof loadClientConnectConfig> {
   try {
     return loadClientConnectConfig({ overrideEnvVars: givenVariables(readMachine().environment) });
@@ -91,13 +80,10 @@ function loadStandardSettings(): ReturnType<typeof loadClientConnectConfig> {
   }
 }
 
-/** Their SDK has it that an empty one removes this header of the profile. */
+/** To the SDK, an empty one removes this header of the profile. */
 const HEADER = 'TEMPORAL_GRPC_META_';
 
-/**
- * Without empty variables, which count as unset here as everywhere: to the SDK an empty API key
- * is one, and switches TLS on.
- */
+/** Without empty variables, which count as unset: to the SDK an empty API key is one, and switches TLS on. */
 function givenVariables(environment: NodeJS.ProcessEnv): Record<string, string> {
   return Object.fromEntries(
     Object.entries(environment).filter(
@@ -107,8 +93,8 @@ function givenVariables(environment: NodeJS.ProcessEnv): Record<string, string> 
 }
 
 /**
- * gRPC waits up to two minutes before it tries a lost server again; what was missed
- * has to be under way within seconds of the server's return.
+ * By default gRPC waits up to two minutes before it tries a lost server again; what was missed has
+ * to be under way within seconds of the server's return.
  */
 const RECONNECTING = {
   'grpc.initial_reconnect_backoff_ms': 200,

@@ -1,11 +1,11 @@
 import { isGrpcServiceError, NamespaceNotFoundError } from '@temporalio/client';
 
-/** Thrown when Temporal cannot be reached or takes nothing now: the same call may pass later. */
+/** Thrown when Temporal is unavailable: the same call may succeed later. */
 export class TemporalAwayError extends Error {
   override readonly name = 'TemporalAwayError';
 }
 
-/** Thrown when Temporal will never take this call, however often it is repeated. */
+/** Thrown when Temporal will never accept this call, however often it is repeated. */
 export class TemporalRefusedError extends Error {
   override readonly name = 'TemporalRefusedError';
 }
@@ -23,11 +23,11 @@ export function classify(error: unknown): unknown {
   return error;
 }
 
-/** gRPC status codes: INVALID_ARGUMENT and OUT_OF_RANGE judge the message, not the moment. */
+/** gRPC status codes that judge the message: INVALID_ARGUMENT and OUT_OF_RANGE. */
 const REFUSED: ReadonlySet<number> = new Set([3, 11]);
 
 /**
- * CANCELLED, DEADLINE_EXCEEDED, NOT_FOUND (the namespace), PERMISSION_DENIED, RESOURCE_EXHAUSTED,
- * UNAVAILABLE, UNAUTHENTICATED: nothing would pass now, whichever call is tried.
+ * Those that any call would get now: CANCELLED, DEADLINE_EXCEEDED, NOT_FOUND (the namespace),
+ * PERMISSION_DENIED, RESOURCE_EXHAUSTED, UNAVAILABLE, UNAUTHENTICATED.
  */
 const AWAY: ReadonlySet<number> = new Set([1, 4, 5, 7, 8, 14, 16]);

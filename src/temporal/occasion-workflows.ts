@@ -11,36 +11,44 @@ import type { OccasionRef } from '../ledger/types.ts';
 import { changedSignal, type OccasionInput } from '../workflows/contract.ts';
 import { classify } from './errors.ts';
 
-/** An occasion, and whose it is: for the words in Temporal's Web UI. */
+/** An occasion and its user, whom Temporal's Web UI names by id. */
 export interface OwnedOccasion extends OccasionRef {
   readonly userId: string;
 }
 
 export type OccasionWorkflows = ReturnType<typeof createOccasionWorkflows>;
 
-/** A healthy server answers in milliseconds; the SDK retries a refused connection inside this time. */
+/** A healthy server answers in milliseconds; the SDK retries a refused connection within this time. */
 const CALL_TIMEOUT_MS = 5_000;
 
 /**
  * The occasion workflows, from outside. Every call is safe to repeat, and rejects with
  * `TemporalAwayError` or `TemporalRefusedError`.
+ *
+ * @param ready every call waits for it, and rejects as it does: the namespace guard's check
  */
-export function createOccasionWorkflows(client: Client, taskQueue: string) {
+export function createOccasionWorkflows(
+  client: Client,
+  taskQueue: string,
+  ready: () => Promise<void> = async () => {},
+) {
   const call = async <Result>(ask: () => Promise<Result>): Promise<Result> => {
+    await ready();
     try {
       return await client.withDeadline(Date.now() + CALL_TIMEOUT_MS, ask);
     } catch (error) {
-      throw isExpected(error) ? error : classify(error);
+      if (error instanceof WorkflowExecutionAlreadyStartedError) throw error;
+      throw error instanceof WorkflowNotFoundError ? error : classify(error);
     }
   };
   const optionsFor = ({ type, id, userId }: OwnedOccasion, delayMs: number) => ({
     workflowId: workflowId({ type, id }),
     taskQueue,
     args: [{ type, id }] satisfies [OccasionInput],
-    // One that has ended, or was terminated by hand, is started anew.
+    // One that has ended, or that an operator terminated, is started again.
     workflowIdReusePolicy: WorkflowIdReusePolicy.ALLOW_DUPLICATE,
     staticSummary: `The ${type} of user ${userId}`,
-    // A delay, and no instant: this process's clock has no part in it.
+    // A delay, and no instant, so that this process's clock does not matter.
     startDelay: Math.max(0, Math.round(delayMs)),
   });
 
@@ -48,7 +56,7 @@ export function createOccasionWorkflows(client: Client, taskQueue: string) {
     /**
      * Starts the workflow, which sleeps for `delayMs` first.
      *
-     * @returns false when there is one already; nothing has changed then
+     * @returns false if it exists already; then nothing changes
      */
     async start(occasion: OwnedOccasion, delayMs: number): Promise<boolean> {
       try {
@@ -66,8 +74,8 @@ export function createOccasionWorkflows(client: Client, taskQueue: string) {
     },
 
     /**
-     * Has the workflow look again, now, even if it sleeps before its first task. One that is not
-     * there is started, and sleeps for `delayMs` first.
+     * Has the workflow look again, now, even if its start is delayed. One that does not exist is
+     * started, and sleeps for `delayMs` first.
      */
     async lookAgain(occasion: OwnedOccasion, delayMs = 0): Promise<void> {
       await call(() =>
@@ -81,13 +89,13 @@ export function createOccasionWorkflows(client: Client, taskQueue: string) {
     },
 
     /**
-     * Has the workflow of an occasion that has ended look again, so that it ends. Starts nothing,
-     * and does nothing where there is no workflow that runs.
+     * Has the workflow of an occasion that has ended look again, so that it ends too. Starts
+     * nothing, and does nothing if no workflow runs.
      */
     async end(occasion: OccasionRef): Promise<void> {
       const workflow = client.workflow.getHandle(workflowId(occasion));
       try {
-        // A run takes one cancel request only, and may have had one of an operator.
+        // A run takes one cancel request only, and may have had an operator's.
         await call(() => workflow.signal(changedSignal));
         // This ends a start delay, which a signal does not.
         await call(() => workflow.cancel());
@@ -96,11 +104,4 @@ export function createOccasionWorkflows(client: Client, taskQueue: string) {
       }
     },
   };
-}
-
-/** There is one already; there is none, or it has ended. */
-function isExpected(error: unknown): boolean {
-  return (
-    error instanceof WorkflowExecutionAlreadyStartedError || error instanceof WorkflowNotFoundError
-  );
 }

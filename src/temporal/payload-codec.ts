@@ -14,14 +14,14 @@ const CIPHER = 'aes-256-gcm';
 /** What GCM is specified for (NIST SP 800-38D, 8.2.2): random, for 2^32 payloads of one key. */
 const IV_BYTES = 12;
 const TAG_BYTES = 16;
-/** Of a payload whose labels are authenticated with its data; before there was this, they were not. */
+/** Marks payloads whose labels are authenticated with the data. */
 const VERSION = 'encryption-version';
 const LABELS = ['encoding', 'encryption-cipher', 'encryption-key-id', VERSION];
 
 /**
- * Encrypts what Temporal is given with the current key, and reads what any of the keys has
- * written, and what was written in the clear. Without keys it changes nothing, and says which
- * setting is missing when it meets what it cannot read.
+ * Encrypts with the current key; decrypts what any of the keys wrote, and passes through what is in
+ * the clear. Without keys it changes nothing, and rejects what is encrypted with the name of the
+ * setting.
  */
 export function createPayloadCodec(keys: PayloadKeys | undefined): PayloadCodec {
   const { current = null, all = [] } = keys ?? {};
@@ -53,7 +53,7 @@ function encrypt(payload: Payload, { id, key }: PayloadKey): Payload {
   return { metadata, data };
 }
 
-/** Throws when it was tampered with, or is of another key with the same id. */
+/** Throws when it was changed, or is of another key with the same id. */
 function decrypt(payload: Payload, { id, key }: PayloadKey): Payload {
   const data = payload.data ?? new Uint8Array();
   const iv = data.subarray(0, IV_BYTES);

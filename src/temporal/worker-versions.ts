@@ -1,61 +1,92 @@
-/** Which version of the workers is given work: docs/adr/0014-worker-versions.md. */
+/** What Temporal knows of the workers of a task queue, and which version it gives the work. */
 import { type Client, isGrpcServiceError } from '@temporalio/client';
 
-/** A build of the workers, or, as null, those without a build id. */
+/** A build of the workers; null: those without a build id. */
 export type Build = string | null;
 
-export interface WorkOfQueue {
-  /** The one that is given work. */
+export interface QueueState {
+  /** The version that gets the work. */
   readonly current: Build;
-  /** Whose workers have asked for work within the last minutes (Temporal's: five). */
+  /** The versions whose workers have polled within the last minutes (Temporal's: five). */
   readonly alive: ReadonlySet<Build>;
 }
 
 export interface Deployment {
-  /** The builds that Temporal still knows of. */
+  /** The builds that Temporal still knows. */
   readonly known: readonly KnownBuild[];
-  /** Of what was seen: given to `makeCurrent`, that fails if it has changed since. */
+  /** For `makeCurrent`, which fails if the deployment has changed since. */
   readonly token: Uint8Array;
 }
 
 export interface KnownBuild {
   readonly buildId: string;
-  /** Whether it is current or was, in whole or for a share of the work. */
+  /** Whether it gets or got the work, in whole or in part. */
   readonly wasCurrent: boolean;
 }
 
-/** Thrown when Temporal does not give the work to a build, because of what it has seen of its workers. */
+/** Thrown when Temporal refuses to give a build the work, because of what it knows of its workers. */
 export class BuildRefusedError extends Error {
   override readonly name = 'BuildRefusedError';
   readonly code = 'build-refused';
 }
 
-/** A healthy server answers in milliseconds; with none, the call has to end some time. */
-const CALL_TIMEOUT_MS = 10_000;
+export const WORK_KINDS = ['workflow', 'activity'] as const;
+export type WorkKind = (typeof WORK_KINDS)[number];
 
-/** Who is given the work of a task queue, and who is there for it. */
-export async function findWork(client: Client, taskQueue: string): Promise<WorkOfQueue> {
-  const { namespace } = client.options;
-  const queue = await client.withDeadline(Date.now() + CALL_TIMEOUT_MS, () =>
-    client.workflowService.describeTaskQueue({
-      namespace,
-      taskQueue: { name: taskQueue },
-      taskQueueType: WORKFLOW_TASKS,
-    }),
-  );
+/** A healthy server answers in milliseconds; without one, the call has to end some time. */
+const CALL_TIMEOUT_MS = 10_000;
+/** Shorter than a scrape waits for a reading. */
+const COUNT_TIMEOUT_MS = 2_500;
+/** A poll lasts a minute when there is nothing to do; Temporal reports it when it begins. */
+const RECENT_MS = 120_000;
+
+/** Enumerations of Temporal's API: TaskQueueType, WorkerVersioningMode. */
+const TASK_QUEUE_TYPES: Readonly<Record<WorkKind, number>> = { workflow: 1, activity: 2 };
+const VERSIONED = 2;
+/** gRPC status codes; refusals are INVALID_ARGUMENT, NOT_FOUND and FAILED_PRECONDITION. */
+const NOT_FOUND = 5;
+const UNIMPLEMENTED = 12;
+const REFUSALS: ReadonlySet<number> = new Set([3, NOT_FOUND, 9]);
+
+/** How many workers have polled for such work in the last two minutes. Rejects while Temporal is away. */
+export async function countPollers(
+  client: Client,
+  taskQueue: string,
+  kind: WorkKind,
+): Promise<number> {
+  const { pollers } = await describeQueue(client, taskQueue, kind, COUNT_TIMEOUT_MS);
+  const since = Date.now() - RECENT_MS;
+  return pollers.filter(
+    ({ lastAccessTime }) => Number(lastAccessTime?.seconds ?? 0) * 1_000 > since,
+  ).length;
+}
+
+/** Which version gets the work of a task queue, and which have workers. */
+export async function findQueueState(client: Client, taskQueue: string): Promise<QueueState> {
+  const queue = await describeQueue(client, taskQueue, 'workflow', CALL_TIMEOUT_MS);
   return {
     current: queue.versioningInfo?.currentDeploymentVersion?.buildId || null,
     alive: new Set(
-      queue.pollers?.map(({ deploymentOptions: options }) =>
+      queue.pollers.map(({ deploymentOptions: options }) =>
         options?.workerVersioningMode === VERSIONED ? (options.buildId ?? null) : null,
       ),
     ),
   };
 }
 
+function describeQueue(client: Client, taskQueue: string, kind: WorkKind, timeoutMs: number) {
+  return client.withDeadline(Date.now() + timeoutMs, () =>
+    client.workflowService.describeTaskQueue({
+      namespace: client.options.namespace,
+      taskQueue: { name: taskQueue },
+      taskQueueType: TASK_QUEUE_TYPES[kind],
+    }),
+  );
+}
+
 /**
- * The deployment of a task queue has its name. Null when there is none, because no worker with
- * a build id has been there yet. A query in Temporal, and so dearer than `findWork`.
+ * The deployment of a task queue, which has its name. Null if it does not exist, because no worker
+ * with a build id has polled yet. A query in Temporal, so dearer than `findQueueState`.
  */
 export async function findDeployment(
   client: Client,
@@ -83,9 +114,9 @@ export async function findDeployment(
 }
 
 /**
- * From now on this build is given the work, all that sleeps included.
+ * From now on this build gets the work, all sleeping workflows included.
  *
- * @param token of `findDeployment`: refused when somebody else was quicker
+ * @param token of `findDeployment`: the call fails if the deployment has changed since
  * @throws BuildRefusedError
  */
 export async function makeCurrent(
@@ -114,7 +145,7 @@ export async function makeCurrent(
   }
 }
 
-/** Whether Temporal has no worker deployments at all: it is older than 1.28, or they are switched off. */
+/** Whether Temporal has no worker deployments: it is older than 1.28, or they are switched off. */
 export function lacksDeployments(error: unknown): boolean {
   return codeOf(error) === UNIMPLEMENTED;
 }
@@ -122,12 +153,3 @@ export function lacksDeployments(error: unknown): boolean {
 function codeOf(error: unknown): number | null {
   return isGrpcServiceError(error) ? Number(error.code) : null;
 }
-
-/** gRPC status codes. */
-const NOT_FOUND = 5;
-const UNIMPLEMENTED = 12;
-/** INVALID_ARGUMENT, NOT_FOUND and FAILED_PRECONDITION. */
-const REFUSALS: ReadonlySet<number> = new Set([3, NOT_FOUND, 9]);
-/** TASK_QUEUE_TYPE_WORKFLOW and WORKER_VERSIONING_MODE_VERSIONED of Temporal's API. */
-const WORKFLOW_TASKS = 1;
-const VERSIONED = 2;

@@ -1,3 +1,5 @@
+import { createServer } from 'node:net';
+
 import {
   type LogMetadata,
   type MetricsExporterConfig,
@@ -5,12 +7,12 @@ import {
   type Logger as TemporalLogger,
 } from '@temporalio/worker';
 
-import { describeError } from '../observability/describe-error.ts';
+import { describeError } from '../observability/errors.ts';
 import type { Logger } from '../observability/logger.ts';
 
 /**
- * Installs Temporal's runtime, one for the process, with Daybell's logger. Signals are
- * not its business: the process stops its worker itself, in order.
+ * Installs Temporal's runtime, one for the process, with Daybell's logger. It does not handle
+ * signals: the process stops its worker itself, in order.
  */
 export function installTemporalRuntime(logger: Logger, metrics?: MetricsExporterConfig): void {
   Runtime.install({
@@ -23,22 +25,24 @@ export function installTemporalRuntime(logger: Logger, metrics?: MetricsExporter
   });
 }
 
+const LOG_RETRIES_EVERY_MS = 60_000;
+
 /** Temporal's log lines as ours: what is ordinary to it (a worker's states, a bundle) is a detail here. */
 export function temporalLogger(logger: Logger): TemporalLogger {
-  let retriesToldAt = -Infinity;
-  /** While the server is away, each poller says so of each try: once a minute is enough. */
+  let retriesLoggedAt = -Infinity;
+  /** While the server is away, each poller logs each try: once a minute is enough. */
   const isRepeated = (meta: LogMetadata): boolean => {
     if (meta['target'] !== 'temporalio_client::retry') return false;
-    if (performance.now() - retriesToldAt < TELL_RETRIES_EVERY_MS) return true;
-    retriesToldAt = performance.now();
+    if (performance.now() - retriesLoggedAt < LOG_RETRIES_EVERY_MS) return true;
+    retriesLoggedAt = performance.now();
     return false;
   };
   const write =
     (level: 'trace' | 'debug' | 'warn' | 'error') =>
     (message: string, meta: LogMetadata = {}): void => {
-      const told = level === 'warn' && isRepeated(meta) ? 'debug' : level;
+      const actual = level === 'warn' && isRepeated(meta) ? 'debug' : level;
       // The SDK traces every activation and activity, with all that it knows of it.
-      if (logger.isLevelEnabled(told)) logger[told](fieldsOf(meta), message);
+      if (logger.isLevelEnabled(actual)) logger[actual](fieldsOf(meta), message);
     };
   const levels = {
     trace: write('trace'),
@@ -54,12 +58,62 @@ export function temporalLogger(logger: Logger): TemporalLogger {
   };
 }
 
-const TELL_RETRIES_EVERY_MS = 60_000;
-
 function fieldsOf(meta: LogMetadata): Record<string, unknown> {
-  // What JSON has no word for (timestamps as bigint, under symbols) is the SDK's own.
+  // JSON has no bigint; those (timestamps, under symbols) are for the SDK itself.
   const fields = Object.entries(meta).filter(([, value]) => typeof value !== 'bigint');
   return Object.fromEntries(
     fields.map(([name, value]) => [name, value instanceof Error ? describeError(value) : value]),
   );
+}
+
+/** It answers from memory, on this machine. */
+const READ_WITHIN_MS = 3_000;
+
+/**
+ * The metrics that Temporal's SDK has of this process: pollers, slots, tasks, requests. The runtime
+ * serves them on a loopback port, which is the only way to read them.
+ */
+export async function createTemporalMetrics(logger: Logger) {
+  const bindAddress = `127.0.0.1:${await findFreePort()}`;
+  let isFailing = false;
+  // Names with units and `_total`, and durations in seconds, as ours are.
+  const exporter: MetricsExporterConfig = {
+    prometheus: {
+      bindAddress,
+      countersTotalSuffix: true,
+      unitSuffix: true,
+      useSecondsForDurations: true,
+    },
+  };
+  return {
+    exporter,
+    /** In Prometheus's text format; empty while they cannot be read. */
+    async read(): Promise<string> {
+      try {
+        const signal = AbortSignal.timeout(READ_WITHIN_MS);
+        const page = await (await fetch(`http://${bindAddress}/metrics`, { signal })).text();
+        isFailing = false;
+        return page;
+      } catch (error) {
+        // Until the runtime is installed, or if another program took the port before it.
+        if (!isFailing) {
+          logger.warn({ error: describeError(error) }, "Temporal's metrics cannot be read");
+        }
+        isFailing = true;
+        return '';
+      }
+    },
+  };
+}
+
+/** Free at this moment: the SDK wants a number, and does not say which one 0 became. */
+async function findFreePort(): Promise<number> {
+  const { promise, resolve, reject } = Promise.withResolvers<number>();
+  const probe = createServer().once('error', reject);
+  probe.listen(0, '127.0.0.1', () => {
+    const address = probe.address();
+    const port = address === null || typeof address === 'string' ? 0 : address.port;
+    probe.close(() => resolve(port));
+  });
+  return promise;
 }

@@ -8,15 +8,15 @@ export interface WorkerDeps {
   readonly connection: NativeConnection;
   readonly namespace: string;
   readonly taskQueue: string;
-  /** As the clients of the same installation have it. */
+  /** That of the installation's clients. */
   readonly dataConverter?: DataConverter;
-  /** None for a worker of activities alone. */
+  /** Not given for a worker of activities alone. */
   readonly workflowBundle?: WorkflowCode;
-  /** All of them, or none for a worker of workflows alone; a test may leave out what it does not need. */
+  /** Not given for a worker of workflows alone; a test may leave out what it does not need. */
   readonly activities?: Partial<Activities>;
   /** False for a worker of workflows alone. */
   readonly enableNonLocalActivities?: boolean;
-  /** Null, or not given, for a worker that takes no part in versioning. */
+  /** Null or not given: the worker takes no part in versioning. */
   readonly buildId?: string | null;
 }
 
@@ -29,8 +29,8 @@ export function createWorker({ buildId = null, ...deps }: WorkerDeps): Promise<W
 }
 
 /**
- * Every workflow is carried on by whichever version is current: a sleeper outlives many of them, and
- * no workers of an old one have to be kept. Docs/adr/0014-worker-versions.md.
+ * Every workflow continues on the current version: it outlives many of them, and no workers of an
+ * old one have to be kept (docs/adr/0014-worker-versions.md).
  */
 function versioning(deploymentName: string, buildId: string | null): Partial<WorkerOptions> {
   if (buildId === null) return {};
@@ -55,12 +55,12 @@ const SIZES = {
   maxConcurrentActivityTaskPolls: 5,
   // Workflow code hardly computes: one thread runs thousands a second.
   workflowThreadPoolSize: 1,
-  // 0.2 MB each, for those that wait for deliver: a sleeper wakes once a year, and is replayed
-  // from 50 events at the most in milliseconds.
+  // 0.2 MB each, for those that wait for deliver: a sleeping workflow wakes once a year, and is
+  // replayed from at most 50 events in milliseconds.
   maxCachedWorkflows: 500,
   // After a crash, tasks for the lost cache wait this long before another worker gets them.
   stickyQueueScheduleToStartTimeout: 5_000,
-  // Activities are given time to end; what is not ended by then is done again elsewhere.
+  // Activities have time to end; what has not ended by then is done again elsewhere.
   shutdownGraceTime: 5_000,
   shutdownForceTime: 15_000,
 } as const;

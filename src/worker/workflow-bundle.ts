@@ -7,22 +7,20 @@ import { bundleWorkflowCode, type Logger } from '@temporalio/worker';
 
 import { InvalidSettingsError } from '../config/settings.ts';
 
-/** The workflows as one script for Temporal's sandbox. */
 export interface WorkflowCode {
   readonly code: string;
 }
 
-/** A bundle that was made beforehand, with what it was made from. */
 interface PrebuiltBundle extends WorkflowCode {
+  /** A hash of the sources. */
   readonly madeFrom: string;
 }
 
 const SOURCE = join(import.meta.dirname, '..', 'workflows');
 
 /**
- * Takes seconds of a core: once for a process, or once for an image.
- *
- * @param workflowsPath a module that exports them, by their types; Daybell's own when not given
+ * The workflows as one script for Temporal's sandbox. Takes seconds of a core: once for a process,
+ * or once for an image.
  */
 export async function bundleWorkflows(
   logger: Logger,
@@ -31,7 +29,7 @@ export async function bundleWorkflows(
   return bundleWorkflowCode({ workflowsPath, logger });
 }
 
-/** Daybell's own workflows, as the file that `readWorkflowBundle` takes. */
+/** The contents of the file that `readWorkflowBundle` reads. */
 export async function prebuildWorkflows(logger: Logger): Promise<string> {
   const { code } = await bundleWorkflows(logger);
   const bundle: PrebuiltBundle = { madeFrom: sourcesOfWorkflows(), code };
@@ -39,13 +37,13 @@ export async function prebuildWorkflows(logger: Logger): Promise<string> {
 }
 
 /**
- * @throws InvalidSettingsError when it is not there, or was made from other sources than these:
- *   workflows that do not do as the rest of the process expects break those that sleep
+ * @throws InvalidSettingsError when the file cannot be read, or was made from other sources:
+ *   workflows that differ from what the rest of the process expects break those that sleep
  */
 export function readWorkflowBundle(path: string): WorkflowCode {
   const { code, madeFrom } = parse(path);
   if (madeFrom === sourcesOfWorkflows()) return { code };
-  throw unusable(path, 'was made from other workflows than those that are here');
+  throw unusable(path, 'was made from other workflows than these');
 }
 
 function parse(path: string): PrebuiltBundle {
@@ -62,7 +60,7 @@ function unusable(path: string, problem: string): InvalidSettingsError {
   ]);
 }
 
-/** What a bundle can hold: the code of workflows, and the SDK's. */
+/** Of all that is bundled: the workflows, and the SDK. */
 function sourcesOfWorkflows(): string {
   const hash = createHash('sha256');
   for (const name of readdirSync(SOURCE).toSorted()) {

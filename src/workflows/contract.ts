@@ -11,7 +11,7 @@ export interface Occasion {
   readonly id: string;
 }
 
-/** The input of the occasion workflow; whoever starts one gives the occasion alone. */
+/** The input of the occasion workflow; `earlier` only when it continues as new. */
 export interface OccasionInput extends Occasion {
   readonly earlier?: EarlierRun;
 }
@@ -19,35 +19,35 @@ export interface OccasionInput extends Occasion {
 /** What a run hands on to the next when it continues as new. */
 export interface EarlierRun {
   readonly answer: DeliverAnswer | null;
-  /** How many calls in a row have changed nothing. */
+  /** Calls in a row that changed nothing. */
   readonly fruitless: number;
-  /** Why deliver is to look again, if it has not been called since. */
+  /** Why deliver is to be called again, if it has not been since. */
   readonly changed: 'signal' | 'cancel' | null;
 }
 
-/** Look again: carries nothing, may be repeated or reordered at will. */
+/** Look again. Carries nothing, so it may be repeated and reordered. */
 export const changedSignal = defineSignal('changed');
 
 export const statusQuery = defineQuery<OccasionStatus>('status');
 
 export interface OccasionStatus {
   readonly waitingFor: 'instant' | 'delivery' | 'change' | 'nothing';
-  /** What it waits for, in words. */
+  /** In words. */
   readonly details: string;
-  /** What deliver answered last; null before it has. */
+  /** Of deliver, the last; null before the first. */
   readonly answer: DeliverAnswer | null;
 }
 
-/** What deliver answers once all that is due of the occasion is settled. */
+/** What deliver answers once everything due of the occasion is settled. */
 export interface DeliverAnswer {
-  /** Nothing is to come: the workflow ends. */
+  /** The occasion has ended, and the workflow ends. */
   readonly ended: boolean;
-  /** When to call again: a day later when the plan has no instant; null when ended. */
+  /** When to call again; a day later when the plan has no instant; null when ended. */
   readonly wakeAt: number | null;
   readonly next: { readonly occurrenceKey: string; readonly dueAt: number } | null;
-  /** Why the plan has no instant, in words without data of the user. */
+  /** Why the plan has no instant, in words without personal data. */
   readonly blockedReason: string | null;
-  /** What became of the occurrence that was due, if one was settled since the last call. */
+  /** The occurrence that was due, if one was settled since the last call. */
   readonly settled: SettledOccurrence | null;
 }
 

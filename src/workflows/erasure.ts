@@ -11,14 +11,14 @@ const { erase } = proxyActivities<Activities>({
   summary: 'Erase deleted users',
 });
 
-/** Half an hour and 500 events at the most. */
+/** At most half an hour and 500 events. */
 const MOST_ROUNDS = 60;
-/** Longer than the ten seconds in which Temporal is asked about a user once. */
+/** Longer than the ten seconds within which Temporal is asked about a user only once. */
 const DELETED_BY_THEN_MS = 12_000;
 
 /**
- * Erases deleted users from both stores. A Temporal Schedule starts it every few minutes; its
- * result is how many that were. Users whom something still waits for are left to the next run.
+ * Erases deleted users from both stores. A Temporal Schedule starts it every few minutes. Users for
+ * whom something is still under way are left to the next run.
  */
 export async function erasure(request: ErasureRequest): Promise<ErasureCounts> {
   const all = { fromDatabase: 0, fromTemporal: 0, runs: 0 };

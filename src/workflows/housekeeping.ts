@@ -11,12 +11,12 @@ const { prune } = proxyActivities<Activities>({
   summary: 'Remove what has been kept for its time',
 });
 
-/** Half an hour and 400 events at the most; what is left is the next hour's. */
+/** At most half an hour and 400 events; the rest is left to the next hour. */
 const MOST_ROUNDS = 60;
 
 /**
- * Removes what has been kept for its time. A Temporal Schedule starts it every hour; its
- * result is how much that was.
+ * Removes what has been kept for its time. A Temporal Schedule starts it every hour; returns how
+ * much it removed.
  */
 export async function housekeeping(request: PruneRequest): Promise<PruneCounts> {
   const removed = { attempts: 0, responseExcerpts: 0, idempotencyKeys: 0, outbox: 0 };

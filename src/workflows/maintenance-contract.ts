@@ -1,9 +1,9 @@
 /**
- * Everything that crosses the border of the maintenance workflows: JSON-safe, ids, kinds and
+ * Everything that crosses the border of the maintenance workflows: JSON-safe; ids, kinds and
  * numbers only. Durations in ms.
  */
 
-/** What the ledger can show to be amiss; docs/reliability.md says what is done about each. */
+/** What the ledger can show to be wrong; docs/reliability.md says what is done about each. */
 export type LedgerFindingKind =
   /** An occasion without an open row, or whose row waits for a plan that nobody makes. */
   | 'unplanned'
@@ -31,16 +31,20 @@ export type FindingKind = LedgerFindingKind | WorkflowFindingKind;
 
 export type FindingCounts = Readonly<Partial<Record<FindingKind, number>>>;
 
-/** What the reconciler's workflow found; its result. */
-export interface ReconcileReport {
+/** What came of one step of the reconciler. */
+export interface ReconcileStep {
   readonly detected: FindingCounts;
   readonly repaired: FindingCounts;
+}
+
+/** The result of the reconciler's workflow. */
+export interface ReconcileReport extends ReconcileStep {
   readonly unrepaired: FindingCounts;
-  /** Of what is not repaired, the first few. */
+  /** The first few that were not repaired. */
   readonly examples: readonly UnrepairedFinding[];
-  /** A herd was going out: nothing was looked for. */
+  /** Many were being sent: nothing was looked for. */
   readonly rested: boolean;
-  /** Wakes that were forgotten because the workflows of another Temporal store heard of them. */
+  /** Wakes that were forgotten because only the workflows of another Temporal store knew them. */
   readonly forgotten: number;
   /** How many workflows were compared with the occasions; null when that was not due. */
   readonly compared: number | null;
@@ -56,14 +60,8 @@ export interface UnrepairedFinding {
   readonly why: string;
 }
 
-/** What came of one step of the reconciler. */
-export interface ReconcileStep {
-  readonly detected: FindingCounts;
-  readonly repaired: FindingCounts;
-}
-
 export interface StoreCheck {
-  /** A herd goes out: nothing else is to be looked for now. */
+  /** Many are being sent: nothing else is to be looked for now. */
   readonly rests: boolean;
   readonly forgotten: number;
 }
@@ -78,31 +76,30 @@ export interface ErasureRequest {
 }
 
 export interface ErasureCounts {
-  /** Users of whom nothing is left in the database. */
+  /** Users erased from the database. */
   readonly fromDatabase: number;
-  /** Users of whom nothing is left in Temporal either. */
+  /** Users erased from Temporal as well. */
   readonly fromTemporal: number;
-  /** Runs of workflows that Temporal was asked to delete. */
+  /** Workflow runs that Temporal was asked to delete. */
   readonly runs: number;
 }
 
 export interface ErasureResult {
   readonly erased: ErasureCounts;
-  /** It stopped because its time was up: there is more. */
+  /** Its time was up before it was done. */
   readonly more: boolean;
-  /** Temporal deletes in its own time: whether it has is still to be seen. */
+  /** Temporal deletes in its own time: whether it has is still to be checked. */
   readonly deleting: boolean;
 }
 
-/** How long what is not kept for good is kept. */
+/** How long things are kept. */
 export interface Retention {
-  /** Attempts in the ledger; the occurrence itself and its outcome stay. */
+  /** Attempts in the ledger; the occurrence and its outcome stay. */
   readonly attemptsMs: number;
   /** What receivers answered. */
   readonly responseExcerptsMs: number;
-  /** `Idempotency-Key`s and what they answer. */
   readonly idempotencyKeysMs: number;
-  /** Outbox events that are done. */
+  /** Processed outbox events. */
   readonly outboxMs: number;
 }
 
@@ -110,7 +107,7 @@ export interface PruneRequest {
   readonly keep: Retention;
 }
 
-/** How many rows were removed, and excerpts erased. */
+/** Removed rows, and erased excerpts. */
 export interface PruneCounts {
   readonly attempts: number;
   readonly responseExcerpts: number;
@@ -120,6 +117,6 @@ export interface PruneCounts {
 
 export interface PruneResult {
   readonly removed: PruneCounts;
-  /** It stopped because its time was up: there is more. */
+  /** Its time was up before it was done. */
   readonly more: boolean;
 }

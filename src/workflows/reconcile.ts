@@ -2,25 +2,29 @@ import { ActivityFailure, log, proxyActivities, setCurrentDetails } from '@tempo
 
 import type { Activities } from '../activities/index.ts';
 import type {
-  FindingCounts,
   ReconcileReport,
   ReconcileStep,
   WorkflowFindingKind,
 } from './maintenance-contract.ts';
 
-const retry = { initialInterval: 1_000, backoffCoefficient: 2, maximumInterval: 20_000 };
+const retry = {
+  initialInterval: 1_000,
+  backoffCoefficient: 2,
+  maximumInterval: 20_000,
+  // With the database or visibility away for longer, the next run tries again.
+  maximumAttempts: 5,
+};
 
 const { checkStore, compareWorkflows } = proxyActivities<Activities>({
-  // Heartbeats come between pages, of which each takes a second or less.
+  // Heartbeats come between pages, each of which takes a second or less.
   startToCloseTimeout: 30 * 60_000,
   heartbeatTimeout: 60_000,
-  // With the database or visibility away for longer, the next run tries again.
-  retry: { ...retry, maximumAttempts: 5 },
+  retry,
 });
 
 const { lookForUnwatched, concludeReconcile } = proxyActivities<Activities>({
   startToCloseTimeout: 2 * 60_000,
-  retry: { ...retry, maximumAttempts: 5 },
+  retry,
 });
 
 /**
@@ -53,8 +57,8 @@ export async function reconcile(): Promise<ReconcileReport> {
   const comparison = await look(['lost', 'stray'], compareWorkflows);
 
   setCurrentDetails('Counts what it has found.');
-  const detected = merge(unwatched?.detected, comparison?.detected);
-  const repaired = merge(unwatched?.repaired, comparison?.repaired);
+  const detected = { ...unwatched?.detected, ...comparison?.detected };
+  const repaired = { ...unwatched?.repaired, ...comparison?.repaired };
   const alarm = await concludeReconcile({ startedAt, detected, repaired, notLookedFor });
   const { compared = null } = comparison ?? {};
   return { detected, repaired, ...alarm, rested: false, forgotten, compared, notLookedFor };
@@ -68,8 +72,3 @@ const NOTHING = {
   compared: null,
   notLookedFor: [],
 };
-
-/** Of two steps, which find different kinds. */
-function merge(left: FindingCounts | undefined, right: FindingCounts | undefined): FindingCounts {
-  return { ...left, ...right };
-}

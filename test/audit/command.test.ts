@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 
-import { listen } from '../../src/api/server.ts';
+import { listen } from '../../src/observability/http-server.ts';
 import { ADA, createTestApi, type TestApi } from '../support/api.ts';
 import { runProgram, type TestProcess } from '../support/process.ts';
 
@@ -45,7 +45,7 @@ test('ends with 0 when all are accounted for', async () => {
 });
 
 test('without a database of its own asks the Daybell that runs', async () => {
-  const server = await listen(api.app, { host: '127.0.0.1', port: 0 });
+  const server = await listen(api.app, { host: '127.0.0.1', port: 0, setting: 'PORT' });
   const { port } = new URL(server.url);
   const { code, text } = await outputOf(audit([`--date=${MISSED}`], { PORT: port }));
   await server.stop();

@@ -5,7 +5,7 @@ import { expect, onTestFinished, test } from 'vitest';
 import { newWebhookSecret } from '../../src/config/webhook-secrets.ts';
 import { createTestDatabase } from '../support/postgres.ts';
 import { freePort } from '../support/free-port.ts';
-import { runProcess, type TestProcess, urlOf } from '../support/process.ts';
+import { runProcess, runProgram, type TestProcess, urlOf } from '../support/process.ts';
 import { untilTestEnds } from '../support/until-test-ends.ts';
 import { startWebhookReceiver, withStatus } from '../support/webhook-receiver.ts';
 
@@ -23,7 +23,11 @@ async function endOf(started: TestProcess): Promise<{ code: number | null; said:
 }
 
 test('a new secret is printed, and nothing else', async () => {
-  const { code, said } = await endOf(runProcess('src/commands/secret-new.ts', {}));
+  const { code, said } = await endOf(
+    runProgram(process.execPath, ['src/commands/new-secret.ts', 'webhook-secret'], {
+      settings: {},
+    }),
+  );
   expect(code).toBe(0);
   expect(said).toMatch(/^whsec_[\w+/]{43}=$/);
   expect(() => new Webhook(said)).not.toThrow();

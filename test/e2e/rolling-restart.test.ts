@@ -7,7 +7,7 @@ import pLimit from 'p-limit';
 import { expect, onTestFinished, test } from 'vitest';
 
 import { newWebhookSecret } from '../../src/config/webhook-secrets.ts';
-import { findWork } from '../../src/temporal/worker-versions.ts';
+import { findQueueState } from '../../src/temporal/worker-versions.ts';
 import { freePort } from '../support/free-port.ts';
 import { createTestDatabase, type TestDatabase } from '../support/postgres.ts';
 import { ENTRIES, runProcess, runProgram, type TestProcess } from '../support/process.ts';
@@ -109,7 +109,10 @@ test('all processes are restarted from 8:59:30 on, a dispatcher also while it se
   await expect.poll(() => countOf(database, "state = 'COMPLETED'"), WITHIN).toBe(HERD);
 
   expect(restarts.map(({ exitCode }) => exitCode)).toEqual(restarts.map(() => 0));
-  const { current } = await findWork(temporal.client, String(settings['TEMPORAL_TASK_QUEUE']));
+  const { current } = await findQueueState(
+    temporal.client,
+    String(settings['TEMPORAL_TASK_QUEUE']),
+  );
   expect(current).toBe('after');
   // It began when all were planned, and was over before any would have been late.
   expect(restarts[0]?.from).toBeLessThan(due.at);

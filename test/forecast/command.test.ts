@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 
 import { ForecastSchema } from '../../src/forecast/body.ts';
-import { listen } from '../../src/api/server.ts';
+import { listen } from '../../src/observability/http-server.ts';
 import { ADA, createTestApi, type TestApi } from '../support/api.ts';
 import { runProgram, type TestProcess } from '../support/process.ts';
 
@@ -34,7 +34,7 @@ test('draws what falls due, from the database', async () => {
 });
 
 test('without a database of its own asks the Daybell that runs; as JSON, too', async () => {
-  const server = await listen(api.app, { host: '127.0.0.1', port: 0 });
+  const server = await listen(api.app, { host: '127.0.0.1', port: 0, setting: 'PORT' });
   const { port } = new URL(server.url);
   const args = ['--to', inHours(24 * 366), '--json'];
   const { code, text } = await outputOf(forecast(args, { PORT: port }));

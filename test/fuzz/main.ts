@@ -5,7 +5,8 @@
  */
 import { readMachine } from '../../src/config/machine.ts';
 import { findTemporalBinary } from '../../src/dev/temporal/binary.ts';
-import { connectOrm, migrate } from '../../src/persistence/orm.ts';
+import { connectOrm } from '../../src/persistence/orm.ts';
+import { migrate } from '../../src/persistence/run-migrations.ts';
 import { startDevServer } from '../support/dev-server.ts';
 import { startPostgresServer } from '../support/postgres-server.ts';
 import { runSql, withDatabase } from '../support/postgres.ts';

@@ -55,7 +55,7 @@ describe('the process api', () => {
 });
 
 async function newKey(...args: readonly string[]) {
-  const command = runProgram(process.execPath, ['src/commands/key-new.ts', ...args], {
+  const command = runProgram(process.execPath, ['src/commands/new-secret.ts', 'api-key', ...args], {
     settings: {},
   });
   return { exitCode: await command.exited, said: command.lines.join('\n') };

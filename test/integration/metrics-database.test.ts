@@ -5,7 +5,6 @@ import pg from 'pg';
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 
 import { createMetrics } from '../../src/observability/metrics.ts';
-import { createPoolMetrics } from '../../src/observability/pool-metrics.ts';
 import { connectOrm } from '../../src/persistence/orm.ts';
 import { startDispatcherProcess } from '../support/dispatcher-process.ts';
 import { createEventRows } from '../support/event-rows.ts';
@@ -23,10 +22,7 @@ afterAll(() => database.drop());
 
 test('connections in use are counted while they are, and for how long; who waits for one, too', async () => {
   const metrics = createMetrics();
-  const orm = await connectOrm(database.url, {
-    poolSize: 2,
-    onPool: createPoolMetrics(metrics, 2),
-  });
+  const orm = await connectOrm(database.url, { poolSize: 2, metrics });
   onTestFinished(() => orm.close(true));
   const value = async (name: string) => valueOf(await metrics.metrics(), `daybell_${name}`);
   expect(await value('database_pool_size')).toBe(2);

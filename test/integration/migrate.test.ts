@@ -1,14 +1,22 @@
 import { randomUUID } from 'node:crypto';
-import { createServer } from 'node:net';
+import { type AddressInfo, createServer } from 'node:net';
 import { once } from 'node:events';
-import type { AddressInfo } from 'node:net';
 
 import { Migration } from '@mikro-orm/migrations';
 import { afterEach, expect, inject, onTestFinished, test } from 'vitest';
 
-import { connectOrm, migrate, MIGRATIONS } from '../../src/persistence/orm.ts';
-import { DatabaseUnusableError, runMigrations } from '../../src/persistence/run-migrations.ts';
-import { FIND_NOTED, noteSurvivors } from '../../src/persistence/survivors.ts';
+import { connectOrm } from '../../src/persistence/orm.ts';
+import {
+  DatabaseUnusableError,
+  migrate,
+  runMigrations,
+} from '../../src/persistence/run-migrations.ts';
+import {
+  findRanMigrations,
+  MIGRATIONS,
+  type Query,
+  recordCompatibility,
+} from '../../src/persistence/migrations.ts';
 import { readRules } from '../../src/planning/rules.ts';
 import { runSql, withDatabase } from '../support/postgres.ts';
 import { runProcess } from '../support/process.ts';
@@ -71,7 +79,7 @@ test('of many that run at once, one migrates and the others wait for it', async 
   expect(ran.flat()).toEqual([...MIGRATIONS]);
 });
 
-test('who survives a migration is noted beside it, also of one that ran before that was done', async () => {
+test('which code a migration is compatible with is recorded beside it, also of one that ran earlier', async () => {
   const url = await emptyDatabase();
   const orm = await connectOrm(url);
   onTestFinished(() => orm.close(true));
@@ -81,22 +89,19 @@ test('who survives a migration is noted beside it, also of one that ran before t
   for (const name of [second, third]) {
     await orm.em.fork().execute('insert into daybell_migrations (name) values (:name)', { name });
   }
-  const noted = () => orm.em.fork().execute<object[]>(FIND_NOTED);
-  const note = (survivedFrom: string) =>
-    noteSurvivors(
-      (sql, parameters) => orm.em.fork().execute(sql, [...parameters]),
-      [
-        { name: second, class: NoMigration, survivedFrom },
-        { name: '9999-not-here', class: NoMigration, survivedFrom: first },
-      ],
-    );
+  const query: Query = (sql, parameters = {}) => orm.em.fork().execute(sql, parameters);
+  const record = (compatibleFrom: string) =>
+    recordCompatibility(query, [
+      { name: second, class: NoMigration, compatibleFrom },
+      { name: '9999-not-here', class: NoMigration, compatibleFrom: first },
+    ]);
 
-  await note(first);
-  await note(first);
-  expect((await noted()).slice(0, 3)).toEqual([
-    { name: first, survivedFrom: null },
-    { name: second, survivedFrom: first },
-    { name: third, survivedFrom: null },
+  await record(first);
+  await record(first);
+  expect((await findRanMigrations(query)).slice(0, 3)).toEqual([
+    { name: first, compatibleFrom: null },
+    { name: second, compatibleFrom: first },
+    { name: third, compatibleFrom: null },
   ]);
 });
 

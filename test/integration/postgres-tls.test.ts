@@ -96,7 +96,7 @@ test.for([
   await expect(isEncrypted(url())).rejects.toThrow(/certificate/i);
   const migrate = runProcess('src/persistence/migrate.ts', { DATABASE_URL: url() });
   expect(await migrate.exited).not.toBe(0);
-  expect(migrate.lines.join('\n')).toContain('its certificate is not of an authority');
+  expect(migrate.lines.join('\n')).toContain('its certificate is not of a trusted authority');
 });
 
 test('an authority that is not there is named by the setting', async () => {

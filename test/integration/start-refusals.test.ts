@@ -4,7 +4,7 @@ import { randomUUID } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, inject, test } from 'vitest';
 
 import { newWebhookSecret } from '../../src/config/webhook-secrets.ts';
-import { MIGRATIONS } from '../../src/persistence/orm.ts';
+import { MIGRATIONS } from '../../src/persistence/migrations.ts';
 import { ADA } from '../support/api.ts';
 import { freePort } from '../support/free-port.ts';
 import {
@@ -101,15 +101,15 @@ describe('a database that is not to be used', () => {
   });
 
   test.each([
-    ['that says of nobody that they survive it', null, ''],
+    ['that is compatible with no earlier code', null, ''],
     [
-      'that only newer code survives',
+      'that only newer code is compatible with',
       '9998-last-year',
       ', which needs one that knows 9998-last-year',
     ],
-  ])('a newer schema %s is refused by every process', async (_, survivedFrom, needs) => {
+  ])('a newer schema %s is refused by every process', async (_, compatibleFrom, needs) => {
     const database = await createTestDatabase();
-    await addNewerMigration(database.url, survivedFrom);
+    await addNewerMigration(database.url, compatibleFrom);
     const before = await contentsOf(database.url);
 
     const refusals = await Promise.all(
@@ -126,7 +126,7 @@ describe('a database that is not to be used', () => {
     await database.drop();
   });
 
-  test('a newer schema that this version survives is taken by every process', async () => {
+  test('a newer schema that this version is compatible with is taken by every process', async () => {
     const [database, temporal] = await Promise.all([createTestDatabase(), useDevServer()]);
     await addNewerMigration(database.url, MIGRATIONS.at(-1) ?? null);
     const settings = {
@@ -286,12 +286,12 @@ async function idOf({ url }: TestDatabase): Promise<string> {
   return String(row?.['id']);
 }
 
-/** As a newer version leaves it: with who survives it, or of before that was noted. */
-function addNewerMigration(url: string, survivedFrom: string | null = null): Promise<void> {
+/** As a newer version leaves it. */
+function addNewerMigration(url: string, compatibleFrom: string | null = null): Promise<void> {
   return runSql(
     url,
     `insert into daybell_migrations (name, executed_at) values ('9999-next-year', now());
-     ${survivedFrom === null ? '' : `alter table daybell_migrations add column if not exists survived_from text; update daybell_migrations set survived_from = '${survivedFrom}' where name = '9999-next-year'`}`,
+     ${compatibleFrom === null ? '' : `alter table daybell_migrations add column if not exists compatible_from text; update daybell_migrations set compatible_from = '${compatibleFrom}' where name = '9999-next-year'`}`,
   );
 }
 

@@ -7,8 +7,8 @@ import { pino } from 'pino';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, onTestFinished, test } from 'vitest';
 
 import { createOccasionWorkflows } from '../../src/temporal/occasion-workflows.ts';
-import { type Build, findWork, makeCurrent } from '../../src/temporal/worker-versions.ts';
-import { startTakingTurns } from '../../src/worker/taking-turns.ts';
+import { type Build, findQueueState, makeCurrent } from '../../src/temporal/worker-versions.ts';
+import { startVersionHandover } from '../../src/worker/version-handover.ts';
 import { createWorker } from '../../src/worker/worker.ts';
 import { bundleWorkflows, type WorkflowCode } from '../../src/worker/workflow-bundle.ts';
 import { startDevServer } from '../support/dev-server.ts';
@@ -69,7 +69,7 @@ async function startVersion(
     buildId: build,
   });
   const working = worker.run();
-  const turns = startTakingTurns({
+  const turns = startVersionHandover({
     client,
     taskQueue,
     build,
@@ -128,7 +128,7 @@ async function failedTasksOf(userId: string): Promise<number> {
 }
 
 async function currentBuild(): Promise<Build> {
-  return (await findWork(temporal.client, taskQueue)).current;
+  return (await findQueueState(temporal.client, taskQueue)).current;
 }
 
 test('who sleeps since the previous version is carried on by the next, and after rolling back by the previous', async () => {
@@ -172,7 +172,7 @@ test('the first version with a build id carries on those of before, and without 
   expect(await lastBuildOf(sleeper)).toBe('first');
 
   await startVersion(null, previous);
-  expect(await current('--unversioned')).toContain('* (without a build id): workers are there');
+  expect(await current('--unversioned')).toContain('* (without a build id): has workers');
   // It has the sleeper in memory, and would go on with it.
   await stopFirst();
   await look(sleeper, 3);
@@ -181,13 +181,13 @@ test('the first version with a build id carries on those of before, and without 
 }, 240_000);
 
 test('npm run worker:current shows who has the work, gives it, and not to a build that is not there', async () => {
-  expect(await current()).toContain(`No worker with a WORKER_BUILD_ID has been at the task queue`);
+  expect(await current()).toContain(`No worker with a WORKER_BUILD_ID has polled the task queue`);
   await startVersion('one', previous);
   await expect.poll(currentBuild, SLOWLY).toBe('one');
   await startVersion('two', previous);
   await expect.poll(currentBuild, SLOWLY).toBe('two');
-  expect(await current('one')).toContain('* one: workers are there');
-  expect(await current()).toMatch(/^ {2}two: workers are there$/m);
+  expect(await current('one')).toContain('* one: has workers');
+  expect(await current()).toMatch(/^ {2}two: has workers$/m);
   await expect(current('three')).rejects.toThrow(/ended with 1: .*three/s);
   expect(await currentBuild()).toBe('one');
 });
@@ -201,7 +201,7 @@ test('when no worker of the version that has the work is left, one that had it b
   onTestFinished(server.stop);
   const own = await connectTo(server.address);
   onTestFinished(own.close);
-  const build = async () => (await findWork(own.client, taskQueue)).current;
+  const build = async () => (await findQueueState(own.client, taskQueue)).current;
   const stopOne = await startVersion('one', previous, own);
   await expect.poll(build, SLOWLY).toBe('one');
   const stopTwo = await startVersion('two', previous, own);
@@ -218,11 +218,11 @@ test('a Temporal without versions is told from one that is away, and is none of 
   const refused = Promise.withResolvers<Error>();
   const { client } = server;
   const options = { client, taskQueue, logger, onRefused: refused.resolve };
-  const turns = startTakingTurns({ ...options, build: 'one' });
+  const turns = startVersionHandover({ ...options, build: 'one' });
   expect((await refused.promise).message).toContain('WORKER_BUILD_ID: this Temporal has no worker');
   await turns.stop();
   const without = Promise.withResolvers<Error>();
-  await startTakingTurns({ ...options, onRefused: without.resolve, build: null }).stop();
+  await startVersionHandover({ ...options, onRefused: without.resolve, build: null }).stop();
   expect(await Promise.race([without.promise, 'nothing'])).toBe('nothing');
 });
 

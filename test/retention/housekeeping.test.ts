@@ -9,7 +9,7 @@ import { createHousekeepingActivities } from '../../src/activities/housekeeping.
 import { loadSettings } from '../../src/config/settings.ts';
 import { newWebhookSecret } from '../../src/config/webhook-secrets.ts';
 import { createRetention } from '../../src/retention/retention.ts';
-import { ensureSchedule, housekeepingSchedule } from '../../src/temporal/schedules.ts';
+import { ensureSchedule, housekeepingSchedule } from '../../src/worker/schedules.ts';
 import { createWorker } from '../../src/worker/worker.ts';
 import type { Retention } from '../../src/workflows/maintenance-contract.ts';
 import { plantAttempt, plantOccurrence } from '../support/plant-occurrence.ts';
@@ -54,7 +54,7 @@ function scheduleOf(taskQueue: string): ScheduleHandle {
 }
 
 const ensure = (taskQueue: string, keep = KEEP) =>
-  ensureSchedule(temporal.client, housekeepingSchedule(taskQueue, keep));
+  ensureSchedule(temporal.client, housekeepingSchedule(taskQueue, { keep }));
 
 test('workers that start at once make one schedule, for every hour, of their task queue', async () => {
   const taskQueue = uniqueTaskQueue();

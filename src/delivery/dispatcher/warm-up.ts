@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net';
 
 import pLimit from 'p-limit';
 
-import { describeError } from '../../observability/describe-error.ts';
+import { describeError } from '../../observability/errors.ts';
 import type { Logger } from '../../observability/logger.ts';
 import { greetingBody } from '../greeting.ts';
 import { createDestinationClient, type DestinationSettings } from '../wire/webhook-client.ts';

@@ -1,7 +1,7 @@
 /** `npm run demo`: with the service running, a handful of greetings while you watch. */
 import { DateTime } from 'luxon';
 
-import { runningApi } from '../../commands/running-api.ts';
+import { runningApi } from '../../commands/command.ts';
 import { loadSettings } from '../../config/settings.ts';
 import { createDemoApi, NotAllowedError, NotRunningError, type DemoApi } from './api.ts';
 import { follow, type DemoUser } from './follow.ts';

@@ -1,8 +1,7 @@
 import { describe, expect, test } from 'vitest';
 
 import { newApiKey } from './api-keys.ts';
-import { requireKeysBeyondLoopback } from './reach.ts';
-import { loadSettings } from './settings.ts';
+import { loadSettings, requireKeysBeyondLoopback } from './settings.ts';
 
 const given = (settings: NodeJS.ProcessEnv) => () =>
   requireKeysBeyondLoopback(loadSettings(settings));

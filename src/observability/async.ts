@@ -1,0 +1,49 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+
+import { describeError } from './errors.ts';
+import type { Logger } from './logger.ts';
+
+const FIRST_PAUSE_MS = 200;
+const LONGEST_PAUSE_MS = 3_000;
+
+/** Tries until it succeeds: for what a process needs before it can start. Logs the wait and its end. */
+export async function waitFor<Result>(
+  what: string,
+  attempt: () => Promise<Result>,
+  logger: Logger,
+): Promise<Result> {
+  let waiting = false;
+  for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs = Math.min(2 * pauseMs, LONGEST_PAUSE_MS)) {
+    try {
+      const result = await attempt();
+      if (waiting) logger.info(`${what} is there`);
+      return result;
+    } catch (error) {
+      if (!waiting) logger.warn({ error: describeError(error) }, `waiting for ${what}`);
+      waiting = true;
+    }
+    await sleep(pauseMs);
+  }
+}
+
+/** Rejects if the work takes longer than `limitMs`. The work itself goes on, unawaited. */
+export async function withinLimit<Result>(work: Promise<Result>, limitMs: number): Promise<Result> {
+  const { promise: limit, reject } = Promise.withResolvers<never>();
+  const timer = setTimeout(() => reject(new Error('took too long')), limitMs);
+  try {
+    return await Promise.race([work, limit]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** Reads at most once at a time: callers that come meanwhile share the read under way. */
+export function shared<Value>(read: () => Promise<Value>): () => Promise<Value> {
+  let underWay: Promise<Value> | null = null;
+  return () => {
+    underWay ??= read().finally(() => {
+      underWay = null;
+    });
+    return underWay;
+  };
+}

@@ -1,0 +1,72 @@
+/** What the processes are assembled from. Each part stops with its process. */
+import { createMetrics, exportTzVersion, type Registry } from '../observability/metrics.ts';
+import { serveMetrics } from '../observability/metrics-server.ts';
+import type { ReadinessCheck, ServiceContext } from '../observability/service.ts';
+import { createTracing } from '../observability/tracing.ts';
+import { checkDatabase, findInstallationId } from '../persistence/database-health.ts';
+import { connectOrm, type Orm } from '../persistence/orm.ts';
+import { connectTemporal } from '../temporal/connection.ts';
+import { createNamespaceGuard } from '../temporal/namespace-guard.ts';
+
+export interface FoundationOptions {
+  /** Checks of /readyz beside the process's own. */
+  readonly readiness?: (orm: Orm) => Promise<readonly ReadinessCheck[]>;
+  /** A second page of metrics, in Prometheus's text format. */
+  readonly moreMetrics?: (() => Promise<string>) | undefined;
+}
+
+/**
+ * Traces, metrics and the database.
+ *
+ * @throws InvalidSettingsError, PortUnusableError
+ */
+export async function openFoundation(
+  { name, settings, logger, readiness, fail, onStop }: ServiceContext,
+  databaseUrl: string,
+  { readiness: more, moreMetrics }: FoundationOptions = {},
+) {
+  const tracing = await createTracing(name, settings, logger);
+  onStop(() => tracing?.stop());
+  const metrics = createMetrics();
+  const orm = await connectOrm(databaseUrl, {
+    poolSize: settings.DATABASE_POOL,
+    metrics,
+    onRefused: fail,
+  });
+  // A database that is not to be used is refused before the process is ready, if it is there.
+  await checkDatabase(orm);
+  if (settings.METRICS_PORT !== undefined) {
+    const state = {
+      contentType: metrics.contentType,
+      metrics: async () => (await Promise.all([metrics.metrics(), moreMetrics?.() ?? ''])).join(''),
+      readiness: async () => [...(await readiness()), ...((await more?.(orm)) ?? [])],
+    };
+    const place = { host: settings.HOST, port: settings.METRICS_PORT };
+    const server = await serveMetrics(state, place, logger);
+    onStop(server.stop);
+  }
+  onStop(() => orm.close(true));
+  return { tracing, metrics, orm };
+}
+
+/** Temporal, which may be away, and the guard of this installation's namespace. */
+export function openTemporal({ settings, fail, onStop }: ServiceContext, orm: Orm) {
+  const temporal = connectTemporal(settings);
+  const guard = createNamespaceGuard(temporal, () => findInstallationId(orm), fail);
+  guard.start();
+  onStop(async () => {
+    guard.stop();
+    await temporal.close();
+  });
+  return { ...temporal, guard };
+}
+
+/** Says in the log and in the metrics which tz database decides dates. */
+export function reportTzVersion(
+  { settings, logger }: ServiceContext,
+  metrics: Registry,
+  tzVersion: string,
+): void {
+  logger.info({ tzVersion, from: settings.ZONE_DATA }, 'tz database');
+  exportTzVersion(metrics, tzVersion);
+}

@@ -1,0 +1,111 @@
+/** Which version of the workers gets the work: docs/adr/0014-worker-versions.md. */
+import type { Client } from '@temporalio/client';
+
+import { InvalidSettingsError } from '../config/settings.ts';
+import { describeError } from '../observability/errors.ts';
+import type { Logger } from '../observability/logger.ts';
+import { createLoop } from '../platform/loop.ts';
+import {
+  type Build,
+  findDeployment,
+  findQueueState,
+  type KnownBuild,
+  lacksDeployments,
+  makeCurrent,
+  type QueueState,
+} from '../temporal/worker-versions.ts';
+
+export interface VersionHandoverOptions {
+  readonly client: Client;
+  readonly taskQueue: string;
+  /** Of this worker. */
+  readonly build: Build;
+  readonly logger: Logger;
+  /** Called when this Temporal has no worker versions. */
+  readonly onRefused: (error: InvalidSettingsError) => void;
+}
+
+const LOOK_EVERY_MS = 5_000;
+/** A new worker is known within a second, and may be the first: until it is, nobody works. */
+const LOOK_WHEN_NEW_EVERY_MS = 1_000;
+/** With the work, there is nothing to do but to notice that another version has it now. */
+const LOOK_WHEN_CURRENT_EVERY_MS = 30_000;
+
+/** Sees to it, in the background, that the work goes to a version that has workers. */
+export function startVersionHandover(options: VersionHandoverOptions): { stop(): Promise<void> } {
+  const { client, taskQueue, build, logger, onRefused } = options;
+  let previous: VersionState | null = null;
+
+  async function look(): Promise<number> {
+    const queue = await findQueueState(client, taskQueue);
+    const deployment = queue.current === build ? null : await findDeployment(client, taskQueue);
+    const state = versionState(build, queue, deployment?.known ?? []);
+    const about = { buildId: build, current: queue.current };
+    if (state === 'new' || state === 'abandoned') {
+      await makeCurrent(client, taskQueue, build, deployment?.token);
+      logger.info({ ...about, state }, 'this version gets the work from now on');
+    } else if (state === 'other' && previous !== state) {
+      logger.warn(
+        about,
+        'another version gets the work, and this one none: npm run worker:current would change that',
+      );
+    }
+    previous = state;
+    if (state === 'unknown') return LOOK_WHEN_NEW_EVERY_MS;
+    return state === 'current' ? LOOK_WHEN_CURRENT_EVERY_MS : LOOK_EVERY_MS;
+  }
+
+  const loop = createLoop(look, (error, failures) => {
+    if (lacksDeployments(error)) {
+      void loop.stop();
+      if (build !== null) onRefused(withoutDeployments());
+      return 0;
+    }
+    previous = null;
+    // Temporal is away, another worker was quicker, or workers of another task are still to come.
+    const level = failures === 1 ? 'info' : 'debug';
+    logger[level]({ error: describeError(error) }, 'waiting to see which version gets the work');
+    return LOOK_EVERY_MS;
+  });
+  loop.start();
+  return { stop: loop.stop };
+}
+
+function withoutDeployments(): InvalidSettingsError {
+  return new InvalidSettingsError([
+    'WORKER_BUILD_ID: this Temporal has no worker deployments, which came with 1.28; leave it unset',
+  ]);
+}
+
+/** A version's state towards the one that gets the work. */
+export type VersionState =
+  /** It gets the work itself. */
+  | 'current'
+  /** It never had the work: this is the rollout. */
+  | 'new'
+  /** The version that gets the work has no workers left. */
+  | 'abandoned'
+  /** Another one gets the work, and has workers. */
+  | 'other'
+  /** Temporal does not know this worker yet. */
+  | 'unknown';
+
+/**
+ * A rollout cannot be forgotten, and is not undone by a worker of the version before that happens
+ * to start again: a build takes the work once by itself, when it first comes, and otherwise only
+ * from a version without workers.
+ *
+ * @param known the builds that Temporal knows; not needed while `own` is current
+ */
+export function versionState(
+  own: Build,
+  { current, alive }: QueueState,
+  known: readonly KnownBuild[],
+): VersionState {
+  if (current === own) return 'current';
+  if (!alive.has(own)) return 'unknown';
+  const build = known.find(({ buildId }) => buildId === own);
+  if (build !== undefined && !build.wasCurrent) return 'new';
+  if (build === undefined && own !== null) return 'unknown';
+  return alive.has(current) ? 'other' : 'abandoned';
+}
