@@ -2,7 +2,7 @@
 #
 #   docker build --tag daybell:local .
 #   docker run daybell:local src/api/main.ts          (also src/worker/main.ts, src/delivery/main.ts,
-#                                                      src/planning/main.ts, src/persistence/migrate.ts)
+#                                                      src/planning/main.ts, src/cli/migrate.ts)
 #
 # glibc, because Temporal's native part is built for it. The Node is the one of package-lock.json;
 # a test keeps it so, runs these steps natively, and starts every process from what they leave.
@@ -13,7 +13,7 @@ COPY package.json package-lock.json .npmrc ./
 RUN npm ci --omit=dev --ignore-scripts
 COPY src ./src
 COPY migrations ./migrations
-RUN node src/commands/bundle.ts dist/workflow-bundle.json
+RUN node src/cli/bundle.ts dist/workflow-bundle.json
 
 FROM node:24.21.0-bookworm-slim AS dependencies
 WORKDIR /app

@@ -6,7 +6,7 @@
  * --temporal dev|postgres, --shards N, --out DIR, --data DIR
  */
 import { auditDay } from '../src/audit/audit-day.ts';
-import { connectOrm } from '../src/persistence/orm.ts';
+import { connectOrm } from '../src/platform/database/orm.ts';
 import { loadTzDatabase } from '../src/platform/load-tz-database.ts';
 import { duration, table } from './report/table.ts';
 import { openDaybellBench } from './support/daybell-bench.ts';

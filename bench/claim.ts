@@ -11,8 +11,8 @@
  */
 import { createLedger, type Ledger } from '../src/ledger/ledger.ts';
 import type { ClaimedOccurrence, RecordedAttempt } from '../src/ledger/types.ts';
-import { connectOrm, type Orm } from '../src/persistence/orm.ts';
-import { migrate } from '../src/persistence/run-migrations.ts';
+import { connectOrm, type Orm } from '../src/platform/database/orm.ts';
+import { migrate } from '../src/platform/database/run-migrations.ts';
 import { machineFacts } from './report/machine-facts.ts';
 import { duration, table } from './report/table.ts';
 import { connectDatabases } from './support/databases.ts';

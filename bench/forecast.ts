@@ -7,8 +7,8 @@
  * --data DIR   (data/bench) where the server keeps its data; emptied
  */
 import { forecast, type ForecastDeps } from '../src/forecast/forecast.ts';
-import { connectOrm } from '../src/persistence/orm.ts';
-import { migrate } from '../src/persistence/run-migrations.ts';
+import { connectOrm } from '../src/platform/database/orm.ts';
+import { migrate } from '../src/platform/database/run-migrations.ts';
 import { recordRules } from '../src/planning/rules.ts';
 import { loadBundledTzDatabase } from '../src/platform/load-tz-database.ts';
 import { duration, table } from './report/table.ts';

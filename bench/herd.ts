@@ -16,7 +16,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 
-import { newWebhookSecret } from '../src/config/webhook-secrets.ts';
+import { newWebhookSecret } from '../src/platform/settings/webhook-secrets.ts';
 import { CONTENDERS, STAGES } from './contenders/index.ts';
 import { herdChart } from './report/herd-chart.ts';
 import { herdTables } from './report/herd-tables.ts';

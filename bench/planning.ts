@@ -13,8 +13,8 @@ import { readFileSync } from 'node:fs';
 
 import { pino } from 'pino';
 
-import { connectOrm, type Orm } from '../src/persistence/orm.ts';
-import { migrate } from '../src/persistence/run-migrations.ts';
+import { connectOrm, type Orm } from '../src/platform/database/orm.ts';
+import { migrate } from '../src/platform/database/run-migrations.ts';
 import { createOutboxConsumer } from '../src/planning/outbox-consumer.ts';
 import { createPlanner } from '../src/planning/planner.ts';
 import { recordRules } from '../src/planning/rules.ts';

@@ -2,7 +2,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 
-import { newWebhookSecret } from '../../src/config/webhook-secrets.ts';
+import { newWebhookSecret } from '../../src/platform/settings/webhook-secrets.ts';
 import { machineFacts } from '../report/machine-facts.ts';
 import { startDaybellProcesses, type DaybellProcesses } from './daybell-processes.ts';
 import { startInstallation, type Installation } from './installation.ts';

@@ -1,4 +1,4 @@
-import type { Orm } from '../../src/persistence/orm.ts';
+import type { Orm } from '../../src/platform/database/orm.ts';
 
 /** Parameter: how many. */
 const LOAD_USERS = `

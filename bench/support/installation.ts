@@ -5,7 +5,7 @@
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 
-import { readMachine, type Machine } from '../../src/config/machine.ts';
+import { readMachine, type Machine } from '../../src/platform/settings/machine.ts';
 import type { ChildSpec } from '../../src/dev/child.ts';
 import { takeDataDir } from '../../src/dev/data-dir.ts';
 import { freePorts } from '../../src/dev/free-ports.ts';

@@ -1,7 +1,7 @@
 /** Brings users in as a client of Daybell does: with the outbox row, never past it. */
 import pLimit from 'p-limit';
 
-import { connectOrm } from '../../src/persistence/orm.ts';
+import { connectOrm } from '../../src/platform/database/orm.ts';
 import { createUserStore } from '../../src/users/user-store.ts';
 import { createUser } from '../../src/users/create-user.ts';
 import { loadTzDatabase } from '../../src/platform/load-tz-database.ts';

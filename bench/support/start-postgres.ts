@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 
-import { readMachine } from '../../src/config/machine.ts';
+import { readMachine } from '../../src/platform/settings/machine.ts';
 import { takeDataDir } from '../../src/dev/data-dir.ts';
 import { freePorts } from '../../src/dev/free-ports.ts';
 import { stopLeftovers } from '../../src/dev/leftovers.ts';

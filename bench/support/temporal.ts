@@ -1,5 +1,5 @@
 /** The Temporal server that a bench is asked for. */
-import type { Machine } from '../../src/config/machine.ts';
+import type { Machine } from '../../src/platform/settings/machine.ts';
 import type { ChildSpec } from '../../src/dev/child.ts';
 import { freePorts } from '../../src/dev/free-ports.ts';
 import { findTemporalBinary } from '../../src/dev/temporal/binary.ts';

@@ -7,10 +7,10 @@ import type { ForecastDeps } from '../forecast/forecast.ts';
 import type { OccurrenceReader } from '../ledger/occurrence-reader.ts';
 import type { Redelivery } from '../ledger/redelivery.ts';
 import type { WebhookTester } from '../delivery/webhook-test.ts';
-import type { Logger } from '../observability/logger.ts';
-import type { MetricsSource } from '../observability/metrics.ts';
-import type { ReadinessCheck } from '../observability/service.ts';
-import type { Tracing } from '../observability/tracing.ts';
+import type { Logger } from '../platform/logger.ts';
+import type { MetricsSource } from '../platform/metrics.ts';
+import type { ReadinessCheck } from '../platform/service.ts';
+import type { Tracing } from '../platform/tracing.ts';
 import type { UserDeps } from '../users/user-store.ts';
 import type { ApiKey } from '../access/api-key.ts';
 

@@ -1,6 +1,6 @@
 import type { DueState } from '../ledger/due-state.ts';
-import { shared } from '../observability/async.ts';
-import { type Readings } from '../observability/readings.ts';
+import { shared } from '../platform/async.ts';
+import { type Readings } from '../platform/readings.ts';
 
 /** Whether today is all right, and what comes next: from the ledger, at the moment of the scrape. */
 export function exportDue({ gauge, gauges }: Readings, due: DueState): void {

@@ -1,6 +1,6 @@
 import type { ErasureState } from '../erasure/erasure.ts';
-import { shared } from '../observability/async.ts';
-import { type Readings } from '../observability/readings.ts';
+import { shared } from '../platform/async.ts';
+import { type Readings } from '../platform/readings.ts';
 
 /** Who was deleted and is still to be erased. */
 export function exportErasures(

@@ -5,7 +5,7 @@ import type { ZodError } from 'zod';
 
 import { NotRedeliverableError, OccurrenceNotFoundError } from '../ledger/errors.ts';
 import { WebhookNotSetUpError } from '../delivery/webhook-test.ts';
-import { describeError, isServerAway } from '../observability/errors.ts';
+import { describeError, isServerAway } from '../platform/errors.ts';
 import {
   ExternalIdTakenError,
   type FieldFault,

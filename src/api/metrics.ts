@@ -1,6 +1,6 @@
 import { Histogram } from 'prom-client';
 
-import type { Registry } from '../observability/metrics.ts';
+import type { Registry } from '../platform/metrics.ts';
 import type { ObservedRequest } from './deps.ts';
 
 /** With the target, 0.05, and what an alarm would ask for, 0.15 and 0.2. */

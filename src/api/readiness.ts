@@ -1,4 +1,4 @@
-import type { ReadinessCheck } from '../observability/service.ts';
+import type { ReadinessCheck } from '../platform/service.ts';
 
 /** The state of the other processes, as their supervisor has it. */
 export type ChildStates = Readonly<Record<string, 'starting' | 'ready' | 'down'>>;

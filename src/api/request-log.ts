@@ -2,7 +2,7 @@ import type { Context } from 'hono';
 import { createMiddleware } from 'hono/factory';
 import { routePath } from 'hono/route';
 
-import type { Logger } from '../observability/logger.ts';
+import type { Logger } from '../platform/logger.ts';
 import type { ApiDeps, ApiEnv } from './deps.ts';
 
 /** One line a request, and whoever counts is told: the name of its key, the route's pattern instead of its path, no query, no body. */

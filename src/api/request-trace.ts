@@ -1,7 +1,7 @@
 import { createMiddleware } from 'hono/factory';
 import { routePath } from 'hono/route';
 
-import type { Tracing } from '../observability/tracing.ts';
+import type { Tracing } from '../platform/tracing.ts';
 import type { ApiDeps, ApiEnv } from './deps.ts';
 
 /**

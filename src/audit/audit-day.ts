@@ -2,7 +2,7 @@ import { DAY_MS, dateToMs, formatCalendarDate, parseCalendarDate } from '../time
 import { resolveNominalDate } from '../time/occurrence.ts';
 import type { TzDatabase } from '../time/tz-database.ts';
 import type { OccasionRef } from '../ledger/types.ts';
-import type { Orm } from '../persistence/orm.ts';
+import type { Orm } from '../platform/database/orm.ts';
 import type { RulesHistory } from '../planning/rules.ts';
 import { type AuditedDay, auditOccasion } from './audit-occasion.ts';
 import type { AuditTerms } from './classify.ts';

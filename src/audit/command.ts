@@ -6,9 +6,9 @@
  */
 import { parseArgs } from 'node:util';
 
-import { askRunningApi, endUnanswered, EXIT } from '../commands/command.ts';
-import { loadSettings, requireSettings, type Settings } from '../config/settings.ts';
-import { connectOrm } from '../persistence/orm.ts';
+import { askRunningApi, endUnanswered, EXIT } from '../cli/command.ts';
+import { loadSettings, requireSettings, type Settings } from '../platform/settings/settings.ts';
+import { connectOrm } from '../platform/database/orm.ts';
 import { loadTzDatabase } from '../platform/load-tz-database.ts';
 import { auditDateFault, auditDay } from './audit-day.ts';
 import { type AuditBody, auditBody, AuditSchema } from './body.ts';

@@ -2,7 +2,7 @@ import type { SqlEntityManager } from '@mikro-orm/postgresql';
 
 import { instant, literal, queryIn } from '../ledger/sql.ts';
 import type { OccasionRef, OccurrenceState } from '../ledger/types.ts';
-import type { Orm } from '../persistence/orm.ts';
+import type { Orm } from '../platform/database/orm.ts';
 import { readRules } from '../planning/rules.ts';
 import type { AuditedPeriod } from './history.ts';
 

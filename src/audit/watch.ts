@@ -1,9 +1,9 @@
 import { Gauge } from 'prom-client';
 
 import { formatCalendarDate } from '../time/calendar-date.ts';
-import { describeError } from '../observability/errors.ts';
-import type { Logger } from '../observability/logger.ts';
-import type { Registry } from '../observability/metrics.ts';
+import { describeError } from '../platform/errors.ts';
+import type { Logger } from '../platform/logger.ts';
+import type { Registry } from '../platform/metrics.ts';
 import { createLoop } from '../platform/loop.ts';
 import { type AuditDeps, auditDay } from './audit-day.ts';
 

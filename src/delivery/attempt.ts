@@ -1,5 +1,5 @@
 import type { ClaimedOccurrence, RecordedAttempt } from '../ledger/types.ts';
-import type { Logger } from '../observability/logger.ts';
+import type { Logger } from '../platform/logger.ts';
 import { greetingBody } from './greeting.ts';
 import { decideNextAttempt } from './next-attempt.ts';
 import { classifyOutcome, retryAfterMs } from './outcome.ts';

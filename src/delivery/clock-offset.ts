@@ -1,6 +1,6 @@
 import { ms, queryOf } from '../ledger/sql.ts';
-import type { Logger } from '../observability/logger.ts';
-import type { Orm } from '../persistence/orm.ts';
+import type { Logger } from '../platform/logger.ts';
+import type { Orm } from '../platform/database/orm.ts';
 
 export interface ClockOffsetDeps {
   /** Epoch ms. */

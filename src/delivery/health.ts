@@ -1,5 +1,5 @@
-import { describeError } from '../observability/errors.ts';
-import type { Logger } from '../observability/logger.ts';
+import { describeError } from '../platform/errors.ts';
+import type { Logger } from '../platform/logger.ts';
 
 export type Health = ReturnType<typeof createHealth>;
 

@@ -1,8 +1,8 @@
 /** The process `dispatcher`: sends what is due. It needs PostgreSQL and the receiver. As many as needed. */
-import { requireSettings } from '../config/settings.ts';
+import { requireSettings } from '../platform/settings/settings.ts';
 import { createBacklog } from '../ledger/backlog.ts';
-import { createQueryMetrics } from '../observability/metrics.ts';
-import { runService, type ServiceContext } from '../observability/service.ts';
+import { createQueryMetrics } from '../platform/metrics.ts';
+import { runService, type ServiceContext } from '../platform/service.ts';
 import { openFoundation } from '../platform/process.ts';
 import { loadTzDatabase } from '../platform/load-tz-database.ts';
 import { createBacklogWatch } from './dispatcher/backlog.ts';

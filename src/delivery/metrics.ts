@@ -1,7 +1,7 @@
 import { Counter, Gauge, Histogram } from 'prom-client';
 
 import type { RecordedAttempt } from '../ledger/types.ts';
-import type { Registry } from '../observability/metrics.ts';
+import type { Registry } from '../platform/metrics.ts';
 import type { Attempt } from './attempt.ts';
 import type { CallResult } from './deliver/deliver.ts';
 

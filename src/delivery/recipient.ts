@@ -1,7 +1,7 @@
 import { resolveNominalDate } from '../time/occurrence.ts';
 import type { TzDatabase } from '../time/tz-database.ts';
 import type { ClaimedOccurrence } from '../ledger/types.ts';
-import type { Orm } from '../persistence/orm.ts';
+import type { Orm } from '../platform/database/orm.ts';
 import { findRecipients, type OccasionInputs } from '../planning/occasion-inputs.ts';
 import { type DateRulesRecord, presentRules, readRules } from '../planning/rules.ts';
 import { namesDate, type Recurrence } from '../time/recurrence.ts';

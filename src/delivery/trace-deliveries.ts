@@ -1,8 +1,8 @@
 import { continuesTrace, type TracePoint } from '../platform/trace-point.ts';
 import type { OccurrenceTraces } from '../ledger/occurrence-traces.ts';
-import { describeError } from '../observability/errors.ts';
-import type { Logger } from '../observability/logger.ts';
-import type { Tracing } from '../observability/tracing.ts';
+import { describeError } from '../platform/errors.ts';
+import type { Logger } from '../platform/logger.ts';
+import type { Tracing } from '../platform/tracing.ts';
 import type { Attempt } from './attempt.ts';
 import type { FindRecipients, Recipient } from './recipient.ts';
 

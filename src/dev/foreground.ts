@@ -1,12 +1,12 @@
 /** A supervisor at somebody's terminal: its settings, its signals, what is shown, and how it ends. */
-import { readMachine } from '../config/machine.ts';
+import { readMachine } from '../platform/settings/machine.ts';
 import {
   InvalidSettingsError,
   loadSettings,
   requireKeysBeyondLoopback,
   requireSettings,
   type Settings,
-} from '../config/settings.ts';
+} from '../platform/settings/settings.ts';
 import { requireAllowedHost } from '../delivery/wire/destination-guard.ts';
 import { runSupervised, type StartAll } from './run-supervised.ts';
 import { StartError } from './start-error.ts';

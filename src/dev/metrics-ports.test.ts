@@ -3,7 +3,7 @@ import type { AddressInfo } from 'node:net';
 
 import { expect, onTestFinished, test } from 'vitest';
 
-import { loadSettings } from '../config/settings.ts';
+import { loadSettings } from '../platform/settings/settings.ts';
 import { banner } from './banner.ts';
 import { withMetricsPort } from './metrics-ports.ts';
 import { findPorts } from './ports.ts';

@@ -1,6 +1,6 @@
 import { createServer } from 'node:net';
 
-import type { Settings } from '../config/settings.ts';
+import type { Settings } from '../platform/settings/settings.ts';
 import { MEASURED, type MetricsPorts } from './metrics-ports.ts';
 import { StartError } from './start-error.ts';
 

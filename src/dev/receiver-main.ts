@@ -1,8 +1,8 @@
 /** The process `receiver`: the embedded receiver on a port of this machine only. */
 import { once } from 'node:events';
 
-import { requireSettings } from '../config/settings.ts';
-import { runService } from '../observability/service.ts';
+import { requireSettings } from '../platform/settings/settings.ts';
+import { runService } from '../platform/service.ts';
 import { createReceiver } from './receiver.ts';
 
 await runService('receiver', async (context) => {

@@ -2,7 +2,7 @@ import type { AddressInfo } from 'node:net';
 
 import { describe, expect, onTestFinished, test } from 'vitest';
 
-import { newWebhookSecret } from '../config/webhook-secrets.ts';
+import { newWebhookSecret } from '../platform/settings/webhook-secrets.ts';
 import { greetingBody } from '../delivery/greeting.ts';
 import { createSign, type Sign } from '../delivery/wire/signing.ts';
 import { createReceiver } from './receiver.ts';

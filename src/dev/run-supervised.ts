@@ -1,6 +1,6 @@
 /** The life of everything that one command starts: one DATA_DIR, one supervisor, one orderly end. */
-import type { Machine } from '../config/machine.ts';
-import type { Settings } from '../config/settings.ts';
+import type { Machine } from '../platform/settings/machine.ts';
+import type { Settings } from '../platform/settings/settings.ts';
 import { takeDataDir } from './data-dir.ts';
 import { stopLeftovers } from './leftovers.ts';
 import { createProcessRecord } from './process-record.ts';

@@ -2,7 +2,7 @@
 import { chmod, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
-import { newWebhookSecret, parseWebhookSecrets } from '../config/webhook-secrets.ts';
+import { newWebhookSecret, parseWebhookSecrets } from '../platform/settings/webhook-secrets.ts';
 import { StartError } from './start-error.ts';
 
 /**

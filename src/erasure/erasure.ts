@@ -1,6 +1,6 @@
 import { BIRTHDAY } from '../ledger/occurrence-key.ts';
 import { interval, queryIn, queryOf } from '../ledger/sql.ts';
-import type { Orm } from '../persistence/orm.ts';
+import type { Orm } from '../platform/database/orm.ts';
 
 /** A user who is erased from the database. */
 export interface ErasedUser {

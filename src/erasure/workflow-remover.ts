@@ -2,7 +2,7 @@ import { type Client, isGrpcServiceError, WorkflowNotFoundError } from '@tempora
 import pLimit from 'p-limit';
 
 import { occasionOfWorkflowId } from '../ledger/occurrence-key.ts';
-import type { OccasionWorkflows } from '../temporal/occasion-workflows.ts';
+import type { OccasionWorkflows } from '../workflows/occasion-client.ts';
 
 /** What Temporal has of some workflows. */
 export interface Removal {

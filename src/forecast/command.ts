@@ -6,9 +6,9 @@
 import { parseArgs } from 'node:util';
 
 import { instantFault } from '../time/instant.ts';
-import { askRunningApi, endUnanswered, EXIT } from '../commands/command.ts';
-import { loadSettings, requireSettings, type Settings } from '../config/settings.ts';
-import { connectOrm } from '../persistence/orm.ts';
+import { askRunningApi, endUnanswered, EXIT } from '../cli/command.ts';
+import { loadSettings, requireSettings, type Settings } from '../platform/settings/settings.ts';
+import { connectOrm } from '../platform/database/orm.ts';
 import { loadTzDatabase } from '../platform/load-tz-database.ts';
 import { type ForecastBody, forecastBody, ForecastSchema } from './body.ts';
 import { forecastChart } from './chart.ts';

@@ -1,7 +1,7 @@
 import { formatCalendarDate } from '../time/calendar-date.ts';
 import { type DateSettings, REACH_MS, resolveNominalDate } from '../time/occurrence.ts';
 import type { TzDatabase } from '../time/tz-database.ts';
-import type { Orm } from '../persistence/orm.ts';
+import type { Orm } from '../platform/database/orm.ts';
 import { nominalDateAfter, nominalDateFrom } from '../time/recurrence.ts';
 import { readForecast, type SeriesGroup } from './read-forecast.ts';
 import { createForecastTally } from './tally.ts';

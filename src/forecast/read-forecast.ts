@@ -1,7 +1,7 @@
 import type { SqlEntityManager } from '@mikro-orm/postgresql';
 
 import { instant, queryIn } from '../ledger/sql.ts';
-import type { Orm } from '../persistence/orm.ts';
+import type { Orm } from '../platform/database/orm.ts';
 import { presentRules, readRules } from '../planning/rules.ts';
 import type { Series } from '../time/recurrence.ts';
 import type { MonthDay, NominalDays, Window } from './window.ts';

@@ -1,7 +1,7 @@
 /** An operator's pause of all deliveries, and what waits. */
 import type { SlowDown } from '../delivery/backpressure/throttle.ts';
 import { lengthFault, textFault } from '../platform/text.ts';
-import type { Orm } from '../persistence/orm.ts';
+import type { Orm } from '../platform/database/orm.ts';
 import { END_SLOW_DOWN } from './destination.ts';
 import { interval, ms, queryIn, queryOf } from './sql.ts';
 

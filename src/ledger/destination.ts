@@ -4,7 +4,7 @@
  */
 import type { Backpressure } from '../delivery/backpressure/backpressure.ts';
 import { slowDownAfter, type SlowDown, type Throttled } from '../delivery/backpressure/throttle.ts';
-import type { Orm } from '../persistence/orm.ts';
+import type { Orm } from '../platform/database/orm.ts';
 import { instant, ms, queryIn, queryOf } from './sql.ts';
 
 export function createDestination(orm: Orm) {

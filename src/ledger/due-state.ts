@@ -1,4 +1,4 @@
-import type { Orm } from '../persistence/orm.ts';
+import type { Orm } from '../platform/database/orm.ts';
 import { interval, queryOf } from './sql.ts';
 
 /** Delivered until LATE_AFTER or later; given up; too late to be sent; and, open, until LATE_AFTER or later. */

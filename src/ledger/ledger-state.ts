@@ -1,4 +1,4 @@
-import type { Orm } from '../persistence/orm.ts';
+import type { Orm } from '../platform/database/orm.ts';
 import { queryOf } from './sql.ts';
 
 export type LedgerState = ReturnType<typeof createLedgerState>;

@@ -1,4 +1,4 @@
-import type { Orm } from '../persistence/orm.ts';
+import type { Orm } from '../platform/database/orm.ts';
 import { claimSql, type Candidates } from './claim.ts';
 import { createDestination } from './destination.ts';
 import { END, RECORD, RELEASE, RETURN_TO_QUEUE } from './outcomes.ts';

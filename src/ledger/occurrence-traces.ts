@@ -1,5 +1,5 @@
 import type { TracePoint } from '../platform/trace-point.ts';
-import type { Orm } from '../persistence/orm.ts';
+import type { Orm } from '../platform/database/orm.ts';
 import { instant, ms, queryOf } from './sql.ts';
 
 export type OccurrenceTraces = ReturnType<typeof createOccurrenceTraces>;

@@ -1,5 +1,5 @@
 /** Redeliveries that only a workflow will send: no dispatcher is alive. */
-import type { Orm } from '../persistence/orm.ts';
+import type { Orm } from '../platform/database/orm.ts';
 import { ms, queryOf } from './sql.ts';
 import type { OccasionRef } from './types.ts';
 

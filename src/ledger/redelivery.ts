@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
-import type { Orm } from '../persistence/orm.ts';
+import type { Orm } from '../platform/database/orm.ts';
 import { NotRedeliverableError, OccurrenceNotFoundError } from './errors.ts';
 import { every, occurrenceCondition, type SqlCondition } from './occurrence-filter.ts';
 import { isOccurrenceKey } from './occurrence-key.ts';

@@ -4,7 +4,7 @@
  */
 import type { SqlEntityManager } from '@mikro-orm/postgresql';
 
-import type { Orm } from '../persistence/orm.ts';
+import type { Orm } from '../platform/database/orm.ts';
 
 /** SQL for an instant given as epoch ms. */
 export const instant = (ms: string): string => `to_timestamp((${ms})::float8 / 1000)`;

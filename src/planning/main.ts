@@ -2,15 +2,15 @@
  * The process `scheduler`: plans what has changed and what comes after what is settled, and
  * notifies Temporal of it. As many of them as needed; without Temporal, planning goes on.
  */
-import { requireSettings } from '../config/settings.ts';
+import { requireSettings } from '../platform/settings/settings.ts';
 import { createOccurrenceTraces } from '../ledger/occurrence-traces.ts';
 import { createRedelivered } from '../ledger/redelivered.ts';
-import { createQueryMetrics } from '../observability/metrics.ts';
-import { runService, type ServiceContext } from '../observability/service.ts';
+import { createQueryMetrics } from '../platform/metrics.ts';
+import { runService, type ServiceContext } from '../platform/service.ts';
 import { openFoundation, openTemporal, reportTzVersion } from '../platform/process.ts';
 import { createLedgerReconciler, LEDGER_KINDS } from '../reconcile/ledger.ts';
 import { createReconcileMetrics } from '../reconcile/metrics.ts';
-import { createOccasionWorkflows } from '../temporal/occasion-workflows.ts';
+import { createOccasionWorkflows } from '../workflows/occasion-client.ts';
 import { createOutbox } from '../users/outbox.ts';
 import { loadTzDatabase } from '../platform/load-tz-database.ts';
 import { createFollowUp } from './follow-up.ts';

@@ -1,6 +1,6 @@
 import { Counter, Gauge } from 'prom-client';
 
-import type { Registry, Timed } from '../observability/metrics.ts';
+import type { Registry, Timed } from '../platform/metrics.ts';
 import type { OutboxResult } from '../users/outbox.ts';
 import type { Notified, NotifierObserver } from './notifier.ts';
 import type { Planner, PlanOutcome } from './types.ts';

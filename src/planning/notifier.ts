@@ -3,11 +3,11 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import pLimit from 'p-limit';
 
 import type { Redelivered } from '../ledger/redelivered.ts';
-import { describeError } from '../observability/errors.ts';
-import type { Logger } from '../observability/logger.ts';
+import { describeError } from '../platform/errors.ts';
+import type { Logger } from '../platform/logger.ts';
 import { createLoop, type Loop } from '../platform/loop.ts';
-import { TemporalAwayError } from '../temporal/errors.ts';
-import type { OccasionWorkflows, OwnedOccasion } from '../temporal/occasion-workflows.ts';
+import { TemporalAwayError } from '../platform/temporal/errors.ts';
+import type { OccasionWorkflows, OwnedOccasion } from '../workflows/occasion-client.ts';
 import { type Answering, createNotifyPace } from './notify-pace.ts';
 import type { NotifyResult, NotifyStore, OccasionToWake, TakenOccasion } from './notify-store.ts';
 

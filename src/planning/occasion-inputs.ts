@@ -6,7 +6,7 @@ import type { SqlEntityManager } from '@mikro-orm/postgresql';
 
 import { ms, queryIn, queryOf } from '../ledger/sql.ts';
 import type { OccasionRef } from '../ledger/types.ts';
-import type { Orm } from '../persistence/orm.ts';
+import type { Orm } from '../platform/database/orm.ts';
 
 type Em = Pick<SqlEntityManager, 'execute'>;
 

@@ -1,7 +1,7 @@
 import { workflowId } from '../ledger/occurrence-key.ts';
 import type { OccasionRef } from '../ledger/types.ts';
-import { describeError } from '../observability/errors.ts';
-import type { Logger } from '../observability/logger.ts';
+import { describeError } from '../platform/errors.ts';
+import type { Logger } from '../platform/logger.ts';
 import { createLoop, type Loop } from '../platform/loop.ts';
 import type { Outbox, OutboxEntry, OutboxResult } from '../users/outbox.ts';
 import { PLAN_PAGE } from './planner.ts';

@@ -4,9 +4,9 @@ import pLimit from 'p-limit';
 
 import { workflowId } from '../ledger/occurrence-key.ts';
 import type { OccasionRef } from '../ledger/types.ts';
-import { describeError, errorCode, isServerAway } from '../observability/errors.ts';
-import type { Logger } from '../observability/logger.ts';
-import type { Orm } from '../persistence/orm.ts';
+import { describeError, errorCode, isServerAway } from '../platform/errors.ts';
+import type { Logger } from '../platform/logger.ts';
+import type { Orm } from '../platform/database/orm.ts';
 import { findOccasions } from './occasion-inputs.ts';
 import { planBatch } from './plan-batch.ts';
 import { NoRulesError } from './rules.ts';

@@ -1,8 +1,8 @@
 import { ms, queryOf } from '../ledger/sql.ts';
 import type { OccasionRef } from '../ledger/types.ts';
-import { describeError } from '../observability/errors.ts';
-import type { Logger } from '../observability/logger.ts';
-import type { Orm } from '../persistence/orm.ts';
+import { describeError } from '../platform/errors.ts';
+import type { Logger } from '../platform/logger.ts';
+import type { Orm } from '../platform/database/orm.ts';
 import { createLoop, type Loop } from '../platform/loop.ts';
 import { areDispatchersBusy } from './follow-up.ts';
 import { PLAN_PAGE } from './planner.ts';

@@ -1,7 +1,7 @@
 import type { OccurrenceTraces } from '../ledger/occurrence-traces.ts';
-import { describeError } from '../observability/errors.ts';
-import type { Logger } from '../observability/logger.ts';
-import type { Tracing } from '../observability/tracing.ts';
+import { describeError } from '../platform/errors.ts';
+import type { Logger } from '../platform/logger.ts';
+import type { Tracing } from '../platform/tracing.ts';
 import { continuesTrace } from '../platform/trace-point.ts';
 import type { PlannedEntry, TracedPlanning } from './outbox-consumer.ts';
 import type { PlanOutcome } from './types.ts';

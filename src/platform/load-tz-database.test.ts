@@ -4,7 +4,7 @@ import { relative } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 
 import { RECENT_ZONE, writeOlderTzData } from '../../test/support/tz-data-files.ts';
-import { InvalidSettingsError } from '../config/settings.ts';
+import { InvalidSettingsError } from './settings/settings.ts';
 import type { TzDatabase } from '../time/tz-database.ts';
 import { loadTzDatabase, newestOf } from './load-tz-database.ts';
 

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { resolve } from 'node:path';
 
-import { InvalidSettingsError } from '../config/settings.ts';
+import { InvalidSettingsError } from './settings/settings.ts';
 import { createNodeTzDatabase } from '../time/node-tz-database.ts';
 import {
   createPackedTzDatabase,

@@ -1,12 +1,12 @@
 /** What the processes are assembled from. Each part stops with its process. */
-import { createMetrics, exportTzVersion, type Registry } from '../observability/metrics.ts';
-import { serveMetrics } from '../observability/metrics-server.ts';
-import type { ReadinessCheck, ServiceContext } from '../observability/service.ts';
-import { createTracing } from '../observability/tracing.ts';
-import { checkDatabase, findInstallationId } from '../persistence/database-health.ts';
-import { connectOrm, type Orm } from '../persistence/orm.ts';
-import { connectTemporal } from '../temporal/connection.ts';
-import { createNamespaceGuard } from '../temporal/namespace-guard.ts';
+import { createMetrics, exportTzVersion, type Registry } from './metrics.ts';
+import { serveMetrics } from './metrics-server.ts';
+import type { ReadinessCheck, ServiceContext } from './service.ts';
+import { createTracing } from './tracing.ts';
+import { checkDatabase, findInstallationId } from './database/health.ts';
+import { connectOrm, type Orm } from './database/orm.ts';
+import { connectTemporal } from './temporal/connection.ts';
+import { createNamespaceGuard } from './temporal/namespace-guard.ts';
 
 export interface FoundationOptions {
   /** Checks of /readyz beside the process's own. */

@@ -4,15 +4,19 @@
  * the work. Exit code 1 when something could not be repaired or looked for, 69 when the database,
  * Temporal or the workers are away, 78 when a setting is wrong.
  */
-import { EXIT } from '../commands/command.ts';
-import { InvalidSettingsError, loadSettings, type Settings } from '../config/settings.ts';
+import { EXIT } from '../cli/command.ts';
+import {
+  InvalidSettingsError,
+  loadSettings,
+  type Settings,
+} from '../platform/settings/settings.ts';
 import { readEmbeddedDatabaseUrl } from '../dev/postgres/embedded.ts';
-import { errorCode, isServerAway } from '../observability/errors.ts';
-import { createLogger } from '../observability/logger.ts';
-import { connectOrm } from '../persistence/orm.ts';
+import { errorCode, isServerAway } from '../platform/errors.ts';
+import { createLogger } from '../platform/logger.ts';
+import { connectOrm } from '../platform/database/orm.ts';
 import { createPlanner } from '../planning/planner.ts';
-import { connectTemporal } from '../temporal/connection.ts';
-import { TemporalAwayError } from '../temporal/errors.ts';
+import { connectTemporal } from '../platform/temporal/connection.ts';
+import { TemporalAwayError } from '../platform/temporal/errors.ts';
 import { loadTzDatabase } from '../platform/load-tz-database.ts';
 import { createLedgerReconciler, type LedgerReport } from './ledger.ts';
 import { ledgerInWords, needsOperator, workflowsInWords } from './report.ts';

@@ -1,5 +1,5 @@
 import { queryOf } from '../ledger/sql.ts';
-import type { Orm } from '../persistence/orm.ts';
+import type { Orm } from '../platform/database/orm.ts';
 import type { FindingCounts, FindingKind } from '../workflows/maintenance-contract.ts';
 
 export interface Finding {

@@ -1,6 +1,6 @@
 import { queryOf } from '../ledger/sql.ts';
 import type { OccasionRef } from '../ledger/types.ts';
-import type { Orm } from '../persistence/orm.ts';
+import type { Orm } from '../platform/database/orm.ts';
 import * as sql from './wakes-sql.ts';
 
 /** Updated in some 200 ms, which nobody has to wait for. */

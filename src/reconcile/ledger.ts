@@ -2,8 +2,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 import { queryOf } from '../ledger/sql.ts';
 import type { OccasionRef } from '../ledger/types.ts';
-import { describeError } from '../observability/errors.ts';
-import type { Orm } from '../persistence/orm.ts';
+import { describeError } from '../platform/errors.ts';
+import type { Orm } from '../platform/database/orm.ts';
 import type { Planner } from '../planning/types.ts';
 import { createLoop } from '../platform/loop.ts';
 import type { LedgerFindingKind } from '../workflows/maintenance-contract.ts';

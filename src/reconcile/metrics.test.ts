@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 
-import { createMetrics } from '../observability/metrics.ts';
+import { createMetrics } from '../platform/metrics.ts';
 import { LEDGER_KINDS } from './ledger.ts';
 import { createReconcileMetrics } from './metrics.ts';
 

@@ -1,6 +1,6 @@
 import { Counter, Histogram } from 'prom-client';
 
-import type { Registry } from '../observability/metrics.ts';
+import type { Registry } from '../platform/metrics.ts';
 import type { FindingCounts, FindingKind } from '../workflows/maintenance-contract.ts';
 import type { ReconcileObserver } from './round.ts';
 

@@ -4,10 +4,14 @@
  * processes are started again. Exit code 0 when it is noted, 1 when it cannot be, 64 for arguments
  * that say nothing, 78 for settings.
  */
-import { EXIT } from '../commands/command.ts';
-import { InvalidSettingsError, loadSettings, requireSettings } from '../config/settings.ts';
-import { errorCode } from '../observability/errors.ts';
-import { connectOrm } from '../persistence/orm.ts';
+import { EXIT } from '../cli/command.ts';
+import {
+  InvalidSettingsError,
+  loadSettings,
+  requireSettings,
+} from '../platform/settings/settings.ts';
+import { errorCode } from '../platform/errors.ts';
+import { connectOrm } from '../platform/database/orm.ts';
 import { noteRestore, type Restored } from './restored.ts';
 
 const USAGE = `npm run restored -- --backup-taken-at <instant>

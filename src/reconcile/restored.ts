@@ -1,5 +1,5 @@
 import { instant, ms, queryIn, queryOf } from '../ledger/sql.ts';
-import type { Orm } from '../persistence/orm.ts';
+import type { Orm } from '../platform/database/orm.ts';
 import { createForgetting } from './forget-wakes.ts';
 
 export interface RestoreRequest {

@@ -8,7 +8,7 @@ import {
 } from '@temporalio/client';
 import protobuf from '@temporalio/proto';
 
-import { classify } from '../temporal/errors.ts';
+import { classify } from '../platform/temporal/errors.ts';
 import type { ReconcileReport } from '../workflows/maintenance-contract.ts';
 
 /** Thrown when no worker takes up the reconciler's workflow, or a step of it. */

@@ -4,7 +4,7 @@ import {
   WorkflowNotFoundError,
 } from '@temporalio/client';
 
-import { classify } from '../temporal/errors.ts';
+import { classify } from '../platform/temporal/errors.ts';
 
 /** How a workflow is. */
 export interface WorkflowLook {

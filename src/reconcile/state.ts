@@ -1,5 +1,5 @@
 import { queryOf } from '../ledger/sql.ts';
-import type { Orm } from '../persistence/orm.ts';
+import type { Orm } from '../platform/database/orm.ts';
 import { STATE } from './looks-sql.ts';
 import { NOTE_RETURN } from './wakes-sql.ts';
 

@@ -1,6 +1,6 @@
 import { queryOf } from '../ledger/sql.ts';
 import type { OccasionRef } from '../ledger/types.ts';
-import type { Orm } from '../persistence/orm.ts';
+import type { Orm } from '../platform/database/orm.ts';
 import type { ReconcileStep } from '../workflows/maintenance-contract.ts';
 import type { Finding, Findings, RememberedFinding } from './findings.ts';
 import * as sql from './wakes-sql.ts';

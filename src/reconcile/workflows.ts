@@ -1,6 +1,6 @@
-import { describeError } from '../observability/errors.ts';
-import type { Orm } from '../persistence/orm.ts';
-import type { OccasionWorkflows } from '../temporal/occasion-workflows.ts';
+import { describeError } from '../platform/errors.ts';
+import type { Orm } from '../platform/database/orm.ts';
+import type { OccasionWorkflows } from '../workflows/occasion-client.ts';
 import type {
   Comparison,
   FindingCounts,

@@ -1,5 +1,5 @@
 import { interval } from '../ledger/sql.ts';
-import type { Orm } from '../persistence/orm.ts';
+import type { Orm } from '../platform/database/orm.ts';
 
 export type RetentionStore = ReturnType<typeof createRetention>;
 

@@ -1,4 +1,4 @@
-import type { Orm } from '../persistence/orm.ts';
+import type { Orm } from '../platform/database/orm.ts';
 
 export interface ParkedEntry {
   readonly id: string;

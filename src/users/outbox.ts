@@ -1,7 +1,7 @@
 /** The outbox of the User Context: events on their way to the scheduler. */
 import type { SqlEntityManager } from '@mikro-orm/postgresql';
 
-import type { Orm } from '../persistence/orm.ts';
+import type { Orm } from '../platform/database/orm.ts';
 import type { UserEvent } from './events.ts';
 import { INPUT_FIELDS } from './user.ts';
 

@@ -3,7 +3,7 @@ import type { SqlEntityManager } from '@mikro-orm/postgresql';
 import { validate as isUuid } from 'uuid';
 
 import type { TzDatabase } from '../time/tz-database.ts';
-import type { Orm } from '../persistence/orm.ts';
+import type { Orm } from '../platform/database/orm.ts';
 import { ExternalIdTakenError } from './errors.ts';
 import type { UserEvent } from './events.ts';
 import { claimKey, forgetAnswers, keepAnswer } from './idempotency-keys.ts';

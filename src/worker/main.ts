@@ -1,6 +1,6 @@
 /** The process `worker`: workflows and their activities. As many of them as needed. */
 import { createActivities } from '../activities/index.ts';
-import { requireSettings } from '../config/settings.ts';
+import { requireSettings } from '../platform/settings/settings.ts';
 import { createDeliver } from '../delivery/deliver/deliver.ts';
 import { createDeliverMetrics } from '../delivery/metrics.ts';
 import { createSending } from '../delivery/sending.ts';
@@ -9,9 +9,9 @@ import { requireAllowedHost } from '../delivery/wire/destination-guard.ts';
 import { createDestinationClient } from '../delivery/wire/webhook-client.ts';
 import { createErasure } from '../erasure/erasure.ts';
 import { createWorkflowRemover } from '../erasure/workflow-remover.ts';
-import { waitFor } from '../observability/async.ts';
-import { createQueryMetrics } from '../observability/metrics.ts';
-import { runService, type ServiceContext } from '../observability/service.ts';
+import { waitFor } from '../platform/async.ts';
+import { createQueryMetrics } from '../platform/metrics.ts';
+import { runService, type ServiceContext } from '../platform/service.ts';
 import { createPlanMetrics } from '../planning/metrics.ts';
 import { createPlanner } from '../planning/planner.ts';
 import { openFoundation, openTemporal, reportTzVersion } from '../platform/process.ts';
@@ -19,7 +19,7 @@ import { createReconcileMetrics } from '../reconcile/metrics.ts';
 import { createRunningWorkflows } from '../reconcile/running-workflows.ts';
 import { createWorkflowReconciler, WORKFLOW_KINDS } from '../reconcile/workflows.ts';
 import { createRetention } from '../retention/retention.ts';
-import { createOccasionWorkflows } from '../temporal/occasion-workflows.ts';
+import { createOccasionWorkflows } from '../workflows/occasion-client.ts';
 import { loadTzDatabase } from '../platform/load-tz-database.ts';
 import { createTemporalMetrics, installTemporalRuntime, temporalLogger } from './runtime.ts';
 import {

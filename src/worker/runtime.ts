@@ -7,8 +7,8 @@ import {
   type Logger as TemporalLogger,
 } from '@temporalio/worker';
 
-import { describeError } from '../observability/errors.ts';
-import type { Logger } from '../observability/logger.ts';
+import { describeError } from '../platform/errors.ts';
+import type { Logger } from '../platform/logger.ts';
 
 /**
  * Installs Temporal's runtime, one for the process, with Daybell's logger. It does not handle

@@ -5,8 +5,8 @@ import {
   ScheduleOverlapPolicy,
 } from '@temporalio/client';
 
-import { describeError } from '../observability/errors.ts';
-import type { Logger } from '../observability/logger.ts';
+import { describeError } from '../platform/errors.ts';
+import type { Logger } from '../platform/logger.ts';
 import { createLoop } from '../platform/loop.ts';
 import type { ErasureRequest, PruneRequest } from '../workflows/maintenance-contract.ts';
 

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 
-import type { Build, KnownBuild } from '../temporal/worker-versions.ts';
+import type { Build, KnownBuild } from '../platform/temporal/worker-versions.ts';
 import { versionState } from './version-handover.ts';
 
 const old: KnownBuild = { buildId: 'old', wasCurrent: true };

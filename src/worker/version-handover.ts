@@ -1,9 +1,9 @@
 /** Which version of the workers gets the work: docs/adr/0014-worker-versions.md. */
 import type { Client } from '@temporalio/client';
 
-import { InvalidSettingsError } from '../config/settings.ts';
-import { describeError } from '../observability/errors.ts';
-import type { Logger } from '../observability/logger.ts';
+import { InvalidSettingsError } from '../platform/settings/settings.ts';
+import { describeError } from '../platform/errors.ts';
+import type { Logger } from '../platform/logger.ts';
 import { createLoop } from '../platform/loop.ts';
 import {
   type Build,
@@ -13,7 +13,7 @@ import {
   lacksDeployments,
   makeCurrent,
   type QueueState,
-} from '../temporal/worker-versions.ts';
+} from '../platform/temporal/worker-versions.ts';
 
 export interface VersionHandoverOptions {
   readonly client: Client;

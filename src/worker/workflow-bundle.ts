@@ -5,7 +5,7 @@ import { join } from 'node:path';
 
 import { bundleWorkflowCode, type Logger } from '@temporalio/worker';
 
-import { InvalidSettingsError } from '../config/settings.ts';
+import { InvalidSettingsError } from '../platform/settings/settings.ts';
 
 export interface WorkflowCode {
   readonly code: string;

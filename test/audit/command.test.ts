@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 
-import { listen } from '../../src/observability/http-server.ts';
+import { listen } from '../../src/platform/http-server.ts';
 import { ADA, createTestApi, type TestApi } from '../support/api.ts';
 import { runProgram, type TestProcess } from '../support/process.ts';
 

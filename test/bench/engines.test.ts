@@ -7,7 +7,7 @@ import { pollingEngine } from '../../bench/contenders/polling.ts';
 import { engine as textbook } from '../../bench/contenders/textbook.ts';
 import { startReceiver, type Receiver } from '../../bench/support/receiver.ts';
 import type { Engine } from '../../bench/support/engine.ts';
-import { newWebhookSecret } from '../../src/config/webhook-secrets.ts';
+import { newWebhookSecret } from '../../src/platform/settings/webhook-secrets.ts';
 import { createEmptyDatabase } from '../support/postgres.ts';
 import { useDevServer, type TestTemporal } from '../support/temporal.ts';
 

@@ -4,8 +4,8 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-import { readMachine } from '../../src/config/machine.ts';
-import { newWebhookSecret } from '../../src/config/webhook-secrets.ts';
+import { readMachine } from '../../src/platform/settings/machine.ts';
+import { newWebhookSecret } from '../../src/platform/settings/webhook-secrets.ts';
 import type { ChildSpec } from '../../src/dev/child.ts';
 import { freePorts } from '../../src/dev/free-ports.ts';
 import { prepareEmbeddedPostgres } from '../../src/dev/postgres/embedded.ts';
@@ -190,7 +190,7 @@ function spawnService(
 }
 
 async function runMigration(settings: NodeJS.ProcessEnv): Promise<void> {
-  const migration = runProcess('src/persistence/migrate.ts', settings);
+  const migration = runProcess('src/cli/migrate.ts', settings);
   const code = await migration.exited;
   if (code !== 0) throw new Error(`the migration failed:\n${migration.lines.join('\n')}`);
 }

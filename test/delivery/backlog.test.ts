@@ -5,7 +5,7 @@ import { expect, onTestFinished, test } from 'vitest';
 import { createBacklogMetrics } from '../../src/delivery/metrics.ts';
 import { createBacklogWatch } from '../../src/delivery/dispatcher/backlog.ts';
 import { createBacklog } from '../../src/ledger/backlog.ts';
-import { createMetrics } from '../../src/observability/metrics.ts';
+import { createMetrics } from '../../src/platform/metrics.ts';
 import { HOUR, useDispatcherFixture } from '../support/dispatcher-fixture.ts';
 import { valueOf } from '../support/metrics.ts';
 

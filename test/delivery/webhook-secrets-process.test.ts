@@ -2,14 +2,14 @@
 import { Webhook } from 'standardwebhooks';
 import { expect, onTestFinished, test } from 'vitest';
 
-import { newWebhookSecret } from '../../src/config/webhook-secrets.ts';
+import { newWebhookSecret } from '../../src/platform/settings/webhook-secrets.ts';
 import { createTestDatabase } from '../support/postgres.ts';
 import { freePort } from '../support/free-port.ts';
 import { runProcess, runProgram, type TestProcess, urlOf } from '../support/process.ts';
 import { untilTestEnds } from '../support/until-test-ends.ts';
 import { startWebhookReceiver, withStatus } from '../support/webhook-receiver.ts';
 
-const COMMAND = 'src/commands/webhook-test.ts';
+const COMMAND = 'src/cli/webhook-test.ts';
 
 async function startReceiver() {
   const receiver = await startWebhookReceiver();
@@ -24,7 +24,7 @@ async function endOf(started: TestProcess): Promise<{ code: number | null; said:
 
 test('a new secret is printed, and nothing else', async () => {
   const { code, said } = await endOf(
-    runProgram(process.execPath, ['src/commands/new-secret.ts', 'webhook-secret'], {
+    runProgram(process.execPath, ['src/cli/new-secret.ts', 'webhook-secret'], {
       settings: {},
     }),
   );

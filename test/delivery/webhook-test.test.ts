@@ -2,7 +2,7 @@
 import { Webhook } from 'standardwebhooks';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 
-import { newWebhookSecret } from '../../src/config/webhook-secrets.ts';
+import { newWebhookSecret } from '../../src/platform/settings/webhook-secrets.ts';
 import { openWebhookTester } from '../../src/delivery/webhook-test.ts';
 import { createTestApi, type Answer, type TestApi } from '../support/api.ts';
 import { freePort } from '../support/free-port.ts';

@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 import { beforeAll, describe, expect, test, type TestContext } from 'vitest';
 
-import { newWebhookSecret } from '../../src/config/webhook-secrets.ts';
+import { newWebhookSecret } from '../../src/platform/settings/webhook-secrets.ts';
 import { findDevServerProgram } from '../support/temporal.ts';
 import { startWebhookReceiver, withStatus } from '../support/webhook-receiver.ts';
 import { createUser, dueInstants, occurrenceThat, until } from './support/birthdays.ts';

@@ -2,7 +2,7 @@
 import { Webhook } from 'standardwebhooks';
 import { beforeAll, expect, test } from 'vitest';
 
-import { newWebhookSecret } from '../../src/config/webhook-secrets.ts';
+import { newWebhookSecret } from '../../src/platform/settings/webhook-secrets.ts';
 import { startTraceCollector } from '../support/trace-collector.ts';
 import { findDevServerProgram } from '../support/temporal.ts';
 import { startWebhookReceiver } from '../support/webhook-receiver.ts';

@@ -7,7 +7,7 @@ import { dirname, join } from 'node:path';
 
 import { describe, expect, onTestFinished, test } from 'vitest';
 
-import { newApiKey } from '../../src/config/api-keys.ts';
+import { newApiKey } from '../../src/platform/settings/api-keys.ts';
 import { runDaybell, temporaryDataDir } from '../support/started-daybell.ts';
 
 describe('a start is refused with a clear message', () => {

@@ -6,8 +6,8 @@ import { join } from 'node:path';
 import pLimit from 'p-limit';
 import { expect, onTestFinished, test } from 'vitest';
 
-import { newWebhookSecret } from '../../src/config/webhook-secrets.ts';
-import { findQueueState } from '../../src/temporal/worker-versions.ts';
+import { newWebhookSecret } from '../../src/platform/settings/webhook-secrets.ts';
+import { findQueueState } from '../../src/platform/temporal/worker-versions.ts';
 import { freePort } from '../support/free-port.ts';
 import { createTestDatabase, type TestDatabase } from '../support/postgres.ts';
 import { ENTRIES, runProcess, runProgram, type TestProcess } from '../support/process.ts';
@@ -138,7 +138,7 @@ async function makeBundle(): Promise<string> {
   const directory = await mkdtemp(join(tmpdir(), 'daybell-rolling-'));
   onTestFinished(() => rm(directory, { recursive: true, force: true }));
   const bundle = join(directory, 'workflows.json');
-  const making = runProgram(process.execPath, ['src/commands/bundle.ts', bundle], { settings: {} });
+  const making = runProgram(process.execPath, ['src/cli/bundle.ts', bundle], { settings: {} });
   expect(await making.exited).toBe(0);
   return bundle;
 }

@@ -3,7 +3,7 @@ import { delimiter, dirname } from 'node:path';
 
 import { beforeAll, expect, test } from 'vitest';
 
-import { newWebhookSecret } from '../../src/config/webhook-secrets.ts';
+import { newWebhookSecret } from '../../src/platform/settings/webhook-secrets.ts';
 import { askRun } from '../support/ask-run.ts';
 import { findProductionPrograms, findTemporalUiProgram } from '../support/temporal.ts';
 import { startWebhookReceiver } from '../support/webhook-receiver.ts';

@@ -2,7 +2,7 @@
 import { expect, onTestFinished, test } from 'vitest';
 
 import { createErasure } from '../../src/erasure/erasure.ts';
-import { connectOrm, type Orm } from '../../src/persistence/orm.ts';
+import { connectOrm, type Orm } from '../../src/platform/database/orm.ts';
 import { createEventRows } from '../support/event-rows.ts';
 import { createTestDatabase, type TestDatabase } from '../support/postgres.ts';
 

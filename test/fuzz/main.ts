@@ -3,10 +3,10 @@
  * from its own OpenAPI description. Exit code 0 when every answer was as described and no key
  * was ignored, 1 when not, 78 for arguments that are not usable.
  */
-import { readMachine } from '../../src/config/machine.ts';
+import { readMachine } from '../../src/platform/settings/machine.ts';
 import { findTemporalBinary } from '../../src/dev/temporal/binary.ts';
-import { connectOrm } from '../../src/persistence/orm.ts';
-import { migrate } from '../../src/persistence/run-migrations.ts';
+import { connectOrm } from '../../src/platform/database/orm.ts';
+import { migrate } from '../../src/platform/database/run-migrations.ts';
 import { startDevServer } from '../support/dev-server.ts';
 import { startPostgresServer } from '../support/postgres-server.ts';
 import { runSql, withDatabase } from '../support/postgres.ts';

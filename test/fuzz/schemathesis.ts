@@ -4,7 +4,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-import { readMachine } from '../../src/config/machine.ts';
+import { readMachine } from '../../src/platform/settings/machine.ts';
 import { findPython } from '../support/python.ts';
 import type { FuzzOptions } from './options.ts';
 import type { FuzzTarget } from './target.ts';

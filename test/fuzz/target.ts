@@ -1,8 +1,8 @@
 /** What is fuzzed: the process api, with keys, on real servers and with people in its database. */
 import { SCOPES } from '../../src/access/scope.ts';
-import { newApiKey } from '../../src/config/api-keys.ts';
-import { newWebhookSecret } from '../../src/config/webhook-secrets.ts';
-import { connectOrm } from '../../src/persistence/orm.ts';
+import { newApiKey } from '../../src/platform/settings/api-keys.ts';
+import { newWebhookSecret } from '../../src/platform/settings/webhook-secrets.ts';
+import { connectOrm } from '../../src/platform/database/orm.ts';
 import { createEventRows } from '../support/event-rows.ts';
 import { runProcess, urlOf } from '../support/process.ts';
 import { startWebhookReceiver } from '../support/webhook-receiver.ts';

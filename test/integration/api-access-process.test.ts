@@ -3,9 +3,9 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import { findApiKey } from '../../src/access/api-key.ts';
 import { SCOPES } from '../../src/access/scope.ts';
-import { newApiKey } from '../../src/config/api-keys.ts';
-import { loadSettings } from '../../src/config/settings.ts';
-import { newWebhookSecret } from '../../src/config/webhook-secrets.ts';
+import { newApiKey } from '../../src/platform/settings/api-keys.ts';
+import { loadSettings } from '../../src/platform/settings/settings.ts';
+import { newWebhookSecret } from '../../src/platform/settings/webhook-secrets.ts';
 import { createTestDatabase, type TestDatabase } from '../support/postgres.ts';
 import { runProcess, runProgram, type TestProcess, urlOf } from '../support/process.ts';
 import { untilTestEnds } from '../support/until-test-ends.ts';
@@ -55,7 +55,7 @@ describe('the process api', () => {
 });
 
 async function newKey(...args: readonly string[]) {
-  const command = runProgram(process.execPath, ['src/commands/new-secret.ts', 'api-key', ...args], {
+  const command = runProgram(process.execPath, ['src/cli/new-secret.ts', 'api-key', ...args], {
     settings: {},
   });
   return { exitCode: await command.exited, said: command.lines.join('\n') };
@@ -93,7 +93,7 @@ describe('npm run key:new', () => {
 describe('the commands that ask the API', () => {
   const COMMANDS = [
     ['audit', 'src/audit/command.ts', ['--date', '2026-05-20'], /^due +0$/m],
-    ['webhook:test', 'src/commands/webhook-test.ts', [], /delivered/],
+    ['webhook:test', 'src/cli/webhook-test.ts', [], /delivered/],
     ['demo', 'src/dev/demo/main.ts', [], /This Daybell greets at/],
   ] as const;
 

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
-import type { ReadinessCheck } from '../../src/observability/service.ts';
-import { connectOrm } from '../../src/persistence/orm.ts';
+import type { ReadinessCheck } from '../../src/platform/service.ts';
+import { connectOrm } from '../../src/platform/database/orm.ts';
 import { createUserStore } from '../../src/users/user-store.ts';
 import { ADA, createTestApi, type TestApi } from '../support/api.ts';
 import { bundledTz } from '../support/tz-databases.ts';

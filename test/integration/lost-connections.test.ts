@@ -4,7 +4,7 @@ import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 
-import { connectOrm, type Orm } from '../../src/persistence/orm.ts';
+import { connectOrm, type Orm } from '../../src/platform/database/orm.ts';
 import { createTestDatabase, runSql, type TestDatabase } from '../support/postgres.ts';
 
 const WITHIN = { timeout: 60_000, interval: 20 };

@@ -4,8 +4,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 
-import { createMetrics } from '../../src/observability/metrics.ts';
-import { connectOrm } from '../../src/persistence/orm.ts';
+import { createMetrics } from '../../src/platform/metrics.ts';
+import { connectOrm } from '../../src/platform/database/orm.ts';
 import { startDispatcherProcess } from '../support/dispatcher-process.ts';
 import { createEventRows } from '../support/event-rows.ts';
 import { valueOf } from '../support/metrics.ts';

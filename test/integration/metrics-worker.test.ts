@@ -7,8 +7,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { DefaultLogger } from '@temporalio/worker';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 
-import { newWebhookSecret } from '../../src/config/webhook-secrets.ts';
-import { createOccasionWorkflows } from '../../src/temporal/occasion-workflows.ts';
+import { newWebhookSecret } from '../../src/platform/settings/webhook-secrets.ts';
+import { createOccasionWorkflows } from '../../src/workflows/occasion-client.ts';
 import { bundleWorkflows } from '../../src/worker/workflow-bundle.ts';
 import { createEventRows, type EventRows } from '../support/event-rows.ts';
 import { valueOf } from '../support/metrics.ts';
@@ -30,7 +30,7 @@ beforeAll(async () => {
   bundle = join(directory, 'workflows.json');
   [database, temporal] = await Promise.all([createTestDatabase(), useDevServer()]);
   rows = createEventRows(database.orm);
-  const making = runProgram(process.execPath, ['src/commands/bundle.ts', bundle], { settings: {} });
+  const making = runProgram(process.execPath, ['src/cli/bundle.ts', bundle], { settings: {} });
   await making.line(/Set WORKFLOW_BUNDLE=/);
   await making.exited;
 });

@@ -5,24 +5,24 @@ import { once } from 'node:events';
 import { Migration } from '@mikro-orm/migrations';
 import { afterEach, expect, inject, onTestFinished, test } from 'vitest';
 
-import { connectOrm } from '../../src/persistence/orm.ts';
+import { connectOrm } from '../../src/platform/database/orm.ts';
 import {
   DatabaseUnusableError,
   migrate,
   runMigrations,
-} from '../../src/persistence/run-migrations.ts';
+} from '../../src/platform/database/run-migrations.ts';
 import {
   findRanMigrations,
   MIGRATIONS,
   type Query,
   recordCompatibility,
-} from '../../src/persistence/migrations.ts';
+} from '../../src/platform/database/migrations.ts';
 import { readRules } from '../../src/planning/rules.ts';
 import { runSql, withDatabase } from '../support/postgres.ts';
 import { runProcess } from '../support/process.ts';
 import { bundledTz } from '../support/tz-databases.ts';
 
-const ENTRY = 'src/persistence/migrate.ts';
+const ENTRY = 'src/cli/migrate.ts';
 const QUIET = { waitMs: 0, onWaiting: () => {} };
 
 class NoMigration extends Migration {

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
-import { loadSettings } from '../../src/config/settings.ts';
+import { loadSettings } from '../../src/platform/settings/settings.ts';
 import { readEmbeddedDatabaseUrl } from '../../src/dev/postgres/embedded.ts';
 import { stackSettings } from '../../src/dev/stack/settings.ts';
 import { startOperatedDaybell, type OperatedDaybell } from '../support/operated-daybell.ts';

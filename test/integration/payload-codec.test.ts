@@ -3,15 +3,15 @@ import { randomUUID } from 'node:crypto';
 
 import { afterAll, beforeAll, expect, test } from 'vitest';
 
-import { newPayloadKey, parsePayloadKeys } from '../../src/config/payload-keys.ts';
+import { newPayloadKey, parsePayloadKeys } from '../../src/platform/settings/payload-keys.ts';
 import { BIRTHDAY, workflowId } from '../../src/ledger/occurrence-key.ts';
-import { connectTemporal } from '../../src/temporal/connection.ts';
-import { TemporalAwayError } from '../../src/temporal/errors.ts';
-import { createNamespaceGuard } from '../../src/temporal/namespace-guard.ts';
+import { connectTemporal } from '../../src/platform/temporal/connection.ts';
+import { TemporalAwayError } from '../../src/platform/temporal/errors.ts';
+import { createNamespaceGuard } from '../../src/platform/temporal/namespace-guard.ts';
 import {
   createOccasionWorkflows,
   type OwnedOccasion,
-} from '../../src/temporal/occasion-workflows.ts';
+} from '../../src/workflows/occasion-client.ts';
 import { createWorker } from '../../src/worker/worker.ts';
 import { statusQuery } from '../../src/workflows/contract.ts';
 import { asleepUntil } from '../support/deliver-answers.ts';
@@ -140,7 +140,7 @@ test('keys come, are changed and go, and workflows that sleep are woken by each'
 /** Temporal's own command line, with and without the process `codec`. */
 async function seesWhatIsEncrypted({ id }: OwnedOccasion, plain: string): Promise<void> {
   const port = await freePort();
-  const codec = runProcess('src/codec/main.ts', {
+  const codec = runProcess('src/platform/codec/main.ts', {
     TEMPORAL_PAYLOAD_KEYS: `${NEW},${OLD}`,
     CODEC_PORT: String(port),
     CODEC_TOKEN: TOKEN,
@@ -219,7 +219,7 @@ test.for([
     /CODEC_ORIGINS: must be origins/,
   ],
 ] as const)('the codec endpoint does not start %s', async ([_what, settings, why]) => {
-  const codec = runProcess('src/codec/main.ts', { CODEC_PORT: '0', ...settings });
+  const codec = runProcess('src/platform/codec/main.ts', { CODEC_PORT: '0', ...settings });
   expect(await codec.exited).toBe(78);
   expect(codec.lines.join('\n')).toMatch(why);
 });

@@ -7,7 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 
-import { connectOrm } from '../../src/persistence/orm.ts';
+import { connectOrm } from '../../src/platform/database/orm.ts';
 import { createAuthority } from '../support/certificates.ts';
 import { type PostgresServer, startPostgresServer } from '../support/postgres-server.ts';
 import { runProcess } from '../support/process.ts';
@@ -94,14 +94,14 @@ test.for([
   ['no authority but those of the system', () => urlWith({ sslmode: 'verify-full' })],
 ] as const)('a server with %s is refused, and the process says why', async ([_what, url]) => {
   await expect(isEncrypted(url())).rejects.toThrow(/certificate/i);
-  const migrate = runProcess('src/persistence/migrate.ts', { DATABASE_URL: url() });
+  const migrate = runProcess('src/cli/migrate.ts', { DATABASE_URL: url() });
   expect(await migrate.exited).not.toBe(0);
   expect(migrate.lines.join('\n')).toContain('its certificate is not of a trusted authority');
 });
 
 test('an authority that is not there is named by the setting', async () => {
   const url = urlWith({ sslmode: 'verify-full', sslrootcert: '/nowhere/ca.pem' });
-  const migrate = runProcess('src/persistence/migrate.ts', { DATABASE_URL: url });
+  const migrate = runProcess('src/cli/migrate.ts', { DATABASE_URL: url });
   expect(await migrate.exited).toBe(78);
   expect(migrate.lines.join('\n')).toMatch(/DATABASE_URL.*\/nowhere\/ca\.pem/);
 });

@@ -1,8 +1,8 @@
 /** What each process says of itself on METRICS_PORT, for whoever starts and stops it. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
-import { newApiKey } from '../../src/config/api-keys.ts';
-import { newWebhookSecret } from '../../src/config/webhook-secrets.ts';
+import { newApiKey } from '../../src/platform/settings/api-keys.ts';
+import { newWebhookSecret } from '../../src/platform/settings/webhook-secrets.ts';
 import { createTestDatabase, type TestDatabase } from '../support/postgres.ts';
 import { runProcess, type TestProcess, urlOf } from '../support/process.ts';
 import { untilTestEnds } from '../support/until-test-ends.ts';

@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 
 import { beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 
-import { newWebhookSecret } from '../../src/config/webhook-secrets.ts';
+import { newWebhookSecret } from '../../src/platform/settings/webhook-secrets.ts';
 import { createSign } from '../../src/delivery/wire/signing.ts';
 import { openWebhookTester } from '../../src/delivery/webhook-test.ts';
 import { runCommand } from '../../src/dev/run-command.ts';

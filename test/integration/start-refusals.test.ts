@@ -3,8 +3,8 @@ import { randomUUID } from 'node:crypto';
 
 import { afterEach, beforeEach, describe, expect, inject, test } from 'vitest';
 
-import { newWebhookSecret } from '../../src/config/webhook-secrets.ts';
-import { MIGRATIONS } from '../../src/persistence/migrations.ts';
+import { newWebhookSecret } from '../../src/platform/settings/webhook-secrets.ts';
+import { MIGRATIONS } from '../../src/platform/database/migrations.ts';
 import { ADA } from '../support/api.ts';
 import { freePort } from '../support/free-port.ts';
 import {

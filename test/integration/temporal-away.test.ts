@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { Client, Connection } from '@temporalio/client';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 
-import { newWebhookSecret } from '../../src/config/webhook-secrets.ts';
+import { newWebhookSecret } from '../../src/platform/settings/webhook-secrets.ts';
 import { BIRTHDAY, workflowId } from '../../src/ledger/occurrence-key.ts';
 import { ADA, createTestApi, type TestApi } from '../support/api.ts';
 import { startDevServer, type DevServer } from '../support/dev-server.ts';

@@ -8,8 +8,8 @@ import { join } from 'node:path';
 
 import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest';
 
-import { newWebhookSecret } from '../../src/config/webhook-secrets.ts';
-import { connectTemporal } from '../../src/temporal/connection.ts';
+import { newWebhookSecret } from '../../src/platform/settings/webhook-secrets.ts';
+import { connectTemporal } from '../../src/platform/temporal/connection.ts';
 import { ADA } from '../support/api.ts';
 import { createAuthority } from '../support/certificates.ts';
 import { freePort } from '../support/free-port.ts';

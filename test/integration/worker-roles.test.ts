@@ -7,8 +7,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 
-import { newWebhookSecret } from '../../src/config/webhook-secrets.ts';
-import { createOccasionWorkflows } from '../../src/temporal/occasion-workflows.ts';
+import { newWebhookSecret } from '../../src/platform/settings/webhook-secrets.ts';
+import { createOccasionWorkflows } from '../../src/workflows/occasion-client.ts';
 import { freePort } from '../support/free-port.ts';
 import { valueOf } from '../support/metrics.ts';
 import { createTestDatabase, type TestDatabase } from '../support/postgres.ts';
@@ -30,7 +30,7 @@ beforeAll(async () => {
   directory = await mkdtemp(join(tmpdir(), 'daybell-bundle-'));
   bundle = join(directory, 'made', 'workflows.json');
   [database, temporal] = await Promise.all([createTestDatabase(), useDevServer()]);
-  const making = runProgram(process.execPath, ['src/commands/bundle.ts', bundle], {
+  const making = runProgram(process.execPath, ['src/cli/bundle.ts', bundle], {
     settings: {},
   });
   await making.line(/Set WORKFLOW_BUNDLE=/);

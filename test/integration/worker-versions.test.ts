@@ -6,8 +6,12 @@ import { DefaultLogger } from '@temporalio/worker';
 import { pino } from 'pino';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, onTestFinished, test } from 'vitest';
 
-import { createOccasionWorkflows } from '../../src/temporal/occasion-workflows.ts';
-import { type Build, findQueueState, makeCurrent } from '../../src/temporal/worker-versions.ts';
+import { createOccasionWorkflows } from '../../src/workflows/occasion-client.ts';
+import {
+  type Build,
+  findQueueState,
+  makeCurrent,
+} from '../../src/platform/temporal/worker-versions.ts';
 import { startVersionHandover } from '../../src/worker/version-handover.ts';
 import { createWorker } from '../../src/worker/worker.ts';
 import { bundleWorkflows, type WorkflowCode } from '../../src/worker/workflow-bundle.ts';
@@ -228,7 +232,7 @@ test('a Temporal without versions is told from one that is away, and is none of 
 
 /** Gives what the command says. */
 async function current(...args: string[]): Promise<string> {
-  const command = runProgram(process.execPath, ['src/commands/worker-current.ts', ...args], {
+  const command = runProgram(process.execPath, ['src/cli/worker-current.ts', ...args], {
     settings: { TEMPORAL_ADDRESS: temporal.address, TEMPORAL_TASK_QUEUE: taskQueue },
   });
   const code = await command.exited;

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
-import { migrate } from '../../src/persistence/run-migrations.ts';
+import { migrate } from '../../src/platform/database/run-migrations.ts';
 import { createEventRows, type EventRows } from '../support/event-rows.ts';
 import { plantSpecimens, type SpecimenName } from '../support/ledger-specimens.ts';
 import { createTestDatabase, type TestDatabase } from '../support/postgres.ts';

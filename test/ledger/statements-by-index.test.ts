@@ -15,7 +15,7 @@ import {
 } from '../../src/ledger/plan-rows.ts';
 import { createRedelivery } from '../../src/ledger/redelivery.ts';
 import type { ClaimedOccurrence, NextStep } from '../../src/ledger/types.ts';
-import { connectOrm, type Orm } from '../../src/persistence/orm.ts';
+import { connectOrm, type Orm } from '../../src/platform/database/orm.ts';
 import { createEventRows } from '../support/event-rows.ts';
 import { explainGeneric } from '../support/explain.ts';
 import { attemptOf, LATE_AFTER_MS, LEASE_MS } from '../support/ledger-fixture.ts';

@@ -5,7 +5,7 @@ import { basename, join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
 
-import { loadSettings, SETTING_NAMES } from '../../src/config/settings.ts';
+import { loadSettings, SETTING_NAMES } from '../../src/platform/settings/settings.ts';
 import { INITDB_ARGUMENTS } from '../../src/dev/postgres/cluster.ts';
 import type { Ports } from '../../src/dev/ports.ts';
 import { POSTGRES_SETTINGS } from '../../src/dev/postgres/embedded.ts';

@@ -6,7 +6,7 @@ import { delimiter, join } from 'node:path';
 
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 
-import { newWebhookSecret } from '../../src/config/webhook-secrets.ts';
+import { newWebhookSecret } from '../../src/platform/settings/webhook-secrets.ts';
 import { freePorts } from '../../src/dev/free-ports.ts';
 import { buildNatively, readDockerfile, type BuiltImage } from '../support/dockerfile.ts';
 import { createEmptyDatabase } from '../support/postgres.ts';
@@ -91,7 +91,7 @@ describe('started on a folder that it cannot write to', { timeout: 240_000 }, ()
       WEBHOOK_SECRETS: newWebhookSecret(),
       PORT: String(port),
     };
-    expect(await start(['src/persistence/migrate.ts'], settings).exited).toBe(0);
+    expect(await start(['src/cli/migrate.ts'], settings).exited).toBe(0);
 
     const entries = [image.command, ...['planning', 'worker', 'delivery'].map(entryOf)];
     const processes = entries.map((command, index) => ({

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
 
-import { loadSettings, SETTING_NAMES } from '../../src/config/settings.ts';
+import { loadSettings, SETTING_NAMES } from '../../src/platform/settings/settings.ts';
 import { runCommand } from '../../src/dev/run-command.ts';
 import { MANIFESTS, manifestFiles, readManifests } from '../support/manifests.ts';
 import { findPython } from '../support/python.ts';

@@ -1,4 +1,4 @@
-/** The health check of the containers: `src/commands/ready.ts`. */
+/** The health check of the containers: `src/cli/ready.ts`. */
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
@@ -8,7 +8,7 @@ import { freePort } from '../support/free-port.ts';
 import { runProcess } from '../support/process.ts';
 
 async function check(port: number | string) {
-  const command = runProcess('src/commands/ready.ts', { METRICS_PORT: String(port) });
+  const command = runProcess('src/cli/ready.ts', { METRICS_PORT: String(port) });
   return { exitCode: await command.exited, said: command.lines.join('\n') };
 }
 

@@ -3,7 +3,7 @@ import { pino } from 'pino';
 import { afterEach, expect, onTestFinished, test } from 'vitest';
 
 import { createPlanner } from '../../src/planning/planner.ts';
-import { createOccasionWorkflows } from '../../src/temporal/occasion-workflows.ts';
+import { createOccasionWorkflows } from '../../src/workflows/occasion-client.ts';
 import { useDaybell } from '../support/daybell.ts';
 import { bundledTz } from '../support/tz-databases.ts';
 

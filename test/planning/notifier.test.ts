@@ -10,8 +10,8 @@ import type { Loop } from '../../src/platform/loop.ts';
 import {
   createOccasionWorkflows,
   type OccasionWorkflows,
-} from '../../src/temporal/occasion-workflows.ts';
-import { connectTemporal } from '../../src/temporal/connection.ts';
+} from '../../src/workflows/occasion-client.ts';
+import { connectTemporal } from '../../src/platform/temporal/connection.ts';
 import { startDevServer } from '../support/dev-server.ts';
 import { createEventRows, type EventRows } from '../support/event-rows.ts';
 import { freePort } from '../support/free-port.ts';

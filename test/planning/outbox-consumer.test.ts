@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { pino } from 'pino';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 
-import { createMetrics } from '../../src/observability/metrics.ts';
+import { createMetrics } from '../../src/platform/metrics.ts';
 import type { Loop } from '../../src/platform/loop.ts';
 import { createOutboxMetrics } from '../../src/planning/metrics.ts';
 import { createOutboxConsumer } from '../../src/planning/outbox-consumer.ts';

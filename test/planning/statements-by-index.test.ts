@@ -5,7 +5,7 @@
 import { pino } from 'pino';
 import { expect, onTestFinished, test } from 'vitest';
 
-import { connectOrm, type Orm } from '../../src/persistence/orm.ts';
+import { connectOrm, type Orm } from '../../src/platform/database/orm.ts';
 import { createPlanner } from '../../src/planning/planner.ts';
 import { createOutbox } from '../../src/users/outbox.ts';
 import { createTestDatabase, type TestDatabase } from '../support/postgres.ts';

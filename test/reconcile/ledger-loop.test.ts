@@ -1,7 +1,7 @@
 /** When the scheduler looks through the ledger by itself, and what it sees in one of many users. */
 import { expect, onTestFinished, test } from 'vitest';
 
-import { createMetrics } from '../../src/observability/metrics.ts';
+import { createMetrics } from '../../src/platform/metrics.ts';
 import { createLedgerReconciler, LEDGER_KINDS } from '../../src/reconcile/ledger.ts';
 import { createLedgerLooks } from '../../src/reconcile/looks.ts';
 import { createReconcileMetrics } from '../../src/reconcile/metrics.ts';

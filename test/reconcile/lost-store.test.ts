@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { Client, Connection } from '@temporalio/client';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 
-import { newWebhookSecret } from '../../src/config/webhook-secrets.ts';
+import { newWebhookSecret } from '../../src/platform/settings/webhook-secrets.ts';
 import { recordRules } from '../../src/planning/rules.ts';
 import { loadTzDatabase } from '../../src/platform/load-tz-database.ts';
 import { createTestApi, type TestApi } from '../support/api.ts';

@@ -1,7 +1,7 @@
 /** What the process api says of the reconciler, and of what waits for an operator. */
 import { afterAll, beforeAll, expect, test } from 'vitest';
 
-import { newWebhookSecret } from '../../src/config/webhook-secrets.ts';
+import { newWebhookSecret } from '../../src/platform/settings/webhook-secrets.ts';
 import { createEventRows, type EventRows } from '../support/event-rows.ts';
 import { valueOf } from '../support/metrics.ts';
 import { createTestDatabase, type TestDatabase } from '../support/postgres.ts';

@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { Client, Connection } from '@temporalio/client';
 import { afterEach, beforeEach, expect, inject, test } from 'vitest';
 
-import { newWebhookSecret } from '../../src/config/webhook-secrets.ts';
+import { newWebhookSecret } from '../../src/platform/settings/webhook-secrets.ts';
 import { type Answer, readAnswer } from '../support/api.ts';
 import { startDevServer, type DevServer } from '../support/dev-server.ts';
 import { freePort } from '../support/free-port.ts';

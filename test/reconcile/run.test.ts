@@ -2,9 +2,9 @@
 import { describe, expect, test, vi } from 'vitest';
 
 import { NoWorkerError, runReconcileWorkflow } from '../../src/reconcile/run-now.ts';
-import { TemporalAwayError } from '../../src/temporal/errors.ts';
-import { connectTemporal } from '../../src/temporal/connection.ts';
-import { loadSettings } from '../../src/config/settings.ts';
+import { TemporalAwayError } from '../../src/platform/temporal/errors.ts';
+import { connectTemporal } from '../../src/platform/temporal/connection.ts';
+import { loadSettings } from '../../src/platform/settings/settings.ts';
 import { freePort } from '../support/free-port.ts';
 import { useWatchedOccasions } from '../support/watched-occasions.ts';
 

@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 
 import { describe, expect, test, vi } from 'vitest';
 
-import { createOccasionWorkflows } from '../../src/temporal/occasion-workflows.ts';
+import { createOccasionWorkflows } from '../../src/workflows/occasion-client.ts';
 import { useWatchedOccasions } from '../support/watched-occasions.ts';
 
 vi.setConfig({ testTimeout: 60_000 });

@@ -12,9 +12,9 @@ import { historyToJSON, type History } from '@temporalio/common/lib/proto-utils.
 import { DefaultLogger, NativeConnection, Runtime, Worker } from '@temporalio/worker';
 
 import type { Activities } from '../../src/activities/index.ts';
-import { readMachine } from '../../src/config/machine.ts';
+import { readMachine } from '../../src/platform/settings/machine.ts';
 import { findTemporalBinary } from '../../src/dev/temporal/binary.ts';
-import { createOccasionWorkflows } from '../../src/temporal/occasion-workflows.ts';
+import { createOccasionWorkflows } from '../../src/workflows/occasion-client.ts';
 import { bundleWorkflows } from '../../src/worker/workflow-bundle.ts';
 import { changedSignal } from '../../src/workflows/contract.ts';
 import { startDevServer } from '../support/dev-server.ts';

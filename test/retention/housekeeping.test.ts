@@ -6,8 +6,8 @@ import type { Worker } from '@temporalio/worker';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 
 import { createHousekeepingActivities } from '../../src/activities/housekeeping.ts';
-import { loadSettings } from '../../src/config/settings.ts';
-import { newWebhookSecret } from '../../src/config/webhook-secrets.ts';
+import { loadSettings } from '../../src/platform/settings/settings.ts';
+import { newWebhookSecret } from '../../src/platform/settings/webhook-secrets.ts';
 import { createRetention } from '../../src/retention/retention.ts';
 import { ensureSchedule, housekeepingSchedule } from '../../src/worker/schedules.ts';
 import { createWorker } from '../../src/worker/worker.ts';

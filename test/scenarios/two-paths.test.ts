@@ -8,7 +8,7 @@ import { afterAll, afterEach, beforeAll, expect, onTestFinished, test } from 'vi
 
 import { createPlanner } from '../../src/planning/planner.ts';
 import { recordRules } from '../../src/planning/rules.ts';
-import { createOccasionWorkflows } from '../../src/temporal/occasion-workflows.ts';
+import { createOccasionWorkflows } from '../../src/workflows/occasion-client.ts';
 import { startDaybell, type TestDaybell } from '../support/daybell.ts';
 import { type DevServer, startDevServer } from '../support/dev-server.ts';
 import { freePort } from '../support/free-port.ts';

@@ -3,7 +3,7 @@ import { pino } from 'pino';
 import { createApp } from '../../src/api/app.ts';
 import type { Api, ApiDeps } from '../../src/api/deps.ts';
 import { createRequestMetrics } from '../../src/api/metrics.ts';
-import { createMetrics } from '../../src/observability/metrics.ts';
+import { createMetrics } from '../../src/platform/metrics.ts';
 import { createDeliveryControl } from '../../src/ledger/delivery-control.ts';
 import { createOccurrenceReader } from '../../src/ledger/occurrence-reader.ts';
 import { createRedelivery } from '../../src/ledger/redelivery.ts';

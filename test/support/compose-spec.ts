@@ -4,7 +4,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 
-import { readMachine } from '../../src/config/machine.ts';
+import { readMachine } from '../../src/platform/settings/machine.ts';
 import { findGoProgram, type GoProgram } from '../../src/dev/go-program.ts';
 import { runCommand, type CommandResult } from '../../src/dev/run-command.ts';
 

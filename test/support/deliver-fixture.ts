@@ -11,7 +11,7 @@ import { createSending } from '../../src/delivery/sending.ts';
 import { createSign } from '../../src/delivery/wire/signing.ts';
 import { createWebhookClient } from '../../src/delivery/wire/webhook-client.ts';
 import { ms } from '../../src/ledger/sql.ts';
-import { connectOrm, type Orm } from '../../src/persistence/orm.ts';
+import { connectOrm, type Orm } from '../../src/platform/database/orm.ts';
 import { createPlanner } from '../../src/planning/planner.ts';
 import type { DeliverAnswer } from '../../src/workflows/contract.ts';
 import { HOUR, useDispatcherFixture } from './dispatcher-fixture.ts';

@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto';
 
 import type { OccurrenceState } from '../../src/ledger/types.ts';
-import type { Orm } from '../../src/persistence/orm.ts';
+import type { Orm } from '../../src/platform/database/orm.ts';
 import { plantOccurrence } from './plant-occurrence.ts';
 
 export interface EventRows {

@@ -1,5 +1,5 @@
 /** How PostgreSQL runs a statement. */
-import type { Orm } from '../../src/persistence/orm.ts';
+import type { Orm } from '../../src/platform/database/orm.ts';
 
 interface PlanNode {
   readonly 'Node Type': string;

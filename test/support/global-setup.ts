@@ -1,8 +1,8 @@
 /** What the whole run shares: started once, before the first test file. */
 import type { TestProject } from 'vitest/node';
 
-import { connectOrm } from '../../src/persistence/orm.ts';
-import { migrate } from '../../src/persistence/run-migrations.ts';
+import { connectOrm } from '../../src/platform/database/orm.ts';
+import { migrate } from '../../src/platform/database/run-migrations.ts';
 import { recordRules } from '../../src/planning/rules.ts';
 import { startPostgresServer } from './postgres-server.ts';
 import { runSql, withDatabase } from './postgres.ts';

@@ -1,5 +1,5 @@
 /** Daybell's four processes on a database and a receiver of their own, each with its metrics on a port. */
-import { newWebhookSecret } from '../../src/config/webhook-secrets.ts';
+import { newWebhookSecret } from '../../src/platform/settings/webhook-secrets.ts';
 import { MEASURED, type MeasuredProcess } from '../../src/dev/metrics-ports.ts';
 import { createTestDatabase, type TestDatabase } from './postgres.ts';
 import { ENTRIES, runProcess, type TestProcess } from './process.ts';

@@ -6,7 +6,7 @@ import type { WorkflowHandle } from '@temporalio/client';
 import {
   createOccasionWorkflows,
   type OwnedOccasion,
-} from '../../src/temporal/occasion-workflows.ts';
+} from '../../src/workflows/occasion-client.ts';
 import { createWorker } from '../../src/worker/worker.ts';
 import type { Play } from './deliver-answers.ts';
 import { uniqueTaskQueue, useWorkflowBundle, type TestTemporal } from './temporal.ts';

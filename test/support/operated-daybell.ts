@@ -8,8 +8,8 @@ import { Client } from '@temporalio/client';
 import { vi } from 'vitest';
 
 import { SCOPES } from '../../src/access/scope.ts';
-import { newApiKey } from '../../src/config/api-keys.ts';
-import { newWebhookSecret } from '../../src/config/webhook-secrets.ts';
+import { newApiKey } from '../../src/platform/settings/api-keys.ts';
+import { newWebhookSecret } from '../../src/platform/settings/webhook-secrets.ts';
 import { withMetricsPort } from '../../src/dev/metrics-ports.ts';
 import { freePort } from './free-port.ts';
 import { createTestDatabase } from './postgres.ts';

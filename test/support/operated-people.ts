@@ -3,7 +3,7 @@ import type { WorkflowHandle } from '@temporalio/client';
 import { vi } from 'vitest';
 
 import { BIRTHDAY, workflowId as idOf } from '../../src/ledger/occurrence-key.ts';
-import { createOccasionWorkflows } from '../../src/temporal/occasion-workflows.ts';
+import { createOccasionWorkflows } from '../../src/workflows/occasion-client.ts';
 import { statusQuery } from '../../src/workflows/contract.ts';
 import type { OperatedDaybell } from './operated-daybell.ts';
 import type { ReceivedWebhook } from './webhook-receiver.ts';

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, beforeEach } from 'vitest';
 
 import { createLedger, type Ledger } from '../../src/ledger/ledger.ts';
 import type { ClaimedOccurrence } from '../../src/ledger/types.ts';
-import type { Orm } from '../../src/persistence/orm.ts';
+import type { Orm } from '../../src/platform/database/orm.ts';
 import { createPlanner } from '../../src/planning/planner.ts';
 import type { Planner, PlanOutcome } from '../../src/planning/types.ts';
 import type { TzDatabase } from '../../src/time/tz-database.ts';

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-import { readMachine } from '../../src/config/machine.ts';
+import { readMachine } from '../../src/platform/settings/machine.ts';
 import { prepareEmbeddedPostgres } from '../../src/dev/postgres/embedded.ts';
 import { freePort } from './free-port.ts';
 import { withDatabase } from './postgres.ts';

@@ -7,7 +7,7 @@ import { randomUUID } from 'node:crypto';
 import pg from 'pg';
 import { inject } from 'vitest';
 
-import { connectOrm, type Orm } from '../../src/persistence/orm.ts';
+import { connectOrm, type Orm } from '../../src/platform/database/orm.ts';
 
 export interface TestDatabase {
   readonly url: string;

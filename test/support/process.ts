@@ -16,7 +16,7 @@ export interface TestProcess {
 
 /** Those of Daybell's processes, by name. */
 export const ENTRIES = {
-  migrate: 'src/persistence/migrate.ts',
+  migrate: 'src/cli/migrate.ts',
   api: 'src/api/main.ts',
   worker: 'src/worker/main.ts',
   dispatcher: 'src/delivery/main.ts',

@@ -5,7 +5,7 @@
 import { mkdir, readdir, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 
-import { readMachine } from '../../src/config/machine.ts';
+import { readMachine } from '../../src/platform/settings/machine.ts';
 import { buildWithGo } from '../../src/dev/go-build.ts';
 import { isExecutable } from '../../src/dev/programs.ts';
 import { runCommand } from '../../src/dev/run-command.ts';

@@ -9,7 +9,7 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-import { readMachine } from '../../src/config/machine.ts';
+import { readMachine } from '../../src/platform/settings/machine.ts';
 import {
   findProductionPrograms,
   findTemporalUi,
@@ -80,7 +80,7 @@ export async function offerToRun(): Promise<RunOffer> {
 async function bundleWorkflows(): Promise<{ path: string; remove(): Promise<void> }> {
   const folder = await mkdtemp(join(tmpdir(), 'daybell-bundle-'));
   const path = join(folder, 'workflows.json');
-  const bundling = runProgram(process.execPath, ['src/commands/bundle.ts', path], { settings: {} });
+  const bundling = runProgram(process.execPath, ['src/cli/bundle.ts', path], { settings: {} });
   if ((await bundling.exited) !== 0) throw new Error(bundling.lines.join('\n'));
   return { path, remove: () => rm(folder, { recursive: true }) };
 }

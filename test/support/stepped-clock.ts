@@ -7,7 +7,7 @@ import { glob, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-import { readMachine } from '../../src/config/machine.ts';
+import { readMachine } from '../../src/platform/settings/machine.ts';
 import { runCommand } from '../../src/dev/run-command.ts';
 import { inWorkshop } from './workshop.ts';
 

@@ -1,4 +1,4 @@
-import type { Orm } from '../../src/persistence/orm.ts';
+import type { Orm } from '../../src/platform/database/orm.ts';
 
 /** One time for the processes under test and their database, which can be another than now. */
 export interface TestClock {

@@ -9,8 +9,8 @@ import { createSending } from '../../src/delivery/sending.ts';
 import { createSign } from '../../src/delivery/wire/signing.ts';
 import { createWebhookClient } from '../../src/delivery/wire/webhook-client.ts';
 import type { TzDatabase } from '../../src/time/tz-database.ts';
-import { createMetrics, type Registry } from '../../src/observability/metrics.ts';
-import { connectOrm } from '../../src/persistence/orm.ts';
+import { createMetrics, type Registry } from '../../src/platform/metrics.ts';
+import { connectOrm } from '../../src/platform/database/orm.ts';
 import { bundledTz } from './tz-databases.ts';
 
 const HOUR = 3_600_000;

@@ -6,7 +6,7 @@ import { randomUUID } from 'node:crypto';
 import { chmod, mkdir, readdir, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
-import { readMachine } from '../../src/config/machine.ts';
+import { readMachine } from '../../src/platform/settings/machine.ts';
 import { runCommand } from '../../src/dev/run-command.ts';
 import { inWorkshop } from './workshop.ts';
 

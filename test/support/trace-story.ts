@@ -11,7 +11,7 @@ import {
   createOccurrenceTraces,
   type OccurrenceTraces,
 } from '../../src/ledger/occurrence-traces.ts';
-import type { Tracing } from '../../src/observability/tracing.ts';
+import type { Tracing } from '../../src/platform/tracing.ts';
 import { createOutboxConsumer } from '../../src/planning/outbox-consumer.ts';
 import { createPlanner } from '../../src/planning/planner.ts';
 import { tracePlans } from '../../src/planning/trace-plans.ts';

@@ -13,7 +13,7 @@ import type { Planner } from '../../src/planning/types.ts';
 import { createRunningWorkflows } from '../../src/reconcile/running-workflows.ts';
 import { createWorkflowReconciler } from '../../src/reconcile/workflows.ts';
 import { createRetention } from '../../src/retention/retention.ts';
-import { createOccasionWorkflows } from '../../src/temporal/occasion-workflows.ts';
+import { createOccasionWorkflows } from '../../src/workflows/occasion-client.ts';
 import { createWorker } from '../../src/worker/worker.ts';
 import type { WorkflowCode } from '../../src/worker/workflow-bundle.ts';
 import type { DeliverAnswer } from '../../src/workflows/contract.ts';

@@ -65,7 +65,7 @@ async function park(userId: string, error: string): Promise<void> {
 }
 
 async function run(...args: readonly string[]) {
-  const program = runProgram(process.execPath, ['src/commands/outbox.ts', ...args], {
+  const program = runProgram(process.execPath, ['src/cli/outbox.ts', ...args], {
     settings: { DATABASE_URL: database.url },
   });
   const exitCode = await program.exited;

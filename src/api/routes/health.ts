@@ -1,7 +1,7 @@
 import { createRoute, z } from '@hono/zod-openapi';
 
-import { shared, withinLimit } from '../../observability/async.ts';
-import type { ReadinessCheck } from '../../observability/service.ts';
+import { shared, withinLimit } from '../../platform/async.ts';
+import type { ReadinessCheck } from '../../platform/service.ts';
 import { OPEN } from '../access.ts';
 import { destinationBody, DestinationSchema } from '../delivery-schemas.ts';
 import type { Api, ApiDeps } from '../deps.ts';

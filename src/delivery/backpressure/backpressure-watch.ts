@@ -1,6 +1,6 @@
 import type { Ledger } from '../../ledger/ledger.ts';
 import type { RecordedAttempt } from '../../ledger/types.ts';
-import type { Logger } from '../../observability/logger.ts';
+import type { Logger } from '../../platform/logger.ts';
 import type { Health } from '../health.ts';
 import { backpressureOf, WINDOW, type Answer, type Backpressure } from './backpressure.ts';
 

@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 
 import { queryOf } from '../../ledger/sql.ts';
 import type { OccasionRef } from '../../ledger/types.ts';
-import type { Orm } from '../../persistence/orm.ts';
+import type { Orm } from '../../platform/database/orm.ts';
 import type { Planner, PlanOutcome } from '../../planning/types.ts';
 import type { DeliverAnswer, SettledOccurrence } from '../../workflows/contract.ts';
 import type { Sending } from '../sending.ts';

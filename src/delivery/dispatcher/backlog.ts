@@ -1,5 +1,5 @@
 import type { Backlog } from '../../ledger/backlog.ts';
-import type { Logger } from '../../observability/logger.ts';
+import type { Logger } from '../../platform/logger.ts';
 import { createLoop, type Loop } from '../../platform/loop.ts';
 import type { BacklogMetrics } from '../metrics.ts';
 

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 
 import { instant, interval, queryOf } from '../../ledger/sql.ts';
-import type { Orm } from '../../persistence/orm.ts';
+import type { Orm } from '../../platform/database/orm.ts';
 
 /** Epoch ms by the database's clock; null for what has not happened since the last stamp. */
 interface Seen {

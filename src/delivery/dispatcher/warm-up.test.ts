@@ -1,7 +1,7 @@
 import { pino } from 'pino';
 import { expect, test } from 'vitest';
 
-import { newWebhookSecret } from '../../config/webhook-secrets.ts';
+import { newWebhookSecret } from '../../platform/settings/webhook-secrets.ts';
 import { startWarmUp } from './warm-up.ts';
 
 const settings = {

@@ -4,8 +4,8 @@ import type { AddressInfo } from 'node:net';
 
 import pLimit from 'p-limit';
 
-import { describeError } from '../../observability/errors.ts';
-import type { Logger } from '../../observability/logger.ts';
+import { describeError } from '../../platform/errors.ts';
+import type { Logger } from '../../platform/logger.ts';
 import { greetingBody } from '../greeting.ts';
 import { createDestinationClient, type DestinationSettings } from '../wire/webhook-client.ts';
 

@@ -3,7 +3,7 @@ import { Agent as HttpAgent, type AgentOptions } from 'node:http';
 import { Agent as HttpsAgent } from 'node:https';
 import { isIP, type LookupFunction } from 'node:net';
 
-import { InvalidSettingsError, type Settings } from '../../config/settings.ts';
+import { InvalidSettingsError, type Settings } from '../../platform/settings/settings.ts';
 import { DESTINATION_REFUSED } from '../outcome.ts';
 import { isPublicAddress } from './public-address.ts';
 

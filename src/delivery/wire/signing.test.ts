@@ -3,7 +3,7 @@ import { createHmac } from 'node:crypto';
 import { Webhook } from 'standardwebhooks';
 import { describe, expect, test } from 'vitest';
 
-import { newWebhookSecret } from '../../config/webhook-secrets.ts';
+import { newWebhookSecret } from '../../platform/settings/webhook-secrets.ts';
 import { createSign } from './signing.ts';
 
 const ID = 'birthday:01939d1c-0000-7000-8000-000000000001:2027';

@@ -2,7 +2,7 @@ import type { Duplex } from 'node:stream';
 
 import got, { RequestError } from 'got';
 
-import type { Settings } from '../../config/settings.ts';
+import type { Settings } from '../../platform/settings/settings.ts';
 import { createDestinationAgents, type DestinationPolicy } from './destination-guard.ts';
 import { excerptOf, MAX_EXCERPT_BYTES } from './response-excerpt.ts';
 import { createSign, type Sign } from './signing.ts';

@@ -1,7 +1,7 @@
 /** What the demo asks of Daybell's API. */
 import { z } from 'zod';
 
-import { refusedBy, type RunningApi } from '../../commands/command.ts';
+import { refusedBy, type RunningApi } from '../../cli/command.ts';
 
 const previewSchema = z.object({
   occurrences: z.array(z.object({ localTime: z.string() })).min(1),

@@ -1,8 +1,8 @@
 /** `npm run demo`: with the service running, a handful of greetings while you watch. */
 import { DateTime } from 'luxon';
 
-import { runningApi } from '../../commands/command.ts';
-import { loadSettings } from '../../config/settings.ts';
+import { runningApi } from '../../cli/command.ts';
+import { loadSettings } from '../../platform/settings/settings.ts';
 import { createDemoApi, NotAllowedError, NotRunningError, type DemoApi } from './api.ts';
 import { follow, type DemoUser } from './follow.ts';
 import { commonestLocalTime, findDueMinute, nextFullMinute, type DueMinute } from './zones.ts';

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 
-import { loadSettings } from '../../config/settings.ts';
+import { loadSettings } from '../../platform/settings/settings.ts';
 import { stackBanner } from './banner.ts';
 
 test.for([

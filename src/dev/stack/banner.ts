@@ -1,4 +1,4 @@
-import type { Settings } from '../../config/settings.ts';
+import type { Settings } from '../../platform/settings/settings.ts';
 import { bannerOf, type BannerRow } from '../banner.ts';
 import type { Ports } from '../ports.ts';
 

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 
-import { InvalidSettingsError, type Settings } from '../../config/settings.ts';
+import { InvalidSettingsError, type Settings } from '../../platform/settings/settings.ts';
 
 /** From here on, one for each process: the first port of those that the OpenTelemetry exporters took. */
 export const FIRST_METRICS_PORT = 9464;

@@ -1,0 +1,114 @@
+/** What commands have in common: how they end, and how they ask a running Daybell. */
+import { InvalidSettingsError, type Settings } from '../platform/settings/settings.ts';
+import { describeError, errorCode } from '../platform/errors.ts';
+
+/** Exit codes but for 0, success. Those above 63 are from sysexits.h. */
+export const EXIT = {
+  failed: 1,
+  badInput: 2,
+  usage: 64,
+  /** What it asks is not there, or does not answer. */
+  unavailable: 69,
+  config: 78,
+} as const;
+
+/** Thrown by a command that ends with a message and an exit code. */
+export class CommandError extends Error {
+  override readonly name = 'CommandError';
+  readonly exitCode: number;
+
+  constructor(message: string, exitCode: number, options?: ErrorOptions) {
+    super(message, options);
+    this.exitCode = exitCode;
+  }
+}
+
+/**
+ * Runs a command: prints the text that it returns, or ends with the exit code that it returns. An
+ * error's message goes to standard error.
+ */
+export async function runCommand(run: () => Promise<string | number>): Promise<void> {
+  try {
+    const result = await run();
+    if (typeof result === 'number') process.exitCode = result;
+    else process.stdout.write(result);
+  } catch (error) {
+    const message = error instanceof Error ? error.message : String(error);
+    process.stderr.write(`${message || errorCode(error)}\n`);
+    if (error instanceof CommandError) process.exitCode = error.exitCode;
+    else process.exitCode = error instanceof InvalidSettingsError ? EXIT.config : EXIT.failed;
+  }
+}
+
+export interface RunningApi {
+  /** Such as `http://127.0.0.1:3000`. */
+  readonly url: string;
+  /** For every request: the key, if one is set. */
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+/** The API that the settings say runs here: HOST, PORT, and API_KEY. */
+export function runningApi({
+  HOST,
+  PORT,
+  API_KEY,
+}: Pick<Settings, 'HOST' | 'PORT' | 'API_KEY'>): RunningApi {
+  // What is listened on is not always what can be connected to.
+  const host = HOST === '0.0.0.0' || HOST === '::' ? '127.0.0.1' : HOST;
+  return {
+    url: `http://${host.includes(':') ? `[${host}]` : host}:${PORT}`,
+    headers: API_KEY === undefined ? {} : { Authorization: `Bearer ${API_KEY}` },
+  };
+}
+
+/** What an answer other than a success says, with a hint if it is about keys. */
+export function refusedBy(
+  { url, headers }: RunningApi,
+  { status }: Response,
+  text: string,
+): string {
+  const hint =
+    status !== 401 && status !== 403
+      ? ''
+      : headers['Authorization'] === undefined
+        ? ' Set API_KEY to a key of it.'
+        : ' API_KEY is not a key of it that may do this.';
+  return `${url} answered ${status}: ${text}${hint}`;
+}
+
+/**
+ * Asks the Daybell that runs at HOST and PORT, for a command without settings of its own.
+ *
+ * @param instead the settings that would make it unnecessary
+ * @throws CommandError when it is not there, or does not answer with a success
+ */
+export async function askRunningApi(
+  settings: Settings,
+  path: string,
+  { instead = 'DATABASE_URL', method = 'GET' } = {},
+): Promise<unknown> {
+  const api = runningApi(settings);
+  const { url, headers } = api;
+  const response = await fetch(`${url}${path}`, { method, headers }).catch(() => null);
+  if (response === null) {
+    const [setting] = instead.split(' ');
+    throw new CommandError(
+      `${setting} is not set, and no Daybell answers at ${url} (HOST, PORT). Start one, or set ${instead}.`,
+      EXIT.unavailable,
+    );
+  }
+  const text = await response.text();
+  if (!response.ok) throw new CommandError(refusedBy(api, response, text), EXIT.unavailable);
+  return JSON.parse(text);
+}
+
+/** For a command that reads the database or asks the API: prints why it failed, and returns its exit code. */
+export function endUnanswered(what: string, error: unknown): number {
+  const isConfig = error instanceof InvalidSettingsError;
+  const message =
+    isConfig || error instanceof CommandError
+      ? error.message
+      : `The ${what} failed: ${JSON.stringify(describeError(error))}`;
+  process.stderr.write(`${message}\n`);
+  return isConfig ? EXIT.config : EXIT.unavailable;
+}

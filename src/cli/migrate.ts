@@ -1,0 +1,46 @@
+/**
+ * The process `migrate`: brings the database's schema up to this version's, records the settings
+ * and the tz database that decide dates from now on, and ends.
+ */
+import { EXIT, runCommand } from './command.ts';
+import {
+  InvalidSettingsError,
+  loadSettings,
+  requireSettings,
+} from '../platform/settings/settings.ts';
+import { describeError } from '../platform/errors.ts';
+import { createLogger } from '../platform/logger.ts';
+import { recordRules } from '../planning/rules.ts';
+import { loadTzDatabase } from '../platform/load-tz-database.ts';
+import { DatabaseUnusableError, runMigrations } from '../platform/database/run-migrations.ts';
+
+/** How long a database that was started together with this may take. */
+const WAIT_MS = 30_000;
+
+await runCommand(async () => {
+  const settings = requireSettings(loadSettings(), 'DATABASE_URL');
+  const rules = {
+    localTime: settings.DELIVERY_LOCAL_TIME,
+    leapDayPolicy: settings.LEAP_DAY_POLICY,
+    tzVersion: loadTzDatabase(settings.ZONE_DATA).version,
+  };
+  const logger = createLogger('migrate', settings.LOG_LEVEL);
+  let isNew = false;
+  try {
+    const migrations = await runMigrations(settings.DATABASE_URL, {
+      waitMs: WAIT_MS,
+      onWaiting: (where) => logger.info({ where }, 'waiting for the database'),
+      async afterwards(em) {
+        isNew = await recordRules(em, rules);
+      },
+    });
+    if (isNew) logger.info(rules, 'these decide dates from now on');
+    logger.info({ migrations }, migrations.length > 0 ? 'migrated' : 'nothing to migrate');
+    return 0;
+  } catch (error) {
+    if (error instanceof InvalidSettingsError) throw error;
+    if (error instanceof DatabaseUnusableError) logger.fatal(error.message);
+    else logger.fatal({ error: describeError(error) }, 'the migration failed');
+    return EXIT.failed;
+  }
+});

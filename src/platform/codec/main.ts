@@ -1,0 +1,25 @@
+/** The process `codec`: shows people what is encrypted in Temporal. Only its Web UI and CLI need it. */
+import { isLoopback } from '../../access/own-machine.ts';
+import { InvalidSettingsError, requireSettings } from '../settings/settings.ts';
+import { listen } from '../http-server.ts';
+import { runService } from '../service.ts';
+import { createPayloadCodec } from '../temporal/payload-codec.ts';
+import { createCodecApp } from './app.ts';
+
+await runService('codec', async ({ settings: given, logger, onStop }) => {
+  const settings = requireSettings(given, 'TEMPORAL_PAYLOAD_KEYS');
+  const { CODEC_HOST: host, CODEC_PORT: port, CODEC_TOKEN: token = null } = settings;
+  if (token === null && !isLoopback(host)) {
+    throw new InvalidSettingsError([
+      `CODEC_TOKEN: must be set for CODEC_HOST ${host}: whoever reaches it there reads what is encrypted`,
+    ]);
+  }
+  const app = createCodecApp({
+    codec: createPayloadCodec(settings.TEMPORAL_PAYLOAD_KEYS),
+    origins: settings.CODEC_ORIGINS,
+    token,
+  });
+  const server = await listen(app, { host, port, setting: 'CODEC_PORT' });
+  onStop(server.stop);
+  logger.info({ url: server.url }, 'the codec endpoint');
+});

@@ -1,0 +1,113 @@
+import { InvalidSettingsError, loadSettings, type Settings } from './settings/settings.ts';
+import { describeError } from './errors.ts';
+import { createLogger, type Logger } from './logger.ts';
+
+/** Something that a process needs, and whether it is there. */
+export interface ReadinessCheck {
+  readonly name: string;
+  readonly ready: boolean;
+  /** In words; without addresses or secrets. */
+  readonly detail?: string;
+}
+
+export interface ServiceContext {
+  /** The process's name, such as `dispatcher`. */
+  readonly name: string;
+  readonly settings: Settings;
+  readonly logger: Logger;
+  /** Whether the process has started, and is not stopping. */
+  readiness(): Promise<readonly ReadinessCheck[]>;
+  /** Stops the process and exits non-zero: for a fault found after the start. */
+  fail(error: unknown): void;
+  /** Adds a step of the orderly stop. Steps run one after the other, the last added first. */
+  onStop(step: () => unknown): void;
+}
+
+/** What a supervised process sends to its supervisor. */
+export interface ReadyMessage {
+  readonly type: 'ready';
+}
+
+/**
+ * The life of one of Daybell's processes: settings, start, ready, one orderly stop.
+ * SIGTERM, SIGINT and the loss of a supervisor end it; a second signal ends it at once.
+ * Exit code 0 after an orderly stop, 1 after a failure that ended it, 78 when settings are not usable.
+ */
+export async function runService(
+  name: string,
+  start: (context: ServiceContext) => Promise<void>,
+): Promise<void> {
+  const settings = settingsOrExit();
+  const logger = createLogger(name, settings.LOG_LEVEL);
+  const steps: (() => unknown)[] = [];
+  let started = false;
+  let stopping = false;
+
+  const stop = async (why: string, exitCode: number): Promise<void> => {
+    if (stopping) process.exit(1);
+    stopping = true;
+    logger.info({ why }, 'stopping');
+    try {
+      // A step may add another while it runs.
+      for (let step = steps.pop(); step !== undefined; step = steps.pop()) await step();
+    } catch (error) {
+      logger.error({ error: describeError(error) }, 'did not stop cleanly');
+      process.exit(1);
+    }
+    logger.info('stopped');
+    process.exit(exitCode);
+  };
+  const readiness = async (): Promise<readonly ReadinessCheck[]> => {
+    if (started && !stopping) return [{ name: 'process', ready: true }];
+    return [{ name: 'process', ready: false, detail: stopping ? 'stopping' : 'starting' }];
+  };
+  const fail = (error: unknown): void => {
+    if (stopping) {
+      logger.error({ error: describeError(error) }, 'failed while stopping');
+      return;
+    }
+    if (error instanceof InvalidSettingsError) refuse(error);
+    logger.fatal({ error: describeError(error) }, 'failed');
+    void stop('failure', 1);
+  };
+
+  process.on('SIGTERM', () => void stop('SIGTERM', 0));
+  process.on('SIGINT', () => void stop('SIGINT', 0));
+  process.on('disconnect', () => void stop('its supervisor is gone', 0));
+  process.on('uncaughtException', fail);
+  process.on('unhandledRejection', fail);
+
+  try {
+    await start({
+      name,
+      settings,
+      logger,
+      readiness,
+      fail,
+      onStop: (step) => void steps.push(step),
+    });
+    started = true;
+    if (stopping) return;
+    logger.info('ready');
+    process.send?.({ type: 'ready' } satisfies ReadyMessage);
+  } catch (error) {
+    fail(error);
+  }
+}
+
+/** EX_CONFIG of sysexits.h: starting again would not help. */
+const EXIT_CONFIG = 78;
+
+function settingsOrExit(): Settings {
+  try {
+    return loadSettings();
+  } catch (error) {
+    if (!(error instanceof InvalidSettingsError)) throw error;
+    refuse(error);
+  }
+}
+
+function refuse(error: InvalidSettingsError): never {
+  process.stderr.write(`${error.message}\n`);
+  process.exit(EXIT_CONFIG);
+}

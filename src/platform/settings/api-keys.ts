@@ -1,0 +1,82 @@
+/** Keys of the API as `API_KEYS` writes them, `name:scopes:sha256`, and new ones. */
+import { randomBytes } from 'node:crypto';
+
+import { type ApiKey, hashApiKey } from '../../access/api-key.ts';
+import { type Scope, SCOPES } from '../../access/scope.ts';
+import { EntryError, type ParsedList, parseList, splitList } from './secret-list.ts';
+
+/** By which people and scanners recognize a key wherever they find it. */
+const PREFIX = 'daybell_';
+const NEW_BYTES = 32;
+/** As `npm run key:new` prints one: 32 bytes in base64url. */
+export const API_KEY_FORM = new RegExp(`^${PREFIX}[\\w-]{43}$`);
+/** It is in every line of the log. */
+const NAME_FORM = /^[\w.-]{1,64}$/;
+/** Scopes have colons themselves: the name ends at the first, the hash begins after the last. */
+const ENTRY = /^([^:]*):(.*):([^:]*)$/;
+
+export function parseApiKeys(list: string): ParsedList<ApiKey> {
+  return parseList('key', splitList(list), (text, others) => {
+    const [, name, scopes, hash] = ENTRY.exec(text) ?? [];
+    if (name === undefined || scopes === undefined || hash === undefined) {
+      throw new EntryError('must be name:scopes:sha256');
+    }
+    const key = {
+      name: checkKeyName(name, 'has a name that '),
+      scopes: parseScopes(scopes, '+', 'has scopes that '),
+      sha256: parseHash(hash),
+    };
+    // Two of one name could not be told apart in the log; the same key twice is a slip.
+    if (others.some((other) => other.name === name))
+      throw new EntryError('has the name of another');
+    if (others.some((other) => other.sha256.equals(key.sha256))) {
+      throw new EntryError('is there twice');
+    }
+    return key;
+  });
+}
+
+/** A new, random key for a client, and the entry of `API_KEYS` for it. */
+export function newApiKey(name: string, scopes: readonly Scope[]): { key: string; entry: string } {
+  const key = PREFIX + randomBytes(NEW_BYTES).toString('base64url');
+  return { key, entry: `${name}:${scopes.join('+')}:${hashApiKey(key).toString('hex')}` };
+}
+
+/**
+ * @param subject begins the message
+ * @throws EntryError
+ */
+export function checkKeyName(name: string, subject: string): string {
+  if (NAME_FORM.test(name)) return name;
+  throw new EntryError(`${subject}must have 1 to 64 letters, digits, ".", "_" or "-"`);
+}
+
+/**
+ * @param subject begins the message
+ * @throws EntryError
+ */
+export function parseScopes(text: string, separator: string, subject: string): readonly Scope[] {
+  const scopes = text.split(separator).map((scope) => scope.trim());
+  if (!scopes.every(isScope)) {
+    const known = SCOPES.join(', ');
+    throw new EntryError(`${subject}must be of ${known}, with "${separator}" between them`);
+  }
+  if (new Set(scopes).size < scopes.length) {
+    throw new EntryError(`${subject}must be there once each`);
+  }
+  return scopes;
+}
+
+function isScope(text: string): text is Scope {
+  return SCOPES.some((scope) => scope === text);
+}
+
+function parseHash(hash: string): Buffer {
+  if (hash.startsWith(PREFIX)) {
+    throw new EntryError('must end with the SHA-256 of the key, not with the key');
+  }
+  if (!/^[\da-f]{64}$/.test(hash)) {
+    throw new EntryError('must end with a SHA-256 of 64 hexadecimal digits');
+  }
+  return Buffer.from(hash, 'hex');
+}

@@ -1,0 +1,147 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+
+import {
+  type Client,
+  ScheduleAlreadyRunning,
+  ScheduleNotFoundError,
+  type ScheduleOptions,
+} from '@temporalio/client';
+
+import { InvalidSettingsError } from '../settings/settings.ts';
+import type { TemporalConnection } from './connection.ts';
+import { classify, TemporalAwayError } from './errors.ts';
+
+const FIRST_PAUSE_MS = 250;
+const LONGEST_PAUSE_MS = 5_000;
+/** A healthy server answers in milliseconds; without one, the call has to end some time. */
+const CALL_TIMEOUT_MS = 5_000;
+
+/**
+ * Keeps two installations out of each other's workflows. The lock is a schedule that never runs,
+ * `<task queue>/installation`: the first installation creates it, in one step, and Temporal keeps
+ * it for ever (docs/adr/0009-installations.md).
+ *
+ * @param findInstallationId of this installation; null while its database has not been migrated
+ * @param onRefused called once when the namespace is another installation's
+ */
+export function createNamespaceGuard(
+  { client, taskQueue }: Pick<TemporalConnection, 'client' | 'taskQueue'>,
+  findInstallationId: () => Promise<string | null>,
+  onRefused: (error: InvalidSettingsError) => void,
+) {
+  const stopping = new AbortController();
+  let checking: Promise<void> | null = null;
+  let isSettled = false;
+
+  /**
+   * Resolves when the namespace is known to be this installation's, at once from then on. Rejects
+   * with `TemporalAwayError` while it cannot be known, and for good with `InvalidSettingsError`
+   * when it is another's.
+   */
+  function check(): Promise<void> {
+    checking ??= settle();
+    return checking;
+  }
+
+  async function settle(): Promise<void> {
+    try {
+      await checkOnce();
+      isSettled = true;
+    } catch (error) {
+      if (error instanceof InvalidSettingsError) {
+        isSettled = true;
+        onRefused(error);
+      } else {
+        // The next call asks again.
+        checking = null;
+      }
+      throw error;
+    }
+  }
+
+  async function checkOnce(): Promise<void> {
+    const installationId = await findInstallationId().catch((error: unknown) => {
+      throw new TemporalAwayError('the database is away', { cause: error });
+    });
+    if (installationId === null) {
+      throw new TemporalAwayError('the database has not been migrated');
+    }
+    const owner = await findOrTakeLock(client, taskQueue, installationId);
+    if (owner === installationId) return;
+    throw new InvalidSettingsError([
+      `TEMPORAL_TASK_QUEUE: in the namespace "${client.options.namespace}" of this Temporal, "${taskQueue}" is the task queue of another installation (${owner}; that of this database is ${installationId}). Give this one a namespace or a task queue of its own; if the other is gone for good, delete the schedule "${lockId(taskQueue)}".`,
+    ]);
+  }
+
+  async function checkUntilSettled(): Promise<void> {
+    for (let pauseMs = FIRST_PAUSE_MS; !stopping.signal.aborted; pauseMs *= 2) {
+      await check().catch(() => {});
+      if (isSettled) return;
+      const pause = Math.min(pauseMs, LONGEST_PAUSE_MS);
+      await sleep(pause, undefined, { signal: stopping.signal }).catch(() => {});
+    }
+  }
+
+  return {
+    check,
+    /** Checks in the background until it knows: for a process that does not wait for Temporal. */
+    start() {
+      void checkUntilSettled();
+    },
+    /** A call under way ends with the connection. */
+    stop: () => stopping.abort(),
+  };
+}
+
+/**
+ * Returns the id of the installation that has the task queue: this one's, from now on, if none had it.
+ *
+ * @throws TemporalAwayError, or InvalidSettingsError when the lock was encrypted with a key that
+ *   this process does not have
+ */
+async function findOrTakeLock(
+  client: Client,
+  taskQueue: string,
+  installationId: string,
+): Promise<unknown> {
+  const call = <Result>(ask: () => Promise<Result>): Promise<Result> =>
+    client.withDeadline(Date.now() + CALL_TIMEOUT_MS, ask);
+  const findOwner = async (): Promise<unknown> => {
+    const { memo } = await call(() => client.schedule.getHandle(lockId(taskQueue)).describe());
+    return memo?.['installationId'];
+  };
+  try {
+    return await findOwner().catch(async (error: unknown) => {
+      if (!(error instanceof ScheduleNotFoundError)) throw error;
+      try {
+        await call(() => client.schedule.create(lockOf(taskQueue, installationId)));
+        return installationId;
+      } catch (refused) {
+        // Another process was first.
+        if (refused instanceof ScheduleAlreadyRunning) return findOwner();
+        throw refused;
+      }
+    });
+  } catch (error) {
+    if (error instanceof InvalidSettingsError) throw error;
+    const classified = classify(error);
+    if (classified instanceof TemporalAwayError) throw classified;
+    throw new TemporalAwayError('Temporal does not say whose the namespace is', { cause: error });
+  }
+}
+
+const lockId = (taskQueue: string): string => `${taskQueue}/installation`;
+
+function lockOf(taskQueue: string, installationId: string): ScheduleOptions {
+  return {
+    scheduleId: lockId(taskQueue),
+    // It never runs: there is no time in it, and it is paused besides.
+    spec: {},
+    action: { type: 'startWorkflow', workflowType: 'installation', taskQueue, args: [] },
+    state: {
+      paused: true,
+      note: `Marks the task queue ${taskQueue} as that of the Daybell installation ${installationId}. It never runs; keep it.`,
+    },
+    memo: { installationId },
+  };
+}

@@ -1,0 +1,109 @@
+import { defaultPayloadConverter, type Payload } from '@temporalio/common';
+import { describe, expect, test } from 'vitest';
+
+import { newPayloadKey, parsePayloadKeys } from '../settings/payload-keys.ts';
+import { InvalidSettingsError } from '../settings/settings.ts';
+import { createPayloadCodec } from './payload-codec.ts';
+
+const OLD = newPayloadKey();
+const NEW = newPayloadKey();
+const codecOf = (...keys: string[]) => createPayloadCodec(parsePayloadKeys(keys.join(',')).keys);
+
+const VALUES = [{ timezone: 'Europe/London', dueAt: 1_810_803_600_000 }, 'text', null, undefined];
+const payloads = VALUES.map((value) => defaultPayloadConverter.toPayload(value) as Payload);
+const valuesOf = (decoded: readonly Payload[]) =>
+  decoded.map((payload) => defaultPayloadConverter.fromPayload(payload));
+const bytesOf = (encoded: readonly Payload[]) =>
+  encoded.map(({ data }) => Buffer.from(data ?? []).toString('latin1')).join('\n');
+
+test('what was encrypted is read again, and holds nothing that can be read without', async () => {
+  const codec = codecOf(OLD);
+  const encrypted = await codec.encode(payloads);
+  expect(valuesOf(await codec.decode(encrypted))).toEqual(VALUES);
+  expect(bytesOf(encrypted)).not.toMatch(/London|timezone|1810803600000/);
+  // No two are the same, whatever they hold.
+  expect(bytesOf(await codec.encode(payloads))).not.toBe(bytesOf(encrypted));
+});
+
+test('after a rotation the new key writes, and both are read', async () => {
+  const before = await codecOf(OLD).encode(payloads);
+  const rotated = codecOf(NEW, OLD);
+  expect(valuesOf(await rotated.decode(before))).toEqual(VALUES);
+  const after = await rotated.encode(payloads);
+  expect(valuesOf(await codecOf(NEW).decode(after))).toEqual(VALUES);
+  await expect(codecOf(OLD).decode(after)).rejects.toThrow(InvalidSettingsError);
+});
+
+test('what was written in the clear is read as it is', async () => {
+  expect(valuesOf(await codecOf(OLD).decode(payloads))).toEqual(VALUES);
+});
+
+test('«none» before the keys reads what they wrote, and writes in the clear', async () => {
+  const off = codecOf('none', OLD);
+  expect(await off.encode(payloads)).toEqual(payloads);
+  expect(valuesOf(await off.decode(await codecOf(OLD).encode(payloads)))).toEqual(VALUES);
+});
+
+test('without keys nothing is changed, and the missing one is named', async () => {
+  const without = createPayloadCodec(undefined);
+  expect(await without.encode(payloads)).toEqual(payloads);
+  const encrypted = await codecOf(OLD).encode(payloads);
+  const [id = ''] = OLD.split(':');
+  await expect(without.decode(encrypted)).rejects.toThrow(`TEMPORAL_PAYLOAD_KEYS: what Temporal`);
+  await expect(without.decode(encrypted)).rejects.toThrow(id);
+});
+
+test('what was changed on the way, or is of another key with the same id, is not read', async () => {
+  const codec = codecOf(OLD);
+  const [encrypted] = await codec.encode(payloads);
+  const data = Buffer.from(encrypted?.data ?? []);
+  data.writeUInt8(data.readUInt8(20) ^ 1, 20);
+  await expect(codec.decode([{ ...encrypted, data }])).rejects.toThrow('was changed since');
+  await expect(codec.decode([{ ...encrypted, data: Buffer.alloc(3) }])).rejects.toThrow(
+    'was changed',
+  );
+
+  const [id = ''] = OLD.split(':');
+  const impostor = codecOf(`${id}:${Buffer.alloc(32).toString('base64')}`);
+  await expect(impostor.decode([encrypted as Payload])).rejects.toThrow(
+    'not written with this key',
+  );
+});
+
+describe('its labels are part of what is encrypted', () => {
+  const [, key = ''] = OLD.split(':');
+  // The same key by two ids, so that nothing but the label could tell them apart.
+  const codec = codecOf(OLD, `other:${key}`);
+  const relabelled = async (label: string, value: string | null): Promise<Payload[]> => {
+    const encrypted = await codec.encode(payloads);
+    return encrypted.map(({ metadata, data }) => {
+      const { [label]: _, ...others } = metadata ?? {};
+      const labels = value === null ? others : { ...others, [label]: Buffer.from(value) };
+      return { metadata: labels, data: data ?? null };
+    });
+  };
+
+  test.for([
+    ['encryption-key-id', 'other'],
+    ['encryption-cipher', 'AES-128-GCM'],
+    ['encryption-version', '2'],
+    ['encryption-version', null],
+  ] as const)('with %s as %s it is not read', async ([label, value]) => {
+    await expect(codec.decode(await relabelled(label, value))).rejects.toThrow('was changed since');
+  });
+});
+
+test('what was encrypted before labels were is read', async () => {
+  const codec = codecOf(`first:${Buffer.alloc(32, 7).toString('base64')}`);
+  const metadata = {
+    encoding: Buffer.from('binary/encrypted'),
+    'encryption-cipher': Buffer.from('AES-256-GCM'),
+    'encryption-key-id': Buffer.from('first'),
+  };
+  const data = Buffer.from(
+    '9AyG4JbrY/Ar+H+CGHhcvLS2BSoldo5mrTGCOqQwPbPutw6tu7KpmzUhUovmCIjvPfILVI4JT5LE9XaiPYl2t8MxnOGqd1nQlrdotM0xjH75QA==',
+    'base64',
+  );
+  const decoded = await codec.decode([{ metadata, data }]);
+  expect(valuesOf(decoded)).toEqual([{ timezone: 'Europe/London' }]);
+});
