@@ -1,6 +1,7 @@
 import { z } from '@hono/zod-openapi';
 
-import type { DeliveryControl, DestinationState } from '../ledger/delivery-control.ts';
+import type { DeliveryControl } from '../ledger/delivery-control.ts';
+import type { Destination } from '../ledger/destination.ts';
 import { isoInstant } from '../time/instant.ts';
 
 const instant = z.iso.datetime();
@@ -48,7 +49,7 @@ export const DeliveriesSchema = z
   .openapi('Deliveries');
 
 /** Maps the destination to what the API shows of it. */
-export function destinationBody(destination: DestinationState): z.output<typeof DestinationSchema> {
+export function destinationBody(destination: Destination): z.output<typeof DestinationSchema> {
   const { pausedAt, slowDown } = destination;
   return {
     paused: pausedAt !== null,

@@ -1,9 +1,9 @@
-import type { DueState } from '../ledger/due-state.ts';
+import type { LedgerState } from '../ledger/ledger-state.ts';
 import { shared } from '../platform/async.ts';
 import { type Readings } from '../platform/readings.ts';
 
 /** Whether today is all right, and what comes next: from the ledger, at the moment of the scrape. */
-export function exportDue({ gauge, gauges }: Readings, due: DueState): void {
+export function exportDue({ gauges }: Readings, ledger: LedgerState): void {
   gauges(
     {
       name: 'daybell_occurrences_due',
@@ -11,19 +11,12 @@ export function exportDue({ gauge, gauges }: Readings, due: DueState): void {
       labelNames: ['within', 'outcome'],
     },
     async () =>
-      (await due.recent()).flatMap(({ outcome, lastDay, lastHour }) => [
+      (await ledger.recent()).flatMap(({ outcome, lastDay, lastHour }) => [
         { labels: { within: '1h', outcome }, value: lastHour },
         { labels: { within: '24h', outcome }, value: lastDay },
       ]),
   );
-  gauge(
-    {
-      name: 'daybell_occurrences_oldest_open_age_seconds',
-      help: 'How long ago the oldest instant was of what is not settled; 0 when none has passed.',
-    },
-    async () => (await due.oldestOpenAgeMs()) / 1000,
-  );
-  const upcoming = shared(due.upcoming);
+  const upcoming = shared(ledger.upcoming);
   gauges(
     {
       name: 'daybell_upcoming_occurrences',

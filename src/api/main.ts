@@ -9,7 +9,6 @@ import { requireKeysBeyondLoopback, requireSettings } from '../platform/settings
 import { openWebhookTester } from '../delivery/webhook-test.ts';
 import { createErasure } from '../erasure/erasure.ts';
 import { createDeliveryControl } from '../ledger/delivery-control.ts';
-import { createDueState } from '../ledger/due-state.ts';
 import { createLedgerState } from '../ledger/ledger-state.ts';
 import { createOccurrenceReader } from '../ledger/occurrence-reader.ts';
 import { createRedelivery } from '../ledger/redelivery.ts';
@@ -57,8 +56,7 @@ async function startApi(context: ServiceContext): Promise<void> {
   const { client, taskQueue } = openTemporal(context, orm);
   const deliveries = createDeliveryControl(orm, { lateLimitMs: settings.LATE_LIMIT });
   const state = {
-    ledger: createLedgerState(orm),
-    due: createDueState(orm, { lateAfterMs: settings.LATE_AFTER }),
+    ledger: createLedgerState(orm, { lateAfterMs: settings.LATE_AFTER }),
     deliveries,
     outbox: createOutboxState(orm),
     reconciler: createReconcileState(orm),
@@ -87,7 +85,7 @@ async function startApi(context: ServiceContext): Promise<void> {
   };
   const app = createApp({
     users: createUserStore(orm, tracing?.active),
-    occurrences: createOccurrenceReader(orm, { lateAfterMs: settings.LATE_AFTER }),
+    occurrences: createOccurrenceReader(orm, { lateAfterMs: settings.LATE_AFTER, tz }),
     redelivery: createRedelivery(orm),
     clock,
     tz,

@@ -1,6 +1,5 @@
 import { z } from '@hono/zod-openapi';
 
-import type { Explained } from '../ledger/list-occurrences.ts';
 import type { OccurrenceRecord, OccurrenceSummary } from '../ledger/occurrence-reader.ts';
 import { isoInstant } from '../time/instant.ts';
 
@@ -109,9 +108,7 @@ export function summaryBody(row: OccurrenceSummary): z.output<typeof OccurrenceS
 }
 
 /** Maps a row of the ledger and its attempts to what the API shows of them. */
-export function recordBody(
-  row: Explained<OccurrenceRecord>,
-): z.output<typeof OccurrenceRecordSchema> {
+export function recordBody(row: OccurrenceRecord): z.output<typeof OccurrenceRecordSchema> {
   return {
     ...summaryBody(row),
     localTime: row.localTime,

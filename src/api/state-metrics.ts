@@ -2,7 +2,6 @@ import { Gauge } from 'prom-client';
 
 import type { ErasureState } from '../erasure/erasure.ts';
 import type { DeliveryControl } from '../ledger/delivery-control.ts';
-import type { DueState } from '../ledger/due-state.ts';
 import type { LedgerState } from '../ledger/ledger-state.ts';
 import type { Logger } from '../platform/logger.ts';
 import type { Registry } from '../platform/metrics.ts';
@@ -24,7 +23,6 @@ export interface DatabaseLoad {
 
 export interface StateSources {
   readonly ledger: LedgerState;
-  readonly due: DueState;
   readonly deliveries: Pick<DeliveryControl, 'findDestination'>;
   readonly outbox: ReturnType<typeof createOutboxState>;
   readonly reconciler: ReconcileState;
@@ -40,42 +38,50 @@ export function exportState(registry: Registry, sources: StateSources, logger: L
   const { gauge, gauges, counter } = readings;
   const destination = shared(deliveries.findDestination);
   const backlog = shared(outbox.backlog);
+  const counts = shared(ledger.counts);
 
   gauge(
     {
       name: 'daybell_occurrences_due_soon',
       help: 'Occurrences that wait to be sent, or fall due within five minutes.',
     },
-    ledger.dueSoon,
+    async () => (await counts()).dueSoon,
   );
   gauge(
     { name: 'daybell_occurrences_leased', help: 'Occurrences that are being sent.' },
-    ledger.leased,
+    async () => (await counts()).leased,
   );
   gauge(
     {
       name: 'daybell_occurrences_backlog',
       help: 'Occurrences that are due and that no process has claimed.',
     },
-    ledger.backlog,
+    async () => (await counts()).backlog,
   );
   gauge(
     {
       name: 'daybell_occurrences_retrying',
       help: 'Occurrences that wait for their next attempt.',
     },
-    ledger.retrying,
+    async () => (await counts()).retrying,
   );
   gauge(
     { name: 'daybell_dead_letters', help: 'Occurrences that are FAILED and were not redelivered.' },
-    ledger.deadLetters,
+    async () => (await counts()).deadLetters,
   );
   gauge(
     {
       name: 'daybell_occurrences_blocked',
       help: 'Occurrences without a due instant; blockedReason says why.',
     },
-    ledger.blocked,
+    async () => (await counts()).blocked,
+  );
+  gauge(
+    {
+      name: 'daybell_occurrences_oldest_open_age_seconds',
+      help: 'How long ago the oldest instant was of what is not settled; 0 when none has passed.',
+    },
+    async () => (await counts()).oldestOpenAgeMs / 1000,
   );
   gauge(
     { name: 'daybell_deliveries_paused', help: '1 while all deliveries are paused, else 0.' },
@@ -146,6 +152,6 @@ export function exportState(registry: Registry, sources: StateSources, logger: L
     help: "Cores of the database server's machine: DATABASE_CORES, or those of this process's.",
     registers: [registry],
   }).set(database.cores);
-  exportDue(readings, sources.due);
+  exportDue(readings, ledger);
   exportErasures(readings, sources.findErasures);
 }

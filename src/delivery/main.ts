@@ -1,6 +1,6 @@
 /** The process `dispatcher`: sends what is due. It needs PostgreSQL and the receiver. As many as needed. */
 import { requireSettings } from '../platform/settings/settings.ts';
-import { createBacklog } from '../ledger/backlog.ts';
+import { createLedgerState } from '../ledger/ledger-state.ts';
 import { createQueryMetrics } from '../platform/metrics.ts';
 import { runService, type ServiceContext } from '../platform/service.ts';
 import { openFoundation } from '../platform/process.ts';
@@ -60,7 +60,7 @@ async function startDispatcher(context: ServiceContext): Promise<void> {
     rateLimit: settings.WEBHOOK_MAX_PER_SECOND ?? null,
   });
   const backlog = createBacklogWatch({
-    backlog: createBacklog(orm, { lateAfterMs }),
+    ledgerState: createLedgerState(orm, { lateAfterMs }),
     logger,
     metrics: createBacklogMetrics(metrics),
   });

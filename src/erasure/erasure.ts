@@ -1,35 +1,34 @@
 import { BIRTHDAY } from '../ledger/occurrence-key.ts';
-import { interval, queryIn, queryOf } from '../ledger/sql.ts';
+import { epochMs, interval, queryIn, queryOf } from '../ledger/sql.ts';
 import type { Orm } from '../platform/database/orm.ts';
 
-/** A user who is erased from the database. */
+/** A user who is erased from the database, with the ids of all workflows that there can have been. */
 export interface ErasedUser {
   readonly userId: string;
-  /** Ids of all workflows that the user's occasions can have had. */
   readonly workflows: readonly string[];
 }
 
 /** The users who should have been erased and are not. */
 export interface ErasureState {
   readonly waiting: number;
-  /** How long the one that waits longest has been due; 0 when none waits. */
+  /** How long the one who waits longest has been due; 0 when none waits. */
   readonly oldestAgeMs: number;
-  /** That one, and where it is still to be found. */
+  /** That user, and where data of theirs is left. */
   readonly oldest: { readonly userId: string; readonly store: 'database' | 'temporal' } | null;
 }
 
 export type Erasure = ReturnType<typeof createErasure>;
 
 /**
- * Erasing deleted users from the database: docs/adr/0013-erasure.md. One of the few places that
- * know both schemas. Ages are by the database's clock; all of it is safe to repeat.
+ * Erases deleted users from the database (docs/adr/0013-erasure.md). Ages are by the database's
+ * clock; all of it is safe to repeat.
  */
 export function createErasure(orm: Orm) {
   const query = queryOf(orm);
   return {
     /**
-     * Erases users who were deleted so long ago and for whom nothing is waited any more, in one
-     * transaction: at most `limit`, the longest deleted first. Gives how many.
+     * Erases users who were deleted that long ago and whose occasions have ended, in one
+     * transaction: at most `limit`, the longest deleted first. Returns how many.
      */
     eraseFromDatabase: (eraseAfterMs: number, limit: number): Promise<number> =>
       orm.em.fork().transactional(async (em) => {
@@ -41,10 +40,7 @@ export function createErasure(orm: Orm) {
         return ready.length;
       }),
 
-    /**
-     * Of those, some whom Temporal may still know, each at most once in ten seconds: the ones that
-     * it was not asked about for the longest time.
-     */
+    /** Some of them whose workflows Temporal may still have, each user at most once in ten seconds. */
     takeForTemporal: (limit: number): Promise<ErasedUser[]> => query<ErasedUser>(TAKE, { limit }),
 
     async markErasedFromTemporal(userIds: readonly string[]): Promise<void> {
@@ -52,20 +48,10 @@ export function createErasure(orm: Orm) {
     },
 
     async findState(eraseAfterMs: number): Promise<ErasureState> {
-      const [counted] = await query<{ waiting: number }>(COUNT_WAITING, { eraseAfterMs });
-      const [oldest] = await query<OldestRow>(FIND_OLDEST, { eraseAfterMs });
-      const waiting = counted?.waiting ?? 0;
-      if (oldest === undefined) return { waiting, oldestAgeMs: 0, oldest: null };
-      const { ageMs, ...about } = oldest;
-      return { waiting, oldestAgeMs: ageMs, oldest: about };
+      const [state] = await query<ErasureState>(FIND_STATE, { eraseAfterMs });
+      return state ?? { waiting: 0, oldestAgeMs: 0, oldest: null };
     },
   };
-}
-
-interface OldestRow {
-  readonly userId: string;
-  readonly store: 'database' | 'temporal';
-  readonly ageMs: number;
 }
 
 /** Read once, by a select of its own: else no index would be searched by it. */
@@ -168,13 +154,10 @@ const MARK_ERASED_FROM_TEMPORAL = `
   update users.erasures set temporal_at = clock_timestamp(), workflows = null
   where ${OF_USERS} and database_at is not null`;
 
-const COUNT_WAITING = `
-  select count(*)::int as waiting from users.erasures where temporal_at is null and ${DUE}`;
-
-const FIND_OLDEST = `
-  select user_id as "userId",
-    case when database_at is null then 'database' else 'temporal' end as store,
-    (extract(epoch from clock_timestamp() - deleted_at - ${interval(':eraseAfterMs')})
-      * 1000)::float8 as "ageMs"
+const FIND_STATE = `
+  select count(*) over ()::int as waiting,
+    ${epochMs(`clock_timestamp() - deleted_at - ${interval(':eraseAfterMs')}`)} as "oldestAgeMs",
+    jsonb_build_object('userId', user_id,
+      'store', case when database_at is null then 'database' else 'temporal' end) as oldest
   from users.erasures where temporal_at is null and ${DUE}
   order by deleted_at limit 1`;

@@ -25,8 +25,11 @@ const NOT_FOUND = 5;
 interface Run {
   readonly workflowId: string;
   readonly runId: string;
-  readonly isRunning: boolean;
+  readonly status: { readonly name: string };
 }
+
+/** A paused workflow goes on some day. */
+const isOpen = ({ status }: Run): boolean => status.name === 'RUNNING' || status.name === 'PAUSED';
 
 /** Deletes workflows from Temporal, every run of each; never one that runs, which ends first. */
 export function createWorkflowRemover(client: Client, workflows: Pick<OccasionWorkflows, 'end'>) {
@@ -34,30 +37,25 @@ export function createWorkflowRemover(client: Client, workflows: Pick<OccasionWo
   const call = <Result>(ask: () => Promise<Result>): Promise<Result> =>
     limit(() => client.withDeadline(Date.now() + CALL_TIMEOUT_MS, ask));
 
-  /** By the lists: all runs, but those of the last moments may be missing, or not be over yet. */
+  /** By visibility: all runs, but the latest may be missing, or be listed as running still. */
   async function findListed(workflowIds: readonly string[]): Promise<Run[]> {
     const runs: Run[] = [];
     for (let at = 0; at < workflowIds.length; at += IDS_IN_A_QUERY) {
       const ids = workflowIds.slice(at, at + IDS_IN_A_QUERY).map((id) => `'${id}'`);
       const query = `WorkflowId IN (${ids.join(', ')})`;
       await call(async () => {
-        for await (const { workflowId, runId, status } of client.workflow.list({ query })) {
-          runs.push({ workflowId, runId, isRunning: isOpen(status.name) });
-        }
+        for await (const run of client.workflow.list({ query })) runs.push(run);
       });
     }
     return runs;
   }
 
   /** The last run, of which Temporal itself knows for certain. */
-  async function findLast(id: string): Promise<Run | null> {
+  async function findLast(id: string): Promise<Run[]> {
     try {
-      const { workflowId, runId, status } = await call(() =>
-        client.workflow.getHandle(id).describe(),
-      );
-      return { workflowId, runId, isRunning: isOpen(status.name) };
+      return [await call(() => client.workflow.getHandle(id).describe())];
     } catch (error) {
-      if (error instanceof WorkflowNotFoundError) return null;
+      if (error instanceof WorkflowNotFoundError) return [];
       throw error;
     }
   }
@@ -82,32 +80,25 @@ export function createWorkflowRemover(client: Client, workflows: Pick<OccasionWo
 
   return {
     /**
-     * Deletes all runs that have ended of these workflows, and says what is left of each. What was
-     * deleted is `deleting` until, by a later call, it is gone. One that runs is asked to end,
+     * Deletes all runs of these workflows that have ended, and returns what is left of each. What
+     * was deleted is `deleting` until, by a later call, it is gone. One that runs is asked to end,
      * which it does when its occasion is gone.
      */
     async remove(workflowIds: readonly string[]): Promise<Removal> {
       const listed = await findListed(workflowIds);
       const last = await Promise.all(workflowIds.map(findLast));
-      const runs = new Map<string, Run>();
-      for (const run of [...listed, ...last]) {
-        // What Temporal itself says comes after, and counts.
-        if (run !== null) runs.set(run.runId, run);
-      }
-      const ended = [...runs.values()].filter(({ isRunning }) => !isRunning);
+      // What Temporal itself says comes after, and counts.
+      const runs = [
+        ...new Map([...listed, ...last.flat()].map((run) => [run.runId, run])).values(),
+      ];
+      const ended = runs.filter((run) => !isOpen(run));
       await Promise.all(ended.map(deleteRun));
-      const left = new Map<string, 'running' | 'deleting'>();
-      for (const { workflowId, isRunning } of runs.values()) {
-        if (isRunning) left.set(workflowId, 'running');
-        else if (!left.has(workflowId)) left.set(workflowId, 'deleting');
-      }
-      await Promise.all(workflowIds.filter((id) => left.get(id) === 'running').map(askToEnd));
-      return { runs: ended.length, left };
+      const running = new Set(runs.filter(isOpen).map(({ workflowId }) => workflowId));
+      await Promise.all([...running].map(askToEnd));
+      const left = runs.map(
+        ({ workflowId }) => [workflowId, running.has(workflowId) ? 'running' : 'deleting'] as const,
+      );
+      return { runs: ended.length, left: new Map(left) };
     },
   };
-}
-
-/** One that is paused goes on some day. */
-function isOpen(status: string): boolean {
-  return status === 'RUNNING' || status === 'PAUSED';
 }

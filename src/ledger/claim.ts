@@ -3,7 +3,7 @@ import { instant, interval, literal, ms } from './sql.ts';
 /** The rows that may be claimed, or some of them by their keys. */
 export type Candidates =
   | { readonly kind: 'due'; readonly lateLimit: number }
-  | { readonly kind: 'keys' };
+  | { readonly kind: 'keys'; readonly keys: readonly string[] };
 
 export interface ClaimShape {
   readonly candidates: Candidates;

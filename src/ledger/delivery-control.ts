@@ -1,9 +1,8 @@
 /** An operator's pause of all deliveries, and what waits. */
-import type { SlowDown } from '../delivery/backpressure/throttle.ts';
 import { lengthFault, textFault } from '../platform/text.ts';
 import type { Orm } from '../platform/database/orm.ts';
-import { END_SLOW_DOWN } from './destination.ts';
-import { interval, ms, queryIn, queryOf } from './sql.ts';
+import { END_SLOW_DOWN, findDestination } from './destination.ts';
+import { interval, ms, firstRow, queryIn, queryOf } from './sql.ts';
 
 export const PAUSE_REASON_MAX = 200;
 
@@ -11,15 +10,6 @@ export const PAUSE_REASON_MAX = 200;
 export function pauseReasonFault(reason: string): string | null {
   if (reason.trim() === '') return 'must not be blank; null or leaving it out means none';
   return lengthFault(reason, PAUSE_REASON_MAX) ?? textFault(reason);
-}
-
-/** How the destination is sent to. Instants are epoch ms. */
-export interface DestinationState {
-  /** Since when nothing is sent; null when it is not paused. */
-  readonly pausedAt: number | null;
-  readonly pauseReason: string | null;
-  /** The receiver asked for less (429, 503). */
-  readonly slowDown: Pick<SlowDown, 'since' | 'until' | 'perSecond'> | null;
 }
 
 /** Occurrences that are past due and not settled. */
@@ -36,16 +26,10 @@ export interface WaitingDeliveries {
   readonly firstTooLateAt: number | null;
 }
 
-export interface DeliveryControlSettings {
-  /** How late a first attempt may be. */
-  readonly lateLimitMs: number;
-}
-
 export type DeliveryControl = ReturnType<typeof createDeliveryControl>;
 
-export function createDeliveryControl(orm: Orm, { lateLimitMs }: DeliveryControlSettings) {
+export function createDeliveryControl(orm: Orm, { lateLimitMs }: { readonly lateLimitMs: number }) {
   const query = queryOf(orm);
-
   return {
     /**
      * Nothing is sent by any process, as soon as it has looked, until it is resumed. Paused twice,
@@ -63,22 +47,13 @@ export function createDeliveryControl(orm: Orm, { lateLimitMs }: DeliveryControl
       });
     },
 
-    async findDestination(): Promise<DestinationState> {
-      const [row] = await query<DestinationStateRow>(FIND_STATE);
-      if (row === undefined) return { pausedAt: null, pauseReason: null, slowDown: null };
-      const { pausedAt, pauseReason, slowed, since, until, perSecond } = row;
-      return { pausedAt, pauseReason, slowDown: slowed ? { since, until, perSecond } : null };
-    },
+    findDestination: () => findDestination(query),
 
     async countWaiting(): Promise<WaitingDeliveries> {
-      const [row] = await query<WaitingDeliveries>(COUNT_WAITING, { lateLimitMs });
-      return row ?? { due: 0, retrying: 0, sending: 0, tooLate: 0, firstTooLateAt: null };
+      return firstRow(await query<WaitingDeliveries>(COUNT_WAITING, { lateLimitMs }));
     },
   };
 }
-
-type DestinationStateRow = Pick<DestinationState, 'pausedAt' | 'pauseReason'> &
-  NonNullable<DestinationState['slowDown']> & { readonly slowed: boolean };
 
 const PAUSE = `
   update events.destinations
@@ -87,12 +62,6 @@ const PAUSE = `
 
 const RESUME = `
   update events.destinations set paused_at = null, pause_reason = null where id = 'default'`;
-
-const FIND_STATE = `
-  select ${ms('paused_at', 'pausedAt')}, pause_reason as "pauseReason",
-    coalesce(slowed_ends_at > events.clock(), false) as slowed,
-    ${ms('slowed_since', 'since')}, ${ms('slowed_until', 'until')}, slowed_per_second as "perSecond"
-  from events.destinations where id = 'default'`;
 
 /** The clock in a query of its own, so that an index can be used. */
 const COUNT_WAITING = `

@@ -5,32 +5,42 @@
 import type { Backpressure } from '../delivery/backpressure/backpressure.ts';
 import { slowDownAfter, type SlowDown, type Throttled } from '../delivery/backpressure/throttle.ts';
 import type { Orm } from '../platform/database/orm.ts';
-import { instant, ms, queryIn, queryOf } from './sql.ts';
+import { epochMs, instant, ms, firstRow, queryIn, queryOf, type Query } from './sql.ts';
+
+export interface Destination {
+  readonly now: number;
+  /** Since when nothing is sent; null when it is not paused. */
+  readonly pausedAt: number | null;
+  readonly pauseReason: string | null;
+  /** The receiver asked for less (429, 503). */
+  readonly slowDown: SlowDown | null;
+  /** Nothing may be sent now, claimed before or not: paused, or stopped by backpressure. */
+  readonly isHeld: boolean;
+  readonly maxPerSecond: number | null;
+}
+
+export async function findDestination(query: Query): Promise<Destination> {
+  return firstRow(await query<Destination>(FIND));
+}
 
 export function createDestination(orm: Orm) {
   const query = queryOf(orm);
-
-  async function find(): Promise<{ readonly held: boolean; readonly slowed: boolean }> {
-    const [row] = await query<{ held: boolean; slowed: boolean }>(FIND);
-    return row ?? { held: true, slowed: false };
-  }
-
   return {
-    /** Whether nothing may be sent now, claimed before or not: paused, or stopped by backpressure. */
-    isHeld: async (): Promise<boolean> => (await find()).held,
+    isHeld: async (): Promise<boolean> => (await findDestination(query)).isHeld,
 
     /** Slows the destination, or lets it recover, for all processes, as its answers ask. */
     async applyThrottle(backpressure: Backpressure): Promise<Throttled> {
       const slows = backpressure.asks === 'stop' || backpressure.asks === 'less';
       // The row is left alone as long as all is well, however much is sent.
-      if (!slows && !(await find()).slowed) return { changed: false, slowDown: null };
-
+      if (!slows && (await findDestination(query)).slowDown === null) {
+        return { changed: false, slowDown: null };
+      }
       return orm.em.fork().transactional(async (em) => {
         const inTransaction = queryIn(em);
-        const [row] = await inTransaction<SlowDownRow>(LOCK_SLOW_DOWN);
-        if (row === undefined) return { changed: false, slowDown: null };
-        const before = slowDownOf(row);
-        const slowDown = slowDownAfter(before, backpressure, row.now, row.maxPerSecond);
+        // Locked, so that what one process hears is judged by what the one before it made of it.
+        const locked = firstRow(await inTransaction<Destination>(`${FIND} for update of d`));
+        const { slowDown: before, now, maxPerSecond } = locked;
+        const slowDown = slowDownAfter(before, backpressure, now, maxPerSecond);
         if (slowDown === null && before !== null) await inTransaction(END_SLOW_DOWN);
         if (slowDown !== null && slowDown !== before) {
           await inTransaction(SAVE_SLOW_DOWN, { ...slowDown });
@@ -46,33 +56,16 @@ export function createDestination(orm: Orm) {
   };
 }
 
-interface SlowDownRow extends SlowDown {
-  readonly now: number;
-  readonly maxPerSecond: number | null;
-  readonly slowed: boolean;
-}
-
-function slowDownOf(row: SlowDownRow): SlowDown | null {
-  const { slowed, since, until, perSecond, stops, changedAt, endsAt } = row;
-  return slowed ? { since, until, perSecond, stops, changedAt, endsAt } : null;
-}
-
-const DESTINATION = `events.destinations as d, (select events.clock() as clock) as c
-  where id = 'default'`;
-
 const FIND = `
-  select paused_at is not null or coalesce(slowed_until > clock, false) as held,
-    coalesce(slowed_ends_at > clock, false) as slowed
-  from ${DESTINATION}`;
-
-/** Locked, so that what one process hears is judged by what the one before it made of it. */
-const LOCK_SLOW_DOWN = `
-  select ${ms('clock', 'now')}, max_per_second as "maxPerSecond",
-    coalesce(slowed_ends_at > clock, false) as slowed, ${ms('slowed_since', 'since')},
-    ${ms('slowed_until', 'until')}, slowed_per_second as "perSecond", slowed_stops as stops,
-    ${ms('slowed_changed_at', 'changedAt')}, ${ms('slowed_ends_at', 'endsAt')}
-  from ${DESTINATION}
-  for update of d`;
+  select ${ms('clock', 'now')}, ${ms('paused_at', 'pausedAt')}, pause_reason as "pauseReason",
+    case when slowed_ends_at > clock then jsonb_build_object('since', ${epochMs('slowed_since')},
+      'until', ${epochMs('slowed_until')}, 'perSecond', slowed_per_second, 'stops', slowed_stops,
+      'changedAt', ${epochMs('slowed_changed_at')}, 'endsAt', ${epochMs('slowed_ends_at')})
+      end as "slowDown",
+    paused_at is not null or coalesce(slowed_until > clock, false) as "isHeld",
+    max_per_second as "maxPerSecond"
+  from events.destinations as d, (select events.clock() as clock) as c
+  where id = 'default'`;
 
 const SAVE_SLOW_DOWN = `
   update events.destinations

@@ -1,57 +1,141 @@
 import type { Orm } from '../platform/database/orm.ts';
-import { queryOf } from './sql.ts';
+import { interval, firstRow, queryOf } from './sql.ts';
+
+/** What is in the ledger at this moment. */
+export interface LedgerCounts {
+  /** Open, and past due or due within five minutes. */
+  readonly dueSoon: number;
+  /** Under a lease in force: being sent, or about to be. */
+  readonly leased: number;
+  /** Past due, and under no lease: may be claimed, or waits for its plan. */
+  readonly backlog: number;
+  readonly retrying: number;
+  /** How long past due the oldest open one is; 0 when none is. Redeliveries aside. */
+  readonly oldestOpenAgeMs: number;
+  /** FAILED. */
+  readonly deadLetters: number;
+  /** Planned without an instant. */
+  readonly blocked: number;
+}
+
+/** Delivered by LATE_AFTER or later; given up; too late to be sent; and, open, before LATE_AFTER or past it. */
+export const DUE_OUTCOMES = ['on_time', 'late', 'failed', 'skipped', 'waiting', 'overdue'] as const;
+
+export interface RecentOccurrences {
+  readonly outcome: (typeof DUE_OUTCOMES)[number];
+  readonly lastDay: number;
+  readonly lastHour: number;
+}
+
+export interface UpcomingHour {
+  /** From now to its beginning: 0 to 23. */
+  readonly inHours: number;
+  readonly occurrences: number;
+  /** The most of them that are due in one minute. */
+  readonly peak: number;
+}
+
+/** First attempts that are late. */
+export interface LateBacklog {
+  readonly count: number;
+  /** Of the oldest of them, ms; null when there is none. */
+  readonly latenessMs: number | null;
+}
+
+const HOURS = Array.from({ length: 24 }, (_, hour) => hour);
 
 export type LedgerState = ReturnType<typeof createLedgerState>;
 
-/** What is in the ledger at this moment, for metrics: each count reads a partial index. */
-export function createLedgerState(orm: Orm) {
+/**
+ * The ledger in numbers, for metrics. Each statement reads an index: of what is open, or due within
+ * 24 hours, however many users there are.
+ */
+export function createLedgerState(orm: Orm, { lateAfterMs }: { readonly lateAfterMs: number }) {
   const query = queryOf(orm);
-  const count = async (sql: string): Promise<number> => {
-    const [row] = await query<{ count: number }>(sql);
-    return row?.count ?? 0;
-  };
   return {
-    /** Open, and past due or due within five minutes. */
-    dueSoon: () => count(DUE_SOON),
-    /** Under a lease in force: being sent, or about to be. */
-    leased: () => count(LEASED),
-    /** Past due, and under no lease: may be claimed, or waits for its plan. */
-    backlog: () => count(BACKLOG),
-    /** Wait for their next attempt. */
-    retrying: () => count(RETRYING),
-    /** FAILED. */
-    deadLetters: () => count(DEAD_LETTERS),
-    /** Planned without an instant. */
-    blocked: () => count(BLOCKED),
+    counts: async (): Promise<LedgerCounts> => firstRow(await query<LedgerCounts>(COUNTS)),
+
+    /** What has waited longer than LATE_AFTER for its first attempt, as after downtime. */
+    lateBacklog: async (): Promise<LateBacklog> =>
+      firstRow(await query<LateBacklog>(LATE_BACKLOG, { lateAfterMs })),
+
+    /** Those whose instant was in the last 24 hours, by what became of them. */
+    async recent(): Promise<readonly RecentOccurrences[]> {
+      const found = await query<RecentOccurrences>(RECENT, { lateAfterMs });
+      return DUE_OUTCOMES.map(
+        (outcome) =>
+          found.find((row) => row.outcome === outcome) ?? { outcome, lastDay: 0, lastHour: 0 },
+      );
+    },
+
+    /** The next 24 hours, an hour each; the first begins now. */
+    async upcoming(): Promise<readonly UpcomingHour[]> {
+      const found = await query<UpcomingHour>(UPCOMING);
+      return HOURS.map(
+        (inHours) =>
+          found.find((row) => row.inHours === inHours) ?? { inHours, occurrences: 0, peak: 0 },
+      );
+    },
   };
 }
 
-/** The clock in a query of its own, so that an index can be used. */
+/** What cannot change while the statement runs, so that an index can be used. */
 const CLOCK = 'clock as materialized (select events.clock() as now)';
 const NOW = '(select now from clock)';
 
-const PAST_DUE = `
-  with ${CLOCK}
-  select count(*)::int as count from events.occurrences
-  where state in ('PENDING', 'PROCESSING') and due_at <= ${NOW}`;
+const COUNTS = `
+  with ${CLOCK}, open as (
+    select * from events.occurrences
+    where state in ('PENDING', 'PROCESSING') and due_at <= ${NOW} + interval '5 minutes'
+  )
+  select count(*)::int as "dueSoon",
+    count(*) filter (where lease_until > ${NOW})::int as leased,
+    count(*) filter (where due_at <= ${NOW} and coalesce(next_attempt_at <= ${NOW}, true))::int
+      as backlog,
+    count(*) filter (where due_at <= ${NOW} and state = 'PENDING' and next_attempt_at > ${NOW})::int
+      as retrying,
+    greatest(0, extract(epoch from ${NOW} - min(due_at) filter (where redeliveries = 0)) * 1000)
+      ::float8 as "oldestOpenAgeMs",
+    (select count(*)::int from events.occurrences where state = 'FAILED') as "deadLetters",
+    (select count(*)::int from events.occurrences
+     where blocked_reason is not null and state = 'PENDING') as blocked
+  from open`;
 
-const DUE_SOON = `
-  with ${CLOCK}
-  select count(*)::int as count from events.occurrences
-  where state in ('PENDING', 'PROCESSING') and due_at <= ${NOW} + interval '5 minutes'`;
+/** Not what an operator had sent again, nor what was attempted: that waits for its receiver. */
+const LATE_BACKLOG = `
+  with late as materialized (select events.clock() - ${interval(':lateAfterMs')} as since)
+  select count(*)::int as count,
+    (extract(epoch from events.clock() - min(due_at)) * 1000)::float8 as "latenessMs"
+  from events.occurrences
+  where state in ('PENDING', 'PROCESSING') and due_at < (select since from late)
+    and attempts = earlier_attempts and redeliveries = 0`;
 
-const LEASED = `
-  with ${CLOCK}
-  select count(*)::int as count from events.occurrences
-  where state = 'PROCESSING' and lease_until > ${NOW}`;
+/** What is deleted, suspended or dated otherwise was not due. What was delivered stays so while it is sent again. */
+const RECENT = `
+  with ${CLOCK}, due as (
+    select due_at, case
+      when delivered_at is not null and lateness_ms <= :lateAfterMs then 'on_time'
+      when delivered_at is not null then 'late'
+      when state = 'FAILED' then 'failed'
+      when state = 'SKIPPED' then 'skipped'
+      when due_at > ${NOW} - ${interval(':lateAfterMs')} then 'waiting'
+      else 'overdue' end as outcome
+    from events.occurrences
+    where due_at > ${NOW} - interval '24 hours' and due_at <= ${NOW}
+      and (state <> 'SKIPPED' or reason in ('too_late', 'superseded'))
+  )
+  select outcome, count(*)::int as "lastDay",
+    (count(*) filter (where due_at > ${NOW} - interval '1 hour'))::int as "lastHour"
+  from due group by outcome`;
 
-const BACKLOG = `${PAST_DUE} and coalesce(next_attempt_at <= ${NOW}, true)`;
-
-const RETRYING = `${PAST_DUE} and state = 'PENDING' and next_attempt_at > ${NOW}`;
-
-const DEAD_LETTERS = `
-  select count(*)::int as count from events.occurrences where state = 'FAILED'`;
-
-const BLOCKED = `
-  select count(*)::int as count from events.occurrences
-  where blocked_reason is not null and state = 'PENDING'`;
+/** The minutes are those of the clock: the first is of the hour that begins now. */
+const UPCOMING = `
+  with ${CLOCK}, minutes as (
+    select floor(extract(epoch from due_at - ${NOW}) / 3600)::int as hour, count(*) as due
+    from events.occurrences
+    where state in ('PENDING', 'PROCESSING') and redeliveries = 0
+      and due_at > ${NOW} and due_at < ${NOW} + interval '24 hours'
+    group by 1, date_trunc('minute', due_at)
+  )
+  select hour as "inHours", sum(due)::int as occurrences, max(due)::int as peak
+  from minutes group by hour`;

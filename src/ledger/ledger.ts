@@ -2,7 +2,7 @@ import type { Orm } from '../platform/database/orm.ts';
 import { claimSql, type Candidates } from './claim.ts';
 import { createDestination } from './destination.ts';
 import { END, RECORD, RELEASE, RETURN_TO_QUEUE } from './outcomes.ts';
-import { instant, queryOf, type SqlParameters } from './sql.ts';
+import { instant, firstRow, queryOf } from './sql.ts';
 import type {
   ClaimedOccurrence,
   ClaimRequest,
@@ -15,18 +15,14 @@ import type {
 
 export type Ledger = ReturnType<typeof createLedger>;
 
-export interface LedgerSettings {
-  /** What is due for longer than this is late, and behind what is punctual. */
-  readonly lateAfterMs: number;
-}
-
 /**
- * The ledger for who sends: dispatchers, and the occasion workflow's activity. Each function is
- * one conditional statement over a batch; of two processes that race, one wins.
+ * The ledger for those who send: dispatchers, and the occasion workflow's activity. Each function
+ * is one conditional statement over a batch; of two processes that race, one wins.
+ *
+ * @param settings.lateAfterMs what is due for longer is late, and behind what is punctual
  */
-export function createLedger(orm: Orm, { lateAfterMs }: LedgerSettings) {
+export function createLedger(orm: Orm, { lateAfterMs }: { readonly lateAfterMs: number }) {
   const query = queryOf(orm);
-  const destination = createDestination(orm);
   const database = createDatabaseClock();
 
   type Terms = Pick<ClaimRequest, 'now' | 'leaseMs' | 'takesExpired'>;
@@ -35,17 +31,16 @@ export function createLedger(orm: Orm, { lateAfterMs }: LedgerSettings) {
     limit: number,
     candidates: Candidates,
     { now, leaseMs, takesExpired }: Terms,
-    more: SqlParameters,
   ) {
     const sentAt = performance.now();
     const takesExpiredUntil = takesExpired ? database.at(sentAt) + FRESH_MS : 0;
-    const parameters = { now, leaseMs, lateAfterMs, takesExpiredUntil, ...more };
+    const keys = candidates.kind === 'keys' ? JSON.stringify(candidates.keys) : null;
+    const parameters = { now, leaseMs, lateAfterMs, takesExpiredUntil, keys };
     const run = (spends: boolean) =>
       query<ClaimRow>(claimSql({ candidates, limit, spends }), parameters);
 
     const rows = await run(false);
-    const [first] = rows;
-    if (first === undefined) throw new Error('There is no destination in the database.');
+    const first = firstRow(rows);
     const tookMs = performance.now() - sentAt;
     if (tookMs < FRESH_MS) database.was(first.databaseNow, sentAt + tookMs / 2);
     // Only with a rate limit do claims take turns.
@@ -58,12 +53,11 @@ export function createLedger(orm: Orm, { lateAfterMs }: LedgerSettings) {
     limit: number,
     candidates: Candidates,
     terms: Terms,
-    more: SqlParameters = {},
   ): Promise<ClaimResult> {
-    const { result, isFresh, tookExpired } = await claimOnce(limit, candidates, terms, more);
+    const { result, isFresh, tookExpired } = await claimOnce(limit, candidates, terms);
     // The database's clock was not known, or has been set.
     const isMistaken = terms.takesExpired && !tookExpired && isFresh && result.claimed.length === 0;
-    return isMistaken ? (await claimOnce(limit, candidates, terms, more)).result : result;
+    return isMistaken ? (await claimOnce(limit, candidates, terms)).result : result;
   }
 
   /** Gives those of `leases` whose rows are locked. */
@@ -100,7 +94,7 @@ export function createLedger(orm: Orm, { lateAfterMs }: LedgerSettings) {
 
     /** The same, of these rows only. */
     claimKeys(keys: readonly string[], terms: Terms): Promise<ClaimResult> {
-      return claimUpTo(keys.length, { kind: 'keys' }, terms, { keys: JSON.stringify(keys) });
+      return claimUpTo(keys.length, { kind: 'keys', keys }, terms);
     },
 
     /**
@@ -131,9 +125,7 @@ export function createLedger(orm: Orm, { lateAfterMs }: LedgerSettings) {
       return row?.waitMs ?? null;
     },
 
-    isHeld: destination.isHeld,
-    applyThrottle: destination.applyThrottle,
-    setRateLimit: destination.setRateLimit,
+    ...createDestination(orm),
   };
 }
 
@@ -166,18 +158,11 @@ interface ClaimRow extends Omit<ClaimedOccurrence, 'key'> {
 }
 
 function resultOf(rows: readonly ClaimRow[]): ClaimResult {
+  const { databaseNow, allowed } = firstRow(rows);
   const claimed = rows.flatMap(
-    ({
-      databaseNow: _now,
-      held: _held,
-      perSecond: _rate,
-      allowed: _allowed,
-      tookExpired: _took,
-      key,
-      ...row
-    }) => (key === null ? [] : { key, ...row }),
+    ({ databaseNow: _1, held: _2, perSecond: _3, allowed: _4, tookExpired: _5, key, ...row }) =>
+      key === null ? [] : { key, ...row },
   );
-  const [{ databaseNow, allowed } = { databaseNow: NaN, allowed: 0 }] = rows;
   return { databaseNow, allowed, claimed };
 }
 

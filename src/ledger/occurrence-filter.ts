@@ -26,13 +26,8 @@ export interface SqlCondition {
 /**
  * A filter in SQL. MikroORM writes the parameters into the statement as literals, so that
  * PostgreSQL sees that the partial indexes fit.
- *
- * @param lateAfterMs from here on a delivery counts as late
  */
-export function occurrenceCondition(
-  filter: OccurrenceFilter,
-  { lateAfterMs }: { readonly lateAfterMs: number },
-): SqlCondition {
+export function occurrenceCondition(filter: OccurrenceFilter, lateAfterMs: number): SqlCondition {
   const { status, from, to, occasionType, userId, timezone, late, blocked } = filter;
   return every([
     status !== null && { sql: 'o.state = :status', parameters: { status } },

@@ -108,54 +108,48 @@ export const RECORD = `
   where (select count(*) from free) < (select count(*) from given)
     and key not in (select key from events.occurrences where key in (select key from given))`;
 
-const LEASES = `given as materialized (
-    select * from jsonb_to_recordset(:leases::jsonb) as (key text, "leaseToken" int, reason text)
-  )`;
-
 /**
- * The rows that are still under their lease in `given`, also if that has expired and nobody took
- * it. The conditions are on what is locked already: in the update itself they would be the planner's
- * reason to look for such rows in all of the ledger.
+ * Changes the rows that are still under their lease in `given`, also if that has expired and nobody
+ * took it. Parameter: `leases`. Gives the keys of rows that are locked. The conditions are on what is
+ * locked already: in the update itself they would be the planner's reason to look for such rows in
+ * all of the ledger.
  */
-const MINE = `mine as materialized (
+const ofLeases = (update: string): string => `
+  with given as materialized (
+    select * from jsonb_to_recordset(:leases::jsonb) as (key text, "leaseToken" int, reason text)
+  ), ${FREE}, mine as materialized (
     select free.*, given.reason as because from free join given using (key)
     where free.state = 'PROCESSING' and free.lease_token = given."leaseToken"
-  )`;
-
-/** PROCESSING → PENDING, waiting for its plan. Parameter: `leases`. Gives the keys of rows that are locked. */
-export const RELEASE = `
-  with ${LEASES}, ${FREE}, ${MINE}, released as (
-    update events.occurrences as t
-    set state = 'PENDING', lease_until = null, next_attempt_at = null
-    where t.key = any (array(select key from mine where redeliveries = 0))
+  ), changed as (
+    ${update}
   )
   ${LOCKED}`;
 
+/** PROCESSING → PENDING, waiting for its plan. */
+export const RELEASE = ofLeases(`
+    update events.occurrences as t
+    set state = 'PENDING', lease_until = null, next_attempt_at = null
+    where t.key = any (array(select key from mine where redeliveries = 0))`);
+
 /**
  * PROCESSING → PENDING, due as it was before the claim. Never before its instant, should the
- * clock have been set back. Parameter: `leases`. Gives the keys of rows that are locked.
+ * clock have been set back.
  */
-export const RETURN_TO_QUEUE = `
-  with ${LEASES}, ${FREE}, ${MINE}, returned as (
+export const RETURN_TO_QUEUE = ofLeases(`
     update events.occurrences as t
     set state = 'PENDING', lease_until = null,
       next_attempt_at = greatest(t.due_at, t.retry_not_before,
         case when t.priority = 1 then events.clock() end)
-    where t.key = any (array(select key from mine))
-  )
-  ${LOCKED}`;
+    where t.key = any (array(select key from mine))`);
 
 /**
  * PROCESSING → SKIPPED, or FAILED if it was attempted before. A redelivery is never too late or
- * superseded. Parameter: `leases` with their reasons. Gives the keys of rows that are locked.
+ * superseded.
  */
-export const END = `
-  with ${LEASES}, ${FREE}, ${MINE}, ended as (
+export const END = ofLeases(`
     update events.occurrences as t
     set state = ${ended('t')}, reason = because, settled_at = events.clock(),
       lease_until = null, next_attempt_at = null, followed = false
     from mine
     where t.key = mine.key
-      and (mine.redeliveries = 0 or because in ('user_deleted', 'occasion_deleted', 'suspended'))
-  )
-  ${LOCKED}`;
+      and (mine.redeliveries = 0 or because in ('user_deleted', 'occasion_deleted', 'suspended'))`);

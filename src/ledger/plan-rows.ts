@@ -17,15 +17,13 @@ import {
 
 /**
  * Thrown when a row is not planning's to change: under a lease in force, settled for good, or
- * redelivered. Who locked the open rows first, and looked at them, does not meet it.
+ * redelivered. The planner, which locks the open rows and looks at them first, does not meet it.
  */
 export class RowsNotPlannableError extends Error {
   override readonly name = 'RowsNotPlannableError';
-  readonly keys: readonly string[];
 
   constructor(keys: readonly string[]) {
     super(`not to be planned as they are: ${keys.join(', ')}`);
-    this.keys = keys;
   }
 }
 
@@ -38,17 +36,13 @@ export const TO_PLAN = `(state in ('COMPLETED', 'FAILED', 'SKIPPED') and not fol
     or state = 'PENDING' and next_attempt_at is null and blocked_reason is null)`;
 
 /**
- * Settles open rows, or removes those that never fell due, which the planner knows, and were never
- * attempted.
+ * Settles open rows, or removes those that were never attempted and, as the planner knows, never
+ * fell due.
  *
  * @throws RowsNotPlannableError
  */
-export async function changeOpenRows(
-  em: SqlEntityManager,
-  changes: readonly OpenRowChange[],
-): Promise<void> {
-  await write(em, CHANGE_OPEN, changes);
-}
+export const changeOpenRows = (em: SqlEntityManager, changes: readonly OpenRowChange[]) =>
+  write(em, CHANGE_OPEN, changes);
 
 /**
  * Writes plans: new rows, and rows whose plan is another now. A row with the same due instant
@@ -56,51 +50,39 @@ export async function changeOpenRows(
  *
  * @throws RowsNotPlannableError
  */
-export async function upsertPlanned(
-  em: SqlEntityManager,
-  rows: readonly PlannedRow[],
-): Promise<void> {
-  await write(em, UPSERT_PLANNED, rows);
-}
+export const upsertPlanned = (em: SqlEntityManager, rows: readonly PlannedRow[]) =>
+  write(em, UPSERT_PLANNED, rows);
 
 /**
  * Writes occurrences that fell due and are not to be attempted. Those that are settled already stay.
  *
  * @throws RowsNotPlannableError
  */
-export async function upsertSkipped(
-  em: SqlEntityManager,
-  rows: readonly SkippedRow[],
-): Promise<void> {
-  await write(em, UPSERT_SKIPPED, rows);
-}
+export const upsertSkipped = (em: SqlEntityManager, rows: readonly SkippedRow[]) =>
+  write(em, UPSERT_SKIPPED, rows);
 
 /** Notes that what comes after the settled rows of these occasions has been planned. */
 export async function markFollowed(
   em: SqlEntityManager,
   occasions: readonly OccasionRef[],
 ): Promise<void> {
-  if (occasions.length === 0) return;
-  await queryIn(em)(MARK_FOLLOWED, { occasions: JSON.stringify(occasions) });
-}
-
-export interface LeasedOccasion extends OccasionRef {
-  /** Epoch ms. */
-  readonly leaseUntil: number;
+  if (occasions.length > 0) {
+    await queryIn(em)(MARK_FOLLOWED, { occasions: JSON.stringify(occasions) });
+  }
 }
 
 /**
  * Settles every open row of occasions that are gone, redeliveries too. Gives the occasions that
- * have a row under a lease in force: it is to be settled once the lease has ended.
+ * have a row under a lease in force, until `leaseUntil`: it is to be settled once that has ended.
  */
 export async function settleAllOf(
   em: SqlEntityManager,
   occasions: readonly OccasionRef[],
   reason: EndReason,
-): Promise<readonly LeasedOccasion[]> {
+) {
   if (occasions.length === 0) return [];
   const parameters = { occasions: JSON.stringify(occasions), reason };
-  return queryIn(em)<LeasedOccasion>(SETTLE_ALL, parameters);
+  return queryIn(em)<OccasionRef & { readonly leaseUntil: number }>(SETTLE_ALL, parameters);
 }
 
 async function write(
@@ -161,11 +143,8 @@ const GIVEN_PLANS = `
       "blockedReason" text, reason text)
     order by key`;
 
-const IDENTITY = 'key, occasion_type, occasion_id, user_id';
-
-/** The columns that say what the plan is, and their values. */
+/** What the plan is: a birthday's nominal date too, as its key names the year only. */
 const PLAN = {
-  // A birthday's key is its year's: a corrected date moves it within the year.
   nominal_date: '"nominalDate"',
   date: 'date',
   timezone: 'timezone',
@@ -179,8 +158,14 @@ const PLAN = {
   blocked_reason: '"blockedReason"',
   planned_at: CLOCK,
 };
-const PLAN_COLUMNS = Object.keys(PLAN).join(', ');
-const PLAN_VALUES = Object.values(PLAN).join(', ');
+const COLUMNS = [
+  'key, occasion_type, occasion_id, user_id, lease_token',
+  ...Object.keys(PLAN),
+].join(', ');
+const VALUES = [
+  `key, "occasionType", "occasionId", "userId", ${FIRST_TOKEN}`,
+  ...Object.values(PLAN),
+].join(', ');
 const REPLAN = Object.keys(PLAN)
   .map((column) => `${column} = excluded.${column}`)
   .join(', ');
@@ -194,10 +179,8 @@ const SAME = `(t.state in ('PENDING', 'PROCESSING') and t.due_at is not distinct
  */
 const UPSERT_PLANNED = `
   with ${MOMENT}
-  insert into events.occurrences as t (${IDENTITY}, ${PLAN_COLUMNS}, lease_token, state,
-    next_attempt_at)
-  select key, "occasionType", "occasionId", "userId", ${PLAN_VALUES}, ${FIRST_TOKEN}, 'PENDING',
-    ${instant('"dueAt"')}
+  insert into events.occurrences as t (${COLUMNS}, state, next_attempt_at)
+  select ${VALUES}, 'PENDING', ${instant('"dueAt"')}
   from (${GIVEN_PLANS}) as given
   on conflict (key) do update
   set ${REPLAN},
@@ -219,10 +202,8 @@ const UPSERT_PLANNED = `
 const UPSERT_SKIPPED = `
   with ${MOMENT}, given as materialized (${GIVEN_PLANS}
   ), written as (
-    insert into events.occurrences as t
-      (${IDENTITY}, ${PLAN_COLUMNS}, lease_token, state, reason, settled_at)
-    select key, "occasionType", "occasionId", "userId", ${PLAN_VALUES}, ${FIRST_TOKEN}, 'SKIPPED',
-      reason, ${CLOCK}
+    insert into events.occurrences as t (${COLUMNS}, state, reason, settled_at)
+    select ${VALUES}, 'SKIPPED', reason, ${CLOCK}
     from given
     on conflict (key) do update
     set ${REPLAN}, state = ${ended('t')}, reason = excluded.reason,

@@ -2,26 +2,28 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 import type { Orm } from '../platform/database/orm.ts';
 import { NotRedeliverableError, OccurrenceNotFoundError } from './errors.ts';
-import { every, occurrenceCondition, type SqlCondition } from './occurrence-filter.ts';
+import {
+  every,
+  occurrenceCondition,
+  type OccurrenceFilter,
+  type SqlCondition,
+} from './occurrence-filter.ts';
 import { isOccurrenceKey } from './occurrence-key.ts';
-import { instant, literal, ms, queryOf } from './sql.ts';
+import { instant, literal, ms, firstRow, queryOf } from './sql.ts';
 import type { EndReason, OccurrenceState } from './types.ts';
 
-/** Which occurrences are sent again: FAILED and SKIPPED ones; null for any. Instants are epoch ms. */
-export interface RedeliveryFilter {
+/** Which occurrences are sent again; null for any. Instants are epoch ms. */
+export interface RedeliveryFilter extends Pick<
+  OccurrenceFilter,
+  'from' | 'to' | 'occasionType' | 'userId' | 'timezone'
+> {
+  /** Null: both. */
   readonly status: 'FAILED' | 'SKIPPED' | null;
   /** Null: any, but for those that must be named (`ONLY_BY_NAME`). */
   readonly reason: string | null;
-  /** Due instants, half open: [from, to). */
-  readonly from: number | null;
-  readonly to: number | null;
-  readonly occasionType: string | null;
-  readonly userId: string | null;
-  /** The zone that it was planned in, as it was sent. */
-  readonly timezone: string | null;
 }
 
-/** What ended for these reasons was not to be sent: only who names the reason means it. */
+/** What ended for these reasons was not to be sent: a filter takes it only if it names the reason. */
 export const ONLY_BY_NAME: readonly EndReason[] = [
   'superseded',
   'suspended',
@@ -61,32 +63,32 @@ const LOCKED_TRIES = 20;
 const LOCKED_PAUSE_MS = 100;
 
 /**
- * Has occurrences sent again: FAILED and SKIPPED ones, COMPLETED ones by force. They become due
- * again behind what is on time, with a give-up clock of their own. Reads of users only whether
- * there is such a user.
+ * Has FAILED and SKIPPED occurrences sent again, COMPLETED ones by force. They become due again
+ * behind what is on time, with a give-up clock of their own.
  */
 export function createRedelivery(orm: Orm) {
   const query = queryOf(orm);
 
   async function count(filter: RedeliveryFilter): Promise<{ matching: number; asOf: number }> {
     const { sql, parameters } = matching(filter);
-    const [row] = await query<{ matching: number; asOf: number }>(
-      `select count(*)::int as matching, ${ms('events.clock()', 'asOf')}
-       from events.occurrences as o where ${sql}`,
-      parameters,
+    const states = statesOf(filter).map((state) => `'${state}'`);
+    return firstRow(
+      await query<{ matching: number; asOf: number }>(
+        `select count(*)::int as matching, ${ms('events.clock()', 'asOf')}
+         from events.occurrences as o where o.state in (${states.join(', ')}) and ${sql}`,
+        parameters,
+      ),
     );
-    return row ?? { matching: 0, asOf: 0 };
   }
 
   async function redeliverPage(request: RedeliveryPageRequest): Promise<RedeliveryPage> {
     const { sql, parameters } = pageSql(request);
     const rows = await query<PageRow>(sql, parameters);
-    const last = rows.at(-1);
-    const isLast = last === undefined || rows.length < request.limit;
+    const last = rows.length < request.limit ? undefined : rows.at(-1);
     return {
       redelivered: rows.filter(({ became }) => became === 'redelivered').map(({ key }) => key),
       locked: rows.filter(({ became }) => became === 'locked').length,
-      nextAfter: isLast ? null : { dueAt: last.dueAt, key: last.key },
+      nextAfter: last === undefined ? null : { dueAt: last.dueAt, key: last.key },
     };
   }
 
@@ -102,7 +104,7 @@ export function createRedelivery(orm: Orm) {
       for (;;) {
         const done = await query(REDELIVER_ONE, { key, force });
         if (done.length > 0) return;
-        const [row] = await query<RedeliveryCandidate>(FIND, { key });
+        const [row] = await query<Candidate>(FIND, { key });
         if (row === undefined) throw new OccurrenceNotFoundError();
         const refusal = whyNotRedeliver(row, force);
         if (refusal !== null) throw refusal;
@@ -117,8 +119,8 @@ export function createRedelivery(orm: Orm) {
     redeliverPage,
 
     /**
-     * Has all that match now sent again, page by page. Those whose rows stay locked for
-     * seconds are left out; asking again takes them.
+     * Has all that match now sent again, page by page. Those whose rows stay locked for seconds
+     * are left out; asking again takes them.
      *
      * @returns how many are sent again
      */
@@ -129,12 +131,8 @@ export function createRedelivery(orm: Orm) {
         let locked = 0;
         let after: RedeliveryPlace | null = null;
         do {
-          const page: RedeliveryPage = await redeliverPage({
-            filter,
-            settledBy,
-            after,
-            limit: PAGE,
-          });
+          const request = { filter, settledBy, after, limit: PAGE };
+          const page: RedeliveryPage = await redeliverPage(request);
           redelivered += page.redelivered.length;
           locked += page.locked;
           after = page.nextAfter;
@@ -146,8 +144,7 @@ export function createRedelivery(orm: Orm) {
   };
 }
 
-/** What decides whether an occurrence may be sent again. */
-interface RedeliveryCandidate {
+interface Candidate {
   readonly state: OccurrenceState;
   readonly dueAt: number | null;
   readonly redelivered: boolean;
@@ -156,31 +153,27 @@ interface RedeliveryCandidate {
 
 /** Why an occurrence, as it stands, is not sent again; null when it may be. */
 function whyNotRedeliver(
-  { state, dueAt, redelivered, userExists }: RedeliveryCandidate,
+  { state, dueAt, redelivered, userExists }: Candidate,
   force: boolean,
 ): NotRedeliverableError | null {
-  if (state === 'PENDING' || state === 'PROCESSING') {
-    return redelivered
-      ? new NotRedeliverableError('redelivery-running', 'It is being sent again already.')
-      : new NotRedeliverableError(
-          'occurrence-live',
-          `It is ${state}: it is going to be delivered anyway.`,
-        );
+  const isOpen = state === 'PENDING' || state === 'PROCESSING';
+  if (isOpen && redelivered) {
+    return new NotRedeliverableError('redelivery-running', 'It is being sent again already.');
+  }
+  if (isOpen) {
+    const message = `It is ${state}: it is going to be delivered anyway.`;
+    return new NotRedeliverableError('occurrence-live', message);
   }
   if (state === 'COMPLETED' && !force) {
-    return new NotRedeliverableError(
-      'occurrence-delivered',
-      'It was delivered. To send it once more all the same, say "force": true.',
-    );
+    const message = 'It was delivered. To send it once more all the same, say "force": true.';
+    return new NotRedeliverableError('occurrence-delivered', message);
   }
   if (!userExists) {
     return new NotRedeliverableError('user-deleted', 'Its user was deleted.');
   }
   if (dueAt === null) {
-    return new NotRedeliverableError(
-      'occurrence-unplanned',
-      'It could never be planned: it has no instant.',
-    );
+    const message = 'It could never be planned: it has no instant.';
+    return new NotRedeliverableError('occurrence-unplanned', message);
   }
   return null;
 }
@@ -206,15 +199,16 @@ const REDELIVER_ONE = `
     and due_at is not null and ${USER_EXISTS}
   returning key`;
 
-function matching({ status, reason, ...others }: RedeliveryFilter): SqlCondition {
+const statesOf = ({ status }: RedeliveryFilter): readonly OccurrenceState[] =>
+  status === null ? ['FAILED', 'SKIPPED'] : [status];
+
+/** All of a filter but the state. */
+function matching({ reason, ...others }: RedeliveryFilter): SqlCondition {
+  const unnamed = ONLY_BY_NAME.map((one) => `'${one}'`).join(', ');
   return every([
-    occurrenceCondition({ ...others, status, late: null, blocked: null }, { lateAfterMs: 0 }),
-    status === null && { sql: `o.state in ('FAILED', 'SKIPPED')`, parameters: {} },
+    occurrenceCondition({ ...others, status: null, late: null, blocked: null }, 0),
     reason === null
-      ? {
-          sql: `o.reason not in (${ONLY_BY_NAME.map((one) => `'${one}'`).join(', ')})`,
-          parameters: {},
-        }
+      ? { sql: `o.reason not in (${unnamed})`, parameters: {} }
       : { sql: 'o.reason = :reason', parameters: { reason } },
     { sql: `o.due_at is not null and ${USER_EXISTS}`, parameters: {} },
   ]);
@@ -226,28 +220,23 @@ interface PageRow extends RedeliveryPlace {
 
 /** It waits for no row that is locked: a planner may hold that one and wait for another. */
 function pageSql({ filter, settledBy, after, limit }: RedeliveryPageRequest): SqlCondition {
-  const statuses = filter.status === null ? (['FAILED', 'SKIPPED'] as const) : [filter.status];
-  // A status has its index in this order; two of them together have none.
-  const scans = statuses.map((status) =>
-    every([
-      matching({ ...filter, status }),
-      { sql: `o.settled_at <= ${instant(':settledBy')}`, parameters: { settledBy } },
-      after !== null && {
-        sql: `(o.due_at, o.key) > (${instant(':afterDueAt')}, :afterKey)`,
-        parameters: { afterDueAt: after.dueAt, afterKey: after.key },
-      },
-    ]),
-  );
-  const pages = scans.map(
-    ({ sql }, nth) =>
-      `(select key, due_at from events.occurrences as o
-        where ${sql.replaceAll(':status', `'${statuses[nth]}'`)}
-        order by due_at, key limit ${literal(limit)})`,
+  const { sql, parameters } = every([
+    matching(filter),
+    { sql: `o.settled_at <= ${instant(':settledBy')}`, parameters: { settledBy } },
+    after !== null && {
+      sql: `(o.due_at, o.key) > (${instant(':afterDueAt')}, :afterKey)`,
+      parameters: { afterDueAt: after.dueAt, afterKey: after.key },
+    },
+  ]);
+  // A state has its index in this order; two of them together have none.
+  const scans = statesOf(filter).map(
+    (state) => `(select key, due_at from events.occurrences as o
+      where o.state = '${state}' and ${sql} order by due_at, key limit ${literal(limit)})`,
   );
   return {
     sql: `
       with page as materialized (
-        select * from (${pages.join(' union all ')}) as pages
+        select * from (${scans.join(' union all ')}) as scans
         order by due_at, key limit ${literal(limit)}
       ), free as materialized (
         select key from events.occurrences
@@ -262,6 +251,6 @@ function pageSql({ filter, settledBy, after, limit }: RedeliveryPageRequest): Sq
       select key, ${ms('due_at', 'dueAt')}, case when key in (select key from done) then 'redelivered'
         when key in (select key from free) then 'unchanged' else 'locked' end as became
       from page order by due_at, key`,
-    parameters: Object.assign({}, ...scans.map(({ parameters }) => parameters)),
+    parameters,
   };
 }

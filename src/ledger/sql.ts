@@ -9,9 +9,11 @@ import type { Orm } from '../platform/database/orm.ts';
 /** SQL for an instant given as epoch ms. */
 export const instant = (ms: string): string => `to_timestamp((${ms})::float8 / 1000)`;
 
-/** SQL for an instant as epoch ms, under a name. */
-export const ms = (column: string, name: string): string =>
-  `(extract(epoch from ${column}) * 1000)::float8 as "${name}"`;
+/** SQL for an instant as epoch ms. */
+export const epochMs = (column: string): string => `(extract(epoch from ${column}) * 1000)::float8`;
+
+/** The same, under a name. */
+export const ms = (column: string, name: string): string => `${epochMs(column)} as "${name}"`;
 
 /** SQL for a duration given in ms. */
 export const interval = (ms: string): string => `((${ms})::float8 * interval '1 millisecond')`;
@@ -29,6 +31,12 @@ export function queryOf(orm: Orm): Query {
 export function queryIn(em: Pick<SqlEntityManager, 'execute'>): Query {
   return <Row extends object>(sql: string, parameters: SqlParameters = {}) =>
     em.execute<Row[]>(sql, parameters);
+}
+
+/** The first row of a statement that gives one in any case. */
+export function firstRow<Row>([row]: readonly Row[]): Row {
+  if (row === undefined) throw new Error('The statement has no row.');
+  return row;
 }
 
 /**

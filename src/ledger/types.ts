@@ -32,22 +32,36 @@ export interface Lease {
   readonly leaseToken: number;
 }
 
-export interface ClaimedOccurrence extends Lease {
+interface Plan {
+  readonly key: string;
   readonly occasionType: string;
   readonly occasionId: string;
   readonly userId: string;
   /** `YYYY-MM-DD`, also of a day that does not exist. */
   readonly nominalDate: string;
-  /** The date of the occasion that it was planned with; of a birthday, the date of birth. */
+  /** The date of the occasion that it is planned with; of a birthday, the date of birth. */
   readonly date: string;
   readonly timezone: string;
-  /** The day on the user's calendar, `YYYY-MM-DD`. */
-  readonly localDate: string;
-  readonly dueAt: number;
   /** The change of inputs that the plan knew. */
   readonly inputsAt: number;
   /** When the next occurrence of the occasion falls due; null when none does. */
   readonly supersededAt: number | null;
+}
+
+/** What a plan writes. Without an instant, `blockedReason` says why. */
+export interface PlannedRow extends Plan {
+  readonly localTime: string;
+  readonly leapDayPolicy: string;
+  readonly tzVersion: string;
+  /** The day on the user's calendar, `YYYY-MM-DD`. */
+  readonly localDate: string | null;
+  readonly dueAt: number | null;
+  readonly blockedReason: string | null;
+}
+
+export interface ClaimedOccurrence extends Lease, Plan {
+  readonly localDate: string;
+  readonly dueAt: number;
   /** The number that an attempt made now would have, from 1. */
   readonly attempt: number;
   /** Attempts before this due instant, or before the redelivery. */
@@ -117,25 +131,6 @@ export interface Recorded {
 /** A leased row that is settled without an attempt: SKIPPED, or FAILED if it was attempted before. */
 export interface EndedClaim extends Lease {
   readonly reason: EndReason;
-}
-
-/** What a plan writes. Without an instant, `blockedReason` says why. */
-export interface PlannedRow {
-  readonly key: string;
-  readonly occasionType: string;
-  readonly occasionId: string;
-  readonly userId: string;
-  readonly nominalDate: string;
-  readonly date: string;
-  readonly timezone: string;
-  readonly localTime: string;
-  readonly leapDayPolicy: string;
-  readonly tzVersion: string;
-  readonly inputsAt: number;
-  readonly localDate: string | null;
-  readonly dueAt: number | null;
-  readonly supersededAt: number | null;
-  readonly blockedReason: string | null;
 }
 
 /** An occurrence that fell due and is not to be attempted. */

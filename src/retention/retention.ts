@@ -4,8 +4,8 @@ import type { Orm } from '../platform/database/orm.ts';
 export type RetentionStore = ReturnType<typeof createRetention>;
 
 /**
- * Removes what is not kept for good, from both schemas, a statement each. Ages are in ms, by the
- * database's clock; each call takes at most `limit` rows, the oldest first, and gives how many.
+ * Removes what is not kept for good, a statement each. Ages are in ms, by the database's clock;
+ * each call takes at most `limit` rows, the oldest first, and returns how many.
  */
 export function createRetention(orm: Orm) {
   const run =
@@ -17,46 +17,39 @@ export function createRetention(orm: Orm) {
     };
   return {
     /** Attempts; of an occurrence that is open, all are kept. */
-    removeAttempts: run(REMOVE_ATTEMPTS),
+    removeAttempts: run(`delete from events.attempts where ${ATTEMPTS}`),
     /** What receivers answered: it is for people, and may quote what was sent. */
-    eraseResponseExcerpts: run(ERASE_EXCERPTS),
+    eraseResponseExcerpts: run(
+      `update events.attempts set response_excerpt = null where ${EXCERPTS}`,
+    ),
     /** Outbox events that are done. */
-    removeDoneEvents: run(REMOVE_DONE_EVENTS),
-    removeIdempotencyKeys: run(REMOVE_KEYS),
+    removeDoneEvents: run(
+      `delete from users.outbox where ${oldest('users.outbox', 'done_at', 'done_at is not null')}`,
+    ),
+    removeIdempotencyKeys: run(
+      `delete from users.idempotency_keys where ${oldest('users.idempotency_keys', 'created_at')}`,
+    ),
   };
 }
 
-// What is locked is in use, and is left for another time. The clock is read once, by a select of
-// its own: else no index would be searched by it.
-
-const before = (clock: string): string => `(select ${clock} - ${interval(':ageMs')})`;
-
-const REMOVE_ATTEMPTS = `
-  delete from events.attempts where ctid in (
-    select a.ctid from events.attempts as a
-    where a.started_at < ${before('events.clock()')} and not exists (
-      select from events.occurrences as o
-      where o.key = a.occurrence_key and o.state in ('PENDING', 'PROCESSING'))
-    order by a.started_at limit :limit::int
-    for update of a skip locked)`;
-
-const ERASE_EXCERPTS = `
-  update events.attempts set response_excerpt = null where ctid in (
-    select ctid from events.attempts
-    where response_excerpt is not null and started_at < ${before('events.clock()')}
-    order by started_at limit :limit::int
+/**
+ * What is locked is in use, and is left for another time. The clock is read once, by a select of
+ * its own: else no index would be searched by it.
+ */
+function oldest(table: string, age: string, only = 'true'): string {
+  const [schema] = table.split('.');
+  return `ctid in (
+    select ctid from ${table}
+    where ${age} < (select ${schema}.clock() - ${interval(':ageMs')}) and ${only}
+    order by ${age} limit :limit::int
     for update skip locked)`;
+}
 
-const REMOVE_DONE_EVENTS = `
-  delete from users.outbox where ctid in (
-    select ctid from users.outbox
-    where done_at is not null and done_at < ${before('users.clock()')}
-    order by done_at limit :limit::int
-    for update skip locked)`;
+const ATTEMPTS = oldest(
+  'events.attempts',
+  'started_at',
+  `not exists (select from events.occurrences as o
+     where o.key = occurrence_key and o.state in ('PENDING', 'PROCESSING'))`,
+);
 
-const REMOVE_KEYS = `
-  delete from users.idempotency_keys where ctid in (
-    select ctid from users.idempotency_keys
-    where created_at < ${before('users.clock()')}
-    order by created_at limit :limit::int
-    for update skip locked)`;
+const EXCERPTS = oldest('events.attempts', 'started_at', 'response_excerpt is not null');

@@ -4,7 +4,7 @@ import { expect, onTestFinished, test } from 'vitest';
 
 import { createBacklogMetrics } from '../../src/delivery/metrics.ts';
 import { createBacklogWatch } from '../../src/delivery/dispatcher/backlog.ts';
-import { createBacklog } from '../../src/ledger/backlog.ts';
+import { createLedgerState } from '../../src/ledger/ledger-state.ts';
 import { createMetrics } from '../../src/platform/metrics.ts';
 import { HOUR, useDispatcherFixture } from '../support/dispatcher-fixture.ts';
 import { valueOf } from '../support/metrics.ts';
@@ -50,7 +50,7 @@ function watchBacklog() {
   const logged: Record<string, unknown>[] = [];
   const metrics = createMetrics();
   const watch = createBacklogWatch({
-    backlog: createBacklog(fixture.database.orm, { lateAfterMs: HOUR / 12 }),
+    ledgerState: createLedgerState(fixture.database.orm, { lateAfterMs: HOUR / 12 }),
     logger: pino({}, { write: (line: string) => void logged.push(JSON.parse(line)) }),
     metrics: createBacklogMetrics(metrics),
   });

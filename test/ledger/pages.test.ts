@@ -9,7 +9,7 @@ import { createTestDatabase, type TestDatabase } from '../support/postgres.ts';
 const DAY = 86_400_000;
 const NOW = Date.now();
 const USER = '00000000-0000-4000-8000-000000000777';
-const LATE_AFTER = { lateAfterMs: 5 * 60_000 };
+const LATE_AFTER = 5 * 60_000;
 const LIMIT = 51;
 
 let database: TestDatabase;

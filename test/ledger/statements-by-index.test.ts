@@ -15,12 +15,13 @@ import {
 } from '../../src/ledger/plan-rows.ts';
 import { createRedelivery } from '../../src/ledger/redelivery.ts';
 import type { ClaimedOccurrence, NextStep } from '../../src/ledger/types.ts';
-import { connectOrm, type Orm } from '../../src/platform/database/orm.ts';
+import { connectOrm } from '../../src/platform/database/orm.ts';
 import { createEventRows } from '../support/event-rows.ts';
-import { explainGeneric } from '../support/explain.ts';
+import { explainGeneric, rowsReadOf } from '../support/explain.ts';
 import { attemptOf, LATE_AFTER_MS, LEASE_MS } from '../support/ledger-fixture.ts';
 import { born } from '../support/ledger-plans.ts';
 import { createTestDatabase, type TestDatabase } from '../support/postgres.ts';
+import { ANY } from '../support/redelivery-fixture.ts';
 
 const PLANNED = 100_000;
 const DUE = 2_000;
@@ -29,7 +30,7 @@ const DAY = 86_400_000;
 
 const SHAPES: readonly (readonly [string, Candidates])[] = [
   ['a claim', { kind: 'due', lateLimit: BATCH }],
-  ['a claim by keys', { kind: 'keys' }],
+  ['a claim by keys', { kind: 'keys', keys: [] }],
 ];
 
 const CLAIM_INDEXES = [
@@ -94,7 +95,7 @@ describe.each(['fresh', 'not taken yet'] as const)('with statistics %s', (statis
   });
 
   test('a claim, and all that can become of it, read no more than their rows', async () => {
-    const read = await rowsReadBy(database, async (orm) => {
+    const read = await rowsReadOf('events.occurrences', database, async (orm) => {
       const ledger = createLedger(orm, { lateAfterMs: LATE_AFTER_MS });
       const terms = { now: Date.now(), leaseMs: LEASE_MS, takesExpired: true };
       const claim = async (): Promise<readonly ClaimedOccurrence[]> => {
@@ -135,7 +136,7 @@ describe.each(['fresh', 'not taken yet'] as const)('with statistics %s', (statis
     );
     const plans = open.map(({ userId }) => born(Date.now() + DAY, userId));
     const occasions = open.map(({ userId }) => ({ type: 'birthday', id: userId }));
-    const read = await rowsReadBy(database, (orm) =>
+    const read = await rowsReadOf('events.occurrences', database, (orm) =>
       orm.em.fork().transactional(async (em) => {
         await upsertPlanned(em, plans);
         await changeOpenRows(
@@ -161,17 +162,8 @@ describe.each(['fresh', 'not taken yet'] as const)('with statistics %s', (statis
          settled_at = now(), next_attempt_at = null
        where next_attempt_at <= now() and state = 'PENDING'`,
     );
-    const filter = {
-      status: null,
-      reason: null,
-      from: null,
-      to: null,
-      occasionType: null,
-      userId: null,
-      timezone: null,
-    };
-    const read = await rowsReadBy(database, async (orm) => {
-      const request = { filter, settledBy: Date.now() + DAY, after: null, limit: BATCH };
+    const read = await rowsReadOf('events.occurrences', database, async (orm) => {
+      const request = { filter: ANY, settledBy: Date.now() + DAY, after: null, limit: BATCH };
       const { redelivered } = await createRedelivery(orm).redeliverPage(request);
       expect(redelivered).toHaveLength(BATCH);
     });
@@ -200,39 +192,4 @@ async function plantLargeLedger(database: TestDatabase, takesStatistics: boolean
   } finally {
     await orm.close(true);
   }
-}
-
-/** How many rows of the ledger were read, by connections of its own: PostgreSQL counts when these end. */
-async function rowsReadBy(
-  { url, orm }: TestDatabase,
-  work: (orm: Orm) => Promise<void>,
-): Promise<number> {
-  const read = async (): Promise<number> => {
-    const [counts] = await orm.em.fork().execute<{ read: number }[]>(
-      `select (seq_tup_read + (select sum(idx_tup_read) from pg_stat_user_indexes as i
-         where i.relid = t.relid))::float8 as read
-       from pg_stat_user_tables as t where relid = 'events.occurrences'::regclass`,
-    );
-    if (counts === undefined) throw new Error('There is no ledger.');
-    return counts.read;
-  };
-  await untilCounted(orm);
-  const before = await read();
-  const own = await connectOrm(url);
-  await work(own).finally(() => own.close(true));
-  await untilCounted(orm);
-  return (await read()) - before;
-}
-
-/** No other connection is left, and each has left its counts; this one leaves its own. */
-async function untilCounted(orm: Orm): Promise<void> {
-  const others = `
-    select count(*)::int as others from pg_stat_activity
-    where datname = current_database() and pid <> pg_backend_pid() and backend_type = 'client backend'`;
-  await expect
-    .poll(async () => (await orm.em.fork().execute<{ others: number }[]>(others))[0]?.others, {
-      timeout: 60_000,
-    })
-    .toBe(0);
-  await orm.em.fork().execute('select pg_stat_force_next_flush()');
 }

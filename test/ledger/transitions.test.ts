@@ -1,6 +1,7 @@
 import { readdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
 
+import type { SqlEntityManager } from '@mikro-orm/postgresql';
 import { describe, expect, test } from 'vitest';
 
 import { createOccurrenceTraces } from '../../src/ledger/occurrence-traces.ts';
@@ -28,6 +29,7 @@ import {
 } from '../support/ledger-specimens.ts';
 
 const fixture = useLedgerFixture();
+const { inPlan } = fixture;
 
 const LEASE_TOKEN = 7;
 const DAY = 24 * HOUR;
@@ -263,12 +265,14 @@ const INSERTS: Readonly<Record<string, (rows: readonly PlannedRow[]) => Promise<
 };
 
 describe('the table of transitions', () => {
-  test('names each once, and each is tried here', () => {
-    const names = TRANSITIONS.map(({ name }) => name);
+  const table = Object.entries(TRANSITIONS).map(([name, transition]) => ({ name, ...transition }));
+
+  test('has none that is not tried here', () => {
+    const names = table.map(({ name }) => name);
     expect(names.toSorted()).toEqual([...Object.keys(RUNS), ...Object.keys(INSERTS)].toSorted());
   });
 
-  test.each(TRANSITIONS.filter(({ name }) => name in RUNS))(
+  test.each(table.filter(({ name }) => name in RUNS))(
     '$name: changes the rows, and the columns, that the table says',
     async ({ name, from, to, columns }) => {
       const changedColumns = new Set<string>();
@@ -303,7 +307,7 @@ describe('the table of transitions', () => {
     },
   );
 
-  test.each(TRANSITIONS.filter(({ name }) => name in INSERTS))(
+  test.each(table.filter(({ name }) => name in INSERTS))(
     '$name: writes the columns that the table says',
     async ({ name, from, to, columns }) => {
       const dueAt = Date.now() - MINUTE;
@@ -354,18 +358,10 @@ function changedBetween(before: Row | undefined, after: Row | undefined): string
   return Object.keys(before).filter((column) => before[column] !== after[column]);
 }
 
-type Manager = Parameters<
-  Parameters<ReturnType<typeof fixture.database.orm.em.fork>['transactional']>[0]
->[0];
-
-function inPlan<Result>(work: (em: Manager) => Promise<Result>): Promise<Result> {
-  return fixture.database.orm.em.fork().transactional(work);
-}
-
 /** Each in a transaction of its own, since one that is not to be planned undoes it. */
 async function eachInPlan(
   specimens: readonly Specimen[],
-  work: (em: Manager, specimen: Specimen) => Promise<void>,
+  work: (em: SqlEntityManager, specimen: Specimen) => Promise<void>,
 ): Promise<void> {
   for (const specimen of specimens) {
     await inPlan((em) => work(em, specimen)).catch((error: unknown) => {

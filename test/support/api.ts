@@ -44,7 +44,7 @@ export async function createTestApi(overrides: Partial<ApiDeps> = {}): Promise<T
   const metrics = createMetrics();
   const app = createApp({
     users: createUserStore(orm, overrides.tracing?.active),
-    occurrences: createOccurrenceReader(orm, { lateAfterMs: 5 * 60_000 }),
+    occurrences: createOccurrenceReader(orm, { lateAfterMs: 5 * 60_000, tz: bundledTz }),
     redelivery: createRedelivery(orm),
     clock: Date.now,
     tz: bundledTz,

@@ -1,6 +1,5 @@
 import { createRoute } from '@hono/zod-openapi';
 
-import { getOccurrence } from '../../ledger/list-occurrences.ts';
 import { needs } from '../access.ts';
 import type { Api, ApiDeps } from '../deps.ts';
 import { occurrenceKeyParam, OccurrenceRecordSchema, recordBody } from '../occurrence-schemas.ts';
@@ -28,7 +27,7 @@ export function registerGetOccurrence(app: Api, deps: ApiDeps): void {
   });
 
   app.openapi(route, async (c) => {
-    const occurrence = await getOccurrence(deps, c.req.valid('param').key);
+    const occurrence = await deps.occurrences.get(c.req.valid('param').key);
     return c.json(recordBody(occurrence), 200);
   });
 }

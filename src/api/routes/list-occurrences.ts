@@ -1,6 +1,5 @@
 import { createRoute, z } from '@hono/zod-openapi';
 
-import { findOccurrences } from '../../ledger/list-occurrences.ts';
 import { ruled } from '../../users/user-input.ts';
 import { needs } from '../access.ts';
 import { decodePlace, encodePlace } from '../cursor.ts';
@@ -53,7 +52,7 @@ export function registerListOccurrences(app: Api, deps: ApiDeps): void {
   app.openapi(route, async (c) => {
     const { limit, cursor, ...filter } = c.req.valid('query');
     const after = cursor === undefined ? null : decodePlace(cursor);
-    const page = await findOccurrences(deps, { filter: filterOf(filter), after, limit });
+    const page = await deps.occurrences.findPage(filterOf(filter), after, limit);
     const nextCursor = page.nextAfter === null ? null : encodePlace(page.nextAfter);
     return c.json({ occurrences: page.occurrences.map(summaryBody), nextCursor }, 200);
   });

@@ -1,6 +1,6 @@
 import { createRoute, z } from '@hono/zod-openapi';
 
-import { listOccurrences, type ShownOccurrence } from '../../ledger/list-occurrences.ts';
+import type { OccurrenceRecord } from '../../ledger/occurrence-reader.ts';
 import { getUser } from '../../users/get-user.ts';
 import { needs } from '../access.ts';
 import type { Api, ApiDeps } from '../deps.ts';
@@ -66,7 +66,7 @@ export function registerListUserOccurrences(app: Api, deps: ApiDeps): void {
 
   app.openapi(route, async (c) => {
     const user = await getUser(deps, c.req.valid('param').id);
-    const { next, occurrences } = await listOccurrences(deps, user.id);
+    const { next, occurrences } = await deps.occurrences.findOfUser(user.id);
     return c.json(
       { next: next && occurrenceBody(next), occurrences: occurrences.map(occurrenceBody) },
       200,
@@ -74,7 +74,7 @@ export function registerListUserOccurrences(app: Api, deps: ApiDeps): void {
   });
 }
 
-function occurrenceBody(occurrence: ShownOccurrence): z.output<typeof OccurrenceSchema> {
+function occurrenceBody(occurrence: OccurrenceRecord): z.output<typeof OccurrenceSchema> {
   return {
     key: occurrence.key,
     occasionType: occurrence.occasionType,

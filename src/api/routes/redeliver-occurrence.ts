@@ -1,6 +1,5 @@
 import { createRoute, z } from '@hono/zod-openapi';
 
-import { getOccurrence } from '../../ledger/list-occurrences.ts';
 import { needs } from '../access.ts';
 import type { Api, ApiDeps } from '../deps.ts';
 import { occurrenceKeyParam, OccurrenceRecordSchema, recordBody } from '../occurrence-schemas.ts';
@@ -38,7 +37,7 @@ export function registerRedeliverOccurrence(app: Api, deps: ApiDeps): void {
     const { force = false } = c.req.valid('json');
     await deps.redelivery.redeliver(key, { force });
     loggerOf(c, deps.logger).info({ occurrenceKey: key, force }, 'redelivery');
-    return c.json({ occurrence: recordBody(await getOccurrence(deps, key)) }, 202);
+    return c.json({ occurrence: recordBody(await deps.occurrences.get(key)) }, 202);
   });
 }
 

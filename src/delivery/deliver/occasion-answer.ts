@@ -1,7 +1,6 @@
-import { instant, ms, type Query } from '../../ledger/sql.ts';
+import { epochMs, instant, ms, type Query } from '../../ledger/sql.ts';
 import type { OccasionRef } from '../../ledger/types.ts';
 import type { DeliverAnswer } from '../../workflows/contract.ts';
-import { epochMs } from './occasion-look.ts';
 
 /** A call of deliver that is about to answer. */
 export interface AnsweringCall extends OccasionRef {

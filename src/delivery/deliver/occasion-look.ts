@@ -1,6 +1,6 @@
 import { AVAILABLE } from '../../ledger/claim.ts';
 import { TO_PLAN } from '../../ledger/plan-rows.ts';
-import { ms, type Query } from '../../ledger/sql.ts';
+import { epochMs, ms, type Query } from '../../ledger/sql.ts';
 import type { OccasionRef, RecordedAttempt } from '../../ledger/types.ts';
 import type { SettledOccurrence } from '../../workflows/contract.ts';
 import type { DestinationAllowance, DispatcherStamp, DueRow } from './ownership.ts';
@@ -80,8 +80,6 @@ interface SharedRow extends Pick<DestinationAllowance, 'isPaused' | 'stoppedUnti
   readonly available: number | null;
   readonly dispatchers: readonly DispatcherStamp[] | null;
 }
-
-export const epochMs = (column: string): string => `(extract(epoch from ${column}) * 1000)::float8`;
 
 const ofLastAttempt = (value: string): string => `(
           select ${value} from events.attempts where occurrence_key = key

@@ -1,10 +1,10 @@
-import type { Backlog } from '../../ledger/backlog.ts';
+import type { LedgerState } from '../../ledger/ledger-state.ts';
 import type { Logger } from '../../platform/logger.ts';
 import { createLoop, type Loop } from '../../platform/loop.ts';
 import type { BacklogMetrics } from '../metrics.ts';
 
 export interface BacklogWatchDeps {
-  readonly backlog: Backlog;
+  readonly ledgerState: Pick<LedgerState, 'lateBacklog'>;
   readonly logger: Logger;
   readonly metrics: BacklogMetrics;
 }
@@ -18,11 +18,11 @@ const LOG_EVERY_MS = 30_000;
  * is gone. It changes nothing: dispatchers send it, behind what is on time.
  */
 export function createBacklogWatch(deps: BacklogWatchDeps): Pick<Loop, 'start' | 'stop'> {
-  const { backlog, logger, metrics } = deps;
+  const { ledgerState, logger, metrics } = deps;
   let current: { readonly startedAt: number; loggedAt: number } | null = null;
 
   const round = async (): Promise<number> => {
-    const { count, latenessMs } = await backlog.findLate();
+    const { count, latenessMs } = await ledgerState.lateBacklog();
     const now = performance.now();
     metrics.remaining.set(count);
     metrics.inProgress.set(count > 0 ? 1 : 0);
