@@ -6,10 +6,10 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 
 import { hashApiKey } from '../../src/access/api-key.ts';
 import { traceHeadersOf, traceDeliveries } from '../../src/delivery/trace-deliveries.ts';
-import type { ClaimedOccurrence } from '../../src/ledger/types.ts';
 import { createOtlpTracing } from '../../src/platform/otlp-tracing.ts';
 import type { Tracing } from '../../src/platform/tracing.ts';
 import { ADA, createTestApi } from '../support/api.ts';
+import { claimedAt } from '../support/delivery-values.ts';
 import { freePort } from '../support/free-port.ts';
 import { createTraceStory, type TraceStory } from '../support/trace-story.ts';
 import { startTraceCollector, type TraceCollector } from '../support/trace-collector.ts';
@@ -192,7 +192,7 @@ test('two occurrences of one user are each in their own trace', async () => {
     },
     { tracing, traces: { find: async () => points }, logger: silent, clock: () => 0 },
   );
-  const claimed = [claimedAs('a'), claimedAs('b')];
+  const claimed = [claimedAt(0, { key: 'a' }), claimedAt(0, { key: 'b' })];
   const recipients = await findRecipients(claimed);
   for (const [index, one] of claimed.entries()) {
     const sent = attempt(one, recipients.get(one.key) ?? RECIPIENT);
@@ -213,26 +213,4 @@ const RECIPIENT = {
 function sentFor(key: string) {
   return ({ attributes }: { attributes: object }): boolean =>
     Object.values(attributes).includes(key);
-}
-
-function claimedAs(key: string): ClaimedOccurrence {
-  return {
-    key,
-    leaseToken: 1,
-    occasionType: 'birthday',
-    occasionId: 'u',
-    userId: 'u',
-    nominalDate: '2027-05-20',
-    date: '1990-05-20',
-    timezone: 'UTC',
-    localDate: '2027-05-20',
-    dueAt: 0,
-    inputsAt: 0,
-    supersededAt: null,
-    attempt: 1,
-    earlierAttempts: 0,
-    firstAttemptAt: null,
-    late: false,
-    redelivered: false,
-  };
 }

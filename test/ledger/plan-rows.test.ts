@@ -23,14 +23,7 @@ import {
 
 const fixture = useLedgerFixture();
 
-type InTransaction = Parameters<
-  Parameters<ReturnType<typeof fixture.database.orm.em.fork>['transactional']>[0]
->[0];
-
-/** One planner's transaction. */
-function inPlan<Result>(work: (em: InTransaction) => Promise<Result>): Promise<Result> {
-  return fixture.database.orm.em.fork().transactional(work);
-}
+const { inPlan } = fixture;
 
 const plan = (...rows: readonly PlannedRow[]) => inPlan((em) => upsertPlanned(em, rows));
 

@@ -10,6 +10,7 @@ import {
   SECOND,
   usePlanningFixture,
 } from '../support/planning-fixture.ts';
+import { ANY } from '../support/redelivery-fixture.ts';
 
 const AFTER = BERLIN_2026 + HOUR;
 
@@ -18,16 +19,6 @@ let redelivery: Redelivery;
 beforeAll(() => {
   redelivery = createRedelivery(fixture.database.orm);
 });
-
-const ANY = {
-  status: null,
-  reason: null,
-  from: null,
-  to: null,
-  occasionType: null,
-  userId: null,
-  timezone: null,
-} as const;
 
 /** Users whose receiver refused this year's greeting; nothing is planned after it yet. */
 async function refusedUsers(count: number): Promise<string[]> {

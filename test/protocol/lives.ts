@@ -1,31 +1,24 @@
 import { FAR, type Bounds } from './world.ts';
 
+/** Two dispatchers and an occurrence that falls due. */
+const SENT = {
+  dispatchers: 2,
+  notifiers: 0,
+  due: [1, FAR],
+  start: 'planned',
+  changes: [],
+} satisfies Partial<Bounds>;
+
+/** A notifier and no dispatcher. */
+const NOTIFIED = { dispatchers: 0, notifiers: 1, start: 'planned' } satisfies Partial<Bounds>;
+
 /** What is played through: each life with its own faults, all interleavings of it. */
 export const LIVES = {
-  sending: {
-    horizon: 5,
-    dispatchers: 2,
-    notifiers: 0,
-    due: [1, FAR],
-    start: 'planned',
-    changes: [],
-    left: { crashes: 2, suspensions: 1, refusals: 1 },
-  },
-  daily: {
-    horizon: 5,
-    dispatchers: 2,
-    notifiers: 0,
-    due: [1, 3],
-    start: 'planned',
-    changes: [],
-    left: { crashes: 1, suspensions: 1, refusals: 1 },
-  },
+  sending: { ...SENT, horizon: 5, left: { crashes: 2, suspensions: 1, refusals: 1 } },
+  daily: { ...SENT, horizon: 5, due: [1, 3], left: { crashes: 1, suspensions: 1, refusals: 1 } },
   moving: {
+    ...SENT,
     horizon: 4,
-    dispatchers: 2,
-    notifiers: 0,
-    due: [1, FAR],
-    start: 'planned',
     changes: [
       [2, FAR],
       [3, FAR],
@@ -33,38 +26,22 @@ export const LIVES = {
     ],
     left: { changes: 1, crashes: 1, suspensions: 1 },
   },
-  outage: {
-    horizon: 4,
-    dispatchers: 2,
-    notifiers: 0,
-    due: [1, FAR],
-    start: 'planned',
-    changes: [],
-    left: { outages: 1, suspensions: 1 },
-  },
+  outage: { ...SENT, horizon: 4, left: { outages: 1, suspensions: 1 } },
   'moved in an outage': {
+    ...SENT,
     horizon: 4,
-    dispatchers: 2,
-    notifiers: 0,
-    due: [1, FAR],
-    start: 'planned',
     changes: [[4, FAR], null],
     left: { outages: 1, changes: 1 },
   },
   clocks: {
+    ...SENT,
     horizon: 5,
-    dispatchers: 2,
-    notifiers: 0,
-    due: [1, FAR],
-    start: 'planned',
-    changes: [],
     left: { suspensions: 1, refusals: 1, crashes: 1 },
     clockOffsets: [-1, 1],
   },
   notifying: {
+    ...NOTIFIED,
     horizon: 3,
-    dispatchers: 0,
-    notifiers: 1,
     due: [2, FAR],
     start: 'new',
     changes: [
@@ -74,11 +51,9 @@ export const LIVES = {
     left: { changes: 2, timeouts: 1, renewals: 1 },
   },
   'there and back': {
+    ...NOTIFIED,
     horizon: 0,
-    dispatchers: 0,
-    notifiers: 1,
     due: [2, FAR],
-    start: 'planned',
     changes: [
       [1, FAR],
       [2, FAR],
@@ -86,8 +61,8 @@ export const LIVES = {
     left: { changes: 3, timeouts: 1 },
   },
   'two notifiers': {
+    ...NOTIFIED,
     horizon: 1,
-    dispatchers: 0,
     notifiers: 2,
     due: [1, FAR],
     start: 'new',
@@ -95,21 +70,18 @@ export const LIVES = {
     left: { changes: 1 },
   },
   deletion: {
+    ...SENT,
     horizon: 3,
     dispatchers: 1,
     notifiers: 1,
-    due: [1, FAR],
-    start: 'planned',
     changes: [null],
     left: { changes: 1, crashes: 1, redeliveries: 1 },
     forces: true,
   },
   'ended twice': {
+    ...NOTIFIED,
     horizon: 2,
-    dispatchers: 0,
-    notifiers: 1,
     due: [FAR, null],
-    start: 'planned',
     changes: [
       [null, FAR],
       [null, null],
@@ -117,11 +89,9 @@ export const LIVES = {
     left: { changes: 3, renewals: 1 },
   },
   revival: {
+    ...NOTIFIED,
     horizon: 3,
-    dispatchers: 0,
-    notifiers: 1,
     due: [1, null],
-    start: 'planned',
     changes: [
       [null, 3],
       [null, null],
@@ -129,23 +99,20 @@ export const LIVES = {
     left: { changes: 2, terminations: 1 },
   },
   redelivery: {
+    ...SENT,
     horizon: 2,
     dispatchers: 1,
     notifiers: 1,
     due: [1, null],
-    start: 'planned',
-    changes: [],
     left: { redeliveries: 2, refusals: 1 },
     refusesForGood: true,
     forces: true,
   },
   'redelivery beside a plan': {
+    ...SENT,
     horizon: 4,
     dispatchers: 1,
-    notifiers: 0,
     due: [1, 3],
-    start: 'planned',
-    changes: [],
     left: { redeliveries: 1, crashes: 1 },
     forces: true,
   },

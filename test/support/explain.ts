@@ -1,5 +1,8 @@
 /** How PostgreSQL runs a statement. */
-import type { Orm } from '../../src/platform/database/orm.ts';
+import { expect } from 'vitest';
+
+import { connectOrm, type Orm } from '../../src/platform/database/orm.ts';
+import type { TestDatabase } from './postgres.ts';
 
 interface PlanNode {
   readonly 'Node Type': string;
@@ -96,4 +99,41 @@ function describePlan(plan: PlanNode): ExplainedRows {
     loops: (subplan) =>
       nodes.find((node) => node['Subplan Name'] === subplan)?.['Actual Loops'] ?? 0,
   };
+}
+
+/** How many rows of a table were read, by connections of its own: PostgreSQL counts when these end. */
+export async function rowsReadOf(
+  table: string,
+  { url, orm }: TestDatabase,
+  work: (orm: Orm) => Promise<void>,
+): Promise<number> {
+  const read = async (): Promise<number> => {
+    const [counts] = await orm.em.fork().execute<{ read: number }[]>(
+      `select (seq_tup_read + (select sum(idx_tup_read) from pg_stat_user_indexes as i
+         where i.relid = t.relid))::float8 as read
+       from pg_stat_user_tables as t where relid = :table::regclass`,
+      { table },
+    );
+    if (counts === undefined) throw new Error(`There is no table ${table}.`);
+    return counts.read;
+  };
+  await untilCounted(orm);
+  const before = await read();
+  const own = await connectOrm(url);
+  await work(own).finally(() => own.close(true));
+  await untilCounted(orm);
+  return (await read()) - before;
+}
+
+/** No other connection is left, and each has left its counts; this one leaves its own. */
+async function untilCounted(orm: Orm): Promise<void> {
+  const others = `
+    select count(*)::int as others from pg_stat_activity
+    where datname = current_database() and pid <> pg_backend_pid() and backend_type = 'client backend'`;
+  await expect
+    .poll(async () => (await orm.em.fork().execute<{ others: number }[]>(others))[0]?.others, {
+      timeout: 60_000,
+    })
+    .toBe(0);
+  await orm.em.fork().execute('select pg_stat_force_next_flush()');
 }

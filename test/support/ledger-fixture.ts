@@ -1,4 +1,5 @@
 /** The ledger on a database of the test file's own, emptied before each test. */
+import type { SqlEntityManager } from '@mikro-orm/postgresql';
 import { afterAll, afterEach, beforeAll, beforeEach } from 'vitest';
 
 import { createLedger, type Ledger } from '../../src/ledger/ledger.ts';
@@ -76,6 +77,11 @@ export function useLedgerFixture() {
     });
   }
 
+  /** One planner's transaction. */
+  function inPlan<Result>(work: (em: SqlEntityManager) => Promise<Result>): Promise<Result> {
+    return database.orm.em.fork().transactional(work);
+  }
+
   function attemptsOf(key: string): Promise<object[]> {
     return rows.sql(
       `select number, lease_token as "leaseToken", sent_by as "sentBy", outcome, status,
@@ -101,6 +107,7 @@ export function useLedgerFixture() {
     claimed,
     claimOne,
     whileLocked,
+    inPlan,
     attemptsOf,
   };
 }

@@ -1,9 +1,23 @@
 /** Redelivery on the ledger, on a database of the test file's own, emptied before each test. */
 import { beforeAll } from 'vitest';
 
-import { createRedelivery, type Redelivery } from '../../src/ledger/redelivery.ts';
+import {
+  createRedelivery,
+  type Redelivery,
+  type RedeliveryFilter,
+} from '../../src/ledger/redelivery.ts';
 import type { ClaimedOccurrence, OccurrenceState } from '../../src/ledger/types.ts';
 import { attemptOf, useLedgerFixture } from './ledger-fixture.ts';
+
+export const ANY: RedeliveryFilter = {
+  status: null,
+  reason: null,
+  from: null,
+  to: null,
+  occasionType: null,
+  userId: null,
+  timezone: null,
+};
 
 /** Registers the hooks of the file that calls it. */
 export function useRedeliveryFixture() {
@@ -28,21 +42,16 @@ export function useRedeliveryFixture() {
     return key;
   }
 
-  /** Of a user who exists. */
-  async function plannedForUser(dueAt: number): Promise<string> {
-    return fixture.rows.addOccurrence(await fixture.rows.addUser(), { dueAt });
-  }
-
   /** One that the receiver refused, as its plan has it. */
   async function failed(dueAt: number) {
-    const key = await plannedForUser(dueAt);
+    const key = await fixture.planned(dueAt);
     const claimed = await fixture.claimOne();
     await fail(claimed);
     return { key, claimed };
   }
 
   async function delivered(): Promise<{ key: string; deliveredAt: number }> {
-    const key = await plannedForUser(Date.now() - 1000);
+    const key = await fixture.planned(Date.now() - 1000);
     const deliveredAt = Date.now();
     await deliver(await fixture.claimOne(), deliveredAt);
     return { key, deliveredAt };
