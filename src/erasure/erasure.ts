@@ -82,8 +82,8 @@ const OF_USERS = `user_id = any (array(
   select value::uuid from jsonb_array_elements_text(:users::jsonb)))`;
 
 /**
- * A user who was deleted before the instant was not due: as the audit has it. A hand that deletes
- * leaves the last of the history open.
+ * As in the audit, a user who was deleted before the instant was not due. A deletion by hand leaves
+ * the last of the history open.
  */
 const COUNT_DAYS = `
   with erased as (

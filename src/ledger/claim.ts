@@ -13,19 +13,19 @@ export interface ClaimShape {
 }
 
 /**
- * PENDING, or PROCESSING under an expired lease, → PROCESSING under a new lease. Gives one row at
- * least, with the destination's state. Parameters: `now`, `leaseMs`, `lateAfterMs`,
- * `takesExpiredUntil` (epoch ms by the database's clock: executed later, it leaves rows whose lease
- * has expired to who held them); for keys, `keys` as JSON.
+ * PENDING, or PROCESSING under an expired lease, → PROCESSING under a new lease. Returns at least
+ * one row, with the destination's state. Parameters: `now`, `leaseMs`, `lateAfterMs`,
+ * `takesExpiredUntil` (epoch ms by the database's clock: executed later, it leaves expired leases
+ * to their processes); for keys, `keys` as JSON.
  *
- * Punctual first attempts come before everything late: what was due earlier than LATE_AFTER ago,
- * and, by their priority, retries and redeliveries. Of those late the longest waiting comes first.
+ * Punctual first attempts come before everything late: first attempts later than LATE_AFTER, and,
+ * by their priority, retries and redeliveries. Of those, what has waited longest comes first.
  *
- * A leased row has its lease's end for its next attempt. So it leaves the range of what is due,
- * and comes back by itself if its process died.
+ * The next attempt of a leased row is the end of its lease: so it leaves the range of what is due,
+ * and comes back by itself if its process dies.
  *
- * The limits in the index scans are literals, and what the destination allows is taken from their
- * rows one by one: with a limit that it does not know, the planner would sort all rows that are due.
+ * The limits of the index scans are literals, and the destination's allowance is applied to their
+ * rows: with a limit that PostgreSQL does not know, it would sort all rows that are due.
  */
 export function claimSql({ candidates, limit, spends }: ClaimShape): string {
   return `

@@ -60,7 +60,7 @@ export function createLedger(orm: Orm, { lateAfterMs }: { readonly lateAfterMs: 
     return isMistaken ? (await claimOnce(limit, candidates, terms)).result : result;
   }
 
-  /** Gives those of `leases` whose rows are locked. */
+  /** Returns those of `leases` whose rows are locked. */
   async function write<Given extends Lease>(
     sql: string,
     leases: readonly Given[],
@@ -135,7 +135,7 @@ export function createLedger(orm: Orm, { lateAfterMs }: { readonly lateAfterMs: 
  */
 const FRESH_MS = 2_000;
 
-/** The database's clock as it was last seen, by a clock of ours that nobody sets. */
+/** The database's clock as it was last seen, by a clock of this process that is never set. */
 function createDatabaseClock() {
   let offset: number | null = null;
   return {

@@ -1,11 +1,11 @@
 /**
  * What becomes of leased rows. None of these statements waits for a row that another transaction
- * has locked: it leaves that row out and gives its key, so that statements cannot deadlock and
- * one row cannot hold up the others.
+ * has locked: it leaves the row out and returns its key. So they cannot deadlock, and one row
+ * cannot hold up the others.
  */
 import { instant } from './sql.ts';
 
-/** Of the rows in `given`, those that nobody has locked, as they are now; in the order of keys. */
+/** The rows of `given` that are not locked, as they are now, in the order of their keys. */
 const FREE = `free as materialized (
     select t.* from events.occurrences as t
     where t.key = any (array(select key from given))
@@ -25,7 +25,7 @@ export const ended = (row: string): string => `
     when ${row}.attempts > 0 then 'FAILED' else 'SKIPPED' end`;
 
 /**
- * Keeps attempts, and what they lead to. Parameter: `attempts`, each key once. Gives what was not
+ * Keeps attempts, and what they lead to. Parameter: `attempts`, each key once. Returns what was not
  * done: `locked` rows, and those that were lost.
  *
  * An attempt takes the next number when it is kept. A lease has one attempt at the most, so a
@@ -109,10 +109,9 @@ export const RECORD = `
     and key not in (select key from events.occurrences where key in (select key from given))`;
 
 /**
- * Changes the rows that are still under their lease in `given`, also if that has expired and nobody
- * took it. Parameter: `leases`. Gives the keys of rows that are locked. The conditions are on what is
- * locked already: in the update itself they would be the planner's reason to look for such rows in
- * all of the ledger.
+ * Changes the rows that are still under the lease given for them, expired or not. Parameter:
+ * `leases`. Returns the keys of rows that are locked. The conditions are on the rows locked before:
+ * in the update itself they would make PostgreSQL look for such rows in all of the ledger.
  */
 const ofLeases = (update: string): string => `
   with given as materialized (

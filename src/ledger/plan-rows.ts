@@ -72,8 +72,8 @@ export async function markFollowed(
 }
 
 /**
- * Settles every open row of occasions that are gone, redeliveries too. Gives the occasions that
- * have a row under a lease in force, until `leaseUntil`: it is to be settled once that has ended.
+ * Settles every open row of occasions that are gone, redeliveries too. Returns the occasions that
+ * have a row under a lease in force, to be settled once that has ended (`leaseUntil`, epoch ms).
  */
 export async function settleAllOf(
   em: SqlEntityManager,
@@ -174,8 +174,8 @@ const REPLAN = Object.keys(PLAN)
 const SAME = `(t.state in ('PENDING', 'PROCESSING') and t.due_at is not distinct from excluded.due_at)`;
 
 /**
- * A row whose lease expired without a word stays PROCESSING while its instant stays: so who held
- * it can still write its outcome first. With another instant it waits as long as that may take.
+ * A row whose lease expired without an outcome stays PROCESSING while its instant stays, so that
+ * its process can still write the outcome first. With another instant it waits as long as that may take.
  */
 const UPSERT_PLANNED = `
   with ${MOMENT}

@@ -156,26 +156,20 @@ function whyNotRedeliver(
   { state, dueAt, redelivered, userExists }: Candidate,
   force: boolean,
 ): NotRedeliverableError | null {
-  const isOpen = state === 'PENDING' || state === 'PROCESSING';
-  if (isOpen && redelivered) {
-    return new NotRedeliverableError('redelivery-running', 'It is being sent again already.');
-  }
-  if (isOpen) {
-    const message = `It is ${state}: it is going to be delivered anyway.`;
-    return new NotRedeliverableError('occurrence-live', message);
+  const refuse = (code: NotRedeliverableError['code'], message: string) =>
+    new NotRedeliverableError(code, message);
+  if (state === 'PENDING' || state === 'PROCESSING') {
+    return redelivered
+      ? refuse('redelivery-running', 'It is being sent again already.')
+      : refuse('occurrence-live', `It is ${state}: it is going to be delivered anyway.`);
   }
   if (state === 'COMPLETED' && !force) {
     const message = 'It was delivered. To send it once more all the same, say "force": true.';
-    return new NotRedeliverableError('occurrence-delivered', message);
+    return refuse('occurrence-delivered', message);
   }
-  if (!userExists) {
-    return new NotRedeliverableError('user-deleted', 'Its user was deleted.');
-  }
-  if (dueAt === null) {
-    const message = 'It could never be planned: it has no instant.';
-    return new NotRedeliverableError('occurrence-unplanned', message);
-  }
-  return null;
+  if (!userExists) return refuse('user-deleted', 'Its user was deleted.');
+  if (dueAt !== null) return null;
+  return refuse('occurrence-unplanned', 'It could never be planned: it has no instant.');
 }
 
 const USER_EXISTS = 'exists (select from users.users where id = o.user_id)';

@@ -27,7 +27,7 @@ const columns = (...names: string[]): readonly string[] => names.join(' ').split
 
 /**
  * Every change of events.occurrences. The statements stand beside this table: claim.ts and
- * outcomes.ts for who sends, plan-rows.ts for the planner, redelivery.ts, redelivered.ts for the
+ * outcomes.ts for those who send, plan-rows.ts for the planner, redelivery.ts, redelivered.ts for the
  * notifier. Each is one conditional statement over a batch: of two that race, one wins. Outside
  * the ledger only erasure touches the table: it removes rows whole. A test holds the SQL against this.
  */
@@ -41,7 +41,7 @@ export const TRANSITIONS: Readonly<Record<string, Transition>> = {
   'plan again': {
     from: ['PENDING', 'PROCESSING', 'SKIPPED', 'FAILED'],
     guard:
-      'not redelivered; no lease in force; of FAILED only date_changed. PROCESSING stays so while the due instant does: whoever held the lease writes first',
+      'not redelivered; no lease in force; of FAILED only date_changed. PROCESSING stays so while the due instant does: the process that held the lease writes first',
     to: ['PENDING', 'same'],
     columns: columns(PLAN, OUTCOME, 'priority earlier_attempts first_attempt_at'),
   },

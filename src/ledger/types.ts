@@ -21,8 +21,8 @@ export interface OccasionRef {
 }
 
 /**
- * After a start, or a database call that failed, a process takes no expired lease for so long:
- * who held them writes their outcomes first. In ms.
+ * After a start, or a database call that failed, a process takes no expired lease for this long,
+ * in ms: the processes that held them write their outcomes first.
  */
 export const EXPIRED_LEASE_GRACE_MS = 5_000;
 
@@ -81,7 +81,7 @@ export interface ClaimRequest {
   /** By the process's clock: a row has to be due by both clocks. */
   readonly now: number;
   readonly leaseMs: number;
-  /** False leaves rows whose lease has expired to whoever held them. */
+  /** False leaves expired leases to the processes that held them. */
   readonly takesExpired: boolean;
 }
 

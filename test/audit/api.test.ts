@@ -1,15 +1,11 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 
-import { ADA, createTestApi, type TestApi } from '../support/api.ts';
+import { ADA, useTestApi } from '../support/api.ts';
 import { plantOccurrence } from '../support/plant-occurrence.ts';
 
-let api: TestApi;
 /** The morning after. */
 const NOW = Date.UTC(2026, 11, 11, 9);
-beforeAll(async () => {
-  api = await createTestApi({ clock: () => NOW });
-});
-afterAll(() => api.database.drop());
+const api = useTestApi({ clock: () => NOW });
 
 describe('GET /v1/audit/{date}', () => {
   test('says what was due on a day, what became of each, and by which settings', async () => {

@@ -1,16 +1,14 @@
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { beforeAll, expect, test } from 'vitest';
 
 import { listen } from '../../src/platform/http-server.ts';
-import { ADA, createTestApi, type TestApi } from '../support/api.ts';
+import { ADA, useTestApi } from '../support/api.ts';
 import { runProgram, type TestProcess } from '../support/process.ts';
 
-let api: TestApi;
+const api = useTestApi();
 beforeAll(async () => {
-  api = await createTestApi();
   await api.send('POST', '/v1/users', ADA);
   await api.sql(`update users.history set valid_from = '2020-01-01Z'`);
 });
-afterAll(() => api.database.drop());
 
 /** Ada's birthday, which was never planned. */
 const MISSED = '2025-12-10';

@@ -1,16 +1,14 @@
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { beforeAll, expect, test } from 'vitest';
 
 import { ForecastSchema } from '../../src/forecast/body.ts';
 import { listen } from '../../src/platform/http-server.ts';
-import { ADA, createTestApi, type TestApi } from '../support/api.ts';
+import { ADA, useTestApi } from '../support/api.ts';
 import { runProgram, type TestProcess } from '../support/process.ts';
 
-let api: TestApi;
+const api = useTestApi();
 beforeAll(async () => {
-  api = await createTestApi();
   await api.send('POST', '/v1/users', ADA);
 });
-afterAll(() => api.database.drop());
 
 const HOUR = 3_600_000;
 const inHours = (hours: number): string => new Date(Date.now() + hours * HOUR).toISOString();

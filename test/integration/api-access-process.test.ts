@@ -1,23 +1,19 @@
 /** Keys on a real socket: where the process listens, and who gets in; and the commands that ask it. */
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 
 import { findApiKey } from '../../src/access/api-key.ts';
 import { SCOPES } from '../../src/access/scope.ts';
 import { newApiKey } from '../../src/platform/settings/api-keys.ts';
 import { loadSettings } from '../../src/platform/settings/settings.ts';
 import { newWebhookSecret } from '../../src/platform/settings/webhook-secrets.ts';
-import { createTestDatabase, type TestDatabase } from '../support/postgres.ts';
+import { useTestDatabase } from '../support/postgres.ts';
 import { runProcess, runProgram, type TestProcess, urlOf } from '../support/process.ts';
 import { untilTestEnds } from '../support/until-test-ends.ts';
 import { startWebhookReceiver } from '../support/webhook-receiver.ts';
 
 const EXIT_CONFIG = 78;
 
-let database: TestDatabase;
-beforeAll(async () => {
-  database = await createTestDatabase();
-});
-afterAll(() => database.drop());
+const database = useTestDatabase();
 
 function start(settings: NodeJS.ProcessEnv): TestProcess {
   const given = { DATABASE_URL: database.url, PORT: '0', TEMPORAL_ADDRESS: '127.0.0.1:1' };

@@ -6,7 +6,7 @@ import { readAccess } from '../../src/api/access.ts';
 import { hashApiKey } from '../../src/access/api-key.ts';
 import type { Api, ApiEnv } from '../../src/api/deps.ts';
 import { type Scope, SCOPES } from '../../src/access/scope.ts';
-import { ADA, type Answer, createTestApi, type TestApi } from '../support/api.ts';
+import { ADA, type Answer, createTestApi, useTestApi, type TestApi } from '../support/api.ts';
 
 /** A change here is a change of who may do what. */
 const ACCESS: Readonly<Record<string, Scope | 'open'>> = {
@@ -43,16 +43,14 @@ const apiKey = (name: string, scopes: readonly Scope[]) => ({
 });
 const bearer = (name: string) => ({ Authorization: `Bearer ${keyOf(name)}` });
 
-let api: TestApi;
 let id: string;
+const api = useTestApi({
+  apiKeys: [...SCOPES.map((scope) => apiKey(scope, [scope])), apiKey('all', SCOPES)],
+  maxPerSecond: 1_000,
+});
 beforeAll(async () => {
-  api = await createTestApi({
-    apiKeys: [...SCOPES.map((scope) => apiKey(scope, [scope])), apiKey('all', SCOPES)],
-    maxPerSecond: 1_000,
-  });
   id = (await api.send('POST', '/v1/users', ADA, bearer('all'))).body.id;
 });
-afterAll(() => api.database.drop());
 
 /** A call that would do something, if it were let through. */
 function call(route: string, headers: Record<string, string> = {}): Promise<Answer> {

@@ -1,14 +1,12 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { beforeAll, describe, expect, test } from 'vitest';
 
-import { ADA, type Answer, createTestApi, readAnswer, type TestApi } from '../support/api.ts';
+import { ADA, type Answer, readAnswer, useTestApi } from '../support/api.ts';
 
-let api: TestApi;
 let id: string;
+const api = useTestApi();
 beforeAll(async () => {
-  api = await createTestApi();
   id = (await api.send('POST', '/v1/users', ADA)).body.id;
 });
-afterAll(() => api.database.drop());
 
 /** Sends what must be refused, and looks that nothing was stored. */
 async function refused(send: () => Promise<Answer>, status: number): Promise<Answer> {

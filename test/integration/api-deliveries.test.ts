@@ -1,22 +1,20 @@
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { afterEach, beforeAll, describe, expect, test } from 'vitest';
 
 import { createLedger } from '../../src/ledger/ledger.ts';
-import { createTestApi, type TestApi } from '../support/api.ts';
+import { createTestApi, useTestApi } from '../support/api.ts';
 import { createEventRows, type EventRows } from '../support/event-rows.ts';
 
 const HOUR = 3_600_000;
 
-let api: TestApi;
+const api = useTestApi();
 let rows: EventRows;
-beforeAll(async () => {
-  api = await createTestApi();
+beforeAll(() => {
   rows = createEventRows(api.database.orm);
 });
 afterEach(async () => {
   await rows.resetDestination();
   await rows.sql('truncate events.occurrences cascade');
 });
-afterAll(() => api.database.drop());
 
 const pause = (body?: unknown) => api.send('POST', '/v1/deliveries/pause', body);
 const resume = () => api.send('POST', '/v1/deliveries/resume');

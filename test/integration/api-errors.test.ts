@@ -1,17 +1,13 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 
 import type { ReadinessCheck } from '../../src/platform/service.ts';
 import { connectOrm } from '../../src/platform/database/orm.ts';
 import { createUserStore } from '../../src/users/user-store.ts';
-import { ADA, createTestApi, type TestApi } from '../support/api.ts';
+import { ADA, createTestApi, useTestApi } from '../support/api.ts';
 import { bundledTz } from '../support/tz-databases.ts';
 
 let checks: readonly ReadinessCheck[] = [];
-let api: TestApi;
-beforeAll(async () => {
-  api = await createTestApi({ readiness: async () => checks });
-});
-afterAll(() => api.database.drop());
+const api = useTestApi({ readiness: async () => checks });
 
 describe('a fault inside', () => {
   test('is a 500 with an id that is in the log, and no word from inside, here or there', async () => {

@@ -1,15 +1,13 @@
 import fc from 'fast-check';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { beforeAll, expect, test } from 'vitest';
 
-import { ADA, createTestApi, readAnswer, type TestApi } from '../support/api.ts';
+import { ADA, readAnswer, useTestApi } from '../support/api.ts';
 
-let api: TestApi;
 let id: string;
+const api = useTestApi();
 beforeAll(async () => {
-  api = await createTestApi();
   id = (await api.send('POST', '/v1/users', ADA)).body.id;
 });
-afterAll(() => api.database.drop());
 
 const RUNS = { numRuns: 300 };
 

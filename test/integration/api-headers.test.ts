@@ -1,13 +1,9 @@
 /** What every answer carries besides its body, and what none does. */
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 
-import { ADA, createTestApi, type TestApi } from '../support/api.ts';
+import { ADA, useTestApi } from '../support/api.ts';
 
-let api: TestApi;
-beforeAll(async () => {
-  api = await createTestApi();
-});
-afterAll(() => api.database.drop());
+const api = useTestApi();
 
 const UUID = /^[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}$/;
 

@@ -1,15 +1,11 @@
-import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { beforeEach, expect, test } from 'vitest';
 
-import { ADA, createTestApi, type TestApi } from '../support/api.ts';
+import { ADA, useTestApi } from '../support/api.ts';
 
 const START = Date.UTC(2026, 10, 23, 12);
 
 let now = START;
-let api: TestApi;
-beforeAll(async () => {
-  api = await createTestApi({ clock: () => now });
-});
-afterAll(() => api.database.drop());
+const api = useTestApi({ clock: () => now });
 beforeEach(() => {
   now = START;
 });

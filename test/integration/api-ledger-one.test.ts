@@ -1,15 +1,11 @@
 import { randomUUID } from 'node:crypto';
 
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 
-import { createTestApi, type TestApi } from '../support/api.ts';
+import { useTestApi } from '../support/api.ts';
 import { plantAttempt, plantOccurrence } from '../support/plant-occurrence.ts';
 
-let api: TestApi;
-beforeAll(async () => {
-  api = await createTestApi();
-});
-afterAll(() => api.database.drop());
+const api = useTestApi();
 
 const plant = (columns: Record<string, unknown>) => plantOccurrence(api.sql, columns);
 

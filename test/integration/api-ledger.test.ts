@@ -1,15 +1,11 @@
 import { randomUUID } from 'node:crypto';
 
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { beforeEach, describe, expect, test } from 'vitest';
 
-import { createTestApi, type TestApi } from '../support/api.ts';
+import { useTestApi } from '../support/api.ts';
 import { plantOccurrence } from '../support/plant-occurrence.ts';
 
-let api: TestApi;
-beforeAll(async () => {
-  api = await createTestApi();
-});
-afterAll(() => api.database.drop());
+const api = useTestApi();
 beforeEach(() => api.sql('truncate events.occurrences cascade'));
 
 const plant = (columns: Record<string, unknown>) => plantOccurrence(api.sql, columns);

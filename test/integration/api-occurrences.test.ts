@@ -1,18 +1,14 @@
 import { readFileSync } from 'node:fs';
 
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 
-import { ADA, createTestApi, type TestApi } from '../support/api.ts';
+import { ADA, useTestApi } from '../support/api.ts';
 import { plantAttempt, plantOccurrence } from '../support/plant-occurrence.ts';
 import { bundledTz } from '../support/tz-databases.ts';
 
 const NOW = Date.UTC(2026, 10, 23, 12);
 
-let api: TestApi;
-beforeAll(async () => {
-  api = await createTestApi({ clock: () => NOW });
-});
-afterAll(() => api.database.drop());
+const api = useTestApi({ clock: () => NOW });
 
 const insertOccurrence = (userId: string, year: number, fields: Record<string, unknown>) =>
   plantOccurrence(api.sql, {

@@ -1,13 +1,9 @@
 import { Validator } from '@seriousme/openapi-schema-validator';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 
-import { createTestApi, type TestApi } from '../support/api.ts';
+import { useTestApi } from '../support/api.ts';
 
-let api: TestApi;
-beforeAll(async () => {
-  api = await createTestApi();
-});
-afterAll(() => api.database.drop());
+const api = useTestApi();
 
 const readDocument = async () => (await api.send('GET', '/openapi.json')).body;
 

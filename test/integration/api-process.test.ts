@@ -4,22 +4,18 @@ import type { AddressInfo } from 'node:net';
 import { connect } from 'node:net';
 
 import pg from 'pg';
-import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
+import { describe, expect, inject, test } from 'vitest';
 
 import { loadTzDatabase } from '../../src/platform/load-tz-database.ts';
 import { ADA } from '../support/api.ts';
 import { createEventRows } from '../support/event-rows.ts';
-import { createTestDatabase, type TestDatabase, withDatabase } from '../support/postgres.ts';
+import { useTestDatabase, withDatabase } from '../support/postgres.ts';
 import { runProcess, type TestProcess, urlOf } from '../support/process.ts';
 import { untilTestEnds } from '../support/until-test-ends.ts';
 
 const ENTRY = 'src/api/main.ts';
 
-let database: TestDatabase;
-beforeAll(async () => {
-  database = await createTestDatabase();
-});
-afterAll(() => database.drop());
+const database = useTestDatabase();
 
 function start(settings: NodeJS.ProcessEnv = {}, ipc = false): TestProcess {
   const given = { DATABASE_URL: database.url, PORT: '0', ...settings };

@@ -1,19 +1,17 @@
 import { randomUUID } from 'node:crypto';
 
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { beforeAll, describe, expect, test } from 'vitest';
 
 import type { OccurrenceState } from '../../src/ledger/types.ts';
-import { createTestApi, type Answer, type TestApi } from '../support/api.ts';
+import { type Answer, useTestApi } from '../support/api.ts';
 import { createEventRows, type EventRows } from '../support/event-rows.ts';
 import { plantOccurrence } from '../support/plant-occurrence.ts';
 
-let api: TestApi;
 let rows: EventRows;
+const api = useTestApi();
 beforeAll(async () => {
-  api = await createTestApi();
   rows = createEventRows(api.database.orm);
 });
-afterAll(() => api.database.drop());
 
 describe('one', () => {
   test.each(['FAILED', 'SKIPPED'] as const)(

@@ -2,23 +2,21 @@
 import { once } from 'node:events';
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 
-import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import { afterEach, beforeAll, expect, test } from 'vitest';
 
 import { connectOrm, type Orm } from '../../src/platform/database/orm.ts';
-import { createTestDatabase, runSql, type TestDatabase } from '../support/postgres.ts';
+import { runSql, useTestDatabase } from '../support/postgres.ts';
 
 const WITHIN = { timeout: 60_000, interval: 20 };
 const POOL = { poolSize: 2, queryTimeoutMs: 2_000 };
 
-let database: TestDatabase;
+const database = useTestDatabase();
 let orms: Orm[] = [];
 let closers: (() => void)[] = [];
 
 beforeAll(async () => {
-  database = await createTestDatabase();
   await runSql(database.url, 'create table written (number integer not null)');
 });
-afterAll(() => database.drop());
 afterEach(async () => {
   await Promise.all(orms.map((orm) => orm.close(true)));
   orms = [];

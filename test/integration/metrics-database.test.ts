@@ -2,23 +2,19 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import pg from 'pg';
-import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
+import { expect, onTestFinished, test } from 'vitest';
 
 import { createMetrics } from '../../src/platform/metrics.ts';
 import { connectOrm } from '../../src/platform/database/orm.ts';
 import { startDispatcherProcess } from '../support/dispatcher-process.ts';
 import { createEventRows } from '../support/event-rows.ts';
 import { valueOf } from '../support/metrics.ts';
-import { createTestDatabase, type TestDatabase } from '../support/postgres.ts';
+import { useTestDatabase } from '../support/postgres.ts';
 import { startWebhookReceiver } from '../support/webhook-receiver.ts';
 
 const WITHIN = { timeout: 60_000, interval: 50 };
 
-let database: TestDatabase;
-beforeAll(async () => {
-  database = await createTestDatabase();
-});
-afterAll(() => database.drop());
+const database = useTestDatabase();
 
 test('connections in use are counted while they are, and for how long; who waits for one, too', async () => {
   const metrics = createMetrics();

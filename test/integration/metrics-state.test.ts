@@ -3,13 +3,13 @@ import { readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-import { afterAll, beforeAll, beforeEach, expect, onTestFinished, test } from 'vitest';
+import { beforeAll, beforeEach, expect, onTestFinished, test } from 'vitest';
 
 import { bundledTzDataPath } from '../../src/platform/load-tz-database.ts';
 import { createEventRows, type EventRows } from '../support/event-rows.ts';
 import { valueOf } from '../support/metrics.ts';
 import { plantOccurrence } from '../support/plant-occurrence.ts';
-import { createTestDatabase, type TestDatabase } from '../support/postgres.ts';
+import { useTestDatabase } from '../support/postgres.ts';
 import { runProcess, urlOf } from '../support/process.ts';
 import { untilTestEnds } from '../support/until-test-ends.ts';
 
@@ -17,13 +17,11 @@ const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
 const WITHIN = { timeout: 60_000, interval: 100 };
 
-let database: TestDatabase;
+const database = useTestDatabase();
 let rows: EventRows;
 beforeAll(async () => {
-  database = await createTestDatabase();
   rows = createEventRows(database.orm);
 });
-afterAll(() => database.drop());
 beforeEach(() =>
   rows.sql('truncate events.occurrences, users.users, users.history, users.erasures cascade'),
 );

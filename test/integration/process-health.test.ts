@@ -1,17 +1,13 @@
 /** What each process says of itself on METRICS_PORT, for whoever starts and stops it. */
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 
 import { newApiKey } from '../../src/platform/settings/api-keys.ts';
 import { newWebhookSecret } from '../../src/platform/settings/webhook-secrets.ts';
-import { createTestDatabase, type TestDatabase } from '../support/postgres.ts';
+import { useTestDatabase } from '../support/postgres.ts';
 import { runProcess, type TestProcess, urlOf } from '../support/process.ts';
 import { untilTestEnds } from '../support/until-test-ends.ts';
 
-let database: TestDatabase;
-beforeAll(async () => {
-  database = await createTestDatabase();
-});
-afterAll(() => database.drop());
+const database = useTestDatabase();
 
 /** With no Temporal anywhere, which only a worker waits for. */
 function start(entry: string, settings: NodeJS.ProcessEnv = {}): TestProcess {

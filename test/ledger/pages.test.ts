@@ -1,10 +1,10 @@
 /** That a page of the ledger stays as cheap as its rows, however many years the ledger holds. */
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { beforeAll, expect, test } from 'vitest';
 
 import type { OccurrenceFilter } from '../../src/ledger/occurrence-filter.ts';
 import { pageWithInstant, pageWithoutInstant } from '../../src/ledger/occurrence-reader.ts';
 import { explainRows } from '../support/explain.ts';
-import { createTestDatabase, type TestDatabase } from '../support/postgres.ts';
+import { useTestDatabase } from '../support/postgres.ts';
 
 const DAY = 86_400_000;
 const NOW = Date.now();
@@ -12,13 +12,11 @@ const USER = '00000000-0000-4000-8000-000000000777';
 const LATE_AFTER = 5 * 60_000;
 const LIMIT = 51;
 
-let database: TestDatabase;
+const database = useTestDatabase();
 beforeAll(async () => {
-  database = await createTestDatabase();
   await sql(PLANT);
   await sql('analyze events.occurrences');
 });
-afterAll(() => database.drop());
 
 const sql = (query: string) => database.orm.em.fork().execute(query);
 

@@ -108,16 +108,6 @@ test('is retried as any other, though the next occurrence is due: it is never su
   expect(await fixture.rows.find(key)).toMatchObject({ state: 'PENDING', nextAttemptAt: at });
 });
 
-test.each(['too_late', 'superseded', 'date_changed'] as const)(
-  'is not ended as %s',
-  async (reason) => {
-    const key = await redelivered();
-    const before = { ...(await fixture.claimOne()) };
-    await fixture.ledger.end([{ ...before, reason }]);
-    expect(await fixture.rows.find(key)).toMatchObject({ state: 'PROCESSING' });
-  },
-);
-
 test.each(['user_deleted', 'occasion_deleted', 'suspended'] as const)(
   'ends with its user or occasion: %s',
   async (reason) => {

@@ -1,17 +1,15 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { beforeAll, describe, expect, test } from 'vitest';
 
 import { migrate } from '../../src/platform/database/run-migrations.ts';
 import { createEventRows, type EventRows } from '../support/event-rows.ts';
 import { plantSpecimens, type SpecimenName } from '../support/ledger-specimens.ts';
-import { createTestDatabase, type TestDatabase } from '../support/postgres.ts';
+import { useTestDatabase } from '../support/postgres.ts';
 
-let database: TestDatabase;
+const database = useTestDatabase();
 let rows: EventRows;
 beforeAll(async () => {
-  database = await createTestDatabase();
   rows = createEventRows(database.orm);
 });
-afterAll(() => database.drop());
 
 test('a migrated database has nothing left to migrate', async () => {
   expect(await migrate(database.orm)).toEqual([]);

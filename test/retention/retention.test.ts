@@ -1,11 +1,11 @@
 import { randomUUID } from 'node:crypto';
 
 import { pino } from 'pino';
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
 
 import { createHousekeepingActivities } from '../../src/activities/housekeeping.ts';
 import { createRetention, type RetentionStore } from '../../src/retention/retention.ts';
-import { ADA, createTestApi, type TestApi } from '../support/api.ts';
+import { ADA, useTestApi } from '../support/api.ts';
 import { plantAttempt, plantOccurrence } from '../support/plant-occurrence.ts';
 
 const HOUR = 3_600_000;
@@ -13,13 +13,11 @@ const DAY = 24 * HOUR;
 const MINUTE = 60_000;
 const ALL = 100;
 
-let api: TestApi;
 let retention: RetentionStore;
+const api = useTestApi();
 beforeAll(async () => {
-  api = await createTestApi();
   retention = createRetention(api.database.orm);
 });
-afterAll(() => api.database.drop());
 beforeEach(async () => {
   await api.sql('truncate events.occurrences cascade');
   await api.sql('truncate users.users, users.outbox, users.idempotency_keys');

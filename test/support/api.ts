@@ -1,4 +1,5 @@
 import { pino } from 'pino';
+import { afterAll, beforeAll } from 'vitest';
 
 import { createApp } from '../../src/api/app.ts';
 import type { Api, ApiDeps } from '../../src/api/deps.ts';
@@ -97,6 +98,29 @@ export async function createTestApi(overrides: Partial<ApiDeps> = {}): Promise<T
         (select count(*)::int from users.idempotency_keys) as keys`);
       return row ?? {};
     },
+  };
+}
+
+/** The same, for all tests of a file. Registers the hooks of the file that calls it. */
+export function useTestApi(overrides: Partial<ApiDeps> = {}): TestApi {
+  let api: TestApi;
+  beforeAll(async () => {
+    api = await createTestApi(overrides);
+  });
+  afterAll(() => api.database.drop());
+  return {
+    get app() {
+      return api.app;
+    },
+    get database() {
+      return api.database;
+    },
+    get logged() {
+      return api.logged;
+    },
+    send: (...request) => api.send(...request),
+    counts: () => api.counts(),
+    sql: (query, parameters) => api.sql(query, parameters),
   };
 }
 

@@ -53,7 +53,6 @@ export interface DaybellOptions {
   /** By default the workflow wakes at the due instant itself. */
   readonly wake?: WakeSettings;
   readonly lateLimitMs?: number;
-  readonly webhookTimeoutMs?: number;
   readonly tz?: TzDatabase;
   /**
    * False: every step is taken from history, and another worker can go on. The time-skipping
@@ -90,8 +89,6 @@ export interface TestDaybell extends FollowedWorkflows {
   ledgerOf(userId: string): Promise<string[]>;
   /** Runs the erasure of deleted users; gives what was erased. */
   erase(): Promise<ErasureCounts>;
-  pauseDeliveries(): Promise<void>;
-  resumeDeliveries(): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -124,6 +121,7 @@ export function useDaybell(
 
 const HOUR = 3_600_000;
 const LATE_AFTER_MS = HOUR / 12;
+const TIMEOUT_MS = 15_000;
 const AT_ONCE: WakeSettings = { afterMs: 0, perSecond: 0 };
 const logger = pino({ level: 'silent' });
 
@@ -198,12 +196,6 @@ export async function startDaybell(options: DaybellOptions): Promise<TestDaybell
         taskQueue,
         args: [{ eraseAfterMs: 0 }],
       }),
-    async pauseDeliveries() {
-      await api.sql('update events.destinations set paused_at = events.clock()');
-    },
-    async resumeDeliveries() {
-      await api.sql('update events.destinations set paused_at = null');
-    },
     async stop() {
       await scheduler.stop();
       await Promise.all([worker.stop(), dispatcher.stop()]);
@@ -275,11 +267,11 @@ async function startScheduler({ url, now, client, taskQueue, planning }: PartDep
 /** As the process has it, with the time told before each activity. */
 async function startTestWorker(deps: PartDeps, tellTime: () => Promise<void>) {
   const { url, now: clock, client, connection, taskQueue, receiver, planning } = deps;
-  const { webhookTimeoutMs: timeoutMs = 15_000, keepsWorkflows = true } = deps;
+  const { keepsWorkflows = true } = deps;
   const orm = await connectOrm(url);
   const webhooks = createWebhookClient({
     url: receiver.url,
-    timeoutMs,
+    timeoutMs: TIMEOUT_MS,
     maxSockets: 64,
     allowPrivate: true,
   });
@@ -291,7 +283,7 @@ async function startTestWorker(deps: PartDeps, tellTime: () => Promise<void>) {
       sentBy: 'workflow',
       clock,
       settings: {
-        timeoutMs,
+        timeoutMs: TIMEOUT_MS,
         lateLimitMs: planning.lateLimitMs,
         lateAfterMs: LATE_AFTER_MS,
         giveUpAfterMs: 72 * HOUR,

@@ -5,7 +5,7 @@
 import { randomUUID } from 'node:crypto';
 
 import pg from 'pg';
-import { inject } from 'vitest';
+import { afterAll, beforeAll, inject } from 'vitest';
 
 import { connectOrm, type Orm } from '../../src/platform/database/orm.ts';
 
@@ -29,6 +29,23 @@ export async function createTestDatabase(): Promise<TestDatabase> {
     async drop() {
       await orm.close(true);
       await runSql(admin, `drop database ${name} with (force)`);
+    },
+  };
+}
+
+/** A database of the test file's own. Registers the hooks of the file that calls it. */
+export function useTestDatabase(): Pick<TestDatabase, 'url' | 'orm'> {
+  let database: TestDatabase;
+  beforeAll(async () => {
+    database = await createTestDatabase();
+  });
+  afterAll(() => database.drop());
+  return {
+    get url() {
+      return database.url;
+    },
+    get orm() {
+      return database.orm;
     },
   };
 }

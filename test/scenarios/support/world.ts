@@ -89,7 +89,6 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
     async tidy() {
       await Promise.all([worker.start(), scheduler.start()]);
       receiver.answer(withStatus(200));
-      await daybell.resumeDeliveries();
       await daybell.deleteAllUsers();
     },
     async stop() {
