@@ -17,7 +17,6 @@ export interface RedeliveryFilter extends Pick<
   OccurrenceFilter,
   'from' | 'to' | 'occasionType' | 'userId' | 'timezone'
 > {
-  /** Null: both. */
   readonly status: 'FAILED' | 'SKIPPED' | null;
   /** Null: any, but for those that must be named (`ONLY_BY_NAME`). */
   readonly reason: string | null;
@@ -56,7 +55,7 @@ export interface RedeliveryPage {
 
 export type Redelivery = ReturnType<typeof createRedelivery>;
 
-/** Rows of one statement: it is done in a fraction of a second. */
+/** A statement on so many rows takes a fraction of a second. */
 const PAGE = 1_000;
 /** A lock is held for milliseconds: a planner's or a sender's batch. */
 const LOCKED_TRIES = 20;
@@ -151,13 +150,14 @@ interface Candidate {
   readonly userExists: boolean;
 }
 
+const refuse = (code: NotRedeliverableError['code'], message: string) =>
+  new NotRedeliverableError(code, message);
+
 /** Why an occurrence, as it stands, is not sent again; null when it may be. */
 function whyNotRedeliver(
   { state, dueAt, redelivered, userExists }: Candidate,
   force: boolean,
 ): NotRedeliverableError | null {
-  const refuse = (code: NotRedeliverableError['code'], message: string) =>
-    new NotRedeliverableError(code, message);
   if (state === 'PENDING' || state === 'PROCESSING') {
     return redelivered
       ? refuse('redelivery-running', 'It is being sent again already.')

@@ -265,16 +265,16 @@ const INSERTS: Readonly<Record<string, (rows: readonly PlannedRow[]) => Promise<
 };
 
 describe('the table of transitions', () => {
-  const table = Object.entries(TRANSITIONS).map(([name, transition]) => ({ name, ...transition }));
+  const table = Object.entries(TRANSITIONS);
 
   test('has none that is not tried here', () => {
-    const names = table.map(({ name }) => name);
+    const names = table.map(([name]) => name);
     expect(names.toSorted()).toEqual([...Object.keys(RUNS), ...Object.keys(INSERTS)].toSorted());
   });
 
-  test.each(table.filter(({ name }) => name in RUNS))(
-    '$name: changes the rows, and the columns, that the table says',
-    async ({ name, from, to, columns }) => {
+  test.each(table.filter(([name]) => name in RUNS))(
+    '%s: changes the rows, and the columns, that the table says',
+    async (name, { from, to, columns }) => {
       const changedColumns = new Set<string>();
       const left = new Set<string>();
       for (const { does, changes, alongside = [] } of RUNS[name] ?? []) {
@@ -307,9 +307,9 @@ describe('the table of transitions', () => {
     },
   );
 
-  test.each(table.filter(({ name }) => name in INSERTS))(
-    '$name: writes the columns that the table says',
-    async ({ name, from, to, columns }) => {
+  test.each(table.filter(([name]) => name in INSERTS))(
+    '%s: writes the columns that the table says',
+    async (name, { from, to, columns }) => {
       const dueAt = Date.now() - MINUTE;
       const rows = [{ ...born(dueAt), supersededAt: dueAt + DAY }, born(null)];
       await INSERTS[name]?.(rows);
