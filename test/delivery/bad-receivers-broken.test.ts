@@ -17,9 +17,9 @@ import {
   switchProtocols,
   tenGigabytes,
   type Answer,
-} from '../support/bad-answers.ts';
+} from './bad-answers.ts';
 import { selfSigned } from '../support/certificates.ts';
-import { deliver } from '../support/delivery-story.ts';
+import { deliver } from './delivery-story.ts';
 import { useDispatcherFixture } from '../support/dispatcher-fixture.ts';
 
 const fixture = useDispatcherFixture();

@@ -15,9 +15,9 @@ import {
   slowHead,
   tenGigabytes,
   type Answer,
-} from '../support/bad-answers.ts';
+} from './bad-answers.ts';
 import { createEventRows, type EventRows } from '../support/event-rows.ts';
-import type { Memory } from '../support/heap-child.ts';
+import type { Memory } from './heap-child.ts';
 import { createTestDatabase, type TestDatabase } from '../support/postgres.ts';
 import type { TestDispatcherOptions } from '../support/test-dispatcher.ts';
 import { startWebhookReceiver, type WebhookReceiver } from '../support/webhook-receiver.ts';
@@ -49,7 +49,7 @@ beforeAll(async () => {
   database = await createTestDatabase();
   rows = createEventRows(database.orm);
   receiver = await startWebhookReceiver();
-  dispatcher = fork(join(import.meta.dirname, '../support/heap-child.ts'), {
+  dispatcher = fork(join(import.meta.dirname, './heap-child.ts'), {
     execArgv: ['--expose-gc'],
   });
   await once(dispatcher, 'message');

@@ -1,8 +1,8 @@
 /** Receivers that answer with anything but a plain 200: what the ledger says of it, and how often they are asked. */
 import { expect, test } from 'vitest';
 
-import { page, type Answer } from '../support/bad-answers.ts';
-import { deliver } from '../support/delivery-story.ts';
+import { page, type Answer } from './bad-answers.ts';
+import { deliver } from './delivery-story.ts';
 import { HOUR, useDispatcherFixture } from '../support/dispatcher-fixture.ts';
 import { withStatus } from '../support/webhook-receiver.ts';
 

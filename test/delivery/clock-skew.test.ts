@@ -2,7 +2,7 @@
 import { Webhook } from 'standardwebhooks';
 import { beforeEach, expect, test } from 'vitest';
 
-import { useDeliverFixture } from '../support/deliver-fixture.ts';
+import { useDeliverFixture } from './deliver-fixture.ts';
 import { HOUR, WITHIN } from '../support/dispatcher-fixture.ts';
 import { valueOf } from '../support/metrics.ts';
 import type { TestDispatcher } from '../support/test-dispatcher.ts';

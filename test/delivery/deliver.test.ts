@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
 
 import { createRedelivery } from '../../src/ledger/redelivery.ts';
-import { useDeliverFixture } from '../support/deliver-fixture.ts';
+import { useDeliverFixture } from './deliver-fixture.ts';
 import { HOUR, WITHIN } from '../support/dispatcher-fixture.ts';
 import { withStatus } from '../support/webhook-receiver.ts';
 

@@ -1,7 +1,7 @@
 /** No dispatcher, and workflows that wake at the instant: WAKE_AFTER=0s, WAKE_RATE=0. */
 import { expect, test } from 'vitest';
 
-import { useDeliverFixture } from '../support/deliver-fixture.ts';
+import { useDeliverFixture } from './deliver-fixture.ts';
 
 const fixture = useDeliverFixture({ afterMs: 0, perSecond: 0 });
 const { base } = fixture;

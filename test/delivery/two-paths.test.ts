@@ -4,7 +4,7 @@ import type { ServerResponse } from 'node:http';
 import pLimit from 'p-limit';
 import { expect, onTestFinished, test } from 'vitest';
 
-import { useDeliverFixture } from '../support/deliver-fixture.ts';
+import { useDeliverFixture } from './deliver-fixture.ts';
 import { WITHIN } from '../support/dispatcher-fixture.ts';
 import { startDispatcherProcess } from '../support/dispatcher-process.ts';
 import { startLink } from '../support/link.ts';

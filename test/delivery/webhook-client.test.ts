@@ -8,7 +8,7 @@ import {
   type WebhookClient,
   type WebhookReply,
 } from '../../src/delivery/wire/webhook-client.ts';
-import { slowDrip, switchProtocols } from '../support/bad-answers.ts';
+import { slowDrip, switchProtocols } from './bad-answers.ts';
 import {
   startWebhookReceiver,
   withStatus,

@@ -12,7 +12,7 @@ import { startDispatcherProcess } from '../support/dispatcher-process.ts';
 import { createEventRows, type EventRows } from '../support/event-rows.ts';
 import { createTestDatabase, type TestDatabase } from '../support/postgres.ts';
 import { ENTRIES, runProcess } from '../support/process.ts';
-import { createSteppedClock, type SteppedClock } from '../support/stepped-clock.ts';
+import { createSteppedClock, type SteppedClock } from './stepped-clock.ts';
 import { findDevServerProgram, uniqueTaskQueue } from '../support/temporal.ts';
 import { startWebhookReceiver, type WebhookReceiver } from '../support/webhook-receiver.ts';
 import { untilTestEnds } from '../support/until-test-ends.ts';

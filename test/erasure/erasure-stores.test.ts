@@ -9,7 +9,7 @@ import { DatabaseSync } from 'node:sqlite';
 
 import { afterAll, beforeAll, expect, test } from 'vitest';
 
-import { bornForNineAfter } from '../support/born.ts';
+import { bornForNineAfter } from './born.ts';
 import { startDaybell, type TestDaybell } from '../support/daybell.ts';
 import { type DevServer, startDevServer } from '../support/dev-server.ts';
 import { connectTo, findDevServerProgram, type TestTemporal } from '../support/temporal.ts';

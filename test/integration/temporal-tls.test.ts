@@ -15,7 +15,7 @@ import { createAuthority } from '../support/certificates.ts';
 import { freePort } from '../support/free-port.ts';
 import { createTestDatabase, type TestDatabase } from '../support/postgres.ts';
 import { runProcess, type TestProcess } from '../support/process.ts';
-import { startSecureTemporal, type SecureTemporal } from '../support/secure-temporal.ts';
+import { startSecureTemporal, type SecureTemporal } from './secure-temporal.ts';
 import { findWorkflowBundle, uniqueTaskQueue, useDevServer } from '../support/temporal.ts';
 import { startWebhookReceiver, type WebhookReceiver } from '../support/webhook-receiver.ts';
 

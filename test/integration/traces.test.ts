@@ -11,7 +11,7 @@ import type { Tracing } from '../../src/platform/tracing.ts';
 import { ADA, createTestApi } from '../support/api.ts';
 import { claimedAt } from '../support/delivery-values.ts';
 import { freePort } from '../support/free-port.ts';
-import { createTraceStory, type TraceStory } from '../support/trace-story.ts';
+import { createTraceStory, type TraceStory } from './trace-story.ts';
 import { startTraceCollector, type TraceCollector } from '../support/trace-collector.ts';
 
 const CALLER = { traceId: '0af7651916cd43dd8448eb211c80319c', spanId: 'b7ad6b7169203331' };

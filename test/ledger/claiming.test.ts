@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 
 import { claimSql } from '../../src/ledger/claim.ts';
 import { EXPIRED_LEASE_GRACE_MS } from '../../src/ledger/types.ts';
-import { HOUR, LEASE_MS, MINUTE, SECOND, useLedgerFixture } from '../support/ledger-fixture.ts';
+import { HOUR, LEASE_MS, MINUTE, SECOND, useLedgerFixture } from './ledger-fixture.ts';
 
 const fixture = useLedgerFixture();
 

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 
 import type { Backpressure } from '../../src/delivery/backpressure/backpressure.ts';
 import { createDeliveryControl } from '../../src/ledger/delivery-control.ts';
-import { HOUR, SECOND, useLedgerFixture } from '../support/ledger-fixture.ts';
+import { HOUR, SECOND, useLedgerFixture } from './ledger-fixture.ts';
 
 const fixture = useLedgerFixture();
 

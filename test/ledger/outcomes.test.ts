@@ -1,14 +1,7 @@
 import { describe, expect, test } from 'vitest';
 
 import type { EndReason, FailReason, NextStep } from '../../src/ledger/types.ts';
-import {
-  attemptOf,
-  HOUR,
-  LEASE_MS,
-  MINUTE,
-  SECOND,
-  useLedgerFixture,
-} from '../support/ledger-fixture.ts';
+import { attemptOf, HOUR, LEASE_MS, MINUTE, SECOND, useLedgerFixture } from './ledger-fixture.ts';
 
 const fixture = useLedgerFixture();
 

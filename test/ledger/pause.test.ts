@@ -10,7 +10,7 @@ import {
   MINUTE,
   SECOND,
   useLedgerFixture,
-} from '../support/ledger-fixture.ts';
+} from './ledger-fixture.ts';
 
 const fixture = useLedgerFixture();
 

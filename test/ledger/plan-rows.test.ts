@@ -11,15 +11,8 @@ import {
 } from '../../src/ledger/plan-rows.ts';
 import { createRedelivery } from '../../src/ledger/redelivery.ts';
 import type { OccurrenceState, PlannedRow } from '../../src/ledger/types.ts';
-import { born, type Born } from '../support/ledger-plans.ts';
-import {
-  attemptOf,
-  HOUR,
-  LEASE_MS,
-  MINUTE,
-  SECOND,
-  useLedgerFixture,
-} from '../support/ledger-fixture.ts';
+import { born, type Born } from './ledger-plans.ts';
+import { attemptOf, HOUR, LEASE_MS, MINUTE, SECOND, useLedgerFixture } from './ledger-fixture.ts';
 
 const fixture = useLedgerFixture();
 

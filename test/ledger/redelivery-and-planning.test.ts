@@ -10,7 +10,7 @@ import {
   SECOND,
   usePlanningFixture,
 } from '../support/planning-fixture.ts';
-import { ANY } from '../support/redelivery-fixture.ts';
+import { ANY } from './redelivery-fixture.ts';
 
 const AFTER = BERLIN_2026 + HOUR;
 

@@ -9,7 +9,7 @@ import {
 } from '../../src/ledger/redelivery.ts';
 import type { OccurrenceState } from '../../src/ledger/types.ts';
 import { plantOccurrence } from '../support/plant-occurrence.ts';
-import { ANY, useRedeliveryFixture } from '../support/redelivery-fixture.ts';
+import { ANY, useRedeliveryFixture } from './redelivery-fixture.ts';
 
 const NOW = Date.UTC(2026, 5, 1);
 const NINE = Date.UTC(2026, 4, 20, 7);

@@ -2,9 +2,9 @@ import { randomUUID } from 'node:crypto';
 
 import { describe, expect, test } from 'vitest';
 
-import { attemptOf, HOUR, LEASE_MS, MINUTE, SECOND } from '../support/ledger-fixture.ts';
+import { attemptOf, HOUR, LEASE_MS, MINUTE, SECOND } from './ledger-fixture.ts';
 import { plantOccurrence } from '../support/plant-occurrence.ts';
-import { useRedeliveryFixture } from '../support/redelivery-fixture.ts';
+import { useRedeliveryFixture } from './redelivery-fixture.ts';
 
 const redelivery = useRedeliveryFixture();
 const { ledger: fixture, redeliver, settled, redelivered } = redelivery;

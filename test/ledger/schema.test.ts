@@ -2,7 +2,7 @@ import { beforeAll, describe, expect, test } from 'vitest';
 
 import { migrate } from '../../src/platform/database/run-migrations.ts';
 import { createEventRows, type EventRows } from '../support/event-rows.ts';
-import { plantSpecimens, type SpecimenName } from '../support/ledger-specimens.ts';
+import { plantSpecimens, type SpecimenName } from './ledger-specimens.ts';
 import { useTestDatabase } from '../support/postgres.ts';
 
 const database = useTestDatabase();

@@ -18,10 +18,10 @@ import type { ClaimedOccurrence, NextStep } from '../../src/ledger/types.ts';
 import { connectOrm } from '../../src/platform/database/orm.ts';
 import { createEventRows } from '../support/event-rows.ts';
 import { explainGeneric, rowsReadOf } from '../support/explain.ts';
-import { attemptOf, LATE_AFTER_MS, LEASE_MS } from '../support/ledger-fixture.ts';
-import { born } from '../support/ledger-plans.ts';
+import { attemptOf, LATE_AFTER_MS, LEASE_MS } from './ledger-fixture.ts';
+import { born } from './ledger-plans.ts';
 import { createTestDatabase, type TestDatabase } from '../support/postgres.ts';
-import { ANY } from '../support/redelivery-fixture.ts';
+import { ANY } from './redelivery-fixture.ts';
 
 const PLANNED = 100_000;
 const DUE = 2_000;

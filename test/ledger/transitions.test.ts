@@ -18,15 +18,15 @@ import { createRedelivery } from '../../src/ledger/redelivery.ts';
 import { NotRedeliverableError } from '../../src/ledger/errors.ts';
 import { TRANSITIONS } from '../../src/ledger/transitions.ts';
 import type { EndReason, NextStep, PlannedRow } from '../../src/ledger/types.ts';
-import { HOUR, LEASE_MS, MINUTE, useLedgerFixture } from '../support/ledger-fixture.ts';
-import { born } from '../support/ledger-plans.ts';
+import { HOUR, LEASE_MS, MINUTE, useLedgerFixture } from './ledger-fixture.ts';
+import { born } from './ledger-plans.ts';
 import {
   plantSpecimens,
   readRows,
   SPECIMEN_NAMES,
   type Specimen,
   type SpecimenName,
-} from '../support/ledger-specimens.ts';
+} from './ledger-specimens.ts';
 
 const fixture = useLedgerFixture();
 const { inPlan } = fixture;

@@ -22,7 +22,7 @@ import {
   TEMPORAL_UI_VERSION,
 } from '../../src/dev/temporal/production-programs.ts';
 import { TEMPORAL_UI_SETTINGS } from '../../src/dev/temporal/ui.ts';
-import { findComposeSpec, readCompose, readComposeWith } from '../support/compose-spec.ts';
+import { findComposeSpec, readCompose, readComposeWith } from './compose-spec.ts';
 
 const ROOT = join(import.meta.dirname, '..', '..');
 const FILE = join(ROOT, 'docker-compose.temporal.yml');

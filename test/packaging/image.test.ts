@@ -8,7 +8,7 @@ import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vit
 
 import { newWebhookSecret } from '../../src/platform/settings/webhook-secrets.ts';
 import { freePorts } from '../../src/dev/free-ports.ts';
-import { buildNatively, readDockerfile, type BuiltImage } from '../support/dockerfile.ts';
+import { buildNatively, readDockerfile, type BuiltImage } from './dockerfile.ts';
 import { createEmptyDatabase } from '../support/postgres.ts';
 import { runProgram, type TestProcess } from '../support/process.ts';
 import { uniqueTaskQueue, useDevServer, type TestTemporal } from '../support/temporal.ts';

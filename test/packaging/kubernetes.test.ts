@@ -7,7 +7,7 @@ import { parse } from 'yaml';
 
 import { loadSettings, SETTING_NAMES } from '../../src/platform/settings/settings.ts';
 import { runCommand } from '../../src/dev/run-command.ts';
-import { MANIFESTS, manifestFiles, readManifests } from '../support/manifests.ts';
+import { MANIFESTS, manifestFiles, readManifests } from './manifests.ts';
 import { findPython } from '../support/python.ts';
 
 const ROOT = join(MANIFESTS, '..', '..');

@@ -13,7 +13,7 @@ import {
   NOW,
   subjectOf,
   useReconcileFixture,
-} from '../support/reconcile-fixture.ts';
+} from './reconcile-fixture.ts';
 
 const fixture = useReconcileFixture();
 const { planning } = fixture;

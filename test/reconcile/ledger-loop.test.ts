@@ -16,7 +16,7 @@ import {
   NOTHING,
   NOW,
   useReconcileFixture,
-} from '../support/reconcile-fixture.ts';
+} from './reconcile-fixture.ts';
 import { valueOf } from '../support/metrics.ts';
 
 const fixture = useReconcileFixture();

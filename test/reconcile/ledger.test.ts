@@ -12,7 +12,7 @@ import {
   NOW,
   subjectOf,
   useReconcileFixture,
-} from '../support/reconcile-fixture.ts';
+} from './reconcile-fixture.ts';
 
 const fixture = useReconcileFixture();
 const { planning } = fixture;

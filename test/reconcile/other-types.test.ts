@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 
 import { beforeAll, expect, test } from 'vitest';
 
-import { brief, NOTHING, useReconcileFixture } from '../support/reconcile-fixture.ts';
+import { brief, NOTHING, useReconcileFixture } from './reconcile-fixture.ts';
 
 const fixture = useReconcileFixture();
 

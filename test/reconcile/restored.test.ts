@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 
 import { noteRestore } from '../../src/reconcile/restored.ts';
 import { birthdayOf } from '../support/planning-fixture.ts';
-import { DAY, HOUR, MINUTE, NOW, useReconcileFixture } from '../support/reconcile-fixture.ts';
+import { DAY, HOUR, MINUTE, NOW, useReconcileFixture } from './reconcile-fixture.ts';
 
 const fixture = useReconcileFixture();
 const { planning } = fixture;

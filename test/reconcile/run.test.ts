@@ -6,7 +6,7 @@ import { TemporalAwayError } from '../../src/platform/temporal/errors.ts';
 import { connectTemporal } from '../../src/platform/temporal/connection.ts';
 import { loadSettings } from '../../src/platform/settings/settings.ts';
 import { freePort } from '../support/free-port.ts';
-import { useWatchedOccasions } from '../support/watched-occasions.ts';
+import { useWatchedOccasions } from './watched-occasions.ts';
 
 vi.setConfig({ testTimeout: 90_000 });
 const WITHIN = { timeout: 45_000, interval: 50 };

@@ -4,7 +4,7 @@ import { randomUUID } from 'node:crypto';
 import { describe, expect, test, vi } from 'vitest';
 
 import { createOccasionWorkflows } from '../../src/workflows/occasion-client.ts';
-import { useWatchedOccasions } from '../support/watched-occasions.ts';
+import { useWatchedOccasions } from './watched-occasions.ts';
 
 vi.setConfig({ testTimeout: 60_000 });
 const WITHIN = { timeout: 30_000, interval: 50 };

@@ -9,7 +9,7 @@ import { changedSignal, type DeliverAnswer, statusQuery } from '../../src/workfl
 import { eventsOf } from '../support/histories.ts';
 import { asleepForAYear, asleepUntil, ENDED, type Play } from '../support/deliver-answers.ts';
 import { startOccasionStage, type OccasionStage } from '../support/occasion-stage.ts';
-import { startProductionTemporal } from '../support/production-temporal.ts';
+import { startProductionTemporal } from './production-temporal.ts';
 import { useDevServer, type TestTemporal } from '../support/temporal.ts';
 
 const YEAR = 365 * 86_400_000;

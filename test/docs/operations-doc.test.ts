@@ -9,12 +9,12 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { loadSettings } from '../../src/platform/settings/settings.ts';
 import { readEmbeddedDatabaseUrl } from '../../src/dev/postgres/embedded.ts';
 import { stackSettings } from '../../src/dev/stack/settings.ts';
-import { startOperatedDaybell, type OperatedDaybell } from '../support/operated-daybell.ts';
-import { createPeople, EXTERNAL_ID, RULES, TODAY } from '../support/operated-people.ts';
+import { startOperatedDaybell, type OperatedDaybell } from './operated-daybell.ts';
+import { createPeople, EXTERNAL_ID, RULES, TODAY } from './operated-people.ts';
 import { runProgram } from '../support/process.ts';
-import { operatorTasks } from '../support/operator-tasks.ts';
-import { upkeepTasks } from '../support/operator-upkeep.ts';
-import { anchorOf, readAlarmEntries, readTasks, type ExpectedTasks } from '../support/runbook.ts';
+import { operatorTasks } from './operator-tasks.ts';
+import { upkeepTasks } from './operator-upkeep.ts';
+import { anchorOf, readAlarmEntries, readTasks, type ExpectedTasks } from './runbook.ts';
 
 const page = readFileSync('docs/operations.md', 'utf8');
 const at = (port: number | undefined) => `http://127.0.0.1:${port}`;

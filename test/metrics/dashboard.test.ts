@@ -7,9 +7,9 @@ import { dashboardJson } from '../../deploy/grafana/dashboard.ts';
 import { ROWS } from '../../deploy/grafana/rows.ts';
 import { ADA } from '../support/api.ts';
 import { createEventRows } from '../support/event-rows.ts';
-import { type MeasuredDaybell, startMeasuredDaybell } from '../support/measured-daybell.ts';
+import { type MeasuredDaybell, startMeasuredDaybell } from './measured-daybell.ts';
 import { urlOf } from '../support/process.ts';
-import { startPrometheus, type TestPrometheus } from '../support/prometheus-server.ts';
+import { startPrometheus, type TestPrometheus } from './prometheus-server.ts';
 import { askRun } from '../support/ask-run.ts';
 
 const HERD = 200;

@@ -7,8 +7,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 import { freePorts } from '../../src/dev/free-ports.ts';
 import { prepareProductionTemporal } from '../../src/dev/temporal/production.ts';
-import { startPostgresServer } from './postgres-server.ts';
-import { connectTo, findProductionPrograms, type TestTemporal } from './temporal.ts';
+import { startPostgresServer } from '../support/postgres-server.ts';
+import { connectTo, findProductionPrograms, type TestTemporal } from '../support/temporal.ts';
 
 const READY_LIMIT_MS = 120_000;
 

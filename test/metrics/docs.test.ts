@@ -6,7 +6,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { MEASURED, type MeasuredProcess } from '../../src/dev/metrics-ports.ts';
 import { ADA } from '../support/api.ts';
 import { createEventRows } from '../support/event-rows.ts';
-import { type MeasuredDaybell, startMeasuredDaybell } from '../support/measured-daybell.ts';
+import { type MeasuredDaybell, startMeasuredDaybell } from './measured-daybell.ts';
 import { parseMetrics, valueOf } from '../support/metrics.ts';
 import { urlOf } from '../support/process.ts';
 

@@ -5,7 +5,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 
-import { startDispatcher, type TestDispatcher } from './test-dispatcher.ts';
+import { startDispatcher, type TestDispatcher } from '../support/test-dispatcher.ts';
 
 export interface Memory {
   /** Of objects and of buffers, after garbage collection. */

@@ -4,7 +4,7 @@ import { expect } from 'vitest';
 import type { OperatedDaybell } from './operated-daybell.ts';
 import type { People } from './operated-people.ts';
 import type { ExpectedTasks } from './runbook.ts';
-import { withStatus } from './webhook-receiver.ts';
+import { withStatus } from '../support/webhook-receiver.ts';
 
 const WITHIN = { timeout: 60_000, interval: 100 };
 

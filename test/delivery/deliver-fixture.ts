@@ -14,8 +14,8 @@ import { ms } from '../../src/ledger/sql.ts';
 import { connectOrm, type Orm } from '../../src/platform/database/orm.ts';
 import { createPlanner } from '../../src/planning/planner.ts';
 import type { DeliverAnswer } from '../../src/workflows/contract.ts';
-import { HOUR, useDispatcherFixture } from './dispatcher-fixture.ts';
-import { bundledTz } from './tz-databases.ts';
+import { HOUR, useDispatcherFixture } from '../support/dispatcher-fixture.ts';
+import { bundledTz } from '../support/tz-databases.ts';
 
 export interface TestWorkerOptions {
   readonly databaseUrl?: string;

@@ -9,7 +9,7 @@ import { openWebhookTester } from '../../src/delivery/webhook-test.ts';
 import { runCommand } from '../../src/dev/run-command.ts';
 import { useDispatcherFixture, WITHIN } from '../support/dispatcher-fixture.ts';
 import { findPython, STANDARD_WEBHOOKS } from '../support/python.ts';
-import { startSnippet, type SnippetLanguage } from '../support/receiving-snippets.ts';
+import { startSnippet, type SnippetLanguage } from './receiving-snippets.ts';
 import type { ReceivedWebhook } from '../support/webhook-receiver.ts';
 
 beforeAll(() => findPython(STANDARD_WEBHOOKS), 5 * 60_000);

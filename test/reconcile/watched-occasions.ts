@@ -17,11 +17,16 @@ import { createOccasionWorkflows } from '../../src/workflows/occasion-client.ts'
 import { createWorker } from '../../src/worker/worker.ts';
 import type { WorkflowCode } from '../../src/worker/workflow-bundle.ts';
 import type { DeliverAnswer } from '../../src/workflows/contract.ts';
-import { createEventRows, type EventRows } from './event-rows.ts';
-import { createTestDatabase, type TestDatabase } from './postgres.ts';
+import { createEventRows, type EventRows } from '../support/event-rows.ts';
+import { createTestDatabase, type TestDatabase } from '../support/postgres.ts';
 import { type LoggedLine, loggerTo } from './reconcile-fixture.ts';
-import { type TestTemporal, uniqueTaskQueue, useDevServer, useWorkflowBundle } from './temporal.ts';
-import { bundledTz } from './tz-databases.ts';
+import {
+  type TestTemporal,
+  uniqueTaskQueue,
+  useDevServer,
+  useWorkflowBundle,
+} from '../support/temporal.ts';
+import { bundledTz } from '../support/tz-databases.ts';
 
 const DAY = 86_400_000;
 /** Of the reconciler's pages: a few occasions are several. */

@@ -16,10 +16,10 @@ import { createOutboxConsumer } from '../../src/planning/outbox-consumer.ts';
 import { createPlanner } from '../../src/planning/planner.ts';
 import { tracePlans } from '../../src/planning/trace-plans.ts';
 import { createOutbox, createOutboxState } from '../../src/users/outbox.ts';
-import { ADA, createTestApi } from './api.ts';
-import { createTestClock } from './test-clock.ts';
-import { startWebhookReceiver, type ReceivedWebhook } from './webhook-receiver.ts';
-import { bundledTz } from './tz-databases.ts';
+import { ADA, createTestApi } from '../support/api.ts';
+import { createTestClock } from '../support/test-clock.ts';
+import { startWebhookReceiver, type ReceivedWebhook } from '../support/webhook-receiver.ts';
+import { bundledTz } from '../support/tz-databases.ts';
 
 export interface TraceStory {
   setClock(instant: string): Promise<void>;

@@ -36,7 +36,7 @@ describe('/openapi.json', () => {
     }
   });
 
-  test('is the one in docs/, which `npx vitest run api-openapi -u` writes anew', async () => {
+  test('is the one in docs/, which `npx vitest run test/api/openapi -u` writes anew', async () => {
     const text = `${JSON.stringify(await readDocument(), null, 2)}\n`;
     await expect(text).toMatchFileSnapshot('../../docs/openapi.json');
   });

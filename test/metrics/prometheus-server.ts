@@ -5,9 +5,9 @@ import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import { askPrometheus, queryRange } from '../../bench/support/prometheus-api.ts';
-import { freePort } from './free-port.ts';
-import { runProgram } from './process.ts';
-import { askRun } from './ask-run.ts';
+import { freePort } from '../support/free-port.ts';
+import { runProgram } from '../support/process.ts';
+import { askRun } from '../support/ask-run.ts';
 
 export interface TestPrometheus {
   readonly url: string;

@@ -6,7 +6,7 @@ import { BIRTHDAY, workflowId as idOf } from '../../src/ledger/occurrence-key.ts
 import { createOccasionWorkflows } from '../../src/workflows/occasion-client.ts';
 import { statusQuery } from '../../src/workflows/contract.ts';
 import type { OperatedDaybell } from './operated-daybell.ts';
-import type { ReceivedWebhook } from './webhook-receiver.ts';
+import type { ReceivedWebhook } from '../support/webhook-receiver.ts';
 
 export interface People {
   /** Until months from now. */

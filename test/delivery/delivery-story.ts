@@ -1,8 +1,8 @@
 /** One occurrence, followed through all its attempts by a clock that jumps from one to the next. */
 import { expect } from 'vitest';
 
-import { HOUR, WITHIN, type DispatcherFixture } from './dispatcher-fixture.ts';
-import type { TestDispatcherOptions } from './test-dispatcher.ts';
+import { HOUR, WITHIN, type DispatcherFixture } from '../support/dispatcher-fixture.ts';
+import type { TestDispatcherOptions } from '../support/test-dispatcher.ts';
 
 export interface Story {
   readonly state: string;

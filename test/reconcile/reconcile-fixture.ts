@@ -10,8 +10,15 @@ import {
   type LedgerReport,
 } from '../../src/reconcile/ledger.ts';
 import type { FindingKind } from '../../src/workflows/maintenance-contract.ts';
-import { plantOccurrence } from './plant-occurrence.ts';
-import { birthdayOf, DAY, HOUR, MINUTE, SPRING, usePlanningFixture } from './planning-fixture.ts';
+import { plantOccurrence } from '../support/plant-occurrence.ts';
+import {
+  birthdayOf,
+  DAY,
+  HOUR,
+  MINUTE,
+  SPRING,
+  usePlanningFixture,
+} from '../support/planning-fixture.ts';
 
 export { DAY, HOUR, MINUTE };
 /** All users were created and planned long before. */

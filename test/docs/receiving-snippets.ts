@@ -4,9 +4,9 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 
-import { freePort } from './free-port.ts';
-import { runProgram, type TestProcess } from './process.ts';
-import { findPython, STANDARD_WEBHOOKS } from './python.ts';
+import { freePort } from '../support/free-port.ts';
+import { runProgram, type TestProcess } from '../support/process.ts';
+import { findPython, STANDARD_WEBHOOKS } from '../support/python.ts';
 
 export type SnippetLanguage = 'ts' | 'python';
 

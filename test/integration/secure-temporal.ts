@@ -10,9 +10,9 @@ import { Client, Connection } from '@temporalio/client';
 
 import { freePorts } from '../../src/dev/free-ports.ts';
 import { prepareProductionTemporal } from '../../src/dev/temporal/production.ts';
-import { createAuthority } from './certificates.ts';
-import { startPostgresServer } from './postgres-server.ts';
-import { findProductionPrograms } from './temporal.ts';
+import { createAuthority } from '../support/certificates.ts';
+import { startPostgresServer } from '../support/postgres-server.ts';
+import { findProductionPrograms } from '../support/temporal.ts';
 
 export interface SecureTemporal {
   readonly address: string;

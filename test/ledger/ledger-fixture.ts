@@ -10,8 +10,8 @@ import type {
   NextStep,
   RecordedAttempt,
 } from '../../src/ledger/types.ts';
-import { createEventRows, type EventRows } from './event-rows.ts';
-import { createTestDatabase, type TestDatabase } from './postgres.ts';
+import { createEventRows, type EventRows } from '../support/event-rows.ts';
+import { createTestDatabase, type TestDatabase } from '../support/postgres.ts';
 
 export const LEASE_MS = 25_000;
 export const SECOND = 1_000;

@@ -11,17 +11,17 @@ import { SCOPES } from '../../src/access/scope.ts';
 import { newApiKey } from '../../src/platform/settings/api-keys.ts';
 import { newWebhookSecret } from '../../src/platform/settings/webhook-secrets.ts';
 import { withMetricsPort } from '../../src/dev/metrics-ports.ts';
-import { freePort } from './free-port.ts';
-import { createTestDatabase } from './postgres.ts';
-import { ENTRIES, runProcess, runProgram, type TestProcess } from './process.ts';
-import { startPrometheus } from './prometheus-server.ts';
+import { freePort } from '../support/free-port.ts';
+import { createTestDatabase } from '../support/postgres.ts';
+import { ENTRIES, runProcess, runProgram, type TestProcess } from '../support/process.ts';
+import { startPrometheus } from '../metrics/prometheus-server.ts';
 import {
   findDevServerProgram,
   findWorkflowBundle,
   uniqueTaskQueue,
   useDevServer,
-} from './temporal.ts';
-import { startWebhookReceiver, type WebhookReceiver } from './webhook-receiver.ts';
+} from '../support/temporal.ts';
+import { startWebhookReceiver, type WebhookReceiver } from '../support/webhook-receiver.ts';
 
 export interface OperatedDaybell {
   readonly receiver: WebhookReceiver;

@@ -1,6 +1,6 @@
 /** A row of the ledger in every state that it can be in, each with all its columns filled. */
-import type { EventRows } from './event-rows.ts';
-import { plantOccurrence } from './plant-occurrence.ts';
+import type { EventRows } from '../support/event-rows.ts';
+import { plantOccurrence } from '../support/plant-occurrence.ts';
 
 const MINUTE = 60_000;
 const DAY = 86_400_000;

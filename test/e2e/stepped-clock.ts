@@ -9,7 +9,7 @@ import { join } from 'node:path';
 
 import { readMachine } from '../../src/platform/settings/machine.ts';
 import { runCommand } from '../../src/dev/run-command.ts';
-import { inWorkshop } from './workshop.ts';
+import { inWorkshop } from '../support/workshop.ts';
 
 export interface SteppedClock {
   /** For the environment of a process: it lives by this clock. */
