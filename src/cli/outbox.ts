@@ -15,6 +15,7 @@ npm run outbox -- retry <id> …     lets these events be planned again
 npm run outbox -- retry --all      … all that are parked`;
 /** As much as one person reads; `retry --all` takes all. */
 const LISTED = 200;
+const HEAD = ['id', 'event', 'user', 'revision', 'since', 'failures', 'why'];
 
 type Work = (orm: Orm) => Promise<string>;
 
@@ -61,8 +62,6 @@ async function list(orm: Orm): Promise<string> {
     '',
   ].join('\n');
 }
-
-const HEAD = ['id', 'event', 'user', 'revision', 'since', 'failures', 'why'];
 
 function rowOf({ id, type, userId, revision, parkedAt, failures, error }: ParkedEntry): string[] {
   const since = new Date(parkedAt).toISOString().replace(/\.\d+Z/, 'Z');
