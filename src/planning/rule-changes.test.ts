@@ -577,12 +577,12 @@ describe('a plan made again', () => {
   });
 
   it('follows a change of the tz database, also one that puts the instant behind', () => {
-    const byOldLaw = row('2026-05-20', '2026-05-20T14:00:00Z');
-    const toldAt = (now: string) => told(plan({ ...PLANNED, open: byOldLaw, now }));
+    const byOldTz = row('2026-05-20', '2026-05-20T14:00:00Z');
+    const toldAt = (now: string) => told(plan({ ...PLANNED, open: byOldTz, now }));
     expect(toldAt('2026-03-01T00:00:00Z')).toBe('keep, 2026-05-20 at 2026-05-20T13:00Z');
     expect(toldAt('2026-05-20T13:30:00Z')).toBe('keep, owed 2026-05-20 at 2026-05-20T13:00Z');
     const planned = { plannedAt: '2026-05-20T13:15:00Z', now: '2026-05-20T13:30:00Z' };
-    expect(told(plan({ open: byOldLaw, ...planned }))).toBe(
+    expect(told(plan({ open: byOldTz, ...planned }))).toBe(
       'keep, owed 2026-05-20 at 2026-05-20T13:00Z',
     );
   });
