@@ -179,8 +179,6 @@ const EVENTS = `
     end_notified_at timestamptz,
     -- Not to be notified before: Temporal refused it.
     notify_after timestamptz,
-    -- How often the reconciler had it notified since it last was looked at.
-    reconciled integer not null default 0,
     primary key (type, id)
   );
   create index occasions_of_user on events.occasions (user_id);
@@ -358,17 +356,17 @@ const EVENTS = `
 
   -- What the reconciler found amiss and has not seen cured.
   create table events.findings (
-    -- A workflow id, an occurrence's key, or outbox:<id>.
+    -- A workflow id, or an occurrence's key.
     subject text not null,
     kind text not null,
-    occasion_type text,
-    occasion_id uuid,
+    occasion_type text not null,
+    occasion_id uuid not null,
     user_id uuid,
     due_at timestamptz,
     found_at timestamptz not null default events.clock(),
     tries integer not null default 0,
     tried_at timestamptz,
-    note text,
+    note text not null,
     -- What was tried has not cured it.
     unrepaired_at timestamptz,
     primary key (kind, subject)

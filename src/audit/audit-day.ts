@@ -16,17 +16,17 @@ export interface AuditDeps {
   readonly limits: Omit<AuditTerms, 'now'>;
   /** Epoch ms. */
   readonly clock: () => number;
-  /** Once it is aborted, no further page is read, and the audit rejects with its reason. */
+  /** When aborted, no further page is read, and the audit rejects with its reason. */
   readonly signal?: AbortSignal;
 }
 
-/** The rule that a text breaks as a day to audit, or null. Before 1600 nobody was born. */
+/** The rule that a text breaks as a day to audit, or null. */
 export function auditDateFault(text: string): string | null {
   if (parseCalendarDate(text) === null) return 'must be a date of the calendar, as YYYY-MM-DD';
   return text < '1600' || text >= '9900' ? 'must be from the year 1600 to 9899' : null;
 }
 
-/** A page is judged in a few ms, so that other work of the process hardly waits. */
+/** A page is judged in a few ms, so that the process's other work hardly waits. */
 const PAGE = 1_000;
 
 /**
@@ -59,7 +59,7 @@ export async function auditDay(deps: AuditDeps, date: string): Promise<AuditRepo
       tz,
       rules,
     };
-    for (const { state, count } of await view.countErased(date)) tally.erased(state, count);
+    for (const { state, count } of await view.countErased(date)) tally.addErased(state, count);
     for (const find of [view.findCandidates, view.findOthers]) {
       for await (const occasion of everyPage((after) => find(search, after, PAGE), signal)) {
         auditOccasion(occasion, audited, tally);
@@ -67,7 +67,7 @@ export async function auditDay(deps: AuditDeps, date: string): Promise<AuditRepo
     }
     const { localTime, leapDayPolicy } = rules.findLast(({ from }) => from < dayMs) ?? rules[0];
     const settings = { localTime, leapDayPolicy, tzVersion: tz.version };
-    return tally.report({ date, auditedAt: now, settings });
+    return tally.report({ date, auditedAt: new Date(now).toISOString(), settings });
   });
 }
 
@@ -80,8 +80,8 @@ const DAYS_BEFORE = 4;
 const DAYS_AFTER = 6;
 
 /**
- * Dates that may be kept on a day: its own; 29 February around it; and the day before in zones
- * that skipped that one, or whose clocks jumped over midnight.
+ * Dates that may be kept on a day: its own; 29 February, on the days around that; and the day
+ * before, if a zone skipped that day or its clocks jumped over midnight.
  */
 async function searchFor(
   dayMs: number,
@@ -91,26 +91,21 @@ async function searchFor(
 ): Promise<AuditSearch> {
   const date = formatCalendarDate(dayMs);
   const yesterday = formatCalendarDate(dayMs - DAY_MS);
-  const yearly: { monthDay: number; timezones: readonly string[] | null }[] = [
-    { monthDay: monthDayOf(date), timezones: null },
-  ];
-  // In common years, by one policy or the other.
-  if (date.endsWith('-02-28') || date.endsWith('-03-01')) {
-    yearly.push({ monthDay: 229, timezones: null });
-  }
-  const timezones = (await view.findZones(monthDayOf(yesterday))).filter(
+  const monthDays = [monthDayOf(date)];
+  if (date.endsWith('-02-28') || date.endsWith('-03-01')) monthDays.push(229);
+  const isOfYesterday = (await view.findZones(monthDayOf(yesterday))).some(
     (timezone) =>
       tz.isKnown(timezone) &&
       rules.some(
         (rule) => resolveNominalDate(yesterday, { ...rule, timezone }, tz).localDate === date,
       ),
   );
-  if (timezones.length > 0) yearly.push({ monthDay: monthDayOf(yesterday), timezones });
+  if (isOfYesterday) monthDays.push(monthDayOf(yesterday));
   return {
     date,
     window: { from: dayMs - 2 * DAY_MS, until: dayMs + 3 * DAY_MS },
-    yearly,
-    years: { first: yearOf(timezones.length > 0 ? yesterday : date), last: yearOf(date) },
+    monthDays,
+    years: { first: yearOf(isOfYesterday ? yesterday : date), last: yearOf(date) },
   };
 }
 

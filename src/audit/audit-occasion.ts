@@ -1,12 +1,12 @@
+import { DAY_MS } from '../time/calendar-date.ts';
 import type { TzDatabase } from '../time/tz-database.ts';
 import { occurrenceKey } from '../ledger/occurrence-key.ts';
 import { type FellDue, isSameOccurrence } from '../planning/fell-due.ts';
 import type { RulesHistory } from '../planning/rules.ts';
-import { type AuditTerms, classify } from './classify.ts';
-import { type FindDues, mergeHistory } from './history.ts';
+import { type AuditTerms, classify, GRACE_MS } from './classify.ts';
+import { type AuditedHistory, type FindDues, mergeHistory } from './history.ts';
 import type { AuditedOccasion, AuditRow } from './read-audit.ts';
 import type { Tally } from './report.ts';
-import { isDeliveredTwice, suspicionOf } from './suspicion.ts';
 
 /** What the history and the rows of an occasion are compared with. */
 export interface AuditedDay {
@@ -26,7 +26,7 @@ export function auditOccasion(occasion: AuditedOccasion, day: AuditedDay, tally:
   const dueKeys = new Set<string>();
   for (const due of dues) {
     if (due.localDate !== day.date || history === null) continue;
-    // One that fell due again, if only under the name of another day that is kept on the same.
+    // It may have fallen due twice, even under the name of another day that is kept on the same.
     const same = dues.filter((other) => isSameOccurrence(other, due));
     if (same.some(({ key }) => dueKeys.has(key))) continue;
     dueKeys.add(due.key);
@@ -43,13 +43,9 @@ export function auditOccasion(occasion: AuditedOccasion, day: AuditedDay, tally:
   for (const row of occasion.rows) {
     const rightKey = occurrenceKey(occasion, row.nominalDate);
     if (!row.isOfDay && !dueKeys.has(rightKey)) continue;
-    // A second row has another key than its own: that says enough of it.
     const isSecond = row.key !== rightKey && occasion.rows.some(({ key }) => key === rightKey);
-    if (isSecond || isDeliveredTwice(row)) tally.double(row.key);
-    else if (row.isOfDay) {
-      const reason = suspicionOf(row, occasion, history, day.rules);
-      if (reason !== null) tally.forged({ key: row.key, reason });
-    }
+    if (isSecond || isDeliveredTwice(row)) tally.addDouble(row.key);
+    else if (row.isOfDay && isUnexpected(row, dues, history)) tally.addUnexpected(row.key);
   }
 }
 
@@ -57,4 +53,25 @@ export function auditOccasion(occasion: AuditedOccasion, day: AuditedDay, tally:
 function isInFront(row: AuditRow, due: FellDue): boolean {
   const isOpen = row.redeliveries === 0 && (row.state === 'PENDING' || row.state === 'PROCESSING');
   return isOpen && row.key !== due.key && row.nominalDate < due.nominalDate;
+}
+
+/** Whether more attempts were delivered than redeliveries by force account for. */
+function isDeliveredTwice({ deliveries, isForced, redeliveries }: AuditRow): boolean {
+  return deliveries > 1 + (isForced ? redeliveries : 0);
+}
+
+/**
+ * Whether it was sent though nothing fell due. A race with a change of just then is nobody's fault,
+ * and the tz database may move an instant by hours.
+ */
+function isUnexpected(
+  { key, dueAt, attempts, earlierAttempts, redeliveries }: AuditRow,
+  dues: readonly FellDue[],
+  history: AuditedHistory | null,
+): boolean {
+  const isSent = redeliveries === 0 && attempts > earlierAttempts;
+  if (!isSent || dueAt === null) return false;
+  if (dues.some((due) => due.key === key && Math.abs(due.dueAt - dueAt) < DAY_MS)) return false;
+  const changes = history?.versions.map(({ from }) => from) ?? [];
+  return ![...changes, history?.endedAt ?? Infinity].some((at) => Math.abs(at - dueAt) < GRACE_MS);
 }

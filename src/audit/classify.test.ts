@@ -112,11 +112,12 @@ function classOf(row: Partial<AuditRow> | null, given: Given = {}): string | nul
     date: _,
     auditedAt: _at,
     settings: _settings,
+    clean: _clean,
     due,
     ...classes
   } = tally.report({
     date: day,
-    auditedAt: now,
+    auditedAt: '',
     settings: { localTime: '09:00', leapDayPolicy: 'feb28', tzVersion: '' },
   });
   if (due === 0) return null;
@@ -127,7 +128,7 @@ function classOf(row: Partial<AuditRow> | null, given: Given = {}): string | nul
     unaccounted,
     erased: _e,
     doubles: _d,
-    forged: _f,
+    unexpected: _u,
     ...rest
   } = classes;
   const { total: _t, ...stages } = pending;

@@ -6,14 +6,13 @@ import type { AuditRow } from './read-audit.ts';
 export interface DueOccurrence {
   /** When it fell due on the audited day: the first time, if a move made it fall due again. */
   readonly due: FellDue;
-  /** False: its instant is that of UTC, since this installation does not know the zone. */
+  /** If not, its instant is that of UTC. */
   readonly isZoneKnown: boolean;
-  /** Each time that it fell due on this day or on those around it, `due` among them. */
+  /** Each time that it fell due on this day or those around it, including `due`. */
   readonly dues: readonly FellDue[];
   readonly history: AuditedHistory;
-  /** Its row. */
   readonly row: AuditRow | null;
-  /** The occasion's open row that comes before it: it waits until that is settled. */
+  /** The occasion's open row before it, which has to be settled first. */
   readonly front: AuditRow | null;
 }
 
@@ -25,7 +24,7 @@ export interface AuditTerms {
   readonly giveUpAfterMs: number;
 }
 
-/** What became of an occurrence: exactly one of these. docs/reliability.md has them in words. */
+/** What became of an occurrence: exactly one of these, which docs/reliability.md explains. */
 export type AuditClass =
   | { readonly kind: 'failed' | 'skipped'; readonly reason: string }
   | { readonly kind: 'pending'; readonly stage: PendingStage }
@@ -33,14 +32,9 @@ export type AuditClass =
       readonly kind: 'delivered' | 'late' | 'blocked' | 'deleted' | 'changedSince' | 'unaccounted';
     };
 
-/**
- * `toCome`: its instant is. `unplanned`: it is, and there is no row yet. `behind`: past, and it
- * waits for an open row of its occasion. `underWay`: leased, or waiting for its next attempt.
- * `overdue`: past, still owed, and not being sent.
- */
 export type PendingStage = 'toCome' | 'unplanned' | 'behind' | 'underWay' | 'overdue';
 
-/** The longest that planning and sending take when all is well; clocks differ by less. */
+/** Planning and sending take no longer when all is well, and clocks differ by less. */
 export const GRACE_MS = 120_000;
 
 const UNACCOUNTED: AuditClass = { kind: 'unaccounted' };
@@ -50,7 +44,7 @@ const CHANGED_SINCE: AuditClass = { kind: 'changedSince' };
 export function classify(occurrence: DueOccurrence, terms: AuditTerms): AuditClass {
   const { due, dues, history, row } = occurrence;
   if (row === null) return withoutRow(occurrence, terms);
-  // A row with inputs that the occasion never had proves nothing.
+  // Inputs that the occasion never had: the row proves nothing.
   if (!history.periods.some((period) => isPlannedBy(row, period))) return UNACCOUNTED;
   const isAboutTheDay =
     row.localDate === due.localDate ||
@@ -59,14 +53,13 @@ export function classify(occurrence: DueOccurrence, terms: AuditTerms): AuditCla
 }
 
 /** Whether a row was planned with this date in this zone. */
-export function isPlannedBy(
+function isPlannedBy(
   row: Pick<AuditRow, 'date' | 'timezone'>,
   version: Pick<InputsVersion, 'date' | 'timezone'>,
 ): boolean {
   return row.date === version.date && row.timezone === version.timezone;
 }
 
-/** Whether it was planned by just these inputs. */
 function isPlanOf(row: AuditRow, version: InputsVersion): boolean {
   const { localTime, leapDayPolicy } = version;
   const isByTheseRules = row.localTime === localTime && row.leapDayPolicy === leapDayPolicy;
@@ -100,7 +93,7 @@ function byState(row: AuditRow, occurrence: DueOccurrence, terms: AuditTerms): A
   return openRow(row, terms, due.at);
 }
 
-/** The row of the key is about another day: an occurrence has one row, which moves with its date. */
+/** An occurrence has one row, which moves with its date: this one is about another day. */
 function byOtherDay(row: AuditRow, occurrence: DueOccurrence, terms: AuditTerms): AuditClass {
   const { due, dues, history, isZoneKnown } = occurrence;
   // It fell due on that day too, and the audit of that day has it.
@@ -116,7 +109,7 @@ function byOtherDay(row: AuditRow, occurrence: DueOccurrence, terms: AuditTerms)
   return owedSince(due.dueAt, terms, due.at);
 }
 
-/** Whether the history has what a row was settled for. Reasons of the receiver's are not ours to check. */
+/** Whether the history has what a row was settled for. The receiver's reasons are believed. */
 function isReasonTrue(
   reason: string,
   due: FellDue,
@@ -153,7 +146,7 @@ function openRow(row: AuditRow, terms: AuditTerms, fellDueAt = -Infinity): Audit
   return settledBy > terms.now ? pending('overdue') : UNACCOUNTED;
 }
 
-/** Not attempted: after LATE_LIMIT a process that looks at it settles it. */
+/** Not attempted: after LATE_LIMIT whatever process looks at it settles it. */
 function owedSince(dueAt: number, terms: AuditTerms, fellDueAt: number): AuditClass {
   const { now, lateLimitMs } = terms;
   const at = Math.max(dueAt, fellDueAt);

@@ -21,9 +21,9 @@ export interface AuditedPeriod {
   readonly until: number | null;
 }
 
-/** The whole life of an occasion, as far as it decides dates. */
+/** The life of an occasion, as far as it decides dates. */
 export interface AuditedHistory {
-  /** As they were written: also those that held for no time, since a clock was set back. */
+  /** As written, including those that held for no time because a clock was set back. */
   readonly periods: readonly AuditedPeriod[];
   /** The oldest first; never empty. */
   readonly versions: readonly InputsVersion[];
@@ -55,10 +55,10 @@ export function mergeHistory(
 export type FindDues = ReturnType<typeof createFindDues>;
 
 /**
- * Finds all that fell due of an occasion in a window, the earliest first. What it had in a zone
- * that is not known here is there as in UTC, unless the same key fell due in a zone that is. The
- * rule is asked once for all occasions that had the same inputs throughout the window: on the
- * fullest day there are hundreds of thousands.
+ * Finds all that fell due of an occasion in a window, the earliest first. In a zone that is unknown
+ * here it falls due as in UTC, unless the same key fell due in a known one. The rule is asked once
+ * for all occasions that had the same inputs throughout the window: on the fullest day there are
+ * hundreds of thousands.
  */
 export function createFindDues(tz: TzDatabase, window: Window) {
   const known = new Map<string, readonly FellDue[]>();

@@ -14,15 +14,10 @@ export interface AuditSearch {
   readonly date: string;
   /** Due instants of the day are in it, whatever the zone: from the first until before the second. */
   readonly window: { readonly from: number; readonly until: number };
-  /** Month and day of yearly dates that may fall on the day; in some zones alone, or (null) in all. */
-  readonly yearly: readonly YearlyDate[];
+  /** Of yearly dates that may be kept on the day. */
+  readonly monthDays: readonly MonthDay[];
   /** Nominal years of which all rows are read, besides those of the day and those that are open. */
   readonly years: { readonly first: number; readonly last: number };
-}
-
-export interface YearlyDate {
-  readonly monthDay: MonthDay;
-  readonly timezones: readonly string[] | null;
 }
 
 export interface AuditedOccasion extends OccasionRef {
@@ -77,17 +72,11 @@ export type AuditView = ReturnType<typeof createAuditView>;
 function createAuditView(em: SqlEntityManager) {
   const query = queryIn(em);
   const findOccasions =
-    (pageOf: (yearly: readonly YearlyDate[]) => string) =>
+    (pageOf: (monthDays: readonly MonthDay[]) => string) =>
     (search: AuditSearch, after: OccasionRef | null, limit: number) =>
-      query<AuditedOccasion>(occasionsOf(pageOf(search.yearly)), {
+      query<AuditedOccasion>(occasionsOf(pageOf(search.monthDays)), {
         date: search.date,
         ...search.window,
-        ...Object.fromEntries(
-          search.yearly.map(({ timezones }, index) => [
-            zonesName(index),
-            JSON.stringify(timezones),
-          ]),
-        ),
         firstYear: `${search.years.first}-`,
         endYear: `${search.years.last + 1}-`,
         afterType: after?.type ?? '',
@@ -138,16 +127,11 @@ const DAY_OF_ROW = `
 
 const epochMs = (column: string): string => `(extract(epoch from ${column}) * 1000)::float8`;
 
-const zonesName = (index: number): string => `zones${index}`;
-
-/** The month and day as a literal, so that the plan knows how many share it. */
-function isOnYearlyDate({ monthDay, timezones }: YearlyDate, index: number): string {
-  const isOnDay = `${IS_YEARLY} and ${MONTH_DAY} = ${literal(monthDay)}`;
-  return timezones === null
-    ? isOnDay
-    : `${isOnDay} and h.timezone = any (array(
-        select jsonb_array_elements_text(:${zonesName(index)}::jsonb)))`;
-}
+/** By month and day as literals, so that the plan knows how many share them. */
+const conditions = (monthDays: readonly MonthDay[]): string[] => [
+  ...monthDays.map((monthDay) => `${IS_YEARLY} and ${MONTH_DAY} = ${literal(monthDay)}`),
+  `not (${IS_YEARLY})`,
+];
 
 /** The first condition for the index, both for the order. */
 const after = (id: string, type: string): string => `
@@ -157,8 +141,8 @@ const after = (id: string, type: string): string => `
  * Each month and day has its users in order in the index, so that a page of them is read and no
  * more.
  */
-function candidates(yearly: readonly YearlyDate[]): string {
-  const pages = [...yearly.map(isOnYearlyDate), `not (${IS_YEARLY})`].map(
+function candidates(monthDays: readonly MonthDay[]): string {
+  const pages = conditions(monthDays).map(
     (condition) => `
       (select distinct h.occasion_id as id, h.occasion_type as type, h.user_id
       from users.occasion_history as h
@@ -171,7 +155,7 @@ function candidates(yearly: readonly YearlyDate[]): string {
 }
 
 /** By the index of due instants. */
-const others = (yearly: readonly YearlyDate[]): string => `
+const others = (monthDays: readonly MonthDay[]): string => `
   select o.occasion_type as type, o.occasion_id as id, min(o.user_id::text)::uuid as user_id
   from events.occurrences as o
   where o.due_at >= ${instant(':from')} and o.due_at < ${instant(':until')}
@@ -179,7 +163,7 @@ const others = (yearly: readonly YearlyDate[]): string => `
     and not exists (
       select from users.occasion_history as h
       where h.occasion_type = o.occasion_type and h.occasion_id = o.occasion_id
-        and (${[...yearly.map(isOnYearlyDate), `not (${IS_YEARLY})`].join(' or ')}))
+        and (${conditions(monthDays).join(' or ')}))
   group by 1, 2
   order by id, type limit :limit::int`;
 

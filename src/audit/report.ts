@@ -1,68 +1,61 @@
-import type { DateSettings } from '../time/occurrence.ts';
+import { z } from '@hono/zod-openapi';
+
 import type { OccurrenceState } from '../ledger/types.ts';
-import type { AuditClass, PendingStage } from './classify.ts';
-import type { Suspicion } from './suspicion.ts';
+import type { AuditClass } from './classify.ts';
 
-/**
- * What became of all that fell due on a day. `due` is the sum of the classes, from `delivered`
- * to `unaccounted`; what is wrong with rows of the ledger comes on top.
- */
-export interface AuditReport {
-  /** `YYYY-MM-DD`, on the users' own calendars. */
-  readonly date: string;
-  /** Epoch ms. */
-  readonly auditedAt: number;
-  /** The rules in force; the day is audited by those of its own time. */
-  readonly settings: DateSettings & { readonly tzVersion: string };
-  readonly due: number;
-  readonly delivered: number;
-  readonly late: number;
-  readonly failed: ByReason;
-  readonly skipped: ByReason;
-  readonly pending: { readonly total: number } & Readonly<Record<PendingStage, number>>;
-  readonly blocked: number;
-  readonly deleted: number;
-  /** Of users who were erased since: only these numbers were kept. */
-  readonly erased: Erased;
-  readonly changedSince: number;
-  /** Keys. */
-  readonly unaccounted: Listed<string>;
-  /** Keys. */
-  readonly doubles: Listed<string>;
-  readonly forged: Listed<ForgedRow>;
-}
-
-export interface ByReason {
-  readonly total: number;
-  readonly byReason: Readonly<Record<string, number>>;
-}
-
-export interface Erased {
-  readonly total: number;
-  /** Late ones, too. */
-  readonly delivered: number;
-  readonly failed: number;
-  readonly skipped: number;
-}
-
-/** All are counted, and the first are named. */
-export interface Listed<Item> {
-  readonly count: number;
-  readonly first: readonly Item[];
-}
-
-export interface ForgedRow {
-  readonly key: string;
-  readonly reason: Suspicion;
-}
-
-/** A sample is enough to see what happened; a day can have hundreds of thousands. */
+/** Enough to see what happened; a day can have hundreds of thousands. */
 const MOST_LISTED = 100;
 
-/** Whether an audit found nothing unexplained. */
-export function isClean({ unaccounted, doubles, forged }: AuditReport): boolean {
-  return unaccounted.count + doubles.count + forged.count === 0;
-}
+const count = (description: string) => z.int().openapi({ description });
+
+const listOf = (description: string) =>
+  z
+    .object({
+      count: z.int(),
+      first: z.array(z.string()).openapi({ description: `At most ${MOST_LISTED}` }),
+    })
+    .openapi({ description });
+
+const byReason = (description: string) =>
+  z.object({ total: z.int(), byReason: z.record(z.string(), z.int()) }).openapi({ description });
+
+/** What became of everything that fell due on a day; docs/reliability.md defines each class. */
+export const AuditSchema = z
+  .object({
+    date: z.iso.date(),
+    auditedAt: z.iso.datetime(),
+    settings: z
+      .object({ localTime: z.string(), leapDayPolicy: z.string(), tzVersion: z.string() })
+      .openapi({ description: 'The rules of the day and the tz database in use' }),
+    clean: z
+      .boolean()
+      .openapi({ description: 'None unaccounted for, no doubles, none unexpected' }),
+    due: count('The sum of all classes, from delivered to unaccounted'),
+    delivered: count('On time'),
+    late: count('Delivered later than LATE_AFTER'),
+    failed: byReason('Attempted and given up'),
+    skipped: byReason('Never attempted'),
+    pending: z.object({
+      total: z.int(),
+      toCome: count('Its instant is to come'),
+      unplanned: count('Its instant is to come, and there is no row yet'),
+      behind: count('Past, and waits for an open row of its occasion'),
+      underWay: count('Being sent, or waits for its next attempt'),
+      overdue: count('Past and still owed, and not being sent'),
+    }),
+    blocked: count('Cannot be planned: a zone that this installation does not know'),
+    deleted: count('Deleted before it was settled'),
+    erased: z
+      .object({ total: z.int(), delivered: z.int(), failed: z.int(), skipped: z.int() })
+      .openapi({ description: 'Deleted and erased since: only these numbers were kept' }),
+    changedSince: count('A change of inputs moved it to another day'),
+    unaccounted: listOf('Fell due, and nothing says what became of it'),
+    doubles: listOf('A second row for one occurrence, or more than one delivery'),
+    unexpected: listOf('Sent on the day, though by the history nothing fell due'),
+  })
+  .openapi('Audit');
+
+export type AuditReport = z.output<typeof AuditSchema>;
 
 export type Tally = ReturnType<typeof createTally>;
 
@@ -73,53 +66,44 @@ export function createTally() {
   const erased = { delivered: 0, failed: 0, skipped: 0 };
   const failed: Record<string, number> = {};
   const skipped: Record<string, number> = {};
-  const unaccounted = createList<string>();
-  const doubles = createList<string>();
-  const forged = createList<ForgedRow>();
+  const unaccounted = createList();
+  const doubles = createList();
+  const unexpected = createList();
 
   return {
     count(key: string, found: AuditClass): void {
-      switch (found.kind) {
-        case 'unaccounted':
-          return unaccounted.add(key);
-        case 'pending':
-          stages[found.stage] += 1;
-          return;
-        case 'failed':
-          return increment(failed, found.reason);
-        case 'skipped':
-          return increment(skipped, found.reason);
-        default:
-          counts[found.kind] += 1;
-      }
+      if (found.kind === 'unaccounted') unaccounted.add(key);
+      else if (found.kind === 'pending') stages[found.stage] += 1;
+      else if (found.kind === 'failed') increment(failed, found.reason);
+      else if (found.kind === 'skipped') increment(skipped, found.reason);
+      else counts[found.kind] += 1;
     },
-    /** Adds occurrences of users who were erased, by the state that their rows had then. */
-    erased(state: OccurrenceState, count: number): void {
-      if (state === 'COMPLETED') erased.delivered += count;
-      else if (state === 'FAILED') erased.failed += count;
-      // Only what is settled is erased.
-      else erased.skipped += count;
+    /** Adds occurrences of users who were erased, by the state in which they were settled. */
+    addErased(state: OccurrenceState, number: number): void {
+      if (state === 'COMPLETED') erased.delivered += number;
+      else if (state === 'FAILED') erased.failed += number;
+      else erased.skipped += number;
     },
-    double: doubles.add,
-    forged: forged.add,
+    addDouble: doubles.add,
+    addUnexpected: unexpected.add,
     report(about: Pick<AuditReport, 'date' | 'auditedAt' | 'settings'>): AuditReport {
-      const totals = {
-        failed: sumOf(failed),
-        skipped: sumOf(skipped),
-        pending: sumOf(stages),
-        erased: sumOf(erased),
+      const classes = {
+        ...counts,
+        failed: { total: sumOf(failed), byReason: failed },
+        skipped: { total: sumOf(skipped), byReason: skipped },
+        pending: { total: sumOf(stages), ...stages },
+        erased: { total: sumOf(erased), ...erased },
+        unaccounted: unaccounted.listed,
       };
+      const totals = [classes.failed, classes.skipped, classes.pending, classes.erased];
       return {
         ...about,
-        due: sumOf(counts) + sumOf(totals) + unaccounted.listed().count,
-        ...counts,
-        failed: { total: totals.failed, byReason: { ...failed } },
-        skipped: { total: totals.skipped, byReason: { ...skipped } },
-        pending: { total: totals.pending, ...stages },
-        erased: { total: totals.erased, ...erased },
-        unaccounted: unaccounted.listed(),
-        doubles: doubles.listed(),
-        forged: forged.listed(),
+        clean: [unaccounted, doubles, unexpected].every(({ listed }) => listed.count === 0),
+        due:
+          totals.reduce((sum, { total }) => sum + total, sumOf(counts)) + unaccounted.listed.count,
+        ...classes,
+        doubles: doubles.listed,
+        unexpected: unexpected.listed,
       };
     },
   };
@@ -130,17 +114,16 @@ function increment(counts: Record<string, number>, reason: string): void {
 }
 
 function sumOf(counts: Readonly<Record<string, number>>): number {
-  return Object.values(counts).reduce((sum, count) => sum + count, 0);
+  return Object.values(counts).reduce((sum, number) => sum + number, 0);
 }
 
-function createList<Item>() {
-  let count = 0;
-  const first: Item[] = [];
+function createList() {
+  const listed = { count: 0, first: [] as string[] };
   return {
-    add(item: Item): void {
-      count += 1;
-      if (count <= MOST_LISTED) first.push(item);
+    listed,
+    add(key: string): void {
+      listed.count += 1;
+      if (listed.count <= MOST_LISTED) listed.first.push(key);
     },
-    listed: (): Listed<Item> => ({ count, first: [...first] }),
   };
 }

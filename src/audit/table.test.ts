@@ -1,11 +1,11 @@
 import { expect, test } from 'vitest';
 
-import type { AuditBody } from './body.ts';
+import type { AuditReport } from './report.ts';
 import { auditTable } from './table.ts';
 
 const NONE = { count: 0, first: [] };
 /** Ten were due, and all of them were delivered. */
-const DELIVERED: AuditBody = {
+const DELIVERED: AuditReport = {
   date: '2027-05-20',
   auditedAt: '2027-05-22T00:00:00.000Z',
   settings: { localTime: '09:00', leapDayPolicy: 'feb28', tzVersion: '2026c' },
@@ -22,10 +22,10 @@ const DELIVERED: AuditBody = {
   changedSince: 0,
   unaccounted: NONE,
   doubles: NONE,
-  forged: NONE,
+  unexpected: NONE,
 };
 
-const lastLine = (audit: AuditBody): string | undefined => auditTable(audit).split('\n').at(-2);
+const lastLine = (audit: AuditReport): string | undefined => auditTable(audit).split('\n').at(-2);
 
 test('says that all are accounted for, and nothing besides when all were delivered', () => {
   expect(lastLine(DELIVERED)).toBe('Everybody is accounted for.');

@@ -1,8 +1,8 @@
-import type { AuditBody } from './body.ts';
+import type { AuditReport } from './report.ts';
 
-/** An audit for people: every class with its count, then the keys of what is wrong. */
-export function auditTable(audit: AuditBody): string {
-  const { settings, failed, skipped, pending, erased, unaccounted, doubles, forged } = audit;
+/** An audit at a terminal: every class with its count, then the keys of what is wrong. */
+export function auditTable(audit: AuditReport): string {
+  const { settings, failed, skipped, pending, erased, unaccounted, doubles, unexpected } = audit;
   const rows: Row[] = [
     ['due', audit.due],
     ['  delivered on time', audit.delivered],
@@ -26,28 +26,24 @@ export function auditTable(audit: AuditBody): string {
     ['  changed since', audit.changedSince],
     ['  unaccounted', unaccounted.count],
     ['doubles', doubles.count],
-    ['forged rows', forged.count],
+    ['unexpected', unexpected.count],
   ];
   return [
     `${audit.date}, as of ${audit.auditedAt}`,
     `by ${settings.localTime}, ${settings.leapDayPolicy}, tz ${settings.tzVersion}`,
     '',
     ...rows.map(([name, count]) => `${name.padEnd(30)}${String(count).padStart(9)}`),
-    ...listed('unaccounted', unaccounted.count, unaccounted.first),
-    ...listed('doubles', doubles.count, doubles.first),
-    ...listed(
-      'forged rows',
-      forged.count,
-      forged.first.map(({ key, reason }) => `${key}  ${reason}`),
-    ),
+    ...listed('unaccounted', unaccounted),
+    ...listed('doubles', doubles),
+    ...listed('unexpected', unexpected),
     '',
     audit.clean ? accountedFor(audit) : 'See docs/reliability.md for what to do.',
     '',
   ].join('\n');
 }
 
-/** What is accounted for was not always delivered: says how much was not. */
-function accountedFor({ failed, skipped, pending, erased }: AuditBody): string {
+/** Says also how many were accounted for and not delivered. */
+function accountedFor({ failed, skipped, pending, erased }: AuditReport): string {
   const notDelivered = [
     [failed.total + erased.failed, 'failed'],
     [skipped.total + erased.skipped, 'skipped'],
@@ -62,17 +58,17 @@ function accountedFor({ failed, skipped, pending, erased }: AuditBody): string {
 
 type Row = readonly [name: string, count: number];
 
-function byReason(counts: AuditBody['failed']): Row[] {
+function byReason(counts: AuditReport['failed']): Row[] {
   return Object.entries(counts.byReason).map(([reason, count]) => [`    ${reason}`, count]);
 }
 
-function listed(name: string, count: number, lines: readonly string[]): string[] {
+function listed(name: string, { count, first }: AuditReport['doubles']): string[] {
   if (count === 0) return [];
-  const more = count - lines.length;
+  const more = count - first.length;
   return [
     '',
     `${name}:`,
-    ...lines.map((line) => `  ${line}`),
+    ...first.map((key) => `  ${key}`),
     ...(more > 0 ? [`  … and ${more} more`] : []),
   ];
 }

@@ -10,13 +10,10 @@ import { type AuditDeps, auditDay } from './audit-day.ts';
 const HOUR_MS = 3_600_000;
 /** An audit takes under a second for each million users on an ordinary day. */
 const AUDIT_EVERY_MS = HOUR_MS;
-/** The database is away, most likely. */
+/** Most likely the database is away. */
 const RETRY_MS = 60_000;
 
-/**
- * Audits the last days once an hour, and shows how many occurrences are unaccounted. Several
- * processes come to the same number.
- */
+/** Audits the last days once an hour, and exports how many occurrences are unaccounted for. */
 export function startAuditWatch(audit: AuditDeps, registry: Registry, logger: Logger) {
   const registers = [registry];
   const unaccounted = new Gauge({
@@ -29,25 +26,22 @@ export function startAuditWatch(audit: AuditDeps, registry: Registry, logger: Lo
     help: 'When this process last audited them; 0 when it never has.',
     registers,
   });
-  // Not 0 before it is known.
+  // No value until it is known.
   unaccounted.remove();
   const stopping = new AbortController();
   let isFailing = false;
 
   const loop = createLoop(
     async () => {
-      let count = 0;
+      let sum = 0;
       for (const date of daysToAudit(audit.clock())) {
         const report = await auditDay({ ...audit, signal: stopping.signal }, date);
-        count += report.unaccounted.count;
-        if (report.unaccounted.count > 0) {
-          logger.error(
-            { date, unaccounted: report.unaccounted.count },
-            'occurrences are unaccounted',
-          );
-        }
+        const { count } = report.unaccounted;
+        sum += count;
+        if (count > 0)
+          logger.error({ date, unaccounted: count }, 'occurrences are unaccounted for');
       }
-      unaccounted.set(count);
+      unaccounted.set(sum);
       succeededAt.set(audit.clock() / 1000);
       isFailing = false;
       return AUDIT_EVERY_MS;
@@ -70,7 +64,7 @@ export function startAuditWatch(audit: AuditDeps, registry: Registry, logger: Lo
   };
 }
 
-/** The last day that is over wherever people live, and those since, until today in UTC. */
+/** The last day that is over everywhere, and those since, up to today in UTC. */
 export function daysToAudit(now: number): string[] {
   // Where clocks are last, it is 12 hours earlier than in UTC.
   const dates = [-36, -12, 12].map((hours) => formatCalendarDate(now + hours * HOUR_MS));

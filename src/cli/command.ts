@@ -1,6 +1,6 @@
 /** What commands have in common: how they end, and how they ask a running Daybell. */
 import { InvalidSettingsError, type Settings } from '../platform/settings/settings.ts';
-import { describeError, errorCode } from '../platform/errors.ts';
+import { errorCode } from '../platform/errors.ts';
 
 /** Exit codes but for 0, success. Those above 63 are from sysexits.h. */
 export const EXIT = {
@@ -100,15 +100,4 @@ export async function askRunningApi(
   const text = await response.text();
   if (!response.ok) throw new CommandError(refusedBy(api, response, text), EXIT.unavailable);
   return JSON.parse(text);
-}
-
-/** For a command that reads the database or asks the API: prints why it failed, and returns its exit code. */
-export function endUnanswered(what: string, error: unknown): number {
-  const isConfig = error instanceof InvalidSettingsError;
-  const message =
-    isConfig || error instanceof CommandError
-      ? error.message
-      : `The ${what} failed: ${JSON.stringify(describeError(error))}`;
-  process.stderr.write(`${message}\n`);
-  return isConfig ? EXIT.config : EXIT.unavailable;
 }

@@ -1,12 +1,12 @@
 import { describe, expect, test } from 'vitest';
 
-import type { ForecastBody } from './body.ts';
+import type { Forecast } from './schema.ts';
 import { forecastChart } from './chart.ts';
 
 const BERLIN = { timezone: 'Europe/Berlin', due: 1_800 };
 const EIGHT = '2027-05-20T08:00:00.000Z';
 
-const FORECAST: ForecastBody = {
+const FORECAST: Forecast = {
   from: '2027-05-20T06:30:00.000Z',
   to: '2027-05-20T09:30:00.000Z',
   forecastAt: '2027-05-20T06:30:00.000Z',

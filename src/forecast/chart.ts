@@ -1,20 +1,22 @@
-import type { ForecastBody } from './body.ts';
+import type { Forecast } from './schema.ts';
 
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
-/** More bars than this are by the day: a year by the hour is nothing to look at. */
+/** Of a longer window a bar is a day. */
 const MOST_HOURS = 72;
 const BAR = 40;
-/** The zones of a peak that fit on a line. */
+/** So many zones of a peak fit on a line. */
 const ZONES_NAMED = 4;
 
 /** A forecast for people: a bar for each hour (or day), then the fullest minutes. All in UTC. */
-export function forecastChart(forecast: ForecastBody): string {
+export function forecastChart(forecast: Forecast): string {
   const { from, to, settings, due, planned, blocked, peaks } = forecast;
   return [
     `${short(from)} to ${short(to)}: ${number(due)} due, ${number(planned)} of them planned`,
     `by ${settings.localTime}, ${settings.leapDayPolicy}, tz ${settings.tzVersion}`,
-    ...(blocked > 0 ? [`${number(blocked)} more cannot be planned: their zone is not known`] : []),
+    ...(blocked > 0
+      ? [`${number(blocked)} more cannot be planned: their time zone is unknown here`]
+      : []),
     '',
     ...bars(forecast),
     '',
@@ -23,7 +25,7 @@ export function forecastChart(forecast: ForecastBody): string {
   ].join('\n');
 }
 
-function bars({ from, to, hours }: ForecastBody): string[] {
+function bars({ from, to, hours }: Forecast): string[] {
   const span = Date.parse(to) - Date.parse(from);
   const lengthMs = span > MOST_HOURS * HOUR_MS ? DAY_MS : HOUR_MS;
   const counts = new Map<number, number>();
@@ -37,14 +39,14 @@ function bars({ from, to, hours }: ForecastBody): string[] {
   for (let at = startOf(Date.parse(from), lengthMs); at < Date.parse(to); at += lengthMs) {
     const count = counts.get(at) ?? 0;
     const label = lengthMs === DAY_MS ? iso(at).slice(0, 10) : short(iso(at));
-    // One of a million shows, too.
+    // Rounded up, so that one of a million shows.
     const bar = '█'.repeat(Math.ceil((count / most) * BAR));
     lines.push(`${label}  ${number(count).padStart(width)}  ${bar}`.trimEnd());
   }
   return lines;
 }
 
-function peakLine({ at, due, zones }: ForecastBody['peaks'][number]): string {
+function peakLine({ at, due, zones }: Forecast['peaks'][number]): string {
   const named = zones
     .slice(0, ZONES_NAMED)
     .map(({ timezone, due: count }) => `${timezone} ${number(count)}`);

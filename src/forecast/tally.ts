@@ -1,50 +1,49 @@
 import { DAY_MS } from '../time/calendar-date.ts';
-import type { DueMinute, Forecast } from './forecast.ts';
+import type { DueMinute, Forecast } from './schema.ts';
 
 const MINUTE_MS = 60_000;
 const HOUR_MS = 3_600_000;
-/** Enough to see what is a peak and what is every day. */
+/** Enough to tell a peak from an ordinary day. */
 const PEAKS = 10;
-/** A month of minutes with all their zones is a megabyte at the most; a year is not for one answer. */
+/** A month of minutes with all their zones is a megabyte at most; a year is too much for one answer. */
 const MINUTES_LISTED_MS = 31 * DAY_MS;
 
-type About = Pick<Forecast, 'from' | 'to' | 'forecastAt' | 'settings'>;
+/** What has been counted. Minutes are in the order of time. */
+type Tally = Pick<Forecast, 'due' | 'planned' | 'blocked' | 'peaks' | 'hours' | 'minutes'>;
 
-/** Adds up occurrences by minute and zone. Instants are epoch ms, and count for their minute. */
-export function createForecastTally() {
+/** Adds up occurrences by minute and zone. Instants are epoch ms. */
+export function createTally() {
   const byMinute = new Map<number, Map<string, number>>();
   let planned = 0;
-  let computed = 0;
+  let due = 0;
   let blocked = 0;
 
   function add(at: number, timezone: string, count: number): void {
+    due += count;
     const minute = startOf(at, MINUTE_MS);
     const zones = byMinute.get(minute) ?? new Map<string, number>();
     byMinute.set(minute, zones.set(timezone, (zones.get(timezone) ?? 0) + count));
   }
 
   return {
-    planned(at: number, timezone: string, count: number): void {
+    addPlanned(at: number, timezone: string, count: number): void {
       planned += count;
       add(at, timezone, count);
     },
-    computed(at: number, timezone: string, count: number): void {
-      computed += count;
-      add(at, timezone, count);
-    },
-    blocked(count: number): void {
+    addComputed: add,
+    addBlocked(count: number): void {
       blocked += count;
     },
-    forecast(about: About): Forecast {
-      const minutes = [...byMinute].map(toMinute).sort((one, other) => one.at - other.at);
+    /** @param lengthMs of the window: minutes are listed for a short one only */
+    total(lengthMs: number): Tally {
+      const minutes = [...byMinute].toSorted(([one], [other]) => one - other).map(toMinute);
       return {
-        ...about,
-        due: planned + computed,
+        due,
         planned,
         blocked,
-        peaks: peaksOf(minutes),
+        peaks: minutes.toSorted((one, other) => other.due - one.due).slice(0, PEAKS),
         hours: byHour(minutes),
-        minutes: about.to - about.from > MINUTES_LISTED_MS ? null : minutes,
+        minutes: lengthMs > MINUTES_LISTED_MS ? null : minutes,
       };
     },
   };
@@ -53,18 +52,15 @@ export function createForecastTally() {
 function toMinute([at, counts]: [number, ReadonlyMap<string, number>]): DueMinute {
   const zones = [...counts]
     .map(([timezone, due]) => ({ timezone, due }))
-    .sort((one, other) => other.due - one.due || (one.timezone < other.timezone ? -1 : 1));
-  return { at, due: zones.reduce((sum, zone) => sum + zone.due, 0), zones };
+    .toSorted((one, other) => other.due - one.due || (one.timezone < other.timezone ? -1 : 1));
+  const due = zones.reduce((sum, zone) => sum + zone.due, 0);
+  return { at: new Date(at).toISOString(), due, zones };
 }
 
-function peaksOf(minutes: readonly DueMinute[]): DueMinute[] {
-  return minutes.toSorted((one, other) => other.due - one.due || one.at - other.at).slice(0, PEAKS);
-}
-
-function byHour(minutes: readonly DueMinute[]): { at: number; due: number }[] {
-  const hours = new Map<number, number>();
+function byHour(minutes: readonly DueMinute[]): Tally['hours'] {
+  const hours = new Map<string, number>();
   for (const { at, due } of minutes) {
-    const hour = startOf(at, HOUR_MS);
+    const hour = new Date(startOf(Date.parse(at), HOUR_MS)).toISOString();
     hours.set(hour, (hours.get(hour) ?? 0) + due);
   }
   return [...hours].map(([at, due]) => ({ at, due }));

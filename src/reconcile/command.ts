@@ -1,8 +1,7 @@
 /**
- * `npm run reconcile`: looks now for what was missed, repairs it, and prints what was found: first
- * in the database at DATABASE_URL, or else the embedded one, then in Temporal, where a worker does
- * the work. Exit code 1 when something could not be repaired or looked for, 69 when the database,
- * Temporal or the workers are away, 78 when a setting is wrong.
+ * `npm run reconcile`: looks now for what was missed, repairs it, and prints what was found: in the
+ * database at DATABASE_URL, or else the embedded one, and then in Temporal, by a worker. Exit code
+ * 1 when something could not be repaired or looked for.
  */
 import { EXIT } from '../cli/command.ts';
 import {
@@ -18,8 +17,9 @@ import { createPlanner } from '../planning/planner.ts';
 import { connectTemporal } from '../platform/temporal/connection.ts';
 import { TemporalAwayError } from '../platform/temporal/errors.ts';
 import { loadTzDatabase } from '../platform/load-tz-database.ts';
-import { createLedgerReconciler, type LedgerReport } from './ledger.ts';
-import { ledgerInWords, needsOperator, workflowsInWords } from './report.ts';
+import { createLedgerReconciler } from './ledger.ts';
+import { describeLedger, describeWorkflows, needsOperator } from './report.ts';
+import type { Round } from './round.ts';
 import { NoWorkerError, runReconcileWorkflow } from './run-now.ts';
 import type { ReconcileReport } from '../workflows/maintenance-contract.ts';
 
@@ -29,9 +29,9 @@ async function main(): Promise<number> {
   try {
     const settings = loadSettings();
     const ledger = await lookThroughLedger(settings);
-    print(`The ledger:\n${ledgerInWords(ledger)}\n`);
+    print(`The ledger:\n${describeLedger(ledger)}\n`);
     const workflows = await lookThroughWorkflows(settings);
-    print(`\n${workflowsInWords(workflows)}`);
+    print(`\n${describeWorkflows(workflows)}`);
     return needsOperator(ledger) || needsOperator(workflows) ? EXIT.failed : 0;
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error);
@@ -40,11 +40,11 @@ async function main(): Promise<number> {
   }
 }
 
-async function lookThroughLedger(settings: Settings): Promise<LedgerReport> {
+async function lookThroughLedger(settings: Settings): Promise<Round> {
   const { DATABASE_URL, DATA_DIR, POSTGRES_DEV_PORT, LATE_LIMIT, WAKE_AFTER, WAKE_RATE } = settings;
   const tz = loadTzDatabase(settings.ZONE_DATA);
   const url = DATABASE_URL ?? (await readEmbeddedDatabaseUrl(DATA_DIR, POSTGRES_DEV_PORT));
-  // What it says is printed.
+  // The report is printed instead.
   const logger = createLogger('reconcile', 'silent');
   const orm = await connectOrm(url, { poolSize: 2 });
   try {

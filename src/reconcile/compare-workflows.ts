@@ -1,16 +1,16 @@
 import pLimit from 'p-limit';
 
-import { queryOf } from '../ledger/sql.ts';
 import { occasionOfWorkflowId, workflowId } from '../ledger/occurrence-key.ts';
+import { ms, queryOf } from '../ledger/sql.ts';
 import type { OccasionRef } from '../ledger/types.ts';
 import type { Orm } from '../platform/database/orm.ts';
 import type { OccasionWorkflows } from '../workflows/occasion-client.ts';
 import type { Comparison, FindingCounts } from '../workflows/maintenance-contract.ts';
-import { addCounts, type Finding, type Findings } from './findings.ts';
+import { addCounts, countByKind, type Finding, type Findings } from './findings.ts';
+import { NOTIFY_AGAIN } from './forget-wakes.ts';
 import { createIdSet } from './id-set.ts';
 import type { RunningWorkflows } from './running-workflows.ts';
 import { findState, noteLook } from './state.ts';
-import * as sql from './wakes-sql.ts';
 
 export interface ComparisonDeps {
   readonly orm: Orm;
@@ -23,40 +23,31 @@ export interface ComparisonDeps {
 /** A day, less what the schedule's minutes may take away. */
 const EVERY_MS = 23.5 * 3_600_000;
 const PAGE = 10_000;
-/** The rest of the engine's work must not feel it. */
+/** So few that Temporal's other work does not feel them. */
 const CALLS_AT_ONCE = 4;
-/** Asked for at least so many, of which hardly one was lost, visibility is not to be trusted. */
-const MOST_IN_VAIN = 5_000;
-/** The notifier has got round to it by then. */
-const PATIENCE_MS = 3_600_000;
-const TRIES = 3;
+/** If hardly one of so many was lost, visibility is not to be trusted. */
+const MAX_ASKED_IN_VAIN = 5_000;
 
-/** All workflows that run against all occasions, by their ids, both ways. */
-export function createComparison({
-  orm,
-  findings,
-  running,
-  workflows,
-  page = PAGE,
-}: ComparisonDeps) {
+/** Compares all workflows that run with all occasions by their ids, both ways, once a day. */
+export function createComparison(deps: ComparisonDeps) {
+  const { orm, findings, running, workflows, page = PAGE } = deps;
   const query = queryOf(orm);
   const limit = pLimit(CALLS_AT_ONCE);
 
-  /** Asks those to end that have no occasion, or whose occasion has ended. */
+  const isRunning = (ids: readonly string[]): Promise<boolean[]> =>
+    Promise.all(ids.map((id) => limit(async () => (await running.describe(id)).isRunning)));
+  const end = (occasions: readonly OccasionRef[]): Promise<unknown> =>
+    Promise.all(occasions.map((occasion) => limit(() => workflows.end(occasion))));
+
+  /** Asks workflows to end that have no occasion, or whose occasion has ended. */
   async function lookForStrays(ids: readonly string[]): Promise<FindingCounts> {
     const occasions = ids.flatMap((id) => occasionOfWorkflowId(id) ?? []);
-    if (occasions.length === 0) return {};
-    const strays = await query<OccasionRef & { isKnown: boolean }>(sql.FIND_STRAYS, {
-      occasions: JSON.stringify(occasions),
-    });
-    const known = strays.filter(({ isKnown }) => isKnown);
-    if (known.length > 0) await query(sql.ASK_TO_END_AGAIN, { occasions: JSON.stringify(known) });
-    const unknown = strays.filter(({ isKnown }) => !isKnown);
-    await Promise.all(unknown.map((stray) => limit(() => workflows.end(stray))));
+    const strays = await query<OccasionRef>(FIND_STRAYS, { occasions: JSON.stringify(occasions) });
+    await end(strays);
     return findings.keep(strays.map(strayOf));
   }
 
-  /** Has those started again of which visibility knows none, and Temporal itself neither. */
+  /** Has workflows started that neither visibility lists nor Temporal knows. */
   async function lookForLost(
     seen: ReturnType<typeof createIdSet>,
     onPage: () => void,
@@ -66,19 +57,15 @@ export function createComparison({
     let lost = 0;
     for (let after: OccasionRef | undefined = FIRST; after !== undefined;) {
       const { type, id }: OccasionRef = after;
-      const occasions: NotifiedOccasion[] = await query(sql.PAGE_OF_NOTIFIED, { type, id, page });
+      const occasions: NotifiedOccasion[] = await query(PAGE_OF_NOTIFIED, { type, id, page });
       const unseen = occasions.filter((occasion) => !seen.has(workflowId(occasion)));
-      const looks = await Promise.all(
-        unseen.map((occasion) => limit(() => running.describe(workflowId(occasion)))),
-      );
-      const gone = unseen.filter((_, at) => looks[at]?.isRunning === false);
-      if (gone.length > 0) {
-        detected = addCounts(detected, await findings.keep(gone.map(lostOf)));
-        await query(sql.NOTIFY_AGAIN, { occasions: JSON.stringify(gone) });
-      }
+      const runs = await isRunning(unseen.map(workflowId));
+      const gone = unseen.filter((_, at) => runs[at] === false);
+      detected = addCounts(detected, await findings.keep(gone.map(lostOf)));
+      await query(NOTIFY_AGAIN, { occasions: JSON.stringify(gone) });
       asked += unseen.length;
       lost += gone.length;
-      if (asked > MOST_IN_VAIN && lost * 10 < asked) {
+      if (asked > MAX_ASKED_IN_VAIN && lost * 10 < asked) {
         throw new Error(
           `Visibility does not list workflows that run: ${asked - lost} of ${asked}.`,
         );
@@ -89,56 +76,32 @@ export function createComparison({
     return detected;
   }
 
-  /** Looks at what earlier comparisons have found; strays are asked once more. */
-  async function settleKnown(): Promise<FindingCounts> {
-    const lost = await findings.list(['lost']);
-    const waiting = await stillToNotify(lost);
-    const notified = lost.filter(({ subject }) => !waiting.has(subject));
+  /** Drops findings of earlier comparisons that are cured, and asks strays once more to end. */
+  async function checkKnown(): Promise<FindingCounts> {
+    const notified = await query<{ kind: 'lost' }>(DROP_NOTIFIED);
     const strays = await findings.list(['stray']);
-    const looks = await Promise.all(
-      strays.map(({ subject }) => limit(() => running.describe(subject))),
-    );
-    const left = strays.filter((_, at) => looks[at]?.isRunning === true);
-    const ended = strays.filter((_, at) => looks[at]?.isRunning !== true);
-    await Promise.all(left.flatMap(occasionOf).map((stray) => limit(() => workflows.end(stray))));
-    await findings.markTried(left);
-    return findings.drop([...notified, ...ended]);
+    const runs = await isRunning(strays.map(({ subject }) => subject));
+    await end(strays.filter((_, at) => runs[at] === true));
+    const ended = await findings.drop(strays.filter((_, at) => runs[at] !== true));
+    return addCounts(countByKind(notified), ended);
   }
 
-  async function stillToNotify(lost: readonly Finding[]): Promise<Set<string>> {
-    if (lost.length === 0) return new Set();
-    const rows = await query<{ subject: string }>(sql.STILL_TO_NOTIFY, {
-      occasions: JSON.stringify(lost.flatMap(occasionOf)),
-    });
-    return new Set(rows.map(({ subject }) => subject));
-  }
-
-  return {
-    async compare(onPage: () => void): Promise<Comparison> {
-      const repaired = await settleKnown();
-      const { comparedAgeMs } = await findState(orm);
-      if (comparedAgeMs !== null && comparedAgeMs < EVERY_MS) {
-        return { detected: {}, repaired, compared: null };
-      }
-      const seen = createIdSet();
-      let strays: FindingCounts = {};
-      for await (const ids of running.listIds()) {
-        for (const id of ids) seen.add(id);
-        strays = addCounts(strays, await lookForStrays(ids));
-        onPage();
-      }
-      const lost = await lookForLost(seen, onPage);
-      await noteLook(orm, 'comparison');
-      return { detected: addCounts(strays, lost), repaired, compared: seen.size };
-    },
-
-    /** Lost ones that the notifier has not started for an hour, and strays that do not end. */
-    async findHopeless(): Promise<Finding[]> {
-      const known = await findings.list(['lost', 'stray']);
-      return known.filter(({ kind, tries, foundAgoMs }) =>
-        kind === 'lost' ? foundAgoMs > PATIENCE_MS : tries >= TRIES,
-      );
-    },
+  return async function compare(onPage: () => void): Promise<Comparison> {
+    const repaired = await checkKnown();
+    const { comparedAgeMs } = await findState(orm);
+    if (comparedAgeMs !== null && comparedAgeMs < EVERY_MS) {
+      return { detected: {}, repaired, compared: null };
+    }
+    const seen = createIdSet();
+    let strays: FindingCounts = {};
+    for await (const ids of running.listIds()) {
+      seen.add(ids);
+      strays = addCounts(strays, await lookForStrays(ids));
+      onPage();
+    }
+    const lost = await lookForLost(seen, onPage);
+    await noteLook(orm, 'comparison');
+    return { detected: addCounts(strays, lost), repaired, compared: seen.size };
   };
 }
 
@@ -149,18 +112,39 @@ interface NotifiedOccasion extends OccasionRef {
   readonly dueAt: number | null;
 }
 
-function lostOf({ type, id, userId, dueAt }: NotifiedOccasion): Finding {
-  const subject = workflowId({ type, id });
-  return { kind: 'lost', subject, type, id, userId, dueAt, note: 'its workflow does not run' };
+function lostOf(occasion: NotifiedOccasion): Finding {
+  const note = 'its workflow does not run';
+  return { kind: 'lost', subject: workflowId(occasion), ...occasion, note };
 }
 
-/** Without the occasion's user, of whom nothing is to be kept. */
+/** Without the user, of whom nothing may be kept. */
 function strayOf({ type, id }: OccasionRef): Finding {
   const subject = workflowId({ type, id });
   const note = 'it runs, and there is no such occasion any more';
   return { kind: 'stray', subject, type, id, userId: null, dueAt: null, note };
 }
 
-function occasionOf({ type, id }: Finding): OccasionRef[] {
-  return type === null || id === null ? [] : [{ type, id }];
-}
+/** Occasions whose workflows should run, in order. */
+const PAGE_OF_NOTIFIED = `
+  select type, id, user_id as "userId", ${ms('wake_due_at', 'dueAt')}
+  from events.occasions
+  where (type, id) > (:type, :id::uuid) and ended_at is null and notified_wake_at is not null
+  order by type, id limit :page::int`;
+
+/** A workflow was asked to end when its occasion did: it is given an hour. */
+const FIND_STRAYS = `
+  select given.type, given.id
+  from jsonb_to_recordset(:occasions::jsonb) as given (type text, id uuid)
+  left join events.occasions as o on o.type = given.type and o.id = given.id
+  where case when o.type is null
+    then not exists (select from users.occasion_inputs as i
+      where i.occasion_type = given.type and i.occasion_id = given.id)
+    else o.end_notified_at < (select events.clock() - interval '1 hour') end`;
+
+const DROP_NOTIFIED = `
+  delete from events.findings as f
+  where f.kind = 'lost' and not exists (
+    select from events.occasions as o
+    where o.type = f.occasion_type and o.id = f.occasion_id
+      and o.ended_at is null and o.notified_wake_at is null)
+  returning f.kind`;

@@ -1,20 +1,19 @@
 /**
- * What is always so and no check constraint can say, because it takes other rows, other tables or
- * the clock: a row for which one of these holds was edited by hand, or by a fault. The constraints
- * of the schema are the others; no transition of the ledger leads to either.
+ * What no transition of the ledger leads to and no check constraint can refuse, because it takes
+ * other rows, other tables or the clock: such a row was edited by hand, or by a fault.
  */
 export interface Invariant {
   /** SQL that is true of a broken row. */
   readonly broken: string;
-  /** What is broken, in words for an operator. */
+  /** What is broken, for an operator. */
   readonly says: string;
-  /** Planning would go by what is broken: it is left as it is, for an operator. */
+  /** Planning would go by what is broken: it is left to an operator. */
   readonly isLeft?: boolean;
 }
 
 /**
- * Of an occasion that exists, `s`, and its open row, `o`. Leases end within minutes (the time limit
- * of a webhook is 2 min at the most); a retry waits for two hours at the most, with its jitter.
+ * Of an occasion `s` that exists, and its open row `o`. A lease ends within minutes, since a webhook's
+ * time limit is 2 min at most; a retry waits for two hours at most, with its jitter.
  */
 export const OPEN_ROW_INVARIANTS: readonly Invariant[] = [
   {
@@ -48,7 +47,7 @@ export const OPEN_ROW_INVARIANTS: readonly Invariant[] = [
   },
 ];
 
-/** Of a row that was delivered of late, or is due soon: `o`. */
+/** Of a row `o` that was delivered within a day, or is due soon. */
 export const ROW_INVARIANTS: readonly Invariant[] = [
   {
     broken: `o.state = 'COMPLETED' and not exists (
@@ -64,12 +63,12 @@ export const ROW_INVARIANTS: readonly Invariant[] = [
   },
 ];
 
-/** Whether a finding is not to be planned, by its note. */
-export function isLeftToOperator(note: string | null): boolean {
-  return OPEN_ROW_INVARIANTS.some(({ says, isLeft }) => isLeft && note?.startsWith(says));
+/** Whether a finding must not be planned, by its note. */
+export function isLeftToOperator(note: string): boolean {
+  return OPEN_ROW_INVARIANTS.some(({ says, isLeft }) => isLeft && note.startsWith(says));
 }
 
-/** SQL: what is broken first, in words; null when nothing is. */
+/** SQL for the first invariant that is broken, in words; null when none is. */
 export function firstBroken(invariants: readonly Invariant[]): string {
   const cases = invariants.map(
     ({ broken, says }) => `when ${broken} then '${says.replaceAll("'", "''")}'`,

@@ -1,45 +1,27 @@
-import { Counter, Histogram } from 'prom-client';
+import { Counter } from 'prom-client';
 
 import type { Registry } from '../platform/metrics.ts';
-import type { FindingCounts, FindingKind } from '../workflows/maintenance-contract.ts';
-import type { ReconcileObserver } from './round.ts';
-
-/** From a look at little to one that plans 10,000 occasions. */
-const DURATION_BUCKETS = [0.25, 0.5, 1, 2.5, 5, 10, 20, 30, 60, 120, 300, 600];
+import type { FindingKind } from '../workflows/maintenance-contract.ts';
+import { entriesOf } from './findings.ts';
+import type { Round } from './round.ts';
 
 /**
- * Counts what rounds of the reconciler come to, on a registry.
+ * Counts what rounds of the reconciler come to.
  *
  * @param kinds those that this process looks for: counted from 0
  */
-export function createReconcileMetrics(
-  registry: Registry,
-  kinds: readonly FindingKind[],
-): ReconcileObserver {
+export function createReconcileMetrics(registry: Registry, kinds: readonly FindingKind[]) {
   const registers = [registry];
-  const labelNames = ['kind'];
   const detected = new Counter({
     name: 'daybell_missed_detected_total',
     help: 'What the reconciler has found to be amiss, by what it is.',
-    labelNames,
+    labelNames: ['kind'],
     registers,
   });
   const repaired = new Counter({
     name: 'daybell_missed_repaired_total',
     help: 'Of what was found, what is no longer so.',
-    labelNames,
-    registers,
-  });
-  const unrepaired = new Counter({
-    name: 'daybell_missed_unrepaired_total',
-    help: 'Of what was found, what was still so after it was tried to repair.',
-    labelNames,
-    registers,
-  });
-  const duration = new Histogram({
-    name: 'daybell_reconcile_duration_seconds',
-    help: 'How long a round of the reconciler took, with repairs.',
-    buckets: DURATION_BUCKETS,
+    labelNames: ['kind'],
     registers,
   });
   const steps = new Counter({
@@ -50,21 +32,33 @@ export function createReconcileMetrics(
   });
   // A series that begins with its first event hides that event from `rate`.
   for (const kind of kinds) {
-    for (const counter of [detected, repaired, unrepaired]) counter.inc({ kind }, 0);
+    for (const counter of [detected, repaired]) counter.inc({ kind }, 0);
   }
   for (const result of ['succeeded', 'failed']) steps.inc({ result }, 0);
 
   return {
-    round(counts) {
-      count(detected, counts.detected);
-      count(repaired, counts.repaired);
-      count(unrepaired, counts.unrepaired);
-      duration.observe(counts.durationMs / 1000);
+    round(counts: Pick<Round, 'detected' | 'repaired'>): void {
+      for (const [kind, count] of entriesOf(counts.detected)) detected.inc({ kind }, count);
+      for (const [kind, count] of entriesOf(counts.repaired)) repaired.inc({ kind }, count);
     },
-    step: (result) => steps.inc({ result }),
+    step(result: 'succeeded' | 'failed'): void {
+      steps.inc({ result });
+    },
   };
 }
 
-function count(counter: Counter, counts: FindingCounts): void {
-  for (const [kind, found] of Object.entries(counts)) counter.inc({ kind }, found);
+export type ReconcileObserver = ReturnType<typeof createReconcileMetrics>;
+
+/** Counts steps, unless the process stops meanwhile. */
+export function countSteps(observer: ReconcileObserver | undefined, stopping?: AbortSignal) {
+  return async <Result>(step: () => Promise<Result>): Promise<Result> => {
+    try {
+      const result = await step();
+      observer?.step('succeeded');
+      return result;
+    } catch (error) {
+      if (!stopping?.aborted) observer?.step('failed');
+      throw error;
+    }
+  };
 }

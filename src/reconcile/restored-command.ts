@@ -1,8 +1,7 @@
 /**
- * `npm run restored -- --backup-taken-at 2027-05-20T03:00:00Z`: notes that the database at
- * DATABASE_URL, or Temporal's store, was restored to the state of that instant. Before Daybell's
- * processes are started again. Exit code 0 when it is noted, 1 when it cannot be, 64 for arguments
- * that say nothing, 78 for settings.
+ * `npm run restored -- --backup-taken-at 2027-05-20T03:00:00Z`, before Daybell's processes are
+ * started again: notes that the database at DATABASE_URL, or Temporal's store, was restored to the
+ * state of that instant.
  */
 import { EXIT } from '../cli/command.ts';
 import {
@@ -20,8 +19,8 @@ const USAGE = `npm run restored -- --backup-taken-at <instant>
              one that is too early does no harm
 `;
 const PAUSE_REASON = 'restored: look at what is waiting before you resume';
-/** What the notifier does in a second, at least. */
-const NOTIFIED_PER_SECOND = 50;
+/** The notifier's pace, at least. */
+const NOTIFIED_PER_MINUTE = 3_000;
 
 process.exitCode = await main(process.argv.slice(2));
 
@@ -35,13 +34,13 @@ async function main(args: readonly string[]): Promise<number> {
     process.stdout.write(describe(await note(backupTakenAt)));
     return 0;
   } catch (error) {
-    const message = error instanceof Error ? error.message : String(error);
+    const message = error instanceof Error ? error.message : '';
     process.stderr.write(`${message || errorCode(error)}\n`);
     return error instanceof InvalidSettingsError ? EXIT.config : EXIT.failed;
   }
 }
 
-/** Epoch ms; null for what is no instant in the past, with its offset. */
+/** Epoch ms; null unless it is an instant in the past, with its offset. */
 function instantOf(args: readonly string[]): number | null {
   const [name, text = ''] = args.flatMap((arg) => arg.split('=', 2));
   if (name !== '--backup-taken-at') return null;
@@ -52,7 +51,7 @@ function instantOf(args: readonly string[]): number | null {
 
 async function note(backupTakenAt: number): Promise<Restored> {
   const { DATABASE_URL } = requireSettings(loadSettings(), 'DATABASE_URL');
-  // All users are written in one statement: a large installation takes longer than any request may.
+  // Writes all users in one statement, which takes longer than any request may.
   const orm = await connectOrm(DATABASE_URL, { queryTimeoutMs: 0 });
   try {
     return await noteRestore(orm, { backupTakenAt, pauseReason: PAUSE_REASON });
@@ -62,23 +61,19 @@ async function note(backupTakenAt: number): Promise<Restored> {
 }
 
 function describe({ store, knowsUntil, forgotten, due }: Restored): string {
-  const minutes = Math.ceil(forgotten / NOTIFIED_PER_SECOND / 60);
+  const isDatabase = store === 'database';
   const known = knowsUntil === null ? 'nothing' : new Date(knowsUntil).toISOString();
-  const [which, why, ...more] =
-    store === 'database'
-      ? [
-          'The database is at the earlier state',
-          'whatever they had heard of',
-          '- Revisions have leapt ahead: an ETag of before the restore matches nothing.',
-        ]
-      : ["Temporal's store is at the earlier state", 'those that changed since the backup'];
-  return `Noted. ${which}; the last thing that the database knows of: ${known}.
+  const which = isDatabase ? 'The database' : "Temporal's store";
+  const mayBeSent = isDatabase ? ', and may have been delivered already' : '';
+  const why = isDatabase ? 'whatever they had heard of' : 'those that changed since the backup';
+  const revisions = isDatabase
+    ? '- Revisions have leapt ahead: an ETag of before the restore matches nothing.\n'
+    : '';
+  return `Noted. ${which} is at the earlier state; the last thing that the database knows of: ${known}.
 
-- Deliveries are paused. ${due} have come due${
-    store === 'database' ? ', and may have been delivered already' : ''
-  }: they
+- Deliveries are paused. ${due} have come due${mayBeSent}: they
   are sent, with the same webhook-id as then, when you resume.
 - ${forgotten} workflows are notified again, ${why}, once the scheduler runs,
-  in about ${minutes} min. npm run reconcile says when nothing is missed.
-${more.map((line) => `${line}\n`).join('')}`;
+  in about ${Math.ceil(forgotten / NOTIFIED_PER_MINUTE)} min. npm run reconcile says when nothing is missed.
+${revisions}`;
 }

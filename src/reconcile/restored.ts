@@ -1,13 +1,6 @@
 import { instant, ms, queryIn, queryOf } from '../ledger/sql.ts';
 import type { Orm } from '../platform/database/orm.ts';
-import { createForgetting } from './forget-wakes.ts';
-
-export interface RestoreRequest {
-  /** The state that the restored store is at: epoch ms, by its server's clock. */
-  readonly backupTakenAt: number;
-  /** Why deliveries are paused, for an operator. */
-  readonly pauseReason: string;
-}
+import { FORGET_WORKFLOW } from './forget-wakes.ts';
 
 /** What a database says of itself after a restore. */
 export interface Restored {
@@ -29,28 +22,32 @@ const MARGIN_MS = 3_600_000;
 const REVISIONS = 100_000;
 
 /**
- * Notes that one of the two stores was restored to an earlier state. If the database's last change
- * is older than the backup, it is the database: workflows may have heard of more than it knows, so
- * that all of them are notified again. Else it is Temporal's store: those are notified that were
- * planned or looked at since. Deliveries are paused first. Safe to repeat.
+ * Notes that one of the two stores was restored to an earlier state, and pauses deliveries. If the
+ * database's last change is older than the backup, it is the database: workflows may have been
+ * notified of more than it knows, so that all are notified again. Otherwise it is Temporal's store:
+ * those are notified that were planned or looked at since. Safe to repeat.
+ *
+ * @param backupTakenAt the state that the store is at: epoch ms, by its server's clock
+ * @param pauseReason for an operator
  */
 export async function noteRestore(
   orm: Orm,
-  { backupTakenAt, pauseReason }: RestoreRequest,
+  { backupTakenAt, pauseReason }: { backupTakenAt: number; pauseReason: string },
 ): Promise<Restored> {
   const query = queryOf(orm);
   await query(PAUSE, { reason: pauseReason });
   const [found] = await query<Pick<Restored, 'knowsUntil' | 'due'>>(FIND);
   const { knowsUntil = null, due = 0 } = found ?? {};
   const isDatabase = knowsUntil === null || knowsUntil <= backupTakenAt + CLOCKS_MS;
-  const since = backupTakenAt - MARGIN_MS;
-  await orm.em.fork().transactional(async (em) => {
+  const since = isDatabase ? 0 : backupTakenAt - MARGIN_MS;
+  const forgotten = await orm.em.fork().transactional(async (em) => {
     const run = queryIn(em);
     await run(COMPARE_AGAIN);
-    await run(LOOK_FOR_ERASED_AGAIN, { since: isDatabase ? 0 : since });
+    await run(LOOK_FOR_ERASED_AGAIN, { since });
     if (isDatabase) await run(LEAP, { revisions: REVISIONS });
+    const [row] = await run<{ count: number }>(FORGET_SINCE, { since });
+    return row?.count ?? 0;
   });
-  const forgotten = await createForgetting(orm).forget(isDatabase ? null : since);
   return { store: isDatabase ? 'database' : 'temporal', knowsUntil, forgotten, due };
 }
 
@@ -76,10 +73,26 @@ const FIND = `
 const COMPARE_AGAIN = `
   update events.reconciler set compared_at = null, temporal_back_at = events.clock()`;
 
-/** An older Temporal has workflows again of users who were erased from it since. */
+/** An older Temporal again has workflows of users who were erased since. */
 const LOOK_FOR_ERASED_AGAIN = `
   update users.erasures set temporal_at = null, asked_at = null
   where temporal_at >= ${instant(':since')}`;
 
-/** Revisions after the backup were given out already: an ETag of then is to match nothing. */
+/** Revisions after the backup were given out already: an ETag of then must match nothing. */
 const LEAP = `update users.users set revision = revision + :revisions::int`;
+
+/** An older Temporal knows nothing of what was planned, looked at or ended since. */
+const FORGET_SINCE = `
+  with changed as materialized (
+    select type, id from events.occasions
+    where (notified_wake_at is not null or end_notified_at is not null)
+      and (greatest(planned_at, looked_at, ended_at) >= ${instant(':since')}) is not false
+    order by type, id for update
+  ),
+  forgotten as (
+    update events.occasions as o set ${FORGET_WORKFLOW},
+      end_notified_at = case when o.ended_at is null then o.end_notified_at end
+    from changed where o.type = changed.type and o.id = changed.id
+    returning o.id
+  )
+  select count(*)::int as count from forgotten`;

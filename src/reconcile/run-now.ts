@@ -4,7 +4,6 @@ import {
   type Client,
   WorkflowIdConflictPolicy,
   type WorkflowExecutionDescription,
-  type WorkflowHandle,
 } from '@temporalio/client';
 import protobuf from '@temporalio/proto';
 
@@ -20,14 +19,14 @@ type Reconcile = () => Promise<ReconcileReport>;
 
 const CALL_TIMEOUT_MS = 10_000;
 const LOOK_EVERY_MS = 1_000;
-/** A worker that is there takes it up at once. */
+/** A worker takes it up at once. */
 const NO_WORKER_AFTER_MS = 20_000;
 /** As the schedule has it. */
 const LONGEST_RUN_MS = 60 * 60_000;
 
 /**
- * Runs the reconciler's workflow at once, beside its schedule; joins one that was started by hand
- * and still runs.
+ * Runs the reconciler's workflow now, beside its schedule; joins one that an operator started and
+ * that still runs. Ends it when no worker takes it up.
  *
  * @param onStarted is given the workflow's id
  * @throws TemporalAwayError, NoWorkerError
@@ -53,22 +52,11 @@ export async function runReconcileWorkflow(
     }),
   );
   onStarted(workflow.workflowId);
-  await untilClosed(workflow, call, noWorkerAfterMs);
-  return call(() => workflow.result());
-}
 
-type Call = <Result>(ask: () => Promise<Result>) => Promise<Result>;
-
-/** Rejects when nothing takes it up for so long, which ends it. */
-async function untilClosed(
-  workflow: WorkflowHandle<Reconcile>,
-  call: Call,
-  noWorkerAfterMs: number,
-): Promise<void> {
   let waitingSince: number | null = null;
   for (;;) {
     const description = await call(() => workflow.describe());
-    if (description.status.name !== 'RUNNING') return;
+    if (description.status.name !== 'RUNNING') return call(() => workflow.result());
     waitingSince = waitsForWorker(description) ? (waitingSince ?? performance.now()) : null;
     if (waitingSince !== null && performance.now() - waitingSince > noWorkerAfterMs) {
       await call(() => workflow.terminate('no worker took it up'));
@@ -83,9 +71,9 @@ async function untilClosed(
 
 const { PendingActivityState, PendingWorkflowTaskState } = protobuf.temporal.api.enums.v1;
 
-/** A task is there for the taking; an activity that waits to be retried is not. */
+/** A task waits to be taken up; an activity that waits for its retry does not count. */
 function waitsForWorker({ raw }: WorkflowExecutionDescription): boolean {
-  const { pendingWorkflowTask: task, pendingActivities = [] } = raw;
+  const { pendingWorkflowTask: task, pendingActivities } = raw;
   if (task?.state === PendingWorkflowTaskState.PENDING_WORKFLOW_TASK_STATE_SCHEDULED) return true;
   return (pendingActivities ?? []).some(
     ({ state, nextAttemptScheduleTime }) =>

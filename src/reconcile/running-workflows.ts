@@ -6,17 +6,16 @@ import {
 
 import { classify } from '../platform/temporal/errors.ts';
 
-/** How a workflow is. */
 export interface WorkflowLook {
   readonly isRunning: boolean;
-  /** In words, without data of the user. */
+  /** For an operator; without data of the user. */
   readonly words: string;
 }
 
 export type RunningWorkflows = ReturnType<typeof createRunningWorkflows>;
 
 const CALL_TIMEOUT_MS = 10_000;
-/** The most that a list gives at once. */
+/** The server's limit. */
 const LIST_PAGE = 1_000;
 /** A workflow task that times out or is lost once is ordinary. */
 const STUCK_AFTER_ATTEMPTS = 3;
@@ -45,14 +44,13 @@ export function createRunningWorkflows(client: Client, taskQueue: string) {
     /** The ids of all occasion workflows that run, by visibility, which may be a moment behind. */
     async *listIds(): AsyncGenerator<string[], void, undefined> {
       const query = `WorkflowType = 'occasion' AND ExecutionStatus = 'Running' AND TaskQueue = '${taskQueue}'`;
-      let nextPageToken: Uint8Array | undefined = new Uint8Array();
-      while (nextPageToken !== undefined) {
-        const token: Uint8Array = nextPageToken;
-        const request = { namespace, query, pageSize: LIST_PAGE, nextPageToken: token };
+      let nextPageToken = new Uint8Array();
+      do {
+        const request = { namespace, query, pageSize: LIST_PAGE, nextPageToken };
         const page = await call(() => client.workflowService.listWorkflowExecutions(request));
         yield page.executions.flatMap(({ execution }) => execution?.workflowId ?? []);
-        nextPageToken = page.nextPageToken?.length > 0 ? page.nextPageToken : undefined;
-      }
+        nextPageToken = new Uint8Array(page.nextPageToken);
+      } while (nextPageToken.length > 0);
     },
 
     /** One workflow, as Temporal itself knows it. */
@@ -69,18 +67,17 @@ export function createRunningWorkflows(client: Client, taskQueue: string) {
 
 function lookOf({ status, raw }: WorkflowExecutionDescription): WorkflowLook {
   if (status.name === 'PAUSED') return { isRunning: true, words: 'an operator has paused it' };
-  if (status.name !== 'RUNNING') {
-    return { isRunning: false, words: `it has ended: ${status.name.toLowerCase()}` };
-  }
+  const isRunning = status.name === 'RUNNING';
+  if (!isRunning) return { isRunning, words: `it has ended: ${status.name.toLowerCase()}` };
+
   const paused = raw.pendingActivities?.find((activity) => activity.paused);
-  if (paused) {
-    const name = paused.activityType?.name;
-    return { isRunning: true, words: `an operator has paused its activity ${name}` };
-  }
   const attempt = raw.pendingWorkflowTask?.attempt ?? 0;
-  if (attempt >= STUCK_AFTER_ATTEMPTS) {
-    return { isRunning: true, words: `its workflow task has failed ${attempt - 1} times` };
+  if (paused) {
+    return { isRunning, words: `an operator has paused its activity ${paused.activityType?.name}` };
   }
-  if (raw.pendingWorkflowTask) return { isRunning: true, words: 'it waits for a worker' };
-  return { isRunning: true, words: 'it runs, and looking again has changed nothing' };
+  if (attempt >= STUCK_AFTER_ATTEMPTS) {
+    return { isRunning, words: `its workflow task has failed ${attempt - 1} times` };
+  }
+  if (raw.pendingWorkflowTask) return { isRunning, words: 'it waits for a worker' };
+  return { isRunning, words: 'it runs, and looking again has changed nothing' };
 }

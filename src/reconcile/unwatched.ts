@@ -1,83 +1,67 @@
 import { queryOf } from '../ledger/sql.ts';
-import type { OccasionRef } from '../ledger/types.ts';
 import type { Orm } from '../platform/database/orm.ts';
 import type { ReconcileStep } from '../workflows/maintenance-contract.ts';
-import type { Finding, Findings, RememberedFinding } from './findings.ts';
-import * as sql from './wakes-sql.ts';
+import { countByKind } from './findings.ts';
+import { FORGET_WAKE } from './forget-wakes.ts';
 
-/** Found in one look: notified in a minute or two, and looked at in a few. */
-const AT_ONCE = 5_000;
-/** So often a workflow is notified before an alarm names it; after that once a day. */
-const TRIES = 3;
-/** A workflow that is there, or is started, has looked by then. */
-const BETWEEN_TRIES_MS = 5 * 60_000;
-const BETWEEN_LATER_TRIES_MS = 24 * 3_600_000;
+/** Notified in a minute or two, and looked at in a few. */
+const FOUND_AT_ONCE = 5_000;
 
-interface UnwatchedOccasion extends OccasionRef {
-  readonly subject: string;
-  readonly userId: string;
-  readonly dueAt: number | null;
-  /** How often it was notified for this reason. */
-  readonly reconciled: number;
-}
-
-/** Occasions that no workflow has looked at for two hours after it should have. */
-export function createUnwatched(orm: Orm, findings: Findings) {
+/**
+ * Finds occasions that no workflow has looked at for two hours after it should have, and has their
+ * workflows notified: three times, five minutes apart, and from then on daily.
+ */
+export async function lookForUnwatched(orm: Orm): Promise<ReconcileStep> {
   const query = queryOf(orm);
-
-  /** Those of the known findings that still hold, with how often each was tried. */
-  async function stillUnwatched(
-    known: readonly RememberedFinding[],
-  ): Promise<Map<string, UnwatchedOccasion>> {
-    if (known.length === 0) return new Map();
-    const rows = await query<UnwatchedOccasion>(sql.STILL_UNWATCHED, occasionsOf(known));
-    return new Map(rows.map((row) => [row.subject, row]));
-  }
-
-  return {
-    async look(): Promise<ReconcileStep> {
-      const found = await query<UnwatchedOccasion>(sql.FIND_UNWATCHED, { limit: AT_ONCE });
-      const detected = await findings.keep(found.map(findingOf));
-      const known = await findings.list(['unwatched']);
-      const still = await stillUnwatched(known);
-
-      const cured = known.filter(({ subject }) => !still.has(subject));
-      if (cured.length > 0) await query(sql.FORGET_TRIES, occasionsOf(cured));
-      const repaired = await findings.drop(cured);
-
-      const due = known.filter((finding) => {
-        const occasion = still.get(finding.subject);
-        return occasion !== undefined && isToTry(finding, occasion);
-      });
-      if (due.length > 0) {
-        await query(sql.NOTIFY_AGAIN, occasionsOf(due));
-        await findings.markTried(due);
-      }
-      return { detected, repaired };
-    },
-
-    /** Those that were notified as often as helps. */
-    async findHopeless(): Promise<Finding[]> {
-      const known = await findings.list(['unwatched']);
-      const still = await stillUnwatched(known);
-      return known.filter((finding) => {
-        const { reconciled = 0 } = still.get(finding.subject) ?? {};
-        return reconciled >= TRIES && (finding.triedAgoMs ?? 0) > BETWEEN_TRIES_MS;
-      });
-    },
-  };
+  const detected = await query<{ kind: 'unwatched' }>(KEEP_UNWATCHED, { limit: FOUND_AT_ONCE });
+  const repaired = await query<{ kind: 'unwatched' }>(DROP_LOOKED_AT);
+  await query(NOTIFY);
+  return { detected: countByKind(detected), repaired: countByKind(repaired) };
 }
 
-function isToTry({ triedAgoMs }: RememberedFinding, { reconciled }: UnwatchedOccasion): boolean {
-  if (triedAgoMs === null) return true;
-  return triedAgoMs > (reconciled < TRIES ? BETWEEN_TRIES_MS : BETWEEN_LATER_TRIES_MS);
-}
+const ago = (span: string): string => `(select events.clock() - interval '${span}')`;
 
-function findingOf({ subject, type, id, userId, dueAt }: UnwatchedOccasion): Finding {
-  const note = 'no workflow has looked at it since it should have woken';
-  return { kind: 'unwatched', subject, type, id, userId, dueAt, note };
-}
+/** By an index each: of those that were notified, and of those that were not. */
+const SHOULD_HAVE_WOKEN = [
+  `o.notified_wake_at < ${ago('2 hours')}`,
+  `o.notified_wake_at is null and o.wake_at < ${ago('2 hours')}`,
+];
 
-function occasionsOf(findings: readonly Finding[]) {
-  return { occasions: JSON.stringify(findings.map(({ type, id }) => ({ type, id }))) };
-}
+const IS_UNWATCHED = `o.ended_at is null
+  and (o.looked_at is null or o.looked_at < ${ago('2 hours')})
+  and (select temporal_back_at from events.reconciler) < ${ago('2 hours')}`;
+
+const KEEP_UNWATCHED = `
+  insert into events.findings (kind, subject, occasion_type, occasion_id, user_id, due_at, note)
+  select 'unwatched', type || '/' || id, type, id, user_id, wake_due_at,
+    'no workflow has looked at it since it should have woken'
+  from (${SHOULD_HAVE_WOKEN.map(
+    (condition) => `select o.* from events.occasions as o where ${condition} and ${IS_UNWATCHED}`,
+  ).join(' union all ')}) as unwatched
+  order by wake_due_at nulls last, id limit :limit::int
+  on conflict do nothing
+  returning kind`;
+
+const DROP_LOOKED_AT = `
+  delete from events.findings as f
+  where f.kind = 'unwatched' and not exists (
+    select from events.occasions as o
+    where o.type = f.occasion_type and o.id = f.occasion_id
+      and (${SHOULD_HAVE_WOKEN.join(' or ')}) and ${IS_UNWATCHED})
+  returning f.kind`;
+
+/** After five minutes a workflow that runs, or was started, has looked. */
+const NOTIFY = `
+  with due as materialized (
+    select o.type, o.id, f.subject from events.findings as f
+    join events.occasions as o on o.type = f.occasion_type and o.id = f.occasion_id
+    where f.kind = 'unwatched' and (f.tried_at is null
+      or f.tried_at < case when f.tries < 3 then ${ago('5 minutes')} else ${ago('1 day')} end)
+    order by o.type, o.id for update
+  ),
+  notified as (
+    update events.occasions as o set ${FORGET_WAKE}
+    from due where o.type = due.type and o.id = due.id
+  )
+  update events.findings as f set tries = f.tries + 1, tried_at = events.clock()
+  from due where f.kind = 'unwatched' and f.subject = due.subject`;

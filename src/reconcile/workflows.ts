@@ -1,3 +1,4 @@
+import { queryOf } from '../ledger/sql.ts';
 import { describeError } from '../platform/errors.ts';
 import type { Orm } from '../platform/database/orm.ts';
 import type { OccasionWorkflows } from '../workflows/occasion-client.ts';
@@ -11,11 +12,12 @@ import type {
 } from '../workflows/maintenance-contract.ts';
 import { createComparison } from './compare-workflows.ts';
 import { createFindings, type Finding } from './findings.ts';
-import { createForgetting } from './forget-wakes.ts';
-import { raiseAlarm, type ReconcileLogger, type ReconcileObserver } from './round.ts';
+import { forgetLostStore, rememberStore } from './forget-wakes.ts';
+import { countSteps, type ReconcileObserver } from './metrics.ts';
+import { raiseAlarm, type ReconcileLogger } from './round.ts';
 import type { RunningWorkflows } from './running-workflows.ts';
-import { findState, mustRest, noteLook, noteReturn } from './state.ts';
-import { createUnwatched } from './unwatched.ts';
+import { findState, mustRest, noteLook } from './state.ts';
+import { lookForUnwatched } from './unwatched.ts';
 
 export interface WorkflowReconcilerDeps {
   readonly orm: Orm;
@@ -31,7 +33,7 @@ export interface WorkflowReconcilerDeps {
 
 /** What a run has found by its end. */
 export interface ConcludeRequest {
-  /** Of this run: when it began, epoch ms. */
+  /** When the run began, epoch ms. */
   readonly startedAt: number;
   readonly detected: FindingCounts;
   readonly repaired: FindingCounts;
@@ -42,50 +44,39 @@ export type WorkflowReconciler = ReturnType<typeof createWorkflowReconciler>;
 
 export const WORKFLOW_KINDS: readonly WorkflowFindingKind[] = ['unwatched', 'lost', 'stray'];
 
+/** Besides two runs: how long nothing may look before Temporal counts as having been away. */
+const AWAY_AFTER_MS = 3_600_000;
+
 /**
- * The half of the reconciler that only Temporal can answer: occasions that no workflow looks at,
- * ids that the two stores do not share, and a Temporal store that is another one. A workflow calls
- * its steps; each is safe to repeat, also beside another's.
+ * The half of the reconciler that needs Temporal: finds occasions that no workflow looks at, ids
+ * that only one of the stores has, and a Temporal store that is another one. A workflow calls its
+ * steps; each is safe to repeat, also while another runs.
  */
 export function createWorkflowReconciler(deps: WorkflowReconcilerDeps) {
   const { orm, running, logger, observer, everyMs } = deps;
+  const query = queryOf(orm);
   const findings = createFindings(orm);
-  const forgetting = createForgetting(orm, deps.page);
-  const unwatched = createUnwatched(orm, findings);
-  const comparison = createComparison({ ...deps, findings });
+  const compare = createComparison({ ...deps, findings });
 
-  const counted = async <Result>(step: () => Promise<Result>): Promise<Result> => {
-    try {
-      const result = await step();
-      observer?.step('succeeded');
-      return result;
-    } catch (error) {
-      observer?.step('failed');
-      throw error;
-    }
-  };
+  const counted = countSteps(observer);
 
-  /** Why a finding still holds, by what Temporal says of the workflow. */
+  /** Adds what Temporal says of the workflow. */
   async function explain({ subject, note }: Finding): Promise<string> {
     try {
-      const { words } = await running.describe(subject);
-      return note === null ? words : `${note}; ${words}`;
+      return `${note}; ${(await running.describe(subject)).words}`;
     } catch (error) {
-      return `${note ?? 'it is amiss'}; Temporal cannot be asked: ${describeError(error).name}`;
+      return `${note}; Temporal cannot be asked: ${describeError(error).name}`;
     }
   }
 
   return {
-    /**
-     * Compares Temporal's store with the one before; of another one, forgets all wakes, so that
-     * the notifier starts the workflows there.
-     */
+    /** If Temporal's store is another one than before, has all workflows notified, which starts them. */
     checkStore: (onPage: () => void): Promise<StoreCheck> =>
       counted(async () => {
-        const { isLost } = await forgetting.rememberStore(await running.storeId());
+        const isLost = await rememberStore(orm, await running.storeId());
         if (isLost) logger.warn({}, 'reconciler: this Temporal store is another one than before');
-        await noteReturn(orm, 2 * everyMs + 3_600_000);
-        const forgotten = await forgetting.goOn(onPage);
+        await query(NOTE_RETURN, { awayMs: 2 * everyMs + AWAY_AFTER_MS });
+        const forgotten = await forgetLostStore(orm, onPage, deps.page);
         if (forgotten > 0) {
           logger.info({ forgotten }, 'reconciler: all workflows are notified again');
         }
@@ -96,13 +87,13 @@ export function createWorkflowReconciler(deps: WorkflowReconcilerDeps) {
     /** Has the workflows notified of occasions that none has looked at for two hours. */
     lookForUnwatched: (): Promise<ReconcileStep> =>
       counted(async () => {
-        const step = await unwatched.look();
+        const step = await lookForUnwatched(orm);
         await noteLook(orm, 'workflows');
         return step;
       }),
 
     /** Once a day, compares the ids of all workflows that run with the occasions, both ways. */
-    compare: (onPage: () => void): Promise<Comparison> => counted(() => comparison.compare(onPage)),
+    compare: (onPage: () => void): Promise<Comparison> => counted(() => compare(onPage)),
 
     /** Counts and logs what a run came to, and raises the alarm for what is not repaired. */
     conclude: ({
@@ -110,19 +101,27 @@ export function createWorkflowReconciler(deps: WorkflowReconcilerDeps) {
       ...counts
     }: ConcludeRequest): Promise<Pick<ReconcileReport, 'unrepaired' | 'examples'>> =>
       counted(async () => {
-        const fresh = await findings.markUnrepaired([
-          ...(await unwatched.findHopeless()),
-          ...(await comparison.findHopeless()),
-        ]);
+        await query(MARK_UNREPAIRED);
+        observer?.round(counts);
         const alarm = await raiseAlarm(findings, WORKFLOW_KINDS, logger, explain);
-        const durationMs = Math.max(0, Date.now() - startedAt);
-        const { detected, repaired, notLookedFor } = counts;
-        observer?.round({ detected, repaired, unrepaired: fresh, durationMs });
         logger.info(
-          { detected, repaired, unrepaired: alarm.unrepaired, notLookedFor, durationMs },
+          { ...counts, unrepaired: alarm.unrepaired, durationMs: Date.now() - startedAt },
           'reconciler: looked through the workflows',
         );
         return alarm;
       }),
   };
 }
+
+/** What no workflow has looked at while Temporal was away is given its time from now on. */
+const NOTE_RETURN = `
+  update events.reconciler set temporal_back_at = events.clock()
+  where temporal_back_at is null or workflows_looked_at is null
+    or workflows_looked_at < events.clock() - :awayMs::float8 * interval '1 millisecond'`;
+
+/** Notified three times without effect; or not started, or asked to end, for an hour. */
+const MARK_UNREPAIRED = `
+  update events.findings set unrepaired_at = events.clock()
+  where unrepaired_at is null and kind in ('unwatched', 'lost', 'stray') and case kind
+    when 'unwatched' then tries >= 3 and tried_at < events.clock() - interval '5 minutes'
+    else found_at < events.clock() - interval '1 hour' end`;

@@ -5,18 +5,12 @@
 
 /** What the ledger can show to be wrong; docs/reliability.md says what is done about each. */
 export type LedgerFindingKind =
-  /** An occasion without an open row, or whose row waits for a plan that nobody makes. */
+  /** An occasion without a plan, or whose plan does not follow from its inputs of now. */
   | 'unplanned'
-  /** Planned from older inputs than its user has now. */
-  | 'outdated'
-  /** Something open whose user or occasion is gone. */
-  | 'orphaned'
   /** Claimable for over two minutes, nothing holds it up, and nobody attempts it. */
   | 'unattempted'
   /** A row in a state that no transition leads to. */
-  | 'impossible'
-  /** An outbox event that failed too often. */
-  | 'parked';
+  | 'impossible';
 
 /** What only Temporal can show. */
 export type WorkflowFindingKind =
@@ -54,7 +48,7 @@ export interface ReconcileReport extends ReconcileStep {
 
 export interface UnrepairedFinding {
   readonly kind: FindingKind;
-  /** A workflow's id, an occurrence's key, or `outbox:<id>`. */
+  /** A workflow's id, or an occurrence's key. */
   readonly subject: string;
   /** In words. */
   readonly why: string;

@@ -42,7 +42,7 @@ test('nothing is unaccounted for on any day, whatever was moved, corrected, dele
   const byReason: Record<string, number> = {};
   for (const day of await daysOfInterest()) {
     const report = await fixture.audit(day, END);
-    expect(report).toMatchObject({ date: day, unaccounted: NONE, doubles: NONE, forged: NONE });
+    expect(report).toMatchObject({ date: day, unaccounted: NONE, doubles: NONE, unexpected: NONE });
     for (const name of Object.keys(totals) as (keyof typeof totals)[]) totals[name] += report[name];
     for (const { byReason: counts } of [report.failed, report.skipped]) {
       for (const [reason, count] of Object.entries(counts)) {

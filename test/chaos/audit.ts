@@ -15,7 +15,7 @@ interface Audit {
   readonly failed: { readonly total: number };
   readonly unaccounted: Found;
   readonly doubles: Found;
-  readonly forged: Found;
+  readonly unexpected: Found;
 }
 
 interface Found {
@@ -39,7 +39,7 @@ export async function readAudit(url: string, date: string): Promise<AuditCheck> 
 
 function check(audit: Audit): AuditCheck {
   const { due, delivered, late, failed } = audit;
-  const breaches = (['unaccounted', 'doubles', 'forged'] as const)
+  const breaches = (['unaccounted', 'doubles', 'unexpected'] as const)
     .filter((name) => audit[name].count > 0)
     .map((name) => `the audit has ${name}: ${JSON.stringify(audit[name])}`);
   return {

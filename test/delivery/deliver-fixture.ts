@@ -50,7 +50,6 @@ export interface OccasionRow {
   readonly lookedAt: number | null;
   readonly endedAt: number | null;
   readonly endNotifiedAt: number | null;
-  readonly reconciled: number;
 }
 
 const SETTLE_PAUSE_MS = 500;
@@ -163,7 +162,7 @@ export function useDeliverFixture(wake = DEFAULT_WAKE) {
 
   async function occasion(key: string): Promise<OccasionRow> {
     const [row] = await base.rows.sql<OccasionRow>(
-      `select version::int, reconciled, ${ms('wake_at', 'wakeAt')},
+      `select version::int, ${ms('wake_at', 'wakeAt')},
          ${ms('notified_wake_at', 'notifiedWakeAt')}, ${ms('looked_at', 'lookedAt')},
          ${ms('ended_at', 'endedAt')}, ${ms('end_notified_at', 'endNotifiedAt')}
        from events.occasions where type = :type and id = :id::uuid`,

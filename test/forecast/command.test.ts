@@ -1,6 +1,6 @@
 import { beforeAll, expect, test } from 'vitest';
 
-import { ForecastSchema } from '../../src/forecast/body.ts';
+import { ForecastSchema } from '../../src/forecast/schema.ts';
 import { listen } from '../../src/platform/http-server.ts';
 import { ADA, useTestApi } from '../support/api.ts';
 import { runProgram, type TestProcess } from '../support/process.ts';

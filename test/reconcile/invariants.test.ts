@@ -164,22 +164,6 @@ describe('a row of its own', () => {
   });
 });
 
-test('an open row of nobody is named', async () => {
-  const key = await fixture.plantOrphan();
-  const report = await fixture.run();
-  expect(report.detected).toEqual({ orphaned: 1 });
-  const [, id] = key.split(':');
-  const [settled] = await fixture.sql<{ state: string }>(
-    'select state from events.occurrences where key = ?',
-    [key],
-  );
-  if (settled?.state === 'PENDING') {
-    expect(report.examples).toMatchObject([{ kind: 'orphaned', subject: `birthday/${id}` }]);
-  } else {
-    expect(report.repaired).toEqual({ orphaned: 1 });
-  }
-});
-
 async function rowsOf(userId: string): Promise<object[]> {
   return fixture.sql(
     `select o.key, o.state, o.due_at, o.next_attempt_at, c.wake_due_at, c.ended_at,

@@ -3,7 +3,7 @@ import { expect, onTestFinished, test } from 'vitest';
 
 import { createMetrics } from '../../src/platform/metrics.ts';
 import { createLedgerReconciler, LEDGER_KINDS } from '../../src/reconcile/ledger.ts';
-import { createLedgerLooks } from '../../src/reconcile/looks.ts';
+import { createLedgerLooks } from '../../src/reconcile/ledger-looks.ts';
 import { createReconcileMetrics } from '../../src/reconcile/metrics.ts';
 import { createReconcileState, findState, mustRest } from '../../src/reconcile/state.ts';
 import {
@@ -116,10 +116,10 @@ test('while the database is away it goes on trying, and says so', async () => {
 });
 
 test('what seems amiss only for a moment holds no longer when it is looked at again', async () => {
-  const looks = createLedgerLooks(fixture.orm, { users: 10, openRows: 10, found: 10 });
+  const looks = createLedgerLooks(fixture.orm, 10);
   const [planned, missed] = [await fixture.addUnplanned(), await fixture.addUnplanned()];
   const suspects = [];
-  for (const look of looks.all) suspects.push(...(await look.next()).suspects);
+  for await (const page of looks.suspects()) suspects.push(...page);
   expect(suspects).toHaveLength(2);
   await planning.plan(planned);
   expect(await looks.again(suspects)).toMatchObject([{ kind: 'unplanned', id: missed }]);
@@ -141,8 +141,9 @@ test('the state says when both halves have looked, and what is not repaired', as
   expect(await state.lastSucceededAt()).toBe(NOW - 2 * HOUR);
 
   expect(await state.unrepaired()).toBe(0);
-  const id = await fixture.addEvent(await fixture.addPlanned(), 0);
-  await fixture.sql('update users.outbox set parked_at = users.clock() where id = ?', [id]);
+  await fixture.addPlanned();
+  await fixture.sql(`update events.occasions set last_settled_key = 'birthday:x:2031',
+    last_settled_nominal = '2031-03-15'`);
   await fixture.run();
   expect(await state.unrepaired()).toBe(1);
 });

@@ -162,19 +162,26 @@ test('npm run reconcile says of both halves that nothing was missed', async () =
 }, 120_000);
 
 test('npm run reconcile plans who was missed, names what it cannot repair, and ends with 1', async () => {
-  await api.sql(`update users.outbox set parked_at = now(), done_at = null
-    where id = (select min(id) from users.outbox)`);
-  const [missed] = await api.sql<{ user_id: string }>(
-    `delete from events.occurrences where state = 'PENDING' returning user_id`,
+  const open = await api.sql<{ user_id: string }>(
+    `select o.user_id from events.occurrences as o
+     where state = 'PENDING' and not exists (
+       select from events.occurrences as s where s.user_id = o.user_id and s.state = 'COMPLETED')
+     limit 2`,
   );
+  const [missed = '', edited = ''] = open.map(({ user_id }) => user_id);
+  await api.sql(`delete from events.occurrences where state = 'PENDING' and user_id = ?`, [missed]);
+  const settle = (key: string | null, nominal: string | null) =>
+    api.sql(
+      'update events.occasions set last_settled_key = ?, last_settled_nominal = ? where id = ?',
+      [key, nominal, edited],
+    );
+  await settle('birthday:x:2031', '2031-03-15');
   const command = reconcileNow();
   expect(await command.exited).toBe(1);
-  expect(said(command)).toMatch(/^unplanned +\d+ +\d+ +0 /m);
-  expect(said(command)).toMatch(/^Not repaired: outbox:\d+ \(parked\)/m);
-  expect(await ledgerOf(missed?.user_id ?? '')).toContain('PENDING');
-  await api.sql(
-    'update users.outbox set done_at = now(), parked_at = null where parked_at is not null',
-  );
+  expect(said(command)).toMatch(/^unplanned: 1 found, 1 repaired, 0 not repaired /m);
+  expect(said(command)).toContain(`Not repaired: birthday/${edited} (impossible)`);
+  expect(await ledgerOf(missed)).toContain('PENDING');
+  await settle(null, null);
 }, 120_000);
 
 test('without a worker npm run reconcile says so, and ends with 69', async () => {

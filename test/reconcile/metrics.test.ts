@@ -68,16 +68,18 @@ test(
     expect(await value('missed_unrepaired')).toBe(0);
 
     const userId = await rows.addUser();
-    await rows.sql(
-      `insert into users.outbox (type, user_id, revision, occurred_at, parked_at)
-       values ('UserUpdated', :userId::uuid, 2, now(), now())`,
-      { userId },
-    );
+    expect(await reconcile()).toBe(0);
+    const settle = (key: string | null, nominal: string | null) =>
+      rows.sql(
+        `update events.occasions set last_settled_key = :key, last_settled_nominal = :nominal
+         where id = :userId::uuid`,
+        { key, nominal, userId },
+      );
+    await settle('birthday:x:2031', '2031-03-15');
     expect(await reconcile()).toBe(1);
-    // The user, who was not planned, is by now: what is left is the event.
     expect(await value('missed_unrepaired')).toBe(1);
 
-    await rows.sql('update users.outbox set parked_at = null, done_at = now()');
+    await settle(null, null);
     expect(await reconcile()).toBe(0);
     expect(await value('missed_unrepaired')).toBe(0);
   },

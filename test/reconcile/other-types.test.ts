@@ -67,7 +67,7 @@ test('of each user all occasions are looked at, and only those that there are', 
 
   // The occasion is gone, and the user is not.
   await fixture.sql('delete from users.weddings where id = ?', [id]);
-  expect((await fixture.run()).detected).toEqual({ orphaned: 1 });
+  expect((await fixture.run()).detected).toEqual({ unplanned: 1 });
   const [, wedding] = await fixture.sql<{ state: string; reason: string | null }>(
     `select state, reason from events.occurrences where user_id = ? order by occasion_type`,
     [both],

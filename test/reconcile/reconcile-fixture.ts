@@ -1,16 +1,10 @@
 /** The reconciler of the ledger, with a planner, on a database of the test file's own. */
-import { randomUUID } from 'node:crypto';
-
 import { beforeAll, beforeEach } from 'vitest';
 
 import type { Planner } from '../../src/planning/types.ts';
-import {
-  createLedgerReconciler,
-  type LedgerReconciler,
-  type LedgerReport,
-} from '../../src/reconcile/ledger.ts';
+import { createLedgerReconciler, type LedgerReconciler } from '../../src/reconcile/ledger.ts';
+import type { Round } from '../../src/reconcile/round.ts';
 import type { FindingKind } from '../../src/workflows/maintenance-contract.ts';
-import { plantOccurrence } from '../support/plant-occurrence.ts';
 import {
   birthdayOf,
   DAY,
@@ -39,8 +33,8 @@ export function useReconcileFixture() {
       logger: loggerTo(lines),
       everyMs: 10 * MINUTE,
       secondLookMs: 1,
-      // Small, so that a few users are several pages.
-      pages: { users: 2, openRows: 2, found: 1_000 },
+      // So that a few users are several pages.
+      usersPerPage: 2,
     });
   }
 
@@ -68,7 +62,7 @@ export function useReconcileFixture() {
       return planning.database.orm;
     },
 
-    run: (): Promise<LedgerReport> => reconciler.run(),
+    run: (): Promise<Round> => reconciler.run(),
 
     /** A user who was created a year ago, planned; gives the id. */
     async addPlanned(user: { dateOfBirth?: string; timezone?: string } = {}): Promise<string> {
@@ -101,14 +95,6 @@ export function useReconcileFixture() {
       return event?.id ?? '';
     },
 
-    /** An open row that nobody has planned; gives its key. */
-    plantOrphan: (columns: object = {}): Promise<string> =>
-      plantOccurrence(planning.rows.sql, {
-        user_id: randomUUID(),
-        due_at: new Date(NOW + 50 * DAY),
-        ...columns,
-      }),
-
     stateOf: async (userId: string): Promise<string[]> => {
       const rows = await planning.rows.sql<{ state: string }>(
         'select state from events.occurrences where user_id = ? order by nominal_date',
@@ -132,7 +118,7 @@ export const subjectOf = (userId: string): string => {
 };
 
 /** What a round came to, in brief. */
-export function brief({ detected, repaired, unrepaired }: LedgerReport) {
+export function brief({ detected, repaired, unrepaired }: Round) {
   return { detected, repaired, unrepaired };
 }
 

@@ -120,7 +120,8 @@ describe('with a notifier and a worker', () => {
       `update events.occasions set notified_wake_at = now() - interval '3 hours'`,
     );
     expect(await runNow()).toEqual({ ...WELL, rested: true });
-    expect(await fixture.occasionOf(userId)).toMatchObject({ reconciled: 0 });
+    expect(await fixture.findings()).toEqual([]);
+    expect((await fixture.occasionOf(userId)).notifiedAt).not.toBeNull();
   });
 });
 

@@ -134,7 +134,7 @@ export function useWatchedOccasions() {
       const [occasion] = await rows.sql<WatchedOccasion>(
         `select version::int, wake_at is not null as "isAwaited", notified_wake_at as "notifiedAt",
            looked_at as "lookedAt", called_at as "calledAt", ended_at as "endedAt",
-           end_notified_at as "endNotifiedAt", reconciled
+           end_notified_at as "endNotifiedAt"
          from events.occasions where id = ?`,
         [userId],
       );
@@ -143,8 +143,8 @@ export function useWatchedOccasions() {
     },
 
     findings: () =>
-      rows.sql<{ kind: string; subject: string }>(
-        'select kind, subject from events.findings order by kind, subject',
+      rows.sql<{ kind: string; subject: string; tries: number }>(
+        'select kind, subject, tries from events.findings order by kind, subject',
       ),
 
     alarms: (): LoggedLine[] => lines.filter(({ level }) => level === 'error'),
@@ -196,7 +196,6 @@ export interface WatchedOccasion {
   readonly calledAt: string | null;
   readonly endedAt: string | null;
   readonly endNotifiedAt: string | null;
-  readonly reconciled: number;
 }
 
 async function answerOf(rows: EventRows, type: string, id: string): Promise<DeliverAnswer> {

@@ -151,7 +151,7 @@ export function useAuditFixture() {
 
 /** The counts of an audit that are not 0, in the order of the report. */
 export function counted(report: AuditReport): Record<string, number> {
-  const { failed, skipped, pending, erased, unaccounted, doubles, forged } = report;
+  const { failed, skipped, pending, erased, unaccounted, doubles, unexpected } = report;
   const { total: _, ...stages } = pending;
   const counts = {
     due: report.due,
@@ -166,7 +166,7 @@ export function counted(report: AuditReport): Record<string, number> {
     changedSince: report.changedSince,
     unaccounted: unaccounted.count,
     doubles: doubles.count,
-    forged: forged.count,
+    unexpected: unexpected.count,
   };
   return Object.fromEntries(Object.entries(counts).filter(([, count]) => count > 0));
 }

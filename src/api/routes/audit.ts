@@ -1,7 +1,7 @@
 import { createRoute, z } from '@hono/zod-openapi';
 
 import { auditDateFault, auditDay } from '../../audit/audit-day.ts';
-import { auditBody, AuditSchema } from '../../audit/body.ts';
+import { AuditSchema } from '../../audit/report.ts';
 import { ruled } from '../../users/user-input.ts';
 import { needs } from '../access.ts';
 import type { Api, ApiDeps } from '../deps.ts';
@@ -44,7 +44,6 @@ export function registerAudit(app: Api, deps: ApiDeps): void {
   const takeTurns = createTurns();
   app.openapi(route, async (c) => {
     const { date } = c.req.valid('param');
-    const report = await takeTurns(() => auditDay(deps.audit, date));
-    return c.json(auditBody(report), 200);
+    return c.json(await takeTurns(() => auditDay(deps.audit, date)), 200);
   });
 }

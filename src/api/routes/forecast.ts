@@ -1,8 +1,8 @@
 import { createRoute, z } from '@hono/zod-openapi';
 
-import { forecastBody, ForecastSchema } from '../../forecast/body.ts';
 import { forecast } from '../../forecast/forecast.ts';
-import { type AskedWindow, forecastWindow, windowFaults } from '../../forecast/window.ts';
+import { ForecastSchema } from '../../forecast/schema.ts';
+import { type AskedWindow, forecastWindow, windowFault } from '../../forecast/window.ts';
 import { ruled } from '../../users/user-input.ts';
 import { needs } from '../access.ts';
 import type { Api, ApiDeps } from '../deps.ts';
@@ -29,9 +29,9 @@ export function registerForecast(app: Api, deps: ApiDeps): void {
           to: instant('Due instants before this one'),
         })
         .superRefine((query, context) => {
-          for (const { field, rule } of windowFaults(askedIn(query), clock())) {
-            context.addIssue({ code: 'custom', path: [field], message: rule });
-          }
+          const fault = windowFault(askedIn(query), clock());
+          if (fault === null) return;
+          context.addIssue({ code: 'custom', path: [fault.field], message: fault.rule });
         }),
     },
     responses: {
@@ -48,7 +48,7 @@ export function registerForecast(app: Api, deps: ApiDeps): void {
   app.openapi(route, async (c) => {
     const asked = askedIn(c.req.valid('query'));
     const found = await takeTurns(() => forecast(deps.forecast, forecastWindow(asked, clock())));
-    return c.json(forecastBody(found), 200);
+    return c.json(found, 200);
   });
 }
 

@@ -49,7 +49,7 @@ const FREE = `
   )`;
 
 const LOOKED = `
-  looked_at = events.clock(), called_at = latest.called_at, reconciled = 0, version = o.version + 1`;
+  looked_at = events.clock(), called_at = latest.called_at, version = o.version + 1`;
 
 const MAY_WRITE = `
   o.type = latest.type and o.id = latest.id and (o.type, o.id) in (select type, id from free)

@@ -1,7 +1,5 @@
 import { z } from '@hono/zod-openapi';
 
-import type { DueMinute, Forecast } from './forecast.ts';
-
 const count = (description: string) => z.int().openapi({ description });
 
 const MinuteSchema = z
@@ -14,7 +12,7 @@ const MinuteSchema = z
   })
   .openapi('DueMinute');
 
-/** docs/operations.md says what to do with it. */
+/** How many occurrences fall due when; docs/operations.md says what to do with it. */
 export const ForecastSchema = z
   .object({
     from: z.iso.datetime(),
@@ -22,12 +20,10 @@ export const ForecastSchema = z
     forecastAt: z.iso.datetime(),
     settings: z
       .object({ localTime: z.string(), leapDayPolicy: z.string(), tzVersion: z.string() })
-      .openapi({ description: 'Those in force, for what the ledger has not planned yet' }),
+      .openapi({ description: 'The rules in force, for what is not planned yet' }),
     due: count('All occurrences that fall due'),
-    planned: count('Of these, planned in the ledger; the others are computed from users'),
-    blocked: count(
-      'Not in due: their zone is unknown here, so they cannot be planned. Counted by UTC',
-    ),
+    planned: count('Of these, planned in the ledger; the others are computed'),
+    blocked: count('Not in due: cannot be planned, because the time zone is unknown here'),
     peaks: z
       .array(MinuteSchema)
       .openapi({ description: 'The ten fullest minutes, the fullest first' }),
@@ -40,26 +36,5 @@ export const ForecastSchema = z
   })
   .openapi('Forecast');
 
-export type ForecastBody = z.output<typeof ForecastSchema>;
-
-/** Maps a forecast to what the API shows of it. */
-export function forecastBody(forecast: Forecast): ForecastBody {
-  const { from, to, forecastAt, peaks, hours, minutes } = forecast;
-  return {
-    ...forecast,
-    from: iso(from),
-    to: iso(to),
-    forecastAt: iso(forecastAt),
-    peaks: peaks.map(minuteBody),
-    hours: hours.map(({ at, due }) => ({ at: iso(at), due })),
-    minutes: minutes?.map(minuteBody) ?? null,
-  };
-}
-
-function minuteBody({ at, due, zones }: DueMinute) {
-  return { at: iso(at), due, zones: [...zones] };
-}
-
-function iso(epochMs: number): string {
-  return new Date(epochMs).toISOString();
-}
+export type Forecast = z.output<typeof ForecastSchema>;
+export type DueMinute = z.output<typeof MinuteSchema>;

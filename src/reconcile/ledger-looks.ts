@@ -1,0 +1,187 @@
+import { ms, queryOf } from '../ledger/sql.ts';
+import type { Orm } from '../platform/database/orm.ts';
+import { type Finding, nameOf } from './findings.ts';
+import { firstBroken, OPEN_ROW_INVARIANTS, ROW_INVARIANTS } from './invariants.ts';
+
+/** A page of so many users takes some 50 ms. */
+const USERS_PER_PAGE = 5_000;
+/** Rows that one statement finds at most. */
+const MAX_FOUND = 5_000;
+
+/** Compares users and occasions with the ledger, set-based and in pages. All of it only reads. */
+export function createLedgerLooks(orm: Orm, usersPerPage = USERS_PER_PAGE) {
+  const query = queryOf(orm);
+
+  return {
+    /** What seems wrong, page by page, the most urgent first. */
+    async *suspects(): AsyncGenerator<Finding[], void, undefined> {
+      yield await query<Finding>(LOOK_AT_DUE_ROWS, { limit: MAX_FOUND });
+      for (let after: string | undefined = FIRST_ID; after !== undefined;) {
+        const [end]: { last: string }[] = await query(END_OF_PAGE, { after, page: usersPerPage });
+        yield await query<Finding>(LOOK_AT_USERS, { after, last: end?.last ?? LAST_ID });
+        after = end?.last;
+      }
+    },
+
+    /** Which of these findings still hold. */
+    async again(findings: readonly Finding[]): Promise<Finding[]> {
+      if (findings.length === 0) return [];
+      const occasions = findings.map(({ type, id }) => ({ type, id }));
+      const keys = findings.map(({ subject }) => subject);
+      const found = [
+        ...(await query<Finding>(LOOK_AT_OCCASIONS, { occasions: JSON.stringify(occasions) })),
+        ...(await query<Finding>(LOOK_AT_ROWS, {
+          keys: JSON.stringify(keys),
+          limit: keys.length,
+        })),
+      ];
+      const names = new Set(findings.map(nameOf));
+      return found.filter((finding) => names.has(nameOf(finding)));
+    },
+  };
+}
+
+const FIRST_ID = '00000000-0000-0000-0000-000000000000';
+const LAST_ID = 'ffffffff-ffff-ffff-ffff-ffffffffffff';
+
+/** The clock is read once, in a select of its own: otherwise no index can be searched by it. */
+const NOW = '(select events.clock())';
+const ago = (span: string): string => `(select events.clock() - interval '${span}')`;
+
+/** The planner's row, unlike a redelivery. Word for word as the partial index has it. */
+const OPEN = `o.state in ('PENDING', 'PROCESSING') and o.redeliveries = 0`;
+
+/** Settled five minutes ago or more, and nothing has been planned after it. */
+const UNFOLLOWED = `exists (
+  select from events.occurrences as u
+  where u.occasion_type = s.type and u.occasion_id = s.id
+    and u.state in ('COMPLETED', 'FAILED', 'SKIPPED') and not u.followed
+    and u.settled_at < ${ago('5 minutes')})`;
+
+/** Released, and not planned again for five minutes. */
+const WAITS_FOR_PLAN = `o.state = 'PENDING' and o.next_attempt_at is null
+  and o.blocked_reason is null and o.planned_at < ${ago('5 minutes')}
+  and s.changed_at < ${ago('5 minutes')}
+  and (o.due_at < ${ago('5 minutes')} or o.due_at > ${NOW})`;
+
+const CHANGED = 'it has changed since it was planned';
+
+/** Why an occasion has to be planned. Up to a millisecond is lost on the way through a process. */
+const GAP = `case
+  when not s.is_there then
+    case when (s.is_known and s.ended_at is null) or o.key is not null
+      then 'its user or occasion is gone' end
+  when o.key is null then
+    case when s.ended_at >= s.changed_at then null else 'it has no open row' end
+  when ${UNFOLLOWED} or (${WAITS_FOR_PLAN}) then 'its row waits for a plan'
+  when o.inputs_at < s.changed_at - interval '1 millisecond' then '${CHANGED}' end`;
+
+/**
+ * For ten minutes an event in the outbox excuses what is not planned; in words that only the index
+ * by user answers, however much waits. So does a lease, and that it was settled a moment ago.
+ */
+const IS_EXCUSED = `(
+  coalesce(j.lease_until > ${NOW}, false)
+  or exists (
+    select from users.outbox as e
+    where e.user_id = j.user_id and coalesce(e.done_at, e.parked_at) is null
+      and e.occurred_at > (select users.clock() - interval '10 minutes'))
+  or (j.key is null and exists (
+    select from events.occurrences as u
+    where u.occasion_type = j.type and u.occasion_id = j.id
+      and u.settled_at > ${ago('5 minutes')})))`;
+
+/** @param seen SQL for the occasions to look at: what users have, and what the ledger knows of it */
+const lookAtOccasions = (seen: string): string => `
+  with ${seen},
+  looked as materialized (
+    select s.type, s.id, s.user_id, o.key, o.due_at, o.lease_until, ${GAP} as gap,
+      case when s.is_there and o.key is not null
+        then ${firstBroken(OPEN_ROW_INVARIANTS)} end as broken
+    from seen as s left join lateral (
+      select * from events.occurrences as o
+      where o.occasion_type = s.type and o.occasion_id = s.id and ${OPEN}
+      limit 1) as o on true
+  ),
+  judged as (
+    select l.*, case
+      when broken is not null and coalesce(gap, '${CHANGED}') = '${CHANGED}' then 'impossible'
+      when gap is not null then 'unplanned' end as kind
+    from looked as l
+  )
+  select j.kind, j.type || '/' || j.id as subject, j.type, j.id, j.user_id as "userId",
+    ${ms('j.due_at', 'dueAt')},
+    case j.kind when 'impossible' then j.broken || ': ' || j.key else j.gap end as note
+  from judged as j
+  where j.kind = 'impossible' or (j.kind = 'unplanned' and not ${IS_EXCUSED})
+  order by j.due_at nulls first, subject`;
+
+const SEEN_COLUMNS = `i.user_id is not null as is_there, i.changed_at, k.type is not null as is_known,
+  k.ended_at, k.wake_at, k.wake_due_at, k.last_settled_key, k.last_settled_nominal`;
+
+/** Where a page of users ends; no row on the last page. */
+const END_OF_PAGE = `
+  select id as last from users.users where id > :after order by id offset :page::int - 1 limit 1`;
+
+const LOOK_AT_USERS = lookAtOccasions(`
+  inputs as materialized (
+    select * from users.occasion_inputs where user_id > :after and user_id <= :last),
+  known as materialized (
+    select * from events.occasions where user_id > :after and user_id <= :last),
+  seen as (
+    select coalesce(i.occasion_type, k.type) as type, coalesce(i.occasion_id, k.id) as id,
+      coalesce(i.user_id, k.user_id) as user_id, ${SEEN_COLUMNS}
+    from inputs as i full join known as k on k.type = i.occasion_type and k.id = i.occasion_id)`);
+
+const LOOK_AT_OCCASIONS = lookAtOccasions(`
+  seen as (
+    select g.type, g.id, coalesce(i.user_id, k.user_id) as user_id, ${SEEN_COLUMNS}
+    from (select distinct type, id
+      from jsonb_to_recordset(:occasions::jsonb) as given (type text, id uuid)) as g
+    left join lateral (
+      select * from users.occasion_inputs as i
+      where i.occasion_type = g.type and i.occasion_id = g.id limit 1) as i on true
+    left join events.occasions as k on k.type = g.type and k.id = g.id)`);
+
+/** While nothing goes out, or not at the dispatchers' pace, whatever waits does so rightly. */
+const IS_HELD_UP = `(
+  exists (
+    select from events.destinations as d
+    where d.id = 'default' and (d.paused_at is not null or d.max_per_second is not null
+      or d.slowed_ends_at > ${NOW}))
+  or exists (select from events.dispatchers as p where p.busy_at > ${ago('1 minute')}))`;
+
+const IS_WORKED_ON = `exists (
+  select from events.attempts as a where a.started_at > ${ago('2 minutes')})`;
+
+const IS_UNATTEMPTED = `o.next_attempt_at < ${ago('2 minutes')} and not (select ${IS_HELD_UP})
+  and (o.next_attempt_at < ${ago('1 hour')} or not (select ${IS_WORKED_ON}))`;
+
+/** @param rows SQL for the rows of the ledger to look at */
+const lookAtRows = (rows: string): string => `
+  with looked as materialized (
+    select o.*, ${IS_UNATTEMPTED} as is_unattempted, ${firstBroken(ROW_INVARIANTS)} as broken
+    from (${rows}) as o
+  )
+  select case when broken is not null then 'impossible' else 'unattempted' end as kind,
+    key as subject, occasion_type as type, occasion_id as id, user_id as "userId",
+    ${ms('due_at', 'dueAt')},
+    coalesce(broken, 'nobody attempts it, and nothing holds it up') as note
+  from looked
+  where broken is not null or is_unattempted
+  order by due_at, key
+  limit :limit::int`;
+
+const claimable = (priority: number): string => `
+  select * from events.occurrences
+  where priority = ${priority} and next_attempt_at < (select events.clock() + interval '1 hour')`;
+
+/** What is due within an hour or waits, and what was delivered within a day. */
+const LOOK_AT_DUE_ROWS = lookAtRows(`
+  ${claimable(0)} union all ${claimable(1)} union all
+  select * from events.occurrences
+  where state = 'COMPLETED' and due_at > ${ago('1 day')} and due_at <= ${NOW}`);
+
+const LOOK_AT_ROWS = lookAtRows(`
+  select * from events.occurrences where key = any (array(
+    select value from jsonb_array_elements_text(:keys::jsonb)))`);
