@@ -9,7 +9,7 @@
  * --head-start, --plan-rate, --dispatchers   as of bench:herd
  * --temporal dev|postgres, --shards N, --out DIR, --data DIR
  */
-import { freePorts } from '../src/dev/free-ports.ts';
+import { freePorts } from '../dev/ports.ts';
 import { birthdayOf, dueAfterLoading, type TimingOptions } from './contenders/daybell-times.ts';
 import { apiTable } from './report/api-table.ts';
 import { usageTable } from './report/usage-table.ts';

@@ -11,8 +11,8 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { ROWS } from '../deploy/grafana/rows.ts';
-import { freePorts } from '../src/dev/free-ports.ts';
-import { MEASURED, type MeasuredProcess } from '../src/dev/metrics-ports.ts';
+import { freePorts } from '../dev/ports.ts';
+import { MEASURED, type MeasuredProcess } from '../dev/ports.ts';
 import { birthdayOf, dueAfterLoading } from './contenders/daybell-times.ts';
 import { dashboardChart } from './report/dashboard-chart.ts';
 import { machineFacts } from './report/machine-facts.ts';

@@ -10,7 +10,7 @@
 import { Client, Connection } from '@temporalio/client';
 import pLimit from 'p-limit';
 
-import { freePorts } from '../src/dev/free-ports.ts';
+import { freePorts } from '../dev/ports.ts';
 import { duration, table } from './report/table.ts';
 import { usageTable } from './report/usage-table.ts';
 import { openDaybellBench } from './support/daybell-bench.ts';

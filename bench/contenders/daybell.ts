@@ -1,5 +1,5 @@
 /** Daybell itself: its real processes, each by its real entry point. */
-import { freePorts } from '../../src/dev/free-ports.ts';
+import { freePorts } from '../../dev/ports.ts';
 import {
   dispatchers,
   startDaybellProcesses,

@@ -4,7 +4,7 @@ import { closeSync, openSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 
-import type { ChildSpec } from '../../src/dev/child.ts';
+import type { ChildSpec } from '../../dev/child.ts';
 import type { Installation, ProcessGroup } from './installation.ts';
 
 export interface DaybellTarget {

@@ -6,13 +6,12 @@ import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { readMachine, type Machine } from '../../src/platform/settings/machine.ts';
-import type { ChildSpec } from '../../src/dev/child.ts';
-import { takeDataDir } from '../../src/dev/data-dir.ts';
-import { freePorts } from '../../src/dev/free-ports.ts';
-import { stopLeftovers } from '../../src/dev/leftovers.ts';
-import { prepareEmbeddedPostgres } from '../../src/dev/postgres/embedded.ts';
-import { createProcessRecord, type ProcessRecord } from '../../src/dev/process-record.ts';
-import { createSupervisor, type Supervisor } from '../../src/dev/supervisor.ts';
+import type { ChildSpec } from '../../dev/child.ts';
+import { takeDataDir } from '../../dev/data-dir.ts';
+import { freePorts } from '../../dev/ports.ts';
+import { prepareEmbeddedPostgres } from '../../dev/postgres/embedded.ts';
+import type { ProcessRecord } from '../../dev/process-record.ts';
+import { createSupervisor, type Supervisor } from '../../dev/supervisor.ts';
 import { emptyFolder } from './empty-folder.ts';
 import { prepareTemporal, type TemporalKind } from './temporal.ts';
 import { connectDatabases, type Databases } from './databases.ts';
@@ -53,12 +52,11 @@ const CONNECTIONS = 200;
 export async function startInstallation(options: InstallationOptions): Promise<Installation> {
   const { progress } = options;
   const machine = readMachine();
-  const dataDir = await takeDataDir(options.dataDir);
-  await stopLeftovers(dataDir.path, progress.say);
+  const dataDir = await takeDataDir(options.dataDir, progress.say);
   await emptyFolder(dataDir.path);
 
   const processes = new Map([['bench', process.pid]]);
-  const record = recordingIn(processes, createProcessRecord(dataDir.path));
+  const record = recordingIn(processes, dataDir.record);
   const terminal = benchTerminal(progress, join(dataDir.path, 'processes.log'));
   const supervisors: Supervisor[] = [];
   const start = async (specs: readonly ChildSpec[]): Promise<Supervisor> => {
@@ -73,7 +71,6 @@ export async function startInstallation(options: InstallationOptions): Promise<I
     for (const end of endings.splice(0)) await end();
     for (const supervisor of supervisors.splice(0).toReversed()) await supervisor.stop();
     record.clear();
-    dataDir.release();
   };
 
   try {
@@ -82,7 +79,6 @@ export async function startInstallation(options: InstallationOptions): Promise<I
       dataDir: dataDir.path,
       port: postgresPort,
       connections: CONNECTIONS,
-      path: machine.path,
       onProgress: progress.say,
     });
     await start([postgres.child]);

@@ -1,7 +1,7 @@
 /** A Prometheus beside a bench, which scrapes once a second. */
-import { freePorts } from '../../src/dev/free-ports.ts';
-import { firstOnPath } from '../../src/dev/programs.ts';
-import { preparePrometheus, type ScrapeJob } from '../../src/dev/stack/prometheus.ts';
+import { freePorts } from '../../dev/ports.ts';
+import { firstOnPath } from '../../dev/programs.ts';
+import { preparePrometheus, type ScrapeJob } from '../../dev/stack/prometheus.ts';
 import type { Installation } from './installation.ts';
 
 /**

@@ -1,11 +1,11 @@
 /** The Temporal server that a bench is asked for. */
 import type { Machine } from '../../src/platform/settings/machine.ts';
-import type { ChildSpec } from '../../src/dev/child.ts';
-import { freePorts } from '../../src/dev/free-ports.ts';
-import { findTemporalBinary } from '../../src/dev/temporal/binary.ts';
-import { findProductionPrograms } from '../../src/dev/temporal/production-programs.ts';
-import { prepareProductionTemporal } from '../../src/dev/temporal/production.ts';
-import { temporalServer } from '../../src/dev/temporal/server.ts';
+import type { ChildSpec } from '../../dev/child.ts';
+import { freePorts } from '../../dev/ports.ts';
+import { findTemporalBinary } from '../../dev/temporal/binary.ts';
+import { findProductionPrograms } from '../../dev/temporal/production-programs.ts';
+import { prepareProductionTemporal } from '../../dev/temporal/production.ts';
+import { temporalServer } from '../../dev/temporal/server.ts';
 import type { Progress } from './progress.ts';
 
 /** The dev server that `npm start` has, or the production server on PostgreSQL. */

@@ -1,6 +1,6 @@
 import { createWriteStream } from 'node:fs';
 
-import type { Terminal } from '../../src/dev/terminal.ts';
+import type { Terminal } from '../../dev/terminal.ts';
 import type { Progress } from './progress.ts';
 
 /**

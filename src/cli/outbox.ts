@@ -4,7 +4,7 @@
  * done, 1 when it cannot be, 64 for wrong arguments, 78 for settings.
  */
 import { loadSettings } from '../platform/settings/settings.ts';
-import { readEmbeddedDatabaseUrl } from '../dev/postgres/embedded.ts';
+import { readEmbeddedDatabaseUrl } from '../platform/database/embedded-database.ts';
 import { connectOrm, type Orm } from '../platform/database/orm.ts';
 import { createOutboxState } from '../users/outbox.ts';
 import { createOutboxAdmin, type ParkedEntry } from '../users/outbox-admin.ts';

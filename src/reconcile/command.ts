@@ -9,7 +9,7 @@ import {
   loadSettings,
   type Settings,
 } from '../platform/settings/settings.ts';
-import { readEmbeddedDatabaseUrl } from '../dev/postgres/embedded.ts';
+import { readEmbeddedDatabaseUrl } from '../platform/database/embedded-database.ts';
 import { errorCode, isServerAway } from '../platform/errors.ts';
 import { createLogger } from '../platform/logger.ts';
 import { connectOrm } from '../platform/database/orm.ts';

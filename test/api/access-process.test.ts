@@ -90,7 +90,7 @@ describe('the commands that ask the API', () => {
   const COMMANDS = [
     ['audit', 'src/audit/command.ts', ['--date', '2026-05-20'], /^due +0$/m],
     ['webhook:test', 'src/cli/webhook-test.ts', [], /delivered/],
-    ['demo', 'src/dev/demo/main.ts', [], /This Daybell greets at/],
+    ['demo', 'dev/demo/main.ts', [], /This Daybell greets at/],
   ] as const;
 
   test.for(COMMANDS)(

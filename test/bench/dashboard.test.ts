@@ -5,7 +5,7 @@ import { delimiter, dirname, join } from 'node:path';
 import { beforeAll, expect, test } from 'vitest';
 
 import { ROWS } from '../../deploy/grafana/rows.ts';
-import { readLeftovers } from '../../src/dev/process-record.ts';
+import { readRunning } from '../../dev/process-record.ts';
 import { stillRunning, temporaryDataDir } from '../support/started-daybell.ts';
 import { askRun } from '../support/ask-run.ts';
 import { runProgram } from '../support/process.ts';
@@ -52,6 +52,6 @@ test(
     const words = await wordsOf(svg);
     expect(words).toEqual(expect.arrayContaining(TITLES));
     expect(words[words.indexOf('Due') + 1]).toBe('20');
-    expect(stillRunning(readLeftovers(dataDir))).toEqual([]);
+    expect(stillRunning(readRunning(dataDir))).toEqual([]);
   },
 );

@@ -6,7 +6,7 @@ import { beforeAll, expect, test } from 'vitest';
 
 import type { HerdResult } from '../../bench/support/herd-result.ts';
 import { stillRunning, temporaryDataDir } from '../support/started-daybell.ts';
-import { readLeftovers } from '../../src/dev/process-record.ts';
+import { readRunning } from '../../dev/process-record.ts';
 import { runProgram } from '../support/process.ts';
 import { findDevServerProgram } from '../support/temporal.ts';
 
@@ -48,5 +48,5 @@ test('the herd bench measures Daybell and the floor, and leaves nothing running'
   expect(daybell?.sleeper?.historyBytes).toBeGreaterThan(0);
   expect(daybell?.settledAfterMs).toBeGreaterThan(0);
   expect(await readFile(join(outDir, 'herd-20.svg'), 'utf8')).toContain('<polyline');
-  expect(stillRunning(readLeftovers(dataDir))).toEqual([]);
+  expect(stillRunning(readRunning(dataDir))).toEqual([]);
 }, 240_000);

@@ -6,9 +6,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 import { readMachine } from '../../src/platform/settings/machine.ts';
 import { newWebhookSecret } from '../../src/platform/settings/webhook-secrets.ts';
-import type { ChildSpec } from '../../src/dev/child.ts';
-import { freePorts } from '../../src/dev/free-ports.ts';
-import { prepareEmbeddedPostgres } from '../../src/dev/postgres/embedded.ts';
+import type { ChildSpec } from '../../dev/child.ts';
+import { freePorts } from '../../dev/ports.ts';
+import { prepareEmbeddedPostgres } from '../../dev/postgres/embedded.ts';
 import { prepareTemporal, type TemporalKind } from '../../bench/support/temporal.ts';
 import { ENTRIES, runProcess } from '../support/process.ts';
 import { startLink, type Link } from '../support/link.ts';
@@ -66,7 +66,6 @@ export async function startInstallation(options: InstallationOptions): Promise<I
     dataDir,
     port: postgresPort,
     connections: CONNECTIONS,
-    path: machine.path,
     onProgress: say,
   });
   const parts: Part[] = [serverPart(postgres.child, logs)];

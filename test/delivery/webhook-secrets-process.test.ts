@@ -36,7 +36,7 @@ test('a new secret is printed, and nothing else', async () => {
 test.each([
   ['the dispatcher', 'src/delivery/main.ts'],
   ['the API', 'src/api/main.ts'],
-  ['everything', 'src/dev/main.ts'],
+  ['everything', 'dev/main.ts'],
   ['a test event', COMMAND],
 ])('%s does not start with a destination and without a secret', async (_name, entry) => {
   const settings = {

@@ -10,7 +10,7 @@ import { vi } from 'vitest';
 import { SCOPES } from '../../src/access/scope.ts';
 import { newApiKey } from '../../src/platform/settings/api-keys.ts';
 import { newWebhookSecret } from '../../src/platform/settings/webhook-secrets.ts';
-import { withMetricsPort } from '../../src/dev/metrics-ports.ts';
+import { withMetricsPort } from '../../dev/ports.ts';
 import { freePort } from '../support/free-port.ts';
 import { createTestDatabase } from '../support/postgres.ts';
 import { ENTRIES, runProcess, runProgram, type TestProcess } from '../support/process.ts';

@@ -7,8 +7,8 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import { loadSettings } from '../../src/platform/settings/settings.ts';
-import { readEmbeddedDatabaseUrl } from '../../src/dev/postgres/embedded.ts';
-import { stackSettings } from '../../src/dev/stack/settings.ts';
+import { readEmbeddedDatabaseUrl } from '../../src/platform/database/embedded-database.ts';
+import { stackSettings } from '../../dev/stack/settings.ts';
 import { startOperatedDaybell, type OperatedDaybell } from './operated-daybell.ts';
 import { createPeople, EXTERNAL_ID, RULES, TODAY } from './operated-people.ts';
 import { runProgram } from '../support/process.ts';

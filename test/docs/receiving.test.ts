@@ -6,7 +6,7 @@ import { beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { newWebhookSecret } from '../../src/platform/settings/webhook-secrets.ts';
 import { createSign } from '../../src/delivery/wire/signing.ts';
 import { openWebhookTester } from '../../src/delivery/webhook-test.ts';
-import { runCommand } from '../../src/dev/run-command.ts';
+import { runCommand } from '../../dev/run-command.ts';
 import { useDispatcherFixture, WITHIN } from '../support/dispatcher-fixture.ts';
 import { findPython, STANDARD_WEBHOOKS } from '../support/python.ts';
 import { startSnippet, type SnippetLanguage } from './receiving-snippets.ts';

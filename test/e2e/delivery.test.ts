@@ -40,7 +40,7 @@ test(
     // A process that dies is replaced.
     const worker = daybell.process('worker');
     process.kill(worker.pid, 'SIGKILL');
-    await daybell.terminal.line(/worker was killed by SIGKILL; starting it again in 1 s/);
+    await daybell.terminal.line(/worker was killed by SIGKILL; restarting it in 1 s/);
     await daybell.terminal.line(/worker is back/);
     expect(daybell.process('worker').pid).not.toBe(worker.pid);
 

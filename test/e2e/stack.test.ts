@@ -21,7 +21,7 @@ import {
   temporaryDataDir,
 } from '../support/started-daybell.ts';
 
-const STACK = 'src/dev/stack/main.ts';
+const STACK = 'dev/stack/main.ts';
 
 /** A search path that the run's Prometheus is on. */
 let path: string;

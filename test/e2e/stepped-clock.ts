@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 import { readMachine } from '../../src/platform/settings/machine.ts';
-import { runCommand } from '../../src/dev/run-command.ts';
+import { runCommand } from '../../dev/run-command.ts';
 import { inWorkshop } from '../support/workshop.ts';
 
 export interface SteppedClock {

@@ -4,7 +4,7 @@
  * was ignored, 1 when not, 78 for arguments that are not usable.
  */
 import { readMachine } from '../../src/platform/settings/machine.ts';
-import { findTemporalBinary } from '../../src/dev/temporal/binary.ts';
+import { findTemporalBinary } from '../../dev/temporal/binary.ts';
 import { connectOrm } from '../../src/platform/database/orm.ts';
 import { migrate } from '../../src/platform/database/run-migrations.ts';
 import { startDevServer } from '../support/dev-server.ts';

@@ -8,8 +8,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 import { Client, Connection } from '@temporalio/client';
 
-import { freePorts } from '../../src/dev/free-ports.ts';
-import { prepareProductionTemporal } from '../../src/dev/temporal/production.ts';
+import { freePorts } from '../../dev/ports.ts';
+import { prepareProductionTemporal } from '../../dev/temporal/production.ts';
 import { createAuthority } from '../support/certificates.ts';
 import { startPostgresServer } from '../support/postgres-server.ts';
 import { findProductionPrograms } from '../support/temporal.ts';
@@ -57,7 +57,17 @@ export async function startSecureTemporal(): Promise<SecureTemporal> {
     httpPort,
     // Nothing is measured here: fewer are there sooner.
     historyShards: 4,
-    tls: { authority: ca, certificate: serverCert, key: serverKey, serverName: 'localhost' },
+    environment: {
+      TEMPORAL_TLS_REQUIRE_CLIENT_AUTH: 'true',
+      TEMPORAL_TLS_SERVER_CA_CERT: ca,
+      TEMPORAL_TLS_SERVER_CERT: serverCert,
+      TEMPORAL_TLS_SERVER_KEY: serverKey,
+      TEMPORAL_TLS_INTERNODE_SERVER_NAME: 'localhost',
+      TEMPORAL_TLS_FRONTEND_CERT: serverCert,
+      TEMPORAL_TLS_FRONTEND_KEY: serverKey,
+      TEMPORAL_TLS_FRONTEND_SERVER_NAME: 'localhost',
+      TEMPORAL_TLS_CLIENT1_CA_CERT: ca,
+    },
     onProgress: () => {},
   });
   const running = child.spawn();

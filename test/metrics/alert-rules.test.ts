@@ -4,7 +4,7 @@ import { readFile } from 'node:fs/promises';
 import { beforeAll, describe, expect, test } from 'vitest';
 
 import { readMachine } from '../../src/platform/settings/machine.ts';
-import { runCommand } from '../../src/dev/run-command.ts';
+import { runCommand } from '../../dev/run-command.ts';
 import { askRun } from '../support/ask-run.ts';
 
 const RULES = 'deploy/prometheus/alerts.yml';

@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 
 import { afterAll, beforeAll, expect, test } from 'vitest';
 
-import { MEASURED, type MeasuredProcess } from '../../src/dev/metrics-ports.ts';
+import { MEASURED, type MeasuredProcess } from '../../dev/ports.ts';
 import { ADA } from '../support/api.ts';
 import { createEventRows } from '../support/event-rows.ts';
 import { type MeasuredDaybell, startMeasuredDaybell } from './measured-daybell.ts';

@@ -1,6 +1,6 @@
 /** Daybell's four processes on a database and a receiver of their own, each with its metrics on a port. */
 import { newWebhookSecret } from '../../src/platform/settings/webhook-secrets.ts';
-import { MEASURED, type MeasuredProcess } from '../../src/dev/metrics-ports.ts';
+import { MEASURED, type MeasuredProcess } from '../../dev/ports.ts';
 import { createTestDatabase, type TestDatabase } from '../support/postgres.ts';
 import { ENTRIES, runProcess, type TestProcess } from '../support/process.ts';
 import { uniqueTaskQueue, useDevServer } from '../support/temporal.ts';

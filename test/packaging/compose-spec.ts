@@ -5,12 +5,12 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 
 import { readMachine } from '../../src/platform/settings/machine.ts';
-import { findGoProgram, type GoProgram } from '../../src/dev/go-program.ts';
-import { runCommand, type CommandResult } from '../../src/dev/run-command.ts';
+import { findGoProgram } from '../../dev/programs.ts';
+import { runCommand, type CommandResult } from '../../dev/run-command.ts';
 
 const VERSION = '2.16.2';
-const READER: GoProgram = {
-  cachedAs: `compose-spec-${VERSION}`,
+const READER = {
+  name: 'compose-spec',
   goPackage: 'github.com/compose-spec/compose-go/v2/cmd',
   version: VERSION,
   what: "the Compose Specification's reader",

@@ -6,22 +6,22 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
 
 import { loadSettings, SETTING_NAMES } from '../../src/platform/settings/settings.ts';
-import { INITDB_ARGUMENTS } from '../../src/dev/postgres/cluster.ts';
-import type { Ports } from '../../src/dev/ports.ts';
-import { POSTGRES_SETTINGS } from '../../src/dev/postgres/embedded.ts';
-import { KEPT_FOR, PROMETHEUS_SETTINGS, RULES } from '../../src/dev/stack/prometheus.ts';
-import { services as nativeServices } from '../../src/dev/services.ts';
-import { FIRST_METRICS_PORT } from '../../src/dev/stack/settings.ts';
-import { stackConnections } from '../../src/dev/stack/start.ts';
+import { INITDB_ARGUMENTS } from '../../dev/postgres/cluster.ts';
+import type { Ports } from '../../dev/ports.ts';
+import { POSTGRES_SETTINGS } from '../../dev/postgres/embedded.ts';
+import { KEPT_FOR, PROMETHEUS_SETTINGS, RULES } from '../../dev/stack/prometheus.ts';
+import { services as nativeServices } from '../../dev/services.ts';
+import { FIRST_METRICS_PORT } from '../../dev/stack/settings.ts';
+import { stackConnections } from '../../dev/stack/settings.ts';
 import {
   TEMPORAL_SETTINGS,
   temporalEnvironment,
-} from '../../src/dev/temporal/production-environment.ts';
+} from '../../dev/temporal/production-environment.ts';
 import {
   TEMPORAL_SERVER_VERSION,
   TEMPORAL_UI_VERSION,
-} from '../../src/dev/temporal/production-programs.ts';
-import { TEMPORAL_UI_SETTINGS } from '../../src/dev/temporal/ui.ts';
+} from '../../dev/temporal/production-programs.ts';
+import { TEMPORAL_UI_SETTINGS } from '../../dev/temporal/ui.ts';
 import { findComposeSpec, readCompose, readComposeWith } from './compose-spec.ts';
 
 const ROOT = join(import.meta.dirname, '..', '..');

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { cp, mkdir } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 
-import { runCommand } from '../../src/dev/run-command.ts';
+import { runCommand } from '../../dev/run-command.ts';
 
 interface Step {
   /** Such as `RUN`. */

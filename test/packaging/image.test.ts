@@ -7,7 +7,7 @@ import { delimiter, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 
 import { newWebhookSecret } from '../../src/platform/settings/webhook-secrets.ts';
-import { freePorts } from '../../src/dev/free-ports.ts';
+import { freePorts } from '../../dev/ports.ts';
 import { buildNatively, readDockerfile, type BuiltImage } from './dockerfile.ts';
 import { createEmptyDatabase } from '../support/postgres.ts';
 import { runProgram, type TestProcess } from '../support/process.ts';

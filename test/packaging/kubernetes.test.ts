@@ -6,7 +6,7 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
 
 import { loadSettings, SETTING_NAMES } from '../../src/platform/settings/settings.ts';
-import { runCommand } from '../../src/dev/run-command.ts';
+import { runCommand } from '../../dev/run-command.ts';
 import { MANIFESTS, manifestFiles, readManifests } from './manifests.ts';
 import { findPython } from '../support/python.ts';
 

@@ -5,11 +5,8 @@ import { join } from 'node:path';
 
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 
-import { runCommand } from '../../src/dev/run-command.ts';
-import {
-  setUpTemporalSchema,
-  TEMPORAL_DATABASES,
-} from '../../src/dev/temporal/production-schema.ts';
+import { runCommand } from '../../dev/run-command.ts';
+import { setUpTemporalSchema, TEMPORAL_DATABASES } from '../../dev/temporal/production-schema.ts';
 import { startPostgresServer } from '../support/postgres-server.ts';
 import { querySql, withDatabase } from '../support/postgres.ts';
 import {

@@ -13,7 +13,7 @@ import { DefaultLogger, NativeConnection, Runtime, Worker } from '@temporalio/wo
 
 import type { Activities } from '../../src/activities/index.ts';
 import { readMachine } from '../../src/platform/settings/machine.ts';
-import { findTemporalBinary } from '../../src/dev/temporal/binary.ts';
+import { findTemporalBinary } from '../../dev/temporal/binary.ts';
 import { createOccasionWorkflows } from '../../src/workflows/occasion-client.ts';
 import { bundleWorkflows } from '../../src/worker/workflow-bundle.ts';
 import { changedSignal } from '../../src/workflows/contract.ts';

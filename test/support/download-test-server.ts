@@ -1,8 +1,6 @@
 /** Argument: the folder to download into. See test-server-binary.ts. */
 import { TestWorkflowEnvironment } from '@temporalio/testing';
 
-import { innermostCause } from '../../src/dev/temporal/innermost-cause.ts';
-
 const [downloadDir] = process.argv.slice(2);
 if (downloadDir === undefined) process.exit(2);
 
@@ -13,6 +11,7 @@ try {
   await environment.teardown();
   process.exit(0);
 } catch (error) {
-  process.stderr.write(`${innermostCause(error)}\n`);
+  // Its causes are in one line, outermost first, each with the whole address.
+  process.stderr.write(`${String(error).replaceAll(/\s+/g, ' ').split('): ').at(-1)}\n`);
   process.exit(1);
 }

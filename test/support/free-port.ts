@@ -1,4 +1,4 @@
-import { freePorts } from '../../src/dev/free-ports.ts';
+import { freePorts } from '../../dev/ports.ts';
 
 /** A port that nothing listens on at this moment. */
 export async function freePort(): Promise<number> {

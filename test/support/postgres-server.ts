@@ -5,8 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-import { readMachine } from '../../src/platform/settings/machine.ts';
-import { prepareEmbeddedPostgres } from '../../src/dev/postgres/embedded.ts';
+import { prepareEmbeddedPostgres } from '../../dev/postgres/embedded.ts';
 import { freePort } from './free-port.ts';
 import { withDatabase } from './postgres.ts';
 
@@ -24,7 +23,6 @@ export async function startPostgresServer(): Promise<PostgresServer> {
     port: await freePort(),
     // Two workers of vitest, and in each the pools of a few services.
     connections: 300,
-    path: readMachine().path,
     onProgress: () => {},
   });
   const server = child.spawn();

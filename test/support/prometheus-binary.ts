@@ -6,9 +6,8 @@ import { mkdir, readdir, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { readMachine } from '../../src/platform/settings/machine.ts';
-import { buildWithGo } from '../../src/dev/go-build.ts';
-import { isExecutable } from '../../src/dev/programs.ts';
-import { runCommand } from '../../src/dev/run-command.ts';
+import { buildWithGo, isExecutable } from '../../dev/programs.ts';
+import { runCommand } from '../../dev/run-command.ts';
 import { inWorkshop } from './workshop.ts';
 
 /** Of the Go module: Prometheus 3.16. */
@@ -38,8 +37,11 @@ async function find(program: 'promtool' | 'prometheus'): Promise<string> {
   for (const fill of [
     (directory: string) =>
       buildWithGo(
-        { what: program, target, flags: FLAGS, directory },
+        program,
+        target,
+        directory,
         { path, environment, onProgress: (line) => console.log(line) },
+        FLAGS,
       ),
     (directory: string) => unpackDebian(directory, program, environment),
   ]) {

@@ -4,7 +4,7 @@ import { mkdir, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { readMachine } from '../../src/platform/settings/machine.ts';
-import { runCommand } from '../../src/dev/run-command.ts';
+import { runCommand } from '../../dev/run-command.ts';
 
 export interface PythonLibrary {
   /** Of the module, by which it is seen to be there. */

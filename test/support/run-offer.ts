@@ -10,11 +10,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 import { readMachine } from '../../src/platform/settings/machine.ts';
-import {
-  findProductionPrograms,
-  findTemporalUi,
-} from '../../src/dev/temporal/production-programs.ts';
-import { findTemporalBinary } from '../../src/dev/temporal/binary.ts';
+import { findProductionPrograms, findTemporalUi } from '../../dev/temporal/production-programs.ts';
+import { findTemporalBinary } from '../../dev/temporal/binary.ts';
 import { startDevServer } from './dev-server.ts';
 import { findPrometheus, findPromtool } from './prometheus-binary.ts';
 import { runProgram } from './process.ts';

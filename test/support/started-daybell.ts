@@ -1,4 +1,4 @@
-/** Daybell as a person runs it: `src/dev/main.ts` with all its processes, on free ports and data of its own. */
+/** Daybell as a person runs it: `dev/main.ts` with all its processes, on free ports and data of its own. */
 import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -6,8 +6,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 import { onTestFinished } from 'vitest';
 
-import { identifyProcess } from '../../src/dev/process-identity.ts';
-import { readLeftovers, type ProcessEntry } from '../../src/dev/process-record.ts';
+import { identifyProcess } from '../../dev/process-identity.ts';
+import { readRunning, type ProcessEntry } from '../../dev/process-record.ts';
 import { runProcess, type TestProcess } from './process.ts';
 
 export interface RunningDaybell {
@@ -31,7 +31,7 @@ export interface RunningDaybell {
 }
 
 /** Of `npm start`, and of `npm run stack`. */
-export type Entry = 'src/dev/main.ts' | 'src/dev/stack/main.ts';
+export type Entry = 'dev/main.ts' | 'dev/stack/main.ts';
 const FREE_PORTS = {
   PORT: '0',
   POSTGRES_DEV_PORT: '0',
@@ -51,18 +51,15 @@ export async function temporaryDataDir(whenFinished = onTestFinished): Promise<s
   await chmod(parent, 0o711);
   const dataDir = join(parent, 'data');
   whenFinished(async () => {
-    await killProcesses(readLeftovers(dataDir));
-    await killProcesses(readLeftovers(stackDataDir({ DATA_DIR: dataDir })));
+    await killProcesses(readRunning(dataDir));
+    await killProcesses(readRunning(stackDataDir({ DATA_DIR: dataDir })));
     await rm(parent, { recursive: true, force: true });
   });
   return dataDir;
 }
 
 /** Runs the command without npm; does not wait for anything. */
-export function runDaybell(
-  settings: NodeJS.ProcessEnv,
-  entry: Entry = 'src/dev/main.ts',
-): TestProcess {
+export function runDaybell(settings: NodeJS.ProcessEnv, entry: Entry = 'dev/main.ts'): TestProcess {
   return runProcess(entry, { ...placesOnThisMachine(), ...FREE_PORTS, ...settings });
 }
 
@@ -77,8 +74,8 @@ export async function startDaybell(
     /http:\/\/[\d.]+:\d+/.exec(
       terminal.lines.find((line) => line.startsWith(`  ${row} `)) ?? '',
     )?.[0] ?? '';
-  const dataDir = entry === 'src/dev/stack/main.ts' ? stackDataDir(settings) : settings.DATA_DIR;
-  const processes = (): ProcessEntry[] => readLeftovers(dataDir);
+  const dataDir = entry === 'dev/stack/main.ts' ? stackDataDir(settings) : settings.DATA_DIR;
+  const processes = (): ProcessEntry[] => readRunning(dataDir);
   return {
     url: addressIn('API'),
     addressIn,

@@ -4,7 +4,7 @@ import { randomUUID } from 'node:crypto';
 import { Client, Connection } from '@temporalio/client';
 import { DefaultLogger, NativeConnection, Runtime } from '@temporalio/worker';
 
-import type { ProductionPrograms } from '../../src/dev/temporal/production-programs.ts';
+import type { ProductionPrograms } from '../../dev/temporal/production-programs.ts';
 import { readWorkflowBundle, type WorkflowCode } from '../../src/worker/workflow-bundle.ts';
 import { askRun } from './ask-run.ts';
 import { startTimeSkippingProgram, type TimedServer } from './time-skipping-server.ts';

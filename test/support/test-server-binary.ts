@@ -7,7 +7,7 @@ import { chmod, mkdir, readdir, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { readMachine } from '../../src/platform/settings/machine.ts';
-import { runCommand } from '../../src/dev/run-command.ts';
+import { runCommand } from '../../dev/run-command.ts';
 import { inWorkshop } from './workshop.ts';
 
 /** The Java SDK's release that the server is part of. */

@@ -5,8 +5,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-import { freePorts } from '../../src/dev/free-ports.ts';
-import { prepareProductionTemporal } from '../../src/dev/temporal/production.ts';
+import { freePorts } from '../../dev/ports.ts';
+import { prepareProductionTemporal } from '../../dev/temporal/production.ts';
 import { startPostgresServer } from '../support/postgres-server.ts';
 import { connectTo, findProductionPrograms, type TestTemporal } from '../support/temporal.ts';
 

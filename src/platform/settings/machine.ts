@@ -12,8 +12,6 @@ export interface Machine {
   readonly noColor: boolean;
   /** Whether the log level was chosen, and is not just the default. */
   readonly logLevelGiven: boolean;
-  /** Started by an npm script, which is to end with whoever runs npm. */
-  readonly startedByNpm: boolean;
   /** The whole environment, to be handed on to child processes. */
   readonly environment: NodeJS.ProcessEnv;
 }
@@ -27,7 +25,6 @@ export function readMachine(environment: NodeJS.ProcessEnv = process.env): Machi
     cacheHome: environment['XDG_CACHE_HOME'] || join(home, '.cache'),
     noColor: Boolean(environment['NO_COLOR']),
     logLevelGiven: Boolean(environment['LOG_LEVEL']),
-    startedByNpm: Boolean(environment['npm_lifecycle_event']),
     environment,
   };
 }

@@ -1,0 +1,173 @@
+import { fork, spawn } from 'node:child_process';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+
+import {
+  createChild,
+  type Child,
+  type ChildFailure,
+  type ChildSpec,
+  type ChildState,
+} from './child.ts';
+
+let directory = '';
+beforeAll(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'daybell-child-'));
+});
+afterAll(() => rm(directory, { recursive: true }));
+
+describe('a supervised process', () => {
+  test('is ready when it says so, and stops when asked', async () => {
+    const { child, states, pids } = await supervise(`
+      process.on('SIGTERM', () => process.exit(0));
+      process.send({ type: 'ready' });
+    `);
+    await child.start();
+    expect(states).toEqual(['starting', 'ready']);
+    await child.stop();
+    expect(states).toEqual(['starting', 'ready', 'down']);
+    expect(isAlive(pids[0])).toBe(false);
+  });
+
+  test('is ready when it is found to be', async () => {
+    let asked = 0;
+    const { child, states } = await supervise('setInterval(() => {}, 1000)', {
+      readiness: async () => ++asked > 2,
+    });
+    await child.start();
+    expect(asked).toBe(3);
+    expect(states).toEqual(['starting', 'ready']);
+  });
+
+  test('is started again when it dies, a second later', async () => {
+    const { child, deaths, pids, states } = await supervise(READY);
+    await child.start();
+    process.kill(pids[0] ?? 0, 'SIGKILL');
+    await expect
+      .poll(() => states, { timeout: 60_000 })
+      .toEqual(['starting', 'ready', 'down', 'starting', 'ready']);
+    expect(deaths).toEqual(['was killed by SIGKILL; 1000']);
+    expect(pids).toHaveLength(2);
+  });
+
+  test('is not waited for while it waits to be started again', async () => {
+    const { child, deaths, pids } = await supervise(READY);
+    await child.start();
+    process.kill(pids[0] ?? 0, 'SIGKILL');
+    await expect.poll(() => deaths.length).toBe(1);
+    await child.stop();
+    expect(pids).toHaveLength(1);
+  });
+
+  test('is given up when it dies three times before it was ever ready, with the last it said', async () => {
+    const { child, deaths, givenUp } = await supervise('console.log("no luck"); process.exit(3)');
+    child.start().catch(() => {});
+    await expect.poll(() => givenUp.length, { timeout: 60_000 }).toBe(1);
+    expect(givenUp[0]).toEqual({
+      reason: 'ended with exit code 3',
+      misconfigured: false,
+      lastLines: ['no luck'],
+    });
+    expect(deaths).toEqual(['ended with exit code 3; 1000', 'ended with exit code 3; 2000']);
+  });
+
+  test('is given up at once when it refuses its settings', async () => {
+    const { child, deaths, givenUp } = await supervise('process.exit(78)');
+    child.start().catch(() => {});
+    await expect.poll(() => givenUp.length, { timeout: 60_000 }).toBe(1);
+    expect(givenUp[0]?.misconfigured).toBe(true);
+    expect(deaths).toEqual([]);
+  });
+
+  test('counts as dead when it is not ready in time', async () => {
+    const { child, deaths, pids } = await supervise('setInterval(() => {}, 1000)', {
+      readyWithinMs: 300,
+    });
+    child.start().catch(() => {});
+    await expect
+      .poll(() => deaths[0], { timeout: 60_000 })
+      .toBe('was not ready within 0.3 s; 1000');
+    expect(isAlive(pids[0])).toBe(false);
+  });
+
+  test('is killed when it does not stop in time', async () => {
+    const { child, pids } = await supervise(`process.on('SIGTERM', () => {}); ${READY}`, {
+      stopWithinMs: 200,
+    });
+    await child.start();
+    await child.stop();
+    expect(isAlive(pids[0])).toBe(false);
+  });
+
+  test('that does not exist is given up with the reason', async () => {
+    const { child, givenUp } = await supervise('', {
+      spawn: () => spawn(join(directory, 'nothing-here'), { stdio: ['ignore', 'pipe', 'pipe'] }),
+    });
+    child.start().catch(() => {});
+    await expect
+      .poll(() => givenUp[0]?.reason, { timeout: 60_000 })
+      .toMatch(/could not be started: .*ENOENT/);
+  });
+
+  test('that is stopped before it is ready is no longer waited for', async () => {
+    const { child } = await supervise('setInterval(() => {}, 1000)');
+    const started = child.start();
+    await child.stop();
+    await expect(started).rejects.toThrow('was stopped');
+  });
+});
+
+const READY = `process.send({ type: 'ready' }); process.on('message', () => {});`;
+let scripts = 0;
+
+interface Supervised {
+  readonly child: Child;
+  readonly states: ChildState[];
+  readonly pids: number[];
+  readonly deaths: string[];
+  readonly givenUp: ChildFailure[];
+}
+
+async function supervise(script: string, spec: Partial<ChildSpec> = {}): Promise<Supervised> {
+  const file = join(directory, `${++scripts}.js`);
+  await writeFile(file, script);
+  const states: ChildState[] = [];
+  const pids: number[] = [];
+  const deaths: string[] = [];
+  const givenUp: ChildFailure[] = [];
+  const child = createChild(
+    {
+      name: 'stand-in',
+      spawn: () => fork(file, [], { detached: true, stdio: ['ignore', 'pipe', 'pipe', 'ipc'] }),
+      readyWithinMs: 30_000,
+      stopStage: 0,
+      stopSignal: 'SIGTERM',
+      stopWithinMs: 10_000,
+      killSignal: 'SIGKILL',
+      ...spec,
+    },
+    {
+      onSpawn: (pid) => void pids.push(pid),
+      onState: (state) => void states.push(state),
+      onLine: () => {},
+      onDeath: (reason, restartInMs) => void deaths.push(`${reason}; ${restartInMs}`),
+      onGivenUp: (failure) => void givenUp.push(failure),
+    },
+  );
+  onTestFinished(async () => {
+    child.kill();
+    await child.stop();
+  });
+  return { child, states, pids, deaths, givenUp };
+}
+
+function isAlive(pid = 0): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,43 @@
+import { DateTime } from 'luxon';
+
+/** A minute at which clocks in these zones read the delivery time. */
+export interface DueMinute {
+  /** Epoch ms, a full minute. */
+  readonly at: number;
+  readonly zones: readonly string[];
+}
+
+const MINUTE_MS = 60_000;
+const ZONES = Intl.supportedValuesOf('timeZone');
+
+/**
+ * The first full minute from `fromMs` to `untilMs` (epoch ms) at which some zone's clock
+ * reads `localTime` (HH:MM); null when there is none.
+ */
+export function findDueMinute(
+  localTime: string,
+  fromMs: number,
+  untilMs: number,
+): DueMinute | null {
+  for (let at = nextFullMinute(fromMs); at <= untilMs; at += MINUTE_MS) {
+    const zones = ZONES.filter((zone) => clockIn(zone, at) === localTime);
+    if (zones.length > 0) return { at, zones };
+  }
+  return null;
+}
+
+/** The clock reading, HH:MM, that most zones have at an instant. */
+export function commonestLocalTime(atMs: number): string {
+  const readings = Map.groupBy(ZONES, (zone) => clockIn(zone, atMs));
+  const [commonest] = [...readings].sort(([, a], [, b]) => b.length - a.length);
+  return commonest?.[0] ?? '09:00';
+}
+
+/** Epoch ms of the full minute at or after an instant. */
+export function nextFullMinute(ms: number): number {
+  return Math.ceil(ms / MINUTE_MS) * MINUTE_MS;
+}
+
+function clockIn(zone: string, atMs: number): string {
+  return DateTime.fromMillis(atMs, { zone }).toFormat('HH:mm');
+}

@@ -1,0 +1,112 @@
+/**
+ * Which processes run on a DATA_DIR, in a file: a second start sees the first, and a start after
+ * a crash ends what is left of the one before, and nothing else.
+ */
+import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+import { z } from 'zod';
+
+import { identifyProcess } from './process-identity.ts';
+import { StartError } from './start-error.ts';
+
+const entrySchema = z.object({
+  name: z.string(),
+  pid: z.number().int().positive(),
+  identity: z.string(),
+  stopSignal: z.string(),
+});
+
+export interface ProcessEntry extends z.output<typeof entrySchema> {}
+
+export interface ProcessRecord {
+  /** To be called as soon as a process is started; replaces the last one of that name. */
+  add(entry: Omit<ProcessEntry, 'identity'>): void;
+  /** To be called when nothing runs any more: another start may have the folder. */
+  clear(): void;
+}
+
+const SUPERVISOR = 'supervisor';
+/** Longer than PostgreSQL's fast shutdown takes; then it is killed. */
+const STOP_LIMIT_MS = 10_000;
+const LOOK_EVERY_MS = 50;
+
+/**
+ * Begins the record of a folder with this process in charge, after ending what an earlier
+ * supervisor that was killed has left running.
+ *
+ * @throws StartError when another supervisor runs on the folder
+ */
+export async function takeOver(
+  dataDir: string,
+  say: (line: string) => void,
+): Promise<ProcessRecord> {
+  const orphans = readRunning(dataDir);
+  const other = orphans.find(({ name }) => name === SUPERVISOR);
+  if (other !== undefined) {
+    throw new StartError(
+      `Daybell already runs on DATA_DIR ${dataDir} (process ${other.pid}). Stop that one first, or set DATA_DIR, PORT and the *_DEV_PORT settings for a second one.`,
+    );
+  }
+  if (orphans.length > 0) {
+    const names = orphans.map(({ name, pid }) => `${name} (process ${pid})`).join(', ');
+    say(`The last start did not end in order. Stopping what it left running: ${names}.`);
+    await Promise.all(orphans.map(stop));
+  }
+  return createRecord(dataDir);
+}
+
+/** What the record of a folder names and still runs: the very processes, not their numbers. */
+export function readRunning(dataDir: string): ProcessEntry[] {
+  try {
+    const entries = entrySchema.array().parse(JSON.parse(readFileSync(fileIn(dataDir), 'utf8')));
+    return entries.filter(isRunning);
+  } catch {
+    // There is no record, or none that can be read.
+    return [];
+  }
+}
+
+/** Writes are synchronous: no crash falls between starting a process and recording it. */
+function createRecord(dataDir: string): ProcessRecord {
+  const entries = new Map<string, ProcessEntry>();
+  const record: ProcessRecord = {
+    add(entry) {
+      const identity = identifyProcess(entry.pid);
+      if (identity === null) return;
+      entries.set(entry.name, { ...entry, identity });
+      const file = fileIn(dataDir);
+      writeFileSync(`${file}.new`, `${JSON.stringify([...entries.values()], null, 2)}\n`);
+      renameSync(`${file}.new`, file);
+    },
+    clear: () => rmSync(fileIn(dataDir), { force: true }),
+  };
+  record.add({ name: SUPERVISOR, pid: process.pid, stopSignal: 'SIGTERM' });
+  return record;
+}
+
+async function stop(entry: ProcessEntry): Promise<void> {
+  signal(entry, entry.stopSignal as NodeJS.Signals);
+  const deadline = Date.now() + STOP_LIMIT_MS;
+  while (isRunning(entry)) {
+    if (Date.now() > deadline) signal(entry, 'SIGKILL');
+    await sleep(LOOK_EVERY_MS);
+  }
+}
+
+function signal({ pid }: ProcessEntry, name: NodeJS.Signals): void {
+  try {
+    process.kill(pid, name);
+  } catch {
+    // It ended in the meantime.
+  }
+}
+
+function isRunning({ pid, identity }: ProcessEntry): boolean {
+  return identifyProcess(pid) === identity;
+}
+
+function fileIn(dataDir: string): string {
+  return join(dataDir, 'processes.json');
+}

@@ -1,0 +1,63 @@
+import { spawn } from 'node:child_process';
+
+import type { ChildSpec } from './child.ts';
+
+export interface ServerProcess extends Pick<ChildSpec, 'name' | 'stopStage'> {
+  readonly program: string;
+  readonly args: readonly string[];
+  readonly cwd: string;
+  /** Nothing of ours is handed on: a client's settings there are for another server. */
+  readonly env?: Readonly<Record<string, string>>;
+  readonly uid?: number;
+  readonly gid?: number;
+  readiness(): Promise<boolean>;
+}
+
+/** Recovery after a crash reads the log since the last checkpoint, at most five minutes' worth. */
+const READY_LIMIT_MS = 180_000;
+const STOP_LIMIT_MS = 30_000;
+const ASK_LIMIT_MS = 2_000;
+
+/** A server of somebody else's as a supervised process. */
+export function serverProcess(server: ServerProcess): ChildSpec {
+  const { name, stopStage, program, args, env, readiness, ...options } = server;
+  return {
+    name,
+    stopStage,
+    spawn: () =>
+      spawn(program, args, {
+        ...options,
+        env: { PATH: '/usr/local/bin:/usr/bin:/bin', ...env },
+        detached: true,
+        stdio: ['ignore', 'pipe', 'pipe'],
+      }),
+    readiness,
+    readyWithinMs: READY_LIMIT_MS,
+    stopSignal: 'SIGTERM',
+    stopWithinMs: STOP_LIMIT_MS,
+    killSignal: 'SIGKILL',
+  };
+}
+
+/** Whether a server on this machine answers a request with 200 now. */
+export async function answersOk(url: string): Promise<boolean> {
+  return (await statusOf(url)) === 200;
+}
+
+/** The status of an answer to a GET, or to a POST of a body; null if there is none. */
+export async function statusOf(url: string, body?: object): Promise<number | null> {
+  try {
+    const response = await fetch(url, {
+      signal: AbortSignal.timeout(ASK_LIMIT_MS),
+      ...(body !== undefined && {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify(body),
+      }),
+    });
+    await response.body?.cancel();
+    return response.status;
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,137 @@
+/** Daybell's own processes, as children of the supervisor. */
+import { fork } from 'node:child_process';
+import { join } from 'node:path';
+
+import { newWebhookSecret, parseWebhookSecrets } from '../src/platform/settings/webhook-secrets.ts';
+import type { ChildSpec } from './child.ts';
+import { keepSecret } from './data-dir.ts';
+import type { Startup } from './foreground.ts';
+import { withMetricsPort, type Ports } from './ports.ts';
+import { runCommand } from './run-command.ts';
+import { StartError } from './start-error.ts';
+
+const ROOT = join(import.meta.dirname, '..');
+/** The worker bundles its workflows first: 4 s on an idle machine, much longer on a busy one. */
+const READY_LIMIT_MS = 120_000;
+const STOP_LIMIT_MS = 20_000;
+/** Its open requests end first: longer than the longest WEBHOOK_TIMEOUT_MS, as in the compose file. */
+const DISPATCHER_STOP_LIMIT_MS = 150_000;
+/** Longer than any migration should take; one that hangs waits for a lock. */
+const MIGRATION_LIMIT_MS = 10 * 60_000;
+
+/** What others write to is stopped last. Those that sign webhooks, or verify them, get the secrets. */
+const SERVICES = [
+  { name: 'api', entry: 'src/api/main.ts', stopStage: 0, signs: true },
+  { name: 'scheduler', entry: 'src/planning/main.ts', stopStage: 0, signs: false },
+  { name: 'worker', entry: 'src/worker/main.ts', stopStage: 1, signs: true },
+  { name: 'dispatcher', entry: 'src/delivery/main.ts', stopStage: 1, signs: true },
+  { name: 'receiver', entry: 'dev/receiver-main.ts', stopStage: 2, signs: true },
+] as const;
+
+/** Brings the database's schema up to date, and gives the processes to start after that. */
+export async function prepareServices(
+  { settings, machine, terminal, dataDir, signal }: Startup,
+  ports: Ports,
+  databaseUrl: string | null,
+): Promise<ChildSpec[]> {
+  const isSecretGiven = ports.receiver === null || settings.WEBHOOK_SECRETS !== undefined;
+  const environment = {
+    ...serviceEnvironment(machine.environment, ports, dataDir),
+    ...(databaseUrl !== null && { DATABASE_URL: databaseUrl }),
+    ...(!isSecretGiven && { WEBHOOK_SECRETS: await keepWebhookSecret(dataDir) }),
+  };
+  const migration = await runCommand(process.execPath, [join(ROOT, 'src/cli/migrate.ts')], {
+    env: withoutSecrets(environment),
+    timeoutMs: MIGRATION_LIMIT_MS,
+    signal,
+  });
+  signal.throwIfAborted();
+  if (migration.ok) return services(environment, ports);
+  throw new StartError(
+    [
+      `The database could not be migrated (${migration.problem}). The output of the migration:`,
+      ...migration.output
+        .trim()
+        .split('\n')
+        .map((line) => `  ${terminal.readable(line)}`),
+    ].join('\n'),
+  );
+}
+
+/** All processes, but the receiver only when there is a port for it. */
+export function services(environment: NodeJS.ProcessEnv, ports: Ports): ChildSpec[] {
+  return SERVICES.filter(({ name }) => name !== 'receiver' || ports.receiver !== null).map(
+    ({ name, entry, stopStage, signs }) => {
+      const own = signs ? environment : withoutSecrets(environment);
+      return {
+        name,
+        stopStage,
+        spawn: () =>
+          fork(join(ROOT, entry), [], {
+            env: withMetricsPort(own, name, ports.metrics),
+            // A process group of its own: Ctrl-C reaches the supervisor only. It ends when the
+            // IPC channel does.
+            detached: true,
+            stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+          }),
+        readyWithinMs: READY_LIMIT_MS,
+        stopSignal: 'SIGTERM',
+        stopWithinMs: name === 'dispatcher' ? DISPATCHER_STOP_LIMIT_MS : STOP_LIMIT_MS,
+        killSignal: 'SIGKILL',
+      };
+    },
+  );
+}
+
+/**
+ * The secret between Daybell and its embedded receiver, kept in the data folder.
+ *
+ * @throws StartError when the file holds none
+ */
+export async function keepWebhookSecret(dataDir: string): Promise<string> {
+  const file = join(dataDir, 'webhook.secret');
+  const secret = await keepSecret(file, newWebhookSecret);
+  if (parseWebhookSecrets(secret).faults.length === 0) return secret;
+  throw new StartError(
+    `${file} does not hold a secret for webhooks. Delete it: the next start makes another.`,
+  );
+}
+
+/** What was given, and where the embedded parts are. */
+function serviceEnvironment(
+  given: NodeJS.ProcessEnv,
+  { api, temporal, receiver }: Ports,
+  dataDir: string,
+): NodeJS.ProcessEnv {
+  return {
+    ...(temporal === null ? given : withoutTemporalClient(given)),
+    DATA_DIR: dataDir,
+    PORT: String(api),
+    ...(temporal !== null && {
+      TEMPORAL_ADDRESS: `127.0.0.1:${temporal}`,
+      TEMPORAL_NAMESPACE: 'default',
+      // A file that does not exist: Temporal's SDK stumbles over an empty one.
+      TEMPORAL_CONFIG_FILE: join(dataDir, 'no-temporal-profile.toml'),
+    }),
+    ...(receiver !== null && {
+      RECEIVER_DEV_PORT: String(receiver),
+      WEBHOOK_URL: `http://127.0.0.1:${receiver}/`,
+      WEBHOOK_ALLOW_PRIVATE: 'true',
+    }),
+  };
+}
+
+function withoutSecrets(environment: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  const { WEBHOOK_SECRETS: _secrets, ...rest } = environment;
+  return rest;
+}
+
+/** Named like Temporal's, and Daybell's own. */
+const OURS: ReadonlySet<string> = new Set(['TEMPORAL_TASK_QUEUE', 'TEMPORAL_PAYLOAD_KEYS']);
+
+/** A client's key, certificate or profile there is for another server than the embedded one. */
+function withoutTemporalClient(environment: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  return Object.fromEntries(
+    Object.entries(environment).filter(([name]) => !name.startsWith('TEMPORAL_') || OURS.has(name)),
+  );
+}

@@ -1,0 +1,66 @@
+/** `npm run stack`: what docker-compose.temporal.yml runs, natively, from one command. */
+import { stackBanner } from '../banner.ts';
+import { runInForeground, type Startup } from '../foreground.ts';
+import { findPorts, freePorts } from '../ports.ts';
+import { prepareEmbeddedPostgres } from '../postgres/embedded.ts';
+import { firstOnPath } from '../programs.ts';
+import { prepareServices } from '../services.ts';
+import { prepareProductionTemporal } from '../temporal/production.ts';
+import { findProductionPrograms, findTemporalUi } from '../temporal/production-programs.ts';
+import { prepareTemporalUi } from '../temporal/ui.ts';
+import { preparePrometheus } from './prometheus.ts';
+import { stackConnections, stackSettings } from './settings.ts';
+
+await runInForeground(startStack, stackSettings);
+
+/** Starts PostgreSQL, the production Temporal server and its Web UI, Daybell by process, Prometheus. */
+async function startStack(startup: Startup): Promise<void> {
+  const { settings, machine, terminal, dataDir, supervisor, signal } = startup;
+  const onProgress = terminal.say;
+  const build = { ...machine, onProgress, signal };
+  const programs = await findProductionPrograms(build);
+  const uiProgram = await findTemporalUi(build);
+  const prometheus = await firstOnPath('prometheus', machine.path);
+  const [httpPort = 0, metricsPort = 0, anyPort = 0] = await freePorts(3);
+  // Of the ports that the system would give for 0, the server cannot have the high ones.
+  const TEMPORAL_DEV_PORT = settings.TEMPORAL_DEV_PORT || anyPort;
+  const ports = await findPorts({ ...settings, TEMPORAL_DEV_PORT }, prometheus !== null);
+  const { postgres: postgresPort, temporalUi: uiPort } = ports;
+  if (postgresPort === null || uiPort === null) throw new Error('the stack has its own servers');
+
+  const postgres = await prepareEmbeddedPostgres({
+    dataDir,
+    port: postgresPort,
+    connections: stackConnections(settings.DATABASE_POOL),
+    onProgress,
+  });
+  signal.throwIfAborted();
+  await supervisor.start([postgres.child]);
+  const temporal = await prepareProductionTemporal({
+    programs,
+    dataDir,
+    postgresUrl: postgres.url,
+    port: TEMPORAL_DEV_PORT,
+    httpPort,
+    metricsPort,
+    onProgress,
+  });
+  await supervisor.start([temporal]);
+
+  const children = await prepareServices(startup, ports, postgres.url);
+  children.push(
+    await prepareTemporalUi({
+      program: uiProgram,
+      dataDir,
+      port: uiPort,
+      temporalAddress: `127.0.0.1:${TEMPORAL_DEV_PORT}`,
+    }),
+  );
+  if (prometheus !== null && ports.prometheus !== null) {
+    const jobs = Object.entries({ ...ports.metrics, temporal: metricsPort });
+    const { prometheus: port } = ports;
+    children.push(await preparePrometheus({ program: prometheus, dataDir, port, jobs }));
+  }
+  await supervisor.start(children);
+  terminal.print(stackBanner({ settings, ports, dataDir }));
+}

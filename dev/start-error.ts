@@ -1,0 +1,11 @@
+/** Thrown when Daybell cannot start, or go on, and the person at the terminal can help it. They see the message only. */
+export class StartError extends Error {
+  override readonly name = 'StartError';
+  /** 78 (EX_CONFIG of sysexits.h) for unusable settings, otherwise 1. */
+  readonly exitCode: number;
+
+  constructor(message: string, exitCode = 1) {
+    super(message);
+    this.exitCode = exitCode;
+  }
+}

@@ -1,0 +1,62 @@
+/** What the person at the terminal sees: the supervisor's own lines, and the processes' logs. */
+import { prettyFactory } from 'pino-pretty';
+
+export interface Terminal {
+  say(line: string): void;
+  warn(line: string): void;
+  /** Several lines as they are. */
+  print(text: string): void;
+  /** A line of a process's output, if its level is one to be shown. */
+  showLine(processName: string, line: string): void;
+  /** A line of a process's output for people: of a log line its level, message and fields. */
+  readable(line: string): string;
+}
+
+export interface TerminalOptions {
+  readonly write: (text: string) => void;
+  readonly colours: boolean;
+  /** The least level, pino's, of a process's log lines to be shown. */
+  readonly levelOf: (processName: string) => string;
+  /** Servers, whose lines are no messages to people: shown with `debug` only. */
+  readonly servers: readonly string[];
+}
+
+const LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'];
+const NAME_WIDTH = 10;
+const CYAN = 36;
+const YELLOW = 33;
+
+export function createTerminal({ write, colours, levelOf, servers }: TerminalOptions): Terminal {
+  const pretty = prettyFactory({
+    colorize: colours,
+    ignore: 'pid,hostname,process,time',
+    singleLine: true,
+    messageFormat: '{msg}',
+  });
+  const own = (line: string, colour: number): void =>
+    write(`${prefix('daybell')} ${colours ? `\u001B[${colour}m${line}\u001B[0m` : line}\n`);
+  const readable = (line: string): string =>
+    logLevel(line) === null ? line : pretty(line).trimEnd();
+  return {
+    say: (line) => own(line, CYAN),
+    warn: (line) => own(line, YELLOW),
+    print: (text) => write(`${text}\n`),
+    readable,
+    showLine(name, line) {
+      // A plain line of a process of ours is meant to be read.
+      const level = servers.includes(name) ? 'debug' : (logLevel(line) ?? 'fatal');
+      if (LEVELS.indexOf(level) >= LEVELS.indexOf(levelOf(name))) {
+        write(`${prefix(name)} ${readable(line)}\n`);
+      }
+    },
+  };
+}
+
+/** The level of a log line; null for any other line. */
+function logLevel(line: string): string | null {
+  return /^\{"level":"(\w+)"/.exec(line)?.[1] ?? null;
+}
+
+function prefix(name: string): string {
+  return `${new Date().toTimeString().slice(0, 8)} ${name.padEnd(NAME_WIDTH)}`;
+}
