@@ -48,14 +48,16 @@ function check(audit: Audit): AuditCheck {
   };
 }
 
-/** What the reconciler repaired in all, by finding. */
+/** What the reconciler repaired in all, by finding: the scheduler's part of it and the worker's. */
 export async function readRepairs(logs: string): Promise<Record<string, number>> {
   const repairs: Record<string, number> = {};
-  for (const line of (await readFile(join(logs, 'worker.log'), 'utf8')).split('\n')) {
-    if (!line.includes('"msg":"reconciler: looked for')) continue;
-    const { repaired = {} } = JSON.parse(line) as { repaired?: Record<string, number> };
-    for (const [finding, count] of Object.entries(repaired)) {
-      repairs[finding] = (repairs[finding] ?? 0) + count;
+  for (const process of ['scheduler', 'worker']) {
+    for (const line of (await readFile(join(logs, `${process}.log`), 'utf8')).split('\n')) {
+      if (!line.includes('"msg":"reconciler: looked through the')) continue;
+      const { repaired = {} } = JSON.parse(line) as { repaired?: Record<string, number> };
+      for (const [finding, count] of Object.entries(repaired)) {
+        repairs[finding] = (repairs[finding] ?? 0) + count;
+      }
     }
   }
   return repairs;
