@@ -2,8 +2,7 @@
 import pLimit from 'p-limit';
 
 import { connectOrm } from '../../src/platform/database/orm.ts';
-import { createUserStore } from '../../src/users/user-store.ts';
-import { createUser } from '../../src/users/create-user.ts';
+import { createUsers } from '../../src/users/users.ts';
 import { loadTzDatabase } from '../../src/platform/load-tz-database.ts';
 import { createApiClient } from './api-client.ts';
 
@@ -35,9 +34,9 @@ export async function loadByApi(apiUrl: string, options: LoadOptions): Promise<v
  */
 export async function loadByStore(databaseUrl: string, options: LoadOptions): Promise<void> {
   const orm = await connectOrm(databaseUrl, { poolSize: CONCURRENCY });
-  const deps = { users: createUserStore(orm), clock: Date.now, tz: loadTzDatabase('newest') };
+  const users = createUsers(orm, { clock: Date.now, tz: loadTzDatabase('newest') });
   await loadAll(options, async (input) => {
-    await createUser(deps, { externalId: null, ...input });
+    await users.create({ externalId: null, ...input });
   });
   await orm.close(true);
 }

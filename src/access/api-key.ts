@@ -1,24 +1,24 @@
-/** Keys of the API: never kept, only their hashes. */
+/** API keys. Only their hashes are kept. */
 import { createHash, timingSafeEqual } from 'node:crypto';
 
-import type { Scope } from './scope.ts';
+/** What a key can be allowed to do. Writing does not include reading. */
+export const SCOPES = ['users:read', 'users:write', 'deliveries:read', 'deliveries:write'] as const;
+
+export type Scope = (typeof SCOPES)[number];
 
 export interface ApiKey {
-  /** Whose it is, for the log. */
+  /** For the log. */
   readonly name: string;
   readonly scopes: readonly Scope[];
   readonly sha256: Buffer;
 }
 
-/**
- * What is kept of a key. Without salt or stretching: those are for passwords, which can be guessed;
- * a key is 32 random bytes (ADR 12).
- */
+/** Neither salted nor stretched, as passwords are: a key is 32 random bytes (ADR 12). */
 export function hashApiKey(key: string): Buffer {
   return createHash('sha256').update(key).digest();
 }
 
-/** The key that was presented, or null. All are compared, each in constant time. */
+/** Finds the key that was presented, or null. All are compared, each in constant time. */
 export function findApiKey(keys: readonly ApiKey[], presented: string): ApiKey | null {
   const sha256 = hashApiKey(presented);
   let found: ApiKey | null = null;

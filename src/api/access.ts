@@ -1,36 +1,35 @@
-/** Who may do what: every route says so in its description, and that is what is enforced. */
+/** Access control: every route declares its scope in its OpenAPI description, and that is enforced. */
 import type { Context } from 'hono';
 import { createMiddleware } from 'hono/factory';
 import { matchedRoutes } from 'hono/route';
 
-import { findApiKey } from '../access/api-key.ts';
-import type { Api, ApiDeps, ApiEnv } from './deps.ts';
+import { findApiKey, type Scope } from '../access/api-key.ts';
 import { isFromOwnMachine } from '../access/own-machine.ts';
+import type { Api, ApiDeps, ApiEnv } from './deps.ts';
 import { type Problem, sendProblem } from './problem.ts';
 import { createRateLimit } from './rate-limit.ts';
-import type { Scope } from '../access/scope.ts';
 
 /** The name of the scheme in the OpenAPI document. */
 export const API_KEY_SCHEME = 'apiKey';
 
-/** Of a route's description: it takes a key with this scope. */
+/** For a route's description: requires a key with this scope. */
 export function needs(scope: Scope) {
   return { security: [{ [API_KEY_SCHEME]: [scope] }] };
 }
 
-/** Of a route's description: it takes no key. */
+/** For a route's description: requires no key. */
 export const OPEN: { readonly security: Record<string, string[]>[] } = { security: [] };
 
-/** What is not in the OpenAPI document, and takes no key: the document, and the page made from it. */
+/** Require no key, and are not in the OpenAPI document: the document itself and its page. */
 const OPEN_PAGES = ['GET /openapi.json', 'GET /docs'];
 
-/** The scopes that each route takes, by method and pattern; none: it is open. */
+/** The scopes that each route requires, by method and pattern; none for an open route. */
 export type AccessTable = ReadonlyMap<string, readonly string[]>;
 
 /**
- * Reads what every route says.
+ * Collects what all routes declare.
  *
- * @throws Error when one says nothing
+ * @throws Error if a route declares nothing
  */
 export function readAccess(app: Api): AccessTable {
   const table = new Map<string, readonly string[]>(OPEN_PAGES.map((page) => [page, []]));
@@ -39,48 +38,54 @@ export function readAccess(app: Api): AccessTable {
     const { method, path, security } = definition.route;
     const route = `${method.toUpperCase()} ${path.replaceAll(/\{(\w+)\}/g, ':$1')}`;
     const scopes = security?.flatMap((scheme) => scheme[API_KEY_SCHEME] ?? []);
-    // Only OPEN is open: a scheme without a scope is a slip.
+    // Only OPEN is open: a scheme without a scope is a mistake.
     if (scopes === undefined || (security !== OPEN.security && scopes.length === 0)) {
-      throw new Error(`${route} does not say who may call it`);
+      throw undeclared(route);
     }
     table.set(route, scopes);
   }
   return table;
 }
 
+function undeclared(route: string): Error {
+  return new Error(`${route} does not declare who may call it`);
+}
+
 /**
- * Lets through who may call the route that was matched, before the body is read. Without keys
- * that is this machine, which alone reaches the API then; a page in one of its browsers is not.
+ * Checks the key before the body is read. Without configured keys only this machine reaches the
+ * API, and then foreign pages in its browsers are refused.
  */
 export function requireAccess(
   table: () => AccessTable,
   { apiKeys, maxPerSecond }: Pick<ApiDeps, 'apiKeys' | 'maxPerSecond'>,
 ) {
   const limit = createRateLimit(maxPerSecond, () => performance.now());
-  return createMiddleware<ApiEnv>(async (c, next): Promise<Response | void> => {
+  const problemOf = (c: Context<ApiEnv>): Problem | null => {
     const scopes = scopesOf(c, table());
-    if (scopes.length === 0) return next();
+    if (scopes.length === 0) return null;
     if (apiKeys.length === 0) {
-      const isOwn = isFromOwnMachine(c.req.url, c.req.header('Origin'));
-      return isOwn ? next() : sendProblem(c, OF_ANOTHER);
+      return isFromOwnMachine(c.req.url, c.req.header('Origin')) ? null : FOREIGN;
     }
 
     const presented = /^bearer +(\S+)$/i.exec(c.req.header('Authorization') ?? '')?.[1];
-    if (presented === undefined) return challenge(c, 'Bearer', NO_KEY);
+    if (presented === undefined) return NO_KEY;
     const key = findApiKey(apiKeys, presented);
-    if (key === null) return challenge(c, 'Bearer error="invalid_token"', WRONG_KEY);
+    if (key === null) return INVALID_KEY;
     c.set('keyName', key.name);
     const waitMs = limit.take(key.name);
-    if (waitMs > 0) return slowDown(c, waitMs, maxPerSecond);
+    if (waitMs > 0) return tooManyRequests(waitMs, maxPerSecond);
     const missing = scopes.filter((scope) => !key.scopes.some((has) => has === scope));
-    if (missing.length > 0) return refuse(c, missing.join(' '));
-    return next();
+    return missing.length > 0 ? insufficientScope(missing.join(' ')) : null;
+  };
+  return createMiddleware<ApiEnv>(async (c, next): Promise<Response | void> => {
+    const problem = problemOf(c);
+    return problem === null ? next() : sendProblem(c, problem);
   });
 }
 
-/** Of all that will answer. What is matched and not in the table is a fault of ours, and closed. */
+/** Of every route that matched. One that is missing in the table is our mistake, and stays closed. */
 function scopesOf(c: Context<ApiEnv>, table: AccessTable): readonly string[] {
-  // What checks a route's input is matched as the route is, and is one with it.
+  // The validators of a route's input match as separate handlers of the same route.
   const routes = new Set(
     matchedRoutes(c)
       .filter(({ method }) => method !== 'ALL')
@@ -88,56 +93,52 @@ function scopesOf(c: Context<ApiEnv>, table: AccessTable): readonly string[] {
   );
   return [...routes].flatMap((route) => {
     const scopes = table.get(route);
-    if (scopes === undefined) throw new Error(`${route} does not say who may call it`);
+    if (scopes === undefined) throw undeclared(route);
     return scopes;
   });
 }
 
-const OF_ANOTHER: Problem = {
+const FOREIGN: Problem = {
   status: 403,
   code: 'not-this-machine',
-  title: 'Without keys the API is for this machine alone',
+  title: 'Without API keys, only this machine may use the API',
   detail:
-    'Ask it as localhost or a loopback address, and from no page elsewhere; or set API_KEYS, which npm run key:new makes.',
+    'Call it by localhost or a loopback address, and not from a page of another origin; or set API_KEYS: npm run key:new makes a key.',
 };
 
+/** The challenges in `WWW-Authenticate` follow RFC 6750, section 3. */
 const NO_KEY: Problem = {
   status: 401,
   code: 'unauthenticated',
-  title: 'A key is needed',
-  detail: 'Send a key of this API as Authorization: Bearer <key>.',
+  title: 'An API key is required',
+  detail: 'Send it as Authorization: Bearer <key>.',
+  headers: { 'WWW-Authenticate': 'Bearer' },
 };
 
-const WRONG_KEY: Problem = {
+const INVALID_KEY: Problem = {
   status: 401,
   code: 'unauthenticated',
-  title: 'The key is not known',
-  detail: 'It is none of those in API_KEYS, or it was taken out.',
+  title: 'The API key is invalid',
+  detail: 'It is not in API_KEYS, or was removed.',
+  headers: { 'WWW-Authenticate': 'Bearer error="invalid_token"' },
 };
 
-/** The challenge as RFC 6750, 3 has it. */
-function challenge(c: Context<ApiEnv>, authenticate: string, problem: Problem): Response {
-  const answer = sendProblem(c, problem);
-  answer.headers.set('WWW-Authenticate', authenticate);
-  return answer;
-}
-
-function refuse(c: Context<ApiEnv>, scope: string): Response {
-  return challenge(c, `Bearer error="insufficient_scope", scope="${scope}"`, {
+function insufficientScope(scope: string): Problem {
+  return {
     status: 403,
     code: 'insufficient-scope',
-    title: 'The key may not do this',
-    detail: `It lacks the scope ${scope}.`,
-  });
+    title: 'The API key lacks a required scope',
+    detail: `This request requires the scope ${scope}.`,
+    headers: { 'WWW-Authenticate': `Bearer error="insufficient_scope", scope="${scope}"` },
+  };
 }
 
-function slowDown(c: Context<ApiEnv>, waitMs: number, maxPerSecond: number): Response {
-  const answer = sendProblem(c, {
+function tooManyRequests(waitMs: number, maxPerSecond: number): Problem {
+  return {
     status: 429,
     code: 'too-many-requests',
-    title: 'The key has sent too many requests',
-    detail: `It has ${maxPerSecond} a second. Nothing was done: send the request again later.`,
-  });
-  answer.headers.set('Retry-After', String(Math.ceil(waitMs / 1000)));
-  return answer;
+    title: 'Too many requests',
+    detail: `A key may send ${maxPerSecond} requests a second. This one was not processed: send it again later.`,
+    headers: { 'Retry-After': String(Math.ceil(waitMs / 1000)) },
+  };
 }

@@ -1,31 +1,21 @@
-/**
- * The process `api`: the HTTP API on a socket. Only metrics ask Temporal, and no request waits for
- * it.
- */
-import { availableParallelism } from 'node:os';
-
+/** The process `api`. Only metrics ask Temporal; no request waits for it. */
 import { startAuditWatch } from '../audit/watch.ts';
 import { requireKeysBeyondLoopback, requireSettings } from '../platform/settings/settings.ts';
 import { openWebhookTester } from '../delivery/webhook-test.ts';
-import { createErasure } from '../erasure/erasure.ts';
 import { createDeliveryControl } from '../ledger/delivery-control.ts';
-import { createLedgerState } from '../ledger/ledger-state.ts';
 import { createOccurrenceReader } from '../ledger/occurrence-reader.ts';
 import { createRedelivery } from '../ledger/redelivery.ts';
 import { shared } from '../platform/async.ts';
 import { listen } from '../platform/http-server.ts';
 import { runService, type ServiceContext } from '../platform/service.ts';
-import { checkDatabase, findActiveSeconds } from '../platform/database/health.ts';
+import { checkDatabase } from '../platform/database/health.ts';
 import type { Orm } from '../platform/database/orm.ts';
 import { presentRules, readRules } from '../planning/rules.ts';
 import { openFoundation, openTemporal, reportTzVersion } from '../platform/process.ts';
-import { createReconcileState } from '../reconcile/state.ts';
-import { countPollers, type WorkKind } from '../platform/temporal/worker-versions.ts';
-import { createOutboxState } from '../users/outbox.ts';
-import { createUserStore } from '../users/user-store.ts';
+import { countPollers } from '../platform/temporal/worker-versions.ts';
+import { createUsers } from '../users/users.ts';
 import { loadTzDatabase } from '../platform/load-tz-database.ts';
 import { createApp } from './app.ts';
-import { createRequestMetrics } from './metrics.ts';
 import { childChecks, type ChildStates, childStatesOf, databaseChecks } from './readiness.ts';
 import { exportState } from './state-metrics.ts';
 
@@ -55,19 +45,11 @@ async function startApi(context: ServiceContext): Promise<void> {
   reportTzVersion(context, metrics, tz.version);
   const { client, taskQueue } = openTemporal(context, orm);
   const deliveries = createDeliveryControl(orm, { lateLimitMs: settings.LATE_LIMIT });
-  const state = {
-    ledger: createLedgerState(orm, { lateAfterMs: settings.LATE_AFTER }),
-    deliveries,
-    outbox: createOutboxState(orm),
-    reconciler: createReconcileState(orm),
-    findErasures: () => createErasure(orm).findState(settings.ERASE_AFTER),
-    countPollers: (kind: WorkKind) => countPollers(client, taskQueue, kind),
-    database: {
-      activeSeconds: () => findActiveSeconds(orm),
-      cores: settings.DATABASE_CORES ?? availableParallelism(),
-    },
-  };
-  exportState(metrics, state, logger);
+  exportState(
+    metrics,
+    { orm, deliveries, settings, countPollers: (kind) => countPollers(client, taskQueue, kind) },
+    logger,
+  );
   /** Ends what reads all users early. */
   const stopping = new AbortController();
   const { signal } = stopping;
@@ -84,7 +66,7 @@ async function startApi(context: ServiceContext): Promise<void> {
     signal,
   };
   const app = createApp({
-    users: createUserStore(orm, tracing?.active),
+    users: createUsers(orm, { clock, tz, traceparent: tracing?.active }),
     occurrences: createOccurrenceReader(orm, { lateAfterMs: settings.LATE_AFTER, tz }),
     redelivery: createRedelivery(orm),
     clock,
@@ -98,8 +80,8 @@ async function startApi(context: ServiceContext): Promise<void> {
     maxPerSecond: settings.API_MAX_PER_SECOND,
     readiness: shared(() => checks(orm)),
     logger,
-    ...(settings.METRICS_PORT === undefined && { metrics }),
-    observeRequest: createRequestMetrics(metrics),
+    metrics,
+    servesMetrics: settings.METRICS_PORT === undefined,
     tracing,
   });
   const auditWatch = startAuditWatch(audit, metrics, logger);

@@ -4,7 +4,7 @@ import { API_KEY_SCHEME } from './access.ts';
 import type { Api } from './deps.ts';
 import { type OpenApiDocument, renderDocs } from './docs-page.ts';
 
-/** /openapi.json, made from the routes, and /docs, made from that. Call it after the routes. */
+/** /openapi.json, generated from the routes, and /docs, generated from that. Call it after the routes. */
 export function registerOpenApi(app: Api): void {
   const document = describeApi(app);
   app.get('/openapi.json', (c) => c.json(document));
@@ -16,7 +16,7 @@ function describeApi(app: Api): OpenApiDocument {
     type: 'http',
     scheme: 'bearer',
     description:
-      'A key of API_KEYS; each route names the scope that it takes. An API without keys takes none, and then listens on loopback alone.',
+      'A key from API_KEYS; each route names the scope that it requires. An API without configured keys accepts requests without one, but listens on loopback only.',
   });
   return app.getOpenAPI31Document({
     openapi: '3.1.0',
@@ -25,20 +25,20 @@ function describeApi(app: Api): OpenApiDocument {
       version: '1.0.0',
       license: { name: 'MIT', url: 'https://spdx.org/licenses/MIT.html' },
       description:
-        'Greets every user at 9:00 on the morning of their birthday, in their own time zone. Every error is a problem of RFC 9457. Unknown fields and parameters are refused.',
+        "Posts a signed webhook at 9:00 on each user's birthday, in the user's own time zone. Errors are problem documents (RFC 9457). Unknown fields and parameters are rejected.",
     },
     servers: [{ url: '/' }],
     security: [],
     tags: [
-      { name: 'Users', description: 'Who people are: names, date of birth, time zone.' },
-      { name: 'Occurrences', description: 'When what is due, and what became of it.' },
-      { name: 'Deliveries', description: 'All of them together: what waits, pause and resume.' },
-      { name: 'Operation', description: 'How the service is.' },
+      { name: 'Users', description: 'Names, dates of birth and time zones.' },
+      { name: 'Occurrences', description: 'What is due when, and what became of it.' },
+      { name: 'Deliveries', description: 'All deliveries together: state, pause and resume.' },
+      { name: 'Operation', description: 'Audit, forecast, test event, health and metrics.' },
     ],
   });
 }
 
-/** What a page may load: nothing but its own style, so that it works offline and stays so. */
+/** Pages may load nothing but their own style, so that they work offline. */
 export const contentSecurityPolicy = {
   defaultSrc: ["'none'"],
   styleSrc: [NONCE],

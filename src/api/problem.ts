@@ -1,3 +1,4 @@
+/** Errors as the API returns them: RFC 9457. */
 import { z } from '@hono/zod-openapi';
 import type { Context } from 'hono';
 import type { ContentfulStatusCode } from 'hono/utils/http-status';
@@ -5,25 +6,25 @@ import type { ContentfulStatusCode } from 'hono/utils/http-status';
 import type { FieldFault } from '../users/errors.ts';
 import type { ApiEnv } from './deps.ts';
 
-/** An error as the API tells it: RFC 9457. */
 export interface Problem {
   readonly status: ContentfulStatusCode;
-  /** Ends the type's URI; stable, for programs. */
+  /** The end of the type's URI; stable, for programs. */
   readonly code: string;
   readonly title: string;
   readonly detail?: string;
   readonly errors?: readonly FieldFault[];
+  readonly headers?: Readonly<Record<string, string>>;
 }
 
 const PROBLEM_JSON = 'application/problem+json';
 
-export const ProblemSchema = z
+const ProblemSchema = z
   .object({
     type: z.string().openapi({ example: 'urn:daybell:problem:invalid-input' }),
     title: z.string(),
     status: z.int(),
     detail: z.string().optional(),
-    requestId: z.string().openapi({ description: 'Find it in the log by this' }),
+    requestId: z.string().openapi({ description: 'Identifies the request in the log' }),
     errors: z
       .array(
         z.object({
@@ -32,62 +33,56 @@ export const ProblemSchema = z
         }),
       )
       .optional()
-      .openapi({ description: 'Every fault of the input, each field with its rule' }),
+      .openapi({ description: 'Every fault of the input: the field and the rule that it breaks' }),
   })
   .openapi('Problem');
 
-/** Answers with a problem; the request's id leads to its line in the log. */
 export function sendProblem(c: Context<ApiEnv>, problem: Problem): Response {
-  const { code, title, status, detail, errors } = problem;
-  const body = {
-    type: `urn:daybell:problem:${code}`,
-    title,
-    status,
-    detail,
-    requestId: c.get('requestId'),
-    errors,
-  };
-  return c.body(JSON.stringify(body), status, { 'Content-Type': PROBLEM_JSON });
+  const { code, title, status, detail, errors, headers } = problem;
+  const type = `urn:daybell:problem:${code}`;
+  const body = { type, title, status, detail, requestId: c.get('requestId'), errors };
+  return c.body(JSON.stringify(body), status, { ...headers, 'Content-Type': PROBLEM_JSON });
 }
 
-const TITLES = {
-  400: 'The input breaks a rule',
-  404: 'There is no such thing',
-  409: 'It collides with what is there',
-  412: 'It has changed since it was read',
+const DESCRIPTIONS = {
+  400: 'The input is invalid',
+  404: 'Not found',
+  409: 'Conflict with the current state',
+  412: 'The user has changed since it was read',
   413: 'The body is too large',
   415: 'The body is not JSON',
-  422: 'The idempotency key was used for another request',
+  422: 'The idempotency key was used with different input',
 } as const;
 
-/** The responses of a route that takes a key which are errors, for its description. */
-export function problems(...statuses: (keyof typeof TITLES)[]) {
-  const listed = statuses.map((status) => [status, problemResponse(TITLES[status])] as const);
+/** The error responses of a route that requires a key, for its description. */
+export function problems(...statuses: (keyof typeof DESCRIPTIONS)[]) {
+  const listed = statuses.map((status) => [status, problemResponse(DESCRIPTIONS[status])] as const);
   return {
     ...(Object.fromEntries(listed) as Record<number, ReturnType<typeof problemResponse>>),
     ...accessProblems,
-    500: problemResponse('Something went wrong inside; the id is also in the log'),
-    503: problemResponse('The database is away'),
+    500: problemResponse('Internal error; `requestId` identifies it in the log'),
+    503: problemResponse('The database is unavailable'),
   };
 }
 
-/** Of every route that takes a key. */
+/** Of every route that requires a key. */
 export const accessProblems = {
-  401: problemResponse('There is no key, or it is not known', {
-    'WWW-Authenticate': 'The challenge of RFC 6750',
+  401: problemResponse('The API key is missing or invalid', {
+    'WWW-Authenticate': 'A challenge by RFC 6750',
   }),
-  403: problemResponse('The key lacks the scope; without keys, it was not asked by this machine', {
-    'WWW-Authenticate': 'The challenge of RFC 6750, with the scope that it lacks',
-  }),
-  429: problemResponse('The key has sent too many requests', {
-    'Retry-After': 'In how many seconds to send the request again',
+  403: problemResponse(
+    'The API key lacks the required scope; or no keys are configured, and the request comes from elsewhere',
+    { 'WWW-Authenticate': 'A challenge by RFC 6750 that names the missing scope' },
+  ),
+  429: problemResponse('Too many requests with this API key', {
+    'Retry-After': 'Seconds until the next request is accepted',
   }),
 };
 
-/** Of a route that takes turns, instead of the 503 of the others. */
+/** Replaces the 503 of {@link problems} where requests queue (concurrency-limit.ts). */
 export const busyProblem = {
-  503: problemResponse('The database is away, or too many wait for the same already', {
-    'Retry-After': 'In how many seconds to send the request again, if too many wait',
+  503: problemResponse('The database is unavailable, or too many such requests are waiting', {
+    'Retry-After': 'Seconds after which to try again, if too many are waiting',
   }),
 };
 

@@ -1,20 +1,16 @@
-/** A page that loads, or a batch that begins, comes at once: what was saved up in two seconds. */
+/** Seconds' worth of requests that may come at once: a page that loads, a batch that begins. */
 const BURST_SECONDS = 2;
 
-export interface RateLimit {
-  /** Takes one request of a key: 0 when it may go on, else the ms until it may. */
-  take(key: string): number;
-}
-
 /**
- * A token bucket for each key, in this process. `now` gives ms on a clock that only moves
- * forward. There are as few buckets as there are keys.
+ * A token bucket for each key, in this process. `now` returns ms of a monotonic clock.
+ *
+ * `take` counts a request of a key: it returns 0 if the request may proceed, else the ms until it may.
  */
-export function createRateLimit(maxPerSecond: number, now: () => number): RateLimit {
+export function createRateLimit(maxPerSecond: number, now: () => number) {
   const capacity = maxPerSecond * BURST_SECONDS;
   const buckets = new Map<string, { tokens: number; at: number }>();
   return {
-    take(key) {
+    take(key: string): number {
       const at = now();
       const last = buckets.get(key) ?? { tokens: capacity, at };
       const tokens = Math.min(capacity, last.tokens + ((at - last.at) * maxPerSecond) / 1000);

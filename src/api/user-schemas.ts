@@ -1,8 +1,9 @@
 import { z } from '@hono/zod-openapi';
 
 import type { User } from '../users/user.ts';
+import type { AcceptedRevisions } from '../users/users.ts';
+import { toBody } from './schemas.ts';
 
-/** A user as the API shows it. */
 export const UserSchema = z
   .object({
     id: z.uuid(),
@@ -17,29 +18,43 @@ export const UserSchema = z
   })
   .openapi('User');
 
-export type UserBody = z.output<typeof UserSchema>;
+export const userBody = (user: User) => toBody(UserSchema, user);
 
-/** Maps a user to what the API shows of it. */
-export function userBody(user: User): UserBody {
-  return {
-    id: user.id,
-    externalId: user.externalId,
-    firstName: user.firstName,
-    lastName: user.lastName,
-    dateOfBirth: user.dateOfBirth,
-    timezone: user.timezone,
-    createdAt: new Date(user.createdAt).toISOString(),
-    updatedAt: new Date(user.updatedAt).toISOString(),
-    revision: user.revision,
-  };
-}
-
-export const userContent = { 'application/json': { schema: UserSchema } };
-
-/** The id in a path. Any text is allowed: one that is no id is the id of nobody. */
+/** Any text is allowed: one that is no UUID is nobody's id, and answered with 404. */
 export const userIdParam = z.object({
   id: z.string().openapi({ param: { name: 'id', in: 'path' }, format: 'uuid' }),
 });
 
-/** The query of a route that takes none, so that a misspelt parameter is not ignored. */
-export const noQuery = z.strictObject({});
+export const etagHeader = {
+  ETag: {
+    schema: { type: 'string' as const },
+    description: 'Changes with every change of the user',
+  },
+};
+
+/** Ids are never reused, so the revision is enough. */
+export function etagOf({ revision }: User): string {
+  return `"${revision}"`;
+}
+
+const ENTITY_TAGS = /^\s*(?:\*|(?:W\/)?"[^"]*"(?:\s*,\s*(?:W\/)?"[^"]*")*)\s*$/;
+
+export const ifMatchHeader = z.object({
+  'If-Match': z
+    .string()
+    .regex(ENTITY_TAGS, 'must be "*" or entity tags in quotes, such as "3"')
+    .optional()
+    .openapi({
+      description: 'Make the change only if this is the current ETag of the user; otherwise 412',
+      example: '"3"',
+    }),
+});
+
+/** Weak tags, and tags that were never ours, match nothing (RFC 9110, 13.1.1). */
+export function acceptedRevisions(ifMatch: string | undefined): AcceptedRevisions {
+  if (ifMatch === undefined || ifMatch.trim() === '*') return null;
+  return ifMatch.split(',').flatMap((tag) => {
+    const revision = /^\s*"([1-9]\d{0,8})"\s*$/.exec(tag)?.[1];
+    return revision === undefined ? [] : [Number(revision)];
+  });
+}

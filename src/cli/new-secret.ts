@@ -5,7 +5,7 @@
  */
 import { parseArgs } from 'node:util';
 
-import { SCOPES } from '../access/scope.ts';
+import { SCOPES } from '../access/api-key.ts';
 import { checkKeyName, newApiKey, parseScopes } from '../platform/settings/api-keys.ts';
 import { newPayloadKey } from '../platform/settings/payload-keys.ts';
 import { newWebhookSecret } from '../platform/settings/webhook-secrets.ts';

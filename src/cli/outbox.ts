@@ -6,7 +6,6 @@
 import { loadSettings } from '../platform/settings/settings.ts';
 import { readEmbeddedDatabaseUrl } from '../platform/database/embedded-database.ts';
 import { connectOrm, type Orm } from '../platform/database/orm.ts';
-import { createOutboxState } from '../users/outbox.ts';
 import { createOutboxAdmin, type ParkedEntry } from '../users/outbox-admin.ts';
 import { CommandError, EXIT, runCommand } from './command.ts';
 
@@ -51,7 +50,7 @@ function retry(ids: readonly string[] | 'all'): Work {
 }
 
 async function list(orm: Orm): Promise<string> {
-  const { length, oldestAgeMs, parked: count } = await createOutboxState(orm).backlog();
+  const { length, oldestAgeMs, parked: count } = await createOutboxAdmin(orm).backlog();
   const parked = await createOutboxAdmin(orm).listParked(LISTED);
   const oldest = length === 0 ? '' : `, the oldest for ${Math.round(oldestAgeMs / 1000)} s`;
   const hidden = count - parked.length;

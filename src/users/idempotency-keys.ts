@@ -1,40 +1,50 @@
+import { createHash } from 'node:crypto';
+
 import type { SqlEntityManager } from '@mikro-orm/postgresql';
 
+import { UserError } from './errors.ts';
+import type { UserInput } from './user-input.ts';
 import type { User } from './user.ts';
 
-/** A request that may come again. */
-interface IdempotentRequest {
-  readonly key: string;
-  /** Tells one request from another. */
+interface KeptAnswer {
+  /** Empty once the user was deleted. */
   readonly requestHash: string;
-  /** Of the user that it creates. */
-  readonly userId: string;
-}
-
-/** What an earlier request with the same key was answered. */
-export interface IdempotentAnswer {
-  /** Empty when the user was deleted since. */
-  readonly requestHash: string;
-  /** The user as created; null when deleted since. */
+  /** The user as created; null once deleted. */
   readonly user: User | null;
 }
 
 /**
- * Takes a key for a request; null when it is taken now, else the answer that has it. The
- * primary key makes a rival wait until the first transaction has ended.
+ * Claims a key for the request that creates `userId`. Returns the user that an earlier request
+ * with the key and the same input created; null if there was none. The primary key makes a
+ * concurrent request wait until the first transaction has ended.
+ *
+ * @throws UserError idempotency-key-reused, idempotent-user-deleted
  */
 export async function claimKey(
   em: SqlEntityManager,
-  request: IdempotentRequest,
-): Promise<IdempotentAnswer | null> {
-  const claimed = await em.execute<unknown[]>(CLAIM, { ...request });
+  key: string,
+  input: UserInput,
+  userId: string,
+): Promise<User | null> {
+  const requestHash = hashOf(input);
+  const claimed = await em.execute<unknown[]>(CLAIM, { key, requestHash, userId });
   if (claimed.length > 0) return null;
-  const [earlier] = await em.execute<IdempotentAnswer[]>(FIND, { key: request.key });
+  const [earlier] = await em.execute<KeptAnswer[]>(FIND, { key });
   // Removed between the two statements, as old keys are: it is free now.
-  return earlier ?? claimKey(em, request);
+  if (earlier === undefined) return claimKey(em, key, input, userId);
+  if (earlier.user === null) throw new UserError('idempotent-user-deleted');
+  if (earlier.requestHash !== requestHash) throw new UserError('idempotency-key-reused');
+  return earlier.user;
 }
 
-/** Keeps what the request was answered, in the transaction that claimed its key. */
+/** Of the fields, not of the bytes: whitespace and the order of fields do not matter. */
+function hashOf({ externalId, firstName, lastName, dateOfBirth, timezone }: UserInput): string {
+  return createHash('sha256')
+    .update(JSON.stringify([externalId, firstName, lastName, dateOfBirth, timezone]))
+    .digest('base64url');
+}
+
+/** Keeps the answer to a request, in the transaction that claimed its key. */
 export async function keepAnswer(em: SqlEntityManager, key: string, user: User): Promise<void> {
   await em.execute('update users.idempotency_keys set body = :body::jsonb where key = :key', {
     key,
@@ -43,8 +53,8 @@ export async function keepAnswer(em: SqlEntityManager, key: string, user: User):
 }
 
 /**
- * Takes a deleted user out of the answers; the keys stay, so that none creates anew. The hash of
- * the request goes too: it would confirm a guess of name and date.
+ * Removes a deleted user from the answers. The keys stay, so that no retry creates the user again;
+ * the hash goes too, as it would confirm a guess of name and date.
  */
 export async function forgetAnswers(em: SqlEntityManager, userId: string): Promise<void> {
   await em.execute(

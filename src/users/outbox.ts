@@ -2,10 +2,23 @@
 import type { SqlEntityManager } from '@mikro-orm/postgresql';
 
 import type { Orm } from '../platform/database/orm.ts';
-import type { UserEvent } from './events.ts';
 import { INPUT_FIELDS } from './user.ts';
 
-/** A claimed entry. It says "look at this user", or at this one occasion of it. */
+/**
+ * What happened to a user, written to the outbox in the transaction of the change. Ids and names of
+ * fields only, no values: consumers read the user as it is by then.
+ */
+export type UserEvent = {
+  readonly userId: string;
+  /** Of the user after this event: one more with each. */
+  readonly revision: number;
+} & (
+  | { readonly type: 'UserCreated' | 'UserDeleted' }
+  /** `changed` has names of `USER_FIELDS`. */
+  | { readonly type: 'UserUpdated'; readonly changed: readonly string[] }
+);
+
+/** A claimed entry: plan this user again, or one occasion of it. */
 export interface OutboxEntry {
   readonly id: string;
   /** Tells this claim from an earlier or later one. */
@@ -13,7 +26,7 @@ export interface OutboxEntry {
   readonly type: UserEvent['type'];
   readonly userId: string;
   readonly revision: number;
-  /** The one occasion that it is about; null, both: all that the user has. */
+  /** The one occasion that is concerned; both null for all of the user's. */
   readonly occasionType: string | null;
   readonly occasionId: string | null;
   /** Epoch ms. */
@@ -27,27 +40,27 @@ export interface OutboxEntry {
 export type OutboxResult = Pick<OutboxEntry, 'id' | 'leaseToken'> &
   (
     | { readonly kind: 'done' }
-    /** It has failed: waiting again after the delay, in ms. */
+    /** To be tried again after a delay, in ms. */
     | { readonly kind: 'failed'; readonly delayMs: number; readonly error: string }
-    /** Waiting again from an instant on (epoch ms, the database's); null for at once. */
+    /** Not before an instant (epoch ms, by the database's clock); null for at once. */
     | { readonly kind: 'deferred'; readonly until: number | null }
-    /** Out of the way, for an operator. */
+    /** Left for an operator. */
     | { readonly kind: 'parked'; readonly error: string }
   );
 
 export type Outbox = ReturnType<typeof createOutbox>;
 
-/** What the scheduler does with the outbox, by the database's clock. */
+/** The scheduler's side of the outbox. All instants are by the database's clock. */
 export function createOutbox(orm: Orm) {
   return {
     /**
-     * Takes entries that wait for `leaseMs`, those that have waited longest first; after that
-     * another scheduler may take them. What it costs does not depend on what is kept or waits.
+     * Leases waiting entries for `leaseMs`, the longest waiting first. The cost does not depend on
+     * how many are kept or wait.
      */
     claim: (limit: number, leaseMs: number) =>
       orm.em.fork().execute<OutboxEntry[]>(CLAIM, { limit, leaseMs }),
 
-    /** What became of claimed entries; one that another has claimed since is left to it. */
+    /** Writes the results of claimed entries, except of those that were claimed again since. */
     async acknowledge(results: readonly OutboxResult[]): Promise<void> {
       if (results.length === 0) return;
       const rows = JSON.stringify(results.map(storable));
@@ -56,27 +69,9 @@ export function createOutbox(orm: Orm) {
   };
 }
 
-export interface OutboxBacklog {
-  /** Entries that wait; parked ones do not. */
-  readonly length: number;
-  /** Since the oldest of them happened, in ms; 0 when none waits. */
-  readonly oldestAgeMs: number;
-  readonly parked: number;
-}
-
-/** What is in the outbox at this moment, for metrics. */
-export function createOutboxState(orm: Orm) {
-  return {
-    async backlog(): Promise<OutboxBacklog> {
-      const [row] = await orm.em.fork().execute<OutboxBacklog[]>(BACKLOG);
-      return row ?? { length: 0, oldestAgeMs: 0, parked: 0 };
-    },
-  };
-}
-
 /**
- * Writes an event in the transaction of the change. One that changes no plan (a name, an
- * external id) is kept as done: nothing claims it.
+ * Writes an event in the transaction of the change. One that changes no plan (a name, an external
+ * id) is stored as done, and never claimed.
  */
 export async function publish(
   em: SqlEntityManager,
@@ -99,7 +94,7 @@ const PUBLISH = `
     case when not :needsPlan::boolean then now end, :traceparent::text
   from clock`;
 
-/** The clock is read by a select of its own: else the index would not be searched by it. */
+/** The clock is read in a subselect, so that it can be an index condition. */
 const CLAIM = `
   with free as (
     select id from users.outbox
@@ -117,42 +112,24 @@ const CLAIM = `
     taken.occasion_id as "occasionId", taken.attempts as failures, taken.traceparent,
     (extract(epoch from taken.occurred_at) * 1000)::float8 as "occurredAt"`;
 
-/**
- * By id alone: a condition on what waits would have the database read all that does, which is
- * little as far as its statistics know.
- */
+/** By id alone: with a condition on what waits, the planner would read every row that does. */
 const ACKNOWLEDGE = `
   update users.outbox as entry
   set done_at = case result.kind when 'done' then users.clock() end,
     parked_at = case result.kind when 'parked' then users.clock() end,
     available_at = coalesce(to_timestamp(result.until / 1000), users.clock())
-      + coalesce(result.delay_ms, 0) * interval '1 millisecond',
+      + coalesce(result."delayMs", 0) * interval '1 millisecond',
     attempts = entry.attempts + case when result.error is null then 0 else 1 end,
     last_error = coalesce(result.error, entry.last_error)
   from jsonb_to_recordset(:rows::jsonb)
-    as result (id bigint, lease_token int, kind text, delay_ms float8, until float8, error text)
-  where entry.id = result.id and entry.lease_token = result.lease_token`;
-
-const BACKLOG = `
-  select count(*)::int as length, coalesce(greatest(0,
-      extract(epoch from users.clock() - min(occurred_at)) * 1000), 0)::float8 as "oldestAgeMs",
-    (select count(*) from users.outbox where parked_at is not null)::int as parked
-  from users.outbox
-  where done_at is null and parked_at is null`;
+    as result (id bigint, "leaseToken" int, kind text, "delayMs" float8, until float8, error text)
+  where entry.id = result.id and entry.lease_token = result."leaseToken"`;
 
 function storable(result: OutboxResult) {
-  const { id, leaseToken: lease_token, kind } = result;
-  return {
-    id,
-    lease_token,
-    kind,
-    delay_ms: 'delayMs' in result ? result.delayMs : null,
-    until: 'until' in result ? result.until : null,
-    error: 'error' in result ? storableText(result.error) : null,
-  };
+  return 'error' in result ? { ...result, error: storableText(result.error) } : result;
 }
 
-/** PostgreSQL's JSON has neither half a character nor NUL, and would refuse the whole batch. */
+/** PostgreSQL's JSON allows neither lone surrogates nor NUL, and would refuse the whole batch. */
 function storableText(error: string): string {
   return error.slice(0, 1_000).toWellFormed().replaceAll('\0', ' ');
 }

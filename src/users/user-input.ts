@@ -13,24 +13,19 @@ import {
 } from './rules.ts';
 import type { Clock } from './user.ts';
 
-/** What a field is held against besides its own form: dates of birth are past, zones are known. */
-interface TimeAndTz {
+/** Dates of birth must be past, and zones known. */
+interface Context {
   readonly clock: Clock;
   readonly tz: TzDatabase;
 }
 
-/** All that a caller says of a user. */
 export type UserInput = z.output<ReturnType<typeof userInput>>;
 
-/** What a caller changes of a user; a field that is absent stays as it is. */
 export type UserPatch = z.output<ReturnType<typeof userPatch>>;
 
-/**
- * A whole user, as POST and PUT take it. Every fault is found, and unknown fields are
- * faults.
- */
-export function userInput(here: TimeAndTz) {
-  const { externalId, firstName, lastName, dateOfBirth, timezone } = userFields(here);
+/** A whole user, as POST and PUT take it. */
+export function userInput(context: Context) {
+  const { externalId, firstName, lastName, dateOfBirth, timezone } = userFields(context);
   return z.strictObject(
     {
       externalId: externalId.default(null),
@@ -43,17 +38,16 @@ export function userInput(here: TimeAndTz) {
   );
 }
 
-/** Some fields of a user, as PATCH takes them. `externalId: null` takes it away. */
-export function userPatch(here: TimeAndTz) {
-  return z.strictObject(userFields(here), { error: 'must be a JSON object' }).partial();
+/** Any fields of a user, as PATCH takes them. `externalId: null` removes it. */
+export function userPatch(context: Context) {
+  return z.strictObject(userFields(context), { error: 'must be a JSON object' }).partial();
 }
 
-/** The fields one by one, for what takes only some of them. */
-export function userFields({ clock, tz }: TimeAndTz) {
+export function userFields({ clock, tz }: Context) {
   return {
     externalId: ruled(externalIdFault)
       .meta({
-        description: "The caller's own id of this user; unique",
+        description: 'Your own id of the user; unique',
         minLength: 1,
         maxLength: EXTERNAL_ID_MAX,
         pattern: TEXT_PATTERN,
@@ -61,7 +55,7 @@ export function userFields({ clock, tz }: TimeAndTz) {
       })
       .nullable(),
     firstName: ruled(firstNameFault).meta({
-      description: 'Something of it must be seen',
+      description: 'Must not be blank',
       minLength: 1,
       maxLength: NAME_MAX,
       pattern: TEXT_PATTERN,
@@ -86,7 +80,7 @@ export function userFields({ clock, tz }: TimeAndTz) {
   };
 }
 
-/** A string that keeps a rule; `fault` gives the rule that it breaks. */
+/** A string that follows a rule; `fault` returns the rule that it breaks, or null. */
 export function ruled(fault: (value: string) => string | null) {
   return z
     .string({ error: ({ input }) => (input === undefined ? 'is required' : 'must be a string') })

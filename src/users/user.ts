@@ -1,4 +1,4 @@
-/** A user as the system of record has it. Instants are epoch ms, dates `YYYY-MM-DD`. */
+/** Instants are epoch ms, dates `YYYY-MM-DD`. */
 export interface User {
   readonly id: string;
   readonly externalId: string | null;
@@ -24,8 +24,8 @@ export const USER_FIELDS = [
 ] as const satisfies readonly (keyof User)[];
 export type UserField = (typeof USER_FIELDS)[number];
 
-/** The schedule inputs among them: a change of any of them needs a new plan. */
+/** Those among them that are schedule inputs: a change needs a new plan. */
 export const INPUT_FIELDS: readonly UserField[] = ['dateOfBirth', 'timezone'];
 
-/** Epoch ms now: an argument, so that a test can be in another year. */
+/** Returns epoch ms. */
 export type Clock = () => number;

@@ -1,8 +1,7 @@
 /** Keys on a real socket: where the process listens, and who gets in; and the commands that ask it. */
 import { describe, expect, test } from 'vitest';
 
-import { findApiKey } from '../../src/access/api-key.ts';
-import { SCOPES } from '../../src/access/scope.ts';
+import { findApiKey, SCOPES } from '../../src/access/api-key.ts';
 import { newApiKey } from '../../src/platform/settings/api-keys.ts';
 import { loadSettings } from '../../src/platform/settings/settings.ts';
 import { newWebhookSecret } from '../../src/platform/settings/webhook-secrets.ts';

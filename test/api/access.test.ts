@@ -3,9 +3,8 @@ import { createRoute, OpenAPIHono } from '@hono/zod-openapi';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import { readAccess } from '../../src/api/access.ts';
-import { hashApiKey } from '../../src/access/api-key.ts';
+import { hashApiKey, type Scope, SCOPES } from '../../src/access/api-key.ts';
 import type { Api, ApiEnv } from '../../src/api/deps.ts';
-import { type Scope, SCOPES } from '../../src/access/scope.ts';
 import { ADA, type Answer, createTestApi, useTestApi, type TestApi } from '../support/api.ts';
 
 /** A change here is a change of who may do what. */
@@ -101,7 +100,7 @@ test.for(SLIPS)(
     const responses = { 204: { description: 'Done' } };
     const route = createRoute({ method: 'post', path: '/v1/secrets/{id}', responses, ...access });
     app.openapi(route, (c) => c.body(null, 204));
-    expect(() => readAccess(app)).toThrow('POST /v1/secrets/:id does not say who may call it');
+    expect(() => readAccess(app)).toThrow('POST /v1/secrets/:id does not declare who may call it');
   },
 );
 
@@ -129,7 +128,7 @@ describe.for(GUARDED)('%s', ([route, scope]) => {
       expect(answer.headers.get('www-authenticate')).toContain(`scope="${scope}"`);
       expect(answer.body).toMatchObject({
         type: 'urn:daybell:problem:insufficient-scope',
-        detail: `It lacks the scope ${scope}.`,
+        detail: `This request requires the scope ${scope}.`,
       });
     }
     expect(await stored()).toEqual(before);

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 
 import type { ReadinessCheck } from '../../src/platform/service.ts';
 import { connectOrm } from '../../src/platform/database/orm.ts';
-import { createUserStore } from '../../src/users/user-store.ts';
+import { createUsers } from '../../src/users/users.ts';
 import { ADA, createTestApi, useTestApi } from '../support/api.ts';
 import { bundledTz } from '../support/tz-databases.ts';
 
@@ -39,7 +39,7 @@ describe('a fault inside', () => {
 describe('a database without a free connection', () => {
   test('is a 503, and as before when it has one again', async () => {
     const orm = await connectOrm(api.database.url, { poolSize: 1 });
-    const small = await createTestApi({ users: createUserStore(orm) });
+    const small = await createTestApi({ users: createUsers(orm, { clock: Date.now, tz: bundledTz }) });
     const list = () => small.send('GET', '/v1/users');
     await orm.em.fork().transactional(async (em) => {
       await em.execute('select 1');

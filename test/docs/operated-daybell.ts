@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { Client } from '@temporalio/client';
 import { vi } from 'vitest';
 
-import { SCOPES } from '../../src/access/scope.ts';
+import { SCOPES } from '../../src/access/api-key.ts';
 import { newApiKey } from '../../src/platform/settings/api-keys.ts';
 import { newWebhookSecret } from '../../src/platform/settings/webhook-secrets.ts';
 import { withMetricsPort } from '../../dev/ports.ts';

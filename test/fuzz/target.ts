@@ -1,5 +1,5 @@
 /** What is fuzzed: the process api, with keys, on real servers and with people in its database. */
-import { SCOPES } from '../../src/access/scope.ts';
+import { SCOPES } from '../../src/access/api-key.ts';
 import { newApiKey } from '../../src/platform/settings/api-keys.ts';
 import { newWebhookSecret } from '../../src/platform/settings/webhook-secrets.ts';
 import { connectOrm } from '../../src/platform/database/orm.ts';

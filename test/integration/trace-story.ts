@@ -15,7 +15,8 @@ import type { Tracing } from '../../src/platform/tracing.ts';
 import { createOutboxConsumer } from '../../src/planning/outbox-consumer.ts';
 import { createPlanner } from '../../src/planning/planner.ts';
 import { tracePlans } from '../../src/planning/trace-plans.ts';
-import { createOutbox, createOutboxState } from '../../src/users/outbox.ts';
+import { createOutboxAdmin } from '../../src/users/outbox-admin.ts';
+import { createOutbox } from '../../src/users/outbox.ts';
 import { ADA, createTestApi } from '../support/api.ts';
 import { createTestClock } from '../support/test-clock.ts';
 import { startWebhookReceiver, type ReceivedWebhook } from '../support/webhook-receiver.ts';
@@ -60,7 +61,7 @@ export async function createTraceStory(
     clock,
     logger,
   });
-  const outboxState = createOutboxState(orm);
+  const outboxState = createOutboxAdmin(orm);
   const waiting = async () => (await outboxState.backlog()).length;
   const ledger = createLedger(orm, { lateAfterMs: HOUR });
   const client = createWebhookClient({

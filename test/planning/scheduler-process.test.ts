@@ -1,7 +1,6 @@
 import { beforeEach, afterEach, expect, test } from 'vitest';
 
-import { createUser } from '../../src/users/create-user.ts';
-import { createUserStore } from '../../src/users/user-store.ts';
+import { createUsers } from '../../src/users/users.ts';
 import { createTestDatabase, type TestDatabase } from '../support/postgres.ts';
 import { runProcess } from '../support/process.ts';
 import { untilTestEnds } from '../support/until-test-ends.ts';
@@ -18,11 +17,11 @@ afterEach(() => database.drop());
 
 test('two schedulers side by side, and no Temporal at all: each user is planned, in one row', async () => {
   for (let count = 0; count < 2; count += 1) startScheduler();
-  const deps = { users: createUserStore(database.orm), clock: Date.now, tz: bundledTz };
+  const users = createUsers(database.orm, { clock: Date.now, tz: bundledTz });
   const fields = { externalId: null, firstName: 'Ada', lastName: '', dateOfBirth: '1990-05-20' };
   const zones = ['Europe/Berlin', 'Asia/Tokyo', 'America/New_York'];
   for (let at = 0; at < USERS; at += 1) {
-    await createUser(deps, { ...fields, timezone: zones[at % 3] ?? 'UTC' });
+    await users.create({ ...fields, timezone: zones[at % 3] ?? 'UTC' });
   }
   await expect.poll(waiting, WAIT).toBe(0);
   expect(await counts()).toEqual([{ rows: USERS, users: USERS, open: USERS, failures: 0 }]);

@@ -3,12 +3,11 @@ import { afterAll, beforeAll } from 'vitest';
 
 import { createApp } from '../../src/api/app.ts';
 import type { Api, ApiDeps } from '../../src/api/deps.ts';
-import { createRequestMetrics } from '../../src/api/metrics.ts';
 import { createMetrics } from '../../src/platform/metrics.ts';
 import { createDeliveryControl } from '../../src/ledger/delivery-control.ts';
 import { createOccurrenceReader } from '../../src/ledger/occurrence-reader.ts';
 import { createRedelivery } from '../../src/ledger/redelivery.ts';
-import { createUserStore } from '../../src/users/user-store.ts';
+import { createUsers } from '../../src/users/users.ts';
 import { createTestDatabase, type TestDatabase } from './postgres.ts';
 import { bundledTz } from './tz-databases.ts';
 
@@ -42,13 +41,13 @@ export async function createTestApi(overrides: Partial<ApiDeps> = {}): Promise<T
   const database = await createTestDatabase();
   const { orm } = database;
   const logged: Record<string, unknown>[] = [];
-  const metrics = createMetrics();
+  const { clock = Date.now, tz = bundledTz } = overrides;
   const app = createApp({
-    users: createUserStore(orm, overrides.tracing?.active),
-    occurrences: createOccurrenceReader(orm, { lateAfterMs: 5 * 60_000, tz: bundledTz }),
+    users: createUsers(orm, { clock, tz, traceparent: overrides.tracing?.active }),
+    occurrences: createOccurrenceReader(orm, { lateAfterMs: 5 * 60_000, tz }),
     redelivery: createRedelivery(orm),
-    clock: Date.now,
-    tz: bundledTz,
+    clock,
+    tz,
     dateSettings: async () => ({ leapDayPolicy: 'feb28', localTime: '09:00' }),
     deliveries: createDeliveryControl(orm, { lateLimitMs: 48 * 3_600_000 }),
     audit: {
@@ -59,20 +58,20 @@ export async function createTestApi(overrides: Partial<ApiDeps> = {}): Promise<T
         lateLimitMs: 48 * 3_600_000,
         giveUpAfterMs: 72 * 3_600_000,
       },
-      clock: overrides.clock ?? Date.now,
+      clock,
     },
     forecast: {
       orm,
       tz: bundledTz,
-      clock: overrides.clock ?? Date.now,
+      clock,
     },
     webhookTester: null,
     apiKeys: [],
     maxPerSecond: 100,
     readiness: async () => [],
     logger: pino({}, { write: (line: string) => void logged.push(JSON.parse(line)) }),
-    metrics,
-    observeRequest: createRequestMetrics(metrics),
+    metrics: createMetrics(),
+    servesMetrics: true,
     tracing: null,
     ...overrides,
   });

@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 
 import { createOutboxAdmin } from '../../src/users/outbox-admin.ts';
-import { createOutbox, createOutboxState, type Outbox } from '../../src/users/outbox.ts';
+import { createOutbox, type Outbox } from '../../src/users/outbox.ts';
 import { createTestDatabase, type TestDatabase } from '../support/postgres.ts';
 import { runProgram } from '../support/process.ts';
 
@@ -26,7 +26,7 @@ test('what is parked is listed with its reason, counted, and waits again when it
   expect(listed.said).toMatch(
     new RegExp(`^\\d+ +UserCreated +${first} +1 +\\S+Z +1 +answered 3: +\\[31mbad$`, 'm'),
   );
-  expect(await createOutboxState(database.orm).backlog()).toMatchObject({ length: 0, parked: 2 });
+  expect(await createOutboxAdmin(database.orm).backlog()).toMatchObject({ length: 0, parked: 2 });
 
   const [{ id = '' } = {}] = await createOutboxAdmin(database.orm).listParked(10);
   expect((await run('retry', id, '999999')).said).toContain('1 will be planned again; 1 not');

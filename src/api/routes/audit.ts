@@ -4,12 +4,11 @@ import { auditDateFault, auditDay } from '../../audit/audit-day.ts';
 import { AuditSchema } from '../../audit/report.ts';
 import { ruled } from '../../users/user-input.ts';
 import { needs } from '../access.ts';
+import { createConcurrencyLimit } from '../concurrency-limit.ts';
 import type { Api, ApiDeps } from '../deps.ts';
 import { busyProblem, problems } from '../problem.ts';
-import { createTurns } from '../turns.ts';
-import { noQuery } from '../user-schemas.ts';
+import { json, noQuery } from '../schemas.ts';
 
-/** GET /v1/audit/{date} */
 export function registerAudit(app: Api, deps: ApiDeps): void {
   const route = createRoute({
     operationId: 'auditDay',
@@ -17,7 +16,7 @@ export function registerAudit(app: Api, deps: ApiDeps): void {
     tags: ['Operation'],
     summary: 'Audit a day',
     description:
-      'Compares what fell due on a day, from the history of dates and zones and never from the ledger, with what became of each occurrence, from the ledger. Each is in exactly one class, and `unaccounted` must be 0.',
+      'Compares what fell due on a day, computed from the history of dates and zones and never from the ledger, with what the ledger says became of it. Every occurrence is in exactly one class, and `unaccounted` must be 0.',
     method: 'get',
     path: '/v1/audit/{date}',
     request: {
@@ -25,25 +24,21 @@ export function registerAudit(app: Api, deps: ApiDeps): void {
       params: z.object({
         date: ruled(auditDateFault).openapi({
           param: { name: 'date', in: 'path' },
-          description: "The day of sending, on the users' own calendars",
+          description: "The day of sending, on each user's own calendar",
           format: 'date',
           example: '2027-05-20',
         }),
       }),
     },
     responses: {
-      200: {
-        description: 'The audit',
-        content: { 'application/json': { schema: AuditSchema } },
-      },
+      200: { description: 'The audit', content: json(AuditSchema) },
       ...problems(400),
       ...busyProblem,
     },
   });
-
-  const takeTurns = createTurns();
+  const limit = createConcurrencyLimit();
   app.openapi(route, async (c) => {
     const { date } = c.req.valid('param');
-    return c.json(await takeTurns(() => auditDay(deps.audit, date)), 200);
+    return c.json(await limit(() => auditDay(deps.audit, date)), 200);
   });
 }

@@ -2,63 +2,47 @@ import { createRoute, z } from '@hono/zod-openapi';
 
 import { forecast } from '../../forecast/forecast.ts';
 import { ForecastSchema } from '../../forecast/schema.ts';
-import { type AskedWindow, forecastWindow, windowFault } from '../../forecast/window.ts';
-import { ruled } from '../../users/user-input.ts';
+import { forecastWindow, windowFault } from '../../forecast/window.ts';
 import { needs } from '../access.ts';
+import { createConcurrencyLimit } from '../concurrency-limit.ts';
 import type { Api, ApiDeps } from '../deps.ts';
-import { instantFault } from '../../time/instant.ts';
 import { busyProblem, problems } from '../problem.ts';
-import { createTurns } from '../turns.ts';
+import { epochMs, instantParam, json } from '../schemas.ts';
 
-/** GET /v1/forecast */
 export function registerForecast(app: Api, deps: ApiDeps): void {
   const { clock } = deps.forecast;
   const route = createRoute({
     operationId: 'forecast',
     ...needs('deliveries:read'),
     tags: ['Operation'],
-    summary: 'Count what falls due by minute and zone',
+    summary: 'Forecast what falls due, by minute and zone',
     description:
-      'Occurrences that the ledger has planned count as planned; those beyond are computed from the users. The window begins now unless from is given, and lasts 24 hours unless to is given; at most 400 days.',
+      'Counts occurrences that are planned in the ledger, and computes later ones from the users. The window begins now unless `from` is given, and lasts 24 hours unless `to` is given; at most 400 days.',
     method: 'get',
     path: '/v1/forecast',
     request: {
       query: z
         .strictObject({
-          from: instant('Due instants from this one on; not in the past'),
-          to: instant('Due instants before this one'),
+          from: instantParam('Due instants from this one on; not in the past'),
+          to: instantParam('Due instants before this one'),
         })
-        .superRefine((query, context) => {
-          const fault = windowFault(askedIn(query), clock());
+        .superRefine(({ from, to }, context) => {
+          const asked = { from: epochMs(from), to: epochMs(to) };
+          const fault = windowFault(asked, clock());
           if (fault === null) return;
           context.addIssue({ code: 'custom', path: [fault.field], message: fault.rule });
         }),
     },
     responses: {
-      200: {
-        description: 'The forecast',
-        content: { 'application/json': { schema: ForecastSchema } },
-      },
+      200: { description: 'The forecast', content: json(ForecastSchema) },
       ...problems(400),
       ...busyProblem,
     },
   });
-
-  const takeTurns = createTurns();
+  const limit = createConcurrencyLimit();
   app.openapi(route, async (c) => {
-    const asked = askedIn(c.req.valid('query'));
-    const found = await takeTurns(() => forecast(deps.forecast, forecastWindow(asked, clock())));
-    return c.json(found, 200);
+    const { from, to } = c.req.valid('query');
+    const window = forecastWindow({ from: epochMs(from), to: epochMs(to) }, clock());
+    return c.json(await limit(() => forecast(deps.forecast, window)), 200);
   });
-}
-
-function instant(description: string) {
-  return ruled(instantFault).optional().openapi({ description, format: 'date-time' });
-}
-
-function askedIn(query: { from?: string | undefined; to?: string | undefined }): AskedWindow {
-  return {
-    from: query.from === undefined ? null : Date.parse(query.from),
-    to: query.to === undefined ? null : Date.parse(query.to),
-  };
 }

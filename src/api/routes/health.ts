@@ -3,40 +3,24 @@ import { createRoute, z } from '@hono/zod-openapi';
 import { shared, withinLimit } from '../../platform/async.ts';
 import type { ReadinessCheck } from '../../platform/service.ts';
 import { OPEN } from '../access.ts';
-import { destinationBody, DestinationSchema } from '../delivery-schemas.ts';
 import type { Api, ApiDeps } from '../deps.ts';
+import { json } from '../schemas.ts';
+import { destinationBody, DestinationSchema } from './deliveries.ts';
 
-const ReadinessSchema = z
-  .object({
-    ready: z.boolean(),
-    tzVersion: z.string().openapi({ description: 'Of the tz database in use', example: '2026c' }),
-    checks: z.array(
-      z.object({ name: z.string(), ready: z.boolean(), detail: z.string().optional() }),
-    ),
-    deliveries: z.union([DestinationSchema, z.null()]).openapi({
-      description:
-        'For information: paused or slowed, the service is ready all the same. Null when the database cannot say.',
-    }),
-  })
-  .openapi('Readiness');
+const tags = ['Operation'];
 
-const readinessContent = { 'application/json': { schema: ReadinessSchema } };
-
-/** GET /healthz and /readyz, for whoever runs the service. */
 export function registerHealth(app: Api, deps: ApiDeps): void {
   const healthz = createRoute({
     operationId: 'getHealth',
     ...OPEN,
-    tags: ['Operation'],
-    summary: 'Whether the process lives',
+    tags,
+    summary: 'Liveness: the process responds',
     method: 'get',
     path: '/healthz',
     responses: {
       200: {
-        description: 'It lives',
-        content: {
-          'application/json': { schema: z.object({ status: z.literal('ok') }).openapi('Health') },
-        },
+        description: 'Alive',
+        content: json(z.object({ status: z.literal('ok') }).openapi('Health')),
       },
     },
   });
@@ -45,16 +29,16 @@ export function registerHealth(app: Api, deps: ApiDeps): void {
   const readyz = createRoute({
     operationId: 'getReadiness',
     ...OPEN,
-    tags: ['Operation'],
-    summary: 'Whether what the service needs is there',
+    tags,
+    summary: 'Readiness: everything that the service needs is there',
     method: 'get',
     path: '/readyz',
     responses: {
-      200: { description: 'All of it is', content: readinessContent },
-      503: { description: 'Something is missing', content: readinessContent },
+      200: { description: 'Ready', content: json(ReadinessSchema) },
+      503: { description: 'Not ready: a check failed', content: json(ReadinessSchema) },
     },
   });
-  // Open and without a limit: however many ask, the database is asked once at a time.
+  // Open and without a limit: concurrent requests share one look at the database.
   const look = shared(async () => {
     const checks = [...(await deps.readiness())];
     const ready = checks.every((check) => check.ready);
@@ -67,11 +51,25 @@ export function registerHealth(app: Api, deps: ApiDeps): void {
   });
 }
 
-/** All who ask meanwhile wait for the same look. */
+const ReadinessSchema = z
+  .object({
+    ready: z.boolean(),
+    tzVersion: z.string().openapi({ description: 'The tz database in use', example: '2026c' }),
+    checks: z.array(
+      z.object({ name: z.string(), ready: z.boolean(), detail: z.string().optional() }),
+    ),
+    deliveries: z.union([DestinationSchema, z.null()]).openapi({
+      description:
+        'For information: a service that is paused or slowed down is still ready. Null if the database does not answer.',
+    }),
+  })
+  .openapi('Readiness');
+
+/** Concurrent requests wait for the same look, so it must not take long. */
 const DESTINATION_WITHIN_MS = 3_000;
 const DATABASE_CHECKS = new Set(['database', 'migrations']);
 
-/** Not asked of a database that is known not to answer: that would take its time. */
+/** Not asked of a database that is known to be away: that would take its time. */
 async function findDeliveries({ deliveries }: ApiDeps, checks: readonly ReadinessCheck[]) {
   if (checks.some(({ name, ready }) => !ready && DATABASE_CHECKS.has(name))) return null;
   const destination = withinLimit(deliveries.findDestination(), DESTINATION_WITHIN_MS);

@@ -4,20 +4,20 @@ import { needs } from '../access.ts';
 import type { Api, ApiDeps } from '../deps.ts';
 import { accessProblems } from '../problem.ts';
 
-/** GET /metrics, for Prometheus; not here when metrics have a port of their own. */
-export function registerMetrics(app: Api, { metrics }: Pick<ApiDeps, 'metrics'>): void {
-  if (metrics === undefined) return;
+export function registerMetrics(app: Api, { metrics, servesMetrics }: ApiDeps): void {
+  if (!servesMetrics) return;
   const route = createRoute({
     operationId: 'getMetrics',
     ...needs('deliveries:read'),
     tags: ['Operation'],
-    summary: 'Metrics of this process and of what is in the database',
-    description: 'In the text format of Prometheus. Not here when METRICS_PORT is set.',
+    summary: 'Metrics for Prometheus',
+    description:
+      'Of this process and of the database; docs/metrics.md lists them. Served on a port of their own if METRICS_PORT is set.',
     method: 'get',
     path: '/metrics',
     responses: {
       200: {
-        description: 'docs/metrics.md lists them',
+        description: "In Prometheus' text format",
         content: { 'text/plain': { schema: z.string() } },
       },
       ...accessProblems,

@@ -1,8 +1,7 @@
 /** Keys of the API as `API_KEYS` writes them, `name:scopes:sha256`, and new ones. */
 import { randomBytes } from 'node:crypto';
 
-import { type ApiKey, hashApiKey } from '../../access/api-key.ts';
-import { type Scope, SCOPES } from '../../access/scope.ts';
+import { type ApiKey, hashApiKey, type Scope, SCOPES } from '../../access/api-key.ts';
 import { EntryError, type ParsedList, parseList, splitList } from './secret-list.ts';
 
 /** By which people and scanners recognize a key wherever they find it. */

@@ -1,11 +1,7 @@
 import pg from 'pg';
 import { afterAll, afterEach, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 
-import { createUser } from '../../src/users/create-user.ts';
-import { deleteUser } from '../../src/users/delete-user.ts';
-import { listUsers } from '../../src/users/list-users.ts';
-import { updateUser } from '../../src/users/update-user.ts';
-import { createUserStore, type UserDeps } from '../../src/users/user-store.ts';
+import { createUsers, type UserPlace, type Users } from '../../src/users/users.ts';
 import { createTestDatabase, type TestDatabase } from '../support/postgres.ts';
 import { bundledTz } from '../support/tz-databases.ts';
 
@@ -19,20 +15,21 @@ const ADA = {
 };
 
 let database: TestDatabase;
-let deps: UserDeps;
+let users: Users;
 beforeAll(async () => {
   database = await createTestDatabase();
-  deps = { users: createUserStore(database.orm), clock: Date.now, tz: bundledTz };
+  users = createUsers(database.orm, { clock: Date.now, tz: bundledTz });
 });
 afterEach(() => setClock('clock_timestamp()'));
 afterAll(() => database.drop());
 
 describe('instants', () => {
   test('are those of the database, however wrong the clock of the process is', async () => {
-    const ahead = { ...deps, clock: () => Date.now() + 48 * HOUR };
+    const clock = () => Date.now() + 48 * HOUR;
+    const ahead = createUsers(database.orm, { clock, tz: bundledTz });
     const before = await databaseNow();
-    const created = await createUser(ahead, ADA);
-    const moved = await updateUser(ahead, created.id, { timezone: 'Asia/Tokyo' });
+    const created = await ahead.create(ADA);
+    const moved = await ahead.update(created.id, { timezone: 'Asia/Tokyo' });
     const after = await databaseNow();
 
     expect(created.createdAt).toBeGreaterThanOrEqual(Math.floor(before));
@@ -45,12 +42,12 @@ describe('instants', () => {
   });
 
   test('never go backwards when the clock of the database is set back', async () => {
-    const created = await createUser(deps, ADA);
+    const created = await users.create(ADA);
     await setClock("clock_timestamp() - interval '1 hour'");
-    const moved = await updateUser(deps, created.id, { timezone: 'Asia/Tokyo' });
+    const moved = await users.update(created.id, { timezone: 'Asia/Tokyo' });
     expect(moved.updatedAt).toBe(created.updatedAt);
     expect(moved.inputsChangedAt).toBe(created.updatedAt);
-    await deleteUser(deps, created.id);
+    await users.delete(created.id);
     expect(
       await sql(
         `select count(*)::int as wrong from users.history
@@ -60,20 +57,20 @@ describe('instants', () => {
   });
 
   test('a name that changes leaves the instant of the schedule inputs', async () => {
-    const created = await createUser(deps, ADA);
+    const created = await users.create(ADA);
     await setClock("clock_timestamp() + interval '1 hour'");
-    const renamed = await updateUser(deps, created.id, { firstName: 'Augusta' });
+    const renamed = await users.update(created.id, { firstName: 'Augusta' });
     expect(renamed.updatedAt).toBeGreaterThan(created.updatedAt);
     expect(renamed.inputsChangedAt).toBe(created.inputsChangedAt);
     expect(await historyOf(created.id)).toHaveLength(1);
   });
 
   test('a change comes after whatever held the user locked before it', async () => {
-    const { id } = await createUser(deps, ADA);
+    const { id } = await users.create(ADA);
     const planner = await connect();
     await planner.query('begin');
     await planner.query('select 1 from users.users where id = $1 for no key update', [id]);
-    const moving = updateUser(deps, id, { timezone: 'Asia/Tokyo' });
+    const moving = users.update(id, { timezone: 'Asia/Tokyo' });
     await expect.poll(waitingForLocks).toBe(1);
     const lockedUntil = await databaseNow();
     await planner.query('commit');
@@ -84,10 +81,10 @@ describe('instants', () => {
 
 describe('the outbox', () => {
   test('has an entry for each event; what changes no plan waits for nobody', async () => {
-    const { id } = await createUser(deps, ADA);
-    await updateUser(deps, id, { firstName: 'Augusta', externalId: 'crm-1' });
-    await updateUser(deps, id, { lastName: 'King', dateOfBirth: '1990-12-11' });
-    await deleteUser(deps, id);
+    const { id } = await users.create(ADA);
+    await users.update(id, { firstName: 'Augusta', externalId: 'crm-1' });
+    await users.update(id, { lastName: 'King', dateOfBirth: '1990-12-11' });
+    await users.delete(id);
     expect(
       await sql(
         `select type, revision, changed, done_at is null as waits from users.outbox
@@ -105,7 +102,7 @@ describe('the outbox', () => {
 describe('a request that comes again', () => {
   test('gets the user of the first one, also when both come at once', async () => {
     const answers = await Promise.all(
-      Array.from({ length: 8 }, () => createUser(deps, { ...ADA, firstName: 'Eve' }, 'eve-1')),
+      Array.from({ length: 8 }, () => users.create({ ...ADA, firstName: 'Eve' }, 'eve-1')),
     );
     expect(answers).toEqual(answers.map(() => answers[0]));
     expect(await sql("select count(*)::int from users.users where first_name = 'Eve'")).toEqual([
@@ -117,12 +114,12 @@ describe('a request that comes again', () => {
 describe('pages', () => {
   test('a user whose transaction ends late is on the next page, not lost before it', async () => {
     await sql('truncate users.users');
-    const [, second] = [await createUser(deps, ADA), await createUser(deps, ADA)];
+    const [, second] = [await users.create(ADA), await users.create(ADA)];
     await expect.poll(usersNotYetFinal).toBe(0);
     const slow = await connect();
     await slow.query('begin');
     const { id: late } = await insert(slow);
-    const [third, fourth] = [await createUser(deps, ADA), await createUser(deps, ADA)];
+    const [third, fourth] = [await users.create(ADA), await users.create(ADA)];
 
     const first = await page(1, null);
     expect(first.ids).toHaveLength(1);
@@ -138,16 +135,16 @@ describe('pages', () => {
     const slow = await connect();
     await slow.query('begin');
     await insert(slow);
-    const { id } = await createUser(deps, ADA);
+    const { id } = await users.create(ADA);
     expect(await page(10, null)).toEqual({ ids: [id], next: null });
     await slow.query('rollback');
   });
 
   test('an id that sorts before others does not: the order is that of creation', async () => {
     await sql('truncate users.users');
-    const one = await createUser(deps, ADA);
+    const one = await users.create(ADA);
     const early = await insert(await connect(), '00000000-0000-7000-8000-000000000001');
-    const two = await createUser(deps, ADA);
+    const two = await users.create(ADA);
     const ids = [one.id, early.id, two.id];
     expect((await page(10, null)).ids).toEqual(ids);
   });
@@ -161,10 +158,10 @@ async function usersNotYetFinal(): Promise<number> {
   return rows.length;
 }
 
-async function page(limit: number, after: Parameters<typeof listUsers>[1]['after']) {
+async function page(limit: number, after: UserPlace | null) {
   const query = { limit, after, externalId: null, timezone: null };
-  const { users, next } = await listUsers(deps, query);
-  return { ids: users.map(({ id }) => id), next };
+  const { users: found, next } = await users.list(query);
+  return { ids: found.map(({ id }) => id), next };
 }
 
 async function insert(client: pg.Client, id?: string): Promise<{ id: string }> {

@@ -4,41 +4,36 @@ import { WebhookNotSetUpError } from '../../delivery/webhook-test.ts';
 import { needs } from '../access.ts';
 import type { Api, ApiDeps } from '../deps.ts';
 import { problems } from '../problem.ts';
-import { loggerOf } from '../request-log.ts';
-import { noQuery } from '../user-schemas.ts';
+import { loggerOf } from '../requests.ts';
+import { json, noQuery } from '../schemas.ts';
 
-/** POST /v1/webhook/test */
-export function registerTestWebhook(app: Api, deps: ApiDeps): void {
+export function registerWebhookTest(app: Api, { webhookTester, logger }: ApiDeps): void {
   const route = createRoute({
     operationId: 'testWebhook',
     ...needs('deliveries:write'),
     tags: ['Operation'],
-    summary: 'Send a signed test event, and see what came back',
+    summary: 'Send a signed test event',
     description:
-      'An event of the type `webhook.test`, about nobody, on the road of deliveries: the same signing, the same guard of the destination, the same time limit. It is no occurrence, and no ledger keeps it. It is sent whether deliveries are paused or not. 200 says that it was sent; `verdict` says what became of it.',
+      'An event of the type `webhook.test`, sent as deliveries are: with the same signature, destination guard and time limit. It is no occurrence, the ledger does not record it, and it is sent even while deliveries are paused. 200 means that it was sent; `verdict` says how a delivery with this response would continue.',
     method: 'post',
     path: '/v1/webhook/test',
     request: { query: noQuery },
     responses: {
-      200: {
-        description: 'What came back',
-        content: { 'application/json': { schema: WebhookTestSchema } },
-      },
+      200: { description: "The receiver's response", content: json(WebhookTestSchema) },
       ...problems(400, 409),
     },
   });
-
   app.openapi(route, async (c) => {
-    if (deps.webhookTester === null) throw new WebhookNotSetUpError(NOT_SET_UP);
-    const { sentAt, ...report } = await deps.webhookTester.send();
+    if (webhookTester === null) {
+      throw new WebhookNotSetUpError('WEBHOOK_URL is not set for the API process.');
+    }
+    const { sentAt, ...report } = await webhookTester.send();
     const { webhookId, status, errorCode, verdict, durationMs } = report;
     const sent = { webhookId, status, errorCode, verdict, durationMs };
-    loggerOf(c, deps.logger).info(sent, 'webhook test');
+    loggerOf(c, logger).info(sent, 'webhook test');
     return c.json({ ...report, sentAt: new Date(sentAt).toISOString() }, 200);
   });
 }
-
-const NOT_SET_UP = 'WEBHOOK_URL is not set for the process that serves the API.';
 
 const WebhookTestSchema = z
   .object({
@@ -48,11 +43,11 @@ const WebhookTestSchema = z
     status: z
       .int()
       .nullable()
-      .openapi({ description: "Of the receiver's answer; null when there was none" }),
+      .openapi({ description: "Of the receiver's response; null if there was none" }),
     errorCode: z.string().nullable().openapi({ example: 'ECONNREFUSED' }),
     verdict: z.enum(['delivered', 'retry', 'give_up', 'gone']),
     explanation: z.string().openapi({
-      description: 'What would become of a greeting that got this answer',
+      description: 'The verdict in words',
       example: 'Delivered: a greeting with this answer is done.',
     }),
     responseExcerpt: z.string().nullable(),

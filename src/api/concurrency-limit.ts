@@ -1,0 +1,29 @@
+import pLimit from 'p-limit';
+
+/** Each holds a database connection while it runs, and other requests need theirs. */
+const CONCURRENCY = 2;
+/** Some operators and a dashboard. One run may take half a minute: nobody waits for more than these. */
+const MAX_WAITING = 10;
+
+/** Thrown when too many are waiting already. */
+export class TooBusyError extends Error {
+  override readonly name = 'TooBusyError';
+  readonly code = 'too-busy';
+}
+
+/**
+ * Limits how many expensive reads run at once, so that one caller cannot keep the database busy.
+ *
+ * @throws TooBusyError
+ */
+export function createConcurrencyLimit(): <Result>(work: () => Promise<Result>) => Promise<Result> {
+  const limit = pLimit(CONCURRENCY);
+  return async (work) => {
+    if (limit.activeCount + limit.pendingCount >= CONCURRENCY + MAX_WAITING) {
+      throw new TooBusyError(
+        `${CONCURRENCY} such requests are running and ${MAX_WAITING} are waiting. Send this one again later.`,
+      );
+    }
+    return limit(work);
+  };
+}

@@ -1,0 +1,197 @@
+import { createRoute, z } from '@hono/zod-openapi';
+
+import { TEXT_PATTERN } from '../../platform/text.ts';
+import { EXTERNAL_ID_MAX, externalIdFault } from '../../users/rules.ts';
+import { ruled, userInput, userPatch } from '../../users/user-input.ts';
+import { needs } from '../access.ts';
+import { decodeUserPlace, encodeUserPlace } from '../cursor.ts';
+import type { Api, ApiDeps } from '../deps.ts';
+import { problems } from '../problem.ts';
+import { json, nextCursor, noQuery, pageParams, requiredBody, timezoneParam } from '../schemas.ts';
+import {
+  acceptedRevisions,
+  etagHeader,
+  etagOf,
+  ifMatchHeader,
+  userBody,
+  userIdParam,
+  UserSchema,
+} from '../user-schemas.ts';
+
+const tags = ['Users'];
+const path = '/v1/users/{id}';
+
+export function registerUsers(app: Api, deps: ApiDeps): void {
+  const { users } = deps;
+  const UserInput = userInput(deps).openapi('UserInput');
+
+  const createUser = createRoute({
+    operationId: 'createUser',
+    ...needs('users:write'),
+    tags,
+    summary: 'Create a user',
+    description: 'The first webhook is sent on the next birthday.',
+    method: 'post',
+    path: '/v1/users',
+    request: { query: noQuery, headers: idempotencyKeyHeader, body: requiredBody(UserInput) },
+    responses: {
+      201: {
+        description: 'The created user',
+        headers: {
+          ...etagHeader,
+          Location: { schema: { type: 'string' }, description: 'The path of the user' },
+        },
+        content: json(UserSchema),
+      },
+      ...problems(400, 409, 413, 415, 422),
+    },
+  });
+  app.openapi(createUser, async (c) => {
+    const key = c.req.valid('header')['Idempotency-Key'] ?? null;
+    const user = await users.create(c.req.valid('json'), key);
+    return c.json(userBody(user), 201, {
+      Location: `/v1/users/${user.id}`,
+      ETag: etagOf(user),
+    });
+  });
+
+  const listUsers = createRoute({
+    operationId: 'listUsers',
+    ...needs('users:read'),
+    tags,
+    summary: 'List users',
+    description:
+      'In order of creation. A page can be shorter than `limit` and not be the last: continue until `nextCursor` is null.',
+    method: 'get',
+    path: '/v1/users',
+    request: {
+      query: z.strictObject({
+        ...pageParams(decodeUserPlace),
+        externalId: ruled(externalIdFault)
+          .optional()
+          .openapi({ minLength: 1, maxLength: EXTERNAL_ID_MAX, pattern: TEXT_PATTERN }),
+        timezone: timezoneParam('As it was sent: links are not resolved'),
+      }),
+    },
+    responses: {
+      200: {
+        description: 'A page of users',
+        content: json(z.object({ users: z.array(UserSchema), nextCursor }).openapi('UserPage')),
+      },
+      ...problems(400),
+    },
+  });
+  app.openapi(listUsers, async (c) => {
+    const { limit, cursor, externalId = null, timezone = null } = c.req.valid('query');
+    const after = cursor === undefined ? null : decodeUserPlace(cursor);
+    const page = await users.list({ limit, after, externalId, timezone });
+    return c.json(
+      { users: page.users.map(userBody), nextCursor: page.next && encodeUserPlace(page.next) },
+      200,
+    );
+  });
+
+  const getUser = createRoute({
+    operationId: 'getUser',
+    ...needs('users:read'),
+    tags,
+    summary: 'Get a user',
+    method: 'get',
+    path,
+    request: { query: noQuery, params: userIdParam },
+    responses: {
+      200: { description: 'The user', headers: etagHeader, content: json(UserSchema) },
+      ...problems(400, 404),
+    },
+  });
+  app.openapi(getUser, async (c) => {
+    const user = await users.get(c.req.valid('param').id);
+    return c.json(userBody(user), 200, { ETag: etagOf(user) });
+  });
+
+  const updateUser = createRoute({
+    operationId: 'updateUser',
+    ...needs('users:write'),
+    tags,
+    summary: 'Update a user',
+    description:
+      'Absent fields keep their values. A new date of birth or time zone moves the next occurrence. A request that changes nothing leaves the revision as it is.',
+    method: 'patch',
+    path,
+    request: {
+      query: noQuery,
+      params: userIdParam,
+      headers: ifMatchHeader,
+      body: requiredBody(userPatch(deps).openapi('UserPatch')),
+    },
+    responses: {
+      200: { description: 'The updated user', headers: etagHeader, content: json(UserSchema) },
+      ...problems(400, 404, 409, 412, 413, 415),
+    },
+  });
+  app.openapi(updateUser, async (c) => {
+    const accepted = acceptedRevisions(c.req.valid('header')['If-Match']);
+    const user = await users.update(c.req.valid('param').id, c.req.valid('json'), accepted);
+    return c.json(userBody(user), 200, { ETag: etagOf(user) });
+  });
+
+  const replaceUser = createRoute({
+    operationId: 'replaceUser',
+    ...needs('users:write'),
+    tags,
+    summary: 'Replace a user',
+    description:
+      'Absent optional fields are cleared. A user that does not exist is not created: 404.',
+    method: 'put',
+    path,
+    request: {
+      query: noQuery,
+      params: userIdParam,
+      headers: ifMatchHeader,
+      body: requiredBody(UserInput),
+    },
+    responses: {
+      200: { description: 'The replaced user', headers: etagHeader, content: json(UserSchema) },
+      ...problems(400, 404, 409, 412, 413, 415),
+    },
+  });
+  app.openapi(replaceUser, async (c) => {
+    const accepted = acceptedRevisions(c.req.valid('header')['If-Match']);
+    const user = await users.update(c.req.valid('param').id, c.req.valid('json'), accepted);
+    return c.json(userBody(user), 200, { ETag: etagOf(user) });
+  });
+
+  const deleteUser = createRoute({
+    operationId: 'deleteUser',
+    ...needs('users:write'),
+    tags,
+    summary: 'Delete a user',
+    description: 'Nothing more is sent for the user. Ids are never reused.',
+    method: 'delete',
+    path,
+    request: { query: noQuery, params: userIdParam, headers: ifMatchHeader },
+    responses: {
+      204: { description: 'The user is deleted' },
+      ...problems(400, 404, 412),
+    },
+  });
+  app.openapi(deleteUser, async (c) => {
+    const accepted = acceptedRevisions(c.req.valid('header')['If-Match']);
+    await users.delete(c.req.valid('param').id, accepted);
+    return c.body(null, 204);
+  });
+}
+
+const idempotencyKeyHeader = z.object({
+  'Idempotency-Key': z
+    .string()
+    .regex(
+      /^[\x21-\x7e]([\x20-\x7e]{0,253}[\x21-\x7e])?$/,
+      'must have 1 to 255 visible ASCII characters',
+    )
+    .optional()
+    .openapi({
+      description:
+        'Makes retries safe: requests with the same key and the same input get the same answer. Kept for at least a day.',
+    }),
+});

@@ -1,0 +1,78 @@
+/** Parts that the descriptions of several routes share. */
+import { z } from '@hono/zod-openapi';
+
+import { instantFault, isoInstant } from '../time/instant.ts';
+import { ruled } from '../users/user-input.ts';
+
+export function json<Schema extends z.ZodType>(schema: Schema) {
+  return { 'application/json': { schema } };
+}
+
+export function requiredBody<Schema extends z.ZodType>(schema: Schema) {
+  return { required: true as const, content: json(schema) };
+}
+
+/** The query of a route without parameters, so that a misspelt one is not ignored. */
+export const noQuery = z.strictObject({});
+
+export const NOT_AN_OBJECT = { error: 'must be a JSON object' };
+
+const LIMIT_DEFAULT = 50;
+const LIMIT_MAX = 200;
+const LIMIT_RULE = `must be a whole number from 1 to ${LIMIT_MAX}`;
+
+/** The parameters of a list that is read in pages. `decode` returns null for what is no cursor. */
+export function pageParams(decode: (cursor: string) => object | null) {
+  return {
+    limit: z
+      .string({ error: LIMIT_RULE })
+      .regex(/^\d{1,3}$/, LIMIT_RULE)
+      .transform(Number)
+      .refine((limit) => limit >= 1 && limit <= LIMIT_MAX, LIMIT_RULE)
+      .default(LIMIT_DEFAULT)
+      .openapi({ type: 'integer', minimum: 1, maximum: LIMIT_MAX, default: LIMIT_DEFAULT }),
+    cursor: ruled((cursor) => (decode(cursor) === null ? 'must be a nextCursor' : null))
+      .optional()
+      .openapi({ description: 'The `nextCursor` of the previous page, with the same filter' }),
+  };
+}
+
+export const nextCursor = z.string().nullable().openapi({ description: 'Null on the last page' });
+
+export function instantParam(description: string) {
+  return ruled(instantFault).optional().openapi({ description, format: 'date-time' });
+}
+
+/** Epoch ms, or null if absent. */
+export function epochMs(instant: string | undefined): number | null {
+  return instant === undefined ? null : Date.parse(instant);
+}
+
+export function timezoneParam(description: string) {
+  return z
+    .string('must be a string')
+    .regex(/^[\w+/-]{1,64}$/, 'must be the name of a time zone')
+    .optional()
+    .openapi({ description });
+}
+
+/** A body whose instants, the fields that end in `At`, are still epoch ms. */
+type WithEpochMs<Body> = {
+  readonly [Field in keyof Body]: Field extends `${string}At`
+    ? number | Extract<Body[Field], null>
+    : Body[Field];
+};
+
+/** Maps a row to a body: only the fields of the schema, and instants as ISO 8601. */
+export function toBody<Shape extends z.ZodRawShape>(
+  schema: z.ZodObject<Shape>,
+  row: WithEpochMs<z.output<z.ZodObject<Shape>>>,
+): z.output<z.ZodObject<Shape>> {
+  const values: Readonly<Record<string, unknown>> = row;
+  const fields = Object.keys(schema.shape).map((name) => {
+    const value = values[name];
+    const isInstant = name.endsWith('At') && typeof value === 'number';
+    return [name, isInstant ? isoInstant(value) : value];
+  });
+  return Object.fromEntries(fields) as z.output<z.ZodObject<Shape>>;
+}
