@@ -6,7 +6,7 @@ import { Gauge } from 'prom-client';
 import type { Settings } from '../platform/settings/settings.ts';
 import { createErasure } from '../erasure/erasure.ts';
 import type { DeliveryControl } from '../ledger/delivery-control.ts';
-import { createLedgerState } from '../ledger/ledger-state.ts';
+import { createLedgerState, type LedgerState } from '../ledger/ledger-state.ts';
 import type { Logger } from '../platform/logger.ts';
 import type { Registry } from '../platform/metrics.ts';
 import { shared } from '../platform/async.ts';
@@ -102,7 +102,7 @@ export function exportState(registry: Registry, sources: StateSources, logger: L
 /** Help texts and readings, by name. docs/metrics.md says more. */
 type Gauges = Readonly<Record<string, readonly [string, () => Promise<number>]>>;
 
-function ledgerGauges(ledger: ReturnType<typeof createLedgerState>): Gauges {
+function ledgerGauges(ledger: LedgerState): Gauges {
   const counts = shared(ledger.counts);
   return {
     daybell_occurrences_due_soon: [

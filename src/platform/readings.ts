@@ -18,8 +18,6 @@ export interface LabelledValue {
   readonly value: number;
 }
 
-export type Readings = ReturnType<typeof createReadings>;
-
 /**
  * Metrics that are read from elsewhere at each scrape. A read that fails or hangs leaves its metric
  * without a value (no value is better than an old one) and is counted; the others are served.

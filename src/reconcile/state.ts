@@ -66,8 +66,6 @@ export function createReconcileState(orm: Orm) {
   };
 }
 
-export type ReconcileState = ReturnType<typeof createReconcileState>;
-
 /** Ids are compared once a day. */
 const LAST_SUCCEEDED = `
   select ${ms("least(ledger_looked_at, workflows_looked_at, compared_at + interval '1 day')", 'at')}

@@ -39,7 +39,9 @@ describe('a fault inside', () => {
 describe('a database without a free connection', () => {
   test('is a 503, and as before when it has one again', async () => {
     const orm = await connectOrm(api.database.url, { poolSize: 1 });
-    const small = await createTestApi({ users: createUsers(orm, { clock: Date.now, tz: bundledTz }) });
+    const small = await createTestApi({
+      users: createUsers(orm, { clock: Date.now, tz: bundledTz }),
+    });
     const list = () => small.send('GET', '/v1/users');
     await orm.em.fork().transactional(async (em) => {
       await em.execute('select 1');
