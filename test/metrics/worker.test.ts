@@ -99,10 +99,18 @@ test(
     // A call that waits for the database is slow, and keeps its slot.
     const userId = await rows.addUser();
     const workflow = await database.orm.em.fork().transactional(async (em) => {
-      await em.execute('lock table events.occasions in share row exclusive mode');
+      await em.execute('lock table events.occurrences in share row exclusive mode');
       const started = await startWorkflow(userId);
       await expect.poll(() => slots(used), WITHIN).toBe(1);
       expect(await slots(available)).toBeGreaterThan(0);
+      const blocked = async () => {
+        const [row] = await rows.sql<{ count: number }>(
+          `select count(*)::int as count from pg_locks
+           where not granted and relation = 'events.occurrences'::regclass`,
+        );
+        return row?.count;
+      };
+      await expect.poll(blocked, WITHIN).toBe(1);
       await sleep(300);
       return started;
     });
