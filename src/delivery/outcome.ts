@@ -1,6 +1,6 @@
 import { DateTime } from 'luxon';
 
-/** `gone` gives up too, and raises an alarm: the receiver says that it no longer exists (410). */
+/** `gone` gives up too: the receiver says that it no longer exists (410). */
 export type Verdict = 'delivered' | 'retry' | 'give_up' | 'gone';
 
 export interface Outcome {

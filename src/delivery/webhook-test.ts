@@ -74,7 +74,7 @@ const VERDICTS: Readonly<Record<Verdict, string>> = {
   delivered: 'Delivered: a greeting with this answer is done.',
   retry: 'Not delivered: a greeting with this outcome is tried again until GIVE_UP_AFTER.',
   give_up: 'Refused: a greeting with this outcome is given up at once.',
-  gone: 'Gone: a greeting with this answer is given up at once, and an alarm is raised.',
+  gone: 'Gone: a greeting with this answer is given up at once.',
 };
 
 /** What to look at first. */
