@@ -3,13 +3,15 @@ import { Counter, Gauge, Histogram } from 'prom-client';
 import type { RecordedAttempt } from '../ledger/types.ts';
 import type { Registry } from '../platform/metrics.ts';
 import type { Attempt } from './attempt.ts';
-import type { CallResult } from './deliver/deliver.ts';
 
 /** From a twentieth of a second to a day; with the targets: 1, 4 and 30 s, 5 and 10 minutes. */
 const LATENESS_BUCKETS = [
   0.05, 0.1, 0.25, 0.5, 1, 2, 4, 10, 30, 60, 300, 600, 3_600, 21_600, 86_400,
 ];
 const DURATION_BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 15, 30, 60, 120];
+
+/** What came of a call of deliver. */
+export type CallResult = 'answered' | 'not_yet_settled' | 'failed';
 
 export type DeliveryMetrics = ReturnType<typeof createDeliveryMetrics>;
 

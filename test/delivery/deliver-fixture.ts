@@ -5,7 +5,8 @@ import { pino } from 'pino';
 import { Registry } from 'prom-client';
 import { afterEach } from 'vitest';
 
-import { createDeliver, type CallResult } from '../../src/delivery/deliver/deliver.ts';
+import { createDeliver } from '../../src/delivery/deliver/deliver.ts';
+import type { CallResult } from '../../src/delivery/metrics.ts';
 import { NotYetSettledError } from '../../src/delivery/deliver/not-yet-settled.ts';
 import { createSending } from '../../src/delivery/sending.ts';
 import { createSign } from '../../src/delivery/wire/signing.ts';

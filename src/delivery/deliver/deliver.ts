@@ -5,6 +5,7 @@ import type { OccasionRef } from '../../ledger/types.ts';
 import type { Orm } from '../../platform/database/orm.ts';
 import type { Planner, PlanOutcome } from '../../planning/types.ts';
 import type { DeliverAnswer, SettledOccurrence } from '../../workflows/contract.ts';
+import type { CallResult } from '../metrics.ts';
 import type { Sending } from '../sending.ts';
 import { type Collect, createCollector } from './collector.ts';
 import { NotYetSettledError, notYetSettled, shortWaitMs, unsettledOf } from './not-yet-settled.ts';
@@ -18,8 +19,6 @@ export interface DeliverDeps {
   readonly planner: Pick<Planner, 'plan'>;
   readonly onCall: (result: CallResult) => void;
 }
-
-export type CallResult = 'answered' | 'not_yet_settled' | 'failed';
 
 export interface DeliverCall {
   /** By when it has to have answered, by `performance.now()`. */
