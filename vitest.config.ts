@@ -1,4 +1,10 @@
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
 import { defineConfig } from 'vitest/config';
+
+// For the test files and for the processes that they start.
+process.env['NODE_COMPILE_CACHE'] ??= join(tmpdir(), 'daybell-compile-cache');
 
 export default defineConfig({
   test: {

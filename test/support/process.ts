@@ -44,6 +44,10 @@ export interface ProgramOptions {
   readonly as?: { readonly uid: number; readonly gid: number };
 }
 
+/** Of the run: a process whose modules are compiled already takes two thirds of the CPU to start. */
+const { NODE_COMPILE_CACHE } = process.env;
+const COMPILE_CACHE = NODE_COMPILE_CACHE === undefined ? {} : { NODE_COMPILE_CACHE };
+
 /** Runs any program, with nothing in its environment but a path and the settings given. */
 export function runProgram(
   program: string,
@@ -53,7 +57,7 @@ export function runProgram(
   const child = spawn(program, args, {
     cwd,
     ...as,
-    env: { PATH: process.env['PATH'], ...settings },
+    env: { PATH: process.env['PATH'], ...COMPILE_CACHE, ...settings },
     stdio: ['ignore', 'pipe', 'pipe', ...(ipc ? (['ipc'] as const) : [])],
   });
   const lines: string[] = [];
