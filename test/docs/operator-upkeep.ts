@@ -33,7 +33,7 @@ export function upkeepTasks(daybell: OperatedDaybell, people: People): ExpectedT
       {
         of: 'npm run reconcile',
         given: () => people.isLost(people.soon),
-        says: /^unwatched +1 /m,
+        says: /^unwatched: 1 found/m,
         effect: () => expect.poll(() => statusOf(people.soon), WITHIN).toBe('RUNNING'),
       },
       {
@@ -102,7 +102,7 @@ export function upkeepTasks(daybell: OperatedDaybell, people: People): ExpectedT
     ],
     'Drain a worker': [
       { of: 'task-queue describe', says: /activity[\s\S]*workflow|workflow[\s\S]*activity/ },
-      { of: 'worker:current', says: /all of them are given work/ },
+      { of: 'worker:current', says: /all of its workers get work/ },
       {
         of: 'kill -TERM',
         given: async () => {
@@ -128,7 +128,7 @@ export function upkeepTasks(daybell: OperatedDaybell, people: People): ExpectedT
         given: async () => {
           await daybell.start(...ALL);
         },
-        says: /^Took /m,
+        says: /^The workflows: .* looks\.$/m,
         effect: () => expect.poll(notNotified, WITHIN).toEqual([]),
       },
       { of: 'npm run audit', says: /Everybody is accounted for\./ },
@@ -149,7 +149,7 @@ export function upkeepTasks(daybell: OperatedDaybell, people: People): ExpectedT
           await daybell.moveTo(variables['NEW_NAMESPACE'] ?? '');
           await daybell.start(...ALL);
         },
-        says: /^Took /m,
+        says: /^The workflows: .* looks\.$/m,
         effect: async () => {
           await expect.poll(() => people.statusOf(people.asleep), WITHIN).toBe('RUNNING');
           expect(greetingsOf(people.owed)).toHaveLength(1);
