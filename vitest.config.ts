@@ -14,7 +14,7 @@ export default defineConfig({
     testTimeout: 180_000,
     hookTimeout: 300_000,
     expect: { poll: { timeout: 60_000 } },
-    // Two cores: more workers only make them wait for each other.
-    maxWorkers: 2,
+    // For two cores: files that wait for an instant leave the processor to the others.
+    maxWorkers: 3,
   },
 });

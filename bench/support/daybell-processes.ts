@@ -54,7 +54,7 @@ export function startDaybellProcesses(
   const started: string[] = [];
   return {
     async migrate(settings = {}) {
-      const entry = join(SOURCE, 'persistence', 'migrate.ts');
+      const entry = join(SOURCE, 'cli', 'migrate.ts');
       await promisify(execFile)(process.execPath, [entry], {
         env: { ...environment, ...settings },
       });
