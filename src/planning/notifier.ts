@@ -46,11 +46,10 @@ export function createNotifier(deps: NotifierDeps): Loop {
   const pace = createNotifyPace();
   const limitCalls = pLimit(CALLS_AT_ONCE);
   let nextCallAt = 0;
-  let pauseMs = 0;
 
-  async function round(): Promise<number> {
+  async function round(failures: number): Promise<number> {
     // With Temporal away, one call is enough to see that it is back.
-    const limit = pauseMs > 0 ? 1 : Math.min(Math.ceil(pace.perSecond()), MOST_TAKEN);
+    const limit = failures > 0 ? 1 : Math.min(Math.ceil(pace.perSecond()), MOST_TAKEN);
     await timed('database', () => store.probe());
     const counts = [
       await notifyRedelivered(limit),
@@ -58,16 +57,14 @@ export function createNotifier(deps: NotifierDeps): Loop {
       await notifyTaken(() => store.takeToWake(limit), notifyWake),
     ];
     observer?.paced(pace.perSecond());
-    if (pauseMs > 0) logger.info('workflows are notified again');
-    pauseMs = 0;
+    if (failures > 0) logger.info('workflows are notified again');
     return counts.every((count) => count === 0) ? IDLE_MS : 0;
   }
 
-  function pauseAfter(error: unknown): number {
-    const level = pauseMs === 0 ? 'warn' : 'debug';
-    pauseMs = Math.min(Math.max(pauseMs * 2, FIRST_PAUSE_MS), LONGEST_PAUSE_MS);
+  function pauseAfter(error: unknown, failures: number): number {
+    const level = failures === 1 ? 'warn' : 'debug';
     logger[level]({ error: describeError(error) }, 'workflows cannot be notified now: they wait');
-    return pauseMs;
+    return Math.min(FIRST_PAUSE_MS * 2 ** (failures - 1), LONGEST_PAUSE_MS);
   }
 
   /** Calls for each, at the pace, and notes the results; rejects if Temporal is away. */

@@ -42,15 +42,11 @@ const LONGEST_PAUSE_MS = 2_000;
 export function createOutboxConsumer(deps: OutboxConsumerDeps): Loop {
   const { outbox, planner, logger, onResults, traced = (_, plan) => plan() } = deps;
   const resultsOf = createResults();
-  let pauseMs = POLL_MS;
-  let isWaiting = false;
 
-  async function round(): Promise<number> {
+  async function round(failures: number): Promise<number> {
     const entries = await outbox.claim(PLAN_PAGE, LEASE_MS);
     if (entries.length > 0) await consume(entries);
-    if (isWaiting) logger.info('planning again');
-    isWaiting = false;
-    pauseMs = POLL_MS;
+    if (failures > 0) logger.info('planning again');
     return entries.length > 0 ? 0 : POLL_MS;
   }
 
@@ -99,12 +95,11 @@ export function createOutboxConsumer(deps: OutboxConsumerDeps): Loop {
     }
   }
 
-  return createLoop(round, (error) => {
-    if (!isWaiting) {
+  return createLoop(round, (error, failures) => {
+    if (failures === 1) {
       logger.warn({ error: describeError(error) }, 'waiting to plan; nothing is lost meanwhile');
     }
-    isWaiting = true;
-    pauseMs = Math.min(pauseMs * 2, LONGEST_PAUSE_MS);
+    const pauseMs = Math.min(POLL_MS * 2 ** failures, LONGEST_PAUSE_MS);
     // Jitter: several schedulers do not come back as one.
     return pauseMs * (0.75 + Math.random() / 2);
   });

@@ -9,11 +9,12 @@ export interface Loop {
 }
 
 /**
- * @param round returns the pause before the next one, in ms
- * @param onError returns the pause after a round that failed; `failures` counts those in a row, from 1
+ * @param round returns the pause before the next one, in ms; `failures` counts the rounds in a row
+ *   that have failed before it
+ * @param onError returns the pause after a round that failed, which `failures` includes
  */
 export function createLoop(
-  round: () => Promise<number>,
+  round: (failures: number) => Promise<number>,
   onError: (error: unknown, failures: number) => number,
 ): Loop {
   const state = { isStopping: false, isAwake: false };
@@ -25,7 +26,7 @@ export function createLoop(
     while (!state.isStopping) {
       let pauseMs: number;
       try {
-        pauseMs = await round();
+        pauseMs = await round(failures);
         failures = 0;
       } catch (error) {
         failures += 1;
