@@ -24,7 +24,6 @@ let file: string;
 let server: DevServer;
 let temporal: TestTemporal;
 let daybell: TestDaybell;
-let isStopped = false;
 beforeAll(async () => {
   directory = await mkdtemp(join(tmpdir(), 'daybell-erasure-'));
   file = join(directory, 'temporal.db');
@@ -34,7 +33,7 @@ beforeAll(async () => {
   daybell = await startDaybell({ client, connection });
 }, 25 * 60_000);
 afterAll(async () => {
-  if (!isStopped) await daybell.stop();
+  await daybell.stop();
   await temporal.close();
   await server.stop();
   await rm(directory, { recursive: true, force: true });
@@ -122,7 +121,6 @@ test('nothing of an erased user is left in either store, and all of the others',
   );
   expect(ofKept).toEqual([]);
 
-  isStopped = true;
   await daybell.stop();
   await server.stop();
   const tables = textOfTemporal(file);

@@ -13,8 +13,13 @@ import { bundleWorkflows } from '../../src/worker/workflow-bundle.ts';
 import { createEventRows, type EventRows } from '../support/event-rows.ts';
 import { valueOf } from '../support/metrics.ts';
 import { createTestDatabase, type TestDatabase } from '../support/postgres.ts';
-import { runProcess, runProgram, type TestProcess, urlOf } from '../support/process.ts';
-import { type TestTemporal, uniqueTaskQueue, useDevServer } from '../support/temporal.ts';
+import { runProcess, type TestProcess, urlOf } from '../support/process.ts';
+import {
+  findWorkflowBundle,
+  type TestTemporal,
+  uniqueTaskQueue,
+  useDevServer,
+} from '../support/temporal.ts';
 import { untilTestEnds } from '../support/until-test-ends.ts';
 
 const WITHIN = { timeout: 60_000, interval: 100 };
@@ -27,12 +32,9 @@ let rows: EventRows;
 let temporal: TestTemporal;
 beforeAll(async () => {
   directory = await mkdtemp(join(tmpdir(), 'daybell-metrics-'));
-  bundle = join(directory, 'workflows.json');
   [database, temporal] = await Promise.all([createTestDatabase(), useDevServer()]);
   rows = createEventRows(database.orm);
-  const making = runProgram(process.execPath, ['src/cli/bundle.ts', bundle], { settings: {} });
-  await making.line(/Set WORKFLOW_BUNDLE=/);
-  await making.exited;
+  bundle = await findWorkflowBundle();
 });
 afterAll(async () => {
   await temporal.close();

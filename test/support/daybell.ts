@@ -158,6 +158,15 @@ export async function startDaybell(options: DaybellOptions): Promise<TestDaybell
   };
   const followed = followWorkflows(client);
 
+  // Once: a test may have stopped everything itself before its file does.
+  let stopped: Promise<void> | null = null;
+  const stopAll = async (): Promise<void> => {
+    await scheduler.stop();
+    await Promise.all([worker.stop(), dispatcher.stop()]);
+    await receiver.close();
+    await api.database.drop();
+  };
+
   return {
     ...followed,
     api,
@@ -196,12 +205,7 @@ export async function startDaybell(options: DaybellOptions): Promise<TestDaybell
         taskQueue,
         args: [{ eraseAfterMs: 0 }],
       }),
-    async stop() {
-      await scheduler.stop();
-      await Promise.all([worker.stop(), dispatcher.stop()]);
-      await receiver.close();
-      await api.database.drop();
-    },
+    stop: () => (stopped ??= stopAll()),
   };
 }
 
