@@ -90,7 +90,7 @@ test.each([
   [401, 'give_up', /^Refused.* WEBHOOK_SECRETS/],
   [308, 'give_up', /^Refused.* Redirects are not followed/],
   [404, 'give_up', /^Refused/],
-  [410, 'gone', /^Gone.* alarm/],
+  [410, 'gone', /^Gone/],
   [429, 'retry', /^Not delivered/],
   [500, 'retry', /^Not delivered/],
 ])('judges %i as a delivery would be judged: %s', async (status, verdict, explanation) => {

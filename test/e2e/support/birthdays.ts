@@ -89,14 +89,23 @@ export async function occurrenceThat(
   }
 }
 
-/** What the Web UI shows of a user's workflow: its status and its history. */
+/**
+ * What the Web UI shows of a user's workflow, its status and its history, once the workflow
+ * exists: the scheduler starts it a moment after it has planned the occasion.
+ */
 export async function workflowInWebUi(daybell: RunningDaybell, userId: string) {
   const workflow = `${daybell.webUi}/api/v1/namespaces/default/workflows/birthday%2F${userId}`;
-  const { workflowExecutionInfo } = await ask<{ workflowExecutionInfo: { status: string } }>(
-    workflow,
-  );
-  const { history } = await ask<{ history: { events: HistoryEvent[] } }>(`${workflow}/history`);
-  return { status: workflowExecutionInfo.status, events: history.events };
+  for (;;) {
+    const { workflowExecutionInfo: info } = await ask<{
+      workflowExecutionInfo?: { status: string };
+    }>(workflow);
+    if (info === undefined) {
+      await sleep(100);
+      continue;
+    }
+    const { history } = await ask<{ history: { events: HistoryEvent[] } }>(`${workflow}/history`);
+    return { status: info.status, events: history.events };
+  }
 }
 
 async function ask<Answer>(url: string): Promise<Answer> {
