@@ -164,9 +164,11 @@ const EVENTS = `
     -- The settled occurrence with the latest nominal date, SKIPPED ones aside.
     last_settled_key text,
     last_settled_nominal text,
-    -- When its workflow is to wake, and the due instant that this was computed for.
+    -- When its workflow is to wake, the due instant that this was computed for, and its place among
+    -- those that wake for that instant.
     wake_at timestamptz,
     wake_due_at timestamptz,
+    wake_place integer,
     -- When its workflow will wake at the latest, as far as the ledger knows; null: nothing is known.
     notified_wake_at timestamptz,
     -- When deliver last looked at it, and when it last had an answer.
@@ -182,7 +184,8 @@ const EVENTS = `
     primary key (type, id)
   );
   create index occasions_of_user on events.occasions (user_id);
-  create index occasions_by_wake_due on events.occasions (wake_due_at) where wake_due_at is not null;
+  create index occasions_by_wake_due on events.occasions (wake_due_at, wake_place)
+    where wake_due_at is not null;
   create index occasions_to_notify on events.occasions (wake_at)
     where ended_at is null and wake_at is not null
       and (notified_wake_at is null or notified_wake_at > wake_at);

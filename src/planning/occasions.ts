@@ -1,7 +1,7 @@
 /** The planner's reads and writes of occasions and their open occurrences. Instants are epoch ms. */
 import type { SqlEntityManager } from '@mikro-orm/postgresql';
 
-import { instant, ms, queryIn } from '../ledger/sql.ts';
+import { epochMs, instant, ms, queryIn } from '../ledger/sql.ts';
 import type { OccasionRef } from '../ledger/types.ts';
 import { GIVEN, INPUTS_OF, type OccasionInputs } from './occasion-inputs.ts';
 import type { OpenRow } from './rule.ts';
@@ -22,6 +22,7 @@ export interface FoundOccasion extends OccasionRef {
   readonly wakeAt: number | null;
   /** The due instant that `wakeAt` was computed for. */
   readonly wakeDueAt: number | null;
+  readonly wakePlace: number | null;
   /** The inputs of now; null if there is no such occasion any more. */
   readonly inputs: OccasionInputs | null;
 }
@@ -50,7 +51,7 @@ export async function lockOccasions(
          else exists (select from users.users as u where u.id = o.user_id) end as "hasUser",
        o.last_settled_key as "lastSettledKey", o.last_settled_nominal as "lastSettledNominal",
        ${ms('o.wake_at', 'wakeAt')}, ${ms('o.wake_due_at', 'wakeDueAt')},
-       ${INPUTS_OF('i')} as inputs
+       o.wake_place as "wakePlace", ${INPUTS_OF('i')} as inputs
      from ${GIVEN}
      left join users.occasion_inputs as i
        on i.occasion_type = given.type and i.occasion_id = given.id
@@ -69,19 +70,31 @@ export interface LockedOpenRow extends OpenRow, OccasionRef {
  * claim takes it meanwhile. Redeliveries are not the planner's.
  */
 export function lockOpenRows(em: Em, refs: readonly OccasionRef[]): Promise<LockedOpenRow[]> {
+  // First found by the index of open rows, then locked by key. In one join, PostgreSQL may read all
+  // open rows for each batch, as it does before it has statistics of a ledger that has just grown.
   return queryIn(em)<LockedOpenRow>(
-    `select o.occasion_type as type, o.occasion_id as id, o.key, o.nominal_date as "nominalDate",
-       o.attempts, ${ms('o.due_at', 'dueAt')}, ${ms('o.first_attempt_at', 'firstAttemptAt')},
-       case when o.state = 'PROCESSING' and o.lease_until > events.clock()
-         then (extract(epoch from o.lease_until) * 1000)::float8 end as "leasedUntil"
-     from ${GIVEN} join events.occurrences as o
-       on o.occasion_type = given.type and o.occasion_id = given.id
-     where o.state in ('PENDING', 'PROCESSING') and o.redeliveries = 0
-     order by o.key
-     for no key update of o`,
+    `with open as materialized (
+       select found.key from ${GIVEN} cross join lateral (
+         select t.key from events.occurrences as t
+         where t.occasion_type = given.type and t.occasion_id = given.id and ${IS_OPEN}
+         limit 1) as found
+     ), locked as materialized (
+       select t.* from events.occurrences as t
+       where t.key = any (array(select key from open))
+       order by t.key
+       for no key update
+     )
+     select t.occasion_type as type, t.occasion_id as id, t.key, t.nominal_date as "nominalDate",
+       t.attempts, ${ms('t.due_at', 'dueAt')}, ${ms('t.first_attempt_at', 'firstAttemptAt')},
+       case when t.state = 'PROCESSING' and t.lease_until > events.clock()
+         then ${epochMs('t.lease_until')} end as "leasedUntil"
+     from locked as t where ${IS_OPEN}`,
     { refs: JSON.stringify(refs) },
   );
 }
+
+/** In the words of the partial unique index `occurrences_open`. */
+const IS_OPEN = `t.state in ('PENDING', 'PROCESSING') and t.redeliveries = 0`;
 
 export interface FinalRow extends OccasionRef {
   readonly key: string;
@@ -105,19 +118,19 @@ export function readFinalRows(
 }
 
 /**
- * How many occasions are to wake for each of these due instants. Two plans at once may count alike:
- * their workflows then wake in pairs.
+ * The first free place among those that are to wake for each of these due instants, from 0. Two
+ * plans at once may take the same: their workflows then wake in pairs.
  */
-export async function countWaking(em: Em, dueAts: readonly number[]): Promise<Map<number, number>> {
+export async function freePlaces(em: Em, dueAts: readonly number[]): Promise<Map<number, number>> {
   if (dueAts.length === 0) return new Map();
-  const counts = await queryIn(em)<{ dueAt: number; waking: number }>(
+  const rows = await queryIn(em)<{ dueAt: number; place: number }>(
     `select value::float8 as "dueAt",
-       (select count(*) from events.occasions
-        where wake_due_at = ${instant('value')})::int as waking
+       coalesce((select max(wake_place) + 1 from events.occasions
+         where wake_due_at = ${instant('value')}), 0) as place
      from jsonb_array_elements_text(:dueAts::jsonb)`,
     { dueAts: JSON.stringify(dueAts) },
   );
-  return new Map(counts.map(({ dueAt, waking }) => [dueAt, waking]));
+  return new Map(rows.map(({ dueAt, place }) => [dueAt, place]));
 }
 
 /** What a plan writes of an occasion. */
@@ -130,6 +143,8 @@ export interface OccasionWrite extends OccasionRef {
   readonly lastSettledNominal: string | null;
   readonly wakeAt: number | null;
   readonly wakeDueAt: number | null;
+  /** Among those that wake for the same due instant, from 0. */
+  readonly wakePlace: number | null;
   /** When nothing of it is to come any more; an earlier end that was noted stays. */
   readonly endedAt: number | null;
 }
@@ -142,13 +157,13 @@ export async function writeOccasions(em: Em, writes: readonly OccasionWrite[]): 
   if (writes.length === 0) return;
   await queryIn(em)(
     `insert into events.occasions as o (type, id, user_id, planned_at, inputs_at, last_settled_key,
-       last_settled_nominal, wake_at, wake_due_at, ended_at)
+       last_settled_nominal, wake_at, wake_due_at, wake_place, ended_at)
      select type, id, "userId", ${instant('"plannedAt"')}, ${instant('"inputsAt"')},
        "lastSettledKey", "lastSettledNominal", ${instant('"wakeAt"')}, ${instant('"wakeDueAt"')},
-       ${instant('"endedAt"')}
+       "wakePlace", ${instant('"endedAt"')}
      from jsonb_to_recordset(:writes::jsonb) as written (type text, id uuid, "userId" uuid,
        "plannedAt" float8, "inputsAt" float8, "lastSettledKey" text, "lastSettledNominal" text,
-       "wakeAt" float8, "wakeDueAt" float8, "endedAt" float8)
+       "wakeAt" float8, "wakeDueAt" float8, "wakePlace" int, "endedAt" float8)
      order by type, id
      on conflict (type, id) do update
      set version = o.version + 1,
@@ -158,6 +173,7 @@ export async function writeOccasions(em: Em, writes: readonly OccasionWrite[]): 
        last_settled_nominal = excluded.last_settled_nominal,
        wake_at = excluded.wake_at,
        wake_due_at = excluded.wake_due_at,
+       wake_place = excluded.wake_place,
        ended_at = case when excluded.ended_at is not null
          then coalesce(o.ended_at, excluded.ended_at) end,
        end_notified_at = case when excluded.ended_at is not null then o.end_notified_at end,

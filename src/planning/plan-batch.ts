@@ -100,7 +100,10 @@ function lifeOf(
   const known = {
     found,
     occasion: { type, id, userId },
-    wake: { at: found.wakeAt, dueAt: found.wakeDueAt },
+    wake:
+      found.wakeAt === null
+        ? null
+        : { at: found.wakeAt, dueAt: found.wakeDueAt, place: found.wakePlace },
     open,
   };
   if (inputs !== null) {

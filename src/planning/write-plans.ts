@@ -18,8 +18,8 @@ import type {
 import type { TzDatabase } from '../time/tz-database.ts';
 import type { InputsVersion, ResolvedOccurrence } from './fell-due.ts';
 import {
-  countWaking,
   type FinalRow,
+  freePlaces,
   type LockedOpenRow,
   type OccasionWrite,
   writeOccasions,
@@ -43,8 +43,8 @@ export interface DecidedPlan {
   /** The change of inputs that the plan knows. */
   readonly inputsAt: number | null;
   readonly lastSettled: Pick<FinalRow, 'key' | 'nominalDate'> | null;
-  /** When its workflow is to wake by the last plan, and the due instant that this is for. */
-  readonly wake: { readonly at: number | null; readonly dueAt: number | null };
+  /** When its workflow is to wake by the last plan. */
+  readonly wake: Wake | null;
   readonly open: LockedOpenRow | null;
   readonly decision: PlanDecision;
 }
@@ -177,8 +177,11 @@ function rowOf(
 }
 
 interface Wake {
+  /** When the workflow is to wake. */
   readonly at: number;
+  /** The due instant that this is for, and the place among those that wake for it. */
   readonly dueAt: number | null;
+  readonly place: number | null;
 }
 
 /** A plan without an instant is looked at again after a day. */
@@ -194,23 +197,21 @@ async function findWakes(
   const moved: { plan: DecidedPlan; dueAt: number }[] = [];
   for (const plan of plans) {
     const { next } = plan.decision;
-    if (next.kind === 'blocked') wakes.set(plan, { at: now + BLOCKED_FOR_MS, dueAt: null });
+    if (next.kind === 'blocked')
+      wakes.set(plan, { at: now + BLOCKED_FOR_MS, dueAt: null, place: null });
     if (next.kind !== 'planned') continue;
     const { dueAt } = next.occurrence;
     // Kept while the due instant is: another place would only move it about.
-    if (plan.wake.at !== null && plan.wake.dueAt === dueAt) {
-      wakes.set(plan, { at: plan.wake.at, dueAt });
-    } else {
-      moved.push({ plan, dueAt });
-    }
+    if (plan.wake?.dueAt === dueAt) wakes.set(plan, plan.wake);
+    else moved.push({ plan, dueAt });
   }
-  const places = await countWaking(em, [...new Set(moved.map(({ dueAt }) => dueAt))]);
+  const places = await freePlaces(em, [...new Set(moved.map(({ dueAt }) => dueAt))]);
   for (const { plan, dueAt } of moved) {
     const place = places.get(dueAt) ?? 0;
     places.set(dueAt, place + 1);
     // Dispatchers have their time for what is owed already, too.
     const from = Math.max(dueAt, now);
-    wakes.set(plan, { at: wakeAt(from, place, plan.occasion.id, wake), dueAt });
+    wakes.set(plan, { at: wakeAt(from, place, plan.occasion.id, wake), dueAt, place });
   }
   return wakes;
 }
@@ -228,6 +229,7 @@ function occasionWrite(
     lastSettledNominal: lastSettled?.nominalDate ?? null,
     wakeAt: wake?.at ?? null,
     wakeDueAt: wake?.dueAt ?? null,
+    wakePlace: wake?.place ?? null,
     endedAt: decision.next.kind === 'none' ? now : null,
   };
 }

@@ -46,7 +46,7 @@ test('a plan says when the workflow is to wake, and keeps that while the due ins
 });
 
 test('the workflows of a herd wake one after the other, in one batch as in several', async () => {
-  const users = await Promise.all(Array.from({ length: 150 }, () => fixture.rows.addUser()));
+  const users = await fixture.rows.addUsers(150);
   const refs = users.map(birthdayOf);
   const outcomes = [
     ...(await fixture.planner.plan(refs.slice(0, 100))),

@@ -39,7 +39,7 @@ describe('the outbox', () => {
   });
 
   test('is shared by two schedulers: nobody is planned twice', async () => {
-    const users = await Promise.all(Array.from({ length: 400 }, () => fixture.rows.addUser()));
+    const users = await fixture.rows.addUsers(400);
     for (const userId of users) await publish(userId, 1);
     consume(fixture.planner);
     consume(fixture.planner);
@@ -163,7 +163,7 @@ describe('a user who cannot be planned', () => {
 
 describe('one user with many entries', () => {
   test('costs others nothing: a claim reads as much as beside an empty outbox', async () => {
-    const others = await Promise.all(Array.from({ length: 50 }, () => fixture.rows.addUser()));
+    const others = await fixture.rows.addUsers(50);
     for (const userId of others) await publish(userId, 1);
     const alone = await buffersOfClaim();
 

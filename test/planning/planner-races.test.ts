@@ -82,7 +82,7 @@ describe('races', () => {
   });
 
   test('planners that take the same users in other orders, while these change, all end', async () => {
-    const users = await Promise.all(Array.from({ length: 40 }, () => fixture.rows.addUser()));
+    const users = await fixture.rows.addUsers(40);
     const refs = users.map(birthdayOf);
     const moveAll = async (timezone: string) => {
       for (const userId of users) await fixture.change(userId, { timezone });
@@ -101,7 +101,7 @@ describe('races', () => {
   });
 
   test('between a plan and a claim, exactly one wins', async () => {
-    const users = await Promise.all(Array.from({ length: 60 }, () => fixture.rows.addUser()));
+    const users = await fixture.rows.addUsers(60);
     await fixture.planner.plan(users.map(birthdayOf));
     await fixture.setClock(BERLIN_2026 - HOUR);
     for (const userId of users) await fixture.change(userId, { timezone: 'America/New_York' });
@@ -136,7 +136,7 @@ describe('races', () => {
 
 describe('in a batch', () => {
   test('one that cannot be planned holds up no other', async () => {
-    const users = await Promise.all(Array.from({ length: 20 }, () => fixture.rows.addUser()));
+    const users = await fixture.rows.addUsers(20);
     const [unlucky = ''] = users;
     await refusePlansOf(unlucky);
     const outcomes = await fixture.planner.plan(users.map(birthdayOf));
@@ -157,7 +157,7 @@ describe('in a batch', () => {
   });
 
   test('each is planned once, however often and in however many it is asked for', async () => {
-    const users = await Promise.all(Array.from({ length: 3 }, () => fixture.rows.addUser()));
+    const users = await fixture.rows.addUsers(3);
     const refs = users.map(birthdayOf);
     const outcomes = await fixture.planner.plan([...refs, ...refs, ...refs]);
     expect(outcomes.map(({ id }) => id).toSorted()).toEqual(users.toSorted());

@@ -29,24 +29,18 @@ for (const statistics of ['fresh', 'not taken yet'] as const) {
     const loader = await connectOrm(database.url, { queryTimeoutMs: 0 });
     onTestFinished(() => loader.close(true));
     const sql = (query: string, params: object = {}) =>
-      loader.em.fork().execute<object[]>(query, { ...params });
+      loader.em.fork().execute<{ id: string }[]>(query, { ...params });
     for (const table of TABLES) {
       await sql(`alter table ${table} set (autovacuum_enabled = false)`);
     }
     await sql(LOAD, { rows: ROWS });
+    const first = await sql('select id from users.users limit 1');
+    await plannerOn(loader).plan(first.map(({ id }) => ({ type: 'birthday', id })));
+    await sql(GROW, { rows: ROWS });
     if (statistics === 'fresh') await sql('analyze');
 
     const read = await rowsReadBy(database, async (orm) => {
-      const planner = createPlanner({
-        orm,
-        settings: {
-          tz: bundledTz,
-          lateLimitMs: 48 * 3_600_000,
-          wake: { afterMs: 10_000, perSecond: 15 },
-        },
-        clock: Date.now,
-        logger: pino({ level: 'silent' }),
-      });
+      const planner = plannerOn(orm);
       const outbox = createOutbox(orm);
       const entries = await outbox.claim(BATCH, 30_000);
       expect(entries).toHaveLength(BATCH);
@@ -64,11 +58,24 @@ for (const statistics of ['fresh', 'not taken yet'] as const) {
   });
 }
 
+const plannerOn = (orm: Orm) =>
+  createPlanner({
+    orm,
+    settings: {
+      tz: bundledTz,
+      lateLimitMs: 48 * 3_600_000,
+      wake: { afterMs: 10_000, perSecond: 15 },
+    },
+    clock: Date.now,
+    logger: pino({ level: 'silent' }),
+  });
+
+/** All of one birthday: they fall due together. */
 const LOAD = `
   with created as (
     insert into users.users (id, first_name, last_name, date_of_birth, timezone, revision,
       created_at, updated_at, inputs_changed_at)
-    select gen_random_uuid(), 'Ada', 'Lovelace', date '1950-01-01' + n % 20000, 'Europe/Berlin',
+    select gen_random_uuid(), 'Ada', 'Lovelace', date '1950-05-20', 'Europe/Berlin',
       1, now(), now(), now()
     from generate_series(1, :rows::int) as n
     returning id, date_of_birth, timezone, created_at
@@ -78,6 +85,27 @@ const LOAD = `
   )
   insert into users.outbox (type, user_id, revision, occurred_at)
   select 'UserCreated', id, 1, created_at from created`;
+
+/** As many more as are given, planned for the instant of the one that is. */
+const GROW = `
+  with planned as materialized (
+    select o.*, k.wake_at, k.wake_due_at from events.occurrences as o
+    join events.occasions as k on k.type = o.occasion_type and k.id = o.occasion_id
+  ), others as materialized (
+    select gen_random_uuid() as id, n from generate_series(1, :rows::int) as n
+  ), occasions as (
+    insert into events.occasions (type, id, user_id, planned_at, inputs_at, wake_at, wake_due_at,
+      wake_place)
+    select 'birthday', others.id, others.id, planned_at, inputs_at, wake_at, wake_due_at, n
+    from planned, others
+  )
+  insert into events.occurrences (key, occasion_type, occasion_id, user_id, nominal_date, state,
+    date, timezone, local_time, leap_day_policy, tz_version, inputs_at, local_date, due_at,
+    superseded_at, planned_at, next_attempt_at)
+  select replace(key, occasion_id::text, others.id::text), 'birthday', others.id, others.id,
+    nominal_date, state, date, timezone, local_time, leap_day_policy, tz_version, inputs_at,
+    local_date, due_at, superseded_at, planned_at, next_attempt_at
+  from planned, others`;
 
 /** How many rows were read of each table, by connections of its own: PostgreSQL counts when these end. */
 async function rowsReadBy({ url, orm }: TestDatabase, work: (orm: Orm) => Promise<void>) {

@@ -13,6 +13,7 @@ export interface EventRows {
   ): Promise<Row[]>;
   /** A user, and the history of its inputs; gives the id. */
   addUser(user?: Partial<UserRow>): Promise<string>;
+  addUsers(count: number): Promise<string[]>;
   /** A planned occurrence, PENDING if nothing else is said; gives its key. */
   addOccurrence(userId: string, occurrence?: Partial<OccurrenceValues>): Promise<string>;
   /** Users with a planned occurrence each, all due at one instant; gives the keys. */
@@ -76,7 +77,7 @@ export function createEventRows(orm: Orm): EventRows {
     params: readonly unknown[] | Readonly<Record<string, unknown>> = [],
   ) => orm.em.fork().execute<Row[]>(query, params);
 
-  return {
+  const rows: EventRows = {
     sql,
 
     async addUser(user = {}) {
@@ -96,6 +97,13 @@ export function createEventRows(orm: Orm): EventRows {
         { id, firstName, lastName, dateOfBirth, timezone, createdAt, changedAt },
       );
       return id;
+    },
+
+    /** One after the other: all at once would wait for the pool's few connections. */
+    async addUsers(count) {
+      const ids: string[] = [];
+      while (ids.length < count) ids.push(await rows.addUser());
+      return ids;
     },
 
     addOccurrence(userId, occurrence = {}) {
@@ -157,6 +165,7 @@ export function createEventRows(orm: Orm): EventRows {
         as 'select clock_timestamp() + interval ''${Math.round(byMs)} milliseconds'''`);
     },
   };
+  return rows;
 }
 
 const CREATED_AT = 'to_timestamp(:createdAt::float8 / 1000)';
