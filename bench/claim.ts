@@ -155,13 +155,18 @@ function delivered({ key, leaseToken, dueAt, localDate }: ClaimedOccurrence): Re
   };
 }
 
-/** As a backup or a long report holds one: what was changed since cannot be cleaned up. */
-function whileSnapshotIsOpen<Result>(orm: Orm, work: () => Promise<Result>): Promise<Result> {
-  return orm.em.fork().transactional(
-    async (em) => {
-      await em.execute('select count(*) from events.destinations');
-      return work();
-    },
-    { isolationLevel: 'repeatable read' },
-  );
+/**
+ * As a backup or a long report holds one: what was changed since cannot be cleaned up. On a
+ * connection of its own: in the callback of `transactional`, the work would be part of the
+ * transaction, in whatever database it meant to be.
+ */
+async function whileSnapshotIsOpen<Result>(orm: Orm, work: () => Promise<Result>): Promise<Result> {
+  const em = orm.em.fork();
+  await em.begin({ isolationLevel: 'repeatable read' });
+  try {
+    await em.execute('select count(*) from events.destinations');
+    return await work();
+  } finally {
+    await em.rollback();
+  }
 }
