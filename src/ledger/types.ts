@@ -1,5 +1,9 @@
 /** The rows of the ledger as the rest of Daybell sees them. Instants are epoch ms. */
 
+/**
+ * test/ledger/transitions.ts is the table of every way from one state to another, and a test holds
+ * the statements of this folder against it.
+ */
 export type OccurrenceState = 'PENDING' | 'PROCESSING' | 'COMPLETED' | 'FAILED' | 'SKIPPED';
 
 /** Why an occurrence ended without its being the receiver's doing: SKIPPED, or FAILED if it was attempted. */

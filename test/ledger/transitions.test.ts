@@ -16,7 +16,6 @@ import {
 import { createRedelivered } from '../../src/ledger/redelivered.ts';
 import { createRedelivery } from '../../src/ledger/redelivery.ts';
 import { NotRedeliverableError } from '../../src/ledger/errors.ts';
-import { TRANSITIONS } from '../../src/ledger/transitions.ts';
 import type { EndReason, NextStep, PlannedRow } from '../../src/ledger/types.ts';
 import { HOUR, LEASE_MS, MINUTE, useLedgerFixture } from './ledger-fixture.ts';
 import { born } from './ledger-plans.ts';
@@ -27,6 +26,7 @@ import {
   type Specimen,
   type SpecimenName,
 } from './ledger-specimens.ts';
+import { TRANSITIONS } from './transitions.ts';
 
 const fixture = useLedgerFixture();
 const { inPlan } = fixture;

@@ -1,4 +1,4 @@
-import type { OccurrenceState } from './types.ts';
+import type { OccurrenceState } from '../../src/ledger/types.ts';
 
 /** One way in which a row of the ledger changes. */
 export interface Transition {
@@ -26,10 +26,10 @@ const COUNT = 'attempts first_attempt_at';
 const columns = (...names: string[]): readonly string[] => names.join(' ').split(' ');
 
 /**
- * Every change of events.occurrences. The statements stand beside this table: claim.ts and
- * outcomes.ts for those who send, plan-rows.ts for the planner, redelivery.ts, redelivered.ts for the
- * notifier. Each is one conditional statement over a batch: of two that race, one wins. Outside
- * the ledger only erasure touches the table: it removes rows whole. A test holds the SQL against this.
+ * Every change of events.occurrences. The statements are in src/ledger: claim.ts and outcomes.ts
+ * for those who send, plan-rows.ts for the planner, redelivery.ts, redelivered.ts for the notifier.
+ * Each is one conditional statement over a batch: of two that race, one wins. Outside the ledger
+ * only erasure touches the table: it removes rows whole.
  */
 export const TRANSITIONS: Readonly<Record<string, Transition>> = {
   plan: {
