@@ -18,11 +18,9 @@ export interface LedgerCounts {
   readonly blocked: number;
 }
 
-/** Delivered by LATE_AFTER or later; given up; too late to be sent; and, open, before LATE_AFTER or past it. */
-export const DUE_OUTCOMES = ['on_time', 'late', 'failed', 'skipped', 'waiting', 'overdue'] as const;
-
 export interface RecentOccurrences {
-  readonly outcome: (typeof DUE_OUTCOMES)[number];
+  /** Delivered by LATE_AFTER or later; given up; too late to be sent; and, open, before LATE_AFTER or past it. */
+  readonly outcome: 'on_time' | 'late' | 'failed' | 'skipped' | 'waiting' | 'overdue';
   readonly lastDay: number;
   readonly lastHour: number;
 }
@@ -42,8 +40,6 @@ export interface LateBacklog {
   readonly latenessMs: number | null;
 }
 
-const HOURS = Array.from({ length: 24 }, (_, hour) => hour);
-
 export type LedgerState = ReturnType<typeof createLedgerState>;
 
 /**
@@ -60,22 +56,10 @@ export function createLedgerState(orm: Orm, { lateAfterMs }: { readonly lateAfte
       firstRow(await query<LateBacklog>(LATE_BACKLOG, { lateAfterMs })),
 
     /** Those whose instant was in the last 24 hours, by what became of them. */
-    async recent(): Promise<readonly RecentOccurrences[]> {
-      const found = await query<RecentOccurrences>(RECENT, { lateAfterMs });
-      return DUE_OUTCOMES.map(
-        (outcome) =>
-          found.find((row) => row.outcome === outcome) ?? { outcome, lastDay: 0, lastHour: 0 },
-      );
-    },
+    recent: () => query<RecentOccurrences>(RECENT, { lateAfterMs }),
 
     /** The next 24 hours, an hour each; the first begins now. */
-    async upcoming(): Promise<readonly UpcomingHour[]> {
-      const found = await query<UpcomingHour>(UPCOMING);
-      return HOURS.map(
-        (inHours) =>
-          found.find((row) => row.inHours === inHours) ?? { inHours, occurrences: 0, peak: 0 },
-      );
-    },
+    upcoming: () => query<UpcomingHour>(UPCOMING),
   };
 }
 
@@ -124,9 +108,10 @@ const RECENT = `
     where due_at > ${NOW} - interval '24 hours' and due_at <= ${NOW}
       and (state <> 'SKIPPED' or reason in ('too_late', 'superseded'))
   )
-  select outcome, count(*)::int as "lastDay",
+  select outcome, count(due_at)::int as "lastDay",
     (count(*) filter (where due_at > ${NOW} - interval '1 hour'))::int as "lastHour"
-  from due group by outcome`;
+  from unnest(array['on_time', 'late', 'failed', 'skipped', 'waiting', 'overdue']) as outcome
+  left join due using (outcome) group by outcome`;
 
 /** The minutes are those of the clock: the first is of the hour that begins now. */
 const UPCOMING = `
@@ -137,5 +122,6 @@ const UPCOMING = `
       and due_at > ${NOW} and due_at < ${NOW} + interval '24 hours'
     group by 1, date_trunc('minute', due_at)
   )
-  select hour as "inHours", sum(due)::int as occurrences, max(due)::int as peak
-  from minutes group by hour`;
+  select hour as "inHours", coalesce(sum(due), 0)::int as occurrences,
+    coalesce(max(due), 0)::int as peak
+  from generate_series(0, 23) as hour left join minutes using (hour) group by hour order by hour`;
