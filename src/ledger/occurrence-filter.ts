@@ -1,4 +1,4 @@
-import { instant, type SqlParameters } from './sql.ts';
+import { instant } from './sql.ts';
 import type { OccurrenceState } from './types.ts';
 
 /** Which occurrences of the ledger are meant; null for any. Instants are epoch ms. */
@@ -17,44 +17,28 @@ export interface OccurrenceFilter {
   readonly blocked: boolean | null;
 }
 
-/** A condition on `events.occurrences as o`, and its parameters. */
-export interface SqlCondition {
-  readonly sql: string;
-  readonly parameters: SqlParameters;
-}
+const CONDITIONS: Readonly<Record<keyof OccurrenceFilter, string>> = {
+  status: 'o.state = :status',
+  from: `o.due_at >= ${instant(':from')}`,
+  to: `o.due_at < ${instant(':to')}`,
+  occasionType: 'o.occasion_type = :occasionType',
+  userId: 'o.user_id = :userId::uuid',
+  timezone: 'o.timezone = :timezone',
+  late: `o.state = 'COMPLETED' and (o.lateness_ms > :lateAfterMs) = :late`,
+  blocked: '(o.blocked_reason is not null) = :blocked',
+};
 
 /**
- * A filter in SQL. MikroORM writes the parameters into the statement as literals, so that
- * PostgreSQL sees that the partial indexes fit.
+ * A filter as conditions on `events.occurrences as o`. Parameters: the fields of the filter, and
+ * `lateAfterMs`. MikroORM writes them into the statement as literals, so that PostgreSQL sees that
+ * the partial indexes fit.
  */
-export function occurrenceCondition(filter: OccurrenceFilter, lateAfterMs: number): SqlCondition {
-  const { status, from, to, occasionType, userId, timezone, late, blocked } = filter;
-  return every([
-    status !== null && { sql: 'o.state = :status', parameters: { status } },
-    from !== null && { sql: `o.due_at >= ${instant(':from')}`, parameters: { from } },
-    to !== null && { sql: `o.due_at < ${instant(':to')}`, parameters: { to } },
-    occasionType !== null && {
-      sql: 'o.occasion_type = :occasionType',
-      parameters: { occasionType },
-    },
-    userId !== null && { sql: 'o.user_id = :userId::uuid', parameters: { userId } },
-    timezone !== null && { sql: 'o.timezone = :timezone', parameters: { timezone } },
-    late !== null && {
-      sql: `o.state = 'COMPLETED' and o.lateness_ms ${late ? '>' : '<='} :lateAfterMs`,
-      parameters: { lateAfterMs },
-    },
-    blocked !== null && {
-      sql: `o.blocked_reason is ${blocked ? 'not null' : 'null'}`,
-      parameters: {},
-    },
-  ]);
+export function conditionsOf(filter: Partial<OccurrenceFilter>): string[] {
+  const fields = Object.keys(CONDITIONS) as (keyof OccurrenceFilter)[];
+  return fields
+    .filter((field) => (filter[field] ?? null) !== null)
+    .map((field) => CONDITIONS[field]);
 }
 
-/** All of these conditions; `false` stands for none. */
-export function every(conditions: readonly (SqlCondition | false)[]): SqlCondition {
-  const given = conditions.filter((one) => one !== false);
-  return {
-    sql: given.map(({ sql }) => sql).join(' and ') || 'true',
-    parameters: Object.assign({}, ...given.map(({ parameters }) => parameters)),
-  };
-}
+/** What comes after a place in the order of due instant and key: `afterDueAt` and `afterKey`. */
+export const AFTER = `(o.due_at, o.key) > (${instant(':afterDueAt')}, :afterKey)`;

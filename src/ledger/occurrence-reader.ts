@@ -4,15 +4,10 @@ import { whyUnplannable } from '../time/occurrence.ts';
 import type { LeapDayPolicy } from '../time/recurrence.ts';
 import type { TzDatabase } from '../time/tz-database.ts';
 import { OccurrenceNotFoundError } from './errors.ts';
-import {
-  every,
-  occurrenceCondition,
-  type OccurrenceFilter,
-  type SqlCondition,
-} from './occurrence-filter.ts';
+import { AFTER, conditionsOf, type OccurrenceFilter } from './occurrence-filter.ts';
 import { isOccurrenceKey } from './occurrence-key.ts';
-import { instant, literal, queryOf } from './sql.ts';
-import type { OccurrenceState } from './types.ts';
+import { literal, queryOf } from './sql.ts';
+import type { KeptAttempt, OccurrenceState, PlannedRow } from './types.ts';
 
 /** Where an occurrence stands in the order of pages. */
 export interface OccurrencePlace {
@@ -20,21 +15,14 @@ export interface OccurrencePlace {
   readonly key: string;
 }
 
+/** What only the record of an occurrence shows of its plan. */
+type OfRecord = 'date' | 'localTime' | 'leapDayPolicy' | 'supersededAt';
+
 /** A row without its attempts, as a page holds it. No names. Instants are epoch ms. */
-export interface OccurrenceSummary extends OccurrencePlace {
-  readonly occasionType: string;
-  readonly occasionId: string;
-  readonly userId: string;
-  /** `YYYY-MM-DD`, the day that the rule names, even where it does not exist. */
-  readonly nominalDate: string;
+export interface OccurrenceSummary extends Omit<PlannedRow, OfRecord | 'inputsAt'> {
   readonly status: OccurrenceState;
   /** Why it FAILED or was SKIPPED. */
   readonly reason: string | null;
-  /** Why it cannot be planned; then it has no local date and no instant. */
-  readonly blockedReason: string | null;
-  readonly localDate: string | null;
-  readonly timezone: string;
-  readonly tzVersion: string;
   /** Of all that were made, also of those that are no longer kept. */
   readonly attemptCount: number;
   readonly firstAttemptAt: number | null;
@@ -48,30 +36,15 @@ export interface OccurrenceSummary extends OccurrencePlace {
   readonly redeliveries: number;
 }
 
-interface OccurrenceRow extends OccurrenceSummary {
-  /** The date of the occasion; of a birthday, the date of birth. */
-  readonly date: string;
-  readonly localTime: string;
-  readonly leapDayPolicy: string;
+interface OccurrenceRow extends OccurrenceSummary, Pick<PlannedRow, OfRecord> {
   readonly plannedAt: number;
   /** When it became COMPLETED, FAILED or SKIPPED. */
   readonly settledAt: number | null;
-  /** When the next occurrence falls due, and this one is no longer sent. */
-  readonly supersededAt: number | null;
   readonly redeliveredAt: number | null;
   /** When it was last sent again although it had been delivered. */
   readonly forcedAt: number | null;
   /** In order, as far as they are kept. */
-  readonly attempts: readonly {
-    readonly number: number;
-    readonly startedAt: number;
-    readonly durationMs: number;
-    readonly sentBy: 'dispatcher' | 'workflow';
-    readonly outcome: string;
-    readonly status: number | null;
-    readonly errorCode: string | null;
-    readonly responseExcerpt: string | null;
-  }[];
+  readonly attempts: readonly (KeptAttempt & { readonly number: number })[];
 }
 
 /** All that is kept of an occurrence, with how its instant was found. */
@@ -96,8 +69,6 @@ export function createOccurrenceReader(
   { lateAfterMs, tz }: { readonly lateAfterMs: number; readonly tz: TzDatabase },
 ) {
   const query = queryOf(orm);
-  const find = ({ sql, parameters }: SqlCondition) => query<OccurrenceSummary>(sql, parameters);
-
   return {
     /** The newest occurrences of a user, and which is planned next or being sent; null before the first plan. */
     async findOfUser(userId: string) {
@@ -116,16 +87,20 @@ export function createOccurrenceReader(
      * one begins. A row that is moved meanwhile can be missed or seen twice, and no other can.
      */
     async findPage(filter: OccurrenceFilter, after: OccurrencePlace | null, limit: number) {
+      const afterDueAt = after?.dueAt;
+      const find = (place: string, most: number, afterKey = '') => {
+        const parameters = { ...filter, lateAfterMs, afterDueAt, afterKey };
+        return query<OccurrenceSummary>(pageSql(place, filter, most), parameters);
+      };
+      const isPastInstants = afterDueAt === null;
       // One more than asked for tells whether there is a next page.
       const wanted = limit + 1;
-      const found =
-        after?.dueAt === null
-          ? []
-          : await find(pageWithInstant(filter, after, wanted, lateAfterMs));
+      const found = isPastInstants
+        ? []
+        : await find(after === null ? WITH_INSTANT : AFTER, wanted, after?.key);
       if (found.length < wanted) {
-        const last = after?.dueAt === null ? after : null;
-        const left = wanted - found.length;
-        found.push(...(await find(pageWithoutInstant(filter, last, left, lateAfterMs))));
+        const afterKey = isPastInstants ? after?.key : '';
+        found.push(...(await find(WITHOUT_INSTANT, wanted - found.length, afterKey)));
       }
       const occurrences = found.slice(0, limit);
       const { dueAt = null, key = '' } = occurrences.at(-1) ?? {};
@@ -155,49 +130,16 @@ function explain(row: OccurrenceRow, tz: TzDatabase): OccurrenceRecord {
   return { ...row, utcOffset: null, explanation: null };
 }
 
-/** A page of what has an instant: an index scan, wherever it begins. */
-export function pageWithInstant(
-  filter: OccurrenceFilter,
-  after: OccurrencePlace | null,
-  limit: number,
-  lateAfterMs: number,
-): SqlCondition {
-  const place: SqlCondition =
-    after === null
-      ? { sql: 'o.due_at is not null', parameters: {} }
-      : {
-          sql: `(o.due_at, o.key) > (${instant(':afterDueAt')}, :afterKey)`,
-          parameters: { afterDueAt: after.dueAt, afterKey: after.key },
-        };
-  return page(filter, place, limit, lateAfterMs);
-}
+/** What has an instant; after a place, `AFTER`. An index scan, wherever the page begins. */
+export const WITH_INSTANT = 'o.due_at is not null';
+/** What has none, which is little: what could not be planned. After the parameter `afterKey`. */
+export const WITHOUT_INSTANT =
+  'o.due_at is null and o.blocked_reason is not null and o.key > :afterKey';
 
-/** A page of what has none, which is little: what could not be planned. */
-export function pageWithoutInstant(
-  filter: OccurrenceFilter,
-  after: OccurrencePlace | null,
-  limit: number,
-  lateAfterMs: number,
-): SqlCondition {
-  const place = {
-    sql: 'o.due_at is null and o.blocked_reason is not null and o.key > :afterKey',
-    parameters: { afterKey: after?.key ?? '' },
-  };
-  return page(filter, place, limit, lateAfterMs);
-}
-
-function page(
-  filter: OccurrenceFilter,
-  place: SqlCondition,
-  limit: number,
-  lateAfterMs: number,
-): SqlCondition {
-  const { sql, parameters } = every([place, occurrenceCondition(filter, lateAfterMs)]);
-  return {
-    sql: `select ${SUMMARY} from events.occurrences as o where ${sql}
-      order by o.due_at, o.key limit ${literal(limit)}`,
-    parameters: { ...parameters, lateAfterMs },
-  };
+export function pageSql(place: string, filter: OccurrenceFilter, limit: number): string {
+  return `select ${SUMMARY} from events.occurrences as o
+    where ${[place, ...conditionsOf(filter)].join(' and ')}
+    order by o.due_at, o.key limit ${literal(limit)}`;
 }
 
 /** To the ms: PostgreSQL keeps µs. */

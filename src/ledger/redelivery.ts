@@ -2,12 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 import type { Orm } from '../platform/database/orm.ts';
 import { NotRedeliverableError, OccurrenceNotFoundError } from './errors.ts';
-import {
-  every,
-  occurrenceCondition,
-  type OccurrenceFilter,
-  type SqlCondition,
-} from './occurrence-filter.ts';
+import { AFTER, conditionsOf, type OccurrenceFilter } from './occurrence-filter.ts';
 import { isOccurrenceKey } from './occurrence-key.ts';
 import { instant, literal, ms, firstRow, queryOf } from './sql.ts';
 import type { EndReason, OccurrenceState } from './types.ts';
@@ -31,26 +26,18 @@ export const ONLY_BY_NAME: readonly EndReason[] = [
   'occasion_deleted',
 ];
 
-/** Where a page begins: after this occurrence. */
-export interface RedeliveryPlace {
-  readonly dueAt: number;
-  readonly key: string;
-}
-
 export interface RedeliveryPageRequest {
   readonly filter: RedeliveryFilter;
   /** Those that were settled by then, epoch ms by the database's clock: not what fails again. */
   readonly settledBy: number;
-  readonly after: RedeliveryPlace | null;
+  /** Where the page begins: after this occurrence. */
+  readonly after: RedeliveredRow | null;
   readonly limit: number;
 }
 
-export interface RedeliveryPage {
-  readonly redelivered: readonly string[];
-  /** Left out because another transaction has them locked. */
-  readonly locked: number;
-  /** Null when there are no more. */
-  readonly nextAfter: RedeliveryPlace | null;
+export interface RedeliveredRow {
+  readonly key: string;
+  readonly dueAt: number;
 }
 
 export type Redelivery = ReturnType<typeof createRedelivery>;
@@ -68,27 +55,20 @@ const LOCKED_PAUSE_MS = 100;
 export function createRedelivery(orm: Orm) {
   const query = queryOf(orm);
 
-  async function count(filter: RedeliveryFilter): Promise<{ matching: number; asOf: number }> {
-    const { sql, parameters } = matching(filter);
-    const states = statesOf(filter).map((state) => `'${state}'`);
-    return firstRow(
-      await query<{ matching: number; asOf: number }>(
-        `select count(*)::int as matching, ${ms('events.clock()', 'asOf')}
-         from events.occurrences as o where o.state in (${states.join(', ')}) and ${sql}`,
-        parameters,
-      ),
-    );
+  /** Counts what matches now, with the database's clock at that moment, epoch ms. */
+  async function count(filter: RedeliveryFilter, settledBy: number | null = null) {
+    type Count = { readonly matching: number; readonly asOf: number };
+    return firstRow(await query<Count>(countSql(filter), { ...filter, settledBy }));
   }
 
-  async function redeliverPage(request: RedeliveryPageRequest): Promise<RedeliveryPage> {
-    const { sql, parameters } = pageSql(request);
-    const rows = await query<PageRow>(sql, parameters);
-    const last = rows.length < request.limit ? undefined : rows.at(-1);
-    return {
-      redelivered: rows.filter(({ became }) => became === 'redelivered').map(({ key }) => key),
-      locked: rows.filter(({ became }) => became === 'locked').length,
-      nextAfter: last === undefined ? null : { dueAt: last.dueAt, key: last.key },
-    };
+  /**
+   * Has a page of what matches sent again, in the order of due instant and key; the last page is
+   * not full. Waits for no row that is locked: a planner may hold that one and wait for another.
+   */
+  function redeliverPage({ filter, settledBy, after, limit }: RedeliveryPageRequest) {
+    const place = { afterDueAt: after?.dueAt, afterKey: after?.key };
+    const sql = pageSql(filter, after === null ? 'true' : AFTER, limit);
+    return query<RedeliveredRow>(sql, { ...filter, settledBy, ...place });
   }
 
   return {
@@ -111,10 +91,7 @@ export function createRedelivery(orm: Orm) {
       }
     },
 
-    /** How many the filter matches now, and when that was by the database's clock. */
     count,
-
-    /** Has a page of what matches sent again, in the order of due instant and key. */
     redeliverPage,
 
     /**
@@ -127,15 +104,15 @@ export function createRedelivery(orm: Orm) {
       const { asOf: settledBy } = await count(filter);
       let redelivered = 0;
       for (let tries = 1; ; tries += 1) {
-        let locked = 0;
-        let after: RedeliveryPlace | null = null;
+        let after: RedeliveredRow | null = null;
         do {
           const request = { filter, settledBy, after, limit: PAGE };
-          const page: RedeliveryPage = await redeliverPage(request);
-          redelivered += page.redelivered.length;
-          locked += page.locked;
-          after = page.nextAfter;
+          const page: RedeliveredRow[] = await redeliverPage(request);
+          redelivered += page.length;
+          // Null unless the page is full.
+          after = page[PAGE - 1] ?? null;
         } while (after !== null);
+        const { matching: locked } = await count(filter, settledBy);
         if (locked === 0 || tries === LOCKED_TRIES) return redelivered;
         await sleep(LOCKED_PAUSE_MS);
       }
@@ -196,55 +173,43 @@ const REDELIVER_ONE = `
 const statesOf = ({ status }: RedeliveryFilter): readonly OccurrenceState[] =>
   status === null ? ['FAILED', 'SKIPPED'] : [status];
 
-/** All of a filter but the state. */
-function matching({ reason, ...others }: RedeliveryFilter): SqlCondition {
+/** A filter but for the state, on `events.occurrences as o`. Parameters: its fields, `settledBy`. */
+function matching({ reason, ...others }: RedeliveryFilter): string {
   const unnamed = ONLY_BY_NAME.map((one) => `'${one}'`).join(', ');
-  return every([
-    occurrenceCondition({ ...others, status: null, late: null, blocked: null }, 0),
-    reason === null
-      ? { sql: `o.reason not in (${unnamed})`, parameters: {} }
-      : { sql: 'o.reason = :reason', parameters: { reason } },
-    { sql: `o.due_at is not null and ${USER_EXISTS}`, parameters: {} },
-  ]);
+  return [
+    ...conditionsOf({ ...others, status: null }),
+    reason === null ? `o.reason not in (${unnamed})` : 'o.reason = :reason',
+    `(:settledBy::float8 is null or o.settled_at <= ${instant(':settledBy')})`,
+    'o.due_at is not null',
+    USER_EXISTS,
+  ].join(' and ');
 }
 
-interface PageRow extends RedeliveryPlace {
-  readonly became: 'redelivered' | 'locked' | 'unchanged';
+function countSql(filter: RedeliveryFilter): string {
+  const states = statesOf(filter).map((state) => `'${state}'`);
+  return `
+    select count(*)::int as matching, ${ms('events.clock()', 'asOf')}
+    from events.occurrences as o where o.state in (${states.join(', ')}) and ${matching(filter)}`;
 }
 
-/** It waits for no row that is locked: a planner may hold that one and wait for another. */
-function pageSql({ filter, settledBy, after, limit }: RedeliveryPageRequest): SqlCondition {
-  const { sql, parameters } = every([
-    matching(filter),
-    { sql: `o.settled_at <= ${instant(':settledBy')}`, parameters: { settledBy } },
-    after !== null && {
-      sql: `(o.due_at, o.key) > (${instant(':afterDueAt')}, :afterKey)`,
-      parameters: { afterDueAt: after.dueAt, afterKey: after.key },
-    },
-  ]);
-  // A state has its index in this order; two of them together have none.
-  const scans = statesOf(filter).map(
-    (state) => `(select key, due_at from events.occurrences as o
-      where o.state = '${state}' and ${sql} order by due_at, key limit ${literal(limit)})`,
+/** A state has its index in the order of pages; two of them together have none. */
+function pageSql(filter: RedeliveryFilter, place: string, limit: number): string {
+  const states = statesOf(filter);
+  const scans = states.map(
+    (state) => `${state} as materialized (
+      select key, due_at from events.occurrences as o
+      where o.state = '${state}' and ${matching(filter)} and ${place}
+      order by due_at, key limit ${literal(limit)}
+      for no key update of o skip locked
+    )`,
   );
-  return {
-    sql: `
-      with page as materialized (
-        select * from (${scans.join(' union all ')}) as scans
-        order by due_at, key limit ${literal(limit)}
-      ), free as materialized (
-        select key from events.occurrences
-        where key = any (array(select key from page))
-        order by key
-        for no key update skip locked
-      ), done as (
-        update events.occurrences as o set ${REDELIVERED}
-        where key = any (array(select key from free)) and state in ('FAILED', 'SKIPPED')
-        returning key
-      )
-      select key, ${ms('due_at', 'dueAt')}, case when key in (select key from done) then 'redelivered'
-        when key in (select key from free) then 'unchanged' else 'locked' end as became
-      from page order by due_at, key`,
-    parameters,
-  };
+  return `
+    with ${scans.join(', ')}, page as materialized (
+      select * from (${states.map((state) => `table ${state}`).join(' union all ')}) as free
+      order by due_at, key limit ${literal(limit)}
+    ), done as (
+      update events.occurrences as o set ${REDELIVERED}
+      where key = any (array(select key from page))
+    )
+    select key, ${ms('due_at', 'dueAt')} from page order by due_at, key`;
 }

@@ -98,11 +98,8 @@ export interface ClaimResult {
   readonly allowed: number;
 }
 
-/** One HTTP request, as the ledger keeps it. Its number is given when it is recorded. */
-export interface RecordedAttempt extends Lease {
-  readonly dueAt: number;
-  readonly localDate: string;
-  readonly redelivered: boolean;
+/** One HTTP request, as the ledger keeps it. */
+export interface KeptAttempt {
   readonly sentBy: 'dispatcher' | 'workflow';
   readonly startedAt: number;
   readonly durationMs: number;
@@ -110,6 +107,13 @@ export interface RecordedAttempt extends Lease {
   readonly status: number | null;
   readonly errorCode: string | null;
   readonly responseExcerpt: string | null;
+}
+
+/** An attempt and what it leads to. Its number is given when it is recorded. */
+export interface RecordedAttempt extends Lease, KeptAttempt {
+  readonly dueAt: number;
+  readonly localDate: string;
+  readonly redelivered: boolean;
   readonly next: NextStep;
   /** The destination as a whole asked for less (429, 503). */
   readonly slowsDestination: boolean;

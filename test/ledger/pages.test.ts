@@ -1,8 +1,8 @@
 /** That a page of the ledger stays as cheap as its rows, however many years the ledger holds. */
 import { beforeAll, expect, test } from 'vitest';
 
-import type { OccurrenceFilter } from '../../src/ledger/occurrence-filter.ts';
-import { pageWithInstant, pageWithoutInstant } from '../../src/ledger/occurrence-reader.ts';
+import { AFTER, type OccurrenceFilter } from '../../src/ledger/occurrence-filter.ts';
+import { pageSql, WITH_INSTANT, WITHOUT_INSTANT } from '../../src/ledger/occurrence-reader.ts';
 import { explainRows } from '../support/explain.ts';
 import { useTestDatabase } from '../support/postgres.ts';
 
@@ -79,18 +79,23 @@ test.for([
   ['PENDING and blocked', { status: 'PENDING', blocked: true }, 'occurrences_blocked'],
 ] as const)('pages by %s come from an index', async ([_name, fields, index]) => {
   const filter = { ...ANYTHING, ...fields };
-  const middle = { dueAt: NOW - 95 * DAY, key: `birthday:${USER}:2026` };
-  for (const page of [
-    pageWithInstant(filter, null, LIMIT, LATE_AFTER),
-    pageWithInstant(filter, middle, LIMIT, LATE_AFTER),
-    pageWithoutInstant(filter, null, LIMIT, LATE_AFTER),
+  const middle = { afterDueAt: NOW - 95 * DAY, afterKey: `birthday:${USER}:2026` };
+  const explain = (place: string, after: object) =>
+    explainRows(database.orm, pageSql(place, filter, LIMIT), {
+      ...filter,
+      lateAfterMs: LATE_AFTER,
+      ...after,
+    });
+  const first = await explain(WITH_INSTANT, {});
+  expect(first.indexes).toEqual([index]);
+  for (const plan of [
+    first,
+    await explain(AFTER, middle),
+    await explain(WITHOUT_INSTANT, { afterKey: '' }),
   ]) {
-    const plan = await explainRows(database.orm, page.sql, page.parameters);
     expect(plan.scans.filter((name) => name.includes('Seq Scan'))).toEqual([]);
     expect(plan.readRows).toBeLessThan(10 * LIMIT);
   }
-  const first = pageWithInstant(filter, null, LIMIT, LATE_AFTER);
-  expect((await explainRows(database.orm, first.sql, first.parameters)).indexes).toEqual([index]);
 });
 
 test('the plan of a statement that no index serves is told from the others', async () => {

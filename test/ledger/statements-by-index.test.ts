@@ -164,8 +164,7 @@ describe.each(['fresh', 'not taken yet'] as const)('with statistics %s', (statis
     );
     const read = await rowsReadOf('events.occurrences', database, async (orm) => {
       const request = { filter: ANY, settledBy: Date.now() + DAY, after: null, limit: BATCH };
-      const { redelivered } = await createRedelivery(orm).redeliverPage(request);
-      expect(redelivered).toHaveLength(BATCH);
+      expect(await createRedelivery(orm).redeliverPage(request)).toHaveLength(BATCH);
     });
     expect(read).toBeLessThan(PLANNED / 4);
   });
