@@ -7,7 +7,7 @@ export const BIRTHDAY = 'birthday';
 const TYPE = '[a-z][a-z0-9-]{0,39}';
 const UUID = String.raw`[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12}`;
 const KEY = new RegExp(
-  String.raw`^(?:(${BIRTHDAY}):(${UUID}):\d{4}|(?!${BIRTHDAY}:)(${TYPE}):(${UUID}):\d{4}-\d{2}-\d{2})$`,
+  String.raw`^(?:${BIRTHDAY}:${UUID}:\d{4}|(?!${BIRTHDAY}:)${TYPE}:${UUID}:\d{4}-\d{2}-\d{2})$`,
 );
 const WORKFLOW_ID = new RegExp(`^(${TYPE})/(${UUID})$`);
 const WHOLE_TYPE = new RegExp(`^${TYPE}$`);
@@ -28,12 +28,6 @@ export function isOccurrenceKey(text: string): boolean {
   return KEY.test(text);
 }
 
-/** The occasion that a key belongs to; null for what is no key. */
-export function occasionOfKey(key: string): OccasionRef | null {
-  const [, birthday, userId, type, id] = KEY.exec(key) ?? [];
-  return occasion(birthday ?? type, userId ?? id);
-}
-
 export function isOccasionType(text: string): boolean {
   return WHOLE_TYPE.test(text);
 }
@@ -46,9 +40,5 @@ export function workflowId({ type, id }: OccasionRef): string {
 /** The occasion of a workflow; null for the id of another workflow. */
 export function occasionOfWorkflowId(workflow: string): OccasionRef | null {
   const [, type, id] = WORKFLOW_ID.exec(workflow) ?? [];
-  return occasion(type, id);
-}
-
-function occasion(type: string | undefined, id: string | undefined): OccasionRef | null {
   return type === undefined || id === undefined ? null : { type, id };
 }

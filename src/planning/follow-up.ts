@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 
 import { workflowId } from '../ledger/occurrence-key.ts';
 import { TO_PLAN } from '../ledger/plan-rows.ts';
-import { queryOf } from '../ledger/sql.ts';
+import { firstRow, queryOf } from '../ledger/sql.ts';
 import type { OccasionRef } from '../ledger/types.ts';
 import { describeError } from '../platform/errors.ts';
 import type { Logger } from '../platform/logger.ts';
@@ -39,10 +39,14 @@ export function createFollowUp(deps: FollowUpDeps): Loop {
   // Several schedulers begin in different places, so that each finds what others leave.
   let after: OccasionRef = { type: 'birthday', id: randomUUID() };
   let busySince: number | null = null;
-  let isWaiting = false;
 
-  async function round(): Promise<number> {
-    if (await isLeftToDispatchers()) return POLL_BUSY_MS;
+  async function round(failures: number): Promise<number> {
+    const pauseMs = (await isLeftToDispatchers()) ? POLL_BUSY_MS : await planPage();
+    if (failures > 0) logger.info('what is settled is planned after again');
+    return pauseMs;
+  }
+
+  async function planPage(): Promise<number> {
     // By the index `occurrences_to_plan`, which has only such rows. An occasion may come twice.
     const page = await query<OccasionRef>(
       `select occasion_type as type, occasion_id as id
@@ -64,8 +68,6 @@ export function createFollowUp(deps: FollowUpDeps): Loop {
       }
       delays.note(outcome);
     }
-    if (isWaiting) logger.info('what is settled is planned after again');
-    isWaiting = false;
     return isLast && (outcomes.length === 0 || began === BEGINNING) ? POLL_MS : 0;
   }
 
@@ -78,23 +80,22 @@ export function createFollowUp(deps: FollowUpDeps): Loop {
     return performance.now() - busySince < mostBusyMs;
   }
 
-  return createLoop(round, (error) => {
-    if (!isWaiting) {
+  return createLoop(round, (error, failures) => {
+    if (failures === 1) {
       logger.warn({ error: describeError(error) }, 'waiting to plan what comes after');
     }
-    isWaiting = true;
     return AFTER_ERROR_MS * (0.75 + Math.random() / 2);
   });
 }
 
 /** Whether a dispatcher has lately had all its slots in use. A stamp from the future does not count. */
 export async function areDispatchersBusy(orm: Orm): Promise<boolean> {
-  const [row] = await queryOf(orm)<{ busy: boolean }>(
+  const rows = await queryOf(orm)<{ busy: boolean }>(
     `select exists (
        select from events.dispatchers, (select events.clock() as now) as clock
        where busy_at > now - interval '5 seconds' and busy_at <= now) as busy`,
   );
-  return row?.busy ?? false;
+  return firstRow(rows).busy;
 }
 
 const FIRST_DELAY_MS = 1_000;

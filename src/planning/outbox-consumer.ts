@@ -41,7 +41,7 @@ const LONGEST_PAUSE_MS = 2_000;
  */
 export function createOutboxConsumer(deps: OutboxConsumerDeps): Loop {
   const { outbox, planner, logger, onResults, traced = (_, plan) => plan() } = deps;
-  const resultsOf = createResults();
+  let passedAt = -Infinity;
 
   async function round(failures: number): Promise<number> {
     const entries = await outbox.claim(PLAN_PAGE, LEASE_MS);
@@ -51,13 +51,18 @@ export function createOutboxConsumer(deps: OutboxConsumerDeps): Loop {
   }
 
   async function consume(entries: readonly OutboxEntry[]): Promise<void> {
-    const outcomes = await plan(entries).catch(async (error: unknown) => {
+    const planned = await plan(entries).catch(async (error: unknown) => {
       // Not their fault. If this fails too, they come back when their lease ends.
       const unplanned = { kind: 'deferred', until: null } as const;
       await outbox.acknowledge(entries.map((entry) => ({ ...claimOf(entry), ...unplanned })));
       throw error;
     });
-    const results = resultsOf(outcomes);
+    const hasPassed = planned.some(({ outcomes }) =>
+      outcomes.some(({ kind }) => kind !== 'failed' && kind !== 'deferred'),
+    );
+    if (hasPassed) passedAt = performance.now();
+    const othersPass = performance.now() - passedAt < LATELY_MS;
+    const results = planned.map((entry) => resultOf(entry, othersPass));
     await outbox.acknowledge(results);
     for (const [index, result] of results.entries()) logFailure(entries[index], result);
     onResults?.(results);
@@ -117,20 +122,9 @@ const LONGEST_DELAY_MS = 5 * 60_000;
 const LATELY_MS = 10 * 60_000;
 
 /**
- * What becomes of entries. One that fails time and again is parked in the end: but only while
+ * What becomes of an entry. One that fails time and again is parked in the end: but only while
  * others pass, because otherwise the fault may be the planner's, and all would be parked.
  */
-function createResults(): (outcomes: readonly EntryOutcome[]) => OutboxResult[] {
-  let passedAt = -Infinity;
-  return (entries) => {
-    const all = entries.flatMap(({ outcomes }) => outcomes);
-    const hasPassed = all.some(({ kind }) => kind !== 'failed' && kind !== 'deferred');
-    if (hasPassed) passedAt = performance.now();
-    const othersPass = performance.now() - passedAt < LATELY_MS;
-    return entries.map((entry) => resultOf(entry, othersPass));
-  };
-}
-
 function resultOf({ entry, outcomes }: EntryOutcome, othersPass: boolean): OutboxResult {
   const claim = claimOf(entry);
   const failed = outcomes.find((outcome) => outcome.kind === 'failed');

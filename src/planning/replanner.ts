@@ -1,4 +1,4 @@
-import { ms, queryOf } from '../ledger/sql.ts';
+import { firstRow, instant, ms, queryOf } from '../ledger/sql.ts';
 import type { OccasionRef } from '../ledger/types.ts';
 import { describeError } from '../platform/errors.ts';
 import type { Logger } from '../platform/logger.ts';
@@ -67,15 +67,6 @@ interface ReplanDeps extends Pick<ReplannerDeps, 'orm' | 'planner'> {
   readonly isStopping?: () => boolean;
 }
 
-export interface ReplanSummary {
-  /** Rows that were looked at. */
-  readonly examined: number;
-  /** Occasions whose plan was made under other rules. */
-  readonly outdated: number;
-  /** Of these, those that could not be planned now. */
-  readonly left: number;
-}
-
 interface Place {
   readonly dueAt: number | null;
   readonly key: string;
@@ -83,72 +74,59 @@ interface Place {
 
 interface PageRow extends OccasionRef, Place {
   readonly isOutdated: boolean;
-  /** In the page, from 1. */
-  readonly place: number;
+  /** The last of a full page: others may follow. */
+  readonly isEnd: boolean;
 }
-
-/** Looked at in one statement, well within its time limit. */
-const PAGE_ROWS = 10_000;
 
 /**
  * Goes once through all open plans: those without an instant, then those to come, the soonest
- * first. What is past its instant fell due under the rules of then.
+ * first. What is past its instant fell due under the rules of then. Returns how many plans were
+ * made under other rules, and how many of these could not be made again now.
  */
 export async function replanOutdated({
   orm,
   planner,
   rules,
   isStopping = () => false,
-}: ReplanDeps): Promise<ReplanSummary> {
+}: ReplanDeps): Promise<{ outdated: number; left: number }> {
   const query = queryOf(orm);
-  const summary = { examined: 0, outdated: 0, left: 0 };
-
-  const walk = async (sql: string, start: Place): Promise<void> => {
-    for (let place: Place | null = start; place !== null && !isStopping();) {
-      const page: PageRow[] = await query<PageRow>(sql, { ...rules, ...place, limit: PAGE_ROWS });
-      await replan(page.filter(({ isOutdated }) => isOutdated));
-      const last = page.at(-1);
-      summary.examined += last?.place ?? 0;
-      place = last?.place === PAGE_ROWS ? { dueAt: last.dueAt, key: last.key } : null;
-    }
-  };
-
-  const replan = async (rows: readonly PageRow[]): Promise<void> => {
-    for (let start = 0; start < rows.length && !isStopping(); start += PLAN_PAGE) {
-      const page = rows.slice(start, start + PLAN_PAGE);
-      const outcomes = await planner.plan(page.map(({ type, id }) => ({ type, id })));
+  const { now } = firstRow(await query<{ now: number }>(`select ${ms('events.clock()', 'now')}`));
+  const walks: [string, Place][] = [
+    [BLOCKED, { dueAt: null, key: '' }],
+    [TO_COME, { dueAt: now, key: '' }],
+  ];
+  const summary = { outdated: 0, left: 0 };
+  for (const [sql, start] of walks) {
+    let place: Place | undefined = start;
+    while (place !== undefined && !isStopping()) {
+      const { dueAt, key }: Place = place;
+      const page: PageRow[] = await query(sql, { ...rules, dueAt, key, limit: PLAN_PAGE });
+      const outdated = page.filter(({ isOutdated }) => isOutdated);
+      const outcomes = await planner.plan(outdated.map(({ type, id }) => ({ type, id })));
       const left = outcomes.filter(({ kind }) => kind === 'failed' || kind === 'deferred');
-      summary.outdated += page.length;
+      summary.outdated += outdated.length;
       summary.left += left.length;
+      place = page.find(({ isEnd }) => isEnd);
     }
-  };
-
-  await walk(BLOCKED, { dueAt: null, key: '' });
-  const [clock] = await query<{ now: number }>(`select ${ms('events.clock()', 'now')}`);
-  await walk(TO_COME, { dueAt: clock?.now ?? 0, key: '' });
+  }
   return summary;
 }
 
-/** The outdated rows of a page, and its last one, from which the next goes on. */
+/** The outdated rows of a page, and if it is full, its last one. */
 const pageSql = (condition: string, order: string): string => `
   with page as materialized (
     select key, occasion_type as type, occasion_id as id, due_at,
       (local_time, leap_day_policy, tz_version) <> (:localTime, :leapDayPolicy, :tzVersion)
         as "isOutdated",
-      row_number() over (order by ${order})::int as place
+      row_number() over (order by ${order}) = :limit::int as "isEnd"
     from events.occurrences
     where state in ('PENDING', 'PROCESSING') and redeliveries = 0 and ${condition}
     order by ${order}
     limit :limit::int
   )
-  select key, type, id, ${ms('due_at', 'dueAt')}, "isOutdated", place
-  from page
-  where "isOutdated" or place = (select max(place) from page)
-  order by place`;
+  select key, type, id, ${ms('due_at', 'dueAt')}, "isOutdated", "isEnd"
+  from page where "isOutdated" or "isEnd"`;
 
 const BLOCKED = pageSql('blocked_reason is not null and key > :key', 'key');
 
-const TO_COME = pageSql(
-  '(due_at, key) > (to_timestamp(:dueAt::float8 / 1000), :key)',
-  'due_at, key',
-);
+const TO_COME = pageSql(`(due_at, key) > (${instant(':dueAt')}, :key)`, 'due_at, key');
