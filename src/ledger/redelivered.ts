@@ -10,18 +10,14 @@ export interface RedeliveredOccurrence extends OccasionRef {
   readonly redeliveredAt: number;
 }
 
-/** As the ownership rule has it: dispatchers write of themselves once a second. */
-const ALIVE_MS = 5_000;
-
 export type Redelivered = ReturnType<typeof createRedelivered>;
 
 export function createRedelivered(orm: Orm) {
   const query = queryOf(orm);
   return {
     /** Due redeliveries that their workflows have not been notified of; none while a dispatcher is alive. */
-    findUnnotified(limit: number): Promise<RedeliveredOccurrence[]> {
-      return query<RedeliveredOccurrence>(FIND, { limit, aliveMs: ALIVE_MS });
-    },
+    findUnnotified: (limit: number) => query<RedeliveredOccurrence>(FIND, { limit }),
+
     /** Notes that their workflows have been notified. */
     async markNotified(redelivered: readonly RedeliveredOccurrence[]): Promise<void> {
       if (redelivered.length === 0) return;
@@ -30,7 +26,10 @@ export function createRedelivered(orm: Orm) {
   };
 }
 
-/** In the words of the partial index `occurrences_to_plan`. */
+/**
+ * In the words of the partial index `occurrences_to_plan`. A dispatcher, which stamps itself once a
+ * second, is alive as the ownership rule has it.
+ */
 const FIND = `
   select key, occasion_type as type, occasion_id as id, user_id as "userId",
     ${ms('redelivered_at', 'redeliveredAt')}
@@ -38,8 +37,7 @@ const FIND = `
   where not followed and redeliveries > 0 and state in ('PENDING', 'PROCESSING')
     and next_attempt_at <= events.clock()
     and not exists (select from events.dispatchers
-      where stamped_at > events.clock() - :aliveMs::float8 * interval '1 millisecond'
-        and stamped_at <= events.clock())
+      where stamped_at > events.clock() - interval '5 seconds' and stamped_at <= events.clock())
   order by redelivered_at, key
   limit :limit`;
 

@@ -2,14 +2,15 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 import pLimit from 'p-limit';
 
-import type { Redelivered } from '../ledger/redelivered.ts';
+import { workflowId } from '../ledger/occurrence-key.ts';
+import type { Redelivered, RedeliveredOccurrence } from '../ledger/redelivered.ts';
 import { describeError } from '../platform/errors.ts';
 import type { Logger } from '../platform/logger.ts';
 import { createLoop, type Loop } from '../platform/loop.ts';
 import { TemporalAwayError } from '../platform/temporal/errors.ts';
 import type { OccasionWorkflows, OwnedOccasion } from '../workflows/occasion-client.ts';
 import { type Answering, createNotifyPace } from './notify-pace.ts';
-import type { NotifyResult, NotifyStore, OccasionToWake, TakenOccasion } from './notify-store.ts';
+import type { Noted, NotifyResult, NotifyStore, OccasionToWake } from './notify-store.ts';
 
 interface NotifierDeps {
   readonly store: NotifyStore;
@@ -52,9 +53,9 @@ export function createNotifier(deps: NotifierDeps): Loop {
     const limit = failures > 0 ? 1 : Math.min(Math.ceil(pace.perSecond()), MOST_TAKEN);
     await timed('database', () => store.probe());
     const counts = [
-      await notifyRedelivered(limit),
-      await notifyTaken(() => store.takeToEnd(Math.ceil(limit / 4)), notifyEnd),
-      await notifyTaken(() => store.takeToWake(limit), notifyWake),
+      await notifyEach(() => redelivered.findUnnotified(limit), notifyRedelivery, noteRedelivery),
+      await notifyEach(() => store.takeToEnd(Math.ceil(limit / 4)), notifyEnd, store.note),
+      await notifyEach(() => store.takeToWake(limit), notifyWake, store.note),
     ];
     observer?.paced(pace.perSecond());
     if (failures > 0) logger.info('workflows are notified again');
@@ -65,23 +66,6 @@ export function createNotifier(deps: NotifierDeps): Loop {
     const level = failures === 1 ? 'warn' : 'debug';
     logger[level]({ error: describeError(error) }, 'workflows cannot be notified now: they wait');
     return Math.min(FIRST_PAUSE_MS * 2 ** (failures - 1), LONGEST_PAUSE_MS);
-  }
-
-  /** Calls for each, at the pace, and notes the results; rejects if Temporal is away. */
-  async function notifyTaken<Taken extends TakenOccasion>(
-    take: () => Promise<readonly Taken[]>,
-    notify: (occasion: Taken, takenAt: number) => Promise<NotifyResult>,
-  ): Promise<number> {
-    const takenAt = performance.now();
-    const taken = await take();
-    const { results, away } = await callForEach(taken, (occasion) => notify(occasion, takenAt));
-    const noted = taken.map(({ type, id, version }, index) => {
-      const what: NotifyResult = results[index] ?? 'nothing';
-      return { type, id, version, what };
-    });
-    await store.note(noted);
-    if (away !== null) throw away;
-    return taken.length;
   }
 
   async function notifyWake(occasion: OccasionToWake, takenAt: number): Promise<NotifyResult> {
@@ -98,47 +82,54 @@ export function createNotifier(deps: NotifierDeps): Loop {
     return 'end';
   }
 
-  async function notifyRedelivered(limit: number): Promise<number> {
-    const found = await redelivered.findUnnotified(limit);
-    const { results, away } = await callForEach(found, async (occasion) => {
-      await workflows.lookAgain(occasion);
-      observer?.notified('redelivered');
-      return 'wake';
-    });
-    // One that Temporal refuses is in the log: it is not tried again and again.
-    await redelivered.markNotified(found.filter((_, index) => results[index] !== 'nothing'));
-    if (away !== null) throw away;
-    return found.length;
+  async function notifyRedelivery(occasion: RedeliveredOccurrence): Promise<NotifyResult> {
+    await workflows.lookAgain(occasion);
+    observer?.notified('redelivered');
+    return 'wake';
   }
 
-  /** Calls at the pace. Once Temporal is away, no further calls are made. */
-  async function callForEach<Item extends OwnedOccasion>(
-    items: readonly Item[],
-    notify: (item: Item) => Promise<NotifyResult>,
-  ): Promise<{ results: readonly NotifyResult[]; away: TemporalAwayError | null }> {
+  /** One that Temporal refuses is in the log: it is not tried again and again. */
+  const noteRedelivery = (results: readonly Noted<RedeliveredOccurrence>[]) =>
+    redelivered.markNotified(results.filter(({ what }) => what !== 'nothing'));
+
+  /**
+   * Calls for each of those taken, at the pace, and notes what became of them; returns how many.
+   * Once Temporal is away, it makes no further calls, and rejects.
+   */
+  async function notifyEach<Taken extends OwnedOccasion>(
+    take: () => Promise<readonly Taken[]>,
+    notify: (occasion: Taken, takenAt: number) => Promise<NotifyResult>,
+    note: (results: readonly Noted<Taken>[]) => Promise<void>,
+  ): Promise<number> {
+    const takenAt = performance.now();
+    const taken = await take();
     const until = performance.now() + ROUND_LIMIT_MS;
     let away: TemporalAwayError | null = null;
     const isOver = () => away !== null || loop.isStopping || performance.now() > until;
 
-    const callFor = async (item: Item): Promise<NotifyResult> => {
+    const call = async (occasion: Taken): Promise<NotifyResult> => {
       if (!isOver()) await untilNextCall();
       if (isOver()) return 'nothing';
       try {
-        return await timed('temporal', () => notify(item));
+        return await timed('temporal', () => notify(occasion, takenAt));
       } catch (error) {
         if (error instanceof TemporalAwayError) {
           away ??= error;
           pace.refused();
           return 'nothing';
         }
-        const about = { occasion: `${item.type}/${item.id}`, error: describeError(error) };
+        const about = { occasion: workflowId(occasion), error: describeError(error) };
         logger.error(about, 'Temporal refuses to be notified of an occasion');
         observer?.notified('refused');
         return 'refused';
       }
     };
-    const results = await Promise.all(items.map((item) => limitCalls(() => callFor(item))));
-    return { results, away };
+    const results = taken.map((occasion) =>
+      limitCalls(async () => ({ ...occasion, what: await call(occasion) })),
+    );
+    await note(await Promise.all(results));
+    if (away !== null) throw away;
+    return taken.length;
   }
 
   async function untilNextCall(): Promise<void> {

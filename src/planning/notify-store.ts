@@ -1,6 +1,5 @@
 /** The notifier's part of `events.occasions`: which workflows to notify, and what they were notified of. */
 import { interval, literal, queryOf } from '../ledger/sql.ts';
-import type { OccasionRef } from '../ledger/types.ts';
 import type { Orm } from '../platform/database/orm.ts';
 import type { OwnedOccasion } from '../workflows/occasion-client.ts';
 
@@ -20,10 +19,7 @@ export interface OccasionToWake extends TakenOccasion {
 /** `refused`: Temporal does not accept the call. `nothing`: it was not made. */
 export type NotifyResult = 'wake' | 'end' | 'refused' | 'nothing';
 
-export interface NotifiedOccasion extends OccasionRef {
-  readonly version: number;
-  readonly what: NotifyResult;
-}
+export type Noted<Taken> = Taken & { readonly what: NotifyResult };
 
 /** Another scheduler takes what this one has taken and not noted by then. */
 const LEASE_MS = 30_000;
@@ -73,7 +69,7 @@ export function createNotifyStore(orm: Orm) {
      * while its workflow was notified of the wake, the end is notified again: a start that came
      * after it would sleep until the old instant.
      */
-    async note(notified: readonly NotifiedOccasion[]): Promise<void> {
+    async note(notified: readonly Noted<TakenOccasion>[]): Promise<void> {
       if (notified.length === 0) return;
       await query(
         `with given as materialized (
