@@ -25,7 +25,6 @@ const BERLIN: AuditedPeriod = {
   until: null,
 };
 const NINE_O_CLOCK: RecordedRules = {
-  id: 1,
   localTime: '09:00',
   leapDayPolicy: 'feb28',
   tzVersion: bundledTz.version,
@@ -171,7 +170,7 @@ const corrected = (at: number, date: string) => [until(at), then(at, { date })];
 
 const rulesAt = (from: number, changed: Partial<RecordedRules>): RulesHistory => [
   NINE_O_CLOCK,
-  { ...NINE_O_CLOCK, id: 2, from, ...changed },
+  { ...NINE_O_CLOCK, from, ...changed },
 ];
 
 describe('a birthday with a row', () => {

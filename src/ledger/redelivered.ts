@@ -1,11 +1,10 @@
 /** Redeliveries that only a workflow will send: no dispatcher is alive. */
 import type { Orm } from '../platform/database/orm.ts';
 import { ms, queryOf } from './sql.ts';
-import type { OccasionRef } from './types.ts';
+import type { OwnedOccasion } from './types.ts';
 
-export interface RedeliveredOccurrence extends OccasionRef {
+export interface RedeliveredOccurrence extends OwnedOccasion {
   readonly key: string;
-  readonly userId: string;
   /** Epoch ms; tells this redelivery from a later one. */
   readonly redeliveredAt: number;
 }

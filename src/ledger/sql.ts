@@ -18,6 +18,8 @@ export const ms = (column: string, name: string): string => `${epochMs(column)} 
 /** SQL for a duration given in ms. */
 export const interval = (ms: string): string => `((${ms})::float8 * interval '1 millisecond')`;
 
+export type Em = Pick<SqlEntityManager, 'execute'>;
+
 export type SqlParameters = Readonly<Record<string, unknown>>;
 
 export type Query = <Row extends object>(sql: string, parameters?: SqlParameters) => Promise<Row[]>;
@@ -28,7 +30,7 @@ export function queryOf(orm: Orm): Query {
 }
 
 /** Runs statements in the transaction of an entity manager. */
-export function queryIn(em: Pick<SqlEntityManager, 'execute'>): Query {
+export function queryIn(em: Em): Query {
   return <Row extends object>(sql: string, parameters: SqlParameters = {}) =>
     em.execute<Row[]>(sql, parameters);
 }

@@ -24,6 +24,11 @@ export interface OccasionRef {
   readonly id: string;
 }
 
+/** An occasion and its user, whom Temporal's Web UI names by id. */
+export interface OwnedOccasion extends OccasionRef {
+  readonly userId: string;
+}
+
 /**
  * After a start, or a database call that failed, a process takes no expired lease for this long,
  * in ms: the processes that held them write their outcomes first.

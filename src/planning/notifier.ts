@@ -4,11 +4,12 @@ import pLimit from 'p-limit';
 
 import { workflowId } from '../ledger/occurrence-key.ts';
 import type { Redelivered, RedeliveredOccurrence } from '../ledger/redelivered.ts';
+import type { OwnedOccasion } from '../ledger/types.ts';
 import { describeError } from '../platform/errors.ts';
 import type { Logger } from '../platform/logger.ts';
 import { createLoop, type Loop } from '../platform/loop.ts';
 import { TemporalAwayError } from '../platform/temporal/errors.ts';
-import type { OccasionWorkflows, OwnedOccasion } from '../workflows/occasion-client.ts';
+import type { OccasionWorkflows } from '../workflows/occasion-client.ts';
 import { type Answering, createNotifyPace } from './notify-pace.ts';
 import type { Noted, NotifyResult, NotifyStore, OccasionToWake } from './notify-store.ts';
 

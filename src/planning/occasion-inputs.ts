@@ -2,33 +2,20 @@
  * What planning and delivery read of users: the one window onto the User Context, its views
  * `users.occasion_inputs` and `users.occasion_history`. Instants are epoch ms.
  */
-import type { SqlEntityManager } from '@mikro-orm/postgresql';
-
-import { ms, queryIn, queryOf } from '../ledger/sql.ts';
-import type { OccasionRef } from '../ledger/types.ts';
+import { type Em, epochMs, ms, queryIn, queryOf } from '../ledger/sql.ts';
+import type { ClaimedOccurrence, OccasionRef, OwnedOccasion } from '../ledger/types.ts';
 import type { Orm } from '../platform/database/orm.ts';
-
-type Em = Pick<SqlEntityManager, 'execute'>;
+import type { Period } from './rules.ts';
 
 /** What is true of an occasion now. */
-export interface OccasionInputs {
-  readonly recurrence: string;
-  /** `YYYY-MM-DD`. */
-  readonly date: string;
-  readonly timezone: string;
+export interface OccasionInputs extends Omit<Period, 'from'> {
   readonly createdAt: number;
   /** When any of the inputs last changed; at first, `createdAt`. */
   readonly changedAt: number;
 }
 
 /** What was true of an occasion from an instant until another; `until` is null of the present. */
-export interface InputsPeriod extends OccasionRef {
-  readonly userId: string;
-  readonly recurrence: string;
-  /** `YYYY-MM-DD`. */
-  readonly date: string;
-  readonly timezone: string;
-  readonly from: number;
+export interface InputsPeriod extends OwnedOccasion, Period {
   readonly until: number | null;
 }
 
@@ -40,8 +27,8 @@ export const GIVEN = `(
 export const INPUTS_OF = (row: string): string => `case when ${row}.user_id is not null then
     json_build_object('recurrence', ${row}.recurrence, 'date', ${row}.date,
       'timezone', ${row}.timezone,
-      'createdAt', (extract(epoch from ${row}.created_at) * 1000)::float8,
-      'changedAt', (extract(epoch from ${row}.changed_at) * 1000)::float8) end`;
+      'createdAt', ${epochMs(`${row}.created_at`)},
+      'changedAt', ${epochMs(`${row}.changed_at`)}) end`;
 
 /**
  * Locks the users of these occasions until the transaction ends, in the order of their ids: their
@@ -79,8 +66,6 @@ export async function readHistory(em: Em, refs: readonly OccasionRef[]): Promise
   );
 }
 
-type UsersOccasion = OccasionRef & { readonly userId: string };
-
 const ASKED = `asked as (
     select value::uuid as user_id from jsonb_array_elements_text(:userIds::jsonb))`;
 
@@ -88,9 +73,9 @@ const ASKED = `asked as (
 export async function findOccasions(
   em: Em,
   userIds: readonly string[],
-): Promise<readonly UsersOccasion[]> {
+): Promise<readonly OwnedOccasion[]> {
   const query = queryIn(em);
-  const found = await query<UsersOccasion>(
+  const found = await query<OwnedOccasion>(
     `with ${ASKED}
      select i.occasion_type as type, i.occasion_id as id, i.user_id as "userId"
      from asked join users.occasion_inputs as i using (user_id)
@@ -104,7 +89,7 @@ export async function findOccasions(
   const others = userIds.filter((id) => !known.has(id));
   if (others.length === 0) return found;
   // Of a user who was deleted before the first plan, only the history knows.
-  const past = await query<UsersOccasion>(
+  const past = await query<OwnedOccasion>(
     `with ${ASKED}
      select distinct h.occasion_type as type, h.occasion_id as id, h.user_id as "userId"
      from asked join users.occasion_history as h using (user_id)`,
@@ -113,16 +98,9 @@ export async function findOccasions(
   return [...found, ...past];
 }
 
-interface AskedOccurrence {
-  readonly key: string;
-  readonly occasionType: string;
-  readonly occasionId: string;
-  readonly userId: string;
-}
+type AskedOccurrence = Pick<ClaimedOccurrence, 'key' | 'occasionType' | 'occasionId' | 'userId'>;
 
-interface RecipientRow {
-  readonly key: string;
-  readonly userId: string;
+interface RecipientRow extends Pick<ClaimedOccurrence, 'key' | 'userId'> {
   readonly externalId: string | null;
   readonly firstName: string;
   readonly lastName: string;
@@ -137,6 +115,9 @@ interface RecipientRow {
 export function findRecipients(orm: Orm) {
   const query = queryOf(orm);
   return async (occurrences: readonly AskedOccurrence[]) => {
+    const asked = occurrences.map(({ key, occasionType, occasionId, userId }) => {
+      return { key, occasionType, occasionId, userId };
+    });
     const rows = await query<RecipientRow>(
       `select asked.key, u.id as "userId", u.external_id as "externalId",
          u.first_name as "firstName", u.last_name as "lastName", u.timezone,
@@ -146,16 +127,7 @@ export function findRecipients(orm: Orm) {
        join users.users as u on u.id = asked."userId"
        left join users.occasion_inputs as i on i.occasion_type = asked."occasionType"
          and i.occasion_id = asked."occasionId" and i.user_id = u.id`,
-      {
-        asked: JSON.stringify(
-          occurrences.map(({ key, occasionType, occasionId, userId }) => ({
-            key,
-            occasionType,
-            occasionId,
-            userId,
-          })),
-        ),
-      },
+      { asked: JSON.stringify(asked) },
     );
     return new Map(rows.map(({ key, ...user }) => [key, { ...user, suspended: false }]));
   };

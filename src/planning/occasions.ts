@@ -1,12 +1,8 @@
 /** The planner's reads and writes of occasions and their open occurrences. Instants are epoch ms. */
-import type { SqlEntityManager } from '@mikro-orm/postgresql';
-
-import { epochMs, instant, ms, queryIn } from '../ledger/sql.ts';
-import type { OccasionRef } from '../ledger/types.ts';
+import { type Em, epochMs, instant, ms, queryIn } from '../ledger/sql.ts';
+import type { OccasionRef, OwnedOccasion } from '../ledger/types.ts';
 import { GIVEN, INPUTS_OF, type OccasionInputs } from './occasion-inputs.ts';
 import type { OpenRow } from './rule.ts';
-
-type Em = Pick<SqlEntityManager, 'execute'>;
 
 /** An occasion as the planner finds it. What has no row in the ledger yet has nulls for it. */
 export interface FoundOccasion extends OccasionRef {
@@ -134,8 +130,7 @@ export async function freePlaces(em: Em, dueAts: readonly number[]): Promise<Map
 }
 
 /** What a plan writes of an occasion. */
-export interface OccasionWrite extends OccasionRef {
-  readonly userId: string;
+export interface OccasionWrite extends OwnedOccasion {
   /** Null leaves it as it is: what was blocked is planned again as if it had not been. */
   readonly plannedAt: number | null;
   readonly inputsAt: number | null;

@@ -5,7 +5,6 @@ import { mergeVersions, type RecordedRules, type RulesHistory } from './rules.ts
 const berlin = { from: 100, date: '1990-05-20', timezone: 'Europe/Berlin', recurrence: 'birthday' };
 const tokyo = { ...berlin, from: 300, timezone: 'Asia/Tokyo' };
 const rules = (from: number, changes: Partial<RecordedRules> = {}): RecordedRules => ({
-  id: from,
   from,
   localTime: '09:00',
   leapDayPolicy: 'feb28',

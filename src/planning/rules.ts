@@ -1,7 +1,5 @@
 /** What decides dates besides a user's own inputs, and since when. */
-import type { SqlEntityManager } from '@mikro-orm/postgresql';
-
-import { ms, queryIn } from '../ledger/sql.ts';
+import { type Em, ms, queryIn } from '../ledger/sql.ts';
 import type { DateSettings } from '../time/occurrence.ts';
 import type { Recurrence } from '../time/recurrence.ts';
 import type { InputsVersion } from './fell-due.ts';
@@ -13,7 +11,6 @@ export interface DateRulesRecord extends DateSettings {
 
 /** Rules that were recorded, in force from an instant on (epoch ms); the first ones have always been. */
 export interface RecordedRules extends DateRulesRecord {
-  readonly id: number;
   readonly from: number;
 }
 
@@ -27,8 +24,6 @@ export class NoRulesError extends Error {
     super('No rules of dates are recorded. Run "npm run migrate" first.');
   }
 }
-
-type Em = Pick<SqlEntityManager, 'execute'>;
 
 /**
  * Records rules as those in force from now on, unless they are. Returns whether they are new. Only
@@ -55,7 +50,7 @@ export async function recordRules(em: Em, rules: DateRulesRecord): Promise<boole
  */
 export async function readRules(em: Em): Promise<RulesHistory> {
   const [first, ...others] = await queryIn(em)<RecordedRules>(
-    `select id::float8 as id, local_time as "localTime", leap_day_policy as "leapDayPolicy",
+    `select local_time as "localTime", leap_day_policy as "leapDayPolicy",
        tz_version as "tzVersion", ${ms('valid_from', 'from')}
      from events.rules order by id`,
   );
@@ -69,8 +64,9 @@ export function presentRules(history: RulesHistory): RecordedRules {
 }
 
 /** What was true of an occasion, from an instant until the next period's. */
-interface Period {
+export interface Period {
   readonly from: number;
+  /** `YYYY-MM-DD`. */
   readonly date: string;
   readonly timezone: string;
   readonly recurrence: string;

@@ -1,4 +1,4 @@
-import type { OccasionRef } from '../ledger/types.ts';
+import type { OccasionRef, OwnedOccasion } from '../ledger/types.ts';
 
 /** Plans occasions in batches; see planner.ts. Instants are epoch ms. */
 export interface Planner {
@@ -9,9 +9,7 @@ export interface Planner {
    */
   plan(occasions: readonly OccasionRef[]): Promise<readonly PlanOutcome[]>;
   /** All occasions of these users: those that there are, and those that have ended. */
-  findOccasions(
-    userIds: readonly string[],
-  ): Promise<readonly (OccasionRef & { readonly userId: string })[]>;
+  findOccasions(userIds: readonly string[]): Promise<readonly OwnedOccasion[]>;
 }
 
 export type PlanOutcome = OccasionRef &

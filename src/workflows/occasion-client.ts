@@ -7,14 +7,9 @@ import {
 } from '@temporalio/client';
 
 import { workflowId } from '../ledger/occurrence-key.ts';
-import type { OccasionRef } from '../ledger/types.ts';
+import type { OccasionRef, OwnedOccasion } from '../ledger/types.ts';
 import { changedSignal, type OccasionInput } from './contract.ts';
 import { classify } from '../platform/temporal/errors.ts';
-
-/** An occasion and its user, whom Temporal's Web UI names by id. */
-export interface OwnedOccasion extends OccasionRef {
-  readonly userId: string;
-}
 
 export type OccasionWorkflows = ReturnType<typeof createOccasionWorkflows>;
 

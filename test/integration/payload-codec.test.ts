@@ -8,10 +8,8 @@ import { BIRTHDAY, workflowId } from '../../src/ledger/occurrence-key.ts';
 import { connectTemporal } from '../../src/platform/temporal/connection.ts';
 import { TemporalAwayError } from '../../src/platform/temporal/errors.ts';
 import { createNamespaceGuard } from '../../src/platform/temporal/namespace-guard.ts';
-import {
-  createOccasionWorkflows,
-  type OwnedOccasion,
-} from '../../src/workflows/occasion-client.ts';
+import type { OwnedOccasion } from '../../src/ledger/types.ts';
+import { createOccasionWorkflows } from '../../src/workflows/occasion-client.ts';
 import { createWorker } from '../../src/worker/worker.ts';
 import { statusQuery } from '../../src/workflows/contract.ts';
 import { asleepUntil } from '../support/deliver-answers.ts';

@@ -3,10 +3,8 @@ import { randomUUID } from 'node:crypto';
 
 import type { WorkflowHandle } from '@temporalio/client';
 
-import {
-  createOccasionWorkflows,
-  type OwnedOccasion,
-} from '../../src/workflows/occasion-client.ts';
+import type { OwnedOccasion } from '../../src/ledger/types.ts';
+import { createOccasionWorkflows } from '../../src/workflows/occasion-client.ts';
 import { createWorker } from '../../src/worker/worker.ts';
 import type { Play } from './deliver-answers.ts';
 import { uniqueTaskQueue, useWorkflowBundle, type TestTemporal } from './temporal.ts';
