@@ -1,0 +1,146 @@
+/** The planner's judgement of what fell due: what is owed, and what ended the rest. Pure. */
+import type { EndReason, OccasionRef } from '../ledger/types.ts';
+import { REACH_MS } from '../time/occurrence.ts';
+import { keptDate } from '../time/recurrence.ts';
+import {
+  type FellDue,
+  fellDue,
+  isSameOccurrence,
+  nameUnder,
+  type VersionInForce,
+} from './fell-due.ts';
+import type { OpenRow, PlanInput, SkippedOccurrence } from './rule.ts';
+
+export type Ended = FellDue & SkippedOccurrence;
+
+interface Fallen {
+  /** What fell due and nothing has ended. */
+  readonly owed: FellDue | null;
+  /** What ended, by key. A key that fell due again has its last end. */
+  readonly ended: ReadonlyMap<string, Ended>;
+}
+
+/**
+ * What became of everything that fell due since the last plan, and of what may bear on it from
+ * some days before, or since the open row's key can have fallen due at all.
+ */
+export function judgeFallen(input: PlanInput, inForce: readonly VersionInForce[]): Fallen {
+  const found = fellDue(input, {
+    after: planStart(input) - REACH_MS,
+    // Not before the last change, by whichever clock that was dated.
+    until: Math.max(input.now, inForce.at(-1)?.from ?? -Infinity),
+  });
+  const { isFinal } = input;
+  const final = found.filter(({ key }) => isFinal(key));
+
+  const ended = new Map<string, Ended>();
+  const end = (occurrence: FellDue, reason: EndReason) =>
+    ended.set(occurrence.key, { ...occurrence, reason });
+  let owed: { readonly occurrence: FellDue; readonly end: End | null } | null = null;
+  for (const occurrence of found) {
+    if (final.includes(occurrence)) continue;
+    if (owed?.end && owed.end.at <= occurrence.at) {
+      end(owed.occurrence, owed.end.reason);
+    } else if (owed !== null) {
+      // It is owed already, since an earlier instant.
+      if (isSameOccurrence(owed.occurrence, occurrence)) continue;
+      if (occurrence.nominalDate < owed.occurrence.nominalDate) {
+        end(occurrence, 'superseded');
+        continue;
+      }
+      end(owed.occurrence, 'superseded');
+    }
+    owed = { occurrence, end: firstEnd(input, inForce, occurrence, final) };
+  }
+  if (owed?.end) end(owed.occurrence, owed.end.reason);
+  return { owed: owed?.end === null ? owed.occurrence : null, ended };
+}
+
+interface End {
+  readonly at: number;
+  readonly reason: EndReason;
+}
+
+/** What ended an occurrence first, those that fell due later aside; null: nothing has. */
+function firstEnd(
+  input: PlanInput,
+  inForce: readonly VersionInForce[],
+  occurrence: FellDue,
+  final: readonly FellDue[],
+): End | null {
+  const { lastSettled, endedAt, endReason, lateNow, lateLimitMs } = input;
+  // In order of precedence, where two came at once.
+  const ends: End[] = [];
+  for (const { version, from, isPlannable } of inForce) {
+    if (from <= occurrence.at && version !== occurrence.version) continue;
+    const at = Math.max(from, occurrence.at);
+    if (isPlannable && nameUnder(version, occurrence) === null) {
+      ends.push({ at, reason: 'date_changed' });
+    }
+    if (version.suspended) ends.push({ at, reason: 'suspended' });
+  }
+  if (endedAt !== null) ends.push({ at: endedAt, reason: endReason });
+  const settledAt = passedOverAt(occurrence, final, lastSettled);
+  if (settledAt !== null) ends.push({ at: settledAt, reason: 'superseded' });
+  const lateAt = occurrence.dueAt + lateLimitMs;
+  const isKnownEnd = ends.length > 0 && wasAttempted(input.open, occurrence);
+  if (lateNow > lateAt && !isAttempted(input.open, occurrence) && !isKnownEnd) {
+    ends.push({ at: Math.max(lateAt + AN_INSTANT_MS, occurrence.at), reason: 'too_late' });
+  }
+  const [first = null] = ends.toSorted((one, other) => one.at - other.at);
+  return first;
+}
+
+/**
+ * When one with a later nominal date, which is settled for good, had fallen due, and so nothing
+ * before it is sent any more; null if there is none. One that is not `found` fell due long before.
+ */
+function passedOverAt(
+  { at, nominalDate, version }: FellDue,
+  final: readonly FellDue[],
+  lastSettled: string | null,
+): number | null {
+  if (version.recurrence === 'once' || lastSettled === null || nominalDate >= lastSettled) {
+    return null;
+  }
+  const later = final.filter((one) => one.nominalDate > nominalDate);
+  const isFound = later.some((one) => one.nominalDate === lastSettled);
+  return Math.max(at, isFound ? Math.min(...later.map((one) => one.at)) : at);
+}
+
+/** What is late to the limit is not late yet. A microsecond: the database's clock has no less. */
+const AN_INSTANT_MS = 0.001;
+
+export type KeyWindow = Pick<PlanInput, 'occasion' | 'createdAt' | 'plannedAt' | 'open'>;
+
+/**
+ * From the last plan, and from before the open row's key can have fallen due at all: a key of the
+ * year falls due again when the date is corrected.
+ */
+export function planStart({ occasion, createdAt, plannedAt, open }: KeyWindow): number {
+  const start = plannedAt ?? createdAt;
+  return open === null
+    ? start
+    : Math.min(start, earliestOf(firstDateOfKey(occasion, open.nominalDate)));
+}
+
+/** Before a nominal date can have fallen due, whatever the inputs. */
+function earliestOf(nominalDate: string): number {
+  return Date.parse(keptDate(nominalDate, 'feb28')) - REACH_MS;
+}
+
+/** The first nominal date that can have the same key. */
+export function firstDateOfKey({ type }: OccasionRef, nominalDate: string): string {
+  return type === 'birthday' ? `${nominalDate.slice(0, 4)}-01-01` : nominalDate;
+}
+
+/** Attempted for this due instant. */
+function isAttempted(open: OpenRow | null, { key, dueAt }: FellDue): boolean {
+  return open?.key === key && open.dueAt === dueAt && open.firstAttemptAt !== null;
+}
+
+/** Attempted before the row moved on to the later due instant that it has now. */
+function wasAttempted(open: OpenRow | null, { key, dueAt }: FellDue): boolean {
+  if (open?.key !== key || open.dueAt === null || open.dueAt <= dueAt) return false;
+  return open.attempts > 0 && open.firstAttemptAt === null;
+}
