@@ -23,7 +23,8 @@ export type Ledger = ReturnType<typeof createLedger>;
  */
 export function createLedger(orm: Orm, { lateAfterMs }: { readonly lateAfterMs: number }) {
   const query = queryOf(orm);
-  const database = createDatabaseClock();
+  /** From a clock of this process that is never set to the database's, as that was last seen; ms. */
+  let databaseOffset: number | null = null;
 
   type Terms = Pick<ClaimRequest, 'now' | 'leaseMs' | 'takesExpired'>;
 
@@ -33,7 +34,8 @@ export function createLedger(orm: Orm, { lateAfterMs }: { readonly lateAfterMs: 
     { now, leaseMs, takesExpired }: Terms,
   ) {
     const sentAt = performance.now();
-    const takesExpiredUntil = takesExpired ? database.at(sentAt) + FRESH_MS : 0;
+    const takesExpiredUntil =
+      takesExpired && databaseOffset !== null ? sentAt + databaseOffset + FRESH_MS : 0;
     const keys = candidates.kind === 'keys' ? JSON.stringify(candidates.keys) : null;
     const parameters = { now, leaseMs, lateAfterMs, takesExpiredUntil, keys };
     const run = (spends: boolean) =>
@@ -42,7 +44,7 @@ export function createLedger(orm: Orm, { lateAfterMs }: { readonly lateAfterMs: 
     const rows = await run(false);
     const first = firstRow(rows);
     const tookMs = performance.now() - sentAt;
-    if (tookMs < FRESH_MS) database.was(first.databaseNow, sentAt + tookMs / 2);
+    if (tookMs < FRESH_MS) databaseOffset = first.databaseNow - (sentAt + tookMs / 2);
     // Only with a rate limit do claims take turns.
     const takesTurns = first.perSecond !== null && !first.held;
     const result = resultOf(takesTurns ? await run(true) : rows);
@@ -71,18 +73,6 @@ export function createLedger(orm: Orm, { lateAfterMs }: { readonly lateAfterMs: 
     return leases.filter(({ key }) => keys.has(key));
   }
 
-  async function recordOnce(attempts: readonly RecordedAttempt[]): Promise<Recorded> {
-    const rows = attempts.map(({ next, ...attempt }) => ({ ...attempt, ...next }));
-    const undone = await query<{ key: string; locked: boolean }>(RECORD, {
-      attempts: JSON.stringify(rows),
-    });
-    const isLocked = new Map(undone.map(({ key, locked }) => [key, locked]));
-    return {
-      locked: attempts.filter(({ key }) => isLocked.get(key) === true),
-      lost: attempts.filter(({ key }) => isLocked.get(key) === false),
-    };
-  }
-
   return {
     /**
      * Takes due rows for this process: due by its clock and by the database's, punctual ones
@@ -102,11 +92,20 @@ export function createLedger(orm: Orm, { lateAfterMs }: { readonly lateAfterMs: 
      * a row that is locked: it resolves with those, to be written again.
      */
     async record(attempts: readonly RecordedAttempt[]): Promise<Recorded> {
-      const recorded: Recorded[] = [];
-      for (const batch of withEachKeyOnce(attempts)) recorded.push(await recordOnce(batch));
+      // A statement changes a row once. A process has two attempts for one if it lost a lease and
+      // took the next: the second is written as if the row had been locked.
+      const first = new Map(attempts.toReversed().map((attempt) => [attempt.key, attempt]));
+      const given = attempts.filter((attempt) => first.get(attempt.key) === attempt);
+      const rows = given.map(({ next, ...attempt }) => ({ ...attempt, ...next }));
+      const undone = await query<{ key: string; locked: boolean }>(RECORD, {
+        attempts: JSON.stringify(rows),
+      });
+      const isLocked = new Map(undone.map(({ key, locked }) => [key, locked]));
       return {
-        locked: recorded.flatMap(({ locked }) => locked),
-        lost: recorded.flatMap(({ lost }) => lost),
+        locked: attempts.filter(
+          (one) => isLocked.get(one.key) === true || first.get(one.key) !== one,
+        ),
+        lost: given.filter(({ key }) => isLocked.get(key) === false),
       };
     },
 
@@ -135,18 +134,6 @@ export function createLedger(orm: Orm, { lateAfterMs }: { readonly lateAfterMs: 
  */
 const FRESH_MS = 2_000;
 
-/** The database's clock as it was last seen, by a clock of this process that is never set. */
-function createDatabaseClock() {
-  let offset: number | null = null;
-  return {
-    /** Epoch ms; 0 when it is not known. */
-    at: (time: number): number => (offset === null ? 0 : time + offset),
-    was(epochMs: number, time: number): void {
-      offset = epochMs - time;
-    },
-  };
-}
-
 interface ClaimRow extends Omit<ClaimedOccurrence, 'key'> {
   readonly databaseNow: number;
   readonly held: boolean;
@@ -164,18 +151,6 @@ function resultOf(rows: readonly ClaimRow[]): ClaimResult {
       key === null ? [] : { key, ...row },
   );
   return { databaseNow, allowed, claimed };
-}
-
-/** A statement changes a row once. A process has two attempts for one if it lost a lease and took the next. */
-function withEachKeyOnce(attempts: readonly RecordedAttempt[]): RecordedAttempt[][] {
-  const batches: RecordedAttempt[][] = [];
-  const seen = new Map<string, number>();
-  for (const attempt of attempts) {
-    const nth = seen.get(attempt.key) ?? 0;
-    seen.set(attempt.key, nth + 1);
-    (batches[nth] ??= []).push(attempt);
-  }
-  return batches;
 }
 
 /** By the clock that is further behind. */

@@ -135,7 +135,7 @@ export type NextStep =
 
 /** Of some attempts, those that led to nothing: all others have become what they led to. */
 export interface Recorded {
-  /** Not written, because their rows are locked: to be written again. */
+  /** Not written, because their rows are locked or have another attempt here: to be written again. */
   readonly locked: readonly RecordedAttempt[];
   /** Kept as attempts alone: the lease was another's by then. */
   readonly lost: readonly RecordedAttempt[];

@@ -233,13 +233,14 @@ describe('an attempt whose lease was lost', () => {
     });
   });
 
-  test('counts beside the one under the next lease, in one batch or in two', async () => {
+  test('counts beside the one under the next lease, which is written after it', async () => {
     const key = await fixture.planned(Date.now() - 5 * SECOND);
     const lost = await fixture.claimOne();
     const held = await takeOver();
     const both = [attemptOf(lost, failed()), attemptOf(held, retry(Date.now() + HOUR))];
     const recorded = await fixture.ledger.record(both);
-    expect(recorded.lost).toEqual([both[0]]);
+    expect(recorded).toEqual({ lost: [both[0]], locked: [both[1]] });
+    expect(await fixture.ledger.record(recorded.locked)).toEqual(DONE);
     expect(await fixture.rows.find(key)).toMatchObject({ state: 'PENDING', attempts: 2 });
     expect(await fixture.attemptsOf(key)).toMatchObject([
       { number: 1, leaseToken: 1 },
