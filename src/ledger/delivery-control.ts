@@ -1,8 +1,8 @@
 /** An operator's pause of all deliveries, and what waits. */
 import { lengthFault, textFault } from '../platform/text.ts';
 import type { Orm } from '../platform/database/orm.ts';
-import { END_SLOW_DOWN, findDestination } from './destination.ts';
-import { interval, ms, firstRow, queryIn, queryOf } from './sql.ts';
+import { findDestination, NOT_SLOWED } from './destination.ts';
+import { interval, ms, firstRow, queryOf } from './sql.ts';
 
 export const PAUSE_REASON_MAX = 200;
 
@@ -41,10 +41,7 @@ export function createDeliveryControl(orm: Orm, { lateLimitMs }: { readonly late
 
     /** Ends a pause, and a slow-down too: it is sent again at once. */
     async resume(): Promise<void> {
-      await orm.em.fork().transactional(async (em) => {
-        await queryIn(em)(RESUME);
-        await queryIn(em)(END_SLOW_DOWN);
-      });
+      await query(RESUME);
     },
 
     findDestination: () => findDestination(query),
@@ -61,7 +58,8 @@ const PAUSE = `
   where id = 'default'`;
 
 const RESUME = `
-  update events.destinations set paused_at = null, pause_reason = null where id = 'default'`;
+  update events.destinations set paused_at = null, pause_reason = null, ${NOT_SLOWED}
+  where id = 'default'`;
 
 /** The clock in a query of its own, so that an index can be used. */
 const COUNT_WAITING = `

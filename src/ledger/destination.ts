@@ -74,11 +74,11 @@ const SAVE_SLOW_DOWN = `
     slowed_changed_at = ${instant(':changedAt')}, slowed_ends_at = ${instant(':endsAt')}
   where id = 'default'`;
 
-export const END_SLOW_DOWN = `
-  update events.destinations
-  set slowed_since = null, slowed_until = null, slowed_per_second = null, slowed_stops = null,
-    slowed_changed_at = null, slowed_ends_at = null
-  where id = 'default'`;
+/** What recovery sets. */
+export const NOT_SLOWED = `slowed_since = null, slowed_until = null, slowed_per_second = null,
+    slowed_stops = null, slowed_changed_at = null, slowed_ends_at = null`;
+
+const END_SLOW_DOWN = `update events.destinations set ${NOT_SLOWED} where id = 'default'`;
 
 const SET_RATE_LIMIT = `
   update events.destinations
