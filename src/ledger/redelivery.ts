@@ -26,15 +26,6 @@ export const ONLY_BY_NAME: readonly EndReason[] = [
   'occasion_deleted',
 ];
 
-export interface RedeliveryPageRequest {
-  readonly filter: RedeliveryFilter;
-  /** Those that were settled by then, epoch ms by the database's clock: not what fails again. */
-  readonly settledBy: number;
-  /** Where the page begins: after this occurrence. */
-  readonly after: RedeliveredRow | null;
-  readonly limit: number;
-}
-
 export interface RedeliveredRow {
   readonly key: string;
   readonly dueAt: number;
@@ -62,10 +53,16 @@ export function createRedelivery(orm: Orm) {
   }
 
   /**
-   * Has a page of what matches sent again, in the order of due instant and key; the last page is
-   * not full. Waits for no row that is locked: a planner may hold that one and wait for another.
+   * Has a page of what matches and was settled by an instant (epoch ms by the database's clock: not
+   * what fails again) sent again, in the order of due instant and key; the last page is not full.
+   * Waits for no row that is locked: a planner may hold that one and wait for another.
    */
-  function redeliverPage({ filter, settledBy, after, limit }: RedeliveryPageRequest) {
+  function redeliverPage(
+    filter: RedeliveryFilter,
+    settledBy: number,
+    after: RedeliveredRow | null,
+    limit: number,
+  ) {
     const place = { afterDueAt: after?.dueAt, afterKey: after?.key };
     const sql = pageSql(filter, after === null ? 'true' : AFTER, limit);
     return query<RedeliveredRow>(sql, { ...filter, settledBy, ...place });
@@ -79,16 +76,11 @@ export function createRedelivery(orm: Orm) {
      * @throws NotRedeliverableError
      */
     async redeliver(key: string, { force }: { readonly force: boolean }): Promise<void> {
-      if (!isOccurrenceKey(key)) throw new OccurrenceNotFoundError();
-      for (;;) {
-        const done = await query(REDELIVER_ONE, { key, force });
-        if (done.length > 0) return;
-        const [row] = await query<Candidate>(FIND, { key });
-        if (row === undefined) throw new OccurrenceNotFoundError();
-        const refusal = whyNotRedeliver(row, force);
-        if (refusal !== null) throw refusal;
-        // It has become redeliverable since: once more.
-      }
+      const [row] = isOccurrenceKey(key)
+        ? await query<Candidate>(REDELIVER_ONE, { key, force })
+        : [];
+      if (row === undefined) throw new OccurrenceNotFoundError();
+      if (!row.isDone) throw whyNotRedelivered(row, force);
     },
 
     count,
@@ -106,8 +98,7 @@ export function createRedelivery(orm: Orm) {
       for (let tries = 1; ; tries += 1) {
         let after: RedeliveredRow | null = null;
         do {
-          const request = { filter, settledBy, after, limit: PAGE };
-          const page: RedeliveredRow[] = await redeliverPage(request);
+          const page: RedeliveredRow[] = await redeliverPage(filter, settledBy, after, PAGE);
           redelivered += page.length;
           // Null unless the page is full.
           after = page[PAGE - 1] ?? null;
@@ -121,22 +112,22 @@ export function createRedelivery(orm: Orm) {
 }
 
 interface Candidate {
+  /** As it was before. */
   readonly state: OccurrenceState;
-  readonly dueAt: number | null;
-  readonly redelivered: boolean;
+  readonly isRedelivered: boolean;
   readonly userExists: boolean;
+  readonly isDone: boolean;
 }
 
 const refuse = (code: NotRedeliverableError['code'], message: string) =>
   new NotRedeliverableError(code, message);
 
-/** Why an occurrence, as it stands, is not sent again; null when it may be. */
-function whyNotRedeliver(
-  { state, dueAt, redelivered, userExists }: Candidate,
+function whyNotRedelivered(
+  { state, isRedelivered, userExists }: Candidate,
   force: boolean,
-): NotRedeliverableError | null {
+): NotRedeliverableError {
   if (state === 'PENDING' || state === 'PROCESSING') {
-    return redelivered
+    return isRedelivered
       ? refuse('redelivery-running', 'It is being sent again already.')
       : refuse('occurrence-live', `It is ${state}: it is going to be delivered anyway.`);
   }
@@ -145,16 +136,10 @@ function whyNotRedeliver(
     return refuse('occurrence-delivered', message);
   }
   if (!userExists) return refuse('user-deleted', 'Its user was deleted.');
-  if (dueAt !== null) return null;
   return refuse('occurrence-unplanned', 'It could never be planned: it has no instant.');
 }
 
 const USER_EXISTS = 'exists (select from users.users where id = o.user_id)';
-
-const FIND = `
-  select state, ${ms('due_at', 'dueAt')}, redeliveries > 0 as redelivered,
-    ${USER_EXISTS} as "userExists"
-  from events.occurrences as o where key = :key`;
 
 /** FAILED, SKIPPED, COMPLETED → PENDING. Never before its instant. */
 const REDELIVERED = `
@@ -165,10 +150,20 @@ const REDELIVERED = `
   reason = null, settled_at = null, followed = false`;
 
 const REDELIVER_ONE = `
-  update events.occurrences as o set ${REDELIVERED}
-  where key = :key and (state in ('FAILED', 'SKIPPED') or (state = 'COMPLETED' and :force::boolean))
-    and due_at is not null and ${USER_EXISTS}
-  returning key`;
+  with found as materialized (
+    select key, state, due_at, redeliveries > 0 as redelivered, ${USER_EXISTS} as user_exists
+    from events.occurrences as o where key = :key
+    for no key update of o
+  ), done as (
+    update events.occurrences as o set ${REDELIVERED}
+    from found
+    where o.key = found.key and found.due_at is not null and found.user_exists
+      and (found.state in ('FAILED', 'SKIPPED') or found.state = 'COMPLETED' and :force::boolean)
+    returning o.key
+  )
+  select state, redelivered as "isRedelivered", user_exists as "userExists",
+    exists (select from done) as "isDone"
+  from found`;
 
 const statesOf = ({ status }: RedeliveryFilter): readonly OccurrenceState[] =>
   status === null ? ['FAILED', 'SKIPPED'] : [status];

@@ -41,12 +41,7 @@ async function add({
 async function redelivered(fields: Partial<RedeliveryFilter> = {}): Promise<string[]> {
   const filter = { ...ANY, ...fields };
   const { matching } = await fixture.redelivery.count(filter);
-  const page = await fixture.redelivery.redeliverPage({
-    filter,
-    settledBy: NOW,
-    after: null,
-    limit: 100,
-  });
+  const page = await fixture.redelivery.redeliverPage(filter, NOW, null, 100);
   expect(page).toHaveLength(matching);
   return page.map(({ key }) => key);
 }
@@ -94,8 +89,7 @@ describe('a filter', () => {
     const kept = await add({ settledAt: NOW });
     expect(await redelivered()).toEqual([kept]);
     await add({ settledAt: NOW + 1 });
-    const page = { filter: ANY, settledBy: NOW, after: null, limit: 10 };
-    expect(await fixture.redelivery.redeliverPage(page)).toEqual([]);
+    expect(await fixture.redelivery.redeliverPage(ANY, NOW, null, 10)).toEqual([]);
   });
 });
 
@@ -109,12 +103,7 @@ describe('pages', () => {
     let page: RedeliveredRow[];
     let after: RedeliveredRow | null = null;
     do {
-      page = await fixture.redelivery.redeliverPage({
-        filter: ANY,
-        settledBy: NOW,
-        after,
-        limit: 3,
-      });
+      page = await fixture.redelivery.redeliverPage(ANY, NOW, after, 3);
       seen.push(...page.map(({ key }) => key));
       after = page.at(-1) ?? null;
     } while (page.length === 3);
@@ -124,12 +113,12 @@ describe('pages', () => {
   test('leave out a row that another transaction has locked, and wait for none', async () => {
     const locked = await add();
     const free = await add({ dueAt: NINE + 1 });
-    const request = { filter: ANY, settledBy: NOW, after: null, limit: 10 };
+    const redeliver = () => fixture.redelivery.redeliverPage(ANY, NOW, null, 10);
     await fixture.ledger.whileLocked(locked, async () => {
-      expect(await fixture.redelivery.redeliverPage(request)).toMatchObject([{ key: free }]);
+      expect(await redeliver()).toMatchObject([{ key: free }]);
       expect(await fixture.redelivery.count(ANY, NOW)).toMatchObject({ matching: 1 });
     });
-    expect(await fixture.redelivery.redeliverPage(request)).toMatchObject([{ key: locked }]);
+    expect(await redeliver()).toMatchObject([{ key: locked }]);
   });
 
   test('take all that match, however many, and those whose lock is let go of meanwhile', async () => {

@@ -163,8 +163,9 @@ describe.each(['fresh', 'not taken yet'] as const)('with statistics %s', (statis
        where next_attempt_at <= now() and state = 'PENDING'`,
     );
     const read = await rowsReadOf('events.occurrences', database, async (orm) => {
-      const request = { filter: ANY, settledBy: Date.now() + DAY, after: null, limit: BATCH };
-      expect(await createRedelivery(orm).redeliverPage(request)).toHaveLength(BATCH);
+      const settledBy = Date.now() + DAY;
+      const page = await createRedelivery(orm).redeliverPage(ANY, settledBy, null, BATCH);
+      expect(page).toHaveLength(BATCH);
     });
     expect(read).toBeLessThan(PLANNED / 4);
   });
