@@ -6,15 +6,11 @@ import { NotYetSettledError } from '../delivery/deliver/not-yet-settled.ts';
 import type { DeliverAnswer, Occasion } from '../workflows/contract.ts';
 import { failingWithoutData } from './failure.ts';
 
-export interface DeliverActivityDeps {
-  readonly deliver: Deliver;
-}
-
 /** Left of an attempt for its answer to reach Temporal. */
 const ANSWER_WITHIN_MS = 5_000;
 
 /** The activity of the occasion workflow; safe to repeat, also by two at once. */
-export function createDeliverActivity({ deliver }: DeliverActivityDeps) {
+export function createDeliverActivity({ deliver }: { readonly deliver: Deliver }) {
   return failingWithoutData({
     /**
      * Settles what is due of the occasion, and answers when to ask again. While the dispatchers

@@ -1,9 +1,9 @@
-import { createDeliverActivity, type DeliverActivityDeps } from './deliver.ts';
+import { createDeliverActivity } from './deliver.ts';
 import { createErasureActivities, type ErasureActivityDeps } from './erasure.ts';
 import { createHousekeepingActivities, type HousekeepingActivityDeps } from './housekeeping.ts';
 import { createReconcileActivities, type ReconcileActivityDeps } from './reconcile.ts';
 
-export type ActivityDeps = DeliverActivityDeps &
+export type ActivityDeps = Parameters<typeof createDeliverActivity>[0] &
   HousekeepingActivityDeps &
   ErasureActivityDeps &
   ReconcileActivityDeps;

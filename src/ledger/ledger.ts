@@ -28,38 +28,33 @@ export function createLedger(orm: Orm, { lateAfterMs }: { readonly lateAfterMs: 
 
   type Terms = Pick<ClaimRequest, 'now' | 'leaseMs' | 'takesExpired'>;
 
-  async function claimOnce(
+  async function claimUpTo(
     limit: number,
     candidates: Candidates,
-    { now, leaseMs, takesExpired }: Terms,
-  ) {
+    terms: Terms,
+    isRepeated = false,
+  ): Promise<ClaimResult> {
+    const { takesExpired, ...others } = terms;
     const sentAt = performance.now();
     const takesExpiredUntil =
       takesExpired && databaseOffset !== null ? sentAt + databaseOffset + FRESH_MS : 0;
     const keys = candidates.kind === 'keys' ? JSON.stringify(candidates.keys) : null;
-    const parameters = { now, leaseMs, lateAfterMs, takesExpiredUntil, keys };
+    const parameters = { ...others, lateAfterMs, takesExpiredUntil, keys };
     const run = (spends: boolean) =>
       query<ClaimRow>(claimSql({ candidates, limit, spends }), parameters);
 
     const rows = await run(false);
     const first = firstRow(rows);
     const tookMs = performance.now() - sentAt;
-    if (tookMs < FRESH_MS) databaseOffset = first.databaseNow - (sentAt + tookMs / 2);
+    const isFresh = tookMs < FRESH_MS;
+    if (isFresh) databaseOffset = first.databaseNow - (sentAt + tookMs / 2);
     // Only with a rate limit do claims take turns.
     const takesTurns = first.perSecond !== null && !first.held;
     const result = resultOf(takesTurns ? await run(true) : rows);
-    return { result, isFresh: tookMs < FRESH_MS, tookExpired: first.tookExpired };
-  }
-
-  async function claimUpTo(
-    limit: number,
-    candidates: Candidates,
-    terms: Terms,
-  ): Promise<ClaimResult> {
-    const { result, isFresh, tookExpired } = await claimOnce(limit, candidates, terms);
     // The database's clock was not known, or has been set.
-    const isMistaken = terms.takesExpired && !tookExpired && isFresh && result.claimed.length === 0;
-    return isMistaken ? (await claimOnce(limit, candidates, terms)).result : result;
+    const isMistaken =
+      takesExpired && !first.tookExpired && isFresh && result.claimed.length === 0 && !isRepeated;
+    return isMistaken ? claimUpTo(limit, candidates, terms, true) : result;
   }
 
   /** Returns those of `leases` whose rows are locked. */

@@ -178,10 +178,9 @@ function putBehind(
   return found;
 }
 
-function keptDateOf({
-  version,
-  nominalDate,
-}: Pick<ResolvedOccurrence, 'version' | 'nominalDate'>): string {
+type Named = Pick<ResolvedOccurrence, 'version' | 'nominalDate'>;
+
+function keptDateOf({ version, nominalDate }: Named): string {
   return keptDate(nominalDate, version.leapDayPolicy);
 }
 

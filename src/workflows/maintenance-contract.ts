@@ -102,12 +102,9 @@ export interface PruneRequest {
 }
 
 /** Removed rows, and erased excerpts. */
-export interface PruneCounts {
-  readonly attempts: number;
-  readonly responseExcerpts: number;
-  readonly idempotencyKeys: number;
-  readonly outbox: number;
-}
+export type PruneCounts = Readonly<
+  Record<'attempts' | 'responseExcerpts' | 'idempotencyKeys' | 'outbox', number>
+>;
 
 export interface PruneResult {
   readonly removed: PruneCounts;
