@@ -2,7 +2,6 @@ import { Counter, Gauge } from 'prom-client';
 
 import type { Registry, Timed } from '../platform/metrics.ts';
 import type { OutboxResult } from '../users/outbox.ts';
-import type { Notified, NotifierObserver } from './notifier.ts';
 import type { Planner, PlanOutcome } from './types.ts';
 
 /** Who asks for a plan. */
@@ -16,7 +15,8 @@ const PLAN_RESULTS: readonly PlanOutcome['kind'][] = [
   'failed',
 ];
 const OUTBOX_RESULTS: readonly OutboxResult['kind'][] = ['done', 'deferred', 'failed', 'parked'];
-const NOTIFIED: readonly Notified[] = ['started', 'woken', 'ended', 'redelivered', 'refused'];
+/** The workflow was started, woken, asked to end, or woken for a redelivery; or Temporal refused. */
+const NOTIFIED = ['started', 'woken', 'ended', 'redelivered', 'refused'] as const;
 
 /** Returns what wraps the planner of a process for each of those that use it, to count and time it. */
 export function createPlanMetrics(registry: Registry, timed: Timed<'plan'>) {
@@ -55,7 +55,11 @@ export function createOutboxMetrics(
   };
 }
 
-export function createNotifierMetrics(registry: Registry): NotifierObserver {
+export type Notified = (typeof NOTIFIED)[number];
+
+export type NotifierObserver = ReturnType<typeof createNotifierMetrics>;
+
+export function createNotifierMetrics(registry: Registry) {
   const registers = [registry];
   const notified = new Counter({
     name: 'daybell_occasions_notified_total',
@@ -70,7 +74,8 @@ export function createNotifierMetrics(registry: Registry): NotifierObserver {
     registers,
   });
   return {
-    notified: (result) => notified.inc({ result }),
-    paced: (perSecond) => pace.set(perSecond),
+    notified: (result: Notified): void => notified.inc({ result }),
+    /** How many calls a second it allows itself. */
+    paced: (perSecond: number): void => pace.set(perSecond),
   };
 }

@@ -10,6 +10,7 @@ import type { Logger } from '../platform/logger.ts';
 import { createLoop, type Loop } from '../platform/loop.ts';
 import { TemporalAwayError } from '../platform/temporal/errors.ts';
 import type { OccasionWorkflows } from '../workflows/occasion-client.ts';
+import type { NotifierObserver } from './metrics.ts';
 import { type Answering, createNotifyPace } from './notify-pace.ts';
 import type { Noted, NotifyResult, NotifyStore, OccasionToWake } from './notify-store.ts';
 
@@ -20,15 +21,6 @@ interface NotifierDeps {
   readonly logger: Logger;
   readonly observer?: NotifierObserver;
 }
-
-export interface NotifierObserver {
-  notified(what: Notified): void;
-  /** How many calls a second it allows itself. */
-  paced(perSecond: number): void;
-}
-
-/** The workflow was started, woken, asked to end, or woken for a redelivery; or Temporal refused. */
-export type Notified = 'started' | 'woken' | 'ended' | 'redelivered' | 'refused';
 
 const IDLE_MS = 500;
 const FIRST_PAUSE_MS = 500;

@@ -83,9 +83,8 @@ export interface SkippedOccurrence extends ResolvedOccurrence {
 export type NextPlan =
   | {
       readonly kind: 'planned';
-      readonly occurrence: ResolvedOccurrence;
-      /** It fell due, and is owed at once; its version may be an earlier one than today's. */
-      readonly fellDue: boolean;
+      /** What fell due is owed at once; its version may be an earlier one than today's. */
+      readonly occurrence: ResolvedOccurrence | FellDue;
       /** When the next occurrence falls due; null when none does. */
       readonly supersededAt: number | null;
     }
@@ -153,7 +152,7 @@ function planNext(input: PlanInput, current: InputsVersion, owed: FellDue | null
     }
   }
   if (planned === null) return { kind: 'none' };
-  return { kind: 'planned', occurrence: planned, fellDue: planned === owed, supersededAt };
+  return { kind: 'planned', occurrence: planned, supersededAt };
 }
 
 /** What can still be planned after now, in order. */

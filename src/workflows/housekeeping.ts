@@ -11,6 +11,7 @@ const { prune } = proxyActivities<Activities>({
   summary: 'Remove what has been kept for its time',
 });
 
+const KINDS = ['attempts', 'responseExcerpts', 'idempotencyKeys', 'outbox'] as const;
 /** At most half an hour and 400 events; the rest is left to the next hour. */
 const MOST_ROUNDS = 60;
 
@@ -22,10 +23,7 @@ export async function housekeeping(request: PruneRequest): Promise<PruneCounts> 
   const removed = { attempts: 0, responseExcerpts: 0, idempotencyKeys: 0, outbox: 0 };
   for (let rounds = 0; rounds < MOST_ROUNDS; rounds++) {
     const round = await prune(request);
-    removed.attempts += round.removed.attempts;
-    removed.responseExcerpts += round.removed.responseExcerpts;
-    removed.idempotencyKeys += round.removed.idempotencyKeys;
-    removed.outbox += round.removed.outbox;
+    for (const kind of KINDS) removed[kind] += round.removed[kind];
     setCurrentDetails(`Removed so far: ${JSON.stringify(removed)}.`);
     if (!round.more) break;
   }

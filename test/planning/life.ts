@@ -211,7 +211,7 @@ export function createLife(options: LifeOptions): Life {
       return;
     }
     const { occurrence } = next;
-    if (!isBlind) checkPlanned(occurrence, next.fellDue, next.supersededAt);
+    if (!isBlind) checkPlanned(occurrence, 'at' in occurrence, next.supersededAt);
     upsert(occurrence, next.supersededAt, inputsAt);
   }
 

@@ -147,7 +147,7 @@ export function told({ open, skipped, next }: PlanDecision): string {
   if (next.kind === 'none') return `${ofRow}${missed}, nothing`;
   if (next.kind === 'blocked') return `${ofRow}${missed}, blocked ${next.nominalDate}`;
   const { nominalDate, dueAt } = next.occurrence;
-  return `${ofRow}${missed}, ${next.fellDue ? 'owed ' : ''}${nominalDate} at ${minute(dueAt)}`;
+  return `${ofRow}${missed}, ${'at' in next.occurrence ? 'owed ' : ''}${nominalDate} at ${minute(dueAt)}`;
 }
 
 /** What fell due, `local date at instant`, and when if that was later. */
