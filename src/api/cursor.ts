@@ -2,7 +2,7 @@
 import { validate as isUuid } from 'uuid';
 
 import { isOccurrenceKey } from '../ledger/occurrence-key.ts';
-import type { OccurrencePlace } from '../ledger/occurrence-reader.ts';
+import type { OccurrencePlace } from '../ledger/occurrence-filter.ts';
 import type { UserPlace } from '../users/users.ts';
 
 export function encodeUserPlace({ position, id }: UserPlace): string {

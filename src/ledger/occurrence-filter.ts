@@ -40,5 +40,11 @@ export function conditionsOf(filter: Partial<OccurrenceFilter>): string[] {
     .map((field) => CONDITIONS[field]);
 }
 
-/** What comes after a place in the order of due instant and key: `afterDueAt` and `afterKey`. */
+/** Where an occurrence stands in the order of pages. */
+export interface OccurrencePlace {
+  readonly dueAt: number | null;
+  readonly key: string;
+}
+
+/** What comes after a place: the parameters `afterDueAt` and `afterKey`. */
 export const AFTER = `(o.due_at, o.key) > (${instant(':afterDueAt')}, :afterKey)`;

@@ -4,16 +4,15 @@ import { whyUnplannable } from '../time/occurrence.ts';
 import type { LeapDayPolicy } from '../time/recurrence.ts';
 import type { TzDatabase } from '../time/tz-database.ts';
 import { OccurrenceNotFoundError } from './errors.ts';
-import { AFTER, conditionsOf, type OccurrenceFilter } from './occurrence-filter.ts';
+import {
+  AFTER,
+  conditionsOf,
+  type OccurrenceFilter,
+  type OccurrencePlace,
+} from './occurrence-filter.ts';
 import { isOccurrenceKey } from './occurrence-key.ts';
 import { literal, queryOf } from './sql.ts';
 import type { KeptAttempt, OccurrenceState, PlannedRow } from './types.ts';
-
-/** Where an occurrence stands in the order of pages. */
-export interface OccurrencePlace {
-  readonly dueAt: number | null;
-  readonly key: string;
-}
 
 /** What only the record of an occurrence shows of its plan. */
 type OfRecord = 'date' | 'localTime' | 'leapDayPolicy' | 'supersededAt';

@@ -1,12 +1,12 @@
 /** Redeliveries that only a workflow will send: no dispatcher is alive. */
 import type { Orm } from '../platform/database/orm.ts';
-import { ms, queryOf } from './sql.ts';
+import { queryOf } from './sql.ts';
 import type { OwnedOccasion } from './types.ts';
 
 export interface RedeliveredOccurrence extends OwnedOccasion {
   readonly key: string;
-  /** Epoch ms; tells this redelivery from a later one. */
-  readonly redeliveredAt: number;
+  /** How many there have been: tells this one from a later one. */
+  readonly redeliveries: number;
 }
 
 export type Redelivered = ReturnType<typeof createRedelivered>;
@@ -30,8 +30,7 @@ export function createRedelivered(orm: Orm) {
  * second, is alive as the ownership rule has it.
  */
 const FIND = `
-  select key, occasion_type as type, occasion_id as id, user_id as "userId",
-    ${ms('redelivered_at', 'redeliveredAt')}
+  select key, occasion_type as type, occasion_id as id, user_id as "userId", redeliveries
   from events.occurrences
   where not followed and redeliveries > 0 and state in ('PENDING', 'PROCESSING')
     and next_attempt_at <= events.clock()
@@ -43,10 +42,9 @@ const FIND = `
 const MARK = `
   with mine as materialized (
     select t.key from events.occurrences as t
-    join jsonb_to_recordset(:redelivered::jsonb) as given (key text, "redeliveredAt" float8)
-      on given.key = t.key
-    where t.redeliveries > 0 and t.state in ('PENDING', 'PROCESSING')
-      and abs(extract(epoch from t.redelivered_at) * 1000 - given."redeliveredAt") < 1
+    join jsonb_to_recordset(:redelivered::jsonb) as given (key text, redeliveries int)
+      using (key, redeliveries)
+    where t.state in ('PENDING', 'PROCESSING')
     order by t.key
     for no key update of t
   )

@@ -2,7 +2,12 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 import type { Orm } from '../platform/database/orm.ts';
 import { NotRedeliverableError, OccurrenceNotFoundError } from './errors.ts';
-import { AFTER, conditionsOf, type OccurrenceFilter } from './occurrence-filter.ts';
+import {
+  AFTER,
+  conditionsOf,
+  type OccurrenceFilter,
+  type OccurrencePlace,
+} from './occurrence-filter.ts';
 import { isOccurrenceKey } from './occurrence-key.ts';
 import { instant, literal, ms, firstRow, queryOf } from './sql.ts';
 import type { EndReason, OccurrenceState } from './types.ts';
@@ -26,11 +31,6 @@ export const ONLY_BY_NAME: readonly EndReason[] = [
   'occasion_deleted',
 ];
 
-export interface RedeliveredRow {
-  readonly key: string;
-  readonly dueAt: number;
-}
-
 export type Redelivery = ReturnType<typeof createRedelivery>;
 
 /** A statement on so many rows takes a fraction of a second. */
@@ -49,7 +49,14 @@ export function createRedelivery(orm: Orm) {
   /** Counts what matches now, with the database's clock at that moment, epoch ms. */
   async function count(filter: RedeliveryFilter, settledBy: number | null = null) {
     type Count = { readonly matching: number; readonly asOf: number };
-    return firstRow(await query<Count>(countSql(filter), { ...filter, settledBy }));
+    const states = statesOf(filter).map((state) => `'${state}'`);
+    const rows = await query<Count>(
+      `select count(*)::int as matching, ${ms('events.clock()', 'asOf')}
+       from events.occurrences as o
+       where o.state in (${states.join(', ')}) and ${matching(filter)}`,
+      { ...filter, settledBy },
+    );
+    return firstRow(rows);
   }
 
   /**
@@ -60,12 +67,12 @@ export function createRedelivery(orm: Orm) {
   function redeliverPage(
     filter: RedeliveryFilter,
     settledBy: number,
-    after: RedeliveredRow | null,
+    after: OccurrencePlace | null,
     limit: number,
   ) {
     const place = { afterDueAt: after?.dueAt, afterKey: after?.key };
     const sql = pageSql(filter, after === null ? 'true' : AFTER, limit);
-    return query<RedeliveredRow>(sql, { ...filter, settledBy, ...place });
+    return query<OccurrencePlace>(sql, { ...filter, settledBy, ...place });
   }
 
   return {
@@ -96,9 +103,9 @@ export function createRedelivery(orm: Orm) {
       const { asOf: settledBy } = await count(filter);
       let redelivered = 0;
       for (let tries = 1; ; tries += 1) {
-        let after: RedeliveredRow | null = null;
+        let after: OccurrencePlace | null = null;
         do {
-          const page: RedeliveredRow[] = await redeliverPage(filter, settledBy, after, PAGE);
+          const page: OccurrencePlace[] = await redeliverPage(filter, settledBy, after, PAGE);
           redelivered += page.length;
           // Null unless the page is full.
           after = page[PAGE - 1] ?? null;
@@ -178,13 +185,6 @@ function matching({ reason, ...others }: RedeliveryFilter): string {
     'o.due_at is not null',
     USER_EXISTS,
   ].join(' and ');
-}
-
-function countSql(filter: RedeliveryFilter): string {
-  const states = statesOf(filter).map((state) => `'${state}'`);
-  return `
-    select count(*)::int as matching, ${ms('events.clock()', 'asOf')}
-    from events.occurrences as o where o.state in (${states.join(', ')}) and ${matching(filter)}`;
 }
 
 /** A state has its index in the order of pages; two of them together have none. */

@@ -56,9 +56,9 @@ export function createFollowUp(deps: FollowUpDeps): Loop {
        limit :limit::int`,
       { ...after, limit: PLAN_PAGE },
     );
-    const isLast = page.length < PLAN_PAGE;
     const began = after;
-    after = isLast ? BEGINNING : (page.at(-1) ?? BEGINNING);
+    after = page[PLAN_PAGE - 1] ?? BEGINNING;
+    const isLast = after === BEGINNING;
 
     const outcomes = await planner.plan(page.filter(delays.isDue));
     for (const outcome of outcomes) {

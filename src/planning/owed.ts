@@ -119,14 +119,9 @@ export type KeyWindow = Pick<PlanInput, 'occasion' | 'createdAt' | 'plannedAt' |
  */
 export function planStart({ occasion, createdAt, plannedAt, open }: KeyWindow): number {
   const start = plannedAt ?? createdAt;
-  return open === null
-    ? start
-    : Math.min(start, earliestOf(firstDateOfKey(occasion, open.nominalDate)));
-}
-
-/** Before a nominal date can have fallen due, whatever the inputs. */
-function earliestOf(nominalDate: string): number {
-  return Date.parse(keptDate(nominalDate, 'feb28')) - REACH_MS;
+  if (open === null) return start;
+  const firstDate = keptDate(firstDateOfKey(occasion, open.nominalDate), 'feb28');
+  return Math.min(start, Date.parse(firstDate) - REACH_MS);
 }
 
 /** The first nominal date that can have the same key. */

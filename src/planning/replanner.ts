@@ -1,3 +1,4 @@
+import type { OccurrencePlace } from '../ledger/occurrence-filter.ts';
 import { firstRow, instant, ms, queryOf } from '../ledger/sql.ts';
 import type { OccasionRef } from '../ledger/types.ts';
 import { describeError } from '../platform/errors.ts';
@@ -28,20 +29,14 @@ const BUSY_MS = 1_000;
  * the recorded one makes none again: it would undo what others do.
  */
 export function createReplanner({ orm, planner, tzVersion, logger }: ReplannerDeps): Loop {
-  let hasWarned = false;
-
   async function round(): Promise<number> {
     if (await areDispatchersBusy(orm)) return BUSY_MS;
     const rules = presentRules(await readRules(orm.em.fork()));
     if (rules.tzVersion !== tzVersion) {
-      if (!hasWarned) {
-        const about = { recorded: rules.tzVersion, tzVersion };
-        logger.warn(about, 'this process has another tz database than "migrate" recorded');
-      }
-      hasWarned = true;
+      const about = { recorded: rules.tzVersion, tzVersion };
+      logger.warn(about, 'this process has another tz database than "migrate" recorded');
       return AGAIN_AFTER_MS;
     }
-    hasWarned = false;
     const startedAt = performance.now();
     const summary = await replanOutdated({
       orm,
@@ -67,12 +62,7 @@ interface ReplanDeps extends Pick<ReplannerDeps, 'orm' | 'planner'> {
   readonly isStopping?: () => boolean;
 }
 
-interface Place {
-  readonly dueAt: number | null;
-  readonly key: string;
-}
-
-interface PageRow extends OccasionRef, Place {
+interface PageRow extends OccasionRef, OccurrencePlace {
   readonly isOutdated: boolean;
   /** The last of a full page: others may follow. */
   readonly isEnd: boolean;
@@ -91,15 +81,15 @@ export async function replanOutdated({
 }: ReplanDeps): Promise<{ outdated: number; left: number }> {
   const query = queryOf(orm);
   const { now } = firstRow(await query<{ now: number }>(`select ${ms('events.clock()', 'now')}`));
-  const walks: [string, Place][] = [
+  const walks: [string, OccurrencePlace][] = [
     [BLOCKED, { dueAt: null, key: '' }],
     [TO_COME, { dueAt: now, key: '' }],
   ];
   const summary = { outdated: 0, left: 0 };
   for (const [sql, start] of walks) {
-    let place: Place | undefined = start;
+    let place: OccurrencePlace | undefined = start;
     while (place !== undefined && !isStopping()) {
-      const { dueAt, key }: Place = place;
+      const { dueAt, key }: OccurrencePlace = place;
       const page: PageRow[] = await query(sql, { ...rules, dueAt, key, limit: PLAN_PAGE });
       const outdated = page.filter(({ isOutdated }) => isOutdated);
       const outcomes = await planner.plan(outdated.map(({ type, id }) => ({ type, id })));

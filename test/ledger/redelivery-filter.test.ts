@@ -2,11 +2,8 @@ import { randomUUID } from 'node:crypto';
 
 import { describe, expect, test } from 'vitest';
 
-import {
-  ONLY_BY_NAME,
-  type RedeliveryFilter,
-  type RedeliveredRow,
-} from '../../src/ledger/redelivery.ts';
+import type { OccurrencePlace } from '../../src/ledger/occurrence-filter.ts';
+import { ONLY_BY_NAME, type RedeliveryFilter } from '../../src/ledger/redelivery.ts';
 import type { OccurrenceState } from '../../src/ledger/types.ts';
 import { plantOccurrence } from '../support/plant-occurrence.ts';
 import { ANY, useRedeliveryFixture } from './redelivery-fixture.ts';
@@ -100,8 +97,8 @@ describe('pages', () => {
       keys.push(await add({ state: nth % 2 ? 'FAILED' : 'SKIPPED', dueAt: NINE + (nth >> 2) }));
     }
     const seen: string[] = [];
-    let page: RedeliveredRow[];
-    let after: RedeliveredRow | null = null;
+    let page: OccurrencePlace[];
+    let after: OccurrencePlace | null = null;
     do {
       page = await fixture.redelivery.redeliverPage(ANY, NOW, after, 3);
       seen.push(...page.map(({ key }) => key));
