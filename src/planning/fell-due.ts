@@ -87,7 +87,9 @@ export function fellDue(history: InputsHistory, window: Window): FellDue[] {
     }
     before = current;
   }
-  return found.sort((one, other) => one.at - other.at || compare(one, other));
+  return found.sort(
+    (one, other) => one.at - other.at || one.nominalDate.localeCompare(other.nominalDate),
+  );
 }
 
 /** A version and when it was really in force; `until` is excluded. */
@@ -182,8 +184,4 @@ type Named = Pick<ResolvedOccurrence, 'version' | 'nominalDate'>;
 
 function keptDateOf({ version, nominalDate }: Named): string {
   return keptDate(nominalDate, version.leapDayPolicy);
-}
-
-function compare(one: ResolvedOccurrence, other: ResolvedOccurrence): number {
-  return one.nominalDate < other.nominalDate ? -1 : Number(one.nominalDate > other.nominalDate);
 }

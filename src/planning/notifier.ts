@@ -12,7 +12,7 @@ import { TemporalAwayError } from '../platform/temporal/errors.ts';
 import type { OccasionWorkflows } from '../workflows/occasion-client.ts';
 import type { NotifierObserver } from './metrics.ts';
 import { type Answering, createNotifyPace } from './notify-pace.ts';
-import type { Noted, NotifyResult, NotifyStore, OccasionToWake } from './notify-store.ts';
+import type { Noted, NotifyResult, NotifyStore, TakenOccasion } from './notify-store.ts';
 
 interface NotifierDeps {
   readonly store: NotifyStore;
@@ -61,7 +61,7 @@ export function createNotifier(deps: NotifierDeps): Loop {
     return Math.min(FIRST_PAUSE_MS * 2 ** (failures - 1), LONGEST_PAUSE_MS);
   }
 
-  async function notifyWake(occasion: OccasionToWake, takenAt: number): Promise<NotifyResult> {
+  async function notifyWake(occasion: TakenOccasion, takenAt: number): Promise<NotifyResult> {
     const delayMs = occasion.wakeInMs - (performance.now() - takenAt);
     const isStarted = !occasion.hasWorkflow && (await workflows.start(occasion, delayMs));
     if (!isStarted) await workflows.lookAgain(occasion, delayMs);

@@ -7,9 +7,6 @@ import type { Orm } from '../platform/database/orm.ts';
 export interface TakenOccasion extends OwnedOccasion {
   /** Of the row: a notification is noted only if nothing else has been written since. */
   readonly version: number;
-}
-
-export interface OccasionToWake extends TakenOccasion {
   /** How long its workflow is to sleep, in ms; negative if it should have woken already. */
   readonly wakeInMs: number;
   /** A workflow has been notified before, and will wake later than it should. */
@@ -37,8 +34,8 @@ export type NotifyStore = ReturnType<typeof createNotifyStore>;
 export function createNotifyStore(orm: Orm) {
   const query = queryOf(orm);
 
-  const take = <Taken extends object>(which: string, order: string, limit: number) =>
-    query<Taken>(
+  const take = (which: string, order: string, limit: number) =>
+    query<TakenOccasion>(
       `with taken as materialized (
          select type, id from events.occasions
          where ${which} and (notify_after is null or notify_after <= events.clock())
@@ -58,10 +55,10 @@ export function createNotifyStore(orm: Orm) {
 
   return {
     /** Occasions whose workflow is not there, as far as is known, or wakes too late; the soonest first. */
-    takeToWake: (limit: number) => take<OccasionToWake>(TO_WAKE, 'wake_at', limit),
+    takeToWake: (limit: number) => take(TO_WAKE, 'wake_at', limit),
 
     /** Occasions that have ended, and whose workflow may not know; the first to end first. */
-    takeToEnd: (limit: number) => take<TakenOccasion>(TO_END, 'ended_at', limit),
+    takeToEnd: (limit: number) => take(TO_END, 'ended_at', limit),
 
     /**
      * Notes what became of occasions that were taken, and gives up their leases. The instant itself

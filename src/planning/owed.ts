@@ -13,18 +13,12 @@ import type { OpenRow, PlanInput, SkippedOccurrence } from './rule.ts';
 
 export type Ended = FellDue & SkippedOccurrence;
 
-interface Fallen {
-  /** What fell due and nothing has ended. */
-  readonly owed: FellDue | null;
-  /** What ended, by key. A key that fell due again has its last end. */
-  readonly ended: ReadonlyMap<string, Ended>;
-}
-
 /**
  * What became of everything that fell due since the last plan, and of what may bear on it from
- * some days before, or since the open row's key can have fallen due at all.
+ * some days before, or since the open row's key can have fallen due at all. Returns what is `owed`,
+ * as nothing has ended it, and what `ended`, by key: one that fell due again has its last end.
  */
-export function judgeFallen(input: PlanInput, inForce: readonly VersionInForce[]): Fallen {
+export function judgeFallen(input: PlanInput, inForce: readonly VersionInForce[]) {
   const found = fellDue(input, {
     after: planStart(input) - REACH_MS,
     // Not before the last change, by whichever clock that was dated.
@@ -53,7 +47,7 @@ export function judgeFallen(input: PlanInput, inForce: readonly VersionInForce[]
     owed = { occurrence, end: firstEnd(input, inForce, occurrence, final) };
   }
   if (owed?.end) end(owed.occurrence, owed.end.reason);
-  return { owed: owed?.end === null ? owed.occurrence : null, ended };
+  return { owed: owed?.end === null ? owed.occurrence : null, ended } as const;
 }
 
 interface End {
