@@ -35,7 +35,8 @@ export interface OccurrenceSummary extends Omit<PlannedRow, OfRecord | 'inputsAt
   readonly redeliveries: number;
 }
 
-interface OccurrenceRow extends OccurrenceSummary, Pick<PlannedRow, OfRecord> {
+/** All that is kept of an occurrence, with how its instant was found. */
+export interface OccurrenceRecord extends OccurrenceSummary, Pick<PlannedRow, OfRecord> {
   readonly plannedAt: number;
   /** When it became COMPLETED, FAILED or SKIPPED. */
   readonly settledAt: number | null;
@@ -44,14 +45,12 @@ interface OccurrenceRow extends OccurrenceSummary, Pick<PlannedRow, OfRecord> {
   readonly forcedAt: number | null;
   /** In order, as far as they are kept. */
   readonly attempts: readonly (KeptAttempt & { readonly number: number })[];
-}
-
-/** All that is kept of an occurrence, with how its instant was found. */
-export interface OccurrenceRecord extends OccurrenceRow {
   /** Such as `+13:45`. Null, with the explanation, when today's tz database gives another instant. */
   readonly utcOffset: string | null;
   readonly explanation: string | null;
 }
+
+type OccurrenceRow = Omit<OccurrenceRecord, 'utcOffset' | 'explanation'>;
 
 /** More than a birthday has in the longest life. */
 const NEWEST = 200;
@@ -86,20 +85,19 @@ export function createOccurrenceReader(
      * one begins. A row that is moved meanwhile can be missed or seen twice, and no other can.
      */
     async findPage(filter: OccurrenceFilter, after: OccurrencePlace | null, limit: number) {
-      const afterDueAt = after?.dueAt;
-      const find = (place: string, most: number, afterKey = '') => {
-        const parameters = { ...filter, lateAfterMs, afterDueAt, afterKey };
-        return query<OccurrenceSummary>(pageSql(place, filter, most), parameters);
-      };
-      const isPastInstants = afterDueAt === null;
+      const place = { afterDueAt: after?.dueAt ?? null, afterKey: after?.key ?? '' };
+      const find = (where: string, most: number) =>
+        query<OccurrenceSummary>(pageSql(where, filter, most), {
+          ...filter,
+          lateAfterMs,
+          ...place,
+        });
       // One more than asked for tells whether there is a next page.
       const wanted = limit + 1;
-      const found = isPastInstants
-        ? []
-        : await find(after === null ? WITH_INSTANT : AFTER, wanted, after?.key);
+      const from = after === null ? WITH_INSTANT : AFTER;
+      const found = after?.dueAt === null ? [] : await find(from, wanted);
       if (found.length < wanted) {
-        const afterKey = isPastInstants ? after?.key : '';
-        found.push(...(await find(WITHOUT_INSTANT, wanted - found.length, afterKey)));
+        found.push(...(await find(WITHOUT_INSTANT, wanted - found.length)));
       }
       const occurrences = found.slice(0, limit);
       const { dueAt = null, key = '' } = occurrences.at(-1) ?? {};
@@ -131,13 +129,13 @@ function explain(row: OccurrenceRow, tz: TzDatabase): OccurrenceRecord {
 
 /** What has an instant; after a place, `AFTER`. An index scan, wherever the page begins. */
 export const WITH_INSTANT = 'o.due_at is not null';
-/** What has none, which is little: what could not be planned. After the parameter `afterKey`. */
-export const WITHOUT_INSTANT =
-  'o.due_at is null and o.blocked_reason is not null and o.key > :afterKey';
+/** What has none, which is little: what could not be planned. All of it follows a place with one. */
+export const WITHOUT_INSTANT = `o.due_at is null and o.blocked_reason is not null
+      and (:afterDueAt::float8 is not null or o.key > :afterKey)`;
 
-export function pageSql(place: string, filter: OccurrenceFilter, limit: number): string {
+export function pageSql(where: string, filter: OccurrenceFilter, limit: number): string {
   return `select ${SUMMARY} from events.occurrences as o
-    where ${[place, ...conditionsOf(filter)].join(' and ')}
+    where ${[where, ...conditionsOf(filter)].join(' and ')}
     order by o.due_at, o.key limit ${literal(limit)}`;
 }
 

@@ -20,9 +20,10 @@ export const interval = (ms: string): string => `((${ms})::float8 * interval '1 
 
 export type Em = Pick<SqlEntityManager, 'execute'>;
 
-export type SqlParameters = Readonly<Record<string, unknown>>;
-
-export type Query = <Row extends object>(sql: string, parameters?: SqlParameters) => Promise<Row[]>;
+export type Query = <Row extends object>(
+  sql: string,
+  parameters?: Readonly<Record<string, unknown>>,
+) => Promise<Row[]>;
 
 /** Runs statements one by one, each in a transaction of its own. */
 export function queryOf(orm: Orm): Query {
@@ -31,8 +32,7 @@ export function queryOf(orm: Orm): Query {
 
 /** Runs statements in the transaction of an entity manager. */
 export function queryIn(em: Em): Query {
-  return <Row extends object>(sql: string, parameters: SqlParameters = {}) =>
-    em.execute<Row[]>(sql, parameters);
+  return (sql, parameters = {}) => em.execute(sql, parameters);
 }
 
 /** The first row of a statement that gives one in any case. */

@@ -40,9 +40,7 @@ export function createPlanMetrics(registry: Registry, timed: Timed<'plan'>) {
   };
 }
 
-export function createOutboxMetrics(
-  registry: Registry,
-): (results: readonly OutboxResult[]) => void {
+export function createOutboxMetrics(registry: Registry) {
   const entries = new Counter({
     name: 'daybell_outbox_entries_total',
     help: 'Entries of the outbox that were taken, by what became of them.',
@@ -50,7 +48,7 @@ export function createOutboxMetrics(
     registers: [registry],
   });
   for (const result of OUTBOX_RESULTS) entries.inc({ result }, 0);
-  return (results) => {
+  return (results: readonly OutboxResult[]): void => {
     for (const { kind: result } of results) entries.inc({ result });
   };
 }

@@ -53,8 +53,9 @@ export function createOutboxConsumer(deps: OutboxConsumerDeps): Loop {
   async function consume(entries: readonly OutboxEntry[]): Promise<void> {
     const planned = await plan(entries).catch(async (error: unknown) => {
       // Not their fault. If this fails too, they come back when their lease ends.
-      const unplanned = { kind: 'deferred', until: null } as const;
-      await outbox.acknowledge(entries.map((entry) => ({ ...claimOf(entry), ...unplanned })));
+      await outbox.acknowledge(
+        entries.map(({ id, leaseToken }) => ({ id, leaseToken, kind: 'deferred', until: null })),
+      );
       throw error;
     });
     const hasPassed = planned.some(({ outcomes }) =>
@@ -126,7 +127,7 @@ const LATELY_MS = 10 * 60_000;
  * others pass, because otherwise the fault may be the planner's, and all would be parked.
  */
 function resultOf({ entry, outcomes }: EntryOutcome, othersPass: boolean): OutboxResult {
-  const claim = claimOf(entry);
+  const claim = { id: entry.id, leaseToken: entry.leaseToken };
   const failed = outcomes.find((outcome) => outcome.kind === 'failed');
   if (failed !== undefined) {
     const error = failed.error instanceof Error ? failed.error.message : String(failed.error);
@@ -138,8 +139,4 @@ function resultOf({ entry, outcomes }: EntryOutcome, othersPass: boolean): Outbo
   const leases = outcomes.map((outcome) => (outcome.kind === 'deferred' ? outcome.until : 0));
   const until = Math.max(0, ...leases);
   return until > 0 ? { ...claim, kind: 'deferred', until } : { ...claim, kind: 'done' };
-}
-
-function claimOf({ id, leaseToken }: OutboxEntry) {
-  return { id, leaseToken };
 }

@@ -79,9 +79,12 @@ export interface Period {
 export function mergeVersions(periods: readonly Period[], rules: RulesHistory): InputsVersion[] {
   const [first] = periods;
   if (first === undefined) return [];
-  const changes = rules.filter(
-    ({ from }, index) => from > first.from && !isSame(rules[index - 1], rules[index]),
-  );
+  // Another tz database alone is no change of inputs: all versions are resolved by the one in use.
+  const changes = rules.filter(({ from, localTime, leapDayPolicy }, index) => {
+    const before = rules[index - 1];
+    const isSame = before?.localTime === localTime && before.leapDayPolicy === leapDayPolicy;
+    return from > first.from && !isSame;
+  });
   const instants = new Set([...periods, ...changes].map(({ from }) => from));
   return [...instants]
     .toSorted((one, other) => one - other)
@@ -92,9 +95,4 @@ export function mergeVersions(periods: readonly Period[], rules: RulesHistory): 
       const recurrence = period.recurrence as Recurrence;
       return { from, date, timezone, recurrence, localTime, leapDayPolicy, suspended: false };
     });
-}
-
-/** A new tz database alone is no change of inputs: all versions are resolved by the one in use. */
-function isSame(one: RecordedRules | undefined, other: RecordedRules | undefined): boolean {
-  return one?.localTime === other?.localTime && one?.leapDayPolicy === other?.leapDayPolicy;
 }

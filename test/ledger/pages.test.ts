@@ -91,7 +91,7 @@ test.for([
   for (const plan of [
     first,
     await explain(AFTER, middle),
-    await explain(WITHOUT_INSTANT, { afterKey: '' }),
+    await explain(WITHOUT_INSTANT, { afterDueAt: null, afterKey: '' }),
   ]) {
     expect(plan.scans.filter((name) => name.includes('Seq Scan'))).toEqual([]);
     expect(plan.readRows).toBeLessThan(10 * LIMIT);
