@@ -8,8 +8,7 @@ import { createRedelivered } from '../ledger/redelivered.ts';
 import { createQueryMetrics } from '../platform/metrics.ts';
 import { runService, type ServiceContext } from '../platform/service.ts';
 import { openFoundation, openTemporal, reportTzVersion } from '../platform/process.ts';
-import { createLedgerReconciler, LEDGER_KINDS } from '../reconcile/ledger.ts';
-import { createReconcileMetrics } from '../reconcile/metrics.ts';
+import { createLedgerReconciler } from '../reconcile/ledger.ts';
 import { createOccasionWorkflows } from '../workflows/occasion-client.ts';
 import { createOutbox } from '../users/outbox.ts';
 import { loadTzDatabase } from '../platform/load-tz-database.ts';
@@ -72,7 +71,7 @@ async function startScheduler(context: ServiceContext): Promise<void> {
       orm,
       planner: plannerFor(planner, 'reconciler'),
       logger,
-      observer: createReconcileMetrics(metrics, LEDGER_KINDS),
+      registry: metrics,
       everyMs: settings.RECONCILE_EVERY,
     }),
   ];

@@ -3,12 +3,10 @@
  * database at DATABASE_URL, or else the embedded one, and then in Temporal, by a worker. Exit code
  * 1 when something could not be repaired or looked for.
  */
-import { EXIT } from '../cli/command.ts';
-import {
-  InvalidSettingsError,
-  loadSettings,
-  type Settings,
-} from '../platform/settings/settings.ts';
+import { Registry } from 'prom-client';
+
+import { CommandError, EXIT, runCommand } from '../cli/command.ts';
+import { loadSettings, type Settings } from '../platform/settings/settings.ts';
 import { readEmbeddedDatabaseUrl } from '../platform/database/embedded-database.ts';
 import { errorCode, isServerAway } from '../platform/errors.ts';
 import { createLogger } from '../platform/logger.ts';
@@ -17,28 +15,26 @@ import { createPlanner } from '../planning/planner.ts';
 import { connectTemporal } from '../platform/temporal/connection.ts';
 import { TemporalAwayError } from '../platform/temporal/errors.ts';
 import { loadTzDatabase } from '../platform/load-tz-database.ts';
+import type { Round } from './findings.ts';
 import { createLedgerReconciler } from './ledger.ts';
 import { describeLedger, describeWorkflows, needsOperator } from './report.ts';
-import type { Round } from './round.ts';
-import { NoWorkerError, runReconcileWorkflow } from './run-now.ts';
+import { runReconcileWorkflow } from './run-now.ts';
 import type { ReconcileReport } from '../workflows/maintenance-contract.ts';
 
-process.exitCode = await main();
-
-async function main(): Promise<number> {
+await runCommand(async () => {
   try {
     const settings = loadSettings();
     const ledger = await lookThroughLedger(settings);
-    print(`The ledger:\n${describeLedger(ledger)}\n`);
+    process.stdout.write(`The ledger:\n${describeLedger(ledger)}\n`);
     const workflows = await lookThroughWorkflows(settings);
-    print(`\n${describeWorkflows(workflows)}`);
+    process.stdout.write(`\n${describeWorkflows(workflows)}`);
     return needsOperator(ledger) || needsOperator(workflows) ? EXIT.failed : 0;
   } catch (error) {
-    const message = error instanceof Error ? error.message : String(error);
-    process.stderr.write(`${message || errorCode(error)}\n`);
-    return codeOf(error);
+    if (!(error instanceof TemporalAwayError || isServerAway(error))) throw error;
+    const message = error instanceof Error ? error.message : '';
+    throw new CommandError(message || errorCode(error), EXIT.unavailable);
   }
-}
+});
 
 async function lookThroughLedger(settings: Settings): Promise<Round> {
   const { DATABASE_URL, DATA_DIR, POSTGRES_DEV_PORT, LATE_LIMIT, WAKE_AFTER, WAKE_RATE } = settings;
@@ -52,7 +48,8 @@ async function lookThroughLedger(settings: Settings): Promise<Round> {
     const planning = { tz, lateLimitMs: LATE_LIMIT, wake };
     const planner = createPlanner({ orm, settings: planning, clock: Date.now, logger });
     const everyMs = settings.RECONCILE_EVERY;
-    return await createLedgerReconciler({ orm, planner, logger, everyMs }).run();
+    const registry = new Registry();
+    return await createLedgerReconciler({ orm, planner, logger, registry, everyMs }).run();
   } finally {
     await orm.close(true);
   }
@@ -61,21 +58,10 @@ async function lookThroughLedger(settings: Settings): Promise<Round> {
 async function lookThroughWorkflows(settings: Settings): Promise<ReconcileReport> {
   const { client, address, taskQueue, close } = connectTemporal(settings);
   try {
-    return await runReconcileWorkflow(client, taskQueue, (workflowId) =>
-      print(`The workflows: ${workflowId} at ${address} looks.\n`),
-    );
+    return await runReconcileWorkflow(client, taskQueue, (workflowId) => {
+      process.stdout.write(`The workflows: ${workflowId} at ${address} looks.\n`);
+    });
   } finally {
     await close();
   }
-}
-
-function print(text: string): void {
-  process.stdout.write(text);
-}
-
-function codeOf(error: unknown): number {
-  if (error instanceof InvalidSettingsError) return EXIT.config;
-  const isAway =
-    error instanceof TemporalAwayError || error instanceof NoWorkerError || isServerAway(error);
-  return isAway ? EXIT.unavailable : EXIT.failed;
 }

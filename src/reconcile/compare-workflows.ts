@@ -1,14 +1,15 @@
+import { hash } from 'node:crypto';
+
 import pLimit from 'p-limit';
 
 import { occasionOfWorkflowId, workflowId } from '../ledger/occurrence-key.ts';
 import { ms, queryOf } from '../ledger/sql.ts';
 import type { OccasionRef } from '../ledger/types.ts';
 import type { Orm } from '../platform/database/orm.ts';
+import type { Comparison } from '../workflows/maintenance-contract.ts';
 import type { OccasionWorkflows } from '../workflows/occasion-client.ts';
-import type { Comparison, FindingCounts } from '../workflows/maintenance-contract.ts';
-import { addCounts, countByKind, type Finding, type Findings } from './findings.ts';
-import { NOTIFY_AGAIN } from './forget-wakes.ts';
-import { createIdSet } from './id-set.ts';
+import { countByKind, type Finding, type Findings } from './findings.ts';
+import { notifyAgain } from './notify-again.ts';
 import type { RunningWorkflows } from './running-workflows.ts';
 import { findState, noteLook } from './state.ts';
 
@@ -28,40 +29,45 @@ const CALLS_AT_ONCE = 4;
 /** If hardly one of so many was lost, visibility is not to be trusted. */
 const MAX_ASKED_IN_VAIN = 5_000;
 
+type Found = Pick<Finding, 'kind'>[];
+
 /** Compares all workflows that run with all occasions by their ids, both ways, once a day. */
 export function createComparison(deps: ComparisonDeps) {
   const { orm, findings, running, workflows, page = PAGE } = deps;
   const query = queryOf(orm);
   const limit = pLimit(CALLS_AT_ONCE);
 
-  const isRunning = (ids: readonly string[]): Promise<boolean[]> =>
-    Promise.all(ids.map((id) => limit(async () => (await running.describe(id)).isRunning)));
-  const end = (occasions: readonly OccasionRef[]): Promise<unknown> =>
-    Promise.all(occasions.map((occasion) => limit(() => workflows.end(occasion))));
+  async function splitByRunning<Given>(all: readonly Given[], idOf: (one: Given) => string) {
+    const isRunning = await limit.map(
+      all,
+      async (one) => (await running.describe(idOf(one))).isRunning,
+    );
+    return {
+      running: all.filter((_, at) => isRunning[at] === true),
+      gone: all.filter((_, at) => isRunning[at] !== true),
+    };
+  }
 
   /** Asks workflows to end that have no occasion, or whose occasion has ended. */
-  async function lookForStrays(ids: readonly string[]): Promise<FindingCounts> {
+  async function lookForStrays(ids: readonly string[]): Promise<Found> {
     const occasions = ids.flatMap((id) => occasionOfWorkflowId(id) ?? []);
     const strays = await query<OccasionRef>(FIND_STRAYS, { occasions: JSON.stringify(occasions) });
-    await end(strays);
+    await limit.map(strays, workflows.end);
     return findings.keep(strays.map(strayOf));
   }
 
   /** Has workflows started that neither visibility lists nor Temporal knows. */
-  async function lookForLost(
-    seen: ReturnType<typeof createIdSet>,
-    onPage: () => void,
-  ): Promise<FindingCounts> {
-    let detected: FindingCounts = {};
+  async function lookForLost(seen: ReadonlySet<number>, onPage: () => void): Promise<Found> {
+    const found: Found = [];
     let asked = 0;
     let lost = 0;
-    for (let after: OccasionRef | undefined = FIRST; after !== undefined;) {
+    let after: OccasionRef | undefined = { type: '', id: '00000000-0000-0000-0000-000000000000' };
+    while (after !== undefined) {
       const { type, id }: OccasionRef = after;
       const occasions: NotifiedOccasion[] = await query(PAGE_OF_NOTIFIED, { type, id, page });
-      const unseen = occasions.filter((occasion) => !seen.has(workflowId(occasion)));
-      const runs = await isRunning(unseen.map(workflowId));
-      const gone = unseen.filter((_, at) => runs[at] === false);
-      detected = addCounts(detected, await findings.keep(gone.map(lostOf)));
+      const unseen = occasions.filter((occasion) => !seen.has(hashOf(workflowId(occasion))));
+      const { gone } = await splitByRunning(unseen, workflowId);
+      found.push(...(await findings.keep(gone.map(lostOf))));
       await query(NOTIFY_AGAIN, { occasions: JSON.stringify(gone) });
       asked += unseen.length;
       lost += gone.length;
@@ -73,39 +79,40 @@ export function createComparison(deps: ComparisonDeps) {
       after = occasions.length < page ? undefined : occasions.at(-1);
       onPage();
     }
-    return detected;
+    return found;
   }
 
   /** Drops findings of earlier comparisons that are cured, and asks strays once more to end. */
-  async function checkKnown(): Promise<FindingCounts> {
+  async function checkKnown(): Promise<Found> {
     const notified = await query<{ kind: 'lost' }>(DROP_NOTIFIED);
-    const strays = await findings.list(['stray']);
-    const runs = await isRunning(strays.map(({ subject }) => subject));
-    await end(strays.filter((_, at) => runs[at] === true));
-    const ended = await findings.drop(strays.filter((_, at) => runs[at] !== true));
-    return addCounts(countByKind(notified), ended);
+    const strays = await splitByRunning(await findings.list(['stray']), ({ subject }) => subject);
+    await limit.map(strays.running, workflows.end);
+    return [...notified, ...(await findings.drop(strays.gone))];
   }
 
   return async function compare(onPage: () => void): Promise<Comparison> {
-    const repaired = await checkKnown();
+    const repaired = countByKind(await checkKnown());
     const { comparedAgeMs } = await findState(orm);
     if (comparedAgeMs !== null && comparedAgeMs < EVERY_MS) {
       return { detected: {}, repaired, compared: null };
     }
-    const seen = createIdSet();
-    let strays: FindingCounts = {};
+    const seen = new Set<number>();
+    const detected: Found = [];
     for await (const ids of running.listIds()) {
-      seen.add(ids);
-      strays = addCounts(strays, await lookForStrays(ids));
+      for (const id of ids) seen.add(hashOf(id));
+      detected.push(...(await lookForStrays(ids)));
       onPage();
     }
-    const lost = await lookForLost(seen, onPage);
-    await noteLook(orm, 'comparison');
-    return { detected: addCounts(strays, lost), repaired, compared: seen.size };
+    detected.push(...(await lookForLost(seen, onPage)));
+    await noteLook(orm, 'compared_at');
+    return { detected: countByKind(detected), repaired, compared: seen.size };
   };
 }
 
-const FIRST: OccasionRef = { type: '', id: '00000000-0000-0000-0000-000000000000' };
+/** Of 48 bits, so that a million ids take 60 MB; two of them are alike with a probability of 1 in 500. */
+function hashOf(id: string): number {
+  return hash('sha256', id, 'buffer').readUIntBE(0, 6);
+}
 
 interface NotifiedOccasion extends OccasionRef {
   readonly userId: string;
@@ -130,6 +137,8 @@ const PAGE_OF_NOTIFIED = `
   from events.occasions
   where (type, id) > (:type, :id::uuid) and ended_at is null and notified_wake_at is not null
   order by type, id limit :page::int`;
+
+const NOTIFY_AGAIN = notifyAgain('true');
 
 /** A workflow was asked to end when its occasion did: it is given an hour. */
 const FIND_STRAYS = `

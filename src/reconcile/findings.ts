@@ -1,6 +1,11 @@
 import { instant, ms, queryOf } from '../ledger/sql.ts';
 import type { Orm } from '../platform/database/orm.ts';
-import type { FindingCounts, FindingKind } from '../workflows/maintenance-contract.ts';
+import type {
+  FindingCounts,
+  FindingKind,
+  ReconcileReport,
+  UnrepairedFinding,
+} from '../workflows/maintenance-contract.ts';
 
 export interface Finding {
   readonly kind: FindingKind;
@@ -16,6 +21,13 @@ export interface Finding {
   readonly note: string;
 }
 
+/** What one round of a half of the reconciler came to. */
+export type Round = Pick<ReconcileReport, 'detected' | 'repaired' | 'unrepaired' | 'examples'>;
+
+export type ReconcileLogger = Readonly<
+  Record<'info' | 'warn' | 'error', (fields: object, message: string) => void>
+>;
+
 export type Findings = ReturnType<typeof createFindings>;
 
 /** As many as an operator reads. */
@@ -26,50 +38,49 @@ const MAX_LISTED = 20_000;
 /** What the reconciler found and has not seen cured, kept from one round to the next. */
 export function createFindings(orm: Orm) {
   const query = queryOf(orm);
-  const count = async (sql: string, parameters: Record<string, unknown>) =>
-    countByKind(await query<{ kind: FindingKind }>(sql, parameters));
   const change = (sql: string) => (findings: readonly Finding[]) =>
-    findings.length === 0
-      ? Promise.resolve<FindingCounts>({})
-      : count(sql, { findings: JSON.stringify(findings) });
+    query<{ kind: FindingKind }>(sql, { findings: JSON.stringify(findings) });
+  const list = (sql: string, kinds: readonly FindingKind[], limit: number) =>
+    query<Finding>(sql, { kinds: JSON.stringify(kinds), limit });
 
   return {
-    /** Keeps findings; returns how many of them are new. */
+    /** Keeps findings; returns those that are new. */
     keep: change(KEEP),
-    /** Drops findings that no longer hold; returns how many there were. */
+    /** Drops findings that no longer hold; returns those that were kept. */
     drop: change(DROP),
     /** What was done has not cured these. */
     markUnrepaired: change(MARK_UNREPAIRED),
 
-    list: (kinds: readonly FindingKind[]) =>
-      query<Finding>(LIST, { kinds: JSON.stringify(kinds), limit: MAX_LISTED }),
+    list: (kinds: readonly FindingKind[]) => list(listWhere('true'), kinds, MAX_LISTED),
 
-    /** All that are not repaired, by kind, and the most urgent of them. */
-    async unrepaired(kinds: readonly FindingKind[]) {
-      const parameters = { kinds: JSON.stringify(kinds) };
-      return {
-        counts: await count(FIND_UNREPAIRED, parameters),
-        examples: await query<Finding>(LIST_UNREPAIRED, { ...parameters, limit: EXAMPLES }),
-      };
+    /** Logs at level error what is not repaired, the most urgent by name, and returns it. */
+    async raiseAlarm(
+      kinds: readonly FindingKind[],
+      logger: ReconcileLogger,
+      explain = async ({ note }: Finding): Promise<string> => note,
+    ): Promise<Pick<Round, 'unrepaired' | 'examples'>> {
+      const first = await list(listWhere(IS_UNREPAIRED), kinds, EXAMPLES);
+      const examples: UnrepairedFinding[] = [];
+      for (const finding of first) {
+        const { kind, subject } = finding;
+        examples.push({ kind, subject, why: await explain(finding) });
+      }
+      const unrepaired = countByKind(
+        await query(FIND_UNREPAIRED, { kinds: JSON.stringify(kinds) }),
+      );
+      if (examples.length > 0) {
+        const fields = { alarm: 'reconcile-unrepaired', unrepaired, examples };
+        logger.error(fields, 'reconciler: this could not be repaired');
+      }
+      return { unrepaired, examples };
     },
   };
-}
-
-/** Adds counts up, kind by kind. */
-export function addCounts(...all: readonly FindingCounts[]): FindingCounts {
-  const sums: Partial<Record<FindingKind, number>> = {};
-  for (const [kind, count] of all.flatMap(entriesOf)) sums[kind] = (sums[kind] ?? 0) + count;
-  return sums;
 }
 
 export function countByKind(rows: readonly { readonly kind: FindingKind }[]): FindingCounts {
   const counts: Partial<Record<FindingKind, number>> = {};
   for (const { kind } of rows) counts[kind] = (counts[kind] ?? 0) + 1;
   return counts;
-}
-
-export function entriesOf(counts: FindingCounts): [FindingKind, number][] {
-  return Object.entries(counts) as [FindingKind, number][];
 }
 
 /** Identifies a finding. */
@@ -80,47 +91,37 @@ export function nameOf({ kind, subject }: Finding): string {
 const GIVEN = `jsonb_to_recordset(:findings::jsonb) as given
   (kind text, subject text, type text, id uuid, "userId" uuid, "dueAt" float8, note text)`;
 
-const COLUMNS = `kind, subject, occasion_type as type, occasion_id as id, user_id as "userId",
-  ${ms('due_at', 'dueAt')}, note`;
+/** In order, as are all that lock several, so that reconcilers that run at once do not deadlock. */
+const INSERT = `
+  insert into events.findings as f
+    (kind, subject, occasion_type, occasion_id, user_id, due_at, note, unrepaired_at)
+  select kind, subject, type, id, "userId", ${instant('"dueAt"')}, note, `;
 
-const OF_KINDS = `kind in (select jsonb_array_elements_text(:kinds::jsonb))`;
+const KEEP = `${INSERT} null from ${GIVEN} order by kind, subject
+  on conflict do nothing returning kind`;
 
-const KEEP = `
-  insert into events.findings (kind, subject, occasion_type, occasion_id, user_id, due_at, note)
-  select kind, subject, type, id, "userId", ${instant('"dueAt"')}, note
-  from ${GIVEN} order by kind, subject
-  on conflict do nothing
+const MARK_UNREPAIRED = `${INSERT} events.clock() from ${GIVEN} order by kind, subject
+  on conflict (kind, subject) do update
+    set unrepaired_at = coalesce(f.unrepaired_at, events.clock()), note = excluded.note
   returning kind`;
 
-const LIST = `
-  select ${COLUMNS} from events.findings where ${OF_KINDS}
-  order by due_at nulls last, kind, subject limit :limit::int`;
-
-/** Locked in order, so that reconcilers that run at once do not deadlock. */
-const LOCKED = `
-  locked as materialized (
-    select f.kind, f.subject, given.note from ${GIVEN}
+const DROP = `
+  with dropped as materialized (
+    select f.kind, f.subject from ${GIVEN}
     join events.findings as f on f.kind = given.kind and f.subject = given.subject
     order by f.kind, f.subject for update of f
-  )`;
-
-const DROP = `
-  with ${LOCKED}
-  delete from events.findings as f using locked
-  where f.kind = locked.kind and f.subject = locked.subject
+  )
+  delete from events.findings as f using dropped
+  where f.kind = dropped.kind and f.subject = dropped.subject
   returning f.kind`;
 
-const MARK_UNREPAIRED = `
-  with ${LOCKED}
-  update events.findings as f
-  set unrepaired_at = coalesce(f.unrepaired_at, events.clock()), note = locked.note
-  from locked where f.kind = locked.kind and f.subject = locked.subject
-  returning f.kind`;
+const OF_KINDS = `kind in (select jsonb_array_elements_text(:kinds::jsonb))`;
+const IS_UNREPAIRED = 'unrepaired_at is not null';
 
-const FIND_UNREPAIRED = `
-  select kind from events.findings where unrepaired_at is not null and ${OF_KINDS}`;
+const FIND_UNREPAIRED = `select kind from events.findings where ${IS_UNREPAIRED} and ${OF_KINDS}`;
 
-const LIST_UNREPAIRED = `
-  select ${COLUMNS} from events.findings
-  where unrepaired_at is not null and ${OF_KINDS}
+const listWhere = (condition: string): string => `
+  select kind, subject, occasion_type as type, occasion_id as id, user_id as "userId",
+    ${ms('due_at', 'dueAt')}, note
+  from events.findings where ${condition} and ${OF_KINDS}
   order by due_at nulls last, kind, subject limit :limit::int`;

@@ -1,4 +1,4 @@
-import { ms, queryOf } from '../ledger/sql.ts';
+import { firstRow, ms, queryOf } from '../ledger/sql.ts';
 import type { Orm } from '../platform/database/orm.ts';
 import { type Finding, nameOf } from './findings.ts';
 import { firstBroken, OPEN_ROW_INVARIANTS, ROW_INVARIANTS } from './invariants.ts';
@@ -15,25 +15,22 @@ export function createLedgerLooks(orm: Orm, usersPerPage = USERS_PER_PAGE) {
   return {
     /** What seems wrong, page by page, the most urgent first. */
     async *suspects(): AsyncGenerator<Finding[], void, undefined> {
-      yield await query<Finding>(LOOK_AT_DUE_ROWS, { limit: MAX_FOUND });
-      for (let after: string | undefined = FIRST_ID; after !== undefined;) {
-        const [end]: { last: string }[] = await query(END_OF_PAGE, { after, page: usersPerPage });
-        yield await query<Finding>(LOOK_AT_USERS, { after, last: end?.last ?? LAST_ID });
-        after = end?.last;
+      yield await query<Finding>(`${LOOK_AT_DUE_ROWS} limit ${MAX_FOUND}`);
+      for (let after = FIRST_ID; after !== LAST_ID;) {
+        const bounds = { after, page: usersPerPage };
+        const { last } = firstRow(await query<{ last: string }>(END_OF_PAGE, bounds));
+        yield await query<Finding>(LOOK_AT_PAGE, { after, last });
+        after = last;
       }
     },
 
     /** Which of these findings still hold. */
     async again(findings: readonly Finding[]): Promise<Finding[]> {
-      if (findings.length === 0) return [];
-      const occasions = findings.map(({ type, id }) => ({ type, id }));
-      const keys = findings.map(({ subject }) => subject);
+      const users = JSON.stringify(findings.map(({ userId }) => userId));
+      const keys = JSON.stringify(findings.map(({ subject }) => subject));
       const found = [
-        ...(await query<Finding>(LOOK_AT_OCCASIONS, { occasions: JSON.stringify(occasions) })),
-        ...(await query<Finding>(LOOK_AT_ROWS, {
-          keys: JSON.stringify(keys),
-          limit: keys.length,
-        })),
+        ...(await query<Finding>(LOOK_AT_USERS, { users })),
+        ...(await query<Finding>(LOOK_AT_ROWS, { keys })),
       ];
       const names = new Set(findings.map(nameOf));
       return found.filter((finding) => names.has(nameOf(finding)));
@@ -91,9 +88,17 @@ const IS_EXCUSED = `(
     where u.occasion_type = j.type and u.occasion_id = j.id
       and u.settled_at > ${ago('5 minutes')})))`;
 
-/** @param seen SQL for the occasions to look at: what users have, and what the ledger knows of it */
-const lookAtOccasions = (seen: string): string => `
-  with ${seen},
+/** @param isSeen a condition on `user_id`: whose occasions, and what the ledger knows of them */
+const lookAtOccasions = (isSeen: string): string => `
+  with inputs as materialized (select * from users.occasion_inputs where ${isSeen}),
+  known as materialized (select * from events.occasions where ${isSeen}),
+  seen as (
+    select coalesce(i.occasion_type, k.type) as type, coalesce(i.occasion_id, k.id) as id,
+      coalesce(i.user_id, k.user_id) as user_id, i.user_id is not null as is_there, i.changed_at,
+      k.type is not null as is_known, k.ended_at, k.wake_at, k.wake_due_at, k.last_settled_key,
+      k.last_settled_nominal
+    from inputs as i full join known as k on k.type = i.occasion_type and k.id = i.occasion_id
+  ),
   looked as materialized (
     select s.type, s.id, s.user_id, o.key, o.due_at, o.lease_until, ${GAP} as gap,
       case when s.is_there and o.key is not null
@@ -116,32 +121,15 @@ const lookAtOccasions = (seen: string): string => `
   where j.kind = 'impossible' or (j.kind = 'unplanned' and not ${IS_EXCUSED})
   order by j.due_at nulls first, subject`;
 
-const SEEN_COLUMNS = `i.user_id is not null as is_there, i.changed_at, k.type is not null as is_known,
-  k.ended_at, k.wake_at, k.wake_due_at, k.last_settled_key, k.last_settled_nominal`;
-
-/** Where a page of users ends; no row on the last page. */
+/** Where a page of users ends. */
 const END_OF_PAGE = `
-  select id as last from users.users where id > :after order by id offset :page::int - 1 limit 1`;
+  select coalesce((select id from users.users where id > :after::uuid
+    order by id offset :page::int - 1 limit 1), '${LAST_ID}') as last`;
 
-const LOOK_AT_USERS = lookAtOccasions(`
-  inputs as materialized (
-    select * from users.occasion_inputs where user_id > :after and user_id <= :last),
-  known as materialized (
-    select * from events.occasions where user_id > :after and user_id <= :last),
-  seen as (
-    select coalesce(i.occasion_type, k.type) as type, coalesce(i.occasion_id, k.id) as id,
-      coalesce(i.user_id, k.user_id) as user_id, ${SEEN_COLUMNS}
-    from inputs as i full join known as k on k.type = i.occasion_type and k.id = i.occasion_id)`);
+const LOOK_AT_PAGE = lookAtOccasions(`user_id > :after and user_id <= :last`);
 
-const LOOK_AT_OCCASIONS = lookAtOccasions(`
-  seen as (
-    select g.type, g.id, coalesce(i.user_id, k.user_id) as user_id, ${SEEN_COLUMNS}
-    from (select distinct type, id
-      from jsonb_to_recordset(:occasions::jsonb) as given (type text, id uuid)) as g
-    left join lateral (
-      select * from users.occasion_inputs as i
-      where i.occasion_type = g.type and i.occasion_id = g.id limit 1) as i on true
-    left join events.occasions as k on k.type = g.type and k.id = g.id)`);
+const LOOK_AT_USERS = lookAtOccasions(`user_id = any (array(
+  select value::uuid from jsonb_array_elements_text(:users::jsonb)))`);
 
 /** While nothing goes out, or not at the dispatchers' pace, whatever waits does so rightly. */
 const IS_HELD_UP = `(
@@ -169,8 +157,7 @@ const lookAtRows = (rows: string): string => `
     coalesce(broken, 'nobody attempts it, and nothing holds it up') as note
   from looked
   where broken is not null or is_unattempted
-  order by due_at, key
-  limit :limit::int`;
+  order by due_at, key`;
 
 const claimable = (priority: number): string => `
   select * from events.occurrences

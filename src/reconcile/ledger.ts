@@ -1,24 +1,32 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
+import { workflowId } from '../ledger/occurrence-key.ts';
 import { queryOf } from '../ledger/sql.ts';
 import { describeError } from '../platform/errors.ts';
 import type { Orm } from '../platform/database/orm.ts';
 import type { Planner } from '../planning/types.ts';
 import { createLoop } from '../platform/loop.ts';
+import type { Registry } from '../platform/metrics.ts';
 import type { LedgerFindingKind } from '../workflows/maintenance-contract.ts';
-import { addCounts, createFindings, nameOf, type Finding } from './findings.ts';
-import { FORGET_WAKE, lockOccasions } from './forget-wakes.ts';
+import {
+  countByKind,
+  createFindings,
+  type Finding,
+  nameOf,
+  type ReconcileLogger,
+  type Round,
+} from './findings.ts';
 import { isLeftToOperator } from './invariants.ts';
 import { createLedgerLooks } from './ledger-looks.ts';
-import { countSteps, type ReconcileObserver } from './metrics.ts';
-import { raiseAlarm, type ReconcileLogger, type Round } from './round.ts';
-import { findState, mustRest, noteLook, type ReconcileAges } from './state.ts';
+import { createReconcileMetrics } from './metrics.ts';
+import { notifyAgain } from './notify-again.ts';
+import { findState, mustRest, noteLook } from './state.ts';
 
 export interface LedgerReconcilerDeps {
   readonly orm: Orm;
   readonly planner: Pick<Planner, 'plan'>;
   readonly logger: ReconcileLogger;
-  readonly observer?: ReconcileObserver;
+  readonly registry: Registry;
   /** How long after the last look the next one begins. */
   readonly everyMs: number;
   /** After how long a suspect is looked at again, before it counts; for tests. */
@@ -29,11 +37,7 @@ export interface LedgerReconcilerDeps {
 
 export type LedgerReconciler = ReturnType<typeof createLedgerReconciler>;
 
-export const LEDGER_KINDS: readonly LedgerFindingKind[] = [
-  'unattempted',
-  'unplanned',
-  'impossible',
-];
+const LEDGER_KINDS: readonly LedgerFindingKind[] = ['unattempted', 'unplanned', 'impossible'];
 
 /** What is only between two states has left them by then. */
 const SECOND_LOOK_MS = 10_000;
@@ -49,7 +53,8 @@ const NOTIFY_AT_ONCE = 500;
  * any time, also several at once.
  */
 export function createLedgerReconciler(deps: LedgerReconcilerDeps) {
-  const { orm, planner, logger, observer, everyMs, secondLookMs = SECOND_LOOK_MS } = deps;
+  const { orm, planner, logger, everyMs, secondLookMs = SECOND_LOOK_MS } = deps;
+  const metrics = createReconcileMetrics(deps.registry, LEDGER_KINDS);
   const query = queryOf(orm);
   const findings = createFindings(orm);
   const looks = createLedgerLooks(orm, deps.usersPerPage);
@@ -63,79 +68,72 @@ export function createLedgerReconciler(deps: LedgerReconcilerDeps) {
 
   /** Plans the occasions of findings; returns the errors by workflow id. */
   async function plan(found: readonly Finding[]): Promise<Map<string, string>> {
-    const occasions = found
-      .filter(({ note }) => !isLeftToOperator(note))
-      .map(({ type, id }) => [`${type}/${id}`, { type, id }] as const);
-    const errors = new Map<string, string>();
-    for (const outcome of await planner.plan([...new Map(occasions).values()])) {
-      if (outcome.kind !== 'failed') continue;
-      const { name, code } = describeError(outcome.error);
-      errors.set(`${outcome.type}/${outcome.id}`, code === undefined ? name : `${name} ${code}`);
-    }
-    return errors;
+    const occasions = found.filter(({ note }) => !isLeftToOperator(note));
+    const outcomes = await planner.plan(occasions.map(({ type, id }) => ({ type, id })));
+    return new Map(
+      outcomes.flatMap((outcome) => {
+        if (outcome.kind !== 'failed') return [];
+        const { name, code } = describeError(outcome.error);
+        return [[workflowId(outcome), code === undefined ? name : `${name} ${code}`]];
+      }),
+    );
   }
 
-  /** Has the workflows of late rows look, and started if they do not run. */
-  async function notifyLate(found: readonly Finding[]): Promise<void> {
-    const late = found.filter(({ kind }) => kind === 'unattempted').slice(0, NOTIFY_AT_ONCE);
-    if (late.length > 0) await query(NOTIFY_UNLESS_LOOKED, { occasions: JSON.stringify(late) });
-  }
-
-  /** Confirms suspects and plans them. */
+  /** Confirms suspects, plans them, and has the workflows of late rows look. */
   async function repair(suspects: readonly Finding[]) {
     const found = await lookAgainLater(suspects);
     const detected = await findings.keep(found);
     const errors = await plan(found);
-    await notifyLate(found);
+    const late = found.filter(({ kind }) => kind === 'unattempted').slice(0, NOTIFY_AT_ONCE);
+    await query(NOTIFY_UNLESS_LOOKED, { occasions: JSON.stringify(late) });
     const left = await lookAgainLater(await looks.again(found));
-    const leftNames = new Set(left.map(nameOf));
-    const repaired = await findings.drop(found.filter((one) => !leftNames.has(nameOf(one))));
-    await findings.markUnrepaired(left.map((finding) => withError(finding, errors)));
-    return { found, counts: { detected, repaired } };
+    const names = new Set(left.map(nameOf));
+    const repaired = await findings.drop(suspects.filter((one) => !names.has(nameOf(one))));
+    await findings.markUnrepaired(
+      left.map((finding) => withError(finding, errors.get(workflowId(finding)))),
+    );
+    return { detected, repaired };
   }
 
   /** Looks through everything once, and repairs what it finds. */
   async function look(): Promise<Round> {
     const startedAt = performance.now();
-    const known = await findings.list(LEDGER_KINDS);
-    const notFoundAgain = new Map(known.map((finding) => [nameOf(finding), finding]));
-    const rounds: Pick<Round, 'detected' | 'repaired'>[] = [];
-    let suspects: Finding[] = [];
-    const repairSuspects = async (): Promise<void> => {
+    const detected: Pick<Finding, 'kind'>[] = [];
+    const repaired: Pick<Finding, 'kind'>[] = [];
+    // What earlier rounds have found may be cured by now, or is to be planned once more.
+    const suspects = await findings.list(LEDGER_KINDS);
+    async function repairSuspects(): Promise<void> {
       if (suspects.length === 0) return;
-      const { found, counts } = await repair(suspects);
-      suspects = [];
-      rounds.push(counts);
-      for (const finding of found) notFoundAgain.delete(nameOf(finding));
-    };
-
+      const came = await repair(suspects.splice(0));
+      detected.push(...came.detected);
+      repaired.push(...came.repaired);
+    }
     for await (const page of looks.suspects()) {
       stopping.signal.throwIfAborted();
       suspects.push(...page);
       if (suspects.length >= SUSPECTS_AT_ONCE) await repairSuspects();
     }
     await repairSuspects();
-    const cured = await findings.drop([...notFoundAgain.values()]);
-    await noteLook(orm, 'ledger');
+    await noteLook(orm, 'ledger_looked_at');
 
-    const detected = addCounts(...rounds.map((round) => round.detected));
-    const repaired = addCounts(cured, ...rounds.map((round) => round.repaired));
-    observer?.round({ detected, repaired });
-    const alarm = await raiseAlarm(findings, LEDGER_KINDS, logger);
+    const counts = { detected: countByKind(detected), repaired: countByKind(repaired) };
+    metrics.round(counts);
+    const alarm = await findings.raiseAlarm(LEDGER_KINDS, logger);
     const durationMs = Math.round(performance.now() - startedAt);
-    logger.info(
-      { detected, repaired, unrepaired: alarm.unrepaired, durationMs },
-      'reconciler: looked through the ledger',
-    );
-    return { detected, repaired, ...alarm };
+    const about = { ...counts, unrepaired: alarm.unrepaired, durationMs };
+    logger.info(about, 'reconciler: looked through the ledger');
+    return { ...counts, ...alarm };
   }
 
-  const counted = countSteps(observer, stopping.signal);
+  const lookCounted = (): Promise<Round> => metrics.step(look, stopping.signal);
   const loop = createLoop(
     async () => {
-      const waitMs = waitFor(await findState(orm), everyMs);
-      if (waitMs > 0) return waitMs;
-      await counted(look);
+      const state = await findState(orm);
+      const ageMs = state.ledgerAgeMs ?? Infinity;
+      // Another process may have looked meanwhile.
+      if (ageMs < everyMs) return everyMs - ageMs;
+      if (mustRest(state, state.ledgerAgeMs, everyMs)) return CHECK_BUSY_EVERY_MS;
+      await lookCounted();
       return everyMs;
     },
     (error) => {
@@ -153,26 +151,15 @@ export function createLedgerReconciler(deps: LedgerReconcilerDeps) {
       await loop.stop();
     },
     /** Looks through the ledger now, whatever else is going on. Rejects while the database is away. */
-    run: () => counted(look),
+    run: lookCounted,
   };
 }
 
-function withError(finding: Finding, errors: ReadonlyMap<string, string>): Finding {
-  const error = errors.get(`${finding.type}/${finding.id}`);
+function withError(finding: Finding, error: string | undefined): Finding {
   if (error === undefined) return finding;
   return { ...finding, note: `${finding.note}, and planning fails: ${error}` };
 }
 
-/** How long until the next look, in ms: another process may have looked meanwhile. */
-function waitFor(ages: ReconcileAges, everyMs: number): number {
-  const { ledgerAgeMs } = ages;
-  if (ledgerAgeMs !== null && ledgerAgeMs < everyMs) return everyMs - ledgerAgeMs;
-  return mustRest(ages, ledgerAgeMs, everyMs) ? CHECK_BUSY_EVERY_MS : 0;
-}
-
 /** Longer than *deliver* ever waits between two looks. */
-const NOTIFY_UNLESS_LOOKED = `
-  with ${lockOccasions(`o.ended_at is null and (o.looked_at is null
-    or o.looked_at < (select events.clock() - interval '20 minutes'))`)}
-  update events.occasions as o set ${FORGET_WAKE}
-  from locked where o.type = locked.type and o.id = locked.id`;
+const NOTIFY_UNLESS_LOOKED = notifyAgain(`(o.looked_at is null
+  or o.looked_at < (select events.clock() - interval '20 minutes'))`);

@@ -2,8 +2,7 @@ import { Counter } from 'prom-client';
 
 import type { Registry } from '../platform/metrics.ts';
 import type { FindingKind } from '../workflows/maintenance-contract.ts';
-import { entriesOf } from './findings.ts';
-import type { Round } from './round.ts';
+import type { Round } from './findings.ts';
 
 /**
  * Counts what rounds of the reconciler come to.
@@ -38,27 +37,19 @@ export function createReconcileMetrics(registry: Registry, kinds: readonly Findi
 
   return {
     round(counts: Pick<Round, 'detected' | 'repaired'>): void {
-      for (const [kind, count] of entriesOf(counts.detected)) detected.inc({ kind }, count);
-      for (const [kind, count] of entriesOf(counts.repaired)) repaired.inc({ kind }, count);
+      for (const [kind, count] of Object.entries(counts.detected)) detected.inc({ kind }, count);
+      for (const [kind, count] of Object.entries(counts.repaired)) repaired.inc({ kind }, count);
     },
-    step(result: 'succeeded' | 'failed'): void {
-      steps.inc({ result });
+    /** Counts a step, unless the process stops meanwhile. */
+    async step<Result>(run: () => Promise<Result>, stopping?: AbortSignal): Promise<Result> {
+      try {
+        const result = await run();
+        steps.inc({ result: 'succeeded' });
+        return result;
+      } catch (error) {
+        if (!stopping?.aborted) steps.inc({ result: 'failed' });
+        throw error;
+      }
     },
-  };
-}
-
-export type ReconcileObserver = ReturnType<typeof createReconcileMetrics>;
-
-/** Counts steps, unless the process stops meanwhile. */
-export function countSteps(observer: ReconcileObserver | undefined, stopping?: AbortSignal) {
-  return async <Result>(step: () => Promise<Result>): Promise<Result> => {
-    try {
-      const result = await step();
-      observer?.step('succeeded');
-      return result;
-    } catch (error) {
-      if (!stopping?.aborted) observer?.step('failed');
-      throw error;
-    }
   };
 }

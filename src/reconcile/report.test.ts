@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 
 import type { ReconcileReport } from '../workflows/maintenance-contract.ts';
-import type { Round } from './round.ts';
+import type { Round } from './findings.ts';
 import { describeLedger, needsOperator, describeWorkflows } from './report.ts';
 
 const WELL: Round = {

@@ -3,7 +3,7 @@ import type {
   FindingKind,
   ReconcileReport,
 } from '../workflows/maintenance-contract.ts';
-import type { Round } from './round.ts';
+import type { Round } from './findings.ts';
 
 const MEANINGS: Readonly<Record<FindingKind, string>> = {
   unattempted: 'due for two minutes, and nobody attempts it',

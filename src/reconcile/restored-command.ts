@@ -3,61 +3,41 @@
  * started again: notes that the database at DATABASE_URL, or Temporal's store, was restored to the
  * state of that instant.
  */
-import { EXIT } from '../cli/command.ts';
-import {
-  InvalidSettingsError,
-  loadSettings,
-  requireSettings,
-} from '../platform/settings/settings.ts';
-import { errorCode } from '../platform/errors.ts';
+import { parseArgs } from 'node:util';
+
+import { CommandError, EXIT, runCommand } from '../cli/command.ts';
 import { connectOrm } from '../platform/database/orm.ts';
-import { noteRestore, type Restored } from './restored.ts';
+import { loadSettings, requireSettings } from '../platform/settings/settings.ts';
+import { instantFault } from '../time/instant.ts';
+import { noteRestore, type Restored } from './stores.ts';
 
 const USAGE = `npm run restored -- --backup-taken-at <instant>
 
   <instant>  when the backup was taken that was restored, such as 2027-05-20T03:00:00Z;
-             one that is too early does no harm
-`;
-const PAUSE_REASON = 'restored: look at what is waiting before you resume';
+             one that is too early does no harm`;
 /** The notifier's pace, at least. */
 const NOTIFIED_PER_MINUTE = 3_000;
 
-process.exitCode = await main(process.argv.slice(2));
-
-async function main(args: readonly string[]): Promise<number> {
-  const backupTakenAt = instantOf(args);
-  if (backupTakenAt === null) {
-    process.stderr.write(USAGE);
-    return EXIT.usage;
-  }
-  try {
-    process.stdout.write(describe(await note(backupTakenAt)));
-    return 0;
-  } catch (error) {
-    const message = error instanceof Error ? error.message : '';
-    process.stderr.write(`${message || errorCode(error)}\n`);
-    return error instanceof InvalidSettingsError ? EXIT.config : EXIT.failed;
-  }
-}
-
-/** Epoch ms; null unless it is an instant in the past, with its offset. */
-function instantOf(args: readonly string[]): number | null {
-  const [name, text = ''] = args.flatMap((arg) => arg.split('=', 2));
-  if (name !== '--backup-taken-at') return null;
-  if (!/^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d)$/.test(text)) return null;
-  const at = Date.parse(text);
-  return at <= Date.now() ? at : null;
-}
-
-async function note(backupTakenAt: number): Promise<Restored> {
+await runCommand(async () => {
+  const backupTakenAt = instantOf(process.argv.slice(2));
+  if (backupTakenAt === null) throw new CommandError(USAGE, EXIT.usage);
   const { DATABASE_URL } = requireSettings(loadSettings(), 'DATABASE_URL');
   // Writes all users in one statement, which takes longer than any request may.
   const orm = await connectOrm(DATABASE_URL, { queryTimeoutMs: 0 });
   try {
-    return await noteRestore(orm, { backupTakenAt, pauseReason: PAUSE_REASON });
+    return describe(await noteRestore(orm, backupTakenAt));
   } finally {
     await orm.close(true);
   }
+});
+
+/** Epoch ms; null unless it is an instant in the past, with its offset. */
+function instantOf(args: string[]): number | null {
+  const options = { 'backup-taken-at': { type: 'string', default: '' } } as const;
+  const text = parseArgs({ args, options, strict: false }).values['backup-taken-at'];
+  if (typeof text !== 'string' || instantFault(text) !== null) return null;
+  const at = Date.parse(text);
+  return at <= Date.now() ? at : null;
 }
 
 function describe({ store, knowsUntil, forgotten, due }: Restored): string {

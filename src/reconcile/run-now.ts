@@ -7,13 +7,9 @@ import {
 } from '@temporalio/client';
 import protobuf from '@temporalio/proto';
 
+import { CommandError, EXIT } from '../cli/command.ts';
 import { classify } from '../platform/temporal/errors.ts';
 import type { ReconcileReport } from '../workflows/maintenance-contract.ts';
-
-/** Thrown when no worker takes up the reconciler's workflow, or a step of it. */
-export class NoWorkerError extends Error {
-  override readonly name = 'NoWorkerError';
-}
 
 type Reconcile = () => Promise<ReconcileReport>;
 
@@ -29,12 +25,13 @@ const LONGEST_RUN_MS = 60 * 60_000;
  * that still runs. Ends it when no worker takes it up.
  *
  * @param onStarted is given the workflow's id
- * @throws TemporalAwayError, NoWorkerError
+ * @throws TemporalAwayError
+ * @throws CommandError when no worker takes up the workflow, or a step of it
  */
 export async function runReconcileWorkflow(
   client: Client,
   taskQueue: string,
-  onStarted: (workflowId: string) => void = () => {},
+  onStarted: (workflowId: string) => void,
   noWorkerAfterMs = NO_WORKER_AFTER_MS,
 ): Promise<ReconcileReport> {
   const call = <Result>(ask: () => Promise<Result>): Promise<Result> =>
@@ -53,17 +50,16 @@ export async function runReconcileWorkflow(
   );
   onStarted(workflow.workflowId);
 
-  let waitingSince: number | null = null;
+  let waitsSince = Infinity;
   for (;;) {
     const description = await call(() => workflow.describe());
     if (description.status.name !== 'RUNNING') return call(() => workflow.result());
-    waitingSince = waitsForWorker(description) ? (waitingSince ?? performance.now()) : null;
-    if (waitingSince !== null && performance.now() - waitingSince > noWorkerAfterMs) {
+    waitsSince = waitsForWorker(description) ? Math.min(waitsSince, performance.now()) : Infinity;
+    if (performance.now() - waitsSince > noWorkerAfterMs) {
       await call(() => workflow.terminate('no worker took it up'));
       const seconds = Math.round(noWorkerAfterMs / 1000);
-      throw new NoWorkerError(
-        `No worker has taken it up for ${seconds} s: none runs, or all are busy.`,
-      );
+      const message = `No worker has taken it up for ${seconds} s: none runs, or all are busy.`;
+      throw new CommandError(message, EXIT.unavailable);
     }
     await sleep(LOOK_EVERY_MS);
   }

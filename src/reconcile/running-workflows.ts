@@ -4,14 +4,6 @@ import {
   WorkflowNotFoundError,
 } from '@temporalio/client';
 
-import { classify } from '../platform/temporal/errors.ts';
-
-export interface WorkflowLook {
-  readonly isRunning: boolean;
-  /** For an operator; without data of the user. */
-  readonly words: string;
-}
-
 export type RunningWorkflows = ReturnType<typeof createRunningWorkflows>;
 
 const CALL_TIMEOUT_MS = 10_000;
@@ -20,16 +12,11 @@ const LIST_PAGE = 1_000;
 /** A workflow task that times out or is lost once is ordinary. */
 const STUCK_AFTER_ATTEMPTS = 3;
 
-/** What Temporal knows of the occasion workflows. Rejects with `TemporalAwayError` while it is away. */
+/** What Temporal knows of the occasion workflows. */
 export function createRunningWorkflows(client: Client, taskQueue: string) {
   const { namespace } = client.options;
-  const call = async <Result>(ask: () => Promise<Result>): Promise<Result> => {
-    try {
-      return await client.withDeadline(Date.now() + CALL_TIMEOUT_MS, ask);
-    } catch (error) {
-      throw error instanceof WorkflowNotFoundError ? error : classify(error);
-    }
-  };
+  const call = <Result>(ask: () => Promise<Result>): Promise<Result> =>
+    client.withDeadline(Date.now() + CALL_TIMEOUT_MS, ask);
 
   return {
     /** The id of the namespace, which another store does not have. */
@@ -53,10 +40,14 @@ export function createRunningWorkflows(client: Client, taskQueue: string) {
       } while (nextPageToken.length > 0);
     },
 
-    /** One workflow, as Temporal itself knows it. */
-    async describe(workflowId: string): Promise<WorkflowLook> {
+    /** One workflow, as Temporal itself knows it; `words` are for an operator. */
+    async describe(workflowId: string): Promise<{ isRunning: boolean; words: string }> {
       try {
-        return lookOf(await call(() => client.workflow.getHandle(workflowId).describe()));
+        const description = await call(() => client.workflow.getHandle(workflowId).describe());
+        const { name } = description.status;
+        if (name === 'PAUSED') return { isRunning: true, words: 'an operator has paused it' };
+        if (name === 'RUNNING') return { isRunning: true, words: whyItSleeps(description) };
+        return { isRunning: false, words: `it has ended: ${name.toLowerCase()}` };
       } catch (error) {
         if (!(error instanceof WorkflowNotFoundError)) throw error;
         return { isRunning: false, words: 'there is no such workflow' };
@@ -65,19 +56,11 @@ export function createRunningWorkflows(client: Client, taskQueue: string) {
   };
 }
 
-function lookOf({ status, raw }: WorkflowExecutionDescription): WorkflowLook {
-  if (status.name === 'PAUSED') return { isRunning: true, words: 'an operator has paused it' };
-  const isRunning = status.name === 'RUNNING';
-  if (!isRunning) return { isRunning, words: `it has ended: ${status.name.toLowerCase()}` };
-
+function whyItSleeps({ raw }: WorkflowExecutionDescription): string {
   const paused = raw.pendingActivities?.find((activity) => activity.paused);
+  if (paused) return `an operator has paused its activity ${paused.activityType?.name}`;
   const attempt = raw.pendingWorkflowTask?.attempt ?? 0;
-  if (paused) {
-    return { isRunning, words: `an operator has paused its activity ${paused.activityType?.name}` };
-  }
-  if (attempt >= STUCK_AFTER_ATTEMPTS) {
-    return { isRunning, words: `its workflow task has failed ${attempt - 1} times` };
-  }
-  if (raw.pendingWorkflowTask) return { isRunning, words: 'it waits for a worker' };
-  return { isRunning, words: 'it runs, and looking again has changed nothing' };
+  if (attempt >= STUCK_AFTER_ATTEMPTS) return `its workflow task has failed ${attempt - 1} times`;
+  if (raw.pendingWorkflowTask) return 'it waits for a worker';
+  return 'it runs, and looking again has changed nothing';
 }

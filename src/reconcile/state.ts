@@ -1,4 +1,4 @@
-import { ms, queryOf } from '../ledger/sql.ts';
+import { epochMs, firstRow, queryOf } from '../ledger/sql.ts';
 import type { Orm } from '../platform/database/orm.ts';
 
 /** How long ago each part was last looked through, in ms by the database's clock; null for never. */
@@ -14,19 +14,18 @@ export interface ReconcileAges {
 const LONGEST_REST_MS = 30 * 60_000;
 
 export async function findState(orm: Orm): Promise<ReconcileAges> {
-  const [state] = await queryOf(orm)<ReconcileAges>(`
-    select exists (select from events.dispatchers
-        where busy_at > events.clock() - interval '15 seconds') as "isBusy",
-      ${age('ledger_looked_at')} as "ledgerAgeMs",
-      ${age('workflows_looked_at')} as "workflowsAgeMs",
-      ${age('compared_at')} as "comparedAgeMs"
-    from events.reconciler`);
-  if (state === undefined) throw new Error('There is no row in events.reconciler.');
-  return state;
+  return firstRow(
+    await queryOf(orm)<ReconcileAges>(`
+      select exists (select from events.dispatchers
+          where busy_at > events.clock() - interval '15 seconds') as "isBusy",
+        ${age('ledger_looked_at')} as "ledgerAgeMs",
+        ${age('workflows_looked_at')} as "workflowsAgeMs",
+        ${age('compared_at')} as "comparedAgeMs"
+      from events.reconciler`),
+  );
 }
 
-const age = (column: string): string =>
-  `(extract(epoch from events.clock() - ${column}) * 1000)::float8`;
+const age = (column: string): string => epochMs(`events.clock() - ${column}`);
 
 /** Whether a look that is due has to wait for a herd. The very first look never does. */
 export function mustRest(
@@ -37,38 +36,31 @@ export function mustRest(
   return isBusy && ageMs !== null && ageMs < everyMs + LONGEST_REST_MS;
 }
 
-const COLUMNS = {
-  ledger: 'ledger_looked_at',
-  workflows: 'workflows_looked_at',
-  comparison: 'compared_at',
-} as const;
-
 /** Notes that all of this has been looked through. */
-export async function noteLook(orm: Orm, part: keyof typeof COLUMNS): Promise<void> {
-  await queryOf(orm)(`update events.reconciler set ${COLUMNS[part]} = events.clock()`);
+export async function noteLook(
+  orm: Orm,
+  column: 'ledger_looked_at' | 'workflows_looked_at' | 'compared_at',
+): Promise<void> {
+  await queryOf(orm)(`update events.reconciler set ${column} = events.clock()`);
 }
 
 /** The reconciler's state, for metrics. */
 export function createReconcileState(orm: Orm) {
   const query = queryOf(orm);
   return {
-    async unrepaired(): Promise<number> {
-      const [row] = await query<{ count: number }>(
-        'select count(*)::int as count from events.findings where unrepaired_at is not null',
-      );
-      return row?.count ?? 0;
-    },
+    unrepaired: async (): Promise<number> =>
+      firstRow(await query<{ count: number }>(COUNT_UNREPAIRED)).count,
     /** When both halves had last looked, in epoch ms; null when one never has. */
-    async lastSucceededAt(): Promise<number | null> {
-      const [row] = await query<{ at: number | null }>(LAST_SUCCEEDED);
-      return row?.at ?? null;
-    },
+    lastSucceededAt: async (): Promise<number | null> =>
+      firstRow(await query<{ at: number | null }>(LAST_SUCCEEDED)).at,
   };
 }
 
+const COUNT_UNREPAIRED = `
+  select count(*)::int as count from events.findings where unrepaired_at is not null`;
+
 /** Ids are compared once a day. */
 const LAST_SUCCEEDED = `
-  select ${ms("least(ledger_looked_at, workflows_looked_at, compared_at + interval '1 day')", 'at')}
-  from events.reconciler
-  where ledger_looked_at is not null and workflows_looked_at is not null
-    and compared_at is not null`;
+  select case when num_nulls(ledger_looked_at, workflows_looked_at, compared_at) = 0 then
+    ${epochMs("least(ledger_looked_at, workflows_looked_at, compared_at + interval '1 day')")} end as at
+  from events.reconciler`;

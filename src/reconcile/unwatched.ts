@@ -2,7 +2,7 @@ import { queryOf } from '../ledger/sql.ts';
 import type { Orm } from '../platform/database/orm.ts';
 import type { ReconcileStep } from '../workflows/maintenance-contract.ts';
 import { countByKind } from './findings.ts';
-import { FORGET_WAKE } from './forget-wakes.ts';
+import { FORGET_WAKE } from './notify-again.ts';
 
 /** Notified in a minute or two, and looked at in a few. */
 const FOUND_AT_ONCE = 5_000;

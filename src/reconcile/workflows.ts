@@ -1,6 +1,9 @@
-import { queryOf } from '../ledger/sql.ts';
+import type { Client } from '@temporalio/client';
+
+import { interval, queryOf } from '../ledger/sql.ts';
 import { describeError } from '../platform/errors.ts';
 import type { Orm } from '../platform/database/orm.ts';
+import type { Registry } from '../platform/metrics.ts';
 import type { OccasionWorkflows } from '../workflows/occasion-client.ts';
 import type {
   Comparison,
@@ -11,20 +14,20 @@ import type {
   WorkflowFindingKind,
 } from '../workflows/maintenance-contract.ts';
 import { createComparison } from './compare-workflows.ts';
-import { createFindings, type Finding } from './findings.ts';
-import { forgetLostStore, rememberStore } from './forget-wakes.ts';
-import { countSteps, type ReconcileObserver } from './metrics.ts';
-import { raiseAlarm, type ReconcileLogger } from './round.ts';
-import type { RunningWorkflows } from './running-workflows.ts';
+import { createFindings, type Finding, type ReconcileLogger } from './findings.ts';
+import { createReconcileMetrics } from './metrics.ts';
+import { createRunningWorkflows } from './running-workflows.ts';
 import { findState, mustRest, noteLook } from './state.ts';
+import { forgetLostStore, rememberStore } from './stores.ts';
 import { lookForUnwatched } from './unwatched.ts';
 
 export interface WorkflowReconcilerDeps {
   readonly orm: Orm;
-  readonly running: RunningWorkflows;
+  readonly client: Client;
+  readonly taskQueue: string;
   readonly workflows: Pick<OccasionWorkflows, 'end'>;
   readonly logger: ReconcileLogger;
-  readonly observer?: ReconcileObserver;
+  readonly registry: Registry;
   /** How often the reconciler's workflow runs. */
   readonly everyMs: number;
   /** Occasions in a page; for tests. */
@@ -42,7 +45,7 @@ export interface ConcludeRequest {
 
 export type WorkflowReconciler = ReturnType<typeof createWorkflowReconciler>;
 
-export const WORKFLOW_KINDS: readonly WorkflowFindingKind[] = ['unwatched', 'lost', 'stray'];
+const WORKFLOW_KINDS: readonly WorkflowFindingKind[] = ['unwatched', 'lost', 'stray'];
 
 /** Besides two runs: how long nothing may look before Temporal counts as having been away. */
 const AWAY_AFTER_MS = 3_600_000;
@@ -53,12 +56,12 @@ const AWAY_AFTER_MS = 3_600_000;
  * steps; each is safe to repeat, also while another runs.
  */
 export function createWorkflowReconciler(deps: WorkflowReconcilerDeps) {
-  const { orm, running, logger, observer, everyMs } = deps;
+  const { orm, logger, everyMs } = deps;
+  const metrics = createReconcileMetrics(deps.registry, WORKFLOW_KINDS);
+  const running = createRunningWorkflows(deps.client, deps.taskQueue);
   const query = queryOf(orm);
   const findings = createFindings(orm);
-  const compare = createComparison({ ...deps, findings });
-
-  const counted = countSteps(observer);
+  const compare = createComparison({ ...deps, running, findings });
 
   /** Adds what Temporal says of the workflow. */
   async function explain({ subject, note }: Finding): Promise<string> {
@@ -72,7 +75,7 @@ export function createWorkflowReconciler(deps: WorkflowReconcilerDeps) {
   return {
     /** If Temporal's store is another one than before, has all workflows notified, which starts them. */
     checkStore: (onPage: () => void): Promise<StoreCheck> =>
-      counted(async () => {
+      metrics.step(async () => {
         const isLost = await rememberStore(orm, await running.storeId());
         if (isLost) logger.warn({}, 'reconciler: this Temporal store is another one than before');
         await query(NOTE_RETURN, { awayMs: 2 * everyMs + AWAY_AFTER_MS });
@@ -86,24 +89,24 @@ export function createWorkflowReconciler(deps: WorkflowReconcilerDeps) {
 
     /** Has the workflows notified of occasions that none has looked at for two hours. */
     lookForUnwatched: (): Promise<ReconcileStep> =>
-      counted(async () => {
+      metrics.step(async () => {
         const step = await lookForUnwatched(orm);
-        await noteLook(orm, 'workflows');
+        await noteLook(orm, 'workflows_looked_at');
         return step;
       }),
 
     /** Once a day, compares the ids of all workflows that run with the occasions, both ways. */
-    compare: (onPage: () => void): Promise<Comparison> => counted(() => compare(onPage)),
+    compare: (onPage: () => void): Promise<Comparison> => metrics.step(() => compare(onPage)),
 
     /** Counts and logs what a run came to, and raises the alarm for what is not repaired. */
     conclude: ({
       startedAt,
       ...counts
     }: ConcludeRequest): Promise<Pick<ReconcileReport, 'unrepaired' | 'examples'>> =>
-      counted(async () => {
+      metrics.step(async () => {
         await query(MARK_UNREPAIRED);
-        observer?.round(counts);
-        const alarm = await raiseAlarm(findings, WORKFLOW_KINDS, logger, explain);
+        metrics.round(counts);
+        const alarm = await findings.raiseAlarm(WORKFLOW_KINDS, logger, explain);
         logger.info(
           { ...counts, unrepaired: alarm.unrepaired, durationMs: Date.now() - startedAt },
           'reconciler: looked through the workflows',
@@ -117,7 +120,7 @@ export function createWorkflowReconciler(deps: WorkflowReconcilerDeps) {
 const NOTE_RETURN = `
   update events.reconciler set temporal_back_at = events.clock()
   where temporal_back_at is null or workflows_looked_at is null
-    or workflows_looked_at < events.clock() - :awayMs::float8 * interval '1 millisecond'`;
+    or workflows_looked_at < events.clock() - ${interval(':awayMs')}`;
 
 /** Notified three times without effect; or not started, or asked to end, for an hour. */
 const MARK_UNREPAIRED = `

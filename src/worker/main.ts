@@ -15,9 +15,7 @@ import { runService, type ServiceContext } from '../platform/service.ts';
 import { createPlanMetrics } from '../planning/metrics.ts';
 import { createPlanner } from '../planning/planner.ts';
 import { openFoundation, openTemporal, reportTzVersion } from '../platform/process.ts';
-import { createReconcileMetrics } from '../reconcile/metrics.ts';
-import { createRunningWorkflows } from '../reconcile/running-workflows.ts';
-import { createWorkflowReconciler, WORKFLOW_KINDS } from '../reconcile/workflows.ts';
+import { createWorkflowReconciler } from '../reconcile/workflows.ts';
 import { createRetention } from '../retention/retention.ts';
 import { createOccasionWorkflows } from '../workflows/occasion-client.ts';
 import { loadTzDatabase } from '../platform/load-tz-database.ts';
@@ -66,10 +64,11 @@ async function startWorker(context: ServiceContext): Promise<void> {
       workflowRemover: createWorkflowRemover(client, workflows),
       workflowReconciler: createWorkflowReconciler({
         orm,
-        running: createRunningWorkflows(client, taskQueue),
+        client,
+        taskQueue,
         workflows,
         everyMs: settings.RECONCILE_EVERY,
-        observer: createReconcileMetrics(metrics, WORKFLOW_KINDS),
+        registry: metrics,
         logger,
       }),
       logger,

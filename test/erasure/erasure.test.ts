@@ -6,7 +6,7 @@ import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
 
 import { createErasureActivities } from '../../src/activities/erasure.ts';
 import { createErasure, type Erasure } from '../../src/erasure/erasure.ts';
-import { noteRestore } from '../../src/reconcile/restored.ts';
+import { noteRestore } from '../../src/reconcile/stores.ts';
 import { counted, DAY, HOUR, useAuditFixture } from '../support/audit-fixture.ts';
 import { plantOccurrence } from '../support/plant-occurrence.ts';
 
@@ -319,7 +319,7 @@ describe('Temporal', () => {
     await remove(userId);
     await erasure.eraseFromDatabase(0, ALL);
     await erasure.markErasedFromTemporal([userId]);
-    await noteRestore(fixture.orm, { backupTakenAt: Date.now(), pauseReason: 'restored' });
+    await noteRestore(fixture.orm, Date.now());
     expect(await erasure.takeForTemporal(ALL)).toEqual([
       { userId, workflows: [`birthday/${userId}`] },
     ]);

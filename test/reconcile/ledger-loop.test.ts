@@ -2,9 +2,8 @@
 import { expect, onTestFinished, test } from 'vitest';
 
 import { createMetrics } from '../../src/platform/metrics.ts';
-import { createLedgerReconciler, LEDGER_KINDS } from '../../src/reconcile/ledger.ts';
+import { createLedgerReconciler } from '../../src/reconcile/ledger.ts';
 import { createLedgerLooks } from '../../src/reconcile/ledger-looks.ts';
-import { createReconcileMetrics } from '../../src/reconcile/metrics.ts';
 import { createReconcileState, findState, mustRest } from '../../src/reconcile/state.ts';
 import {
   brief,
@@ -25,22 +24,22 @@ const WITHIN = { timeout: 20_000, interval: 20 };
 
 /** What it counts, by a metric's name without the `daybell_`. */
 function counted() {
-  const metrics = createMetrics();
+  const registry = createMetrics();
   return {
-    observer: createReconcileMetrics(metrics, LEDGER_KINDS),
+    registry,
     value: async (name: string, labels: Record<string, string>) =>
-      valueOf(await metrics.metrics(), `daybell_${name}`, labels),
+      valueOf(await registry.metrics(), `daybell_${name}`, labels),
   };
 }
 
 function start(everyMs: number) {
-  const { observer, value } = counted();
+  const { registry, value } = counted();
   const lines: LoggedLine[] = [];
   const reconciler = createLedgerReconciler({
     orm: fixture.orm,
     planner: planning.planner,
     logger: loggerTo(lines),
-    observer,
+    registry,
     everyMs,
     secondLookMs: 1,
   });
@@ -99,10 +98,10 @@ test('it rests while a herd goes out, for half an hour at the most', async () =>
 
 test('while the database is away it goes on trying, and says so', async () => {
   const lines: LoggedLine[] = [];
-  const { observer, value } = counted();
+  const { registry, value } = counted();
   const reconciler = createLedgerReconciler({
     orm: fixture.orm,
-    observer,
+    registry,
     planner: { plan: () => Promise.reject(new Error('the database is away')) },
     logger: loggerTo(lines),
     everyMs: 10 * MINUTE,
@@ -181,6 +180,7 @@ test(
       orm: fixture.orm,
       planner: planning.planner,
       logger: loggerTo([]),
+      registry: createMetrics(),
       everyMs: 10 * MINUTE,
       secondLookMs: 1,
     });

@@ -1,9 +1,10 @@
 /** The reconciler of the ledger, with a planner, on a database of the test file's own. */
+import { Registry } from 'prom-client';
 import { beforeAll, beforeEach } from 'vitest';
 
 import type { Planner } from '../../src/planning/types.ts';
+import type { Round } from '../../src/reconcile/findings.ts';
 import { createLedgerReconciler, type LedgerReconciler } from '../../src/reconcile/ledger.ts';
-import type { Round } from '../../src/reconcile/round.ts';
 import type { FindingKind } from '../../src/workflows/maintenance-contract.ts';
 import {
   birthdayOf,
@@ -31,6 +32,7 @@ export function useReconcileFixture() {
       orm: planning.database.orm,
       planner,
       logger: loggerTo(lines),
+      registry: new Registry(),
       everyMs: 10 * MINUTE,
       secondLookMs: 1,
       // So that a few users are several pages.

@@ -1,5 +1,6 @@
 /** Occasions in a database of the test file's own, and their workflows on the run's dev server. */
 import { pino } from 'pino';
+import { Registry } from 'prom-client';
 import { afterAll, afterEach, beforeAll, beforeEach } from 'vitest';
 
 import { createActivities } from '../../src/activities/index.ts';
@@ -10,7 +11,6 @@ import { createNotifier } from '../../src/planning/notifier.ts';
 import { createNotifyStore } from '../../src/planning/notify-store.ts';
 import { createPlanner } from '../../src/planning/planner.ts';
 import type { Planner } from '../../src/planning/types.ts';
-import { createRunningWorkflows } from '../../src/reconcile/running-workflows.ts';
 import { createWorkflowReconciler } from '../../src/reconcile/workflows.ts';
 import { createRetention } from '../../src/retention/retention.ts';
 import { createOccasionWorkflows } from '../../src/workflows/occasion-client.ts';
@@ -83,9 +83,11 @@ export function useWatchedOccasions() {
     const { client } = temporal;
     return createWorkflowReconciler({
       orm,
-      running: createRunningWorkflows(client, taskQueue),
+      client,
+      taskQueue,
       workflows: createOccasionWorkflows(client, taskQueue),
       logger: loggerTo(lines),
+      registry: new Registry(),
       everyMs: 10 * 60_000,
       page: PAGE,
     });

@@ -24,7 +24,6 @@ import { createOutboxConsumer } from '../../src/planning/outbox-consumer.ts';
 import { createPlanner } from '../../src/planning/planner.ts';
 import { createReplanner } from '../../src/planning/replanner.ts';
 import type { WakeSettings } from '../../src/planning/wake.ts';
-import { createRunningWorkflows } from '../../src/reconcile/running-workflows.ts';
 import { createWorkflowReconciler } from '../../src/reconcile/workflows.ts';
 import { createRetention } from '../../src/retention/retention.ts';
 import { createOccasionWorkflows } from '../../src/workflows/occasion-client.ts';
@@ -312,9 +311,11 @@ async function startTestWorker(deps: PartDeps, tellTime: () => Promise<void>) {
     workflowRemover: createWorkflowRemover(client, workflows),
     workflowReconciler: createWorkflowReconciler({
       orm,
-      running: createRunningWorkflows(client, taskQueue),
+      client,
+      taskQueue,
       workflows,
       everyMs: HOUR / 6,
+      registry: new Registry(),
       logger,
     }),
   });

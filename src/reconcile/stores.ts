@@ -1,0 +1,160 @@
+/** A Temporal store that was lost, and either store at an earlier state than the other. */
+import { firstRow, instant, ms, queryIn, queryOf } from '../ledger/sql.ts';
+import type { Orm } from '../platform/database/orm.ts';
+import { FORGET_WAKE } from './notify-again.ts';
+
+/** Updated in some 200 ms. */
+const PAGE = 5_000;
+
+/**
+ * Remembers the id of the Temporal store that the workflows live in. Returns whether it is another
+ * one than before; then `forgetLostStore` is to be called.
+ */
+export async function rememberStore(orm: Orm, store: string): Promise<boolean> {
+  const [row] = await queryOf(orm)<{ isLost: boolean }>(REMEMBER_STORE, { store });
+  return row?.isLost ?? false;
+}
+
+/**
+ * Has the workflows of a lost store notified again, page by page, from where it was interrupted.
+ * Returns how many.
+ */
+export async function forgetLostStore(orm: Orm, onPage: () => void, page = PAGE): Promise<number> {
+  const query = queryOf(orm);
+  for (let forgotten = 0; ;) {
+    const [done] = await query<{ count: number }>(FORGET_PAGE, { page });
+    if (done === undefined) return forgotten;
+    forgotten += done.count;
+    onPage();
+  }
+}
+
+/** What a database says of itself after a restore. */
+export interface Restored {
+  /** The one that is at the earlier state. */
+  readonly store: 'database' | 'temporal';
+  /** The last change that the database knows of, epoch ms; null when it knows of none. */
+  readonly knowsUntil: number | null;
+  /** Workflows that are notified again. */
+  readonly forgotten: number;
+  /** Occurrences that go out as soon as deliveries are resumed. */
+  readonly due: number;
+}
+
+/** By which the clocks of two servers may differ. */
+const CLOCKS_MS = 60_000;
+/** Of clocks, and of what was planned before the backup and notified after it. */
+const MARGIN_MS = 3_600_000;
+
+/**
+ * Notes that one of the two stores was restored to an earlier state, and pauses deliveries. If the
+ * database's last change is older than the backup, it is the database: workflows may have been
+ * notified of more than it knows, so that all are notified again. Otherwise it is Temporal's store:
+ * those are notified that were planned or looked at since. Safe to repeat.
+ *
+ * @param backupTakenAt the state that the store is at: epoch ms, by its server's clock
+ */
+export async function noteRestore(orm: Orm, backupTakenAt: number): Promise<Restored> {
+  const query = queryOf(orm);
+  await query(PAUSE);
+  const { knowsUntil, due } = firstRow(
+    await query<Pick<Restored, 'knowsUntil' | 'due'>>(FIND_STATE),
+  );
+  const isDatabase = knowsUntil === null || knowsUntil <= backupTakenAt + CLOCKS_MS;
+  const since = isDatabase ? 0 : backupTakenAt - MARGIN_MS;
+  return orm.em.fork().transactional(async (em) => {
+    const run = queryIn(em);
+    await run(COMPARE_AGAIN);
+    await run(LOOK_FOR_ERASED_AGAIN, { since });
+    if (isDatabase) await run(LEAP);
+    const { count } = firstRow(await run<{ count: number }>(FORGET_SINCE, { since }));
+    return { store: isDatabase ? 'database' : 'temporal', knowsUntil, forgotten: count, due };
+  });
+}
+
+/** After a store was lost, an attempt that its workflow began before writes nothing. */
+const FORGET_WORKFLOW = `${FORGET_WAKE}, called_at = (select events.clock())`;
+
+const REMEMBER_STORE = `
+  update events.reconciler as r
+  set store_id = :store,
+    forget_after = case when r.store_id is null then r.forget_after
+      else '/00000000-0000-0000-0000-000000000000' end,
+    temporal_back_at = case when r.store_id is null then r.temporal_back_at
+      else events.clock() end
+  where r.store_id is distinct from :store
+  returning forget_after is not null as "isLost"`;
+
+/** How many wakes were forgotten, and where the next page begins; no row at the end. */
+const FORGET_PAGE = `
+  with begun as materialized (
+    select split_part(forget_after, '/', 1) as type, split_part(forget_after, '/', 2)::uuid as id
+    from events.reconciler where forget_after is not null for update
+  ),
+  page as materialized (
+    select type, id from events.occasions
+    where (type, id) > ((select type from begun), (select id from begun))
+    order by type, id limit :page::int for update
+  ),
+  forgotten as (
+    update events.occasions as o set ${FORGET_WORKFLOW}
+    from page where o.type = page.type and o.id = page.id
+      and o.ended_at is null and o.notified_wake_at is not null
+    returning o.id
+  ),
+  moved as (
+    update events.reconciler set forget_after = (
+      select type || '/' || id from page order by type desc, id desc limit 1)
+    where forget_after is not null
+  )
+  select (select count(*) from forgotten)::int as count from begun`;
+
+const PAUSE = `
+  update events.destinations
+  set paused_at = coalesce(paused_at, events.clock()),
+    pause_reason = 'restored: look at what is waiting before you resume'
+  where id = 'default'`;
+
+/** The last change is the latest of what is written with every change and every delivery. */
+const FIND_STATE = `
+  with known as (
+    select greatest(
+      (select max(occurred_at) from users.outbox),
+      (select max(greatest(planned_at, looked_at)) from events.occasions),
+      (select max(settled_at) from events.occurrences)) as until
+  )
+  select ${ms('until', 'knowsUntil')},
+    (select count(*) from events.occurrences
+     where priority in (0, 1) and next_attempt_at <= events.clock())::int as due
+  from known`;
+
+/** All ids are compared at once, and what no workflow has looked at is given its time anew. */
+const COMPARE_AGAIN = `
+  update events.reconciler set compared_at = null, temporal_back_at = events.clock()`;
+
+/** An older Temporal again has workflows of users who were erased since. */
+const LOOK_FOR_ERASED_AGAIN = `
+  update users.erasures set temporal_at = null, asked_at = null
+  where temporal_at >= ${instant(':since')}`;
+
+/**
+ * Revisions after the backup were given out already: an ETag of then must match nothing. No user
+ * has more changes between a backup and its restore.
+ */
+const LEAP = `update users.users set revision = revision + 100000`;
+
+/** An older Temporal knows nothing of what was planned, looked at or ended since. */
+const FORGET_SINCE = `
+  with changed as materialized (
+    select type, id from events.occasions
+    where (notified_wake_at is not null or end_notified_at is not null)
+      and (greatest(planned_at, looked_at, ended_at) >= ${instant(':since')}) is not false
+    order by type, id for update
+  ),
+  forgotten as (
+    update events.occasions as o set ${FORGET_WORKFLOW},
+      end_notified_at = case when o.ended_at is null then o.end_notified_at end
+    from changed where o.type = changed.type and o.id = changed.id
+    returning o.id
+  )
+  select count(*)::int as count from forgotten`;
