@@ -1,5 +1,4 @@
 import { DAY_MS } from '../time/calendar-date.ts';
-import type { TzDatabase } from '../time/tz-database.ts';
 import { occurrenceKey } from '../ledger/occurrence-key.ts';
 import { type FellDue, isSameOccurrence } from '../planning/fell-due.ts';
 import type { RulesHistory } from '../planning/rules.ts';
@@ -9,43 +8,46 @@ import type { AuditedOccasion, AuditRow } from './read-audit.ts';
 import type { Tally } from './report.ts';
 
 /** What the history and the rows of an occasion are compared with. */
-export interface AuditedDay {
+export interface AuditedDay extends AuditTerms {
   /** `YYYY-MM-DD`. */
   readonly date: string;
   /** In the days around it. */
   readonly findDues: FindDues;
-  readonly terms: AuditTerms;
-  readonly tz: TzDatabase;
   readonly rules: RulesHistory;
 }
 
 /** Adds to the tally what became of one occasion on the day, and what is wrong with its rows. */
-export function auditOccasion(occasion: AuditedOccasion, day: AuditedDay, tally: Tally): void {
+export function auditOccasion(
+  occasion: AuditedOccasion,
+  day: AuditedDay,
+  tally: Pick<Tally, 'count' | 'list'>,
+): void {
+  const { rows } = occasion;
   const history = mergeHistory(occasion.periods, occasion.deletedAt, day.rules);
-  const dues = history === null ? [] : day.findDues(occasion, history);
+  const dues = day.findDues(occasion, history);
   const dueKeys = new Set<string>();
   for (const due of dues) {
-    if (due.localDate !== day.date || history === null) continue;
+    if (due.localDate !== day.date) continue;
     // It may have fallen due twice, even under the name of another day that is kept on the same.
     const same = dues.filter((other) => isSameOccurrence(other, due));
     if (same.some(({ key }) => dueKeys.has(key))) continue;
     dueKeys.add(due.key);
     const row =
-      occasion.rows.find(({ key }) => key === due.key) ??
-      occasion.rows.find((one) => same.some(({ key }) => key === one.key)) ??
+      rows.find(({ key }) => key === due.key) ??
+      rows.find((one) => same.some(({ key }) => key === one.key)) ??
       null;
-    const front = occasion.rows.find((one) => isInFront(one, due)) ?? null;
-    const isZoneKnown = day.tz.isKnown(due.version.timezone);
-    const occurrence = { due, isZoneKnown, dues: same, history, row, front };
-    tally.count(due.key, classify(occurrence, day.terms));
+    const front = rows.find((one) => isInFront(one, due)) ?? null;
+    const found = classify({ due, dues: same, history, row, front }, day);
+    if (found === 'unaccounted') tally.list('unaccounted', due.key);
+    else tally.count(found);
   }
 
-  for (const row of occasion.rows) {
+  for (const row of rows) {
     const rightKey = occurrenceKey(occasion, row.nominalDate);
     if (!row.isOfDay && !dueKeys.has(rightKey)) continue;
-    const isSecond = row.key !== rightKey && occasion.rows.some(({ key }) => key === rightKey);
-    if (isSecond || isDeliveredTwice(row)) tally.addDouble(row.key);
-    else if (row.isOfDay && isUnexpected(row, dues, history)) tally.addUnexpected(row.key);
+    const isSecond = row.key !== rightKey && rows.some(({ key }) => key === rightKey);
+    if (isSecond || isDeliveredTwice(row)) tally.list('doubles', row.key);
+    else if (row.isOfDay && isUnexpected(row, dues, history)) tally.list('unexpected', row.key);
   }
 }
 
@@ -67,11 +69,11 @@ function isDeliveredTwice({ deliveries, isForced, redeliveries }: AuditRow): boo
 function isUnexpected(
   { key, dueAt, attempts, earlierAttempts, redeliveries }: AuditRow,
   dues: readonly FellDue[],
-  history: AuditedHistory | null,
+  { versions, endedAt }: AuditedHistory,
 ): boolean {
   const isSent = redeliveries === 0 && attempts > earlierAttempts;
   if (!isSent || dueAt === null) return false;
   if (dues.some((due) => due.key === key && Math.abs(due.dueAt - dueAt) < DAY_MS)) return false;
-  const changes = history?.versions.map(({ from }) => from) ?? [];
-  return ![...changes, history?.endedAt ?? Infinity].some((at) => Math.abs(at - dueAt) < GRACE_MS);
+  const changes = [...versions.map(({ from }) => from), endedAt ?? Infinity];
+  return !changes.some((at) => Math.abs(at - dueAt) < GRACE_MS);
 }

@@ -1,3 +1,4 @@
+import type { TzDatabase } from '../time/tz-database.ts';
 import type { FellDue, InputsVersion } from '../planning/fell-due.ts';
 import type { AuditedHistory } from './history.ts';
 import type { AuditRow } from './read-audit.ts';
@@ -6,8 +7,6 @@ import type { AuditRow } from './read-audit.ts';
 export interface DueOccurrence {
   /** When it fell due on the audited day: the first time, if a move made it fall due again. */
   readonly due: FellDue;
-  /** If not, its instant is that of UTC. */
-  readonly isZoneKnown: boolean;
   /** Each time that it fell due on this day or those around it, including `due`. */
   readonly dues: readonly FellDue[];
   readonly history: AuditedHistory;
@@ -17,35 +16,39 @@ export interface DueOccurrence {
 }
 
 export interface AuditTerms {
+  /** Epoch ms. */
   readonly now: number;
   /** `LATE_AFTER`, `LATE_LIMIT` and `GIVE_UP_AFTER`. */
   readonly lateAfterMs: number;
   readonly lateLimitMs: number;
   readonly giveUpAfterMs: number;
+  /** In a zone that it does not know, an occurrence is due as in UTC. */
+  readonly tz: TzDatabase;
 }
 
-/** What became of an occurrence: exactly one of these, which docs/reliability.md explains. */
+/**
+ * What became of an occurrence: exactly one of these, which docs/reliability.md explains. `failed`
+ * and `skipped` are followed by the reason.
+ */
 export type AuditClass =
-  | { readonly kind: 'failed' | 'skipped'; readonly reason: string }
-  | { readonly kind: 'pending'; readonly stage: PendingStage }
-  | {
-      readonly kind: 'delivered' | 'late' | 'blocked' | 'deleted' | 'changedSince' | 'unaccounted';
-    };
-
-export type PendingStage = 'toCome' | 'unplanned' | 'behind' | 'underWay' | 'overdue';
+  | 'delivered'
+  | 'late'
+  | 'blocked'
+  | 'deleted'
+  | 'changedSince'
+  | 'unaccounted'
+  | `${'failed' | 'skipped'}.${string}`
+  | `pending.${'toCome' | 'unplanned' | 'behind' | 'underWay' | 'overdue'}`;
 
 /** Planning and sending take no longer when all is well, and clocks differ by less. */
 export const GRACE_MS = 120_000;
-
-const UNACCOUNTED: AuditClass = { kind: 'unaccounted' };
-const CHANGED_SINCE: AuditClass = { kind: 'changedSince' };
 
 /** What became of an occurrence, by the ledger's row and the history of inputs. */
 export function classify(occurrence: DueOccurrence, terms: AuditTerms): AuditClass {
   const { due, dues, history, row } = occurrence;
   if (row === null) return withoutRow(occurrence, terms);
   // Inputs that the occasion never had: the row proves nothing.
-  if (!history.periods.some((period) => isPlannedBy(row, period))) return UNACCOUNTED;
+  if (!history.periods.some((period) => isPlannedBy(row, period))) return 'unaccounted';
   const isAboutTheDay =
     row.localDate === due.localDate ||
     dues.some(({ localDate, version }) => localDate === due.localDate && isPlanOf(row, version));
@@ -67,35 +70,35 @@ function isPlanOf(row: AuditRow, version: InputsVersion): boolean {
 }
 
 function withoutRow(occurrence: DueOccurrence, terms: AuditTerms): AuditClass {
-  const { due, front, history, isZoneKnown } = occurrence;
-  if (!isZoneKnown || front?.isBlocked) return { kind: 'blocked' };
-  if (due.at > terms.now - GRACE_MS) return pending(front === null ? 'unplanned' : 'toCome');
+  const { due, front, history } = occurrence;
+  if (!isZoneKnown(due, terms) || front?.isBlocked) return 'blocked';
+  if (due.at > terms.now - GRACE_MS) return front === null ? 'pending.unplanned' : 'pending.toCome';
   // Planning a deletion settles the rows that there are, and writes none.
-  if (isDeletedWhileOwed(due.at, history, terms)) return { kind: 'deleted' };
-  const isFrontAlive = front !== null && openRow(front, terms).kind === 'pending';
-  return isFrontAlive ? pending('behind') : UNACCOUNTED;
+  if (isDeletedWhileOwed(due.at, history, terms)) return 'deleted';
+  const isFrontAlive = front !== null && openRow(front, terms).startsWith('pending.');
+  return isFrontAlive ? 'pending.behind' : 'unaccounted';
 }
 
 function byState(row: AuditRow, occurrence: DueOccurrence, terms: AuditTerms): AuditClass {
   const { due, history } = occurrence;
   // Also one that is being sent again by force.
   if (row.deliveredAt !== null) {
-    return { kind: (row.latenessMs ?? 0) > terms.lateAfterMs ? 'late' : 'delivered' };
+    return (row.latenessMs ?? 0) > terms.lateAfterMs ? 'late' : 'delivered';
   }
   if (row.state === 'FAILED' || row.state === 'SKIPPED') {
     const reason = row.reason ?? 'unknown';
-    if (!isReasonTrue(reason, due, history)) return UNACCOUNTED;
-    if (row.state === 'FAILED') return { kind: 'failed', reason };
-    return reason.endsWith('_deleted') ? { kind: 'deleted' } : { kind: 'skipped', reason };
+    if (!isReasonTrue(reason, due, history)) return 'unaccounted';
+    if (row.state === 'FAILED') return `failed.${reason}`;
+    return reason.endsWith('_deleted') ? 'deleted' : `skipped.${reason}`;
   }
-  if (row.isBlocked) return { kind: 'blocked' };
-  if (isDeletedWhileOwed(due.at, history, terms)) return { kind: 'deleted' };
+  if (row.isBlocked) return 'blocked';
+  if (isDeletedWhileOwed(due.at, history, terms)) return 'deleted';
   return openRow(row, terms, due.at);
 }
 
 /** An occurrence has one row, which moves with its date: this one is about another day. */
 function byOtherDay(row: AuditRow, occurrence: DueOccurrence, terms: AuditTerms): AuditClass {
-  const { due, dues, history, isZoneKnown } = occurrence;
+  const { due, dues, history } = occurrence;
   // It fell due on that day too, and the audit of that day has it.
   const isOfAnotherDue = dues.some(
     ({ localDate, nominalDate }) => localDate === row.localDate && nominalDate === due.nominalDate,
@@ -103,9 +106,9 @@ function byOtherDay(row: AuditRow, occurrence: DueOccurrence, terms: AuditTerms)
   const isMovedOn = history.versions.some(
     (version) => version.from > due.version.from && isPlanOf(row, version),
   );
-  if (isOfAnotherDue || isMovedOn || isSettled(row)) return CHANGED_SINCE;
+  if (isOfAnotherDue || isMovedOn || isSettled(row)) return 'changedSince';
   // The plan does not know of the change yet.
-  if (row.isBlocked || !isZoneKnown) return { kind: 'blocked' };
+  if (row.isBlocked || !isZoneKnown(due, terms)) return 'blocked';
   return owedSince(due.dueAt, terms, due.at);
 }
 
@@ -135,23 +138,27 @@ function isReasonTrue(
 /** A PENDING or PROCESSING row; `fellDueAt` is when it fell due, if not at its instant. */
 function openRow(row: AuditRow, terms: AuditTerms, fellDueAt = -Infinity): AuditClass {
   const { state, dueAt, nextAttemptAt, attempts, earlierAttempts, redeliveries } = row;
-  if (dueAt === null) return { kind: 'blocked' };
+  if (dueAt === null) return 'blocked';
   const isAttempted = attempts > earlierAttempts || redeliveries > 0;
   const next = nextAttemptAt ?? dueAt;
   if ((isAttempted || state === 'PROCESSING') && next > terms.now - GRACE_MS) {
-    return pending('underWay');
+    return 'pending.underWay';
   }
   if (!isAttempted) return owedSince(dueAt, terms, fellDueAt);
   const settledBy = next + terms.lateLimitMs + terms.giveUpAfterMs;
-  return settledBy > terms.now ? pending('overdue') : UNACCOUNTED;
+  return settledBy > terms.now ? 'pending.overdue' : 'unaccounted';
 }
 
 /** Not attempted: after LATE_LIMIT whatever process looks at it settles it. */
 function owedSince(dueAt: number, terms: AuditTerms, fellDueAt: number): AuditClass {
   const { now, lateLimitMs } = terms;
   const at = Math.max(dueAt, fellDueAt);
-  if (at > now - GRACE_MS) return pending('toCome');
-  return at + lateLimitMs + GRACE_MS > now ? pending('overdue') : UNACCOUNTED;
+  if (at > now - GRACE_MS) return 'pending.toCome';
+  return at + lateLimitMs + GRACE_MS > now ? 'pending.overdue' : 'unaccounted';
+}
+
+function isZoneKnown({ version }: FellDue, { tz }: AuditTerms): boolean {
+  return tz.isKnown(version.timezone);
 }
 
 function isDeletedWhileOwed(
@@ -165,8 +172,4 @@ function isDeletedWhileOwed(
 /** A redelivery was settled before. */
 function isSettled({ state, redeliveries }: AuditRow): boolean {
   return (state !== 'PENDING' && state !== 'PROCESSING') || redeliveries > 0;
-}
-
-function pending(stage: PendingStage): AuditClass {
-  return { kind: 'pending', stage };
 }

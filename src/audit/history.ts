@@ -1,7 +1,6 @@
 import type { TzDatabase } from '../time/tz-database.ts';
 import { occurrenceKey } from '../ledger/occurrence-key.ts';
 import type { OccasionRef } from '../ledger/types.ts';
-import { mergeVersions } from '../planning/rules.ts';
 import {
   type FellDue,
   fellDue,
@@ -9,7 +8,7 @@ import {
   type InputsVersion,
   type Window,
 } from '../planning/fell-due.ts';
-import type { RulesHistory } from '../planning/rules.ts';
+import { mergeVersions, type RulesHistory } from '../planning/rules.ts';
 
 /** The inputs of one occasion from an instant until another; null: they are in force. */
 export interface AuditedPeriod {
@@ -21,19 +20,14 @@ export interface AuditedPeriod {
   readonly until: number | null;
 }
 
-/** The life of an occasion, as far as it decides dates. */
-export interface AuditedHistory {
+/** The life of an occasion, as far as it decides dates. Without periods it never was. */
+export interface AuditedHistory extends Pick<InputsHistory, 'versions' | 'createdAt' | 'endedAt'> {
   /** As written, including those that held for no time because a clock was set back. */
   readonly periods: readonly AuditedPeriod[];
-  /** The oldest first; never empty. */
-  readonly versions: readonly InputsVersion[];
-  readonly createdAt: number;
-  /** When the occasion or its user was deleted; null while it exists. */
-  readonly endedAt: number | null;
 }
 
 /**
- * Merges the periods of an occasion with the rules that were in force; null without a period.
+ * Merges the periods of an occasion with the rules that were in force.
  *
  * @param deletedAt when its user was deleted, as far as the periods do not say so
  */
@@ -41,13 +35,11 @@ export function mergeHistory(
   periods: readonly AuditedPeriod[],
   deletedAt: number | null,
   rules: RulesHistory,
-): AuditedHistory | null {
-  const [first] = periods;
-  if (first === undefined) return null;
+): AuditedHistory {
   return {
     periods,
     versions: mergeVersions(periods, rules),
-    createdAt: first.from,
+    createdAt: periods[0]?.from ?? Infinity,
     endedAt: periods.at(-1)?.until ?? deletedAt,
   };
 }
@@ -105,7 +97,7 @@ function duesOf(history: InputsHistory, window: Window): readonly FellDue[] {
     isUnknown(version) ? { ...version, timezone: 'UTC' } : version,
   );
   const blocked = fellDue({ ...history, versions: asInUtc }, window).flatMap((due): FellDue[] => {
-    const version = versions.findLast(({ from }) => from === due.version.from);
+    const version = versions[asInUtc.indexOf(due.version)];
     if (keys.has(due.key) || version === undefined || !isUnknown(version)) return [];
     return [{ ...due, version }];
   });

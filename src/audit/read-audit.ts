@@ -1,24 +1,11 @@
 import type { SqlEntityManager } from '@mikro-orm/postgresql';
 
-import { instant, literal, queryIn } from '../ledger/sql.ts';
+import { epochMs, instant, literal, queryIn } from '../ledger/sql.ts';
 import type { OccasionRef, OccurrenceState } from '../ledger/types.ts';
 import type { Orm } from '../platform/database/orm.ts';
 import { readRules } from '../planning/rules.ts';
+import { DAY_MS, formatCalendarDate } from '../time/calendar-date.ts';
 import type { AuditedPeriod } from './history.ts';
-
-/** Month and day as one number: 229 is 29 February. */
-export type MonthDay = number;
-
-/** What the audit of a day looks for. Instants are epoch ms. */
-export interface AuditSearch {
-  readonly date: string;
-  /** Due instants of the day are in it, whatever the zone: from the first until before the second. */
-  readonly window: { readonly from: number; readonly until: number };
-  /** Of yearly dates that may be kept on the day. */
-  readonly monthDays: readonly MonthDay[];
-  /** Nominal years of which all rows are read, besides those of the day and those that are open. */
-  readonly years: { readonly first: number; readonly last: number };
-}
 
 export interface AuditedOccasion extends OccasionRef {
   readonly userId: string;
@@ -29,7 +16,7 @@ export interface AuditedOccasion extends OccasionRef {
   readonly rows: readonly AuditRow[];
 }
 
-/** A row of the ledger, as far as it says what became of an occurrence. */
+/** A row of the ledger, as far as it says what became of an occurrence. Instants are epoch ms. */
 export interface AuditRow {
   readonly key: string;
   readonly userId: string;
@@ -67,69 +54,95 @@ export function readAudit<Result>(
   });
 }
 
-export type AuditView = ReturnType<typeof createAuditView>;
+type AuditView = ReturnType<typeof createAuditView>;
+
+/** A page is judged in a few ms, so that the process's other work hardly waits. */
+const PAGE = 1_000;
 
 function createAuditView(em: SqlEntityManager) {
   const query = queryIn(em);
-  const findOccasions =
-    (pageOf: (monthDays: readonly MonthDay[]) => string) =>
-    (search: AuditSearch, after: OccasionRef | null, limit: number) =>
-      query<AuditedOccasion>(occasionsOf(pageOf(search.monthDays)), {
-        date: search.date,
-        ...search.window,
-        firstYear: `${search.years.first}-`,
-        endYear: `${search.years.last + 1}-`,
-        afterType: after?.type ?? '',
-        afterId: after?.id ?? BEFORE_ALL,
-        limit,
-      });
-
   return {
     findRules: () => readRules(em),
 
-    /** The zones of all that ever had a date with this month and day. */
-    async findZones(monthDay: MonthDay): Promise<string[]> {
-      const rows = await query<{ timezone: string }>(FIND_ZONES, { monthDay });
-      return rows.map(({ timezone }) => timezone);
-    },
-
-    /** Of users who were erased since, how many occurrences were due on the day, by state. */
+    /** Of users who were erased since, how many occurrences were due on the day, by outcome. */
     countErased: (date: string) =>
-      query<{ state: OccurrenceState; count: number }>(COUNT_ERASED, { date }),
+      query<{ outcome: 'delivered' | 'failed' | 'skipped'; count: number }>(COUNT_ERASED, { date }),
 
-    /** A page of the occasions that ever had inputs by which the day may be theirs. */
-    findCandidates: findOccasions(candidates),
-    /** A page of the others that have a row of the day. */
-    findOthers: findOccasions(others),
+    /**
+     * Reads, page by page, the occasions that ever had inputs by which the day may be theirs, and
+     * then all others that have a row of the day.
+     */
+    async *occasions(date: string): AsyncGenerator<AuditedOccasion, void, undefined> {
+      const dayMs = Date.parse(date);
+      const monthDays = monthDaysOf(date);
+      for (const occasions of [candidates(monthDays), others(monthDays)]) {
+        const parameters = {
+          date,
+          // Due instants of the day are in it, whatever the zone.
+          from: dayMs - 2 * DAY_MS,
+          until: dayMs + 3 * DAY_MS,
+          firstYear: `${yearOf(dayBefore(date))}-`,
+          endYear: `${yearOf(date) + 1}-`,
+          limit: PAGE,
+        };
+        let after: OccasionRef | undefined = { type: '', id: BEFORE_ALL };
+        while (after !== undefined) {
+          const { type: afterType, id: afterId }: OccasionRef = after;
+          const page: AuditedOccasion[] = await query(occasionsOf(occasions), {
+            ...parameters,
+            afterType,
+            afterId,
+          });
+          yield* page;
+          after = page.at(-1);
+        }
+      }
+    },
   };
 }
 
 const BEFORE_ALL = '00000000-0000-0000-0000-000000000000';
 
-/** As in the index history_by_day. */
-const MONTH_DAY = '(extract(month from h.date) * 100 + extract(day from h.date))::int';
+/**
+ * Yearly dates that may be kept on a day, each month and day as one number: its own; the day
+ * before, if a zone skipped that or its clocks jumped over midnight; and 29 February.
+ */
+function monthDaysOf(date: string): number[] {
+  const monthDays = [dayBefore(date), date].map(
+    (day) => Number(day.slice(5, 7)) * 100 + Number(day.slice(8)),
+  );
+  return /-02-28$|-03-01$/.test(date) ? [...new Set([...monthDays, 229])] : monthDays;
+}
 
-/** Found by month and day; all others are candidates for any day. */
-const IS_YEARLY = `h.recurrence in ('birthday', 'yearly')`;
+function dayBefore(date: string): string {
+  return formatCalendarDate(Date.parse(date) - DAY_MS);
+}
 
-const FIND_ZONES = `
-  select distinct h.timezone from users.occasion_history as h
-  where ${IS_YEARLY} and ${MONTH_DAY} = :monthDay::int`;
+function yearOf(date: string): number {
+  return Number(date.slice(0, 4));
+}
 
 const COUNT_ERASED = `
-  select state, sum(occurrences)::int as count from events.erased_days
-  where local_date = :date::date group by state`;
+  select case state when 'COMPLETED' then 'delivered' else lower(state) end as outcome,
+    sum(occurrences)::int as count
+  from events.erased_days where local_date = :date::date group by 1`;
 
 /** The day that a row belongs to: that of its instant, if its own is impossible for that anywhere. */
 const DAY_OF_ROW = `
   case when abs(o.local_date - (o.due_at at time zone 'UTC')::date) <= 2
     then o.local_date else (o.due_at at time zone 'UTC')::date end`;
 
-const epochMs = (column: string): string => `(extract(epoch from ${column}) * 1000)::float8`;
+const IS_YEARLY = `h.recurrence in ('birthday', 'yearly')`;
 
-/** By month and day as literals, so that the plan knows how many share them. */
-const conditions = (monthDays: readonly MonthDay[]): string[] => [
-  ...monthDays.map((monthDay) => `${IS_YEARLY} and ${MONTH_DAY} = ${literal(monthDay)}`),
+/**
+ * Yearly dates by month and day, as in the index history_by_day, and as literals, so that the plan
+ * knows how many share them; all others are candidates for any day.
+ */
+const conditions = (monthDays: readonly number[]): string[] => [
+  ...monthDays.map(
+    (monthDay) => `${IS_YEARLY} and
+      (extract(month from h.date) * 100 + extract(day from h.date))::int = ${literal(monthDay)}`,
+  ),
   `not (${IS_YEARLY})`,
 ];
 
@@ -141,7 +154,7 @@ const after = (id: string, type: string): string => `
  * Each month and day has its users in order in the index, so that a page of them is read and no
  * more.
  */
-function candidates(monthDays: readonly MonthDay[]): string {
+function candidates(monthDays: readonly number[]): string {
   const pages = conditions(monthDays).map(
     (condition) => `
       (select distinct h.occasion_id as id, h.occasion_type as type, h.user_id
@@ -155,7 +168,7 @@ function candidates(monthDays: readonly MonthDay[]): string {
 }
 
 /** By the index of due instants. */
-const others = (monthDays: readonly MonthDay[]): string => `
+const others = (monthDays: readonly number[]): string => `
   select o.occasion_type as type, o.occasion_id as id, min(o.user_id::text)::uuid as user_id
   from events.occurrences as o
   where o.due_at >= ${instant(':from')} and o.due_at < ${instant(':until')}
@@ -183,6 +196,7 @@ const PERIOD = `
   'recurrence', h.recurrence, 'date', h.date, 'timezone', h.timezone,
   'from', ${epochMs('h.valid_from')}, 'until', ${epochMs('h.valid_until')}`;
 
+/** Of the rows, those of the day, those that are open, and those of the nominal years. */
 const occasionsOf = (page: string): string => `
   with page as materialized (${page})
   select page.type, page.id, page.user_id as "userId",

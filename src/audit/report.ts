@@ -1,6 +1,5 @@
 import { z } from '@hono/zod-openapi';
 
-import type { OccurrenceState } from '../ledger/types.ts';
 import type { AuditClass } from './classify.ts';
 
 /** Enough to see what happened; a day can have hundreds of thousands. */
@@ -59,71 +58,56 @@ export type AuditReport = z.output<typeof AuditSchema>;
 
 export type Tally = ReturnType<typeof createTally>;
 
-/** Counts classes and findings; keeps only the first keys of each. */
+/** Counts classes, and lists what is wrong: only the first keys of each kind. */
 export function createTally() {
-  const counts = { delivered: 0, late: 0, blocked: 0, deleted: 0, changedSince: 0 };
-  const stages = { toCome: 0, unplanned: 0, behind: 0, underWay: 0, overdue: 0 };
-  const erased = { delivered: 0, failed: 0, skipped: 0 };
-  const failed: Record<string, number> = {};
-  const skipped: Record<string, number> = {};
-  const unaccounted = createList();
-  const doubles = createList();
-  const unexpected = createList();
+  const counts = new Map<string, number>();
+  const listed = { unaccounted: newList(), doubles: newList(), unexpected: newList() };
+  const of = (name: AuditClass): number => counts.get(name) ?? 0;
+  /** The classes `<group>.<name>`, by name. */
+  function groupOf(group: string): Record<string, number> {
+    const entries = [...counts].filter(([name]) => name.startsWith(`${group}.`));
+    return Object.fromEntries(
+      entries.map(([name, count]) => [name.slice(group.length + 1), count]),
+    );
+  }
 
   return {
-    count(key: string, found: AuditClass): void {
-      if (found.kind === 'unaccounted') unaccounted.add(key);
-      else if (found.kind === 'pending') stages[found.stage] += 1;
-      else if (found.kind === 'failed') increment(failed, found.reason);
-      else if (found.kind === 'skipped') increment(skipped, found.reason);
-      else counts[found.kind] += 1;
+    count(name: AuditClass | `erased.${string}`, number = 1): void {
+      counts.set(name, (counts.get(name) ?? 0) + number);
     },
-    /** Adds occurrences of users who were erased, by the state in which they were settled. */
-    addErased(state: OccurrenceState, number: number): void {
-      if (state === 'COMPLETED') erased.delivered += number;
-      else if (state === 'FAILED') erased.failed += number;
-      else erased.skipped += number;
+    list(kind: keyof typeof listed, key: string): void {
+      const { first } = listed[kind];
+      listed[kind].count += 1;
+      if (first.length < MOST_LISTED) first.push(key);
     },
-    addDouble: doubles.add,
-    addUnexpected: unexpected.add,
     report(about: Pick<AuditReport, 'date' | 'auditedAt' | 'settings'>): AuditReport {
-      const classes = {
-        ...counts,
-        failed: { total: sumOf(failed), byReason: failed },
-        skipped: { total: sumOf(skipped), byReason: skipped },
-        pending: { total: sumOf(stages), ...stages },
-        erased: { total: sumOf(erased), ...erased },
-        unaccounted: unaccounted.listed,
-      };
-      const totals = [classes.failed, classes.skipped, classes.pending, classes.erased];
+      const [failed, skipped] = [groupOf('failed'), groupOf('skipped')];
+      const stages = { toCome: 0, unplanned: 0, behind: 0, underWay: 0, overdue: 0 };
+      const pending = { ...stages, ...groupOf('pending') };
+      const erased = { delivered: 0, failed: 0, skipped: 0, ...groupOf('erased') };
       return {
         ...about,
-        clean: [unaccounted, doubles, unexpected].every(({ listed }) => listed.count === 0),
-        due:
-          totals.reduce((sum, { total }) => sum + total, sumOf(counts)) + unaccounted.listed.count,
-        ...classes,
-        doubles: doubles.listed,
-        unexpected: unexpected.listed,
+        clean: Object.values(listed).every(({ count }) => count === 0),
+        due: sumOf(Object.fromEntries(counts)) + listed.unaccounted.count,
+        delivered: of('delivered'),
+        late: of('late'),
+        failed: { total: sumOf(failed), byReason: failed },
+        skipped: { total: sumOf(skipped), byReason: skipped },
+        pending: { total: sumOf(pending), ...pending },
+        blocked: of('blocked'),
+        deleted: of('deleted'),
+        erased: { total: sumOf(erased), ...erased },
+        changedSince: of('changedSince'),
+        ...listed,
       };
     },
   };
 }
 
-function increment(counts: Record<string, number>, reason: string): void {
-  counts[reason] = (counts[reason] ?? 0) + 1;
+function newList() {
+  return { count: 0, first: [] as string[] };
 }
 
 function sumOf(counts: Readonly<Record<string, number>>): number {
   return Object.values(counts).reduce((sum, number) => sum + number, 0);
-}
-
-function createList() {
-  const listed = { count: 0, first: [] as string[] };
-  return {
-    listed,
-    add(key: string): void {
-      listed.count += 1;
-      if (listed.count <= MOST_LISTED) listed.first.push(key);
-    },
-  };
 }

@@ -29,7 +29,6 @@ export function startAuditWatch(audit: AuditDeps, registry: Registry, logger: Lo
   // No value until it is known.
   unaccounted.remove();
   const stopping = new AbortController();
-  let isFailing = false;
 
   const loop = createLoop(
     async () => {
@@ -43,13 +42,11 @@ export function startAuditWatch(audit: AuditDeps, registry: Registry, logger: Lo
       }
       unaccounted.set(sum);
       succeededAt.set(audit.clock() / 1000);
-      isFailing = false;
       return AUDIT_EVERY_MS;
     },
-    (error) => {
+    (error, failures) => {
       if (stopping.signal.aborted) return 0;
-      if (!isFailing) logger.warn({ error: describeError(error) }, 'the audit failed');
-      isFailing = true;
+      if (failures === 1) logger.warn({ error: describeError(error) }, 'the audit failed');
       unaccounted.remove();
       return RETRY_MS;
     },

@@ -6,7 +6,7 @@ import { nominalDateAfter, nominalDateFrom } from '../time/recurrence.ts';
 import { readForecast, type SeriesGroup } from './read-forecast.ts';
 import type { Forecast } from './schema.ts';
 import { createTally } from './tally.ts';
-import { nominalDaysOf, type Window } from './window.ts';
+import { type Window, yearlyDatesOf } from './window.ts';
 
 export interface ForecastDeps {
   readonly orm: Orm;
@@ -36,16 +36,17 @@ export async function forecast(deps: ForecastDeps, window: Window): Promise<Fore
       const inputs = { ...rules, timezone: isKnown ? timezone : 'UTC' };
       const { dueAt } = resolveNominalDate(nominalDate, inputs, tz);
       if (dueAt < window.from || dueAt >= window.until) return;
-      if (isKnown) tally.addComputed(dueAt, timezone, count);
-      else tally.addBlocked(count);
+      if (isKnown) tally.add(dueAt, timezone, count);
+      else tally.blocked += count;
     };
 
     for (const { minute, timezone, count } of await view.findPlanned(window)) {
-      tally.addPlanned(minute, timezone, count);
+      tally.planned += count;
+      tally.add(minute, timezone, count);
     }
-    for (const days of nominalDaysOf(window, rules.leapDayPolicy)) {
+    for (const nominalDate of yearlyDatesOf(window, rules.leapDayPolicy)) {
       signal?.throwIfAborted();
-      for (const { nominalDate, timezone, count } of await view.countYearly(days)) {
+      for (const { timezone, count } of await view.countYearly(nominalDate)) {
         add(nominalDate, timezone, count);
       }
     }
@@ -57,10 +58,12 @@ export async function forecast(deps: ForecastDeps, window: Window): Promise<Fore
     }
     const { localTime, leapDayPolicy } = rules;
     return {
-      from: iso(window.from),
-      to: iso(window.until),
-      forecastAt: iso(clock()),
+      from: new Date(window.from).toISOString(),
+      to: new Date(window.until).toISOString(),
+      forecastAt: new Date(clock()).toISOString(),
       settings: { localTime, leapDayPolicy, tzVersion: tz.version },
+      planned: tally.planned,
+      blocked: tally.blocked,
       ...tally.total(window.until - window.from),
     };
   });
@@ -74,8 +77,4 @@ function* nominalDatesOf(series: SeriesGroup, window: Window): Generator<string>
   for (; date !== null && date <= last; date = nominalDateAfter(series, date)) {
     if (date > (series.plannedTo ?? '')) yield date;
   }
-}
-
-function iso(epochMs: number): string {
-  return new Date(epochMs).toISOString();
 }

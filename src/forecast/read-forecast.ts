@@ -4,7 +4,7 @@ import { instant, ms, queryIn } from '../ledger/sql.ts';
 import type { Orm } from '../platform/database/orm.ts';
 import { presentRules, readRules } from '../planning/rules.ts';
 import type { Series } from '../time/recurrence.ts';
-import type { NominalDays, Window } from './window.ts';
+import type { Window } from './window.ts';
 
 /** Occasions that recur more often than yearly, or once: those that share all of this. */
 export interface SeriesGroup extends Series {
@@ -36,14 +36,19 @@ function createForecastView(em: SqlEntityManager) {
     findPlanned: ({ from, until }: Window) =>
       query<{ minute: number; timezone: string; count: number }>(FIND_PLANNED, { from, until }),
 
-    /** Yearly occasions of some days whose occurrence of a year the ledger does not have. */
-    countYearly: ({ year, monthDays }: NominalDays) =>
-      query<{ nominalDate: string; timezone: string; count: number }>(COUNT_YEARLY, {
+    /**
+     * The yearly occasions of a nominal date whose occurrence of that year the ledger does not have,
+     * by zone.
+     */
+    countYearly(nominalDate: string) {
+      const [year, month, day] = nominalDate.split('-').map(Number) as [number, number, number];
+      return query<{ timezone: string; count: number }>(COUNT_YEARLY, {
         year,
+        monthDay: month * 100 + day,
         firstDate: `${year}-`,
         endDate: `${year + 1}-`,
-        monthDays: JSON.stringify(monthDays),
-      }),
+      });
+    },
 
     /** All other occasions, counted by what they share. */
     countSeries: () => query<SeriesGroup>(COUNT_SERIES),
@@ -57,27 +62,23 @@ const FIND_PLANNED = `
     and state in ('PENDING', 'PROCESSING') and redeliveries = 0
   group by 1, 2`;
 
-/** As in the index users_by_day. */
-const MONTH_DAY = '(extract(month from i.date) * 100 + extract(day from i.date))::int';
-
 const IS_YEARLY = `i.recurrence in ('birthday', 'yearly')`;
 
 /** A row of the ledger without an instant, because its zone is unknown, does not say when. */
 const IS_PLANNED = `o.occasion_type = i.occasion_type and o.occasion_id = i.occasion_id
   and (o.due_at is not null or o.state not in ('PENDING', 'PROCESSING'))`;
 
-/** The first birthday is a year after the date of birth. */
+/** Month and day as in the index users_by_day. The first birthday is a year after the date of birth. */
 const COUNT_YEARLY = `
-  select :year::text || to_char(min(i.date), '-MM-DD') as "nominalDate", i.timezone,
-    count(*)::int as count
+  select i.timezone, count(*)::int as count
   from users.occasion_inputs as i
-  where ${IS_YEARLY} and ${MONTH_DAY} = any (array(
-      select value::int from jsonb_array_elements_text(:monthDays::jsonb)))
+  where ${IS_YEARLY}
+    and (extract(month from i.date) * 100 + extract(day from i.date))::int = :monthDay::int
     and extract(year from i.date) + (i.recurrence = 'birthday')::int <= :year::int
     and not exists (
       select from events.occurrences as o
       where ${IS_PLANNED} and o.nominal_date >= :firstDate and o.nominal_date < :endDate)
-  group by ${MONTH_DAY}, i.timezone`;
+  group by i.timezone`;
 
 const COUNT_SERIES = `
   select i.recurrence, i.date::text as date, i.timezone, planned.to as "plannedTo",

@@ -8,39 +8,23 @@ const PEAKS = 10;
 /** A month of minutes with all their zones is a megabyte at most; a year is too much for one answer. */
 const MINUTES_LISTED_MS = 31 * DAY_MS;
 
-/** What has been counted. Minutes are in the order of time. */
-type Tally = Pick<Forecast, 'due' | 'planned' | 'blocked' | 'peaks' | 'hours' | 'minutes'>;
-
-/** Adds up occurrences by minute and zone. Instants are epoch ms. */
+/** Adds up occurrences by minute and zone. */
 export function createTally() {
   const byMinute = new Map<number, Map<string, number>>();
-  let planned = 0;
-  let due = 0;
-  let blocked = 0;
-
-  function add(at: number, timezone: string, count: number): void {
-    due += count;
-    const minute = startOf(at, MINUTE_MS);
-    const zones = byMinute.get(minute) ?? new Map<string, number>();
-    byMinute.set(minute, zones.set(timezone, (zones.get(timezone) ?? 0) + count));
-  }
-
   return {
-    addPlanned(at: number, timezone: string, count: number): void {
-      planned += count;
-      add(at, timezone, count);
+    planned: 0,
+    blocked: 0,
+    /** @param at epoch ms */
+    add(at: number, timezone: string, count: number): void {
+      const minute = startOf(at, MINUTE_MS);
+      const zones = byMinute.get(minute) ?? new Map<string, number>();
+      byMinute.set(minute, zones.set(timezone, (zones.get(timezone) ?? 0) + count));
     },
-    addComputed: add,
-    addBlocked(count: number): void {
-      blocked += count;
-    },
-    /** @param lengthMs of the window: minutes are listed for a short one only */
-    total(lengthMs: number): Tally {
+    /** In the order of time. @param lengthMs of the window: minutes are listed for a short one only */
+    total(lengthMs: number): Pick<Forecast, 'due' | 'peaks' | 'hours' | 'minutes'> {
       const minutes = [...byMinute].toSorted(([one], [other]) => one - other).map(toMinute);
       return {
-        due,
-        planned,
-        blocked,
+        due: minutes.reduce((sum, { due }) => sum + due, 0),
         peaks: minutes.toSorted((one, other) => other.due - one.due).slice(0, PEAKS),
         hours: byHour(minutes),
         minutes: lengthMs > MINUTES_LISTED_MS ? null : minutes,
@@ -57,7 +41,7 @@ function toMinute([at, counts]: [number, ReadonlyMap<string, number>]): DueMinut
   return { at: new Date(at).toISOString(), due, zones };
 }
 
-function byHour(minutes: readonly DueMinute[]): Tally['hours'] {
+function byHour(minutes: readonly DueMinute[]): Forecast['hours'] {
   const hours = new Map<string, number>();
   for (const { at, due } of minutes) {
     const hour = new Date(startOf(Date.parse(at), HOUR_MS)).toISOString();

@@ -40,35 +40,13 @@ export function forecastWindow({ from, to }: AskedWindow, now: number): Window {
   return { from: begins, until: to ?? begins + DAY_MS };
 }
 
-/** Days on which yearly occasions may fall due, by nominal year. */
-export interface NominalDays {
-  readonly year: number;
-  /** Month and day as one number: 229 is 29 February. */
-  readonly monthDays: readonly number[];
-}
-
-/** Keeps a statement over many millions of users within its time limit. */
-const PAGE_DAYS = 7;
-
-/** All days of yearly dates that may fall due in a window, in pages of a week. */
-export function nominalDaysOf(window: Window, leapDayPolicy: LeapDayPolicy): NominalDays[] {
+/** The nominal dates of yearly occasions that may fall due in a window. */
+export function* yearlyDatesOf(window: Window, leapDayPolicy: LeapDayPolicy): Generator<string> {
   // Local clocks are up to 16 hours off; a day that a zone skipped is kept a day later.
-  const byYear = new Map<number, number[]>();
   for (let at = window.from - 2 * DAY_MS; at < window.until + 2 * DAY_MS; at += DAY_MS) {
     const date = formatCalendarDate(at);
-    const year = Number(date.slice(0, 4));
-    const days = byYear.get(year) ?? [];
-    byYear.set(year, days);
-    days.push(Number(date.slice(5, 7)) * 100 + Number(date.slice(8)));
+    yield date;
     const leapDay = `${date.slice(0, 4)}-02-29`;
-    if (date !== leapDay && date === keptDate(leapDay, leapDayPolicy)) {
-      days.push(229);
-    }
+    if (date !== leapDay && date === keptDate(leapDay, leapDayPolicy)) yield leapDay;
   }
-  return [...byYear].flatMap(([year, days]) =>
-    Array.from({ length: Math.ceil(days.length / PAGE_DAYS) }, (_, page) => ({
-      year,
-      monthDays: days.slice(page * PAGE_DAYS, (page + 1) * PAGE_DAYS),
-    })),
-  );
 }

@@ -17,7 +17,7 @@ import { TemporalAwayError } from '../platform/temporal/errors.ts';
 import { loadTzDatabase } from '../platform/load-tz-database.ts';
 import type { Round } from './findings.ts';
 import { createLedgerReconciler } from './ledger.ts';
-import { describeLedger, describeWorkflows, needsOperator } from './report.ts';
+import { describeReport, needsOperator } from './report.ts';
 import { runReconcileWorkflow } from './run-now.ts';
 import type { ReconcileReport } from '../workflows/maintenance-contract.ts';
 
@@ -25,9 +25,9 @@ await runCommand(async () => {
   try {
     const settings = loadSettings();
     const ledger = await lookThroughLedger(settings);
-    process.stdout.write(`The ledger:\n${describeLedger(ledger)}\n`);
+    process.stdout.write(`The ledger:\n${describeReport(ledger)}\n`);
     const workflows = await lookThroughWorkflows(settings);
-    process.stdout.write(`\n${describeWorkflows(workflows)}`);
+    process.stdout.write(`\n${describeReport(workflows)}`);
     return needsOperator(ledger) || needsOperator(workflows) ? EXIT.failed : 0;
   } catch (error) {
     if (!(error instanceof TemporalAwayError || isServerAway(error))) throw error;

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 
 import type { ReconcileReport } from '../workflows/maintenance-contract.ts';
 import type { Round } from './findings.ts';
-import { describeLedger, needsOperator, describeWorkflows } from './report.ts';
+import { describeReport, needsOperator } from './report.ts';
 
 const WELL: Round = {
   detected: {},
@@ -22,8 +22,8 @@ const WORKFLOWS_WELL: ReconcileReport = {
 };
 
 test('an installation that is well is described in few words', () => {
-  expect(describeLedger(WELL)).toBe('Nothing was missed.\n');
-  expect(describeWorkflows(WORKFLOWS_WELL)).toBe('Nothing was missed.\n');
+  expect(describeReport(WELL)).toBe('Nothing was missed.\n');
+  expect(describeReport(WORKFLOWS_WELL)).toBe('Nothing was missed.\n');
   expect([WELL, WORKFLOWS_WELL].some(needsOperator)).toBe(false);
 });
 
@@ -37,7 +37,7 @@ test('what was found is counted by kind, and what is not repaired is named, with
       { subject: 'birthday/u1', kind: 'impossible', why: 'it has ended: birthday:u1:2027' },
     ],
   };
-  expect(describeLedger(report).split('\n')).toEqual([
+  expect(describeReport(report).split('\n')).toEqual([
     'unplanned: 12 found, 12 repaired, 0 not repaired (without a plan, or planned from inputs that have changed)',
     'impossible: 3 found, 0 repaired, 3 not repaired (a row in a state that nothing leads to: somebody has edited it)',
     'Not repaired: birthday/u1 (impossible): it has ended: birthday:u1:2027.',
@@ -48,13 +48,13 @@ test('what was found is counted by kind, and what is not repaired is named, with
 
 test('a kind that could not be looked for is named, and needs an operator', () => {
   const report: ReconcileReport = { ...WORKFLOWS_WELL, notLookedFor: ['lost'] };
-  expect(describeWorkflows(report)).toContain('Could not look for what is lost');
+  expect(describeReport(report)).toContain('Could not look for what is lost');
   expect(needsOperator(report)).toBe(true);
 });
 
 test('a lost store and a herd are named', () => {
-  expect(describeWorkflows({ ...WORKFLOWS_WELL, forgotten: 7, compared: 0 })).toContain(
+  expect(describeReport({ ...WORKFLOWS_WELL, forgotten: 7, compared: 0 })).toContain(
     'another Temporal store: 7 workflows',
   );
-  expect(describeWorkflows({ ...WORKFLOWS_WELL, rested: true })).toContain('A herd is going out');
+  expect(describeReport({ ...WORKFLOWS_WELL, rested: true })).toContain('A herd is going out');
 });

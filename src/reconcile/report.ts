@@ -1,8 +1,4 @@
-import type {
-  FindingCounts,
-  FindingKind,
-  ReconcileReport,
-} from '../workflows/maintenance-contract.ts';
+import type { FindingKind, ReconcileReport } from '../workflows/maintenance-contract.ts';
 import type { Round } from './findings.ts';
 
 const MEANINGS: Readonly<Record<FindingKind, string>> = {
@@ -14,14 +10,9 @@ const MEANINGS: Readonly<Record<FindingKind, string>> = {
   stray: 'a workflow without an occasion',
 };
 
-/** What a look through the ledger came to, for an operator at a terminal. */
-export function describeLedger(report: Round): string {
-  return textOf(describeRound(report));
-}
-
-/** The same of the workflows. */
-export function describeWorkflows(report: ReconcileReport): string {
-  const { rested, forgotten, compared, notLookedFor } = report;
+/** What a look through the ledger or the workflows came to, for an operator at a terminal. */
+export function describeReport(report: Round & Partial<ReconcileReport>): string {
+  const { rested, forgotten = 0, compared = null, notLookedFor = [] } = report;
   if (rested) return 'A herd is going out: it looks again by itself when that is over.\n';
   const lines = describeRound(report);
   if (forgotten > 0) {
@@ -31,31 +22,28 @@ export function describeWorkflows(report: ReconcileReport): string {
   for (const kind of notLookedFor) {
     lines.push(`Could not look for what is ${kind}: see the worker's log.`);
   }
-  return textOf(lines);
+  return `${lines.join('\n')}\n`;
 }
 
 /** Whether an operator has to do something. */
-export function needsOperator(
-  report: Pick<Round, 'unrepaired'> & Partial<Pick<ReconcileReport, 'notLookedFor'>>,
-): boolean {
-  return Object.keys(report.unrepaired).length > 0 || (report.notLookedFor ?? []).length > 0;
+export function needsOperator({
+  unrepaired,
+  notLookedFor = [],
+}: Round & Partial<ReconcileReport>): boolean {
+  return Object.keys(unrepaired).length > 0 || notLookedFor.length > 0;
 }
 
 function describeRound({ detected, repaired, unrepaired, examples }: Round): string[] {
-  const kinds = (Object.keys(MEANINGS) as FindingKind[]).filter(
-    (kind) => detected[kind] || repaired[kind] || unrepaired[kind],
-  );
-  if (kinds.length === 0) return ['Nothing was missed.'];
+  const kinds = Object.entries(MEANINGS) as [FindingKind, string][];
+  const lines = kinds.flatMap(([kind, meaning]) => {
+    const counts = [detected, repaired, unrepaired].map((counted) => counted[kind] ?? 0);
+    const [found, cured, left] = counts;
+    if (counts.every((count) => count === 0)) return [];
+    return [`${kind}: ${found} found, ${cured} repaired, ${left} not repaired (${meaning})`];
+  });
+  if (lines.length === 0) return ['Nothing was missed.'];
   return [
-    ...kinds.map((kind) => {
-      const of = (counts: FindingCounts): number => counts[kind] ?? 0;
-      const numbers = `${of(detected)} found, ${of(repaired)} repaired, ${of(unrepaired)} not repaired`;
-      return `${kind}: ${numbers} (${MEANINGS[kind]})`;
-    }),
+    ...lines,
     ...examples.map(({ kind, subject, why }) => `Not repaired: ${subject} (${kind}): ${why}.`),
   ];
-}
-
-function textOf(lines: readonly string[]): string {
-  return `${lines.join('\n')}\n`;
 }

@@ -1,4 +1,4 @@
-import { DateTime } from 'luxon';
+import { DateTime, Duration } from 'luxon';
 
 import { DAY_MS } from './calendar-date.ts';
 import { type DueDate, type LocalTimeInputs, resolveOnWallClock } from './occurrence.ts';
@@ -137,13 +137,7 @@ function formatOffset(offsetMs: number): string {
 /** `1 hour`, `30 minutes`, `1 hour and 30 minutes`. */
 function duration(ms: number): string {
   const seconds = Math.round(ms / 1000);
-  const parts = [
-    [Math.floor(seconds / 3600), 'hour'],
-    [Math.floor(seconds / 60) % 60, 'minute'],
-    [seconds % 60, 'second'],
-  ] as const;
-  return parts
-    .filter(([count]) => count > 0)
-    .map(([count, unit]) => `${count} ${unit}${count === 1 ? '' : 's'}`)
-    .join(' and ');
+  return Duration.fromObject({ seconds }, { locale: 'en-GB' })
+    .rescale()
+    .toHuman({ listStyle: 'long' });
 }

@@ -20,12 +20,7 @@ import { createRetention } from '../retention/retention.ts';
 import { createOccasionWorkflows } from '../workflows/occasion-client.ts';
 import { loadTzDatabase } from '../platform/load-tz-database.ts';
 import { createTemporalMetrics, installTemporalRuntime, temporalLogger } from './runtime.ts';
-import {
-  erasureSchedule,
-  housekeepingSchedule,
-  reconcileSchedule,
-  startKeepingSchedules,
-} from './schedules.ts';
+import { maintenanceSchedules, startKeepingSchedules } from './schedules.ts';
 import { startVersionHandover } from './version-handover.ts';
 import { createWorker, MOST_ACTIVITIES } from './worker.ts';
 import { bundleWorkflows, readWorkflowBundle } from './workflow-bundle.ts';
@@ -104,22 +99,7 @@ async function startWorker(context: ServiceContext): Promise<void> {
   const running = worker.run();
   running.catch(fail);
   const background = [
-    startKeepingSchedules(
-      client,
-      [
-        housekeepingSchedule(taskQueue, {
-          keep: {
-            attemptsMs: settings.RETAIN_ATTEMPTS,
-            responseExcerptsMs: settings.RETAIN_RESPONSE_EXCERPTS,
-            idempotencyKeysMs: settings.RETAIN_IDEMPOTENCY_KEYS,
-            outboxMs: settings.RETAIN_OUTBOX,
-          },
-        }),
-        erasureSchedule(taskQueue, { eraseAfterMs: settings.ERASE_AFTER }),
-        reconcileSchedule(taskQueue, settings.RECONCILE_EVERY),
-      ],
-      logger,
-    ),
+    startKeepingSchedules(client, maintenanceSchedules(taskQueue, settings), logger),
   ];
   // The version that gets the work is chosen by workers of workflows; activities follow.
   if (runsWorkflows) {

@@ -8,7 +8,8 @@ import {
 import { describeError } from '../platform/errors.ts';
 import type { Logger } from '../platform/logger.ts';
 import { createLoop } from '../platform/loop.ts';
-import type { ErasureRequest, PruneRequest } from '../workflows/maintenance-contract.ts';
+import type { Settings } from '../platform/settings/settings.ts';
+import type { ErasureRequest, PruneRequest, Retention } from '../workflows/maintenance-contract.ts';
 
 const MINUTE_MS = 60_000;
 /** A Temporal store that was lost is rebuilt by a schedule, which was lost with it. */
@@ -17,72 +18,75 @@ const RETRY_AFTER_MS = 2_000;
 /** A healthy server answers in milliseconds; without one, the calls have to end some time. */
 const CALLS_TIMEOUT_MS = 10_000;
 
-/**
- * Retention, every hour. Offsets from UTC are quarters of an hour: this is away from the instants
- * at which many are due.
- */
-export function housekeepingSchedule(taskQueue: string, request: PruneRequest): ScheduleOptions {
-  return scheduleOf(taskQueue, 'housekeeping', {
-    everyMs: 60 * MINUTE_MS,
-    offsetMs: 7 * MINUTE_MS,
-    timeoutMs: 55 * MINUTE_MS,
-    args: [request],
-    summary: 'Removes what has been kept for its time',
-  });
-}
+/** One that hangs for want of a worker makes way for the next. */
+const LONGEST_RUN_MS = 55 * MINUTE_MS;
 
 /**
- * Erasure, every five minutes, so that a deletion is followed within about ten. A run that finds
- * nobody is a workflow of three tasks.
+ * Retention, erasure and the reconciler. Offsets from UTC are quarters of an hour: these minutes are
+ * away from the instants at which many are due.
  */
-export function erasureSchedule(taskQueue: string, request: ErasureRequest): ScheduleOptions {
-  return scheduleOf(taskQueue, 'erasure', {
-    everyMs: 5 * MINUTE_MS,
-    offsetMs: 2 * MINUTE_MS,
-    timeoutMs: 60 * MINUTE_MS,
-    args: [request],
-    summary: 'Erases who was deleted',
-  });
-}
-
-/**
- * The reconciler; by default at 3, 13, 23 … minutes past. Also at once when the schedule is new:
- * then the store may be, too, and the workflows of the one before do not run in it.
- */
-export function reconcileSchedule(taskQueue: string, everyMs: number): ScheduleOptions {
-  const schedule = scheduleOf(taskQueue, 'reconcile', {
-    everyMs,
-    offsetMs: Math.min(3 * MINUTE_MS, everyMs / 2),
-    timeoutMs: 60 * MINUTE_MS,
-    args: [],
-    summary: 'Looks for what was missed, and has it planned again',
-  });
-  return { ...schedule, state: { triggerImmediately: true } };
+export function maintenanceSchedules(taskQueue: string, settings: Settings): ScheduleOptions[] {
+  const keep: Retention = {
+    attemptsMs: settings.RETAIN_ATTEMPTS,
+    responseExcerptsMs: settings.RETAIN_RESPONSE_EXCERPTS,
+    idempotencyKeysMs: settings.RETAIN_IDEMPOTENCY_KEYS,
+    outboxMs: settings.RETAIN_OUTBOX,
+  };
+  const everyMs = settings.RECONCILE_EVERY;
+  return [
+    scheduleOf(taskQueue, {
+      workflowType: 'housekeeping',
+      everyMs: 60 * MINUTE_MS,
+      offsetMs: 7 * MINUTE_MS,
+      args: [{ keep } satisfies PruneRequest],
+      staticSummary: 'Removes what has been kept for its time',
+    }),
+    // So that a deletion is followed within ten minutes. A run that finds nobody is three tasks.
+    scheduleOf(taskQueue, {
+      workflowType: 'erasure',
+      everyMs: 5 * MINUTE_MS,
+      offsetMs: 2 * MINUTE_MS,
+      args: [{ eraseAfterMs: settings.ERASE_AFTER } satisfies ErasureRequest],
+      staticSummary: 'Erases who was deleted',
+    }),
+    {
+      ...scheduleOf(taskQueue, {
+        workflowType: 'reconcile',
+        everyMs,
+        offsetMs: Math.min(3 * MINUTE_MS, everyMs / 2),
+        args: [],
+        staticSummary: 'Looks for what was missed, and has it planned again',
+      }),
+      // When it is new, the store may be, too, and the workflows of the one before do not run in it.
+      state: { triggerImmediately: true },
+    },
+  ];
 }
 
 interface Maintenance {
+  readonly workflowType: string;
   readonly everyMs: number;
   readonly offsetMs: number;
-  /** One that hangs for want of a worker makes way for the next. */
-  readonly timeoutMs: number;
   readonly args: unknown[];
-  readonly summary: string;
+  readonly staticSummary: string;
 }
 
 /** The task queue's name keeps the schedules of installations that share a namespace apart. */
-function scheduleOf(taskQueue: string, workflowType: string, of: Maintenance): ScheduleOptions {
+function scheduleOf(
+  taskQueue: string,
+  { everyMs, offsetMs, ...action }: Maintenance,
+): ScheduleOptions {
+  const id = `${taskQueue}/${action.workflowType}`;
   return {
-    scheduleId: `${taskQueue}/${workflowType}`,
-    spec: { intervals: [{ every: of.everyMs, offset: of.offsetMs }] },
+    scheduleId: id,
+    spec: { intervals: [{ every: everyMs, offset: offsetMs }] },
+    // The server adds the time to the workflow's id, so that each run is found by it.
     action: {
       type: 'startWorkflow',
-      workflowType,
-      // The server adds the time, so that each run is found by it.
-      workflowId: `${taskQueue}/${workflowType}`,
+      workflowId: id,
       taskQueue,
-      args: of.args,
-      workflowExecutionTimeout: of.timeoutMs,
-      staticSummary: of.summary,
+      workflowExecutionTimeout: LONGEST_RUN_MS,
+      ...action,
     },
     // What was missed while the server was away is done by the next run.
     policies: { overlap: ScheduleOverlapPolicy.SKIP, catchupWindow: MINUTE_MS },

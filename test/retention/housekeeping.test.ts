@@ -9,7 +9,7 @@ import { createHousekeepingActivities } from '../../src/activities/housekeeping.
 import { loadSettings } from '../../src/platform/settings/settings.ts';
 import { newWebhookSecret } from '../../src/platform/settings/webhook-secrets.ts';
 import { createRetention } from '../../src/retention/retention.ts';
-import { ensureSchedule, housekeepingSchedule } from '../../src/worker/schedules.ts';
+import { ensureSchedule, maintenanceSchedules } from '../../src/worker/schedules.ts';
 import { createWorker } from '../../src/worker/worker.ts';
 import type { Retention } from '../../src/workflows/maintenance-contract.ts';
 import { plantAttempt, plantOccurrence } from '../support/plant-occurrence.ts';
@@ -53,8 +53,20 @@ function scheduleOf(taskQueue: string): ScheduleHandle {
   return schedule;
 }
 
-const ensure = (taskQueue: string, keep = KEEP) =>
-  ensureSchedule(temporal.client, housekeepingSchedule(taskQueue, { keep }));
+async function ensure(taskQueue: string, keep = KEEP): Promise<void> {
+  const settings = {
+    ...loadSettings({}),
+    RETAIN_ATTEMPTS: keep.attemptsMs,
+    RETAIN_RESPONSE_EXCERPTS: keep.responseExcerptsMs,
+    RETAIN_IDEMPOTENCY_KEYS: keep.idempotencyKeysMs,
+    RETAIN_OUTBOX: keep.outboxMs,
+  };
+  for (const schedule of maintenanceSchedules(taskQueue, settings)) {
+    if (schedule.scheduleId.endsWith('/housekeeping')) {
+      await ensureSchedule(temporal.client, schedule);
+    }
+  }
+}
 
 test('workers that start at once make one schedule, for every hour, of their task queue', async () => {
   const taskQueue = uniqueTaskQueue();
