@@ -36,7 +36,7 @@ describe('ZONE_DATA', () => {
     ['/nowhere/zones.json', /cannot be read \(ENOENT\)/],
     ['src', /cannot be read \(EISDIR\)/],
     ['README.md', /it is not JSON/],
-    ['package.json', /version must be a version of the tz database/],
+    ['package.json', /version: must be a version of the tz database/],
   ])('is refused as a setting if it is %s, naming the file and the rule', (path, rule) => {
     const load = () => loadTzDatabase(path);
     expect(load).toThrow(InvalidSettingsError);

@@ -37,15 +37,9 @@ export function createComparison(deps: ComparisonDeps) {
   const query = queryOf(orm);
   const limit = pLimit(CALLS_AT_ONCE);
 
-  async function splitByRunning<Given>(all: readonly Given[], idOf: (one: Given) => string) {
-    const isRunning = await limit.map(
-      all,
-      async (one) => (await running.describe(idOf(one))).isRunning,
-    );
-    return {
-      running: all.filter((_, at) => isRunning[at] === true),
-      gone: all.filter((_, at) => isRunning[at] !== true),
-    };
+  async function findGone<Given>(all: readonly Given[], idOf: (one: Given) => string) {
+    const looks = await limit.map(all, (one) => running.describe(idOf(one)));
+    return all.filter((_, at) => looks[at]?.isRunning === false);
   }
 
   /** Asks workflows to end that have no occasion, or whose occasion has ended. */
@@ -66,7 +60,7 @@ export function createComparison(deps: ComparisonDeps) {
       const { type, id }: OccasionRef = after;
       const occasions: NotifiedOccasion[] = await query(PAGE_OF_NOTIFIED, { type, id, page });
       const unseen = occasions.filter((occasion) => !seen.has(hashOf(workflowId(occasion))));
-      const { gone } = await splitByRunning(unseen, workflowId);
+      const gone = await findGone(unseen, workflowId);
       found.push(...(await findings.keep(gone.map(lostOf))));
       await query(NOTIFY_AGAIN, { occasions: JSON.stringify(gone) });
       asked += unseen.length;
@@ -85,9 +79,10 @@ export function createComparison(deps: ComparisonDeps) {
   /** Drops findings of earlier comparisons that are cured, and asks strays once more to end. */
   async function checkKnown(): Promise<Found> {
     const notified = await query<{ kind: 'lost' }>(DROP_NOTIFIED);
-    const strays = await splitByRunning(await findings.list(['stray']), ({ subject }) => subject);
-    await limit.map(strays.running, workflows.end);
-    return [...notified, ...(await findings.drop(strays.gone))];
+    const strays = await findings.list(['stray']);
+    await limit.map(strays, workflows.end);
+    const ended = await findings.drop(await findGone(strays, ({ subject }) => subject));
+    return [...notified, ...ended];
   }
 
   return async function compare(onPage: () => void): Promise<Comparison> {

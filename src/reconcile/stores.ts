@@ -7,20 +7,18 @@ import { FORGET_WAKE } from './notify-again.ts';
 const PAGE = 5_000;
 
 /**
- * Remembers the id of the Temporal store that the workflows live in. Returns whether it is another
- * one than before; then `forgetLostStore` is to be called.
+ * Remembers the id of the Temporal store that the workflows live in. If it is another one than
+ * before, all workflows are notified again, page by page, from where it was interrupted. Returns
+ * how many.
  */
-export async function rememberStore(orm: Orm, store: string): Promise<boolean> {
-  const [row] = await queryOf(orm)<{ isLost: boolean }>(REMEMBER_STORE, { store });
-  return row?.isLost ?? false;
-}
-
-/**
- * Has the workflows of a lost store notified again, page by page, from where it was interrupted.
- * Returns how many.
- */
-export async function forgetLostStore(orm: Orm, onPage: () => void, page = PAGE): Promise<number> {
+export async function forgetLostStore(
+  orm: Orm,
+  storeId: string,
+  onPage: () => void,
+  page = PAGE,
+): Promise<number> {
   const query = queryOf(orm);
+  await query(REMEMBER_STORE, { storeId });
   for (let forgotten = 0; ;) {
     const [done] = await query<{ count: number }>(FORGET_PAGE, { page });
     if (done === undefined) return forgotten;
@@ -77,13 +75,12 @@ const FORGET_WORKFLOW = `${FORGET_WAKE}, called_at = (select events.clock())`;
 
 const REMEMBER_STORE = `
   update events.reconciler as r
-  set store_id = :store,
+  set store_id = :storeId,
     forget_after = case when r.store_id is null then r.forget_after
       else '/00000000-0000-0000-0000-000000000000' end,
     temporal_back_at = case when r.store_id is null then r.temporal_back_at
       else events.clock() end
-  where r.store_id is distinct from :store
-  returning forget_after is not null as "isLost"`;
+  where r.store_id is distinct from :storeId`;
 
 /** How many wakes were forgotten, and where the next page begins; no row at the end. */
 const FORGET_PAGE = `

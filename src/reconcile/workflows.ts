@@ -14,12 +14,12 @@ import type {
   WorkflowFindingKind,
 } from '../workflows/maintenance-contract.ts';
 import { createComparison } from './compare-workflows.ts';
-import { createFindings, type Finding, type ReconcileLogger } from './findings.ts';
+import { countByKind, createFindings, type Finding, type ReconcileLogger } from './findings.ts';
 import { createReconcileMetrics } from './metrics.ts';
+import { FORGET_WAKE } from './notify-again.ts';
 import { createRunningWorkflows } from './running-workflows.ts';
 import { findState, mustRest, noteLook } from './state.ts';
-import { forgetLostStore, rememberStore } from './stores.ts';
-import { lookForUnwatched } from './unwatched.ts';
+import { forgetLostStore } from './stores.ts';
 
 export interface WorkflowReconcilerDeps {
   readonly orm: Orm;
@@ -49,6 +49,8 @@ const WORKFLOW_KINDS: readonly WorkflowFindingKind[] = ['unwatched', 'lost', 'st
 
 /** Besides two runs: how long nothing may look before Temporal counts as having been away. */
 const AWAY_AFTER_MS = 3_600_000;
+/** Notified in a minute or two, and looked at in a few. */
+const FOUND_AT_ONCE = 5_000;
 
 /**
  * The half of the reconciler that needs Temporal: finds occasions that no workflow looks at, ids
@@ -76,23 +78,30 @@ export function createWorkflowReconciler(deps: WorkflowReconcilerDeps) {
     /** If Temporal's store is another one than before, has all workflows notified, which starts them. */
     checkStore: (onPage: () => void): Promise<StoreCheck> =>
       metrics.step(async () => {
-        const isLost = await rememberStore(orm, await running.storeId());
-        if (isLost) logger.warn({}, 'reconciler: this Temporal store is another one than before');
+        const storeId = await running.storeId();
         await query(NOTE_RETURN, { awayMs: 2 * everyMs + AWAY_AFTER_MS });
-        const forgotten = await forgetLostStore(orm, onPage, deps.page);
+        const forgotten = await forgetLostStore(orm, storeId, onPage, deps.page);
         if (forgotten > 0) {
-          logger.info({ forgotten }, 'reconciler: all workflows are notified again');
+          const what = 'reconciler: another Temporal store: all workflows are notified again';
+          logger.warn({ forgotten }, what);
         }
         const ages = await findState(orm);
         return { rests: mustRest(ages, ages.workflowsAgeMs, everyMs), forgotten };
       }),
 
-    /** Has the workflows notified of occasions that none has looked at for two hours. */
+    /**
+     * Finds occasions that no workflow has looked at for two hours after it should have, and has
+     * their workflows notified: three times, five minutes apart, and from then on daily.
+     */
     lookForUnwatched: (): Promise<ReconcileStep> =>
       metrics.step(async () => {
-        const step = await lookForUnwatched(orm);
+        const detected = await query<{ kind: 'unwatched' }>(KEEP_UNWATCHED, {
+          limit: FOUND_AT_ONCE,
+        });
+        const repaired = await query<{ kind: 'unwatched' }>(DROP_LOOKED_AT);
+        await query(NOTIFY_UNWATCHED);
         await noteLook(orm, 'workflows_looked_at');
-        return step;
+        return { detected: countByKind(detected), repaired: countByKind(repaired) };
       }),
 
     /** Once a day, compares the ids of all workflows that run with the occasions, both ways. */
@@ -128,3 +137,50 @@ const MARK_UNREPAIRED = `
   where unrepaired_at is null and kind in ('unwatched', 'lost', 'stray') and case kind
     when 'unwatched' then tries >= 3 and tried_at < events.clock() - interval '5 minutes'
     else found_at < events.clock() - interval '1 hour' end`;
+
+const ago = (span: string): string => `(select events.clock() - interval '${span}')`;
+
+/** By an index each: of those that were notified, and of those that were not. */
+const SHOULD_HAVE_WOKEN = [
+  `o.notified_wake_at < ${ago('2 hours')}`,
+  `o.notified_wake_at is null and o.wake_at < ${ago('2 hours')}`,
+];
+
+const IS_UNWATCHED = `o.ended_at is null
+  and (o.looked_at is null or o.looked_at < ${ago('2 hours')})
+  and (select temporal_back_at from events.reconciler) < ${ago('2 hours')}`;
+
+const KEEP_UNWATCHED = `
+  insert into events.findings (kind, subject, occasion_type, occasion_id, user_id, due_at, note)
+  select 'unwatched', type || '/' || id, type, id, user_id, wake_due_at,
+    'no workflow has looked at it since it should have woken'
+  from (${SHOULD_HAVE_WOKEN.map(
+    (condition) => `select o.* from events.occasions as o where ${condition} and ${IS_UNWATCHED}`,
+  ).join(' union all ')}) as unwatched
+  order by wake_due_at nulls last, id limit :limit::int
+  on conflict do nothing
+  returning kind`;
+
+const DROP_LOOKED_AT = `
+  delete from events.findings as f
+  where f.kind = 'unwatched' and not exists (
+    select from events.occasions as o
+    where o.type = f.occasion_type and o.id = f.occasion_id
+      and (${SHOULD_HAVE_WOKEN.join(' or ')}) and ${IS_UNWATCHED})
+  returning f.kind`;
+
+/** After five minutes a workflow that runs, or was started, has looked. */
+const NOTIFY_UNWATCHED = `
+  with due as materialized (
+    select o.type, o.id, f.subject from events.findings as f
+    join events.occasions as o on o.type = f.occasion_type and o.id = f.occasion_id
+    where f.kind = 'unwatched' and (f.tried_at is null
+      or f.tried_at < case when f.tries < 3 then ${ago('5 minutes')} else ${ago('1 day')} end)
+    order by o.type, o.id for update
+  ),
+  notified as (
+    update events.occasions as o set ${FORGET_WAKE}
+    from due where o.type = due.type and o.id = due.id
+  )
+  update events.findings as f set tries = f.tries + 1, tried_at = events.clock()
+  from due where f.kind = 'unwatched' and f.subject = due.subject`;

@@ -33,7 +33,8 @@ export function createPackedTzDatabase(packed: unknown): PackedTzDatabase {
   const parsed = packedSchema.safeParse(packed);
   if (!parsed.success) {
     const [issue] = parsed.error.issues;
-    throw new UnusableTzDataError(`${issue?.path.join('.') || 'it'} ${issue?.message}`);
+    const what = `${issue?.path.join('.') || 'it'}: ${issue?.message}`;
+    throw new UnusableTzDataError(`not the packed data of moment-timezone: ${what}`);
   }
   const { version, links } = parsed.data;
   const zones = new Map(parsed.data.zones.map(unpackZone));
@@ -58,19 +59,11 @@ export function createPackedTzDatabase(packed: unknown): PackedTzDatabase {
   };
 }
 
-const packedSchema = z.object(
-  {
-    version: z
-      .string('must be a string')
-      .regex(TZ_VERSION, 'must be a version of the tz database, such as 2026f'),
-    zones: z.array(z.string('must be a string'), 'must be a list'),
-    links: z.array(
-      z.string('must be a string').regex(/^[^|]+\|[^|]+$/, 'must be two names with a | between'),
-      'must be a list',
-    ),
-  },
-  'must be the packed data of moment-timezone, an object',
-);
+const packedSchema = z.object({
+  version: z.string().regex(TZ_VERSION, 'must be a version of the tz database, such as 2026f'),
+  zones: z.array(z.string()),
+  links: z.array(z.string().regex(/^[^|]+\|[^|]+$/, 'must be two names with a | between')),
+});
 
 /** `name|abbreviations|offsets|indices|changes|population`, each change in minutes since the one before. */
 function unpackZone(text: string): [string, ZoneChanges] {

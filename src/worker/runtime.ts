@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { createServer } from 'node:net';
 
 import {
@@ -108,12 +109,8 @@ export async function createTemporalMetrics(logger: Logger) {
 
 /** Free at this moment: the SDK wants a number, and does not say which one 0 became. */
 async function findFreePort(): Promise<number> {
-  const { promise, resolve, reject } = Promise.withResolvers<number>();
-  const probe = createServer().once('error', reject);
-  probe.listen(0, '127.0.0.1', () => {
-    const address = probe.address();
-    const port = address === null || typeof address === 'string' ? 0 : address.port;
-    probe.close(() => resolve(port));
-  });
-  return promise;
+  await using probe = createServer().listen(0, '127.0.0.1');
+  await once(probe, 'listening');
+  const address = probe.address();
+  return address === null || typeof address === 'string' ? 0 : address.port;
 }

@@ -58,7 +58,9 @@ export function startVersionHandover(options: VersionHandoverOptions): { stop():
   const loop = createLoop(look, (error, failures) => {
     if (lacksDeployments(error)) {
       void loop.stop();
-      if (build !== null) onRefused(withoutDeployments());
+      const fault =
+        'WORKER_BUILD_ID: this Temporal has no worker deployments, which came with 1.28; leave it unset';
+      if (build !== null) onRefused(new InvalidSettingsError([fault]));
       return 0;
     }
     previous = null;
@@ -71,26 +73,13 @@ export function startVersionHandover(options: VersionHandoverOptions): { stop():
   return { stop: loop.stop };
 }
 
-function withoutDeployments(): InvalidSettingsError {
-  return new InvalidSettingsError([
-    'WORKER_BUILD_ID: this Temporal has no worker deployments, which came with 1.28; leave it unset',
-  ]);
-}
-
-/** A version's state towards the one that gets the work. */
-export type VersionState =
-  /** It gets the work itself. */
-  | 'current'
-  /** It never had the work: this is the rollout. */
-  | 'new'
-  /** The version that gets the work has no workers left. */
-  | 'abandoned'
-  /** Another one gets the work, and has workers. */
-  | 'other'
-  /** Temporal does not know this worker yet. */
-  | 'unknown';
+export type VersionState = 'current' | 'new' | 'abandoned' | 'other' | 'unknown';
 
 /**
+ * A version's state towards the one that gets the work: it gets it itself, or has never had it, as
+ * in a rollout; the version that gets it has no workers left, or has some; or Temporal does not
+ * know this worker yet.
+ *
  * A rollout cannot be forgotten, and is not undone by a worker of the version before that happens
  * to start again: a build takes the work once by itself, when it first comes, and otherwise only
  * from a version without workers.

@@ -94,7 +94,7 @@ describe('a Temporal store', () => {
          from events.reconciler`,
       ),
     ).toEqual([{ place: null, back: true }]);
-    expect(fixture.lines).toMatchObject([{ level: 'warn' }, { level: 'info', forgotten: 5 }]);
+    expect(fixture.lines).toMatchObject([{ level: 'warn', forgotten: 5 }]);
   });
 
   test('is not looked at while a herd goes out', async () => {
