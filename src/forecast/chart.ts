@@ -1,7 +1,7 @@
+import { DAY_MS } from '../time/calendar-date.ts';
 import type { Forecast } from './schema.ts';
+import { HOUR_MS, startOf } from './tally.ts';
 
-const HOUR_MS = 3_600_000;
-const DAY_MS = 24 * HOUR_MS;
 /** Of a longer window a bar is a day. */
 const MOST_HOURS = 72;
 const BAR = 40;
@@ -38,7 +38,8 @@ function bars({ from, to, hours }: Forecast): string[] {
   const lines: string[] = [];
   for (let at = startOf(Date.parse(from), lengthMs); at < Date.parse(to); at += lengthMs) {
     const count = counts.get(at) ?? 0;
-    const label = lengthMs === DAY_MS ? iso(at).slice(0, 10) : short(iso(at));
+    const instant = new Date(at).toISOString();
+    const label = lengthMs === DAY_MS ? instant.slice(0, 10) : short(instant);
     // Rounded up, so that one of a million shows.
     const bar = '█'.repeat(Math.ceil((count / most) * BAR));
     lines.push(`${label}  ${number(count).padStart(width)}  ${bar}`.trimEnd());
@@ -53,14 +54,6 @@ function peakLine({ at, due, zones }: Forecast['peaks'][number]): string {
   const more = zones.length - named.length;
   const others = more > 0 ? [`${more} more zone${more === 1 ? '' : 's'}`] : [];
   return `  ${short(at)}  ${number(due).padStart(9)}  ${[...named, ...others].join(', ')}`;
-}
-
-function startOf(at: number, lengthMs: number): number {
-  return Math.floor(at / lengthMs) * lengthMs;
-}
-
-function iso(epochMs: number): string {
-  return new Date(epochMs).toISOString();
 }
 
 function short(instant: string): string {

@@ -2,7 +2,7 @@ import { DAY_MS } from '../time/calendar-date.ts';
 import type { DueMinute, Forecast } from './schema.ts';
 
 const MINUTE_MS = 60_000;
-const HOUR_MS = 3_600_000;
+export const HOUR_MS = 3_600_000;
 /** Enough to tell a peak from an ordinary day. */
 const PEAKS = 10;
 /** A month of minutes with all their zones is a megabyte at most; a year is too much for one answer. */
@@ -50,6 +50,7 @@ function byHour(minutes: readonly DueMinute[]): Forecast['hours'] {
   return [...hours].map(([at, due]) => ({ at, due }));
 }
 
-function startOf(at: number, lengthMs: number): number {
+/** Where the hour, minute or day begins that an instant is in. */
+export function startOf(at: number, lengthMs: number): number {
   return Math.floor(at / lengthMs) * lengthMs;
 }

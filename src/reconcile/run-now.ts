@@ -18,7 +18,7 @@ const LOOK_EVERY_MS = 1_000;
 /** A worker takes it up at once. */
 const NO_WORKER_AFTER_MS = 20_000;
 /** As the schedule has it. */
-const LONGEST_RUN_MS = 60 * 60_000;
+const LONGEST_RUN_MS = 55 * 60_000;
 
 /**
  * Runs the reconciler's workflow now, beside its schedule; joins one that an operator started and

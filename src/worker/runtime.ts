@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { createServer } from 'node:net';
 
 import {
+  DefaultLogger,
   type LogMetadata,
   type MetricsExporterConfig,
   Runtime,
@@ -28,7 +29,17 @@ export function installTemporalRuntime(logger: Logger, metrics?: MetricsExporter
 
 const LOG_RETRIES_EVERY_MS = 60_000;
 
-/** Temporal's log lines as ours: what is ordinary to it (a worker's states, a bundle) is a detail here. */
+/** What is ordinary to Temporal (a worker's states, a bundle) is a detail here. */
+const LEVELS = {
+  // The SDK traces every activation and activity, with all that it knows of it.
+  TRACE: 'trace',
+  DEBUG: 'trace',
+  INFO: 'debug',
+  WARN: 'warn',
+  ERROR: 'error',
+} as const;
+
+/** Temporal's log lines as ours. */
 export function temporalLogger(logger: Logger): TemporalLogger {
   let retriesLoggedAt = -Infinity;
   /** While the server is away, each poller logs each try: once a minute is enough. */
@@ -38,25 +49,10 @@ export function temporalLogger(logger: Logger): TemporalLogger {
     retriesLoggedAt = performance.now();
     return false;
   };
-  const write =
-    (level: 'trace' | 'debug' | 'warn' | 'error') =>
-    (message: string, meta: LogMetadata = {}): void => {
-      const actual = level === 'warn' && isRepeated(meta) ? 'debug' : level;
-      // The SDK traces every activation and activity, with all that it knows of it.
-      if (logger.isLevelEnabled(actual)) logger[actual](fieldsOf(meta), message);
-    };
-  const levels = {
-    trace: write('trace'),
-    debug: write('trace'),
-    info: write('debug'),
-    warn: write('warn'),
-    error: write('error'),
-  };
-  return {
-    ...levels,
-    log: (level, message, meta) =>
-      levels[level.toLowerCase() as keyof typeof levels](message, meta),
-  };
+  return new DefaultLogger('TRACE', ({ level, message, meta = {} }) => {
+    const actual = level === 'WARN' && isRepeated(meta) ? 'debug' : LEVELS[level];
+    if (logger.isLevelEnabled(actual)) logger[actual](fieldsOf(meta), message);
+  });
 }
 
 function fieldsOf(meta: LogMetadata): Record<string, unknown> {

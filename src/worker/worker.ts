@@ -1,21 +1,15 @@
-import type { DataConverter } from '@temporalio/common';
-import { Worker, type NativeConnection, type WorkerOptions } from '@temporalio/worker';
+import { Worker, type WorkerOptions } from '@temporalio/worker';
 
 import type { Activities } from '../activities/index.ts';
-import type { WorkflowCode } from './workflow-bundle.ts';
 
-export interface WorkerDeps {
-  readonly connection: NativeConnection;
-  readonly namespace: string;
+/** Without a bundle it is a worker of activities alone, without activities one of workflows. */
+export interface WorkerDeps extends Pick<
+  WorkerOptions,
+  'connection' | 'namespace' | 'dataConverter' | 'workflowBundle' | 'enableNonLocalActivities'
+> {
   readonly taskQueue: string;
-  /** That of the installation's clients. */
-  readonly dataConverter?: DataConverter;
-  /** Not given for a worker of activities alone. */
-  readonly workflowBundle?: WorkflowCode;
-  /** Not given for a worker of workflows alone; a test may leave out what it does not need. */
+  /** A test may leave out what it does not need. */
   readonly activities?: Partial<Activities>;
-  /** False for a worker of workflows alone. */
-  readonly enableNonLocalActivities?: boolean;
   /** Null or not given: the worker takes no part in versioning. */
   readonly buildId?: string | null;
 }

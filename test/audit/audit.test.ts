@@ -49,8 +49,8 @@ async function addDelivered(lateMs = 40): Promise<string> {
 }
 
 async function loseRow(key: string): Promise<void> {
-  await fixture.sql('delete from events.attempts where occurrence_key = ?', [key]);
-  await fixture.sql('delete from events.occurrences where key = ?', [key]);
+  await fixture.sql('delete from events.attempts where occurrence_key = :key', { key });
+  await fixture.sql('delete from events.occurrences where key = :key', { key });
 }
 
 describe('an audit finds', () => {
@@ -213,10 +213,10 @@ test('a day on which everything happened puts each into one class', async () => 
 
 test('a user whom a hand deleted, so that the history still ends in the present, is deleted', async () => {
   const userId = await addUser();
-  await fixture.sql('delete from users.users where id = ?', [userId]);
-  await fixture.sql('update users.erasures set deleted_at = ?', [iso(NINE_O_CLOCK + HOUR)]);
+  await fixture.sql('delete from users.users where id = :userId', { userId });
+  await fixture.sql('update users.erasures set deleted_at = :at', { at: iso(NINE_O_CLOCK + HOUR) });
   expect(counted(await fixture.audit(MAY_20, LATER))).toEqual({ due: 1, deleted: 1 });
-  await fixture.sql('update users.erasures set deleted_at = ?', [iso(NINE_O_CLOCK - HOUR)]);
+  await fixture.sql('update users.erasures set deleted_at = :at', { at: iso(NINE_O_CLOCK - HOUR) });
   expect(counted(await fixture.audit(MAY_20, LATER))).toEqual({});
 });
 
@@ -361,7 +361,7 @@ test('occasions of other types are audited, whatever recurs how often', async ()
   await fixture.sql(ADD_WEEKLY);
   const userId = await addUser();
   const id = randomUUID();
-  await fixture.sql('insert into users.weekly values (?, ?)', [id, userId]);
+  await fixture.sql('insert into users.weekly values (:id, :userId)', { id, userId });
   const due = [`water:${id}:2026-05-20`, keyOf(userId)].toSorted();
   expect(await dueOn(MAY_20)).toEqual(due);
   expect(await dueOn('2026-05-27')).toEqual([`water:${id}:2026-05-27`]);

@@ -116,8 +116,8 @@ describe('of an erased user', () => {
     await fixture.sql(`update users.outbox set done_at = now() where type = 'UserCreated'`);
     const left = async (id: string) => {
       const events = await fixture.sql<{ type: string }>(
-        'select type from users.outbox where user_id = ? order by id',
-        [id],
+        'select type from users.outbox where user_id = :id order by id',
+        { id },
       );
       return events.map(({ type }) => type);
     };
@@ -219,7 +219,7 @@ test('users who are not deleted lose nothing', async () => {
 
 test('a user whom a hand has deleted in the database is noted as well', async () => {
   const userId = await settled();
-  await fixture.sql('delete from users.users where id = ?', [userId]);
+  await fixture.sql('delete from users.users where id = :userId', { userId });
   expect(await erasure.findState(0)).toMatchObject({ waiting: 1, oldest: { userId } });
 });
 
@@ -232,13 +232,14 @@ test('a user whom a hand has deleted loses what the deletion by the API would ha
      values ('signup-1', 'hash', ?, '{"firstName": "Ada", "dateOfBirth": "1990-05-20"}', now())`,
     [userId],
   );
-  await fixture.sql('delete from users.users where id = ?', [userId]);
+  await fixture.sql('delete from users.users where id = :userId', { userId });
   await fixture.plan(userId, LATER);
   expect(await erasure.eraseFromDatabase(0, ALL)).toBe(1);
   expect(
-    await fixture.sql('select body, request_hash from users.idempotency_keys where user_id = ?', [
-      userId,
-    ]),
+    await fixture.sql(
+      'select body, request_hash from users.idempotency_keys where user_id = :userId',
+      { userId },
+    ),
   ).toEqual([{ body: null, request_hash: '' }]);
   // Their last date and zone were never closed; what was due since counts all the same.
   expect((await fixture.audit(MAY_20, LATER)).erased).toMatchObject({ total: 1, delivered: 1 });

@@ -109,16 +109,16 @@ test('occasions of other types are counted, however often they recur', async () 
   const userId = await fixture.add({ dateOfBirth: '1990-05-25', timezone: 'UTC' }, now, false);
   const occasions = { daily: '2026-05-01', weekly: '2026-05-06', monthly: '2026-01-31' };
   for (const [recurrence, date] of Object.entries({ ...occasions, once: '2026-05-30' })) {
-    await fixture.sql('insert into users.others values (gen_random_uuid(), ?, ?, ?, ?)', [
-      userId,
-      recurrence,
-      date,
-      'UTC',
-    ]);
+    await fixture.sql(
+      `insert into users.others
+       values (gen_random_uuid(), :userId::uuid, :recurrence::text, :date::date, 'UTC')`,
+      { userId, recurrence, date },
+    );
   }
   await fixture.sql(
-    `insert into users.others values (gen_random_uuid(), ?, 'once', '2026-05-30', 'Mars/Olympus')`,
-    [userId],
+    `insert into users.others
+     values (gen_random_uuid(), :userId::uuid, 'once', '2026-05-30', 'Mars/Olympus')`,
+    { userId },
   );
   const [daily] = await fixture.sql<{ id: string }>(
     `select id from users.others where recurrence = 'daily'`,

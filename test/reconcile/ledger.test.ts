@@ -64,8 +64,8 @@ test('an event that waits in the outbox excuses its user for ten minutes, and no
   expect(brief(await fixture.run())).toEqual(NOTHING);
 
   await fixture.sql(
-    `update users.outbox set occurred_at = occurred_at - interval '2 minutes' where id = ?`,
-    [id],
+    `update users.outbox set occurred_at = occurred_at - interval '2 minutes' where id = :id`,
+    { id },
   );
   expect(brief(await fixture.run())).toEqual(repaired('unplanned'));
 });
@@ -74,7 +74,7 @@ test('an event that is done or parked excuses nobody', async () => {
   const [done, parked] = [await fixture.addUnplanned(), await fixture.addUnplanned()];
   await fixture.addEvent(done, MINUTE, true);
   const id = await fixture.addEvent(parked, MINUTE);
-  await fixture.sql('update users.outbox set parked_at = users.clock() where id = ?', [id]);
+  await fixture.sql('update users.outbox set parked_at = users.clock() where id = :id', { id });
   expect(brief(await fixture.run())).toEqual(repaired('unplanned', 2));
 });
 
@@ -110,9 +110,10 @@ test('a row that is leased is left alone, whatever has changed', async () => {
 
 test('a row that was released and not planned again is planned', async () => {
   const userId = await fixture.addPlanned();
-  await fixture.sql('update events.occurrences set next_attempt_at = null where user_id = ?', [
-    userId,
-  ]);
+  await fixture.sql(
+    'update events.occurrences set next_attempt_at = null where user_id = :userId',
+    { userId },
+  );
   expect(brief(await fixture.run())).toEqual(repaired('unplanned'));
   expect(await planning.rows.find(keyOf(userId))).toMatchObject({
     nextAttemptAt: expect.any(Number),
@@ -190,7 +191,7 @@ test('a row that waits while others are sent is behind them, for an hour', async
   const sendOther = (number: number) =>
     plantAttempt(fixture.sql, other, { number, started_at: new Date(planning.now) });
   await sendOther(1);
-  await fixture.sql('update events.occurrences set attempts = 9 where key = ?', [other]);
+  await fixture.sql('update events.occurrences set attempts = 9 where key = :other', { other });
   expect(brief(await fixture.run())).toEqual(NOTHING);
 
   await planning.setClock(NOW + 8 * HOUR + MINUTE);

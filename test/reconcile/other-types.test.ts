@@ -43,8 +43,8 @@ async function addWedding(userId: string): Promise<string> {
 const typesOf = (userId: string) =>
   fixture.sql(
     `select occasion_type as type, state from events.occurrences
-     where user_id = ? order by occasion_type`,
-    [userId],
+     where user_id = :userId order by occasion_type`,
+    { userId },
   );
 
 test('of each user all occasions are looked at, and only those that there are', async () => {
@@ -66,11 +66,11 @@ test('of each user all occasions are looked at, and only those that there are', 
   expect(brief(await fixture.run())).toEqual(NOTHING);
 
   // The occasion is gone, and the user is not.
-  await fixture.sql('delete from users.weddings where id = ?', [id]);
+  await fixture.sql('delete from users.weddings where id = :id', { id });
   expect((await fixture.run()).detected).toEqual({ unplanned: 1 });
   const [, wedding] = await fixture.sql<{ state: string; reason: string | null }>(
-    `select state, reason from events.occurrences where user_id = ? order by occasion_type`,
-    [both],
+    `select state, reason from events.occurrences where user_id = :both order by occasion_type`,
+    { both },
   );
   expect(wedding).toEqual({ state: 'SKIPPED', reason: 'occasion_deleted' });
 });

@@ -99,8 +99,8 @@ export function useReconcileFixture() {
 
     stateOf: async (userId: string): Promise<string[]> => {
       const rows = await planning.rows.sql<{ state: string }>(
-        'select state from events.occurrences where user_id = ? order by nominal_date',
-        [userId],
+        'select state from events.occurrences where user_id = :userId order by nominal_date',
+        { userId },
       );
       return rows.map(({ state }) => state);
     },

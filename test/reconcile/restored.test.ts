@@ -32,13 +32,13 @@ test('an older Temporal is told anew of what was planned or looked at since, and
   const planned = await addNotified(2 * HOUR);
   const ended = await addNotified(20 * DAY);
   await fixture.sql(
-    `update events.occasions set looked_at = events.clock() - interval '1 hour' where id = ?`,
-    [looked],
+    `update events.occasions set looked_at = events.clock() - interval '1 hour' where id = :looked`,
+    { looked },
   );
   await fixture.sql(
     `update events.occasions set ended_at = events.clock() - interval '1 hour', wake_at = null,
-       notified_wake_at = null, end_notified_at = events.clock() where id = ?`,
-    [ended],
+       notified_wake_at = null, end_notified_at = events.clock() where id = :ended`,
+    { ended },
   );
   await fixture.sql('update events.reconciler set compared_at = events.clock()');
 

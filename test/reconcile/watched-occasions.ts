@@ -137,8 +137,8 @@ export function useWatchedOccasions() {
         `select version::int, wake_at is not null as "isAwaited", notified_wake_at as "notifiedAt",
            looked_at as "lookedAt", called_at as "calledAt", ended_at as "endedAt",
            end_notified_at as "endNotifiedAt"
-         from events.occasions where id = ?`,
-        [userId],
+         from events.occasions where id = :userId`,
+        { userId },
       );
       if (occasion === undefined) throw new Error('there is no such occasion');
       return occasion;
