@@ -2,7 +2,7 @@ import { hash } from 'node:crypto';
 
 import pLimit from 'p-limit';
 
-import { occasionOfWorkflowId, workflowId } from '../ledger/occurrence-key.ts';
+import { occasionOfWorkflowId } from '../ledger/occurrence-key.ts';
 import { ms, queryOf } from '../ledger/sql.ts';
 import type { OccasionRef } from '../ledger/types.ts';
 import type { Orm } from '../platform/database/orm.ts';
@@ -37,17 +37,18 @@ export function createComparison(deps: ComparisonDeps) {
   const query = queryOf(orm);
   const limit = pLimit(CALLS_AT_ONCE);
 
-  async function findGone<Given>(all: readonly Given[], idOf: (one: Given) => string) {
-    const looks = await limit.map(all, (one) => running.describe(idOf(one)));
-    return all.filter((_, at) => looks[at]?.isRunning === false);
+  /** Those whose workflow does not run. */
+  async function findGone(suspects: readonly Finding[]): Promise<Finding[]> {
+    const looks = await limit.map(suspects, ({ subject }) => running.describe(subject));
+    return suspects.filter((_, at) => looks[at]?.isRunning === false);
   }
 
   /** Asks workflows to end that have no occasion, or whose occasion has ended. */
   async function lookForStrays(ids: readonly string[]): Promise<Found> {
     const occasions = ids.flatMap((id) => occasionOfWorkflowId(id) ?? []);
-    const strays = await query<OccasionRef>(FIND_STRAYS, { occasions: JSON.stringify(occasions) });
+    const strays = await query<Finding>(FIND_STRAYS, { occasions: JSON.stringify(occasions) });
     await limit.map(strays, workflows.end);
-    return findings.keep(strays.map(strayOf));
+    return findings.keep(strays);
   }
 
   /** Has workflows started that neither visibility lists nor Temporal knows. */
@@ -58,10 +59,10 @@ export function createComparison(deps: ComparisonDeps) {
     let after: OccasionRef | undefined = { type: '', id: '00000000-0000-0000-0000-000000000000' };
     while (after !== undefined) {
       const { type, id }: OccasionRef = after;
-      const occasions: NotifiedOccasion[] = await query(PAGE_OF_NOTIFIED, { type, id, page });
-      const unseen = occasions.filter((occasion) => !seen.has(hashOf(workflowId(occasion))));
-      const gone = await findGone(unseen, workflowId);
-      found.push(...(await findings.keep(gone.map(lostOf))));
+      const notified: Finding[] = await query(PAGE_OF_NOTIFIED, { type, id, page });
+      const unseen = notified.filter(({ subject }) => !seen.has(hashOf(subject)));
+      const gone = await findGone(unseen);
+      found.push(...(await findings.keep(gone)));
       await query(NOTIFY_AGAIN, { occasions: JSON.stringify(gone) });
       asked += unseen.length;
       lost += gone.length;
@@ -70,7 +71,7 @@ export function createComparison(deps: ComparisonDeps) {
           `Visibility does not list workflows that run: ${asked - lost} of ${asked}.`,
         );
       }
-      after = occasions.length < page ? undefined : occasions.at(-1);
+      after = notified.length < page ? undefined : notified.at(-1);
       onPage();
     }
     return found;
@@ -81,8 +82,7 @@ export function createComparison(deps: ComparisonDeps) {
     const notified = await query<{ kind: 'lost' }>(DROP_NOTIFIED);
     const strays = await findings.list(['stray']);
     await limit.map(strays, workflows.end);
-    const ended = await findings.drop(await findGone(strays, ({ subject }) => subject));
-    return [...notified, ...ended];
+    return [...notified, ...(await findings.drop(await findGone(strays)))];
   }
 
   return async function compare(onPage: () => void): Promise<Comparison> {
@@ -109,35 +109,24 @@ function hashOf(id: string): number {
   return hash('sha256', id, 'buffer').readUIntBE(0, 6);
 }
 
-interface NotifiedOccasion extends OccasionRef {
-  readonly userId: string;
-  readonly dueAt: number | null;
-}
-
-function lostOf(occasion: NotifiedOccasion): Finding {
-  const note = 'its workflow does not run';
-  return { kind: 'lost', subject: workflowId(occasion), ...occasion, note };
-}
-
-/** Without the user, of whom nothing may be kept. */
-function strayOf({ type, id }: OccasionRef): Finding {
-  const subject = workflowId({ type, id });
-  const note = 'it runs, and there is no such occasion any more';
-  return { kind: 'stray', subject, type, id, userId: null, dueAt: null, note };
-}
-
-/** Occasions whose workflows should run, in order. */
+/** Occasions whose workflows should run, in order, each as the finding that it would be. */
 const PAGE_OF_NOTIFIED = `
-  select type, id, user_id as "userId", ${ms('wake_due_at', 'dueAt')}
+  select 'lost' as kind, type || '/' || id as subject, type, id, user_id as "userId",
+    ${ms('wake_due_at', 'dueAt')}, 'its workflow does not run' as note
   from events.occasions
   where (type, id) > (:type, :id::uuid) and ended_at is null and notified_wake_at is not null
   order by type, id limit :page::int`;
 
 const NOTIFY_AGAIN = notifyAgain('true');
 
-/** A workflow was asked to end when its occasion did: it is given an hour. */
+/**
+ * Without the user, of whom nothing may be kept. A workflow was asked to end when its occasion did:
+ * it is given an hour.
+ */
 const FIND_STRAYS = `
-  select given.type, given.id
+  select 'stray' as kind, given.type || '/' || given.id as subject, given.type, given.id,
+    null as "userId", null as "dueAt",
+    'it runs, and there is no such occasion any more' as note
   from jsonb_to_recordset(:occasions::jsonb) as given (type text, id uuid)
   left join events.occasions as o on o.type = given.type and o.id = given.id
   where case when o.type is null
