@@ -1,35 +1,17 @@
 import type { AuditReport } from './report.ts';
 
-/** An audit at a terminal: every class with its count, then the keys of what is wrong. */
+/** An audit at a terminal: every class by its name and count, then the keys of what is wrong. */
 export function auditTable(audit: AuditReport): string {
-  const { settings, failed, skipped, pending, erased, unaccounted, doubles, unexpected } = audit;
+  const { date, auditedAt, settings, clean, due, doubles, unexpected, ...classes } = audit;
+  const { unaccounted, ...others } = classes;
   const rows: Row[] = [
-    ['due', audit.due],
-    ['  delivered on time', audit.delivered],
-    ['  delivered late', audit.late],
-    ['  failed', failed.total],
-    ...byReason(failed),
-    ['  skipped', skipped.total],
-    ...byReason(skipped),
-    ['  pending', pending.total],
-    ['    to come', pending.toCome],
-    ['    to come, not planned yet', pending.unplanned],
-    ['    behind another', pending.behind],
-    ['    under way', pending.underWay],
-    ['    overdue', pending.overdue],
-    ['  blocked', audit.blocked],
-    ['  deleted', audit.deleted],
-    ['  erased since', erased.total],
-    ['    delivered', erased.delivered],
-    ['    failed', erased.failed],
-    ['    skipped', erased.skipped],
-    ['  changed since', audit.changedSince],
-    ['  unaccounted', unaccounted.count],
+    ['due', due],
+    ...rowsOf({ ...others, unaccounted: unaccounted.count }, '  '),
     ['doubles', doubles.count],
     ['unexpected', unexpected.count],
   ];
   return [
-    `${audit.date}, as of ${audit.auditedAt}`,
+    `${date}, as of ${auditedAt}`,
     `by ${settings.localTime}, ${settings.leapDayPolicy}, tz ${settings.tzVersion}`,
     '',
     ...rows.map(([name, count]) => `${name.padEnd(30)}${String(count).padStart(9)}`),
@@ -37,9 +19,26 @@ export function auditTable(audit: AuditReport): string {
     ...listed('doubles', doubles),
     ...listed('unexpected', unexpected),
     '',
-    audit.clean ? accountedFor(audit) : 'See docs/reliability.md for what to do.',
+    clean ? accountedFor(audit) : 'See docs/reliability.md for what to do.',
     '',
   ].join('\n');
+}
+
+type Row = readonly [name: string, count: number];
+
+interface Group {
+  readonly total: number;
+  readonly byReason?: Readonly<Record<string, number>>;
+}
+
+/** A group's own classes stand under it. */
+function rowsOf(classes: Readonly<Record<string, number | Group>>, indent: string): Row[] {
+  return Object.entries(classes).flatMap(([name, found]): Row[] => {
+    if (typeof found === 'number') return [[`${indent}${name}`, found]];
+    const { total, byReason, ...parts } = found;
+    const own: Row[] = [[`${indent}${name}`, total]];
+    return own.concat(rowsOf(byReason ?? parts, `${indent}  `));
+  });
 }
 
 /** Says also how many were accounted for and not delivered. */
@@ -54,12 +53,6 @@ function accountedFor({ failed, skipped, pending, erased }: AuditReport): string
   const all = some.reduce((sum, [count]) => sum + count, 0);
   const each = some.map(([count, what]) => `${count} ${what}`).join(', ');
   return `Everybody is accounted for. Not delivered: ${all} (${each}).`;
-}
-
-type Row = readonly [name: string, count: number];
-
-function byReason(counts: AuditReport['failed']): Row[] {
-  return Object.entries(counts.byReason).map(([reason, count]) => [`    ${reason}`, count]);
 }
 
 function listed(name: string, { count, first }: AuditReport['doubles']): string[] {

@@ -102,31 +102,27 @@ export function startKeepingSchedules(
   schedules: readonly ScheduleOptions[],
   logger: Logger,
 ): { stop(): Promise<void> } {
-  const loops = schedules.map((schedule) => {
-    const about = { schedule: schedule.scheduleId };
-    let isEnsured = false;
-    return createLoop(
-      async () => {
-        if (!isEnsured) await ensureSchedule(client, schedule);
+  const ensured = new Set<ScheduleOptions>();
+  const loop = createLoop(
+    async () => {
+      for (const schedule of schedules) {
+        if (!ensured.has(schedule)) await ensureSchedule(client, schedule);
         else if (await createMissingSchedule(client, schedule)) {
+          const about = { schedule: schedule.scheduleId };
           logger.warn(about, 'the schedule was gone, and was created again');
         }
-        isEnsured = true;
-        return LOOK_EVERY_MS;
-      },
-      (error, failures) => {
-        const level = failures === 1 ? 'warn' : 'debug';
-        logger[level]({ ...about, error: describeError(error) }, 'waiting to see to the schedule');
-        return isEnsured ? LOOK_EVERY_MS : RETRY_AFTER_MS;
-      },
-    );
-  });
-  for (const loop of loops) loop.start();
-  return {
-    async stop() {
-      await Promise.all(loops.map((loop) => loop.stop()));
+        ensured.add(schedule);
+      }
+      return LOOK_EVERY_MS;
     },
-  };
+    (error, failures) => {
+      const level = failures === 1 ? 'warn' : 'debug';
+      logger[level]({ error: describeError(error) }, 'waiting to see to the schedules');
+      return ensured.size === schedules.length ? LOOK_EVERY_MS : RETRY_AFTER_MS;
+    },
+  );
+  loop.start();
+  return { stop: loop.stop };
 }
 
 /**
