@@ -1,10 +1,11 @@
 import { DAY_MS, parseCalendarDate } from '../time/calendar-date.ts';
 import type { TzDatabase } from '../time/tz-database.ts';
+import { readSnapshot } from '../ledger/sql.ts';
 import type { Orm } from '../platform/database/orm.ts';
 import { auditOccasion } from './audit-occasion.ts';
 import type { AuditTerms } from './classify.ts';
 import { createFindDues } from './history.ts';
-import { readAudit } from './read-audit.ts';
+import { createAuditView } from './read-audit.ts';
 import { type AuditReport, createTally } from './report.ts';
 
 export interface AuditDeps {
@@ -49,7 +50,8 @@ export async function auditDay(deps: AuditDeps, date: string): Promise<AuditRepo
   const now = deps.clock();
   const tally = createTally();
 
-  return readAudit(orm, async (view) => {
+  return readSnapshot(orm, async (em) => {
+    const view = createAuditView(em);
     const rules = await view.findRules();
     const findDues = createFindDues(tz, {
       after: dayMs - DAYS_BEFORE * DAY_MS,

@@ -56,8 +56,12 @@ export function createFindDues(tz: TzDatabase, window: Window) {
   const known = new Map<string, readonly FellDue[]>();
 
   return (occasion: OccasionRef, history: AuditedHistory): readonly FellDue[] => {
-    const version = inputsThroughout(history, window);
-    if (version === null) return duesOf({ occasion, ...history, tz }, window);
+    const version = history.versions.at(-1);
+    const isConstant =
+      version !== undefined &&
+      Math.max(version.from, history.createdAt) <= window.after &&
+      (history.endedAt === null || history.endedAt > window.until);
+    if (!isConstant) return duesOf({ occasion, ...history, tz }, window);
 
     const { recurrence, date, timezone, localTime, leapDayPolicy } = version;
     const group = `${occasion.type} ${recurrence} ${date} ${timezone} ${localTime} ${leapDayPolicy}`;
@@ -71,19 +75,6 @@ export function createFindDues(tz: TzDatabase, window: Window) {
       return { key, nominalDate, localDate, dueAt, at, version };
     });
   };
-}
-
-/** The one version that was in force in all of a window; null if it changed or ended in it. */
-function inputsThroughout(
-  { versions, createdAt, endedAt }: AuditedHistory,
-  { after, until }: Window,
-): InputsVersion | null {
-  const last = versions.at(-1);
-  const isConstant =
-    last !== undefined &&
-    Math.max(last.from, createdAt) <= after &&
-    (endedAt === null || endedAt > until);
-  return isConstant ? last : null;
 }
 
 function duesOf(history: InputsHistory, window: Window): readonly FellDue[] {

@@ -2,7 +2,6 @@ import type { SqlEntityManager } from '@mikro-orm/postgresql';
 
 import { epochMs, instant, literal, queryIn } from '../ledger/sql.ts';
 import type { OccasionRef, OccurrenceState } from '../ledger/types.ts';
-import type { Orm } from '../platform/database/orm.ts';
 import { readRules } from '../planning/rules.ts';
 import { DAY_MS, formatCalendarDate } from '../time/calendar-date.ts';
 import type { AuditedPeriod } from './history.ts';
@@ -43,23 +42,11 @@ export interface AuditRow {
   readonly deliveries: number;
 }
 
-/** Reads both schemas in one snapshot: a user who changes meanwhile is seen as before. */
-export function readAudit<Result>(
-  orm: Orm,
-  work: (view: AuditView) => Promise<Result>,
-): Promise<Result> {
-  return orm.em.fork().transactional((em) => work(createAuditView(em)), {
-    isolationLevel: 'repeatable read',
-    readOnly: true,
-  });
-}
-
-type AuditView = ReturnType<typeof createAuditView>;
-
 /** A page is judged in a few ms, so that the process's other work hardly waits. */
 const PAGE = 1_000;
 
-function createAuditView(em: SqlEntityManager) {
+/** What an audit reads of both schemas. */
+export function createAuditView(em: SqlEntityManager) {
   const query = queryIn(em);
   return {
     findRules: () => readRules(em),

@@ -1,9 +1,10 @@
 import { formatCalendarDate } from '../time/calendar-date.ts';
 import { REACH_MS, resolveNominalDate } from '../time/occurrence.ts';
 import type { TzDatabase } from '../time/tz-database.ts';
+import { readSnapshot } from '../ledger/sql.ts';
 import type { Orm } from '../platform/database/orm.ts';
 import { nominalDateAfter, nominalDateFrom } from '../time/recurrence.ts';
-import { readForecast, type SeriesGroup } from './read-forecast.ts';
+import { createForecastView, type SeriesGroup } from './read-forecast.ts';
 import type { Forecast } from './schema.ts';
 import { createTally } from './tally.ts';
 import { type Window, yearlyDatesOf } from './window.ts';
@@ -29,7 +30,9 @@ export async function forecast(deps: ForecastDeps, window: Window): Promise<Fore
   signal?.throwIfAborted();
   const tally = createTally();
 
-  return readForecast(orm, async (view) => {
+  // What is planned meanwhile is counted once.
+  return readSnapshot(orm, async (em) => {
+    const view = createForecastView(em);
     const rules = await view.findRules();
     const add = (nominalDate: string, timezone: string, count: number): void => {
       const isKnown = tz.isKnown(timezone);

@@ -1,7 +1,6 @@
 import type { SqlEntityManager } from '@mikro-orm/postgresql';
 
 import { instant, ms, queryIn } from '../ledger/sql.ts';
-import type { Orm } from '../platform/database/orm.ts';
 import { presentRules, readRules } from '../planning/rules.ts';
 import type { Series } from '../time/recurrence.ts';
 import type { Window } from './window.ts';
@@ -14,20 +13,8 @@ export interface SeriesGroup extends Series {
   readonly count: number;
 }
 
-/** Reads the ledger and the users in one snapshot: what is planned meanwhile is counted once. */
-export function readForecast<Result>(
-  orm: Orm,
-  work: (view: ForecastView) => Promise<Result>,
-): Promise<Result> {
-  return orm.em.fork().transactional((em) => work(createForecastView(em)), {
-    isolationLevel: 'repeatable read',
-    readOnly: true,
-  });
-}
-
-type ForecastView = ReturnType<typeof createForecastView>;
-
-function createForecastView(em: SqlEntityManager) {
+/** What a forecast reads of the ledger and the users. */
+export function createForecastView(em: SqlEntityManager) {
   const query = queryIn(em);
   return {
     findRules: async () => presentRules(await readRules(em)),

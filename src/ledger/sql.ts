@@ -35,6 +35,14 @@ export function queryIn(em: Em): Query {
   return (sql, parameters = {}) => em.execute(sql, parameters);
 }
 
+/** Reads in one snapshot: what changes meanwhile is seen as before. */
+export function readSnapshot<Result>(
+  orm: Orm,
+  read: (em: SqlEntityManager) => Promise<Result>,
+): Promise<Result> {
+  return orm.em.fork().transactional(read, { isolationLevel: 'repeatable read', readOnly: true });
+}
+
 /** The first row of a statement that gives one in any case. */
 export function firstRow<Row>([row]: readonly Row[]): Row {
   if (row === undefined) throw new Error('The statement has no row.');

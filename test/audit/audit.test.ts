@@ -2,7 +2,8 @@ import { randomUUID } from 'node:crypto';
 
 import { describe, expect, test } from 'vitest';
 
-import { readAudit } from '../../src/audit/read-audit.ts';
+import { createAuditView } from '../../src/audit/read-audit.ts';
+import { readSnapshot } from '../../src/ledger/sql.ts';
 import {
   counted,
   DAY,
@@ -344,7 +345,8 @@ test('a key that was skipped and falls due later is counted where it came to', a
 test('what is read is one moment, whatever changes meanwhile', async () => {
   const key = await addDelivered();
   const [, userId = ''] = key.split(':');
-  const read = await readAudit(fixture.orm, async (view) => {
+  const read = await readSnapshot(fixture.orm, async (em) => {
+    const view = createAuditView(em);
     await view.findRules();
     await fixture.sql('delete from users.history where user_id = :userId', { userId });
     const seen = [];
