@@ -1,8 +1,9 @@
 /** What the processes are assembled from. Each part stops with its process. */
+import type { Logger } from './logger.ts';
 import { createMetrics, exportTzVersion, type Registry } from './metrics.ts';
 import { serveMetrics } from './metrics-server.ts';
 import type { ReadinessCheck, ServiceContext } from './service.ts';
-import { createTracing } from './tracing.ts';
+import type { Settings } from './settings/settings.ts';
 import { checkDatabase, findInstallationId } from './database/health.ts';
 import { connectOrm, type Orm } from './database/orm.ts';
 import { connectTemporal } from './temporal/connection.ts';
@@ -25,7 +26,7 @@ export async function openFoundation(
   databaseUrl: string,
   { readiness: more, moreMetrics }: FoundationOptions = {},
 ) {
-  const tracing = await createTracing(name, settings, logger);
+  const tracing = await openTracing(name, settings, logger);
   onStop(() => tracing?.stop());
   const metrics = createMetrics();
   const orm = await connectOrm(databaseUrl, {
@@ -47,6 +48,18 @@ export async function openFoundation(
   }
   onStop(() => orm.close(true));
   return { tracing, metrics, orm };
+}
+
+/** Null when traces are off: then nothing of OpenTelemetry is loaded. */
+async function openTracing(name: string, settings: Settings, logger: Logger) {
+  if (settings.OTEL_TRACES_EXPORTER === 'none') return null;
+  const { createTracing } = await import('./tracing.ts');
+  return createTracing({
+    service: `daybell-${name}`,
+    endpoint: settings.OTEL_EXPORTER_OTLP_ENDPOINT,
+    share: settings.OTEL_TRACES_SAMPLER_ARG,
+    logger,
+  });
 }
 
 /** Temporal, which may be away, and the guard of this installation's namespace. */

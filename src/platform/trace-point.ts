@@ -7,27 +7,7 @@ export interface TracePoint {
   readonly at: number;
 }
 
-/** The parts of a `traceparent`: https://www.w3.org/TR/trace-context/#traceparent-header. */
-export interface TraceParent {
-  readonly traceId: string;
-  readonly spanId: string;
-  readonly flags: number;
-}
-
-const TRACEPARENT =
-  /^(?!ff)[\da-f]{2}-(?!0{32})([\da-f]{32})-(?!0{16})([\da-f]{16})-([\da-f]{2})(?=$|-)/;
-
-/** Null for what is none: then there is no trace to go on with. */
-export function parseTraceparent(text: string | null | undefined): TraceParent | null {
-  const [, traceId, spanId, flags] = TRACEPARENT.exec(text ?? '') ?? [];
-  if (traceId === undefined || spanId === undefined || flags === undefined) return null;
-  return { traceId, spanId, flags: Number.parseInt(flags, 16) };
-}
-
-/** As this version of the standard writes it. */
-export function formatTraceparent({ traceId, spanId, flags }: TraceParent): string {
-  return `00-${traceId}-${spanId}-${flags.toString(16).padStart(2, '0')}`;
-}
+const DAY_MS = 86_400_000;
 
 /**
  * What happens within a day belongs to the same trace. Later it begins one of its own, which
@@ -37,5 +17,3 @@ export function formatTraceparent({ traceId, spanId, flags }: TraceParent): stri
 export function continuesTrace({ at }: TracePoint, now: number): boolean {
   return now - at < DAY_MS;
 }
-
-const DAY_MS = 86_400_000;

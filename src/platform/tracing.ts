@@ -1,49 +1,157 @@
-import type { Settings } from './settings/settings.ts';
+/**
+ * Traces by OpenTelemetry, sent to a collector by OTLP in batches. Others import only types from
+ * here: this is loaded when traces are on.
+ */
+import { AsyncLocalStorage } from 'node:async_hooks';
+
+import {
+  type Attributes,
+  ROOT_CONTEXT,
+  type Span,
+  SpanKind,
+  SpanStatusCode,
+  trace,
+} from '@opentelemetry/api';
+import { ExportResultCode, parseTraceParent } from '@opentelemetry/core';
+import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-http';
+import { resourceFromAttributes } from '@opentelemetry/resources';
+import {
+  BatchSpanProcessor,
+  ParentBasedSampler,
+  type SpanExporter,
+  TraceIdRatioBasedSampler,
+  TracerProvider,
+} from '@opentelemetry/sdk-trace';
+
+import { withinLimit } from './async.ts';
 import type { Logger } from './logger.ts';
 
-/** The spans of one process. */
-export interface Tracing {
-  /** Runs `work` in a span, which ends with it; if it rejects, so does the span. */
-  span<Result>(options: SpanOptions, work: (span: TraceSpan) => Promise<Result>): Promise<Result>;
-  /** The `traceparent` of the span that the caller runs in; null outside of any. */
-  active(): string | null;
-  /** Sends what is left, within a few seconds. */
-  stop(): Promise<void>;
+/** A collector that is away must not hold up the end of a process. */
+const STOP_WITHIN_MS = 3_000;
+
+const BATCHES = {
+  // A webhook that was just sent is soon found.
+  scheduledDelayMillis: 1_000,
+  // 10,000 webhooks at one instant send their spans in a few seconds; more are dropped.
+  maxQueueSize: 20_000,
+};
+
+const KINDS = {
+  server: SpanKind.SERVER,
+  client: SpanKind.CLIENT,
+  consumer: SpanKind.CONSUMER,
+  internal: SpanKind.INTERNAL,
+} as const;
+
+interface TracingOptions {
+  readonly service: string;
+  /** Of a collector, without `/v1/traces`. */
+  readonly endpoint: string;
+  /** The share of the traces begun here that is kept: 0 to 1. */
+  readonly share: number;
+  readonly logger: Logger;
 }
 
-export interface SpanOptions {
+interface SpanOptions {
   readonly name: string;
-  readonly kind: 'server' | 'client' | 'producer' | 'consumer' | 'internal';
+  readonly kind: keyof typeof KINDS;
   /** A `traceparent` to continue; null begins a trace. */
   readonly parent: string | null;
   /** The `traceparent` of another trace that led to this one. */
   readonly link?: string | null;
-  readonly attributes?: SpanAttributes;
+  /** Ids, counts and our own words: no names, no dates of birth, no addresses with secrets. */
+  readonly attributes?: Attributes;
 }
 
-/** Ids, counts and our own words: no names, no dates of birth, no addresses with secrets. */
-export type SpanAttributes = Readonly<Record<string, string | number | boolean>>;
+export type Tracing = ReturnType<typeof createTracing>;
 
-export interface TraceSpan {
-  readonly traceparent: string;
-  rename(name: string): void;
-  set(attributes: SpanAttributes): void;
-  /** @param type of the error: a class, a status, a code; never a message */
-  fail(type: string): void;
-}
-
-/** The traces of a process. Null when they are off: then nothing of OpenTelemetry is loaded. */
-export async function createTracing(
-  process: string,
-  settings: Settings,
-  logger: Logger,
-): Promise<Tracing | null> {
-  if (settings.OTEL_TRACES_EXPORTER === 'none') return null;
-  const { createOtlpTracing } = await import('./otlp-tracing.ts');
-  return createOtlpTracing({
-    service: `daybell-${process}`,
-    endpoint: settings.OTEL_EXPORTER_OTLP_ENDPOINT,
-    share: settings.OTEL_TRACES_SAMPLER_ARG,
-    logger,
+/** The spans of one process. */
+export function createTracing({ service, endpoint, share, logger }: TracingOptions) {
+  const provider = new TracerProvider({
+    resource: resourceFromAttributes({ 'service.name': service, 'service.namespace': 'daybell' }),
+    // Who began a trace has decided for all of it.
+    sampler: new ParentBasedSampler({ root: new TraceIdRatioBasedSampler(share) }),
+    spanProcessors: [
+      new BatchSpanProcessor({ exporter: createExporter(endpoint, logger), ...BATCHES }),
+    ],
   });
+  const tracer = provider.getTracer('daybell');
+  const running = new AsyncLocalStorage<string>();
+
+  return {
+    /** Runs `work` in a span, which ends with it; if it rejects, so does the span. */
+    async span<Result>(
+      { name, kind, parent, link = null, attributes = {} }: SpanOptions,
+      work: (span: TraceSpan) => Promise<Result>,
+    ): Promise<Result> {
+      const linked = spanContextOf(link);
+      const from = spanContextOf(parent);
+      const span = tracer.startSpan(
+        name,
+        { kind: KINDS[kind], attributes, links: linked === null ? [] : [{ context: linked }] },
+        from === null ? ROOT_CONTEXT : trace.setSpanContext(ROOT_CONTEXT, from),
+      );
+      const own = traceSpanOf(span);
+      try {
+        return await running.run(own.traceparent, () => work(own));
+      } catch (error) {
+        own.fail(error instanceof Error ? error.name : 'unknown');
+        throw error;
+      } finally {
+        span.end();
+      }
+    },
+
+    /** The `traceparent` of the span that the caller runs in; null outside of any. */
+    active: () => running.getStore() ?? null,
+
+    /** Sends what is left, within a few seconds. */
+    async stop() {
+      // A failed export has been logged by then.
+      await withinLimit(provider.shutdown(), STOP_WITHIN_MS).catch(() => {});
+    },
+  };
+}
+
+type TraceSpan = ReturnType<typeof traceSpanOf>;
+
+function traceSpanOf(span: Span) {
+  const { traceId, spanId, traceFlags } = span.spanContext();
+  return {
+    traceparent: `00-${traceId}-${spanId}-${traceFlags.toString(16).padStart(2, '0')}`,
+    rename: (name: string) => void span.updateName(name),
+    set: (attributes: Attributes) => void span.setAttributes(attributes),
+    /** @param type of the error: a class, a status, a code; never a message */
+    fail(type: string) {
+      span.setAttribute('error.type', type);
+      span.setStatus({ code: SpanStatusCode.ERROR });
+    },
+  };
+}
+
+function spanContextOf(traceparent: string | null) {
+  const context = traceparent === null ? null : parseTraceParent(traceparent);
+  return context && { ...context, isRemote: true };
+}
+
+/**
+ * Sends spans as JSON over HTTP. While the collector is away, spans are dropped, which is logged
+ * once. The exporter reads headers, timeout and certificates from OpenTelemetry's own variables.
+ */
+function createExporter(endpoint: string, logger: Logger): SpanExporter {
+  const exporter = new OTLPTraceExporter({ url: `${endpoint.replace(/\/+$/, '')}/v1/traces` });
+  let isFailing = false;
+  return {
+    export(spans, done) {
+      exporter.export(spans, (result) => {
+        const hasFailed = result.code === ExportResultCode.FAILED;
+        if (hasFailed && !isFailing) logger.warn('traces cannot be exported; spans are dropped');
+        if (!hasFailed && isFailing) logger.info('traces are exported again');
+        isFailing = hasFailed;
+        done(result);
+      });
+    },
+    forceFlush: () => exporter.forceFlush(),
+    shutdown: () => exporter.shutdown(),
+  };
 }

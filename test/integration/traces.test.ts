@@ -6,8 +6,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 
 import { hashApiKey } from '../../src/access/api-key.ts';
 import { traceHeadersOf, traceDeliveries } from '../../src/delivery/trace-deliveries.ts';
-import { createOtlpTracing } from '../../src/platform/otlp-tracing.ts';
-import type { Tracing } from '../../src/platform/tracing.ts';
+import { createTracing, type Tracing } from '../../src/platform/tracing.ts';
 import { ADA, createTestApi } from '../support/api.ts';
 import { claimedAt } from '../support/delivery-values.ts';
 import { freePort } from '../support/free-port.ts';
@@ -24,7 +23,7 @@ let story: TraceStory;
 beforeAll(async () => {
   collector = await startTraceCollector();
   const { endpoint } = collector;
-  tracing = createOtlpTracing({ service: 'test', endpoint, share: 1, logger: silent });
+  tracing = createTracing({ service: 'test', endpoint, share: 1, logger: silent });
   story = await createTraceStory(tracing);
 });
 afterAll(async () => {
@@ -145,7 +144,7 @@ test('a collector that refuses is told of once, and again when it is back', asyn
   const other = await startTraceCollector();
   other.answer(400);
   const { endpoint } = other;
-  const told = createOtlpTracing({ service: 'test', endpoint, share: 1, logger });
+  const told = createTracing({ service: 'test', endpoint, share: 1, logger });
   const spanOnce = (name: string) =>
     told.span({ name, kind: 'internal', parent: null }, async () => {});
   await spanOnce('lost');
@@ -164,7 +163,7 @@ test('a collector that refuses is told of once, and again when it is back', asyn
 
 test('a collector that is away does not hold up the end of a process', async () => {
   const endpoint = `http://127.0.0.1:${await freePort()}`;
-  const away = createOtlpTracing({ service: 'test', endpoint, share: 1, logger: silent });
+  const away = createTracing({ service: 'test', endpoint, share: 1, logger: silent });
   expect(await away.span({ name: 'lost', kind: 'internal', parent: null }, async () => 1)).toBe(1);
   await away.stop();
 });
