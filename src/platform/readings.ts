@@ -10,10 +10,13 @@ const READ_WITHIN_MS = 3_000;
 interface MetricOptions {
   readonly name: string;
   readonly help: string;
+  readonly labelNames?: readonly string[];
 }
 
-/** One of several values of a metric. */
-export interface LabelledValue {
+/** A metric without labels has one value, one with labels several. */
+type Read = () => Promise<number | readonly LabelledValue[]>;
+
+interface LabelledValue {
   readonly labels: Readonly<Record<string, string>>;
   readonly value: number;
 }
@@ -32,20 +35,20 @@ export function createReadings(registry: Registry, logger: Logger) {
     registers,
   });
 
-  function register(
+  const register = (
     Metric: typeof Gauge | typeof Counter,
-    { labelNames = [], ...options }: MetricOptions & { readonly labelNames?: readonly string[] },
-    read: () => Promise<readonly LabelledValue[]>,
-  ): void {
-    const { name } = options;
+    { name, help, labelNames = [] }: MetricOptions,
+    read: Read,
+  ): void => {
     errors.inc({ metric: name }, 0);
     const readOnce = shared(read);
     const metric = new Metric({
-      ...options,
+      name,
+      help,
       labelNames: [...labelNames],
       registers,
       async collect() {
-        const values = await withinLimit(readOnce(), READ_WITHIN_MS).catch((error: unknown) => {
+        const found = await withinLimit(readOnce(), READ_WITHIN_MS).catch((error: unknown) => {
           errors.inc({ metric: name });
           if (failing.size === 0) {
             logger.warn({ metric: name, error: describeError(error) }, 'a metric cannot be read');
@@ -53,33 +56,19 @@ export function createReadings(registry: Registry, logger: Logger) {
           failing.add(name);
           return null;
         });
-        if (values !== null) failing.delete(name);
+        if (found !== null) failing.delete(name);
         metric.reset();
         // Resetting a metric without labels leaves it at 0.
         if (labelNames.length === 0) metric.remove();
-        for (const { labels, value } of values ?? []) metric.inc(labels, value);
+        const values = typeof found === 'number' ? [{ labels: {}, value: found }] : (found ?? []);
+        for (const { labels, value } of values) metric.inc(labels, value);
       },
     });
-  }
+  };
 
   return {
-    gauge(options: MetricOptions, read: () => Promise<number>): void {
-      register(Gauge, options, one(read));
-    },
-    /** @param read gives all values */
-    gauges(
-      options: MetricOptions & { readonly labelNames: readonly string[] },
-      read: () => Promise<readonly LabelledValue[]>,
-    ): void {
-      register(Gauge, options, read);
-    },
-    /** @param read gives the total that was counted elsewhere */
-    counter(options: MetricOptions, read: () => Promise<number>): void {
-      register(Counter, options, one(read));
-    },
+    gauge: (options: MetricOptions, read: Read) => register(Gauge, options, read),
+    /** `read` gives the total that was counted elsewhere. */
+    counter: (options: MetricOptions, read: Read) => register(Counter, options, read),
   };
-}
-
-function one(read: () => Promise<number>): () => Promise<LabelledValue[]> {
-  return async () => [{ labels: {}, value: await read() }];
 }
