@@ -4,40 +4,20 @@ import type { Api } from './deps.ts';
 
 export type OpenApiDocument = ReturnType<Api['getOpenAPI31Document']>;
 
-type Html = ReturnType<typeof html>;
-
+/** What every operation of ours has; the rest is shown as it is. */
 interface Operation {
   readonly tags: readonly string[];
   readonly operationId: string;
   readonly summary: string;
   readonly description?: string;
-  readonly security?: readonly Readonly<Record<string, readonly string[]>>[];
-  readonly parameters?: readonly {
-    readonly name: string;
-    readonly in: string;
-    readonly description?: string;
-    readonly schema: Schema;
-  }[];
-  readonly requestBody?: Body;
-  readonly responses: Readonly<Record<string, Body & { readonly description: string }>>;
-}
-
-interface Body {
-  readonly content?: Readonly<Record<string, { readonly schema: Schema }>>;
-}
-
-interface Schema {
-  readonly $ref?: string;
+  readonly security: readonly Readonly<Record<string, readonly string[]>>[];
 }
 
 /** The OpenAPI document as one page. It loads nothing: it works offline, and without scripts. */
-export function renderDocs(
-  { info, tags = [], paths, components }: OpenApiDocument,
-  nonce: string,
-): Html {
+export function renderDocs({ info, tags = [], paths, components }: OpenApiDocument, nonce: string) {
   const operations = Object.entries(paths ?? {}).flatMap(([path, methods]) =>
     Object.entries(methods as Record<string, Operation>).map(([method, operation]) => ({
-      operation,
+      ...operation,
       route: html`<code>${method.toUpperCase()} ${path}</code>`,
     })),
   );
@@ -54,68 +34,46 @@ export function renderDocs(
       <body>
         <h1>${info.title} API</h1>
         <p>${info.description} For programs: <a href="/openapi.json">/openapi.json</a>.</p>
-        <ul>
-          ${operations.map(
-            ({ operation, route }) =>
-              html`<li><a href="#${operation.operationId}">${route}</a> ${operation.summary}</li>`,
-          )}
-        </ul>
         ${tags.map(
-          ({ name, description }) =>
-            html`<h2>${name}</h2>
-              <p>${description}</p>
-              ${operations.filter(({ operation }) => operation.tags.includes(name)).map(renderOperation)}`,
+          (tag) =>
+            html`<h2>${tag.name}</h2>
+              <p>${tag.description}</p>
+              ${operations
+                .filter(({ tags }) => tags.includes(tag.name))
+                .map(
+                  ({ tags: _tags, route, operationId, summary, description, security, ...rest }) =>
+                    html`<h3 id="${operationId}">
+                        <a href="#${operationId}">${route}</a> ${summary}
+                      </h3>
+                      <p>${description} ${renderScopes(security)}</p>
+                      <details>
+                        <summary>Parameters, body and responses</summary>
+                        ${renderJson(rest)}
+                      </details>`,
+                )}`,
         )}
         <h2>Schemas</h2>
         ${Object.entries(components?.schemas ?? {}).map(
           ([name, schema]) =>
             html`<h3 id="${name}">${name}</h3>
-              <pre>${JSON.stringify(schema, null, 2)}</pre>`,
+              ${renderJson(schema)}`,
         )}
       </body>
     </html>`;
 }
 
-function renderOperation({ operation, route }: { operation: Operation; route: Html }): Html {
-  const { operationId, summary, description = '', security = [] } = operation;
-  const { parameters = [], requestBody, responses } = operation;
+function renderScopes(security: Operation['security']): string {
   const scopes = security.flatMap((scheme) => Object.values(scheme).flat());
-  return html`<h3 id="${operationId}">${route} ${summary}</h3>
-    <p>${description}</p>
-    <p>
-      ${scopes.length === 0 ? 'No API key is required.' : `Required scope: ${scopes.join(' ')}.`}
-    </p>
-    <table>
-      ${parameters.map(
-        (parameter) =>
-          html`<tr>
-            <td><code>${parameter.name}</code> (${parameter.in})</td>
-            <td>${renderSchema(parameter.schema)}</td>
-            <td>${parameter.description ?? ''}</td>
-          </tr>`,
-      )}
-      ${requestBody && renderBody('Request body', requestBody, '')}
-      ${Object.entries(responses).map(([status, response]) =>
-        renderBody(status, response, response.description),
-      )}
-    </table>`;
+  return scopes.length === 0 ? 'No API key is required.' : `Required scope: ${scopes.join(' ')}.`;
 }
 
-function renderBody(name: string, { content = {} }: Body, description: string): Html {
-  return html`<tr>
-    <td>${name}</td>
-    <td>
-      ${Object.entries(content).map(([type, { schema }]) => html`${renderSchema(schema)} as ${type}`)}
-    </td>
-    <td>${description}</td>
-  </tr>`;
-}
-
-function renderSchema(schema: Schema): Html {
-  const name = schema.$ref?.split('/').at(-1);
-  return name === undefined
-    ? html`<code>${JSON.stringify(schema)}</code>`
-    : html`<a href="#${name}">${name}</a>`;
+/** With links to the schemas that it refers to. */
+function renderJson(value: unknown) {
+  const parts = JSON.stringify(value, null, 2).split(/"#\/components\/schemas\/(\w+)"/);
+  const links = parts.map((part, at) =>
+    at % 2 === 0 ? part : html`<a href="#${part}">${part}</a>`,
+  );
+  return html`<pre>${links}</pre>`;
 }
 
 const STYLE = `
@@ -123,8 +81,5 @@ const STYLE = `
   body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; }
   h2 { margin-top: 3rem; border-bottom: 1px solid; }
   h3 { margin-top: 2rem; font-weight: 600; }
-  code, pre { font: 0.9em ui-monospace, monospace; }
   pre { overflow-x: auto; }
-  table { border-collapse: collapse; width: 100%; }
-  td { vertical-align: top; padding: 0.3rem 0.8rem 0.3rem 0; border-bottom: 1px solid #8884; }
 `;
