@@ -1,13 +1,15 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 
 import type { Payload, PayloadCodec } from '@temporalio/common';
-import { Hono, type MiddlewareHandler } from 'hono';
+import protobuf from '@temporalio/proto';
+import { type Context, Hono, type MiddlewareHandler } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
 import { cors } from 'hono/cors';
-import { z } from 'zod';
 
 import { isFromOwnMachine } from '../../access/own-machine.ts';
 import { InvalidSettingsError } from '../settings/settings.ts';
+
+const { Payload: PayloadMessage, Payloads } = protobuf.temporal.api.common.v1;
 
 export interface CodecAppOptions {
   readonly codec: PayloadCodec;
@@ -19,19 +21,6 @@ export interface CodecAppOptions {
 
 /** A page of a history, in which no payload is larger than Temporal takes (2 MB). */
 const MOST_BYTES = 32 * 1024 * 1024;
-
-/** Metadata and data in base64, as protobuf's JSON has bytes; it leaves out what is empty. */
-const BodySchema = z.object({
-  payloads: z
-    .array(
-      z.object({
-        metadata: z.record(z.string(), z.base64()).default({}),
-        data: z.base64().default(''),
-      }),
-    )
-    .default([]),
-});
-type Body = z.output<typeof BodySchema>;
 
 /**
  * Temporal's remote codec: `POST /encode` and `/decode`, which its Web UI and its command line
@@ -49,8 +38,8 @@ export function createCodecApp({ codec, origins, token }: CodecAppOptions): Hono
   app.use(refuseOtherOrigins(origins));
   app.use(token === null ? refuseOtherHosts : requireToken(token));
   app.use(bodyLimit({ maxSize: MOST_BYTES }));
-  app.post('/encode', async (c) => answer(c.req.raw, (payloads) => codec.encode(payloads)));
-  app.post('/decode', async (c) => answer(c.req.raw, (payloads) => codec.decode(payloads)));
+  app.post('/encode', (c) => answer(c, codec.encode));
+  app.post('/decode', (c) => answer(c, codec.decode));
   app.notFound((c) => c.text('There is POST /encode and POST /decode.', 404));
   return app;
 }
@@ -82,43 +71,24 @@ function requireToken(token: string): MiddlewareHandler {
   };
 }
 
+/** Payloads as protobuf's JSON has them: bytes in base64, and what is empty may be left out. */
 async function answer(
-  request: Request,
+  c: Context,
   convert: (payloads: Payload[]) => Promise<Payload[]>,
 ): Promise<Response> {
-  const body = BodySchema.safeParse(await request.json().catch(() => null));
-  if (!body.success) return refuse(`Not payloads: ${z.prettifyError(body.error)}`);
   try {
-    return Response.json({ payloads: (await convert(payloadsOf(body.data))).map(toJson) });
+    const { payloads } = Payloads.fromObject(await c.req.json());
+    return c.json({ payloads: (await convert(payloads)).map(toJson) });
   } catch (error) {
     // Of a key that is missing, or of a payload that is broken: nothing of what it holds.
-    if (error instanceof InvalidSettingsError) return refuse(error.faults.join(' '));
-    return refuse('A payload cannot be converted: it is not whole, or of another key.');
+    if (error instanceof InvalidSettingsError) return c.text(error.faults.join(' '), 400);
+    return c.text('Not payloads, or one of them is not whole, or of another key.', 400);
   }
 }
 
-function refuse(message: string): Response {
-  return new Response(message, { status: 400, headers: { 'content-type': 'text/plain' } });
-}
-
-function payloadsOf({ payloads }: Body): Payload[] {
-  return payloads.map(({ metadata, data }) => ({
-    metadata: Object.fromEntries(
-      Object.entries(metadata).map(([name, value]) => [name, Buffer.from(value, 'base64')]),
-    ),
-    data: Buffer.from(data, 'base64'),
-  }));
-}
-
-function toJson({ metadata, data }: Payload): Body['payloads'][number] {
+function toJson(payload: Payload): object {
   return {
-    metadata: Object.fromEntries(
-      Object.entries(metadata ?? {}).map(([name, value]) => [name, base64Of(value)]),
-    ),
-    data: base64Of(data),
+    data: '',
+    ...PayloadMessage.toObject(PayloadMessage.create(payload), { bytes: String }),
   };
-}
-
-function base64Of(bytes: Uint8Array | null | undefined): string {
-  return Buffer.from(bytes ?? []).toString('base64');
 }
