@@ -16,7 +16,7 @@ import { countPollers } from '../platform/temporal/worker-versions.ts';
 import { createUsers } from '../users/users.ts';
 import { loadTzDatabase } from '../platform/load-tz-database.ts';
 import { createApp } from './app.ts';
-import { childChecks, type ChildStates, childStatesOf, databaseChecks } from './readiness.ts';
+import { watchChildren } from './readiness.ts';
 import { exportState } from './state-metrics.ts';
 
 await runService('api', startApi);
@@ -29,15 +29,12 @@ async function startApi(context: ServiceContext): Promise<void> {
       ? null
       : openWebhookTester(requireSettings(settings, 'WEBHOOK_URL', 'WEBHOOK_SECRETS'), Date.now);
   onStop(() => webhookTester?.close());
-  let children: ChildStates | null = null;
-  process.on('message', (message) => {
-    children = childStatesOf(message) ?? children;
-  });
+  const checkChildren = watchChildren();
   const tz = loadTzDatabase(settings.ZONE_DATA);
 
   const checks = async (orm: Orm) => {
-    const database = databaseChecks(await checkDatabase(orm));
-    return process.connected ? [...database, ...childChecks(children)] : database;
+    const database = await checkDatabase(orm);
+    return process.connected ? [...database, ...checkChildren()] : database;
   };
   const { tracing, metrics, orm } = await openFoundation(context, settings.DATABASE_URL, {
     readiness: checks,

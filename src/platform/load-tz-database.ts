@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { resolve } from 'node:path';
 
+import { errorCode } from './errors.ts';
 import { InvalidSettingsError } from './settings/settings.ts';
 import { createNodeTzDatabase } from '../time/node-tz-database.ts';
 import {
@@ -49,19 +50,15 @@ export function newestOf(first: TzDatabase, second: TzDatabase): TzDatabase {
 
 function readTzDatabase(path: string): PackedTzDatabase {
   try {
-    return createPackedTzDatabase(readJson(path));
+    return createPackedTzDatabase(JSON.parse(readFileSync(path, 'utf8')));
   } catch (error) {
-    if (!(error instanceof UnusableTzDataError)) throw error;
-    throw new InvalidSettingsError([`ZONE_DATA: ${path}: ${error.message}`]);
+    throw new InvalidSettingsError([`ZONE_DATA: ${path}: ${faultOf(error)}`]);
   }
 }
 
-function readJson(path: string): unknown {
-  try {
-    return JSON.parse(readFileSync(path, 'utf8'));
-  } catch (error) {
-    const reason = error instanceof SyntaxError ? 'is not JSON' : 'cannot be read';
-    const code = error instanceof Error && 'code' in error ? ` (${String(error.code)})` : '';
-    throw new UnusableTzDataError(`it ${reason}${code}`);
-  }
+function faultOf(error: unknown): string {
+  if (error instanceof UnusableTzDataError) return error.message;
+  return error instanceof SyntaxError
+    ? 'it is not JSON'
+    : `it cannot be read (${errorCode(error)})`;
 }

@@ -4,10 +4,12 @@ import { methodNotAllowed } from 'hono/method-not-allowed';
 import { describeError } from './errors.ts';
 import { listen, type RunningServer } from './http-server.ts';
 import type { Logger } from './logger.ts';
-import type { MetricsSource } from './metrics.ts';
 import type { ReadinessCheck } from './service.ts';
 
-export interface ProcessState extends MetricsSource {
+interface ProcessState {
+  /** The page, in this format. */
+  readonly metrics: () => Promise<string>;
+  readonly contentType: string;
   /** /readyz answers 503 while one of them is not ready. */
   readonly readiness: () => Promise<readonly ReadinessCheck[]>;
 }

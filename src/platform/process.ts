@@ -1,6 +1,8 @@
 /** What the processes are assembled from. Each part stops with its process. */
+import { Gauge } from 'prom-client';
+
 import type { Logger } from './logger.ts';
-import { createMetrics, exportTzVersion, type Registry } from './metrics.ts';
+import { createMetrics, type Registry } from './metrics.ts';
 import { serveMetrics } from './metrics-server.ts';
 import type { ReadinessCheck, ServiceContext } from './service.ts';
 import type { Settings } from './settings/settings.ts';
@@ -40,7 +42,7 @@ export async function openFoundation(
     const state = {
       contentType: metrics.contentType,
       metrics: async () => (await Promise.all([metrics.metrics(), moreMetrics?.() ?? ''])).join(''),
-      readiness: async () => [...(await readiness()), ...((await more?.(orm)) ?? [])],
+      readiness: async () => [...readiness(), ...((await more?.(orm)) ?? [])],
     };
     const place = { host: settings.HOST, port: settings.METRICS_PORT };
     const server = await serveMetrics(state, place, logger);
@@ -68,7 +70,7 @@ export function openTemporal({ settings, fail, onStop }: ServiceContext, orm: Or
   const guard = createNamespaceGuard(temporal, () => findInstallationId(orm), fail);
   guard.start();
   onStop(async () => {
-    guard.stop();
+    void guard.stop();
     await temporal.close();
   });
   return { ...temporal, guard };
@@ -78,8 +80,21 @@ export function openTemporal({ settings, fail, onStop }: ServiceContext, orm: Or
 export function reportTzVersion(
   { settings, logger }: ServiceContext,
   metrics: Registry,
-  tzVersion: string,
+  version: string,
 ): void {
-  logger.info({ tzVersion, from: settings.ZONE_DATA }, 'tz database');
-  exportTzVersion(metrics, tzVersion);
+  logger.info({ tzVersion: version, from: settings.ZONE_DATA }, 'tz database');
+  const registers = [metrics];
+  new Gauge({
+    name: 'daybell_tz_database_info',
+    help: 'The version of the tz database in use; always 1.',
+    labelNames: ['version'],
+    registers,
+  }).set({ version }, 1);
+  const [, year] = /^(\d{4})[a-z]/.exec(version) ?? [];
+  if (year === undefined) return;
+  new Gauge({
+    name: 'daybell_tz_database_release_year',
+    help: 'The year of the release of the tz database in use.',
+    registers,
+  }).set(Number(year));
 }

@@ -10,13 +10,17 @@ export interface ReadinessCheck {
   readonly detail?: string;
 }
 
+export function readinessCheck(name: string, ready: boolean, detail: string): ReadinessCheck {
+  return ready ? { name, ready } : { name, ready, detail };
+}
+
 export interface ServiceContext {
   /** The process's name, such as `dispatcher`. */
   readonly name: string;
   readonly settings: Settings;
   readonly logger: Logger;
   /** Whether the process has started, and is not stopping. */
-  readiness(): Promise<readonly ReadinessCheck[]>;
+  readiness(): readonly ReadinessCheck[];
   /** Stops the process and exits non-zero: for a fault found after the start. */
   fail(error: unknown): void;
   /** Adds a step of the orderly stop. Steps run one after the other, the last added first. */
@@ -57,10 +61,9 @@ export async function runService(
     logger.info('stopped');
     process.exit(exitCode);
   };
-  const readiness = async (): Promise<readonly ReadinessCheck[]> => {
-    if (started && !stopping) return [{ name: 'process', ready: true }];
-    return [{ name: 'process', ready: false, detail: stopping ? 'stopping' : 'starting' }];
-  };
+  const readiness = (): readonly ReadinessCheck[] => [
+    readinessCheck('process', started && !stopping, stopping ? 'stopping' : 'starting'),
+  ];
   const fail = (error: unknown): void => {
     if (stopping) {
       logger.error({ error: describeError(error) }, 'failed while stopping');

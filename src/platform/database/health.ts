@@ -1,27 +1,33 @@
 import { withinLimit } from '../async.ts';
+import { type ReadinessCheck, readinessCheck } from '../service.ts';
 import { MIGRATIONS } from './migrations.ts';
 import type { Orm } from './orm.ts';
 
 /** A database that takes longer for a trivial query is not usable. */
 const ANSWER_WITHIN_MS = 2_000;
 
-export interface DatabaseHealth {
-  readonly reachable: boolean;
-  /** Whether all migrations of this version have run. */
-  readonly migrated: boolean;
-}
-
-/** Whether the database answers, and is up to date. Never rejects. */
-export async function checkDatabase(orm: Orm): Promise<DatabaseHealth> {
+/** Whether the database answers, and all migrations of this version have run. Never rejects. */
+export async function checkDatabase(orm: Orm): Promise<ReadinessCheck[]> {
+  const checks = (reachable: boolean, migrated: boolean): ReadinessCheck[] => [
+    readinessCheck('database', reachable, 'does not answer'),
+    readinessCheck(
+      'migrations',
+      migrated,
+      reachable ? 'some have not run: npm run migrate' : 'not known',
+    ),
+  ];
   try {
     const rows = await withinLimit(
       orm.em.fork().execute<{ name: string }[]>('select name from daybell_migrations'),
       ANSWER_WITHIN_MS,
     );
     const ran = new Set(rows.map(({ name }) => name));
-    return { reachable: true, migrated: MIGRATIONS.every((name) => ran.has(name)) };
+    return checks(
+      true,
+      MIGRATIONS.every((name) => ran.has(name)),
+    );
   } catch (error) {
-    return { reachable: isUndefinedTable(error), migrated: false };
+    return checks(isUndefinedTable(error), false);
   }
 }
 

@@ -1,12 +1,6 @@
-import { setTimeout as sleep } from 'node:timers/promises';
+import { type Client, ScheduleAlreadyRunning, type ScheduleOptions } from '@temporalio/client';
 
-import {
-  type Client,
-  ScheduleAlreadyRunning,
-  ScheduleNotFoundError,
-  type ScheduleOptions,
-} from '@temporalio/client';
-
+import { createLoop } from '../loop.ts';
 import { InvalidSettingsError } from '../settings/settings.ts';
 import type { TemporalConnection } from './connection.ts';
 import { classify, TemporalAwayError } from './errors.ts';
@@ -29,9 +23,7 @@ export function createNamespaceGuard(
   findInstallationId: () => Promise<string | null>,
   onRefused: (error: InvalidSettingsError) => void,
 ) {
-  const stopping = new AbortController();
   let checking: Promise<void> | null = null;
-  let isSettled = false;
 
   /**
    * Resolves when the namespace is known to be this installation's, at once from then on. Rejects
@@ -39,24 +31,13 @@ export function createNamespaceGuard(
    * when it is another's.
    */
   function check(): Promise<void> {
-    checking ??= settle();
-    return checking;
-  }
-
-  async function settle(): Promise<void> {
-    try {
-      await checkOnce();
-      isSettled = true;
-    } catch (error) {
-      if (error instanceof InvalidSettingsError) {
-        isSettled = true;
-        onRefused(error);
-      } else {
-        // The next call asks again.
-        checking = null;
-      }
+    checking ??= checkOnce().catch((error: unknown) => {
+      if (error instanceof InvalidSettingsError) onRefused(error);
+      // The next call asks again.
+      else checking = null;
       throw error;
-    }
+    });
+    return checking;
   }
 
   async function checkOnce(): Promise<void> {
@@ -73,24 +54,20 @@ export function createNamespaceGuard(
     ]);
   }
 
-  async function checkUntilSettled(): Promise<void> {
-    for (let pauseMs = FIRST_PAUSE_MS; !stopping.signal.aborted; pauseMs *= 2) {
-      await check().catch(() => {});
-      if (isSettled) return;
-      const pause = Math.min(pauseMs, LONGEST_PAUSE_MS);
-      await sleep(pause, undefined, { signal: stopping.signal }).catch(() => {});
-    }
-  }
-
-  return {
-    check,
-    /** Checks in the background until it knows: for a process that does not wait for Temporal. */
-    start() {
-      void checkUntilSettled();
+  /** In the background, until it knows: for a process that does not wait for Temporal. */
+  const loop = createLoop(
+    async () => {
+      await check();
+      void loop.stop();
+      return 0;
     },
-    /** A call under way ends with the connection. */
-    stop: () => stopping.abort(),
-  };
+    (error, failures) => {
+      if (error instanceof InvalidSettingsError) void loop.stop();
+      return Math.min(FIRST_PAUSE_MS * 2 ** (failures - 1), LONGEST_PAUSE_MS);
+    },
+  );
+  // A call under way ends with the connection.
+  return { check, start: loop.start, stop: loop.stop };
 }
 
 /**
@@ -106,28 +83,24 @@ async function findOrTakeLock(
 ): Promise<unknown> {
   const call = <Result>(ask: () => Promise<Result>): Promise<Result> =>
     client.withDeadline(Date.now() + CALL_TIMEOUT_MS, ask);
-  const findOwner = async (): Promise<unknown> => {
+  try {
+    await call(() => client.schedule.create(lockOf(taskQueue, installationId)));
+    return installationId;
+  } catch (error) {
+    if (!(error instanceof ScheduleAlreadyRunning)) throw away(error);
+  }
+  try {
     const { memo } = await call(() => client.schedule.getHandle(lockId(taskQueue)).describe());
     return memo?.['installationId'];
-  };
-  try {
-    return await findOwner().catch(async (error: unknown) => {
-      if (!(error instanceof ScheduleNotFoundError)) throw error;
-      try {
-        await call(() => client.schedule.create(lockOf(taskQueue, installationId)));
-        return installationId;
-      } catch (refused) {
-        // Another process was first.
-        if (refused instanceof ScheduleAlreadyRunning) return findOwner();
-        throw refused;
-      }
-    });
   } catch (error) {
-    if (error instanceof InvalidSettingsError) throw error;
-    const classified = classify(error);
-    if (classified instanceof TemporalAwayError) throw classified;
-    throw new TemporalAwayError('Temporal does not say whose the namespace is', { cause: error });
+    throw error instanceof InvalidSettingsError ? error : away(error);
   }
+}
+
+function away(error: unknown): unknown {
+  const classified = classify(error);
+  if (classified instanceof TemporalAwayError) return classified;
+  return new TemporalAwayError('Temporal does not say whose the namespace is', { cause: error });
 }
 
 const lockId = (taskQueue: string): string => `${taskQueue}/installation`;
