@@ -4,6 +4,8 @@ import type { Api } from './deps.ts';
 
 export type OpenApiDocument = ReturnType<Api['getOpenAPI31Document']>;
 
+type Html = ReturnType<typeof html>;
+
 /** What every operation of ours has; the rest is shown as it is. */
 interface Operation {
   readonly tags: readonly string[];
@@ -17,7 +19,7 @@ interface Operation {
 export function renderDocs({ info, tags = [], paths, components }: OpenApiDocument, nonce: string) {
   const operations = Object.entries(paths ?? {}).flatMap(([path, methods]) =>
     Object.entries(methods as Record<string, Operation>).map(([method, operation]) => ({
-      ...operation,
+      operation,
       route: html`<code>${method.toUpperCase()} ${path}</code>`,
     })),
   );
@@ -39,18 +41,8 @@ export function renderDocs({ info, tags = [], paths, components }: OpenApiDocume
             html`<h2>${tag.name}</h2>
               <p>${tag.description}</p>
               ${operations
-                .filter(({ tags }) => tags.includes(tag.name))
-                .map(
-                  ({ tags: _tags, route, operationId, summary, description, security, ...rest }) =>
-                    html`<h3 id="${operationId}">
-                        <a href="#${operationId}">${route}</a> ${summary}
-                      </h3>
-                      <p>${description} ${renderScopes(security)}</p>
-                      <details>
-                        <summary>Parameters, body and responses</summary>
-                        ${renderJson(rest)}
-                      </details>`,
-                )}`,
+                .filter(({ operation }) => operation.tags.includes(tag.name))
+                .map(renderOperation)}`,
         )}
         <h2>Schemas</h2>
         ${Object.entries(components?.schemas ?? {}).map(
@@ -62,13 +54,22 @@ export function renderDocs({ info, tags = [], paths, components }: OpenApiDocume
     </html>`;
 }
 
-function renderScopes(security: Operation['security']): string {
+function renderOperation({ route, operation }: { route: Html; operation: Operation }): Html {
+  const { tags: _tags, operationId, summary, description, security, ...rest } = operation;
   const scopes = security.flatMap((scheme) => Object.values(scheme).flat());
-  return scopes.length === 0 ? 'No API key is required.' : `Required scope: ${scopes.join(' ')}.`;
+  return html`<h3 id="${operationId}"><a href="#${operationId}">${route}</a> ${summary}</h3>
+    <p>${description}</p>
+    <p>
+      ${scopes.length === 0 ? 'No API key is required.' : `Required scope: ${scopes.join(' ')}.`}
+    </p>
+    <details>
+      <summary>Parameters, body and responses</summary>
+      ${renderJson(rest)}
+    </details>`;
 }
 
 /** With links to the schemas that it refers to. */
-function renderJson(value: unknown) {
+function renderJson(value: unknown): Html {
   const parts = JSON.stringify(value, null, 2).split(/"#\/components\/schemas\/(\w+)"/);
   const links = parts.map((part, at) =>
     at % 2 === 0 ? part : html`<a href="#${part}">${part}</a>`,

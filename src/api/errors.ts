@@ -4,11 +4,11 @@ import type { Context } from 'hono';
 import { HTTPException } from 'hono/http-exception';
 import type { ZodError } from 'zod';
 
-import { WebhookNotSetUpError } from '../delivery/webhook-test.ts';
-import { NotRedeliverableError, OccurrenceNotFoundError } from '../ledger/errors.ts';
+import type { WebhookNotSetUpError } from '../delivery/webhook-test.ts';
+import type { NotRedeliverableError, OccurrenceNotFoundError } from '../ledger/errors.ts';
 import { describeError, isServerAway } from '../platform/errors.ts';
-import { type FieldFault, InvalidInputError, UserError } from '../users/errors.ts';
-import { TooBusyError } from './concurrency-limit.ts';
+import { type FieldFault, InvalidInputError, type UserError } from '../users/errors.ts';
+import type { TooBusyError } from './concurrency-limit.ts';
 import type { ApiDeps, ApiEnv } from './deps.ts';
 import { type Problem, sendProblem } from './problem.ts';
 import { loggerOf } from './requests.ts';
@@ -25,8 +25,11 @@ function faultsOf(error: ZodError, target: string): FieldFault[] {
       const rule = target === 'query' ? 'is not a parameter here' : 'is not a field here';
       return issue.keys.map((field) => ({ field, rule }));
     }
-    const whole = target === 'json' ? 'body' : target;
-    return [{ field: issue.path.join('.') || whole, rule: issue.message }];
+    const isBody = target === 'json' && issue.path.length === 0;
+    if (isBody && issue.code === 'invalid_type') {
+      return [{ field: 'body', rule: 'must be a JSON object' }];
+    }
+    return [{ field: isBody ? 'body' : issue.path.join('.') || target, rule: issue.message }];
   });
 }
 
@@ -60,13 +63,7 @@ type Refusal =
   | TooBusyError;
 
 function isRefusal(error: Error): error is Refusal {
-  return [
-    UserError,
-    OccurrenceNotFoundError,
-    NotRedeliverableError,
-    WebhookNotSetUpError,
-    TooBusyError,
-  ].some((type) => error instanceof type);
+  return 'code' in error && Object.hasOwn(REFUSALS, String(error.code));
 }
 
 const NOT_REDELIVERABLE = { status: 409, title: 'The occurrence cannot be redelivered' } as const;

@@ -15,8 +15,6 @@ export function requiredBody<Schema extends z.ZodType>(schema: Schema) {
 /** The query of a route without parameters, so that a misspelt one is not ignored. */
 export const noQuery = z.strictObject({});
 
-export const NOT_AN_OBJECT = { error: 'must be a JSON object' };
-
 const LIMIT_DEFAULT = 50;
 const LIMIT_MAX = 200;
 const LIMIT_RULE = `must be a whole number from 1 to ${LIMIT_MAX}`;

@@ -1,17 +1,17 @@
+/** What users are made from: a schema of each field, and the rules that it follows. */
 import { z } from 'zod';
 
-import { TEXT_PATTERN } from '../platform/text.ts';
+import { lengthFault, TEXT_PATTERN, textFault } from '../platform/text.ts';
+import { formatCalendarDate, parseCalendarDate } from '../time/calendar-date.ts';
 import type { TzDatabase } from '../time/tz-database.ts';
-import {
-  dateOfBirthFault,
-  EXTERNAL_ID_MAX,
-  externalIdFault,
-  firstNameFault,
-  NAME_MAX,
-  nameFault,
-  timezoneFault,
-} from './rules.ts';
+import { InvalidInputError } from './errors.ts';
 import type { Clock } from './user.ts';
+
+/** In code points: more than real names need, and it bounds the webhook's body. */
+export const NAME_MAX = 100;
+export const EXTERNAL_ID_MAX = 200;
+/** Early enough for 1604, which address books write for a birthday without a year. */
+export const EARLIEST_DATE = '1600-01-01';
 
 /** Dates of birth must be past, and zones known. */
 interface Context {
@@ -25,22 +25,17 @@ export type UserPatch = z.output<ReturnType<typeof userPatch>>;
 
 /** A whole user, as POST and PUT take it. */
 export function userInput(context: Context) {
-  const { externalId, firstName, lastName, dateOfBirth, timezone } = userFields(context);
-  return z.strictObject(
-    {
-      externalId: externalId.default(null),
-      firstName,
-      lastName: lastName.default(''),
-      dateOfBirth,
-      timezone,
-    },
-    { error: 'must be a JSON object' },
-  );
+  const fields = userFields(context);
+  return z.strictObject({
+    ...fields,
+    externalId: fields.externalId.default(null),
+    lastName: fields.lastName.default(''),
+  });
 }
 
 /** Any fields of a user, as PATCH takes them. `externalId: null` removes it. */
 export function userPatch(context: Context) {
-  return z.strictObject(userFields(context), { error: 'must be a JSON object' }).partial();
+  return z.strictObject(userFields(context)).partial();
 }
 
 export function userFields({ clock, tz }: Context) {
@@ -89,3 +84,76 @@ export function ruled(fault: (value: string) => string | null) {
       if (rule !== null) context.addIssue({ code: 'custom', message: rule });
     });
 }
+
+// Each rule returns the one that a value breaks, as a fault says it, or null.
+
+/** A first or last name, kept as sent. */
+export function nameFault(name: string): string | null {
+  return lengthFault(name, NAME_MAX) ?? textFault(name);
+}
+
+/** Unlike a last name, it must not be blank. */
+export function firstNameFault(name: string): string | null {
+  return nameFault(name) ?? (SOMETHING_VISIBLE.test(name) ? null : 'must not be blank');
+}
+
+export function externalIdFault(externalId: string): string | null {
+  if (externalId === '') return 'must not be empty; null or leaving it out means none';
+  return lengthFault(externalId, EXTERNAL_ID_MAX) ?? textFault(externalId);
+}
+
+/** Allows a day that has begun anywhere on Earth at `now`; {@link bornInFuture} is exact. */
+export function dateOfBirthFault(date: string, now: number): string | null {
+  if (parseCalendarDate(date) === null) return 'must be a calendar date, as YYYY-MM-DD';
+  if (date < EARLIEST_DATE) return `must not be before ${EARLIEST_DATE}`;
+  return date > formatCalendarDate(now + EASTERNMOST_OFFSET_MS) ? IN_FUTURE : null;
+}
+
+const IN_FUTURE = "must not be in the future in the user's own time zone";
+
+/**
+ * The one rule over two fields: nobody is born on a day that has not yet begun where they live.
+ *
+ * @throws InvalidInputError that names `field`
+ */
+export function refuseUnborn(
+  user: { readonly dateOfBirth: string; readonly timezone: string },
+  now: number,
+  tz: TzDatabase,
+  field: 'dateOfBirth' | 'timezone' = 'dateOfBirth',
+): void {
+  if (!bornInFuture(user, now, tz)) return;
+  const rule = field === 'dateOfBirth' ? IN_FUTURE : 'must not put the date of birth in the future';
+  throw new InvalidInputError([{ field, rule }]);
+}
+
+/** Whether the day has not yet begun at `now` (epoch ms) in the zone; false if the zone is unknown. */
+export function bornInFuture(
+  { dateOfBirth, timezone }: { readonly dateOfBirth: string; readonly timezone: string },
+  now: number,
+  tz: TzDatabase,
+): boolean {
+  if (!tz.isKnown(timezone)) return false;
+  return dateOfBirth > formatCalendarDate(now + tz.offsetAt(timezone, now));
+}
+
+/**
+ * A name with a `/` that the tz database knows, links such as `Asia/Calcutta` included, or `UTC`.
+ * `EST` and `+05:30` name an offset, not a place. The spelling must be exact, because other readers
+ * of the name do not ignore its case.
+ */
+export function timezoneFault(zone: string, tz: TzDatabase): string | null {
+  if (zone === 'UTC') return null;
+  if (!ZONE_NAME.test(zone))
+    return 'must be an IANA time zone with a "/", such as Europe/Berlin, or UTC';
+  if (tz.isKnown(zone)) return null;
+  return tz.isMisspelt(zone)
+    ? 'must be spelt as in the IANA tz database, such as Europe/Berlin'
+    : 'must be an IANA time zone known to this installation';
+}
+
+const ZONE_NAME = /^[A-Za-z]+(?:\/[A-Za-z0-9_+-]+)+$/;
+
+const SOMETHING_VISIBLE = /[^\p{Z}\p{Cc}\p{Cf}\p{Default_Ignorable_Code_Point}]/u;
+
+const EASTERNMOST_OFFSET_MS = 14 * 3_600_000;

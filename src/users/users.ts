@@ -8,8 +8,7 @@ import type { Orm } from '../platform/database/orm.ts';
 import { UserError } from './errors.ts';
 import { claimKey, forgetAnswers, keepAnswer } from './idempotency-keys.ts';
 import { publish, type UserEvent } from './outbox.ts';
-import { refuseUnborn } from './rules.ts';
-import type { UserInput, UserPatch } from './user-input.ts';
+import { refuseUnborn, type UserInput, type UserPatch } from './user-input.ts';
 import { type Clock, INPUT_FIELDS, type User, USER_FIELDS } from './user.ts';
 
 export type Users = ReturnType<typeof createUsers>;

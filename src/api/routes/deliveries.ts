@@ -9,7 +9,7 @@ import type { Api, ApiDeps } from '../deps.ts';
 import { isoInstant } from '../../time/instant.ts';
 import { problems } from '../problem.ts';
 import { loggerOf } from '../requests.ts';
-import { json, noQuery, NOT_AN_OBJECT } from '../schemas.ts';
+import { json, noQuery } from '../schemas.ts';
 
 const tags = ['Deliveries'];
 
@@ -91,21 +91,18 @@ export function registerDeliveries(app: Api, { deliveries, logger }: ApiDeps): v
 }
 
 const PauseSchema = z
-  .strictObject(
-    {
-      reason: ruled(pauseReasonFault)
-        .meta({
-          description: 'Who paused and why, for others who find deliveries paused',
-          minLength: 1,
-          maxLength: PAUSE_REASON_MAX,
-          pattern: TEXT_PATTERN,
-          example: 'Receiver maintenance until noon (ops, ticket 4711)',
-        })
-        .nullable()
-        .optional(),
-    },
-    NOT_AN_OBJECT,
-  )
+  .strictObject({
+    reason: ruled(pauseReasonFault)
+      .meta({
+        description: 'Who paused and why, for others who find deliveries paused',
+        minLength: 1,
+        maxLength: PAUSE_REASON_MAX,
+        pattern: TEXT_PATTERN,
+        example: 'Receiver maintenance until noon (ops, ticket 4711)',
+      })
+      .nullable()
+      .optional(),
+  })
   .openapi('Pause');
 
 const instant = z.iso.datetime();

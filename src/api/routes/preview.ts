@@ -2,13 +2,12 @@ import { createRoute, z } from '@hono/zod-openapi';
 
 import { explainOccurrence } from '../../time/explain.ts';
 import { dueDatesAfter } from '../../time/occurrence.ts';
-import { refuseUnborn } from '../../users/rules.ts';
-import { userFields } from '../../users/user-input.ts';
+import { refuseUnborn, userFields } from '../../users/user-input.ts';
 import { needs } from '../access.ts';
 import type { Api, ApiDeps } from '../deps.ts';
 import { nominalDate as nominalDateSchema } from '../occurrence-schemas.ts';
 import { problems } from '../problem.ts';
-import { epochMs, instantParam, json, noQuery, NOT_AN_OBJECT, requiredBody } from '../schemas.ts';
+import { epochMs, instantParam, json, noQuery, requiredBody } from '../schemas.ts';
 
 const COUNT_MAX = 50;
 const COUNT_RULE = `must be a whole number from 1 to ${COUNT_MAX}`;
@@ -54,23 +53,20 @@ export function registerPreview(app: Api, deps: ApiDeps): void {
 function previewInput(deps: ApiDeps) {
   const { dateOfBirth, timezone } = userFields(deps);
   return z
-    .strictObject(
-      {
-        dateOfBirth,
-        timezone,
-        after: instantParam('Occurrences after this instant; now if absent'),
-        count: z.int(COUNT_RULE).min(1, COUNT_RULE).max(COUNT_MAX, COUNT_RULE).default(1),
-        leapDayPolicy: z.enum(['feb28', 'mar1'], 'must be feb28 or mar1').optional().openapi({
-          description: "When a 29 February falls in a common year; the installation's if absent",
-        }),
-        localTime: z
-          .string('must be a string')
-          .regex(/^([01]\d|2[0-3]):[0-5]\d$/, 'must be a time HH:MM, from 00:00 to 23:59')
-          .optional()
-          .openapi({ description: "The installation's if absent", example: '09:00' }),
-      },
-      NOT_AN_OBJECT,
-    )
+    .strictObject({
+      dateOfBirth,
+      timezone,
+      after: instantParam('Occurrences after this instant; now if absent'),
+      count: z.int(COUNT_RULE).min(1, COUNT_RULE).max(COUNT_MAX, COUNT_RULE).default(1),
+      leapDayPolicy: z.enum(['feb28', 'mar1'], 'must be feb28 or mar1').optional().openapi({
+        description: "When a 29 February falls in a common year; the installation's if absent",
+      }),
+      localTime: z
+        .string('must be a string')
+        .regex(/^([01]\d|2[0-3]):[0-5]\d$/, 'must be a time HH:MM, from 00:00 to 23:59')
+        .optional()
+        .openapi({ description: "The installation's if absent", example: '09:00' }),
+    })
     .openapi('PreviewInput');
 }
 

@@ -1,8 +1,13 @@
 import { createRoute, z } from '@hono/zod-openapi';
 
 import { TEXT_PATTERN } from '../../platform/text.ts';
-import { EXTERNAL_ID_MAX, externalIdFault } from '../../users/rules.ts';
-import { ruled, userInput, userPatch } from '../../users/user-input.ts';
+import {
+  EXTERNAL_ID_MAX,
+  externalIdFault,
+  ruled,
+  userInput,
+  userPatch,
+} from '../../users/user-input.ts';
 import { needs } from '../access.ts';
 import { decodeUserPlace, encodeUserPlace } from '../cursor.ts';
 import type { Api, ApiDeps } from '../deps.ts';

@@ -8,27 +8,27 @@ const ANSWER_WITHIN_MS = 2_000;
 
 /** Whether the database answers, and all migrations of this version have run. Never rejects. */
 export async function checkDatabase(orm: Orm): Promise<ReadinessCheck[]> {
-  const checks = (reachable: boolean, migrated: boolean): ReadinessCheck[] => [
-    readinessCheck('database', reachable, 'does not answer'),
-    readinessCheck(
-      'migrations',
-      migrated,
-      reachable ? 'some have not run: npm run migrate' : 'not known',
-    ),
-  ];
   try {
     const rows = await withinLimit(
       orm.em.fork().execute<{ name: string }[]>('select name from daybell_migrations'),
       ANSWER_WITHIN_MS,
     );
     const ran = new Set(rows.map(({ name }) => name));
-    return checks(
+    return databaseChecks(
       true,
       MIGRATIONS.every((name) => ran.has(name)),
     );
   } catch (error) {
-    return checks(isUndefinedTable(error), false);
+    return databaseChecks(isUndefinedTable(error), false);
   }
+}
+
+function databaseChecks(reachable: boolean, migrated: boolean): ReadinessCheck[] {
+  const why = reachable ? 'some have not run: npm run migrate' : 'not known';
+  return [
+    readinessCheck('database', reachable, 'does not answer'),
+    readinessCheck('migrations', migrated, why),
+  ];
 }
 
 /** The id of the installation whose database this is; null before it has been migrated. */

@@ -8,7 +8,7 @@ import {
   firstNameFault,
   nameFault,
   timezoneFault,
-} from './rules.ts';
+} from './user-input.ts';
 
 const NOON = Date.UTC(2026, 10, 23, 12);
 
