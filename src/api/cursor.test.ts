@@ -1,20 +1,23 @@
 import { expect, test } from 'vitest';
 
-import { decodePlace, decodeUserPlace, encodePlace, encodeUserPlace } from './cursor.ts';
+import { occurrenceCursor, userCursor } from './cursor.ts';
 
 const KEY = 'birthday:0198f6a2-6c1e-7f5b-9d53-0a4b6c8d7e9f:2027';
 
 test.each([null, 0, Date.UTC(1600, 1, 29), Date.UTC(9998, 11, 31)])(
   'a place at %s comes back as it went',
   (dueAt) => {
-    expect(decodePlace(encodePlace({ dueAt, key: KEY }))).toEqual({ dueAt, key: KEY });
+    expect(occurrenceCursor.decode(occurrenceCursor.encode({ dueAt, key: KEY }))).toEqual({
+      dueAt,
+      key: KEY,
+    });
   },
 );
 
 test.each([-999_999_999_999_999, -253_402_214_400_000, 999_999_999_999_999])(
   'a place at %s, for which the database has no instant, is none of ours',
   (dueAt) => {
-    expect(decodePlace(encodePlace({ dueAt, key: KEY }))).toBeNull();
+    expect(occurrenceCursor.decode(occurrenceCursor.encode({ dueAt, key: KEY }))).toBeNull();
   },
 );
 
@@ -23,15 +26,19 @@ const ID = '0198f6a2-6c1e-7f5b-9d53-0a4b6c8d7e9f';
 test.each(['0', '748', '18446744073709551615'.slice(0, 19)])(
   'a place of a user at %s comes back as it went',
   (position) => {
-    expect(decodeUserPlace(encodeUserPlace({ position, id: ID }))).toEqual({ position, id: ID });
+    expect(userCursor.decode(userCursor.encode({ position, id: ID }))).toEqual({
+      position,
+      id: ID,
+    });
   },
 );
 
 test.each([
   '',
   'x',
-  Buffer.from(`-1/${ID}`).toString('base64url'),
-  encodePlace({ dueAt: 0, key: KEY }),
+  userCursor.encode({ position: '-1', id: ID }),
+  occurrenceCursor.encode({ dueAt: 0, key: KEY }),
+  userCursor.encode({ position: '1', id: 'nobody' }),
 ])('what is no place of a user is refused: %s', (cursor) => {
-  expect(decodeUserPlace(cursor)).toBeNull();
+  expect(userCursor.decode(cursor)).toBeNull();
 });

@@ -3,6 +3,7 @@ import { z } from '@hono/zod-openapi';
 
 import { instantFault, isoInstant } from '../time/instant.ts';
 import { ruled } from '../users/user-input.ts';
+import type { Cursor } from './cursor.ts';
 
 export function json<Schema extends z.ZodType>(schema: Schema) {
   return { 'application/json': { schema } };
@@ -19,8 +20,8 @@ const LIMIT_DEFAULT = 50;
 const LIMIT_MAX = 200;
 const LIMIT_RULE = `must be a whole number from 1 to ${LIMIT_MAX}`;
 
-/** The parameters of a list that is read in pages. `decode` returns null for what is no cursor. */
-export function pageParams(decode: (cursor: string) => object | null) {
+/** The parameters of a list that is read in pages. */
+export function pageParams<Place>({ decode }: Cursor<Place>) {
   return {
     limit: z
       .string({ error: LIMIT_RULE })
@@ -29,7 +30,14 @@ export function pageParams(decode: (cursor: string) => object | null) {
       .refine((limit) => limit >= 1 && limit <= LIMIT_MAX, LIMIT_RULE)
       .default(LIMIT_DEFAULT)
       .openapi({ type: 'integer', minimum: 1, maximum: LIMIT_MAX, default: LIMIT_DEFAULT }),
-    cursor: ruled((cursor) => (decode(cursor) === null ? 'must be a nextCursor' : null))
+    cursor: z
+      .string('must be a string')
+      .transform((text, context) => {
+        const place = decode(text);
+        if (place !== null) return place;
+        context.addIssue({ code: 'custom', message: 'must be a nextCursor' });
+        return z.NEVER;
+      })
       .optional()
       .openapi({ description: 'The `nextCursor` of the previous page, with the same filter' }),
   };

@@ -37,7 +37,7 @@ export function exportState(registry: Registry, sources: StateSources, logger: L
     for (const field of Object.keys(fields) as Field[]) {
       const [name, help] = fields[field];
       const unit = field.endsWith('Ms') ? 1000 : 1;
-      gauge({ name, help }, async () => (await readOnce())[field] / unit);
+      gauge(name, help, async () => (await readOnce())[field] / unit);
     }
   };
 
@@ -55,32 +55,31 @@ export function exportState(registry: Registry, sources: StateSources, logger: L
     ],
   });
   gauge(
-    {
-      name: 'daybell_occurrences_due',
-      help: 'Occurrences that fell due in the last hour, or 24 hours, by outcome.',
-      labelNames: ['within', 'outcome'],
-    },
+    'daybell_occurrences_due',
+    'Occurrences that fell due in the last hour, or 24 hours, by outcome.',
     async () =>
       (await ledger.recent()).flatMap(({ outcome, lastDay, lastHour }) => [
         { labels: { within: '1h', outcome }, value: lastHour },
         { labels: { within: '24h', outcome }, value: lastDay },
       ]),
+    ['within', 'outcome'],
   );
   const upcoming = shared(ledger.upcoming);
-  const byHour = (value: 'occurrences' | 'peak', name: string, help: string) =>
-    gauge({ name, help, labelNames: ['in_hours'] }, async () =>
-      (await upcoming()).map((hour) => ({
-        // Two digits: as text they are in order.
-        labels: { in_hours: String(hour.inHours).padStart(2, '0') },
-        value: hour[value],
-      })),
-    );
-  byHour(
-    'occurrences',
+  const byHour = (value: 'occurrences' | 'peak') => async () =>
+    (await upcoming()).map((hour) => ({
+      // Two digits: as text they are in order.
+      labels: { in_hours: String(hour.inHours).padStart(2, '0') },
+      value: hour[value],
+    }));
+  gauge(
     'daybell_upcoming_occurrences',
     'Occurrences that fall due in the hour that begins in so many hours.',
+    byHour('occurrences'),
+    ['in_hours'],
   );
-  byHour('peak', 'daybell_upcoming_peak', 'The most of them that fall due in one minute.');
+  gauge('daybell_upcoming_peak', 'The most of them that fall due in one minute.', byHour('peak'), [
+    'in_hours',
+  ]);
 
   const findDestination = async () => {
     const { pausedAt, slowDown } = await deliveries.findDestination();
@@ -107,17 +106,13 @@ export function exportState(registry: Registry, sources: StateSources, logger: L
   });
   const reconciler = createReconcileState(orm);
   gauge(
-    {
-      name: 'daybell_missed_unrepaired',
-      help: 'Faults that the reconciler has found and could not repair.',
-    },
+    'daybell_missed_unrepaired',
+    'Faults that the reconciler has found and could not repair.',
     reconciler.unrepaired,
   );
   gauge(
-    {
-      name: 'daybell_reconcile_last_success_timestamp_seconds',
-      help: 'When the reconciler last completed a round; 0 if it never has.',
-    },
+    'daybell_reconcile_last_success_timestamp_seconds',
+    'When the reconciler last completed a round; 0 if it never has.',
     async () => ((await reconciler.lastSucceededAt()) ?? 0) / 1000,
   );
   gauges(() => createErasure(orm).findState(settings.ERASE_AFTER), {
@@ -132,21 +127,17 @@ export function exportState(registry: Registry, sources: StateSources, logger: L
   });
 
   gauge(
-    {
-      name: 'daybell_task_queue_pollers',
-      help: 'Workers that polled Temporal for such tasks in the last two minutes.',
-      labelNames: ['kind'],
-    },
+    'daybell_task_queue_pollers',
+    'Workers that polled Temporal for such tasks in the last two minutes.',
     () =>
       Promise.all(
         WORK_KINDS.map(async (kind) => ({ labels: { kind }, value: await countPollers(kind) })),
       ),
+    ['kind'],
   );
   counter(
-    {
-      name: 'daybell_database_active_seconds_total',
-      help: 'Seconds that all sessions of the database server have spent in statements.',
-    },
+    'daybell_database_active_seconds_total',
+    'Seconds that all sessions of the database server have spent in statements.',
     () => findActiveSeconds(orm),
   );
   new Gauge({

@@ -7,7 +7,7 @@ import {
   loadSettings,
   type Settings,
 } from '../platform/settings/settings.ts';
-import { askRunningApi, CommandError, EXIT } from './command.ts';
+import { askRunningApi, CommandError, EXIT, reportError } from './command.ts';
 
 interface Question<Answer> {
   /** For error messages. */
@@ -38,13 +38,9 @@ export async function answerCommand<Answer>(
       await orm.close(true);
     }
   } catch (error) {
-    const isConfig = error instanceof InvalidSettingsError;
-    const message =
-      isConfig || error instanceof CommandError
-        ? error.message
-        : `The ${name} failed: ${JSON.stringify(describeError(error))}`;
-    process.stderr.write(`${message}\n`);
-    return isConfig ? EXIT.config : EXIT.unavailable;
+    const isKnown = error instanceof InvalidSettingsError || error instanceof CommandError;
+    const message = `The ${name} failed: ${JSON.stringify(describeError(error))}`;
+    return reportError(isKnown ? error : new CommandError(message, EXIT.unavailable));
   }
 }
 

@@ -33,11 +33,16 @@ export async function runCommand(run: () => Promise<string | number>): Promise<v
     if (typeof result === 'number') process.exitCode = result;
     else process.stdout.write(result);
   } catch (error) {
-    const message = error instanceof Error ? error.message : String(error);
-    process.stderr.write(`${message || errorCode(error)}\n`);
-    if (error instanceof CommandError) process.exitCode = error.exitCode;
-    else process.exitCode = error instanceof InvalidSettingsError ? EXIT.config : EXIT.failed;
+    process.exitCode = reportError(error);
   }
+}
+
+/** Writes an error's message to standard error, and returns the exit code. */
+export function reportError(error: unknown): number {
+  const message = error instanceof Error ? error.message : String(error);
+  process.stderr.write(`${message || errorCode(error)}\n`);
+  if (error instanceof CommandError) return error.exitCode;
+  return error instanceof InvalidSettingsError ? EXIT.config : EXIT.failed;
 }
 
 export interface RunningApi {

@@ -3,23 +3,14 @@
  * from here; otherwise the Daybell that runs at HOST and PORT sends it to its own destination, with
  * API_KEY if it has keys. Exit code 0 when it was delivered.
  */
-import { z } from 'zod';
+import type { z } from 'zod';
 
+import { WebhookTestSchema } from '../api/routes/webhook-test.ts';
 import { loadSettings, requireSettings, type Settings } from '../platform/settings/settings.ts';
-import { openWebhookTester, type WebhookTestReport } from '../delivery/webhook-test.ts';
+import { openWebhookTester } from '../delivery/webhook-test.ts';
 import { askRunningApi, CommandError, EXIT, runCommand } from './command.ts';
 
-const reportSchema = z.object({
-  webhookId: z.string(),
-  sentAt: z.iso.datetime().transform((text) => Date.parse(text)),
-  durationMs: z.number(),
-  status: z.number().nullable(),
-  errorCode: z.string().nullable(),
-  verdict: z.enum(['delivered', 'retry', 'give_up', 'gone']),
-  explanation: z.string(),
-  responseExcerpt: z.string().nullable(),
-  signatures: z.number(),
-});
+type Report = z.output<typeof WebhookTestSchema>;
 
 await runCommand(async () => {
   const settings = loadSettings();
@@ -29,31 +20,31 @@ await runCommand(async () => {
   return report.verdict === 'delivered' ? 0 : EXIT.failed;
 });
 
-async function sendOne(settings: Settings): Promise<WebhookTestReport> {
+async function sendOne(settings: Settings): Promise<Report> {
   const tester = openWebhookTester(
     requireSettings(settings, 'WEBHOOK_URL', 'WEBHOOK_SECRETS'),
     Date.now,
   );
-  const report = await tester.send();
+  const { sentAt, ...report } = await tester.send();
   tester.close();
-  return report;
+  return { ...report, sentAt: new Date(sentAt).toISOString() };
 }
 
-async function askApi(settings: Settings): Promise<WebhookTestReport> {
+async function askApi(settings: Settings): Promise<Report> {
   const instead = 'WEBHOOK_URL and WEBHOOK_SECRETS to test a receiver from here';
   const request = { method: 'POST', instead };
   try {
-    return reportSchema.parse(await askRunningApi(settings, '/v1/webhook/test', request));
+    return WebhookTestSchema.parse(await askRunningApi(settings, '/v1/webhook/test', request));
   } catch (error) {
     if (!(error instanceof CommandError)) throw error;
     throw new CommandError(error.message, EXIT.failed, { cause: error });
   }
 }
 
-function inWords(report: WebhookTestReport): string {
+function inWords(report: Report): string {
   const { status, errorCode, signatures } = report;
   const rows = [
-    ['sent', `${report.webhookId} at ${new Date(report.sentAt).toISOString()}`],
+    ['sent', `${report.webhookId} at ${report.sentAt}`],
     ['signed', signatures === 1 ? 'with 1 secret' : `with ${signatures} secrets`],
     ['came back', status === null ? `nothing (${errorCode})` : `status ${status}`],
     ['after', `${report.durationMs} ms`],

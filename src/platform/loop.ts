@@ -1,3 +1,5 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+
 /** Something that is done again and again until it is stopped. */
 export interface Loop {
   start(): void;
@@ -17,13 +19,13 @@ export function createLoop(
   round: (failures: number) => Promise<number>,
   onError: (error: unknown, failures: number) => number,
 ): Loop {
-  const state = { isStopping: false, isAwake: false };
+  const stopping = new AbortController();
   let running: Promise<void> | null = null;
-  let endPause: (() => void) | null = null;
+  let awake = new AbortController();
 
   async function run(): Promise<void> {
     let failures = 0;
-    while (!state.isStopping) {
+    while (!stopping.signal.aborted) {
       let pauseMs: number;
       try {
         pauseMs = await round(failures);
@@ -32,39 +34,23 @@ export function createLoop(
         failures += 1;
         pauseMs = onError(error, failures);
       }
-      if (pauseMs > 0) await pause(pauseMs);
+      if (pauseMs <= 0) continue;
+      await sleep(pauseMs, undefined, { signal: awake.signal }).catch(() => {});
+      awake = new AbortController();
     }
   }
 
-  async function pause(ms: number): Promise<void> {
-    if (!state.isAwake) {
-      await new Promise<void>((resolve) => {
-        const timer = setTimeout(resolve, ms);
-        endPause = () => {
-          clearTimeout(timer);
-          resolve();
-        };
-      });
-      endPause = null;
-    }
-    state.isAwake = false;
-  }
-
-  function wake(): void {
-    state.isAwake = true;
-    endPause?.();
-  }
-
+  const wake = (): void => awake.abort();
   return {
     start() {
       running ??= run();
     },
     wake,
     get isStopping() {
-      return state.isStopping;
+      return stopping.signal.aborted;
     },
     async stop() {
-      state.isStopping = true;
+      stopping.abort();
       wake();
       await running;
     },

@@ -5,7 +5,7 @@ import { expect, test } from 'vitest';
 import { shared } from './async.ts';
 import { createReadings } from './readings.ts';
 
-const METRIC = { name: 'daybell_things', help: 'Things.' };
+const METRIC = ['daybell_things', 'Things.'] as const;
 
 function createBench() {
   const lines: Record<string, unknown>[] = [];
@@ -24,7 +24,7 @@ test('who asks while a reading is under way shares it; later, there is a new one
 test('scrapes that come together are one reading', async () => {
   const { registry, readings } = createBench();
   let count = 0;
-  readings.gauge(METRIC, async () => ++count);
+  readings.gauge(...METRIC, async () => ++count);
   const pages = await Promise.all([registry.metrics(), registry.metrics()]);
   for (const page of pages) expect(page).toMatch(/^daybell_things 1$/m);
 });
@@ -32,7 +32,7 @@ test('scrapes that come together are one reading', async () => {
 test('a reading that fails takes its old value away, and is told once until all is well', async () => {
   const { lines, registry, readings } = createBench();
   let away = false;
-  readings.gauge(METRIC, async () => {
+  readings.gauge(...METRIC, async () => {
     if (away) throw new Error('away');
     return 7;
   });

@@ -7,12 +7,6 @@ import type { Logger } from './logger.ts';
 /** Shorter than a scrape's time limit (10 s by default), so that the other metrics still arrive. */
 const READ_WITHIN_MS = 3_000;
 
-interface MetricOptions {
-  readonly name: string;
-  readonly help: string;
-  readonly labelNames?: readonly string[];
-}
-
 /** A metric without labels has one value, one with labels several. */
 type Read = () => Promise<number | readonly LabelledValue[]>;
 
@@ -37,15 +31,17 @@ export function createReadings(registry: Registry, logger: Logger) {
 
   const register = (
     Metric: typeof Gauge | typeof Counter,
-    { name, help, labelNames = [] }: MetricOptions,
+    name: string,
+    help: string,
     read: Read,
+    labelNames: string[] = [],
   ): void => {
     errors.inc({ metric: name }, 0);
     const readOnce = shared(read);
     const metric = new Metric({
       name,
       help,
-      labelNames: [...labelNames],
+      labelNames,
       registers,
       async collect() {
         const found = await withinLimit(readOnce(), READ_WITHIN_MS).catch((error: unknown) => {
@@ -67,8 +63,8 @@ export function createReadings(registry: Registry, logger: Logger) {
   };
 
   return {
-    gauge: (options: MetricOptions, read: Read) => register(Gauge, options, read),
+    gauge: register.bind(null, Gauge),
     /** `read` gives the total that was counted elsewhere. */
-    counter: (options: MetricOptions, read: Read) => register(Counter, options, read),
+    counter: register.bind(null, Counter),
   };
 }

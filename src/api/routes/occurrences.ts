@@ -2,7 +2,7 @@ import { createRoute, z } from '@hono/zod-openapi';
 
 import type { OccurrenceRecord } from '../../ledger/occurrence-reader.ts';
 import { needs } from '../access.ts';
-import { decodePlace, encodePlace } from '../cursor.ts';
+import { occurrenceCursor } from '../cursor.ts';
 import type { Api, ApiDeps } from '../deps.ts';
 import { checkFilter, filterFields, filterOf } from '../occurrence-filter.ts';
 import {
@@ -37,7 +37,7 @@ export function registerOccurrences(app: Api, deps: ApiDeps): void {
           ...filterFields,
           late: flag('Delivered late (true) or on time (false)'),
           blocked: flag('Cannot be planned, and therefore has no due instant'),
-          ...pageParams(decodePlace),
+          ...pageParams(occurrenceCursor),
         })
         .superRefine(checkFilter),
     },
@@ -56,17 +56,19 @@ export function registerOccurrences(app: Api, deps: ApiDeps): void {
   app.openapi(list, async (c) => {
     const {
       limit,
-      cursor,
+      cursor = null,
       status = null,
       late = null,
       blocked = null,
       ...rest
     } = c.req.valid('query');
-    const after = cursor === undefined ? null : decodePlace(cursor);
     const filter = { ...filterOf(rest), status, late, blocked };
-    const { occurrences, nextAfter } = await deps.occurrences.findPage(filter, after, limit);
+    const { occurrences, nextAfter } = await deps.occurrences.findPage(filter, cursor, limit);
     const bodies = occurrences.map((row) => toBody(OccurrenceSummarySchema, row));
-    return c.json({ occurrences: bodies, nextCursor: nextAfter && encodePlace(nextAfter) }, 200);
+    return c.json(
+      { occurrences: bodies, nextCursor: nextAfter && occurrenceCursor.encode(nextAfter) },
+      200,
+    );
   });
 
   const get = createRoute({

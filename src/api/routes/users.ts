@@ -9,7 +9,7 @@ import {
   userPatch,
 } from '../../users/user-input.ts';
 import { needs } from '../access.ts';
-import { decodeUserPlace, encodeUserPlace } from '../cursor.ts';
+import { userCursor } from '../cursor.ts';
 import type { Api, ApiDeps } from '../deps.ts';
 import { problems } from '../problem.ts';
 import { json, nextCursor, noQuery, pageParams, requiredBody, timezoneParam } from '../schemas.ts';
@@ -71,7 +71,7 @@ export function registerUsers(app: Api, deps: ApiDeps): void {
     path: '/v1/users',
     request: {
       query: z.strictObject({
-        ...pageParams(decodeUserPlace),
+        ...pageParams(userCursor),
         externalId: ruled(externalIdFault)
           .optional()
           .openapi({ minLength: 1, maxLength: EXTERNAL_ID_MAX, pattern: TEXT_PATTERN }),
@@ -87,13 +87,10 @@ export function registerUsers(app: Api, deps: ApiDeps): void {
     },
   });
   app.openapi(listUsers, async (c) => {
-    const { limit, cursor, externalId = null, timezone = null } = c.req.valid('query');
-    const after = cursor === undefined ? null : decodeUserPlace(cursor);
-    const page = await users.list({ limit, after, externalId, timezone });
-    return c.json(
-      { users: page.users.map(userBody), nextCursor: page.next && encodeUserPlace(page.next) },
-      200,
-    );
+    const { limit, cursor = null, externalId = null, timezone = null } = c.req.valid('query');
+    const page = await users.list({ limit, after: cursor, externalId, timezone });
+    const nextCursor = page.next && userCursor.encode(page.next);
+    return c.json({ users: page.users.map(userBody), nextCursor }, 200);
   });
 
   const getUser = createRoute({

@@ -35,7 +35,7 @@ export function registerWebhookTest(app: Api, { webhookTester, logger }: ApiDeps
   });
 }
 
-const WebhookTestSchema = z
+export const WebhookTestSchema = z
   .object({
     webhookId: z.string().openapi({ example: 'test:0198f6a2-6c1e-4f5b-9d53-0a4b6c8d7e9f' }),
     sentAt: z.iso.datetime(),
