@@ -38,12 +38,6 @@ interface UserQuery {
   readonly timezone: string | null;
 }
 
-interface UserPage {
-  readonly users: readonly User[];
-  /** The place after which the next page begins; null on the last page. */
-  readonly next: UserPlace | null;
-}
-
 /** The verbs of the User Context. An id that is not a UUID is nobody's. */
 export function createUsers(orm: Orm, { clock, tz, traceparent = () => null }: UsersContext) {
   const transaction = <Result>(work: (em: SqlEntityManager) => Promise<Result>): Promise<Result> =>
@@ -60,9 +54,10 @@ export function createUsers(orm: Orm, { clock, tz, traceparent = () => null }: U
 
     /**
      * A page of users in order of creation. It ends before any user that a running transaction
-     * could still put in front of it, so that the next page shows that one: it can be short.
+     * could still put in front of it, so that the next page shows that one: it can be short. `next`
+     * is the place after which the next page begins; null on the last page.
      */
-    async list({ after, limit, externalId, timezone }: UserQuery): Promise<UserPage> {
+    async list({ after, limit, externalId, timezone }: UserQuery) {
       const conditions = [
         ...(after === null ? [] : ['(position, id) > (:position::xid8, :id::uuid)']),
         ...(externalId === null ? [] : ['external_id = :externalId']),

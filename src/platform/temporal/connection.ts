@@ -29,13 +29,7 @@ export function connectTemporal(settings: TemporalSettings) {
     settings.TEMPORAL_ADDRESS ??
     connectionOptions.address ??
     `127.0.0.1:${settings.TEMPORAL_DEV_PORT}`;
-  const { apiKey, tls, metadata } = connectionOptions;
-  const shared = {
-    address,
-    ...(apiKey !== undefined && { apiKey }),
-    ...(tls !== undefined && { tls }),
-    ...(metadata !== undefined && { metadata }),
-  };
+  const shared = { ...connectionOptions, address };
   const connection = Connection.lazy({ ...shared, channelArgs: RECONNECTING });
   const dataConverter: DataConverter = {
     payloadCodecs: [createPayloadCodec(settings.TEMPORAL_PAYLOAD_KEYS)],

@@ -11,13 +11,6 @@ export interface QueueState {
   readonly alive: ReadonlySet<Build>;
 }
 
-export interface Deployment {
-  /** The builds that Temporal still knows. */
-  readonly known: readonly KnownBuild[];
-  /** For `makeCurrent`, which fails if the deployment has changed since. */
-  readonly token: Uint8Array;
-}
-
 export interface KnownBuild {
   readonly buildId: string;
   /** Whether it gets or got the work, in whole or in part. */
@@ -85,28 +78,25 @@ function describeQueue(client: Client, taskQueue: string, kind: WorkKind, timeou
 }
 
 /**
- * The deployment of a task queue, which has its name. Null if it does not exist, because no worker
- * with a build id has polled yet. A query in Temporal, so dearer than `findQueueState`.
+ * The deployment of a task queue, which has its name: the builds that Temporal still knows, and a
+ * token for `makeCurrent`. Null if it does not exist, because no worker with a build id has polled
+ * yet. A query in Temporal, so dearer than `findQueueState`.
  */
-export async function findDeployment(
-  client: Client,
-  taskQueue: string,
-): Promise<Deployment | null> {
+export async function findDeployment(client: Client, taskQueue: string) {
   const { namespace } = client.options;
+  const about = { namespace, deploymentName: taskQueue };
   try {
-    const { workerDeploymentInfo: info, conflictToken } = await client.withDeadline(
+    const { workerDeploymentInfo, conflictToken: token } = await client.withDeadline(
       Date.now() + CALL_TIMEOUT_MS,
-      () =>
-        client.workflowService.describeWorkerDeployment({ namespace, deploymentName: taskQueue }),
+      () => client.workflowService.describeWorkerDeployment(about),
     );
-    const summaries = info?.versionSummaries ?? [];
-    return {
-      known: summaries.flatMap(({ deploymentVersion, firstActivationTime }) => {
+    const known = (workerDeploymentInfo?.versionSummaries ?? []).flatMap(
+      ({ deploymentVersion, firstActivationTime }): KnownBuild[] => {
         const buildId = deploymentVersion?.buildId;
         return buildId ? [{ buildId, wasCurrent: Boolean(firstActivationTime) }] : [];
-      }),
-      token: conflictToken ?? new Uint8Array(),
-    };
+      },
+    );
+    return { known, token };
   } catch (error) {
     if (codeOf(error) === NOT_FOUND) return null;
     throw error;
@@ -123,7 +113,7 @@ export async function makeCurrent(
   client: Client,
   taskQueue: string,
   build: Build,
-  token?: Uint8Array,
+  token: Uint8Array | null = null,
 ): Promise<void> {
   const { namespace, identity } = client.options;
   try {
@@ -133,7 +123,7 @@ export async function makeCurrent(
         identity: identity ?? taskQueue,
         deploymentName: taskQueue,
         buildId: build ?? '',
-        ...(token !== undefined && { conflictToken: token }),
+        conflictToken: token,
       }),
     );
   } catch (error) {
