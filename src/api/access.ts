@@ -116,8 +116,7 @@ const NO_KEY: Problem = {
 };
 
 const INVALID_KEY: Problem = {
-  status: 401,
-  code: 'unauthenticated',
+  ...NO_KEY,
   title: 'The API key is invalid',
   detail: 'It is not in API_KEYS, or was removed.',
   headers: { 'WWW-Authenticate': 'Bearer error="invalid_token"' },

@@ -1,17 +1,8 @@
-/** What a log may contain of an error. */
-export interface ErrorDescription {
-  readonly name: string;
-  readonly message?: string;
-  readonly code?: string;
-  readonly constraint?: string;
-  readonly stack: readonly string[];
-}
-
 /**
- * An error without personal data: a database's message quotes the values of the statement that
- * failed, so of such an error only the code and the place are kept.
+ * What a log may contain of an error, without personal data: a database's message quotes the values
+ * of the statement that failed, so of such an error only the code and the place are kept.
  */
-export function describeError(error: unknown): ErrorDescription {
+export function describeError(error: unknown) {
   if (!(error instanceof Error)) return { name: typeof error, stack: [] };
   const { code, constraint, severity } = error as Partial<Record<string, unknown>> & Error;
   const ofDatabase = severity !== undefined || error.name.endsWith('Exception');

@@ -4,6 +4,8 @@ import { Server } from 'node:http';
 import { createAdaptorServer } from '@hono/node-server';
 import type { Hono } from 'hono';
 
+import { errorCode } from './errors.ts';
+
 /** Longer than any answer takes; a request that hangs must not hold up the stop. */
 const FINISH_WITHIN_MS = 10_000;
 const LOOK_EVERY_MS = 50;
@@ -63,8 +65,7 @@ async function stop(server: Server): Promise<void> {
 }
 
 function portUnusable(error: unknown, { host, port, setting }: Place): unknown {
-  const code = error instanceof Error && 'code' in error ? String(error.code) : '';
-  const why = REASONS[code]?.(setting);
+  const why = REASONS[errorCode(error)]?.(setting);
   if (why === undefined) return error;
   return new PortUnusableError(`Cannot listen on ${host}:${port}: ${why}.`);
 }

@@ -5,7 +5,6 @@ import { lengthFault, TEXT_PATTERN, textFault } from '../platform/text.ts';
 import { formatCalendarDate, parseCalendarDate } from '../time/calendar-date.ts';
 import type { TzDatabase } from '../time/tz-database.ts';
 import { InvalidInputError } from './errors.ts';
-import type { Clock } from './user.ts';
 
 /** In code points: more than real names need, and it bounds the webhook's body. */
 export const NAME_MAX = 100;
@@ -15,7 +14,8 @@ export const EARLIEST_DATE = '1600-01-01';
 
 /** Dates of birth must be past, and zones known. */
 interface Context {
-  readonly clock: Clock;
+  /** Epoch ms. */
+  readonly clock: () => number;
   readonly tz: TzDatabase;
 }
 

@@ -1,11 +1,8 @@
+import type { UserInput } from './user-input.ts';
+
 /** Instants are epoch ms, dates `YYYY-MM-DD`. */
-export interface User {
+export interface User extends Readonly<UserInput> {
   readonly id: string;
-  readonly externalId: string | null;
-  readonly firstName: string;
-  readonly lastName: string;
-  readonly dateOfBirth: string;
-  readonly timezone: string;
   readonly createdAt: number;
   readonly updatedAt: number;
   /** When date of birth or time zone last changed; at first, `createdAt`. */
@@ -21,11 +18,7 @@ export const USER_FIELDS = [
   'lastName',
   'dateOfBirth',
   'timezone',
-] as const satisfies readonly (keyof User)[];
-export type UserField = (typeof USER_FIELDS)[number];
+] as const satisfies readonly (keyof UserInput)[];
 
 /** Those among them that are schedule inputs: a change needs a new plan. */
-export const INPUT_FIELDS: readonly UserField[] = ['dateOfBirth', 'timezone'];
-
-/** Returns epoch ms. */
-export type Clock = () => number;
+export const INPUT_FIELDS: readonly (keyof UserInput)[] = ['dateOfBirth', 'timezone'];

@@ -9,13 +9,13 @@ import { UserError } from './errors.ts';
 import { claimKey, forgetAnswers, keepAnswer } from './idempotency-keys.ts';
 import { publish, type UserEvent } from './outbox.ts';
 import { refuseUnborn, type UserInput, type UserPatch } from './user-input.ts';
-import { type Clock, INPUT_FIELDS, type User, USER_FIELDS } from './user.ts';
+import { INPUT_FIELDS, type User, USER_FIELDS } from './user.ts';
 
 export type Users = ReturnType<typeof createUsers>;
 
 interface UsersContext {
   /** Only judges which dates are in the future: what is written is by the database's clock. */
-  readonly clock: Clock;
+  readonly clock: () => number;
   readonly tz: TzDatabase;
   /** Of the current span, to be stored with the events. */
   readonly traceparent?: (() => string | null) | undefined;

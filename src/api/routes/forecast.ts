@@ -26,11 +26,12 @@ export function registerForecast(app: Api, deps: ApiDeps): void {
           from: instantParam('Due instants from this one on; not in the past'),
           to: instantParam('Due instants before this one'),
         })
-        .superRefine(({ from, to }, context) => {
+        .transform(({ from, to }, context) => {
           const asked = { from: epochMs(from), to: epochMs(to) };
           const fault = windowFault(asked, clock());
-          if (fault === null) return;
+          if (fault === null) return forecastWindow(asked, clock());
           context.addIssue({ code: 'custom', path: [fault.field], message: fault.rule });
+          return z.NEVER;
         }),
     },
     responses: {
@@ -41,8 +42,7 @@ export function registerForecast(app: Api, deps: ApiDeps): void {
   });
   const limit = createConcurrencyLimit();
   app.openapi(route, async (c) => {
-    const { from, to } = c.req.valid('query');
-    const window = forecastWindow({ from: epochMs(from), to: epochMs(to) }, clock());
+    const window = c.req.valid('query');
     return c.json(await limit(() => forecast(deps.forecast, window)), 200);
   });
 }

@@ -60,9 +60,10 @@ export async function isUpToDate(query: Query, databaseUrl: string): Promise<boo
       `a newer version of Daybell has brought it up to ${name}${needed}, and this one knows up to ${MIGRATIONS.at(-1)}. Start that version, or restore a backup from before`,
     );
   }
-  const [{ missing = null } = {}] = await query<{ missing: string | null }>(FIND_MISSING);
-  if (missing !== null) {
-    refuse(`it has run Daybell's migrations, but has no ${missing}. Restore it from a backup`);
+  if (found?.missing) {
+    refuse(
+      `it has run Daybell's migrations, but has no ${found.missing}. Restore it from a backup`,
+    );
   }
   const names = new Set(ran.map(({ name }) => name));
   return MIGRATIONS.every((name) => names.has(name));
@@ -84,6 +85,8 @@ interface Found {
   readonly isForeign: boolean;
   /** Our schemas, in words; null when there are none. */
   readonly schemas: string | null;
+  /** The tables that it lacks, in words; null when there are all. */
+  readonly missing: string | null;
 }
 
 const FIND = `
@@ -92,11 +95,9 @@ const FIND = `
       select from pg_attribute
       where attrelid = migrations and attname = 'name' and not attisdropped) as "isForeign",
     (select string_agg('the schema ' || nspname, ' and ' order by nspname desc)
-     from pg_namespace where nspname in ('users', 'events')) as schemas
+     from pg_namespace where nspname in ('users', 'events')) as schemas,
+    (select string_agg(name, ', ')
+     from unnest(array['users.users', 'users.history', 'users.outbox', 'events.occurrences',
+       'events.attempts', 'events.destinations']) as name
+     where to_regclass(name) is null) as missing
   from to_regclass('daybell_migrations') as migrations`;
-
-const FIND_MISSING = `
-  select string_agg(name, ', ') as missing
-  from unnest(array['users.users', 'users.history', 'users.outbox', 'events.occurrences',
-    'events.attempts', 'events.destinations']) as name
-  where to_regclass(name) is null`;

@@ -81,33 +81,32 @@ export async function migrate(orm: Orm, afterwards?: AfterMigration): Promise<st
 /** Any number that nothing else in this database locks. */
 const MIGRATION_LOCK = 0xda7be11;
 
-/** SQLSTATEs that a wrong DATABASE_URL leads to. */
+/** SQLSTATEs, and codes of Node, that a wrong DATABASE_URL leads to. */
 const WRONG: Readonly<Record<string, string>> = {
   '28P01': 'it refuses the password',
   '28000': 'it refuses the user',
   '3D000': 'it has no such database',
   '42501': 'the user may not change the schema',
+  ERR_TLS_CERT_ALTNAME_INVALID: 'its certificate is for another host (sslmode verify-full)',
 };
 
-/** Node's error codes of certificates, and the driver's message for a server without TLS, which has no code. */
+/** Node's other codes of certificates, and the driver's message, without a code, for a server without TLS. */
 const CERTIFICATE = /CERT|SELF_SIGNED|UNABLE_TO_VERIFY|ISSUER/;
 const WITHOUT_TLS = 'The server does not support SSL connections';
 
 function explained(where: string, error: unknown): unknown {
-  const why = WRONG[errorCode(error)] ?? tlsFault(error);
+  const code = errorCode(error);
+  const why = WRONG[code] ?? (CERTIFICATE.test(code) ? untrusted(code) : withoutTls(error));
   return why === null
     ? error
     : new DatabaseUnusableError(`The database at ${where} cannot be used: ${why}.`);
 }
 
-function tlsFault(error: unknown): string | null {
-  const code = errorCode(error);
-  if (code === 'ERR_TLS_CERT_ALTNAME_INVALID') {
-    return 'its certificate is for another host (sslmode verify-full)';
-  }
-  if (CERTIFICATE.test(code)) {
-    return `its certificate is not of a trusted authority (${code}); sslrootcert names one`;
-  }
+function untrusted(code: string): string {
+  return `its certificate is not of a trusted authority (${code}); sslrootcert names one`;
+}
+
+function withoutTls(error: unknown): string | null {
   for (let at = error; at instanceof Error; at = at.cause) {
     if (at.message.startsWith(WITHOUT_TLS)) return 'it does not speak TLS, and sslmode asks for it';
   }

@@ -14,9 +14,7 @@ const CIPHER = 'aes-256-gcm';
 /** What GCM is specified for (NIST SP 800-38D, 8.2.2): random, for 2^32 payloads of one key. */
 const IV_BYTES = 12;
 const TAG_BYTES = 16;
-/** Marks payloads whose labels are authenticated with the data. */
-const VERSION = 'encryption-version';
-const LABELS = ['encoding', 'encryption-cipher', 'encryption-key-id', VERSION];
+const LABELS = ['encoding', 'encryption-cipher', 'encryption-key-id'];
 
 /**
  * Encrypts with the current key; decrypts what any of the keys wrote, and passes through what is in
@@ -44,7 +42,6 @@ function encrypt(payload: Payload, { id, key }: PayloadKey): Payload {
     encoding: Buffer.from(ENCODING),
     'encryption-cipher': Buffer.from('AES-256-GCM'),
     'encryption-key-id': Buffer.from(id),
-    [VERSION]: Buffer.from('1'),
   };
   const iv = randomBytes(IV_BYTES);
   const cipher = createCipheriv(CIPHER, key, iv).setAAD(labelsOf(metadata));
@@ -59,8 +56,7 @@ function decrypt(payload: Payload, { id, key }: PayloadKey): Payload {
   const iv = data.subarray(0, IV_BYTES);
   try {
     const decipher = createDecipheriv(CIPHER, key, iv, { authTagLength: TAG_BYTES });
-    decipher.setAuthTag(data.subarray(-TAG_BYTES));
-    if (payload.metadata?.[VERSION]) decipher.setAAD(labelsOf(payload.metadata));
+    decipher.setAuthTag(data.subarray(-TAG_BYTES)).setAAD(labelsOf(payload.metadata ?? {}));
     const plain = [decipher.update(data.subarray(IV_BYTES, -TAG_BYTES)), decipher.final()];
     return PayloadMessage.decode(Buffer.concat(plain));
   } catch (error) {
