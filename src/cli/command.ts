@@ -45,25 +45,15 @@ export function reportError(error: unknown): number {
   return error instanceof InvalidSettingsError ? EXIT.config : EXIT.failed;
 }
 
-export interface RunningApi {
-  /** Such as `http://127.0.0.1:3000`. */
-  readonly url: string;
-  /** For every request: the key, if one is set. */
-  readonly headers: Readonly<Record<string, string>>;
-}
+export type RunningApi = ReturnType<typeof runningApi>;
 
-/** The API that the settings say runs here: HOST, PORT, and API_KEY. */
-export function runningApi({
-  HOST,
-  PORT,
-  API_KEY,
-}: Pick<Settings, 'HOST' | 'PORT' | 'API_KEY'>): RunningApi {
+/** The API that the settings say runs here, at HOST and PORT, and its key for every request, if one is set. */
+export function runningApi({ HOST, PORT, API_KEY }: Pick<Settings, 'HOST' | 'PORT' | 'API_KEY'>) {
   // What is listened on is not always what can be connected to.
   const host = HOST === '0.0.0.0' || HOST === '::' ? '127.0.0.1' : HOST;
-  return {
-    url: `http://${host.includes(':') ? `[${host}]` : host}:${PORT}`,
-    headers: API_KEY === undefined ? {} : { Authorization: `Bearer ${API_KEY}` },
-  };
+  const headers: Readonly<Record<string, string>> =
+    API_KEY === undefined ? {} : { Authorization: `Bearer ${API_KEY}` };
+  return { url: `http://${host.includes(':') ? `[${host}]` : host}:${PORT}`, headers };
 }
 
 /** What an answer other than a success says, with a hint if it is about keys. */

@@ -14,7 +14,7 @@ npm run outbox -- retry <id> …     lets these events be planned again
 npm run outbox -- retry --all      … all that are parked`;
 /** As much as one person reads; `retry --all` takes all. */
 const LISTED = 200;
-const HEAD = ['id', 'event', 'user', 'revision', 'since', 'failures', 'why'];
+const HEAD = 'id  event  user  revision  since  failures  why';
 
 type Work = (orm: Orm) => Promise<string>;
 
@@ -56,25 +56,16 @@ async function list(orm: Orm): Promise<string> {
   const hidden = count - parked.length;
   return [
     `${length} waiting${oldest}; ${count} parked`,
-    ...(parked.length === 0 ? [] : ['', ...table([HEAD, ...parked.map(rowOf)])]),
+    ...(parked.length === 0 ? [] : ['', HEAD, ...parked.map(lineOf)]),
     ...(hidden > 0 ? [`… and ${hidden} more`] : []),
     '',
   ].join('\n');
 }
 
-function rowOf({ id, type, userId, revision, parkedAt, failures, error }: ParkedEntry): string[] {
+/** Not padded: events and ids of users have one length each. */
+function lineOf({ id, type, userId, revision, parkedAt, failures, error }: ParkedEntry): string {
   const since = new Date(parkedAt).toISOString().replace(/\.\d+Z/, 'Z');
   // One line, and nothing that controls a terminal.
   const why = (error ?? '').replaceAll(/[\p{Cc}\p{Cf}]+/gu, ' ').slice(0, 200);
-  return [id, type, userId, `${revision}`, since, `${failures}`, why];
-}
-
-function table(rows: readonly (readonly string[])[]): string[] {
-  const widths = HEAD.map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
-  return rows.map((row) =>
-    row
-      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
-      .join('  ')
-      .trimEnd(),
-  );
+  return [id, type, userId, revision, since, failures, why].join('  ');
 }

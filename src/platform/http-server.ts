@@ -10,13 +10,6 @@ import { errorCode } from './errors.ts';
 const FINISH_WITHIN_MS = 10_000;
 const LOOK_EVERY_MS = 50;
 
-export interface RunningServer {
-  /** Where it listens, such as `http://127.0.0.1:3000`. */
-  readonly url: string;
-  /** Takes no more connections, lets open requests end, then closes what is left. */
-  stop(): Promise<void>;
-}
-
 export interface Place {
   readonly host: string;
   /** 0 for any free port. */
@@ -36,7 +29,7 @@ export class PortUnusableError extends Error {
  *
  * @throws PortUnusableError
  */
-export async function listen(app: Pick<Hono, 'fetch'>, place: Place): Promise<RunningServer> {
+export async function listen(app: Pick<Hono, 'fetch'>, place: Place) {
   const { host, port } = place;
   const server = createAdaptorServer({ fetch: app.fetch });
   if (!(server instanceof Server)) throw new TypeError('not an HTTP/1.1 server');
@@ -49,11 +42,13 @@ export async function listen(app: Pick<Hono, 'fetch'>, place: Place): Promise<Ru
   const address = server.address();
   const bound = typeof address === 'object' && address !== null ? address.port : port;
   return {
+    /** Such as `http://127.0.0.1:3000`. */
     url: `http://${host.includes(':') ? `[${host}]` : host}:${bound}`,
     stop: () => stop(server),
   };
 }
 
+/** Takes no more connections, lets open requests end, then closes what is left. */
 async function stop(server: Server): Promise<void> {
   const closed = new Promise<void>((resolve) => server.close(() => resolve()));
   // A connection that was busy when the server closed becomes idle later, and would stay open.

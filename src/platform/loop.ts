@@ -1,16 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
-/** Something that is done again and again until it is stopped. */
-export interface Loop {
-  start(): void;
-  /** Ends the pause under way, or the next one before it begins. */
-  wake(): void;
-  readonly isStopping: boolean;
-  /** Resolves when the round under way has ended. */
-  stop(): Promise<void>;
-}
+export type Loop = ReturnType<typeof createLoop>;
 
 /**
+ * Something that is done again and again until it is stopped.
+ *
  * @param round returns the pause before the next one, in ms; `failures` counts the rounds in a row
  *   that have failed before it
  * @param onError returns the pause after a round that failed, which `failures` includes
@@ -18,7 +12,7 @@ export interface Loop {
 export function createLoop(
   round: (failures: number) => Promise<number>,
   onError: (error: unknown, failures: number) => number,
-): Loop {
+) {
   const stopping = new AbortController();
   let running: Promise<void> | null = null;
   let awake = new AbortController();
@@ -40,18 +34,19 @@ export function createLoop(
     }
   }
 
-  const wake = (): void => awake.abort();
   return {
     start() {
       running ??= run();
     },
-    wake,
+    /** Ends the pause under way, or the next one before it begins. */
+    wake: () => awake.abort(),
     get isStopping() {
       return stopping.signal.aborted;
     },
+    /** Resolves when the round under way has ended. */
     async stop() {
       stopping.abort();
-      wake();
+      awake.abort();
       await running;
     },
   };

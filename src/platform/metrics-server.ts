@@ -2,7 +2,7 @@ import { Hono } from 'hono';
 import { methodNotAllowed } from 'hono/method-not-allowed';
 
 import { describeError } from './errors.ts';
-import { listen, type RunningServer } from './http-server.ts';
+import { listen } from './http-server.ts';
 import type { Logger } from './logger.ts';
 import type { ReadinessCheck } from './service.ts';
 
@@ -24,7 +24,7 @@ export async function serveMetrics(
   { contentType, metrics, readiness }: ProcessState,
   { host, port }: { readonly host: string; readonly port: number },
   logger: Logger,
-): Promise<RunningServer> {
+) {
   const app = new Hono();
   app.use(methodNotAllowed({ app }));
   app.get('/metrics', async (c) => c.body(await metrics(), 200, { 'content-type': contentType }));

@@ -27,11 +27,6 @@ export interface ServiceContext {
   onStop(step: () => unknown): void;
 }
 
-/** What a supervised process sends to its supervisor. */
-export interface ReadyMessage {
-  readonly type: 'ready';
-}
-
 /**
  * The life of one of Daybell's processes: settings, start, ready, one orderly stop.
  * SIGTERM, SIGINT and the loss of a supervisor end it; a second signal ends it at once.
@@ -92,7 +87,8 @@ export async function runService(
     started = true;
     if (stopping) return;
     logger.info('ready');
-    process.send?.({ type: 'ready' } satisfies ReadyMessage);
+    // To a supervisor.
+    process.send?.({ type: 'ready' });
   } catch (error) {
     fail(error);
   }

@@ -4,12 +4,7 @@ import { type Client, isGrpcServiceError } from '@temporalio/client';
 /** A build of the workers; null: those without a build id. */
 export type Build = string | null;
 
-export interface QueueState {
-  /** The version that gets the work. */
-  readonly current: Build;
-  /** The versions whose workers have polled within the last minutes (Temporal's: five). */
-  readonly alive: ReadonlySet<Build>;
-}
+export type QueueState = Awaited<ReturnType<typeof findQueueState>>;
 
 export interface KnownBuild {
   readonly buildId: string;
@@ -54,12 +49,16 @@ export async function countPollers(
   ).length;
 }
 
-/** Which version gets the work of a task queue, and which have workers. */
-export async function findQueueState(client: Client, taskQueue: string): Promise<QueueState> {
+/**
+ * Which version gets the work of a task queue, and which are alive: their workers have polled within
+ * the last minutes (Temporal's: five).
+ */
+export async function findQueueState(client: Client, taskQueue: string) {
   const queue = await describeQueue(client, taskQueue, 'workflow', CALL_TIMEOUT_MS);
+  const current: Build = queue.versioningInfo?.currentDeploymentVersion?.buildId || null;
   return {
-    current: queue.versioningInfo?.currentDeploymentVersion?.buildId || null,
-    alive: new Set(
+    current,
+    alive: new Set<Build>(
       queue.pollers.map(({ deploymentOptions: options }) =>
         options?.workerVersioningMode === VERSIONED ? (options.buildId ?? null) : null,
       ),
