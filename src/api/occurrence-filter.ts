@@ -2,7 +2,7 @@ import { z } from '@hono/zod-openapi';
 
 import { isOccasionType } from '../ledger/occurrence-key.ts';
 import { ruled } from '../users/user-input.ts';
-import { epochMs, instantParam, timezoneParam } from './schemas.ts';
+import { instantParam, timezoneParam } from './schemas.ts';
 
 const DAY_MS = 86_400_000;
 /** Zones have no index, which every delivery would have to maintain: a window bounds the search. */
@@ -28,7 +28,7 @@ type FilterInput = z.output<z.ZodObject<typeof filterFields>>;
 export function checkFilter({ from, to, timezone }: FilterInput, context: z.RefinementCtx): void {
   const refuse = (field: keyof FilterInput, message: string) =>
     context.addIssue({ code: 'custom', path: [field], message });
-  const windowMs = from && to ? Date.parse(to) - Date.parse(from) : null;
+  const windowMs = from !== undefined && to !== undefined ? to - from : null;
   if (windowMs !== null && windowMs <= 0) refuse('to', 'must be after from');
   if (timezone !== undefined && (windowMs ?? Infinity) > ZONE_WINDOW_DAYS * DAY_MS) {
     refuse('timezone', `needs ${NEEDS_WINDOW}`);
@@ -38,8 +38,8 @@ export function checkFilter({ from, to, timezone }: FilterInput, context: z.Refi
 /** The filter for the ledger: epoch ms, and null for any. */
 export function filterOf({ from, to, occasionType, userId, timezone }: FilterInput) {
   return {
-    from: epochMs(from),
-    to: epochMs(to),
+    from: from ?? null,
+    to: to ?? null,
     occasionType: occasionType ?? null,
     userId: userId ?? null,
     timezone: timezone ?? null,

@@ -45,13 +45,12 @@ export function pageParams<Place>({ decode }: Cursor<Place>) {
 
 export const nextCursor = z.string().nullable().openapi({ description: 'Null on the last page' });
 
+/** Epoch ms once it is parsed. */
 export function instantParam(description: string) {
-  return ruled(instantFault).optional().openapi({ description, format: 'date-time' });
-}
-
-/** Epoch ms, or null if absent. */
-export function epochMs(instant: string | undefined): number | null {
-  return instant === undefined ? null : Date.parse(instant);
+  return ruled(instantFault)
+    .transform((instant) => Date.parse(instant))
+    .optional()
+    .openapi({ description, format: 'date-time' });
 }
 
 export function timezoneParam(description: string) {

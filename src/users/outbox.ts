@@ -8,15 +8,14 @@ import { INPUT_FIELDS } from './user.ts';
  * What happened to a user, written to the outbox in the transaction of the change. Ids and names of
  * fields only, no values: consumers read the user as it is by then.
  */
-export type UserEvent = {
+export interface UserEvent {
+  readonly type: 'UserCreated' | 'UserUpdated' | 'UserDeleted';
   readonly userId: string;
   /** Of the user after this event: one more with each. */
   readonly revision: number;
-} & (
-  | { readonly type: 'UserCreated' | 'UserDeleted' }
-  /** `changed` has names of `USER_FIELDS`. */
-  | { readonly type: 'UserUpdated'; readonly changed: readonly string[] }
-);
+  /** Names of `USER_FIELDS`, if it was updated. */
+  readonly changed?: readonly string[];
+}
 
 /** A claimed entry: plan this user again, or one occasion of it. */
 export interface OutboxEntry {
@@ -78,8 +77,7 @@ export async function publish(
   event: UserEvent,
   traceparent: string | null,
 ): Promise<void> {
-  const changed = event.type === 'UserUpdated' ? event.changed : [];
-  const { type, userId, revision } = event;
+  const { type, userId, revision, changed = [] } = event;
   const needsPlan = type !== 'UserUpdated' || INPUT_FIELDS.some((field) => changed.includes(field));
   const values = { type, userId, revision, needsPlan, traceparent };
   await em.execute(PUBLISH, { ...values, changed: JSON.stringify(changed) });

@@ -7,7 +7,7 @@ import { needs } from '../access.ts';
 import { createConcurrencyLimit } from '../concurrency-limit.ts';
 import type { Api, ApiDeps } from '../deps.ts';
 import { busyProblem, problems } from '../problem.ts';
-import { epochMs, instantParam, json } from '../schemas.ts';
+import { instantParam, json } from '../schemas.ts';
 
 export function registerForecast(app: Api, deps: ApiDeps): void {
   const { clock } = deps.forecast;
@@ -26,8 +26,8 @@ export function registerForecast(app: Api, deps: ApiDeps): void {
           from: instantParam('Due instants from this one on; not in the past'),
           to: instantParam('Due instants before this one'),
         })
-        .transform(({ from, to }, context) => {
-          const asked = { from: epochMs(from), to: epochMs(to) };
+        .transform(({ from = null, to = null }, context) => {
+          const asked = { from, to };
           const fault = windowFault(asked, clock());
           if (fault === null) return forecastWindow(asked, clock());
           context.addIssue({ code: 'custom', path: [fault.field], message: fault.rule });

@@ -7,7 +7,7 @@ import { needs } from '../access.ts';
 import type { Api, ApiDeps } from '../deps.ts';
 import { nominalDate as nominalDateSchema } from '../occurrence-schemas.ts';
 import { problems } from '../problem.ts';
-import { epochMs, instantParam, json, noQuery, requiredBody } from '../schemas.ts';
+import { instantParam, json, noQuery, requiredBody } from '../schemas.ts';
 
 const COUNT_MAX = 50;
 const COUNT_RULE = `must be a whole number from 1 to ${COUNT_MAX}`;
@@ -41,7 +41,7 @@ export function registerPreview(app: Api, deps: ApiDeps): void {
     };
     const series = { date: dateOfBirth, recurrence: 'birthday', ...inputs } as const;
     const occurrences: z.input<typeof PreviewSchema>['occurrences'] = [];
-    for (const { nominalDate } of dueDatesAfter(series, epochMs(after) ?? now, tz)) {
+    for (const { nominalDate } of dueDatesAfter(series, after ?? now, tz)) {
       const { dueAt, ...explained } = explainOccurrence(nominalDate, inputs, tz);
       occurrences.push({ nominalDate, ...explained, dueAt: new Date(dueAt).toISOString() });
       if (occurrences.length === count) break;

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { checkServerIdentity, type ConnectionOptions, rootCertificates } from 'node:tls';
 
+import { errorCode } from '../errors.ts';
 import { InvalidSettingsError } from '../settings/settings.ts';
 
 /**
@@ -25,9 +26,14 @@ export function databaseTls(databaseUrl: string): ConnectionOptions | null {
     // With libpq's `allow` and `prefer`, nobody knows whether it is encrypted.
     refuse('must have an sslmode of disable, require, verify-ca or verify-full');
   }
-  const ca = authorityOf(parameter('sslrootcert'));
-  const cert = contentOf('sslcert', parameter('sslcert'));
-  const key = contentOf('sslkey', parameter('sslkey'));
+  const contentOf = (name: string): string | null => {
+    const file = parameter(name);
+    return file === null ? null : readParameter(name, file);
+  };
+  // `system`: Node's own.
+  const isSystem = parameter('sslrootcert') === 'system';
+  const ca = isSystem ? rootCertificates.join('\n') : contentOf('sslrootcert');
+  const [cert, key] = [contentOf('sslcert'), contentOf('sslkey')];
   if ((cert === null) !== (key === null)) refuse('has one of sslcert and sslkey: both are needed');
   if (mode === 'verify-ca' && ca === null) refuse('has sslmode verify-ca, which needs sslrootcert');
 
@@ -45,18 +51,11 @@ export function databaseTls(databaseUrl: string): ConnectionOptions | null {
 const KNOWN: ReadonlySet<string> = new Set(['sslmode', 'sslrootcert', 'sslcert', 'sslkey']);
 const MODES: ReadonlySet<string> = new Set(['require', 'verify-ca', 'verify-full']);
 
-/** `system`: Node's own. */
-function authorityOf(file: string | null): string | null {
-  return file === 'system' ? rootCertificates.join('\n') : contentOf('sslrootcert', file);
-}
-
-function contentOf(parameter: string, file: string | null): string | null {
-  if (file === null) return null;
+function readParameter(parameter: string, file: string): string {
   try {
     return readFileSync(file, 'utf8');
   } catch (error) {
-    const code = error instanceof Error && 'code' in error ? ` (${String(error.code)})` : '';
-    return refuse(`names ${file} as ${parameter}, which cannot be read${code}`);
+    return refuse(`names ${file} as ${parameter}, which cannot be read (${errorCode(error)})`);
   }
 }
 
