@@ -20,25 +20,24 @@ export const OccurrenceSummarySchema = z
       example: 'birthday:01939d1c-0000-7000-8000-000000000000:2027',
     }),
     occasionType: z.string().openapi({ example: 'birthday' }),
-    occasionId: z.uuid().openapi({ description: "For a birthday, the user's id" }),
+    occasionId: z.uuid().describe("For a birthday, the user's id"),
     userId: z.uuid(),
     nominalDate,
     status: z.enum(STATES),
-    reason: z.string().nullable().openapi({ description: 'Why it FAILED or was SKIPPED' }),
-    blockedReason: z.string().nullable().openapi({ description: 'Why it cannot be planned' }),
+    reason: z.string().nullable().describe('Why it FAILED or was SKIPPED'),
+    blockedReason: z.string().nullable().describe('Why it cannot be planned'),
     localDate: z.iso.date().nullable(),
     timezone: z.string(),
     dueAt: instant,
-    tzVersion: z.string().openapi({ description: 'The tz database that it was planned with' }),
-    attemptCount: z.int().openapi({ description: 'Includes attempts that are no longer kept' }),
+    tzVersion: z.string().describe('The tz database that it was planned with'),
+    attemptCount: z.int().describe('Includes attempts that are no longer kept'),
     firstAttemptAt: instant,
-    nextAttemptAt: instant.openapi({
-      description:
-        'When it may be sent next; null while it is being sent, waits for a plan, or is settled',
-    }),
+    nextAttemptAt: instant.describe(
+      'When it may be sent next; null while it is being sent, waits for a plan, or is settled',
+    ),
     deliveredAt: instant,
     latenessMs: z.number().nullable(),
-    late: z.boolean().nullable().openapi({ description: 'Null until it is delivered' }),
+    late: z.boolean().nullable().describe('Null until it is delivered'),
   })
   .openapi('OccurrenceSummary');
 
@@ -48,11 +47,12 @@ export const AttemptSchema = z.object({
   durationMs: z.int(),
   sentBy: z.enum(['dispatcher', 'workflow']),
   outcome: z.string(),
-  status: z.int().nullable().openapi({ description: 'Of the HTTP response, if there was one' }),
+  status: z.int().nullable().describe('Of the HTTP response, if there was one'),
   errorCode: z.string().nullable(),
-  responseExcerpt: z.string().nullable().openapi({
-    description: 'The beginning of the response. Erased after RETAIN_RESPONSE_EXCERPTS',
-  }),
+  responseExcerpt: z
+    .string()
+    .nullable()
+    .describe('The beginning of the response. Erased after RETAIN_RESPONSE_EXCERPTS'),
 });
 
 /** All that is kept of an occurrence. */
@@ -60,19 +60,21 @@ export const OccurrenceRecordSchema = OccurrenceSummarySchema.extend({
   localTime: z.string(),
   leapDayPolicy: z.string(),
   utcOffset: z.string().nullable(),
-  explanation: z.string().nullable().openapi({
-    description:
+  explanation: z
+    .string()
+    .nullable()
+    .describe(
       'How the due instant was found. Null if there is none, or if the tz database has changed it since.',
-  }),
+    ),
   plannedAt: z.iso.datetime(),
-  supersededAt: instant.openapi({
-    description: 'When the next occurrence falls due, and this one is no longer sent',
-  }),
-  settledAt: instant.openapi({ description: 'When it became COMPLETED, FAILED or SKIPPED' }),
-  redeliveries: z.int().openapi({ description: 'How often it was redelivered on request' }),
-  redeliveredAt: instant.openapi({ description: 'When the last redelivery began' }),
-  forcedAt: instant.openapi({ description: 'When a redelivery was last forced' }),
-  attempts: z.array(AttemptSchema).openapi({ description: 'In order. Kept for RETAIN_ATTEMPTS' }),
+  supersededAt: instant.describe(
+    'When the next occurrence falls due, and this one is no longer sent',
+  ),
+  settledAt: instant.describe('When it became COMPLETED, FAILED or SKIPPED'),
+  redeliveries: z.int().describe('How often it was redelivered on request'),
+  redeliveredAt: instant.describe('When the last redelivery began'),
+  forcedAt: instant.describe('When a redelivery was last forced'),
+  attempts: z.array(AttemptSchema).describe('In order. Kept for RETAIN_ATTEMPTS'),
 }).openapi('OccurrenceRecord');
 
 export function recordBody(row: OccurrenceRecord) {

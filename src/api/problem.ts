@@ -24,7 +24,7 @@ const ProblemSchema = z
     title: z.string(),
     status: z.int(),
     detail: z.string().optional(),
-    requestId: z.string().openapi({ description: 'Identifies the request in the log' }),
+    requestId: z.string().describe('Identifies the request in the log'),
     errors: z
       .array(
         z.object({
@@ -33,7 +33,7 @@ const ProblemSchema = z
         }),
       )
       .optional()
-      .openapi({ description: 'Every fault of the input: the field and the rule that it breaks' }),
+      .describe('Every fault of the input: the field and the rule that it breaks'),
   })
   .openapi('Problem');
 

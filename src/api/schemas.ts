@@ -39,11 +39,11 @@ export function pageParams<Place>({ decode }: Cursor<Place>) {
         return z.NEVER;
       })
       .optional()
-      .openapi({ description: 'The `nextCursor` of the previous page, with the same filter' }),
+      .describe('The `nextCursor` of the previous page, with the same filter'),
   };
 }
 
-export const nextCursor = z.string().nullable().openapi({ description: 'Null on the last page' });
+export const nextCursor = z.string().nullable().describe('Null on the last page');
 
 /** Epoch ms once it is parsed. */
 export function instantParam(description: string) {
@@ -58,7 +58,7 @@ export function timezoneParam(description: string) {
     .string('must be a string')
     .regex(/^[\w+/-]{1,64}$/, 'must be the name of a time zone')
     .optional()
-    .openapi({ description });
+    .describe(description);
 }
 
 /** A body whose instants, the fields that end in `At`, are still epoch ms. */

@@ -14,7 +14,7 @@ export const UserSchema = z
     timezone: z.string().openapi({ example: 'Europe/Berlin' }),
     createdAt: z.iso.datetime(),
     updatedAt: z.iso.datetime(),
-    revision: z.int().openapi({ description: '1 at first, and one more with each change' }),
+    revision: z.int().describe('1 at first, and one more with each change'),
   })
   .openapi('User');
 

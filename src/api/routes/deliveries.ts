@@ -115,8 +115,8 @@ const destinationFields = {
     z
       .object({
         since: instant,
-        until: instant.openapi({ description: 'Nothing is sent before this' }),
-        perSecond: z.number().openapi({ description: 'Requests a second after that' }),
+        until: instant.describe('Nothing is sent before this'),
+        perSecond: z.number().describe('Requests a second after that'),
       })
       .openapi('SlowDown', {
         description: 'Backpressure: the receiver answered 429 or 503. It ends by itself.',
@@ -133,16 +133,13 @@ const DeliveriesSchema = z
     ...destinationFields,
     pauseReason: z.string().nullable(),
     waiting: z.object({
-      due: z.int().openapi({ description: 'Due and not yet claimed' }),
-      retrying: z.int().openapi({ description: 'Waiting for their next attempt' }),
-      sending: z.int().openapi({ description: 'Claimed, and being sent' }),
-      tooLate: z.int().openapi({
-        description: 'Past LATE_LIMIT without an attempt: will be SKIPPED, not sent',
-      }),
-      firstTooLateAt: instant.nullable().openapi({
-        description:
-          'When the first of the others passes LATE_LIMIT, unless it is attempted before',
-      }),
+      due: z.int().describe('Due and not yet claimed'),
+      retrying: z.int().describe('Waiting for their next attempt'),
+      sending: z.int().describe('Claimed, and being sent'),
+      tooLate: z.int().describe('Past LATE_LIMIT without an attempt: will be SKIPPED, not sent'),
+      firstTooLateAt: instant
+        .nullable()
+        .describe('When the first of the others passes LATE_LIMIT, unless it is attempted before'),
     }),
   })
   .openapi('Deliveries');

@@ -58,10 +58,11 @@ const ReadinessSchema = z
     checks: z.array(
       z.object({ name: z.string(), ready: z.boolean(), detail: z.string().optional() }),
     ),
-    deliveries: z.union([DestinationSchema, z.null()]).openapi({
-      description:
+    deliveries: z
+      .union([DestinationSchema, z.null()])
+      .describe(
         'For information: a service that is paused or slowed down is still ready. Null if the database does not answer.',
-    }),
+      ),
   })
   .openapi('Readiness');
 

@@ -58,9 +58,10 @@ function previewInput(deps: ApiDeps) {
       timezone,
       after: instantParam('Occurrences after this instant; now if absent'),
       count: z.int(COUNT_RULE).min(1, COUNT_RULE).max(COUNT_MAX, COUNT_RULE).default(1),
-      leapDayPolicy: z.enum(['feb28', 'mar1'], 'must be feb28 or mar1').optional().openapi({
-        description: "When a 29 February falls in a common year; the installation's if absent",
-      }),
+      leapDayPolicy: z
+        .enum(['feb28', 'mar1'], 'must be feb28 or mar1')
+        .optional()
+        .describe("When a 29 February falls in a common year; the installation's if absent"),
       localTime: z
         .string('must be a string')
         .regex(/^([01]\d|2[0-3]):[0-5]\d$/, 'must be a time HH:MM, from 00:00 to 23:59')

@@ -56,16 +56,14 @@ export function registerRedelivery(app: Api, deps: ApiDeps): void {
       200: {
         description: 'A dry run: how many would be sent',
         content: json(
-          z
-            .object({ matching: z.int().openapi({ description: 'Number of matches' }) })
-            .openapi('Matching'),
+          z.object({ matching: z.int().describe('Number of matches') }).openapi('Matching'),
         ),
       },
       202: {
         description: 'The occurrences will be sent',
         content: json(
           z
-            .object({ redelivered: z.int().openapi({ description: 'How many will be sent' }) })
+            .object({ redelivered: z.int().describe('How many will be sent') })
             .openapi('Redelivered'),
         ),
       },
@@ -100,7 +98,7 @@ const narrowing = {
   status: z
     .enum(['FAILED', 'SKIPPED'], 'must be FAILED or SKIPPED')
     .optional()
-    .openapi({ description: 'Both if absent' }),
+    .describe('Both if absent'),
   reason: z.enum(REASONS, `must be one of ${REASONS.join(', ')}`).optional(),
   ...filterFields,
 };

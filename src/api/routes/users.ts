@@ -192,8 +192,7 @@ const idempotencyKeyHeader = z.object({
       'must have 1 to 255 visible ASCII characters',
     )
     .optional()
-    .openapi({
-      description:
-        'Makes retries safe: requests with the same key and the same input get the same answer. Kept for at least a day.',
-    }),
+    .describe(
+      'Makes retries safe: requests with the same key and the same input get the same answer. Kept for at least a day.',
+    ),
 });

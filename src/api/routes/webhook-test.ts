@@ -40,10 +40,7 @@ export const WebhookTestSchema = z
     webhookId: z.string().openapi({ example: 'test:0198f6a2-6c1e-4f5b-9d53-0a4b6c8d7e9f' }),
     sentAt: z.iso.datetime(),
     durationMs: z.int(),
-    status: z
-      .int()
-      .nullable()
-      .openapi({ description: "Of the receiver's response; null if there was none" }),
+    status: z.int().nullable().describe("Of the receiver's response; null if there was none"),
     errorCode: z.string().nullable().openapi({ example: 'ECONNREFUSED' }),
     verdict: z.enum(['delivered', 'retry', 'give_up', 'gone']),
     explanation: z.string().openapi({
@@ -51,6 +48,6 @@ export const WebhookTestSchema = z
       example: 'Delivered: a greeting with this answer is done.',
     }),
     responseExcerpt: z.string().nullable(),
-    signatures: z.int().openapi({ description: 'One for each of WEBHOOK_SECRETS' }),
+    signatures: z.int().describe('One for each of WEBHOOK_SECRETS'),
   })
   .openapi('WebhookTest');
