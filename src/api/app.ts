@@ -14,7 +14,6 @@ import { registerAudit } from './routes/audit.ts';
 import { registerDeliveries } from './routes/deliveries.ts';
 import { registerForecast } from './routes/forecast.ts';
 import { registerHealth } from './routes/health.ts';
-import { registerMetrics } from './routes/metrics.ts';
 import { registerOccurrences } from './routes/occurrences.ts';
 import { registerPreview } from './routes/preview.ts';
 import { registerRedelivery } from './routes/redelivery.ts';
@@ -60,7 +59,6 @@ export function createApp(deps: ApiDeps): Api {
   registerAudit(app, deps);
   registerForecast(app, deps);
   registerHealth(app, deps);
-  registerMetrics(app, deps);
   registerOpenApi(app);
   access = readAccess(app);
 

@@ -1,4 +1,6 @@
 /** The process `api`. Only metrics ask Temporal; no request waits for it. */
+import { z } from 'zod';
+
 import { startAuditWatch } from '../audit/watch.ts';
 import { requireKeysBeyondLoopback, requireSettings } from '../platform/settings/settings.ts';
 import { openWebhookTester } from '../delivery/webhook-test.ts';
@@ -7,7 +9,12 @@ import { createOccurrenceReader } from '../ledger/occurrence-reader.ts';
 import { createRedelivery } from '../ledger/redelivery.ts';
 import { shared } from '../platform/async.ts';
 import { listen } from '../platform/http-server.ts';
-import { runService, type ServiceContext } from '../platform/service.ts';
+import {
+  type ReadinessCheck,
+  readinessCheck,
+  runService,
+  type ServiceContext,
+} from '../platform/service.ts';
 import { checkDatabase } from '../platform/database/health.ts';
 import type { Orm } from '../platform/database/orm.ts';
 import { presentRules, readRules } from '../planning/rules.ts';
@@ -16,8 +23,13 @@ import { countPollers } from '../platform/temporal/worker-versions.ts';
 import { createUsers } from '../users/users.ts';
 import { loadTzDatabase } from '../platform/load-tz-database.ts';
 import { createApp } from './app.ts';
-import { watchChildren } from './readiness.ts';
 import { exportState } from './state-metrics.ts';
+
+/** What a supervisor sends: the states of the processes that it runs. */
+const ChildrenMessage = z.object({
+  type: z.literal('children'),
+  children: z.record(z.string(), z.enum(['starting', 'ready', 'down'])),
+});
 
 await runService('api', startApi);
 
@@ -87,4 +99,17 @@ async function startApi(context: ServiceContext): Promise<void> {
   const server = await listen(app, { host: settings.HOST, port: settings.PORT, setting: 'PORT' });
   onStop(server.stop);
   logger.info({ url: server.url }, 'listening');
+}
+
+/** Every supervised process by a check; one for all before the supervisor has said anything. */
+function watchChildren(): () => ReadinessCheck[] {
+  let checks = [readinessCheck('processes', false, 'starting')];
+  process.on('message', (message) => {
+    const { data } = ChildrenMessage.safeParse(message);
+    if (data === undefined) return;
+    checks = Object.entries(data.children).map(([name, state]) =>
+      readinessCheck(name, state === 'ready', state),
+    );
+  });
+  return () => checks;
 }

@@ -2,7 +2,7 @@
 import { z } from '@hono/zod-openapi';
 
 import { instantFault, isoInstant } from '../time/instant.ts';
-import { ruled } from '../users/user-input.ts';
+import { ruled } from '../users/user.ts';
 import type { Cursor } from './cursor.ts';
 
 export function json<Schema extends z.ZodType>(schema: Schema) {

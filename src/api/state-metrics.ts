@@ -15,7 +15,7 @@ import { createReadings } from '../platform/readings.ts';
 import type { Settings } from '../platform/settings/settings.ts';
 import { type WorkKind, WORK_KINDS } from '../platform/temporal/worker-versions.ts';
 import { createReconcileState } from '../reconcile/state.ts';
-import { createOutboxAdmin } from '../users/outbox-admin.ts';
+import { createOutboxAdmin } from '../users/outbox.ts';
 
 interface StateSources {
   readonly orm: Orm;

@@ -6,7 +6,7 @@
 import { loadSettings } from '../platform/settings/settings.ts';
 import { readEmbeddedDatabaseUrl } from '../platform/database/embedded-database.ts';
 import { connectOrm, type Orm } from '../platform/database/orm.ts';
-import { createOutboxAdmin, type ParkedEntry } from '../users/outbox-admin.ts';
+import { createOutboxAdmin, type ParkedEntry } from '../users/outbox.ts';
 import { CommandError, EXIT, runCommand } from './command.ts';
 
 const USAGE = `npm run outbox -- list             what waits, and what is parked

@@ -1,11 +1,12 @@
 /** What the processes are assembled from. Each part stops with its process. */
+import { Hono } from 'hono';
+import { methodNotAllowed } from 'hono/method-not-allowed';
 import { Gauge } from 'prom-client';
 
-import type { Logger } from './logger.ts';
+import { describeError } from './errors.ts';
+import { listen } from './http-server.ts';
 import { createMetrics, type Registry } from './metrics.ts';
-import { serveMetrics } from './metrics-server.ts';
 import type { ReadinessCheck, ServiceContext } from './service.ts';
-import type { Settings } from './settings/settings.ts';
 import { checkDatabase, findInstallationId } from './database/health.ts';
 import { connectOrm, type Orm } from './database/orm.ts';
 import { connectTemporal } from './temporal/connection.ts';
@@ -24,36 +25,28 @@ export interface FoundationOptions {
  * @throws InvalidSettingsError, PortUnusableError
  */
 export async function openFoundation(
-  { name, settings, logger, readiness, fail, onStop }: ServiceContext,
+  context: ServiceContext,
   databaseUrl: string,
-  { readiness: more, moreMetrics }: FoundationOptions = {},
+  options: FoundationOptions = {},
 ) {
-  const tracing = await openTracing(name, settings, logger);
+  const { settings, fail: onRefused, onStop } = context;
+  const tracing = await openTracing(context);
   onStop(() => tracing?.stop());
   const metrics = createMetrics();
   const orm = await connectOrm(databaseUrl, {
     poolSize: settings.DATABASE_POOL,
     metrics,
-    onRefused: fail,
+    onRefused,
   });
   // A database that is not to be used is refused before the process is ready, if it is there.
   await checkDatabase(orm);
-  if (settings.METRICS_PORT !== undefined) {
-    const state = {
-      contentType: metrics.contentType,
-      metrics: async () => (await Promise.all([metrics.metrics(), moreMetrics?.() ?? ''])).join(''),
-      readiness: async () => [...readiness(), ...((await more?.(orm)) ?? [])],
-    };
-    const place = { host: settings.HOST, port: settings.METRICS_PORT };
-    const server = await serveMetrics(state, place, logger);
-    onStop(server.stop);
-  }
+  await serveMetrics(context, { metrics, orm }, options);
   onStop(() => orm.close(true));
   return { tracing, metrics, orm };
 }
 
 /** Null when traces are off: then nothing of OpenTelemetry is loaded. */
-async function openTracing(name: string, settings: Settings, logger: Logger) {
+async function openTracing({ name, settings, logger }: ServiceContext) {
   if (settings.OTEL_TRACES_EXPORTER === 'none') return null;
   const { createTracing } = await import('./tracing.ts');
   return createTracing({
@@ -62,6 +55,38 @@ async function openTracing(name: string, settings: Settings, logger: Logger) {
     share: settings.OTEL_TRACES_SAMPLER_ARG,
     logger,
   });
+}
+
+/**
+ * Serves /metrics, /healthz and /readyz on METRICS_PORT, if it is set. No keys: there is nothing
+ * personal here, and nothing can be changed.
+ */
+async function serveMetrics(
+  { settings, logger, readiness, onStop }: ServiceContext,
+  { metrics, orm }: { readonly metrics: Registry; readonly orm: Orm },
+  { readiness: more, moreMetrics }: FoundationOptions,
+): Promise<void> {
+  const { HOST: host, METRICS_PORT: port } = settings;
+  if (port === undefined) return;
+  const app = new Hono();
+  app.use(methodNotAllowed({ app }));
+  app.get('/metrics', async (c) => {
+    const pages = await Promise.all([metrics.metrics(), moreMetrics?.() ?? '']);
+    return c.body(pages.join(''), 200, { 'content-type': metrics.contentType });
+  });
+  app.get('/healthz', (c) => c.json({ status: 'ok' }));
+  app.get('/readyz', async (c) => {
+    const checks = [...readiness(), ...((await more?.(orm)) ?? [])];
+    const ready = checks.every((check) => check.ready);
+    return c.json({ ready, checks }, ready ? 200 : 503);
+  });
+  app.onError((error, c) => {
+    logger.error({ error: describeError(error) }, 'cannot answer on the metrics port');
+    return c.body(null, 500);
+  });
+  const server = await listen(app, { host, port, setting: 'METRICS_PORT' });
+  logger.info({ url: `${server.url}/metrics` }, 'metrics');
+  onStop(server.stop);
 }
 
 /** Temporal, which may be away, and the guard of this installation's namespace. */

@@ -3,8 +3,7 @@ import { createHash } from 'node:crypto';
 import type { SqlEntityManager } from '@mikro-orm/postgresql';
 
 import { UserError } from './errors.ts';
-import type { UserInput } from './user-input.ts';
-import type { User } from './user.ts';
+import type { User, UserInput } from './user.ts';
 
 interface KeptAnswer {
   /** Empty once the user was deleted. */

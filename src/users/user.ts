@@ -1,4 +1,27 @@
-import type { UserInput } from './user-input.ts';
+/** What users are made from: a schema of each field, and the rules that it follows. */
+import { z } from 'zod';
+
+import { lengthFault, TEXT_PATTERN, textFault } from '../platform/text.ts';
+import { formatCalendarDate, parseCalendarDate } from '../time/calendar-date.ts';
+import type { TzDatabase } from '../time/tz-database.ts';
+import { InvalidInputError } from './errors.ts';
+
+/** In code points: more than real names need, and it bounds the webhook's body. */
+export const NAME_MAX = 100;
+export const EXTERNAL_ID_MAX = 200;
+/** Early enough for 1604, which address books write for a birthday without a year. */
+export const EARLIEST_DATE = '1600-01-01';
+
+/** Dates of birth must be past, and zones known. */
+interface Context {
+  /** Epoch ms. */
+  readonly clock: () => number;
+  readonly tz: TzDatabase;
+}
+
+export type UserInput = z.output<ReturnType<typeof userInput>>;
+
+export type UserPatch = z.output<ReturnType<typeof userPatch>>;
 
 /** Instants are epoch ms, dates `YYYY-MM-DD`. */
 export interface User extends Readonly<UserInput> {
@@ -22,3 +45,138 @@ export const USER_FIELDS = [
 
 /** Those among them that are schedule inputs: a change needs a new plan. */
 export const INPUT_FIELDS: readonly (keyof UserInput)[] = ['dateOfBirth', 'timezone'];
+
+/** A whole user, as POST and PUT take it. */
+export function userInput(context: Context) {
+  const fields = userFields(context);
+  return z.strictObject({
+    ...fields,
+    externalId: fields.externalId.default(null),
+    lastName: fields.lastName.default(''),
+  });
+}
+
+/** Any fields of a user, as PATCH takes them. `externalId: null` removes it. */
+export function userPatch(context: Context) {
+  return z.strictObject(userFields(context)).partial();
+}
+
+export function userFields({ clock, tz }: Context) {
+  return {
+    externalId: ruled(externalIdFault)
+      .meta({
+        description: 'Your own id of the user; unique',
+        minLength: 1,
+        maxLength: EXTERNAL_ID_MAX,
+        pattern: TEXT_PATTERN,
+        example: 'crm-4711',
+      })
+      .nullable(),
+    firstName: ruled(firstNameFault).meta({
+      description: 'Must not be blank',
+      minLength: 1,
+      maxLength: NAME_MAX,
+      pattern: TEXT_PATTERN,
+      example: 'Ada',
+    }),
+    lastName: ruled(nameFault).meta({
+      description: 'May be empty',
+      maxLength: NAME_MAX,
+      pattern: TEXT_PATTERN,
+      example: 'Lovelace',
+    }),
+    dateOfBirth: ruled((date) => dateOfBirthFault(date, clock())).meta({
+      description: "From 1600-01-01 to today in the user's own time zone",
+      format: 'date',
+      example: '1990-05-20',
+    }),
+    timezone: ruled((zone) => timezoneFault(zone, tz)).meta({
+      description: 'An IANA time zone with a "/", links included, or UTC; kept as sent',
+      format: 'time-zone',
+      example: 'Europe/Berlin',
+    }),
+  };
+}
+
+/** A string that follows a rule; `fault` returns the rule that it breaks, or null. */
+export function ruled(fault: (value: string) => string | null) {
+  return z
+    .string({ error: ({ input }) => (input === undefined ? 'is required' : 'must be a string') })
+    .superRefine((value, context) => {
+      const rule = fault(value);
+      if (rule !== null) context.addIssue({ code: 'custom', message: rule });
+    });
+}
+
+// Each rule returns the one that a value breaks, as a fault says it, or null.
+
+/** A first or last name, kept as sent. */
+export function nameFault(name: string): string | null {
+  return lengthFault(name, NAME_MAX) ?? textFault(name);
+}
+
+/** Unlike a last name, it must not be blank. */
+export function firstNameFault(name: string): string | null {
+  return nameFault(name) ?? (SOMETHING_VISIBLE.test(name) ? null : 'must not be blank');
+}
+
+export function externalIdFault(externalId: string): string | null {
+  if (externalId === '') return 'must not be empty; null or leaving it out means none';
+  return lengthFault(externalId, EXTERNAL_ID_MAX) ?? textFault(externalId);
+}
+
+/** Allows a day that has begun anywhere on Earth at `now`; {@link bornInFuture} is exact. */
+export function dateOfBirthFault(date: string, now: number): string | null {
+  if (parseCalendarDate(date) === null) return 'must be a calendar date, as YYYY-MM-DD';
+  if (date < EARLIEST_DATE) return `must not be before ${EARLIEST_DATE}`;
+  return date > formatCalendarDate(now + EASTERNMOST_OFFSET_MS) ? IN_FUTURE : null;
+}
+
+const IN_FUTURE = "must not be in the future in the user's own time zone";
+
+/**
+ * The one rule over two fields: nobody is born on a day that has not yet begun where they live.
+ *
+ * @throws InvalidInputError that names `field`
+ */
+export function refuseUnborn(
+  user: { readonly dateOfBirth: string; readonly timezone: string },
+  now: number,
+  tz: TzDatabase,
+  field: 'dateOfBirth' | 'timezone' = 'dateOfBirth',
+): void {
+  if (!bornInFuture(user, now, tz)) return;
+  const rule = field === 'dateOfBirth' ? IN_FUTURE : 'must not put the date of birth in the future';
+  throw new InvalidInputError([{ field, rule }]);
+}
+
+/** Whether the day has not yet begun at `now` (epoch ms) in the zone; false if the zone is unknown. */
+export function bornInFuture(
+  { dateOfBirth, timezone }: { readonly dateOfBirth: string; readonly timezone: string },
+  now: number,
+  tz: TzDatabase,
+): boolean {
+  if (!tz.isKnown(timezone)) return false;
+  return dateOfBirth > formatCalendarDate(now + tz.offsetAt(timezone, now));
+}
+
+/**
+ * A name with a `/` that the tz database knows, links such as `Asia/Calcutta` included, or `UTC`.
+ * `EST` and `+05:30` name an offset, not a place. The spelling must be exact, because other readers
+ * of the name do not ignore its case.
+ */
+export function timezoneFault(zone: string, tz: TzDatabase): string | null {
+  if (zone === 'UTC') return null;
+  if (!ZONE_NAME.test(zone))
+    return 'must be an IANA time zone with a "/", such as Europe/Berlin, or UTC';
+  if (tz.isKnown(zone)) return null;
+  return tz.isMisspelt(zone)
+    ? 'must be spelt as in the IANA tz database, such as Europe/Berlin'
+    : 'must be an IANA time zone known to this installation';
+}
+
+const ZONE_NAME = /^[A-Za-z]+(?:\/[A-Za-z0-9_+-]+)+$/;
+
+const SOMETHING_VISIBLE = /[^\p{Z}\p{Cc}\p{Cf}\p{Default_Ignorable_Code_Point}]/u;
+
+const EASTERNMOST_OFFSET_MS = 14 * 3_600_000;

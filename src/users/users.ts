@@ -8,8 +8,14 @@ import type { Orm } from '../platform/database/orm.ts';
 import { UserError } from './errors.ts';
 import { claimKey, forgetAnswers, keepAnswer } from './idempotency-keys.ts';
 import { publish, type UserEvent } from './outbox.ts';
-import { refuseUnborn, type UserInput, type UserPatch } from './user-input.ts';
-import { INPUT_FIELDS, type User, USER_FIELDS } from './user.ts';
+import {
+  INPUT_FIELDS,
+  refuseUnborn,
+  USER_FIELDS,
+  type User,
+  type UserInput,
+  type UserPatch,
+} from './user.ts';
 
 export type Users = ReturnType<typeof createUsers>;
 

@@ -15,7 +15,7 @@ import type { Tracing } from '../../src/platform/tracing.ts';
 import { createOutboxConsumer } from '../../src/planning/outbox-consumer.ts';
 import { createPlanner } from '../../src/planning/planner.ts';
 import { tracePlans } from '../../src/planning/trace-plans.ts';
-import { createOutboxAdmin } from '../../src/users/outbox-admin.ts';
+import { createOutboxAdmin } from '../../src/users/outbox.ts';
 import { createOutbox } from '../../src/users/outbox.ts';
 import { ADA, createTestApi } from '../support/api.ts';
 import { createTestClock } from '../support/test-clock.ts';

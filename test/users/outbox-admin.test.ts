@@ -2,8 +2,7 @@ import { randomUUID } from 'node:crypto';
 
 import { afterEach, beforeEach, expect, test } from 'vitest';
 
-import { createOutboxAdmin } from '../../src/users/outbox-admin.ts';
-import { createOutbox, type Outbox } from '../../src/users/outbox.ts';
+import { createOutbox, createOutboxAdmin, type Outbox } from '../../src/users/outbox.ts';
 import { createTestDatabase, type TestDatabase } from '../support/postgres.ts';
 import { runProgram } from '../support/process.ts';
 

@@ -2,7 +2,7 @@ import { createRoute, z } from '@hono/zod-openapi';
 
 import { auditDateFault, auditDay } from '../../audit/audit-day.ts';
 import { AuditSchema } from '../../audit/report.ts';
-import { ruled } from '../../users/user-input.ts';
+import { ruled } from '../../users/user.ts';
 import { needs } from '../access.ts';
 import { createConcurrencyLimit } from '../concurrency-limit.ts';
 import type { Api, ApiDeps } from '../deps.ts';

@@ -3,7 +3,7 @@ import { createRoute, z } from '@hono/zod-openapi';
 import { TEXT_PATTERN } from '../../platform/text.ts';
 import { PAUSE_REASON_MAX, pauseReasonFault } from '../../ledger/delivery-control.ts';
 import type { Destination } from '../../ledger/destination.ts';
-import { ruled } from '../../users/user-input.ts';
+import { ruled } from '../../users/user.ts';
 import { needs } from '../access.ts';
 import type { Api, ApiDeps } from '../deps.ts';
 import { isoInstant } from '../../time/instant.ts';

@@ -2,8 +2,9 @@ import { createRoute, z } from '@hono/zod-openapi';
 
 import { shared, withinLimit } from '../../platform/async.ts';
 import type { ReadinessCheck } from '../../platform/service.ts';
-import { OPEN } from '../access.ts';
+import { needs, OPEN } from '../access.ts';
 import type { Api, ApiDeps } from '../deps.ts';
+import { accessProblems } from '../problem.ts';
 import { json } from '../schemas.ts';
 import { destinationBody, DestinationSchema } from './deliveries.ts';
 
@@ -48,6 +49,31 @@ export function registerHealth(app: Api, deps: ApiDeps): void {
   app.openapi(readyz, async (c) => {
     const body = await look();
     return body.ready ? c.json(body, 200) : c.json(body, 503);
+  });
+  if (deps.servesMetrics) registerMetrics(app, deps);
+}
+
+function registerMetrics(app: Api, { metrics }: ApiDeps): void {
+  const route = createRoute({
+    operationId: 'getMetrics',
+    ...needs('deliveries:read'),
+    tags,
+    summary: 'Metrics for Prometheus',
+    description:
+      'Of this process and of the database; docs/metrics.md lists them. Served on a port of their own if METRICS_PORT is set.',
+    method: 'get',
+    path: '/metrics',
+    responses: {
+      200: {
+        description: "In Prometheus' text format",
+        content: { 'text/plain': { schema: z.string() } },
+      },
+      ...accessProblems,
+    },
+  });
+  app.openapi(route, async (c) => {
+    const page = await metrics.metrics();
+    return c.text(page, 200, { 'Content-Type': metrics.contentType });
   });
 }
 

@@ -4,9 +4,11 @@ import type { OccurrenceRecord } from '../../ledger/occurrence-reader.ts';
 import { needs } from '../access.ts';
 import { occurrenceCursor } from '../cursor.ts';
 import type { Api, ApiDeps } from '../deps.ts';
-import { checkFilter, filterFields, filterOf } from '../occurrence-filter.ts';
 import {
   AttemptSchema,
+  checkFilter,
+  filterFields,
+  filterOf,
   occurrenceKeyParam,
   OccurrenceRecordSchema,
   OccurrenceSummarySchema,

@@ -2,7 +2,7 @@ import { createRoute, z } from '@hono/zod-openapi';
 
 import { explainOccurrence } from '../../time/explain.ts';
 import { dueDatesAfter } from '../../time/occurrence.ts';
-import { refuseUnborn, userFields } from '../../users/user-input.ts';
+import { refuseUnborn, userFields } from '../../users/user.ts';
 import { needs } from '../access.ts';
 import type { Api, ApiDeps } from '../deps.ts';
 import { nominalDate as nominalDateSchema } from '../occurrence-schemas.ts';

@@ -3,8 +3,14 @@ import { createRoute, z } from '@hono/zod-openapi';
 import { ONLY_BY_NAME } from '../../ledger/redelivery.ts';
 import { needs } from '../access.ts';
 import type { Api, ApiDeps } from '../deps.ts';
-import { checkFilter, filterFields, filterOf } from '../occurrence-filter.ts';
-import { occurrenceKeyParam, OccurrenceRecordSchema, recordBody } from '../occurrence-schemas.ts';
+import {
+  checkFilter,
+  filterFields,
+  filterOf,
+  occurrenceKeyParam,
+  OccurrenceRecordSchema,
+  recordBody,
+} from '../occurrence-schemas.ts';
 import { problems } from '../problem.ts';
 import { loggerOf } from '../requests.ts';
 import { json, noQuery, requiredBody } from '../schemas.ts';

@@ -1,13 +1,7 @@
 import { createRoute, z } from '@hono/zod-openapi';
 
 import { TEXT_PATTERN } from '../../platform/text.ts';
-import {
-  EXTERNAL_ID_MAX,
-  externalIdFault,
-  ruled,
-  userInput,
-  userPatch,
-} from '../../users/user-input.ts';
+import { EXTERNAL_ID_MAX, externalIdFault, ruled, userInput, userPatch } from '../../users/user.ts';
 import { needs } from '../access.ts';
 import { userCursor } from '../cursor.ts';
 import type { Api, ApiDeps } from '../deps.ts';

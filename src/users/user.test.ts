@@ -8,7 +8,7 @@ import {
   firstNameFault,
   nameFault,
   timezoneFault,
-} from './user-input.ts';
+} from './user.ts';
 
 const NOON = Date.UTC(2026, 10, 23, 12);
 
