@@ -1,10 +1,17 @@
-/** Errors as the API returns them: RFC 9457. */
-import { z } from '@hono/zod-openapi';
+/** Errors as the API returns them (RFC 9457), and the one place where an error gets its status. */
+import { type Hook, z } from '@hono/zod-openapi';
 import type { Context } from 'hono';
+import { HTTPException } from 'hono/http-exception';
 import type { ContentfulStatusCode } from 'hono/utils/http-status';
+import type { ZodError } from 'zod';
 
-import type { FieldFault } from '../users/errors.ts';
-import type { ApiEnv } from './deps.ts';
+import type { WebhookNotSetUpError } from '../delivery/webhook-test.ts';
+import type { NotRedeliverableError, OccurrenceNotFoundError } from '../ledger/errors.ts';
+import { describeError, isServerAway } from '../platform/errors.ts';
+import { type FieldFault, InvalidInputError, type UserError } from '../users/errors.ts';
+import type { TooBusyError } from './concurrency-limit.ts';
+import type { ApiDeps, ApiEnv } from './deps.ts';
+import { loggerOf } from './requests.ts';
 
 export interface Problem {
   readonly status: ContentfulStatusCode;
@@ -97,3 +104,122 @@ function problemResponse(description: string, headers: Readonly<Record<string, s
     content: { [PROBLEM_JSON]: { schema: ProblemSchema } },
   };
 }
+
+/** Refuses what a route's schemas do not allow. @throws InvalidInputError */
+export const refuseInvalid: Hook<unknown, ApiEnv, string, undefined> = (result) => {
+  if (result.success) return undefined;
+  throw new InvalidInputError(faultsOf(result.error, result.target));
+};
+
+function faultsOf(error: ZodError, target: string): FieldFault[] {
+  return error.issues.flatMap((issue): FieldFault[] => {
+    if (issue.code === 'unrecognized_keys') {
+      const rule = target === 'query' ? 'is not a parameter here' : 'is not a field here';
+      return issue.keys.map((field) => ({ field, rule }));
+    }
+    const isBody = target === 'json' && issue.path.length === 0;
+    if (isBody && issue.code === 'invalid_type') {
+      return [{ field: 'body', rule: 'must be a JSON object' }];
+    }
+    return [{ field: isBody ? 'body' : issue.path.join('.') || target, rule: issue.message }];
+  });
+}
+
+export function answerErrors({ logger }: Pick<ApiDeps, 'logger'>) {
+  return (error: Error, c: Context<ApiEnv>): Response => {
+    const problem = expected(error);
+    if (problem !== null) return sendProblem(c, problem);
+    loggerOf(c, logger).error({ error: describeError(error) }, 'request failed');
+    return sendProblem(c, isServerAway(error) ? DATABASE_AWAY : INTERNAL);
+  };
+}
+
+/** What a client or the moment is responsible for; null for a fault of ours. */
+function expected(error: Error): Problem | null {
+  if (error instanceof InvalidInputError) {
+    const title = 'The input is invalid';
+    return { status: 400, code: 'invalid-input', title, errors: error.faults };
+  }
+  if (error instanceof HTTPException) return HTTP_PROBLEMS[error.status] ?? null;
+  if (error.name === 'AbortError') return STOPPING;
+  if (!isRefusal(error)) return null;
+  const { code, message } = error;
+  return { code, ...REFUSALS[code], ...(message !== '' && { detail: message }) };
+}
+
+type Refusal =
+  | UserError
+  | OccurrenceNotFoundError
+  | NotRedeliverableError
+  | WebhookNotSetUpError
+  | TooBusyError;
+
+function isRefusal(error: Error): error is Refusal {
+  return 'code' in error && Object.hasOwn(REFUSALS, String(error.code));
+}
+
+const NOT_REDELIVERABLE = { status: 409, title: 'The occurrence cannot be redelivered' } as const;
+
+const REFUSALS: Readonly<Record<Refusal['code'], Omit<Problem, 'code' | 'detail'>>> = {
+  'user-not-found': { status: 404, title: 'User not found' },
+  'occurrence-not-found': { status: 404, title: 'Occurrence not found' },
+  'external-id-taken': {
+    status: 409,
+    title: 'Another user has this externalId',
+    errors: [{ field: 'externalId', rule: 'must not be that of another user' }],
+  },
+  'idempotent-user-deleted': {
+    status: 409,
+    title: 'The user created with this idempotency key has been deleted',
+  },
+  'webhook-not-set-up': { status: 409, title: 'No webhook is configured' },
+  'occurrence-live': NOT_REDELIVERABLE,
+  'occurrence-delivered': NOT_REDELIVERABLE,
+  'occurrence-unplanned': NOT_REDELIVERABLE,
+  'redelivery-running': NOT_REDELIVERABLE,
+  'user-deleted': NOT_REDELIVERABLE,
+  'revision-mismatch': { status: 412, title: 'The user has changed since it was read' },
+  'idempotency-key-reused': {
+    status: 422,
+    title: 'The idempotency key was used with different input',
+  },
+  // What an audit or a forecast takes at most, as a rule.
+  'too-busy': { status: 503, title: 'Too many requests', headers: { 'Retry-After': '30' } },
+};
+
+/** What is refused before a handler runs, by the framework and by body.ts. */
+const HTTP_PROBLEMS: Readonly<Record<number, Problem>> = {
+  400: {
+    status: 400,
+    code: 'malformed-json',
+    title: 'The body cannot be parsed',
+    errors: [{ field: 'body', rule: 'must be JSON in UTF-8' }],
+  },
+  415: {
+    status: 415,
+    code: 'unsupported-media-type',
+    title: 'The body is not JSON',
+    detail: 'Send it uncompressed, with Content-Type: application/json.',
+  },
+};
+
+const STOPPING: Problem = {
+  status: 503,
+  code: 'unavailable',
+  title: 'The API is stopping',
+  detail: 'Send the request again: another process will answer, or this one after its restart.',
+};
+
+const DATABASE_AWAY: Problem = {
+  status: 503,
+  code: 'unavailable',
+  title: 'The database is unavailable',
+  detail: 'Send the request again later, with an Idempotency-Key if it creates a user.',
+};
+
+const INTERNAL: Problem = {
+  status: 500,
+  code: 'internal',
+  title: 'Internal error',
+  detail: 'The log has more under this requestId.',
+};

@@ -1,9 +1,11 @@
 /** Parts that the descriptions of several routes share. */
 import { z } from '@hono/zod-openapi';
 
+import { isOccurrenceKey } from '../ledger/occurrence-key.ts';
+import type { OccurrencePlace } from '../ledger/occurrence-reader.ts';
 import { instantFault, isoInstant } from '../time/instant.ts';
 import { ruled } from '../users/user.ts';
-import type { Cursor } from './cursor.ts';
+import type { UserPlace } from '../users/users.ts';
 
 export function json<Schema extends z.ZodType>(schema: Schema) {
   return { 'application/json': { schema } };
@@ -43,6 +45,39 @@ export function pageParams<Place>({ decode }: Cursor<Place>) {
   };
 }
 
+type Cursor<Place> = ReturnType<typeof cursorOf<Place>>;
+
+/** Places in pages as opaque cursors, which callers only pass back: JSON in base64url. */
+function cursorOf<Place>(schema: z.ZodType<Place>) {
+  return {
+    encode: (place: Place) => Buffer.from(JSON.stringify(place)).toString('base64url'),
+    /** Null for what is no cursor of ours. */
+    decode(cursor: string): Place | null {
+      try {
+        return schema.parse(JSON.parse(Buffer.from(cursor, 'base64url').toString()));
+      } catch {
+        return null;
+      }
+    },
+  };
+}
+
+export const userCursor = cursorOf<UserPlace>(
+  z.strictObject({ position: z.string().regex(/^\d{1,19}$/), id: z.uuid() }),
+);
+
+export const occurrenceCursor = cursorOf<OccurrencePlace>(
+  z.strictObject({
+    // Wider than any occasion, and within the instants that PostgreSQL can store.
+    dueAt: z
+      .int()
+      .min(Date.UTC(1583, 0, 1))
+      .max(Date.UTC(9999, 11, 31))
+      .nullable(),
+    key: z.string().refine(isOccurrenceKey),
+  }),
+);
+
 export const nextCursor = z.string().nullable().describe('Null on the last page');
 
 /** Epoch ms once it is parsed. */
@@ -81,3 +116,8 @@ export function toBody<Shape extends z.ZodRawShape>(
   });
   return Object.fromEntries(fields) as z.output<z.ZodObject<Shape>>;
 }
+
+/** Any text is allowed: one that is no UUID is nobody's id, and answered with 404. */
+export const userIdParam = z.object({
+  id: z.string().openapi({ param: { name: 'id', in: 'path' }, format: 'uuid' }),
+});

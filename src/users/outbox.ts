@@ -13,7 +13,7 @@ export interface UserEvent {
   readonly userId: string;
   /** Of the user after this event: one more with each. */
   readonly revision: number;
-  /** Names of `USER_FIELDS`, if it was updated. */
+  /** Names of fields, if it was updated. */
   readonly changed?: readonly string[];
 }
 

@@ -34,16 +34,7 @@ export interface User extends Readonly<UserInput> {
   readonly revision: number;
 }
 
-/** What a caller can change. */
-export const USER_FIELDS = [
-  'externalId',
-  'firstName',
-  'lastName',
-  'dateOfBirth',
-  'timezone',
-] as const satisfies readonly (keyof UserInput)[];
-
-/** Those among them that are schedule inputs: a change needs a new plan. */
+/** The fields that are schedule inputs: a change needs a new plan. */
 export const INPUT_FIELDS: readonly (keyof UserInput)[] = ['dateOfBirth', 'timezone'];
 
 /** A whole user, as POST and PUT take it. */

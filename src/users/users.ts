@@ -8,14 +8,7 @@ import type { Orm } from '../platform/database/orm.ts';
 import { UserError } from './errors.ts';
 import { claimKey, forgetAnswers, keepAnswer } from './idempotency-keys.ts';
 import { publish, type UserEvent } from './outbox.ts';
-import {
-  INPUT_FIELDS,
-  refuseUnborn,
-  USER_FIELDS,
-  type User,
-  type UserInput,
-  type UserPatch,
-} from './user.ts';
+import { INPUT_FIELDS, refuseUnborn, type User, type UserInput, type UserPatch } from './user.ts';
 
 export type Users = ReturnType<typeof createUsers>;
 
@@ -114,7 +107,7 @@ export function createUsers(orm: Orm, { clock, tz, traceparent = () => null }: U
     async update(id: string, fields: UserPatch, accepted: AcceptedRevisions = null): Promise<User> {
       return transaction(async (em) => {
         const current = await lock(em, id, accepted);
-        const changed = USER_FIELDS.filter(
+        const changed = (Object.keys(fields) as (keyof UserInput)[]).filter(
           (field) => fields[field] !== undefined && fields[field] !== current[field],
         );
         if (changed.length === 0) return current;

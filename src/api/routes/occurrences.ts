@@ -2,7 +2,6 @@ import { createRoute, z } from '@hono/zod-openapi';
 
 import type { OccurrenceRecord } from '../../ledger/occurrence-reader.ts';
 import { needs } from '../access.ts';
-import { occurrenceCursor } from '../cursor.ts';
 import type { Api, ApiDeps } from '../deps.ts';
 import {
   AttemptSchema,
@@ -16,8 +15,15 @@ import {
   STATES,
 } from '../occurrence-schemas.ts';
 import { problems } from '../problem.ts';
-import { json, nextCursor, noQuery, pageParams, toBody } from '../schemas.ts';
-import { userIdParam } from '../user-schemas.ts';
+import {
+  json,
+  nextCursor,
+  noQuery,
+  pageParams,
+  toBody,
+  userIdParam,
+  occurrenceCursor,
+} from '../schemas.ts';
 
 const tags = ['Occurrences'];
 

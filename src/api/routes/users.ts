@@ -2,21 +2,22 @@ import { createRoute, z } from '@hono/zod-openapi';
 
 import { TEXT_PATTERN } from '../../platform/text.ts';
 import { EXTERNAL_ID_MAX, externalIdFault, ruled, userInput, userPatch } from '../../users/user.ts';
+import type { User } from '../../users/user.ts';
+import type { AcceptedRevisions } from '../../users/users.ts';
 import { needs } from '../access.ts';
-import { userCursor } from '../cursor.ts';
 import type { Api, ApiDeps } from '../deps.ts';
 import { problems } from '../problem.ts';
-import { json, nextCursor, noQuery, pageParams, requiredBody, timezoneParam } from '../schemas.ts';
 import {
-  acceptedRevisions,
-  etagHeader,
-  etagOf,
-  ifMatchHeader,
-  userBody,
+  json,
+  nextCursor,
+  noQuery,
+  pageParams,
+  requiredBody,
+  timezoneParam,
+  toBody,
   userIdParam,
-  UserSchema,
-} from '../user-schemas.ts';
-
+  userCursor,
+} from '../schemas.ts';
 const tags = ['Users'];
 const path = '/v1/users/{id}';
 
@@ -190,3 +191,53 @@ const idempotencyKeyHeader = z.object({
       'Makes retries safe: requests with the same key and the same input get the same answer. Kept for at least a day.',
     ),
 });
+
+const UserSchema = z
+  .object({
+    id: z.uuid(),
+    externalId: z.string().nullable(),
+    firstName: z.string(),
+    lastName: z.string(),
+    dateOfBirth: z.iso.date(),
+    timezone: z.string().openapi({ example: 'Europe/Berlin' }),
+    createdAt: z.iso.datetime(),
+    updatedAt: z.iso.datetime(),
+    revision: z.int().describe('1 at first, and one more with each change'),
+  })
+  .openapi('User');
+
+const userBody = (user: User) => toBody(UserSchema, user);
+
+const etagHeader = {
+  ETag: {
+    schema: { type: 'string' as const },
+    description: 'Changes with every change of the user',
+  },
+};
+
+/** Ids are never reused, so the revision is enough. */
+function etagOf({ revision }: User): string {
+  return `"${revision}"`;
+}
+
+const ENTITY_TAGS = /^\s*(?:\*|(?:W\/)?"[^"]*"(?:\s*,\s*(?:W\/)?"[^"]*")*)\s*$/;
+
+const ifMatchHeader = z.object({
+  'If-Match': z
+    .string()
+    .regex(ENTITY_TAGS, 'must be "*" or entity tags in quotes, such as "3"')
+    .optional()
+    .openapi({
+      description: 'Make the change only if this is the current ETag of the user; otherwise 412',
+      example: '"3"',
+    }),
+});
+
+/** Weak tags, and tags that were never ours, match nothing (RFC 9110, 13.1.1). */
+function acceptedRevisions(ifMatch: string | undefined): AcceptedRevisions {
+  if (ifMatch === undefined || ifMatch.trim() === '*') return null;
+  return ifMatch.split(',').flatMap((tag) => {
+    const revision = /^\s*"([1-9]\d{0,8})"\s*$/.exec(tag)?.[1];
+    return revision === undefined ? [] : [Number(revision)];
+  });
+}
