@@ -3,6 +3,8 @@ import { Migration } from '@mikro-orm/migrations';
 /** The two contexts, a schema each, with no foreign key between them. */
 export class Initial0001 extends Migration {
   override up(): void {
+    // Which code each migration is compatible with (docs/deploys.md).
+    this.addSql('alter table daybell_migrations add column if not exists compatible_from text');
     this.addSql(USERS);
     this.addSql(EVENTS);
   }

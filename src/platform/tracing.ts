@@ -36,13 +36,6 @@ const BATCHES = {
   maxQueueSize: 20_000,
 };
 
-const KINDS = {
-  server: SpanKind.SERVER,
-  client: SpanKind.CLIENT,
-  consumer: SpanKind.CONSUMER,
-  internal: SpanKind.INTERNAL,
-} as const;
-
 interface TracingOptions {
   readonly service: string;
   /** Of a collector, without `/v1/traces`. */
@@ -54,7 +47,7 @@ interface TracingOptions {
 
 interface SpanOptions {
   readonly name: string;
-  readonly kind: keyof typeof KINDS;
+  readonly kind: Lowercase<keyof typeof SpanKind>;
   /** A `traceparent` to continue; null begins a trace. */
   readonly parent: string | null;
   /** The `traceparent` of another trace that led to this one. */
@@ -86,9 +79,10 @@ export function createTracing({ service, endpoint, share, logger }: TracingOptio
     ): Promise<Result> {
       const linked = spanContextOf(link);
       const from = spanContextOf(parent);
+      const spanKind = SpanKind[kind.toUpperCase() as keyof typeof SpanKind];
       const span = tracer.startSpan(
         name,
-        { kind: KINDS[kind], attributes, links: linked === null ? [] : [{ context: linked }] },
+        { kind: spanKind, attributes, links: linked === null ? [] : [{ context: linked }] },
         from === null ? ROOT_CONTEXT : trace.setSpanContext(ROOT_CONTEXT, from),
       );
       const own = traceSpanOf(span);

@@ -2,13 +2,14 @@ import { describe, expect, test } from 'vitest';
 
 import { bothTzDatabases, bundledTz } from '../../test/support/tz-databases.ts';
 import {
-  bornInFuture,
   dateOfBirthFault,
   externalIdFault,
   firstNameFault,
   nameFault,
+  refuseUnborn,
   timezoneFault,
 } from './user.ts';
+import { InvalidInputError } from './errors.ts';
 
 const NOON = Date.UTC(2026, 10, 23, 12);
 
@@ -54,8 +55,15 @@ describe('an external id', () => {
   });
 });
 
-const isUnborn = (dateOfBirth: string, timezone: string, now: number) =>
-  bornInFuture({ dateOfBirth, timezone }, now, bundledTz);
+const isUnborn = (dateOfBirth: string, timezone: string, now: number): boolean => {
+  try {
+    refuseUnborn({ dateOfBirth, timezone }, now, bundledTz);
+    return false;
+  } catch (error) {
+    expect(error).toBeInstanceOf(InvalidInputError);
+    return true;
+  }
+};
 
 describe('a date of birth', () => {
   test.for(['1600-01-01', '1604-02-29', '1900-02-28', '2000-02-29', '2026-11-23', '2026-11-24'])(

@@ -7,10 +7,10 @@ import type { TzDatabase } from '../time/tz-database.ts';
 import { InvalidInputError } from './errors.ts';
 
 /** In code points: more than real names need, and it bounds the webhook's body. */
-export const NAME_MAX = 100;
+const NAME_MAX = 100;
 export const EXTERNAL_ID_MAX = 200;
 /** Early enough for 1604, which address books write for a birthday without a year. */
-export const EARLIEST_DATE = '1600-01-01';
+const EARLIEST_DATE = '1600-01-01';
 
 /** Dates of birth must be past, and zones known. */
 interface Context {
@@ -116,7 +116,7 @@ export function externalIdFault(externalId: string): string | null {
   return lengthFault(externalId, EXTERNAL_ID_MAX) ?? textFault(externalId);
 }
 
-/** Allows a day that has begun anywhere on Earth at `now`; {@link bornInFuture} is exact. */
+/** Allows a day that has begun anywhere on Earth at `now`; {@link refuseUnborn} is exact. */
 export function dateOfBirthFault(date: string, now: number): string | null {
   if (parseCalendarDate(date) === null) return 'must be a calendar date, as YYYY-MM-DD';
   if (date < EARLIEST_DATE) return `must not be before ${EARLIEST_DATE}`;
@@ -126,29 +126,21 @@ export function dateOfBirthFault(date: string, now: number): string | null {
 const IN_FUTURE = "must not be in the future in the user's own time zone";
 
 /**
- * The one rule over two fields: nobody is born on a day that has not yet begun where they live.
+ * The one rule over two fields: nobody is born on a day that has not yet begun at `now` (epoch ms)
+ * where they live. A zone that is unknown is not judged.
  *
  * @throws InvalidInputError that names `field`
  */
 export function refuseUnborn(
-  user: { readonly dateOfBirth: string; readonly timezone: string },
+  { dateOfBirth, timezone }: Pick<UserInput, 'dateOfBirth' | 'timezone'>,
   now: number,
   tz: TzDatabase,
   field: 'dateOfBirth' | 'timezone' = 'dateOfBirth',
 ): void {
-  if (!bornInFuture(user, now, tz)) return;
+  if (!tz.isKnown(timezone)) return;
+  if (dateOfBirth <= formatCalendarDate(now + tz.offsetAt(timezone, now))) return;
   const rule = field === 'dateOfBirth' ? IN_FUTURE : 'must not put the date of birth in the future';
   throw new InvalidInputError([{ field, rule }]);
-}
-
-/** Whether the day has not yet begun at `now` (epoch ms) in the zone; false if the zone is unknown. */
-export function bornInFuture(
-  { dateOfBirth, timezone }: { readonly dateOfBirth: string; readonly timezone: string },
-  now: number,
-  tz: TzDatabase,
-): boolean {
-  if (!tz.isKnown(timezone)) return false;
-  return dateOfBirth > formatCalendarDate(now + tz.offsetAt(timezone, now));
 }
 
 /**

@@ -35,7 +35,7 @@ export type Query = <Row extends object>(
   parameters?: Readonly<Record<string, unknown>>,
 ) => Promise<Row[]>;
 
-/** The migrations that ran, in order. By JSON, because the column may not exist. */
+/** The migrations that ran, in order. By JSON, because the column is not there until the first one ran. */
 export function findRanMigrations(query: Query): Promise<RanMigration[]> {
   return query(`
     select name, to_jsonb(ran) ->> 'compatible_from' as "compatibleFrom"
@@ -44,25 +44,18 @@ export function findRanMigrations(query: Query): Promise<RanMigration[]> {
 
 /**
  * Records beside each migration that ran which code it is compatible with, for code that does not
- * know it: in a column that is added to MikroORM's table.
+ * know it. What is recorded already is not written again: processes that start meanwhile read it.
  */
 export async function recordCompatibility(
   query: Query,
   migrations: readonly MigrationEntry[],
 ): Promise<void> {
-  const ran = await findRanMigrations(query);
-  const unrecorded = migrations.filter(
-    ({ name, compatibleFrom = null }) =>
-      compatibleFrom !== null &&
-      ran.some((row) => row.name === name && row.compatibleFrom !== compatibleFrom),
-  );
-  // Processes that start meanwhile read the table: it is locked only when there is something to record.
-  if (unrecorded.length === 0) return;
-  await query('alter table daybell_migrations add column if not exists compatible_from text');
-  for (const { name, compatibleFrom } of unrecorded) {
-    await query(
-      'update daybell_migrations set compatible_from = :compatibleFrom where name = :name',
-      { name, compatibleFrom },
-    );
+  for (const { name, compatibleFrom } of migrations) {
+    if (compatibleFrom !== undefined) await query(RECORD, { name, compatibleFrom });
   }
 }
+
+/** The first migration adds the column to MikroORM's table. */
+const RECORD = `
+  update daybell_migrations set compatible_from = :compatibleFrom
+  where name = :name and compatible_from is distinct from :compatibleFrom`;
