@@ -2,7 +2,7 @@
 import { z } from '@hono/zod-openapi';
 
 import { isOccurrenceKey } from '../ledger/occurrence-key.ts';
-import type { OccurrencePlace } from '../ledger/occurrence-reader.ts';
+import type { OccurrencePlace } from '../ledger/occurrence-filter.ts';
 import { instantFault, isoInstant } from '../time/instant.ts';
 import { ruled } from '../users/user.ts';
 import type { UserPlace } from '../users/users.ts';

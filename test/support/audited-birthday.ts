@@ -21,7 +21,6 @@ const BERLIN: AuditedPeriod = {
   until: null,
 };
 const NINE_O_CLOCK: RecordedRules = {
-  id: 1,
   localTime: '09:00',
   leapDayPolicy: 'feb28',
   tzVersion: bundledTz.version,
@@ -122,5 +121,5 @@ export const since = (from: number, inputs: Partial<AuditedPeriod>): AuditedPeri
 
 export const rulesAt = (from: number, changed: Partial<RecordedRules>): RulesHistory => [
   NINE_O_CLOCK,
-  { ...NINE_O_CLOCK, id: 2, from, ...changed },
+  { ...NINE_O_CLOCK, from, ...changed },
 ];
