@@ -15,19 +15,17 @@ export class InvalidInputError extends Error {
   }
 }
 
-export type UserErrorCode =
-  | 'user-not-found'
-  | 'external-id-taken'
-  | 'revision-mismatch'
-  | 'idempotency-key-reused'
-  | 'idempotent-user-deleted';
-
 /** Thrown when the current state does not allow a request. The code is stable. */
 export class UserError extends Error {
   override readonly name = 'UserError';
-  readonly code: UserErrorCode;
+  readonly code:
+    | 'user-not-found'
+    | 'external-id-taken'
+    | 'revision-mismatch'
+    | 'idempotency-key-reused'
+    | 'idempotent-user-deleted';
 
-  constructor(code: UserErrorCode, message = '') {
+  constructor(code: UserError['code'], message = '') {
     super(message);
     this.code = code;
   }

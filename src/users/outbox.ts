@@ -62,7 +62,7 @@ export function createOutbox(orm: Orm) {
     /** Writes the results of claimed entries, except of those that were claimed again since. */
     async acknowledge(results: readonly OutboxResult[]): Promise<void> {
       if (results.length === 0) return;
-      const rows = JSON.stringify(results.map(storable));
+      const rows = JSON.stringify(results, storable);
       await orm.em.fork().execute(ACKNOWLEDGE, { rows });
     },
   };
@@ -123,13 +123,10 @@ const ACKNOWLEDGE = `
     as result (id bigint, "leaseToken" int, kind text, "delayMs" float8, until float8, error text)
   where entry.id = result.id and entry.lease_token = result."leaseToken"`;
 
-function storable(result: OutboxResult) {
-  return 'error' in result ? { ...result, error: storableText(result.error) } : result;
-}
-
 /** PostgreSQL's JSON allows neither lone surrogates nor NUL, and would refuse the whole batch. */
-function storableText(error: string): string {
-  return error.slice(0, 1_000).toWellFormed().replaceAll('\0', ' ');
+function storable(_name: string, value: unknown): unknown {
+  if (typeof value !== 'string') return value;
+  return value.slice(0, 1_000).toWellFormed().replaceAll('\0', ' ');
 }
 
 export interface ParkedEntry {

@@ -65,13 +65,13 @@ export function createUsers(orm: Orm, { clock, tz, traceparent = () => null }: U
       const values = { ...after, externalId, timezone, limit: limit + 1 };
       const found = await orm.em.fork().execute<ListedRow[]>(listSql(conditions), values);
       // One more row than the page holds tells whether there is a next page.
-      if (found.length <= limit) return { users: found.map(userOf), next: null };
+      if (found.length <= limit) return { users: found, next: null };
 
       const rows = found.slice(0, limit);
       const firstOpen = rows.findIndex(({ isFinal }) => !isFinal);
       const page = firstOpen === -1 ? rows : rows.slice(0, firstOpen);
       const { position, id } = page.at(-1) ?? after ?? BEGINNING;
-      return { users: page.map(userOf), next: { position, id } };
+      return { users: page, next: { position, id } };
     },
 
     /**
@@ -189,10 +189,6 @@ async function write(em: SqlEntityManager, sql: string, values: object): Promise
 interface ListedRow extends User, UserPlace {
   /** No transaction that is still running can add a user before this one. */
   readonly isFinal: boolean;
-}
-
-function userOf({ position: _position, isFinal: _isFinal, ...user }: ListedRow): User {
-  return user;
 }
 
 const BEGINNING: UserPlace = { position: '0', id: '00000000-0000-0000-0000-000000000000' };

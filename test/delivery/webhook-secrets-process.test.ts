@@ -103,7 +103,7 @@ test('the command asks the Daybell that runs here when there is none', async () 
 
   expect(await api.stop()).toBe(0);
   expect(await endOf(runProcess(COMMAND, { PORT }))).toEqual({
-    code: 1,
+    code: 69,
     said: expect.stringMatching(/WEBHOOK_URL is not set, and no Daybell answers/),
   });
 });

@@ -1,12 +1,11 @@
 import { Migrator } from '@mikro-orm/migrations';
 import { MikroORM } from '@mikro-orm/postgresql';
-import type { Pool } from 'pg';
+import type { Pool, PoolClient } from 'pg';
 
 import type { InvalidSettingsError } from '../settings/settings.ts';
 import { createPoolMetrics, type Registry } from '../metrics.ts';
 import { createDatabaseGuard } from './identity.ts';
 import { databaseTls } from './tls.ts';
-import { dropLostConnections } from './lost-connections.ts';
 import { migrationsList } from './migrations.ts';
 
 export type Orm = MikroORM;
@@ -84,4 +83,41 @@ function escapeQuickly(orm: Orm): void {
 function quoted(text: string): string {
   const constant = `'${text.replaceAll("'", "''")}'`;
   return text.includes('\\') ? ` E${constant.replaceAll('\\', '\\\\')}` : constant;
+}
+
+/**
+ * Keeps connections that were lost, or do not answer, from filling the pool. The ORM's query
+ * builder never releases the connection of a transaction whose begin or rollback failed, and the
+ * driver keeps one whose query hangs: after a few of either, a process would wait for a free
+ * connection for ever.
+ *
+ * @param silenceMs how long a connection in use may be silent; longer than any statement
+ */
+function dropLostConnections(pool: Pool, silenceMs: number): void {
+  const held = new WeakSet<PoolClient>();
+  pool.on('acquire', (client) => void held.add(client));
+  pool.on('release', (_error, client) => void held.delete(client));
+  pool.on('connect', (client) => {
+    client.once('end', () => {
+      // By then a well-behaved holder has released it: to do so twice is an error.
+      setImmediate(() => {
+        if (held.has(client)) client.release(true);
+      });
+    });
+    const { stream } = (client as unknown as DriverInternals).connection;
+    stream.setTimeout(silenceMs, () => {
+      const error = new Error('The database server does not answer.');
+      stream.destroy(Object.assign(error, { code: 'ETIMEDOUT' }));
+    });
+  });
+}
+
+/** The driver has no public way to a connection's socket. */
+interface DriverInternals {
+  readonly connection: {
+    readonly stream: {
+      setTimeout(ms: number, onTimeout: () => void): void;
+      destroy(error: Error): void;
+    };
+  };
 }
