@@ -12,9 +12,12 @@ import { createRateLimit } from './rate-limit.ts';
 /** The name of the scheme in the OpenAPI document. */
 export const API_KEY_SCHEME = 'apiKey';
 
-/** For a route's description: requires a key with this scope. */
-export function needs(scope: Scope) {
-  return { security: [{ [API_KEY_SCHEME]: [scope] }] };
+/** The groups of the OpenAPI document. */
+type Tag = 'Users' | 'Occurrences' | 'Deliveries' | 'Operation';
+
+/** For a route's description: requires a key with this scope, and is in this group. */
+export function needs(scope: Scope, tag: Tag) {
+  return { security: [{ [API_KEY_SCHEME]: [scope] }], tags: [tag] };
 }
 
 /** For a route's description: requires no key. */

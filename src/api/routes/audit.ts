@@ -12,8 +12,7 @@ import { json, noQuery } from '../schemas.ts';
 export function registerAudit(app: Api, deps: ApiDeps): void {
   const route = createRoute({
     operationId: 'auditDay',
-    ...needs('deliveries:read'),
-    tags: ['Operation'],
+    ...needs('deliveries:read', 'Operation'),
     summary: 'Audit a day',
     description:
       'Compares what fell due on a day, computed from the history of dates and zones and never from the ledger, with what the ledger says became of it. Every occurrence is in exactly one class, and `unaccounted` must be 0.',

@@ -11,8 +11,6 @@ import { problems } from '../problem.ts';
 import { loggerOf } from '../requests.ts';
 import { json, noQuery } from '../schemas.ts';
 
-const tags = ['Deliveries'];
-
 export function registerDeliveries(app: Api, { deliveries, logger }: ApiDeps): void {
   const readState = async () => {
     const destination = await deliveries.findDestination();
@@ -26,8 +24,7 @@ export function registerDeliveries(app: Api, { deliveries, logger }: ApiDeps): v
 
   const get = createRoute({
     operationId: 'getDeliveries',
-    ...needs('deliveries:read'),
-    tags,
+    ...needs('deliveries:read', 'Deliveries'),
     summary: 'Get the state of deliveries',
     description: 'Whether they are paused or slowed down, and how many wait.',
     method: 'get',
@@ -42,8 +39,7 @@ export function registerDeliveries(app: Api, { deliveries, logger }: ApiDeps): v
 
   const pause = createRoute({
     operationId: 'pauseDeliveries',
-    ...needs('deliveries:write'),
-    tags,
+    ...needs('deliveries:write', 'Deliveries'),
     summary: 'Pause all deliveries',
     description:
       'Until they are resumed, also across restarts. Senders usually notice within a quarter of a second, and within 8 s if the database hardly responds; requests in flight are completed, and `waiting.sending` counts them. Users are still created, changed and planned, and no attempt is used up. Paused time counts towards LATE_LIMIT: an occurrence without an attempt that passes it is SKIPPED after the resume, and `firstTooLateAt` says when that begins; one that was attempted is attempted at least once more. Pausing again keeps the first instant.',
@@ -66,8 +62,7 @@ export function registerDeliveries(app: Api, { deliveries, logger }: ApiDeps): v
 
   const resume = createRoute({
     operationId: 'resumeDeliveries',
-    ...needs('deliveries:write'),
-    tags,
+    ...needs('deliveries:write', 'Deliveries'),
     summary: 'Resume deliveries',
     description:
       'Ends a pause, and a slow-down too: a receiver that is not ready will ask for one again. What has waited is sent once, behind what is on time.',

@@ -13,8 +13,7 @@ export function registerForecast(app: Api, deps: ApiDeps): void {
   const { clock } = deps.forecast;
   const route = createRoute({
     operationId: 'forecast',
-    ...needs('deliveries:read'),
-    tags: ['Operation'],
+    ...needs('deliveries:read', 'Operation'),
     summary: 'Forecast what falls due, by minute and zone',
     description:
       'Counts occurrences that are planned in the ledger, and computes later ones from the users. The window begins now unless `from` is given, and lasts 24 hours unless `to` is given; at most 400 days.',

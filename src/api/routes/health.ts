@@ -56,8 +56,7 @@ export function registerHealth(app: Api, deps: ApiDeps): void {
 function registerMetrics(app: Api, { metrics }: ApiDeps): void {
   const route = createRoute({
     operationId: 'getMetrics',
-    ...needs('deliveries:read'),
-    tags,
+    ...needs('deliveries:read', 'Operation'),
     summary: 'Metrics for Prometheus',
     description:
       'Of this process and of the database; docs/metrics.md lists them. Served on a port of their own if METRICS_PORT is set.',

@@ -25,14 +25,11 @@ import {
   occurrenceCursor,
 } from '../schemas.ts';
 
-const tags = ['Occurrences'];
-
 /** Reading the ledger. */
 export function registerOccurrences(app: Api, deps: ApiDeps): void {
   const list = createRoute({
     operationId: 'listOccurrences',
-    ...needs('deliveries:read'),
-    tags,
+    ...needs('deliveries:read', 'Occurrences'),
     summary: 'List occurrences',
     description:
       'Ordered by due instant. Those without one, because they cannot be planned, come last.',
@@ -81,8 +78,7 @@ export function registerOccurrences(app: Api, deps: ApiDeps): void {
 
   const get = createRoute({
     operationId: 'getOccurrence',
-    ...needs('deliveries:read'),
-    tags,
+    ...needs('deliveries:read', 'Occurrences'),
     summary: 'Get an occurrence',
     description: 'With every attempt and the response to it.',
     method: 'get',
@@ -100,8 +96,7 @@ export function registerOccurrences(app: Api, deps: ApiDeps): void {
 
   const listOfUser = createRoute({
     operationId: 'listUserOccurrences',
-    ...needs('deliveries:read'),
-    tags,
+    ...needs('deliveries:read', 'Occurrences'),
     summary: "List a user's occurrences",
     description: 'The newest first. `next` is null until the user has been planned.',
     method: 'get',

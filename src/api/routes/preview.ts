@@ -15,8 +15,7 @@ const COUNT_RULE = `must be a whole number from 1 to ${COUNT_MAX}`;
 export function registerPreview(app: Api, deps: ApiDeps): void {
   const route = createRoute({
     operationId: 'previewOccurrences',
-    ...needs('deliveries:read'),
-    tags: ['Occurrences'],
+    ...needs('deliveries:read', 'Occurrences'),
     summary: 'Preview occurrences',
     description: 'When a user would be due, and why. Nothing is stored.',
     method: 'post',

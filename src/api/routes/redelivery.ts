@@ -15,13 +15,10 @@ import { problems } from '../problem.ts';
 import { loggerOf } from '../requests.ts';
 import { json, noQuery, requiredBody } from '../schemas.ts';
 
-const tags = ['Occurrences'];
-
 export function registerRedelivery(app: Api, deps: ApiDeps): void {
   const one = createRoute({
     operationId: 'redeliverOccurrence',
-    ...needs('deliveries:write'),
-    tags,
+    ...needs('deliveries:write', 'Occurrences'),
     summary: 'Redeliver an occurrence',
     description:
       'Sends a FAILED or SKIPPED occurrence again, with the same `webhook-id`. It becomes PENDING, behind what is on time. Attempt numbers continue, and GIVE_UP_AFTER counts from the first new attempt. LATE_LIMIT does not apply, and it does not matter whether the user has moved since. 409 if the occurrence is open, was delivered (unless `force` is set), is being redelivered already, or its user was deleted.',
@@ -50,8 +47,7 @@ export function registerRedelivery(app: Api, deps: ApiDeps): void {
 
   const byFilter = createRoute({
     operationId: 'redeliverOccurrences',
-    ...needs('deliveries:write'),
-    tags,
+    ...needs('deliveries:write', 'Occurrences'),
     summary: 'Redeliver occurrences by filter',
     description:
       'Sends all matching FAILED and SKIPPED occurrences again that are settled by now and whose users exist. Delivered ones are never included: redeliver them one by one, with `force`. Occurrences that ended with one of these reasons are included only if `reason` names it: superseded, suspended, date_changed, user_deleted, occasion_deleted. With `dryRun` nothing is sent, and the response has the number of matches.',

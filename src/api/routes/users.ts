@@ -18,7 +18,7 @@ import {
   userIdParam,
   userCursor,
 } from '../schemas.ts';
-const tags = ['Users'];
+
 const path = '/v1/users/{id}';
 
 export function registerUsers(app: Api, deps: ApiDeps): void {
@@ -27,8 +27,7 @@ export function registerUsers(app: Api, deps: ApiDeps): void {
 
   const createUser = createRoute({
     operationId: 'createUser',
-    ...needs('users:write'),
-    tags,
+    ...needs('users:write', 'Users'),
     summary: 'Create a user',
     description: 'The first webhook is sent on the next birthday.',
     method: 'post',
@@ -57,8 +56,7 @@ export function registerUsers(app: Api, deps: ApiDeps): void {
 
   const listUsers = createRoute({
     operationId: 'listUsers',
-    ...needs('users:read'),
-    tags,
+    ...needs('users:read', 'Users'),
     summary: 'List users',
     description:
       'In order of creation. A page can be shorter than `limit` and not be the last: continue until `nextCursor` is null.',
@@ -90,8 +88,7 @@ export function registerUsers(app: Api, deps: ApiDeps): void {
 
   const getUser = createRoute({
     operationId: 'getUser',
-    ...needs('users:read'),
-    tags,
+    ...needs('users:read', 'Users'),
     summary: 'Get a user',
     method: 'get',
     path,
@@ -108,8 +105,7 @@ export function registerUsers(app: Api, deps: ApiDeps): void {
 
   const updateUser = createRoute({
     operationId: 'updateUser',
-    ...needs('users:write'),
-    tags,
+    ...needs('users:write', 'Users'),
     summary: 'Update a user',
     description:
       'Absent fields keep their values. A new date of birth or time zone moves the next occurrence. A request that changes nothing leaves the revision as it is.',
@@ -134,8 +130,7 @@ export function registerUsers(app: Api, deps: ApiDeps): void {
 
   const replaceUser = createRoute({
     operationId: 'replaceUser',
-    ...needs('users:write'),
-    tags,
+    ...needs('users:write', 'Users'),
     summary: 'Replace a user',
     description:
       'Absent optional fields are cleared. A user that does not exist is not created: 404.',
@@ -160,8 +155,7 @@ export function registerUsers(app: Api, deps: ApiDeps): void {
 
   const deleteUser = createRoute({
     operationId: 'deleteUser',
-    ...needs('users:write'),
-    tags,
+    ...needs('users:write', 'Users'),
     summary: 'Delete a user',
     description: 'Nothing more is sent for the user. Ids are never reused.',
     method: 'delete',

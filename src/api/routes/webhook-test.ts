@@ -10,8 +10,7 @@ import { json, noQuery } from '../schemas.ts';
 export function registerWebhookTest(app: Api, { webhookTester, logger }: ApiDeps): void {
   const route = createRoute({
     operationId: 'testWebhook',
-    ...needs('deliveries:write'),
-    tags: ['Operation'],
+    ...needs('deliveries:write', 'Operation'),
     summary: 'Send a signed test event',
     description:
       'An event of the type `webhook.test`, sent as deliveries are: with the same signature, destination guard and time limit. It is no occurrence, the ledger does not record it, and it is sent even while deliveries are paused. 200 means that it was sent; `verdict` says how a delivery with this response would continue.',
