@@ -82,7 +82,7 @@ describe('instants', () => {
 describe('the outbox', () => {
   test('has an entry for each event; what changes no plan waits for nobody', async () => {
     const { id } = await users.create(ADA);
-    await users.update(id, { firstName: 'Augusta', externalId: 'crm-1' });
+    await users.update(id, { externalId: 'crm-1', firstName: 'Augusta' });
     await users.update(id, { lastName: 'King', dateOfBirth: '1990-12-11' });
     await users.delete(id);
     expect(
