@@ -41,23 +41,18 @@ export async function prebuildWorkflows(logger: Logger): Promise<string> {
  *   workflows that differ from what the rest of the process expects break those that sleep
  */
 export function readWorkflowBundle(path: string): WorkflowCode {
-  const { code, madeFrom } = parse(path);
-  if (madeFrom === sourcesOfWorkflows()) return { code };
-  throw unusable(path, 'was made from other workflows than these');
-}
-
-function parse(path: string): PrebuiltBundle {
+  const unusable = (problem: string) =>
+    new InvalidSettingsError([
+      `WORKFLOW_BUNDLE: ${path} ${problem}; npm run bundle -- ${path} makes it`,
+    ]);
+  let bundle: PrebuiltBundle;
   try {
-    return JSON.parse(readFileSync(path, 'utf8'));
+    bundle = JSON.parse(readFileSync(path, 'utf8'));
   } catch (error) {
-    throw unusable(path, error instanceof SyntaxError ? 'is not a bundle' : 'cannot be read');
+    throw unusable(error instanceof SyntaxError ? 'is not a bundle' : 'cannot be read');
   }
-}
-
-function unusable(path: string, problem: string): InvalidSettingsError {
-  return new InvalidSettingsError([
-    `WORKFLOW_BUNDLE: ${path} ${problem}; npm run bundle -- ${path} makes it`,
-  ]);
+  if (bundle.madeFrom === sourcesOfWorkflows()) return { code: bundle.code };
+  throw unusable('was made from other workflows than these');
 }
 
 /** Of all that is bundled: the workflows, and the SDK. */

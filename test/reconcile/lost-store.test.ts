@@ -134,7 +134,7 @@ test('who is due meanwhile is sent on time, who was greeted is not, and all work
 
   for (const userId of all) await expect.poll(() => runs(userId), WAIT).toBe(true);
   const line = await worker.line(/all workflows are notified again/);
-  expect(JSON.parse(line)).toMatchObject({ level: 'info', forgotten: expect.any(Number) });
+  expect(JSON.parse(line)).toMatchObject({ level: 'warn', forgotten: expect.any(Number) });
   const keys = receiver.received.map(({ id }) => id).toSorted();
   expect(keys.map((key) => key.split(':')[1])).toEqual([...greeted].toSorted());
   const late = await api.sql<{ ms: number }>(
