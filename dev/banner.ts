@@ -8,50 +8,29 @@ export interface BannerOptions {
   readonly dataDir: string;
 }
 
-type Row = readonly [name: string, value: string];
-
-const NO_PROMETHEUS =
-  'left out: there is no `prometheus` on the PATH (Debian: apt-get install prometheus)';
-
-/** Where everything of `npm start` is, and the first thing to try. */
+/** Where everything is, and the first thing to try. */
 export function banner(options: BannerOptions): string {
-  return render('Daybell is ready.', options, []);
-}
-
-/** The same for `npm run stack`. */
-export function stackBanner(options: BannerOptions): string {
-  const { postgres, temporal, prometheus } = options.ports;
-  return render('Daybell is ready, in its production shape.', options, [
-    [
-      'PostgreSQL',
-      `127.0.0.1:${postgres} (user and database daybell; its password is in postgres.password)`,
-    ],
-    ['Temporal', `127.0.0.1:${temporal} (production server, on PostgreSQL)`],
-    ['Prometheus', prometheus === null ? NO_PROMETHEUS : `http://127.0.0.1:${prometheus}`],
-  ]);
-}
-
-function render(title: string, options: BannerOptions, more: readonly Row[]): string {
   const { settings, ports, dataDir } = options;
   const api = runningApi({ ...settings, PORT: ports.api }).url;
-  const rows: readonly Row[] = [
-    ['API', api],
-    ['Reference', `${api}/docs`],
-    ['Web UI', webUi(options)],
-    ['Metrics', metrics(api, ports)],
-    ['Greetings', greetings(options)],
-    [
-      'Sent at',
-      `${settings.DELIVERY_LOCAL_TIME} in each user's own time zone (DELIVERY_LOCAL_TIME)`,
-    ],
-    ...more,
-    ['Data', dataDir],
-  ];
+  const rows = {
+    API: api,
+    Reference: `${api}/docs`,
+    'Web UI': webUi(options),
+    Metrics: metrics(api, ports),
+    Greetings: greetings(options),
+    'Sent at': `${settings.DELIVERY_LOCAL_TIME} in each user's own time zone (DELIVERY_LOCAL_TIME)`,
+    ...(ports.postgres !== null && {
+      PostgreSQL: `127.0.0.1:${ports.postgres} (user and database daybell; its password is in postgres.password)`,
+    }),
+    ...(ports.temporal !== null && { Temporal: `127.0.0.1:${ports.temporal}` }),
+    ...(ports.prometheus !== null && { Prometheus: `http://127.0.0.1:${ports.prometheus}` }),
+    Data: dataDir,
+  };
   return [
     '',
-    title,
+    'Daybell is ready.',
     '',
-    ...rows.map(([name, value]) => `  ${name.padEnd(11)}${value}`),
+    ...Object.entries(rows).map(([name, value]) => `  ${name.padEnd(11)}${value}`),
     '',
     'Create a user:',
     '',

@@ -5,13 +5,8 @@ import { join } from 'node:path';
 
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 
-import {
-  createChild,
-  type Child,
-  type ChildFailure,
-  type ChildSpec,
-  type ChildState,
-} from './child.ts';
+import { createChild, type Child, type ChildSpec, type ChildState } from './child.ts';
+import type { StartError } from './start-error.ts';
 
 let directory = '';
 beforeAll(async () => {
@@ -49,7 +44,7 @@ describe('a supervised process', () => {
     await expect
       .poll(() => states, { timeout: 60_000 })
       .toEqual(['starting', 'ready', 'down', 'starting', 'ready']);
-    expect(deaths).toEqual(['was killed by SIGKILL; 1000']);
+    expect(deaths).toEqual(['stand-in was killed by SIGKILL; restarting it in 1 s']);
     expect(pids).toHaveLength(2);
   });
 
@@ -66,19 +61,24 @@ describe('a supervised process', () => {
     const { child, deaths, givenUp } = await supervise('console.log("no luck"); process.exit(3)');
     child.start().catch(() => {});
     await expect.poll(() => givenUp.length, { timeout: 60_000 }).toBe(1);
-    expect(givenUp[0]).toEqual({
-      reason: 'ended with exit code 3',
-      misconfigured: false,
-      lastLines: ['no luck'],
+    expect(givenUp[0]).toMatchObject({
+      message: 'stand-in ended with exit code 3, again and again.\nIts last output:\n  no luck',
+      exitCode: 1,
     });
-    expect(deaths).toEqual(['ended with exit code 3; 1000', 'ended with exit code 3; 2000']);
+    expect(deaths).toEqual([
+      'stand-in ended with exit code 3; restarting it in 1 s',
+      'stand-in ended with exit code 3; restarting it in 2 s',
+    ]);
   });
 
   test('is given up at once when it refuses its settings', async () => {
     const { child, deaths, givenUp } = await supervise('process.exit(78)');
     child.start().catch(() => {});
     await expect.poll(() => givenUp.length, { timeout: 60_000 }).toBe(1);
-    expect(givenUp[0]?.misconfigured).toBe(true);
+    expect(givenUp[0]).toMatchObject({
+      message: 'stand-in cannot run with these settings.\nIt printed nothing.',
+      exitCode: 78,
+    });
     expect(deaths).toEqual([]);
   });
 
@@ -89,7 +89,7 @@ describe('a supervised process', () => {
     child.start().catch(() => {});
     await expect
       .poll(() => deaths[0], { timeout: 60_000 })
-      .toBe('was not ready within 0.3 s; 1000');
+      .toBe('stand-in was not ready within 0.3 s; restarting it in 1 s');
     expect(isAlive(pids[0])).toBe(false);
   });
 
@@ -108,7 +108,7 @@ describe('a supervised process', () => {
     });
     child.start().catch(() => {});
     await expect
-      .poll(() => givenUp[0]?.reason, { timeout: 60_000 })
+      .poll(() => givenUp[0]?.message, { timeout: 60_000 })
       .toMatch(/could not be started: .*ENOENT/);
   });
 
@@ -128,7 +128,7 @@ interface Supervised {
   readonly states: ChildState[];
   readonly pids: number[];
   readonly deaths: string[];
-  readonly givenUp: ChildFailure[];
+  readonly givenUp: StartError[];
 }
 
 async function supervise(script: string, spec: Partial<ChildSpec> = {}): Promise<Supervised> {
@@ -137,24 +137,28 @@ async function supervise(script: string, spec: Partial<ChildSpec> = {}): Promise
   const states: ChildState[] = [];
   const pids: number[] = [];
   const deaths: string[] = [];
-  const givenUp: ChildFailure[] = [];
+  const givenUp: StartError[] = [];
   const child = createChild(
     {
       name: 'stand-in',
       spawn: () => fork(file, [], { detached: true, stdio: ['ignore', 'pipe', 'pipe', 'ipc'] }),
       readyWithinMs: 30_000,
-      stopStage: 0,
       stopSignal: 'SIGTERM',
       stopWithinMs: 10_000,
       killSignal: 'SIGKILL',
       ...spec,
     },
     {
-      onSpawn: (pid) => void pids.push(pid),
+      terminal: {
+        say: () => {},
+        warn: (line) => void deaths.push(line),
+        print: () => {},
+        showLine: () => {},
+        readable: (line) => line,
+      },
+      record: { dataDir: directory, add: ({ pid }) => void pids.push(pid), clear: () => {} },
       onState: (state) => void states.push(state),
-      onLine: () => {},
-      onDeath: (reason, restartInMs) => void deaths.push(`${reason}; ${restartInMs}`),
-      onGivenUp: (failure) => void givenUp.push(failure),
+      onGivenUp: (error) => void givenUp.push(error),
     },
   );
   onTestFinished(async () => {

@@ -3,6 +3,10 @@ import type { ChildProcess } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 
+import type { ProcessRecord } from './process-record.ts';
+import { StartError } from './start-error.ts';
+import type { Terminal } from './terminal.ts';
+
 export type ChildState = 'starting' | 'ready' | 'down';
 
 export interface ChildSpec {
@@ -12,30 +16,18 @@ export interface ChildSpec {
   /** Whether it can be used, asked repeatedly; without this the process says so by IPC. */
   readiness?(): Promise<boolean>;
   readonly readyWithinMs: number;
-  /** The lowest stage is stopped first. */
-  readonly stopStage: number;
   readonly stopSignal: NodeJS.Signals;
   readonly stopWithinMs: number;
   /** For when stopping takes longer than that. */
   readonly killSignal: NodeJS.Signals;
 }
 
-export interface ChildEvents {
-  onSpawn(pid: number): void;
-  onState(state: ChildState): void;
-  /** One line of its output. */
-  onLine(line: string): void;
-  /** It died and will be restarted. */
-  onDeath(reason: string, restartInMs: number): void;
+export interface ChildOptions {
+  readonly terminal: Terminal;
+  readonly record: ProcessRecord;
+  readonly onState: (state: ChildState) => void;
   /** It will not be restarted. */
-  onGivenUp(failure: ChildFailure): void;
-}
-
-export interface ChildFailure {
-  readonly reason: string;
-  /** It refused its settings: a restart would not help. */
-  readonly misconfigured: boolean;
-  readonly lastLines: readonly string[];
+  readonly onGivenUp: (error: StartError) => void;
 }
 
 export type Child = ReturnType<typeof createChild>;
@@ -44,14 +36,13 @@ export type Child = ReturnType<typeof createChild>;
 const EXIT_CONFIG = 78;
 /** One unlucky start does not end everything, and a broken program soon does. */
 const DEATHS_BEFORE_FIRST_READY = 3;
-const BACKOFF_MIN_MS = 1_000;
-const BACKOFF_MAX_MS = 30_000;
-/** After running for so long, the backoff starts again at its minimum. */
-const STABLE_AFTER_MS = 60_000;
+const MAX_RESTART_SECONDS = 30;
 const ASK_EVERY_MS = 100;
 const LINES_KEPT = 30;
 
-export function createChild(spec: ChildSpec, events: ChildEvents) {
+export function createChild(spec: ChildSpec, options: ChildOptions) {
+  const { name } = spec;
+  const { terminal, record, onState, onGivenUp } = options;
   const stopping = new AbortController();
   const firstReady = Promise.withResolvers<void>();
   firstReady.promise.catch(() => {});
@@ -61,30 +52,32 @@ export function createChild(spec: ChildSpec, events: ChildEvents) {
   let running: Promise<void> = Promise.resolve();
 
   async function keepRunning(): Promise<void> {
-    let backoffMs = BACKOFF_MIN_MS;
-    for (let deaths = 1; !stopping.signal.aborted; deaths += 1) {
-      const { reason, readyForMs, misconfigured } = await runOnce();
-      events.onState('down');
+    let deaths = 0;
+    for (;;) {
+      const { reason, wasReady, misconfigured } = await runOnce();
+      onState('down');
       if (stopping.signal.aborted) return;
+      // In a row: the longer it fails, the longer it is left alone.
+      deaths = wasReady ? 1 : deaths + 1;
       if (misconfigured || (!everReady && deaths >= DEATHS_BEFORE_FIRST_READY)) {
-        events.onGivenUp({ reason, misconfigured, lastLines });
+        onGivenUp(describeFailure(reason, misconfigured));
         return;
       }
-      if (readyForMs >= STABLE_AFTER_MS) backoffMs = BACKOFF_MIN_MS;
-      events.onDeath(reason, backoffMs);
-      await sleep(backoffMs, undefined, { signal: stopping.signal }).catch(() => {});
-      backoffMs = Math.min(backoffMs * 2, BACKOFF_MAX_MS);
+      const seconds = Math.min(deaths, MAX_RESTART_SECONDS);
+      terminal.warn(`${name} ${reason}; restarting it in ${seconds} s`);
+      await sleep(seconds * 1000, undefined, { signal: stopping.signal }).catch(() => {});
+      if (stopping.signal.aborted) return;
     }
   }
 
   /** From its start to its end. */
   async function runOnce() {
-    events.onState('starting');
+    onState('starting');
     lastLines = [];
     const child = spec.spawn();
     const exited = exitOf(child);
     current = { child, exited };
-    if (child.pid !== undefined) events.onSpawn(child.pid);
+    if (child.pid !== undefined) record.add({ name, pid: child.pid, stopSignal: spec.stopSignal });
     for (const stream of [child.stdout, child.stderr]) {
       if (stream !== null) createInterface({ input: stream }).on('line', keepLine);
     }
@@ -95,30 +88,39 @@ export function createChild(spec: ChildSpec, events: ChildEvents) {
       exited.then(() => false),
     ]);
     over.abort();
-    const readyAt = Date.now();
+    const wasReady = isReady && !stopping.signal.aborted;
     const tookTooLong = !isReady && isRunning(child) && !stopping.signal.aborted;
     if (tookTooLong) child.kill(spec.killSignal);
-    if (isReady && !stopping.signal.aborted) {
+    if (wasReady) {
       everReady = true;
-      events.onState('ready');
+      onState('ready');
       firstReady.resolve();
     }
     const ended = await exited;
     return {
       reason: tookTooLong ? `was not ready within ${spec.readyWithinMs / 1000} s` : ended,
-      readyForMs: isReady ? Date.now() - readyAt : 0,
+      wasReady,
       misconfigured: child.exitCode === EXIT_CONFIG,
     };
   }
 
   function keepLine(line: string): void {
-    lastLines.push(line);
-    if (lastLines.length > LINES_KEPT) lastLines.shift();
-    events.onLine(line);
+    lastLines = [...lastLines, line].slice(-LINES_KEPT);
+    terminal.showLine(name, line);
+  }
+
+  function describeFailure(reason: string, misconfigured: boolean): StartError {
+    const what = misconfigured
+      ? `${name} cannot run with these settings.`
+      : `${name} ${reason}, again and again.`;
+    const output =
+      lastLines.length === 0
+        ? ['It printed nothing.']
+        : ['Its last output:', ...lastLines.map((line) => `  ${terminal.readable(line)}`)];
+    return new StartError([what, ...output].join('\n'), misconfigured ? EXIT_CONFIG : 1);
   }
 
   return {
-    spec,
     /**
      * Starts it, and keeps it running until it is stopped. Resolves when it is ready for the first
      * time, rejects when it is stopped before.
@@ -130,7 +132,7 @@ export function createChild(spec: ChildSpec, events: ChildEvents) {
     /** Asks it to stop, and kills it when that takes too long. Resolves when it is gone. */
     async stop(): Promise<void> {
       stopping.abort();
-      firstReady.reject(new Error(`${spec.name} was stopped`));
+      firstReady.reject(new Error(`${name} was stopped`));
       if (current !== null && isRunning(current.child)) {
         const { child, exited } = current;
         child.kill(spec.stopSignal);

@@ -1,4 +1,6 @@
 /** A supervisor at a terminal: its settings and signals, what it shows, and how everything ends. */
+import { inspect } from 'node:util';
+
 import { readMachine, type Machine } from '../src/platform/settings/machine.ts';
 import {
   InvalidSettingsError,
@@ -25,62 +27,64 @@ export interface Startup {
   readonly signal: AbortSignal;
 }
 
-/** Starts everything in its order; resolves when all is ready. */
-export type StartAll = (startup: Startup) => Promise<void>;
-
 /** One Ctrl-C can arrive twice: from the terminal, and from npm, which passes it on. */
 const SAME_KEYSTROKE_MS = 500;
 
 /**
  * Runs everything until Ctrl-C, or until it fails; ends the process with the code for that.
  *
+ * @param startAll starts everything in its order; resolves when all is ready
  * @param settingsOf gives the settings to run with, of those that were given
  */
 export async function runInForeground(
-  startAll: StartAll,
+  startAll: (startup: Startup) => Promise<void>,
   settingsOf: (given: Settings) => Settings = (given) => given,
 ): Promise<never> {
-  // What we store is for us alone; but root's PostgreSQL runs as another user, who passes through.
-  process.umask(process.getuid?.() === 0 ? 0o066 : 0o077);
-  const machine = readMachine();
-  const settings = settingsOrExit(machine.environment, settingsOf);
-  const terminal = createTerminal({
-    write: (text) => void process.stdout.write(text),
-    colours: process.stdout.isTTY && !machine.noColor,
-    levelOf: (name) => {
-      if (machine.logLevelGiven) return settings.LOG_LEVEL;
-      // A receiver of the user's own prints nothing here: the attempts are what there is to see.
-      return name === 'dispatcher' && settings.WEBHOOK_URL !== undefined ? 'info' : 'warn';
-    },
-    servers: ['postgres', 'temporal', 'temporal-ui', 'prometheus'],
-  });
+  // What we store is for us alone.
+  process.umask(0o077);
   // The terminal may be gone before we are.
   process.stdout.on('error', () => {});
   process.stderr.on('error', () => {});
   try {
+    const machine = readMachine();
+    const settings = usableSettings(machine.environment, settingsOf);
+    const terminal = createTerminal({
+      write: (text) => void process.stdout.write(text),
+      // Not with NO_COLOR, either.
+      colours: process.stdout.isTTY && process.stdout.hasColors(),
+      levelOf: (name) => {
+        if (machine.environment['LOG_LEVEL']) return settings.LOG_LEVEL;
+        // A receiver of the user's own prints nothing here: the attempts are what there is to see.
+        return name === 'dispatcher' && settings.WEBHOOK_URL !== undefined ? 'info' : 'warn';
+      },
+      servers: ['postgres', 'temporal', 'temporal-ui', 'prometheus'],
+    });
     await run(startAll, { settings, machine, terminal });
     terminal.say('stopped');
     process.exit(0);
   } catch (error) {
-    process.stderr.write(`\n${messageOf(error)}\n\n`);
+    const isExpected = error instanceof StartError || error instanceof InvalidSettingsError;
+    process.stderr.write(`\n${isExpected ? error.message : inspect(error)}\n\n`);
+    if (error instanceof InvalidSettingsError) process.exit(78);
     process.exit(error instanceof StartError ? error.exitCode : 1);
   }
 }
 
 /** Starts everything, waits until it is stopped or fails, and stops everything. */
 async function run(
-  startAll: StartAll,
+  startAll: (startup: Startup) => Promise<void>,
   { settings, machine, terminal }: Pick<Startup, 'settings' | 'machine' | 'terminal'>,
 ): Promise<void> {
-  const { path, record } = await takeDataDir(settings.DATA_DIR, terminal.say);
+  const record = await takeDataDir(settings.DATA_DIR, terminal.say);
   const supervisor = createSupervisor({ terminal, record });
   const stop = new AbortController();
   const ended = Promise.race([
     untilStopped(stop, supervisor),
     supervisor.failed.then((error) => Promise.reject(error)),
   ]);
+  const { dataDir } = record;
   const { signal } = stop;
-  const starting = startAll({ settings, machine, terminal, dataDir: path, supervisor, signal });
+  const starting = startAll({ settings, machine, terminal, dataDir, supervisor, signal });
   try {
     await Promise.race([starting, ended]);
     await ended;
@@ -114,23 +118,13 @@ function untilStopped(stop: AbortController, supervisor: Supervisor): Promise<vo
   });
 }
 
-function settingsOrExit(
+/** @throws InvalidSettingsError */
+function usableSettings(
   environment: NodeJS.ProcessEnv,
   settingsOf: (given: Settings) => Settings,
 ): Settings {
-  try {
-    const settings = settingsOf(requireKeysBeyondLoopback(loadSettings(environment)));
-    // A receiver of the user's own has to be able to tell us from others.
-    if (settings.WEBHOOK_URL === undefined) return settings;
-    return requireAllowedHost(requireSettings(settings, 'WEBHOOK_SECRETS'));
-  } catch (error) {
-    if (!(error instanceof InvalidSettingsError)) throw error;
-    process.stderr.write(`\n${error.message}\n\n`);
-    process.exit(78);
-  }
-}
-
-function messageOf(error: unknown): string {
-  if (error instanceof StartError) return error.message;
-  return error instanceof Error ? (error.stack ?? error.message) : String(error);
+  const settings = settingsOf(requireKeysBeyondLoopback(loadSettings(environment)));
+  // A receiver of the user's own has to be able to tell us from others.
+  if (settings.WEBHOOK_URL === undefined) return settings;
+  return requireAllowedHost(requireSettings(settings, 'WEBHOOK_SECRETS'));
 }

@@ -22,17 +22,17 @@ async function startDaybell(startup: Startup): Promise<void> {
   const servers: ChildSpec[] = [];
   let databaseUrl: string | null = null;
 
-  if (ports.temporal !== null && ports.temporalUi !== null) {
-    const binary = await findTemporalBinary({ ...machine, onProgress, signal });
-    const { temporal: port, temporalUi: uiPort } = ports;
-    servers.push(temporalServer({ binary, dataDir, port, uiPort, home: machine.home }));
-  }
   if (ports.postgres !== null) {
     const connections = settings.DATABASE_POOL * POOLS + SPARE_CONNECTIONS;
     const options = { dataDir, port: ports.postgres, connections, onProgress };
     const postgres = await prepareEmbeddedPostgres(options);
     databaseUrl = postgres.url;
     servers.push(postgres.child);
+  }
+  if (ports.temporal !== null && ports.temporalUi !== null) {
+    const binary = await findTemporalBinary({ ...machine, onProgress, signal });
+    const { temporal: port, temporalUi: uiPort } = ports;
+    servers.push(temporalServer({ binary, dataDir, port, uiPort, home: machine.home }));
   }
   signal.throwIfAborted();
   await supervisor.start(servers);

@@ -1,3 +1,4 @@
+import { randomInt } from 'node:crypto';
 import { createServer, type AddressInfo } from 'node:net';
 
 import type { Settings } from '../src/platform/settings/settings.ts';
@@ -7,8 +8,7 @@ import { StartError } from './start-error.ts';
 export const MEASURED = ['api', 'worker', 'dispatcher', 'scheduler'] as const;
 
 export type MeasuredProcess = (typeof MEASURED)[number];
-/** The port of each; null when the API serves its metrics beside the API. */
-export type MetricsPorts = Readonly<Record<MeasuredProcess, number>> | null;
+type MetricsPorts = Readonly<Record<MeasuredProcess, number>> | null;
 
 /** Where everything listens; null for what does not run here. */
 export interface Ports {
@@ -17,6 +17,7 @@ export interface Ports {
   readonly temporal: number | null;
   readonly temporalUi: number | null;
   readonly receiver: number | null;
+  /** Of each process; null when the API serves its metrics beside the API. */
   readonly metrics: MetricsPorts;
   readonly prometheus: number | null;
 }
@@ -27,7 +28,6 @@ export interface Ports {
  */
 export const HIGHEST_PORT = 32_767;
 const LOWEST_PORT = 10_000;
-const TRIES = 1_000;
 const LOOPBACK = '127.0.0.1';
 
 /**
@@ -40,7 +40,7 @@ export async function findPorts(settings: Settings, withPrometheus = false): Pro
   const faults: string[] = [];
   const taken = new Map<number, string>();
   const take = async (setting: string, wanted: number, host = LOOPBACK): Promise<number> => {
-    const other = wanted === 0 ? undefined : taken.get(wanted);
+    const other = taken.get(wanted);
     const port =
       other === undefined
         ? await listenOnce(host, wanted)
@@ -55,16 +55,24 @@ export async function findPorts(settings: Settings, withPrometheus = false): Pro
     return port;
   };
 
-  const { HOST, DATABASE_URL, TEMPORAL_ADDRESS, WEBHOOK_URL } = settings;
+  const { HOST, DATABASE_URL, TEMPORAL_ADDRESS, WEBHOOK_URL, METRICS_PORT: first } = settings;
   const takeEmbedded = async (setting: keyof Settings & `${string}_PORT`, isEmbedded: boolean) =>
     isEmbedded ? take(setting, Number(settings[setting])) : null;
+  const takeForMetrics = async (port: number): Promise<MetricsPorts> => {
+    const ports = { api: 0, worker: 0, dispatcher: 0, scheduler: 0 };
+    for (const [index, name] of MEASURED.entries()) {
+      const setting = index === 0 ? 'METRICS_PORT' : `METRICS_PORT + ${index} (${name})`;
+      ports[name] = await take(setting, port === 0 ? 0 : port + index, HOST);
+    }
+    return ports;
+  };
   const ports = {
     api: await take('PORT', settings.PORT, HOST),
     postgres: await takeEmbedded('POSTGRES_DEV_PORT', DATABASE_URL === undefined),
     temporal: await takeEmbedded('TEMPORAL_DEV_PORT', TEMPORAL_ADDRESS === undefined),
     temporalUi: await takeEmbedded('TEMPORAL_DEV_UI_PORT', TEMPORAL_ADDRESS === undefined),
     receiver: await takeEmbedded('RECEIVER_DEV_PORT', WEBHOOK_URL === undefined),
-    metrics: await metricsPorts(settings, take),
+    metrics: first === undefined ? null : await takeForMetrics(first),
     prometheus: await takeEmbedded('PROMETHEUS_DEV_PORT', withPrometheus),
   };
   if (faults.length === 0) return ports;
@@ -90,26 +98,11 @@ export function withMetricsPort(
 /** So many ports of this machine that nothing listens on at this moment, all different. */
 export async function freePorts(count: number): Promise<number[]> {
   const found = new Set<number>();
-  for (let tried = 0; tried < TRIES && found.size < count; tried += 1) {
-    const port = LOWEST_PORT + Math.floor(Math.random() * (HIGHEST_PORT - LOWEST_PORT + 1));
+  while (found.size < count) {
+    const port = randomInt(LOWEST_PORT, HIGHEST_PORT + 1);
     if ((await listenOnce(LOOPBACK, port)) === port) found.add(port);
   }
-  if (found.size < count) throw new Error(`There are no ${count} free ports on this machine.`);
   return [...found];
-}
-
-/** One after the other from METRICS_PORT on; each any that is free when that is 0. */
-async function metricsPorts(
-  { HOST, METRICS_PORT: first }: Settings,
-  take: (setting: string, wanted: number, host: string) => Promise<number>,
-): Promise<MetricsPorts> {
-  if (first === undefined) return null;
-  const ports = { api: 0, worker: 0, dispatcher: 0, scheduler: 0 };
-  for (const [index, name] of MEASURED.entries()) {
-    const setting = index === 0 ? 'METRICS_PORT' : `METRICS_PORT + ${index} (${name})`;
-    ports[name] = await take(setting, first === 0 ? 0 : first + index, HOST);
-  }
-  return ports;
 }
 
 /** The port, any free one for 0, or why it cannot be listened on. */
@@ -118,10 +111,9 @@ function listenOnce(host: string, port: number): Promise<number | string> {
     const server = createServer();
     server.once('error', ({ code, message }: NodeJS.ErrnoException) => {
       if (code === 'EADDRINUSE') resolve(`port ${port} on ${host} is taken by another program`);
-      else if (code === 'EACCES') resolve(`port ${port} on ${host} is not allowed to this user`);
       else if (code === 'EADDRNOTAVAIL' || code === 'ENOTFOUND') {
         resolve(`${host} is not an address of this machine (HOST)`);
-      } else resolve(`port ${port} on ${host} cannot be listened on: ${message}`);
+      } else resolve(message);
     });
     server.listen({ host, port, exclusive: true }, () => {
       const { port: given } = server.address() as AddressInfo;

@@ -7,24 +7,19 @@ import { existsSync, readFileSync } from 'node:fs';
  */
 export function identifyProcess(pid: number): string | null {
   if (!existsSync('/proc/self/stat')) return identityFromPs(pid);
-  const stat = read(`/proc/${pid}/stat`);
-  if (stat === null) return null;
-  // proc(5): state is field 3 and the start, in ticks since boot, field 22; field 2 may hold anything.
-  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-  if (fields[0] === 'Z' || fields[0] === 'X') return null;
-  return `${read('/proc/sys/kernel/random/boot_id')?.trim()} ${fields[19]}`;
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    // proc(5): state is field 3 and the start, in ticks since boot, field 22; field 2 may hold anything.
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    if (fields[0] === 'Z' || fields[0] === 'X') return null;
+    return `${readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim()} ${fields[19]}`;
+  } catch {
+    return null;
+  }
 }
 
 /** On macOS. */
 function identityFromPs(pid: number): string | null {
   const ps = spawnSync('ps', ['-o', 'state=,lstart=', '-p', String(pid)], { encoding: 'utf8' });
   return /^\s*[^Z\s]\S*\s+(.+?)\s*$/.exec(ps.stdout ?? '')?.[1] ?? null;
-}
-
-function read(file: string): string | null {
-  try {
-    return readFileSync(file, 'utf8');
-  } catch {
-    return null;
-  }
 }

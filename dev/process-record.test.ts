@@ -41,10 +41,10 @@ test('a DATA_DIR is taken by one process at a time, and free again when that let
   await expect(takeDataDir(dataDir, () => {})).rejects.toThrow(
     `already runs on DATA_DIR ${dataDir} (process ${process.pid})`,
   );
-  first.record.clear();
+  first.clear();
   const second = await takeDataDir(dataDir, () => {});
   expect(await readFile(join(dataDir, 'processes.json'), 'utf8')).toContain('supervisor');
-  second.record.clear();
+  second.clear();
 });
 
 async function folderWith({ pid }: ChildProcess, identity: string | null): Promise<string> {

@@ -6,21 +6,19 @@ import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-import { z } from 'zod';
-
 import { identifyProcess } from './process-identity.ts';
 import { StartError } from './start-error.ts';
 
-const entrySchema = z.object({
-  name: z.string(),
-  pid: z.number().int().positive(),
-  identity: z.string(),
-  stopSignal: z.string(),
-});
-
-export interface ProcessEntry extends z.output<typeof entrySchema> {}
+export interface ProcessEntry {
+  readonly name: string;
+  readonly pid: number;
+  readonly identity: string;
+  readonly stopSignal: NodeJS.Signals;
+}
 
 export interface ProcessRecord {
+  /** The folder, absolute. */
+  readonly dataDir: string;
   /** To be called as soon as a process is started; replaces the last one of that name. */
   add(entry: Omit<ProcessEntry, 'identity'>): void;
   /** To be called when nothing runs any more: another start may have the folder. */
@@ -60,7 +58,7 @@ export async function takeOver(
 /** What the record of a folder names and still runs: the very processes, not their numbers. */
 export function readRunning(dataDir: string): ProcessEntry[] {
   try {
-    const entries = entrySchema.array().parse(JSON.parse(readFileSync(fileIn(dataDir), 'utf8')));
+    const entries: ProcessEntry[] = JSON.parse(readFileSync(fileIn(dataDir), 'utf8'));
     return entries.filter(isRunning);
   } catch {
     // There is no record, or none that can be read.
@@ -72,6 +70,7 @@ export function readRunning(dataDir: string): ProcessEntry[] {
 function createRecord(dataDir: string): ProcessRecord {
   const entries = new Map<string, ProcessEntry>();
   const record: ProcessRecord = {
+    dataDir,
     add(entry) {
       const identity = identifyProcess(entry.pid);
       if (identity === null) return;
@@ -87,7 +86,7 @@ function createRecord(dataDir: string): ProcessRecord {
 }
 
 async function stop(entry: ProcessEntry): Promise<void> {
-  signal(entry, entry.stopSignal as NodeJS.Signals);
+  signal(entry, entry.stopSignal);
   const deadline = Date.now() + STOP_LIMIT_MS;
   while (isRunning(entry)) {
     if (Date.now() > deadline) signal(entry, 'SIGKILL');

@@ -18,18 +18,8 @@ export interface ProgramOptions {
   readonly signal?: AbortSignal;
 }
 
-/** A program that is built with Go from its released source. */
-export interface GoProgram {
-  readonly name: string;
-  readonly goPackage: string;
-  readonly version: string;
-  /** In words, for progress. */
-  readonly what: string;
-}
-
 /** Nine minutes on two busy cores for the largest, downloads included. */
 const BUILD_LIMIT_MS = 20 * 60_000;
-const PROGRESS_EVERY_MS = 10_000;
 
 /** The first program of this name on a search path as the shell writes it, or null. */
 export async function firstOnPath(program: string, path: string): Promise<string | null> {
@@ -75,25 +65,23 @@ export async function cachedProgram(
 }
 
 /**
- * The path of a program, from the cache or built now. Two callers at once are safe.
+ * The path of a program, from the cache or built now from its released source. Two callers at once
+ * are safe.
  *
  * @throws StartError when it cannot be built
  */
 export async function findGoProgram(
-  { name, goPackage, version, what }: GoProgram,
+  name: string,
+  goPackage: string,
+  version: string,
   options: ProgramOptions,
 ): Promise<string> {
   const target = `${goPackage}@v${version}`;
   return cachedProgram(`${name}-${version}`, options.cacheHome, async (folder) => {
-    const problem = await buildWithGo(what, target, folder, options);
+    const problem = await buildWithGo(target, folder, options);
     if (problem === null) return join(folder, basename(goPackage));
     throw new StartError(
-      [
-        `${what} is not on this machine, and could not be built:`,
-        `  - ${problem}`,
-        'Install Go, with which it is built, and start again; or build it elsewhere:',
-        `  go install ${target}`,
-      ].join('\n'),
+      `${name} is not on this machine, and could not be built. ${problem}\nInstall Go, with which it is built, and start again; or build it elsewhere: go install ${target}`,
     );
   });
 }
@@ -103,7 +91,6 @@ export async function findGoProgram(
  * last part of its path. Gives what went wrong, or null; rejects when it was given up.
  */
 export async function buildWithGo(
-  what: string,
   target: string,
   folder: string,
   { path, environment, signal, onProgress }: Omit<ProgramOptions, 'cacheHome'>,
@@ -111,18 +98,12 @@ export async function buildWithGo(
 ): Promise<string | null> {
   const go = await firstOnPath('go', path);
   if (go === null) return 'Go build: there is no `go` on the PATH';
-  onProgress(`Building ${what} with Go (once; up to 10 minutes on 2 busy cores).`);
-  const started = Date.now();
-  const progress = setInterval(() => {
-    const elapsed = Math.round((Date.now() - started) / 1000);
-    onProgress(`Still building ${what}, ${elapsed} s so far.`);
-  }, PROGRESS_EVERY_MS);
+  onProgress(`Building ${target} with Go (once; up to 10 minutes on 2 busy cores).`);
   const result = await runCommand(go, ['install', ...flags, target], {
     env: { ...environment, GOBIN: folder },
     timeoutMs: BUILD_LIMIT_MS,
     signal,
   });
-  clearInterval(progress);
   signal?.throwIfAborted();
   return result.ok ? null : `Go build: ${result.problem}: ${lastLine(result.output)}`;
 }

@@ -8,7 +8,7 @@ export interface CommandResult {
   readonly problem: string;
 }
 
-export type CommandOptions = Pick<SpawnOptions, 'cwd' | 'env' | 'uid' | 'gid'> & {
+export type CommandOptions = Pick<SpawnOptions, 'cwd' | 'env'> & {
   readonly timeoutMs: number;
   /** Ends the command early. */
   readonly signal?: AbortSignal | undefined;
@@ -20,29 +20,30 @@ const OUTPUT_LIMIT = 65_536;
 export function runCommand(
   file: string,
   args: readonly string[],
-  { timeoutMs, signal, ...options }: CommandOptions,
+  { timeoutMs, signal, cwd, env }: CommandOptions,
 ): Promise<CommandResult> {
   return new Promise((resolve) => {
     // A process group of its own: Ctrl-C reaches the supervisor only, which then ends this one.
     const child = spawn(file, args, {
-      ...options,
+      cwd,
+      env,
       detached: true,
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     const limit = AbortSignal.timeout(timeoutMs);
-    const over = signal === undefined ? limit : AbortSignal.any([signal, limit]);
+    const over = AbortSignal.any(signal === undefined ? [limit] : [signal, limit]);
     const killGroup = (): void => {
       if (child.pid !== undefined && child.exitCode === null) process.kill(-child.pid, 'SIGKILL');
     };
     over.addEventListener('abort', killGroup);
     if (over.aborted) killGroup();
     let output = '';
-    const collect = (chunk: string): void => {
-      output = (output + chunk).slice(-OUTPUT_LIMIT);
-    };
-    child.stdout?.setEncoding('utf8').on('data', collect);
-    child.stderr?.setEncoding('utf8').on('data', collect);
-    child.once('error', (error) => resolve({ ok: false, output, problem: error.message }));
+    for (const stream of [child.stdout, child.stderr]) {
+      stream.setEncoding('utf8').on('data', (chunk: string) => {
+        output = (output + chunk).slice(-OUTPUT_LIMIT);
+      });
+    }
+    child.once('error', ({ message }) => resolve({ ok: false, output, problem: message }));
     child.once('close', (code, killedBy) => {
       over.removeEventListener('abort', killGroup);
       const ended = killedBy === null ? `exit code ${code}` : `killed by ${killedBy}`;

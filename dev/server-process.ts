@@ -2,17 +2,18 @@ import { spawn } from 'node:child_process';
 
 import type { ChildSpec } from './child.ts';
 
-export interface ServerProcess extends Pick<ChildSpec, 'name' | 'stopStage'> {
+export interface ServerProcess {
+  readonly name: string;
   readonly program: string;
   readonly args: readonly string[];
   readonly cwd: string;
   /** Nothing of ours is handed on: a client's settings there are for another server. */
   readonly env?: Readonly<Record<string, string>>;
-  readonly uid?: number;
-  readonly gid?: number;
   readiness(): Promise<boolean>;
 }
 
+/** The search path of programs that are handed nothing of ours. */
+export const SERVER_PATH = '/usr/local/bin:/usr/bin:/bin';
 /** Recovery after a crash reads the log since the last checkpoint, at most five minutes' worth. */
 const READY_LIMIT_MS = 180_000;
 const STOP_LIMIT_MS = 30_000;
@@ -20,14 +21,13 @@ const ASK_LIMIT_MS = 2_000;
 
 /** A server of somebody else's as a supervised process. */
 export function serverProcess(server: ServerProcess): ChildSpec {
-  const { name, stopStage, program, args, env, readiness, ...options } = server;
+  const { name, program, args, cwd, env, readiness } = server;
   return {
     name,
-    stopStage,
     spawn: () =>
       spawn(program, args, {
-        ...options,
-        env: { PATH: '/usr/local/bin:/usr/bin:/bin', ...env },
+        cwd,
+        env: { PATH: SERVER_PATH, ...env },
         detached: true,
         stdio: ['ignore', 'pipe', 'pipe'],
       }),

@@ -2,7 +2,8 @@
 import { fork } from 'node:child_process';
 import { join } from 'node:path';
 
-import { newWebhookSecret, parseWebhookSecrets } from '../src/platform/settings/webhook-secrets.ts';
+import { SETTING_NAMES } from '../src/platform/settings/settings.ts';
+import { newWebhookSecret } from '../src/platform/settings/webhook-secrets.ts';
 import type { ChildSpec } from './child.ts';
 import { keepSecret } from './data-dir.ts';
 import type { Startup } from './foreground.ts';
@@ -19,13 +20,13 @@ const DISPATCHER_STOP_LIMIT_MS = 150_000;
 /** Longer than any migration should take; one that hangs waits for a lock. */
 const MIGRATION_LIMIT_MS = 10 * 60_000;
 
-/** What others write to is stopped last. Those that sign webhooks, or verify them, get the secrets. */
+/** What others write to comes first, and is stopped last. */
 const SERVICES = [
-  { name: 'api', entry: 'src/api/main.ts', stopStage: 0, signs: true },
-  { name: 'scheduler', entry: 'src/planning/main.ts', stopStage: 0, signs: false },
-  { name: 'worker', entry: 'src/worker/main.ts', stopStage: 1, signs: true },
-  { name: 'dispatcher', entry: 'src/delivery/main.ts', stopStage: 1, signs: true },
-  { name: 'receiver', entry: 'dev/receiver-main.ts', stopStage: 2, signs: true },
+  { name: 'receiver', entry: 'dev/receiver-main.ts' },
+  { name: 'dispatcher', entry: 'src/delivery/main.ts' },
+  { name: 'worker', entry: 'src/worker/main.ts' },
+  { name: 'scheduler', entry: 'src/planning/main.ts' },
+  { name: 'api', entry: 'src/api/main.ts' },
 ] as const;
 
 /** Brings the database's schema up to date, and gives the processes to start after that. */
@@ -34,66 +35,46 @@ export async function prepareServices(
   ports: Ports,
   databaseUrl: string | null,
 ): Promise<ChildSpec[]> {
-  const isSecretGiven = ports.receiver === null || settings.WEBHOOK_SECRETS !== undefined;
+  // Between Daybell and its own receiver.
+  const makesSecret = ports.receiver !== null && settings.WEBHOOK_SECRETS === undefined;
   const environment = {
     ...serviceEnvironment(machine.environment, ports, dataDir),
     ...(databaseUrl !== null && { DATABASE_URL: databaseUrl }),
-    ...(!isSecretGiven && { WEBHOOK_SECRETS: await keepWebhookSecret(dataDir) }),
+    ...(makesSecret && {
+      WEBHOOK_SECRETS: await keepSecret(join(dataDir, 'webhook.secret'), newWebhookSecret),
+    }),
   };
   const migration = await runCommand(process.execPath, [join(ROOT, 'src/cli/migrate.ts')], {
-    env: withoutSecrets(environment),
+    env: environment,
     timeoutMs: MIGRATION_LIMIT_MS,
     signal,
   });
   signal.throwIfAborted();
   if (migration.ok) return services(environment, ports);
+  const output = migration.output.trim().split('\n').map(terminal.readable).join('\n  ');
   throw new StartError(
-    [
-      `The database could not be migrated (${migration.problem}). The output of the migration:`,
-      ...migration.output
-        .trim()
-        .split('\n')
-        .map((line) => `  ${terminal.readable(line)}`),
-    ].join('\n'),
+    `The database could not be migrated (${migration.problem}). The output of the migration:\n  ${output}`,
   );
 }
 
 /** All processes, but the receiver only when there is a port for it. */
 export function services(environment: NodeJS.ProcessEnv, ports: Ports): ChildSpec[] {
   return SERVICES.filter(({ name }) => name !== 'receiver' || ports.receiver !== null).map(
-    ({ name, entry, stopStage, signs }) => {
-      const own = signs ? environment : withoutSecrets(environment);
-      return {
-        name,
-        stopStage,
-        spawn: () =>
-          fork(join(ROOT, entry), [], {
-            env: withMetricsPort(own, name, ports.metrics),
-            // A process group of its own: Ctrl-C reaches the supervisor only. It ends when the
-            // IPC channel does.
-            detached: true,
-            stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
-          }),
-        readyWithinMs: READY_LIMIT_MS,
-        stopSignal: 'SIGTERM',
-        stopWithinMs: name === 'dispatcher' ? DISPATCHER_STOP_LIMIT_MS : STOP_LIMIT_MS,
-        killSignal: 'SIGKILL',
-      };
-    },
-  );
-}
-
-/**
- * The secret between Daybell and its embedded receiver, kept in the data folder.
- *
- * @throws StartError when the file holds none
- */
-export async function keepWebhookSecret(dataDir: string): Promise<string> {
-  const file = join(dataDir, 'webhook.secret');
-  const secret = await keepSecret(file, newWebhookSecret);
-  if (parseWebhookSecrets(secret).faults.length === 0) return secret;
-  throw new StartError(
-    `${file} does not hold a secret for webhooks. Delete it: the next start makes another.`,
+    ({ name, entry }) => ({
+      name,
+      spawn: () =>
+        fork(join(ROOT, entry), [], {
+          env: withMetricsPort(environment, name, ports.metrics),
+          // A process group of its own: Ctrl-C reaches the supervisor only. It ends when the
+          // IPC channel does.
+          detached: true,
+          stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+        }),
+      readyWithinMs: READY_LIMIT_MS,
+      stopSignal: 'SIGTERM',
+      stopWithinMs: name === 'dispatcher' ? DISPATCHER_STOP_LIMIT_MS : STOP_LIMIT_MS,
+      killSignal: 'SIGKILL',
+    }),
   );
 }
 
@@ -103,8 +84,11 @@ function serviceEnvironment(
   { api, temporal, receiver }: Ports,
   dataDir: string,
 ): NodeJS.ProcessEnv {
+  // A client's key, certificate or profile there is for another server than the embedded one.
+  const isForAnother = (name: string): boolean =>
+    temporal !== null && name.startsWith('TEMPORAL_') && !SETTING_NAMES.includes(name);
   return {
-    ...(temporal === null ? given : withoutTemporalClient(given)),
+    ...Object.fromEntries(Object.entries(given).filter(([name]) => !isForAnother(name))),
     DATA_DIR: dataDir,
     PORT: String(api),
     ...(temporal !== null && {
@@ -119,19 +103,4 @@ function serviceEnvironment(
       WEBHOOK_ALLOW_PRIVATE: 'true',
     }),
   };
-}
-
-function withoutSecrets(environment: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
-  const { WEBHOOK_SECRETS: _secrets, ...rest } = environment;
-  return rest;
-}
-
-/** Named like Temporal's, and Daybell's own. */
-const OURS: ReadonlySet<string> = new Set(['TEMPORAL_TASK_QUEUE', 'TEMPORAL_PAYLOAD_KEYS']);
-
-/** A client's key, certificate or profile there is for another server than the embedded one. */
-function withoutTemporalClient(environment: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
-  return Object.fromEntries(
-    Object.entries(environment).filter(([name]) => !name.startsWith('TEMPORAL_') || OURS.has(name)),
-  );
 }

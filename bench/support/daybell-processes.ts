@@ -27,14 +27,14 @@ export interface DaybellProcesses {
 }
 
 const SOURCE = join(import.meta.dirname, '..', '..', 'src');
-const SERVICES = {
-  api: { entry: 'api/main.ts', stopStage: 0 },
-  scheduler: { entry: 'planning/main.ts', stopStage: 0 },
-  worker: { entry: 'worker/main.ts', stopStage: 1 },
-  dispatcher: { entry: 'delivery/main.ts', stopStage: 1 },
+const ENTRIES = {
+  api: 'api/main.ts',
+  scheduler: 'planning/main.ts',
+  worker: 'worker/main.ts',
+  dispatcher: 'delivery/main.ts',
 } as const;
 
-export type ServiceName = keyof typeof SERVICES;
+export type ServiceName = keyof typeof ENTRIES;
 
 /** So many of them, for `start`. */
 export function dispatchers(count: number): ServiceName[] {
@@ -89,14 +89,12 @@ function specOf(
   env: NodeJS.ProcessEnv,
   logDir: string,
 ): ChildSpec {
-  const { entry, stopStage } = SERVICES[service];
   return {
     name,
-    stopStage,
     spawn() {
       // A file, not a pipe: whoever reads a line for each delivery would be measured too.
       const log = openSync(join(logDir, `${name}.log`), 'a');
-      const child = fork(join(SOURCE, entry), [], {
+      const child = fork(join(SOURCE, ENTRIES[service]), [], {
         env,
         detached: true,
         stdio: ['ignore', log, log, 'ipc'],

@@ -52,12 +52,13 @@ const CONNECTIONS = 200;
 export async function startInstallation(options: InstallationOptions): Promise<Installation> {
   const { progress } = options;
   const machine = readMachine();
-  const dataDir = await takeDataDir(options.dataDir, progress.say);
-  await emptyFolder(dataDir.path);
+  const taken = await takeDataDir(options.dataDir, progress.say);
+  const { dataDir } = taken;
+  await emptyFolder(dataDir);
 
   const processes = new Map([['bench', process.pid]]);
-  const record = recordingIn(processes, dataDir.record);
-  const terminal = benchTerminal(progress, join(dataDir.path, 'processes.log'));
+  const record = recordingIn(processes, taken);
+  const terminal = benchTerminal(progress, join(dataDir, 'processes.log'));
   const supervisors: Supervisor[] = [];
   const start = async (specs: readonly ChildSpec[]): Promise<Supervisor> => {
     const supervisor = createSupervisor({ terminal, record });
@@ -76,7 +77,7 @@ export async function startInstallation(options: InstallationOptions): Promise<I
   try {
     const [postgresPort = 0] = await freePorts(1);
     const postgres = await prepareEmbeddedPostgres({
-      dataDir: dataDir.path,
+      dataDir,
       port: postgresPort,
       connections: CONNECTIONS,
       onProgress: progress.say,
@@ -85,7 +86,7 @@ export async function startInstallation(options: InstallationOptions): Promise<I
     const temporal = await prepareTemporal({
       ...options,
       machine,
-      dataDir: dataDir.path,
+      dataDir,
       postgresUrl: postgres.url,
     });
     await start([temporal.child]);
@@ -96,12 +97,12 @@ export async function startInstallation(options: InstallationOptions): Promise<I
     processes.set('receiver', receiver.pid);
     return {
       machine,
-      dataDir: dataDir.path,
+      dataDir,
       databases,
       temporal,
       receiver,
       processes,
-      temporalBytes: () => temporalBytes(options.temporal, dataDir.path, databases),
+      temporalBytes: () => temporalBytes(options.temporal, dataDir, databases),
       start,
       stop,
     };
@@ -113,11 +114,11 @@ export async function startInstallation(options: InstallationOptions): Promise<I
 
 function recordingIn(processes: Map<string, number>, record: ProcessRecord): ProcessRecord {
   return {
+    ...record,
     add(entry) {
       processes.set(entry.name, entry.pid);
       record.add(entry);
     },
-    clear: record.clear,
   };
 }
 

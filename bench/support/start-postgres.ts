@@ -15,16 +15,17 @@ export async function startPostgres(
   progress: Progress,
   { atTheEnd }: BenchContext,
 ): Promise<string> {
-  const { path, record } = await takeDataDir(folder, progress.say);
-  await emptyFolder(path);
+  const record = await takeDataDir(folder, progress.say);
+  const { dataDir } = record;
+  await emptyFolder(dataDir);
   const [port = 0] = await freePorts(1);
   const postgres = await prepareEmbeddedPostgres({
-    dataDir: path,
+    dataDir,
     port,
     connections: 20,
     onProgress: progress.say,
   });
-  const terminal = benchTerminal(progress, join(path, 'processes.log'));
+  const terminal = benchTerminal(progress, join(dataDir, 'processes.log'));
   const supervisor = createSupervisor({ terminal, record });
   atTheEnd(async () => {
     await supervisor.stop();

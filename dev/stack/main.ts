@@ -1,5 +1,5 @@
 /** `npm run stack`: what docker-compose.temporal.yml runs, natively, from one command. */
-import { stackBanner } from '../banner.ts';
+import { banner } from '../banner.ts';
 import { runInForeground, type Startup } from '../foreground.ts';
 import { findPorts, freePorts } from '../ports.ts';
 import { prepareEmbeddedPostgres } from '../postgres/embedded.ts';
@@ -42,7 +42,7 @@ async function startStack(startup: Startup): Promise<void> {
     postgresUrl: postgres.url,
     port: TEMPORAL_DEV_PORT,
     httpPort,
-    metricsPort,
+    environment: { PROMETHEUS_ENDPOINT: `127.0.0.1:${metricsPort}` },
     onProgress,
   });
   await supervisor.start([temporal]);
@@ -56,11 +56,15 @@ async function startStack(startup: Startup): Promise<void> {
       temporalAddress: `127.0.0.1:${TEMPORAL_DEV_PORT}`,
     }),
   );
-  if (prometheus !== null && ports.prometheus !== null) {
+  if (prometheus === null || ports.prometheus === null) {
+    terminal.say(
+      'Left out: there is no `prometheus` on the PATH (Debian: apt-get install prometheus)',
+    );
+  } else {
     const jobs = Object.entries({ ...ports.metrics, temporal: metricsPort });
     const { prometheus: port } = ports;
     children.push(await preparePrometheus({ program: prometheus, dataDir, port, jobs }));
   }
   await supervisor.start(children);
-  terminal.print(stackBanner({ settings, ports, dataDir }));
+  terminal.print(banner({ settings, ports, dataDir }));
 }

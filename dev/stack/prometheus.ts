@@ -34,11 +34,20 @@ export const KEPT_FOR = '15d';
 
 /** Writes its configuration; starts nothing. */
 export async function preparePrometheus(options: PrometheusOptions): Promise<ChildSpec> {
-  const { program, dataDir, port } = options;
+  const { program, dataDir, port, jobs, scrapeEvery } = options;
   const folder = join(dataDir, 'prometheus');
   await mkdir(folder, { recursive: true });
   const configFile = join(folder, 'prometheus.json');
-  await writeFile(configFile, prometheusConfig(options));
+  const config = {
+    global: { ...PROMETHEUS_SETTINGS, ...(scrapeEvery && { scrape_interval: scrapeEvery }) },
+    rule_files: [RULES],
+    scrape_configs: jobs.map(([name, jobPort]) => ({
+      job_name: name,
+      static_configs: [{ targets: [`127.0.0.1:${jobPort}`] }],
+    })),
+  };
+  // JSON is YAML too.
+  await writeFile(configFile, JSON.stringify(config));
   const flags = {
     'config.file': configFile,
     'storage.tsdb.path': join(folder, 'data'),
@@ -47,23 +56,9 @@ export async function preparePrometheus(options: PrometheusOptions): Promise<Chi
   };
   return serverProcess({
     name: 'prometheus',
-    stopStage: 2,
     program,
     args: Object.entries(flags).map(([name, value]) => `--${name}=${value}`),
     cwd: folder,
     readiness: () => answersOk(`http://127.0.0.1:${port}/-/ready`),
   });
-}
-
-/** In JSON, which is YAML too. */
-function prometheusConfig({ jobs, scrapeEvery }: PrometheusOptions): string {
-  const config = {
-    global: { ...PROMETHEUS_SETTINGS, ...(scrapeEvery && { scrape_interval: scrapeEvery }) },
-    rule_files: [RULES],
-    scrape_configs: jobs.map(([name, port]) => ({
-      job_name: name,
-      static_configs: [{ targets: [`127.0.0.1:${port}`] }],
-    })),
-  };
-  return `${JSON.stringify(config, null, 2)}\n`;
 }

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 
 import { InvalidSettingsError, type Settings } from '../../src/platform/settings/settings.ts';
-import { TEMPORAL_SETTINGS } from '../temporal/production-environment.ts';
+import { TEMPORAL_SETTINGS } from '../temporal/production.ts';
 
 /** From here on, one for each process: the first port of those that the OpenTelemetry exporters took. */
 export const FIRST_METRICS_PORT = 9464;

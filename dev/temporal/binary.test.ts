@@ -45,7 +45,9 @@ describe('the Temporal dev server', () => {
     const said: string[] = [];
     expect(await find(said)).toBe(cached);
     expect(said).toContainEqual(expect.stringMatching(/^It could not be downloaded: /));
-    expect(said).toContainEqual(expect.stringMatching(/^Building the Temporal dev server with Go/));
+    expect(said).toContainEqual(
+      expect.stringMatching(/^Building github.com\/temporalio\/cli.* with Go/),
+    );
 
     const saidLater: string[] = [];
     expect(await find(saidLater)).toBe(cached);

@@ -60,36 +60,30 @@ async function findOnPath({
 }
 
 async function fetchInto(folder: string, options: ProgramOptions): Promise<string> {
-  const { onProgress, signal } = options;
+  const { environment, onProgress, signal } = options;
   onProgress('Downloading the Temporal dev server (once).');
-  const download = await downloadInto(folder, options);
+  // In a process of its own, which can be ended, and keeps the SDK's native library out of this one.
+  const script = join(import.meta.dirname, 'download-child.ts');
+  const download = await runCommand(
+    process.execPath,
+    [script, folder, `v${TEMPORAL_CLI_VERSION}`],
+    { env: environment, timeoutMs: DOWNLOAD_LIMIT_MS, signal },
+  );
   signal?.throwIfAborted();
   const [downloaded] = await readdir(folder);
   if (download.ok && downloaded !== undefined) return join(folder, downloaded);
 
   const problem = lastLine(download.output) || download.problem;
   onProgress(`It could not be downloaded: ${problem}`);
-  const buildProblem = await buildWithGo('the Temporal dev server', GO_TARGET, folder, options);
+  const buildProblem = await buildWithGo(GO_TARGET, folder, options);
   if (buildProblem === null) return join(folder, 'temporal');
   throw new StartError(
     [
       'The Temporal dev server is not on this machine, and could not be fetched:',
       `  - download: ${problem}`,
       `  - ${buildProblem}`,
-      'Do one of these, then start again:',
-      '  - install the Temporal CLI, so that `temporal` is on the PATH (https://docs.temporal.io/cli)',
-      `  - install Go, with which it is built: go install ${GO_TARGET}`,
-      '  - set TEMPORAL_ADDRESS to a Temporal server that is already running',
+      'Install the Temporal CLI (https://docs.temporal.io/cli) or Go, with which it is built, and start again,',
+      'or set TEMPORAL_ADDRESS to a Temporal server that is already running.',
     ].join('\n'),
   );
-}
-
-/** In a process of its own, which can be ended, and keeps the SDK's native library out of this one. */
-function downloadInto(folder: string, { environment, signal }: ProgramOptions) {
-  const script = join(import.meta.dirname, 'download-child.ts');
-  return runCommand(process.execPath, [script, folder, `v${TEMPORAL_CLI_VERSION}`], {
-    env: environment,
-    timeoutMs: DOWNLOAD_LIMIT_MS,
-    signal,
-  });
 }

@@ -4,8 +4,7 @@
  */
 import { TestWorkflowEnvironment } from '@temporalio/testing';
 
-const [downloadDir, version] = process.argv.slice(2);
-if (downloadDir === undefined || version === undefined) process.exit(2);
+const [downloadDir = '', version = ''] = process.argv.slice(2);
 
 try {
   const environment = await TestWorkflowEnvironment.createLocal({

@@ -24,7 +24,7 @@ describe("the production Temporal server's programs", () => {
       server: join(bin, `temporal-server-${TEMPORAL_SERVER_VERSION}`),
       sqlTool: join(bin, `temporal-sql-tool-${TEMPORAL_SERVER_VERSION}`),
     });
-    expect(said[0]).toMatch(/^Building the Temporal server with Go \(once; up to 10 minutes/);
+    expect(said[0]).toMatch(/^Building go.temporal.io\/server.* with Go \(once; up to 10 minutes/);
     expect(await readdir(bin)).toHaveLength(2);
 
     const saidLater: string[] = [];

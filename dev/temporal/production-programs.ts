@@ -9,25 +9,6 @@ export const TEMPORAL_SERVER_VERSION = '1.32.0';
 /** The newest that builds with the Go that the server needs. */
 export const TEMPORAL_UI_VERSION = '2.55.0';
 
-const SERVER = {
-  name: 'temporal-server',
-  goPackage: 'go.temporal.io/server/cmd/server',
-  version: TEMPORAL_SERVER_VERSION,
-  what: 'the Temporal server',
-};
-const SQL_TOOL = {
-  name: 'temporal-sql-tool',
-  goPackage: 'go.temporal.io/server/cmd/tools/sql',
-  version: TEMPORAL_SERVER_VERSION,
-  what: "the Temporal server's schema tool",
-};
-const UI = {
-  name: 'temporal-ui',
-  goPackage: 'github.com/temporalio/ui-server/v2/cmd/server',
-  version: TEMPORAL_UI_VERSION,
-  what: "Temporal's Web UI",
-};
-
 export interface ProductionPrograms {
   readonly server: string;
   /** Creates and updates the schema in a SQL database. */
@@ -40,9 +21,14 @@ export interface ProductionPrograms {
  * @throws StartError when they cannot be built
  */
 export async function findProductionPrograms(options: ProgramOptions): Promise<ProductionPrograms> {
+  const find = (name: string, goPackage: string) =>
+    findGoProgram(name, goPackage, TEMPORAL_SERVER_VERSION, options);
   // One after the other: each build keeps all cores busy.
-  const server = await findGoProgram(SERVER, options);
-  return { server, sqlTool: await findGoProgram(SQL_TOOL, options) };
+  const server = await find('temporal-server', 'go.temporal.io/server/cmd/server');
+  return {
+    server,
+    sqlTool: await find('temporal-sql-tool', 'go.temporal.io/server/cmd/tools/sql'),
+  };
 }
 
 /**
@@ -51,5 +37,6 @@ export async function findProductionPrograms(options: ProgramOptions): Promise<P
  * @throws StartError when it cannot be built
  */
 export function findTemporalUi(options: ProgramOptions): Promise<string> {
-  return findGoProgram(UI, options);
+  const goPackage = 'github.com/temporalio/ui-server/v2/cmd/server';
+  return findGoProgram('temporal-ui', goPackage, TEMPORAL_UI_VERSION, options);
 }

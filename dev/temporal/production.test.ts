@@ -3,43 +3,28 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 
-import { afterEach, describe, expect, inject, onTestFinished, test } from 'vitest';
+import { describe, expect, onTestFinished, test } from 'vitest';
 
-import { runSql } from '../../test/support/postgres.ts';
 import { freePorts, HIGHEST_PORT } from '../ports.ts';
 import { prepareProductionTemporal } from './production.ts';
-import { setUpTemporalSchema, TEMPORAL_DATABASES } from './production-schema.ts';
 
 /** Stands in for the schema tool: writes down what it was asked, and for which database. */
 const TOOL = `#!/bin/sh
 echo "$SQL_DATABASE $*" >> "\${0%/*}/asked"
 `;
 
-afterEach(async () => {
-  for (const { database } of TEMPORAL_DATABASES) {
-    await runSql(inject('postgresAdminUrl'), `drop database if exists ${database} with (force)`);
-  }
-});
-
 describe('the production Temporal server', () => {
   test('gets its schemas, and is told its settings by its environment', async () => {
-    const { directory, sqlTool, postgresUrl, asked } = await prepare();
+    const { directory, sqlTool, options, asked } = await prepare();
     const server = join(directory, 'server');
     await writeFile(server, '#!/bin/sh\nprintf "%s\\n" "$*"\nenv\n', { mode: 0o755 });
-    const child = await prepareProductionTemporal({
-      programs: { server, sqlTool },
-      dataDir: directory,
-      postgresUrl,
-      port: 17_233,
-      httpPort: 17_243,
-      metricsPort: 17_244,
-      historyShards: 16,
-      onProgress: () => {},
-    });
+    const child = await prepareProductionTemporal({ ...options, programs: { server, sqlTool } });
     expect(child).toMatchObject({ name: 'temporal', stopSignal: 'SIGTERM' });
     expect(await asked()).toEqual([
+      'temporal create-database',
       'temporal setup-schema --version 0.0',
       'temporal update-schema --schema-name postgresql/v12/temporal',
+      'temporal_visibility create-database',
       'temporal_visibility setup-schema --version 0.0',
       'temporal_visibility update-schema --schema-name postgresql/v12/visibility',
     ]);
@@ -49,11 +34,10 @@ describe('the production Temporal server', () => {
     const [words, ...lines] = (await text(stdout)).trim().split('\n');
     expect(words).toBe('start');
     const told = new Map(lines.map((line) => line.split(/=(.*)/) as [string, string]));
-    const { hostname, port } = new URL(postgresUrl);
     expect(Object.fromEntries(told)).toMatchObject({
       NUM_HISTORY_SHARDS: '16',
-      POSTGRES_SEEDS: hostname,
-      DB_PORT: port,
+      POSTGRES_SEEDS: '127.0.0.1',
+      DB_PORT: '5433',
       POSTGRES_USER: 'daybell',
       DBNAME: 'temporal',
       BIND_ON_IP: '127.0.0.1',
@@ -69,11 +53,14 @@ describe('the production Temporal server', () => {
   });
 
   test('that cannot have its schema says what the tool said', async () => {
-    const { directory, postgresUrl } = await prepare();
+    const { directory, options } = await prepare();
     const broken = join(directory, 'broken');
     await writeFile(broken, '#!/bin/sh\necho no such version >&2\nexit 1\n', { mode: 0o755 });
-    const setUp = setUpTemporalSchema(broken, postgresUrl, () => {});
-    await expect(setUp).rejects.toThrow(/database temporal.*\n.*no such version/);
+    const prepared = prepareProductionTemporal({
+      ...options,
+      programs: { server: broken, sqlTool: broken },
+    });
+    await expect(prepared).rejects.toThrow(/databases could not be.*\n.*no such version/s);
   });
 });
 
@@ -91,7 +78,14 @@ async function prepare() {
   return {
     directory,
     sqlTool,
-    postgresUrl: inject('postgresAdminUrl'),
+    options: {
+      dataDir: directory,
+      postgresUrl: 'postgresql://daybell:secret@127.0.0.1:5433/postgres',
+      port: 17_233,
+      httpPort: 17_243,
+      environment: { PROMETHEUS_ENDPOINT: '127.0.0.1:17244', NUM_HISTORY_SHARDS: '16' },
+      onProgress: () => {},
+    },
     async asked(): Promise<string[]> {
       return (await readFile(join(directory, 'asked'), 'utf8')).trim().split('\n');
     },

@@ -1,15 +1,32 @@
 /**
  * The production Temporal server, natively, on a PostgreSQL that is running: what a self-hosted
- * installation has, on one machine.
+ * installation has, on one machine. Its four services share one process, configured by the
+ * variables of the configuration that is built into it, as its image is.
  */
 import { fileURLToPath } from 'node:url';
 
 import type { ChildSpec } from '../child.ts';
 import { freePorts } from '../ports.ts';
-import { serverProcess, statusOf } from '../server-process.ts';
-import { TEMPORAL_SETTINGS, temporalEnvironment } from './production-environment.ts';
+import { runCommand } from '../run-command.ts';
+import { SERVER_PATH, serverProcess, statusOf } from '../server-process.ts';
+import { StartError } from '../start-error.ts';
 import type { ProductionPrograms } from './production-programs.ts';
-import { setUpTemporalSchema } from './production-schema.ts';
+
+/** What is the same wherever it runs. docker-compose.temporal.yml has the same; a test compares. */
+export const TEMPORAL_SETTINGS = {
+  /**
+   * A shard is a lock: the changes of the workflows in it are written one after the other.
+   * 512 is what Temporal advises for a small production cluster; it cannot be changed later,
+   * and it carries tens of times what two cores can do. Idle shards cost some memory.
+   */
+  historyShards: 512,
+  /** Two cores keep about ten statements busy; the rest wait for the disk. */
+  connections: 40,
+  visibilityConnections: 10,
+  namespace: 'default',
+  /** How long the histories of ended runs are kept. */
+  retentionDays: 3,
+} as const;
 
 export interface ProductionTemporalOptions {
   readonly programs: ProductionPrograms;
@@ -21,31 +38,21 @@ export interface ProductionTemporalOptions {
   readonly port: number;
   /** The same API as JSON over HTTP. */
   readonly httpPort: number;
-  /** Where Prometheus finds its metrics; nowhere when not given. */
-  readonly metricsPort?: number;
-  /** Fixed for ever by the first start; that of `TEMPORAL_SETTINGS` when not given. */
-  readonly historyShards?: number;
   /** More variables of its configuration. `readiness` cannot ask a server with TLS. */
   readonly environment?: Readonly<Record<string, string>>;
   readonly onProgress: (line: string) => void;
 }
 
-/** The limits that Daybell's herd needs raised, each with its reason. */
-const DYNAMIC_CONFIG = fileURLToPath(
-  new URL('../../deploy/temporal/dynamicconfig.yaml', import.meta.url),
-);
+const DEPLOY = fileURLToPath(new URL('../../deploy/temporal/', import.meta.url));
 const LOOPBACK = '127.0.0.1';
 const DAY_SECONDS = 24 * 3_600;
-/** Between the services: two for each of the four, but the frontend's first is `port`. */
-const INTERNAL_PORTS = [
-  'FRONTEND_MEMBERSHIP_PORT',
-  'HISTORY_GRPC_PORT',
-  'HISTORY_MEMBERSHIP_PORT',
-  'MATCHING_GRPC_PORT',
-  'MATCHING_MEMBERSHIP_PORT',
-  'WORKER_GRPC_PORT',
-  'WORKER_MEMBERSHIP_PORT',
-];
+/** The tool runs a few dozen statements; one that hangs waits for a lock. */
+const SCHEMA_LIMIT_MS = 5 * 60_000;
+/** Each of the four services listens on two ports. */
+const PORTS = ['FRONTEND', 'HISTORY', 'MATCHING', 'WORKER'].flatMap((service) => [
+  `${service}_GRPC_PORT`,
+  `${service}_MEMBERSHIP_PORT`,
+]);
 
 /**
  * Brings its databases up to date; starts nothing.
@@ -55,31 +62,75 @@ const INTERNAL_PORTS = [
 export async function prepareProductionTemporal(
   options: ProductionTemporalOptions,
 ): Promise<ChildSpec> {
-  const { programs, dataDir, postgresUrl, port, httpPort, metricsPort } = options;
-  await setUpTemporalSchema(programs.sqlTool, postgresUrl, options.onProgress);
-  const internalPorts = await freePorts(INTERNAL_PORTS.length);
+  const { programs, dataDir, postgresUrl, port, httpPort } = options;
+  options.onProgress("Bringing Temporal's databases up to date.");
+  await setUpSchema(programs.sqlTool, postgresUrl);
+  const ports = await freePorts(PORTS.length);
   return serverProcess({
     name: 'temporal',
-    stopStage: 3,
     program: programs.server,
     args: ['start'],
     cwd: dataDir,
     env: {
-      ...temporalEnvironment({
-        ...options,
-        bindOn: LOOPBACK,
-        dynamicConfig: DYNAMIC_CONFIG,
-        ...(metricsPort !== undefined && { metrics: `${LOOPBACK}:${metricsPort}` }),
-      }),
+      ...temporalEnvironment(postgresUrl),
+      BIND_ON_IP: LOOPBACK,
+      // The limits that Daybell's herd needs raised, each with its reason.
+      DYNAMIC_CONFIG_FILE_PATH: `${DEPLOY}dynamicconfig.yaml`,
+      ...Object.fromEntries(PORTS.map((name, index) => [name, String(ports[index])])),
       FRONTEND_GRPC_PORT: String(port),
       FRONTEND_HTTP_PORT: String(httpPort),
-      ...Object.fromEntries(
-        INTERNAL_PORTS.map((name, index) => [name, String(internalPorts[index])]),
-      ),
       ...options.environment,
     },
     readiness: () => ensureNamespace(`http://${LOOPBACK}:${httpPort}/api/v1/namespaces`),
   });
+}
+
+/** The variables that are the same wherever it runs, the database's password among them. */
+export function temporalEnvironment(postgresUrl: string): Record<string, string> {
+  const { connections, visibilityConnections, historyShards } = TEMPORAL_SETTINGS;
+  const { hostname, port, username, password } = new URL(postgresUrl);
+  return {
+    LOG_LEVEL: 'warn',
+    // Whoever reaches it may do anything: it is for a network of its own.
+    TEMPORAL_ALLOW_NO_AUTH: 'true',
+    // It prepares its statements once a connection: half the round trips of `postgres12`.
+    DB: 'postgres12_pgx',
+    POSTGRES_SEEDS: hostname,
+    DB_PORT: port || '5432',
+    POSTGRES_USER: decodeURIComponent(username),
+    POSTGRES_PWD: decodeURIComponent(password),
+    DBNAME: 'temporal',
+    VISIBILITY_DBNAME: 'temporal_visibility',
+    NUM_HISTORY_SHARDS: String(historyShards),
+    SQL_MAX_CONNS: String(connections),
+    SQL_MAX_IDLE_CONNS: String(connections),
+    SQL_VIS_MAX_CONNS: String(visibilityConnections),
+    SQL_VIS_MAX_IDLE_CONNS: String(visibilityConnections),
+  };
+}
+
+/** By the script that the compose file runs. The user in the URL must be allowed to create databases. */
+async function setUpSchema(sqlTool: string, postgresUrl: string): Promise<void> {
+  const { hostname, port, username, password } = new URL(postgresUrl);
+  const result = await runCommand('/bin/sh', [`${DEPLOY}set-up-schema.sh`], {
+    env: {
+      PATH: SERVER_PATH,
+      SQL_TOOL: sqlTool,
+      SQL_PLUGIN: 'postgres12',
+      SQL_HOST: hostname,
+      SQL_PORT: port || '5432',
+      SQL_USER: decodeURIComponent(username),
+      SQL_PASSWORD: decodeURIComponent(password),
+    },
+    timeoutMs: SCHEMA_LIMIT_MS,
+  });
+  if (result.ok) return;
+  throw new StartError(
+    [
+      `Temporal's databases could not be brought up to date (${result.problem}):`,
+      ...result.output.trim().split('\n').slice(-10),
+    ].join('\n  '),
+  );
 }
 
 /** Whether workflows can be started in the namespace, which is created if it is missing. */

@@ -29,7 +29,6 @@ export function temporalServer(options: TemporalServerOptions): ChildSpec {
   ];
   return serverProcess({
     name: 'temporal',
-    stopStage: 3,
     program: binary,
     args: ['server', 'start-dev', '--disable-config-file', '--disable-config-env', ...flags],
     cwd: dataDir,

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 
 import type { ChildSpec } from '../child.ts';
 import { answersOk, serverProcess } from '../server-process.ts';
-import { TEMPORAL_SETTINGS } from './production-environment.ts';
+import { TEMPORAL_SETTINGS } from './production.ts';
 
 export interface TemporalUiOptions {
   readonly program: string;
@@ -44,8 +44,6 @@ export async function prepareTemporalUi(options: TemporalUiOptions): Promise<Chi
   await writeFile(join(folder, 'daybell.yaml'), JSON.stringify(config));
   return serverProcess({
     name: 'temporal-ui',
-    // Before the server that it shows.
-    stopStage: 2,
     program,
     args: ['--root', dataDir, '--config', 'temporal-ui', '--env', 'daybell', 'start'],
     cwd: folder,

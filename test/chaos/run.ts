@@ -1,5 +1,5 @@
 /** One run: a Daybell under faults, while users come due, and the verdict on it. */
-import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -54,8 +54,6 @@ export async function runChaos(
   say: (line: string) => void,
 ): Promise<ChaosResult> {
   const dataDir = await mkdtemp(join(tmpdir(), 'daybell-chaos-'));
-  // As root, PostgreSQL runs as a user of its own, who has to get in here.
-  await chmod(dataDir, 0o711);
   const receiver = await startReceiver(createRandom(options.seed, 'answers'));
   let result: ChaosResult | null = null;
   try {

@@ -8,13 +8,8 @@ import { readMachine } from '../../src/platform/settings/machine.ts';
 import { findGoProgram } from '../../dev/programs.ts';
 import { runCommand, type CommandResult } from '../../dev/run-command.ts';
 
+const PACKAGE = 'github.com/compose-spec/compose-go/v2/cmd';
 const VERSION = '2.16.2';
-const READER = {
-  name: 'compose-spec',
-  goPackage: 'github.com/compose-spec/compose-go/v2/cmd',
-  version: VERSION,
-  what: "the Compose Specification's reader",
-};
 const READ_LIMIT_MS = 30_000;
 
 /** Checks a compose file by the schema and for consistency; with no variable set. */
@@ -54,5 +49,6 @@ export async function readComposeWith(
 
 /** The path of the program, from the cache or built now; rejects with what to install. */
 export function findComposeSpec(): Promise<string> {
-  return findGoProgram(READER, { ...readMachine(), onProgress: (line) => console.log(line) });
+  const options = { ...readMachine(), onProgress: (line: string) => console.log(line) };
+  return findGoProgram('compose-spec', PACKAGE, VERSION, options);
 }

@@ -6,17 +6,13 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
 
 import { loadSettings, SETTING_NAMES } from '../../src/platform/settings/settings.ts';
-import { INITDB_ARGUMENTS } from '../../dev/postgres/cluster.ts';
 import type { Ports } from '../../dev/ports.ts';
-import { POSTGRES_SETTINGS } from '../../dev/postgres/embedded.ts';
+import { INITDB_ARGUMENTS, POSTGRES_SETTINGS } from '../../dev/postgres/embedded.ts';
 import { KEPT_FOR, PROMETHEUS_SETTINGS, RULES } from '../../dev/stack/prometheus.ts';
 import { services as nativeServices } from '../../dev/services.ts';
 import { FIRST_METRICS_PORT } from '../../dev/stack/settings.ts';
 import { stackConnections } from '../../dev/stack/settings.ts';
-import {
-  TEMPORAL_SETTINGS,
-  temporalEnvironment,
-} from '../../dev/temporal/production-environment.ts';
+import { TEMPORAL_SETTINGS, temporalEnvironment } from '../../dev/temporal/production.ts';
 import {
   TEMPORAL_SERVER_VERSION,
   TEMPORAL_UI_VERSION,
@@ -215,14 +211,12 @@ describe('the servers are set as those of npm run stack', () => {
     for (const name of ['temporal-schema', 'temporal-namespace']) {
       expect(service(name).image).toBe(`temporalio/admin-tools:${TEMPORAL_SERVER_VERSION}`);
     }
-    expect(service('temporal').environment).toEqual(
-      temporalEnvironment({
-        bindOn: '0.0.0.0',
-        postgresUrl: 'postgresql://daybell:GivenPassword@postgres:5432/daybell',
-        dynamicConfig: '/etc/daybell/dynamicconfig.yaml',
-        metrics: '0.0.0.0:8000',
-      }),
-    );
+    expect(service('temporal').environment).toEqual({
+      ...temporalEnvironment('postgresql://daybell:GivenPassword@postgres:5432/daybell'),
+      BIND_ON_IP: '0.0.0.0',
+      DYNAMIC_CONFIG_FILE_PATH: '/etc/daybell/dynamicconfig.yaml',
+      PROMETHEUS_ENDPOINT: '0.0.0.0:8000',
+    });
     expect(service('temporal-namespace').environment).toMatchObject({
       TEMPORAL_NAMESPACE: TEMPORAL_SETTINGS.namespace,
       RETENTION_DAYS: String(TEMPORAL_SETTINGS.retentionDays),

@@ -1,6 +1,6 @@
 /** The run's PostgreSQL: the embedded default's own server, in a folder that goes with the run. */
 import { once } from 'node:events';
-import { chmod, mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -16,8 +16,6 @@ export interface PostgresServer {
 
 export async function startPostgresServer(): Promise<PostgresServer> {
   const dataDir = await mkdtemp(join(tmpdir(), 'daybell-test-'));
-  // As root, PostgreSQL runs as a user of its own, who has to get in here.
-  await chmod(dataDir, 0o755);
   const { url, child } = await prepareEmbeddedPostgres({
     dataDir,
     port: await freePort(),

@@ -37,7 +37,6 @@ async function find(program: 'promtool' | 'prometheus'): Promise<string> {
   for (const fill of [
     (directory: string) =>
       buildWithGo(
-        program,
         target,
         directory,
         { path, environment, onProgress: (line) => console.log(line) },

@@ -1,5 +1,5 @@
 /** Daybell as a person runs it: `dev/main.ts` with all its processes, on free ports and data of its own. */
-import { chmod, mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -47,8 +47,6 @@ const FREE_PORTS = {
  */
 export async function temporaryDataDir(whenFinished = onTestFinished): Promise<string> {
   const parent = await mkdtemp(join(tmpdir(), 'daybell-e2e-'));
-  // As root, PostgreSQL runs as a user of its own, who has to get in here.
-  await chmod(parent, 0o711);
   const dataDir = join(parent, 'data');
   whenFinished(async () => {
     await killProcesses(readRunning(dataDir));

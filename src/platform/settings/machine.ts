@@ -8,10 +8,6 @@ export interface Machine {
   readonly home: string;
   /** Where programs keep what they can fetch again (XDG Base Directory Specification). */
   readonly cacheHome: string;
-  /** Nothing in colour, whatever the terminal can do (no-color.org). */
-  readonly noColor: boolean;
-  /** Whether the log level was chosen, and is not just the default. */
-  readonly logLevelGiven: boolean;
   /** The whole environment, to be handed on to child processes. */
   readonly environment: NodeJS.ProcessEnv;
 }
@@ -23,8 +19,6 @@ export function readMachine(environment: NodeJS.ProcessEnv = process.env): Machi
     path: environment['PATH'] ?? '',
     home,
     cacheHome: environment['XDG_CACHE_HOME'] || join(home, '.cache'),
-    noColor: Boolean(environment['NO_COLOR']),
-    logLevelGiven: Boolean(environment['LOG_LEVEL']),
     environment,
   };
 }
