@@ -8,6 +8,7 @@ import { parseArgs } from 'node:util';
 import { SCOPES } from '../access/api-key.ts';
 import { checkKeyName, newApiKey, parseScopes } from '../platform/settings/api-keys.ts';
 import { newPayloadKey } from '../platform/settings/payload-keys.ts';
+import { EntryError } from '../platform/settings/secret-list.ts';
 import { newWebhookSecret } from '../platform/settings/webhook-secrets.ts';
 import { CommandError, EXIT, runCommand } from './command.ts';
 
@@ -27,8 +28,7 @@ function printApiKey(args: string[]): string {
     const { name, scopes } = parseArgs({ args, options }).values;
     if (name === undefined) throw new Error('--name is required');
     if (scopes === undefined) throw new Error('--scopes is required');
-    checkKeyName(name, '--name ');
-    const { key, entry } = newApiKey(name, parseScopes(scopes, ',', '--scopes '));
+    const { key, entry } = newApiKey(checkKeyName(name), parseScopes(scopes.split(',')));
     return `The key, for ${name}. It is not stored anywhere, and not shown again:
 
   ${key}
@@ -39,6 +39,7 @@ For API_KEYS of every process api, after a comma if there are others:
 `;
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error);
-    throw new CommandError(`${message}.\n${USAGE}`, EXIT.badInput);
+    const subject = error instanceof EntryError ? 'A key ' : '';
+    throw new CommandError(`${subject}${message}.\n${USAGE}`, EXIT.badInput);
   }
 }

@@ -73,8 +73,8 @@ describe('npm run key:new', () => {
   test.for([
     [[], '--name is required.'],
     [['--name', 'crm'], '--scopes is required.'],
-    [['--name', 'c:rm', '--scopes', 'users:read'], '--name must have 1 to 64 letters'],
-    [['--name', 'crm', '--scopes', 'all'], '--scopes must be of users:read, users:write'],
+    [['--name', 'c:rm', '--scopes', 'users:read'], 'A key must have a name of 1 to 64 letters'],
+    [['--name', 'crm', '--scopes', 'all'], 'A key must have scopes of users:read, users:write'],
     [['--name', 'crm', '--role', 'admin'], "Unknown option '--role'"],
   ] as const)('with %j says what is wrong, and makes none', async ([args, why]) => {
     const { exitCode, said } = await newKey(...args);

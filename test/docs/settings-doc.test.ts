@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest';
 import type { z } from 'zod';
 
-import { settingsSchema } from '../../src/platform/settings/settings.ts';
+import { settingsSchema } from '../../src/platform/settings/settings-schema.ts';
 
 const INTRODUCTION = `# Settings
 

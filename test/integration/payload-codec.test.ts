@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 
 import { afterAll, beforeAll, expect, test } from 'vitest';
 
-import { newPayloadKey, parsePayloadKeys } from '../../src/platform/settings/payload-keys.ts';
+import { newPayloadKey, payloadKeys } from '../../src/platform/settings/payload-keys.ts';
 import { BIRTHDAY, workflowId } from '../../src/ledger/occurrence-key.ts';
 import { connectTemporal } from '../../src/platform/temporal/connection.ts';
 import { TemporalAwayError } from '../../src/platform/temporal/errors.ts';
@@ -50,7 +50,7 @@ async function withKeys(
     TEMPORAL_ADDRESS: temporal.address,
     TEMPORAL_DEV_PORT: 0,
     TEMPORAL_TASK_QUEUE: taskQueue,
-    TEMPORAL_PAYLOAD_KEYS: keys === undefined ? undefined : parsePayloadKeys(keys).keys,
+    TEMPORAL_PAYLOAD_KEYS: keys === undefined ? undefined : payloadKeys.parse(keys),
   });
   const connection = await connected.connectWorker();
   const { client, dataConverter } = connected;
@@ -184,7 +184,7 @@ test('a process that lacks the key is refused, by the name of the setting', asyn
       TEMPORAL_ADDRESS: temporal.address,
       TEMPORAL_DEV_PORT: 0,
       TEMPORAL_TASK_QUEUE: queue,
-      TEMPORAL_PAYLOAD_KEYS: keys === undefined ? undefined : parsePayloadKeys(keys).keys,
+      TEMPORAL_PAYLOAD_KEYS: keys === undefined ? undefined : payloadKeys.parse(keys),
     });
     const guard = createNamespaceGuard(
       connected,

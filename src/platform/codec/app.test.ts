@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 
-import { newPayloadKey, parsePayloadKeys } from '../settings/payload-keys.ts';
+import { newPayloadKey, payloadKeys } from '../settings/payload-keys.ts';
 import { createPayloadCodec } from '../temporal/payload-codec.ts';
 import { createCodecApp } from './app.ts';
 
@@ -14,7 +14,7 @@ const PAYLOAD = {
 
 const appOf = (token: string | null = null, key = KEY) =>
   createCodecApp({
-    codec: createPayloadCodec(parsePayloadKeys(key).keys),
+    codec: createPayloadCodec(payloadKeys.parse(key)),
     origins: [ORIGIN],
     token,
   });

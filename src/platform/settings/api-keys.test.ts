@@ -43,11 +43,11 @@ describe('API_KEYS', () => {
   test.for([
     ['hunter2', 'must be name:scopes:sha256'],
     ['', 'must be name:scopes:sha256'],
-    [`c r m:users:read:${HASH}`, 'has a name that must have 1 to 64 letters, digits'],
-    [`crm:users:all:${HASH}`, 'has scopes that must be of users:read, users:write, deliv'],
-    [`crm:users:read users:write:${HASH}`, 'has scopes that must be of users:read'],
-    [`crm::${HASH}`, 'has scopes that must be of users:read'],
-    [`crm:users:read+users:read:${HASH}`, 'has scopes that must be there once each'],
+    [`c r m:users:read:${HASH}`, 'must have a name of 1 to 64 letters, digits'],
+    [`crm:users:all:${HASH}`, 'must have scopes of users:read, users:write, deliv'],
+    [`crm:users:read users:write:${HASH}`, 'must have scopes of users:read'],
+    [`crm::${HASH}`, 'must have scopes of users:read'],
+    [`crm:users:read+users:read:${HASH}`, 'must have scopes of users:read'],
     ['crm:users:read:abc', 'must end with a SHA-256 of 64 hexadecimal digits'],
     [
       `crm:users:read:${newApiKey('crm', []).key}`,

@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto';
 
 import { type ApiKey, hashApiKey, type Scope, SCOPES } from '../../access/api-key.ts';
-import { EntryError, type ParsedList, parseList, splitList } from './secret-list.ts';
+import { EntryError, secretList } from './secret-list.ts';
 
 /** By which people and scanners recognize a key wherever they find it. */
 const PREFIX = 'daybell_';
@@ -14,26 +14,29 @@ const NAME_FORM = /^[\w.-]{1,64}$/;
 /** Scopes have colons themselves: the name ends at the first, the hash begins after the last. */
 const ENTRY = /^([^:]*):(.*):([^:]*)$/;
 
-export function parseApiKeys(list: string): ParsedList<ApiKey> {
-  return parseList('key', splitList(list), (text, others) => {
-    const [, name, scopes, hash] = ENTRY.exec(text) ?? [];
-    if (name === undefined || scopes === undefined || hash === undefined) {
-      throw new EntryError('must be name:scopes:sha256');
-    }
-    const key = {
-      name: checkKeyName(name, 'has a name that '),
-      scopes: parseScopes(scopes, '+', 'has scopes that '),
-      sha256: parseHash(hash),
-    };
-    // Two of one name could not be told apart in the log; the same key twice is a slip.
-    if (others.some((other) => other.name === name))
-      throw new EntryError('has the name of another');
-    if (others.some((other) => other.sha256.equals(key.sha256))) {
-      throw new EntryError('is there twice');
-    }
-    return key;
-  });
-}
+export const apiKeys = secretList('key', (text, others: readonly ApiKey[]): ApiKey => {
+  const [, name, scopes, hash] = ENTRY.exec(text) ?? [];
+  if (name === undefined || scopes === undefined || hash === undefined) {
+    throw new EntryError('must be name:scopes:sha256');
+  }
+  if (hash.startsWith(PREFIX)) {
+    throw new EntryError('must end with the SHA-256 of the key, not with the key');
+  }
+  if (!/^[\da-f]{64}$/.test(hash)) {
+    throw new EntryError('must end with a SHA-256 of 64 hexadecimal digits');
+  }
+  const key = {
+    name: checkKeyName(name),
+    scopes: parseScopes(scopes.split('+')),
+    sha256: Buffer.from(hash, 'hex'),
+  };
+  // Two of one name could not be told apart in the log; the same key twice is a slip.
+  if (others.some((other) => other.name === name)) throw new EntryError('has the name of another');
+  if (others.some(({ sha256 }) => sha256.equals(key.sha256))) {
+    throw new EntryError('is there twice');
+  }
+  return key;
+});
 
 /** A new, random key for a client, and the entry of `API_KEYS` for it. */
 export function newApiKey(name: string, scopes: readonly Scope[]): { key: string; entry: string } {
@@ -41,41 +44,15 @@ export function newApiKey(name: string, scopes: readonly Scope[]): { key: string
   return { key, entry: `${name}:${scopes.join('+')}:${hashApiKey(key).toString('hex')}` };
 }
 
-/**
- * @param subject begins the message
- * @throws EntryError
- */
-export function checkKeyName(name: string, subject: string): string {
+/** @throws EntryError */
+export function checkKeyName(name: string): string {
   if (NAME_FORM.test(name)) return name;
-  throw new EntryError(`${subject}must have 1 to 64 letters, digits, ".", "_" or "-"`);
+  throw new EntryError('must have a name of 1 to 64 letters, digits, ".", "_" or "-"');
 }
 
-/**
- * @param subject begins the message
- * @throws EntryError
- */
-export function parseScopes(text: string, separator: string, subject: string): readonly Scope[] {
-  const scopes = text.split(separator).map((scope) => scope.trim());
-  if (!scopes.every(isScope)) {
-    const known = SCOPES.join(', ');
-    throw new EntryError(`${subject}must be of ${known}, with "${separator}" between them`);
-  }
-  if (new Set(scopes).size < scopes.length) {
-    throw new EntryError(`${subject}must be there once each`);
-  }
-  return scopes;
-}
-
-function isScope(text: string): text is Scope {
-  return SCOPES.some((scope) => scope === text);
-}
-
-function parseHash(hash: string): Buffer {
-  if (hash.startsWith(PREFIX)) {
-    throw new EntryError('must end with the SHA-256 of the key, not with the key');
-  }
-  if (!/^[\da-f]{64}$/.test(hash)) {
-    throw new EntryError('must end with a SHA-256 of 64 hexadecimal digits');
-  }
-  return Buffer.from(hash, 'hex');
+/** @throws EntryError */
+export function parseScopes(texts: readonly string[]): readonly Scope[] {
+  const scopes = SCOPES.filter((scope) => texts.includes(scope));
+  if (scopes.length === texts.length) return scopes;
+  throw new EntryError(`must have scopes of ${SCOPES.join(', ')}, each once`);
 }

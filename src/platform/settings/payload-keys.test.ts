@@ -1,28 +1,26 @@
 import { expect, test } from 'vitest';
 
-import { newPayloadKey, parsePayloadKeys } from './payload-keys.ts';
+import { newPayloadKey, payloadKeys } from './payload-keys.ts';
 import { InvalidSettingsError, loadSettings } from './settings.ts';
 
 const KEY = Buffer.alloc(32, 1).toString('base64');
 const OTHER = Buffer.alloc(32, 2).toString('base64');
 
 test('the first key encrypts, and all can be read with', () => {
-  const { keys, faults } = parsePayloadKeys(`2027:${OTHER}, 2026:${KEY}`);
-  expect(faults).toEqual([]);
+  const keys = payloadKeys.parse(`2027:${OTHER}, 2026:${KEY}`);
   expect(keys.current?.id).toBe('2027');
   expect(keys.all.map(({ id }) => id)).toEqual(['2027', '2026']);
 });
 
 test('after «none», keys are known and nothing is encrypted', () => {
-  const { keys, faults } = parsePayloadKeys(`none,2026:${KEY}`);
-  expect(faults).toEqual([]);
+  const keys = payloadKeys.parse(`none,2026:${KEY}`);
   expect(keys.current).toBeNull();
   expect(keys.all.map(({ id }) => id)).toEqual(['2026']);
 });
 
 test('a new key is one, and another than the last', () => {
   const made = newPayloadKey();
-  expect(parsePayloadKeys(made).faults).toEqual([]);
+  expect(payloadKeys.parse(made).all).toHaveLength(1);
   expect(newPayloadKey()).not.toBe(made);
 });
 
@@ -36,7 +34,7 @@ test.for([
   [`a:${Buffer.alloc(16).toString('base64')}`, 'key 1 of 1 holds 16 bytes; must hold 32'],
   [`a:${KEY},a:${OTHER}`, 'key 2 of 2 has the id of another one'],
 ] as const)('«%s» is refused: %s', ([list, fault]) => {
-  expect(parsePayloadKeys(list).faults.join()).toContain(fault);
+  expect(payloadKeys.safeParse(list).error?.issues[0]?.message).toContain(fault);
 });
 
 test('the setting names its fault, and never the key', () => {

@@ -1,7 +1,7 @@
 /** Keys that encrypt what Daybell gives Temporal: `id:base64`, of 32 bytes each. */
 import { randomBytes } from 'node:crypto';
 
-import { EntryError, parseBase64, parseList, splitList } from './secret-list.ts';
+import { EntryError, parseBase64, secretList } from './secret-list.ts';
 
 export interface PayloadKey {
   /** Stored in Temporal beside what is encrypted, in the clear. */
@@ -23,25 +23,22 @@ const ID = /^[\w.-]{1,64}$/;
 const KEY_BYTES = 32;
 
 /** The first encrypts. */
-export function parsePayloadKeys(list: string): {
-  readonly keys: PayloadKeys;
-  readonly faults: readonly string[];
-} {
-  const texts = splitList(list);
-  const isOff = texts[0] === NONE;
-  const { entries: all, faults } = parseList('key', isOff ? texts.slice(1) : texts, parseKey);
-  return {
-    keys: { current: isOff ? null : (all[0] ?? null), all },
-    faults: isOff && texts.length === 1 ? [`there is no key after ${NONE}`] : faults,
-  };
-}
+export const payloadKeys = secretList('key', parseEntry).transform((entries, context) => {
+  const all = entries.filter((entry) => entry !== null);
+  if (all.length === 0) {
+    context.addIssue({ code: 'custom', message: `there is no key after ${NONE}` });
+  }
+  return { current: entries[0] ?? null, all } satisfies PayloadKeys;
+});
 
 /** A new, random key, as the setting has it. */
 export function newPayloadKey(): string {
   return `${randomBytes(4).toString('hex')}:${randomBytes(KEY_BYTES).toString('base64')}`;
 }
 
-function parseKey(text: string, others: readonly PayloadKey[]): PayloadKey {
+/** Null for `none`. */
+function parseEntry(text: string, others: readonly (PayloadKey | null)[]): PayloadKey | null {
+  if (text === NONE && others.length === 0) return null;
   const colon = text.indexOf(':');
   if (colon === -1) throw new EntryError('must be an id, a colon, and 32 bytes in base64');
   const id = text.slice(0, colon);
@@ -54,6 +51,6 @@ function parseKey(text: string, others: readonly PayloadKey[]): PayloadKey {
   if (key.length !== KEY_BYTES) {
     throw new EntryError(`holds ${key.length} bytes; must hold ${KEY_BYTES} (AES-256)`);
   }
-  if (others.some((other) => other.id === id)) throw new EntryError('has the id of another one');
+  if (others.some((other) => other?.id === id)) throw new EntryError('has the id of another one');
   return { id, key };
 }

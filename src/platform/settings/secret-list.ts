@@ -6,46 +6,29 @@ export class EntryError extends Error {
   override readonly name = 'EntryError';
 }
 
-export interface ParsedList<Entry> {
-  readonly entries: readonly Entry[];
-  /** In words, by the number of the entry. */
-  readonly faults: readonly string[];
-}
-
 /**
- * Parses every entry, and names every fault.
+ * Parses every entry, and names every fault by the number of its entry.
  *
  * @param noun what an entry is called
  * @param parse throws `EntryError`; `others` are the entries before it
  */
-export function parseList<Entry>(
+export function secretList<Entry>(
   noun: string,
-  texts: readonly string[],
   parse: (text: string, others: readonly Entry[]) => Entry,
-): ParsedList<Entry> {
-  const entries: Entry[] = [];
-  const faults = texts.flatMap((text, index) => {
-    try {
-      entries.push(parse(text, entries));
-      return [];
-    } catch (error) {
-      if (!(error instanceof EntryError)) throw error;
-      return [`${noun} ${index + 1} of ${texts.length} ${error.message}`];
-    }
-  });
-  return { entries, faults };
-}
-
-export const splitList = (list: string): string[] => list.split(',').map((text) => text.trim());
-
-/** A setting that is such a list. */
-export function listSetting<Values extends { readonly faults: readonly string[] }>(
-  read: (list: string) => Values,
 ) {
-  return z.string().transform((list, context) => {
-    const values = read(list);
-    for (const message of values.faults) context.addIssue({ code: 'custom', message });
-    return values.faults.length === 0 ? values : z.NEVER;
+  return z.string().transform((list, context): readonly Entry[] => {
+    const texts = list.split(',').map((text) => text.trim());
+    const entries: Entry[] = [];
+    for (const [index, text] of texts.entries()) {
+      try {
+        entries.push(parse(text, entries));
+      } catch (error) {
+        if (!(error instanceof EntryError)) throw error;
+        const message = `${noun} ${index + 1} of ${texts.length} ${error.message}`;
+        context.addIssue({ code: 'custom', message });
+      }
+    }
+    return entries;
   });
 }
 

@@ -5,11 +5,6 @@
 import ms, { type StringValue } from 'ms';
 import { z } from 'zod';
 
-import { parseApiKeys } from './api-keys.ts';
-import { parsePayloadKeys } from './payload-keys.ts';
-import { listSetting } from './secret-list.ts';
-import { parseWebhookSecrets } from './webhook-secrets.ts';
-
 /** 0: any free port. */
 export function port(preset: number) {
   return wholeNumber(0, 65_535).default(preset);
@@ -75,8 +70,3 @@ export function origins() {
 function isOrigin(text: string): boolean {
   return URL.canParse(text) && new URL(text).origin === text;
 }
-
-export const apiKeys = () => listSetting(parseApiKeys).transform(({ entries }) => entries);
-export const payloadKeys = () => listSetting(parsePayloadKeys).transform(({ keys }) => keys);
-export const webhookSecrets = () =>
-  listSetting(parseWebhookSecrets).transform(({ entries }) => entries);

@@ -1,7 +1,7 @@
 /** Secrets that sign webhooks, as Standard Webhooks writes them: `whsec_` and base64. */
 import { randomBytes } from 'node:crypto';
 
-import { EntryError, parseBase64, type ParsedList, parseList, splitList } from './secret-list.ts';
+import { EntryError, parseBase64, secretList } from './secret-list.ts';
 
 const PREFIX = 'whsec_';
 /** Standard Webhooks, "Signature scheme": 192 to 512 bits. */
@@ -10,18 +10,16 @@ const MOST_BYTES = 64;
 const NEW_BYTES = 32;
 
 /** The newest first. */
-export function parseWebhookSecrets(list: string): ParsedList<string> {
-  return parseList('secret', splitList(list), (secret, others) => {
-    if (secret === '') throw new EntryError('is empty');
-    if (!secret.startsWith(PREFIX)) throw new EntryError(`must begin with ${PREFIX}`);
-    const { length } = parseBase64(secret.slice(PREFIX.length), PREFIX);
-    if (length < LEAST_BYTES || length > MOST_BYTES) {
-      throw new EntryError(`holds ${length} bytes; must hold from ${LEAST_BYTES} to ${MOST_BYTES}`);
-    }
-    if (others.includes(secret)) throw new EntryError('is there twice');
-    return secret;
-  });
-}
+export const webhookSecrets = secretList('secret', (secret, others: readonly string[]): string => {
+  if (secret === '') throw new EntryError('is empty');
+  if (!secret.startsWith(PREFIX)) throw new EntryError(`must begin with ${PREFIX}`);
+  const { length } = parseBase64(secret.slice(PREFIX.length), PREFIX);
+  if (length < LEAST_BYTES || length > MOST_BYTES) {
+    throw new EntryError(`holds ${length} bytes; must hold from ${LEAST_BYTES} to ${MOST_BYTES}`);
+  }
+  if (others.includes(secret)) throw new EntryError('is there twice');
+  return secret;
+});
 
 /** A new, random secret. */
 export function newWebhookSecret(): string {

@@ -1,13 +1,13 @@
 import { defaultPayloadConverter, type Payload } from '@temporalio/common';
 import { describe, expect, test } from 'vitest';
 
-import { newPayloadKey, parsePayloadKeys } from '../settings/payload-keys.ts';
+import { newPayloadKey, payloadKeys } from '../settings/payload-keys.ts';
 import { InvalidSettingsError } from '../settings/settings.ts';
 import { createPayloadCodec } from './payload-codec.ts';
 
 const OLD = newPayloadKey();
 const NEW = newPayloadKey();
-const codecOf = (...keys: string[]) => createPayloadCodec(parsePayloadKeys(keys.join(',')).keys);
+const codecOf = (...keys: string[]) => createPayloadCodec(payloadKeys.parse(keys.join(',')));
 
 const VALUES = [{ timezone: 'Europe/London', dueAt: 1_810_803_600_000 }, 'text', null, undefined];
 const payloads = VALUES.map((value) => defaultPayloadConverter.toPayload(value) as Payload);
