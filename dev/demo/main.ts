@@ -1,11 +1,23 @@
 /** `npm run demo`: with the service running, a handful of greetings while you watch. */
+import { setTimeout as sleep } from 'node:timers/promises';
+
 import { DateTime } from 'luxon';
 
-import { CommandError, runningApi } from '../../src/cli/command.ts';
+import { CommandError, EXIT, refusedBy, runningApi } from '../../src/cli/command.ts';
 import { loadSettings } from '../../src/platform/settings/settings.ts';
-import { createDemoApi, type DemoApi } from './api.ts';
-import { follow, type DemoUser } from './follow.ts';
-import { commonestLocalTime, findDueMinute, nextFullMinute, type DueMinute } from './zones.ts';
+import { findDueMinute } from './zones.ts';
+
+interface Occurrence {
+  readonly status: string;
+  readonly reason: string | null;
+  readonly dueAt: string | null;
+  readonly latenessMs: number | null;
+}
+
+interface DemoUser {
+  readonly id: string;
+  readonly who: string;
+}
 
 const PEOPLE = [
   ['Ada', 'Lovelace'],
@@ -14,8 +26,10 @@ const PEOPLE = [
   ['Katherine', 'Johnson'],
   ['Edsger', 'Dijkstra'],
 ] as const;
-const YOUNGEST_YEARS = 30;
+const SETTLED = new Set(['COMPLETED', 'FAILED', 'SKIPPED']);
 
+const ANSWER_LIMIT_MS = 5_000;
+const LOOK_EVERY_MS = 250;
 /** Creating users takes a moment: a minute that is nearly here is skipped. */
 const LEAD_MS = 5_000;
 const WAIT_LIMIT_MS = 5 * 60_000;
@@ -24,69 +38,111 @@ const RESTART_MS = 3 * 60_000;
 /** The first retries come 1, 2 and 4 s after the first attempt. */
 const DELIVERY_LIMIT_MS = 60_000;
 
-process.exitCode = await main();
-
-async function main(): Promise<number> {
-  try {
-    return await demonstrate(createDemoApi(runningApi(loadSettings())));
-  } catch (error) {
-    if (!(error instanceof CommandError)) throw error;
-    say(`${error.message}\n\nIf Daybell is not running, start it in another terminal:\n`);
-    say(`  ${startCommand()}\n\nand run the demo again when it is ready.`);
-    return 1;
-  }
+const api = runningApi(loadSettings());
+try {
+  await demonstrate();
+} catch (error) {
+  if (!(error instanceof CommandError)) throw error;
+  say(`${error.message}\n\nIn another terminal, stop Daybell if it runs, and start it:\n`);
+  say(`  ${startCommand()}\n\nthen run the demo again when it is ready.`);
+  process.exitCode = 1;
 }
 
-async function demonstrate(api: DemoApi): Promise<number> {
-  const localTime = await api.deliveryLocalTime();
+async function demonstrate(): Promise<void> {
+  const localTime = await deliveryLocalTime();
   const due = findDueMinute(localTime, Date.now() + LEAD_MS, Date.now() + WAIT_LIMIT_MS);
-  const greets = `This Daybell greets at ${localTime} local time`;
   if (due === null) {
-    say(`${greets}, which no time zone reaches within the next ${WAIT_LIMIT_MS / 60_000} minutes.`);
-    say(`Stop it, and start it with a time that comes soon:\n\n  ${startCommand()}\n`);
-    say('then run the demo again when it is ready.');
-    return 1;
+    throw new CommandError(
+      `This Daybell greets at ${localTime} local time, which no time zone reaches within the next ${WAIT_LIMIT_MS / 60_000} minutes.`,
+      EXIT.failed,
+    );
   }
-
   const instant = DateTime.fromMillis(due.at).toUTC().toFormat("HH:mm 'UTC'");
-  say(`${greets}. Creating users whose birthday is today, where that is at ${instant}:\n`);
-  const users = await createUsers(api, due);
-  const until = due.at + DELIVERY_LIMIT_MS;
-  const outcomes = await follow(api, users, { dueAt: due.at, until }, say);
-
-  const lateness = outcomes.flatMap((outcome) => outcome?.latenessMs ?? []);
-  say(`\n${lateness.length} of ${users.length} delivered. ${inWords(lateness)}`);
-  return lateness.length === users.length ? 0 : 1;
-}
-
-async function createUsers(api: DemoApi, { at, zones }: DueMinute): Promise<DemoUser[]> {
+  say(`This Daybell greets at ${localTime} local time.`);
+  say(`Creating users whose birthday is today, where that is at ${instant}:\n`);
   const users: DemoUser[] = [];
-  for (const [index, [firstName, lastName]] of PEOPLE.entries()) {
+  for (const [index, name] of PEOPLE.entries()) {
     // From all over the alphabet, and so from several continents.
-    const timezone = zones[Math.floor((index * zones.length) / PEOPLE.length)] ?? 'UTC';
-    const dateOfBirth = birthday(at, timezone, index);
-    const id = await api.createUser({ firstName, lastName, dateOfBirth, timezone });
-    users.push({ id, name: `${firstName} ${lastName}`, timezone });
+    const timezone = due.zones[Math.floor((index * due.zones.length) / PEOPLE.length)] ?? 'UTC';
+    users.push(await createUser(name, timezone, birthday(due.at, timezone, index)));
   }
-  return users;
+  const arrived = await Promise.all(users.map((user) => follow(user, due.at)));
+  const delivered = arrived.filter(Boolean).length;
+  say(`\n${delivered} of ${users.length} delivered.`);
+  if (delivered < users.length) {
+    say('Look at the terminal of npm start for the reason.');
+    process.exitCode = 1;
+  }
 }
 
-/** Today there, some years ago; on a 29 February, a multiple of four years. */
+/** Prints what becomes of a user's greeting until it is settled, or takes too long; gives whether it arrived. */
+async function follow({ id, who }: DemoUser, dueAt: number): Promise<boolean> {
+  let last = '';
+  while (!SETTLED.has(last) && Date.now() < dueAt + DELIVERY_LIMIT_MS) {
+    const { status = 'created', latenessMs, reason } = await findOccurrence(id, dueAt);
+    if (status !== last) {
+      const outcome = status === 'COMPLETED' ? `${latenessMs} ms after the instant` : reason;
+      say(`  ${who}  ${status} ${outcome ?? ''}`);
+    }
+    last = status;
+    await sleep(LOOK_EVERY_MS);
+  }
+  return last === 'COMPLETED';
+}
+
+/** HH:MM, as the running service has it. */
+async function deliveryLocalTime(): Promise<string> {
+  // No local time is skipped in UTC: the answer is the setting.
+  const user = { dateOfBirth: '1990-01-15', timezone: 'UTC' };
+  type Preview = { readonly occurrences: readonly [{ readonly localTime: string }] };
+  const preview = await call<Preview>('POST', '/v1/occurrences/preview', user);
+  return preview.occurrences[0].localTime;
+}
+
+async function createUser(
+  [firstName, lastName]: (typeof PEOPLE)[number],
+  timezone: string,
+  dateOfBirth: string,
+): Promise<DemoUser> {
+  const user = { firstName, lastName, dateOfBirth, timezone };
+  const { id } = await call<{ id: string }>('POST', '/v1/users', user);
+  return { id, who: `${firstName} ${lastName}`.padEnd(19) + timezone.padEnd(24) };
+}
+
+/** The occurrence that is due at an instant (epoch ms); empty until it is planned. */
+async function findOccurrence(userId: string, dueAt: number): Promise<Partial<Occurrence>> {
+  const path = `/v1/users/${userId}/occurrences`;
+  const { occurrences } = await call<{ occurrences: Occurrence[] }>('GET', path);
+  const due = new Date(dueAt).toISOString();
+  return occurrences.find((one) => one.dueAt === due) ?? {};
+}
+
+/** @throws CommandError when the API does not answer, or refuses */
+async function call<Answer>(method: string, path: string, body?: object): Promise<Answer> {
+  const response = await fetch(`${api.url}${path}`, {
+    method,
+    signal: AbortSignal.timeout(ANSWER_LIMIT_MS),
+    headers: { ...api.headers, 'content-type': 'application/json' },
+    ...(body !== undefined && { body: JSON.stringify(body) }),
+  }).catch(() => null);
+  if (response === null) {
+    throw new CommandError(`${api.url} (HOST, PORT) does not answer.`, EXIT.unavailable);
+  }
+  const answer = await response.text();
+  if (!response.ok) throw new CommandError(refusedBy(api, response, answer), EXIT.unavailable);
+  return JSON.parse(answer) as Answer;
+}
+
+/** Today there, some years ago; a multiple of four, for a 29 February. */
 function birthday(atMs: number, timezone: string, index: number): string {
   const today = DateTime.fromMillis(atMs, { zone: timezone });
-  const isLeapDay = today.month === 2 && today.day === 29;
-  const years = isLeapDay ? 32 + 4 * index : YOUNGEST_YEARS + index;
-  return today.minus({ years }).toISODate() ?? '';
+  return today.minus({ years: 32 + 4 * index }).toISODate() ?? '';
 }
 
 /** With a delivery time that is soon, but not before the service is up again. */
 function startCommand(): string {
-  return `DELIVERY_LOCAL_TIME=${commonestLocalTime(nextFullMinute(Date.now() + RESTART_MS))} npm start`;
-}
-
-function inWords(lateness: readonly number[]): string {
-  if (lateness.length === 0) return 'Look at the terminal of npm start for the reason.';
-  return `After the instant: the first ${Math.min(...lateness)} ms, the last ${Math.max(...lateness)} ms.`;
+  const soon = DateTime.fromMillis(Date.now() + RESTART_MS).toUTC();
+  return `DELIVERY_LOCAL_TIME=${soon.toFormat('HH:mm')} npm start`;
 }
 
 function say(line: string): void {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 
-import { commonestLocalTime, findDueMinute, nextFullMinute } from './zones.ts';
+import { findDueMinute } from './zones.ts';
 
 const MINUTE = 60_000;
 const NOON = Date.parse('2026-06-23T12:00:00Z');
@@ -39,8 +39,6 @@ describe('the minute of the demo', () => {
   });
 });
 
-test('the delivery time that is proposed is read by clocks in five zones or more', () => {
-  const at = nextFullMinute(NOON + 1);
-  expect(at).toBe(NOON + MINUTE);
-  expect(findDueMinute(commonestLocalTime(at), at, at)?.zones.length).toBeGreaterThanOrEqual(5);
+test('clocks in five zones or more read the time in UTC', () => {
+  expect(findDueMinute('12:00', NOON, NOON)?.zones.length).toBeGreaterThanOrEqual(5);
 });

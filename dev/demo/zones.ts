@@ -19,23 +19,12 @@ export function findDueMinute(
   fromMs: number,
   untilMs: number,
 ): DueMinute | null {
-  for (let at = nextFullMinute(fromMs); at <= untilMs; at += MINUTE_MS) {
+  const first = Math.ceil(fromMs / MINUTE_MS) * MINUTE_MS;
+  for (let at = first; at <= untilMs; at += MINUTE_MS) {
     const zones = ZONES.filter((zone) => clockIn(zone, at) === localTime);
     if (zones.length > 0) return { at, zones };
   }
   return null;
-}
-
-/** The clock reading, HH:MM, that most zones have at an instant. */
-export function commonestLocalTime(atMs: number): string {
-  const readings = Map.groupBy(ZONES, (zone) => clockIn(zone, atMs));
-  const [commonest] = [...readings].sort(([, a], [, b]) => b.length - a.length);
-  return commonest?.[0] ?? '09:00';
-}
-
-/** Epoch ms of the full minute at or after an instant. */
-export function nextFullMinute(ms: number): number {
-  return Math.ceil(ms / MINUTE_MS) * MINUTE_MS;
 }
 
 function clockIn(zone: string, atMs: number): string {
