@@ -18,7 +18,8 @@ import {
 import { checkDatabase } from '../platform/database/health.ts';
 import type { Orm } from '../platform/database/orm.ts';
 import { presentRules, readRules } from '../planning/rules.ts';
-import { openFoundation, openTemporal, reportTzVersion } from '../platform/process.ts';
+import { openFoundation, reportTzVersion } from '../platform/process.ts';
+import { openTemporal } from '../platform/temporal/open-temporal.ts';
 import { countPollers } from '../platform/temporal/worker-versions.ts';
 import { createUsers } from '../users/users.ts';
 import { loadTzDatabase } from '../platform/load-tz-database.ts';

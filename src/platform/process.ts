@@ -7,10 +7,8 @@ import { describeError } from './errors.ts';
 import { listen } from './http-server.ts';
 import { createMetrics, type Registry } from './metrics.ts';
 import type { ReadinessCheck, ServiceContext } from './service.ts';
-import { checkDatabase, findInstallationId } from './database/health.ts';
+import { checkDatabase } from './database/health.ts';
 import { connectOrm, type Orm } from './database/orm.ts';
-import { connectTemporal } from './temporal/connection.ts';
-import { createNamespaceGuard } from './temporal/namespace-guard.ts';
 
 export interface FoundationOptions {
   /** Checks of /readyz beside the process's own. */
@@ -87,18 +85,6 @@ async function serveMetrics(
   const server = await listen(app, { host, port, setting: 'METRICS_PORT' });
   logger.info({ url: `${server.url}/metrics` }, 'metrics');
   onStop(server.stop);
-}
-
-/** Temporal, which may be away, and the guard of this installation's namespace. */
-export function openTemporal({ settings, fail, onStop }: ServiceContext, orm: Orm) {
-  const temporal = connectTemporal(settings);
-  const guard = createNamespaceGuard(temporal, () => findInstallationId(orm), fail);
-  guard.start();
-  onStop(async () => {
-    void guard.stop();
-    await temporal.close();
-  });
-  return { ...temporal, guard };
 }
 
 /** Says in the log and in the metrics which tz database decides dates. */
