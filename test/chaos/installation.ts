@@ -10,7 +10,7 @@ import type { ChildSpec } from '../../dev/child.ts';
 import { freePorts } from '../../dev/ports.ts';
 import { prepareEmbeddedPostgres } from '../../dev/postgres/embedded.ts';
 import { prepareTemporal, type TemporalKind } from '../../bench/support/temporal.ts';
-import { ENTRIES, runProcess } from '../support/process.ts';
+import { ENTRIES, runProcess, runProgram } from '../support/process.ts';
 import { startLink, type Link } from '../support/link.ts';
 import { createPart, endOf, type Part, type Started } from './part.ts';
 
@@ -107,8 +107,11 @@ export async function startInstallation(options: InstallationOptions): Promise<I
       ERASE_AFTER: '1d',
       PORT: String(apiPort),
       LOG_LEVEL: 'info',
+      // Made once: each worker that is killed would bundle again.
+      WORKFLOW_BUNDLE: join(dataDir, 'workflows.json'),
     };
-    await runMigration({ ...shared, DATABASE_URL: postgres.url });
+    await runToEnd(ENTRIES.migrate, [], { ...shared, DATABASE_URL: postgres.url });
+    await runToEnd('src/cli/bundle.ts', [shared.WORKFLOW_BUNDLE], {});
     for (const { name, entry } of SERVICES) {
       const databaseUrl = new URL(postgres.url);
       databaseUrl.port = String(await link(`${name}→postgres`, postgresPort));
@@ -188,10 +191,13 @@ function spawnService(
   };
 }
 
-async function runMigration(settings: NodeJS.ProcessEnv): Promise<void> {
-  const migration = runProcess('src/cli/migrate.ts', settings);
-  const code = await migration.exited;
-  if (code !== 0) throw new Error(`the migration failed:\n${migration.lines.join('\n')}`);
+async function runToEnd(
+  entry: string,
+  args: readonly string[],
+  settings: NodeJS.ProcessEnv,
+): Promise<void> {
+  const command = runProgram(process.execPath, [entry, ...args], { settings });
+  if ((await command.exited) !== 0) throw new Error(`${entry}:\n${command.lines.join('\n')}`);
 }
 
 function named<Item extends { readonly name: string }>(items: readonly Item[], name: string): Item {

@@ -26,6 +26,8 @@ test(
       DATA_DIR: dataDir,
       ...due.settings,
       METRICS_PORT: '0',
+      // As a newcomer has it: the worker bundles its workflows itself.
+      WORKFLOW_BUNDLE: '',
     };
     const daybell = await startDaybell(settings);
     const { timezone } = due.next(15_000);

@@ -1,8 +1,4 @@
 /** Every process makes way for its next version, one after the other, while everybody waits for the instant. */
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-
 import pLimit from 'p-limit';
 import { expect, onTestFinished, test } from 'vitest';
 
@@ -10,8 +6,9 @@ import { newWebhookSecret } from '../../src/platform/settings/webhook-secrets.ts
 import { findQueueState } from '../../src/platform/temporal/worker-versions.ts';
 import { freePort } from '../support/free-port.ts';
 import { createTestDatabase, type TestDatabase } from '../support/postgres.ts';
-import { ENTRIES, runProcess, runProgram, type TestProcess } from '../support/process.ts';
-import { uniqueTaskQueue, useDevServer } from '../support/temporal.ts';
+import { ENTRIES, runProcess, type TestProcess } from '../support/process.ts';
+import { temporaryDataDir } from '../support/started-daybell.ts';
+import { findWorkflowBundle, uniqueTaskQueue, useDevServer } from '../support/temporal.ts';
 import { startWebhookReceiver } from '../support/webhook-receiver.ts';
 import { type DueInstant, dueInstants } from './support/birthdays.ts';
 
@@ -46,8 +43,7 @@ test('all processes are restarted from 8:59:30 on, a dispatcher also while it se
   // So that sending everybody takes a few seconds, in which a dispatcher can be stopped.
   receiver.answer((response) => void setTimeout(() => response.end(), 50));
   const port = await freePort();
-  const bundle = await makeBundle();
-  const instants = dueInstants(bundle);
+  const instants = dueInstants(await temporaryDataDir());
   const settings: NodeJS.ProcessEnv = {
     DATABASE_URL: database.url,
     TEMPORAL_ADDRESS: temporal.address,
@@ -57,7 +53,8 @@ test('all processes are restarted from 8:59:30 on, a dispatcher also while it se
     WEBHOOK_SECRETS: newWebhookSecret(),
     WEBHOOK_ALLOW_PRIVATE: 'true',
     WEBHOOK_CONCURRENCY: '8',
-    WORKFLOW_BUNDLE: bundle,
+    // As an image has it: a worker that bundles first is away for longer.
+    WORKFLOW_BUNDLE: await findWorkflowBundle(),
     ...instants.settings,
     WORKER_BUILD_ID: 'before',
   };
@@ -131,16 +128,6 @@ interface Restart {
   readonly from: number;
   readonly until: number;
   readonly exitCode: number | null | undefined;
-}
-
-/** As an image has it: a worker that bundles first is away for longer. */
-async function makeBundle(): Promise<string> {
-  const directory = await mkdtemp(join(tmpdir(), 'daybell-rolling-'));
-  onTestFinished(() => rm(directory, { recursive: true, force: true }));
-  const bundle = join(directory, 'workflows.json');
-  const making = runProgram(process.execPath, ['src/cli/bundle.ts', bundle], { settings: {} });
-  expect(await making.exited).toBe(0);
-  return bundle;
 }
 
 /** By the API. */

@@ -13,7 +13,7 @@ import { createEventRows, type EventRows } from '../support/event-rows.ts';
 import { createTestDatabase, type TestDatabase } from '../support/postgres.ts';
 import { ENTRIES, runProcess } from '../support/process.ts';
 import { createSteppedClock, type SteppedClock } from './stepped-clock.ts';
-import { findDevServerProgram, uniqueTaskQueue } from '../support/temporal.ts';
+import { findDevServerProgram, findWorkflowBundle, uniqueTaskQueue } from '../support/temporal.ts';
 import { startWebhookReceiver, type WebhookReceiver } from '../support/webhook-receiver.ts';
 import { untilTestEnds } from '../support/until-test-ends.ts';
 import { dueInstants } from './support/birthdays.ts';
@@ -179,6 +179,7 @@ test.for([
         DATABASE_URL: api.database.url,
         TEMPORAL_ADDRESS: server.address,
         TEMPORAL_TASK_QUEUE: taskQueue,
+        WORKFLOW_BUNDLE: await findWorkflowBundle(),
         ...instants.settings,
       });
     }

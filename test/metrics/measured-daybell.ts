@@ -3,7 +3,7 @@ import { newWebhookSecret } from '../../src/platform/settings/webhook-secrets.ts
 import { MEASURED, type MeasuredProcess } from '../../dev/ports.ts';
 import { createTestDatabase, type TestDatabase } from '../support/postgres.ts';
 import { ENTRIES, runProcess, type TestProcess } from '../support/process.ts';
-import { uniqueTaskQueue, useDevServer } from '../support/temporal.ts';
+import { findWorkflowBundle, uniqueTaskQueue, useDevServer } from '../support/temporal.ts';
 import { startWebhookReceiver } from '../support/webhook-receiver.ts';
 
 export interface MeasuredDaybell {
@@ -25,6 +25,7 @@ export async function startMeasuredDaybell(): Promise<MeasuredDaybell> {
     WEBHOOK_URL: receiver.url,
     WEBHOOK_ALLOW_PRIVATE: 'true',
     WEBHOOK_SECRETS: newWebhookSecret(),
+    WORKFLOW_BUNDLE: await findWorkflowBundle(),
     PORT: '0',
     METRICS_PORT: '0',
   };

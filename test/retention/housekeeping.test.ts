@@ -16,6 +16,7 @@ import { plantAttempt, plantOccurrence } from '../support/plant-occurrence.ts';
 import { createTestDatabase, type TestDatabase } from '../support/postgres.ts';
 import { runProcess } from '../support/process.ts';
 import {
+  findWorkflowBundle,
   uniqueTaskQueue,
   useDevServer,
   useWorkflowBundle,
@@ -134,6 +135,7 @@ test('the process worker makes the schedule by its settings, runs it and logs a 
     TEMPORAL_TASK_QUEUE: taskQueue,
     WEBHOOK_URL: 'https://example.com/greetings',
     WEBHOOK_SECRETS: newWebhookSecret(),
+    WORKFLOW_BUNDLE: await findWorkflowBundle(),
     RETAIN_ATTEMPTS: '401d',
     RETAIN_OUTBOX: '36h',
   });

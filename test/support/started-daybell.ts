@@ -9,6 +9,7 @@ import { onTestFinished } from 'vitest';
 import { identifyProcess } from '../../dev/process-identity.ts';
 import { readRunning, type ProcessEntry } from '../../dev/process-record.ts';
 import { runProcess, type TestProcess } from './process.ts';
+import { findWorkflowBundle } from './temporal.ts';
 
 export interface RunningDaybell {
   /** Of the API. */
@@ -61,12 +62,12 @@ export function runDaybell(settings: NodeJS.ProcessEnv, entry: Entry = 'dev/main
   return runProcess(entry, { ...placesOnThisMachine(), ...FREE_PORTS, ...settings });
 }
 
-/** Starts Daybell and waits until it says that it is ready. */
+/** Starts Daybell, with the workflows bundled already, and waits until it says that it is ready. */
 export async function startDaybell(
   settings: NodeJS.ProcessEnv & { readonly DATA_DIR: string },
   entry?: Entry,
 ): Promise<RunningDaybell> {
-  const terminal = runDaybell(settings, entry);
+  const terminal = runDaybell({ WORKFLOW_BUNDLE: await findWorkflowBundle(), ...settings }, entry);
   await terminal.line(/Ctrl-C stops everything/);
   const addressIn = (row: string): string =>
     /http:\/\/[\d.]+:\d+/.exec(
