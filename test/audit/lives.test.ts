@@ -1,3 +1,4 @@
+// @module-tag long
 /** Random lives through the real planner: the audit of any day accounts for every occurrence. */
 import { expect, test } from 'vitest';
 

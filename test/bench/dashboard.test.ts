@@ -1,3 +1,4 @@
+// @module-tag long
 /** `npm run bench:dashboard` in small, so that it does not rot, and the picture that is in the docs. */
 import { readFile } from 'node:fs/promises';
 import { delimiter, dirname, join } from 'node:path';

@@ -1,3 +1,4 @@
+// @module-tag long
 /** `npm run bench:herd` in small, so that it does not rot: what it measures is of no interest here. */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';

@@ -1,3 +1,4 @@
+// @module-tag long
 /** The short form of `npm run test:chaos`: about a minute of faults on real processes. */
 import { beforeAll, expect, test } from 'vitest';
 

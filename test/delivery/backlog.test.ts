@@ -1,3 +1,4 @@
+// @module-tag long
 /** After downtime: the backlog goes out once, behind what comes due meanwhile, and can be watched. */
 import { pino } from 'pino';
 import { expect, onTestFinished, test } from 'vitest';

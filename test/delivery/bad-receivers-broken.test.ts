@@ -1,3 +1,4 @@
+// @module-tag long
 /** Receivers that do not answer properly, or not at all. */
 import { once } from 'node:events';
 import { createServer as createHttpsServer } from 'node:https';

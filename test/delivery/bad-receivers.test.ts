@@ -1,3 +1,4 @@
+// @module-tag long
 /** Receivers that answer with anything but a plain 200: what the ledger says of it, and how often they are asked. */
 import { expect, test } from 'vitest';
 

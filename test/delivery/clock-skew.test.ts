@@ -1,3 +1,4 @@
+// @module-tag long
 /** Processes whose clocks are off, and a receiver that verifies signatures as Standard Webhooks says. */
 import { Webhook } from 'standardwebhooks';
 import { beforeEach, expect, test } from 'vitest';

@@ -1,3 +1,4 @@
+// @module-tag long
 import { expect, onTestFinished, test } from 'vitest';
 
 import { startDispatcherProcess } from '../support/dispatcher-process.ts';

@@ -1,3 +1,4 @@
+// @module-tag long
 import { expect, test } from 'vitest';
 
 import { HOUR, WITHIN, useDispatcherFixture } from '../support/dispatcher-fixture.ts';

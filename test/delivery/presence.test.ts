@@ -1,3 +1,4 @@
+// @module-tag long
 /** What dispatchers write of themselves, and how long it is kept. */
 import type { ServerResponse } from 'node:http';
 

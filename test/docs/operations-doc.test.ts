@@ -1,3 +1,4 @@
+// @module-tag long
 /** docs/operations.md: all that it says to type is typed, and does what is said of it. */
 import { readFileSync } from 'node:fs';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';

@@ -1,3 +1,4 @@
+// @module-tag long
 /** kill -9 of everything at once, and a start after it: nobody is forgotten, nobody greeted twice. */
 import { setTimeout as sleep } from 'node:timers/promises';
 

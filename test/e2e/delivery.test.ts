@@ -1,3 +1,4 @@
+// @module-tag long
 /** `npm start` with a receiver of one's own, from a new user to the greeting. */
 import { Webhook } from 'standardwebhooks';
 import { beforeAll, expect, test } from 'vitest';

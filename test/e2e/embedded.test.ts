@@ -1,3 +1,4 @@
+// @module-tag long
 /** `npm start` with nothing given: its own database, Temporal and receiver. */
 import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';

@@ -1,3 +1,4 @@
+// @module-tag long
 /** A whole run at the most talkative log level, looked through for what nobody needs to know. */
 import { beforeAll, expect, onTestFinished, test } from 'vitest';
 

@@ -1,3 +1,4 @@
+// @module-tag long
 /** Every process makes way for its next version, one after the other, while everybody waits for the instant. */
 import pLimit from 'p-limit';
 import { expect, onTestFinished, test } from 'vitest';

@@ -1,3 +1,4 @@
+// @module-tag long
 /** `npm run stack`: the production shape from one command, through one birthday. */
 import { delimiter, dirname } from 'node:path';
 

@@ -1,3 +1,4 @@
+// @module-tag long
 /** Clocks that are minutes off, or are set while a herd is sent: never early, nothing twice, nothing missing. */
 import type { ServerResponse } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';

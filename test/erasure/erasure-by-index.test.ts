@@ -1,3 +1,4 @@
+// @module-tag long
 /** Erasing reads what it erases, however much waits in the outbox, with statistics and without. */
 import { expect, onTestFinished, test } from 'vitest';
 

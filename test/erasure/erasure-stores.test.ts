@@ -1,3 +1,4 @@
+// @module-tag long
 /**
  * All that both stores hold, looked through after users were erased: every table of Daybell's
  * schemas as text, and every table of Temporal's own database.

@@ -1,3 +1,4 @@
+// @module-tag long
 /** What stays in the database of a user who was erased, when, and what an audit makes of it. */
 import { createHash } from 'node:crypto';
 

@@ -1,3 +1,4 @@
+// @module-tag long
 /** `npm run test:fuzz` in short. A failure prints the seed, and how to send the request again. */
 import { afterAll, beforeAll, expect, test } from 'vitest';
 

@@ -1,3 +1,4 @@
+// @module-tag long
 /** Where a greeting's trace goes on, where it begins anew, and that nothing depends on it. */
 import { setTimeout as sleep } from 'node:timers/promises';
 

@@ -1,3 +1,4 @@
+// @module-tag long
 /**
  * What is done all the time takes a batch out of a large ledger by an index, before and after the
  * database has taken its statistics: how long it takes must not grow with how many users there are.

@@ -1,3 +1,4 @@
+// @module-tag long
 /** What the process api says of today, of what comes, and of what it has audited. */
 import { readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';

@@ -1,3 +1,4 @@
+// @module-tag long
 /** The Dockerfile: its steps run natively, and every process started from what they leave. */
 import { chmod, copyFile, mkdtemp, readdir, rm } from 'node:fs/promises';
 import { createRequire } from 'node:module';

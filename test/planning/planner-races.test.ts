@@ -1,3 +1,4 @@
+// @module-tag long
 import { describe, expect, onTestFinished, test } from 'vitest';
 
 import { createLedger } from '../../src/ledger/ledger.ts';

@@ -1,3 +1,4 @@
+// @module-tag long
 /**
  * What the scheduler asks reads a few rows, however many there are, also for the minute after much
  * was written in which the database has no statistics yet.

@@ -1,3 +1,4 @@
+// @module-tag long
 import { describe, expect, test } from 'vitest';
 
 import { exploreAll, type Liveness, type Violation } from './explore.ts';

@@ -1,3 +1,4 @@
+// @module-tag long
 /** When the scheduler looks through the ledger by itself, and what it sees in one of many users. */
 import { expect, onTestFinished, test } from 'vitest';
 

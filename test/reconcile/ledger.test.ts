@@ -1,3 +1,4 @@
+// @module-tag long
 /** What the reconciler finds in the ledger, and repairs by planning, without Temporal. */
 import { expect, test } from 'vitest';
 

@@ -1,3 +1,4 @@
+// @module-tag long
 /**
  * A Temporal server that comes back with nothing, under the processes as they are: all workflows
  * are there again, and nobody is greeted twice, or late. And what `npm run reconcile` says.

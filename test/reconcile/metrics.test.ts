@@ -1,3 +1,4 @@
+// @module-tag long
 /** What the process api says of the reconciler, and of what waits for an operator. */
 import { afterAll, beforeAll, expect, test } from 'vitest';
 

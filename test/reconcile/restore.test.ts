@@ -1,3 +1,4 @@
+// @module-tag long
 /**
  * One of the two stores is restored to an earlier state than the other's: nobody is lost,
  * nobody is greeted twice, and both say the same in the end.

@@ -1,3 +1,4 @@
+// @module-tag long
 /** S9, S16, S17, S18 and S19 of the table: one of the two paths is away. On a real server. */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';

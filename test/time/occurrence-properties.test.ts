@@ -1,3 +1,4 @@
+// @module-tag long
 import { describe, expect, it } from 'vitest';
 
 import { whyUnplannable } from '../../src/time/occurrence.ts';

@@ -1,3 +1,4 @@
+// @module-tag long
 /** The bundled zone data, held against Intl's: two roads from the same tz database. */
 import { readFileSync } from 'node:fs';
 

@@ -1,3 +1,4 @@
+// @module-tag long
 /**
  * The occasion workflow on a real server, with answers of deliver that are made up: what it does
  * with them, with signals, and with what an operator can do to it.

@@ -1,3 +1,4 @@
+// @module-tag long
 /**
  * What an operator can do to a delivery with the `temporal` command, at each moment of it:
  * whatever it is, the receiver accepts the greeting once, and next year is planned.
