@@ -1,11 +1,11 @@
 /** What every contender does with a user who is due: the same body, signed, by the same client. */
 import pLimit from 'p-limit';
+import { Webhook } from 'standardwebhooks';
 import { v7 as uuidv7 } from 'uuid';
 
-import { createSign } from '../../src/delivery/wire/signing.ts';
-import { createWebhookClient } from '../../src/delivery/wire/webhook-client.ts';
 import { greetingBody } from '../../src/delivery/greeting.ts';
 import { BIRTHDAY, occurrenceKey } from '../../src/ledger/occurrence-key.ts';
+import { createWebhookClient } from './got-client.ts';
 
 /** A user as the contenders keep one. */
 export interface BenchUser {
@@ -28,12 +28,15 @@ const SOCKETS = 64;
 const TIMEOUT_MS = 15_000;
 
 export function createGreeter(webhookUrl: string, webhookSecret: string): Greeter {
+  const webhook = new Webhook(webhookSecret);
   const client = createWebhookClient({
     url: webhookUrl,
     timeoutMs: TIMEOUT_MS,
     maxSockets: SOCKETS,
     allowPrivate: true,
-    sign: createSign([webhookSecret]),
+    sign: (id, timestamp, body) => ({
+      'webhook-signature': webhook.sign(id, new Date(timestamp * 1000), body),
+    }),
   });
   const limit = pLimit(SOCKETS);
 

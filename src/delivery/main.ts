@@ -9,10 +9,11 @@ import { createBacklogWatch } from './dispatcher/backlog.ts';
 import { createDispatcher } from './dispatcher/dispatcher.ts';
 import { createPresence } from './dispatcher/presence.ts';
 import { startWarmUp } from './dispatcher/warm-up.ts';
-import { countOpenRequests, createBacklogMetrics } from './metrics.ts';
+import { countOpenRequests, countReconnects, createBacklogMetrics } from './metrics.ts';
 import { createSending } from './sending.ts';
 import { traceHeadersOf } from './trace-deliveries.ts';
 import { requireAllowedHost } from './wire/destination-guard.ts';
+import { createHttpClient } from './wire/http-client.ts';
 import { createDestinationClient } from './wire/webhook-client.ts';
 
 await runService('dispatcher', startDispatcher);
@@ -26,8 +27,9 @@ async function startDispatcher(context: ServiceContext): Promise<void> {
   const lateAfterMs = settings.LATE_AFTER;
   const tz = loadTzDatabase(settings.ZONE_DATA);
   const { tracing, metrics, orm } = await openFoundation(context, settings.DATABASE_URL);
-  const client = createDestinationClient(settings, {
+  const client = createDestinationClient(createHttpClient, settings, {
     maxSockets: concurrency,
+    onReconnect: countReconnects(metrics),
     ...(tracing !== null && { traceHeaders: traceHeadersOf(tracing) }),
   });
   onStop(() => client.close());

@@ -91,6 +91,15 @@ export function countOpenRequests(registry: Registry, attempt: Attempt, limit: n
   };
 }
 
+/** Counts requests that went out a second time within one attempt. */
+export function countReconnects(registry: Registry): () => void {
+  const reconnects = metricsOn(registry).counter(
+    'daybell_delivery_reconnects_total',
+    'Requests sent again at once, because the kept connection had been closed.',
+  );
+  return () => reconnects.inc();
+}
+
 /** Shows how far the clock of a process that sends is off the database's. */
 export function createClockMetrics(registry: Registry) {
   const { gauge } = metricsOn(registry);

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 
 import { classifyOutcome, DESTINATION_REFUSED, type Reply, type Verdict } from './outcome.ts';
+import { createGotClient } from './wire/got-client.ts';
 import { createDestinationClient, type DestinationSettings } from './wire/webhook-client.ts';
 
 /** Thrown when a test event is asked for and there is no destination. */
@@ -40,7 +41,7 @@ export function openWebhookTester(
   settings: DestinationSettings,
   clock: () => number,
 ): WebhookTester & { close(): void } {
-  const client = createDestinationClient(settings, { maxSockets: MAX_TESTS });
+  const client = createDestinationClient(createGotClient, settings, { maxSockets: MAX_TESTS });
   return {
     async send() {
       const webhookId = `test:${randomUUID()}`;

@@ -2,10 +2,11 @@
 import { createActivities } from '../activities/index.ts';
 import { requireSettings } from '../platform/settings/settings.ts';
 import { createDeliver } from '../delivery/deliver/deliver.ts';
-import { createDeliverMetrics } from '../delivery/metrics.ts';
+import { countReconnects, createDeliverMetrics } from '../delivery/metrics.ts';
 import { createSending } from '../delivery/sending.ts';
 import { traceHeadersOf } from '../delivery/trace-deliveries.ts';
 import { requireAllowedHost } from '../delivery/wire/destination-guard.ts';
+import { createGotClient } from '../delivery/wire/got-client.ts';
 import { createDestinationClient } from '../delivery/wire/webhook-client.ts';
 import { createErasure } from '../erasure/erasure.ts';
 import { createWorkflowRemover } from '../erasure/workflow-remover.ts';
@@ -139,8 +140,9 @@ function createDelivery(
     clock,
     logger,
   });
-  const client = createDestinationClient(settings, {
+  const client = createDestinationClient(createGotClient, settings, {
     maxSockets: MOST_ACTIVITIES,
+    onReconnect: countReconnects(metrics),
     ...(tracing !== null && { traceHeaders: traceHeadersOf(tracing) }),
   });
   onStop(() => client.close());

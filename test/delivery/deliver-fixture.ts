@@ -10,7 +10,7 @@ import type { CallResult } from '../../src/delivery/metrics.ts';
 import { NotYetSettledError } from '../../src/delivery/deliver/not-yet-settled.ts';
 import { createSending } from '../../src/delivery/sending.ts';
 import { createSign } from '../../src/delivery/wire/signing.ts';
-import { createWebhookClient } from '../../src/delivery/wire/webhook-client.ts';
+import { createGotClient } from '../../src/delivery/wire/got-client.ts';
 import { ms } from '../../src/ledger/sql.ts';
 import { connectOrm, type Orm } from '../../src/platform/database/orm.ts';
 import { createPlanner } from '../../src/planning/planner.ts';
@@ -71,7 +71,7 @@ export function useDeliverFixture(wake = DEFAULT_WAKE) {
     const orm = await connectOrm(options.databaseUrl ?? base.database.url);
     const logged: Record<string, unknown>[] = [];
     const logger = pino({}, { write: (line: string) => void logged.push(JSON.parse(line)) });
-    const client = createWebhookClient({
+    const client = createGotClient({
       url: base.receiver.url,
       timeoutMs,
       maxSockets: 64,

@@ -5,7 +5,7 @@ import { expect } from 'vitest';
 import { createAttempt } from '../../src/delivery/attempt.ts';
 import { createFindRecipients } from '../../src/delivery/recipient.ts';
 import { traceDeliveries, traceHeadersOf } from '../../src/delivery/trace-deliveries.ts';
-import { createWebhookClient } from '../../src/delivery/wire/webhook-client.ts';
+import { createHttpClient } from '../../src/delivery/wire/http-client.ts';
 import { createLedger } from '../../src/ledger/ledger.ts';
 import {
   createOccurrenceTraces,
@@ -64,7 +64,7 @@ export async function createTraceStory(
   const outboxState = createOutboxAdmin(orm);
   const waiting = async () => (await outboxState.backlog()).length;
   const ledger = createLedger(orm, { lateAfterMs: HOUR });
-  const client = createWebhookClient({
+  const client = createHttpClient({
     url: receiver.url,
     timeoutMs: 60_000,
     maxSockets: 1,

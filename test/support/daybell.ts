@@ -11,7 +11,7 @@ import { afterAll, beforeAll } from 'vitest';
 import { createActivities } from '../../src/activities/index.ts';
 import { createDeliver } from '../../src/delivery/deliver/deliver.ts';
 import { createSending } from '../../src/delivery/sending.ts';
-import { createWebhookClient } from '../../src/delivery/wire/webhook-client.ts';
+import { createGotClient } from '../../src/delivery/wire/got-client.ts';
 import type { TzDatabase } from '../../src/time/tz-database.ts';
 import { createErasure } from '../../src/erasure/erasure.ts';
 import { createWorkflowRemover } from '../../src/erasure/workflow-remover.ts';
@@ -272,7 +272,7 @@ async function startTestWorker(deps: PartDeps, tellTime: () => Promise<void>) {
   const { url, now: clock, client, connection, taskQueue, receiver, planning } = deps;
   const { keepsWorkflows = true } = deps;
   const orm = await connectOrm(url);
-  const webhooks = createWebhookClient({
+  const webhooks = createGotClient({
     url: receiver.url,
     timeoutMs: TIMEOUT_MS,
     maxSockets: 64,

@@ -7,7 +7,7 @@ import { createDispatcher, type Dispatcher } from '../../src/delivery/dispatcher
 import { createPresence } from '../../src/delivery/dispatcher/presence.ts';
 import { createSending } from '../../src/delivery/sending.ts';
 import { createSign } from '../../src/delivery/wire/signing.ts';
-import { createWebhookClient } from '../../src/delivery/wire/webhook-client.ts';
+import { createHttpClient } from '../../src/delivery/wire/http-client.ts';
 import type { TzDatabase } from '../../src/time/tz-database.ts';
 import { createMetrics, type Registry } from '../../src/platform/metrics.ts';
 import { connectOrm } from '../../src/platform/database/orm.ts';
@@ -44,7 +44,7 @@ export async function startDispatcher(options: TestDispatcherOptions): Promise<T
   const logged: Record<string, unknown>[] = [];
   const logger = pino({}, { write: (line: string) => void logged.push(JSON.parse(line)) });
   const metrics = createMetrics();
-  const client = createWebhookClient({
+  const client = createHttpClient({
     url: options.webhookUrl,
     timeoutMs,
     maxSockets: concurrency,

@@ -7,6 +7,7 @@ import pLimit from 'p-limit';
 import { describeError } from '../../platform/errors.ts';
 import type { Logger } from '../../platform/logger.ts';
 import { greetingBody } from '../greeting.ts';
+import { createHttpClient } from '../wire/http-client.ts';
 import { createDestinationClient, type DestinationSettings } from '../wire/webhook-client.ts';
 
 export interface WarmUpDeps {
@@ -31,7 +32,11 @@ export function startWarmUp({ settings, isBusy, logger }: WarmUpDeps) {
 
   const sendAll = async (port: number): Promise<void> => {
     const own = { WEBHOOK_URL: `http://127.0.0.1:${port}/`, WEBHOOK_ALLOW_PRIVATE: true };
-    const client = createDestinationClient({ ...settings, ...own }, { maxSockets: CONCURRENCY });
+    const client = createDestinationClient(
+      createHttpClient,
+      { ...settings, ...own },
+      { maxSockets: CONCURRENCY },
+    );
     const ids = Array.from({ length: GREETINGS }, (_, index) => `warm-up:${index}`);
     await pLimit(CONCURRENCY).map(ids, async (id) => {
       if (isStopping || isBusy()) return;

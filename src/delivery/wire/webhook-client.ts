@@ -1,10 +1,6 @@
-import type { Duplex } from 'node:stream';
-
-import got, { RequestError } from 'got';
-
 import type { Settings } from '../../platform/settings/settings.ts';
 import { createDestinationAgents, type DestinationPolicy } from './destination-guard.ts';
-import { excerptOf, MAX_EXCERPT_BYTES } from './response-excerpt.ts';
+import { exchange, type Answer, type Begin } from './exchange.ts';
 import { createSign, type Sign } from './signing.ts';
 
 export interface WebhookClientOptions extends DestinationPolicy {
@@ -15,6 +11,8 @@ export interface WebhookClientOptions extends DestinationPolicy {
   readonly sign?: Sign;
   /** Returns the headers of the trace that the request belongs to. */
   readonly traceHeaders?: () => Readonly<Record<string, string>>;
+  /** A request goes out again, because the connection that was kept for it had been closed. */
+  readonly onReconnect?: () => void;
 }
 
 export interface WebhookRequest {
@@ -27,22 +25,21 @@ export interface WebhookRequest {
   readonly body: string;
 }
 
-/** The result of one request. An HTTP status alone decides, even if the body then failed. */
-export interface WebhookReply {
-  readonly status: number | null;
-  /** Why there is no status. */
-  readonly errorCode: string | null;
-  readonly retryAfter: string | null;
-  readonly responseExcerpt: string | null;
+/** The result of one request. */
+export interface WebhookReply extends Answer {
   readonly durationMs: number;
 }
 
+/** Posts without following redirects. */
 export interface WebhookClient {
   /** Never rejects. */
   post(request: WebhookRequest): Promise<WebhookReply>;
   /** Closes idle connections. */
   close(): void;
 }
+
+/** Node:http's for many webhooks at once, got's for one now and then. */
+export type CreateWebhookClient = (options: WebhookClientOptions) => WebhookClient;
 
 export type DestinationSettings = Pick<Settings, 'WEBHOOK_TIMEOUT_MS' | 'WEBHOOK_ALLOW_PRIVATE'> & {
   readonly WEBHOOK_URL: string;
@@ -51,10 +48,11 @@ export type DestinationSettings = Pick<Settings, 'WEBHOOK_TIMEOUT_MS' | 'WEBHOOK
 
 /** The client of the one destination: the same limits, guard and signatures in every process. */
 export function createDestinationClient(
+  create: CreateWebhookClient,
   settings: DestinationSettings,
-  options: Pick<WebhookClientOptions, 'maxSockets' | 'traceHeaders'>,
+  options: Pick<WebhookClientOptions, 'maxSockets' | 'traceHeaders' | 'onReconnect'>,
 ): WebhookClient {
-  return createWebhookClient({
+  return create({
     url: settings.WEBHOOK_URL,
     timeoutMs: settings.WEBHOOK_TIMEOUT_MS,
     allowPrivate: settings.WEBHOOK_ALLOW_PRIVATE,
@@ -63,26 +61,28 @@ export function createDestinationClient(
   });
 }
 
-/** Of a longer answer the connection is closed; after a shorter one it serves the next request. */
-const MAX_BODY_BYTES = 64 * 1024;
+/** One request, as a client hands it to its library. */
+export interface Call {
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string;
+  readonly agents: ReturnType<typeof createDestinationAgents>;
+}
 
-/** Posts by got, without redirects and without got's own retries. */
-export function createWebhookClient(options: WebhookClientOptions): WebhookClient {
-  const { url, timeoutMs, maxSockets, sign, traceHeaders } = options;
-  const agents = createDestinationAgents(
+/** For so long, connections to a receiver that sends more than it announces serve one request each. */
+const OUT_OF_STEP_MS = 3_600_000;
+
+/** All of a client but how it begins a request. */
+export function createWebhookClient(
+  options: WebhookClientOptions,
+  begin: (call: Call, ...follow: Parameters<Begin>) => void,
+): WebhookClient {
+  const { timeoutMs, maxSockets, sign, traceHeaders, onReconnect } = options;
+  const kept = createDestinationAgents(
     { keepAlive: true, maxSockets, maxFreeSockets: maxSockets },
     options,
   );
-  const client = got.extend({
-    method: 'POST',
-    agent: agents,
-    followRedirect: false,
-    throwHttpErrors: false,
-    retry: { limit: 0 },
-    timeout: { request: timeoutMs },
-    // An answer that is not unpacked cannot become larger than it is.
-    decompress: false,
-  });
+  const fresh = createDestinationAgents({}, options);
+  let keepsFrom = -Infinity;
 
   const headersOf = ({ id, sentAt, attempt, latenessMs, body }: WebhookRequest) => {
     const timestamp = Math.floor(sentAt / 1000);
@@ -100,59 +100,29 @@ export function createWebhookClient(options: WebhookClientOptions): WebhookClien
   };
 
   return {
-    post: (request) =>
-      new Promise((resolve) => {
-        const startedAt = performance.now();
-        const chunks: Uint8Array[] = [];
-        let bytes = 0;
-        let status: number | null = null;
-        let retryAfter: string | null = null;
+    async post(request) {
+      const startedAt = performance.now();
+      const headers = headersOf(request);
+      const send = (agents: Call['agents'], withinMs: number) =>
+        exchange(
+          (...follow) => begin({ headers, body: request.body, agents }, ...follow),
+          withinMs,
+        );
 
-        const stream = client.stream(url, { headers: headersOf(request), body: request.body });
-        const settle = (errorCode: string | null): void => {
-          resolve({
-            status,
-            errorCode,
-            retryAfter,
-            responseExcerpt: status === null ? null : excerptOf(Buffer.concat(chunks)),
-            durationMs: Math.round(performance.now() - startedAt),
-          });
-        };
-
-        stream.on('response', (response: { statusCode: number; headers: Headers }) => {
-          status = response.statusCode;
-          retryAfter = response.headers['retry-after'] ?? null;
-        });
-        // Nobody asked for another protocol, and nothing else closes the connection.
-        stream.on('upgrade', (response: { statusCode: number }, socket: Duplex) => {
-          status = response.statusCode;
-          socket.destroy();
-          stream.destroy();
-          settle(null);
-        });
-        stream.on('data', (chunk: Uint8Array) => {
-          if (bytes < MAX_EXCERPT_BYTES) chunks.push(chunk);
-          bytes += chunk.byteLength;
-          if (bytes <= MAX_BODY_BYTES) return;
-          stream.destroy();
-          settle(null);
-        });
-        stream.once('end', () => settle(null));
-        stream.on('error', (error) => settle(status === null ? codeOf(error) : null));
-      }),
+      let answer = await send(startedAt < keepsFrom ? fresh : kept, timeoutMs);
+      if (answer.isStale) {
+        onReconnect?.();
+        // Harmless if the receiver has it after all (RFC 9110, 9.2.2): the webhook-id is the same.
+        answer = await send(fresh, startedAt + timeoutMs - performance.now());
+      }
+      if (answer.isOutOfStep) keepsFrom = startedAt + OUT_OF_STEP_MS;
+      const { status, errorCode, retryAfter, responseExcerpt } = answer;
+      const durationMs = Math.round(performance.now() - startedAt);
+      return { status, errorCode, retryAfter, responseExcerpt, durationMs };
+    },
 
     close() {
-      agents.http.destroy();
-      agents.https.destroy();
+      for (const agent of [kept.http, kept.https, fresh.http, fresh.https]) agent.destroy();
     },
   };
-}
-
-type Headers = Readonly<Record<string, string | undefined>>;
-
-/** Only the code of an error leaves this module: got's errors hold the request with its headers. */
-function codeOf(error: unknown): string {
-  return error instanceof RequestError && typeof error.code === 'string'
-    ? error.code
-    : 'ERR_UNKNOWN';
 }

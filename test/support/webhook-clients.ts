@@ -1,0 +1,8 @@
+import { createGotClient } from '../../src/delivery/wire/got-client.ts';
+import { createHttpClient } from '../../src/delivery/wire/http-client.ts';
+
+/** Both clients: what one makes of a receiver, the other makes of it too. */
+export const CLIENTS = [
+  { name: 'node:http', create: createHttpClient },
+  { name: 'got', create: createGotClient },
+] as const;
