@@ -92,28 +92,30 @@ const GIVEN = `jsonb_to_recordset(:findings::jsonb) as given
   (kind text, subject text, type text, id uuid, "userId" uuid, "dueAt" float8, note text)`;
 
 /** In order, as are all that lock several, so that reconcilers that run at once do not deadlock. */
-const INSERT = `
-  insert into events.findings as f
-    (kind, subject, occasion_type, occasion_id, user_id, due_at, note, unrepaired_at)
-  select kind, subject, type, id, "userId", ${instant('"dueAt"')}, note, `;
-
-const KEEP = `${INSERT} null from ${GIVEN} order by kind, subject
+const KEEP = `
+  insert into events.findings (kind, subject, occasion_type, occasion_id, user_id, due_at, note)
+  select kind, subject, type, id, "userId", ${instant('"dueAt"')}, note
+  from ${GIVEN} order by kind, subject
   on conflict do nothing returning kind`;
 
-const MARK_UNREPAIRED = `${INSERT} events.clock() from ${GIVEN} order by kind, subject
-  on conflict (kind, subject) do update
-    set unrepaired_at = coalesce(f.unrepaired_at, events.clock()), note = excluded.note
-  returning kind`;
-
-const DROP = `
-  with dropped as materialized (
-    select f.kind, f.subject from ${GIVEN}
+const LOCKED = `
+  locked as materialized (
+    select f.kind, f.subject, given.note from ${GIVEN}
     join events.findings as f on f.kind = given.kind and f.subject = given.subject
     order by f.kind, f.subject for update of f
-  )
-  delete from events.findings as f using dropped
-  where f.kind = dropped.kind and f.subject = dropped.subject
-  returning f.kind`;
+  )`;
+
+const DROP = `
+  with ${LOCKED}
+  delete from events.findings as f using locked
+  where f.kind = locked.kind and f.subject = locked.subject returning f.kind`;
+
+/** Unless another reconciler has seen them cured meanwhile. */
+const MARK_UNREPAIRED = `
+  with ${LOCKED}
+  update events.findings as f
+  set unrepaired_at = coalesce(f.unrepaired_at, events.clock()), note = locked.note
+  from locked where f.kind = locked.kind and f.subject = locked.subject returning f.kind`;
 
 const OF_KINDS = `kind in (select jsonb_array_elements_text(:kinds::jsonb))`;
 const IS_UNREPAIRED = 'unrepaired_at is not null';
