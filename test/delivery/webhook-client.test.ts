@@ -1,5 +1,6 @@
 import { once } from 'node:events';
-import { createServer } from 'node:net';
+import { connect, createServer, type Socket } from 'node:net';
+import { Worker } from 'node:worker_threads';
 
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 
@@ -25,6 +26,29 @@ const SHORT_MS = 1_500;
 
 function options(url: string, timeoutMs = 60_000) {
   return { url, timeoutMs, maxSockets: 2, allowPrivate: true };
+}
+
+/** Listens, takes nobody, and its queue is full: the system answers no further connection. */
+async function startDeafReceiver() {
+  const listen = `
+    const { parentPort } = require('node:worker_threads');
+    const server = require('node:net').createServer();
+    server.listen({ port: 0, host: '127.0.0.1', backlog: 1 }, () => {
+      parentPort.postMessage(server.address().port);
+      setImmediate(() => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0));
+    });`;
+  const worker = new Worker(listen, { eval: true });
+  const [port] = (await once(worker, 'message')) as [number];
+  const waiting = Array.from({ length: 8 }, () => connect(port, '127.0.0.1'));
+  for (const socket of waiting) socket.on('error', () => {});
+  await once(waiting[0] as Socket, 'connect');
+  return {
+    port,
+    async close() {
+      for (const socket of waiting) socket.destroy();
+      await worker.terminate();
+    },
+  };
 }
 
 describe.each(CLIENTS)('$name', ({ create }) => {
@@ -197,6 +221,14 @@ describe.each(CLIENTS)('$name', ({ create }) => {
     });
     expect(await lost.post(REQUEST)).toMatchObject({ status: null, errorCode: 'ETIMEDOUT' });
     lost.close();
+  });
+
+  test('a connection that is never accepted is a timeout', async () => {
+    const { port, close } = await startDeafReceiver();
+    const lost = create(options(`http://127.0.0.1:${port}/`, SHORT_MS));
+    expect(await lost.post(REQUEST)).toMatchObject({ status: null, errorCode: 'ETIMEDOUT' });
+    lost.close();
+    await close();
   });
 
   test('what is not HTTP is told by a code, and nothing is thrown', async () => {

@@ -10,14 +10,22 @@ export interface Authority {
   /** What whoever trusts it is given. */
   readonly cert: string;
   /** For a server on this machine, or a client of one. */
-  issue(name?: string): Certificate;
+  issue(name?: string, options?: CertificateOptions): Certificate;
+}
+
+export interface CertificateOptions {
+  /** The name that it is for; `localhost` and 127.0.0.1 by default. */
+  readonly host?: string;
+  /** Epoch ms; a day from now by default. */
+  readonly validUntil?: number;
 }
 
 /** A certificate that nobody trusts, for the host `localhost`, valid from an hour ago for a day. */
 export function selfSigned(): Certificate {
   const keys = newKeys();
   const name = nameOf('localhost');
-  return certificateOf(keys, { subject: name, issuer: name, signer: keys.privateKey }, [HOSTS]);
+  const self = { subject: name, issuer: name, signer: keys.privateKey };
+  return certificateOf(keys, self, [hosts('localhost')]);
 }
 
 /** A certificate authority of its own. */
@@ -27,8 +35,9 @@ export function createAuthority(): Authority {
   const self = { subject: name, issuer: name, signer: keys.privateKey };
   return {
     cert: certificateOf(keys, self, [IS_AUTHORITY]).cert,
-    issue(subject = 'localhost') {
-      return certificateOf(newKeys(), { ...self, subject: nameOf(subject) }, [HOSTS]);
+    issue(subject = 'localhost', { host = 'localhost', validUntil } = {}) {
+      const parties = { ...self, subject: nameOf(subject) };
+      return certificateOf(newKeys(), parties, [hosts(host)], validUntil);
     },
   };
 }
@@ -49,13 +58,14 @@ function certificateOf(
   { privateKey, publicKey }: { privateKey: KeyObject; publicKey: KeyObject },
   { subject, issuer, signer }: Parties,
   extensions: readonly Buffer[],
+  validUntil = Date.now() + 24 * HOUR,
 ): Certificate {
   const content = sequence(
     tagged(0xa0, integer(Buffer.from([2]))),
     integer(Buffer.concat([Buffer.from([1]), randomBytes(8)])),
     ECDSA_WITH_SHA256,
     issuer,
-    sequence(time(Date.now() - HOUR), time(Date.now() + 24 * HOUR)),
+    sequence(time(Date.now() - HOUR), time(validUntil)),
     subject,
     publicKey.export({ type: 'spki', format: 'der' }),
     tagged(0xa3, sequence(...extensions)),
@@ -74,14 +84,12 @@ const sequence = (...parts: Uint8Array[]): Buffer => tagged(0x30, ...parts);
 
 const ECDSA_WITH_SHA256 = sequence(Buffer.from('06082a8648ce3d040302', 'hex'));
 
-/** Subject alternative names: `localhost` and 127.0.0.1. */
-const HOSTS = sequence(
-  Buffer.from('0603551d11', 'hex'),
-  tagged(
-    0x04,
-    sequence(tagged(0x82, Buffer.from('localhost')), tagged(0x87, Buffer.from([127, 0, 0, 1]))),
-  ),
-);
+/** Subject alternative names: a name, and for `localhost` 127.0.0.1 too. */
+function hosts(name: string): Buffer {
+  const address = name === 'localhost' ? [tagged(0x87, Buffer.from([127, 0, 0, 1]))] : [];
+  const names = sequence(tagged(0x82, Buffer.from(name)), ...address);
+  return sequence(Buffer.from('0603551d11', 'hex'), tagged(0x04, names));
+}
 
 /** Basic constraints, critical: an authority. */
 const IS_AUTHORITY = sequence(

@@ -7,11 +7,11 @@ import { createDispatcher, type Dispatcher } from '../../src/delivery/dispatcher
 import { createPresence } from '../../src/delivery/dispatcher/presence.ts';
 import { createSending } from '../../src/delivery/sending.ts';
 import { createSign } from '../../src/delivery/wire/signing.ts';
-import { createHttpClient } from '../../src/delivery/wire/http-client.ts';
 import type { TzDatabase } from '../../src/time/tz-database.ts';
 import { createMetrics, type Registry } from '../../src/platform/metrics.ts';
 import { connectOrm } from '../../src/platform/database/orm.ts';
 import { bundledTz } from './tz-databases.ts';
+import { CLIENTS, type ClientName } from './webhook-clients.ts';
 
 const HOUR = 3_600_000;
 
@@ -24,6 +24,8 @@ export interface TestDispatcher extends Dispatcher {
 export interface TestDispatcherOptions {
   readonly databaseUrl: string;
   readonly webhookUrl: string;
+  /** A dispatcher's own, node:http's, when not given. */
+  readonly client?: ClientName;
   readonly concurrency?: number;
   /** Of a webhook; longer than a busy machine needs for one, when not given. */
   readonly timeoutMs?: number;
@@ -44,7 +46,8 @@ export async function startDispatcher(options: TestDispatcherOptions): Promise<T
   const logged: Record<string, unknown>[] = [];
   const logger = pino({}, { write: (line: string) => void logged.push(JSON.parse(line)) });
   const metrics = createMetrics();
-  const client = createHttpClient({
+  const { create } = CLIENTS.find(({ name }) => name === options.client) ?? CLIENTS[0];
+  const client = create({
     url: options.webhookUrl,
     timeoutMs,
     maxSockets: concurrency,

@@ -6,3 +6,5 @@ export const CLIENTS = [
   { name: 'node:http', create: createHttpClient },
   { name: 'got', create: createGotClient },
 ] as const;
+
+export type ClientName = (typeof CLIENTS)[number]['name'];

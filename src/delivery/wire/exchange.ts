@@ -56,7 +56,10 @@ export function exchange(begin: Begin, timeoutMs: number): Promise<Exchanged> {
       const isBroken = errorCode?.startsWith('HPE_') === true;
       const answer =
         response === null
-          ? (isBroken && readBrokenHead(Buffer.concat(head))) || withoutStatus(errorCode)
+          ? ((isBroken ? readBrokenHead(Buffer.concat(head)) : null) ?? {
+              ...WITHOUT_STATUS,
+              errorCode,
+            })
           : answerOf(response, Buffer.concat(body));
       resolve({
         ...answer,
@@ -83,8 +86,7 @@ export function exchange(begin: Begin, timeoutMs: number): Promise<Exchanged> {
     const follow = (made: ClientRequest): ClientRequest => {
       request = made;
       made.once('socket', (socket) => {
-        isKept = keptConnections.has(socket);
-        keptConnections.add(socket);
+        isKept = socket.listenerCount('data', closeConnection) > 0;
         socket.off('data', closeConnection);
         socket.prependListener('data', note);
         made.once('close', () => {
@@ -124,10 +126,7 @@ export function exchange(begin: Begin, timeoutMs: number): Promise<Exchanged> {
   });
 }
 
-/** Connections that have served a request. */
-const keptConnections = new WeakSet<Duplex>();
-
-/** Nothing is asked on the connection: what comes would be taken for the next answer. */
+/** Nothing is asked on a kept connection: what comes would be taken for the next answer. */
 function closeConnection(this: Duplex): void {
   this.destroy();
 }
@@ -155,30 +154,26 @@ function answerOf({ statusCode = 0, headers }: IncomingMessage, body: Uint8Array
   };
 }
 
-const withoutStatus = (errorCode: string | null): Answer => ({
-  status: null,
-  errorCode,
-  retryAfter: null,
-  responseExcerpt: null,
-});
+const WITHOUT_STATUS = { status: null, retryAfter: null, responseExcerpt: null };
 
-/** The first final status line; interim ones (1xx) may come before it. */
-const STATUS_LINE = /^HTTP\/\d(?:\.\d)?[ \t]+(101|[02-9]\d\d)(?!\d).*\n/m;
+const INTERIM = /^HTTP\/\d\.\d 1(?!01)\d\d /;
+const STATUS_LINE = /^HTTP\/\d\.\d (\d{3})(?: [^\r\n]*)?(?:\r?\n|$)/;
 
 /**
  * Reads what the parser refuses: folded lines (RFC 9112, 5.2), line feeds alone, two lengths. What
  * the receiver has said in its status line counts. Null without one.
  */
-function readBrokenHead(bytes: Uint8Array): Answer | null {
-  const text = Buffer.from(bytes).toString('latin1');
-  const found = STATUS_LINE.exec(text);
-  if (found === null) return null;
-  const [fields = '', ...body] = text.slice(found.index).split(/\r?\n\r?\n/);
-  const unfolded = fields.replaceAll(/\r?\n[ \t]+/g, ' ');
+function readBrokenHead(bytes: Buffer): Answer | null {
+  const parts = bytes.toString('latin1').split(/\r?\n\r?\n/);
+  while (INTERIM.test(parts[0] ?? '')) parts.shift();
+  const [head = '', ...body] = parts;
+  const status = STATUS_LINE.exec(head)?.[1];
+  if (status === undefined) return null;
+  const retryAfter = /^retry-after[ \t]*:(.*)$/im.exec(head.replaceAll(/\r?\n[ \t]+/g, ' '));
   return {
-    status: Number(found[1]),
+    status: Number(status),
     errorCode: null,
-    retryAfter: /^retry-after[ \t]*:(.*)$/im.exec(unfolded)?.[1]?.trim() ?? null,
+    retryAfter: retryAfter?.[1]?.trim() ?? null,
     responseExcerpt: excerptOf(Buffer.from(body.join('\n\n'), 'latin1')),
   };
 }

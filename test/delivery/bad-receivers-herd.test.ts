@@ -1,0 +1,73 @@
+/** Sixty due at once, and a receiver that breaks the rules of HTTP: each is delivered once, at the first attempt. */
+import { setTimeout as sleep } from 'node:timers/promises';
+
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+
+import { useDispatcherFixture, WITHIN } from '../support/dispatcher-fixture.ts';
+import { OK, startRawReceiver, type RawAnswer, type RawReceiver } from '../support/raw-receiver.ts';
+import { CLIENTS } from '../support/webhook-clients.ts';
+
+const fixture = useDispatcherFixture();
+const HERD = 60;
+
+let receiver: RawReceiver;
+beforeEach(async () => {
+  receiver = await startRawReceiver();
+});
+afterEach(() => receiver.close());
+
+/** Answers with a head, and with a body that nothing is to come of, some ms later. */
+function withLeftovers(head: string): RawAnswer {
+  return async (connection) => {
+    connection.write(`${head}\r\n\r\n`);
+    await sleep(2 + Math.random() * 48);
+    connection.write('{}');
+  };
+}
+
+const KINDS: readonly [name: string, answer: RawAnswer][] = [
+  ['204 with a length, and its body later', withLeftovers('HTTP/1.1 204 No\r\ncontent-length: 2')],
+  ['204 with a type, and its body later', withLeftovers('HTTP/1.1 204 No\r\ncontent-type: a/b')],
+  [
+    '20,000 bytes of headers',
+    (connection) => {
+      const header = `a: ${'x'.repeat(997)}\r\n`;
+      connection.write(`HTTP/1.1 200 OK\r\n${header.repeat(20)}content-length: 0\r\n\r\n`);
+    },
+  ],
+  [
+    'a folded header',
+    (connection) => {
+      connection.write('HTTP/1.1 200 OK\r\na: a;\r\n b\r\ncontent-length: 0\r\n\r\n');
+    },
+  ],
+];
+
+describe.each(CLIENTS)('$name', ({ name: client }) => {
+  test.each(KINDS)('%s', async (_, answer) => {
+    receiver.answer(answer);
+    await fixture.rows.addHerd(HERD, Date.now() - 1_000);
+    await fixture.dispatch({ client, webhookUrl: receiver.url });
+    await expect.poll(() => fixture.countIn('COMPLETED'), WITHIN).toBe(HERD);
+    expect(receiver.requests).toHaveLength(HERD);
+    expect(new Set(receiver.requests.map(({ id }) => id)).size).toBe(HERD);
+    expect(await fixture.rows.sql('select 1 from events.attempts')).toHaveLength(HERD);
+  });
+
+  test('connections that are closed without a word while nothing is due', async () => {
+    // Before the next herd, every connection is closed, and nobody is told until then.
+    let isAwake = true;
+    receiver.answer((connection, { number }) => {
+      if (isAwake || number === 1) connection.write(OK);
+      else connection.resetAndDestroy();
+    });
+    await fixture.dispatch({ client, webhookUrl: receiver.url });
+    await fixture.rows.addHerd(HERD, Date.now() - 1_000);
+    await expect.poll(() => fixture.countIn('COMPLETED'), WITHIN).toBe(HERD);
+    isAwake = false;
+    await fixture.rows.addHerd(HERD, Date.now() - 1_000);
+    await expect.poll(() => fixture.countIn('COMPLETED'), WITHIN).toBe(2 * HERD);
+    expect(new Set(receiver.requests.map(({ id }) => id)).size).toBe(2 * HERD);
+    expect(await fixture.rows.sql('select 1 from events.attempts')).toHaveLength(2 * HERD);
+  });
+});
