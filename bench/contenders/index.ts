@@ -41,8 +41,20 @@ export const CONTENDERS: readonly Contender[] = [
   }),
   engineContender({
     name: 'floor',
-    about: 'the same signed bodies over the same sockets, with no engine',
+    about: 'the same signed bodies over the same sockets by got, with no engine',
     module: 'floor.ts',
+    loadsPerSecond: 50_000,
+  }),
+  engineContender({
+    name: 'floor-http',
+    about: 'the same by node:http itself',
+    module: 'floor-http.ts',
+    loadsPerSecond: 50_000,
+  }),
+  engineContender({
+    name: 'floor-undici',
+    about: 'the same by undici',
+    module: 'floor-undici.ts',
     loadsPerSecond: 50_000,
   }),
 ];

@@ -23,8 +23,8 @@ export interface Greeter {
   close(): void;
 }
 
-/** As many as WEBHOOK_CONCURRENCY has by default. */
-const SOCKETS = 64;
+/** As many as a dispatcher's requests. */
+export const SOCKETS = Number(process.env['WEBHOOK_CONCURRENCY'] ?? 64);
 const TIMEOUT_MS = 15_000;
 
 export function createGreeter(webhookUrl: string, webhookSecret: string): Greeter {
@@ -41,25 +41,14 @@ export function createGreeter(webhookUrl: string, webhookSecret: string): Greete
   const limit = pLimit(SOCKETS);
 
   const greet = async (user: BenchUser, dueAt: number): Promise<void> => {
-    const due = new Date(dueAt);
-    const { id: userId, firstName, lastName, timezone } = user;
-    const localDate = due.toISOString().slice(0, 10);
-    const key = occurrenceKey({ type: BIRTHDAY, id: userId }, localDate);
-    const body = greetingBody({
-      occasionType: BIRTHDAY,
-      occurrenceKey: key,
-      recipient: { userId, externalId: null, firstName, lastName, timezone },
-      localDate,
-      dueAt,
-      late: false,
-    });
+    const { key, body } = greetingOf(user, dueAt);
     const sentAt = Date.now();
     const { status, errorCode } = await client.post({
       id: key,
       sentAt,
       attempt: 1,
       latenessMs: sentAt - dueAt,
-      body: JSON.stringify(body),
+      body,
     });
     if (status === null || status >= 300) throw new Error(`not accepted: ${status ?? errorCode}`);
   };
@@ -70,6 +59,22 @@ export function createGreeter(webhookUrl: string, webhookSecret: string): Greete
       Promise.allSettled(users.map((user) => limit(() => greet(user, dueAt)))),
     close: client.close,
   };
+}
+
+/** What a user is sent, and its id. */
+export function greetingOf(user: BenchUser, dueAt: number): { key: string; body: string } {
+  const { id: userId, firstName, lastName, timezone } = user;
+  const localDate = new Date(dueAt).toISOString().slice(0, 10);
+  const key = occurrenceKey({ type: BIRTHDAY, id: userId }, localDate);
+  const body = greetingBody({
+    occasionType: BIRTHDAY,
+    occurrenceKey: key,
+    recipient: { userId, externalId: null, firstName, lastName, timezone },
+    localDate,
+    dueAt,
+    late: false,
+  });
+  return { key, body: JSON.stringify(body) };
 }
 
 /** Users for contenders that have no API to create them by. */

@@ -2,6 +2,8 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 
 import { engine as floor } from '../../bench/contenders/floor.ts';
+import { engine as httpFloor } from '../../bench/contenders/floor-http.ts';
+import { engine as undiciFloor } from '../../bench/contenders/floor-undici.ts';
 import { engine as pgBoss } from '../../bench/contenders/pg-boss-tuned.ts';
 import { pollingEngine } from '../../bench/contenders/polling.ts';
 import { engine as textbook } from '../../bench/contenders/textbook.ts';
@@ -27,6 +29,8 @@ afterAll(async () => {
 
 test.each<[string, Engine]>([
   ['the floor', floor],
+  ['the floor of node:http', httpFloor],
+  ['the floor of undici', undiciFloor],
   ['the claim query until nobody is due', pollingEngine('until-empty', 250)],
   ['the claim query once in a while', pollingEngine('every-minute', 250)],
   ['pg-boss', pgBoss],

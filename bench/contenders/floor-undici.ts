@@ -1,0 +1,16 @@
+/** The floor of undici, the fastest client of Node: the measure of what node:http leaves. */
+import { Pool } from 'undici';
+
+import { plainFloor } from '../support/plain-floor.ts';
+
+export const engine = plainFloor((url, connections) => {
+  const pool = new Pool(url.origin, { connections });
+  return {
+    async post(headers, body) {
+      const answer = await pool.request({ path: url.pathname, method: 'POST', headers, body });
+      await answer.body.dump();
+      return answer.statusCode;
+    },
+    close: () => void pool.destroy(),
+  };
+});
