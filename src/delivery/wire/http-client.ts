@@ -11,10 +11,11 @@ import {
 
 /** Posts by node:http(s) itself, at a fifth of what got costs. */
 export function createHttpClient(options: WebhookClientOptions): WebhookClient {
+  // Node copies it for each request: no more than it needs.
   let prepared: RequestOptions | undefined;
 
   return createWebhookClient(options, ({ headers, body, agents }, follow) => {
-    prepared ??= { ...urlToHttpOptions(new URL(options.url)), method: 'POST', ...PARSER_OPTIONS };
+    prepared ??= prepare(options.url);
     const isSecure = prepared.protocol === 'https:';
     const request = (isSecure ? requestHttps : requestHttp)({
       ...prepared,
@@ -23,4 +24,9 @@ export function createHttpClient(options: WebhookClientOptions): WebhookClient {
     });
     follow(request).end(body);
   });
+}
+
+function prepare(url: string): RequestOptions {
+  const { protocol, hostname, port, path, auth } = urlToHttpOptions(new URL(url));
+  return { protocol, hostname, port, path, auth, method: 'POST', ...PARSER_OPTIONS };
 }

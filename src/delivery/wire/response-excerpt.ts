@@ -7,6 +7,7 @@ export const MAX_EXCERPT_BYTES = 1024;
  * left.
  */
 export function excerptOf(body: Uint8Array): string | null {
+  if (body.byteLength === 0) return null;
   // As a stream, so that a character that is cut in two is left out, not garbled.
   const text = new TextDecoder().decode(body.subarray(0, MAX_EXCERPT_BYTES), { stream: true });
   const clean = text.replaceAll(/[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}]+/gu, ' ').trim();
