@@ -11,20 +11,36 @@ const settings = {
   WEBHOOK_TIMEOUT_MS: 5_000,
   WEBHOOK_ALLOW_PRIVATE: false,
 };
+const WITHIN = { timeout: 60_000, interval: 20 };
 
-const start = (isBusy: () => boolean) =>
-  startWarmUp({ settings, isBusy, logger: pino({ level: 'silent' }) });
+const logged: string[] = [];
+const logger = pino({}, { write: (line: string) => void logged.push(line) });
 
-test('greets a receiver of its own, which takes every greeting', async () => {
-  expect(await start(() => false).ended).toBe(1_500);
+const start = (isBusy: () => boolean, everyMs?: number) =>
+  startWarmUp({ settings, isBusy, logger, ...(everyMs !== undefined && { everyMs }) });
+
+test('greets a receiver of its own, which takes every greeting, and leaves no word in the log', async () => {
+  const warmUp = start(() => false);
+  await expect.poll(warmUp.sent, WITHIN).toBe(1_500);
+  await warmUp.stop();
+  expect(warmUp.sent()).toBe(1_500);
+  expect(logged).toEqual([]);
+});
+
+test('does so again after a while', async () => {
+  const warmUp = start(() => false, 1);
+  await expect.poll(warmUp.sent, WITHIN).toBeGreaterThan(1_500);
+  await warmUp.stop();
 });
 
 test('is over as soon as there is real work, or the process stops', async () => {
   let asked = 0;
   const busy = start(() => (asked += 1) > 10);
-  expect(await busy.ended).toBe(10);
+  await expect.poll(() => asked, WITHIN).toBe(1_500);
+  await busy.stop();
+  expect(busy.sent()).toBe(10);
 
   const stopped = start(() => false);
   await stopped.stop();
-  expect(await stopped.ended).toBeLessThan(50);
+  expect(stopped.sent()).toBeLessThan(50);
 });

@@ -6,7 +6,8 @@ import pLimit from 'p-limit';
 
 import { describeError } from '../../platform/errors.ts';
 import type { Logger } from '../../platform/logger.ts';
-import { greetingBody } from '../greeting.ts';
+import { createLoop } from '../../platform/loop.ts';
+import { createAttempt } from '../attempt.ts';
 import { createHttpClient } from '../wire/http-client.ts';
 import { createDestinationClient, type DestinationSettings } from '../wire/webhook-client.ts';
 
@@ -15,77 +16,93 @@ export interface WarmUpDeps {
   /** There is real work to do: the warm-up is over. */
   readonly isBusy: () => boolean;
   readonly logger: Logger;
+  /** How long it waits for the next, in ms. */
+  readonly everyMs?: number;
 }
 
 /** By then, what sends a greeting is compiled: a fresh process takes three times as long for one. */
 const GREETINGS = 1_500;
 /** Few at a time: the machine has other work to do. */
 const CONCURRENCY = 4;
+/** What has not run for long is compiled anew, so it is run also where nobody is due for hours. */
+const EVERY_MS = 3_600_000;
 
 /**
- * Posts signed greetings to a receiver of this process's own, on loopback, so that the first herd
- * does not meet code that has never run.
+ * Makes attempts at a receiver of this process's own, on loopback, at the start and every hour, so
+ * that a herd does not meet code that has never run or not for long. No ledger hears of them.
  */
-export function startWarmUp({ settings, isBusy, logger }: WarmUpDeps) {
+export function startWarmUp({ settings, isBusy, logger, everyMs = EVERY_MS }: WarmUpDeps) {
   let sent = 0;
-  let isStopping = false;
 
   const sendAll = async (port: number): Promise<void> => {
     const own = { WEBHOOK_URL: `http://127.0.0.1:${port}/`, WEBHOOK_ALLOW_PRIVATE: true };
-    const client = createDestinationClient(
-      createHttpClient,
-      { ...settings, ...own },
-      { maxSockets: CONCURRENCY },
-    );
-    const ids = Array.from({ length: GREETINGS }, (_, index) => `warm-up:${index}`);
-    await pLimit(CONCURRENCY).map(ids, async (id) => {
-      if (isStopping || isBusy()) return;
-      const sentAt = Date.now();
-      const body = JSON.stringify(greetingAt(sentAt, id));
-      const { status } = await client.post({ id, sentAt, attempt: 1, latenessMs: 0, body });
+    const limits = { maxSockets: CONCURRENCY };
+    const client = createDestinationClient(createHttpClient, { ...settings, ...own }, limits);
+    const attempt = createAttempt({
+      client,
+      sentBy: 'dispatcher',
+      clock: Date.now,
+      settings: { lateAfterMs: 0, giveUpAfterMs: 0 },
+      logger: logger.child({}, { level: 'silent' }),
+    });
+    const keys = Array.from({ length: GREETINGS }, (_, index) => `warm-up:${index}`);
+    await pLimit(CONCURRENCY).map(keys, async (key) => {
+      if (loop.isStopping || isBusy()) return;
+      const { status } = await attempt({ ...CLAIMED, key, dueAt: Date.now() }, RECIPIENT);
       if (status === 200) sent += 1;
     });
     client.close();
   };
 
-  const warmUp = async (): Promise<void> => {
+  const warmUp = async (): Promise<number> => {
     const server = createServer((request, response) => {
       request.resume().once('end', () => response.end());
     });
     try {
       await once(server.listen(0, '127.0.0.1'), 'listening');
       await sendAll((server.address() as AddressInfo).port);
-    } catch (error) {
-      logger.warn({ error: describeError(error) }, 'could not warm up: the first may be slower');
     } finally {
       server.close();
     }
+    return everyMs;
   };
 
-  const ended = warmUp();
-  return {
-    /** Resolves with how many were sent when it is over. Never rejects. */
-    ended: ended.then(() => sent),
-    async stop(): Promise<void> {
-      isStopping = true;
-      await ended;
-    },
-  };
-}
-
-function greetingAt(dueAt: number, occurrenceKey: string) {
-  return greetingBody({
-    occasionType: 'birthday',
-    occurrenceKey,
-    recipient: {
-      userId: '00000000-0000-7000-8000-000000000000',
-      externalId: null,
-      firstName: 'Ada',
-      lastName: 'Lovelace',
-      timezone: 'Europe/London',
-    },
-    localDate: '2026-12-10',
-    dueAt,
-    late: false,
+  const loop = createLoop(warmUp, (error) => {
+    logger.warn({ error: describeError(error) }, 'could not warm up: the first may be slower');
+    return everyMs;
   });
+  loop.start();
+  return {
+    /** How many were sent so far. */
+    sent: () => sent,
+    stop: loop.stop,
+  };
 }
+
+const RECIPIENT = {
+  userId: '00000000-0000-7000-8000-000000000000',
+  externalId: null,
+  firstName: 'Ada',
+  lastName: 'Lovelace',
+  timezone: 'Europe/London',
+  suspended: false,
+  isAsPlanned: true,
+};
+
+const CLAIMED = {
+  leaseToken: 1,
+  occasionType: 'birthday',
+  occasionId: RECIPIENT.userId,
+  userId: RECIPIENT.userId,
+  nominalDate: '2026-12-10',
+  date: '1990-12-10',
+  timezone: RECIPIENT.timezone,
+  localDate: '2026-12-10',
+  inputsAt: 0,
+  supersededAt: null,
+  attempt: 1,
+  earlierAttempts: 0,
+  firstAttemptAt: null,
+  late: false,
+  redelivered: false,
+};
