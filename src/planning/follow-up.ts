@@ -2,28 +2,27 @@ import { randomUUID } from 'node:crypto';
 
 import { workflowId } from '../ledger/occurrence-key.ts';
 import { TO_PLAN } from '../ledger/plan-rows.ts';
-import { firstRow, queryOf } from '../ledger/sql.ts';
+import { queryOf } from '../ledger/sql.ts';
 import type { OccasionRef } from '../ledger/types.ts';
 import { describeError } from '../platform/errors.ts';
 import type { Logger } from '../platform/logger.ts';
 import type { Orm } from '../platform/database/orm.ts';
 import { createLoop, type Loop } from '../platform/loop.ts';
+import { LEFT_TO_DISPATCHERS_MS } from './dispatchers-first.ts';
 import { PLAN_PAGE } from './planner.ts';
 import type { Planner, PlanOutcome } from './types.ts';
 
 export interface FollowUpDeps {
   readonly orm: Orm;
   readonly planner: Planner;
+  /** Whether it is to wait now, while dispatchers send a herd. */
+  readonly isLeftToDispatchers: () => Promise<boolean>;
   readonly logger: Logger;
-  /** How long planning waits for busy dispatchers, in ms. */
-  readonly mostBusyMs?: number;
 }
 
 /** What is settled has its next occurrence within this time. */
 const POLL_MS = 250;
-const POLL_BUSY_MS = 500;
 const AFTER_ERROR_MS = 2_000;
-const MOST_BUSY_MS = 60_000;
 
 const BEGINNING: OccasionRef = { type: '', id: '00000000-0000-0000-0000-000000000000' };
 
@@ -33,15 +32,14 @@ const BEGINNING: OccasionRef = { type: '', id: '00000000-0000-0000-0000-00000000
  * dispatchers send a herd it waits, a minute at the most.
  */
 export function createFollowUp(deps: FollowUpDeps): Loop {
-  const { orm, planner, logger, mostBusyMs = MOST_BUSY_MS } = deps;
+  const { orm, planner, isLeftToDispatchers, logger } = deps;
   const query = queryOf(orm);
   const delays = createDelays();
   // Several schedulers begin in different places, so that each finds what others leave.
   let after: OccasionRef = { type: 'birthday', id: randomUUID() };
-  let busySince: number | null = null;
 
   async function round(failures: number): Promise<number> {
-    const pauseMs = (await isLeftToDispatchers()) ? POLL_BUSY_MS : await planPage();
+    const pauseMs = (await isLeftToDispatchers()) ? LEFT_TO_DISPATCHERS_MS : await planPage();
     if (failures > 0) logger.info('what is settled is planned after again');
     return pauseMs;
   }
@@ -71,31 +69,12 @@ export function createFollowUp(deps: FollowUpDeps): Loop {
     return isLast && (outcomes.length === 0 || began === BEGINNING) ? POLL_MS : 0;
   }
 
-  async function isLeftToDispatchers(): Promise<boolean> {
-    if (!(await areDispatchersBusy(orm))) {
-      busySince = null;
-      return false;
-    }
-    busySince ??= performance.now();
-    return performance.now() - busySince < mostBusyMs;
-  }
-
   return createLoop(round, (error, failures) => {
     if (failures === 1) {
       logger.warn({ error: describeError(error) }, 'waiting to plan what comes after');
     }
     return AFTER_ERROR_MS * (0.75 + Math.random() / 2);
   });
-}
-
-/** Whether a dispatcher has lately had all its slots in use. A stamp from the future does not count. */
-export async function areDispatchersBusy(orm: Orm): Promise<boolean> {
-  const rows = await queryOf(orm)<{ busy: boolean }>(
-    `select exists (
-       select from events.dispatchers, (select events.clock() as now) as clock
-       where busy_at > now - interval '5 seconds' and busy_at <= now) as busy`,
-  );
-  return firstRow(rows).busy;
 }
 
 const FIRST_DELAY_MS = 1_000;

@@ -13,6 +13,7 @@ import { createLedgerReconciler } from '../reconcile/ledger.ts';
 import { createOccasionWorkflows } from '../workflows/occasion-client.ts';
 import { createOutbox } from '../users/outbox.ts';
 import { loadTzDatabase } from '../platform/load-tz-database.ts';
+import { createDispatchersFirst } from './dispatchers-first.ts';
 import { createFollowUp } from './follow-up.ts';
 import { createNotifierMetrics, createOutboxMetrics, createPlanMetrics } from './metrics.ts';
 import { createNotifier } from './notifier.ts';
@@ -54,7 +55,12 @@ async function startScheduler(context: ServiceContext): Promise<void> {
         traced: tracePlans({ tracing, traces, logger, clock: Date.now }),
       }),
     }),
-    createFollowUp({ orm, planner: plannerFor(planner, 'ledger'), logger }),
+    createFollowUp({
+      orm,
+      planner: plannerFor(planner, 'ledger'),
+      isLeftToDispatchers: createDispatchersFirst(orm),
+      logger,
+    }),
     createReplanner({
       orm,
       planner: plannerFor(planner, 'rules'),
@@ -65,6 +71,7 @@ async function startScheduler(context: ServiceContext): Promise<void> {
       store: createNotifyStore(orm),
       redelivered: createRedelivered(orm),
       workflows: createOccasionWorkflows(client, taskQueue, guard.check),
+      isLeftToDispatchers: createDispatchersFirst(orm),
       logger,
       observer: createNotifierMetrics(metrics),
     }),

@@ -11,6 +11,7 @@ import { createLoop, type Loop } from '../platform/loop.ts';
 import { TemporalAwayError } from '../platform/temporal/errors.ts';
 import type { OccasionWorkflows } from '../workflows/occasion-client.ts';
 import type { NotifierObserver } from './metrics.ts';
+import { LEFT_TO_DISPATCHERS_MS } from './dispatchers-first.ts';
 import { type Answering, createNotifyPace } from './notify-pace.ts';
 import type { Noted, NotifyResult, NotifyStore, TakenOccasion } from './notify-store.ts';
 
@@ -18,6 +19,8 @@ interface NotifierDeps {
   readonly store: NotifyStore;
   readonly redelivered: Redelivered;
   readonly workflows: OccasionWorkflows;
+  /** Whether it is to wait now, while dispatchers send a herd. */
+  readonly isLeftToDispatchers: () => Promise<boolean>;
   readonly logger: Logger;
   readonly observer?: NotifierObserver;
 }
@@ -33,15 +36,17 @@ const CALLS_AT_ONCE = 32;
 /**
  * Notifies Temporal of what the ledger knows: when the workflow of each occasion is to wake, that
  * an occasion has ended, and, where no dispatcher is alive, that something is to be sent again.
+ * While dispatchers send a herd it waits: nobody's webhook depends on it then.
  * Notifications may be repeated, late and out of order: a workflow that gets one looks for itself.
  */
 export function createNotifier(deps: NotifierDeps): Loop {
-  const { store, redelivered, workflows, logger, observer } = deps;
+  const { store, redelivered, workflows, isLeftToDispatchers, logger, observer } = deps;
   const pace = createNotifyPace();
   const limitCalls = pLimit(CALLS_AT_ONCE);
   let nextCallAt = 0;
 
   async function round(failures: number): Promise<number> {
+    if (await isLeftToDispatchers()) return LEFT_TO_DISPATCHERS_MS;
     // With Temporal away, one call is enough to see that it is back.
     const limit = failures > 0 ? 1 : Math.min(Math.ceil(pace.perSecond()), MOST_TAKEN);
     await timed('database', () => store.probe());

@@ -4,6 +4,7 @@ import { pino } from 'pino';
 import { afterEach, expect, test } from 'vitest';
 
 import type { Loop } from '../../src/platform/loop.ts';
+import { createDispatchersFirst } from '../../src/planning/dispatchers-first.ts';
 import { createFollowUp } from '../../src/planning/follow-up.ts';
 import type { Planner } from '../../src/planning/types.ts';
 import {
@@ -115,9 +116,7 @@ test('while dispatchers are busy it waits, but not for ever', async () => {
     },
   };
   const waiting = followUp(counting, 3_600_000);
-  const impatient = createFollowUp({ ...deps(fixture.planner), mostBusyMs: 0 });
-  loops.push(impatient);
-  impatient.start();
+  followUp(fixture.planner, 0);
   await expect.poll(() => fixture.occurrencesOf(userId), WAIT).toHaveLength(2);
   await waiting.stop();
   expect(plans).toBe(0);
@@ -130,14 +129,13 @@ async function plannedUser(): Promise<string> {
 }
 
 function followUp(planner: Planner = fixture.planner, mostBusyMs = 60_000): Loop {
-  const loop = createFollowUp({ ...deps(planner), mostBusyMs });
+  const { orm } = fixture.database;
+  const isLeftToDispatchers = createDispatchersFirst(orm, mostBusyMs);
+  const logger = pino({ level: 'silent' });
+  const loop = createFollowUp({ orm, planner, isLeftToDispatchers, logger });
   loops.push(loop);
   loop.start();
   return loop;
-}
-
-function deps(planner: Planner) {
-  return { orm: fixture.database.orm, planner, logger: pino({ level: 'silent' }) };
 }
 
 async function unfollowed(): Promise<number> {

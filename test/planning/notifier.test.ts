@@ -62,11 +62,15 @@ afterEach(async () => {
   await Promise.all(running.splice(0).map((notifier) => notifier.stop()));
 });
 
-function notify(workflows: OccasionWorkflows = on.workflows): Loop {
+function notify(
+  workflows: OccasionWorkflows = on.workflows,
+  isLeftToDispatchers = async () => false,
+): Loop {
   const notifier = createNotifier({
     store: createNotifyStore(database.orm),
     redelivered: createRedelivered(database.orm),
     workflows,
+    isLeftToDispatchers,
     logger,
     observer: { notified: (what) => notified.push(what), paced: () => {} },
   });
@@ -222,6 +226,20 @@ test('an end that deliver answers meanwhile is not written over, and is told aga
     .poll(async () => (await find(occasion)).endNotifiedAt, WAIT)
     .toBeGreaterThan(Date.now() - DAY);
   expect(await find(occasion)).toMatchObject({ notifiedWakeAt: null });
+});
+
+test('while dispatchers send a herd it waits', async () => {
+  await plan(on.stage(asleepForAYear), { wakeAt: Date.now() + DAY });
+  let asked = 0;
+  let isLeft = true;
+  notify(undefined, async () => {
+    asked += 1;
+    return isLeft;
+  });
+  await expect.poll(() => asked, WAIT).toBe(3);
+  expect(notified).toEqual([]);
+  isLeft = false;
+  await expect.poll(() => notified, WAIT).toEqual(['started']);
 });
 
 test('a row that somebody keeps locked holds up no other', async () => {

@@ -7,6 +7,7 @@ import { createActivities } from '../../src/activities/index.ts';
 import { createErasure } from '../../src/erasure/erasure.ts';
 import { createWorkflowRemover } from '../../src/erasure/workflow-remover.ts';
 import { createRedelivered } from '../../src/ledger/redelivered.ts';
+import { createDispatchersFirst } from '../../src/planning/dispatchers-first.ts';
 import { createNotifier } from '../../src/planning/notifier.ts';
 import { createNotifyStore } from '../../src/planning/notify-store.ts';
 import { createPlanner } from '../../src/planning/planner.ts';
@@ -157,6 +158,7 @@ export function useWatchedOccasions() {
         store: createNotifyStore(database.orm),
         redelivered: createRedelivered(database.orm),
         workflows: createOccasionWorkflows(temporal.client, taskQueue),
+        isLeftToDispatchers: createDispatchersFirst(database.orm),
         logger: pino({ level: 'silent' }),
       });
       notifier.start();

@@ -17,6 +17,7 @@ import { createErasure } from '../../src/erasure/erasure.ts';
 import { createWorkflowRemover } from '../../src/erasure/workflow-remover.ts';
 import { createRedelivered } from '../../src/ledger/redelivered.ts';
 import { connectOrm } from '../../src/platform/database/orm.ts';
+import { createDispatchersFirst } from '../../src/planning/dispatchers-first.ts';
 import { createFollowUp } from '../../src/planning/follow-up.ts';
 import { createNotifier } from '../../src/planning/notifier.ts';
 import { createNotifyStore } from '../../src/planning/notify-store.ts';
@@ -249,12 +250,13 @@ async function startScheduler({ url, now, client, taskQueue, planning }: PartDep
   const planner = createPlanner({ orm, settings: planning, clock: now, logger });
   const loops = [
     createOutboxConsumer({ outbox: createOutbox(orm), planner, logger }),
-    createFollowUp({ orm, planner, logger }),
+    createFollowUp({ orm, planner, isLeftToDispatchers: createDispatchersFirst(orm), logger }),
     createReplanner({ orm, planner, tzVersion: planning.tz.version, logger }),
     createNotifier({
       store: createNotifyStore(orm),
       redelivered: createRedelivered(orm),
       workflows: createOccasionWorkflows(client, taskQueue),
+      isLeftToDispatchers: createDispatchersFirst(orm),
       logger,
     }),
   ];
