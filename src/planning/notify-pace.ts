@@ -15,7 +15,7 @@ const LOOK_EVERY_MS = 500;
  */
 const SLOW_FROM: Readonly<Record<Answering, number>> = { temporal: 50, database: 10 };
 /** What counts as the quickest answer at least: below, the ratio is noise. */
-const QUICK_MS: Readonly<Record<Answering, number>> = { temporal: 5, database: 1 };
+const QUICK_MS: Readonly<Record<Answering, number>> = { temporal: 5, database: 2 };
 /** How long the quickest answer is remembered, at least: machines and loads change. */
 const REMEMBER_MS = 5 * 60_000;
 
