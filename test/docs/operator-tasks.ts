@@ -103,6 +103,8 @@ export function operatorTasks(daybell: OperatedDaybell, people: People): Expecte
           about(people.soon);
           receiver.answer(withStatus(503));
           await people.comesDue(people.soon);
+          // From then on deliver waits for the next attempt: a look before would find nothing due.
+          await expect.poll(() => greetingsOf(people.soon).length, WITHIN).toBeGreaterThan(0);
           await people.wake(people.soon);
           await expect.poll(() => people.waitsFor(people.soon), WITHIN).toBe('delivery');
         },
