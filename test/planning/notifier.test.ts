@@ -4,9 +4,9 @@ import { afterAll, afterEach, beforeAll, beforeEach, expect, onTestFinished, tes
 
 import { createRedelivered } from '../../src/ledger/redelivered.ts';
 import { instant, ms } from '../../src/ledger/sql.ts';
-import { createNotifyStore } from '../../src/planning/notify-store.ts';
+import { createNotifyStore } from '../../src/planning/notifier/notify-store.ts';
 import type { Notified } from '../../src/planning/metrics.ts';
-import { createNotifier } from '../../src/planning/notifier.ts';
+import { createNotifier } from '../../src/planning/notifier/notifier.ts';
 import type { Loop } from '../../src/platform/loop.ts';
 import {
   createOccasionWorkflows,

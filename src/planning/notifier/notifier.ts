@@ -2,16 +2,16 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 import pLimit from 'p-limit';
 
-import { workflowId } from '../ledger/occurrence-key.ts';
-import type { Redelivered, RedeliveredOccurrence } from '../ledger/redelivered.ts';
-import type { OwnedOccasion } from '../ledger/types.ts';
-import { describeError } from '../platform/errors.ts';
-import type { Logger } from '../platform/logger.ts';
-import { createLoop, type Loop } from '../platform/loop.ts';
-import { TemporalAwayError } from '../platform/temporal/errors.ts';
-import type { OccasionWorkflows } from '../workflows/occasion-client.ts';
-import type { NotifierObserver } from './metrics.ts';
-import { LEFT_TO_DISPATCHERS_MS } from './dispatchers-first.ts';
+import { workflowId } from '../../ledger/occurrence-key.ts';
+import type { Redelivered, RedeliveredOccurrence } from '../../ledger/redelivered.ts';
+import type { OwnedOccasion } from '../../ledger/types.ts';
+import { describeError } from '../../platform/errors.ts';
+import type { Logger } from '../../platform/logger.ts';
+import { createLoop, type Loop } from '../../platform/loop.ts';
+import { TemporalAwayError } from '../../platform/temporal/errors.ts';
+import type { OccasionWorkflows } from '../../workflows/occasion-client.ts';
+import type { NotifierObserver } from '../metrics.ts';
+import { LEFT_TO_DISPATCHERS_MS } from '../dispatchers-first.ts';
 import { type Answering, createNotifyPace } from './notify-pace.ts';
 import type { Noted, NotifyResult, NotifyStore, TakenOccasion } from './notify-store.ts';
 

@@ -1,7 +1,7 @@
 /** The notifier's part of `events.occasions`: which workflows to notify, and what they were notified of. */
-import { interval, literal, queryOf } from '../ledger/sql.ts';
-import type { OwnedOccasion } from '../ledger/types.ts';
-import type { Orm } from '../platform/database/orm.ts';
+import { interval, literal, queryOf } from '../../ledger/sql.ts';
+import type { OwnedOccasion } from '../../ledger/types.ts';
+import type { Orm } from '../../platform/database/orm.ts';
 
 /** An occasion that this process notifies, until its lease ends. */
 export interface TakenOccasion extends OwnedOccasion {
