@@ -1,15 +1,15 @@
 import { firstRow, queryOf } from '../ledger/sql.ts';
 import type { Orm } from '../platform/database/orm.ts';
 
-/** By then there is more than a herd to send, and it may go on for hours. */
-const MOST_MS = 60_000;
+/** Enough for 100,000. What lasts longer may go on for hours, as behind a rate limit. */
+const MOST_MS = 5 * 60_000;
 
 /** How long to wait before asking again, in ms. */
 export const LEFT_TO_DISPATCHERS_MS = 500;
 
 /**
  * For work that can wait: says whether it is to wait now, since dispatchers send a herd, and both
- * would slow each other down. For a minute at the most, counted by the one who asks.
+ * would slow each other down. For five minutes at the most, counted by the one who asks.
  */
 export function createDispatchersFirst(orm: Orm, mostMs = MOST_MS): () => Promise<boolean> {
   let busySince: number | null = null;

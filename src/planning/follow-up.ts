@@ -29,7 +29,7 @@ const BEGINNING: OccasionRef = { type: '', id: '00000000-0000-0000-0000-00000000
 /**
  * Plans what comes after occurrences that are settled, and again what was released because its
  * inputs had changed, until it is stopped. It reads the ledger only: no message is lost. While
- * dispatchers send a herd it waits, a minute at the most.
+ * dispatchers send a herd it waits, five minutes at the most.
  */
 export function createFollowUp(deps: FollowUpDeps): Loop {
   const { orm, planner, isLeftToDispatchers, logger } = deps;
