@@ -1,6 +1,6 @@
 import type { SqlEntityManager } from '@mikro-orm/postgresql';
 
-import { instant, ms, queryIn } from '../ledger/sql.ts';
+import { instant, isOpen, ms, queryIn } from '../ledger/sql.ts';
 import { presentRules, readRules } from '../planning/rules.ts';
 import type { Series } from '../time/recurrence.ts';
 import type { Window } from './window.ts';
@@ -46,7 +46,7 @@ const FIND_PLANNED = `
   select ${ms("date_trunc('minute', due_at)", 'minute')}, timezone, count(*)::int as count
   from events.occurrences
   where due_at >= ${instant(':from')} and due_at < ${instant(':until')}
-    and state in ('PENDING', 'PROCESSING') and redeliveries = 0
+    and ${isOpen('occurrences')}
   group by 1, 2`;
 
 const IS_YEARLY = `i.recurrence in ('birthday', 'yearly')`;

@@ -1,5 +1,5 @@
 import type { Orm } from '../platform/database/orm.ts';
-import { interval, firstRow, queryOf } from './sql.ts';
+import { interval, firstRow, isOpen, queryOf } from './sql.ts';
 
 /** What is in the ledger at this moment. */
 export interface LedgerCounts {
@@ -118,7 +118,7 @@ const UPCOMING = `
   with ${CLOCK}, minutes as (
     select floor(extract(epoch from due_at - ${NOW}) / 3600)::int as hour, count(*) as due
     from events.occurrences
-    where state in ('PENDING', 'PROCESSING') and redeliveries = 0
+    where ${isOpen('occurrences')}
       and due_at > ${NOW} and due_at < ${NOW} + interval '24 hours'
     group by 1, date_trunc('minute', due_at)
   )

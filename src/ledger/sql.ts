@@ -25,6 +25,13 @@ export type Query = <Row extends object>(
   parameters?: Readonly<Record<string, unknown>>,
 ) => Promise<Row[]>;
 
+/**
+ * SQL for whether a row of the ledger is the planner's open one, which a redelivery is not: word for
+ * word as the partial index `occurrences_open` has it.
+ */
+export const isOpen = (row: string): string =>
+  `${row}.state in ('PENDING', 'PROCESSING') and ${row}.redeliveries = 0`;
+
 /** Runs statements one by one, each in a transaction of its own. */
 export function queryOf(orm: Orm): Query {
   return (sql, parameters = {}) => queryIn(orm.em.fork())(sql, parameters);

@@ -1,5 +1,5 @@
 /** The planner's reads and writes of occasions and their open occurrences. Instants are epoch ms. */
-import { type Em, epochMs, instant, ms, queryIn } from '../ledger/sql.ts';
+import { type Em, epochMs, instant, isOpen, ms, queryIn } from '../ledger/sql.ts';
 import type { OccasionRef, OwnedOccasion } from '../ledger/types.ts';
 import { GIVEN, INPUTS_OF, type OccasionInputs } from './occasion-inputs.ts';
 import type { OpenRow } from './rule.ts';
@@ -72,7 +72,7 @@ export function lockOpenRows(em: Em, refs: readonly OccasionRef[]): Promise<Lock
     `with open as materialized (
        select found.key from ${GIVEN} cross join lateral (
          select t.key from events.occurrences as t
-         where t.occasion_type = given.type and t.occasion_id = given.id and ${IS_OPEN}
+         where t.occasion_type = given.type and t.occasion_id = given.id and ${isOpen('t')}
          limit 1) as found
      ), locked as materialized (
        select t.* from events.occurrences as t
@@ -84,13 +84,10 @@ export function lockOpenRows(em: Em, refs: readonly OccasionRef[]): Promise<Lock
        t.attempts, ${ms('t.due_at', 'dueAt')}, ${ms('t.first_attempt_at', 'firstAttemptAt')},
        case when t.state = 'PROCESSING' and t.lease_until > events.clock()
          then ${epochMs('t.lease_until')} end as "leasedUntil"
-     from locked as t where ${IS_OPEN}`,
+     from locked as t where ${isOpen('t')}`,
     { refs: JSON.stringify(refs) },
   );
 }
-
-/** In the words of the partial unique index `occurrences_open`. */
-const IS_OPEN = `t.state in ('PENDING', 'PROCESSING') and t.redeliveries = 0`;
 
 export interface FinalRow extends OccasionRef {
   readonly key: string;

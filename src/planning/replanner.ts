@@ -1,5 +1,5 @@
 import type { OccurrencePlace } from '../ledger/occurrence-filter.ts';
-import { firstRow, instant, ms, queryOf } from '../ledger/sql.ts';
+import { firstRow, instant, isOpen, ms, queryOf } from '../ledger/sql.ts';
 import type { OccasionRef } from '../ledger/types.ts';
 import { describeError } from '../platform/errors.ts';
 import type { Logger } from '../platform/logger.ts';
@@ -110,7 +110,7 @@ const pageSql = (condition: string, order: string): string => `
         as "isOutdated",
       row_number() over (order by ${order}) = :limit::int as "isEnd"
     from events.occurrences
-    where state in ('PENDING', 'PROCESSING') and redeliveries = 0 and ${condition}
+    where ${isOpen('occurrences')} and ${condition}
     order by ${order}
     limit :limit::int
   )

@@ -1,4 +1,4 @@
-import { firstRow, ms, queryOf } from '../ledger/sql.ts';
+import { firstRow, isOpen, ms, queryOf } from '../ledger/sql.ts';
 import type { Orm } from '../platform/database/orm.ts';
 import { type Finding, nameOf } from './findings.ts';
 import { firstBroken, OPEN_ROW_INVARIANTS, ROW_INVARIANTS } from './invariants.ts';
@@ -44,9 +44,6 @@ const LAST_ID = 'ffffffff-ffff-ffff-ffff-ffffffffffff';
 /** The clock is read once, in a select of its own: otherwise no index can be searched by it. */
 const NOW = '(select events.clock())';
 const ago = (span: string): string => `(select events.clock() - interval '${span}')`;
-
-/** The planner's row, unlike a redelivery. Word for word as the partial index has it. */
-const OPEN = `o.state in ('PENDING', 'PROCESSING') and o.redeliveries = 0`;
 
 /** Settled five minutes ago or more, and nothing has been planned after it. */
 const UNFOLLOWED = `exists (
@@ -105,7 +102,7 @@ const lookAtOccasions = (isSeen: string): string => `
         then ${firstBroken(OPEN_ROW_INVARIANTS)} end as broken
     from seen as s left join lateral (
       select * from events.occurrences as o
-      where o.occasion_type = s.type and o.occasion_id = s.id and ${OPEN}
+      where o.occasion_type = s.type and o.occasion_id = s.id and ${isOpen('o')}
       limit 1) as o on true
   ),
   judged as (

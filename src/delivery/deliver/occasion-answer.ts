@@ -1,4 +1,4 @@
-import { epochMs, instant, ms, type Query } from '../../ledger/sql.ts';
+import { epochMs, instant, isOpen, ms, type Query } from '../../ledger/sql.ts';
 import type { OccasionRef } from '../../ledger/types.ts';
 import type { DeliverAnswer } from '../../workflows/contract.ts';
 
@@ -79,7 +79,7 @@ const ANSWER = `
   left join lateral (
     select key, due_at, blocked_reason from events.occurrences
     where occasion_type = given.type and occasion_id = given.id
-      and state in ('PENDING', 'PROCESSING') and redeliveries = 0
+      and ${isOpen('occurrences')}
   ) as next on true
   order by given.place`;
 
