@@ -160,9 +160,10 @@ async function dayToCome(): Promise<string> {
 }
 
 /** It is 9:00, and the receiver has the request. */
+/** At least once: what was lost on a kept connection is repeated at once. */
 async function sent({ userId, dueAt }: PlannedUser): Promise<void> {
   await world.passUntil(dueAt);
-  await expect.poll(() => world.greetingsOf(userId), PATIENT).toHaveLength(1);
+  await expect.poll(() => world.greetingsOf(userId), PATIENT).not.toHaveLength(0);
 }
 
 /** Another user, whose turn comes after everybody's who was due before. */

@@ -19,7 +19,11 @@ export interface ExplainedRows {
   /** The kinds of scans of tables. */
   readonly scans: readonly string[];
   readonly indexes: readonly string[];
-  /** The most rows that one of them has looked at. */
+  /**
+   * The most rows that one of them has looked at. What a bitmap of an index holds is not counted,
+   * but the rows it leads to: it has entries of versions that nobody sees, and how many depends on
+   * what was rolled back before.
+   */
   readonly readRows: number;
   /** The kinds of scans of one index. */
   scansBy(index: string): readonly string[];
@@ -92,7 +96,9 @@ function describePlan(plan: PlanNode): ExplainedRows {
     indexes: scans.flatMap((node) => node['Index Name'] ?? []),
     readRows: Math.max(
       0,
-      ...scans.map((node) => (node['Actual Rows'] ?? 0) + (node['Rows Removed by Filter'] ?? 0)),
+      ...scans
+        .filter((node) => node['Node Type'] !== 'Bitmap Index Scan')
+        .map((node) => (node['Actual Rows'] ?? 0) + (node['Rows Removed by Filter'] ?? 0)),
     ),
     scansBy: (index) =>
       scans.filter((node) => node['Index Name'] === index).map((node) => node['Node Type']),
