@@ -14,7 +14,13 @@ test('a workflow wakes when dispatchers have had their time, within five seconds
 test('those of one instant wake one after the other', () => {
   const settings = { afterMs: 10_000, perSecond: 15 };
   const first = wakeAt(DUE, 0, ID, settings);
-  expect(wakeAt(DUE, 15_000, ID, settings) - first).toBe(1_000_000);
+  expect(wakeAt(DUE, 135, ID, settings) - first).toBe(9_000);
+  expect(wakeAt(DUE, 15_000, ID, settings) - wakeAt(DUE, 150, ID, settings)).toBe(990_000);
+});
+
+test('from the hundred and fiftieth on, two minutes later: dispatchers are done with any herd', () => {
+  const settings = { afterMs: 10_000, perSecond: 15 };
+  expect(wakeAt(DUE, 150, ID, settings)).toBeGreaterThanOrEqual(DUE + 140_000);
 });
 
 test('without a rate, all within five seconds', () => {

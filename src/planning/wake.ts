@@ -9,6 +9,14 @@ export interface WakeSettings {
 const SHARE_MS = 5_000;
 
 /**
+ * A herd's first workflows wake while dispatchers may still be sending, so that there is soon
+ * somebody if there are no dispatchers. All others wake when dispatchers are done with 100,000:
+ * a workflow that wakes costs more than sixty webhooks sent by a dispatcher.
+ */
+const FIRST_MS = 10_000;
+const HERD_MS = 120_000;
+
+/**
  * When the workflow of an occasion is to wake (epoch ms): those of one due instant come one after
  * the other, once dispatchers are done. With both settings 0, at the due instant itself.
  *
@@ -22,7 +30,8 @@ export function wakeAt(
 ): number {
   if (afterMs === 0 && perSecond === 0) return dueAt;
   const queueMs = perSecond === 0 ? 0 : (place * 1_000) / perSecond;
-  return Math.round(dueAt + afterMs + queueMs + spreadOf(occasionId, 'wake') * SHARE_MS);
+  const herdMs = queueMs < FIRST_MS ? 0 : HERD_MS;
+  return Math.round(dueAt + afterMs + queueMs + herdMs + spreadOf(occasionId, 'wake') * SHARE_MS);
 }
 
 /**
