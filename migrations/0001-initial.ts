@@ -198,7 +198,7 @@ const EVENTS = `
 
   -- The ledger: src/ledger has every transition.
   create table events.occurrences (
-    key text primary key,
+    key text collate "C" primary key,
     occasion_type text not null,
     occasion_id uuid not null,
     user_id uuid not null,
@@ -306,7 +306,7 @@ const EVENTS = `
   create index occurrences_late on events.occurrences (due_at, key) where lateness_ms >= 1000;
 
   create table events.attempts (
-    occurrence_key text not null references events.occurrences (key),
+    occurrence_key text collate "C" not null references events.occurrences (key),
     number integer not null,
     -- Of the lease that it was made under: a lease makes one attempt at the most.
     lease_token integer not null,

@@ -2,7 +2,7 @@
 import { lengthFault, textFault } from '../platform/text.ts';
 import type { Orm } from '../platform/database/orm.ts';
 import { findDestination, NOT_SLOWED } from './destination.ts';
-import { interval, ms, firstRow, queryOf } from './sql.ts';
+import { interval, isBefore, ms, firstRow, queryOf } from './sql.ts';
 
 export const PAUSE_REASON_MAX = 200;
 
@@ -71,7 +71,7 @@ const COUNT_WAITING = `
         then due_at + ${interval(':lateLimitMs')} end as too_late_at,
       clock
     from events.occurrences, moment
-    where state in ('PENDING', 'PROCESSING') and due_at <= (select clock from moment)
+    where state in ('PENDING', 'PROCESSING') and ${isBefore('due_at', '(select clock from moment)')}
   )
   select count(*) filter (where due and not sending)::int as due,
     count(*) filter (where retrying and not sending)::int as retrying,

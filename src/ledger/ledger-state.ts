@@ -1,5 +1,5 @@
 import type { Orm } from '../platform/database/orm.ts';
-import { interval, firstRow, isOpen, queryOf } from './sql.ts';
+import { interval, firstRow, isBefore, isOpen, queryOf } from './sql.ts';
 
 /** What is in the ledger at this moment. */
 export interface LedgerCounts {
@@ -63,6 +63,9 @@ export function createLedgerState(orm: Orm, { lateAfterMs }: { readonly lateAfte
   };
 }
 
+// Conditions as a case or a filter, and keys as a range, have PostgreSQL choose the right index also
+// while it has no statistics.
+
 /** What cannot change while the statement runs, so that an index can be used. */
 const CLOCK = 'clock as materialized (select events.clock() as now)';
 const NOW = '(select now from clock)';
@@ -70,7 +73,8 @@ const NOW = '(select now from clock)';
 const COUNTS = `
   with ${CLOCK}, open as (
     select * from events.occurrences
-    where state in ('PENDING', 'PROCESSING') and due_at <= ${NOW} + interval '5 minutes'
+    where state in ('PENDING', 'PROCESSING')
+      and ${isBefore('due_at', `${NOW} + interval '5 minutes'`)}
   )
   select count(*)::int as "dueSoon",
     count(*) filter (where lease_until > ${NOW})::int as leased,
@@ -81,8 +85,8 @@ const COUNTS = `
     greatest(0, extract(epoch from ${NOW} - min(due_at) filter (where redeliveries = 0)) * 1000)
       ::float8 as "oldestOpenAgeMs",
     (select count(*)::int from events.occurrences where state = 'FAILED') as "deadLetters",
-    (select count(*)::int from events.occurrences
-     where blocked_reason is not null and state = 'PENDING') as blocked
+    (select (count(*) filter (where state = 'PENDING'))::int from events.occurrences
+     where blocked_reason is not null and key > '' and key < '~') as blocked
   from open`;
 
 /** Not what an operator had sent again, nor what was attempted: that waits for its receiver. */
@@ -91,8 +95,8 @@ const LATE_BACKLOG = `
   select count(*)::int as count,
     (extract(epoch from events.clock() - min(due_at)) * 1000)::float8 as "latenessMs"
   from events.occurrences
-  where state in ('PENDING', 'PROCESSING') and due_at < (select since from late)
-    and attempts = earlier_attempts and redeliveries = 0`;
+  where state in ('PENDING', 'PROCESSING') and ${isBefore('due_at', '(select since from late)')}
+    and case redeliveries when 0 then attempts = earlier_attempts else false end`;
 
 /** What is deleted, suspended or dated otherwise was not due. What was delivered stays so while it is sent again. */
 const RECENT = `

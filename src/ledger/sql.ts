@@ -18,6 +18,14 @@ export const ms = (column: string, name: string): string => `${epochMs(column)} 
 /** SQL for a duration given in ms. */
 export const interval = (ms: string): string => `((${ms})::float8 * interval '1 millisecond')`;
 
+/**
+ * SQL for whether an instant of a row is before one that the statement finds out. Of a range with
+ * two ends PostgreSQL guesses that few rows are in it. With one end it guesses a third of the table,
+ * and reads all of it.
+ */
+export const isBefore = (column: string, bound: string): string =>
+  `${column} > '-infinity' and ${column} < ${bound}`;
+
 export type Em = Pick<SqlEntityManager, 'execute'>;
 
 export type Query = <Row extends object>(

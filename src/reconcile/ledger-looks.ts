@@ -1,4 +1,4 @@
-import { firstRow, isOpen, ms, queryOf } from '../ledger/sql.ts';
+import { firstRow, isBefore, isOpen, ms, queryOf } from '../ledger/sql.ts';
 import type { Orm } from '../platform/database/orm.ts';
 import { type Finding, nameOf } from './findings.ts';
 import { firstBroken, OPEN_ROW_INVARIANTS, ROW_INVARIANTS } from './invariants.ts';
@@ -158,7 +158,8 @@ const lookAtRows = (rows: string): string => `
 
 const claimable = (priority: number): string => `
   select * from events.occurrences
-  where priority = ${priority} and next_attempt_at < (select events.clock() + interval '1 hour')`;
+  where priority = ${priority}
+    and ${isBefore('next_attempt_at', "(select events.clock() + interval '1 hour')")}`;
 
 /** What is due within an hour or waits, and what was delivered within a day. */
 const LOOK_AT_DUE_ROWS = lookAtRows(`

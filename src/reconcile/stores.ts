@@ -1,5 +1,5 @@
 /** A Temporal store that was lost, and either store at an earlier state than the other. */
-import { firstRow, instant, ms, queryIn, queryOf } from '../ledger/sql.ts';
+import { firstRow, instant, isBefore, ms, queryIn, queryOf } from '../ledger/sql.ts';
 import type { Orm } from '../platform/database/orm.ts';
 import { FORGET_WAKE } from './notify-again.ts';
 
@@ -122,7 +122,7 @@ const FIND_STATE = `
   )
   select ${ms('until', 'knowsUntil')},
     (select count(*) from events.occurrences
-     where priority in (0, 1) and next_attempt_at <= events.clock())::int as due
+     where priority in (0, 1) and ${isBefore('next_attempt_at', '(select events.clock())')})::int as due
   from known`;
 
 /** All ids are compared at once, and what no workflow has looked at is given its time anew. */

@@ -1,6 +1,6 @@
 import type { Client } from '@temporalio/client';
 
-import { interval, queryOf } from '../ledger/sql.ts';
+import { interval, isBefore, queryOf } from '../ledger/sql.ts';
 import { describeError } from '../platform/errors.ts';
 import type { Orm } from '../platform/database/orm.ts';
 import type { Registry } from '../platform/metrics.ts';
@@ -142,8 +142,8 @@ const ago = (span: string): string => `(select events.clock() - interval '${span
 
 /** By an index each: of those that were notified, and of those that were not. */
 const SHOULD_HAVE_WOKEN = [
-  `o.notified_wake_at < ${ago('2 hours')}`,
-  `o.notified_wake_at is null and o.wake_at < ${ago('2 hours')}`,
+  isBefore('o.notified_wake_at', ago('2 hours')),
+  `o.notified_wake_at is null and ${isBefore('o.wake_at', ago('2 hours'))}`,
 ];
 
 const IS_UNWATCHED = `o.ended_at is null

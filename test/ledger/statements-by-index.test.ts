@@ -6,6 +6,8 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import { claimSql, type Candidates } from '../../src/ledger/claim.ts';
+import { createDeliveryControl } from '../../src/ledger/delivery-control.ts';
+import { createLedgerState } from '../../src/ledger/ledger-state.ts';
 import { createLedger } from '../../src/ledger/ledger.ts';
 import {
   changeOpenRows,
@@ -16,7 +18,8 @@ import {
 } from '../../src/ledger/plan-rows.ts';
 import { createRedelivery } from '../../src/ledger/redelivery.ts';
 import type { ClaimedOccurrence, NextStep } from '../../src/ledger/types.ts';
-import { connectOrm } from '../../src/platform/database/orm.ts';
+import { connectOrm, type Orm } from '../../src/platform/database/orm.ts';
+import { createLedgerLooks } from '../../src/reconcile/ledger-looks.ts';
 import { createEventRows } from '../support/event-rows.ts';
 import { explainGeneric, rowsReadOf } from '../support/explain.ts';
 import { attemptOf, LATE_AFTER_MS, LEASE_MS } from './ledger-fixture.ts';
@@ -157,6 +160,20 @@ describe.each(['fresh', 'not taken yet'] as const)('with statistics %s', (statis
     expect(read).toBeLessThan(PLANNED / 4);
   });
 
+  test.each<readonly [string, (orm: Orm) => Promise<unknown>]>([
+    ['the late backlog', (orm) => stateOf(orm).lateBacklog()],
+    ['the counts', (orm) => stateOf(orm).counts()],
+    ['what waits', (orm) => createDeliveryControl(orm, { lateLimitMs: DAY }).countWaiting()],
+    ["the reconciler's look at what is due", (orm) => createLedgerLooks(orm).suspects().next()],
+  ])('%s: reads no more than what is due', async (_name, ask) => {
+    const read = await rowsReadOf(
+      'events.occurrences',
+      database,
+      async (orm) => void (await ask(orm)),
+    );
+    expect(read).toBeLessThan(PLANNED / 4);
+  });
+
   test('a page of redeliveries reads no more than its rows', async () => {
     await createEventRows(database.orm).sql(
       `update events.occurrences set state = 'FAILED', reason = 'gave_up', attempts = 1,
@@ -171,6 +188,8 @@ describe.each(['fresh', 'not taken yet'] as const)('with statistics %s', (statis
     expect(read).toBeLessThan(PLANNED / 4);
   });
 });
+
+const stateOf = (orm: Orm) => createLedgerState(orm, { lateAfterMs: LATE_AFTER_MS });
 
 /** Planned for the days to come, and a herd that is due. */
 async function plantLargeLedger(database: TestDatabase, takesStatistics: boolean): Promise<void> {
