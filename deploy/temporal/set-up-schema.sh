@@ -16,3 +16,4 @@ set_up() {
 
 set_up temporal postgresql/v12/temporal
 set_up temporal_visibility postgresql/v12/visibility
+"$tool" setup-schema --disable-versioning --schema-file "${0%/*}/visibility-indexes.sql"

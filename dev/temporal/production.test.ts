@@ -27,6 +27,7 @@ describe('the production Temporal server', () => {
       'temporal_visibility create-database',
       'temporal_visibility setup-schema --version 0.0',
       'temporal_visibility update-schema --schema-name postgresql/v12/visibility',
+      expect.stringMatching(/^temporal_visibility setup-schema .*visibility-indexes\.sql$/),
     ]);
 
     const { stdout } = child.spawn();

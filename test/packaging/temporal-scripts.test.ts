@@ -59,6 +59,9 @@ test(
     ]);
     expect(await runScript('set-up-schema.sh', variables)).toMatchObject({ ok: true });
     expect(await versions(postgres.adminUrl)).toEqual(made);
+    expect(await indexesOfMissingAttributes(postgres.adminUrl)).toEqual([
+      'by_temporal_namespace_division',
+    ]);
 
     const wrong = await runScript('set-up-schema.sh', { ...variables, SQL_PASSWORD: 'wrong' });
     expect(wrong.ok).toBe(false);
@@ -93,4 +96,13 @@ function versions(adminUrl: string) {
   return Promise.all(
     ['temporal', 'temporal_visibility'].map((name) => querySql(withDatabase(adminUrl, name), sql)),
   );
+}
+
+/** Indexes of the visibility table that have entries for workflows without their attribute. */
+async function indexesOfMissingAttributes(adminUrl: string): Promise<unknown[]> {
+  const sql = `select i.indexrelid::regclass::text as name from pg_index as i
+    join pg_attribute as a on a.attrelid = i.indrelid and a.attnum = i.indkey[1]
+    where i.indrelid = 'executions_visibility'::regclass and i.indpred is null and not a.attnotnull`;
+  const rows = await querySql(withDatabase(adminUrl, 'temporal_visibility'), sql);
+  return rows.map(({ name }) => name);
 }
