@@ -40,13 +40,17 @@ export const RECORD = `
       key text, "leaseToken" int, "dueAt" float8, "localDate" date, "sentBy" text,
       "startedAt" float8, "durationMs" float8, outcome text, status int, "errorCode" text,
       "responseExcerpt" text, kind text, at float8, "notBefore" float8, reason text)
-  ), ${FREE}, kept as (
+  ), ${FREE}, latest as materialized (
+    select occurrence_key as key, max(number) as number from events.attempts
+    where occurrence_key = any (array(select key from given))
+    group by occurrence_key
+  ), kept as (
     insert into events.attempts (occurrence_key, number, lease_token, sent_by, started_at,
       duration_ms, outcome, status, error_code, response_excerpt)
-    select key, greatest(free.attempts, coalesce((
-        select max(number) from events.attempts where occurrence_key = free.key), 0)) + 1, "leaseToken", "sentBy", ${instant('"startedAt"')},
-      round("durationMs"), outcome, status, "errorCode", "responseExcerpt"
-    from given join free using (key)
+    select key, greatest(free.attempts, latest.number) + 1, "leaseToken", "sentBy",
+      ${instant('"startedAt"')}, round("durationMs"), outcome, status, "errorCode",
+      "responseExcerpt"
+    from given join free using (key) left join latest using (key)
     on conflict do nothing
     returning occurrence_key as key
   ), step as materialized (
