@@ -23,12 +23,28 @@ export function createDispatchersFirst(orm: Orm, mostMs = MOST_MS): () => Promis
   };
 }
 
-/** Whether a dispatcher has lately had all its slots in use. A stamp from the future does not count. */
+/** First attempts of one moment that take dispatchers a while. */
+const HERD = 100;
+
+/**
+ * Whether a dispatcher has lately had all its slots in use, or has a herd before it: work begun now
+ * would still be under way at its instant. A stamp from the future does not count.
+ */
 export async function areDispatchersBusy(orm: Orm): Promise<boolean> {
-  const rows = await queryOf(orm)<{ busy: boolean }>(
-    `select exists (
-       select from events.dispatchers, (select events.clock() as now) as clock
-       where busy_at > now - interval '5 seconds' and busy_at <= now) as busy`,
-  );
+  const rows = await queryOf(orm)<{ busy: boolean }>(`
+    with clock as materialized (select events.clock() as now),
+    alive as materialized (
+      select busy_at > now - interval '5 seconds' and busy_at <= now as is_busy
+      from events.dispatchers, clock
+      where stamped_at > now - interval '5 seconds' and stamped_at <= now
+    ), herd as (
+      select from events.occurrences
+      where (priority, next_attempt_at) > (0, (select now from clock) - interval '10 seconds')
+        and (priority, next_attempt_at) <= (0, (select now from clock) + interval '3 seconds')
+        and next_attempt_at is not null
+      order by priority, next_attempt_at limit ${HERD}
+    )
+    select exists (select from alive)
+      and (exists (select from alive where is_busy) or (select count(*) = ${HERD} from herd)) as busy`);
   return firstRow(rows).busy;
 }
