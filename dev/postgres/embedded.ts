@@ -31,6 +31,8 @@ export interface EmbeddedPostgresOptions {
   readonly port: number;
   /** Connections that all processes may open together. */
   readonly connections: number;
+  /** Of PostgreSQL's, instead of those below: for a cluster that nobody needs after a crash. */
+  readonly settings?: Readonly<Record<string, string>>;
   readonly onProgress: (line: string) => void;
 }
 
@@ -62,6 +64,7 @@ export async function prepareEmbeddedPostgres({
   dataDir,
   port,
   connections,
+  settings = {},
   onProgress,
 }: EmbeddedPostgresOptions): Promise<{ readonly url: string; readonly child: ChildSpec }> {
   const folder = join(dataDir, 'postgres');
@@ -85,11 +88,12 @@ export async function prepareEmbeddedPostgres({
     unix_socket_directories: '',
     max_connections: connections,
     ...POSTGRES_SETTINGS,
+    ...settings,
   };
-  const settings = Object.entries(flags).flatMap(([name, value]) => ['-c', `${name}=${value}`]);
+  const args = Object.entries(flags).flatMap(([name, value]) => ['-c', `${name}=${value}`]);
   const server = serverProcess({
     name: 'postgres',
-    ...account.command(postgres, ['-D', folder, ...settings]),
+    ...account.command(postgres, ['-D', folder, ...args]),
     cwd: '/',
     env: ENVIRONMENT,
     readiness: () =>

@@ -7,7 +7,8 @@ import { beforeAll, describe, expect, test, type TestContext } from 'vitest';
 import { newWebhookSecret } from '../../src/platform/settings/webhook-secrets.ts';
 import { findDevServerProgram } from '../support/temporal.ts';
 import { startWebhookReceiver, withStatus } from '../support/webhook-receiver.ts';
-import { createUser, dueInstants, occurrenceThat, until } from './support/birthdays.ts';
+import { createUser, occurrenceThat, until } from './support/birthdays.ts';
+import { dueInstants } from '../support/instant-zones.ts';
 import {
   type RunningDaybell,
   startDaybell,

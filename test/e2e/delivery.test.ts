@@ -9,13 +9,13 @@ import { findDevServerProgram } from '../support/temporal.ts';
 import { startWebhookReceiver } from '../support/webhook-receiver.ts';
 import {
   createUser,
-  dueInstants,
   occurrenceThat,
   send,
   timersOf,
   until,
   workflowInWebUi,
 } from './support/birthdays.ts';
+import { dueInstants } from '../support/instant-zones.ts';
 import { startDaybell, stillRunning, temporaryDataDir } from '../support/started-daybell.ts';
 
 beforeAll(findDevServerProgram, 25 * 60_000);

@@ -7,7 +7,8 @@ import { beforeAll, expect, test } from 'vitest';
 
 import { valueOf } from '../support/metrics.ts';
 import { findDevServerProgram } from '../support/temporal.ts';
-import { createUser, dueInstants, occurrenceThat, send } from './support/birthdays.ts';
+import { createUser, occurrenceThat, send } from './support/birthdays.ts';
+import { dueInstants } from '../support/instant-zones.ts';
 import {
   runDaybell,
   startDaybell,

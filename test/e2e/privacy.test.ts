@@ -4,7 +4,8 @@ import { beforeAll, expect, onTestFinished, test } from 'vitest';
 
 import { findDevServerProgram } from '../support/temporal.ts';
 import { startWebhookReceiver } from '../support/webhook-receiver.ts';
-import { dueInstants, occurrenceThat, send } from './support/birthdays.ts';
+import { occurrenceThat, send } from './support/birthdays.ts';
+import { dueInstants } from '../support/instant-zones.ts';
 import { startDaybell, temporaryDataDir, type RunningDaybell } from '../support/started-daybell.ts';
 
 beforeAll(findDevServerProgram, 25 * 60_000);

@@ -11,7 +11,7 @@ import { ENTRIES, runProcess, type TestProcess } from '../support/process.ts';
 import { temporaryDataDir } from '../support/started-daybell.ts';
 import { findWorkflowBundle, uniqueTaskQueue, useDevServer } from '../support/temporal.ts';
 import { startWebhookReceiver } from '../support/webhook-receiver.ts';
-import { type DueInstant, dueInstants } from './support/birthdays.ts';
+import { type DueInstant, dueInstants } from '../support/instant-zones.ts';
 
 const HERD = 1_000;
 const LATE_AFTER_MS = 5 * 60_000;

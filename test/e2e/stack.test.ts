@@ -8,13 +8,8 @@ import { newWebhookSecret } from '../../src/platform/settings/webhook-secrets.ts
 import { askRun } from '../support/ask-run.ts';
 import { findProductionPrograms, findTemporalUiProgram } from '../support/temporal.ts';
 import { startWebhookReceiver } from '../support/webhook-receiver.ts';
-import {
-  createUser,
-  dueInstants,
-  occurrenceThat,
-  until,
-  workflowInWebUi,
-} from './support/birthdays.ts';
+import { createUser, occurrenceThat, until, workflowInWebUi } from './support/birthdays.ts';
+import { dueInstants } from '../support/instant-zones.ts';
 import {
   runDaybell,
   startDaybell,

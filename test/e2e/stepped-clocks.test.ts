@@ -17,7 +17,7 @@ import { createSteppedClock, type SteppedClock } from './stepped-clock.ts';
 import { findDevServerProgram, findWorkflowBundle, uniqueTaskQueue } from '../support/temporal.ts';
 import { startWebhookReceiver, type WebhookReceiver } from '../support/webhook-receiver.ts';
 import { untilTestEnds } from '../support/until-test-ends.ts';
-import { dueInstants } from './support/birthdays.ts';
+import { dueInstants } from '../support/instant-zones.ts';
 import { temporaryDataDir } from '../support/started-daybell.ts';
 
 const WITHIN = { timeout: 60_000, interval: 50 };

@@ -24,6 +24,7 @@ import { createNotifyStore } from '../../src/planning/notifier/notify-store.ts';
 import { createOutboxConsumer } from '../../src/planning/outbox-consumer.ts';
 import { createPlanner } from '../../src/planning/planner.ts';
 import { createReplanner } from '../../src/planning/replanner.ts';
+import { recordRules } from '../../src/planning/rules.ts';
 import type { WakeSettings } from '../../src/planning/wake.ts';
 import { createWorkflowReconciler } from '../../src/reconcile/workflows.ts';
 import { createRetention } from '../../src/retention/retention.ts';
@@ -54,6 +55,8 @@ export interface DaybellOptions {
   readonly wake?: WakeSettings;
   readonly lateLimitMs?: number;
   readonly tz?: TzDatabase;
+  /** By which users are greeted, `HH:MM`; 09:00 by default. */
+  readonly localTime?: string;
   /**
    * False: every step is taken from history, and another worker can go on. The time-skipping
    * server never takes back what it has sent to the cache of a worker that is gone.
@@ -133,6 +136,10 @@ export async function startDaybell(options: DaybellOptions): Promise<TestDaybell
   const api = await createTestApi({ clock: now, tz });
   const { orm, url } = api.database;
   const clock = await createTestClock(orm, skew);
+  if (options.localTime !== undefined) {
+    const rules = { leapDayPolicy: 'feb28', tzVersion: tz.version } as const;
+    await recordRules(orm.em.fork(), { localTime: options.localTime, ...rules });
+  }
   const receiver = await startWebhookReceiver();
 
   const { lateLimitMs = 48 * HOUR, wake = AT_ONCE } = options;

@@ -2,6 +2,8 @@
  * Zones that exist for a test alone, each a fixed number of seconds ahead of UTC: so it is the
  * local time somewhere every 20 seconds, and no test waits for a full minute. No clock is set.
  */
+import { dirname, join } from 'node:path';
+
 import { writeTzDataTo } from './tz-data-files.ts';
 
 export interface Zone {
@@ -22,7 +24,25 @@ export interface InstantZones {
   instantFrom(at: number): number;
 }
 
+/** Instants to come, each with a zone in which users born on this day are greeted at it. */
+export interface DueInstants {
+  /** What makes it so, for every process. */
+  readonly settings: { readonly ZONE_DATA: string; readonly DELIVERY_LOCAL_TIME: string };
+  readonly dateOfBirth: string;
+  /** A date of birth whose day is so many days after that one. */
+  dateOfBirthIn(days: number): string;
+  /** The first that is at least so far away: up to 20 s further. */
+  next(leadMs: number): DueInstant;
+}
+
+export interface DueInstant {
+  /** Epoch ms. */
+  readonly at: number;
+  readonly timezone: string;
+}
+
 const HOUR_MS = 3_600_000;
+const DAY_MS = 24 * HOUR_MS;
 /** So far ahead of UTC is the zone of the instant at which everything is started. */
 const AHEAD_MS = HOUR_MS;
 /** Instants are multiples of this. */
@@ -43,6 +63,29 @@ export function createInstantZones(now: number): InstantZones {
     ),
     zoneOf,
     instantFrom,
+  };
+}
+
+/**
+ * Chosen when everything runs, however long the start took.
+ *
+ * @param beside a path, beside which the zones are written, in a folder that goes with the test
+ */
+export function dueInstants(beside: string): DueInstants {
+  const { zones, localTime, wallMs, instantFrom, zoneOf } = createInstantZones(Date.now());
+  const path = join(dirname(beside), 'zones.json');
+  writeZones(path, zones);
+  // A leap year, so that every day of the year exists.
+  const dateOfBirthIn = (days: number): string =>
+    `1992${new Date(wallMs + days * DAY_MS).toISOString().slice(4, 10)}`;
+  return {
+    settings: { ZONE_DATA: path, DELIVERY_LOCAL_TIME: localTime },
+    dateOfBirth: dateOfBirthIn(0),
+    dateOfBirthIn,
+    next(leadMs) {
+      const at = instantFrom(Date.now() + leadMs);
+      return { at, timezone: zoneOf(at).name };
+    },
   };
 }
 

@@ -7,27 +7,21 @@ import { execFile } from 'node:child_process';
 import type { ServerResponse } from 'node:http';
 import { promisify } from 'node:util';
 
-import { afterEach, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, type ExpectStatic, test, type TestContext } from 'vitest';
 
-import { recordRules } from '../../src/planning/rules.ts';
-import { useDaybell } from '../support/daybell.ts';
-import { findDevServerProgram } from '../support/temporal.ts';
+import { type InstantDaybell, startInstantDaybell } from '../support/instant-daybell.ts';
+import { findDevServerProgram, type TestTemporal, useDevServer } from '../support/temporal.ts';
 import { withStatus } from '../support/webhook-receiver.ts';
-import { bundledTz } from '../support/tz-databases.ts';
 
 const run = promisify(execFile);
-const MINUTE = 60_000;
 const PATIENT = { timeout: 150_000, interval: 100 };
 
-const daybell = useDaybell({ dispatches: false });
+let temporal: TestTemporal;
 let program: string;
 beforeAll(async () => {
-  program = await findDevServerProgram();
+  [temporal, program] = await Promise.all([useDevServer(), findDevServerProgram()]);
 });
-afterEach(async () => {
-  daybell.receiver.answer(withStatus(200));
-  await daybell.dispatcher.stop();
-});
+afterAll(() => temporal.close());
 
 const RESET = ['workflow', 'reset', '--reason', 'test', '--type', 'FirstWorkflowTask'];
 const TERMINATE = ['workflow', 'terminate', '--reason', 'test'];
@@ -51,55 +45,64 @@ const OF_ACTIVITY = {
   ],
 };
 
-test('while it sleeps, each lever: sent once at its instant', { timeout: 300_000 }, async () => {
-  await daybell.dispatcher.start();
-  // Before its first task there is nothing to reset it to.
-  const { 'workflow reset': _, ...levers } = OF_WORKFLOW;
-  const users = await usersDue(levers);
+/** Each has a Daybell of its own, and waits for its own instant: side by side. */
+describe.concurrent('each lever', { timeout: 300_000 }, () => {
+  test('while it sleeps: sent once at its instant', async ({ expect, onTestFinished }) => {
+    const daybell = await start(onTestFinished);
+    await daybell.dispatcher.start();
+    // Before its first task there is nothing to reset it to.
+    const { 'workflow reset': _, ...levers } = OF_WORKFLOW;
+    // Time enough for all commands.
+    const users = await usersDue(daybell, levers, 30_000);
 
-  for (const user of users) await pullAll(user);
+    await ofEach(users, (user) => pullAll(daybell, user));
 
-  await ofEach(users, expectDoneOnce);
-  await ofEach(users, ({ userId, dueAt }) => {
-    expect(daybell.greetingsOf(userId)).toHaveLength(1);
-    expect(daybell.greetingsOf(userId)[0]?.at).toBeGreaterThanOrEqual(dueAt);
+    await ofEach(users, (user) => expectDoneOnce(expect, daybell, user));
+    await ofEach(users, ({ userId, dueAt }) => {
+      expect(daybell.greetingsOf(userId)).toHaveLength(1);
+      expect(daybell.greetingsOf(userId)[0]?.at).toBeGreaterThanOrEqual(dueAt);
+    });
+  });
+
+  test('while the request is on the wire: sent once', async ({ expect, onTestFinished }) => {
+    const daybell = await start(onTestFinished);
+    const held: ServerResponse[] = [];
+    daybell.receiver.answer((response) => held.push(response));
+    const users = await usersDue(daybell, { ...OF_WORKFLOW, ...OF_ACTIVITY });
+    await ofEach(users, ({ userId }) =>
+      expect.poll(() => daybell.greetingsOf(userId), PATIENT).toHaveLength(1),
+    );
+
+    await ofEach(users, (user) => pullAll(daybell, user));
+    daybell.receiver.answer(withStatus(200));
+    for (const response of held) response.end();
+
+    await ofEach(users, (user) => expectDoneOnce(expect, daybell, user));
+    await ofEach(users, ({ userId }) => expect(daybell.greetingsOf(userId)).toHaveLength(1));
+  });
+
+  test('while it waits for its next attempt: accepted once', async ({ expect, onTestFinished }) => {
+    const daybell = await start(onTestFinished);
+    daybell.receiver.answer(withStatus(500));
+    const { 'workflow terminate': _, ...ofWorkflow } = OF_WORKFLOW;
+    const users = await usersDue(daybell, { ...ofWorkflow, ...OF_ACTIVITY });
+    // The pauses between attempts are ten seconds by then.
+    await ofEach(users, ({ userId }) =>
+      expect.poll(() => daybell.greetingsOf(userId).length, PATIENT).toBeGreaterThanOrEqual(4),
+    );
+
+    await ofEach(users, (user) => pullAll(daybell, user));
+    daybell.receiver.answer(withStatus(200));
+
+    await ofEach(users, (user) => expectDoneOnce(expect, daybell, user));
   });
 });
 
-test('while the request is on the wire, each lever: sent once', { timeout: 300_000 }, async () => {
-  const held: ServerResponse[] = [];
-  daybell.receiver.answer((response) => held.push(response));
-  const users = await usersDue({ ...OF_WORKFLOW, ...OF_ACTIVITY });
-  await ofEach(users, ({ userId }) =>
-    expect.poll(() => daybell.greetingsOf(userId), PATIENT).toHaveLength(1),
-  );
-
-  for (const user of users) await pullAll(user);
-  daybell.receiver.answer(withStatus(200));
-  for (const response of held) response.end();
-
-  await ofEach(users, expectDoneOnce);
-  await ofEach(users, ({ userId }) => expect(daybell.greetingsOf(userId)).toHaveLength(1));
-});
-
-test(
-  'while it waits for its next attempt, each lever: accepted once',
-  { timeout: 300_000 },
-  async () => {
-    daybell.receiver.answer(withStatus(500));
-    const { 'workflow terminate': _, ...ofWorkflow } = OF_WORKFLOW;
-    const users = await usersDue({ ...ofWorkflow, ...OF_ACTIVITY });
-    // The pauses between attempts are ten seconds by then.
-    await ofEach(users, ({ userId }) =>
-      expect.poll(() => daybell.greetingsOf(userId), PATIENT).toHaveLength(4),
-    );
-
-    for (const user of users) await pullAll(user);
-    daybell.receiver.answer(withStatus(200));
-
-    await ofEach(users, expectDoneOnce);
-  },
-);
+async function start(whenFinished: TestContext['onTestFinished']): Promise<InstantDaybell> {
+  const daybell = await startInstantDaybell({ ...temporal, dispatches: false });
+  whenFinished(daybell.stop);
+  return daybell;
+}
 
 interface LeveredUser {
   readonly lever: string;
@@ -109,16 +112,17 @@ interface LeveredUser {
   readonly dueAt: number;
 }
 
-/** Each has a lever of its own; all are due at the first full minute that leaves time for it. */
-async function usersDue(levers: Record<string, string[][]>): Promise<LeveredUser[]> {
-  const dueAt = Math.ceil((Date.now() + 0.75 * MINUTE) / MINUTE) * MINUTE;
-  const due = new Date(dueAt).toISOString();
-  const rules = { leapDayPolicy: 'feb28', tzVersion: bundledTz.version } as const;
-  await recordRules(daybell.api.database.orm.em.fork(), { localTime: due.slice(11, 16), ...rules });
+/** Each has a lever of its own; all are due at the first instant that is so far away. */
+async function usersDue(
+  daybell: InstantDaybell,
+  levers: Record<string, string[][]>,
+  leadMs = 10_000,
+): Promise<LeveredUser[]> {
+  const { dateOfBirth } = daybell.instants;
+  const { at: dueAt, timezone } = daybell.instants.next(leadMs);
   return Promise.all(
     Object.entries(levers).map(async ([lever, commands]) => {
-      const dateOfBirth = `1992${due.slice(4, 10)}`;
-      const userId = await daybell.createUser({ dateOfBirth, timezone: 'Etc/UTC' });
+      const userId = await daybell.createUser({ dateOfBirth, timezone });
       return { lever, commands, userId, dueAt };
     }),
   );
@@ -141,9 +145,9 @@ async function ofEach(
 }
 
 /** Runs the operator's commands on the user's workflow. */
-async function pullAll({ commands, userId }: LeveredUser): Promise<void> {
+async function pullAll(daybell: InstantDaybell, { commands, userId }: LeveredUser): Promise<void> {
   const { workflowId } = daybell.workflowOf(userId);
-  const target = ['--workflow-id', workflowId, '--address', daybell.temporal.address];
+  const target = ['--workflow-id', workflowId, '--address', temporal.address];
   const isolated = ['--disable-config-file', '--disable-config-env'];
   for (const command of commands) {
     const { raw } = await daybell.workflowOf(userId).describe();
@@ -155,7 +159,11 @@ async function pullAll({ commands, userId }: LeveredUser): Promise<void> {
 }
 
 /** COMPLETED, accepted once, and the next is planned. */
-async function expectDoneOnce({ userId }: LeveredUser): Promise<void> {
+async function expectDoneOnce(
+  expect: ExpectStatic,
+  daybell: InstantDaybell,
+  { userId }: LeveredUser,
+): Promise<void> {
   await expect.poll(() => daybell.ledgerOf(userId), PATIENT).toEqual(['COMPLETED', 'PENDING']);
   const accepted = await daybell.api.sql(
     `select number from events.attempts where status = 200 and occurrence_key like ?`,

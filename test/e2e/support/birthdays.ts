@@ -1,50 +1,13 @@
 /** Users whose birthday comes within a minute, and what the API and Temporal say of them. */
-import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-import { createInstantZones, writeZones } from '../../support/instant-zones.ts';
 import type { RunningDaybell } from '../../support/started-daybell.ts';
-
-/** Instants to come, each with a zone in which users born on this day are greeted at it. */
-export interface DueInstants {
-  /** What makes it so, for every process. */
-  readonly settings: { readonly ZONE_DATA: string; readonly DELIVERY_LOCAL_TIME: string };
-  readonly dateOfBirth: string;
-  /** The first that is at least so far away: up to 20 s further. */
-  next(leadMs: number): DueInstant;
-}
-
-export interface DueInstant {
-  /** Epoch ms. */
-  readonly at: number;
-  readonly timezone: string;
-}
 
 export interface Occurrence {
   readonly status: string;
   readonly dueAt: string;
   readonly latenessMs: number | null;
   readonly attempts: readonly unknown[];
-}
-
-/**
- * Chosen when everything runs, however long the start took.
- *
- * @param beside a path, beside which the zones are written, in a folder that goes with the test
- */
-export function dueInstants(beside: string): DueInstants {
-  const { zones, localTime, wallMs, instantFrom, zoneOf } = createInstantZones(Date.now());
-  const path = join(dirname(beside), 'zones.json');
-  writeZones(path, zones);
-  return {
-    settings: { ZONE_DATA: path, DELIVERY_LOCAL_TIME: localTime },
-    // A leap year, so that every day of the year exists.
-    dateOfBirth: `1992${new Date(wallMs).toISOString().slice(4, 10)}`,
-    next(leadMs) {
-      const at = instantFrom(Date.now() + leadMs);
-      return { at, timezone: zoneOf(at).name };
-    },
-  };
 }
 
 /** Creates a user by the API; gives the id. */
