@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { createServer as createHttpsServer } from 'node:https';
 import { createServer, type AddressInfo, type Server } from 'node:net';
 
-import { afterEach, describe, expect, test } from 'vitest';
+import { afterEach, describe, expect, test, vi } from 'vitest';
 
 import { DESTINATION_REFUSED } from '../../src/delivery/outcome.ts';
 import {
@@ -20,25 +20,12 @@ import {
   type Answer,
 } from './bad-answers.ts';
 import { selfSigned } from '../support/certificates.ts';
-import { CLIENTS } from '../support/webhook-clients.ts';
+import { describeClients } from '../support/describe-clients.ts';
 import { deliver } from './delivery-story.ts';
-import { useDispatcherFixture } from '../support/dispatcher-fixture.ts';
-
-const fixture = useDispatcherFixture();
+import { useDispatcherFixture, WITHIN } from '../support/dispatcher-fixture.ts';
 
 /** For what comes to an end by it alone: soon, but time enough for a request to get there. */
 const SHORT_MS = 1_500;
-
-const servers: Server[] = [];
-afterEach(() => {
-  for (const server of servers.splice(0)) server.close();
-});
-
-async function listening(server: Server): Promise<number> {
-  servers.push(server);
-  await once(server.listen(0, '127.0.0.1'), 'listening');
-  return (server.address() as AddressInfo).port;
-}
 
 /** Four times with short pauses and once at the moment of giving up, each with this outcome. */
 function retriedToTheEnd(attempt: object) {
@@ -46,7 +33,19 @@ function retriedToTheEnd(attempt: object) {
   return { state: 'FAILED', reason: 'gave_up', attempts, pauses: expect.any(Array) };
 }
 
-describe.each(CLIENTS)('$name', ({ name: client }) => {
+describeClients(({ name: client }) => {
+  const fixture = useDispatcherFixture();
+  const servers: Server[] = [];
+  afterEach(() => {
+    for (const server of servers.splice(0)) server.close();
+  });
+
+  async function listening(server: Server): Promise<number> {
+    servers.push(server);
+    await once(server.listen(0, '127.0.0.1'), 'listening');
+    return (server.address() as AddressInfo).port;
+  }
+
   describe('delivered by its status, whatever the body', () => {
     test.each<[string, Answer, string]>([
       ['a body of 10 GB', tenGigabytes, 'x'.repeat(1024)],
@@ -93,7 +92,7 @@ describe.each(CLIENTS)('$name', ({ name: client }) => {
       expect(await deliver(fixture, { client })).toEqual(
         retriedToTheEnd({ outcome: 'retry', status: 101 }),
       );
-      await expect.poll(() => open).toBe(0);
+      await vi.waitFor(() => expect(open).toBe(0), WITHIN);
     });
 
     test('a certificate that nobody trusts', async () => {

@@ -1,20 +1,13 @@
 /** Sixty due at once, and a receiver that breaks the rules of HTTP: each is delivered once, at the first attempt. */
 import { setTimeout as sleep } from 'node:timers/promises';
 
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 
 import { useDispatcherFixture, WITHIN } from '../support/dispatcher-fixture.ts';
 import { OK, startRawReceiver, type RawAnswer, type RawReceiver } from '../support/raw-receiver.ts';
-import { CLIENTS } from '../support/webhook-clients.ts';
+import { describeClients } from '../support/describe-clients.ts';
 
-const fixture = useDispatcherFixture();
 const HERD = 60;
-
-let receiver: RawReceiver;
-beforeEach(async () => {
-  receiver = await startRawReceiver();
-});
-afterEach(() => receiver.close());
 
 /** Answers with a head, and with a body that nothing is to come of, some ms later. */
 function withLeftovers(head: string): RawAnswer {
@@ -43,12 +36,19 @@ const KINDS: readonly [name: string, answer: RawAnswer][] = [
   ],
 ];
 
-describe.each(CLIENTS)('$name', ({ name: client }) => {
+describeClients(({ name: client }) => {
+  const fixture = useDispatcherFixture();
+  let receiver: RawReceiver;
+  beforeEach(async () => {
+    receiver = await startRawReceiver();
+  });
+  afterEach(() => receiver.close());
+
   test.each(KINDS)('%s', async (_, answer) => {
     receiver.answer(answer);
     await fixture.rows.addHerd(HERD, Date.now() - 1_000);
     await fixture.dispatch({ client, webhookUrl: receiver.url });
-    await expect.poll(() => fixture.countIn('COMPLETED'), WITHIN).toBe(HERD);
+    await vi.waitFor(async () => expect(await fixture.countIn('COMPLETED')).toBe(HERD), WITHIN);
     expect(receiver.requests).toHaveLength(HERD);
     expect(new Set(receiver.requests.map(({ id }) => id)).size).toBe(HERD);
     expect(await fixture.rows.sql('select 1 from events.attempts')).toHaveLength(HERD);
@@ -63,10 +63,10 @@ describe.each(CLIENTS)('$name', ({ name: client }) => {
     });
     await fixture.dispatch({ client, webhookUrl: receiver.url });
     await fixture.rows.addHerd(HERD, Date.now() - 1_000);
-    await expect.poll(() => fixture.countIn('COMPLETED'), WITHIN).toBe(HERD);
+    await vi.waitFor(async () => expect(await fixture.countIn('COMPLETED')).toBe(HERD), WITHIN);
     isAwake = false;
     await fixture.rows.addHerd(HERD, Date.now() - 1_000);
-    await expect.poll(() => fixture.countIn('COMPLETED'), WITHIN).toBe(2 * HERD);
+    await vi.waitFor(async () => expect(await fixture.countIn('COMPLETED')).toBe(2 * HERD), WITHIN);
     expect(new Set(receiver.requests.map(({ id }) => id)).size).toBe(2 * HERD);
     expect(await fixture.rows.sql('select 1 from events.attempts')).toHaveLength(2 * HERD);
   });

@@ -1,19 +1,19 @@
 // @module-tag long
 /** Receivers that answer with anything but a plain 200: what the ledger says of it, and how often they are asked. */
-import { describe, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 
 import { page, type Answer } from './bad-answers.ts';
 import { deliver } from './delivery-story.ts';
 import { HOUR, useDispatcherFixture } from '../support/dispatcher-fixture.ts';
-import { CLIENTS } from '../support/webhook-clients.ts';
+import { describeClients } from '../support/describe-clients.ts';
 import { withStatus } from '../support/webhook-receiver.ts';
-
-const fixture = useDispatcherFixture();
 
 /** What is tried again: 4 times with short pauses, and here once more at the moment of giving up. */
 const FIVE = 5;
 
-describe.each(CLIENTS)('$name', ({ name: client }) => {
+describeClients(({ name: client }) => {
+  const fixture = useDispatcherFixture();
+
   test('200 with an HTML page is a delivery', async () => {
     fixture.receiver.answer(page(200));
     expect(await deliver(fixture, { client })).toEqual({

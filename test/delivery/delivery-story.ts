@@ -1,5 +1,5 @@
 /** One occurrence, followed through all its attempts by a clock that jumps from one to the next. */
-import { expect } from 'vitest';
+import { expect, vi } from 'vitest';
 
 import { HOUR, WITHIN, type DispatcherFixture } from '../support/dispatcher-fixture.ts';
 import type { TestDispatcherOptions } from '../support/test-dispatcher.ts';
@@ -42,7 +42,10 @@ export async function deliver(
 
   const pauses: number[] = [];
   for (let made = 1; ; made += 1) {
-    await expect.poll(async () => (await fixture.rows.find(key)).attempts, WITHIN).toBe(made);
+    await vi.waitFor(
+      async () => expect((await fixture.rows.find(key)).attempts).toBe(made),
+      WITHIN,
+    );
     const { state, reason, nextAttemptAt, firstAttemptAt } = await fixture.rows.find(key);
     if (nextAttemptAt === null) {
       const attempts = await fixture.rows.sql<AttemptRow>(ATTEMPTS, [key]);

@@ -3,20 +3,21 @@ import type { Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { gzipSync } from 'node:zlib';
 
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 
 import type { WebhookClient } from '../../src/delivery/wire/webhook-client.ts';
 import { startRawReceiver, type RawReceiver } from '../support/raw-receiver.ts';
-import { CLIENTS } from '../support/webhook-clients.ts';
+import { describeClients } from '../support/describe-clients.ts';
 
 const REQUEST = { id: 'birthday:u1:2026', sentAt: 0, attempt: 1, latenessMs: 0, body: '{}' };
 /** For what comes to an end by it alone. */
 const SHORT_MS = 1_500;
+const WITHIN = { timeout: 60_000, interval: 20 };
 
 /** A head of lines. */
 const head = (...lines: string[]): string => `${lines.join('\r\n')}\r\n\r\n`;
 
-describe.each(CLIENTS)('$name', ({ create }) => {
+describeClients(({ create }) => {
   let receiver: RawReceiver;
   let client: WebhookClient;
   beforeEach(async () => {
@@ -103,7 +104,7 @@ describe.each(CLIENTS)('$name', ({ create }) => {
     test.each(broken)('%s', async (_, answer) => {
       answerWith(answer);
       expect(await client.post(REQUEST)).toMatchObject({ status: 200, errorCode: null });
-      await expect.poll(() => receiver.open).toBe(0);
+      await vi.waitFor(() => expect(receiver.open).toBe(0), WITHIN);
       expect(receiver.requests).toHaveLength(1);
     });
 
@@ -115,7 +116,7 @@ describe.each(CLIENTS)('$name', ({ create }) => {
         }
       });
       expect(await client.post(REQUEST)).toMatchObject({ status: 200, errorCode: null });
-      await expect.poll(() => receiver.open).toBe(0);
+      await vi.waitFor(() => expect(receiver.open).toBe(0), WITHIN);
     });
 
     test('503 says when to come back all the same, also on a folded line', async () => {
@@ -169,7 +170,7 @@ describe.each(CLIENTS)('$name', ({ create }) => {
         write();
       });
       expect(await client.post(REQUEST)).toMatchObject({ status: 200, errorCode: null });
-      await expect.poll(() => receiver.open).toBe(0);
+      await vi.waitFor(() => expect(receiver.open).toBe(0), WITHIN);
       // What the sockets' buffers hold, and no more.
       expect(written).toBeLessThan(32 * 1024 * 1024);
     });
@@ -191,7 +192,7 @@ describe.each(CLIENTS)('$name', ({ create }) => {
         errorCode: null,
         responseExcerpt: 'x'.repeat(1024),
       });
-      await expect.poll(() => receiver.open).toBe(0);
+      await vi.waitFor(() => expect(receiver.open).toBe(0), WITHIN);
       expect(written).toBeLessThan(32 * 1024 * 1024);
     });
 
@@ -225,7 +226,7 @@ describe.each(CLIENTS)('$name', ({ create }) => {
     ])('%s counts by its status', async (_, answer) => {
       receiver.answer((connection) => void connection.end(answer));
       expect(await client.post(REQUEST)).toMatchObject({ status: 202, errorCode: null });
-      await expect.poll(() => receiver.open).toBe(0);
+      await vi.waitFor(() => expect(receiver.open).toBe(0), WITHIN);
     });
   });
 
@@ -240,7 +241,7 @@ describe.each(CLIENTS)('$name', ({ create }) => {
       const hasty = clientOf(SHORT_MS);
       const reply = await hasty.post(REQUEST);
       expect(reply).toMatchObject({ status: null, errorCode: 'ETIMEDOUT', responseExcerpt: null });
-      await expect.poll(() => receiver.open).toBe(0);
+      await vi.waitFor(() => expect(receiver.open).toBe(0), WITHIN);
       hasty.close();
     });
 
@@ -253,7 +254,7 @@ describe.each(CLIENTS)('$name', ({ create }) => {
       const hasty = clientOf(SHORT_MS);
       const reply = await hasty.post(REQUEST);
       expect(reply).toMatchObject({ status: 200, errorCode: null });
-      await expect.poll(() => receiver.open).toBe(0);
+      await vi.waitFor(() => expect(receiver.open).toBe(0), WITHIN);
       hasty.close();
     });
   });
@@ -269,7 +270,7 @@ describe.each(CLIENTS)('$name', ({ create }) => {
     const reply = await client.post({ ...REQUEST, body });
     expect(reply).toMatchObject({ status: 413, errorCode: null, responseExcerpt: 'no' });
     (reading as Socket | null)?.resume();
-    await expect.poll(() => receiver.open).toBe(0);
+    await vi.waitFor(() => expect(receiver.open).toBe(0), WITHIN);
     expect(receiver.requests).toEqual([]);
   });
 });

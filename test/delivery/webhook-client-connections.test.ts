@@ -3,18 +3,19 @@ import type { Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import pLimit from 'p-limit';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 
 import type { WebhookClient, WebhookReply } from '../../src/delivery/wire/webhook-client.ts';
 import { OK, startRawReceiver, type RawReceiver } from '../support/raw-receiver.ts';
-import { CLIENTS } from '../support/webhook-clients.ts';
+import { describeClients } from '../support/describe-clients.ts';
 
 const SOCKETS = 8;
+const WITHIN = { timeout: 60_000, interval: 20 };
 const DELIVERED = { status: 200, errorCode: null };
 
 const requestOf = (id: string) => ({ id, sentAt: 0, attempt: 1, latenessMs: 0, body: '{}' });
 
-describe.each(CLIENTS)('$name', ({ create }) => {
+describeClients(({ create }) => {
   let receiver: RawReceiver;
   let client: WebhookClient;
   let reconnects: number;
@@ -85,7 +86,7 @@ describe.each(CLIENTS)('$name', ({ create }) => {
           setTimeout(() => connection.write('{}'), 10);
         });
         expect(await client.post(requestOf(id))).toMatchObject({ errorCode: null });
-        await expect.poll(() => receiver.open).toBe(0);
+        await vi.waitFor(() => expect(receiver.open).toBe(0), WITHIN);
       }
       expect(received()).toEqual(['a', 'b', 'c']);
       expect(receiver.connections).toBe(3);

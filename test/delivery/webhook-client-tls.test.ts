@@ -3,13 +3,13 @@ import { once } from 'node:events';
 import { createServer, type AddressInfo } from 'node:net';
 import { getCACertificates, setDefaultCACertificates, type TlsOptions } from 'node:tls';
 
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 
 import type { WebhookClientOptions, WebhookReply } from '../../src/delivery/wire/webhook-client.ts';
 import { createAuthority, selfSigned } from '../support/certificates.ts';
 import { OK, startRawReceiver, type RawReceiver } from '../support/raw-receiver.ts';
 import { startWebhookReceiver } from '../support/webhook-receiver.ts';
-import { CLIENTS } from '../support/webhook-clients.ts';
+import { describeClients } from '../support/describe-clients.ts';
 
 const REQUEST = { id: 'birthday:u1:2026', sentAt: 0, attempt: 1, latenessMs: 0, body: '{}' };
 const DELIVERED = { status: 200, errorCode: null, responseExcerpt: 'ok' };
@@ -20,7 +20,7 @@ const trusted = getCACertificates('default');
 beforeAll(() => setDefaultCACertificates([...trusted, authority.cert]));
 afterAll(() => setDefaultCACertificates(trusted));
 
-describe.each(CLIENTS)('$name', ({ create }) => {
+describeClients(({ create }) => {
   let receiver: RawReceiver | null = null;
   afterEach(async () => {
     await receiver?.close();

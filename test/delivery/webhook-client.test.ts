@@ -2,10 +2,10 @@ import { once } from 'node:events';
 import { connect, createServer, type Socket } from 'node:net';
 import { Worker } from 'node:worker_threads';
 
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 
 import type { WebhookClient, WebhookReply } from '../../src/delivery/wire/webhook-client.ts';
-import { CLIENTS } from '../support/webhook-clients.ts';
+import { describeClients } from '../support/describe-clients.ts';
 import { slowDrip, switchProtocols } from './bad-answers.ts';
 import {
   startWebhookReceiver,
@@ -23,6 +23,7 @@ const REQUEST = {
 
 /** For what comes to an end by it alone: soon, but time enough for a request to get there. */
 const SHORT_MS = 1_500;
+const WITHIN = { timeout: 60_000, interval: 20 };
 
 function options(url: string, timeoutMs = 60_000) {
   return { url, timeoutMs, maxSockets: 2, allowPrivate: true };
@@ -51,7 +52,7 @@ async function startDeafReceiver() {
   };
 }
 
-describe.each(CLIENTS)('$name', ({ create }) => {
+describeClients(({ create }) => {
   let receiver: WebhookReceiver;
   let client: WebhookClient;
   beforeEach(async () => {
@@ -150,7 +151,7 @@ describe.each(CLIENTS)('$name', ({ create }) => {
     const reply = await postInTime();
     expect(reply).toMatchObject({ status: 200, responseExcerpt: expect.stringMatching(/^drip\./) });
     expect(reply.durationMs).toBeLessThan(20 * SHORT_MS);
-    await expect.poll(() => closed).toBe(true);
+    await vi.waitFor(() => expect(closed).toBe(true), WITHIN);
   });
 
   test('no answer in time is a timeout of the whole exchange', async () => {
@@ -187,7 +188,7 @@ describe.each(CLIENTS)('$name', ({ create }) => {
       switchProtocols(response);
     });
     expect(await client.post(REQUEST)).toMatchObject({ status: 101, errorCode: null });
-    await expect.poll(() => closed).toBe(true);
+    await vi.waitFor(() => expect(closed).toBe(true), WITHIN);
   });
 
   test('nobody at the address is told by its code', async () => {
