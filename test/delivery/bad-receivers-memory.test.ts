@@ -3,7 +3,7 @@ import { fork, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 
-import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 
 import {
   halfABody,
@@ -20,7 +20,7 @@ import { createEventRows, type EventRows } from '../support/event-rows.ts';
 import type { Memory } from './heap-child.ts';
 import { createTestDatabase, type TestDatabase } from '../support/postgres.ts';
 import type { TestDispatcherOptions } from '../support/test-dispatcher.ts';
-import { describeClients } from '../support/describe-clients.ts';
+import { CLIENTS } from '../support/webhook-clients.ts';
 import { startWebhookReceiver, type WebhookReceiver } from '../support/webhook-receiver.ts';
 
 const TIMEOUT_MS = 1500;
@@ -41,50 +41,50 @@ const KINDS: readonly [name: string, answer: Answer, outcome: string][] = [
   ['pages after a long while', late(TIMEOUT_MS / 2, page(200)), '200'],
 ];
 
-describeClients(({ name: client }) => {
-  let database: TestDatabase;
-  let rows: EventRows;
-  let receiver: WebhookReceiver;
-  let dispatcher: ChildProcess;
+let database: TestDatabase;
+let rows: EventRows;
+let receiver: WebhookReceiver;
+let dispatcher: ChildProcess;
 
-  beforeAll(async () => {
-    database = await createTestDatabase();
-    rows = createEventRows(database.orm);
-    receiver = await startWebhookReceiver();
-  });
-  afterAll(async () => {
-    await receiver.close();
-    await database.drop();
-  });
+beforeAll(async () => {
+  database = await createTestDatabase();
+  rows = createEventRows(database.orm);
+  receiver = await startWebhookReceiver();
+});
+afterAll(async () => {
+  await receiver.close();
+  await database.drop();
+});
 
-  async function ask(options?: TestDispatcherOptions): Promise<Memory> {
-    dispatcher.send(options ?? {});
-    const [memory] = await once(dispatcher, 'message');
-    return memory;
-  }
+async function ask(options?: TestDispatcherOptions): Promise<Memory> {
+  dispatcher.send(options ?? {});
+  const [memory] = await once(dispatcher, 'message');
+  return memory;
+}
 
-  /** Until the query gives so many rows. */
-  function until(query: string, count: number): Promise<void> {
-    return vi.waitFor(async () => expect(await rows.sql(query)).toHaveLength(count), WITHIN);
-  }
+/** Until the query gives so many rows. */
+function until(query: string, count: number): Promise<void> {
+  return vi.waitFor(async () => expect(await rows.sql(query)).toHaveLength(count), WITHIN);
+}
 
-  /** The first attempt of so many; gives what came of them. */
-  async function attemptAll(count: number, answer: Answer): Promise<Record<string, number>> {
-    receiver.answer(answer);
-    await rows.addHerd(count, Date.now() - 1000);
-    await until(`select 1 from events.attempts where number = 1`, count);
-    await rows.sql(`update events.destinations set paused_at = events.clock()`);
-    await until(`select 1 from events.occurrences where lease_until is not null`, 0);
-    const outcomes = await rows.sql<{ outcome: string; count: number }>(
-      `select coalesce(status::text, error_code) as outcome, count(*)::int as count
-       from events.attempts where number = 1 group by 1`,
-    );
-    await rows.sql('truncate events.occurrences, users.users cascade');
-    await rows.sql(`update events.destinations set paused_at = null`);
-    receiver.received.length = 0;
-    return Object.fromEntries(outcomes.map((row) => [row.outcome, row.count]));
-  }
+/** The first attempt of so many; gives what came of them. */
+async function attemptAll(count: number, answer: Answer): Promise<Record<string, number>> {
+  receiver.answer(answer);
+  await rows.addHerd(count, Date.now() - 1000);
+  await until(`select 1 from events.attempts where number = 1`, count);
+  await rows.sql(`update events.destinations set paused_at = events.clock()`);
+  await until(`select 1 from events.occurrences where lease_until is not null`, 0);
+  const outcomes = await rows.sql<{ outcome: string; count: number }>(
+    `select coalesce(status::text, error_code) as outcome, count(*)::int as count
+     from events.attempts where number = 1 group by 1`,
+  );
+  await rows.sql('truncate events.occurrences, users.users cascade');
+  await rows.sql(`update events.destinations set paused_at = null`);
+  receiver.received.length = 0;
+  return Object.fromEntries(outcomes.map((row) => [row.outcome, row.count]));
+}
 
+describe.each(CLIENTS)('$name', ({ name: client }) => {
   beforeAll(async () => {
     dispatcher = fork(join(import.meta.dirname, './heap-child.ts'), {
       execArgv: ['--expose-gc'],

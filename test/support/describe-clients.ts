@@ -9,6 +9,8 @@ import { CLIENTS } from './webhook-clients.ts';
  */
 export function describeClients(tests: (client: (typeof CLIENTS)[number]) => void): void {
   describe.concurrent.each(CLIENTS)('$name', (client) => {
-    describe('alone', { concurrent: false }, () => tests(client));
+    describe('alone', { concurrent: false }, () => {
+      tests(client);
+    });
   });
 }
