@@ -13,17 +13,25 @@ const databases = [
   ['the bundled tz database', bundledTz, createOracle(bundledTz.offsetAt)],
 ] as const;
 
+/** One name of all that have the same clocks. */
+const differentZones = zoneNames.filter(
+  (name, index) =>
+    !bundledTz.isKnown(name) ||
+    index ===
+      zoneNames.findIndex((other) => bundledTz.zones.get(other) === bundledTz.zones.get(name)),
+);
+
 describe.each(databases)(
   'the occurrence rule by %s, against every instant that clocks show',
   (_name, tz, oracle) => {
     const NINE = { leapDayPolicy: 'feb28', localTime: '09:00', tz } as const;
 
     it('holds on any day, in any zone or link, at any local time', () => {
-      expect(checkAgainstOracle({ tz, oracle, numRuns: 4000 })).toBe(4000);
+      expect(checkAgainstOracle({ tz, oracle, numRuns: 1500 })).toBe(1500);
     });
 
     it('gives the first occurrence after an instant, then one a nominal year', () => {
-      expect(checkOrder({ tz, oracle, numRuns: 600 })).toBe(600);
+      expect(checkOrder({ tz, oracle, numRuns: 400 })).toBe(400);
     });
 
     it('knows every name of the tz database, and every zone of this Node', () => {
@@ -50,7 +58,7 @@ describe.each(databases)(
 
     it('holds before, within and after every change of clocks from 2024 to 2030', () => {
       const kinds = new Map<string, number>();
-      for (const timezone of zoneNames) {
+      for (const timezone of differentZones) {
         const [from, until] = [Date.UTC(2024, 0, 1), Date.UTC(2031, 0, 1)];
         for (const change of oracle.changesBetween(timezone, from, until, 8 * 86_400_000)) {
           const before = change + oracle.offsetAt(timezone, change - 1);
@@ -71,7 +79,7 @@ describe.each(databases)(
 
     it('moves every local day that was ever skipped to the next day there was', () => {
       const skipped = new Set<string>();
-      for (const timezone of zoneNames) {
+      for (const timezone of differentZones) {
         const [from, until] = [Date.UTC(1840, 0, 1), Date.UTC(2030, 0, 1)];
         for (const change of oracle.changesBetween(timezone, from, until, 60 * 86_400_000)) {
           const before = change + oracle.offsetAt(timezone, change - 1);
@@ -89,7 +97,7 @@ describe.each(databases)(
       }
       expect(skipped).toContain('Pacific/Kiritimati');
       expect(skipped).toContain('Asia/Manila');
-      expect(skipped.size).toBeGreaterThan(10);
+      expect(skipped.size).toBeGreaterThan(5);
     });
   },
 );

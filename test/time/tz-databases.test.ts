@@ -45,12 +45,19 @@ describe('the bundled tz database and that of this Node', () => {
   });
 });
 
-/** Looks just before and at every bundled change, and every 20 days for changes that are only Node's. */
+/**
+ * Looks just before and at every bundled change, and every 20 days for changes that are only
+ * Node's; in what has the clocks of another name, every 200 days.
+ */
 function disagreeingZones(from: number, until: number): string[] {
-  return [...zones].flatMap(([name, { changesAt }]) => {
-    const changes = [...changesAt].filter((at) => at > from && at < until);
+  const seen = new Set<unknown>();
+  return [...zones].flatMap(([name, zone]) => {
+    const isLink = seen.has(zone);
+    seen.add(zone);
+    const changes = isLink ? [] : [...zone.changesAt].filter((at) => at > from && at < until);
     const instants = changes.flatMap((at) => [at - 1, at]);
-    for (let at = from; at < until; at += 20 * DAY) instants.push(at);
+    const step = isLink ? 200 * DAY : 20 * DAY;
+    for (let at = from; at < until; at += step) instants.push(at);
     const agree = (at: number) => bundledTz.offsetAt(name, at) === nodeTz.offsetAt(name, at);
     return instants.every(agree) ? [] : [name];
   });
