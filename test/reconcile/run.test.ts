@@ -5,6 +5,7 @@ import { runReconcileWorkflow } from '../../src/reconcile/run-now.ts';
 import { TemporalAwayError } from '../../src/platform/temporal/errors.ts';
 import { connectTemporal } from '../../src/platform/temporal/connection.ts';
 import { loadSettings } from '../../src/platform/settings/settings.ts';
+import { EXIT } from '../../src/cli/command.ts';
 import { freePort } from '../support/free-port.ts';
 import { useWatchedOccasions } from './watched-occasions.ts';
 
@@ -127,7 +128,10 @@ describe('with a notifier and a worker', () => {
 
 describe('without a worker', () => {
   test('the run that was asked for ends, and says why', async () => {
-    await expect(runNow(1_500)).rejects.toThrow(/^No worker has taken it up for 2 s/);
+    await expect(runNow(1_500)).rejects.toMatchObject({
+      message: expect.stringMatching(/^No worker has taken it up for 2 s/),
+      exitCode: EXIT.unavailable,
+    });
     const workflow = fixture.temporal.client.workflow.getHandle(
       `${fixture.taskQueue}/reconcile-now`,
     );
