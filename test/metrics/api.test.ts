@@ -5,7 +5,7 @@ import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import pg from 'pg';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import { loadTzDatabase } from '../../src/platform/load-tz-database.ts';
 import { ADA, createTestApi, type TestApi } from '../support/api.ts';
@@ -82,11 +82,15 @@ describe('what the API says of its requests', () => {
 describe('the process api', () => {
   let database: TestDatabase;
   let rows: EventRows;
-  beforeEach(async () => {
+  /** One that the tests share: it reads the database at each scrape. */
+  let shared: TestProcess;
+  beforeAll(async () => {
     database = await createTestDatabase();
     rows = createEventRows(database.orm);
+    shared = runProcess('src/api/main.ts', { DATABASE_URL: database.url, PORT: '0' });
   });
-  afterEach(async () => {
+  afterAll(async () => {
+    await shared.stop();
     await database.drop();
   });
 
@@ -96,8 +100,7 @@ describe('the process api', () => {
   }
 
   test('shows what is in the database at the moment of the scrape', async () => {
-    const api = start();
-    const url = await urlOf(api);
+    const url = await urlOf(shared);
     const state = async () => {
       const page = await get(`${url}/metrics`);
       return Object.fromEntries(GAUGES.map((name) => [name, valueOf(page, `daybell_${name}`)]));
@@ -142,35 +145,37 @@ describe('the process api', () => {
   });
 
   test('tells the rest when one reading fails, and counts that', async () => {
-    const url = await urlOf(start());
+    const url = await urlOf(shared);
+    const isPaused = valueOf(await get(`${url}/metrics`), 'daybell_deliveries_paused');
     await rows.sql('alter table events.destinations rename to elsewhere');
     const page = await get(`${url}/metrics`);
     expect(valueOf(page, 'daybell_deliveries_paused')).toBeNull();
-    expect(valueOf(page, 'daybell_occurrences_due_soon')).toBe(0);
+    expect(valueOf(page, 'daybell_occurrences_due_soon')).not.toBeNull();
 
     await rows.sql('alter table events.elsewhere rename to destinations');
     const next = await get(`${url}/metrics`);
-    expect(valueOf(next, 'daybell_deliveries_paused')).toBe(0);
+    expect(valueOf(next, 'daybell_deliveries_paused')).toBe(isPaused);
     expect(errorsOf(next, 'daybell_deliveries_paused')).toBe(1);
     expect(errorsOf(next, 'daybell_occurrences_due_soon')).toBe(0);
   });
 
   test('tells the rest when one reading hangs', async () => {
-    const url = await urlOf(start());
+    const url = await urlOf(shared);
+    const length = valueOf(await get(`${url}/metrics`), 'daybell_outbox_length');
     const blocker = new pg.Client({ connectionString: database.url });
     await blocker.connect();
     await blocker.query('begin');
     await blocker.query('lock table users.outbox in access exclusive mode');
     const page = await get(`${url}/metrics`);
     expect(valueOf(page, 'daybell_outbox_length')).toBeNull();
-    expect(valueOf(page, 'daybell_deliveries_paused')).toBe(0);
+    expect(valueOf(page, 'daybell_deliveries_paused')).not.toBeNull();
     await blocker.query('rollback');
     await blocker.end();
     await expect
       .poll(async () => valueOf(await get(`${url}/metrics`), 'daybell_outbox_length'), {
         timeout: 60_000,
       })
-      .toBe(0);
+      .toBe(length);
   });
 
   test('tells of itself when the database is away', async () => {
@@ -193,7 +198,7 @@ describe('the process api', () => {
     expect(document.paths).not.toHaveProperty('/metrics');
     const answer = await fetch(metricsUrl);
     expect(answer.headers.get('content-type')).toMatch(/^text\/plain; version=0\.0\.4/);
-    expect(valueOf(await answer.text(), 'daybell_outbox_length')).toBe(0);
+    expect(valueOf(await answer.text(), 'daybell_outbox_length')).not.toBeNull();
 
     expect((await fetch(`${metricsUrl}?name=x`)).status).toBe(200);
     expect((await fetch(metricsUrl, { method: 'HEAD' })).status).toBe(200);

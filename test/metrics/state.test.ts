@@ -4,14 +4,14 @@ import { readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-import { beforeAll, beforeEach, expect, onTestFinished, test } from 'vitest';
+import { afterAll, beforeAll, beforeEach, expect, onTestFinished, test } from 'vitest';
 
 import { bundledTzDataPath } from '../../src/platform/load-tz-database.ts';
 import { createEventRows, type EventRows } from '../support/event-rows.ts';
 import { valueOf } from '../support/metrics.ts';
 import { plantOccurrence } from '../support/plant-occurrence.ts';
 import { useTestDatabase } from '../support/postgres.ts';
-import { runProcess, urlOf } from '../support/process.ts';
+import { runProcess, type TestProcess, urlOf } from '../support/process.ts';
 import { untilTestEnds } from '../support/until-test-ends.ts';
 
 const MINUTE = 60_000;
@@ -20,17 +20,22 @@ const WITHIN = { timeout: 60_000, interval: 100 };
 
 const database = useTestDatabase();
 let rows: EventRows;
+/** The process that the tests share: each scrape reads the database as it is by then. */
+let api: TestProcess;
+let scrape: () => Promise<Value>;
 beforeAll(async () => {
   rows = createEventRows(database.orm);
+  api = runApi({ DATABASE_CORES: '64' });
+  scrape = await scrapeOf(api);
 });
+afterAll(() => api.stop());
 beforeEach(() =>
   rows.sql('truncate events.occurrences, users.users, users.history, users.erasures cascade'),
 );
 
 type Value = (name: string, labels?: Record<string, string>) => number | null;
 
-/** The process, until the test is over; gives what reads one scrape of it. */
-async function startApi(settings: NodeJS.ProcessEnv = {}): Promise<() => Promise<Value>> {
+function runApi(settings: NodeJS.ProcessEnv): TestProcess {
   const given = {
     DATABASE_URL: database.url,
     TEMPORAL_ADDRESS: '127.0.0.1:1',
@@ -38,8 +43,16 @@ async function startApi(settings: NodeJS.ProcessEnv = {}): Promise<() => Promise
     METRICS_PORT: '0',
     ...settings,
   };
-  const api = untilTestEnds(runProcess('src/api/main.ts', given));
-  const url = await urlOf(api, 'metrics');
+  return runProcess('src/api/main.ts', given);
+}
+
+/** Another process, until the test is over; gives what reads one scrape of it. */
+function startApi(settings: NodeJS.ProcessEnv = {}): Promise<() => Promise<Value>> {
+  return scrapeOf(untilTestEnds(runApi(settings)));
+}
+
+async function scrapeOf(running: TestProcess): Promise<() => Promise<Value>> {
+  const url = await urlOf(running, 'metrics');
   return async () => {
     const page = await (await fetch(url)).text();
     return (name, labels = {}) => valueOf(page, `daybell_${name}`, labels);
@@ -70,7 +83,6 @@ const delivered = (lateness_ms: number) => ({
 });
 
 test('whose instant has passed is counted by what became of them, of the last hour and of the last day', async () => {
-  const scrape = await startApi();
   await past(30 * MINUTE, delivered(800));
   await past(31 * MINUTE, delivered(300_000));
   await past(32 * MINUTE, delivered(300_001));
@@ -98,7 +110,6 @@ test('whose instant has passed is counted by what became of them, of the last ho
 });
 
 test('what is due and unclaimed is the backlog; the oldest that is open tells its age', async () => {
-  const scrape = await startApi();
   const before = await scrape();
   expect(before('occurrences_backlog')).toBe(0);
   expect(before('occurrences_leased')).toBe(0);
@@ -121,7 +132,6 @@ test('what is due and unclaimed is the backlog; the oldest that is open tells it
 });
 
 test('the next 24 hours are told by hour, with the most in one minute', async () => {
-  const scrape = await startApi();
   const now = Date.now();
   await rows.addHerd(5, now + 20 * MINUTE);
   await rows.addHerd(3, now + 22 * MINUTE);
@@ -138,9 +148,8 @@ test('the next 24 hours are told by hour, with the most in one minute', async ()
 });
 
 test('an audit of the last days runs by itself, and tells of users who are unaccounted', async () => {
-  const clean = await startApi();
-  await expect.poll(async () => (await clean())('audit_unaccounted'), WITHIN).toBe(0);
-  expect((await clean())('audit_last_success_timestamp_seconds')).toBeGreaterThan(0);
+  await expect.poll(async () => (await scrape())('audit_unaccounted'), WITHIN).toBe(0);
+  expect((await scrape())('audit_last_success_timestamp_seconds')).toBeGreaterThan(0);
 
   const yesterday = new Date(Date.now() - 36 * HOUR).toISOString().slice(0, 10);
   const dateOfBirth = `1990${yesterday.slice(4)}`;
@@ -151,15 +160,14 @@ test('an audit of the last days runs by itself, and tells of users who are unacc
 });
 
 test('an audit that fails leaves no number behind', async () => {
-  const scrape = await startApi({ DATABASE_URL: 'postgresql://127.0.0.1:1/daybell' });
-  const value = await scrape();
+  const away = await startApi({ DATABASE_URL: 'postgresql://127.0.0.1:1/daybell' });
+  const value = await away();
   expect(value('audit_unaccounted')).toBeNull();
   expect(value('audit_last_success_timestamp_seconds')).toBe(0);
   expect(value('occurrences_backlog')).toBeNull();
 });
 
 test('who was deleted and is not erased is counted, and the one who waits longest tells how long', async () => {
-  const scrape = await startApi();
   const before = await scrape();
   expect(before('erasures_waiting')).toBe(0);
   expect(before('erasures_oldest_age_seconds')).toBe(0);
@@ -176,7 +184,6 @@ test('who was deleted and is not erased is counted, and the one who waits longes
 });
 
 test('what the database server computes is told in seconds, and of how many cores', async () => {
-  const scrape = await startApi({ DATABASE_CORES: '64' });
   const value = await scrape();
   expect(value('database_cores')).toBe(64);
   const before = Number(value('database_active_seconds_total'));
@@ -190,10 +197,7 @@ test('a process tells by which tz database it works, and of which year that is',
   onTestFinished(() => rm(older));
   const data = JSON.parse(await readFile(bundledTzDataPath(), 'utf8'));
   await writeFile(older, JSON.stringify({ ...data, version: '2020d' }));
-  const [behind, ahead] = await Promise.all([
-    (await startApi({ ZONE_DATA: older }))(),
-    (await startApi())(),
-  ]);
+  const [behind, ahead] = await Promise.all([(await startApi({ ZONE_DATA: older }))(), scrape()]);
   expect(behind('tz_database_info', { version: '2020d' })).toBe(1);
   expect(behind('tz_database_release_year')).toBe(2020);
   expect(ahead('tz_database_info', { version: '2020d' })).toBeNull();
