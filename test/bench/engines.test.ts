@@ -1,5 +1,5 @@
 /** What Daybell is compared with must itself deliver: to each user once, and not before the instant. */
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, test } from 'vitest';
 
 import { engine as floor } from '../../bench/contenders/floor.ts';
 import { engine as httpFloor } from '../../bench/contenders/floor-http.ts';
@@ -27,7 +27,7 @@ afterAll(async () => {
   await temporal.close();
 });
 
-test.each<[string, Engine]>([
+const ENGINES: readonly [name: string, engine: Engine][] = [
   ['the floor', floor],
   ['the floor of node:http', httpFloor],
   ['the floor of undici', undiciFloor],
@@ -35,27 +35,33 @@ test.each<[string, Engine]>([
   ['the claim query once in a while', pollingEngine('every-minute', 250)],
   ['pg-boss', pgBoss],
   ['the textbook workflow', textbook],
-])('%s greets everybody once', { timeout: 240_000 }, async (name, engine) => {
-  const database = await createEmptyDatabase();
-  const path = `/${name.replaceAll(' ', '-')}`;
-  const dueAt = Date.now() + 1_500;
-  const context = {
-    users: USERS,
-    dueAt,
-    databaseUrl: database.url,
-    temporalAddress: temporal.address,
-    webhookUrl: receiver.url(path),
-    webhookSecret: newWebhookSecret(),
-  };
-  const running = await engine.start(context, () => {});
-  try {
-    await expect.poll(async () => (await receiver.count(path)).distinct, WITHIN).toBe(USERS);
-    await expect.poll(running.unfinished, WITHIN).toBe(0);
-  } finally {
-    await running.stop();
-  }
-  const { requests, unsigned, instants } = await receiver.take(path);
-  expect({ requests, unsigned }).toEqual({ requests: USERS, unsigned: 0 });
-  expect(Math.min(...instants)).toBeGreaterThanOrEqual(dueAt);
-  await database.drop();
-});
+];
+
+test.concurrent.for(ENGINES)(
+  '%s greets everybody once',
+  { timeout: 240_000 },
+  async ([name, engine], { expect }) => {
+    const database = await createEmptyDatabase();
+    const path = `/${name.replaceAll(' ', '-')}`;
+    const dueAt = Date.now() + 1_500;
+    const context = {
+      users: USERS,
+      dueAt,
+      databaseUrl: database.url,
+      temporalAddress: temporal.address,
+      webhookUrl: receiver.url(path),
+      webhookSecret: newWebhookSecret(),
+    };
+    const running = await engine.start(context, () => {});
+    try {
+      await expect.poll(async () => (await receiver.count(path)).distinct, WITHIN).toBe(USERS);
+      await expect.poll(running.unfinished, WITHIN).toBe(0);
+    } finally {
+      await running.stop();
+    }
+    const { requests, unsigned, instants } = await receiver.take(path);
+    expect({ requests, unsigned }).toEqual({ requests: USERS, unsigned: 0 });
+    expect(Math.min(...instants)).toBeGreaterThanOrEqual(dueAt);
+    await database.drop();
+  },
+);

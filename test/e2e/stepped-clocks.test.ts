@@ -4,19 +4,18 @@ import type { ServerResponse } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import { Webhook } from 'standardwebhooks';
-import { afterEach, beforeAll, beforeEach, expect, onTestFinished, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 
 import { loadTzDatabase } from '../../src/platform/load-tz-database.ts';
 import { createTestApi } from '../support/api.ts';
-import { startDevServer } from '../support/dev-server.ts';
+import { askRun } from '../support/ask-run.ts';
 import { startDispatcherProcess } from '../support/dispatcher-process.ts';
 import { createEventRows, type EventRows } from '../support/event-rows.ts';
 import { createTestDatabase, type TestDatabase } from '../support/postgres.ts';
 import { ENTRIES, runProcess } from '../support/process.ts';
 import { createSteppedClock, type SteppedClock } from './stepped-clock.ts';
-import { findDevServerProgram, findWorkflowBundle, uniqueTaskQueue } from '../support/temporal.ts';
+import { findWorkflowBundle, uniqueTaskQueue } from '../support/temporal.ts';
 import { startWebhookReceiver, type WebhookReceiver } from '../support/webhook-receiver.ts';
-import { untilTestEnds } from '../support/until-test-ends.ts';
 import { dueInstants } from '../support/instant-zones.ts';
 import { temporaryDataDir } from '../support/started-daybell.ts';
 
@@ -28,7 +27,6 @@ const SECRET = `whsec_${Buffer.alloc(32, 7).toString('base64')}`;
 
 let receiver: WebhookReceiver;
 
-beforeAll(findDevServerProgram, 25 * 60_000);
 beforeEach(async () => {
   receiver = await startWebhookReceiver();
 });
@@ -38,18 +36,6 @@ async function steppedClock(): Promise<SteppedClock> {
   const clock = await createSteppedClock();
   onTestFinished(clock.remove);
   return clock;
-}
-
-/** Any of the processes. */
-async function startProcess(entry: string, settings: Record<string, string>): Promise<void> {
-  const given = {
-    WEBHOOK_URL: receiver.url,
-    WEBHOOK_SECRETS: SECRET,
-    WEBHOOK_ALLOW_PRIVATE: 'true',
-    ...settings,
-  };
-  const started = untilTestEnds(runProcess(`src/${entry}/main.ts`, given));
-  await started.line(/"ready"/);
 }
 
 async function database(): Promise<[TestDatabase, EventRows]> {
@@ -156,52 +142,60 @@ test('a dispatcher that is six minutes ahead has nothing refused, and leaves the
   expect(await greetingsOf(rows, keys)).toEqual(keys.toSorted());
 });
 
-test.for([
-  { planning: MINUTE_S, worker: MINUTE_S, delivery: MINUTE_S },
-  { planning: -MINUTE_S, worker: -MINUTE_S, delivery: MINUTE_S },
-])(
-  'from a new user to the greeting, with clocks off by $planning, $worker and $delivery s',
-  { timeout: 480_000 },
-  async (offsets) => {
-    const instants = dueInstants(await temporaryDataDir());
-    const tz = loadTzDatabase(instants.settings.ZONE_DATA);
-    const api = await createTestApi({ tz });
-    onTestFinished(api.database.drop);
-    const rules = { DATABASE_URL: api.database.url, ...instants.settings };
-    expect(await runProcess(ENTRIES.migrate, rules).exited).toBe(0);
-    const server = await startDevServer({ binary: await findDevServerProgram() });
-    onTestFinished(server.stop);
-    const taskQueue = uniqueTaskQueue();
-    for (const [entry, seconds] of Object.entries(offsets)) {
-      const clock = await steppedClock();
-      await clock.step(seconds);
-      await startProcess(entry, {
-        ...clock.environment,
-        DATABASE_URL: api.database.url,
-        TEMPORAL_ADDRESS: server.address,
-        TEMPORAL_TASK_QUEUE: taskQueue,
+describe.concurrent('from a new user to the greeting', { timeout: 480_000 }, () => {
+  test.for([
+    { planning: MINUTE_S, worker: MINUTE_S, delivery: MINUTE_S },
+    { planning: -MINUTE_S, worker: -MINUTE_S, delivery: MINUTE_S },
+  ])(
+    'with clocks off by $planning, $worker and $delivery s',
+    async (offsets, { expect, onTestFinished: whenFinished }) => {
+      const instants = dueInstants(await temporaryDataDir(whenFinished));
+      const own = await startWebhookReceiver();
+      whenFinished(own.close);
+      const tz = loadTzDatabase(instants.settings.ZONE_DATA);
+      const api = await createTestApi({ tz });
+      whenFinished(api.database.drop);
+      const rules = { DATABASE_URL: api.database.url, ...instants.settings };
+      expect(await runProcess(ENTRIES.migrate, rules).exited).toBe(0);
+      const settings = {
+        ...rules,
+        TEMPORAL_ADDRESS: await askRun('dev-server'),
+        TEMPORAL_TASK_QUEUE: uniqueTaskQueue(),
         WORKFLOW_BUNDLE: await findWorkflowBundle(),
-        ...instants.settings,
+        WEBHOOK_URL: own.url,
+        WEBHOOK_SECRETS: SECRET,
+        WEBHOOK_ALLOW_PRIVATE: 'true',
+      };
+      await Promise.all(
+        Object.entries(offsets).map(async ([entry, seconds]) => {
+          const clock = await createSteppedClock();
+          whenFinished(clock.remove);
+          await clock.step(seconds);
+          const given = { ...clock.environment, ...settings };
+          const started = runProcess(`src/${entry}/main.ts`, given);
+          whenFinished(async () => void (await started.stop('SIGKILL')));
+          await started.line(/"ready"/);
+        }),
+      );
+      const due = instants.next(15_000);
+      const { body: user } = await api.send('POST', '/v1/users', {
+        firstName: 'Ada',
+        lastName: 'Lovelace',
+        dateOfBirth: instants.dateOfBirth,
+        timezone: due.timezone,
       });
-    }
-    const due = instants.next(20_000);
-    const { body: user } = await api.send('POST', '/v1/users', {
-      firstName: 'Ada',
-      lastName: 'Lovelace',
-      dateOfBirth: instants.dateOfBirth,
-      timezone: due.timezone,
-    });
-    const nextYear = async () =>
-      (
-        await api.sql<{ year: number }>(
-          `select left(nominal_date, 4)::int as year from events.occurrences
-           where state = 'PENDING' and user_id = ?`,
-          [user.id],
-        )
-      ).some(({ year }) => year > new Date(due.at).getUTCFullYear());
-    await expect.poll(nextYear, { ...WITHIN, timeout: 150_000 }).toBe(true);
-    const year = new Date(due.at).getUTCFullYear();
-    expect(receiver.received.map(({ id }) => id)).toEqual([`birthday:${user.id}:${year}`]);
-    expect(receiver.received[0]?.at).toBeGreaterThanOrEqual(due.at);
-  },
-);
+      const nextYear = async () =>
+        (
+          await api.sql<{ year: number }>(
+            `select left(nominal_date, 4)::int as year from events.occurrences
+             where state = 'PENDING' and user_id = ?`,
+            [user.id],
+          )
+        ).some(({ year }) => year > new Date(due.at).getUTCFullYear());
+      await expect.poll(nextYear, { ...WITHIN, timeout: 150_000 }).toBe(true);
+      const year = new Date(due.at).getUTCFullYear();
+      expect(own.received.map(({ id }) => id)).toEqual([`birthday:${user.id}:${year}`]);
+      expect(own.received[0]?.at).toBeGreaterThanOrEqual(due.at);
+    },
+  );
+});

@@ -15,7 +15,7 @@ import { useDevServer, type TestTemporal } from '../support/temporal.ts';
 const YEAR = 365 * 86_400_000;
 const WAIT = { timeout: 60_000, interval: 50 };
 
-describe.each([
+describe.concurrent.each([
   { server: 'the dev server', connect: useDevServer },
   { server: 'the production server', connect: startProductionTemporal },
 ])('$server', ({ connect }) => {

@@ -1,10 +1,11 @@
 // @module-tag long
-/** `npm run bench:dashboard` in small, so that it does not rot, and the picture that is in the docs. */
+/** `npm run bench:herd` and `npm run bench:dashboard` in small, so that they do not rot; side by side, since both wait for a full minute. */
 import { readFile } from 'node:fs/promises';
 import { delimiter, dirname, join } from 'node:path';
 
 import { beforeAll, expect, test } from 'vitest';
 
+import type { HerdResult } from '../../bench/support/herd-result.ts';
 import { ROWS } from '../../deploy/grafana/rows.ts';
 import { readRunning } from '../../dev/process-record.ts';
 import { stillRunning, temporaryDataDir } from '../support/started-daybell.ts';
@@ -29,11 +30,54 @@ beforeAll(async () => {
   await findDevServerProgram();
 }, 25 * 60_000);
 
-test(
+test.concurrent(
+  'the herd bench measures Daybell and the floor, and leaves nothing running',
+  { timeout: 240_000 },
+  async ({ expect, onTestFinished }) => {
+    const dataDir = await temporaryDataDir(onTestFinished);
+    const outDir = join(dataDir, '..', 'results');
+    const { HOME, XDG_CACHE_HOME } = process.env;
+    const options = {
+      users: '20',
+      contenders: 'daybell,floor',
+      // Soon enough: a delivery that is late is a delivery here.
+      'head-start': '5',
+      data: dataDir,
+      out: outDir,
+    };
+    const flags = Object.entries(options).map(([name, value]) => `--${name}=${value}`);
+    const settings = { ...(HOME && { HOME }), ...(XDG_CACHE_HOME && { XDG_CACHE_HOME }) };
+    const bench = runProgram(process.execPath, ['bench/herd.ts', ...flags], { settings });
+    await bench.line(/results are in/);
+    expect(await bench.exited).toBe(0);
+
+    const { results } = JSON.parse(await readFile(join(outDir, 'herd-20.json'), 'utf8')) as {
+      results: HerdResult[];
+    };
+    expect(results).toMatchObject(
+      ['daybell', 'floor'].map((contender) => ({
+        contender,
+        delivered: 20,
+        missing: 0,
+        duplicates: 0,
+        early: 0,
+        unsigned: 0,
+        stopped: false,
+      })),
+    );
+    const [daybell] = results;
+    expect(daybell?.sleeper?.historyBytes).toBeGreaterThan(0);
+    expect(daybell?.settledAfterMs).toBeGreaterThan(0);
+    expect(await readFile(join(outDir, 'herd-20.svg'), 'utf8')).toContain('<polyline');
+    expect(stillRunning(readRunning(dataDir))).toEqual([]);
+  },
+);
+
+test.concurrent(
   'the bench draws what each panel of the dashboard shows of a herd, and leaves nothing running',
   { timeout: 240_000 },
-  async () => {
-    const dataDir = await temporaryDataDir();
+  async ({ expect, onTestFinished }) => {
+    const dataDir = await temporaryDataDir(onTestFinished);
     const outDir = join(dataDir, '..', 'results');
     const svg = join(dataDir, '..', 'dashboard.svg');
     const { HOME, XDG_CACHE_HOME, PATH } = process.env;
