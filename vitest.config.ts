@@ -15,6 +15,8 @@ const shared = {
   testTimeout: 180_000,
   hookTimeout: 300_000,
   expect: { poll: { timeout: 60_000 } },
+  // Files share what they import: loading it takes longer than most of their tests.
+  isolate: false,
   tags: [{ name: 'long', description: 'Takes long by itself: starts first, not in test:quick' }],
 };
 
@@ -33,8 +35,7 @@ export default defineConfig({
     maxWorkers: 3,
     sequence: { sequencer: LongFirst },
     projects: [
-      // Files that share what they import: loading it takes longer than most of their tests.
-      { test: { ...shared, name: 'quick', include: quickFiles, isolate: false } },
+      { test: { ...shared, name: 'quick', include: quickFiles } },
       {
         test: {
           ...shared,
