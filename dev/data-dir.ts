@@ -1,4 +1,4 @@
-/** The folder in which everything embedded stores. */
+/** The folder in which the embedded servers keep their data. */
 import { access, constants, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 
@@ -27,7 +27,7 @@ export async function takeDataDir(
   return takeOver(path, say);
 }
 
-/** What a file holds, made the first time, for its owner alone to read. */
+/** Reads a secret from a file, which is created the first time and readable by its owner only. */
 export async function keepSecret(file: string, make: () => string): Promise<string> {
   await writeFile(file, `${make()}\n`, { mode: 0o600, flag: 'wx' }).catch(
     (error: NodeJS.ErrnoException) => {

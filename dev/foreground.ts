@@ -40,7 +40,7 @@ export async function runInForeground(
   startAll: (startup: Startup) => Promise<void>,
   settingsOf: (given: Settings) => Settings = (given) => given,
 ): Promise<never> {
-  // What we store is for us alone.
+  // Files that we create are readable by their owner only.
   process.umask(0o077);
   // The terminal may be gone before we are.
   process.stdout.on('error', () => {});

@@ -8,7 +8,7 @@ import { prepareServices } from './services.ts';
 import { findTemporalBinary } from './temporal/binary.ts';
 import { temporalServer } from './temporal/server.ts';
 
-/** Connections besides the pools: migrations, the readiness check, somebody's psql. */
+/** Connections besides the pools: migrations, the readiness check, an operator's psql. */
 const SPARE_CONNECTIONS = 20;
 const POOLS = 5;
 

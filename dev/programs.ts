@@ -53,7 +53,7 @@ export async function cachedProgram(
   const cache = join(cacheHome, 'daybell', 'bin');
   const cached = join(cache, name);
   if (await isExecutable(cached)) return cached;
-  // Made elsewhere and renamed: nobody ever sees half a program.
+  // Made elsewhere and renamed, so that half a program is never found.
   const workshop = join(cache, `.new-${randomUUID()}`);
   await mkdir(workshop, { recursive: true });
   try {

@@ -7,19 +7,19 @@ export interface ServerProcess {
   readonly program: string;
   readonly args: readonly string[];
   readonly cwd: string;
-  /** Nothing of ours is handed on: a client's settings there are for another server. */
+  /** All of its environment: ours is not passed on, as its client settings are for another server. */
   readonly env?: Readonly<Record<string, string>>;
   readiness(): Promise<boolean>;
 }
 
-/** The search path of programs that are handed nothing of ours. */
+/** The search path of programs that do not get our environment. */
 export const SERVER_PATH = '/usr/local/bin:/usr/bin:/bin';
 /** Recovery after a crash reads the log since the last checkpoint, at most five minutes' worth. */
 const READY_LIMIT_MS = 180_000;
 const STOP_LIMIT_MS = 30_000;
 const ASK_LIMIT_MS = 2_000;
 
-/** A server of somebody else's as a supervised process. */
+/** A third-party server as a supervised process. */
 export function serverProcess(server: ServerProcess): ChildSpec {
   const { name, program, args, cwd, env, readiness } = server;
   return {

@@ -10,7 +10,7 @@ export const FIRST_METRICS_PORT = 9464;
 const OWN_SERVERS = ['DATABASE_URL', 'TEMPORAL_ADDRESS'] as const;
 /** Of Daybell's processes: one each, the migration, and as many again while they are replaced. */
 const POOLS = 10;
-/** Besides: readiness, and somebody's psql. */
+/** Besides: the readiness check, an operator's psql. */
 const SPARE_CONNECTIONS = 50;
 
 /**

@@ -91,7 +91,7 @@ export function temporalEnvironment(postgresUrl: string): Record<string, string>
   const { hostname, port, username, password } = new URL(postgresUrl);
   return {
     LOG_LEVEL: 'warn',
-    // Whoever reaches it may do anything: it is for a network of its own.
+    // Anyone who reaches it may do anything: it belongs in a network of its own.
     TEMPORAL_ALLOW_NO_AUTH: 'true',
     // It prepares its statements once a connection: half the round trips of `postgres12`.
     DB: 'postgres12_pgx',

@@ -20,7 +20,7 @@ export const TEMPORAL_UI_SETTINGS = {
   defaultNamespace: TEMPORAL_SETTINGS.namespace,
   // It is served on loopback, where there is no TLS.
   cookieInsecure: true,
-  // It asks nobody outside for news.
+  // It makes no requests to the internet.
   disableNewsFetch: true,
 } as const;
 

@@ -7,7 +7,7 @@ export interface HousekeepingActivityDeps {
   readonly logger?: { info(fields: object, message: string): void };
 }
 
-/** A statement on so many rows takes a fraction of a second, and holds up nobody. */
+/** A statement on so many rows takes a fraction of a second, and holds up nothing. */
 const BATCH = 2_000;
 /** Enough for 100,000 rows; well inside the activity's timeout. */
 const TIME_MS = 15_000;

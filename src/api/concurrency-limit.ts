@@ -2,7 +2,7 @@ import pLimit from 'p-limit';
 
 /** Each holds a database connection while it runs, and other requests need theirs. */
 const CONCURRENCY = 2;
-/** Some operators and a dashboard. One run may take half a minute: nobody waits for more than these. */
+/** Some operators and a dashboard. One run may take half a minute, and a caller waits behind at most these. */
 const MAX_WAITING = 10;
 
 /** Thrown when too many are waiting already. */

@@ -31,7 +31,7 @@ export interface ApiDeps {
   /** Those in force; a preview can override them. */
   readonly dateSettings: () => Promise<DateSettings>;
   readonly readiness: () => Promise<readonly ReadinessCheck[]>;
-  /** Empty: whoever reaches the API may do everything. */
+  /** Empty: anyone who reaches the API may do everything. */
   readonly apiKeys: readonly ApiKey[];
   /** Requests a second of each key, in this process. */
   readonly maxPerSecond: number;

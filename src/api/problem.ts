@@ -134,7 +134,7 @@ export function answerErrors({ logger }: Pick<ApiDeps, 'logger'>) {
   };
 }
 
-/** What a client or the moment is responsible for; null for a fault of ours. */
+/** The problem for an error that the client or the current state caused; null for a fault of ours. */
 function expected(error: Error): Problem | null {
   if (error instanceof InvalidInputError) {
     const title = 'The input is invalid';

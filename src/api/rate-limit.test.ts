@@ -11,13 +11,13 @@ function limit(maxPerSecond: number) {
 const takeMany = (take: (key: string) => number, count: number) =>
   Array.from({ length: count }, () => take('crm'));
 
-test('two seconds of requests may come at once, and the next is told when it may', () => {
+test('allows bursts of two seconds, and says when the next request may come', () => {
   const { take } = limit(10);
   expect(takeMany(take, 20)).toEqual(Array(20).fill(0));
   expect(take('crm')).toBe(100);
 });
 
-test('what is told is when it may, and being told costs nothing', () => {
+test('the wait that it returns is exact, and a refused request costs nothing', () => {
   const { clock, take } = limit(10);
   takeMany(take, 20);
   clock.now += 40;

@@ -117,7 +117,7 @@ export function toBody<Shape extends z.ZodRawShape>(
   return Object.fromEntries(fields) as z.output<z.ZodObject<Shape>>;
 }
 
-/** Any text is allowed: one that is no UUID is nobody's id, and answered with 404. */
+/** Any text is allowed: one that is not a UUID is no user's id, and is answered with 404. */
 export const userIdParam = z.object({
   id: z.string().openapi({ param: { name: 'id', in: 'path' }, format: 'uuid' }),
 });

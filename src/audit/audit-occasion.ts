@@ -63,8 +63,8 @@ function isDeliveredTwice({ deliveries, isForced, redeliveries }: AuditRow): boo
 }
 
 /**
- * Whether it was sent though nothing fell due. A race with a change of just then is nobody's fault,
- * and the tz database may move an instant by hours.
+ * Whether it was sent though nothing fell due. A race with a change at that moment is no fault, and
+ * the tz database may move an instant by hours.
  */
 function isUnexpected(
   { key, dueAt, attempts, earlierAttempts, redeliveries }: AuditRow,

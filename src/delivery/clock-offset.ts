@@ -69,7 +69,7 @@ export function createClockOffset({ clock, logger, onMeasured }: ClockOffsetDeps
       const answer = await call();
       const steady = performance.now();
       const wall = clock();
-      // The database read its clock half-way, as far as anybody knows.
+      // The database is assumed to have read its clock half-way.
       const offsetMs = answer.databaseNow - (wall - (steady - begun) / 2);
       measured = { offsetMs, wall, steady };
       judge(offsetMs);

@@ -49,7 +49,7 @@ export function openWebhookTester(
       const body = JSON.stringify({
         type: 'webhook.test',
         timestamp: new Date(sentAt).toISOString(),
-        message: 'This is a test event of Daybell. It is about nobody.',
+        message: 'This is a test event from Daybell. It is about no user.',
         data: {},
       });
       const reply = await client.post({ id: webhookId, sentAt, attempt: 1, latenessMs: 0, body });

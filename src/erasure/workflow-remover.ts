@@ -72,7 +72,7 @@ export function createWorkflowRemover(client: Client, workflows: Pick<OccasionWo
     }
   }
 
-  /** One that nobody has asked yet, as after a restore, would sleep for up to a year. */
+  /** One that was not asked yet, as after a restore, would sleep for up to a year. */
   async function askToEnd(id: string): Promise<void> {
     const occasion = occasionOfWorkflowId(id);
     if (occasion !== null) await limit(() => workflows.end(occasion));

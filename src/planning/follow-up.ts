@@ -40,7 +40,7 @@ export function createFollowUp(deps: FollowUpDeps): Loop {
 
   async function round(failures: number): Promise<number> {
     const pauseMs = (await isLeftToDispatchers()) ? LEFT_TO_DISPATCHERS_MS : await planPage();
-    if (failures > 0) logger.info('what is settled is planned after again');
+    if (failures > 0) logger.info('planning next occurrences again');
     return pauseMs;
   }
 
@@ -62,7 +62,8 @@ export function createFollowUp(deps: FollowUpDeps): Loop {
     for (const outcome of outcomes) {
       if (outcome.kind === 'failed') {
         const { type, id, error } = outcome;
-        logger.warn({ type, id, error: describeError(error) }, 'could not be planned; tried again');
+        const about = { type, id, error: describeError(error) };
+        logger.warn(about, 'an occasion could not be planned; it is tried again');
       }
       delays.note(outcome);
     }
@@ -71,7 +72,7 @@ export function createFollowUp(deps: FollowUpDeps): Loop {
 
   return createLoop(round, (error, failures) => {
     if (failures === 1) {
-      logger.warn({ error: describeError(error) }, 'waiting to plan what comes after');
+      logger.warn({ error: describeError(error) }, 'waiting to plan next occurrences');
     }
     return AFTER_ERROR_MS * (0.75 + Math.random() / 2);
   });

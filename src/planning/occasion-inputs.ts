@@ -46,7 +46,7 @@ export async function lockUsers(em: Em, refs: readonly OccasionRef[]): Promise<v
   );
 }
 
-/** Far more than anybody makes while planning is away; replayed in well under a second. */
+/** Far more than a user makes while planning is down; replayed in well under a second. */
 const MOST_CHANGES = 1_000;
 
 /** Whole histories, the oldest period first; of very many changes of one occasion the latest. */

@@ -51,7 +51,10 @@ export function createReplanner({ orm, planner, tzVersion, logger }: ReplannerDe
   }
 
   const loop = createLoop(round, (error) => {
-    logger.warn({ error: describeError(error) }, 'outdated plans: trying again soon');
+    logger.warn(
+      { error: describeError(error) },
+      'outdated plans could not be replaced; trying again',
+    );
     return SOON_MS;
   });
   return loop;

@@ -16,7 +16,7 @@ export async function waitFor<Result>(
   for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs = Math.min(2 * pauseMs, LONGEST_PAUSE_MS)) {
     try {
       const result = await attempt();
-      if (waiting) logger.info(`${what} is there`);
+      if (waiting) logger.info(`${what} is available`);
       return result;
     } catch (error) {
       if (!waiting) logger.warn({ error: describeError(error) }, `waiting for ${what}`);

@@ -67,7 +67,7 @@ function portUnusable(error: unknown, { host, port, setting }: Place): unknown {
 
 const REASONS: Readonly<Record<string, (setting: string) => string>> = {
   EADDRINUSE: (setting) => `another program does. Stop it, or set ${setting} to a free port`,
-  EACCES: (setting) => `this user may not. Set ${setting} to one above 1023`,
-  EADDRNOTAVAIL: () => 'this machine has no such address. Set HOST to one of its own',
-  ENOTFOUND: () => 'this host name is not known. Set HOST to an address of this machine',
+  EACCES: (setting) => `this user is not allowed to. Set ${setting} to a port above 1023`,
+  EADDRNOTAVAIL: () => 'this machine has no such address. Set HOST to one that it has',
+  ENOTFOUND: () => 'the host name is unknown. Set HOST to an address of this machine',
 };

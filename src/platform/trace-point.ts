@@ -1,6 +1,6 @@
 /**
- * Where a trace stands, and since when (epoch ms): the `traceparent` of W3C Trace Context. Ids
- * that name nobody: it may be kept, and sent through Temporal.
+ * Where a trace stands, and since when (epoch ms): the `traceparent` of W3C Trace Context. It
+ * identifies no user, so it may be stored.
  */
 export interface TracePoint {
   readonly traceparent: string;

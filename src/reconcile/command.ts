@@ -59,7 +59,7 @@ async function lookThroughWorkflows(settings: Settings): Promise<ReconcileReport
   const { client, address, taskQueue, close } = connectTemporal(settings);
   try {
     return await runReconcileWorkflow(client, taskQueue, (workflowId) => {
-      process.stdout.write(`The workflows: ${workflowId} at ${address} looks.\n`);
+      process.stdout.write(`The workflows, by ${workflowId} at ${address}:\n`);
     });
   } finally {
     await close();

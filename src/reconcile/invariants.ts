@@ -25,12 +25,12 @@ export const OPEN_ROW_INVARIANTS: readonly Invariant[] = [
   },
   { broken: `not s.is_known`, says: 'it has an open row, and none in events.occasions' },
   { broken: `s.ended_at is not null`, says: 'it has ended, and has an open row' },
-  { broken: `s.wake_at is null`, says: 'its workflow is never to wake' },
+  { broken: `s.wake_at is null`, says: 'its workflow has no instant to wake at' },
   {
     broken: `o.due_at is not null and s.wake_due_at is distinct from o.due_at`,
-    says: 'its workflow is to wake for another instant than that of the open row',
+    says: 'its workflow wakes for another instant than that of the open row',
   },
-  { broken: `s.wake_at < o.due_at`, says: 'its workflow is to wake before the due instant' },
+  { broken: `s.wake_at < o.due_at`, says: 'its workflow wakes before the due instant' },
   { broken: `o.user_id <> s.user_id`, says: "its open row is another user's" },
   {
     broken: `o.key <> o.occasion_type || ':' || o.occasion_id || ':' ||

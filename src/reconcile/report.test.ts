@@ -39,7 +39,7 @@ test('what was found is counted by kind, and what is not repaired is named, with
   };
   expect(describeReport(report).split('\n')).toEqual([
     'unplanned: 12 found, 12 repaired, 0 not repaired (without a plan, or planned from inputs that have changed)',
-    'impossible: 3 found, 0 repaired, 3 not repaired (a row in a state that nothing leads to: somebody has edited it)',
+    'impossible: 3 found, 0 repaired, 3 not repaired (a row in a state that no transition leads to: it was edited)',
     'Not repaired: birthday/u1 (impossible): it has ended: birthday:u1:2027.',
     '',
   ]);
@@ -56,5 +56,7 @@ test('a lost store and a herd are named', () => {
   expect(describeReport({ ...WORKFLOWS_WELL, forgotten: 7, compared: 0 })).toContain(
     'another Temporal store: 7 workflows',
   );
-  expect(describeReport({ ...WORKFLOWS_WELL, rested: true })).toContain('A herd is going out');
+  expect(describeReport({ ...WORKFLOWS_WELL, rested: true })).toContain(
+    'Postponed while a herd is sent',
+  );
 });

@@ -4,7 +4,7 @@ import type { Round } from './findings.ts';
 const MEANINGS: Readonly<Record<FindingKind, string>> = {
   unattempted: 'due for two minutes, and nobody attempts it',
   unplanned: 'without a plan, or planned from inputs that have changed',
-  impossible: 'a row in a state that nothing leads to: somebody has edited it',
+  impossible: 'a row in a state that no transition leads to: it was edited',
   unwatched: 'no workflow has looked at it for two hours after it should have',
   lost: 'its workflow does not run',
   stray: 'a workflow without an occasion',
@@ -13,7 +13,7 @@ const MEANINGS: Readonly<Record<FindingKind, string>> = {
 /** What a look through the ledger or the workflows came to, for an operator at a terminal. */
 export function describeReport(report: Round & Partial<ReconcileReport>): string {
   const { rested, forgotten = 0, compared = null, notLookedFor = [] } = report;
-  if (rested) return 'A herd is going out: it looks again by itself when that is over.\n';
+  if (rested) return 'Postponed while a herd is sent: the next scheduled run looks again.\n';
   const lines = describeRound(report);
   if (forgotten > 0) {
     lines.push(`This is another Temporal store: ${forgotten} workflows are notified again.`);

@@ -45,7 +45,7 @@ function describe({ store, knowsUntil, forgotten, due }: Restored): string {
   const known = knowsUntil === null ? 'nothing' : new Date(knowsUntil).toISOString();
   const which = isDatabase ? 'The database' : "Temporal's store";
   const mayBeSent = isDatabase ? ', and may have been delivered already' : '';
-  const why = isDatabase ? 'whatever they had heard of' : 'those that changed since the backup';
+  const why = isDatabase ? 'all of them' : 'those that changed since the backup';
   const revisions = isDatabase
     ? '- Revisions have leapt ahead: an ETag of before the restore matches nothing.\n'
     : '';

@@ -37,7 +37,7 @@ interface UserQuery {
   readonly timezone: string | null;
 }
 
-/** The verbs of the User Context. An id that is not a UUID is nobody's. */
+/** The verbs of the User Context. An id that is not a UUID is no user's. */
 export function createUsers(orm: Orm, { clock, tz, traceparent = () => null }: UsersContext) {
   const transaction = <Result>(work: (em: SqlEntityManager) => Promise<Result>): Promise<Result> =>
     orm.em.fork().transactional(work);

@@ -40,7 +40,7 @@ async function startWorker(context: ServiceContext): Promise<void> {
   const sending = role === 'workflows' ? null : requireSending(settings);
   // Refused before anything is begun, if it is not usable.
   const prebuilt = runsWorkflows && bundlePath ? readWorkflowBundle(bundlePath) : null;
-  // Nothing listens where nobody asks.
+  // No port is opened unless it is going to be read.
   const temporalMetrics =
     settings.METRICS_PORT === undefined ? null : await createTemporalMetrics(logger);
   installTemporalRuntime(logger, temporalMetrics?.exporter);
@@ -82,7 +82,7 @@ async function startWorker(context: ServiceContext): Promise<void> {
     logger,
   );
   onStop(() => connection.close());
-  await waitFor(`what is in the namespace ${namespace}`, guard.check, logger);
+  await waitFor(`the installation lock in the namespace ${namespace}`, guard.check, logger);
   const buildId = settings.WORKER_BUILD_ID ?? null;
   const worker = await waitFor(
     `the namespace ${namespace}`,

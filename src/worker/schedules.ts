@@ -41,13 +41,13 @@ export function maintenanceSchedules(taskQueue: string, settings: Settings): Sch
       args: [{ keep } satisfies PruneRequest],
       staticSummary: 'Removes what has been kept for its time',
     }),
-    // So that a deletion is followed within ten minutes. A run that finds nobody is three tasks.
+    // So that users are erased within ten minutes. A run that finds none costs three tasks.
     scheduleOf(taskQueue, {
       workflowType: 'erasure',
       everyMs: 5 * MINUTE_MS,
       offsetMs: 2 * MINUTE_MS,
       args: [{ eraseAfterMs: settings.ERASE_AFTER } satisfies ErasureRequest],
-      staticSummary: 'Erases who was deleted',
+      staticSummary: 'Erases deleted users',
     }),
     {
       ...scheduleOf(taskQueue, {
@@ -117,7 +117,7 @@ export function startKeepingSchedules(
     },
     (error, failures) => {
       const level = failures === 1 ? 'warn' : 'debug';
-      logger[level]({ error: describeError(error) }, 'waiting to see to the schedules');
+      logger[level]({ error: describeError(error) }, 'waiting to create or update the schedules');
       return ensured.size === schedules.length ? LOOK_EVERY_MS : RETRY_AFTER_MS;
     },
   );

@@ -26,12 +26,12 @@ export interface VersionHandoverOptions {
 }
 
 const LOOK_EVERY_MS = 5_000;
-/** A new worker is known within a second, and may be the first: until it is, nobody works. */
+/** A new worker is known within a second, and may be the first: until then no worker gets tasks. */
 const LOOK_WHEN_NEW_EVERY_MS = 1_000;
-/** With the work, there is nothing to do but to notice that another version has it now. */
+/** While it has the work, it only needs to notice when another version gets it. */
 const LOOK_WHEN_CURRENT_EVERY_MS = 30_000;
 
-/** Sees to it, in the background, that the work goes to a version that has workers. */
+/** Makes sure, in the background, that the work goes to a version that has workers. */
 export function startVersionHandover(options: VersionHandoverOptions): { stop(): Promise<void> } {
   const { client, taskQueue, build, logger, onRefused } = options;
   let previous: VersionState | null = null;

@@ -74,7 +74,7 @@ test('sends an event that each secret proves, about nobody', async () => {
     expect(new Webhook(secret).verify(received?.rawBody ?? '', headers)).toEqual({
       type: 'webhook.test',
       timestamp: body.sentAt,
-      message: 'This is a test event of Daybell. It is about nobody.',
+      message: 'This is a test event from Daybell. It is about no user.',
       data: {},
     });
   }

@@ -27,13 +27,13 @@ const OPEN_ROW = `${OF_USER} and state in ('PENDING', 'PROCESSING')`;
 const REPAIRED: readonly [string, string][] = [
   ['it has an open row, and none in events.occasions', `delete from events.occasions ${OF_USER}`],
   ['it has ended, and has an open row', `${OCCASION} ended_at = events.clock() ${OF_USER}`],
-  ['its workflow is never to wake', `${OCCASION} wake_at = null ${OF_USER}`],
+  ['its workflow has no instant to wake at', `${OCCASION} wake_at = null ${OF_USER}`],
   [
-    'its workflow is to wake for another instant than that of the open row',
+    'its workflow wakes for another instant than that of the open row',
     `${OCCASION} wake_due_at = wake_due_at - interval '1 day' ${OF_USER}`,
   ],
   [
-    'its workflow is to wake for another instant than that of the open row',
+    'its workflow wakes for another instant than that of the open row',
     `${OPEN} due_at = due_at + interval '1 hour',
        next_attempt_at = next_attempt_at + interval '1 hour' ${OPEN_ROW}`,
   ],
@@ -113,7 +113,7 @@ describe('an open row, and its occasion', () => {
 
   test.for<[string, string]>([
     [
-      'its workflow is to wake before the due instant',
+      'its workflow wakes before the due instant',
       `${OCCASION} wake_at = wake_due_at - interval '1 s' ${OF_USER}`,
     ],
     ["its open row is another user's", `${OPEN} user_id = '${randomUUID()}' ${OPEN_ROW}`],

@@ -10,7 +10,7 @@ export interface BackpressureWatchDeps {
   readonly logger: Logger;
 }
 
-/** How often the ledger hears of a destination that serves. */
+/** How often the ledger is updated while the destination serves. */
 const APPLY_EVERY_MS = 100;
 
 /**
@@ -24,7 +24,7 @@ export function createBackpressureWatch(deps: BackpressureWatchDeps) {
   let hasRefusals = false;
   let open = 0;
   let freshFrom = 0;
-  /** What was seen since the ledger last heard. */
+  /** What was seen since the ledger was last updated. */
   const pending = { backpressure: null as Backpressure | null, served: false, refused: false };
   let timer: NodeJS.Timeout | null = null;
   let stopped = false;
@@ -89,7 +89,7 @@ export function createBackpressureWatch(deps: BackpressureWatchDeps) {
   };
 
   return {
-    /** Calls it when the receiver asks for less, and again once the ledger has that. */
+    /** The listener is called when the receiver asks for less, and again once the ledger has that. */
     onSlowed(listener: () => void): void {
       onSlowed = listener;
     },

@@ -29,7 +29,7 @@ export function createCollector<Item, Answer>(
     waiting = [];
     try {
       const answers = await ask(batch.map(({ item }) => item));
-      if (answers.length !== batch.length) throw new Error('There is not one answer for each.');
+      if (answers.length !== batch.length) throw new Error('not one answer for each item');
       for (const [index, { resolve }] of batch.entries()) resolve(answers[index] as Answer);
     } catch (error) {
       for (const { reject } of batch) reject(error);

@@ -115,7 +115,7 @@ export function createDeliver(deps: DeliverDeps): { deliver: Deliver; stop(): Pr
         await delay(LOCKED_RETRY_MS);
       }
     }
-    throw new NotYetSettledError('it takes longer than one call', 0);
+    throw new NotYetSettledError('more is due than one call can settle', 0);
   }
 
   async function planNow(

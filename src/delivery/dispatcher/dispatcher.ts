@@ -76,7 +76,7 @@ export function createDispatcher(deps: DispatcherDeps) {
     if (!time.isUsable() || outcomes.isFailing) return POLL_MS;
 
     wantsRoom = !hasRoom();
-    // Late ones that wait already hold up no punctual one.
+    // Late rows that are waiting do not count: they must not hold up punctual ones.
     if (sender.waitingPunctual >= 2 * concurrency) {
       await presence.stamp({ shortAt: null, busyAt: time.now() });
       return POLL_MS;
@@ -163,7 +163,7 @@ export function createDispatcher(deps: DispatcherDeps) {
       // What waits is returned at once, also what a claim under way still brings.
       const ended = sender.stop();
       await loop.stop();
-      // From now on, what is due is for others.
+      // From now on, others send what is due.
       const left = presence.leave().catch(health.failed);
       await ended;
       await sender.stop();

@@ -24,12 +24,12 @@ export interface WarmUpDeps {
 const GREETINGS = 1_500;
 /** Few at a time: the machine has other work to do. */
 const CONCURRENCY = 4;
-/** What has not run for long is compiled anew, so it is run also where nobody is due for hours. */
+/** Code that has not run for long is compiled anew, so it runs even where nobody is due for hours. */
 const EVERY_MS = 3_600_000;
 
 /**
  * Makes attempts at a receiver of this process's own, on loopback, at the start and every hour, so
- * that a herd does not meet code that has never run or not for long. No ledger hears of them.
+ * that a herd does not meet code that has never run, or not for long. The ledger does not record them.
  */
 export function startWarmUp({ settings, isBusy, logger, everyMs = EVERY_MS }: WarmUpDeps) {
   let sent = 0;
@@ -68,7 +68,7 @@ export function startWarmUp({ settings, isBusy, logger, everyMs = EVERY_MS }: Wa
   };
 
   const loop = createLoop(warmUp, (error) => {
-    logger.warn({ error: describeError(error) }, 'could not warm up: the first may be slower');
+    logger.warn({ error: describeError(error) }, 'could not warm up: the first sends are slower');
     return everyMs;
   });
   loop.start();

@@ -22,7 +22,7 @@ export interface Exchanged extends Answer {
 /** Makes a request by node:http, or by a library on top of it, and has it followed. */
 export type Begin = (
   follow: (request: ClientRequest) => ClientRequest,
-  /** For errors that no request of node:http tells. */
+  /** For errors that no request of node:http reports. */
   fail: (error: unknown) => void,
 ) => void;
 
@@ -77,7 +77,7 @@ export function exchange(begin: Begin, timeoutMs: number): Promise<Exchanged> {
     // What has come in by then is read first: a busy process sees its timers before its sockets.
     const timer = setTimeout(() => setImmediate(hangUp, 'ETIMEDOUT'), timeoutMs);
 
-    /** The parser tells nothing of a head that it refuses. */
+    /** The parser hands out nothing of a head that it refuses. */
     const note = (chunk: Uint8Array): void => {
       if (response === null && receivedBytes < MAX_HEAD_BYTES) head.push(chunk);
       receivedBytes += chunk.byteLength;
@@ -107,7 +107,7 @@ export function exchange(begin: Begin, timeoutMs: number): Promise<Exchanged> {
         answered.once('end', () => (made.writableFinished ? settle(null) : hangUp(null)));
         answered.once('close', () => settle(null));
       });
-      // Nobody asked for another protocol, and nothing else closes the connection.
+      // No other protocol was asked for, and nothing else closes the connection.
       made.once('upgrade', (answered, socket) => {
         response = answered;
         settle(null);

@@ -11,7 +11,7 @@ export function isPublicAddress(address: string): boolean {
   if (isIP(address) === 0) return false;
   const ip = ipaddr.parse(address);
   if (ip instanceof ipaddr.IPv4) return isPublicV4(ip);
-  // The library also calls addresses unicast that nobody has allocated.
+  // The library also calls unallocated addresses unicast.
   if (ip.range() === 'unicast' && ip.match(GLOBAL_UNICAST)) return true;
   const embedded = embeddedV4(ip);
   return embedded.length > 0 && embedded.every(isPublicV4);

@@ -36,7 +36,7 @@ const CALLS_AT_ONCE = 32;
 /**
  * Notifies Temporal of what the ledger knows: when the workflow of each occasion is to wake, that
  * an occasion has ended, and, where no dispatcher is alive, that something is to be sent again.
- * While dispatchers send a herd it waits: nobody's webhook depends on it then.
+ * While dispatchers send a herd it waits: no webhook depends on it then.
  * Notifications may be repeated, late and out of order: a workflow that gets one looks for itself.
  */
 export function createNotifier(deps: NotifierDeps): Loop {

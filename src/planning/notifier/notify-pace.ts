@@ -2,7 +2,7 @@
 export type Answering = 'temporal' | 'database';
 
 const START = 100;
-/** So slow that nobody notices, and fast enough to notice that it could be faster. */
+/** Slow enough to burden neither server, and fast enough to measure whether more is possible. */
 const LEAST = 2;
 const MOST = 1_000;
 /** A step up, taken after each look at which both answered quickly. */

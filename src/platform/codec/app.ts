@@ -13,9 +13,9 @@ const { Payload: PayloadMessage, Payloads } = protobuf.temporal.api.common.v1;
 
 export interface CodecAppOptions {
   readonly codec: PayloadCodec;
-  /** Of the Web UIs that may ask, such as `http://127.0.0.1:8233`. */
+  /** Of the Web UIs that may call it, such as `http://127.0.0.1:8233`. */
   readonly origins: readonly string[];
-  /** The bearer token that callers must present; null: only callers on this machine may ask. */
+  /** The bearer token that callers must present; null: only callers on this machine are served. */
   readonly token: string | null;
 }
 
@@ -56,7 +56,7 @@ function refuseOtherOrigins(origins: readonly string[]): MiddlewareHandler {
 /** DNS rebinding: a page whose name leads to this machine has its own name in the request. */
 const refuseOtherHosts: MiddlewareHandler = async (c, next) => {
   if (isFromOwnMachine(`http://${c.req.header('host') ?? ''}`, undefined)) return next();
-  return c.text('Without CODEC_TOKEN it is to be asked as localhost or 127.0.0.1.', 403);
+  return c.text('Without CODEC_TOKEN, address it as localhost or 127.0.0.1.', 403);
 };
 
 const digest = (text: string): Buffer => createHash('sha256').update(text).digest();
@@ -80,9 +80,9 @@ async function answer(
     const { payloads } = Payloads.fromObject(await c.req.json());
     return c.json({ payloads: (await convert(payloads)).map(toJson) });
   } catch (error) {
-    // Of a key that is missing, or of a payload that is broken: nothing of what it holds.
+    // The message names a missing key, and holds nothing of a damaged payload.
     if (error instanceof InvalidSettingsError) return c.text(error.faults.join(' '), 400);
-    return c.text('Not payloads, or one of them is not whole, or of another key.', 400);
+    return c.text('Not payloads, or one of them is damaged or encrypted with another key.', 400);
   }
 }
 

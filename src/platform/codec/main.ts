@@ -11,7 +11,7 @@ await runService('codec', async ({ settings: given, logger, onStop }) => {
   const { CODEC_HOST: host, CODEC_PORT: port, CODEC_TOKEN: token = null } = settings;
   if (token === null && !isLoopback(host)) {
     throw new InvalidSettingsError([
-      `CODEC_TOKEN: must be set for CODEC_HOST ${host}: whoever reaches it there reads what is encrypted`,
+      `CODEC_TOKEN: must be set for CODEC_HOST ${host}: anyone who reaches it there can read what is encrypted`,
     ]);
   }
   const app = createCodecApp({

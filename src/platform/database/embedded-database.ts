@@ -14,7 +14,7 @@ export function embeddedUrl(password: string, port: number, database: string): s
   return `postgresql://${EMBEDDED_USER}:${password}@127.0.0.1:${port}/${database}`;
 }
 
-/** The URL of the embedded database that stores in a folder. Rejects if there is none. */
+/** The URL of the embedded database whose data is in this folder. Rejects if there is none. */
 export async function readEmbeddedDatabaseUrl(dataDir: string, port: number): Promise<string> {
   const password = await readFile(passwordFile(dataDir), 'utf8').catch(() => {
     throw new Error(

@@ -67,9 +67,9 @@ export async function migrate(orm: Orm, afterwards?: AfterMigration): Promise<st
   return orm.em.fork().transactional(async (em) => {
     const query: Query = (sql, parameters = {}) => em.execute(sql, parameters);
     await query('select pg_advisory_xact_lock(:lock)', { lock: MIGRATION_LOCK });
-    // Again: whoever had the lock may have been a newer version.
+    // Again: the process that held the lock may have been of a newer version.
     await isUpToDate(query, orm.config.get('clientUrl') ?? '');
-    // In this transaction: nobody is to see a migration without its compatibility.
+    // In this transaction, so that no process sees a migration without its compatibility.
     const transaction = em.getTransactionContext();
     const ran = await orm.migrator.up(transaction === undefined ? {} : { transaction });
     await recordCompatibility(query, migrationsList);

@@ -23,7 +23,7 @@ export function databaseTls(databaseUrl: string): ConnectionOptions | null {
     return null;
   }
   if (!MODES.has(mode)) {
-    // With libpq's `allow` and `prefer`, nobody knows whether it is encrypted.
+    // libpq's `allow` and `prefer` leave open whether the connection is encrypted.
     refuse('must have an sslmode of disable, require, verify-ca or verify-full');
   }
   const contentOf = (name: string): string | null => {

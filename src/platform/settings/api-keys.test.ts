@@ -62,13 +62,13 @@ describe('API_KEYS', () => {
     }
   });
 
-  test('each have a name and a hash of their own, and every fault is told by its number', () => {
+  test('each have a name and a hash of their own, and every fault is reported by its number', () => {
     const other = 'b'.repeat(64);
     const entries = [`crm:users:read:${HASH}`, 'x', `crm:users:write:${other}`];
     expect(faultsOf([...entries, `ops:users:read:${HASH}`].join(','))).toEqual([
       'API_KEYS: key 2 of 4 must be name:scopes:sha256',
-      'API_KEYS: key 3 of 4 has the name of another',
-      'API_KEYS: key 4 of 4 is there twice',
+      'API_KEYS: key 3 of 4 has the same name as another',
+      'API_KEYS: key 4 of 4 is listed twice',
     ]);
   });
 });

@@ -31,9 +31,11 @@ export const apiKeys = secretList('key', (text, others: readonly ApiKey[]): ApiK
     sha256: Buffer.from(hash, 'hex'),
   };
   // Two of one name could not be told apart in the log; the same key twice is a slip.
-  if (others.some((other) => other.name === name)) throw new EntryError('has the name of another');
+  if (others.some((other) => other.name === name)) {
+    throw new EntryError('has the same name as another');
+  }
   if (others.some(({ sha256 }) => sha256.equals(key.sha256))) {
-    throw new EntryError('is there twice');
+    throw new EntryError('is listed twice');
   }
   return key;
 });

@@ -32,7 +32,7 @@ test.for([
   [`a b:${KEY}`, 'key 1 of 1 must have an id'],
   [`a:${KEY.replace('=', '')}`, 'key 1 of 1 must be standard base64'],
   [`a:${Buffer.alloc(16).toString('base64')}`, 'key 1 of 1 holds 16 bytes; must hold 32'],
-  [`a:${KEY},a:${OTHER}`, 'key 2 of 2 has the id of another one'],
+  [`a:${KEY},a:${OTHER}`, 'key 2 of 2 has the same id as another'],
 ] as const)('«%s» is refused: %s', ([list, fault]) => {
   expect(payloadKeys.safeParse(list).error?.issues[0]?.message).toContain(fault);
 });

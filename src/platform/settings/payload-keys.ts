@@ -51,6 +51,6 @@ function parseEntry(text: string, others: readonly (PayloadKey | null)[]): Paylo
   if (key.length !== KEY_BYTES) {
     throw new EntryError(`holds ${key.length} bytes; must hold ${KEY_BYTES} (AES-256)`);
   }
-  if (others.some((other) => other?.id === id)) throw new EntryError('has the id of another one');
+  if (others.some((other) => other?.id === id)) throw new EntryError('has the same id as another');
   return { id, key };
 }

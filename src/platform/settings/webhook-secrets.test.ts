@@ -53,7 +53,7 @@ describe('WEBHOOK_SECRETS', () => {
     expect(faultsOf(`${secret},,hunter2hunter2,${secret}`)).toEqual([
       'WEBHOOK_SECRETS: secret 2 of 4 is empty',
       'WEBHOOK_SECRETS: secret 3 of 4 must begin with whsec_',
-      'WEBHOOK_SECRETS: secret 4 of 4 is there twice',
+      'WEBHOOK_SECRETS: secret 4 of 4 is listed twice',
     ]);
   });
 });

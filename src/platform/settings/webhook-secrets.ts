@@ -17,7 +17,7 @@ export const webhookSecrets = secretList('secret', (secret, others: readonly str
   if (length < LEAST_BYTES || length > MOST_BYTES) {
     throw new EntryError(`holds ${length} bytes; must hold from ${LEAST_BYTES} to ${MOST_BYTES}`);
   }
-  if (others.includes(secret)) throw new EntryError('is there twice');
+  if (others.includes(secret)) throw new EntryError('is listed twice');
   return secret;
 });
 

@@ -56,11 +56,11 @@ export function connectTemporal(settings: TemporalSettings) {
 
 const UNREACHABLE = /refused|dns|lookup|unreachable|timed out|deadline/i;
 
-/** If the server is there, what is wrong is usually TLS or the API key, of which it does not say much. */
+/** If the server answers, the cause is usually TLS or the API key, about which its error says little. */
 function explained(error: unknown, { tls, apiKey }: NativeConnectionOptions): unknown {
   if (!(error instanceof Error) || UNREACHABLE.test(error.message)) return error;
   const how = `TLS is ${tls ? 'on' : 'off'}, and an API key is ${apiKey === undefined ? 'not ' : ''}given`;
-  const hint = `${how}; where the server wants it otherwise, TEMPORAL_TLS, TEMPORAL_TLS_… and TEMPORAL_API_KEY set it`;
+  const hint = `${how}; if the server expects otherwise, set TEMPORAL_TLS, TEMPORAL_TLS_… or TEMPORAL_API_KEY`;
   return new Error(`${error.message} (${hint})`, { cause: error });
 }
 
