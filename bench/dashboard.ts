@@ -31,7 +31,7 @@ import { sleepUntil } from './support/until.ts';
 const BEFORE_MS = 5_000;
 /** Until rates have come down and Temporal's lists are read once more. */
 const AFTERWARDS_MS = 20_000;
-/** From the instant on; whoever is not greeted by then is not part of the picture. */
+/** From the instant on; users who are not greeted by then are not part of the picture. */
 const LIMIT_MS = 5 * 60_000;
 
 const TIMING_OPTIONS = ['head-start', 'plan-rate'] as const;

@@ -57,7 +57,7 @@ describe('a supervised process', () => {
     expect(pids).toHaveLength(1);
   });
 
-  test('is given up when it dies three times before it was ever ready, with the last it said', async () => {
+  test('is given up when it dies three times before it was ever ready, with its last output', async () => {
     const { child, deaths, givenUp } = await supervise('console.log("no luck"); process.exit(3)');
     child.start().catch(() => {});
     await expect.poll(() => givenUp.length, { timeout: 60_000 }).toBe(1);

@@ -5,7 +5,7 @@ import type { Progress } from '../support/progress.ts';
 
 export interface Contender {
   readonly name: string;
-  /** What it is, and with which settings: a line for whoever reads the result. */
+  /** What it is, and with which settings: a line for readers of the result. */
   readonly about: string;
   /**
    * Brings in all users, due at one full minute, and goes to work. Resolves when all of them

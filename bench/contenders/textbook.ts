@@ -53,7 +53,7 @@ export const engine: Engine = {
         return (await client.workflow.count(query)).count;
       },
       async stop() {
-        // The SDK has heard the signal too.
+        // The SDK has got the signal too.
         if (worker.getState() === 'RUNNING') worker.shutdown();
         await running;
         greeter.close();

@@ -14,7 +14,7 @@ export interface Databases {
 export async function connectDatabases(postgresUrl: string): Promise<Databases> {
   const adminUrl = withDatabase(postgresUrl, 'postgres');
   const client = new pg.Client({ connectionString: adminUrl });
-  // The server is stopped by us; whoever asks it afterwards hears of it.
+  // The server is stopped by us; a query after that fails by itself.
   client.on('error', () => {});
   await client.connect();
   return {

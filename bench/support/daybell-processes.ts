@@ -92,7 +92,7 @@ function specOf(
   return {
     name,
     spawn() {
-      // A file, not a pipe: whoever reads a line for each delivery would be measured too.
+      // A file, not a pipe: a reader of a line for each delivery would be measured too.
       const log = openSync(join(logDir, `${name}.log`), 'a');
       const child = fork(join(SOURCE, ENTRIES[service]), [], {
         env,

@@ -46,7 +46,7 @@ export interface Installation {
 
 export type ProcessGroup = Pick<Supervisor, 'stop'>;
 
-/** Daybell's pools, the contenders', and whoever looks. */
+/** Daybell's pools, the contenders', and the bench's own. */
 const CONNECTIONS = 200;
 
 export async function startInstallation(options: InstallationOptions): Promise<Installation> {

@@ -5,7 +5,7 @@ export interface LivedYearOptions {
   readonly users: number;
   /** In which everybody was greeted. */
   readonly year: number;
-  /** Of so many users, one was born on 1 January, as address books say of whoever did not tell. */
+  /** Of so many users, one was born on 1 January, which address books write where the date is unknown. */
   readonly placeholderOf: number;
 }
 

@@ -70,7 +70,7 @@ describe('the Temporal dev server', () => {
     expect(await readdir(join(cached, '..'))).toEqual([]);
   });
 
-  test('is no longer looked for when nobody wants it', async () => {
+  test('is no longer looked for once the start is aborted', async () => {
     await install('go', '#!/bin/sh\nsleep 600\n');
     const stop = new AbortController();
     const found = find([], stop.signal, (line) => line.startsWith('Building') && stop.abort());

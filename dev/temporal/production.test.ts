@@ -14,7 +14,7 @@ echo "$SQL_DATABASE $*" >> "\${0%/*}/asked"
 `;
 
 describe('the production Temporal server', () => {
-  test('gets its schemas, and is told its settings by its environment', async () => {
+  test('gets its schemas, and its settings by its environment', async () => {
     const { directory, sqlTool, options, asked } = await prepare();
     const server = join(directory, 'server');
     await writeFile(server, '#!/bin/sh\nprintf "%s\\n" "$*"\nenv\n', { mode: 0o755 });
@@ -34,8 +34,8 @@ describe('the production Temporal server', () => {
     if (stdout === null) throw new Error('it has no output');
     const [words, ...lines] = (await text(stdout)).trim().split('\n');
     expect(words).toBe('start');
-    const told = new Map(lines.map((line) => line.split(/=(.*)/) as [string, string]));
-    expect(Object.fromEntries(told)).toMatchObject({
+    const given = new Map(lines.map((line) => line.split(/=(.*)/) as [string, string]));
+    expect(Object.fromEntries(given)).toMatchObject({
       NUM_HISTORY_SHARDS: '16',
       POSTGRES_SEEDS: '127.0.0.1',
       DB_PORT: '5433',
@@ -46,10 +46,10 @@ describe('the production Temporal server', () => {
       FRONTEND_HTTP_PORT: '17243',
       PROMETHEUS_ENDPOINT: '127.0.0.1:17244',
     });
-    const ports = [...told].filter(([name]) => /_(GRPC|MEMBERSHIP)_PORT$/.test(name));
+    const ports = [...given].filter(([name]) => /_(GRPC|MEMBERSHIP)_PORT$/.test(name));
     expect(new Set(ports.map(([, each]) => each)).size).toBe(8);
     expect(Math.max(...ports.map(([, each]) => Number(each)))).toBeLessThanOrEqual(HIGHEST_PORT);
-    const limits = await readFile(told.get('DYNAMIC_CONFIG_FILE_PATH') ?? '', 'utf8');
+    const limits = await readFile(given.get('DYNAMIC_CONFIG_FILE_PATH') ?? '', 'utf8');
     expect(limits).toContain('matching.rps:');
   });
 

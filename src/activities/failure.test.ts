@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 
 import { withoutData } from './failure.ts';
 
-test('what Temporal is told of an error is its name, its code and where it was, and no value', () => {
+test("Temporal gets an error's name, code and places in the code, and no values", () => {
   const error = Object.assign(new Error("insert into users values ('Ada', '1815-12-10')"), {
     name: 'DriverException',
     code: '57P01',

@@ -37,7 +37,7 @@ export function createDestination(orm: Orm) {
       }
       return orm.em.fork().transactional(async (em) => {
         const inTransaction = queryIn(em);
-        // Locked, so that what one process hears is judged by what the one before it made of it.
+        // Locked, so that each process changes what the one before it has made of the slow-down.
         const locked = firstRow(await inTransaction<Destination>(`${FIND} for update of d`));
         const { slowDown: before, now, maxPerSecond } = locked;
         const slowDown = slowDownAfter(before, backpressure, now, maxPerSecond);

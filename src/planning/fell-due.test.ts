@@ -182,7 +182,7 @@ describe('the day', () => {
 });
 
 describe('a long life', () => {
-  it('of a daily recurrence is told in order, each key once', () => {
+  it('of a daily recurrence is listed in order, each key once', () => {
     const found = fellDue(historyOf({ recurrence: 'daily', created: '1990-06-01T00:00:00Z' }), {
       after: at('1990-06-01T00:00:00Z'),
       until: at('2020-06-01T00:00:00Z'),

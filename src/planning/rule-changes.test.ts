@@ -9,7 +9,7 @@ import {
   PAGO_PAGO,
   plan,
   row,
-  told,
+  inWords,
   TOKYO,
 } from '../../test/planning/one-plan.ts';
 import { decidePlan } from './rule.ts';
@@ -47,7 +47,7 @@ describe('a corrected date of birth', () => {
         settled,
         now: '2026-07-01T00:00:01Z',
       });
-      expect(told(decision)).toBe(expected);
+      expect(inWords(decision)).toBe(expected);
     },
   );
 
@@ -59,7 +59,7 @@ describe('a corrected date of birth', () => {
       open: row('2026-12-01', '2026-12-01T14:00:00Z'),
       now: '2026-05-20T13:00:00Z',
     });
-    expect(told(decision)).toBe('remove, 2027-05-20 at 2027-05-20T13:00Z');
+    expect(inWords(decision)).toBe('remove, 2027-05-20 at 2027-05-20T13:00Z');
   });
 
   it('with only another year of birth is the same day, so that an owed greeting stays owed', () => {
@@ -68,7 +68,7 @@ describe('a corrected date of birth', () => {
       changes: [['2026-05-20T15:00:00Z', { date: '1980-05-20' }]],
       now: '2026-05-20T15:00:01Z',
     });
-    expect(told(decision)).toBe('keep, owed 2026-05-20 at 2026-05-20T13:00Z');
+    expect(inWords(decision)).toBe('keep, owed 2026-05-20 at 2026-05-20T13:00Z');
   });
 
   it('from 29 to 28 February is the same day in a common year', () => {
@@ -80,10 +80,10 @@ describe('a corrected date of birth', () => {
     } as const;
     const expected = 'keep, owed 2026-02-29 at 2026-02-28T14:00Z';
     const open = row('2026-02-29', '2026-02-28T14:00:00Z');
-    expect(told(plan({ ...leapling, open }))).toBe(expected);
+    expect(inWords(plan({ ...leapling, open }))).toBe(expected);
     // Of another type they are two keys: the one that fell due goes on.
     const reminder = row('2026-02-29', '2026-02-28T14:00:00Z', { type: 'reminder' });
-    expect(told(plan({ ...leapling, recurrence: 'yearly', open: reminder }))).toBe(expected);
+    expect(inWords(plan({ ...leapling, recurrence: 'yearly', open: reminder }))).toBe(expected);
   });
 
   it('to this very year removes the row: the day of birth is not a birthday', () => {
@@ -92,7 +92,7 @@ describe('a corrected date of birth', () => {
       changes: [['2026-05-01T00:00:00Z', { date: '2026-05-20' }]],
       now: '2026-05-01T00:00:01Z',
     });
-    expect(told(decision)).toBe('remove, 2027-05-20 at 2027-05-20T13:00Z');
+    expect(inWords(decision)).toBe('remove, 2027-05-20 at 2027-05-20T13:00Z');
   });
 
   it('to this very year ends a row that was tried', () => {
@@ -102,7 +102,7 @@ describe('a corrected date of birth', () => {
       changes: [['2026-05-20T14:00:00Z', { date: '2026-05-20' }]],
       now: '2026-05-20T14:00:01Z',
     });
-    expect(told(decision)).toBe('settle date_changed, 2027-05-20 at 2027-05-20T13:00Z');
+    expect(inWords(decision)).toBe('settle date_changed, 2027-05-20 at 2027-05-20T13:00Z');
   });
 
   it('and back from this very year brings this year back', () => {
@@ -113,7 +113,7 @@ describe('a corrected date of birth', () => {
       open: row('2027-05-20', '2027-05-20T13:00:00Z'),
       now: '2026-05-01T00:00:01Z',
     });
-    expect(told(decision)).toBe('remove, 2026-05-20 at 2026-05-20T13:00Z');
+    expect(inWords(decision)).toBe('remove, 2026-05-20 at 2026-05-20T13:00Z');
   });
 
   it('does not bring back a year that is settled: of a birthday, the key is the year', () => {
@@ -124,7 +124,7 @@ describe('a corrected date of birth', () => {
       settled: ['2025-05-20', '2026-05-20'],
       now: '2026-07-01T00:00:01Z',
     });
-    expect(told(decision)).toBe('keep, 2027-12-01 at 2027-12-01T14:00Z');
+    expect(inWords(decision)).toBe('keep, 2027-12-01 at 2027-12-01T14:00Z');
   });
 
   it('of an anniversary that was sent brings the later day of the same year', () => {
@@ -136,7 +136,7 @@ describe('a corrected date of birth', () => {
       settled: ['2025-05-20', '2026-05-20'],
       now: '2026-07-01T00:00:01Z',
     });
-    expect(told(decision)).toBe('remove, 2026-12-01 at 2026-12-01T14:00Z');
+    expect(inWords(decision)).toBe('remove, 2026-12-01 at 2026-12-01T14:00Z');
   });
 
   it('leaves an occurrence that ended FAILED as date_changed to fall due again', () => {
@@ -150,7 +150,7 @@ describe('a corrected date of birth', () => {
       settled: ['2025-05-20'],
       now: '2026-05-20T16:00:01Z',
     });
-    expect(told(decision)).toBe('remove, 2026-05-25 at 2026-05-25T13:00Z');
+    expect(inWords(decision)).toBe('remove, 2026-05-25 at 2026-05-25T13:00Z');
   });
 });
 
@@ -161,8 +161,8 @@ describe('changes that are planned late', () => {
       now: '2026-05-26T00:00:00Z',
     } as const;
     const expected = 'keep, owed 2026-05-25 at 2026-05-25T13:00Z';
-    expect(told(plan({ ...PLANNED, ...corrected }))).toBe(expected);
-    expect(told(plan({ ...PLANNED, ...corrected, open: TRIED }))).toBe(expected);
+    expect(inWords(plan({ ...PLANNED, ...corrected }))).toBe(expected);
+    expect(inWords(plan({ ...PLANNED, ...corrected, open: TRIED }))).toBe(expected);
   });
 
   it('give the limit of first attempts to a row that was tried for an earlier day', () => {
@@ -172,7 +172,7 @@ describe('changes that are planned late', () => {
       changes: [['2026-05-20T14:00:00Z', { date: '1990-05-25' }]],
       now: '2026-05-28T00:00:00Z',
     });
-    expect(told(decision)).toBe('settle too_late, 2027-05-25 at 2027-05-25T13:00Z');
+    expect(inWords(decision)).toBe('settle too_late, 2027-05-25 at 2027-05-25T13:00Z');
   });
 
   it('end a row that was tried with the change, not as late, although it has moved on since', () => {
@@ -185,7 +185,7 @@ describe('changes that are planned late', () => {
       open: row('2026-12-01', '2026-12-01T14:00:00Z', { attempts: 3 }),
       now: '2026-05-22T16:00:01Z',
     });
-    expect(told(decision)).toBe('settle date_changed, 2027-03-01 at 2027-03-01T14:00Z');
+    expect(inWords(decision)).toBe('settle date_changed, 2027-03-01 at 2027-03-01T14:00Z');
   });
 
   it('leave at its first instant what falls due again, also when a claim has ended it since', () => {
@@ -197,7 +197,7 @@ describe('changes that are planned late', () => {
       plannedAt: '2026-02-28T15:00:01Z',
       now: '2026-03-02T14:00:01Z',
     });
-    expect(told(decision)).toBe('none, 2026-03-31 at 2026-03-31T13:00Z');
+    expect(inWords(decision)).toBe('none, 2026-03-31 at 2026-03-31T13:00Z');
   });
 
   it('owe a day that came before the move', () => {
@@ -208,7 +208,7 @@ describe('changes that are planned late', () => {
     const open = row('2026-09-01', '2026-09-01T13:00:00Z');
     const plannedAt = '2025-09-01T13:00:05Z';
     const now = '2026-05-20T15:00:00Z';
-    expect(told(plan({ date: '1990-09-01', changes, plannedAt, open, now }))).toBe(
+    expect(inWords(plan({ date: '1990-09-01', changes, plannedAt, open, now }))).toBe(
       'keep, owed 2026-05-20 at 2026-05-20T13:00Z',
     );
   });
@@ -221,7 +221,7 @@ describe('changes that are planned late', () => {
     const open = row('2026-09-01', '2026-09-01T13:00:00Z');
     const plannedAt = '2025-09-01T13:00:05Z';
     const now = '2026-05-20T15:00:00Z';
-    expect(told(plan({ date: '1990-09-01', changes, plannedAt, open, now }))).toBe(
+    expect(inWords(plan({ date: '1990-09-01', changes, plannedAt, open, now }))).toBe(
       'remove, 2027-05-20 at 2027-05-20T00:00Z',
     );
   });
@@ -235,7 +235,7 @@ describe('changes that are planned late', () => {
       ],
       now: '2026-05-20T15:00:00Z',
     });
-    expect(told(decision)).toBe('remove, 2027-05-20 at 2027-05-20T13:00Z');
+    expect(inWords(decision)).toBe('remove, 2027-05-20 at 2027-05-20T13:00Z');
   });
 
   it('never send early: a row whose instant has passed moves west with its user', () => {
@@ -244,7 +244,7 @@ describe('changes that are planned late', () => {
       changes: [['2026-05-20T12:00:00Z', { zone: HONOLULU }]],
       now: '2026-05-20T14:00:00Z',
     });
-    expect(told(decision)).toBe('keep, 2026-05-20 at 2026-05-20T19:00Z');
+    expect(inWords(decision)).toBe('keep, 2026-05-20 at 2026-05-20T19:00Z');
   });
 
   it('owe a day that a move brought back to a user created after 9:00 of it', () => {
@@ -254,9 +254,9 @@ describe('changes that are planned late', () => {
       plannedAt: '2026-05-20T14:00:00Z',
       open: row('2027-05-20', '2027-05-20T13:00:00Z'),
     } as const;
-    const toldAt = (now: string) => told(plan({ ...moved, now }));
-    expect(toldAt('2026-05-20T14:30:01Z')).toBe('remove, 2026-05-20 at 2026-05-20T19:00Z');
-    expect(toldAt('2026-05-21T00:00:00Z')).toBe('remove, owed 2026-05-20 at 2026-05-20T19:00Z');
+    const wordsAt = (now: string) => inWords(plan({ ...moved, now }));
+    expect(wordsAt('2026-05-20T14:30:01Z')).toBe('remove, 2026-05-20 at 2026-05-20T19:00Z');
+    expect(wordsAt('2026-05-21T00:00:00Z')).toBe('remove, owed 2026-05-20 at 2026-05-20T19:00Z');
   });
 
   it('do not burn a year that was too late in between', () => {
@@ -268,7 +268,7 @@ describe('changes that are planned late', () => {
       ],
       now: '2026-05-26T00:00:00Z',
     });
-    expect(told(decision)).toBe('keep, 2026-06-10 at 2026-06-10T00:00Z');
+    expect(inWords(decision)).toBe('keep, 2026-06-10 at 2026-06-10T00:00Z');
   });
 
   it('are planned also when the clock that dated them is ahead', () => {
@@ -280,7 +280,7 @@ describe('changes that are planned late', () => {
       ],
       now: '2026-05-20T12:00:00Z',
     });
-    expect(told(decision)).toBe('keep, owed 2026-05-20 at 2026-05-20T00:00Z');
+    expect(inWords(decision)).toBe('keep, owed 2026-05-20 at 2026-05-20T00:00Z');
   });
 
   it('count from when they were made, not from a plan that did not know them yet', () => {
@@ -291,7 +291,7 @@ describe('changes that are planned late', () => {
       changes: [['2026-05-20T12:00:00Z', { zone: TOKYO }]],
       now: '2026-05-20T12:00:01Z',
     });
-    expect(told(decision)).toBe('keep, owed 2026-05-20 at 2026-05-20T00:00Z');
+    expect(inWords(decision)).toBe('keep, owed 2026-05-20 at 2026-05-20T00:00Z');
   });
 });
 
@@ -305,13 +305,13 @@ describe('versions of one instant', () => {
       ],
       now: '2026-05-20T12:00:01Z',
     });
-    expect(told(decision)).toBe('keep, owed 2026-05-20 at 2026-05-20T00:00Z');
+    expect(inWords(decision)).toBe('keep, owed 2026-05-20 at 2026-05-20T00:00Z');
   });
 
   it('at the creation count as the last of them', () => {
     const created = '2026-05-20T12:00:00Z';
     const changes: Change[] = [[created, { zone: TOKYO }]];
-    expect(told(plan({ created, changes, now: '2026-05-20T12:00:01Z' }))).toBe(
+    expect(inWords(plan({ created, changes, now: '2026-05-20T12:00:01Z' }))).toBe(
       'none, 2027-05-20 at 2027-05-20T00:00Z',
     );
   });
@@ -326,25 +326,25 @@ describe('suspension', () => {
   it('ends what is owed', () => {
     const changes = suspended('2026-05-20T14:00:00Z', '2026-05-20T15:00:00Z');
     const decision = plan({ ...PLANNED, changes, now: '2026-05-20T16:00:00Z' });
-    expect(told(decision)).toBe('settle suspended, 2027-05-20 at 2027-05-20T13:00Z');
+    expect(inWords(decision)).toBe('settle suspended, 2027-05-20 at 2027-05-20T13:00Z');
   });
 
   it('ends at once what falls due meanwhile', () => {
     const changes = suspended('2026-05-01T00:00:00Z');
     const decision = plan({ ...PLANNED, changes, now: '2026-05-20T13:00:01Z' });
-    expect(told(decision)).toBe('settle suspended, 2027-05-20 at 2027-05-20T13:00Z');
+    expect(inWords(decision)).toBe('settle suspended, 2027-05-20 at 2027-05-20T13:00Z');
   });
 
   it('leaves alone what is to come when it is over', () => {
     const changes = suspended('2026-05-01T00:00:00Z', '2026-05-20T12:59:59Z');
     const decision = plan({ ...PLANNED, changes, now: '2026-05-20T13:00:01Z' });
-    expect(told(decision)).toBe('keep, owed 2026-05-20 at 2026-05-20T13:00Z');
+    expect(inWords(decision)).toBe('keep, owed 2026-05-20 at 2026-05-20T13:00Z');
   });
 
   it('that came first is the reason, not that it is too late by now', () => {
     const changes = suspended('2026-05-20T14:00:00Z');
     const decision = plan({ ...PLANNED, changes, now: '2026-06-20T13:00:01Z' });
-    expect(told(decision)).toContain('settle suspended');
+    expect(inWords(decision)).toContain('settle suspended');
   });
 
   it('lets the same key fall due again where the day is still to come', () => {
@@ -356,7 +356,7 @@ describe('suspension', () => {
       ],
       now: '2026-05-20T16:00:01Z',
     });
-    expect(told(decision)).toBe('keep, 2026-05-20 at 2026-05-20T19:00Z');
+    expect(inWords(decision)).toBe('keep, 2026-05-20 at 2026-05-20T19:00Z');
   });
 });
 
@@ -366,25 +366,25 @@ describe('an occasion that was deleted', () => {
 
   it('has its open row settled, whether or not it fell due', () => {
     const toCome = plan({ ...PLANNED, ended: '2026-05-01T00:00:00Z', now: '2026-05-01T00:00:01Z' });
-    expect(told(toCome)).toBe('settle user_deleted, nothing');
+    expect(inWords(toCome)).toBe('settle user_deleted, nothing');
     const owed = plan({ ...PLANNED, ended: '2026-05-20T14:00:00Z', now });
-    expect(told(owed)).toBe('settle user_deleted, nothing');
+    expect(inWords(owed)).toBe('settle user_deleted, nothing');
   });
 
   it('keeps the reason that came before', () => {
     const ended = '2026-05-22T14:00:00Z';
-    expect(told(plan({ ...PLANNED, ended, now }))).toBe('settle too_late, nothing');
+    expect(inWords(plan({ ...PLANNED, ended, now }))).toBe('settle too_late, nothing');
   });
 
   it('has what fell due unseen recorded', () => {
     const daily = { recurrence: 'daily', created: '2026-05-19T00:00:00Z' } as const;
     const decision = plan({ ...daily, plannedAt, ended: '2026-05-20T14:00:00Z', now });
-    expect(told(decision)).toBe('none, 2026-05-19 superseded, 2026-05-20 user_deleted, nothing');
+    expect(inWords(decision)).toBe('none, 2026-05-19 superseded, 2026-05-20 user_deleted, nothing');
   });
 
   it('never falls due at the instant of its end', () => {
     const decision = plan({ ...PLANNED, open: null, ended: '2026-05-20T13:00:00Z', now });
-    expect(told(decision)).toBe('none, nothing');
+    expect(inWords(decision)).toBe('none, nothing');
   });
 });
 
@@ -394,14 +394,14 @@ describe('an occasion of one day', () => {
 
   it('is over once it is settled, or when its day had passed at creation', () => {
     const settled = { ...once, plannedAt: '2026-05-01T00:00:00Z', settled: ['2026-05-20'] };
-    expect(told(plan({ ...settled, now: '2026-05-20T13:00:01Z' }))).toBe('none, nothing');
+    expect(inWords(plan({ ...settled, now: '2026-05-20T13:00:01Z' }))).toBe('none, nothing');
     const created = '2026-05-20T14:00:00Z';
-    expect(told(plan({ ...once, created, now: created }))).toBe('none, nothing');
+    expect(inWords(plan({ ...once, created, now: created }))).toBe('none, nothing');
   });
 
   it('may be dated again, earlier too, but not to a day that was sent', () => {
     const dated = (date: string, ...back: Change[]) =>
-      told(
+      inWords(
         plan({
           ...once,
           changes: [['2026-05-10T00:00:00Z', { date }], ...back],
@@ -424,7 +424,7 @@ describe('an occasion of one day', () => {
       plannedAt: '2026-05-01T00:00:00Z',
       now: '2026-05-23T00:00:00Z',
     });
-    expect(told(decision)).toBe('settle too_late, nothing');
+    expect(inWords(decision)).toBe('settle too_late, nothing');
   });
 });
 
@@ -442,7 +442,7 @@ describe('a daily reminder', () => {
       settled: ['2026-05-19'],
       now: '2026-05-20T19:30:01Z',
     });
-    expect(told(decision)).toBe('settle superseded, owed 2026-05-21 at 2026-05-20T19:00Z');
+    expect(inWords(decision)).toBe('settle superseded, owed 2026-05-21 at 2026-05-20T19:00Z');
     expect(decision.next).toMatchObject({ supersededAt: Date.parse('2026-05-21T19:00:00Z') });
   });
 
@@ -457,9 +457,9 @@ describe('a daily reminder', () => {
       settled: ['2026-05-21'],
     } as const;
     const expected = 'keep, 2026-05-22 at 2026-05-22T20:00Z';
-    expect(told(plan({ ...back, now: '2026-05-20T19:30:01Z' }))).toBe(expected);
+    expect(inWords(plan({ ...back, now: '2026-05-20T19:30:01Z' }))).toBe(expected);
     // The day that falls due again there is accounted for.
-    expect(told(plan({ ...back, now: '2026-05-20T20:30:00Z' }))).toBe(
+    expect(inWords(plan({ ...back, now: '2026-05-20T20:30:00Z' }))).toBe(
       'keep, 2026-05-20 superseded, 2026-05-22 at 2026-05-22T20:00Z',
     );
   });
@@ -474,7 +474,7 @@ describe('a daily reminder', () => {
       open: row('2026-05-21', '2026-05-20T19:00:00Z', { type }),
       now: '2026-05-20T20:30:00Z',
     });
-    expect(told(decision)).toBe(
+    expect(inWords(decision)).toBe(
       'keep, 2026-05-20 superseded, owed 2026-05-21 at 2026-05-20T19:00Z',
     );
     expect(decision.next).toMatchObject({ supersededAt: Date.parse('2026-05-22T20:00:00Z') });
@@ -488,7 +488,7 @@ describe('a daily reminder', () => {
       created: '2011-12-29T20:00:00Z',
       now: '2011-12-29T20:00:00Z',
     });
-    expect(told(decision)).toBe('none, 2011-12-30 at 2011-12-30T19:00Z');
+    expect(inWords(decision)).toBe('none, 2011-12-30 at 2011-12-30T19:00Z');
     expect(decision.next).toMatchObject({
       occurrence: { localDate: '2011-12-31' },
       supersededAt: Date.parse('2011-12-31T19:00:00Z'),
@@ -502,7 +502,7 @@ describe('inputs that cannot be resolved', () => {
 
   it('give a blocked row for the date that is likely, with the reason', () => {
     const decision = plan({ ...unknown, created });
-    expect(told(decision)).toBe('none, blocked 2026-05-20');
+    expect(inWords(decision)).toBe('none, blocked 2026-05-20');
     expect(decision.next).toHaveProperty(
       'reason',
       'The time zone "Mars/Olympus" is not in the tz database of this installation.',
@@ -511,24 +511,28 @@ describe('inputs that cannot be resolved', () => {
 
   it('do not take a key that is final', () => {
     const settled = ['2026-02-03'];
-    expect(told(plan({ ...unknown, created, settled }))).toBe('none, blocked 2027-05-20');
+    expect(inWords(plan({ ...unknown, created, settled }))).toBe('none, blocked 2027-05-20');
     const undated = plan({ ...unknown, date: '1990-02-30', created, settled });
-    expect(told(undated)).toBe('none, blocked 2027-03-01');
+    expect(inWords(undated)).toBe('none, blocked 2027-03-01');
   });
 
   it('block the open row and keep it, also one that was tried', () => {
     const changes: Change[] = [['2026-05-20T14:00:00Z', { zone: 'Mars/Olympus' }]];
     const now = '2026-05-20T15:00:00Z';
-    expect(told(plan({ ...PLANNED, changes, now }))).toBe('keep, blocked 2026-05-20');
-    expect(told(plan({ ...PLANNED, open: TRIED, changes, now }))).toBe('keep, blocked 2026-05-20');
+    expect(inWords(plan({ ...PLANNED, changes, now }))).toBe('keep, blocked 2026-05-20');
+    expect(inWords(plan({ ...PLANNED, open: TRIED, changes, now }))).toBe(
+      'keep, blocked 2026-05-20',
+    );
   });
 
   it('are planned anew when the tz database knows them', () => {
     const blocked = row('2026-05-20', null);
-    const toldAt = (now: string) => told(plan({ created, open: blocked, now }));
-    expect(toldAt('2026-03-01T00:00:00Z')).toBe('keep, 2026-05-20 at 2026-05-20T13:00Z');
-    expect(toldAt('2026-05-21T00:00:00Z')).toBe('keep, owed 2026-05-20 at 2026-05-20T13:00Z');
-    expect(toldAt('2026-06-01T00:00:00Z')).toBe('settle too_late, 2027-05-20 at 2027-05-20T13:00Z');
+    const wordsAt = (now: string) => inWords(plan({ created, open: blocked, now }));
+    expect(wordsAt('2026-03-01T00:00:00Z')).toBe('keep, 2026-05-20 at 2026-05-20T13:00Z');
+    expect(wordsAt('2026-05-21T00:00:00Z')).toBe('keep, owed 2026-05-20 at 2026-05-20T13:00Z');
+    expect(wordsAt('2026-06-01T00:00:00Z')).toBe(
+      'settle too_late, 2027-05-20 at 2027-05-20T13:00Z',
+    );
   });
 
   it('leave no row behind for a date that turns out to be another', () => {
@@ -537,12 +541,12 @@ describe('inputs that cannot be resolved', () => {
       open: row('2026-05-20', null),
       now: '2026-05-20T14:00:00Z',
     });
-    expect(told(decision)).toBe('remove, 2027-05-20 at 2027-05-20T13:00Z');
+    expect(inWords(decision)).toBe('remove, 2027-05-20 at 2027-05-20T13:00Z');
   });
 
   it('are passed over: what was to come before them falls due when they end', () => {
     const moved = (back: string, now: string) =>
-      told(
+      inWords(
         plan({
           ...PLANNED,
           changes: [
@@ -566,23 +570,23 @@ describe('inputs that cannot be resolved', () => {
       changes: [['2026-05-20T14:00:00Z', { zone: 'Mars/Olympus' }]],
       now: '2026-05-20T15:00:00Z',
     });
-    expect(told(decision)).toBe('none, blocked 2026-05-20');
+    expect(inWords(decision)).toBe('none, blocked 2026-05-20');
   });
 });
 
 describe('a plan made again', () => {
   it('changes nothing', () => {
     const now = '2026-03-01T00:00:00Z';
-    expect(told(plan({ ...PLANNED, now }))).toBe('keep, 2026-05-20 at 2026-05-20T13:00Z');
+    expect(inWords(plan({ ...PLANNED, now }))).toBe('keep, 2026-05-20 at 2026-05-20T13:00Z');
   });
 
   it('follows a change of the tz database, also one that puts the instant behind', () => {
     const byOldTz = row('2026-05-20', '2026-05-20T14:00:00Z');
-    const toldAt = (now: string) => told(plan({ ...PLANNED, open: byOldTz, now }));
-    expect(toldAt('2026-03-01T00:00:00Z')).toBe('keep, 2026-05-20 at 2026-05-20T13:00Z');
-    expect(toldAt('2026-05-20T13:30:00Z')).toBe('keep, owed 2026-05-20 at 2026-05-20T13:00Z');
+    const wordsAt = (now: string) => inWords(plan({ ...PLANNED, open: byOldTz, now }));
+    expect(wordsAt('2026-03-01T00:00:00Z')).toBe('keep, 2026-05-20 at 2026-05-20T13:00Z');
+    expect(wordsAt('2026-05-20T13:30:00Z')).toBe('keep, owed 2026-05-20 at 2026-05-20T13:00Z');
     const planned = { plannedAt: '2026-05-20T13:15:00Z', now: '2026-05-20T13:30:00Z' };
-    expect(told(plan({ open: byOldTz, ...planned }))).toBe(
+    expect(inWords(plan({ open: byOldTz, ...planned }))).toBe(
       'keep, owed 2026-05-20 at 2026-05-20T13:00Z',
     );
   });
@@ -590,13 +594,13 @@ describe('a plan made again', () => {
   it('follows a change of the local time', () => {
     const changes: Change[] = [['2026-03-01T00:00:00Z', { time: '18:30' }]];
     const decision = plan({ ...PLANNED, changes, now: '2026-03-01T00:00:01Z' });
-    expect(told(decision)).toBe('keep, 2026-05-20 at 2026-05-20T22:30Z');
+    expect(inWords(decision)).toBe('keep, 2026-05-20 at 2026-05-20T22:30Z');
   });
 
   it('owes at once what a change of the local time put behind', () => {
     const changes: Change[] = [['2026-05-20T12:30:00Z', { time: '08:00' }]];
     const decision = plan({ ...PLANNED, changes, now: '2026-05-20T12:30:01Z' });
-    expect(told(decision)).toBe('keep, owed 2026-05-20 at 2026-05-20T12:00Z');
+    expect(inWords(decision)).toBe('keep, owed 2026-05-20 at 2026-05-20T12:00Z');
   });
 
   it('says when the next occurrence takes the place of this one', () => {
@@ -613,7 +617,9 @@ describe('a plan made again', () => {
 
   it.each([HOUR_MS, 30 * HOUR_MS])('holds to a limit of %d ms', (limitMs) => {
     const at = (ms: number) => new Date(Date.parse('2026-05-20T13:00:00Z') + ms).toISOString();
-    expect(told(plan({ ...PLANNED, limitMs, now: at(limitMs) }))).toContain('keep, owed');
-    expect(told(plan({ ...PLANNED, limitMs, now: at(limitMs + 1) }))).toContain('settle too_late');
+    expect(inWords(plan({ ...PLANNED, limitMs, now: at(limitMs) }))).toContain('keep, owed');
+    expect(inWords(plan({ ...PLANNED, limitMs, now: at(limitMs + 1) }))).toContain(
+      'settle too_late',
+    );
   });
 });

@@ -7,7 +7,7 @@ import {
   PAGO_PAGO,
   plan,
   row,
-  told,
+  inWords,
   TOKYO,
 } from '../../test/planning/one-plan.ts';
 
@@ -25,21 +25,21 @@ describe('S1: sent in Tokyo, then moved to New York, where 9:00 is still to come
   it('is done: next year in New York', () => {
     const open = row('2027-05-20', '2027-05-20T00:00:00Z');
     const decision = plan({ ...moved, open, plannedAt: '2026-05-20T00:00:05Z' });
-    expect(told(decision)).toBe(`keep, ${NEXT_YEAR}`);
+    expect(inWords(decision)).toBe(`keep, ${NEXT_YEAR}`);
   });
 
   it('is done also when the next year was not planned yet, whenever that is', () => {
     const again = { ...moved, plannedAt: '2025-05-20T00:00:05Z' };
-    expect(told(plan(again))).toBe(`none, ${NEXT_YEAR}`);
-    expect(told(plan({ ...again, now: '2026-05-20T14:00:00Z' }))).toBe(`none, ${NEXT_YEAR}`);
+    expect(inWords(plan(again))).toBe(`none, ${NEXT_YEAR}`);
+    expect(inWords(plan({ ...again, now: '2026-05-20T14:00:00Z' }))).toBe(`none, ${NEXT_YEAR}`);
   });
 
   it('is owed as it fell due in Tokyo when it was not sent there', () => {
     const open = row('2026-05-20', '2026-05-20T00:00:00Z');
     const unsent = { ...moved, settled: [], open, plannedAt: '2025-05-20T00:00:05Z' };
     const expected = 'keep, owed 2026-05-20 at 2026-05-20T00:00Z';
-    expect(told(plan(unsent))).toBe(expected);
-    expect(told(plan({ ...unsent, now: '2026-05-20T14:00:00Z' }))).toBe(expected);
+    expect(inWords(plan(unsent))).toBe(expected);
+    expect(inWords(plan({ ...unsent, now: '2026-05-20T14:00:00Z' }))).toBe(expected);
   });
 });
 
@@ -52,20 +52,20 @@ describe('S2: not yet 9:00 in New York, moved to Tokyo, where it has passed', ()
   } as const;
 
   it('is owed: due at once', () => {
-    expect(told(plan(moved))).toBe('keep, owed 2026-05-20 at 2026-05-20T00:00Z');
+    expect(inWords(plan(moved))).toBe('keep, owed 2026-05-20 at 2026-05-20T00:00Z');
   });
 
   it('is SKIPPED when that is over the late limit', () => {
     const decision = plan({ ...moved, limitMs: 9 * HOUR_MS });
-    expect(told(decision)).toBe('settle too_late, 2027-05-20 at 2027-05-20T00:00Z');
+    expect(inWords(decision)).toBe('settle too_late, 2027-05-20 at 2027-05-20T00:00Z');
   });
 
   it('is owed when neither the creation nor the move was planned in time', () => {
     const created = '2026-05-19T12:00:00Z';
     const { changes } = moved;
-    const toldAt = (now: string) => told(plan({ created, changes, now }));
-    expect(toldAt('2026-05-20T12:30:00Z')).toBe('none, owed 2026-05-20 at 2026-05-20T00:00Z');
-    expect(toldAt('2026-05-23T00:00:00Z')).toBe(
+    const wordsAt = (now: string) => inWords(plan({ created, changes, now }));
+    expect(wordsAt('2026-05-20T12:30:00Z')).toBe('none, owed 2026-05-20 at 2026-05-20T00:00Z');
+    expect(wordsAt('2026-05-23T00:00:00Z')).toBe(
       'none, 2026-05-20 too_late, 2027-05-20 at 2027-05-20T00:00Z',
     );
   });
@@ -86,7 +86,7 @@ describe('S3: sent in Apia, moved to Pago Pago, where the day is still to come',
       settled: ['2026-05-20'],
       now: '2026-05-20T01:00:01Z',
     });
-    expect(told(decision)).toBe('keep, 2027-05-20 at 2027-05-20T20:00Z');
+    expect(inWords(decision)).toBe('keep, 2027-05-20 at 2027-05-20T20:00Z');
   });
 });
 
@@ -100,12 +100,12 @@ describe('S4: before 9:00 in Pago Pago, moved to Kiritimati, where it is the day
   } as const;
 
   it('is sent at once when it is not over the late limit', () => {
-    expect(told(plan(moved))).toBe('keep, owed 2026-05-20 at 2026-05-19T19:00Z');
+    expect(inWords(plan(moved))).toBe('keep, owed 2026-05-20 at 2026-05-19T19:00Z');
   });
 
   it('is SKIPPED with the reason when it is', () => {
     const decision = plan({ ...moved, limitMs: 24 * HOUR_MS });
-    expect(told(decision)).toBe('settle too_late, 2027-05-20 at 2027-05-19T19:00Z');
+    expect(inWords(decision)).toBe('settle too_late, 2027-05-20 at 2027-05-19T19:00Z');
     const dueAt = Date.parse('2026-05-19T19:00:00Z');
     expect(decision.open).toMatchObject({
       occurrence: { dueAt, version: { timezone: KIRITIMATI } },
@@ -134,7 +134,7 @@ describe('S4: before 9:00 in Pago Pago, moved to Kiritimati, where it is the day
       now: `${day}T19:59:01Z`,
       limitMs: limitHours * HOUR_MS,
     });
-    expect(told(decision)).toBe(expected);
+    expect(inWords(decision)).toBe(expected);
   });
 
   it('does not send twice to a user who moves back over New Year', () => {
@@ -147,7 +147,7 @@ describe('S4: before 9:00 in Pago Pago, moved to Kiritimati, where it is the day
       settled: ['2027-01-01'],
       now: '2026-12-31T20:00:00Z',
     });
-    expect(told(decision)).toBe('keep, 2028-01-01 at 2028-01-01T20:00Z');
+    expect(inWords(decision)).toBe('keep, 2028-01-01 at 2028-01-01T20:00Z');
   });
 });
 
@@ -160,8 +160,8 @@ describe('S5: sent, then the date of birth corrected to the day after', () => {
       settled: ['2026-05-20'],
     } as const;
     const expected = 'keep, 2027-05-21 at 2027-05-21T13:00Z';
-    expect(told(plan({ ...corrected, now: '2026-05-20T15:00:01Z' }))).toBe(expected);
-    expect(told(plan({ ...corrected, now: '2026-05-21T15:00:00Z' }))).toBe(expected);
+    expect(inWords(plan({ ...corrected, now: '2026-05-20T15:00:01Z' }))).toBe(expected);
+    expect(inWords(plan({ ...corrected, now: '2026-05-21T15:00:00Z' }))).toBe(expected);
   });
 });
 
@@ -176,13 +176,13 @@ describe('S6: the date of birth changed seconds before 9:00', () => {
     });
 
   it('moves to a day to come', () => {
-    expect(told(corrected('1990-09-01'))).toBe('keep, 2026-09-01 at 2026-09-01T13:00Z');
+    expect(inWords(corrected('1990-09-01'))).toBe('keep, 2026-09-01 at 2026-09-01T13:00Z');
   });
 
   it('is removed when the new day has passed, also when that is planned after 9:00', () => {
     const expected = 'remove, 2027-05-19 at 2027-05-19T13:00Z';
-    expect(told(corrected('1990-05-19'))).toBe(expected);
-    expect(told(corrected('1990-05-19', '2026-05-20T13:00:30Z'))).toBe(expected);
+    expect(inWords(corrected('1990-05-19'))).toBe(expected);
+    expect(inWords(corrected('1990-05-19', '2026-05-20T13:00:30Z'))).toBe(expected);
   });
 
   const tried = row('2026-05-20', '2026-05-20T13:00:00Z', { first: '2026-05-20T13:00:00Z' });
@@ -195,13 +195,13 @@ describe('S6: the date of birth changed seconds before 9:00', () => {
     });
 
   it('ends as date_changed once it fell due, and the new day has passed', () => {
-    expect(told(correctedLate('1990-05-19'))).toBe(
+    expect(inWords(correctedLate('1990-05-19'))).toBe(
       'settle date_changed, 2027-05-19 at 2027-05-19T13:00Z',
     );
   });
 
   it('keeps its key when it was tried and the new day is to come', () => {
-    expect(told(correctedLate('1990-05-21'))).toBe('keep, 2026-05-21 at 2026-05-21T13:00Z');
+    expect(inWords(correctedLate('1990-05-21'))).toBe('keep, 2026-05-21 at 2026-05-21T13:00Z');
   });
 });
 
@@ -217,8 +217,8 @@ describe('S7: a leapling, and the policy switched', () => {
       settled: ['2026-02-29'],
     } as const;
     const expected = 'keep, 2027-02-29 at 2027-03-01T14:00Z';
-    expect(told(plan({ ...switched, now: '2026-02-28T20:00:01Z' }))).toBe(expected);
-    expect(told(plan({ ...switched, now: '2026-03-01T20:00:00Z' }))).toBe(expected);
+    expect(inWords(plan({ ...switched, now: '2026-02-28T20:00:01Z' }))).toBe(expected);
+    expect(inWords(plan({ ...switched, now: '2026-03-01T20:00:00Z' }))).toBe(expected);
   });
 
   it('moves the open row to 1 March', () => {
@@ -229,7 +229,7 @@ describe('S7: a leapling, and the policy switched', () => {
       open: row('2026-02-29', '2026-02-28T14:00:00Z'),
       now: '2026-02-20T00:00:01Z',
     });
-    expect(told(decision)).toBe('keep, 2026-02-29 at 2026-03-01T14:00Z');
+    expect(inWords(decision)).toBe('keep, 2026-02-29 at 2026-03-01T14:00Z');
   });
 
   it('owes it at once when the switch puts it behind', () => {
@@ -241,12 +241,12 @@ describe('S7: a leapling, and the policy switched', () => {
       open: row('2026-02-29', '2026-03-01T14:00:00Z'),
       now: '2026-02-28T20:00:01Z',
     });
-    expect(told(decision)).toBe('keep, owed 2026-02-29 at 2026-02-28T14:00Z');
+    expect(inWords(decision)).toBe('keep, owed 2026-02-29 at 2026-02-28T14:00Z');
   });
 
   it('comes back to 29 February in a leap year', () => {
     const decision = plan({ date, settled: ['2027-02-29'], now: '2027-03-02T00:00:00Z' });
-    expect(told(decision)).toMatch(/^none, .*2028-02-29 at 2028-02-29T14:00Z$/);
+    expect(inWords(decision)).toMatch(/^none, .*2028-02-29 at 2028-02-29T14:00Z$/);
   });
 
   it('takes the day that the new policy still brings, but owes none that passed under the old', () => {
@@ -261,8 +261,10 @@ describe('S7: a leapling, and the policy switched', () => {
         open,
         now: from.replace(':00Z', ':01Z'),
       });
-    expect(told(switched('2026-02-28T21:00:00Z'))).toBe('remove, 2026-02-29 at 2026-03-01T14:00Z');
-    expect(told(switched('2026-03-02T12:00:00Z'))).toBe('keep, 2027-02-29 at 2027-03-01T14:00Z');
+    expect(inWords(switched('2026-02-28T21:00:00Z'))).toBe(
+      'remove, 2026-02-29 at 2026-03-01T14:00Z',
+    );
+    expect(inWords(switched('2026-03-02T12:00:00Z'))).toBe('keep, 2027-02-29 at 2027-03-01T14:00Z');
   });
 });
 
@@ -271,12 +273,12 @@ describe('S8: 1 January in Kiritimati', () => {
 
   it('is of the new year, and due in the old one of UTC', () => {
     const decision = plan({ ...newYear, settled: ['2026-01-01'], now: '2026-06-01T00:00:00Z' });
-    expect(told(decision)).toBe('none, 2027-01-01 at 2026-12-31T19:00Z');
+    expect(inWords(decision)).toBe('none, 2027-01-01 at 2026-12-31T19:00Z');
   });
 
   it('comes next a year later', () => {
     const decision = plan({ ...newYear, settled: ['2027-01-01'], now: '2026-12-31T19:00:02Z' });
-    expect(told(decision)).toBe('none, 2028-01-01 at 2027-12-31T19:00Z');
+    expect(inWords(decision)).toBe('none, 2028-01-01 at 2027-12-31T19:00Z');
   });
 });
 
@@ -286,27 +288,27 @@ describe('S9: created on the birthday', () => {
     ['09:00', '2026-05-20T13:00:00Z', `none, ${NEXT_YEAR}`],
     ['09:01', '2026-05-20T13:01:00Z', `none, ${NEXT_YEAR}`],
   ])('at %s local', (_local, created, expected) => {
-    expect(told(plan({ created, now: created }))).toBe(expected);
+    expect(inWords(plan({ created, now: created }))).toBe(expected);
   });
 
   it('at 08:59, planned only at 09:05: owed', () => {
     const decision = plan({ created: '2026-05-20T12:59:00Z', now: '2026-05-20T13:05:00Z' });
-    expect(told(decision)).toBe('none, owed 2026-05-20 at 2026-05-20T13:00Z');
+    expect(inWords(decision)).toBe('none, owed 2026-05-20 at 2026-05-20T13:00Z');
   });
 
   it('at 09:00, planned only at 09:05: next year', () => {
     const decision = plan({ created: '2026-05-20T13:00:00Z', now: '2026-05-20T13:05:00Z' });
-    expect(told(decision)).toBe(`none, ${NEXT_YEAR}`);
+    expect(inWords(decision)).toBe(`none, ${NEXT_YEAR}`);
   });
 
   it('at 08:59, planned only three days later: recorded as missed', () => {
     const decision = plan({ created: '2026-05-20T12:59:00Z', now: '2026-05-23T13:05:00Z' });
-    expect(told(decision)).toBe(`none, 2026-05-20 too_late, ${NEXT_YEAR}`);
+    expect(inWords(decision)).toBe(`none, 2026-05-20 too_late, ${NEXT_YEAR}`);
   });
 
   it('is not greeted on the day of birth', () => {
     const created = '2026-05-20T05:00:00Z';
-    expect(told(plan({ date: '2026-05-20', created, now: created }))).toBe(`none, ${NEXT_YEAR}`);
+    expect(inWords(plan({ date: '2026-05-20', created, now: created }))).toBe(`none, ${NEXT_YEAR}`);
   });
 });
 
@@ -319,32 +321,32 @@ describe('S12: everything was down', () => {
     ['for 48 h, to the ms: sent late', '2026-05-22T13:00:00Z'],
   ])('%s', (_name, now) => {
     const expected = 'keep, owed 2026-05-20 at 2026-05-20T13:00Z';
-    expect(told(plan({ open, plannedAt, now }))).toBe(expected);
-    expect(told(plan({ open, plannedAt: '2026-05-20T13:00:05Z', now }))).toBe(expected);
+    expect(inWords(plan({ open, plannedAt, now }))).toBe(expected);
+    expect(inWords(plan({ open, plannedAt: '2026-05-20T13:00:05Z', now }))).toBe(expected);
   });
 
   it('for 3 days: SKIPPED, and next year planned', () => {
     const now = '2026-05-23T13:00:00Z';
-    expect(told(plan({ open, plannedAt, now }))).toBe(`settle too_late, ${NEXT_YEAR}`);
+    expect(inWords(plan({ open, plannedAt, now }))).toBe(`settle too_late, ${NEXT_YEAR}`);
   });
 
   it('is not too late by a clock that is ahead alone', () => {
     const ahead = { open, plannedAt, now: '2026-05-22T13:00:01Z' };
     const expected = 'keep, owed 2026-05-20 at 2026-05-20T13:00Z';
-    expect(told(plan({ ...ahead, lateNow: '2026-05-20T13:00:01Z' }))).toBe(expected);
-    expect(told(plan(ahead))).toBe(`settle too_late, ${NEXT_YEAR}`);
+    expect(inWords(plan({ ...ahead, lateNow: '2026-05-20T13:00:01Z' }))).toBe(expected);
+    expect(inWords(plan(ahead))).toBe(`settle too_late, ${NEXT_YEAR}`);
   });
 
   it('for 3 days after a first attempt: still owed, because the limit is for the first', () => {
     const tried = row('2026-05-20', '2026-05-20T13:00:00Z', { first: '2026-05-20T13:00:01Z' });
     const decision = plan({ open: tried, plannedAt, now: '2026-05-23T13:00:00Z' });
-    expect(told(decision)).toBe('keep, owed 2026-05-20 at 2026-05-20T13:00Z');
+    expect(inWords(decision)).toBe('keep, owed 2026-05-20 at 2026-05-20T13:00Z');
   });
 
   it('for 3 days after attempts of an earlier due instant: too late', () => {
     const moved = row('2026-05-20', '2026-05-20T13:00:00Z', { attempts: 2 });
     const decision = plan({ open: moved, plannedAt, now: '2026-05-23T13:00:00Z' });
-    expect(told(decision)).toBe(`settle too_late, ${NEXT_YEAR}`);
+    expect(inWords(decision)).toBe(`settle too_late, ${NEXT_YEAR}`);
   });
 
   it('for three years: each is recorded, and the next planned', () => {
@@ -353,7 +355,7 @@ describe('S12: everything was down', () => {
       plannedAt: '2023-05-20T13:00:05Z',
       now: '2026-06-01T00:00:00Z',
     });
-    expect(told(decision)).toBe(
+    expect(inWords(decision)).toBe(
       `settle too_late, 2025-05-20 too_late, 2026-05-20 too_late, ${NEXT_YEAR}`,
     );
   });
@@ -364,7 +366,7 @@ describe('S12: everything was down', () => {
       plannedAt: '2024-05-20T13:00:05Z',
       now: '2026-05-21T00:00:00Z',
     });
-    expect(told(decision)).toBe('settle too_late, owed 2026-05-20 at 2026-05-20T13:00Z');
+    expect(inWords(decision)).toBe('settle too_late, owed 2026-05-20 at 2026-05-20T13:00Z');
   });
 
   it('for two days of a daily reminder: the last day is owed, the first is superseded', () => {
@@ -376,7 +378,7 @@ describe('S12: everything was down', () => {
       settled: ['2026-05-18'],
       now: '2026-05-21T14:00:00Z',
     });
-    expect(told(decision)).toBe(
+    expect(inWords(decision)).toBe(
       'settle superseded, 2026-05-20 superseded, owed 2026-05-21 at 2026-05-21T13:00Z',
     );
     expect(decision.next).toMatchObject({ supersededAt: Date.parse('2026-05-22T13:00:00Z') });
@@ -397,7 +399,7 @@ describe('S15: corrected 12-01 → 03-01 → 12-01 in summer', () => {
       open: row('2026-12-01', '2026-12-01T14:00:00Z'),
       now: '2026-07-01T00:00:01Z',
     });
-    expect(told(first)).toBe('remove, 2027-03-01 at 2027-03-01T14:00Z');
+    expect(inWords(first)).toBe('remove, 2027-03-01 at 2027-03-01T14:00Z');
     const second = plan({
       date,
       changes: [march, december],
@@ -405,7 +407,7 @@ describe('S15: corrected 12-01 → 03-01 → 12-01 in summer', () => {
       open: row('2027-03-01', '2027-03-01T14:00:00Z'),
       now: '2026-07-02T00:00:01Z',
     });
-    expect(told(second)).toBe('remove, 2026-12-01 at 2026-12-01T14:00Z');
+    expect(inWords(second)).toBe('remove, 2026-12-01 at 2026-12-01T14:00Z');
   });
 
   it('is greeted on that day also when both corrections are planned at once', () => {
@@ -416,7 +418,7 @@ describe('S15: corrected 12-01 → 03-01 → 12-01 in summer', () => {
       open: row('2026-12-01', '2026-12-01T14:00:00Z'),
       now: '2026-07-03T00:00:00Z',
     });
-    expect(told(decision)).toBe('keep, 2026-12-01 at 2026-12-01T14:00Z');
+    expect(inWords(decision)).toBe('keep, 2026-12-01 at 2026-12-01T14:00Z');
   });
 
   const plannedInBetween = {
@@ -428,11 +430,11 @@ describe('S15: corrected 12-01 → 03-01 → 12-01 in summer', () => {
 
   it('is greeted late when the last correction was planned only after that day', () => {
     const decision = plan({ ...plannedInBetween, now: '2026-12-02T14:00:00Z' });
-    expect(told(decision)).toBe('remove, owed 2026-12-01 at 2026-12-01T14:00Z');
+    expect(inWords(decision)).toBe('remove, owed 2026-12-01 at 2026-12-01T14:00Z');
   });
 
   it('records this year as missed when it was planned a week after', () => {
     const decision = plan({ ...plannedInBetween, now: '2026-12-09T14:00:00Z' });
-    expect(told(decision)).toBe('keep, 2026-12-01 too_late, 2027-12-01 at 2027-12-01T14:00Z');
+    expect(inWords(decision)).toBe('keep, 2026-12-01 too_late, 2027-12-01 at 2027-12-01T14:00Z');
   });
 });

@@ -14,7 +14,7 @@ function createBench() {
   return { lines, registry, readings: createReadings(registry, logger) };
 }
 
-test('who asks while a reading is under way shares it; later, there is a new one', async () => {
+test('callers during a reading share it; a later one gets a new reading', async () => {
   let count = 0;
   const read = shared(async () => ++count);
   expect(await Promise.all([read(), read(), read()])).toEqual([1, 1, 1]);
@@ -29,7 +29,7 @@ test('scrapes that come together are one reading', async () => {
   for (const page of pages) expect(page).toMatch(/^daybell_things 1$/m);
 });
 
-test('a reading that fails takes its old value away, and is told once until all is well', async () => {
+test('a reading that fails removes its old value, and is logged once until all is well', async () => {
   const { lines, registry, readings } = createBench();
   let away = false;
   readings.gauge(...METRIC, async () => {

@@ -53,57 +53,57 @@ describe('a leap day', () => {
     [2027, 'mar1', '2027 has no 29 February, so a birthday on that day is kept on 1 March.'],
     [2028, 'mar1', '2028 is a leap year, so a birthday on 29 February is kept on that day.'],
   ] as const)('of %i under %s', (year, policy, sentence) => {
-    const told = explain({ born: '2000-02-29', zone: 'Europe/London', year, policy });
-    expect(told.explanation).toContain(sentence);
+    const explained = explain({ born: '2000-02-29', zone: 'Europe/London', year, policy });
+    expect(explained.explanation).toContain(sentence);
   });
 
-  it('is nothing to tell anybody else', () => {
-    const told = explain({ born: '2000-02-28', zone: 'Europe/London', year: 2027 });
-    expect(told.explanation).not.toContain('29 February');
+  it('is not mentioned to anybody else', () => {
+    const explained = explain({ born: '2000-02-28', zone: 'Europe/London', year: 2027 });
+    expect(explained.explanation).not.toContain('29 February');
   });
 });
 
 describe('a local time that is moved', () => {
-  it('by a jump of clocks is told', () => {
-    const told = explain({
+  it('by a jump of clocks is explained', () => {
+    const explained = explain({
       born: '1990-03-08',
       zone: 'America/New_York',
       year: 2026,
       time: '02:30',
     });
-    expect(told.localTime).toBe('03:30');
-    expect(told.explanation).toContain(
+    expect(explained.localTime).toBe('03:30');
+    expect(explained.explanation).toContain(
       'Clocks go forward by 1 hour that day and never show 02:30, so the greeting moves to 03:30.',
     );
   });
 
-  it('by half an hour is told so', () => {
-    const told = explain({
+  it('by half an hour is explained as such', () => {
+    const explained = explain({
       born: '1990-10-04',
       zone: 'Australia/Lord_Howe',
       year: 2026,
       time: '02:15',
     });
-    expect(told.explanation).toContain('forward by 30 minutes');
+    expect(explained.explanation).toContain('forward by 30 minutes');
   });
 
-  it('is told where clocks show it twice', () => {
-    const told = explain({
+  it('is explained where clocks show it twice', () => {
+    const explained = explain({
       born: '1990-11-01',
       zone: 'America/New_York',
       year: 2026,
       time: '01:30',
     });
-    expect(told.utcOffset).toBe('-04:00');
-    expect(told.explanation).toContain(
+    expect(explained.utcOffset).toBe('-04:00');
+    expect(explained.explanation).toContain(
       'Clocks go back by 1 hour that day and show 01:30 twice; the first time counts.',
     );
   });
 
-  it('with its whole day is told with the day', () => {
-    const told = explain({ born: '1980-12-31', zone: 'Pacific/Kiritimati', year: 1994 });
-    expect(told).toMatchObject({ localDate: '1995-01-01', localTime: '09:00' });
-    expect(told.explanation).toContain(
+  it('with its whole day is explained with the day', () => {
+    const explained = explain({ born: '1980-12-31', zone: 'Pacific/Kiritimati', year: 1994 });
+    expect(explained).toMatchObject({ localDate: '1995-01-01', localTime: '09:00' });
+    expect(explained.explanation).toContain(
       '31 December 1994 did not exist in Pacific/Kiritimati, so the greeting moves to the next day that did.',
     );
   });
@@ -136,7 +136,7 @@ describe('daylight saving time', () => {
     expect(explain({ born: `1980-${day}`, zone, year }).explanation).toContain(words);
   });
 
-  it('is no word for someone who lives by UTC', () => {
+  it('is not mentioned to someone who lives by UTC', () => {
     expect(explain({ born: '1980-05-20', zone: 'UTC', year: 2026 }).explanation).toBe(
       'The birthday of 2026 is greeted at 09:00 on Wednesday 20 May 2026 in UTC.',
     );

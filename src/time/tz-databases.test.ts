@@ -23,7 +23,7 @@ describe.each(bothTzDatabases)('%s', (_name, tz) => {
   );
 
   it.each(['europe/Berlin', 'Asia/CALCUTTA', 'ASIA/Calcutta', 'Europe/berlin', 'etc/utc'])(
-    'tells that %s is only misspelt',
+    'recognizes %s as misspelt',
     (timezone) => {
       expect(tz.isKnown(timezone)).toBe(false);
       expect(tz.isMisspelt(timezone)).toBe(true);
@@ -39,7 +39,7 @@ describe.each(bothTzDatabases)('%s', (_name, tz) => {
     },
   );
 
-  it('tells local mean time to the second', () => {
+  it('knows local mean time to the second', () => {
     const noon1870 = Date.UTC(1870, 0, 1, 12);
     expect(tz.offsetAt('America/New_York', noon1870)).toBe(-(4 * HOUR + 56 * 60_000 + 2_000));
     expect(tz.offsetAt('Europe/Paris', noon1870)).toBe(9 * 60_000 + 21_000);
@@ -106,7 +106,7 @@ function askForMany(tz: TzDatabase, round: number): void {
   }
 }
 
-/** Bytes, when nothing is left that could be given back. */
+/** Bytes, when there is no garbage left to collect. */
 function heapUsed(): number {
   setFlagsFromString('--expose-gc');
   runInNewContext('gc')();

@@ -36,7 +36,7 @@ describe('the process api', () => {
     expect(api.lines.join('\n')).not.toContain(key);
   });
 
-  test('with keys listens wherever it is told, and lets in who has one', async () => {
+  test('with keys listens on any address, and serves callers who have one', async () => {
     const { key, entry } = newApiKey('crm', ['users:read']);
     const api = start({ HOST: '0.0.0.0', API_KEYS: entry });
     const users = `http://127.0.0.1:${await portOf(api)}/v1/users`;

@@ -154,7 +154,7 @@ describe('what takes no key', () => {
 const list = (Authorization: string) => api.send('GET', '/v1/users', undefined, { Authorization });
 
 describe('a key', () => {
-  test('is taken by whatever spelling of Bearer', async () => {
+  test('is accepted in any spelling of Bearer', async () => {
     expect((await list(`bearer ${keyOf('all')}`)).status).toBe(200);
     expect((await list(`BEARER   ${keyOf('all')}`)).status).toBe(200);
   });
@@ -183,7 +183,7 @@ describe('a key', () => {
     }
   });
 
-  test('is needed on whatever way a route is reached', async () => {
+  test('is required however a route is reached', async () => {
     for (const path of ['/v1/users', '/v1/users/', '//v1/users', '/v1//users', '/v1/%75sers']) {
       for (const method of ['GET', 'HEAD']) {
         expect([401, 404]).toContain((await api.send(method, path)).status);
@@ -193,7 +193,7 @@ describe('a key', () => {
     expect((await api.send('POST', '/v1/users', ADA, override)).status).toBe(401);
   });
 
-  test('is looked at before the body is', async () => {
+  test('is checked before the body is read', async () => {
     const large = { ...ADA, lastName: 'x'.repeat(100_000) };
     expect((await api.send('POST', '/v1/users', large)).status).toBe(401);
     expect((await api.send('POST', '/v1/users', large, bearer('all'))).status).toBe(413);
@@ -227,7 +227,7 @@ describe('a key', () => {
 });
 
 describe('a key that asks too often', () => {
-  test('is told when to come again, and no other key notices', async () => {
+  test('is given a time to try again, and no other key is affected', async () => {
     const slow = await createTestApi({
       apiKeys: [apiKey('crm', ['users:read']), apiKey('ops', ['users:read'])],
       maxPerSecond: 1,
@@ -290,7 +290,7 @@ describe('an API without keys', () => {
 
   // What a page of any origin may send without asking first: a POST without a body.
   test.for(['https://elsewhere.example', 'http://localhost.elsewhere.example', 'null'])(
-    'is not told what to do by a page of %s',
+    'takes no orders from a page of %s',
     async (origin) => {
       for (const path of ['/v1/deliveries/pause', '/v1/webhook/test']) {
         expect(await ask('POST', `http://localhost:3000${path}`, { Origin: origin })).toBe(403);

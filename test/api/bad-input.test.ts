@@ -185,10 +185,10 @@ describe('a body', () => {
     },
   );
 
-  test('over 64 KB is 413, with its length told or not', async () => {
+  test('over 64 KB is 413, with a Content-Length or without', async () => {
     const text = JSON.stringify({ ...ADA, lastName: 'x'.repeat(64 * 1024) });
-    const told = () => raw(text, { 'Content-Length': String(text.length) });
-    const untold = async () =>
+    const withLength = () => raw(text, { 'Content-Length': String(text.length) });
+    const withoutLength = async () =>
       readAnswer(
         await api.app.request('/v1/users', {
           method: 'POST',
@@ -197,7 +197,7 @@ describe('a body', () => {
           duplex: 'half',
         } as RequestInit),
       );
-    for (const send of [told, untold]) {
+    for (const send of [withLength, withoutLength]) {
       const answer = await refused(send, 413);
       expect(answer.body.type).toBe('urn:daybell:problem:body-too-large');
     }

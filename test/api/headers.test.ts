@@ -32,7 +32,7 @@ describe('the id of a request', () => {
 
 describe('a browser', () => {
   test.for(['/v1/users', '/v1/nothing', '/healthz', '/openapi.json', '/docs', '/metrics'])(
-    'is told by %s to show it nowhere else, to guess nothing and to load nothing',
+    'is instructed by %s to show it nowhere else, to guess nothing and to load nothing',
     async (path) => {
       const { headers } = await api.send('GET', path);
       expect(headers.get('x-content-type-options')).toBe('nosniff');

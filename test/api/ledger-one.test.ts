@@ -96,7 +96,7 @@ describe('one occurrence', () => {
     '%ff',
     'birthday%2Fx',
     'x'.repeat(300),
-  ])('with the key %s is not there, and the form of a key is told', async (key) => {
+  ])('with the key %s is not found, and the form of a key is explained', async (key) => {
     const { status, body } = await api.send('GET', `/v1/occurrences/${key}`);
     expect(status).toBe(404);
     expect(body).toMatchObject({

@@ -46,7 +46,7 @@ test.for([1, 7, 24, 25, 26, 200])(
   },
 );
 
-test('the next page begins where the last one ended, whoever came or went meanwhile', async () => {
+test('the next page begins where the last one ended, whatever users came or went meanwhile', async () => {
   const extra = await Promise.all([1, 2, 3].map(() => api.send('POST', '/v1/users', ADA)));
   await untilAllFinal();
   const first = await api.send('GET', '/v1/users?limit=26');

@@ -60,7 +60,7 @@ describe('/docs', () => {
     }
   });
 
-  test('loads nothing from anywhere, and the browser is told so', async () => {
+  test('loads nothing from anywhere, and its headers forbid that', async () => {
     const page = await api.send('GET', '/docs');
     expect(page.body).not.toMatch(/<(script|link|img|iframe)\b|@import|url\(|\ssrc=/i);
     const policy = page.headers.get('content-security-policy');

@@ -125,7 +125,7 @@ describe('the process api', () => {
     taken.close();
   });
 
-  test('ends when it is not told where the database is', async () => {
+  test('ends when DATABASE_URL is not set', async () => {
     const api = start({ DATABASE_URL: '' });
     expect(await api.exited).not.toBe(0);
     expect(api.lines.join('\n')).toMatch('DATABASE_URL');
@@ -144,7 +144,7 @@ describe('being ready', () => {
     ]);
   });
 
-  test('is not while the database is away; the process lives on, and tells nobody its address', async () => {
+  test('is not while the database is away; the process lives on, and does not reveal its address', async () => {
     const api = start({ DATABASE_URL: 'postgresql://daybell:hunter2@127.0.0.1:1/daybell' });
     const url = await urlOf(api);
     const { status, body } = await readiness(url);

@@ -315,7 +315,7 @@ describe('rules that have changed since', () => {
     });
   });
 
-  test('are told of the day that is audited', async () => {
+  test('are reported as of the audited day', async () => {
     await fixture.addRules({ localTime: '12:00' }, NINE_O_CLOCK + 5 * DAY);
     expect((await fixture.audit(MAY_20, LATER)).settings.localTime).toBe('09:00');
     expect((await fixture.audit('2026-05-28', LATER)).settings.localTime).toBe('12:00');

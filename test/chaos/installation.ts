@@ -51,7 +51,7 @@ const WEBHOOK_TIMEOUT_MS = 5_000;
 const TASK_QUEUE = 'chaos';
 /** PostgreSQL and Temporal come first, and go last. */
 const SERVERS = 2;
-/** The pools of five processes, the production server's, and whoever looks. */
+/** The pools of five processes, the production server's, and the run's own. */
 const CONNECTIONS = 170;
 
 /** Starts all of it; resolves when everything is ready. */

@@ -1,11 +1,11 @@
 /**
- * Who was due, told from the outside: by what the API answered, fixed offsets and the
+ * Who was due, seen from the outside: by what the API answered, fixed offsets and the
  * README's rules. Nothing of src/time or src/planning is asked.
  */
 import type { Zone } from '../support/instant-zones.ts';
 import type { RunPlan } from './plan.ts';
 
-/** What was true of a user from an instant on, as the API has told. */
+/** What was true of a user from an instant on, as the API answered. */
 export interface Facts {
   /** `updatedAt` of the answer, epoch ms. */
   readonly from: number;

@@ -107,7 +107,7 @@ function checkRequest(
   if (!isKnown || at > replacedAt + NAME_IS_OLD_MS) say(`sent with the name ${firstName}`);
 }
 
-/** At the end nothing is under way, and whoever exists has a plan for what comes next. */
+/** At the end nothing is under way, and every user has a plan for what comes next. */
 function checkRows(
   person: Person,
   rows: readonly LedgerRow[],

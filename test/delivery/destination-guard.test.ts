@@ -139,7 +139,7 @@ describe.each(CLIENTS)('$name', ({ name, create }) => {
       expect(receiver.received).toEqual([]);
     });
 
-    test('that does not resolve is told by its own code', async () => {
+    test('that does not resolve is reported by its own code', async () => {
       const { errorCode } = await clientOf(at('no..body')).post(REQUEST);
       expect(errorCode).toMatch(/^(ENOTFOUND|EAI_AGAIN)$/);
     });

@@ -93,7 +93,7 @@ describeClients(({ create }) => {
       expect(reconnects).toBe(0);
     });
 
-    test('what nobody could know costs each connection one request, and then none', async () => {
+    test('what could not be known in time costs each connection one request, and then none', async () => {
       receiver.answer((connection) => {
         connection.write('HTTP/1.1 204 No Content\r\n\r\n');
         setTimeout(() => connection.write('{}'), 2);
@@ -198,7 +198,7 @@ describeClients(({ create }) => {
     });
   });
 
-  test('a new connection that breaks is told, and not tried again', async () => {
+  test('a new connection that breaks is reported, and not tried again', async () => {
     receiver.answer((connection) => connection.resetAndDestroy());
     const reply = await client.post(requestOf('first'));
     expect(reply).toMatchObject({ status: null, errorCode: 'ECONNRESET' });
@@ -206,7 +206,7 @@ describeClients(({ create }) => {
     expect(reconnects).toBe(0);
   });
 
-  test('no answer in time on a connection that was kept is told, and not tried again', async () => {
+  test('no answer in time on a connection that was kept is reported, and not tried again', async () => {
     const hasty = clientOf(1_500);
     await hasty.post(requestOf('first'));
     receiver.answer(() => {});

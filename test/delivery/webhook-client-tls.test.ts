@@ -107,7 +107,7 @@ describeClients(({ create }) => {
     expect(asked).toEqual([]);
   });
 
-  test('no TLS where it is expected is told by its code', async () => {
+  test('no TLS where it is expected is reported by its code', async () => {
     const plain = await startWebhookReceiver();
     const client = create({
       url: plain.url.replace('http:', 'https:'),

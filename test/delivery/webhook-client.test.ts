@@ -161,7 +161,7 @@ describeClients(({ create }) => {
     expect(reply.durationMs).toBeGreaterThanOrEqual(SHORT_MS - 10);
   });
 
-  test('a connection that breaks before the answer is told by its code', async () => {
+  test('a connection that breaks before the answer is reported by its code', async () => {
     receiver.answer((response) => void response.destroy());
     expect(await client.post(REQUEST)).toMatchObject({ status: null, errorCode: 'ECONNRESET' });
   });
@@ -191,7 +191,7 @@ describeClients(({ create }) => {
     await vi.waitFor(() => expect(closed).toBe(true), WITHIN);
   });
 
-  test('nobody at the address is told by its code', async () => {
+  test('a refused connection is reported by its code', async () => {
     const server = createServer().listen(0, '127.0.0.1');
     await once(server, 'listening');
     const address = server.address();
@@ -202,7 +202,7 @@ describeClients(({ create }) => {
     lost.close();
   });
 
-  test('nobody at any of several addresses is told by the code of the first', async () => {
+  test('connections refused at all of several addresses are reported by the code of the first', async () => {
     const lost = create({
       ...options('http://nobody.example:1/'),
       lookup: (_name, _options, callback) =>
@@ -232,7 +232,7 @@ describeClients(({ create }) => {
     await close();
   });
 
-  test('what is not HTTP is told by a code, and nothing is thrown', async () => {
+  test('what is not HTTP is reported by a code, and nothing is thrown', async () => {
     const server = createServer((socket) => void socket.end('220 mail.example.com ESMTP\r\n'));
     server.listen(0, '127.0.0.1');
     await once(server, 'listening');

@@ -65,7 +65,7 @@ test('each entry has a hash, except for the binaries of some tools on other plat
   }
 });
 
-test('no entry names a registry: that is for whoever installs to choose', () => {
+test('no entry names a registry: the installing side chooses one', () => {
   expect(entries.filter(([, { resolved }]) => resolved !== undefined)).toEqual([]);
 });
 

@@ -85,7 +85,7 @@ export async function startOperatedDaybell(
     Object.fromEntries(Object.entries(metrics).map(([name, port]) => [name, `127.0.0.1:${port}`])),
     'deploy/prometheus/alerts.yml',
   );
-  // A home without the configuration of whoever runs the test.
+  // A home without the configuration of the user who runs the test.
   const home = await mkdtemp(join(tmpdir(), 'daybell-operator-'));
   await symlink(await findDevServerProgram(), join(home, 'temporal'));
   const variables: Record<string, string> = {

@@ -21,7 +21,7 @@ import { startDaybell, stillRunning, temporaryDataDir } from '../support/started
 beforeAll(findDevServerProgram, 25 * 60_000);
 
 test(
-  'greets a new user once, at the instant, and moves and ends with what the API is told',
+  'greets a new user once, at the instant, and follows a change and a deletion by the API',
   { timeout: 480_000 },
   async () => {
     const receiver = await startWebhookReceiver();
@@ -78,8 +78,8 @@ test(
     await until(() => receiver.received.length > 0);
     const [greeting] = receiver.received;
     expect(greeting?.at).toBeGreaterThanOrEqual(due.at);
-    const told = { userId, firstName: 'Ada', timezone: due.timezone, late: false };
-    expect(greeting?.body.data).toMatchObject(told);
+    const sent = { userId, firstName: 'Ada', timezone: due.timezone, late: false };
+    expect(greeting?.body.data).toMatchObject(sent);
     const headers = greeting?.headers as Record<string, string>;
     expect(new Webhook(secret).verify(greeting?.rawBody ?? '', headers)).toEqual(greeting?.body);
 

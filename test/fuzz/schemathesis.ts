@@ -23,7 +23,7 @@ const CONFIG = join(import.meta.dirname, 'schemathesis.toml');
 /** What its own command does; that names the folder that it was installed in, which has moved. */
 const START = 'from schemathesis.cli import schemathesis; schemathesis()';
 
-/** Fuzzes it for as long as is asked; `say` hears what schemathesis prints. */
+/** Fuzzes it for as long as is asked; `say` gets what schemathesis prints. */
 export async function fuzz(
   { url, key }: Pick<FuzzTarget, 'url' | 'key'>,
   { seconds, seed }: FuzzOptions,

@@ -32,7 +32,7 @@ async function connectTo(url: string): Promise<Orm> {
 
 const answers = (orm: Orm) => orm.em.fork().execute('select 1 as one');
 
-/** Transactions that are open, until they are told to go on. */
+/** Transactions that stay open until they are let go on. */
 async function beginTransactions(orm: Orm, count: number) {
   const { promise: goOn, resolve } = Promise.withResolvers<void>();
   let begun = 0;

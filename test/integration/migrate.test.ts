@@ -132,7 +132,7 @@ test('a database that stays away is an error with its place, and without its pas
   expect(String(error)).not.toMatch(/hunter2/);
 });
 
-test('a wrong password is told at once', async () => {
+test('a wrong password is reported at once', async () => {
   const url = new URL(await emptyDatabase());
   url.password = 'wrong';
   const migration = runProcess(ENTRY, { DATABASE_URL: url.href });
@@ -140,7 +140,7 @@ test('a wrong password is told at once', async () => {
   expect(migration.lines.join('\n')).toMatch(/refuses the password/);
 });
 
-test('a database that is not told is a setting that is missing', async () => {
+test('without DATABASE_URL, the missing setting is named', async () => {
   const migration = runProcess(ENTRY, {});
   expect(await migration.exited).toBe(78);
   expect(migration.lines.join('\n')).toMatch(/DATABASE_URL/);

@@ -81,7 +81,7 @@ test.for([
   expect(await isEncrypted(url())).toBe(true);
 });
 
-test('require is encrypted, whoever the server is', async () => {
+test('require is encrypted, with any server', async () => {
   expect(await isEncrypted(urlWith({ sslmode: 'require' }))).toBe(true);
 });
 

@@ -1,4 +1,4 @@
-/** What each process says of itself on METRICS_PORT, for whoever starts and stops it. */
+/** What each process reports of itself on METRICS_PORT, for its supervisor. */
 import { describe, expect, test } from 'vitest';
 
 import { newApiKey } from '../../src/platform/settings/api-keys.ts';
@@ -53,7 +53,7 @@ describe('a process on its own port', () => {
     });
   });
 
-  test('an API tells there what it tells in public, and takes no key for it', async () => {
+  test('an API answers there as it does in public, and requires no key', async () => {
     const { entry } = newApiKey('crm', ['users:read']);
     const api = start('src/api/main.ts', { API_KEYS: entry });
     await api.line(/"msg":"ready"/);

@@ -259,7 +259,7 @@ describe("another installation's task queue", () => {
     expect(await Promise.all(schedulers.map((scheduler) => scheduler.stop()))).toEqual([0, 0]);
   });
 
-  test('the mark never runs, and says what it is', async () => {
+  test('the lock never runs, and says what it is', async () => {
     const scheduler = start('scheduler', { ...settings, DATABASE_URL: ours.url });
     await expect.poll(() => markOf(settings), { timeout: 60_000 }).toBe(await idOf(ours));
     await scheduler.stop();

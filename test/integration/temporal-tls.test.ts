@@ -55,32 +55,27 @@ describe('a Temporal server that asks for a client certificate', () => {
     await database.drop();
   });
 
-  test(
-    'is used by every process, told by the standard settings',
-    { timeout: 240_000 },
-    async () => {
-      const trusted = { ...settings, ...temporal.settings };
-      const [api] = ['api', 'planning', 'worker', 'delivery'].map((name) => start(name, trusted));
-      await Promise.all(processes.map((started) => started.line(/"ready"/)));
-      expect(api?.child.exitCode).toBeNull();
-      const created = await fetch(`http://127.0.0.1:${settings['PORT']}/v1/users`, {
-        method: 'POST',
-        headers: { 'content-type': 'application/json' },
-        body: JSON.stringify(ADA),
-      });
-      expect(created.status).toBe(201);
-      const notified = 'select notified_wake_at is not null as notified from events.occasions';
-      // By the scheduler, which has started the user's workflow.
-      await expect
-        .poll(() => database.orm.em.fork().execute(notified), WITHIN)
-        .toEqual([{ notified: true }]);
-      // By the worker's own client.
-      const schedules = [];
-      for await (const { scheduleId } of temporal.client.schedule.list())
-        schedules.push(scheduleId);
-      expect(schedules).toContain(`${settings['TEMPORAL_TASK_QUEUE']}/housekeeping`);
-    },
-  );
+  test('is used by every process with the standard settings', { timeout: 240_000 }, async () => {
+    const trusted = { ...settings, ...temporal.settings };
+    const [api] = ['api', 'planning', 'worker', 'delivery'].map((name) => start(name, trusted));
+    await Promise.all(processes.map((started) => started.line(/"ready"/)));
+    expect(api?.child.exitCode).toBeNull();
+    const created = await fetch(`http://127.0.0.1:${settings['PORT']}/v1/users`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify(ADA),
+    });
+    expect(created.status).toBe(201);
+    const notified = 'select notified_wake_at is not null as notified from events.occasions';
+    // By the scheduler, which has started the user's workflow.
+    await expect
+      .poll(() => database.orm.em.fork().execute(notified), WITHIN)
+      .toEqual([{ notified: true }]);
+    // By the worker's own client.
+    const schedules = [];
+    for await (const { scheduleId } of temporal.client.schedule.list()) schedules.push(scheduleId);
+    expect(schedules).toContain(`${settings['TEMPORAL_TASK_QUEUE']}/housekeeping`);
+  });
 
   test.for([
     ['without any of them', /^$/],

@@ -95,7 +95,7 @@ test('a request without a traceparent, or with one that is none, begins a trace'
   expect(await story.keptOf(userId)).toMatch(/^00-[\da-f]{32}-[\da-f]{16}-01$/);
 });
 
-test('whoever sends a request that is not sampled has decided for all of its trace', async () => {
+test('a caller whose request is not sampled has decided for all of its trace', async () => {
   const parent = `${TRACEPARENT.slice(0, -2)}00`;
   const about = { name: 'unsampled', kind: 'internal', parent } as const;
   const [header, traceparent] = await tracing.span(about, async (span) => [
@@ -139,7 +139,7 @@ test('what fails in a span is its error, by class and without its words', async 
   expect(span).toMatchObject({ isError: true, attributes: { 'error.type': 'RangeError' } });
 });
 
-test('a collector that refuses is told of once, and again when it is back', async () => {
+test('a collector that refuses is logged once, and again when it is back', async () => {
   const logged: string[] = [];
   const logger = pino({}, { write: (line: string) => void logged.push(JSON.parse(line).msg) });
   const other = await startTraceCollector();

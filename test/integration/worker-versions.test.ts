@@ -216,7 +216,7 @@ test('when no worker of the version that has the work is left, one that had it b
   await stopOne();
 });
 
-test('a Temporal without versions is told from one that is away, and is none of the others’ business', async () => {
+test('a Temporal without versions is not taken for one that is away, and unversioned workers do not mind it', async () => {
   const server = await startTimeSkippingServer();
   onTestFinished(server.close);
   const refused = Promise.withResolvers<Error>();

@@ -65,7 +65,7 @@ describe('a claim', () => {
     expect(await fixture.claimed()).toHaveLength(1);
   });
 
-  test('tells how far the clocks are apart, also when it takes nothing', async () => {
+  test('says how far the clocks are apart, also when it takes nothing', async () => {
     await fixture.rows.shiftClock(HOUR);
     const { databaseNow, claimed } = await fixture.claim();
     expect(claimed).toEqual([]);
@@ -239,7 +239,7 @@ test('keeps to the rate limit, all processes together', async () => {
   expect(elapsedMs).toBeGreaterThan(390);
 });
 
-test('tells when the next row is due, and nothing when none is planned', async () => {
+test('says when the next row is due, and nothing when none is planned', async () => {
   expect(await fixture.ledger.nextDueInMs(Date.now())).toBeNull();
   const dueAt = Date.now() + MINUTE;
   await fixture.planned(dueAt);

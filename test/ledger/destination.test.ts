@@ -125,7 +125,7 @@ describe('a destination that asks for less', () => {
     expect(claimed).toHaveLength(500);
   });
 
-  test('is not slowed for ever when nothing more is heard', async () => {
+  test('is not slowed for ever when there are no more answers', async () => {
     await fixture.ledger.applyThrottle(STOP);
     await fixture.rows.addHerd(500, Date.now() - 1000);
     await fixture.setClocks(62 * SECOND);

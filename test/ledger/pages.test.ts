@@ -98,7 +98,7 @@ test.for([
   }
 });
 
-test('the plan of a statement that no index serves is told from the others', async () => {
+test('the plan of a statement that no index serves is recognized', async () => {
   const plan = await explainRows(
     database.orm,
     `select key from events.occurrences where traceparent = 'x'`,

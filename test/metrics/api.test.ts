@@ -144,7 +144,7 @@ describe('the process api', () => {
     expect(valueOf(page, 'process_resident_memory_bytes')).toBeGreaterThan(0);
   });
 
-  test('tells the rest when one reading fails, and counts that', async () => {
+  test('reports the rest when one reading fails, and counts that', async () => {
     const url = await urlOf(shared);
     const isPaused = valueOf(await get(`${url}/metrics`), 'daybell_deliveries_paused');
     await rows.sql('alter table events.destinations rename to elsewhere');
@@ -159,7 +159,7 @@ describe('the process api', () => {
     expect(errorsOf(next, 'daybell_occurrences_due_soon')).toBe(0);
   });
 
-  test('tells the rest when one reading hangs', async () => {
+  test('reports the rest when one reading hangs', async () => {
     const url = await urlOf(shared);
     const length = valueOf(await get(`${url}/metrics`), 'daybell_outbox_length');
     const blocker = new pg.Client({ connectionString: database.url });
@@ -178,7 +178,7 @@ describe('the process api', () => {
       .toBe(length);
   });
 
-  test('tells of itself when the database is away', async () => {
+  test('reports on itself when the database is away', async () => {
     const url = await urlOf(
       start({ DATABASE_URL: 'postgresql://daybell:hunter2@127.0.0.1:1/daybell' }),
     );

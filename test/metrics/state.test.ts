@@ -192,7 +192,7 @@ test('what the database server computes is told in seconds, and of how many core
   await expect.poll(active, WITHIN).toBeGreaterThan(before + 1.4);
 });
 
-test('a process tells by which tz database it works, and of which year that is', async () => {
+test('a process reports the version of its tz database, and its year', async () => {
   const older = join(tmpdir(), `daybell-tz-2020-${process.pid}.json`);
   onTestFinished(() => rm(older));
   const data = JSON.parse(await readFile(bundledTzDataPath(), 'utf8'));

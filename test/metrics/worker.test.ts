@@ -76,7 +76,7 @@ async function startWorkflow(userId: string) {
 }
 
 test(
-  'pollers, slots, plans, and calls of deliver are told as they come to be',
+  'pollers, slots, plans, and calls of deliver are counted as they occur',
   { timeout: 240_000 },
   async () => {
     const { value: ofApi } = await start('src/api/main.ts');
@@ -131,7 +131,7 @@ test(
 );
 
 test(
-  'a workflow that changed code cannot go on with is told of',
+  'a workflow that changed code cannot go on with is counted',
   { timeout: 240_000 },
   async () => {
     const { code } = await bundleWorkflows(

@@ -74,7 +74,7 @@ test('settled, and planned by the scheduler first: the workflow wakes at the old
   });
 });
 
-test('settled, and looked at by the workflow first: it plans, and the scheduler has nothing to tell', async () => {
+test('settled, and looked at by the workflow first: it plans, and the scheduler has nothing to notify', async () => {
   const userId = await userBornIn(10);
   await daybell.scheduler.stop();
   await untilSent(userId);

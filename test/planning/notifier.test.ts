@@ -206,7 +206,7 @@ test('one that is planned anew while it is notified is notified again, of the ne
   expect(notified).toEqual(['started', 'woken']);
 });
 
-test('an end that deliver answers meanwhile is not written over, and is told again', async () => {
+test('an end that deliver answers meanwhile is not written over, and is notified again', async () => {
   const occasion = on.stage(asleepForAYear);
   const wakeAt = Date.now() + 100 * DAY;
   await plan(occasion, { wakeAt });

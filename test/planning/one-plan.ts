@@ -1,4 +1,4 @@
-/** A plan told in a line, for an occasion that is given in one. */
+/** A plan as one line of words, for an occasion that is given in one. */
 import { occurrenceKey } from '../../src/ledger/occurrence-key.ts';
 import { fellDue, type InputsHistory, type InputsVersion } from '../../src/planning/fell-due.ts';
 import {
@@ -50,7 +50,7 @@ export interface Given extends Occasion {
   readonly limitMs?: number;
 }
 
-/** A birthday on 05-20 in New York, created in 2020, unless told otherwise. */
+/** A birthday on 05-20 in New York, created in 2020, unless given otherwise. */
 export function plan(given: Given): PlanDecision {
   return decidePlan(inputOf(given));
 }
@@ -141,7 +141,7 @@ export function at(iso: string): number {
 }
 
 /** A decision in one line: what becomes of the row, what was missed, what is planned. */
-export function told({ open, skipped, next }: PlanDecision): string {
+export function inWords({ open, skipped, next }: PlanDecision): string {
   const ofRow = open.action === 'settle' ? `settle ${open.reason}` : open.action;
   const missed = skipped.map(({ nominalDate, reason }) => `, ${nominalDate} ${reason}`).join('');
   if (next.kind === 'none') return `${ofRow}${missed}, nothing`;

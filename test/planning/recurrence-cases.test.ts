@@ -40,11 +40,11 @@ describe('the agreed cases of recurrences that name a day', () => {
     };
     const occasion = { type: 'reminder', id: 'b4c1' };
     const found = occurrencesAfter({ occasion, tz: bundledTz }, version, Date.parse(given.after));
-    const told = given.expect.map(() => {
+    const resolved = given.expect.map(() => {
       const { nominalDate, localDate, dueAt } = found.next().value as ResolvedOccurrence;
       const instant = new Date(dueAt).toISOString().replace('.000', '');
       return { date: localDate, dueAt: instant, nominal: nominalDate };
     });
-    expect(told).toEqual(given.expect.map((one) => ({ nominal: one.date, ...one })));
+    expect(resolved).toEqual(given.expect.map((one) => ({ nominal: one.date, ...one })));
   });
 });

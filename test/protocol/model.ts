@@ -9,7 +9,7 @@
  * dies leaves a lease that ends, and then another claims the row.
  *
  * The notifier makes the workflow wake when the plan says. It reads the occasion's row, tells
- * Temporal (start, or `changed` to what runs already), and notes what it told, unless the row has
+ * Temporal (start, or `changed` to what runs already), and notes that it did, unless the row has
  * been written meanwhile. `deliver` notes its answer, the next wake, in the statement that reads
  * it. So `notified_wake_at` never promises a wake that is earlier than the true one, and whenever
  * it is later than the plan's the workflow is notified. Of an occasion that has ended, the workflow

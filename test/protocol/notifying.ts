@@ -6,7 +6,7 @@ import { at, violate, type Emit, type World } from './world.ts';
 import { beginCall, isRunning } from './workflow.ts';
 
 /**
- * The notifier brings Temporal to what the plan says: reads, tells, writes what it told. Two of
+ * The notifier brings Temporal to what the plan says: reads, notifies, writes that it did. Two of
  * them can be at it at once, when one stood still until its own lease had passed on.
  */
 export function notify(s: State, world: World, index: number, emit: Emit): void {
@@ -37,7 +37,7 @@ export function notify(s: State, world: World, index: number, emit: Emit): void 
       if (!s.database.isUp) return;
       next.notifiers[index] = idleNotifier();
       write(next, notifier, world);
-      emit(`${name} writes what it told`, next);
+      emit(`${name} writes what it notified`, next);
   }
 }
 

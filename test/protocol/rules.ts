@@ -13,7 +13,7 @@ export const RULES = {
   graceAtExecution:
     'Whether a claim may take expired leases is judged when it is executed, not when it is sent.',
   silenceIsOutage:
-    'A process that has not heard from the database for a while counts as one that has just started.',
+    'A process that the database has not answered for a while counts as one that has just started.',
   outcomesFirst:
     'An outcome that could not be written is written before anything else, as soon as the database answers.',
 
@@ -47,7 +47,7 @@ export const RULES = {
   revivalForgetsWake: 'If the end was notified, what is known of the wake is forgotten too.',
 
   // Notifying
-  tellsThenWrites: 'The notifier tells Temporal first, and then writes what it told.',
+  tellsThenWrites: 'The notifier notifies Temporal first, and then writes that it did.',
   writesByVersion:
     'It writes only if the row has not been written since it was read, whatever the values are.',
   signalsExisting: 'Where the workflow exists already, the notifier sends it `changed`.',

@@ -169,7 +169,7 @@ export interface SeenOccurrence {
   wasAccepted: boolean;
   /** The receiver accepted it, and the process died before the ledger knew: the first window. */
   wasLost: boolean;
-  /** The ledger was told that the receiver accepted it. */
+  /** The ledger has recorded that the receiver accepted it. */
   isKnown: boolean;
 }
 

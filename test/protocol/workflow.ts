@@ -34,7 +34,7 @@ export function runWorkflow(s: State, world: World, emit: Emit): void {
     const callsAgain = rules.changedCallsAgain && changed !== 'no';
     if (callsAgain && !(isOver && changed === 'cancel')) {
       beginCall(next);
-      return emit('the workflow hears the answer, and calls again', next);
+      return emit('the workflow gets the answer, and calls again', next);
     }
     const wakeAt = isOver ? null : (call.answer.wakeAt ?? FAR);
     next.workflow = {
@@ -52,7 +52,7 @@ export function runWorkflow(s: State, world: World, emit: Emit): void {
   }
 }
 
-/** The worker works on at a call that nobody hears any more. There is one such at a time. */
+/** The worker works on at a call that no workflow waits for any more. There is one such at a time. */
 export function letGo(s: State): void {
   s.calls[1] = s.calls[0];
   s.calls[0] = noCall();

@@ -87,7 +87,7 @@ test('what another scheduler has looked at a minute ago waits for its time', asy
   await expect.poll(rounds, WITHIN).toBe(1);
 });
 
-test('it rests while a herd goes out, for half an hour at the most', async () => {
+test('it is postponed while a herd is sent, for half an hour at most', async () => {
   await busyAgo(MINUTE);
   await lookedAgo(12 * MINUTE);
   expect(await rests()).toBe(false);

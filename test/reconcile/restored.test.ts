@@ -8,7 +8,7 @@ import { DAY, HOUR, MINUTE, NOW, useReconcileFixture } from './reconcile-fixture
 const fixture = useReconcileFixture();
 const { planning } = fixture;
 
-/** Planned so long ago, and its workflow told. */
+/** Planned so long ago, and its workflow notified. */
 async function addNotified(agoMs: number): Promise<string> {
   await planning.setClock(NOW - agoMs);
   const userId = await planning.rows.addUser({ createdAt: NOW - 300 * DAY });
@@ -26,7 +26,7 @@ const isNotified = async (userId: string): Promise<boolean> =>
 
 const revisions = () => fixture.sql('select distinct revision from users.users');
 
-test('an older Temporal is told anew of what was planned or looked at since, and of nothing else', async () => {
+test('an older Temporal is notified again of what was planned or looked at since, and of nothing else', async () => {
   const old = await addNotified(20 * DAY);
   const looked = await addNotified(20 * DAY);
   const planned = await addNotified(2 * HOUR);
@@ -60,7 +60,7 @@ test('an older Temporal is told anew of what was planned or looked at since, and
   ]);
 });
 
-test('with an older database all workflows are told anew, and revisions leap ahead', async () => {
+test('with an older database all workflows are notified again, and revisions leap ahead', async () => {
   const users = [await addNotified(20 * DAY), await addNotified(3 * DAY)];
   const restored = await noteRestore(fixture.orm, NOW - DAY);
   expect(restored).toMatchObject({ store: 'database', knowsUntil: NOW - 3 * DAY, forgotten: 2 });

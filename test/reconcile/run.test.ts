@@ -110,7 +110,7 @@ describe('with a notifier and a worker', () => {
     }
   });
 
-  test('while a herd goes out it rests, and looks later', async () => {
+  test('while a herd is sent the run is postponed', async () => {
     await fixture.startWorker();
     await fixture.rows.sql(
       `insert into events.dispatchers (id, stamped_at, busy_at)

@@ -85,7 +85,7 @@ test('workers that start at once make one schedule, for every hour, of their tas
   expect((await others.describe()).action).toMatchObject({ taskQueue: other });
 });
 
-test('a start with other settings changes it, and an operator who paused it is heeded', async () => {
+test('a start with other settings changes it, and a pause by an operator is kept', async () => {
   const taskQueue = uniqueTaskQueue();
   const schedule = scheduleOf(taskQueue);
   await ensure(taskQueue);

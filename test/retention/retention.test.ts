@@ -167,7 +167,7 @@ describe('the activity', () => {
     expect(await api.sql('select 1 from users.outbox')).toEqual([]);
   });
 
-  test('tells Temporal of a failure without its data', async () => {
+  test('reports a failure to Temporal without its data', async () => {
     const failing = {
       ...retention,
       removeDoneEvents: () => Promise.reject(new Error('select 1815-12-10')),

@@ -7,7 +7,7 @@ export interface Certificate {
 }
 
 export interface Authority {
-  /** What whoever trusts it is given. */
+  /** What a client that trusts it is given. */
   readonly cert: string;
   /** For a server on this machine, or a client of one. */
   issue(name?: string, options?: CertificateOptions): Certificate;

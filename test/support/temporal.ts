@@ -17,7 +17,7 @@ export interface TestTemporal {
   close(): Promise<void>;
 }
 
-/** A real server, shared by the run; started by whoever asks first. */
+/** A real server, shared by the run; started when it is first asked for. */
 export async function useDevServer(): Promise<TestTemporal> {
   return connectTo(await askRun('dev-server'));
 }

@@ -1,5 +1,5 @@
 /**
- * The occurrence rule told a second time, slowly and another way: by looking at what
+ * The occurrence rule written a second time, slowly and another way: by looking at what
  * clocks show all through the days around a local time. It knows the offsets of Intl, or
  * those it is given, and nothing of luxon or of src/time.
  */

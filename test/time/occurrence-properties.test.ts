@@ -7,7 +7,7 @@ import { birthdayIn } from './birthdays.ts';
 import { createIntlOracle, createOracle } from './intl-oracle.ts';
 import { checkAgainstOracle, checkOrder, dayAt, zoneNames } from './occurrence-properties.ts';
 
-/** The bundled data is held against Intl's elsewhere: here it is the rule that is told twice. */
+/** The bundled data is held against Intl's elsewhere: here it is the rule that is written twice. */
 const databases = [
   ["Node's tz database", nodeTz, createIntlOracle()],
   ['the bundled tz database', bundledTz, createOracle(bundledTz.offsetAt)],

@@ -48,9 +48,9 @@ test.for([
   [['list', 'all'], 64, 'npm run outbox -- list'],
   [['forget'], 64, 'npm run outbox -- list'],
 ] as const)('%j is no command: it says what would be', async ([args, code, said]) => {
-  const told = await run(...args);
-  expect(told.exitCode).toBe(code);
-  expect(told.said).toContain(said);
+  const ended = await run(...args);
+  expect(ended.exitCode).toBe(code);
+  expect(ended.said).toContain(said);
 });
 
 async function park(userId: string, error: string): Promise<void> {

@@ -154,7 +154,7 @@ describe.concurrent('the occasion workflow', () => {
     expect(await pendingOf(occasion)).toBeUndefined();
   });
 
-  test('a signal while deliver finds that the occasion has ended is heard before the workflow ends', async ({
+  test('a signal while deliver finds that the occasion has ended is handled before the workflow ends', async ({
     expect,
   }) => {
     const occasion: StagedOccasion = on.stage(async (call) => {

@@ -80,7 +80,7 @@ test('of an attempt that others made, it comes back no sooner than of what they 
   });
 });
 
-test('the next attempt on another day is told with its date', () => {
+test('a next attempt on another day is named with its date', () => {
   const row = { nextAttemptAt: NINE + 24 * HOUR, last: REFUSED };
   expect(refusal({ row, owner: EARLY }).message).toBe('503, next attempt at 2026-05-21T09:00:00Z');
 });
@@ -92,7 +92,7 @@ test('while paused, it comes back every hour, but for a time to wake before that
   expect(refusal({ at: MINUTE, owner: paused, wakeAt })).toMatchObject({ retryInMs: 10 * MINUTE });
 });
 
-test('of several rows, the first to ask about decides, and is spoken of', () => {
+test('of several rows, the first to ask about decides, and is named', () => {
   const redelivered = { nextAttemptAt: NINE + HOUR, last: REFUSED };
   const refused = refusal({ at: 12 * SECOND, row: redelivered, owner: EARLY }, {});
   expect(refused).toMatchObject({ message: 'dispatchers are sending', retryInMs: 15 * SECOND });

@@ -44,7 +44,7 @@ test('what it encodes, it decodes', async () => {
   expect(await decoded.json()).toEqual({ payloads: [PAYLOAD, PAYLOAD] });
 });
 
-test('what is in the clear is given back, and a payload without data is one', async () => {
+test('what is in the clear is returned as it is, and a payload without data is valid', async () => {
   const payloads = [PAYLOAD, { metadata: { encoding: base64('binary/null') } }];
   const decoded = await ask('/decode', { payloads });
   expect(await decoded.json()).toEqual({ payloads: [PAYLOAD, { ...payloads[1], data: '' }] });
@@ -65,7 +65,7 @@ test.for([
   expect(status).toBe(400);
 });
 
-test('a key that is missing is named, and nothing of a payload that is broken is told', async () => {
+test('a missing key is named, and nothing of a damaged payload is revealed', async () => {
   const encoded = await (await ask('/encode', { payloads: [PAYLOAD] })).json();
   const other = await ask('/decode', encoded, {}, appOf(null, newPayloadKey()));
   expect(other.status).toBe(400);
@@ -96,7 +96,7 @@ test('the Web UI of a named origin may ask, and no other page', async () => {
   expect(other.headers.get('access-control-allow-origin')).toBeNull();
 });
 
-test('without a token only this machine’s own names are heard', async () => {
+test('without a token, only requests to this machine’s own names are served', async () => {
   for (const host of ['localhost:8081', '127.0.0.1:8081', '[::1]:8081']) {
     expect((await ask('/decode', { payloads: [] }, { host })).status).toBe(200);
   }
@@ -104,7 +104,7 @@ test('without a token only this machine’s own names are heard', async () => {
   expect(rebound.status).toBe(403);
 });
 
-test('with a token it must be shown', async () => {
+test('with a token, callers must present it', async () => {
   const app = appOf('a token of more than 22 characters');
   const authorized = (authorization: string) =>
     ask('/decode', { payloads: [] }, { host: 'codec.example.com', authorization }, app);
@@ -118,6 +118,6 @@ test('a body of more than any page of a history has is not read', async () => {
   expect((await ask('/decode', JSON.stringify({ payloads: [{ data }] }))).status).toBe(413);
 });
 
-test('there is nothing else', async () => {
+test('there are no other routes', async () => {
   expect((await appOf().request('/decode', { headers: { host: 'localhost' } })).status).toBe(404);
 });

@@ -53,7 +53,7 @@ describe('API_KEYS', () => {
       `crm:users:read:${newApiKey('crm', []).key}`,
       'must end with the SHA-256 of the key, not with the key',
     ],
-  ] as const)('%s is refused, and no part of it is told', ([entry, rule]) => {
+  ] as const)('%s is refused, and no part of it is revealed', ([entry, rule]) => {
     const [fault, ...others] = faultsOf(entry === '' ? ' ' : entry);
     expect(fault).toContain(`API_KEYS: key 1 of 1 ${rule}`);
     expect(others).toEqual([]);

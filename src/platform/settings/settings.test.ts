@@ -73,7 +73,7 @@ test('every setting is in one of the two lists above', () => {
 });
 
 describe.for(Object.entries(WRONG))('%s', ([name, values]) => {
-  test.for(values)('as "%s" is refused by its name and rule, and not told', (value) => {
+  test.for(values)('as "%s" is refused by its name and rule, without the value', (value) => {
     const faults = faultsOf({ [name]: value });
     expect(faults.length).toBeGreaterThan(0);
     for (const fault of faults) expect(fault).toMatch(new RegExp(`^${name}: \\S`));
@@ -85,7 +85,7 @@ describe.for(Object.entries(WRONG))('%s', ([name, values]) => {
   });
 });
 
-test('all that is wrong is told at once', () => {
+test('all faults are reported at once', () => {
   const wrong = Object.fromEntries(Object.entries(WRONG).map(([name, [value]]) => [name, value]));
   const named = faultsOf(wrong).map((fault) => fault.split(':')[0]);
   expect(new Set(named)).toEqual(new Set(Object.keys(WRONG)));
