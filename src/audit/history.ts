@@ -8,15 +8,10 @@ import {
   type InputsVersion,
   type Window,
 } from '../planning/fell-due.ts';
-import { mergeVersions, type RulesHistory } from '../planning/rules.ts';
+import { mergeVersions, type Period, type RulesHistory } from '../planning/rules.ts';
 
 /** The inputs of one occasion from an instant until another; null: they are in force. */
-export interface AuditedPeriod {
-  readonly recurrence: string;
-  /** `YYYY-MM-DD`. */
-  readonly date: string;
-  readonly timezone: string;
-  readonly from: number;
+export interface AuditedPeriod extends Period {
   readonly until: number | null;
 }
 

@@ -1,9 +1,7 @@
-import { Gauge } from 'prom-client';
-
 import { formatCalendarDate } from '../time/calendar-date.ts';
 import { describeError } from '../platform/errors.ts';
 import type { Logger } from '../platform/logger.ts';
-import type { Registry } from '../platform/metrics.ts';
+import { metricsOn, type Registry } from '../platform/metrics.ts';
 import { createLoop } from '../platform/loop.ts';
 import { type AuditDeps, auditDay } from './audit-day.ts';
 
@@ -15,17 +13,15 @@ const RETRY_MS = 60_000;
 
 /** Audits the last days once an hour, and exports how many occurrences are unaccounted for. */
 export function startAuditWatch(audit: AuditDeps, registry: Registry, logger: Logger) {
-  const registers = [registry];
-  const unaccounted = new Gauge({
-    name: 'daybell_audit_unaccounted',
-    help: 'Occurrences of the last days that fell due, and nothing says what became of them.',
-    registers,
-  });
-  const succeededAt = new Gauge({
-    name: 'daybell_audit_last_success_timestamp_seconds',
-    help: 'When this process last audited them; 0 when it never has.',
-    registers,
-  });
+  const { gauge } = metricsOn(registry);
+  const unaccounted = gauge(
+    'daybell_audit_unaccounted',
+    'Occurrences of the last days that fell due, and nothing says what became of them.',
+  );
+  const succeededAt = gauge(
+    'daybell_audit_last_success_timestamp_seconds',
+    'When this process last audited them; 0 when it never has.',
+  );
   // No value until it is known.
   unaccounted.remove();
   const stopping = new AbortController();

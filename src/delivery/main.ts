@@ -9,12 +9,10 @@ import { createBacklogWatch } from './dispatcher/backlog.ts';
 import { createDispatcher } from './dispatcher/dispatcher.ts';
 import { createPresence } from './dispatcher/presence.ts';
 import { startWarmUp } from './dispatcher/warm-up.ts';
-import { countOpenRequests, countReconnects, createBacklogMetrics } from './metrics.ts';
-import { createSending } from './sending.ts';
-import { traceHeadersOf } from './trace-deliveries.ts';
+import { countOpenRequests, createBacklogMetrics } from './metrics.ts';
+import { openSending } from './sending.ts';
 import { requireAllowedHost } from './wire/destination-guard.ts';
 import { createHttpClient } from './wire/http-client.ts';
-import { createDestinationClient } from './wire/webhook-client.ts';
 
 await runService('dispatcher', startDispatcher);
 
@@ -24,32 +22,16 @@ async function startDispatcher(context: ServiceContext): Promise<void> {
     requireSettings(context.settings, 'DATABASE_URL', 'WEBHOOK_URL', 'WEBHOOK_SECRETS'),
   );
   const concurrency = settings.WEBHOOK_CONCURRENCY;
-  const lateAfterMs = settings.LATE_AFTER;
   const tz = loadTzDatabase(settings.ZONE_DATA);
-  const { tracing, metrics, orm } = await openFoundation(context, settings.DATABASE_URL);
-  const client = createDestinationClient(createHttpClient, settings, {
-    maxSockets: concurrency,
-    onReconnect: countReconnects(metrics),
-    ...(tracing !== null && { traceHeaders: traceHeadersOf(tracing) }),
-  });
-  onStop(() => client.close());
-  const sending = createSending({
-    orm,
-    tz,
-    client,
+  const foundation = await openFoundation(context, settings.DATABASE_URL);
+  const { metrics, orm } = foundation;
+  const sending = openSending(context, foundation, settings, {
     sentBy: 'dispatcher',
-    clock: Date.now,
-    settings: {
-      lateAfterMs,
-      lateLimitMs: settings.LATE_LIMIT,
-      giveUpAfterMs: settings.GIVE_UP_AFTER,
-      timeoutMs: settings.WEBHOOK_TIMEOUT_MS,
-    },
+    createClient: createHttpClient,
+    maxSockets: concurrency,
+    tz,
     // Half of the 100 ms in which an outcome is in the ledger; the other half is for writing it.
     outcomeWaitMs: 50,
-    registry: metrics,
-    tracing,
-    logger,
   });
   const timed = createQueryMetrics(metrics, ['claim']);
   const { ledger } = sending;
@@ -62,7 +44,7 @@ async function startDispatcher(context: ServiceContext): Promise<void> {
     rateLimit: settings.WEBHOOK_MAX_PER_SECOND ?? null,
   });
   const backlog = createBacklogWatch({
-    ledgerState: createLedgerState(orm, { lateAfterMs }),
+    ledgerState: createLedgerState(orm, { lateAfterMs: settings.LATE_AFTER }),
     logger,
     metrics: createBacklogMetrics(metrics),
   });

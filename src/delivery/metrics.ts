@@ -1,7 +1,5 @@
-import { Counter, Gauge, Histogram } from 'prom-client';
-
 import type { RecordedAttempt } from '../ledger/types.ts';
-import type { Registry } from '../platform/metrics.ts';
+import { metricsOn, type Registry } from '../platform/metrics.ts';
 import type { Attempt } from './attempt.ts';
 
 /** From a twentieth of a second to a day; with the targets: 1, 4 and 30 s, 5 and 10 minutes. */
@@ -11,7 +9,8 @@ const LATENESS_BUCKETS = [
 const DURATION_BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 15, 30, 60, 120];
 
 /** What came of a call of deliver. */
-export type CallResult = 'answered' | 'not_yet_settled' | 'failed';
+const CALL_RESULTS = ['answered', 'not_yet_settled', 'failed'] as const;
+export type CallResult = (typeof CALL_RESULTS)[number];
 
 export type DeliveryMetrics = ReturnType<typeof createDeliveryMetrics>;
 
@@ -21,7 +20,7 @@ export type DeliveryMetrics = ReturnType<typeof createDeliveryMetrics>;
  * @param lateAfterMs a delivery later than this after its due instant counts as late
  */
 export function createDeliveryMetrics(registry: Registry, lateAfterMs: number) {
-  const { counter, histogram } = metricsOn(registry);
+  const { counter, counterBy, histogram } = metricsOn(registry);
   const attempts = counter(
     'daybell_delivery_attempts_total',
     'Requests made for an occurrence, by verdict.',
@@ -40,7 +39,12 @@ export function createDeliveryMetrics(registry: Registry, lateAfterMs: number) {
     'From the due instant to the end of the answer, without redeliveries.',
     LATENESS_BUCKETS,
   );
-  const failed = counter('daybell_deliveries_failed_total', 'New dead letters.', ['reason']);
+  const failed = counterBy(
+    'reason',
+    ['refused', 'gone', 'gave_up', 'superseded'],
+    'daybell_deliveries_failed_total',
+    'New dead letters.',
+  );
   const throttled = counter('daybell_receiver_throttled_total', 'Answers 429 and 503.');
 
   // A series that begins with its first event hides that event from `rate`.
@@ -53,7 +57,6 @@ export function createDeliveryMetrics(registry: Registry, lateAfterMs: number) {
     for (const status_class of classes) attempts.inc({ verdict, status_class }, 0);
     attemptDuration.zero({ verdict });
   }
-  for (const reason of ['refused', 'gone', 'gave_up', 'superseded']) failed.inc({ reason }, 0);
 
   return {
     /** A request has ended and was judged. */
@@ -65,7 +68,7 @@ export function createDeliveryMetrics(registry: Registry, lateAfterMs: number) {
     },
     /** The ledger has what the attempt led to. */
     recorded({ next, redelivered, dueAt }: RecordedAttempt) {
-      if (next.kind === 'failed') failed.inc({ reason: next.reason });
+      if (next.kind === 'failed') failed(next.reason);
       if (next.kind !== 'delivered') return;
       delivered.inc();
       if (redelivered) return;
@@ -116,13 +119,12 @@ export function createClockMetrics(registry: Registry) {
 
 /** Counts the calls of deliver. */
 export function createDeliverMetrics(registry: Registry): (result: CallResult) => void {
-  const calls = metricsOn(registry).counter(
+  return metricsOn(registry).counterBy(
+    'result',
+    CALL_RESULTS,
     'daybell_deliver_calls_total',
     'Calls of deliver by occasion workflows, by result; Temporal repeats all but answered.',
-    ['result'],
   );
-  for (const result of ['answered', 'not_yet_settled', 'failed']) calls.inc({ result }, 0);
-  return (result) => calls.inc({ result });
 }
 
 export type BacklogMetrics = ReturnType<typeof createBacklogMetrics>;
@@ -134,16 +136,5 @@ export function createBacklogMetrics(registry: Registry) {
     inProgress: gauge('daybell_backlog_in_progress', '1 while there is a backlog, else 0.'),
     remaining: gauge('daybell_backlog_remaining', 'Late occurrences without an attempt.'),
     lastDuration: gauge('daybell_backlog_last_duration_seconds', 'How long the last one took.'),
-  };
-}
-
-function metricsOn(registry: Registry) {
-  const registers = [registry];
-  return {
-    counter: (name: string, help: string, labelNames: string[] = []) =>
-      new Counter({ name, help, labelNames, registers }),
-    gauge: (name: string, help: string) => new Gauge({ name, help, registers }),
-    histogram: (name: string, help: string, buckets: number[], labelNames: string[] = []) =>
-      new Histogram({ name, help, buckets, labelNames, registers }),
   };
 }

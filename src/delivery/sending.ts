@@ -3,6 +3,8 @@ import { createLedger } from '../ledger/ledger.ts';
 import { createOccurrenceTraces } from '../ledger/occurrence-traces.ts';
 import { EXPIRED_LEASE_GRACE_MS } from '../ledger/types.ts';
 import type { Registry } from '../platform/metrics.ts';
+import type { Foundation } from '../platform/process.ts';
+import type { ServiceContext } from '../platform/service.ts';
 import type { Tracing } from '../platform/tracing.ts';
 import type { Orm } from '../platform/database/orm.ts';
 import { createAttempt, type Attempt, type AttemptDeps } from './attempt.ts';
@@ -10,10 +12,15 @@ import { createBackpressureWatch } from './backpressure/backpressure-watch.ts';
 import { createClockOffset, createDatabaseClock } from './clock-offset.ts';
 import { createHealth } from './health.ts';
 import { LEASE_MARGIN_MS } from './check-claim.ts';
-import { createClockMetrics, createDeliveryMetrics } from './metrics.ts';
+import { countReconnects, createClockMetrics, createDeliveryMetrics } from './metrics.ts';
 import { createOutcomes } from './outcomes.ts';
 import { createFindRecipients } from './recipient.ts';
-import { traceDeliveries } from './trace-deliveries.ts';
+import { traceDeliveries, traceHeadersOf } from './trace-deliveries.ts';
+import {
+  createDestinationClient,
+  type CreateWebhookClient,
+  type DestinationSettings,
+} from './wire/webhook-client.ts';
 
 export interface SendingOptions extends Pick<AttemptDeps, 'client' | 'sentBy' | 'logger'> {
   readonly orm: Orm;
@@ -33,6 +40,35 @@ export interface SendingOptions extends Pick<AttemptDeps, 'client' | 'sentBy' | 
 }
 
 export type Sending = ReturnType<typeof createSending>;
+
+/** What differs between the processes that send. */
+interface SendingProcess extends Pick<SendingOptions, 'sentBy' | 'tz' | 'outcomeWaitMs'> {
+  readonly createClient: CreateWebhookClient;
+  readonly maxSockets: number;
+}
+
+/** Sending as a process's settings say, with a webhook client that closes with the process. */
+export function openSending(
+  { logger, onStop, settings: all }: ServiceContext,
+  { orm, metrics: registry, tracing }: Foundation,
+  destination: DestinationSettings,
+  { createClient, maxSockets, ...options }: SendingProcess,
+): Sending {
+  const client = createDestinationClient(createClient, destination, {
+    maxSockets,
+    onReconnect: countReconnects(registry),
+    ...(tracing !== null && { traceHeaders: traceHeadersOf(tracing) }),
+  });
+  onStop(() => client.close());
+  const settings = {
+    lateAfterMs: all.LATE_AFTER,
+    lateLimitMs: all.LATE_LIMIT,
+    giveUpAfterMs: all.GIVE_UP_AFTER,
+    timeoutMs: all.WEBHOOK_TIMEOUT_MS,
+  };
+  const clock = Date.now;
+  return createSending({ ...options, orm, client, clock, settings, registry, tracing, logger });
+}
 
 /** What a process needs to send, a dispatcher or a worker. */
 export function createSending(options: SendingOptions) {

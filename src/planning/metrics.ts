@@ -1,6 +1,4 @@
-import { Counter, Gauge } from 'prom-client';
-
-import type { Registry, Timed } from '../platform/metrics.ts';
+import { metricsOn, type Registry, type Timed } from '../platform/metrics.ts';
 import type { OutboxResult } from '../users/outbox.ts';
 import type { Planner, PlanOutcome } from './types.ts';
 
@@ -20,12 +18,11 @@ const NOTIFIED = ['started', 'woken', 'ended', 'redelivered', 'refused'] as cons
 
 /** Returns what wraps the planner of a process for each of those that use it, to count and time it. */
 export function createPlanMetrics(registry: Registry, timed: Timed<'plan'>) {
-  const plans = new Counter({
-    name: 'daybell_plans_total',
-    help: 'Occasions that were planned, by what asked for it and by what came of it.',
-    labelNames: ['source', 'result'],
-    registers: [registry],
-  });
+  const plans = metricsOn(registry).counter(
+    'daybell_plans_total',
+    'Occasions that were planned, by what asked for it and by what came of it.',
+    ['source', 'result'],
+  );
   return (planner: Planner, source: PlanSource): Planner => {
     for (const result of PLAN_RESULTS) plans.inc({ source, result }, 0);
     return {
@@ -41,38 +38,33 @@ export function createPlanMetrics(registry: Registry, timed: Timed<'plan'>) {
 }
 
 export function createOutboxMetrics(registry: Registry) {
-  const entries = new Counter({
-    name: 'daybell_outbox_entries_total',
-    help: 'Entries of the outbox that were taken, by what became of them.',
-    labelNames: ['result'],
-    registers: [registry],
-  });
-  for (const result of OUTBOX_RESULTS) entries.inc({ result }, 0);
+  const count = metricsOn(registry).counterBy(
+    'result',
+    OUTBOX_RESULTS,
+    'daybell_outbox_entries_total',
+    'Entries of the outbox that were taken, by what became of them.',
+  );
   return (results: readonly OutboxResult[]): void => {
-    for (const { kind: result } of results) entries.inc({ result });
+    for (const { kind } of results) count(kind);
   };
 }
-
 export type Notified = (typeof NOTIFIED)[number];
 
 export type NotifierObserver = ReturnType<typeof createNotifierMetrics>;
 
 export function createNotifierMetrics(registry: Registry) {
-  const registers = [registry];
-  const notified = new Counter({
-    name: 'daybell_occasions_notified_total',
-    help: 'Occasion workflows that were notified: started, woken, asked to end, woken for a redelivery; or that Temporal refused to notify.',
-    labelNames: ['result'],
-    registers,
-  });
-  for (const result of NOTIFIED) notified.inc({ result }, 0);
-  const pace = new Gauge({
-    name: 'daybell_notify_rate_limit',
-    help: 'How many workflows a second the notifier allows itself to notify: it follows how Temporal and the database answer.',
-    registers,
-  });
+  const { counterBy, gauge } = metricsOn(registry);
+  const pace = gauge(
+    'daybell_notify_rate_limit',
+    'How many workflows a second the notifier allows itself to notify: it follows how Temporal and the database answer.',
+  );
   return {
-    notified: (result: Notified): void => notified.inc({ result }),
+    notified: counterBy(
+      'result',
+      NOTIFIED,
+      'daybell_occasions_notified_total',
+      'Occasion workflows that were notified: started, woken, asked to end, woken for a redelivery; or that Temporal refused to notify.',
+    ),
     /** How many calls a second it allows itself. */
     paced: (perSecond: number): void => pace.set(perSecond),
   };

@@ -14,6 +14,34 @@ export function createMetrics(): Registry {
   return register;
 }
 
+/** Metrics of a registry. */
+export function metricsOn(registry: Registry) {
+  const registers = [registry];
+  const counter = (name: string, help: string, labelNames: string[] = []) =>
+    new Counter({ name, help, labelNames, registers });
+  return {
+    counter,
+    /**
+     * A counter with one label, and from the start a series for each of these values: one that
+     * begins with its first event hides that event from `rate`.
+     */
+    counterBy<Value extends string>(
+      label: string,
+      values: readonly Value[],
+      name: string,
+      help: string,
+    ) {
+      const counted = counter(name, help, [label]);
+      for (const value of values) counted.inc({ [label]: value }, 0);
+      return (value: Value, count = 1): void => counted.inc({ [label]: value }, count);
+    },
+    gauge: (name: string, help: string, labelNames: string[] = []) =>
+      new Gauge({ name, help, labelNames, registers }),
+    histogram: (name: string, help: string, buckets: number[], labelNames: string[] = []) =>
+      new Histogram({ name, help, buckets, labelNames, registers }),
+  };
+}
+
 /**
  * How a process uses its connections to the database. A scrape sees one moment only, so busy time
  * is added up continuously.
@@ -76,13 +104,12 @@ export function createQueryMetrics<Query extends string>(
   registry: Registry,
   queries: readonly Query[],
 ): Timed<Query> {
-  const duration = new Histogram({
-    name: 'daybell_database_query_duration_seconds',
-    help: 'How long a query, or a transaction, took by name, with the wait for a connection.',
-    labelNames: ['query'],
-    buckets: QUERY_BUCKETS,
-    registers: [registry],
-  });
+  const duration = metricsOn(registry).histogram(
+    'daybell_database_query_duration_seconds',
+    'How long a query, or a transaction, took by name, with the wait for a connection.',
+    QUERY_BUCKETS,
+    ['query'],
+  );
   for (const query of queries) duration.zero({ query });
   return async (query, work) => {
     const stop = duration.startTimer({ query });

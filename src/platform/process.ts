@@ -1,11 +1,10 @@
 /** What the processes are assembled from. Each part stops with its process. */
 import { Hono } from 'hono';
 import { methodNotAllowed } from 'hono/method-not-allowed';
-import { Gauge } from 'prom-client';
 
 import { describeError } from './errors.ts';
 import { listen } from './http-server.ts';
-import { createMetrics, type Registry } from './metrics.ts';
+import { createMetrics, metricsOn, type Registry } from './metrics.ts';
 import type { ReadinessCheck, ServiceContext } from './service.ts';
 import { checkDatabase } from './database/health.ts';
 import { connectOrm, type Orm } from './database/orm.ts';
@@ -16,6 +15,8 @@ export interface FoundationOptions {
   /** A second page of metrics, in Prometheus's text format. */
   readonly moreMetrics?: (() => Promise<string>) | undefined;
 }
+
+export type Foundation = Awaited<ReturnType<typeof openFoundation>>;
 
 /**
  * Traces, metrics and the database.
@@ -94,18 +95,12 @@ export function reportTzVersion(
   version: string,
 ): void {
   logger.info({ tzVersion: version, from: settings.ZONE_DATA }, 'tz database');
-  const registers = [metrics];
-  new Gauge({
-    name: 'daybell_tz_database_info',
-    help: 'The version of the tz database in use; always 1.',
-    labelNames: ['version'],
-    registers,
-  }).set({ version }, 1);
+  const { gauge } = metricsOn(metrics);
+  gauge('daybell_tz_database_info', 'The version of the tz database in use; always 1.', [
+    'version',
+  ]).set({ version }, 1);
   const [, year] = /^(\d{4})[a-z]/.exec(version) ?? [];
   if (year === undefined) return;
-  new Gauge({
-    name: 'daybell_tz_database_release_year',
-    help: 'The year of the release of the tz database in use.',
-    registers,
-  }).set(Number(year));
+  const help = 'The year of the release of the tz database in use.';
+  gauge('daybell_tz_database_release_year', help).set(Number(year));
 }

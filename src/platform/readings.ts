@@ -1,8 +1,9 @@
-import { Counter, Gauge, type Registry } from 'prom-client';
+import { Counter, Gauge } from 'prom-client';
 
 import { shared, withinLimit } from './async.ts';
 import { describeError } from './errors.ts';
 import type { Logger } from './logger.ts';
+import { metricsOn, type Registry } from './metrics.ts';
 
 /** Shorter than a scrape's time limit (10 s by default), so that the other metrics still arrive. */
 const READ_WITHIN_MS = 3_000;
@@ -22,12 +23,11 @@ interface LabelledValue {
 export function createReadings(registry: Registry, logger: Logger) {
   const registers = [registry];
   const failing = new Set<string>();
-  const errors = new Counter({
-    name: 'daybell_metrics_read_errors_total',
-    help: 'Readings for a scrape that failed or took too long; the metric had no value in it.',
-    labelNames: ['metric'],
-    registers,
-  });
+  const errors = metricsOn(registry).counter(
+    'daybell_metrics_read_errors_total',
+    'Readings for a scrape that failed or took too long; the metric had no value in it.',
+    ['metric'],
+  );
 
   const register = (
     Metric: typeof Gauge | typeof Counter,

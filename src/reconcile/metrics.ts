@@ -1,7 +1,5 @@
-import { Counter } from 'prom-client';
-
-import type { Registry } from '../platform/metrics.ts';
-import type { FindingKind } from '../workflows/maintenance-contract.ts';
+import { metricsOn, type Registry } from '../platform/metrics.ts';
+import type { FindingCounts, FindingKind } from '../workflows/maintenance-contract.ts';
 import type { Round } from './findings.ts';
 
 /**
@@ -10,44 +8,41 @@ import type { Round } from './findings.ts';
  * @param kinds those that this process looks for: counted from 0
  */
 export function createReconcileMetrics(registry: Registry, kinds: readonly FindingKind[]) {
-  const registers = [registry];
-  const detected = new Counter({
-    name: 'daybell_missed_detected_total',
-    help: 'What the reconciler has found to be amiss, by what it is.',
-    labelNames: ['kind'],
-    registers,
-  });
-  const repaired = new Counter({
-    name: 'daybell_missed_repaired_total',
-    help: 'Of what was found, what is no longer so.',
-    labelNames: ['kind'],
-    registers,
-  });
-  const steps = new Counter({
-    name: 'daybell_reconcile_steps_total',
-    help: "Steps of the reconciler's rounds, by whether they succeeded or failed.",
-    labelNames: ['result'],
-    registers,
-  });
-  // A series that begins with its first event hides that event from `rate`.
-  for (const kind of kinds) {
-    for (const counter of [detected, repaired]) counter.inc({ kind }, 0);
-  }
-  for (const result of ['succeeded', 'failed']) steps.inc({ result }, 0);
+  const { counterBy } = metricsOn(registry);
+  const byKind = (name: string, help: string) => {
+    const count = counterBy('kind', kinds, name, help);
+    return (counts: FindingCounts): void => {
+      for (const kind of kinds) count(kind, counts[kind] ?? 0);
+    };
+  };
+  const detected = byKind(
+    'daybell_missed_detected_total',
+    'What the reconciler has found to be amiss, by what it is.',
+  );
+  const repaired = byKind(
+    'daybell_missed_repaired_total',
+    'Of what was found, what is no longer so.',
+  );
+  const step = counterBy(
+    'result',
+    ['succeeded', 'failed'],
+    'daybell_reconcile_steps_total',
+    "Steps of the reconciler's rounds, by whether they succeeded or failed.",
+  );
 
   return {
     round(counts: Pick<Round, 'detected' | 'repaired'>): void {
-      for (const [kind, count] of Object.entries(counts.detected)) detected.inc({ kind }, count);
-      for (const [kind, count] of Object.entries(counts.repaired)) repaired.inc({ kind }, count);
+      detected(counts.detected);
+      repaired(counts.repaired);
     },
     /** Counts a step, unless the process stops meanwhile. */
     async step<Result>(run: () => Promise<Result>, stopping?: AbortSignal): Promise<Result> {
       try {
         const result = await run();
-        steps.inc({ result: 'succeeded' });
+        step('succeeded');
         return result;
       } catch (error) {
-        if (!stopping?.aborted) steps.inc({ result: 'failed' });
+        if (!stopping?.aborted) step('failed');
         throw error;
       }
     },

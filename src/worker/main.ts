@@ -2,12 +2,10 @@
 import { createActivities } from '../activities/index.ts';
 import { requireSettings } from '../platform/settings/settings.ts';
 import { createDeliver } from '../delivery/deliver/deliver.ts';
-import { countReconnects, createDeliverMetrics } from '../delivery/metrics.ts';
-import { createSending } from '../delivery/sending.ts';
-import { traceHeadersOf } from '../delivery/trace-deliveries.ts';
+import { createDeliverMetrics } from '../delivery/metrics.ts';
+import { openSending } from '../delivery/sending.ts';
 import { requireAllowedHost } from '../delivery/wire/destination-guard.ts';
 import { createGotClient } from '../delivery/wire/got-client.ts';
-import { createDestinationClient } from '../delivery/wire/webhook-client.ts';
 import { createErasure } from '../erasure/erasure.ts';
 import { createWorkflowRemover } from '../erasure/workflow-remover.ts';
 import { waitFor } from '../platform/async.ts';
@@ -15,7 +13,7 @@ import { createQueryMetrics } from '../platform/metrics.ts';
 import { runService, type ServiceContext } from '../platform/service.ts';
 import { createPlanMetrics } from '../planning/metrics.ts';
 import { createPlanner } from '../planning/planner.ts';
-import { openFoundation, reportTzVersion } from '../platform/process.ts';
+import { type Foundation, openFoundation, reportTzVersion } from '../platform/process.ts';
 import { openTemporal } from '../platform/temporal/open-temporal.ts';
 import { createWorkflowReconciler } from '../reconcile/workflows.ts';
 import { createRetention } from '../retention/retention.ts';
@@ -26,8 +24,6 @@ import { maintenanceSchedules, startKeepingSchedules } from './schedules.ts';
 import { startVersionHandover } from './version-handover.ts';
 import { createWorker, MOST_ACTIVITIES } from './worker.ts';
 import { bundleWorkflows, readWorkflowBundle } from './workflow-bundle.ts';
-
-type Foundation = Awaited<ReturnType<typeof openFoundation>>;
 
 await runService('worker', startWorker);
 
@@ -123,11 +119,11 @@ function requireSending(settings: ServiceContext['settings']) {
 /** The activity deliver, which plans, and sends what no dispatcher is going to send. */
 function createDelivery(
   context: ServiceContext,
-  { orm, metrics, tracing }: Foundation,
+  foundation: Foundation,
   settings: ReturnType<typeof requireSending>,
 ) {
+  const { orm, metrics } = foundation;
   const { logger, onStop } = context;
-  const clock = Date.now;
   const tz = loadTzDatabase(settings.ZONE_DATA);
   reportTzVersion(context, metrics, tz.version);
   const planner = createPlanner({
@@ -137,33 +133,17 @@ function createDelivery(
       lateLimitMs: settings.LATE_LIMIT,
       wake: { afterMs: settings.WAKE_AFTER, perSecond: settings.WAKE_RATE },
     },
-    clock,
+    clock: Date.now,
     logger,
   });
-  const client = createDestinationClient(createGotClient, settings, {
-    maxSockets: MOST_ACTIVITIES,
-    onReconnect: countReconnects(metrics),
-    ...(tracing !== null && { traceHeaders: traceHeadersOf(tracing) }),
-  });
-  onStop(() => client.close());
   const { deliver, stop } = createDeliver({
-    sending: createSending({
-      orm,
-      tz,
-      client,
+    sending: openSending(context, foundation, settings, {
       sentBy: 'workflow',
-      clock,
-      settings: {
-        lateAfterMs: settings.LATE_AFTER,
-        lateLimitMs: settings.LATE_LIMIT,
-        giveUpAfterMs: settings.GIVE_UP_AFTER,
-        timeoutMs: settings.WEBHOOK_TIMEOUT_MS,
-      },
+      createClient: createGotClient,
+      maxSockets: MOST_ACTIVITIES,
+      tz,
       // Their activities wait for them.
       outcomeWaitMs: 5,
-      registry: metrics,
-      tracing,
-      logger,
     }),
     orm,
     planner: createPlanMetrics(metrics, createQueryMetrics(metrics, ['plan']))(planner, 'workflow'),
