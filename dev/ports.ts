@@ -24,7 +24,7 @@ export interface Ports {
 
 /**
  * The highest that the production Temporal server can have: its own table of members keeps
- * ports in a signed 16-bit column. Systems hand out those above.
+ * ports in a signed 16-bit column. Systems assign higher ones where any port will do.
  */
 export const HIGHEST_PORT = 32_767;
 const LOWEST_PORT = 10_000;

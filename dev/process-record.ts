@@ -55,7 +55,7 @@ export async function takeOver(
   return createRecord(dataDir);
 }
 
-/** What the record of a folder names and still runs: the very processes, not their numbers. */
+/** The processes that the record of a folder names and that still run: not others with their numbers. */
 export function readRunning(dataDir: string): ProcessEntry[] {
   try {
     const entries: ProcessEntry[] = JSON.parse(readFileSync(fileIn(dataDir), 'utf8'));

@@ -34,7 +34,7 @@ export function checkClaim(
   return { action: 'send', recipient };
 }
 
-/** A lease lasts so much longer than a request can: the rows of a process that died wait for it. */
+/** A lease lasts so much longer than a request can. The rows of a process that died wait until it ends. */
 export const LEASE_MARGIN_MS = 10_000;
 /** Within this a claimed row is sent or returned; the rest of the margin is for writing the outcome. */
 export const START_WITHIN_MS = 8_000;

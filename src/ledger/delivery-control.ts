@@ -61,7 +61,7 @@ const RESUME = `
   update events.destinations set paused_at = null, pause_reason = null, ${NOT_SLOWED}
   where id = 'default'`;
 
-/** The clock in a query of its own, so that an index can be used. */
+/** The clock is read once, in a query of its own, so that an index can be used. */
 const COUNT_WAITING = `
   with moment as materialized (select events.clock() as clock),
   waiting as (

@@ -63,10 +63,10 @@ export function createLedgerState(orm: Orm, { lateAfterMs }: { readonly lateAfte
   };
 }
 
-// Conditions as a case or a filter, and keys as a range, have PostgreSQL choose the right index also
-// while it has no statistics.
+// Conditions as a case or a filter, and keys as a range, make PostgreSQL choose the right index even
+// before it has statistics.
 
-/** What cannot change while the statement runs, so that an index can be used. */
+/** Read once for the whole statement, so that an index can be used. */
 const CLOCK = 'clock as materialized (select events.clock() as now)';
 const NOW = '(select now from clock)';
 

@@ -133,7 +133,7 @@ export type NextStep =
   | { readonly kind: 'retry'; readonly at: number; readonly notBefore: number | null }
   | { readonly kind: 'failed'; readonly at: number; readonly reason: FailReason | 'superseded' };
 
-/** Of some attempts, those that led to nothing: all others have become what they led to. */
+/** The attempts whose next step was not written; those of all others were. */
 export interface Recorded {
   /** Not written, because their rows are locked or have another attempt here: to be written again. */
   readonly locked: readonly RecordedAttempt[];

@@ -119,7 +119,7 @@ interface EntryOutcome {
 /** With the delays below, after about 15 minutes. */
 const MOST_FAILURES = 10;
 const LONGEST_DELAY_MS = 5 * 60_000;
-/** What was planned longer ago says nothing of now. */
+/** A plan longer ago says nothing about the present. */
 const LATELY_MS = 10 * 60_000;
 
 /**

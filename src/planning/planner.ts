@@ -71,7 +71,7 @@ export function createPlanner({ orm, settings, clock, logger }: PlannerDeps): Pl
   };
 }
 
-/** Whether the others would all fail alike, planned one by one. */
+/** Whether all others would fail in the same way if they were planned one by one. */
 function concernsAll(error: unknown): boolean {
   return isServerAway(error) || error instanceof NoRulesError;
 }

@@ -209,7 +209,7 @@ async function findWakes(
   for (const { plan, dueAt } of moved) {
     const place = places.get(dueAt) ?? 0;
     places.set(dueAt, place + 1);
-    // Dispatchers have their time for what is owed already, too.
+    // What is owed already leaves dispatchers their time, too.
     const from = Math.max(dueAt, now);
     wakes.set(plan, { at: wakeAt(from, place, plan.occasion.id, wake), dueAt, place });
   }

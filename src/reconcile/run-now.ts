@@ -15,7 +15,7 @@ type Reconcile = () => Promise<ReconcileReport>;
 
 const CALL_TIMEOUT_MS = 10_000;
 const LOOK_EVERY_MS = 1_000;
-/** A worker takes it up at once. */
+/** A worker that is there takes it up at once. */
 const NO_WORKER_AFTER_MS = 20_000;
 /** As the schedule has it. */
 const LONGEST_RUN_MS = 55 * 60_000;

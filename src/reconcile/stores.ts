@@ -39,9 +39,9 @@ export interface Restored {
   readonly due: number;
 }
 
-/** By which the clocks of two servers may differ. */
+/** How far the clocks of two servers may differ. */
 const CLOCKS_MS = 60_000;
-/** Of clocks, and of what was planned before the backup and notified after it. */
+/** Covers clocks, and what was planned before the backup and notified after it. */
 const MARGIN_MS = 3_600_000;
 
 /**

@@ -23,7 +23,7 @@ const DELIVER = {
 const NEW: EarlierRun = { answer: null, fruitless: 0, changed: null };
 
 /**
- * Makes sure of one occasion of one user as long as anything of it is to come: asks deliver, which
+ * Takes care of one occasion of one user as long as anything of it is to come: asks deliver, which
  * settles what is due, and sleeps until it is to ask again or something changes. Its start is
  * delayed until the first time to ask. It never fails.
  */

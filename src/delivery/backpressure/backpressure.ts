@@ -28,7 +28,7 @@ const STOP_SHARE = 0.5;
 const ENOUGH_TO_STOP = 10;
 /** One refusal in twenty is an overload; fewer are simply retried. */
 const LESS_SHARE = 0.05;
-/** Also keeps one that refuses at random, however little it gets, above some 50 a second. */
+/** So a receiver that refuses at random, however little it gets, is not slowed below some 50 a second. */
 const ENOUGH_FOR_LESS = 50;
 /** Answers can come closer together than they were worked on. */
 const SHORTEST_SPAN_MS = 10;

@@ -28,7 +28,7 @@ const FIRST_STOP_MS = 1_000;
 const LONGEST_STOP_MS = 15_000;
 /** A dispatcher looks every 250 ms: each sees it, and returns what waits to the queue. */
 const LESS_STOP_MS = 300;
-/** One dispatcher may send a part of it all: the lower rate is halved, unless it is far above. */
+/** The answers are those of one dispatcher: up to so many may share what is sent. */
 const MOST_SHARERS = 4;
 /** While it serves, the rate doubles each second: from 1 to 1,000 a second in ten. */
 const DOUBLING_MS = 1_000;
