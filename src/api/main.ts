@@ -19,6 +19,7 @@ import { checkDatabase } from '../platform/database/health.ts';
 import type { Orm } from '../platform/database/orm.ts';
 import { presentRules, readRules } from '../planning/rules.ts';
 import { openFoundation, reportTzVersion } from '../platform/process.ts';
+import { connectTemporal } from '../platform/temporal/connection.ts';
 import { openTemporal } from '../platform/temporal/open-temporal.ts';
 import { countPollers } from '../platform/temporal/worker-versions.ts';
 import { createUsers } from '../users/users.ts';
@@ -37,6 +38,7 @@ await runService('api', startApi);
 async function startApi(context: ServiceContext): Promise<void> {
   const { logger, onStop } = context;
   const settings = requireKeysBeyondLoopback(requireSettings(context.settings, 'DATABASE_URL'));
+  const temporal = connectTemporal(settings);
   const webhookTester =
     settings.WEBHOOK_URL === undefined
       ? null
@@ -53,7 +55,7 @@ async function startApi(context: ServiceContext): Promise<void> {
     readiness: checks,
   });
   reportTzVersion(context, metrics, tz.version);
-  const { client, taskQueue } = openTemporal(context, orm);
+  const { client, taskQueue } = openTemporal(context, temporal, orm);
   const deliveries = createDeliveryControl(orm, { lateLimitMs: settings.LATE_LIMIT });
   exportState(
     metrics,

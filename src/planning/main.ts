@@ -8,6 +8,7 @@ import { createRedelivered } from '../ledger/redelivered.ts';
 import { createQueryMetrics } from '../platform/metrics.ts';
 import { runService, type ServiceContext } from '../platform/service.ts';
 import { openFoundation, reportTzVersion } from '../platform/process.ts';
+import { connectTemporal } from '../platform/temporal/connection.ts';
 import { openTemporal } from '../platform/temporal/open-temporal.ts';
 import { createLedgerReconciler } from '../reconcile/ledger.ts';
 import { createOccasionWorkflows } from '../workflows/occasion-client.ts';
@@ -28,10 +29,11 @@ await runService('scheduler', startScheduler);
 async function startScheduler(context: ServiceContext): Promise<void> {
   const { logger, onStop } = context;
   const settings = requireSettings(context.settings, 'DATABASE_URL');
+  const temporal = connectTemporal(settings);
   const tz = loadTzDatabase(settings.ZONE_DATA);
   const { tracing, metrics, orm } = await openFoundation(context, settings.DATABASE_URL);
   reportTzVersion(context, metrics, tz.version);
-  const { client, taskQueue, guard } = openTemporal(context, orm);
+  const { client, taskQueue, guard } = openTemporal(context, temporal, orm);
 
   const planner = createPlanner({
     orm,

@@ -12,7 +12,7 @@ import { errorCode, isServerAway } from '../platform/errors.ts';
 import { createLogger } from '../platform/logger.ts';
 import { connectOrm } from '../platform/database/orm.ts';
 import { createPlanner } from '../planning/planner.ts';
-import { connectTemporal } from '../platform/temporal/connection.ts';
+import { connectTemporal, type TemporalConnection } from '../platform/temporal/connection.ts';
 import { TemporalAwayError } from '../platform/temporal/errors.ts';
 import { loadTzDatabase } from '../platform/load-tz-database.ts';
 import type { Round } from './findings.ts';
@@ -24,9 +24,10 @@ import type { ReconcileReport } from '../workflows/maintenance-contract.ts';
 await runCommand(async () => {
   try {
     const settings = loadSettings();
+    const temporal = connectTemporal(settings);
     const ledger = await lookThroughLedger(settings);
     process.stdout.write(`The ledger:\n${describeReport(ledger)}\n`);
-    const workflows = await lookThroughWorkflows(settings);
+    const workflows = await lookThroughWorkflows(temporal);
     process.stdout.write(`\n${describeReport(workflows)}`);
     return needsOperator(ledger) || needsOperator(workflows) ? EXIT.failed : 0;
   } catch (error) {
@@ -55,8 +56,12 @@ async function lookThroughLedger(settings: Settings): Promise<Round> {
   }
 }
 
-async function lookThroughWorkflows(settings: Settings): Promise<ReconcileReport> {
-  const { client, address, taskQueue, close } = connectTemporal(settings);
+async function lookThroughWorkflows({
+  client,
+  address,
+  taskQueue,
+  close,
+}: TemporalConnection): Promise<ReconcileReport> {
   try {
     return await runReconcileWorkflow(client, taskQueue, (workflowId) => {
       process.stdout.write(`The workflows, by ${workflowId} at ${address}:\n`);

@@ -14,6 +14,7 @@ import { runService, type ServiceContext } from '../platform/service.ts';
 import { createPlanMetrics } from '../planning/metrics.ts';
 import { createPlanner } from '../planning/planner.ts';
 import { type Foundation, openFoundation, reportTzVersion } from '../platform/process.ts';
+import { connectTemporal } from '../platform/temporal/connection.ts';
 import { openTemporal } from '../platform/temporal/open-temporal.ts';
 import { createWorkflowReconciler } from '../reconcile/workflows.ts';
 import { createRetention } from '../retention/retention.ts';
@@ -32,6 +33,7 @@ async function startWorker(context: ServiceContext): Promise<void> {
   const settings = requireSettings(context.settings, 'DATABASE_URL');
   const { WORKER_ROLE: role, WORKFLOW_BUNDLE: bundlePath } = settings;
   const runsWorkflows = role !== 'activities';
+  const temporal = connectTemporal(settings);
   // A worker of workflows alone sends nothing.
   const sending = role === 'workflows' ? null : requireSending(settings);
   // Refused before anything is begun, if it is not usable.
@@ -45,8 +47,8 @@ async function startWorker(context: ServiceContext): Promise<void> {
     moreMetrics: temporalMetrics?.read,
   });
   const { metrics, orm } = foundation;
-  const temporal = openTemporal(context, orm);
-  const { client, namespace, taskQueue, dataConverter, guard } = temporal;
+  const { guard } = openTemporal(context, temporal, orm);
+  const { client, namespace, taskQueue, dataConverter } = temporal;
   const workflows = createOccasionWorkflows(client, taskQueue);
   const activities =
     sending &&

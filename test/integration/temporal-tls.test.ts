@@ -91,17 +91,29 @@ describe('a Temporal server that asks for a client certificate', () => {
       expect(JSON.parse(line).error.message).toMatch(/TEMPORAL_TLS/);
     },
   );
+});
 
-  test('a file that is not there is named at the start', async () => {
-    const nowhere = '/nowhere/client.pem';
-    const scheduler = start('planning', {
-      ...settings,
-      ...temporal.settings,
-      TEMPORAL_TLS_CLIENT_CERT_PATH: nowhere,
-    });
-    expect(await scheduler.exited).toBe(78);
-    expect(scheduler.lines.join('\n')).toContain(nowhere);
+// Neither the database nor Temporal is asked first: there is none.
+test.for([
+  'src/api/main.ts',
+  'src/planning/main.ts',
+  'src/worker/main.ts',
+  'src/reconcile/command.ts',
+  'src/cli/worker-current.ts',
+])('%s refuses half a client certificate at the start, by name', async (entry) => {
+  const started = runProcess(entry, {
+    DATABASE_URL: 'postgresql://daybell@127.0.0.1:1/daybell',
+    TEMPORAL_ADDRESS: '127.0.0.1:1',
+    TEMPORAL_TLS_CLIENT_CERT_PATH: '/nowhere/client.pem',
+    WEBHOOK_URL: 'https://receiver.example.com/',
+    WEBHOOK_SECRETS: newWebhookSecret(),
   });
+  onTestFinished(() => void started.stop('SIGKILL'));
+  expect(await started.exited).toBe(78);
+  expect(started.lines.join('\n')).toMatch(
+    /TEMPORAL_TLS_CLIENT_CERT_PATH: \/nowhere\/client\.pem cannot be read/,
+  );
+  expect(started.lines.join('\n')).toContain('needs TEMPORAL_TLS_CLIENT_KEY_PATH as well');
 });
 
 describe('an API key', () => {

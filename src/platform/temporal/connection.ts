@@ -1,11 +1,12 @@
 import { Client, Connection } from '@temporalio/client';
 import type { DataConverter } from '@temporalio/common';
-import { loadClientConnectConfig } from '@temporalio/envconfig';
-import type { NativeConnection, NativeConnectionOptions } from '@temporalio/worker';
+import type { NativeConnection } from '@temporalio/worker';
 
-import { readMachine } from '../settings/machine.ts';
-import { InvalidSettingsError, type Settings } from '../settings/settings.ts';
+import type { Settings } from '../settings/settings.ts';
+import { classify } from './errors.ts';
+import { explainErrors } from './explained-errors.ts';
 import { createPayloadCodec } from './payload-codec.ts';
+import { loadStandardSettings } from './standard-settings.ts';
 
 export type TemporalConnection = ReturnType<typeof connectTemporal>;
 
@@ -21,16 +22,20 @@ export type TemporalSettings = Pick<
  * connects at its first call, and again when the connection is lost: a process can start while
  * Temporal is away.
  *
- * @throws InvalidSettingsError when a file that they name cannot be read
+ * @throws InvalidSettingsError when a certificate that they name is not usable
  */
 export function connectTemporal(settings: TemporalSettings) {
-  const { connectionOptions, namespace = 'default' } = loadStandardSettings();
+  const { connectionOptions, namespace } = loadStandardSettings();
   const address =
     settings.TEMPORAL_ADDRESS ??
     connectionOptions.address ??
     `127.0.0.1:${settings.TEMPORAL_DEV_PORT}`;
   const shared = { ...connectionOptions, address };
-  const connection = Connection.lazy({ ...shared, channelArgs: RECONNECTING });
+  const connection = Connection.lazy({
+    ...shared,
+    channelArgs: RECONNECTING,
+    interceptors: explainErrors({ ...shared, namespace }),
+  });
   const dataConverter: DataConverter = {
     payloadCodecs: [createPayloadCodec(settings.TEMPORAL_PAYLOAD_KEYS)],
   };
@@ -43,48 +48,24 @@ export function connectTemporal(settings: TemporalSettings) {
     dataConverter,
     /** A connection for a worker, which the caller closes. Rejects while Temporal is away. */
     async connectWorker(): Promise<NativeConnection> {
-      // The SDK's native part is large: only a process that runs a worker loads it.
+      // Why it cannot connect, the client says more clearly than the SDK's native part.
+      await connection
+        .withDeadline(Date.now() + CONNECT_TIMEOUT_MS, () =>
+          connection.workflowService.getSystemInfo({}),
+        )
+        .catch((error: unknown) => {
+          throw classify(error);
+        });
+      // That part is large: only a process that runs a worker loads it.
       const { NativeConnection } = await import('@temporalio/worker');
-      return NativeConnection.connect(shared).catch((error: unknown) => {
-        throw explained(error, shared);
-      });
+      return NativeConnection.connect(shared);
     },
     /** Closes the client's connection. */
     close: () => connection.close(),
   };
 }
 
-const UNREACHABLE = /refused|dns|lookup|unreachable|timed out|deadline/i;
-
-/** If the server answers, the cause is usually TLS or the API key, about which its error says little. */
-function explained(error: unknown, { tls, apiKey }: NativeConnectionOptions): unknown {
-  if (!(error instanceof Error) || UNREACHABLE.test(error.message)) return error;
-  const how = `TLS is ${tls ? 'on' : 'off'}, and an API key is ${apiKey === undefined ? 'not ' : ''}given`;
-  const hint = `${how}; if the server expects otherwise, set TEMPORAL_TLS, TEMPORAL_TLS_… or TEMPORAL_API_KEY`;
-  return new Error(`${error.message} (${hint})`, { cause: error });
-}
-
-/** Certificates are read here: what is wrong with them is known before anything is begun. */
-function loadStandardSettings(): ReturnType<typeof loadClientConnectConfig> {
-  try {
-    return loadClientConnectConfig({ overrideEnvVars: givenVariables(readMachine().environment) });
-  } catch (error) {
-    const why = error instanceof Error ? error.message : String(error);
-    throw new InvalidSettingsError([`Temporal's own settings (TEMPORAL_…): ${why}`]);
-  }
-}
-
-/** To the SDK, an empty one removes this header of the profile. */
-const HEADER = 'TEMPORAL_GRPC_META_';
-
-/** Without empty variables, which count as unset: to the SDK an empty API key is one, and switches TLS on. */
-function givenVariables(environment: NodeJS.ProcessEnv): Record<string, string> {
-  return Object.fromEntries(
-    Object.entries(environment).filter(
-      (entry): entry is [string, string] => Boolean(entry[1]) || entry[0].startsWith(HEADER),
-    ),
-  );
-}
+const CONNECT_TIMEOUT_MS = 5_000;
 
 /**
  * By default gRPC waits up to two minutes before it tries a lost server again; what was missed has

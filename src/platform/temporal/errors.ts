@@ -13,13 +13,16 @@ export class TemporalRefusedError extends Error {
 /** A failed call as `TemporalAwayError` or `TemporalRefusedError`, if it is one of these. */
 export function classify(error: unknown): unknown {
   if (error instanceof NamespaceNotFoundError) {
-    return new TemporalAwayError(error.message, { cause: error });
+    const message = `Temporal has no namespace ${error.namespace}: create it, or check TEMPORAL_NAMESPACE`;
+    return new TemporalAwayError(message, { cause: error });
   }
   const cause = error instanceof Error ? (error.cause ?? error) : error;
   if (!isGrpcServiceError(cause)) return error;
-  const message = `Temporal answered ${cause.code}: ${cause.details}`;
-  if (REFUSED.has(cause.code)) return new TemporalRefusedError(message, { cause: error });
-  if (AWAY.has(cause.code)) return new TemporalAwayError(message, { cause: error });
+  const { code, details } = cause;
+  if (UNREACHED.has(code)) return new TemporalAwayError(details, { cause: error });
+  const message = `Temporal answered ${code}: ${details}`;
+  if (REFUSED.has(code)) return new TemporalRefusedError(message, { cause: error });
+  if (AWAY.has(code)) return new TemporalAwayError(message, { cause: error });
   return error;
 }
 
@@ -27,7 +30,10 @@ export function classify(error: unknown): unknown {
 const REFUSED: ReadonlySet<number> = new Set([3, 11]);
 
 /**
- * Those that any call would get now: CANCELLED, DEADLINE_EXCEEDED, NOT_FOUND (the namespace),
- * PERMISSION_DENIED, RESOURCE_EXHAUSTED, UNAVAILABLE, UNAUTHENTICATED.
+ * Those that the connection explains in a sentence (explained-errors.ts): DEADLINE_EXCEEDED,
+ * PERMISSION_DENIED, UNAVAILABLE, UNAUTHENTICATED.
  */
-const AWAY: ReadonlySet<number> = new Set([1, 4, 5, 7, 8, 14, 16]);
+const UNREACHED: ReadonlySet<number> = new Set([4, 7, 14, 16]);
+
+/** Others that any call would get now: CANCELLED, NOT_FOUND (the namespace), RESOURCE_EXHAUSTED. */
+const AWAY: ReadonlySet<number> = new Set([1, 5, 8]);

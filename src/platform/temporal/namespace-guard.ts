@@ -100,7 +100,9 @@ async function findOrTakeLock(
 function away(error: unknown): unknown {
   const classified = classify(error);
   if (classified instanceof TemporalAwayError) return classified;
-  return new TemporalAwayError('Temporal does not say whose the namespace is', { cause: error });
+  const why = error instanceof Error ? error.message : String(error);
+  const message = `Temporal does not say whose the namespace is: ${why}`;
+  return new TemporalAwayError(message, { cause: error });
 }
 
 const lockId = (taskQueue: string): string => `${taskQueue}/installation`;
