@@ -15,6 +15,8 @@ export interface OccurrenceFilter {
   readonly late: boolean | null;
   /** Cannot be planned. */
   readonly blocked: boolean | null;
+  /** May be claimed, PENDING or PROCESSING under an expired lease: sent on `resume`. */
+  readonly due: true | null;
 }
 
 const CONDITIONS: Readonly<Record<keyof OccurrenceFilter, string>> = {
@@ -26,6 +28,9 @@ const CONDITIONS: Readonly<Record<keyof OccurrenceFilter, string>> = {
   timezone: 'o.timezone = :timezone',
   late: `o.state = 'COMPLETED' and (o.lateness_ms > :lateAfterMs) = :late`,
   blocked: '(o.blocked_reason is not null) = :blocked',
+  // The clock in a query of its own, and the due instant too, so that the index is used.
+  due: `o.state in ('PENDING', 'PROCESSING') and o.due_at <= (select events.clock())
+    and o.next_attempt_at <= (select events.clock())`,
 };
 
 /**

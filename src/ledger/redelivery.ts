@@ -13,7 +13,10 @@ import { instant, literal, ms, firstRow, queryOf } from './sql.ts';
 import type { EndReason, OccurrenceState } from './types.ts';
 
 /** Which occurrences are sent again; null for any. Instants are epoch ms. */
-export interface RedeliveryFilter extends Omit<OccurrenceFilter, 'status' | 'late' | 'blocked'> {
+export interface RedeliveryFilter extends Omit<
+  OccurrenceFilter,
+  'status' | 'late' | 'blocked' | 'due'
+> {
   readonly status: 'FAILED' | 'SKIPPED' | null;
   /** Null: any, but for those that must be named (`ONLY_BY_NAME`). */
   readonly reason: string | null;

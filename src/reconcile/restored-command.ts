@@ -52,7 +52,7 @@ function describe({ store, knowsUntil, forgotten, due }: Restored): string {
   return `Noted. ${which} is at the earlier state; the last thing that the database knows of: ${known}.
 
 - Deliveries are paused. ${due} have come due${mayBeSent}: they
-  are sent, with the same webhook-id as then, when you resume.
+  are sent, with the same webhook-id as then, when you resume. npm run due lists them.
 - ${forgotten} workflows are notified again, ${why}, once the scheduler runs,
   in about ${Math.ceil(forgotten / NOTIFIED_PER_MINUTE)} min. npm run reconcile says when nothing is missed.
 ${revisions}`;

@@ -148,6 +148,19 @@ describe('the list of occurrences', () => {
     expect(found).toEqual(expected);
   });
 
+  test('that would be sent on resume, also what a process that ended was sending', async () => {
+    const due_at = '2020-05-20T07:00:00Z';
+    const later = '2999-05-20T07:00:00Z';
+    const waits = await plant({ due_at });
+    const state = 'PROCESSING';
+    const abandoned = await plant({ state, due_at, lease_until: '2020-05-20T07:01:00Z' });
+    await plant({ state, due_at, lease_until: later });
+    await plant({ due_at, next_attempt_at: later });
+    await plant({ due_at: later, nominal_date: '2999-05-20' });
+    expect((await pages('due=true')).flat().toSorted()).toEqual([waits, abandoned].toSorted());
+    expect((await pages('due=true&status=PROCESSING')).flat()).toEqual([abandoned]);
+  });
+
   test('goes on after its cursor, whatever was settled meanwhile', async () => {
     const keys = [];
     for (const at of [1, 2, 3, 4]) keys.push(await plant({ due_at: hour(at), state: 'FAILED' }));

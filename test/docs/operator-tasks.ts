@@ -90,6 +90,7 @@ export function operatorTasks(daybell: OperatedDaybell, people: People): Expecte
           expect(greetingsOf(people.owed)).toEqual([]);
         },
       },
+      { of: 'npm run due', says: new RegExp(`^birthday:${people.owed}:[\\s\\S]*^1 due`, 'm') },
       {
         of: '/v1/deliveries/resume"',
         says: /"paused":false/,

@@ -132,7 +132,7 @@ export function upkeepTasks(daybell: OperatedDaybell, people: People): ExpectedT
         effect: () => expect.poll(notNotified, WITHIN).toEqual([]),
       },
       { of: 'npm run audit', says: /Everybody is accounted for\./ },
-      { of: '/v1/deliveries"', says: /"paused":true.*"pauseReason":"restored:/ },
+      { of: 'npm run due', says: /to be sent when deliveries are resumed \(paused: restored:/ },
       { of: '/v1/deliveries/resume"', says: /"paused":false/ },
     ],
     'Move to another namespace': [

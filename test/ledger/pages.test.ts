@@ -56,6 +56,7 @@ const ANYTHING: OccurrenceFilter = {
   timezone: null,
   late: null,
   blocked: null,
+  due: null,
 };
 
 const WINDOW = { from: NOW - 100 * DAY, to: NOW - 90 * DAY };
@@ -76,6 +77,7 @@ test.for([
   ['late', { late: true }, 'occurrences_late'],
   ['on time', { late: false }, 'occurrences_completed'],
   ['blocked', { blocked: true }, 'occurrences_blocked'],
+  ['due', { due: true }, 'occurrences_open_by_instant'],
   ['PENDING and blocked', { status: 'PENDING', blocked: true }, 'occurrences_blocked'],
 ] as const)('pages by %s come from an index', async ([_name, fields, index]) => {
   const filter = { ...ANYTHING, ...fields };

@@ -42,6 +42,15 @@ export function registerOccurrences(app: Api, deps: ApiDeps): void {
           ...filterFields,
           late: flag('Delivered late (true) or on time (false)'),
           blocked: flag('Cannot be planned, and therefore has no due instant'),
+          due: z
+            .literal('true', 'must be true')
+            .transform(() => true as const)
+            .optional()
+            .openapi({
+              type: 'boolean',
+              description:
+                'May be sent now, or as soon as deliveries are resumed. After LATE_LIMIT without an attempt it is skipped instead',
+            }),
           ...pageParams(occurrenceCursor),
         })
         .superRefine(checkFilter),
@@ -65,9 +74,10 @@ export function registerOccurrences(app: Api, deps: ApiDeps): void {
       status = null,
       late = null,
       blocked = null,
+      due = null,
       ...rest
     } = c.req.valid('query');
-    const filter = { ...filterOf(rest), status, late, blocked };
+    const filter = { ...filterOf(rest), status, late, blocked, due };
     const { occurrences, nextAfter } = await deps.occurrences.findPage(filter, cursor, limit);
     const bodies = occurrences.map((row) => toBody(OccurrenceSummarySchema, row));
     return c.json(

@@ -1,0 +1,69 @@
+/**
+ * `npm run due`: every occurrence that would be sent now, or as soon as deliveries are resumed. In
+ * the database at DATABASE_URL, or else in the embedded one, which has to run.
+ */
+import { createDeliveryControl } from '../ledger/delivery-control.ts';
+import { createOccurrenceReader, type OccurrenceSummary } from '../ledger/occurrence-reader.ts';
+import type { OccurrencePlace } from '../ledger/occurrence-filter.ts';
+import { readEmbeddedDatabaseUrl } from '../platform/database/embedded-database.ts';
+import { connectOrm } from '../platform/database/orm.ts';
+import { loadTzDatabase } from '../platform/load-tz-database.ts';
+import { loadSettings } from '../platform/settings/settings.ts';
+import { runCommand } from './command.ts';
+
+const PAGE = 1_000;
+const DUE = {
+  status: null,
+  from: null,
+  to: null,
+  occasionType: null,
+  userId: null,
+  timezone: null,
+  late: null,
+  blocked: null,
+  due: true,
+} as const;
+
+await runCommand(async () => {
+  const settings = loadSettings();
+  const { DATABASE_URL, DATA_DIR, POSTGRES_DEV_PORT, LATE_AFTER, LATE_LIMIT, ZONE_DATA } = settings;
+  const url = DATABASE_URL ?? (await readEmbeddedDatabaseUrl(DATA_DIR, POSTGRES_DEV_PORT));
+  const orm = await connectOrm(url, { poolSize: 1 });
+  try {
+    const { now, pausedAt, pauseReason } = await createDeliveryControl(orm, {
+      lateLimitMs: LATE_LIMIT,
+    }).findDestination();
+    const tz = loadTzDatabase(ZONE_DATA);
+    const reader = createOccurrenceReader(orm, { lateAfterMs: LATE_AFTER, tz });
+    const tooLateBefore = now - LATE_LIMIT;
+    let count = 0;
+    let after: OccurrencePlace | null = null;
+    do {
+      const page = await reader.findPage(DUE, after, PAGE);
+      for (const row of page.occurrences) {
+        process.stdout.write(`${row.key}  ${describe(row, tooLateBefore)}\n`);
+      }
+      count += page.occurrences.length;
+      after = page.nextAfter;
+    } while (after !== null);
+    const when =
+      pausedAt === null
+        ? 'now'
+        : `when deliveries are resumed (paused: ${pauseReason ?? 'no reason'})`;
+    return `${count} due, to be sent ${when}.\n`;
+  } finally {
+    await orm.close(true);
+  }
+});
+
+function describe(
+  { dueAt, status, attemptCount, redeliveries }: OccurrenceSummary,
+  tooLateBefore: number,
+): string {
+  const since = `due ${new Date(dueAt ?? 0).toISOString()}`;
+  if (attemptCount > 0) return `${since}, after ${attemptCount} attempts`;
+  // Its process ended, or the database was restored, before the outcome was written.
+  if (status === 'PROCESSING') return `${since}, was being sent: it may have arrived`;
+  const isTooLate = redeliveries === 0 && (dueAt ?? Infinity) < tooLateBefore;
+  return isTooLate ? `${since}, past LATE_LIMIT: skipped instead` : since;
+}
