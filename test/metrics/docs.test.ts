@@ -5,7 +5,9 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 
 import { MEASURED, type MeasuredProcess } from '../../dev/ports.ts';
 import { ADA } from '../support/api.ts';
+import { askRun } from '../support/ask-run.ts';
 import { createEventRows } from '../support/event-rows.ts';
+import { lintMetrics } from './lint-metrics.ts';
 import { type MeasuredDaybell, startMeasuredDaybell } from './measured-daybell.ts';
 import { parseMetrics, valueOf } from '../support/metrics.ts';
 import { urlOf } from '../support/process.ts';
@@ -102,6 +104,14 @@ test(
     );
   },
 );
+
+test("promtool's check finds nothing in a page of any process", async () => {
+  const promtool = await askRun('promtool');
+  for (const process of MEASURED) {
+    const page = await scrape(process);
+    expect(await lintMetrics(promtool, page)).toEqual({ exitCode: 0, said: '' });
+  }
+});
 
 function isOurs(name: string): boolean {
   return !name.startsWith('temporal_');
