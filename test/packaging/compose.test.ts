@@ -35,7 +35,6 @@ const PLACES = new Set(['HOST', 'METRICS_PORT', 'DATABASE_URL', 'TEMPORAL_ADDRES
 const NOT_GIVEN = new Set([
   'API_KEY',
   'DATA_DIR',
-  'WORKER_ROLE',
   'WORKFLOW_BUNDLE',
   ...SETTING_NAMES.filter((name) => /_DEV_(UI_)?PORT$|^CODEC_/.test(name)),
 ]);
@@ -48,8 +47,19 @@ const PORTS: Ports = {
   metrics: null,
   prometheus: null,
 };
-/** Read by Temporal's own library. */
-const OTHERS = new Set(['TEMPORAL_NAMESPACE']);
+/** Read by Temporal's own library, and by Node. */
+const OTHERS = new Set([
+  'TEMPORAL_NAMESPACE',
+  'TEMPORAL_API_KEY',
+  'TEMPORAL_TLS',
+  'TEMPORAL_TLS_SERVER_CA_CERT_PATH',
+  'TEMPORAL_TLS_SERVER_NAME',
+  'TEMPORAL_TLS_CLIENT_CERT_PATH',
+  'TEMPORAL_TLS_CLIENT_KEY_PATH',
+  'NODE_EXTRA_CA_CERTS',
+]);
+/** What the file decides. */
+const DECIDED = ['HOST', 'PORT', 'METRICS_PORT', 'DATABASE_URL'];
 const PROCESSES = ['migrate', 'api', 'worker', 'dispatcher', 'scheduler'] as const;
 
 interface Service {
@@ -134,6 +144,7 @@ describe('what it shows to the outside', () => {
       .map(({ source }) => source.slice(ROOT.length + 1));
     expect(mounted.filter((path) => !existsSync(join(ROOT, path)))).toEqual([]);
     expect([...new Set(mounted)].toSorted()).toEqual([
+      'deploy/files',
       'deploy/grafana/dashboards',
       'deploy/grafana/provisioning',
       'deploy/prometheus',
@@ -170,6 +181,28 @@ describe("Daybell's processes", () => {
     const given = new Set(PROCESSES.flatMap((name) => Object.keys(service(name).environment)));
     const left = SETTING_NAMES.filter((name) => !given.has(name));
     expect(left.toSorted()).toEqual([...NOT_GIVEN].toSorted());
+  });
+
+  test('.env.example names those that cannot, and all others can be put into .env', () => {
+    const example = readFileSync(join(ROOT, '.env.example'), 'utf8');
+    const exceptions = [...NOT_GIVEN].filter((name) => !name.includes('_DEV_')).concat(DECIDED);
+    const [, named = ''] = /but for ([^]*?)\)\.\n/.exec(example) ?? [];
+    expect((named.match(/\b[A-Z_]{4,}\b/g) ?? []).toSorted()).toEqual(
+      [...exceptions, '_DEV_PORT'].toSorted(),
+    );
+    for (const name of OTHERS) expect(example).toContain(name);
+    const file = readFileSync(FILE, 'utf8');
+    const isPassedOn = (name: string) => file.includes(`${name}: \${${name}:`);
+    const promised = [...SETTING_NAMES, ...OTHERS].filter(
+      (name) => !NOT_GIVEN.has(name) && !DECIDED.includes(name),
+    );
+    expect(promised.filter((name) => !isPassedOn(name))).toEqual([]);
+  });
+
+  test.each(PROCESSES)('%s sees the files that a setting may name', (name) => {
+    expect(service(name).volumes).toMatchObject([
+      { type: 'bind', source: join(ROOT, 'deploy/files'), target: '/files', read_only: true },
+    ]);
   });
 
   test('only those that sign have the secrets, and only the API has keys', () => {

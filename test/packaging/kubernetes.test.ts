@@ -15,8 +15,8 @@ const VALIDATOR = {
   module: 'kubernetes_validate',
   requirements: join(import.meta.dirname, '..', 'support', 'kubernetes-validate.txt'),
 };
-/** The oldest that has all we use as a matter of course (sleep in preStop). */
-const VERSIONS = ['1.33', '1.37'];
+/** The oldest that docs/deployment.md names, and the newest that there is. */
+const VERSIONS = ['1.25', '1.37'];
 
 const MANIFEST_LIST = readManifests();
 const DEPLOYMENTS = MANIFEST_LIST.filter(({ kind }) => kind === 'Deployment');
@@ -41,6 +41,11 @@ test.each(VERSIONS)("fit Kubernetes %s's schemas, strictly", async (version) => 
     manifestFiles().map((name) => join(MANIFESTS, name)),
   );
   expect(result).toMatchObject({ ok: true });
+});
+
+test('the oldest that works is named in the docs', () => {
+  const page = readFileSync(join(ROOT, 'docs', 'deployment.md'), 'utf8');
+  expect(page).toContain(`Kubernetes ${VERSIONS[0]} or newer`);
 });
 
 test('each is applied by the kustomization, but for the examples of secrets', () => {
@@ -119,13 +124,30 @@ describe('settings', () => {
     expect(loadSettings(ours).HOST).toBe('0.0.0.0');
   });
 
+  test.each(WORKLOADS.map((each) => [each.metadata.name, each] as const))(
+    'of %s can be any in the ConfigMap, and name files of the Secret daybell-files',
+    (_name, { spec }) => {
+      const { containers, volumes } = spec.template.spec;
+      const [{ envFrom, volumeMounts }] = containers;
+      expect(envFrom).toContainEqual({ configMapRef: { name: 'daybell' } });
+      expect(volumes).toEqual([
+        { name: 'files', secret: { secretName: 'daybell-files', optional: true } },
+      ]);
+      expect(volumeMounts).toEqual([{ name: 'files', mountPath: '/files', readOnly: true }]);
+    },
+  );
+
   test('that are secret come from the Secret, whose example has them all, without values', () => {
     const example = MANIFEST_LIST.find(
       ({ kind, metadata }) => kind === 'Secret' && metadata.name === 'daybell',
     );
-    const wanted = WORKLOADS.flatMap(({ spec }) => spec.template.spec.containers[0].env);
+    const given = WORKLOADS.flatMap(({ spec }) => spec.template.spec.containers[0].env);
+    expect(given.filter(({ value }) => value !== undefined)).toEqual([
+      { name: 'WORKER_ROLE', value: 'all' },
+    ]);
+    const wanted = given.filter(({ valueFrom }) => valueFrom !== undefined);
     for (const { name, valueFrom } of wanted) {
-      expect(valueFrom.secretKeyRef).toEqual({ name: 'daybell', key: name });
+      expect(valueFrom?.secretKeyRef).toEqual({ name: 'daybell', key: name });
       expect(SETTING_NAMES).toContain(name);
     }
     const keys = new Set(wanted.map(({ name }) => name));

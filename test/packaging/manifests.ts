@@ -28,14 +28,18 @@ export interface Pod {
   readonly terminationGracePeriodSeconds?: number;
   readonly securityContext: Readonly<Record<string, unknown>>;
   readonly containers: readonly [Container];
+  readonly volumes?: readonly object[];
 }
 
 interface Container {
   readonly image: string;
   readonly args: readonly [string];
+  readonly envFrom?: readonly object[];
+  readonly volumeMounts?: readonly object[];
   readonly env: readonly {
     readonly name: string;
-    readonly valueFrom: { readonly secretKeyRef: { readonly name: string; readonly key: string } };
+    readonly value?: string;
+    readonly valueFrom?: { readonly secretKeyRef: { readonly name: string; readonly key: string } };
   }[];
   readonly securityContext: Readonly<Record<string, unknown>>;
   readonly resources: { readonly requests: Readonly<Record<string, string>> };
