@@ -7,14 +7,16 @@ import { connectTemporal } from '../../src/platform/temporal/connection.ts';
 import { loadSettings } from '../../src/platform/settings/settings.ts';
 import { EXIT } from '../../src/cli/command.ts';
 import { freePort } from '../support/free-port.ts';
+import { createWorker } from '../../src/worker/worker.ts';
+import { useWorkflowBundle } from '../support/temporal.ts';
 import { useWatchedOccasions } from './watched-occasions.ts';
 
 vi.setConfig({ testTimeout: 90_000 });
 const WITHIN = { timeout: 45_000, interval: 50 };
 const fixture = useWatchedOccasions();
 
-const runNow = (noWorkerAfterMs?: number) =>
-  runReconcileWorkflow(fixture.temporal.client, fixture.taskQueue, () => {}, noWorkerAfterMs);
+const runNow = (limits?: { noWorkerMs: number; stillMs: number }) =>
+  runReconcileWorkflow(fixture.temporal.client, fixture.taskQueue, () => {}, limits);
 const statusOf = async (userId: string): Promise<string> =>
   (await fixture.workflowOf(userId).describe()).status.name;
 
@@ -128,7 +130,7 @@ describe('with a notifier and a worker', () => {
 
 describe('without a worker', () => {
   test('the run that was asked for ends, and says why', async () => {
-    await expect(runNow(1_500)).rejects.toMatchObject({
+    await expect(runNow({ noWorkerMs: 1_500, stillMs: 60_000 })).rejects.toMatchObject({
       message: expect.stringMatching(/^No worker has taken it up for 2 s/),
       exitCode: EXIT.unavailable,
     });
@@ -136,6 +138,42 @@ describe('without a worker', () => {
       `${fixture.taskQueue}/reconcile-now`,
     );
     expect((await workflow.describe()).status.name).toBe('TERMINATED');
+  });
+
+  test.for([
+    ['paused', 3_000, 60_000, /^CommandError: No worker has taken it up for 3 s: /],
+    ['taken up by one that ends', 60_000, 3_000, /^CommandError: It has stood still for 3 s: /],
+  ] as const)('so does one with a step that is %s', async ([what, noWorkerMs, stillMs, why]) => {
+    const { client, connection } = fixture.temporal;
+    const { taskQueue } = fixture;
+    const namespace = 'default';
+    // It runs workflows, and no steps.
+    const worker = await createWorker({
+      connection,
+      namespace,
+      taskQueue,
+      workflowBundle: await useWorkflowBundle(),
+      enableNonLocalActivities: false,
+    });
+    const running = worker.run();
+    const ended = runNow({ noWorkerMs, stillMs }).catch(String);
+    const execution = { workflowId: `${taskQueue}/reconcile-now` };
+    const steps = async () => {
+      const workflow = client.workflow.getHandle(execution.workflowId);
+      return (await workflow.describe().catch(() => null))?.raw.pendingActivities?.length;
+    };
+    await expect.poll(steps, WITHIN).toBe(1);
+    const { workflowService } = client;
+    await client.withDeadline(Date.now() + 60_000, async () => {
+      if (what === 'paused') {
+        await workflowService.pauseActivity({ namespace, execution, type: 'checkStore' });
+      } else {
+        await workflowService.pollActivityTaskQueue({ namespace, taskQueue: { name: taskQueue } });
+      }
+    });
+    expect(await ended).toMatch(why);
+    worker.shutdown();
+    await running;
   });
 
   test('with Temporal away it says that', async () => {
