@@ -6,7 +6,7 @@ import {
   InvalidSettingsError,
   loadSettings,
   requireKeysBeyondLoopback,
-  requireSettings,
+  requireSecretsForUrl,
   type Settings,
 } from '../src/platform/settings/settings.ts';
 import { requireAllowedHost } from '../src/delivery/wire/destination-guard.ts';
@@ -123,8 +123,13 @@ function usableSettings(
   environment: NodeJS.ProcessEnv,
   settingsOf: (given: Settings) => Settings,
 ): Settings {
-  const settings = settingsOf(requireKeysBeyondLoopback(loadSettings(environment)));
-  // A receiver of the user's own has to be able to tell us from others.
-  if (settings.WEBHOOK_URL === undefined) return settings;
-  return requireAllowedHost(requireSettings(settings, 'WEBHOOK_SECRETS'));
+  return settingsOf(
+    loadSettings(
+      environment,
+      settingsOf,
+      requireKeysBeyondLoopback,
+      requireAllowedHost,
+      requireSecretsForUrl,
+    ),
+  );
 }

@@ -3,13 +3,14 @@
  * is not installed. Plain JavaScript without dependencies, for any Node that the machine has: what
  * it installs brings the Node that everything else runs on.
  */
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { delimiter, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 import { faultOfNode } from './node-integrity.mjs';
+import { npmFaults } from './npm-settings.mjs';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 const modules = join(root, 'node_modules');
@@ -24,19 +25,53 @@ const stamp = createHash('sha256')
   .update(`${process.platform} ${process.arch}`)
   .digest('hex');
 
-if (!existsSync(pinnedNode) || !(hasStamp() || matchesLockFile())) {
+/** What these run is no development: packages for that may be missing. */
+const needsDev = !/^pre(start|stack|demo|temporal)$/.test(process.env.npm_lifecycle_event ?? '');
+if (!isUsable() || !(hasStamp() || matchesLockFile())) {
   await install();
-  if (!existsSync(pinnedNode)) {
-    fail(
-      'npm did not run the install scripts of the packages listed under "allowScripts" in package.json,',
-      'so the Node that Daybell runs on is missing. Is ignore-scripts set (npm config get ignore-scripts)?',
-      'Run: npm ci --ignore-scripts=false',
-    );
-  }
+  if (!isUsable()) fail('npm ci succeeded, and yet what Daybell runs on is missing.', ...causes());
   writeFileSync(stampFile, stamp);
 }
 const fault = faultOfNode(modules);
 if (fault !== null) fail(`The Node that npm installed is not the one that was reviewed: ${fault}.`);
+
+/** Whether Node is there, as a command too, and what is needed for development if it is. */
+function isUsable() {
+  return (
+    existsSync(pinnedNode) &&
+    existsSync(join(modules, '.bin', 'node')) &&
+    (!needsDev || existsSync(join(modules, 'typescript')))
+  );
+}
+
+/** Why npm did not do it, by its own settings, and what to run instead. */
+function causes() {
+  const { stdout } = spawnSync('npm', ['config', 'list', '--json'], {
+    cwd: root,
+    encoding: 'utf8',
+    shell: process.platform === 'win32',
+  });
+  let config;
+  try {
+    config = JSON.parse(stdout);
+  } catch {
+    return ['npm does not say which settings it has: npm config list'];
+  }
+  const faults = npmFaults(config, needsDev, process.env.NODE_ENV);
+  if (faults.length > 0) {
+    return [
+      ...faults.map(({ name, effect }) => `The npm setting ${name} is the cause: ${effect}.`),
+      `Run: npm ci ${[...new Set(faults.map(({ cure }) => cure))].join(' ')}`,
+    ];
+  }
+  const proxy = config['https-proxy'] ?? config.proxy;
+  const through = proxy ? ` through the proxy ${new URL(proxy).host}` : '';
+  return [
+    `npm asks the registry ${config.registry}${through}. Check that it can be reached (npm ping),`,
+    "and that it has these versions: npm ci --registry=https://registry.npmjs.org/ asks npm's own.",
+    'Check that this folder can be written to, too.',
+  ];
+}
 
 /** Whether this script installed what the lock file names. */
 function hasStamp() {
@@ -67,10 +102,7 @@ async function install() {
   const problem = await runNpm();
   clearInterval(progress);
   if (problem !== null) {
-    fail(
-      `npm ci failed (${problem}); its own message is above.`,
-      'Check that the npm registry can be reached (npm ping) and that this folder can be written to, then run the command again.',
-    );
+    fail(`npm ci failed (${problem}); its own message is above.`, ...causes());
   }
   say(`Packages installed in ${Math.round((Date.now() - started) / 1000)} s.`);
 }

@@ -2,7 +2,11 @@
 import { z } from 'zod';
 
 import { startAuditWatch } from '../audit/watch.ts';
-import { requireKeysBeyondLoopback, requireSettings } from '../platform/settings/settings.ts';
+import {
+  requireKeysBeyondLoopback,
+  requireSecretsForUrl,
+  requireSettings,
+} from '../platform/settings/settings.ts';
 import { openWebhookTester } from '../delivery/webhook-test.ts';
 import { createDeliveryControl } from '../ledger/delivery-control.ts';
 import { createOccurrenceReader } from '../ledger/occurrence-reader.ts';
@@ -19,8 +23,8 @@ import { checkDatabase } from '../platform/database/health.ts';
 import type { Orm } from '../platform/database/orm.ts';
 import { presentRules, readRules } from '../planning/rules.ts';
 import { openFoundation, reportTzVersion } from '../platform/process.ts';
-import { connectTemporal } from '../platform/temporal/connection.ts';
 import { openTemporal } from '../platform/temporal/open-temporal.ts';
+import { loadStandardSettings } from '../platform/temporal/standard-settings.ts';
 import { countPollers } from '../platform/temporal/worker-versions.ts';
 import { createUsers } from '../users/users.ts';
 import { loadTzDatabase } from '../platform/load-tz-database.ts';
@@ -33,12 +37,18 @@ const ChildrenMessage = z.object({
   children: z.record(z.string(), z.enum(['starting', 'ready', 'down'])),
 });
 
-await runService('api', startApi);
+await runService(
+  'api',
+  startApi,
+  (settings) => requireSettings(settings, 'DATABASE_URL'),
+  requireKeysBeyondLoopback,
+  requireSecretsForUrl,
+  loadStandardSettings,
+);
 
 async function startApi(context: ServiceContext): Promise<void> {
   const { logger, onStop } = context;
   const settings = requireKeysBeyondLoopback(requireSettings(context.settings, 'DATABASE_URL'));
-  const temporal = connectTemporal(settings);
   const webhookTester =
     settings.WEBHOOK_URL === undefined
       ? null
@@ -55,7 +65,7 @@ async function startApi(context: ServiceContext): Promise<void> {
     readiness: checks,
   });
   reportTzVersion(context, metrics, tz.version);
-  const { client, taskQueue } = openTemporal(context, temporal, orm);
+  const { client, taskQueue } = openTemporal(context, orm);
   const deliveries = createDeliveryControl(orm, { lateLimitMs: settings.LATE_LIMIT });
   exportState(
     metrics,

@@ -14,7 +14,12 @@ import { openSending } from './sending.ts';
 import { requireAllowedHost } from './wire/destination-guard.ts';
 import { createHttpClient } from './wire/http-client.ts';
 
-await runService('dispatcher', startDispatcher);
+await runService(
+  'dispatcher',
+  startDispatcher,
+  (settings) => requireSettings(settings, 'DATABASE_URL', 'WEBHOOK_URL', 'WEBHOOK_SECRETS'),
+  requireAllowedHost,
+);
 
 async function startDispatcher(context: ServiceContext): Promise<void> {
   const { logger, onStop } = context;

@@ -8,8 +8,8 @@ import { createRedelivered } from '../ledger/redelivered.ts';
 import { createQueryMetrics } from '../platform/metrics.ts';
 import { runService, type ServiceContext } from '../platform/service.ts';
 import { openFoundation, reportTzVersion } from '../platform/process.ts';
-import { connectTemporal } from '../platform/temporal/connection.ts';
 import { openTemporal } from '../platform/temporal/open-temporal.ts';
+import { loadStandardSettings } from '../platform/temporal/standard-settings.ts';
 import { createLedgerReconciler } from '../reconcile/ledger.ts';
 import { createOccasionWorkflows } from '../workflows/occasion-client.ts';
 import { createOutbox } from '../users/outbox.ts';
@@ -24,16 +24,20 @@ import { createPlanner } from './planner.ts';
 import { createReplanner } from './replanner.ts';
 import { tracePlans } from './trace-plans.ts';
 
-await runService('scheduler', startScheduler);
+await runService(
+  'scheduler',
+  startScheduler,
+  (settings) => requireSettings(settings, 'DATABASE_URL'),
+  loadStandardSettings,
+);
 
 async function startScheduler(context: ServiceContext): Promise<void> {
   const { logger, onStop } = context;
   const settings = requireSettings(context.settings, 'DATABASE_URL');
-  const temporal = connectTemporal(settings);
   const tz = loadTzDatabase(settings.ZONE_DATA);
   const { tracing, metrics, orm } = await openFoundation(context, settings.DATABASE_URL);
   reportTzVersion(context, metrics, tz.version);
-  const { client, taskQueue, guard } = openTemporal(context, temporal, orm);
+  const { client, taskQueue, guard } = openTemporal(context, orm);
 
   const planner = createPlanner({
     orm,

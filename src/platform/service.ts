@@ -1,4 +1,9 @@
-import { InvalidSettingsError, loadSettings, type Settings } from './settings/settings.ts';
+import {
+  InvalidSettingsError,
+  loadSettings,
+  type Settings,
+  type SettingsCheck,
+} from './settings/settings.ts';
 import { describeError } from './errors.ts';
 import { createLogger, type Logger } from './logger.ts';
 
@@ -31,12 +36,15 @@ export interface ServiceContext {
  * The life of one of Daybell's processes: settings, start, ready, one orderly stop.
  * SIGTERM, SIGINT and the loss of a supervisor end it; a second signal ends it at once.
  * Exit code 0 after an orderly stop, 1 after a failure that ended it, 78 when settings are not usable.
+ *
+ * @param checks of the settings, before anything is begun: the faults of all are told together
  */
 export async function runService(
   name: string,
   start: (context: ServiceContext) => Promise<void>,
+  ...checks: readonly SettingsCheck[]
 ): Promise<void> {
-  const settings = settingsOrExit();
+  const settings = settingsOrExit(checks);
   const logger = createLogger(name, settings.LOG_LEVEL);
   const steps: (() => unknown)[] = [];
   let started = false;
@@ -97,9 +105,9 @@ export async function runService(
 /** EX_CONFIG of sysexits.h: starting again would not help. */
 const EXIT_CONFIG = 78;
 
-function settingsOrExit(): Settings {
+function settingsOrExit(checks: readonly SettingsCheck[]): Settings {
   try {
-    return loadSettings();
+    return loadSettings(process.env, ...checks);
   } catch (error) {
     if (!(error instanceof InvalidSettingsError)) throw error;
     refuse(error);

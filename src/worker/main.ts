@@ -14,8 +14,8 @@ import { runService, type ServiceContext } from '../platform/service.ts';
 import { createPlanMetrics } from '../planning/metrics.ts';
 import { createPlanner } from '../planning/planner.ts';
 import { type Foundation, openFoundation, reportTzVersion } from '../platform/process.ts';
-import { connectTemporal } from '../platform/temporal/connection.ts';
 import { openTemporal } from '../platform/temporal/open-temporal.ts';
+import { loadStandardSettings } from '../platform/temporal/standard-settings.ts';
 import { createWorkflowReconciler } from '../reconcile/workflows.ts';
 import { createRetention } from '../retention/retention.ts';
 import { createOccasionWorkflows } from '../workflows/occasion-client.ts';
@@ -26,14 +26,19 @@ import { startVersionHandover } from './version-handover.ts';
 import { createWorker, MOST_ACTIVITIES } from './worker.ts';
 import { bundleWorkflows, readWorkflowBundle } from './workflow-bundle.ts';
 
-await runService('worker', startWorker);
+await runService(
+  'worker',
+  startWorker,
+  (settings) => requireSettings(settings, 'DATABASE_URL'),
+  (settings) => settings.WORKER_ROLE === 'workflows' || requireSending(settings),
+  loadStandardSettings,
+);
 
 async function startWorker(context: ServiceContext): Promise<void> {
   const { logger, fail, onStop } = context;
   const settings = requireSettings(context.settings, 'DATABASE_URL');
   const { WORKER_ROLE: role, WORKFLOW_BUNDLE: bundlePath } = settings;
   const runsWorkflows = role !== 'activities';
-  const temporal = connectTemporal(settings);
   // A worker of workflows alone sends nothing.
   const sending = role === 'workflows' ? null : requireSending(settings);
   // Refused before anything is begun, if it is not usable.
@@ -47,8 +52,8 @@ async function startWorker(context: ServiceContext): Promise<void> {
     moreMetrics: temporalMetrics?.read,
   });
   const { metrics, orm } = foundation;
-  const { guard } = openTemporal(context, temporal, orm);
-  const { client, namespace, taskQueue, dataConverter } = temporal;
+  const temporal = openTemporal(context, orm);
+  const { client, namespace, taskQueue, dataConverter, guard } = temporal;
   const workflows = createOccasionWorkflows(client, taskQueue);
   const activities =
     sending &&

@@ -71,6 +71,20 @@ describe('a start is refused with a clear message', () => {
     expect(exitCode).toBe(78);
   });
 
+  test('when a receiver of the own is given and nothing else, with the line to type', async () => {
+    const { exitCode, said } = await refuse({
+      PORT: 'none',
+      WEBHOOK_URL: 'http://127.0.0.1:8080',
+    });
+    expect(said).toContain('PORT: must be');
+    expect(said).toContain('WEBHOOK_URL: must have a host on the public internet');
+    expect(said).toContain('WEBHOOK_SECRETS: must be set');
+    expect(said).toContain(
+      'export WEBHOOK_ALLOW_PRIVATE=true WEBHOOK_SECRETS=$(npm run --silent secret:new)',
+    );
+    expect(exitCode).toBe(78);
+  });
+
   test('when the destination is one that the guard never lets through', async () => {
     const { exitCode, said } = await refuse({
       WEBHOOK_URL: 'http://user:hunter2@localhost:4000/hook',

@@ -88,7 +88,8 @@ export function requireAllowedHost<
   const host = new URL(WEBHOOK_URL).hostname.replaceAll(/^\[|\]$/g, '');
   const isAllowed = isIP(host) === 0 ? !/(^|\.)localhost\.?$/.test(host) : isPublicAddress(host);
   if (isAllowed) return settings;
-  throw new InvalidSettingsError([
-    'WEBHOOK_URL: must have a host on the public internet, unless WEBHOOK_ALLOW_PRIVATE=true',
-  ]);
+  throw new InvalidSettingsError(
+    ['WEBHOOK_URL: must have a host on the public internet, unless WEBHOOK_ALLOW_PRIVATE=true'],
+    ['WEBHOOK_ALLOW_PRIVATE=true'],
+  );
 }

@@ -6,25 +6,55 @@ import { settingsSchema } from './settings-schema.ts';
 /** Every setting, with its default. Errors name all faults at once, and no secret's value. */
 export interface Settings extends z.output<typeof settingsSchema> {}
 
+/** Throws InvalidSettingsError when more is asked of the settings than they have. */
+export type SettingsCheck = (settings: Settings) => unknown;
+
 /** Thrown when settings are not usable; the message names each of them, with its rule. */
 export class InvalidSettingsError extends Error {
   override readonly name = 'InvalidSettingsError';
   readonly faults: readonly string[];
+  readonly cures: readonly string[];
 
-  constructor(faults: readonly string[]) {
-    super(`These settings are not usable:\n${faults.map((fault) => `  ${fault}`).join('\n')}`);
+  /** @param cures assignments that make them usable, as a shell takes them */
+  constructor(faults: readonly string[], cures: readonly string[] = []) {
+    const lines = faults.map((fault) => `  ${fault}`);
+    if (cures.length > 0) lines.push('Type this, and start again:', `  export ${cures.join(' ')}`);
+    super(`These settings are not usable:\n${lines.join('\n')}`);
     this.faults = faults;
+    this.cures = cures;
   }
 }
 
-/** Reads the settings from the environment; an empty variable counts as unset. */
-export function loadSettings(env: NodeJS.ProcessEnv = process.env): Settings {
+/**
+ * Reads the settings from the environment; an empty variable counts as unset.
+ *
+ * @param checks of what more is asked of them; their faults are thrown together
+ * @throws InvalidSettingsError
+ */
+export function loadSettings(
+  env: NodeJS.ProcessEnv = process.env,
+  ...checks: readonly SettingsCheck[]
+): Settings {
   const given = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== ''));
   const parsed = settingsSchema.safeParse(given);
-  if (parsed.success) return parsed.data;
-  throw new InvalidSettingsError(
-    parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`),
-  );
+  const faults: string[] = [];
+  const cures: string[] = [];
+  for (const { path, message } of parsed.error?.issues ?? []) {
+    faults.push(`${path.join('.')}: ${message}`);
+    delete given[String(path[0])];
+  }
+  const settings = parsed.data ?? settingsSchema.parse(given);
+  for (const check of checks) {
+    try {
+      check(settings);
+    } catch (error) {
+      if (!(error instanceof InvalidSettingsError)) throw error;
+      faults.push(...error.faults);
+      cures.push(...error.cures);
+    }
+  }
+  if (faults.length === 0) return settings;
+  throw new InvalidSettingsError(faults, cures);
 }
 
 /**
@@ -40,6 +70,7 @@ export function requireSettings<Name extends keyof Settings>(
   if (missing.length > 0) {
     throw new InvalidSettingsError(
       missing.map((name) => `${name}: must be set for this process${HINTS[name] ?? ''}`),
+      missing.includes('WEBHOOK_SECRETS' as Name) ? [NEW_SECRET] : [],
     );
   }
   return settings as Settings & { readonly [Key in Name]-?: NonNullable<Settings[Key]> };
@@ -60,9 +91,16 @@ export function requireKeysBeyondLoopback<Given extends Pick<Settings, 'HOST' | 
   ]);
 }
 
+/** For a process that sends, or a receiver that has to be able to tell us from others. */
+export function requireSecretsForUrl(settings: Settings): void {
+  if (settings.WEBHOOK_URL !== undefined) requireSettings(settings, 'WEBHOOK_SECRETS');
+}
+
 /** How to get a value that is not obvious. */
 const HINTS: { readonly [Name in keyof Settings]?: string } = {
   WEBHOOK_SECRETS: '; npm run secret:new prints one',
 };
+
+const NEW_SECRET = 'WEBHOOK_SECRETS=$(npm run --silent secret:new)';
 
 export const SETTING_NAMES: readonly string[] = Object.keys(settingsSchema.shape);
