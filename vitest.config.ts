@@ -9,6 +9,7 @@ import { findQuickFiles, isLong } from './test/support/quick-files.ts';
 // For the test files and for the processes that they start.
 process.env['NODE_COMPILE_CACHE'] ??= join(tmpdir(), 'daybell-compile-cache');
 
+const SYSTEM = 'test/system/**/*.test.ts';
 const quickFiles = findQuickFiles();
 const shared = {
   // Ends of patience, not measurements: a busy machine may take ten times as long as an idle one.
@@ -41,9 +42,11 @@ export default defineConfig({
           ...shared,
           name: 'others',
           include: ['src/**/*.test.ts', 'dev/**/*.test.ts', 'test/**/*.test.ts'],
-          exclude: quickFiles,
+          exclude: [...quickFiles, SYSTEM],
         },
       },
+      // Against Debian's programs: `npm run test:system`, which brings them.
+      { test: { ...shared, name: 'system', include: [SYSTEM] } },
     ],
   },
 });

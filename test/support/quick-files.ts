@@ -15,7 +15,7 @@ const LONG = /^\/\/ @module-tag long$/m;
 /** By their paths from the root. */
 export function findQuickFiles(): string[] {
   const known = new Map<string, boolean>();
-  return globSync('{src,dev,test}/**/*.test.ts', { cwd: ROOT }).filter(
+  return globSync('{src,dev,test}/**/*.test.ts', { cwd: ROOT, exclude: ['test/system'] }).filter(
     (file) => !isLong(join(ROOT, file)) && !isSlow(file, known),
   );
 }

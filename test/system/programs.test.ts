@@ -1,0 +1,14 @@
+import { expect, test } from 'vitest';
+
+import { runDebian } from './support/debian.ts';
+
+test.for([
+  ['haproxy', '-v'],
+  ['nginx', '-v'],
+  ['pgbouncer', '--version'],
+  ['prometheus', '--version'],
+  ['promtool', '--version'],
+] as const)('%s of Debian runs here', async ([program, flag]) => {
+  const { exited, lines } = await runDebian(program, [flag]);
+  expect({ exitCode: await exited, lines }).toMatchObject({ exitCode: 0 });
+});
