@@ -210,11 +210,12 @@ const STOPPING: Problem = {
   detail: 'Send the request again: another process will answer, or this one after its restart.',
 };
 
-const DATABASE_AWAY: Problem = {
+export const DATABASE_AWAY: Problem = {
   status: 503,
   code: 'unavailable',
   title: 'The database is unavailable',
   detail: 'Send the request again later, with an Idempotency-Key if it creates a user.',
+  headers: { 'Retry-After': '5' },
 };
 
 const INTERNAL: Problem = {

@@ -1,6 +1,6 @@
 import { workflowId } from '../ledger/occurrence-key.ts';
 import type { OccasionRef } from '../ledger/types.ts';
-import { describeError } from '../platform/errors.ts';
+import { describeError, errorLine } from '../platform/errors.ts';
 import type { Logger } from '../platform/logger.ts';
 import { createLoop, type Loop } from '../platform/loop.ts';
 import type { Outbox, OutboxEntry, OutboxResult } from '../users/outbox.ts';
@@ -130,7 +130,7 @@ function resultOf({ entry, outcomes }: EntryOutcome, othersPass: boolean): Outbo
   const claim = { id: entry.id, leaseToken: entry.leaseToken };
   const failed = outcomes.find((outcome) => outcome.kind === 'failed');
   if (failed !== undefined) {
-    const error = failed.error instanceof Error ? failed.error.message : String(failed.error);
+    const error = errorLine(failed.error);
     const isLast = othersPass && entry.failures + 1 >= MOST_FAILURES;
     if (isLast) return { ...claim, kind: 'parked', error };
     const delayMs = Math.min(1_000 * 2 ** entry.failures, LONGEST_DELAY_MS);

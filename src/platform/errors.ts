@@ -1,19 +1,61 @@
+export interface ErrorDescription {
+  readonly name: string;
+  readonly message?: string;
+  readonly code?: string;
+  readonly hint?: string;
+  readonly constraint?: string;
+  readonly stack: readonly string[];
+  readonly cause?: ErrorDescription;
+}
+
 /**
- * What a log may contain of an error, without personal data: a database's message quotes the values
- * of the statement that failed, so of such an error only the code and the place are kept.
+ * What a log may contain of an error, without personal data. Of a database's error that is the
+ * SQLSTATE, and PostgreSQL's own sentence and hint where they cannot quote a value; never its
+ * detail, which holds rows.
  */
-export function describeError(error: unknown) {
+export function describeError(error: unknown): ErrorDescription {
   if (!(error instanceof Error)) return { name: typeof error, stack: [] };
-  const { code, constraint, severity } = error as Partial<Record<string, unknown>> & Error;
-  const ofDatabase = severity !== undefined || error.name.endsWith('Exception');
+  const { code, constraint, hint } = error as Partial<Record<string, unknown>> & Error;
+  const message = loggableMessage(error);
   return {
     name: error.name,
-    ...(!ofDatabase && { message: error.message }),
+    ...(message !== null && { message }),
     ...(typeof code === 'string' && { code }),
+    ...(message !== null && typeof hint === 'string' && { hint }),
     ...(typeof constraint === 'string' && { constraint }),
     stack: frames(error),
+    ...(error.cause instanceof Error && { cause: describeError(error.cause) }),
   };
 }
+
+/** An error in a line, as it may be kept and shown: its message or its name, and its code. */
+export function errorLine(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  const code = errorCode(error);
+  return `${loggableMessage(error) || error.name}${code && ` (${code})`}`;
+}
+
+/** An error's message; null for a database's that may quote a value of the statement. */
+export function loggableMessage(error: Error): string | null {
+  if (!isOfDatabase(error)) return error.message;
+  const { code } = error as Partial<Record<string, unknown>> & Error;
+  if (typeof code !== 'string' || !WITHOUT_VALUES.test(code)) return null;
+  // The ORM adds the detail and the hint to it, a line each.
+  const [message = ''] = error.message.split('\n', 1);
+  return message;
+}
+
+/** Whether PostgreSQL, or a pooler before it, answered with this error. */
+export function isOfDatabase(error: Error): boolean {
+  return 'severity' in error || error.name.endsWith('Exception');
+}
+
+/**
+ * Classes of SQLSTATE (PostgreSQL's appendix A) whose messages name objects, roles and states only. Not
+ * among them: 22, which quotes the data; P0, which a function words as it likes; and 42601, which
+ * quotes the statement.
+ */
+const WITHOUT_VALUES = /^(08|0A|23|25|26|28|3D|3F|40|42(?!601)|53|54|55|57|58)/;
 
 /** Only the places: a stack begins with the message. */
 function frames(error: Error): string[] {
@@ -25,10 +67,16 @@ function frames(error: Error): string[] {
 
 /**
  * Whether a server is unavailable for now: it refuses connections, its name is unknown, it is
- * starting or stopping, or it has no connection left. The same call may succeed later.
+ * starting or stopping, it has no connection left, or it is a standby. The same call may succeed
+ * later.
  */
 export function isServerAway(error: unknown): boolean {
-  return AWAY.has(errorCode(error)) || (error instanceof Error && WITHOUT_CODE.has(error.message));
+  const code = errorCode(error);
+  return (
+    SYSTEM_AWAY.has(code) ||
+    DATABASE_AWAY.test(code) ||
+    (error instanceof Error && WITHOUT_CODE.has(error.message))
+  );
 }
 
 /** The code of an error or of its cause; empty when there is none. */
@@ -39,8 +87,11 @@ export function errorCode(error: unknown): string {
   return '';
 }
 
-/** Node's system errors, and PostgreSQL's SQLSTATEs. */
-const AWAY = new Set([
+/** The SQLSTATE of a write on a standby. */
+export const READ_ONLY = '25006';
+
+/** Node's system errors. */
+const SYSTEM_AWAY = new Set([
   'EAI_AGAIN',
   'ECONNREFUSED',
   'ECONNRESET',
@@ -50,11 +101,13 @@ const AWAY = new Set([
   'ENOTFOUND',
   'EPIPE',
   'ETIMEDOUT',
-  '53300',
-  '57P01',
-  '57P02',
-  '57P03',
 ]);
+
+/**
+ * SQLSTATEs: connection exceptions, as which poolers report theirs; insufficient resources; shutdown,
+ * crash and start; and a write on a standby, as after a failover.
+ */
+const DATABASE_AWAY = /^(?:08|53|57P0|25006)/;
 
 /** What PostgreSQL's driver and its pool throw, without a code, when a connection is lost or not available. */
 const WITHOUT_CODE = new Set([

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 import { workflowId } from '../ledger/occurrence-key.ts';
 import { queryOf } from '../ledger/sql.ts';
-import { describeError } from '../platform/errors.ts';
+import { describeError, errorLine } from '../platform/errors.ts';
 import type { Orm } from '../platform/database/orm.ts';
 import type { Planner } from '../planning/types.ts';
 import { createLoop } from '../platform/loop.ts';
@@ -71,11 +71,9 @@ export function createLedgerReconciler(deps: LedgerReconcilerDeps) {
     const occasions = found.filter(({ note }) => !isLeftToOperator(note));
     const outcomes = await planner.plan(occasions.map(({ type, id }) => ({ type, id })));
     return new Map(
-      outcomes.flatMap((outcome) => {
-        if (outcome.kind !== 'failed') return [];
-        const { name, code } = describeError(outcome.error);
-        return [[workflowId(outcome), code === undefined ? name : `${name} ${code}`]];
-      }),
+      outcomes.flatMap((outcome) =>
+        outcome.kind === 'failed' ? [[workflowId(outcome), errorLine(outcome.error)]] : [],
+      ),
     );
   }
 

@@ -1,7 +1,7 @@
 import type { Client } from '@temporalio/client';
 
 import { interval, isBefore, queryOf } from '../ledger/sql.ts';
-import { describeError } from '../platform/errors.ts';
+import { errorLine } from '../platform/errors.ts';
 import type { Orm } from '../platform/database/orm.ts';
 import type { Registry } from '../platform/metrics.ts';
 import type { OccasionWorkflows } from '../workflows/occasion-client.ts';
@@ -70,7 +70,7 @@ export function createWorkflowReconciler(deps: WorkflowReconcilerDeps) {
     try {
       return `${note}; ${(await running.describe(subject)).words}`;
     } catch (error) {
-      return `${note}; Temporal cannot be asked: ${describeError(error).name}`;
+      return `${note}; Temporal cannot be asked: ${errorLine(error)}`;
     }
   }
 

@@ -3,6 +3,7 @@ import { MikroORM } from '@mikro-orm/postgresql';
 import type { Pool, PoolClient } from 'pg';
 
 import type { InvalidSettingsError } from '../settings/settings.ts';
+import { READ_ONLY } from '../errors.ts';
 import { createPoolMetrics, type Registry } from '../metrics.ts';
 import { createDatabaseGuard } from './identity.ts';
 import { databaseTls } from './tls.ts';
@@ -13,7 +14,7 @@ export type Orm = MikroORM;
 export interface OrmOptions {
   /** The most connections; 10 by default. */
   readonly poolSize?: number;
-  /** After how long a statement is given up; 0 for never. */
+  /** After how long a statement, or a transaction that waits for one, is given up; 0 for never. */
   readonly queryTimeoutMs?: number;
   /** Shows how the connections are used. */
   readonly metrics?: Registry;
@@ -41,6 +42,9 @@ export async function connectOrm(databaseUrl: string, options: OrmOptions = {}):
     // Statements are written in SQL, beside the code that needs them.
     entities: [],
     extensions: [Migrator],
+    // A mistyped name must not become a database: run-migrations.ts creates one when asked to.
+    ensureDatabase: false,
+    schemaGenerator: { managementDbName: '' },
     migrations: {
       tableName: 'daybell_migrations',
       migrationsList: [...migrationsList],
@@ -54,14 +58,10 @@ export async function connectOrm(databaseUrl: string, options: OrmOptions = {}):
       onConnect: createDatabaseGuard(databaseUrl, onRefused),
       onPoolCreated(pool: Pool) {
         watchPool?.(pool);
+        if (queryTimeoutMs > 0) limitTime(pool, queryTimeoutMs);
         // The server ends what takes too long; this is for one that no longer answers at all.
-        if (queryTimeoutMs > 0) dropLostConnections(pool, queryTimeoutMs + 1_000);
+        dropLostConnections(pool, queryTimeoutMs > 0 ? queryTimeoutMs + 1_000 : 0);
       },
-      ...(queryTimeoutMs > 0 && {
-        statement_timeout: queryTimeoutMs,
-        // A process that hangs, or whose machine is lost, must not keep rows locked.
-        idle_in_transaction_session_timeout: queryTimeoutMs,
-      }),
     },
     discovery: { warnWhenNoEntities: false },
   });
@@ -86,35 +86,75 @@ function quoted(text: string): string {
 }
 
 /**
- * Keeps connections that were lost, or do not answer, from filling the pool. The ORM's query
- * builder never releases the connection of a transaction whose begin or rollback failed, and the
- * driver keeps one whose query hangs: after a few of either, a process would wait for a free
- * connection for ever.
+ * Limits the time of every statement, and of a transaction that waits for one: a process that hangs,
+ * or whose machine is lost, must not keep rows locked. The limits travel with the statement, or with
+ * the `begin` of its transaction, and end with it: a pooler refuses them as startup parameters, and
+ * gives the session to somebody else afterwards.
+ */
+function limitTime(pool: Pool, limitMs: number): void {
+  const statement = `set local statement_timeout = ${limitMs}`;
+  const transaction = `${statement}; set local idle_in_transaction_session_timeout = ${limitMs}`;
+  pool.on('connect', (client) => {
+    const { getTransactionStatus } = client as unknown as DriverInternals;
+    const query = client.query.bind(client) as (text: string) => Promise<unknown>;
+    // All statements come as text with its values in it, by the simple protocol, which takes several.
+    client.query = (async (text: string) => {
+      if (getTransactionStatus.call(client) !== 'I') return query(text);
+      if (BEGIN.test(text)) return query(`${text}; ${transaction}`);
+      const results = await query(`${statement}; ${text}`);
+      return Array.isArray(results) ? results.at(-1) : results;
+    }) as typeof client.query;
+  });
+}
+
+/** As the ORM's query builder writes it. */
+const BEGIN = /^(?:begin|start transaction)/;
+
+/**
+ * Keeps connections that were lost, do not answer, or lead to a standby, from filling the pool. The
+ * ORM's query builder never releases the connection of a transaction whose begin or rollback failed,
+ * and the driver keeps one whose query hangs: after a few of either, a process would wait for a free
+ * connection for ever. After a failover, connections may last that lead to what was the primary.
  *
- * @param silenceMs how long a connection in use may be silent; longer than any statement
+ * @param silenceMs how long a connection in use may be silent, longer than any statement; 0: for ever
  */
 function dropLostConnections(pool: Pool, silenceMs: number): void {
   const held = new WeakSet<PoolClient>();
+  const open = new Set<PoolClient>();
   pool.on('acquire', (client) => void held.add(client));
   pool.on('release', (_error, client) => void held.delete(client));
   pool.on('connect', (client) => {
+    open.add(client);
     client.once('end', () => {
+      open.delete(client);
       // By then a well-behaved holder has released it: to do so twice is an error.
       setImmediate(() => {
         if (held.has(client)) client.release(true);
       });
     });
-    const { stream } = (client as unknown as DriverInternals).connection;
-    stream.setTimeout(silenceMs, () => {
-      const error = new Error('The database server does not answer.');
-      stream.destroy(Object.assign(error, { code: 'ETIMEDOUT' }));
+    const { connection } = client as unknown as DriverInternals;
+    connection.stream.setTimeout(silenceMs, () => {
+      lose(client, 'ETIMEDOUT', 'The database server does not answer.');
+    });
+    connection.on('errorMessage', ({ code }) => {
+      if (code !== READ_ONLY) return;
+      // The others lead to the same server.
+      for (const other of open) lose(other, READ_ONLY, 'The database server is read-only.');
     });
   });
 }
 
-/** The driver has no public way to a connection's socket. */
+function lose(client: PoolClient, code: string, message: string): void {
+  const { stream } = (client as unknown as DriverInternals).connection;
+  stream.destroy(Object.assign(new Error(message), { code }));
+}
+
+/** The driver has no public way to these. */
 interface DriverInternals {
+  /** `I` outside of a transaction. */
+  getTransactionStatus(): string | null;
   readonly connection: {
+    on(event: 'errorMessage', listener: (error: { readonly code?: string }) => void): void;
     readonly stream: {
       setTimeout(ms: number, onTimeout: () => void): void;
       destroy(error: Error): void;
