@@ -419,6 +419,10 @@ const EVENTS = `
   create table events.installation (
     id uuid not null default gen_random_uuid(),
     created_at timestamptz not null default events.clock(),
+    -- Which are in force, as migrate recorded them last; null before it has.
+    late_after_ms bigint,
+    late_limit_ms bigint,
+    give_up_after_ms bigint,
     is_the_only_one boolean primary key default true check (is_the_only_one)
   );
   insert into events.installation default values;

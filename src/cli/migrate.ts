@@ -1,7 +1,10 @@
 /**
  * The process `migrate`: brings the database's schema up to this version's, records the settings
- * and the tz database that decide dates from now on, and ends.
+ * and the tz database that decide dates from now on, and ends. With `--create` it creates the
+ * database first if there is none.
  */
+import { parseArgs } from 'node:util';
+
 import { EXIT, runCommand } from './command.ts';
 import {
   InvalidSettingsError,
@@ -10,14 +13,17 @@ import {
 } from '../platform/settings/settings.ts';
 import { describeError } from '../platform/errors.ts';
 import { createLogger } from '../platform/logger.ts';
+import { recordLimits } from '../planning/date-settings.ts';
 import { recordRules } from '../planning/rules.ts';
 import { loadTzDatabase } from '../platform/load-tz-database.ts';
-import { DatabaseUnusableError, runMigrations } from '../platform/database/run-migrations.ts';
+import { runMigrations } from '../platform/database/run-migrations.ts';
+import { DatabaseUnusableError } from '../platform/database/unusable.ts';
 
 /** How long a database that was started together with this may take. */
 const WAIT_MS = 30_000;
 
 await runCommand(async () => {
+  const { create } = parseArgs({ options: { create: { type: 'boolean', default: false } } }).values;
   const settings = requireSettings(loadSettings(), 'DATABASE_URL');
   const rules = {
     localTime: settings.DELIVERY_LOCAL_TIME,
@@ -28,10 +34,12 @@ await runCommand(async () => {
   let isNew = false;
   try {
     const migrations = await runMigrations(settings.DATABASE_URL, {
+      create,
       waitMs: WAIT_MS,
       onWaiting: (where) => logger.info({ where }, 'waiting for the database'),
       async afterwards(em) {
         isNew = await recordRules(em, rules);
+        await recordLimits(em, settings);
       },
     });
     if (isNew) logger.info(rules, 'these decide dates from now on');

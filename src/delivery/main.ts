@@ -4,7 +4,7 @@ import { createLedgerState } from '../ledger/ledger-state.ts';
 import { createQueryMetrics } from '../platform/metrics.ts';
 import { runService, type ServiceContext } from '../platform/service.ts';
 import { openFoundation } from '../platform/process.ts';
-import { loadTzDatabase } from '../platform/load-tz-database.ts';
+import { openDateSettings } from '../planning/date-settings.ts';
 import { createBacklogWatch } from './dispatcher/backlog.ts';
 import { createDispatcher } from './dispatcher/dispatcher.ts';
 import { createPresence } from './dispatcher/presence.ts';
@@ -27,14 +27,15 @@ async function startDispatcher(context: ServiceContext): Promise<void> {
     requireSettings(context.settings, 'DATABASE_URL', 'WEBHOOK_URL', 'WEBHOOK_SECRETS'),
   );
   const concurrency = settings.WEBHOOK_CONCURRENCY;
-  const tz = loadTzDatabase(settings.ZONE_DATA);
   const foundation = await openFoundation(context, settings.DATABASE_URL);
   const { metrics, orm } = foundation;
+  const { tz, limits } = await openDateSettings(context, foundation);
   const sending = openSending(context, foundation, settings, {
     sentBy: 'dispatcher',
     createClient: createHttpClient,
     maxSockets: concurrency,
     tz,
+    limits,
     // Half of the 100 ms in which an outcome is in the ledger; the other half is for writing it.
     outcomeWaitMs: 50,
   });
@@ -49,7 +50,7 @@ async function startDispatcher(context: ServiceContext): Promise<void> {
     rateLimit: settings.WEBHOOK_MAX_PER_SECOND ?? null,
   });
   const backlog = createBacklogWatch({
-    ledgerState: createLedgerState(orm, { lateAfterMs: settings.LATE_AFTER }),
+    ledgerState: createLedgerState(orm, limits),
     logger,
     metrics: createBacklogMetrics(metrics),
   });

@@ -4,6 +4,7 @@ import { createOccurrenceTraces } from '../ledger/occurrence-traces.ts';
 import { EXPIRED_LEASE_GRACE_MS } from '../ledger/types.ts';
 import type { Registry } from '../platform/metrics.ts';
 import type { Foundation } from '../platform/process.ts';
+import type { DateLimits } from '../planning/date-settings.ts';
 import type { ServiceContext } from '../platform/service.ts';
 import type { Tracing } from '../platform/tracing.ts';
 import type { Orm } from '../platform/database/orm.ts';
@@ -45,6 +46,7 @@ export type Sending = ReturnType<typeof createSending>;
 interface SendingProcess extends Pick<SendingOptions, 'sentBy' | 'tz' | 'outcomeWaitMs'> {
   readonly createClient: CreateWebhookClient;
   readonly maxSockets: number;
+  readonly limits: DateLimits;
 }
 
 /** Sending as a process's settings say, with a webhook client that closes with the process. */
@@ -52,7 +54,7 @@ export function openSending(
   { logger, onStop, settings: all }: ServiceContext,
   { orm, metrics: registry, tracing }: Foundation,
   destination: DestinationSettings,
-  { createClient, maxSockets, ...options }: SendingProcess,
+  { createClient, maxSockets, limits, ...options }: SendingProcess,
 ): Sending {
   const client = createDestinationClient(createClient, destination, {
     maxSockets,
@@ -60,12 +62,7 @@ export function openSending(
     ...(tracing !== null && { traceHeaders: traceHeadersOf(tracing) }),
   });
   onStop(() => client.close());
-  const settings = {
-    lateAfterMs: all.LATE_AFTER,
-    lateLimitMs: all.LATE_LIMIT,
-    giveUpAfterMs: all.GIVE_UP_AFTER,
-    timeoutMs: all.WEBHOOK_TIMEOUT_MS,
-  };
+  const settings = { ...limits, timeoutMs: all.WEBHOOK_TIMEOUT_MS };
   const clock = Date.now;
   return createSending({ ...options, orm, client, clock, settings, registry, tracing, logger });
 }

@@ -5,10 +5,9 @@
 import { parseArgs } from 'node:util';
 
 import { answerCommand, refuseInput } from '../cli/answer.ts';
-import type { Settings } from '../platform/settings/settings.ts';
 import { instantFault } from '../time/instant.ts';
 import type { Orm } from '../platform/database/orm.ts';
-import { loadTzDatabase } from '../platform/load-tz-database.ts';
+import type { DateSettingsInForce } from '../planning/date-settings.ts';
 import { forecastChart } from './chart.ts';
 import { forecast } from './forecast.ts';
 import { type Forecast, ForecastSchema } from './schema.ts';
@@ -44,10 +43,8 @@ async function main(): Promise<number> {
     name: 'forecast',
     path: `/v1/forecast?${new URLSearchParams(instants).toString()}`,
     schema: ForecastSchema,
-    readDatabase: (orm: Orm, { ZONE_DATA }: Settings) => {
-      const deps = { orm, tz: loadTzDatabase(ZONE_DATA), clock: Date.now };
-      return forecast(deps, forecastWindow(asked, Date.now()));
-    },
+    readDatabase: (orm: Orm, { tz }: DateSettingsInForce) =>
+      forecast({ orm, tz, clock: Date.now }, forecastWindow(asked, Date.now())),
   };
   return answerCommand<Forecast>(question, (found) => {
     process.stdout.write(json ? `${JSON.stringify(found, null, 2)}\n` : forecastChart(found));

@@ -7,13 +7,13 @@ import { createOccurrenceTraces } from '../ledger/occurrence-traces.ts';
 import { createRedelivered } from '../ledger/redelivered.ts';
 import { createQueryMetrics } from '../platform/metrics.ts';
 import { runService, type ServiceContext } from '../platform/service.ts';
-import { openFoundation, reportTzVersion } from '../platform/process.ts';
+import { openFoundation } from '../platform/process.ts';
 import { openTemporal } from '../platform/temporal/open-temporal.ts';
 import { loadStandardSettings } from '../platform/temporal/standard-settings.ts';
 import { createLedgerReconciler } from '../reconcile/ledger.ts';
 import { createOccasionWorkflows } from '../workflows/occasion-client.ts';
 import { createOutbox } from '../users/outbox.ts';
-import { loadTzDatabase } from '../platform/load-tz-database.ts';
+import { openDateSettings } from './date-settings.ts';
 import { createDispatchersFirst } from './dispatchers-first.ts';
 import { createFollowUp } from './follow-up.ts';
 import { createNotifierMetrics, createOutboxMetrics, createPlanMetrics } from './metrics.ts';
@@ -34,16 +34,15 @@ await runService(
 async function startScheduler(context: ServiceContext): Promise<void> {
   const { logger, onStop } = context;
   const settings = requireSettings(context.settings, 'DATABASE_URL');
-  const tz = loadTzDatabase(settings.ZONE_DATA);
   const { tracing, metrics, orm } = await openFoundation(context, settings.DATABASE_URL);
-  reportTzVersion(context, metrics, tz.version);
+  const { tz, limits } = await openDateSettings(context, { metrics, orm });
   const { client, taskQueue, guard } = openTemporal(context, orm);
 
   const planner = createPlanner({
     orm,
     settings: {
       tz,
-      lateLimitMs: settings.LATE_LIMIT,
+      lateLimitMs: limits.lateLimitMs,
       wake: { afterMs: settings.WAKE_AFTER, perSecond: settings.WAKE_RATE },
     },
     clock: Date.now,

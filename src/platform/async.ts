@@ -6,21 +6,23 @@ import type { Logger } from './logger.ts';
 const FIRST_PAUSE_MS = 200;
 const LONGEST_PAUSE_MS = 3_000;
 
-/** Tries until it succeeds: for what a process needs before it can start. Logs the wait and its end. */
+/** Tries until it succeeds: for what a process needs before it can start. Logs the wait, each other reason for it, and its end. */
 export async function waitFor<Result>(
   what: string,
   attempt: () => Promise<Result>,
   logger: Logger,
 ): Promise<Result> {
-  let waiting = false;
+  let reason: string | null = null;
   for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs = Math.min(2 * pauseMs, LONGEST_PAUSE_MS)) {
     try {
       const result = await attempt();
-      if (waiting) logger.info(`${what} is available`);
+      if (reason !== null) logger.info(`${what} is available`);
       return result;
     } catch (error) {
-      if (!waiting) logger.warn({ error: describeError(error) }, `waiting for ${what}`);
-      waiting = true;
+      const described = describeError(error);
+      const found = `${described.code} ${described.message}`;
+      if (found !== reason) logger.warn({ error: described }, `waiting for ${what}`);
+      reason = found;
     }
     await sleep(pauseMs);
   }

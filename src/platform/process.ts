@@ -2,16 +2,18 @@
 import { Hono } from 'hono';
 import { methodNotAllowed } from 'hono/method-not-allowed';
 
+import { waitFor } from './async.ts';
 import { describeError } from './errors.ts';
 import { listen } from './http-server.ts';
 import { createMetrics, metricsOn, type Registry } from './metrics.ts';
 import type { ReadinessCheck, ServiceContext } from './service.ts';
-import { checkDatabase } from './database/health.ts';
+import { checkDatabase, requireDatabase } from './database/health.ts';
 import { connectOrm, type Orm } from './database/orm.ts';
+import { DatabaseUnusableError, whyUnusable } from './database/unusable.ts';
 
 export interface FoundationOptions {
-  /** Checks of /readyz beside the process's own. */
-  readonly readiness?: (orm: Orm) => Promise<readonly ReadinessCheck[]>;
+  /** Checks of /readyz beside the process's own and the database's. */
+  readonly readiness?: () => readonly ReadinessCheck[] | Promise<readonly ReadinessCheck[]>;
   /** A second page of metrics, in Prometheus's text format. */
   readonly moreMetrics?: (() => Promise<string>) | undefined;
 }
@@ -19,14 +21,14 @@ export interface FoundationOptions {
 export type Foundation = Awaited<ReturnType<typeof openFoundation>>;
 
 /**
- * Traces, metrics and the database.
+ * Traces, metrics and the database, which may be away: see `whenDatabaseIsUsable`.
  *
  * @throws InvalidSettingsError, PortUnusableError
  */
 export async function openFoundation(
   context: ServiceContext,
   databaseUrl: string,
-  options: FoundationOptions = {},
+  { readiness = () => [], moreMetrics }: FoundationOptions = {},
 ) {
   const { settings, fail: onRefused, onStop } = context;
   const tracing = await openTracing(context);
@@ -37,11 +39,44 @@ export async function openFoundation(
     metrics,
     onRefused,
   });
-  // A database that is not to be used is refused before the process is ready, if it is there.
-  await checkDatabase(orm);
-  await serveMetrics(context, { metrics, orm }, options);
+  const probes = createProbes(async () => [
+    ...context.readiness(),
+    ...(await checkDatabase(orm)),
+    ...(await readiness()),
+  ]);
+  await serveMetrics(context, probes, metrics, moreMetrics);
   onStop(() => orm.close(true));
-  return { tracing, metrics, orm };
+  return { tracing, metrics, orm, probes };
+}
+
+/** Reads from the database as soon as it can be worked with: no process is ready before that. */
+export function whenDatabaseIsUsable<Result>(
+  { logger }: ServiceContext,
+  orm: Orm,
+  read: () => Promise<Result>,
+): Promise<Result> {
+  const attempt = async (): Promise<Result> => {
+    try {
+      await requireDatabase(orm);
+      return await read();
+    } catch (error) {
+      const why = whyUnusable(error);
+      throw why === null ? error : new DatabaseUnusableError(why, { cause: error });
+    }
+  };
+  return waitFor('the database', attempt, logger);
+}
+
+/** Whether the process lives and is ready, for who starts and stops it. */
+function createProbes(readiness: () => Promise<readonly ReadinessCheck[]>): Hono {
+  const app = new Hono();
+  app.get('/healthz', (c) => c.json({ status: 'ok' }));
+  app.get('/readyz', async (c) => {
+    const checks = await readiness();
+    const ready = checks.every((check) => check.ready);
+    return c.json({ ready, checks }, ready ? 200 : 503);
+  });
+  return app;
 }
 
 /** Null when traces are off: then nothing of OpenTelemetry is loaded. */
@@ -61,9 +96,10 @@ async function openTracing({ name, settings, logger }: ServiceContext) {
  * personal here, and nothing can be changed.
  */
 async function serveMetrics(
-  { settings, logger, readiness, onStop }: ServiceContext,
-  { metrics, orm }: { readonly metrics: Registry; readonly orm: Orm },
-  { readiness: more, moreMetrics }: FoundationOptions,
+  { settings, logger, onStop }: ServiceContext,
+  probes: Hono,
+  metrics: Registry,
+  moreMetrics: FoundationOptions['moreMetrics'],
 ): Promise<void> {
   const { HOST: host, METRICS_PORT: port } = settings;
   if (port === undefined) return;
@@ -73,12 +109,7 @@ async function serveMetrics(
     const pages = await Promise.all([metrics.metrics(), moreMetrics?.() ?? '']);
     return c.body(pages.join(''), 200, { 'content-type': metrics.contentType });
   });
-  app.get('/healthz', (c) => c.json({ status: 'ok' }));
-  app.get('/readyz', async (c) => {
-    const checks = [...readiness(), ...((await more?.(orm)) ?? [])];
-    const ready = checks.every((check) => check.ready);
-    return c.json({ ready, checks }, ready ? 200 : 503);
-  });
+  app.route('/', probes);
   app.onError((error, c) => {
     logger.error({ error: describeError(error) }, 'cannot answer on the metrics port');
     return c.body(null, 500);

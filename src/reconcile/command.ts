@@ -5,16 +5,16 @@
  */
 import { Registry } from 'prom-client';
 
-import { CommandError, EXIT, runCommand } from '../cli/command.ts';
+import { CommandError, EXIT, explainFailure, runCommand, warn } from '../cli/command.ts';
 import { loadSettings, type Settings } from '../platform/settings/settings.ts';
 import { readEmbeddedDatabaseUrl } from '../platform/database/embedded-database.ts';
 import { errorCode, isServerAway } from '../platform/errors.ts';
 import { createLogger } from '../platform/logger.ts';
 import { connectOrm } from '../platform/database/orm.ts';
+import { readDateSettings } from '../planning/date-settings.ts';
 import { createPlanner } from '../planning/planner.ts';
 import { connectTemporal, type TemporalConnection } from '../platform/temporal/connection.ts';
 import { TemporalAwayError } from '../platform/temporal/errors.ts';
-import { loadTzDatabase } from '../platform/load-tz-database.ts';
 import type { Round } from './findings.ts';
 import { createLedgerReconciler } from './ledger.ts';
 import { describeReport, needsOperator } from './report.ts';
@@ -32,21 +32,22 @@ await runCommand(async () => {
     return needsOperator(ledger) || needsOperator(workflows) ? EXIT.failed : 0;
   } catch (error) {
     if (!(error instanceof TemporalAwayError || isServerAway(error))) throw error;
-    const message = error instanceof Error ? error.message : '';
+    const isTemporal = error instanceof TemporalAwayError;
+    const message = isTemporal ? error.message : explainFailure(error);
     throw new CommandError(message || errorCode(error), EXIT.unavailable);
   }
 });
 
 async function lookThroughLedger(settings: Settings): Promise<Round> {
-  const { DATABASE_URL, DATA_DIR, POSTGRES_DEV_PORT, LATE_LIMIT, WAKE_AFTER, WAKE_RATE } = settings;
-  const tz = loadTzDatabase(settings.ZONE_DATA);
+  const { DATABASE_URL, DATA_DIR, POSTGRES_DEV_PORT, WAKE_AFTER, WAKE_RATE } = settings;
   const url = DATABASE_URL ?? (await readEmbeddedDatabaseUrl(DATA_DIR, POSTGRES_DEV_PORT));
   // The report is printed instead.
   const logger = createLogger('reconcile', 'silent');
   const orm = await connectOrm(url, { poolSize: 2 });
   try {
+    const { tz, limits } = await readDateSettings(orm, settings, warn);
     const wake = { afterMs: WAKE_AFTER, perSecond: WAKE_RATE };
-    const planning = { tz, lateLimitMs: LATE_LIMIT, wake };
+    const planning = { tz, lateLimitMs: limits.lateLimitMs, wake };
     const planner = createPlanner({ orm, settings: planning, clock: Date.now, logger });
     const everyMs = settings.RECONCILE_EVERY;
     const registry = new Registry();

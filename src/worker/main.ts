@@ -11,15 +11,15 @@ import { createWorkflowRemover } from '../erasure/workflow-remover.ts';
 import { waitFor } from '../platform/async.ts';
 import { createQueryMetrics } from '../platform/metrics.ts';
 import { runService, type ServiceContext } from '../platform/service.ts';
+import { type DateSettingsInForce, openDateSettings } from '../planning/date-settings.ts';
 import { createPlanMetrics } from '../planning/metrics.ts';
 import { createPlanner } from '../planning/planner.ts';
-import { type Foundation, openFoundation, reportTzVersion } from '../platform/process.ts';
-import { openTemporal } from '../platform/temporal/open-temporal.ts';
+import { type Foundation, openFoundation } from '../platform/process.ts';
+import { checkTemporal, openTemporal } from '../platform/temporal/open-temporal.ts';
 import { loadStandardSettings } from '../platform/temporal/standard-settings.ts';
 import { createWorkflowReconciler } from '../reconcile/workflows.ts';
 import { createRetention } from '../retention/retention.ts';
 import { createOccasionWorkflows } from '../workflows/occasion-client.ts';
-import { loadTzDatabase } from '../platform/load-tz-database.ts';
 import { createTemporalMetrics, installTemporalRuntime, temporalLogger } from './runtime.ts';
 import { maintenanceSchedules, startKeepingSchedules } from './schedules.ts';
 import { startVersionHandover } from './version-handover.ts';
@@ -48,17 +48,20 @@ async function startWorker(context: ServiceContext): Promise<void> {
     settings.METRICS_PORT === undefined ? null : await createTemporalMetrics(logger);
   installTemporalRuntime(logger, temporalMetrics?.exporter);
 
+  let temporal: ReturnType<typeof openTemporal> | null = null;
   const foundation = await openFoundation(context, settings.DATABASE_URL, {
+    readiness: async () => (temporal === null ? [] : [await checkTemporal(temporal)]),
     moreMetrics: temporalMetrics?.read,
   });
   const { metrics, orm } = foundation;
-  const temporal = openTemporal(context, orm);
+  const dateSettings = await openDateSettings(context, foundation);
+  temporal = openTemporal(context, orm);
   const { client, namespace, taskQueue, dataConverter, guard } = temporal;
   const workflows = createOccasionWorkflows(client, taskQueue);
   const activities =
     sending &&
     createActivities({
-      deliver: createDelivery(context, foundation, sending),
+      deliver: createDelivery(context, foundation, dateSettings, sending),
       retention: createRetention(orm),
       erasure: createErasure(orm),
       workflowRemover: createWorkflowRemover(client, workflows),
@@ -78,7 +81,6 @@ async function startWorker(context: ServiceContext): Promise<void> {
     enableNonLocalActivities: role === 'all',
   };
 
-  await waitFor('the database', () => orm.em.fork().execute('select 1'), logger);
   const connection = await waitFor(
     `Temporal at ${temporal.address}`,
     temporal.connectWorker,
@@ -127,17 +129,16 @@ function requireSending(settings: ServiceContext['settings']) {
 function createDelivery(
   context: ServiceContext,
   foundation: Foundation,
+  { tz, limits }: DateSettingsInForce,
   settings: ReturnType<typeof requireSending>,
 ) {
   const { orm, metrics } = foundation;
   const { logger, onStop } = context;
-  const tz = loadTzDatabase(settings.ZONE_DATA);
-  reportTzVersion(context, metrics, tz.version);
   const planner = createPlanner({
     orm,
     settings: {
       tz,
-      lateLimitMs: settings.LATE_LIMIT,
+      lateLimitMs: limits.lateLimitMs,
       wake: { afterMs: settings.WAKE_AFTER, perSecond: settings.WAKE_RATE },
     },
     clock: Date.now,
@@ -149,6 +150,7 @@ function createDelivery(
       createClient: createGotClient,
       maxSockets: MOST_ACTIVITIES,
       tz,
+      limits,
       // Their activities wait for them.
       outcomeWaitMs: 5,
     }),

@@ -9,6 +9,7 @@ import { describe, expect, inject, test } from 'vitest';
 import { loadTzDatabase } from '../../src/platform/load-tz-database.ts';
 import { ADA } from '../support/api.ts';
 import { createEventRows } from '../support/event-rows.ts';
+import { freePort } from '../support/free-port.ts';
 import { useTestDatabase, withDatabase } from '../support/postgres.ts';
 import { runProcess, type TestProcess, urlOf } from '../support/process.ts';
 import { untilTestEnds } from '../support/until-test-ends.ts';
@@ -135,21 +136,23 @@ describe('the process api', () => {
 describe('being ready', () => {
   test('is not while migrations have not run', async () => {
     const admin = inject('postgresAdminUrl');
-    const url = await urlOf(start({ DATABASE_URL: withDatabase(admin, 'postgres') }));
+    const { url } = await startWithout(withDatabase(admin, 'postgres'));
     const { status, body } = await readiness(url);
     expect(status).toBe(503);
     expect(body.checks).toEqual([
+      { name: 'process', ready: false, detail: 'starting' },
       { name: 'database', ready: true },
       { name: 'migrations', ready: false, detail: expect.stringMatching(/npm run migrate/) },
     ]);
   });
 
   test('is not while the database is away; the process lives on, and does not reveal its address', async () => {
-    const api = start({ DATABASE_URL: 'postgresql://daybell:hunter2@127.0.0.1:1/daybell' });
-    const url = await urlOf(api);
+    const away = 'postgresql://daybell:hunter2@127.0.0.1:1/daybell';
+    const { api, url } = await startWithout(away);
     const { status, body } = await readiness(url);
     expect(status).toBe(503);
     expect(body.checks).toMatchObject([
+      { name: 'process', ready: false },
       { name: 'database', ready: false },
       { name: 'migrations', ready: false },
     ]);
@@ -157,6 +160,7 @@ describe('being ready', () => {
     const failed = await postUser(url, ADA);
     expect(failed.status).toBe(503);
     expect(failed.headers.get('content-type')).toBe('application/problem+json');
+    expect(failed.headers.get('retry-after')).toMatch(/^\d+$/);
     expect(await failed.text()).not.toMatch(/ECONN|127\.0\.0\.1|hunter2/);
     expect(api.lines.join('\n')).not.toMatch(/hunter2|Lovelace/);
   });
@@ -186,6 +190,14 @@ describe('being ready', () => {
     await expect.poll(async () => (await checksOf()).status).toBe(503);
   });
 });
+
+/** While its database is not usable it serves on its port, and does not say so yet. */
+async function startWithout(DATABASE_URL: string) {
+  const port = await freePort();
+  const api = start({ DATABASE_URL, PORT: String(port) });
+  await api.line(/waiting for the database/);
+  return { api, url: `http://127.0.0.1:${port}` };
+}
 
 function tell(api: TestProcess, message: object): Promise<void> {
   return new Promise((resolve, reject) => {

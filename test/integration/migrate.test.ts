@@ -6,11 +6,8 @@ import { Migration } from '@mikro-orm/migrations';
 import { afterEach, expect, inject, onTestFinished, test } from 'vitest';
 
 import { connectOrm } from '../../src/platform/database/orm.ts';
-import {
-  DatabaseUnusableError,
-  migrate,
-  runMigrations,
-} from '../../src/platform/database/run-migrations.ts';
+import { migrate, runMigrations } from '../../src/platform/database/run-migrations.ts';
+import { DatabaseUnusableError } from '../../src/platform/database/unusable.ts';
 import {
   findRanMigrations,
   MIGRATIONS,
@@ -18,8 +15,8 @@ import {
   recordCompatibility,
 } from '../../src/platform/database/migrations.ts';
 import { readRules } from '../../src/planning/rules.ts';
-import { runSql, withDatabase } from '../support/postgres.ts';
-import { runProcess } from '../support/process.ts';
+import { querySql, runSql, withDatabase } from '../support/postgres.ts';
+import { runProcess, runProgram } from '../support/process.ts';
 import { bundledTz } from '../support/tz-databases.ts';
 
 const ENTRY = 'src/cli/migrate.ts';
@@ -128,7 +125,7 @@ test('a database that stays away is an error with its place, and without its pas
   const url = 'postgresql://daybell:hunter2@127.0.0.1:1/daybell';
   const error = await runMigrations(url, QUIET).catch((thrown: unknown) => thrown);
   expect(error).toBeInstanceOf(DatabaseUnusableError);
-  expect(String(error)).toMatch(/127\.0\.0\.1:1\/daybell could not be reached .*ECONNREFUSED/);
+  expect(String(error)).toMatch(/127\.0\.0\.1:1\/daybell could not be used .*ECONNREFUSED/);
   expect(String(error)).not.toMatch(/hunter2/);
 });
 
@@ -138,6 +135,58 @@ test('a wrong password is reported at once', async () => {
   const migration = runProcess(ENTRY, { DATABASE_URL: url.href });
   expect(await migration.exited).toBe(1);
   expect(migration.lines.join('\n')).toMatch(/refuses the password/);
+});
+
+test('a mistyped name is reported, and becomes a database only with --create', async () => {
+  const url = new URL(await emptyDatabase());
+  url.pathname += '_mistyped';
+  const exists = () =>
+    querySql(
+      inject('postgresAdminUrl'),
+      `select from pg_database where datname = '${url.pathname.slice(1)}'`,
+    );
+  const mistyped = runProcess(ENTRY, { DATABASE_URL: url.href });
+  expect(await mistyped.exited).toBe(1);
+  expect(mistyped.lines.join('\n')).toMatch(
+    /no database of this name: npm run migrate -- --create/,
+  );
+  expect(await exists()).toEqual([]);
+
+  const creating = runProgram(process.execPath, [ENTRY, '--create'], {
+    settings: { DATABASE_URL: url.href },
+  });
+  expect(await creating.exited).toBe(0);
+  created.push(url.pathname.slice(1));
+  expect(await exists()).toHaveLength(1);
+});
+
+test('a command goes by what migrate recorded, and says where its environment differs', async () => {
+  const DATABASE_URL = await emptyDatabase();
+  const recorded = { DELIVERY_LOCAL_TIME: '07:30', LATE_LIMIT: '1h', LATE_AFTER: '2m' };
+  expect(await runProcess(ENTRY, { DATABASE_URL, ...recorded }).exited).toBe(0);
+  const forecast = async (settings: NodeJS.ProcessEnv) => {
+    const command = runProcess('src/forecast/command.ts', { DATABASE_URL, ...settings });
+    expect(await command.exited).toBe(0);
+    return command.lines.join('\n');
+  };
+  const plain = await forecast({});
+  expect(plain).toContain('07:30');
+  expect(plain).not.toContain('in force');
+  const other = await forecast({ ...recorded, DELIVERY_LOCAL_TIME: '09:00', LATE_LIMIT: '48h' });
+  expect(other).toContain('07:30');
+  expect(other.match(/^[A-Z_]+: .* is in force/gm)).toEqual([
+    'DELIVERY_LOCAL_TIME: 07:30 is in force',
+    'LATE_LIMIT: 1h is in force',
+  ]);
+});
+
+test('a command says of a database that has not been migrated that it has not', async () => {
+  const DATABASE_URL = await emptyDatabase();
+  const audit = runProgram(process.execPath, ['src/audit/command.ts', '--date', '2027-05-20'], {
+    settings: { DATABASE_URL },
+  });
+  expect(await audit.exited).toBe(69);
+  expect(audit.lines.join('\n')).toMatch(/it has not been migrated: npm run migrate/);
 });
 
 test('without DATABASE_URL, the missing setting is named', async () => {

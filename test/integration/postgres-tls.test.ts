@@ -1,15 +1,16 @@
 /** PostgreSQL by TLS: what DATABASE_URL says is what is done, and a wrong authority is refused. */
-import { chown, mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
+import { chown, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import pg from 'pg';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 
 import { connectOrm } from '../../src/platform/database/orm.ts';
 import { createAuthority } from '../support/certificates.ts';
 import { type PostgresServer, startPostgresServer } from '../support/postgres-server.ts';
+import { querySql, runSql } from '../support/postgres.ts';
 import { runProcess } from '../support/process.ts';
 
 let server: PostgresServer;
@@ -104,4 +105,20 @@ test('an authority that is not there is named by the setting', async () => {
   const migrate = runProcess('src/cli/migrate.ts', { DATABASE_URL: url });
   expect(await migrate.exited).toBe(78);
   expect(migrate.lines.join('\n')).toMatch(/DATABASE_URL.*\/nowhere\/ca\.pem/);
+});
+
+test('a server that lets nobody in without TLS is said to be that', async () => {
+  const [row] = await querySql(server.adminUrl, `select current_setting('hba_file') as path`);
+  const path = String(row?.['path']);
+  const before = await readFile(path, 'utf8');
+  await writeFile(path, before.replaceAll(/^host /gm, 'hostssl '));
+  await runSql(server.adminUrl, 'select pg_reload_conf()');
+  onTestFinished(() => writeFile(path, before));
+  const code = async () =>
+    runSql(server.adminUrl, 'select 1').catch((error: { code: string }) => error.code);
+  await expect.poll(code).toBe('28000');
+
+  const migrate = runProcess('src/cli/migrate.ts', { DATABASE_URL: server.adminUrl });
+  expect(await migrate.exited).toBe(1);
+  expect(migrate.lines.join('\n')).toMatch(/without TLS: add sslmode=verify-full .*\(28000\)/);
 });

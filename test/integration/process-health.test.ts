@@ -1,10 +1,12 @@
 /** What each process reports of itself on METRICS_PORT, for its supervisor. */
-import { describe, expect, test } from 'vitest';
+import { randomUUID } from 'node:crypto';
+
+import { describe, expect, onTestFinished, test } from 'vitest';
 
 import { newApiKey } from '../../src/platform/settings/api-keys.ts';
 import { newWebhookSecret } from '../../src/platform/settings/webhook-secrets.ts';
-import { useTestDatabase } from '../support/postgres.ts';
-import { runProcess, type TestProcess, urlOf } from '../support/process.ts';
+import { createEmptyDatabase, runSql, useTestDatabase, withDatabase } from '../support/postgres.ts';
+import { ENTRIES, runProcess, type TestProcess, urlOf } from '../support/process.ts';
 import { untilTestEnds } from '../support/until-test-ends.ts';
 
 const database = useTestDatabase();
@@ -28,6 +30,10 @@ async function ask(running: TestProcess, path: string): Promise<{ status: number
   return { status: answer.status, body: await answer.json() };
 }
 
+const usable = [
+  { name: 'database', ready: true },
+  { name: 'migrations', ready: true },
+];
 const process = { name: 'process', ready: true };
 
 describe('a process on its own port', () => {
@@ -39,17 +45,25 @@ describe('a process on its own port', () => {
       expect(await ask(running, '/healthz')).toEqual({ status: 200, body: { status: 'ok' } });
       expect(await ask(running, '/readyz')).toEqual({
         status: 200,
-        body: { ready: true, checks: [process] },
+        body: { ready: true, checks: [process, ...usable] },
       });
     },
   );
 
   test('a worker that waits for Temporal lives, and is not ready', async () => {
     const worker = start('src/worker/main.ts', { WORKER_ROLE: 'activities' });
+    await worker.line(/waiting for Temporal/);
     expect(await ask(worker, '/healthz')).toMatchObject({ status: 200 });
     expect(await ask(worker, '/readyz')).toEqual({
       status: 503,
-      body: { ready: false, checks: [{ name: 'process', ready: false, detail: 'starting' }] },
+      body: {
+        ready: false,
+        checks: [
+          { name: 'process', ready: false, detail: 'starting' },
+          ...usable,
+          { name: 'temporal', ready: false, detail: expect.stringContaining('does not answer') },
+        ],
+      },
     });
   });
 
@@ -59,25 +73,107 @@ describe('a process on its own port', () => {
     await api.line(/"msg":"ready"/);
     expect(await ask(api, '/readyz')).toEqual({
       status: 200,
-      body: {
-        ready: true,
-        checks: [process, { name: 'database', ready: true }, { name: 'migrations', ready: true }],
-      },
+      body: { ready: true, checks: [process, ...usable] },
     });
     expect(await ask(api, '/healthz')).toMatchObject({ status: 200 });
   });
+});
 
-  test('an API without its database lives, and is not ready', async () => {
-    const api = start('src/api/main.ts', {
-      DATABASE_URL: 'postgresql://daybell:hunter2@127.0.0.1:1/daybell',
+const SERVICES = [ENTRIES.api, ENTRIES.scheduler, ENTRIES.dispatcher, ENTRIES.worker];
+
+/** A URL of the test's database with something else in it. */
+function changed(change: (url: URL) => unknown): string {
+  const url = new URL(database.url);
+  change(url);
+  return url.href;
+}
+
+/** What all processes say that wait for this database: they live, and are not ready. */
+async function waitingFor(DATABASE_URL: string) {
+  const processes = SERVICES.map((entry) => start(entry, { DATABASE_URL }));
+  return Promise.all(
+    processes.map(async (running) => {
+      const log = await running.line(/waiting for the database/);
+      const alive = (await ask(running, '/healthz')).status;
+      const { status, body } = await ask(running, '/readyz');
+      return { log, alive, status, readyz: JSON.stringify(body), lines: running.lines.join('\n') };
+    }),
+  );
+}
+
+/** They wait, say why, and give away neither password nor address. */
+function waiting(log: RegExp, readyz: RegExp): unknown[] {
+  const said = {
+    log: expect.stringMatching(log),
+    alive: 200,
+    status: 503,
+    readyz: expect.stringMatching(new RegExp(`^(?!.*127\\.0\\.0\\.1).*${readyz.source}`)),
+    lines: expect.not.stringMatching(/"msg":"ready"|hunter2/),
+  };
+  return SERVICES.map(() => said);
+}
+
+describe('a process whose database cannot be used lives, is not ready, and says why', () => {
+  test.for<[string, (url: URL) => string, RegExp, RegExp]>([
+    ['nothing listens there', (url) => (url.port = '1'), /ECONNREFUSED/, /nothing listens there/],
+    [
+      'a wrong password',
+      (url) => (url.password = 'hunter2'),
+      /"message":"password authentication failed for user .*"code":"28P01"/,
+      /refuses the password .*28P01/,
+    ],
+    [
+      'no database of this name',
+      (url) => (url.pathname = '/daybel'),
+      /"message":"database \\"daybel\\" does not exist","code":"3D000"/,
+      /no database of this name: npm run migrate -- --create creates it/,
+    ],
+  ])('%s', async ([, change, log, readyz]) => {
+    expect(await waitingFor(changed(change))).toEqual(waiting(log, readyz));
+  });
+
+  test('one that has not been migrated, until it is', async () => {
+    const { url: DATABASE_URL, drop } = await createEmptyDatabase();
+    expect(await waitingFor(DATABASE_URL)).toEqual(
+      waiting(/42P01/, /has not been migrated: npm run migrate/),
+    );
+    const scheduler = start(ENTRIES.scheduler, { DATABASE_URL });
+    await scheduler.line(/waiting for the database/);
+    await start(ENTRIES.migrate, { DATABASE_URL }).exited;
+    await scheduler.line(/"msg":"ready"/);
+    expect(await ask(scheduler, '/readyz')).toMatchObject({ status: 200 });
+    await scheduler.stop();
+    await drop();
+  });
+
+  test('a user who may not write its tables', async () => {
+    const role = `reader_${randomUUID().replaceAll('-', '')}`;
+    await runSql(database.url, `create role ${role} login password 'hunter2'`);
+    onTestFinished(() => runSql(database.url, `drop owned by ${role}; drop role ${role}`));
+    const url = changed((own) => {
+      own.username = role;
+      own.password = 'hunter2';
     });
-    await api.line(/"msg":"ready"/);
-    expect(await ask(api, '/healthz')).toMatchObject({ status: 200 });
-    const { status, body } = await ask(api, '/readyz');
-    expect(status).toBe(503);
-    expect(body).toMatchObject({
-      ready: false,
-      checks: [process, { name: 'database', ready: false }, {}],
-    });
+    expect(await waitingFor(url)).toEqual(
+      waiting(/"message":"permission denied for .*"code":"42501"/, /lacks a right .*roles\.sql/),
+    );
+    await runSql(
+      database.url,
+      `grant usage on schema users, events to ${role};
+       grant select on all tables in schema public, users, events to ${role}`,
+    );
+    expect(await waitingFor(url)).toEqual(waiting(/may not write/, /may not write .*roles\.sql/));
+  });
+
+  test('a standby', async () => {
+    const name = new URL(database.url).pathname.slice(1);
+    await runSql(database.url, `alter database ${name} set default_transaction_read_only = on`);
+    onTestFinished(() =>
+      runSql(
+        withDatabase(database.url, 'postgres'),
+        `alter database ${name} reset default_transaction_read_only`,
+      ),
+    );
+    expect(await waitingFor(database.url)).toEqual(waiting(/read-only/, /read-only/));
   });
 });

@@ -177,11 +177,12 @@ describe('a database that is not to be used', () => {
     const port = await freePort();
     const { hostname, port: target } = proxied;
     proxied.port = String(port);
-    const api = start('api', { DATABASE_URL: proxied.href });
-    const address = await urlOf(api);
+    const apiPort = await freePort();
+    const api = start('api', { DATABASE_URL: proxied.href, PORT: String(apiPort) });
+    await api.line(/waiting for the database/);
 
     const forwarder = await forward(port, hostname, Number(target));
-    const posted = await fetch(`${address}/v1/users`, {
+    const posted = await fetch(`http://127.0.0.1:${apiPort}/v1/users`, {
       method: 'POST',
       headers: { 'Content-Type': 'application/json' },
       body: JSON.stringify(ADA),

@@ -8,6 +8,7 @@ import type { TzDatabase } from '../../src/time/tz-database.ts';
 import { createPlanner } from '../../src/planning/planner.ts';
 import { loadTzDatabase } from '../../src/platform/load-tz-database.ts';
 import { ADA, createTestApi, type TestApi } from '../support/api.ts';
+import { runSql } from '../support/postgres.ts';
 import { runProcess, type TestProcess, urlOf } from '../support/process.ts';
 import { untilTestEnds } from '../support/until-test-ends.ts';
 import {
@@ -124,11 +125,22 @@ describe('the process api', () => {
     untilTestEnds(runProcess('src/api/main.ts', { DATABASE_URL, PORT: '0', ZONE_DATA }));
 
   test('says which tz database it uses, in its log and when it is asked', async () => {
+    await runSql(DATABASE_URL, "update events.rules set tz_version = '2099a'");
     const api = start(newerFile);
     const started = JSON.parse(await api.line(/"tz database"/));
     expect(started).toMatchObject({ tzVersion: '2099a', from: newerFile });
     const ready = await fetch(`${await urlOf(api)}/readyz`);
     expect(await ready.json()).toMatchObject({ ready: true, tzVersion: '2099a' });
+  });
+
+  test('takes the one that migrate recorded, if it is here, and says what has no effect', async () => {
+    await runSql(DATABASE_URL, `update events.rules set tz_version = '${bundledTz.version}'`);
+    const api = start(newerFile);
+    expect(await api.line(/"ZONE_DATA: /)).toMatch(
+      `${bundledTz.version} is in force, as \\"npm run migrate\\" recorded it; 2099a here has no effect`,
+    );
+    const ready = await fetch(`${await urlOf(api)}/readyz`);
+    expect(await ready.json()).toMatchObject({ ready: true, tzVersion: bundledTz.version });
   });
 
   test('ends with what is wrong when its zone data is not usable', async () => {

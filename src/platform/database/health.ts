@@ -1,34 +1,67 @@
 import { withinLimit } from '../async.ts';
 import { type ReadinessCheck, readinessCheck } from '../service.ts';
+import { errorCode } from '../errors.ts';
 import { MIGRATIONS } from './migrations.ts';
 import type { Orm } from './orm.ts';
+import { DatabaseUnusableError, whyUnusable } from './unusable.ts';
 
 /** A database that takes longer for a trivial query is not usable. */
 const ANSWER_WITHIN_MS = 2_000;
 
-/** Whether the database answers, and all migrations of this version have run. Never rejects. */
+/** Whether the database can be worked with, and all migrations of this version have run. Never rejects. */
 export async function checkDatabase(orm: Orm): Promise<ReadinessCheck[]> {
   try {
-    const rows = await withinLimit(
-      orm.em.fork().execute<{ name: string }[]>('select name from daybell_migrations'),
-      ANSWER_WITHIN_MS,
-    );
-    const ran = new Set(rows.map(({ name }) => name));
-    return databaseChecks(
-      true,
-      MIGRATIONS.every((name) => ran.has(name)),
-    );
+    await requireDatabase(orm);
+    return databaseChecks(null, null);
   } catch (error) {
-    return databaseChecks(isUndefinedTable(error), false);
+    const why = whyUnusable(error) ?? 'does not answer';
+    return error instanceof NotMigratedError || errorCode(error) === UNDEFINED_TABLE
+      ? databaseChecks(null, why)
+      : databaseChecks(why, 'not known');
   }
 }
 
-function databaseChecks(reachable: boolean, migrated: boolean): ReadinessCheck[] {
-  const why = reachable ? 'some have not run: npm run migrate' : 'not known';
+function databaseChecks(unusable: string | null, unmigrated: string | null): ReadinessCheck[] {
   return [
-    readinessCheck('database', reachable, 'does not answer'),
-    readinessCheck('migrations', migrated, why),
+    readinessCheck('database', unusable === null, unusable ?? ''),
+    readinessCheck('migrations', unmigrated === null, unmigrated ?? ''),
   ];
+}
+
+/**
+ * Resolves if the database answers, takes what this user writes, and all migrations of this version
+ * have run.
+ *
+ * @throws DatabaseUnusableError, or the database's own error
+ */
+export async function requireDatabase(orm: Orm): Promise<void> {
+  const [state] = await withinLimit(
+    orm.em.fork().execute<State[]>(`
+      select array(select name from daybell_migrations) as ran,
+        current_setting('transaction_read_only') = 'on' as "isReadOnly",
+        has_table_privilege('events.occurrences', 'update') as "mayWrite"`),
+    ANSWER_WITHIN_MS,
+  );
+  if (!MIGRATIONS.every((name) => state?.ran.includes(name))) throw new NotMigratedError();
+  if (state?.isReadOnly)
+    throw new DatabaseUnusableError('it is read-only: a standby, or a failover is under way');
+  if (!state?.mayWrite) {
+    throw new DatabaseUnusableError(
+      "the user may not write Daybell's tables: deploy/postgres/roles.sql has who may",
+    );
+  }
+}
+
+interface State {
+  readonly ran: readonly string[];
+  readonly isReadOnly: boolean;
+  readonly mayWrite: boolean;
+}
+
+class NotMigratedError extends DatabaseUnusableError {
+  constructor() {
+    super('some migrations have not run: npm run migrate');
+  }
 }
 
 /** The id of the installation whose database this is; null before it has been migrated. */
@@ -38,7 +71,7 @@ export async function findInstallationId(orm: Orm): Promise<string | null> {
     const [row] = await orm.em.fork().execute<{ id: string }[]>(sql);
     return row?.id ?? null;
   } catch (error) {
-    if (isUndefinedTable(error)) return null;
+    if (errorCode(error) === UNDEFINED_TABLE) return null;
     throw error;
   }
 }
@@ -51,7 +84,5 @@ export async function findActiveSeconds(orm: Orm): Promise<number> {
   return load?.seconds ?? 0;
 }
 
-/** By its SQLSTATE: the database has not been migrated. */
-function isUndefinedTable(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && error.code === '42P01';
-}
+/** Its SQLSTATE: the database has not been migrated. */
+const UNDEFINED_TABLE = '42P01';

@@ -3,9 +3,11 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { SqlEntityManager } from '@mikro-orm/postgresql';
 
 import { errorCode, isServerAway } from '../errors.ts';
+import { createDatabase } from './create-database.ts';
 import { isUpToDate, placeOf } from './identity.ts';
 import { migrationsList, type Query, recordCompatibility } from './migrations.ts';
 import { connectOrm, type Orm } from './orm.ts';
+import { DatabaseUnusableError, whyUnusable } from './unusable.ts';
 
 /** Runs in the transaction of the migrations, after them. */
 export type AfterMigration = (em: SqlEntityManager) => Promise<unknown>;
@@ -15,13 +17,9 @@ export interface MigrationOptions {
   readonly waitMs: number;
   /** Called once, when it begins to wait. */
   readonly onWaiting: (where: string) => void;
+  /** Whether a database that is not there is created. */
+  readonly create?: boolean;
   readonly afterwards?: AfterMigration;
-}
-
-/** Thrown when the database cannot be used; the message says which and why, without secrets. */
-export class DatabaseUnusableError extends Error {
-  override readonly name = 'DatabaseUnusableError';
-  readonly code = 'database-unusable';
 }
 
 const RETRY_AFTER_MS = 500;
@@ -33,7 +31,7 @@ const RETRY_AFTER_MS = 500;
  */
 export async function runMigrations(
   databaseUrl: string,
-  { waitMs, onWaiting, afterwards }: MigrationOptions,
+  { waitMs, onWaiting, afterwards, create = false }: MigrationOptions,
 ): Promise<string[]> {
   const where = placeOf(databaseUrl);
   const giveUpAt = performance.now() + waitMs;
@@ -42,13 +40,16 @@ export async function runMigrations(
     try {
       return await migrate(orm, afterwards);
     } catch (error) {
-      if (!isServerAway(error)) throw explained(where, error);
-      if (performance.now() >= giveUpAt) {
+      const why = whyUnusable(error);
+      if (create && errorCode(error) === NO_SUCH_DATABASE) await createDatabase(databaseUrl);
+      else if (!isServerAway(error)) {
+        if (why === null) throw error;
+        throw new DatabaseUnusableError(`The database at ${where} cannot be used: ${why}.`);
+      } else if (performance.now() >= giveUpAt) {
         throw new DatabaseUnusableError(
-          `The database at ${where} could not be reached within ${Math.round(waitMs / 1000)} s (${errorCode(error)}). Is it running, and is DATABASE_URL right?`,
+          `The database at ${where} could not be used within ${Math.round(waitMs / 1000)} s: ${why}. Is it running, and is DATABASE_URL right?`,
         );
-      }
-      if (!waiting) onWaiting(where);
+      } else if (!waiting) onWaiting(where);
     } finally {
       await orm.close(true);
     }
@@ -81,34 +82,4 @@ export async function migrate(orm: Orm, afterwards?: AfterMigration): Promise<st
 /** Any number that nothing else in this database locks. */
 const MIGRATION_LOCK = 0xda7be11;
 
-/** SQLSTATEs, and codes of Node, that a wrong DATABASE_URL leads to. */
-const WRONG: Readonly<Record<string, string>> = {
-  '28P01': 'it refuses the password',
-  '28000': 'it refuses the user',
-  '3D000': 'it has no such database',
-  '42501': 'the user may not change the schema',
-  ERR_TLS_CERT_ALTNAME_INVALID: 'its certificate is for another host (sslmode verify-full)',
-};
-
-/** Node's other codes of certificates, and the driver's message, without a code, for a server without TLS. */
-const CERTIFICATE = /CERT|SELF_SIGNED|UNABLE_TO_VERIFY|ISSUER/;
-const WITHOUT_TLS = 'The server does not support SSL connections';
-
-function explained(where: string, error: unknown): unknown {
-  const code = errorCode(error);
-  const why = WRONG[code] ?? (CERTIFICATE.test(code) ? untrusted(code) : withoutTls(error));
-  return why === null
-    ? error
-    : new DatabaseUnusableError(`The database at ${where} cannot be used: ${why}.`);
-}
-
-function untrusted(code: string): string {
-  return `its certificate is not of a trusted authority (${code}); sslrootcert names one`;
-}
-
-function withoutTls(error: unknown): string | null {
-  for (let at = error; at instanceof Error; at = at.cause) {
-    if (at.message.startsWith(WITHOUT_TLS)) return 'it does not speak TLS, and sslmode asks for it';
-  }
-  return null;
-}
+const NO_SUCH_DATABASE = '3D000';

@@ -156,15 +156,15 @@ export const settingsSchema = z.object({
     description: 'Port of its Prometheus',
   }),
   GIVE_UP_AFTER: duration('72h', 60_000, 30 * 24 * HOUR_MS).meta({
-    usedBy: 'api, dispatcher, worker',
+    usedBy: 'migrate',
     description: 'How long an occurrence is retried after its first attempt',
   }),
   LATE_LIMIT: duration('48h', 60_000, 30 * 24 * HOUR_MS).meta({
-    usedBy: 'api, scheduler, dispatcher, worker',
+    usedBy: 'migrate',
     description: 'An occurrence not attempted this long after it fell due is skipped',
   }),
   LATE_AFTER: duration('5m', 1_000, 24 * HOUR_MS).meta({
-    usedBy: 'api, dispatcher, worker',
+    usedBy: 'migrate',
     description: 'A delivery counts as late this long after the due instant',
   }),
   DELIVERY_LOCAL_TIME: z

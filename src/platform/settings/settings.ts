@@ -57,6 +57,11 @@ export function loadSettings(
   throw new InvalidSettingsError(faults, cures);
 }
 
+/** Whether the environment sets it: otherwise its value is the default. */
+export function isSettingGiven(name: keyof Settings): boolean {
+  return (process.env[name] ?? '') !== '';
+}
+
 /**
  * For a process that needs these settings.
  *

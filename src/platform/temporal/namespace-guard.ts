@@ -17,11 +17,13 @@ const CALL_TIMEOUT_MS = 5_000;
  *
  * @param findInstallationId of this installation; null while its database has not been migrated
  * @param onRefused called once when the namespace is another installation's
+ * @param onWaiting called once, at the first failure to find out
  */
 export function createNamespaceGuard(
   { client, taskQueue }: Pick<TemporalConnection, 'client' | 'taskQueue'>,
   findInstallationId: () => Promise<string | null>,
   onRefused: (error: InvalidSettingsError) => void,
+  onWaiting: (error: unknown) => void = () => {},
 ) {
   let checking: Promise<void> | null = null;
 
@@ -63,6 +65,7 @@ export function createNamespaceGuard(
     },
     (error, failures) => {
       if (error instanceof InvalidSettingsError) void loop.stop();
+      else if (failures === 1) onWaiting(error);
       return Math.min(FIRST_PAUSE_MS * 2 ** (failures - 1), LONGEST_PAUSE_MS);
     },
   );

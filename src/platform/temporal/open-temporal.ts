@@ -1,17 +1,39 @@
 import { findInstallationId } from '../database/health.ts';
+import { describeError } from '../errors.ts';
 import type { Orm } from '../database/orm.ts';
-import type { ServiceContext } from '../service.ts';
-import { connectTemporal } from './connection.ts';
+import { type ReadinessCheck, readinessCheck, type ServiceContext } from '../service.ts';
+import { connectTemporal, type TemporalConnection } from './connection.ts';
 import { createNamespaceGuard } from './namespace-guard.ts';
 
 /** Temporal, which may be away, and the guard of this installation's namespace. */
-export function openTemporal({ settings, fail, onStop }: ServiceContext, orm: Orm) {
+export function openTemporal({ settings, logger, fail, onStop }: ServiceContext, orm: Orm) {
   const temporal = connectTemporal(settings);
-  const guard = createNamespaceGuard(temporal, () => findInstallationId(orm), fail);
+  const findId = () => findInstallationId(orm);
+  const guard = createNamespaceGuard(temporal, findId, fail, (error) => {
+    const about = { address: temporal.address, error: describeError(error) };
+    logger.warn(about, 'Temporal does not answer: what needs it waits');
+  });
   guard.start();
   onStop(async () => {
     void guard.stop();
     await temporal.close();
   });
   return { ...temporal, guard };
+}
+
+/** A server that takes longer for a trivial call is not usable. */
+const ANSWER_WITHIN_MS = 2_000;
+
+/** Whether Temporal answers, and has the namespace. Never rejects. */
+export async function checkTemporal({
+  client,
+  namespace,
+}: TemporalConnection): Promise<ReadinessCheck> {
+  const answer = client.withDeadline(Date.now() + ANSWER_WITHIN_MS, () =>
+    client.workflowService.describeNamespace({ namespace }),
+  );
+  return answer.then(
+    () => readinessCheck('temporal', true, ''),
+    () => readinessCheck('temporal', false, 'does not answer, or not for this namespace'),
+  );
 }
