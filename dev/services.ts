@@ -29,11 +29,16 @@ const SERVICES = [
   { name: 'api', entry: 'src/api/main.ts' },
 ] as const;
 
-/** Brings the database's schema up to date, and gives the processes to start after that. */
+/**
+ * Brings the database's schema up to date, and gives the processes to start after that.
+ *
+ * @param ownerUrl of the role that migrates, if the processes have another
+ */
 export async function prepareServices(
   { settings, machine, terminal, dataDir, signal }: Startup,
   ports: Ports,
   databaseUrl: string | null,
+  ownerUrl: string | null = null,
 ): Promise<ChildSpec[]> {
   // Between Daybell and its own receiver.
   const makesSecret = ports.receiver !== null && settings.WEBHOOK_SECRETS === undefined;
@@ -45,7 +50,7 @@ export async function prepareServices(
     }),
   };
   const migration = await runCommand(process.execPath, [join(ROOT, 'src/cli/migrate.ts')], {
-    env: environment,
+    env: { ...environment, ...(ownerUrl !== null && { DATABASE_URL: ownerUrl }) },
     timeoutMs: MIGRATION_LIMIT_MS,
     signal,
   });

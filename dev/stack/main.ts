@@ -9,6 +9,7 @@ import { prepareProductionTemporal } from '../temporal/production.ts';
 import { findProductionPrograms, findTemporalUi } from '../temporal/production-programs.ts';
 import { prepareTemporalUi } from '../temporal/ui.ts';
 import { preparePrometheus } from './prometheus.ts';
+import { createRoles, keepRolePasswords } from './roles.ts';
 import { stackConnections, stackSettings } from './settings.ts';
 
 await runInForeground(startStack, stackSettings);
@@ -36,6 +37,7 @@ async function startStack(startup: Startup): Promise<void> {
   });
   signal.throwIfAborted();
   await supervisor.start([postgres.child]);
+  const urls = await createRoles(postgres.url, await keepRolePasswords(dataDir));
   const temporal = await prepareProductionTemporal({
     programs,
     dataDir,
@@ -47,7 +49,7 @@ async function startStack(startup: Startup): Promise<void> {
   });
   await supervisor.start([temporal]);
 
-  const children = await prepareServices(startup, ports, postgres.url);
+  const children = await prepareServices(startup, ports, urls.app, urls.owner);
   children.push(
     await prepareTemporalUi({
       program: uiProgram,

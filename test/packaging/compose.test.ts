@@ -24,6 +24,8 @@ const ROOT = join(import.meta.dirname, '..', '..');
 const FILE = join(ROOT, 'docker-compose.temporal.yml');
 const GIVEN = {
   POSTGRES_PASSWORD: 'GivenPassword',
+  DAYBELL_OWNER_PASSWORD: 'GivenOwner',
+  DAYBELL_APP_PASSWORD: 'GivenApp',
   API_KEYS: 'given-keys',
   WEBHOOK_URL: 'https://receiver.example.com/birthdays',
   WEBHOOK_SECRETS: 'given-secrets',
@@ -125,7 +127,7 @@ describe('what it shows to the outside', () => {
 
   test('images are pinned to a version, and what runs on has a health check', () => {
     const runsOn = Object.entries(services).filter(
-      ([name]) => !['migrate', 'temporal-schema', 'temporal-namespace'].includes(name),
+      ([name]) => !['roles', 'migrate', 'temporal-schema', 'temporal-namespace'].includes(name),
     );
     for (const [name, { healthcheck }] of runsOn) {
       expect({ name, healthcheck }).toMatchObject({
@@ -147,6 +149,7 @@ describe('what it shows to the outside', () => {
       'deploy/files',
       'deploy/grafana/dashboards',
       'deploy/grafana/provisioning',
+      'deploy/postgres',
       'deploy/prometheus',
       'deploy/temporal',
     ]);
@@ -162,7 +165,7 @@ describe("Daybell's processes", () => {
     const { API_KEYS: _keys, WEBHOOK_SECRETS: _secrets, ...rest } = environment;
     const { DATABASE_URL, METRICS_PORT, TEMPORAL_ADDRESS } = loadSettings(withoutNull(rest));
     expect({ DATABASE_URL, METRICS_PORT, TEMPORAL_ADDRESS }).toEqual({
-      DATABASE_URL: 'postgresql://daybell:GivenPassword@postgres:5432/daybell',
+      DATABASE_URL: `postgresql://${name === 'migrate' ? 'daybell_owner:GivenOwner' : 'daybell_app:GivenApp'}@postgres:5432/daybell`,
       METRICS_PORT: FIRST_METRICS_PORT,
       TEMPORAL_ADDRESS: 'temporal:7233',
     });

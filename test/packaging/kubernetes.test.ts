@@ -141,16 +141,22 @@ describe('settings', () => {
     const example = MANIFEST_LIST.find(
       ({ kind, metadata }) => kind === 'Secret' && metadata.name === 'daybell',
     );
-    const given = WORKLOADS.flatMap(({ spec }) => spec.template.spec.containers[0].env);
-    expect(given.filter(({ value }) => value !== undefined)).toEqual([
+    const given = WORKLOADS.flatMap(({ metadata, spec }) =>
+      spec.template.spec.containers[0].env.map((variable) => ({ ...variable, of: metadata.name })),
+    );
+    expect(given.filter(({ value }) => value !== undefined)).toMatchObject([
       { name: 'WORKER_ROLE', value: 'all' },
     ]);
-    const wanted = given.filter(({ valueFrom }) => valueFrom !== undefined);
-    for (const { name, valueFrom } of wanted) {
-      expect(valueFrom?.secretKeyRef).toEqual({ name: 'daybell', key: name });
+    const keys = new Set<string>();
+    for (const { of, name, valueFrom } of given) {
+      if (valueFrom === undefined) continue;
+      // Who migrates is another role than the processes'.
+      const isOwner = of === 'migrate' && name === 'DATABASE_URL';
+      const key = isOwner ? 'DATABASE_OWNER_URL' : name;
+      expect(valueFrom.secretKeyRef).toEqual({ name: 'daybell', key });
       expect(SETTING_NAMES).toContain(name);
+      keys.add(key);
     }
-    const keys = new Set(wanted.map(({ name }) => name));
     expect(Object.keys(example?.stringData ?? {}).toSorted()).toEqual([...keys].toSorted());
     const values = MANIFEST_LIST.flatMap(({ stringData }) => Object.values(stringData ?? {}));
     expect(values.filter((value) => value !== '')).toEqual([]);
