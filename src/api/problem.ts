@@ -7,6 +7,7 @@ import type { ZodError } from 'zod';
 
 import type { WebhookNotSetUpError } from '../delivery/webhook-test.ts';
 import type { NotRedeliverableError, OccurrenceNotFoundError } from '../ledger/errors.ts';
+import { isContention } from '../platform/database/conflicts.ts';
 import { describeError, isServerAway } from '../platform/errors.ts';
 import { type FieldFault, InvalidInputError, type UserError } from '../users/errors.ts';
 import type { TooBusyError } from './concurrency-limit.ts';
@@ -68,7 +69,10 @@ export function problems(...statuses: (keyof typeof DESCRIPTIONS)[]) {
     ...(Object.fromEntries(listed) as Record<number, ReturnType<typeof problemResponse>>),
     ...accessProblems,
     500: problemResponse('Internal error; `requestId` identifies it in the log'),
-    503: problemResponse('The database is unavailable'),
+    503: problemResponse(
+      'Temporarily unavailable: the database is away or busy, or too many such requests are waiting',
+      { 'Retry-After': 'Seconds after which to try again' },
+    ),
   };
 }
 
@@ -83,13 +87,6 @@ export const accessProblems = {
   ),
   429: problemResponse('Too many requests with this API key', {
     'Retry-After': 'Seconds until the next request is accepted',
-  }),
-};
-
-/** Replaces the 503 of {@link problems} where requests queue (concurrency-limit.ts). */
-export const busyProblem = {
-  503: problemResponse('The database is unavailable, or too many such requests are waiting', {
-    'Retry-After': 'Seconds after which to try again, if too many are waiting',
   }),
 };
 
@@ -130,7 +127,8 @@ export function answerErrors({ logger }: Pick<ApiDeps, 'logger'>) {
     const problem = expected(error);
     if (problem !== null) return sendProblem(c, problem);
     loggerOf(c, logger).error({ error: describeError(error) }, 'request failed');
-    return sendProblem(c, isServerAway(error) ? DATABASE_AWAY : INTERNAL);
+    if (isServerAway(error)) return sendProblem(c, DATABASE_AWAY);
+    return sendProblem(c, isContention(error) ? DATABASE_BUSY : INTERNAL);
   };
 }
 
@@ -208,6 +206,7 @@ const STOPPING: Problem = {
   code: 'unavailable',
   title: 'The API is stopping',
   detail: 'Send the request again: another process will answer, or this one after its restart.',
+  headers: { 'Retry-After': '1' },
 };
 
 export const DATABASE_AWAY: Problem = {
@@ -216,6 +215,15 @@ export const DATABASE_AWAY: Problem = {
   title: 'The database is unavailable',
   detail: 'Send the request again later, with an Idempotency-Key if it creates a user.',
   headers: { 'Retry-After': '5' },
+};
+
+const DATABASE_BUSY: Problem = {
+  status: 503,
+  code: 'unavailable',
+  title: 'The database is busy',
+  detail:
+    'Other transactions were in the way, each time that it was tried. Send the request again.',
+  headers: { 'Retry-After': '1' },
 };
 
 const INTERNAL: Problem = {

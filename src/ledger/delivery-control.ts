@@ -2,7 +2,7 @@
 import { lengthFault, textFault } from '../platform/text.ts';
 import type { Orm } from '../platform/database/orm.ts';
 import { findDestination, NOT_SLOWED } from './destination.ts';
-import { interval, isBefore, ms, firstRow, queryOf } from './sql.ts';
+import { interval, isBefore, ms, firstRow, requestQueryOf } from './sql.ts';
 
 export const PAUSE_REASON_MAX = 200;
 
@@ -29,7 +29,7 @@ export interface WaitingDeliveries {
 export type DeliveryControl = ReturnType<typeof createDeliveryControl>;
 
 export function createDeliveryControl(orm: Orm, { lateLimitMs }: { readonly lateLimitMs: number }) {
-  const query = queryOf(orm);
+  const query = requestQueryOf(orm);
   return {
     /**
      * Nothing is sent by any process, as soon as it has looked, until it is resumed. Paused twice,

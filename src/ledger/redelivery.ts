@@ -9,7 +9,7 @@ import {
   type OccurrencePlace,
 } from './occurrence-filter.ts';
 import { isOccurrenceKey } from './occurrence-key.ts';
-import { instant, literal, ms, firstRow, queryOf } from './sql.ts';
+import { instant, literal, ms, firstRow, requestQueryOf } from './sql.ts';
 import type { EndReason, OccurrenceState } from './types.ts';
 
 /** Which occurrences are sent again; null for any. Instants are epoch ms. */
@@ -44,7 +44,7 @@ const LOCKED_PAUSE_MS = 100;
  * behind what is on time, with a give-up clock of their own.
  */
 export function createRedelivery(orm: Orm) {
-  const query = queryOf(orm);
+  const query = requestQueryOf(orm);
 
   /** Counts what matches now, with the database's clock at that moment, epoch ms. */
   async function count(filter: RedeliveryFilter, settledBy: number | null = null) {

@@ -4,6 +4,7 @@
  */
 import type { SqlEntityManager } from '@mikro-orm/postgresql';
 
+import { retryConflicts } from '../platform/database/conflicts.ts';
 import type { Orm } from '../platform/database/orm.ts';
 
 /** SQL for an instant given as epoch ms. */
@@ -43,6 +44,12 @@ export const isOpen = (row: string): string =>
 /** Runs statements one by one, each in a transaction of its own. */
 export function queryOf(orm: Orm): Query {
   return (sql, parameters = {}) => queryIn(orm.em.fork())(sql, parameters);
+}
+
+/** The same for what a request changes: a statement that gave way to another one runs again. */
+export function requestQueryOf(orm: Orm): Query {
+  const query = queryOf(orm);
+  return (sql, parameters) => retryConflicts(() => query(sql, parameters));
 }
 
 /** Runs statements in the transaction of an entity manager. */

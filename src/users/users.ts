@@ -4,6 +4,7 @@ import type { SqlEntityManager } from '@mikro-orm/postgresql';
 import { validate as isUuid, v7 as uuidv7 } from 'uuid';
 
 import type { TzDatabase } from '../time/tz-database.ts';
+import { retryConflicts } from '../platform/database/conflicts.ts';
 import type { Orm } from '../platform/database/orm.ts';
 import { UserError } from './errors.ts';
 import { claimKey, forgetAnswers, keepAnswer } from './idempotency-keys.ts';
@@ -40,7 +41,7 @@ interface UserQuery {
 /** The verbs of the User Context. An id that is not a UUID is no user's. */
 export function createUsers(orm: Orm, { clock, tz, traceparent = () => null }: UsersContext) {
   const transaction = <Result>(work: (em: SqlEntityManager) => Promise<Result>): Promise<Result> =>
-    orm.em.fork().transactional(work);
+    retryConflicts(() => orm.em.fork().transactional(work));
   const announce = (em: SqlEntityManager, event: UserEvent) => publish(em, event, traceparent());
 
   return {

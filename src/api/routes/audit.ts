@@ -6,7 +6,7 @@ import { ruled } from '../../users/user.ts';
 import { needs } from '../access.ts';
 import { createConcurrencyLimit } from '../concurrency-limit.ts';
 import type { Api, ApiDeps } from '../deps.ts';
-import { busyProblem, problems } from '../problem.ts';
+import { problems } from '../problem.ts';
 import { json, noQuery } from '../schemas.ts';
 
 export function registerAudit(app: Api, deps: ApiDeps): void {
@@ -32,7 +32,6 @@ export function registerAudit(app: Api, deps: ApiDeps): void {
     responses: {
       200: { description: 'The audit', content: json(AuditSchema) },
       ...problems(400),
-      ...busyProblem,
     },
   });
   const limit = createConcurrencyLimit();

@@ -6,7 +6,7 @@ import { forecastWindow, windowFault } from '../../forecast/window.ts';
 import { needs } from '../access.ts';
 import { createConcurrencyLimit } from '../concurrency-limit.ts';
 import type { Api, ApiDeps } from '../deps.ts';
-import { busyProblem, problems } from '../problem.ts';
+import { problems } from '../problem.ts';
 import { instantParam, json } from '../schemas.ts';
 
 export function registerForecast(app: Api, deps: ApiDeps): void {
@@ -36,7 +36,6 @@ export function registerForecast(app: Api, deps: ApiDeps): void {
     responses: {
       200: { description: 'The forecast', content: json(ForecastSchema) },
       ...problems(400),
-      ...busyProblem,
     },
   });
   const limit = createConcurrencyLimit();
