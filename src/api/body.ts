@@ -1,4 +1,5 @@
 import { isUtf8 } from 'node:buffer';
+import { MIMEType } from 'node:util';
 
 import { bodyLimit } from 'hono/body-limit';
 import { createMiddleware } from 'hono/factory';
@@ -27,14 +28,38 @@ const limit = bodyLimit({
 /** Refuses what would be misread: compressed bodies, and text that is not UTF-8. */
 export const requirePlainUtf8 = createMiddleware<ApiEnv>(async (c, next) => {
   if (c.req.raw.body !== null) {
-    if ((c.req.header('content-encoding') ?? 'identity') !== 'identity') {
-      throw new HTTPException(415);
-    }
+    if (isEncoded(c.req.header('content-encoding') ?? '')) throw new HTTPException(415);
     const bytes = await c.req.arrayBuffer().catch(refuseBroken);
     if (!isUtf8(bytes)) throw new HTTPException(400);
+    // The framework does not know every way of writing it.
+    if (isJson(c.req.header('content-type') ?? '')) {
+      c.req.raw.headers.set('content-type', 'application/json');
+    }
   }
   await next();
 });
+
+/** For a route whose body is optional: an empty one is none, whatever its type (`curl -d ''`). */
+export const emptyIsNoBody = createMiddleware<ApiEnv>(async (c, next) => {
+  const { byteLength } = await c.req.arrayBuffer();
+  if (byteLength === 0) c.req.raw.headers.delete('content-type');
+  await next();
+});
+
+/** A list of codings, in any case; `identity` is none (RFC 9110, 8.4 and 12.5.3). */
+function isEncoded(contentEncoding: string): boolean {
+  const codings = contentEncoding.split(',').map((coding) => coding.trim().toLowerCase());
+  return codings.some((coding) => coding !== '' && coding !== 'identity');
+}
+
+function isJson(contentType: string): boolean {
+  try {
+    const { type, subtype } = new MIMEType(contentType);
+    return type === 'application' && /(?:^|\+)json$/.test(subtype);
+  } catch {
+    return false;
+  }
+}
 
 /** A client that goes away in the middle of its body is no fault of ours, nor of the database. */
 function refuseBroken(cause: unknown): never {

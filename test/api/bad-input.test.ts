@@ -172,16 +172,28 @@ describe('a body', () => {
   });
 
   test('without a type, or compressed, is 415', async () => {
-    for (const headers of [{ 'Content-Type': '' }, { 'Content-Encoding': 'gzip' }]) {
+    for (const headers of [{ 'Content-Type': '' }, { 'Content-Encoding': 'identity, GZip' }]) {
       const answer = await refused(() => raw(new Blob([JSON.stringify(ADA)]), headers), 415);
       expect(answer.body.type).toBe('urn:daybell:problem:unsupported-media-type');
     }
   });
 
-  test.for(['application/json; charset=utf-8', 'application/merge-patch+json', 'Application/JSON'])(
-    'of type %s is read',
-    async (type) => {
-      expect((await raw(JSON.stringify(ADA), { 'Content-Type': type })).status).toBe(201);
+  test.for([
+    'application/json; charset=utf-8',
+    'application/json ; charset=utf-8',
+    'application/json;charset="utf-8"; version="1;2"',
+    'application/json;',
+    'application/merge-patch+json',
+    'application/vnd.acme.v2+json',
+    'Application/JSON',
+  ])('of type %s is read', async (type) => {
+    expect((await raw(JSON.stringify(ADA), { 'Content-Type': type })).status).toBe(201);
+  });
+
+  test.for(['identity', 'Identity', ' , IDENTITY,', ''])(
+    'in the coding %j, which is none, is read',
+    async (coding) => {
+      expect((await raw(JSON.stringify(ADA), { 'Content-Encoding': coding })).status).toBe(201);
     },
   );
 

@@ -5,6 +5,7 @@ import { PAUSE_REASON_MAX, pauseReasonFault } from '../../ledger/delivery-contro
 import type { Destination } from '../../ledger/destination.ts';
 import { ruled } from '../../users/user.ts';
 import { needs } from '../access.ts';
+import { emptyIsNoBody } from '../body.ts';
 import type { Api, ApiDeps } from '../deps.ts';
 import { isoInstant } from '../../time/instant.ts';
 import { problems } from '../problem.ts';
@@ -45,6 +46,7 @@ export function registerDeliveries(app: Api, { deliveries, logger }: ApiDeps): v
       'Until they are resumed, also across restarts. Senders usually notice within a quarter of a second, and within 8 s if the database hardly responds; requests in flight are completed, and `waiting.sending` counts them. Users are still created, changed and planned, and no attempt is used up. Paused time counts towards LATE_LIMIT: an occurrence without an attempt that passes it is SKIPPED after the resume, and `firstTooLateAt` says when that begins; one that was attempted is attempted at least once more. Pausing again keeps the first instant.',
     method: 'post',
     path: '/v1/deliveries/pause',
+    middleware: emptyIsNoBody,
     request: { query: noQuery, body: { content: json(PauseSchema) } },
     responses: {
       200: { description: 'Paused: since when, and what waits', content: json(DeliveriesSchema) },

@@ -2,6 +2,7 @@ import { createRoute, z } from '@hono/zod-openapi';
 
 import { ONLY_BY_NAME } from '../../ledger/redelivery.ts';
 import { needs } from '../access.ts';
+import { emptyIsNoBody } from '../body.ts';
 import type { Api, ApiDeps } from '../deps.ts';
 import {
   checkFilter,
@@ -24,6 +25,7 @@ export function registerRedelivery(app: Api, deps: ApiDeps): void {
       'Sends a FAILED or SKIPPED occurrence again, with the same `webhook-id`. It becomes PENDING, behind what is on time. Attempt numbers continue, and GIVE_UP_AFTER counts from the first new attempt. LATE_LIMIT does not apply, and it does not matter whether the user has moved since. 409 if the occurrence is open, was delivered (unless `force` is set), is being redelivered already, or its user was deleted.',
     method: 'post',
     path: '/v1/occurrences/{key}/redeliver',
+    middleware: emptyIsNoBody,
     request: {
       query: noQuery,
       params: occurrenceKeyParam,

@@ -109,6 +109,7 @@ test('with a token, callers must present it', async () => {
   const authorized = (authorization: string) =>
     ask('/decode', { payloads: [] }, { host: 'codec.example.com', authorization }, app);
   expect((await authorized('Bearer a token of more than 22 characters')).status).toBe(200);
+  expect((await authorized('bearer a token of more than 22 characters')).status).toBe(200);
   expect((await authorized('Bearer another')).status).toBe(401);
   expect((await ask('/decode', { payloads: [] }, {}, app)).status).toBe(401);
 });

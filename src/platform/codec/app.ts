@@ -62,9 +62,10 @@ const refuseOtherHosts: MiddlewareHandler = async (c, next) => {
 const digest = (text: string): Buffer => createHash('sha256').update(text).digest();
 
 function requireToken(token: string): MiddlewareHandler {
-  const expected = digest(`Bearer ${token}`);
+  const expected = digest(token);
   return async (c, next) => {
-    if (timingSafeEqual(digest(c.req.header('authorization') ?? ''), expected)) return next();
+    const [, presented = ''] = /^bearer +(.+)$/i.exec(c.req.header('authorization') ?? '') ?? [];
+    if (timingSafeEqual(digest(presented), expected)) return next();
     return c.text('Authorization: Bearer … is missing, or not CODEC_TOKEN.', 401, {
       'www-authenticate': 'Bearer',
     });

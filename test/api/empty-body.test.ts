@@ -1,0 +1,57 @@
+/** An empty body is no body, as `curl -d ''` and many libraries send one: wherever none is required. */
+import { expect, test } from 'vitest';
+
+import { readAnswer, useTestApi } from '../support/api.ts';
+import { createEventRows } from '../support/event-rows.ts';
+
+const api = useTestApi();
+
+interface Operation {
+  readonly requestBody?: { readonly required?: boolean };
+}
+
+test.for([
+  undefined,
+  'application/json',
+  'application/json; charset=utf-8',
+  'application/x-www-form-urlencoded',
+  'text/plain',
+])('with the type %s it is read as none', async (type) => {
+  const rows = createEventRows(api.database.orm);
+  const key = await rows.addOccurrence(await rows.addUser(), { state: 'FAILED' });
+  const { paths } = (await api.send('GET', '/openapi.json')).body;
+  const answered: Record<string, number> = {};
+  for (const [path, methods] of Object.entries<Record<string, Operation>>(paths)) {
+    for (const [method, { requestBody }] of Object.entries(methods)) {
+      if (method === 'get' || requestBody?.required === true) continue;
+      const place = path.replace('{key}', key).replace('{id}', await rows.addUser());
+      const init = { method: method.toUpperCase(), body: '', headers: { 'Content-Length': '0' } };
+      const request = new Request(`http://localhost${place}`, init);
+      // A body of text brings a type with it.
+      if (type === undefined) request.headers.delete('content-type');
+      else request.headers.set('content-type', type);
+      const { status } = await readAnswer(await api.app.request(request));
+      answered[`${init.method} ${path}`] = status;
+    }
+  }
+  expect(answered).toEqual({
+    'DELETE /v1/users/{id}': 204,
+    'POST /v1/occurrences/{key}/redeliver': 202,
+    'POST /v1/deliveries/pause': 200,
+    'POST /v1/deliveries/resume': 200,
+    // Of no configured webhook.
+    'POST /v1/webhook/test': 409,
+  });
+});
+
+test('where one is required, it is none either, or no JSON', async () => {
+  for (const [type, code] of [
+    ['application/json', 'malformed-json'],
+    ['text/plain', 'unsupported-media-type'],
+  ]) {
+    const headers = { 'Content-Type': type ?? '', 'Content-Length': '0' };
+    const init = { method: 'POST', body: '', headers };
+    const { body } = await readAnswer(await api.app.request('/v1/users', init));
+    expect(body.type).toBe(`urn:daybell:problem:${code}`);
+  }
+});
