@@ -56,7 +56,7 @@ const DESCRIPTIONS = {
   400: 'The input is invalid',
   404: 'Not found',
   409: 'Conflict with the current state',
-  412: 'The user has changed since it was read',
+  412: 'The current ETag is not one that If-Match and If-None-Match allow',
   413: 'The body is too large',
   415: 'The body is not JSON',
   422: 'The idempotency key was used with different input',
@@ -176,7 +176,7 @@ const REFUSALS: Readonly<Record<Refusal['code'], Omit<Problem, 'code' | 'detail'
   'occurrence-unplanned': NOT_REDELIVERABLE,
   'redelivery-running': NOT_REDELIVERABLE,
   'user-deleted': NOT_REDELIVERABLE,
-  'revision-mismatch': { status: 412, title: 'The user has changed since it was read' },
+  'revision-mismatch': { status: 412, title: 'Precondition failed' },
   'idempotency-key-reused': {
     status: 422,
     title: 'The idempotency key was used with different input',

@@ -21,8 +21,8 @@ interface UsersContext {
   readonly traceparent?: (() => string | null) | undefined;
 }
 
-/** The revisions that a caller accepts as the current one; null for any. */
-export type AcceptedRevisions = readonly number[] | null;
+/** Whether a caller accepts a revision as the current one. */
+type AcceptsRevision = (revision: number) => boolean;
 
 /** The position of a user in lists: by the transaction that created it, then by its id. */
 export interface UserPlace {
@@ -38,19 +38,18 @@ interface UserQuery {
   readonly timezone: string | null;
 }
 
-/** The verbs of the User Context. An id that is not a UUID is no user's. */
+const ANY: AcceptsRevision = () => true;
+
+/** The verbs of the User Context. An id that is not a UUID belongs to no user. */
 export function createUsers(orm: Orm, { clock, tz, traceparent = () => null }: UsersContext) {
   const transaction = <Result>(work: (em: SqlEntityManager) => Promise<Result>): Promise<Result> =>
     retryConflicts(() => orm.em.fork().transactional(work));
   const announce = (em: SqlEntityManager, event: UserEvent) => publish(em, event, traceparent());
 
   return {
-    /** @throws UserError user-not-found */
-    async get(id: string): Promise<User> {
-      const [user] = isUuid(id) ? await orm.em.fork().execute<User[]>(FIND, { id }) : [];
-      if (user === undefined) throw new UserError('user-not-found');
-      return user;
-    },
+    /** @throws UserError user-not-found, revision-mismatch */
+    get: (id: string, accepts: AcceptsRevision = ANY): Promise<User> =>
+      find(orm.em.fork(), FIND, id, accepts),
 
     /**
      * A page of users in order of creation. It ends before any user that a running transaction
@@ -105,9 +104,9 @@ export function createUsers(orm: Orm, { clock, tz, traceparent = () => null }: U
      * @throws InvalidInputError
      * @throws UserError user-not-found, revision-mismatch, external-id-taken
      */
-    async update(id: string, fields: UserPatch, accepted: AcceptedRevisions = null): Promise<User> {
+    async update(id: string, fields: UserPatch, accepts: AcceptsRevision = ANY): Promise<User> {
       return transaction(async (em) => {
-        const current = await lock(em, id, accepted);
+        const current = await lock(em, id, accepts);
         const changed = (Object.keys(fields) as (keyof UserInput)[]).filter(
           (field) => fields[field] !== undefined && fields[field] !== current[field],
         );
@@ -143,9 +142,9 @@ export function createUsers(orm: Orm, { clock, tz, traceparent = () => null }: U
      *
      * @throws UserError user-not-found, revision-mismatch
      */
-    async delete(id: string, accepted: AcceptedRevisions = null): Promise<void> {
+    async delete(id: string, accepts: AcceptsRevision = ANY): Promise<void> {
       await transaction(async (em) => {
-        const user = await lock(em, id, accepted);
+        const user = await lock(em, id, accepts);
         // First: the history ends at the user's last instant, which goes with the user.
         await em.execute(closeHistory('greatest(users.clock(), u.updated_at)'), { id });
         await em.execute('delete from users.users where id = :id', { id });
@@ -156,17 +155,21 @@ export function createUsers(orm: Orm, { clock, tz, traceparent = () => null }: U
   };
 }
 
-/** Locks a user until the transaction ends: of two changes, the second sees what the first made. */
-async function lock(em: SqlEntityManager, id: string, accepted: AcceptedRevisions): Promise<User> {
-  const [user] = isUuid(id) ? await em.execute<User[]>(`${FIND} for no key update`, { id }) : [];
+async function find(
+  em: SqlEntityManager,
+  sql: string,
+  id: string,
+  accepts: AcceptsRevision,
+): Promise<User> {
+  const [user] = isUuid(id) ? await em.execute<User[]>(sql, { id }) : [];
   if (user === undefined) throw new UserError('user-not-found');
-  if (accepted !== null && !accepted.includes(user.revision)) {
-    throw new UserError(
-      'revision-mismatch',
-      `The user is at revision ${user.revision}: read it again before you change it.`,
-    );
-  }
-  return user;
+  if (accepts(user.revision)) return user;
+  throw new UserError('revision-mismatch', `The user is at revision ${user.revision}.`);
+}
+
+/** Locks a user until the transaction ends: of two changes, the second sees what the first made. */
+function lock(em: SqlEntityManager, id: string, accepts: AcceptsRevision): Promise<User> {
+  return find(em, `${FIND} for no key update`, id, accepts);
 }
 
 /** @throws UserError external-id-taken */

@@ -342,12 +342,15 @@ const change = (id: string, ifMatch: string) =>
   api.send('PATCH', `/v1/users/${id}`, { lastName: `${Math.random()}` }, { 'If-Match': ifMatch });
 
 describe('If-Match', () => {
-  test.for(['"1"', '*', '"7", "1"'])('%s lets a change of revision 1 through', async (ifMatch) => {
-    const { id } = await create();
-    expect((await change(id, ifMatch)).status).toBe(200);
-  });
+  test.for(['"1"', '*', '"7", "1"', '"1",', ', "1"', '"7",,\t"1" ,', 'W/"1", "1"', '"a,b","1"'])(
+    '%s lets a change of revision 1 through',
+    async (ifMatch) => {
+      const { id } = await create();
+      expect((await change(id, ifMatch)).status).toBe(200);
+    },
+  );
 
-  test.for(['"2"', '"0"', '"01"', 'W/"1"', '"abc"', '"2", "3"', '""'])(
+  test.for(['"2"', '"0"', '"01"', 'W/"1"', '"abc"', '"2", "3"', '""', ',', '', '"a,1,b"'])(
     '%s stops it',
     async (ifMatch) => {
       const { id } = await create();
@@ -368,16 +371,94 @@ describe('If-Match', () => {
     },
   );
 
-  test.for(['1', 'abc', '"1', '"1" "2"'])('%s is not a tag', async (ifMatch) => {
+  test.for(['1', 'abc', '"1', '"1" "2"', '*, "1"', 'w/"1"', '"1 2"'])(
+    '%s is not a tag',
+    async (ifMatch) => {
+      const { id } = await create();
+      const answer = await change(id, ifMatch);
+      expect(answer.status).toBe(400);
+      expect(answer.body.errors).toEqual([{ field: 'If-Match', rule: expect.any(String) }]);
+    },
+  );
+
+  test('is a condition of reading, too', async () => {
     const { id } = await create();
-    const answer = await change(id, ifMatch);
-    expect(answer.status).toBe(400);
-    expect(answer.body.errors).toEqual([{ field: 'If-Match', rule: expect.any(String) }]);
+    const read = (ifMatch: string) =>
+      api.send('GET', `/v1/users/${id}`, undefined, { 'If-Match': ifMatch });
+    expect((await read('"1"')).status).toBe(200);
+    expect((await read('"2"')).status).toBe(412);
   });
 
   test('lets one of many through that saw the same revision', async () => {
     const { id } = await create();
     const answers = await Promise.all(Array.from({ length: 8 }, () => change(id, '"1"')));
     expect(answers.map(({ status }) => status).sort()).toEqual([200, ...Array(7).fill(412)]);
+  });
+});
+
+describe('If-None-Match', () => {
+  const read = (method: string, id: string, ifNoneMatch: string) =>
+    api.send(method, `/v1/users/${id}`, undefined, { 'If-None-Match': ifNoneMatch });
+  const changes = (id: string, headers: Record<string, string>) =>
+    [
+      ['PATCH', { lastName: 'King' }],
+      ['PUT', { ...ADA, lastName: 'King' }],
+      ['DELETE', undefined],
+    ].map(
+      ([method, body]) =>
+        () =>
+          api.send(String(method), `/v1/users/${id}`, body, headers),
+    );
+
+  test.for(['"1"', 'W/"1"', '*', '"7", W/"1"', ', "1",'])(
+    '%s spares reading what has not changed, and stops a change of it',
+    async (ifNoneMatch) => {
+      const { id } = await create();
+      for (const method of ['GET', 'HEAD']) {
+        const answer = await read(method, id, ifNoneMatch);
+        expect(answer).toMatchObject({ status: 304, body: null });
+        expect(answer.headers.get('etag')).toBe('"1"');
+      }
+      const before = await api.counts();
+      for (const send of changes(id, { 'If-None-Match': ifNoneMatch })) {
+        expect(await send()).toMatchObject({
+          status: 412,
+          body: { type: 'urn:daybell:problem:revision-mismatch' },
+        });
+      }
+      expect(await api.counts()).toEqual(before);
+    },
+  );
+
+  test.for(['"2"', 'W/"2"', '"01"', ',', '', '"a,1,b"'])(
+    '%s lets revision 1 be read and changed',
+    async (ifNoneMatch) => {
+      const { id } = await create();
+      expect((await read('GET', id, ifNoneMatch)).status).toBe(200);
+      for (const send of changes(id, { 'If-None-Match': ifNoneMatch })) {
+        expect((await send()).status).toBeLessThan(300);
+      }
+    },
+  );
+
+  test('of somebody unknown is 404, and so is a PUT that would create', async () => {
+    const id = '00000000-0000-7000-8000-000000000000';
+    expect((await read('GET', id, '*')).status).toBe(404);
+    for (const send of changes(id, { 'If-None-Match': '*' })) {
+      expect((await send()).status).toBe(404);
+    }
+  });
+
+  test('that is no list of tags is refused by name', async () => {
+    const { id } = await create();
+    const answer = await read('GET', id, '1');
+    expect(answer.status).toBe(400);
+    expect(answer.body.errors).toEqual([{ field: 'If-None-Match', rule: expect.any(String) }]);
+  });
+
+  test('comes after If-Match, which fails first', async () => {
+    const { id } = await create();
+    const both = { 'If-Match': '"2"', 'If-None-Match': '"1"' };
+    expect((await api.send('GET', `/v1/users/${id}`, undefined, both)).status).toBe(412);
   });
 });

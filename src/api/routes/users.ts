@@ -3,8 +3,8 @@ import { createRoute, z } from '@hono/zod-openapi';
 import { TEXT_PATTERN } from '../../platform/text.ts';
 import { EXTERNAL_ID_MAX, externalIdFault, ruled, userInput, userPatch } from '../../users/user.ts';
 import type { User } from '../../users/user.ts';
-import type { AcceptedRevisions } from '../../users/users.ts';
 import { needs } from '../access.ts';
+import { conditions, type Conditions, isMatch, isNoneMatch } from '../conditions.ts';
 import type { Api, ApiDeps } from '../deps.ts';
 import { problems } from '../problem.ts';
 import {
@@ -50,7 +50,7 @@ export function registerUsers(app: Api, deps: ApiDeps): void {
     const user = await users.create(c.req.valid('json'), key);
     return c.json(userBody(user), 201, {
       Location: `/v1/users/${user.id}`,
-      ETag: etagOf(user),
+      ETag: etagOf(user.revision),
     });
   });
 
@@ -92,15 +92,21 @@ export function registerUsers(app: Api, deps: ApiDeps): void {
     summary: 'Get a user',
     method: 'get',
     path,
-    request: { query: noQuery, params: userIdParam },
+    request: { query: noQuery, params: userIdParam, headers: conditions },
     responses: {
       200: { description: 'The user', headers: etagHeader, content: json(UserSchema) },
-      ...problems(400, 404),
+      304: { description: 'If-None-Match has the current ETag', headers: etagHeader },
+      ...problems(400, 404, 412),
     },
   });
   app.openapi(getUser, async (c) => {
-    const user = await users.get(c.req.valid('param').id);
-    return c.json(userBody(user), 200, { ETag: etagOf(user) });
+    const asked = c.req.valid('header');
+    const user = await users.get(c.req.valid('param').id, (revision) =>
+      isMatch(asked, etagOf(revision)),
+    );
+    const headers = { ETag: etagOf(user.revision) };
+    if (!isNoneMatch(asked, headers.ETag)) return c.body(null, 304, headers);
+    return c.json(userBody(user), 200, headers);
   });
 
   const updateUser = createRoute({
@@ -114,7 +120,7 @@ export function registerUsers(app: Api, deps: ApiDeps): void {
     request: {
       query: noQuery,
       params: userIdParam,
-      headers: ifMatchHeader,
+      headers: conditions,
       body: requiredBody(userPatch(deps).openapi('UserPatch')),
     },
     responses: {
@@ -123,9 +129,9 @@ export function registerUsers(app: Api, deps: ApiDeps): void {
     },
   });
   app.openapi(updateUser, async (c) => {
-    const accepted = acceptedRevisions(c.req.valid('header')['If-Match']);
+    const accepted = acceptedBy(c.req.valid('header'));
     const user = await users.update(c.req.valid('param').id, c.req.valid('json'), accepted);
-    return c.json(userBody(user), 200, { ETag: etagOf(user) });
+    return c.json(userBody(user), 200, { ETag: etagOf(user.revision) });
   });
 
   const replaceUser = createRoute({
@@ -139,7 +145,7 @@ export function registerUsers(app: Api, deps: ApiDeps): void {
     request: {
       query: noQuery,
       params: userIdParam,
-      headers: ifMatchHeader,
+      headers: conditions,
       body: requiredBody(UserInput),
     },
     responses: {
@@ -148,9 +154,9 @@ export function registerUsers(app: Api, deps: ApiDeps): void {
     },
   });
   app.openapi(replaceUser, async (c) => {
-    const accepted = acceptedRevisions(c.req.valid('header')['If-Match']);
+    const accepted = acceptedBy(c.req.valid('header'));
     const user = await users.update(c.req.valid('param').id, c.req.valid('json'), accepted);
-    return c.json(userBody(user), 200, { ETag: etagOf(user) });
+    return c.json(userBody(user), 200, { ETag: etagOf(user.revision) });
   });
 
   const deleteUser = createRoute({
@@ -160,14 +166,14 @@ export function registerUsers(app: Api, deps: ApiDeps): void {
     description: 'Nothing more is sent for the user. Ids are never reused.',
     method: 'delete',
     path,
-    request: { query: noQuery, params: userIdParam, headers: ifMatchHeader },
+    request: { query: noQuery, params: userIdParam, headers: conditions },
     responses: {
       204: { description: 'The user is deleted' },
       ...problems(400, 404, 412),
     },
   });
   app.openapi(deleteUser, async (c) => {
-    const accepted = acceptedRevisions(c.req.valid('header')['If-Match']);
+    const accepted = acceptedBy(c.req.valid('header'));
     await users.delete(c.req.valid('param').id, accepted);
     return c.body(null, 204);
   });
@@ -210,28 +216,12 @@ const etagHeader = {
 };
 
 /** Ids are never reused, so the revision is enough. */
-function etagOf({ revision }: User): string {
+function etagOf(revision: number): string {
   return `"${revision}"`;
 }
 
-const ENTITY_TAGS = /^\s*(?:\*|(?:W\/)?"[^"]*"(?:\s*,\s*(?:W\/)?"[^"]*")*)\s*$/;
-
-const ifMatchHeader = z.object({
-  'If-Match': z
-    .string()
-    .regex(ENTITY_TAGS, 'must be "*" or entity tags in quotes, such as "3"')
-    .optional()
-    .openapi({
-      description: 'Make the change only if this is the current ETag of the user; otherwise 412',
-      example: '"3"',
-    }),
-});
-
-/** Weak tags, and tags that were never ours, match nothing (RFC 9110, 13.1.1). */
-function acceptedRevisions(ifMatch: string | undefined): AcceptedRevisions {
-  if (ifMatch === undefined || ifMatch.trim() === '*') return null;
-  return ifMatch.split(',').flatMap((tag) => {
-    const revision = /^\s*"([1-9]\d{0,8})"\s*$/.exec(tag)?.[1];
-    return revision === undefined ? [] : [Number(revision)];
-  });
+/** Which revisions a change is asked for. */
+function acceptedBy(asked: Conditions) {
+  return (revision: number): boolean =>
+    isMatch(asked, etagOf(revision)) && isNoneMatch(asked, etagOf(revision));
 }

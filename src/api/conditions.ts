@@ -1,0 +1,38 @@
+/** Conditional requests (RFC 9110, 13) for what has an ETag. We send no dates: those are ignored. */
+import { z } from '@hono/zod-openapi';
+
+const TAG = String.raw`(?:W/)?"[\x21\x23-\x7e\x80-\xff]*"`;
+/** Elements of a list can be empty (RFC 9110, 5.6.1.2). */
+const TAGS = String.raw`[\t ,]*(?:${TAG}(?:[\t ]*,[\t ,]*${TAG})*[\t ,]*)?`;
+
+function entityTags(description: string) {
+  return z
+    .string()
+    .regex(new RegExp(String.raw`^(?:\*|${TAGS})$`), 'must be "*" or entity tags, such as "3"')
+    .optional()
+    .openapi({ description, example: '"3"' });
+}
+
+export const conditions = z.object({
+  'If-Match': entityTags('Proceed only if this is the current ETag; otherwise 412'),
+  'If-None-Match': entityTags(
+    'Proceed only if this is not the current ETag; otherwise 304 for GET, and 412 for a change. `*` is any',
+  ),
+});
+
+export type Conditions = z.output<typeof conditions>;
+
+/** If-Match compares strongly: a weak tag is never the current one. */
+export function isMatch({ 'If-Match': tags }: Conditions, etag: string): boolean {
+  return tags === undefined || tags === '*' || tagsOf(tags).includes(etag);
+}
+
+/** If-None-Match compares weakly: a proxy that compresses makes tags weak. */
+export function isNoneMatch({ 'If-None-Match': tags }: Conditions, etag: string): boolean {
+  if (tags === undefined) return true;
+  return tags !== '*' && !tagsOf(tags).some((tag) => tag.replace(/^W\//, '') === etag);
+}
+
+function tagsOf(list: string): string[] {
+  return list.match(new RegExp(TAG, 'g')) ?? [];
+}
