@@ -3,9 +3,12 @@ import { isIP } from 'node:net';
 
 import ipaddr from 'ipaddr.js';
 
-/** A loopback address or `localhost`, the only name that always means this machine (RFC 6761). */
+/**
+ * A loopback address or `localhost`, the only name that always means this machine (RFC 6761), also
+ * as `localhost.`: the same name, absolute.
+ */
 export function isLoopback(host: string): boolean {
-  if (isIP(host) === 0) return host.toLowerCase() === 'localhost';
+  if (isIP(host) === 0) return /^localhost\.?$/i.test(host);
   return ipaddr.process(host).range() === 'loopback';
 }
 

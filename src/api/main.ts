@@ -65,9 +65,10 @@ async function startApi(context: ServiceContext): Promise<void> {
   const waiting = new Hono<ApiEnv>().route('/', probes);
   waiting.all('*', (c) => sendProblem(c, DATABASE_AWAY));
   let serving: Pick<Hono, 'fetch'> = waiting;
+  const { HOST: host, PORT: port, HTTP_KEEP_ALIVE: keepAliveMs } = settings;
   const server = await listen(
     { fetch: (...request) => serving.fetch(...request) },
-    { host: settings.HOST, port: settings.PORT, setting: 'PORT' },
+    { host, port, setting: 'PORT', keepAliveMs },
   );
 
   const { tz, limits } = await openDateSettings(context, { metrics, orm });

@@ -12,6 +12,8 @@ import type { ApiDeps, ApiEnv } from './deps.ts';
 const DURATION_BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.15, 0.2, 0.5, 1, 2.5, 5, 10];
 /** A client can send any method that Node knows, and each would be a series. */
 const METHODS = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS']);
+/** Asked every few seconds: their lines would hide all others. Of readiness, changes are logged. */
+const ROUTINE = new Set(['/healthz', '/readyz', '/metrics']);
 
 /** One line and one observation a request: the route's pattern, never its path, query or body. */
 export function recordRequests({ logger, metrics }: Pick<ApiDeps, 'logger' | 'metrics'>) {
@@ -29,7 +31,8 @@ export function recordRequests({ logger, metrics }: Pick<ApiDeps, 'logger' | 'me
     const { method } = c.req;
     const request = { method, route: routePath(c, -1), status: c.res.status };
     const durationMs = Math.round(elapsedMs * 10) / 10;
-    logger.info({ ...identify(c), ...request, durationMs }, 'request');
+    const isRoutine = ROUTINE.has(request.route) && (c.res.ok || c.res.status === 503);
+    logger[isRoutine ? 'debug' : 'info']({ ...identify(c), ...request, durationMs }, 'request');
     const labels = { ...request, method: METHODS.has(method) ? method : 'other' };
     duration.observe(labels, elapsedMs / 1000);
   });

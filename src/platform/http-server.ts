@@ -1,11 +1,18 @@
 import { once } from 'node:events';
-import { Server } from 'node:http';
+import { type IncomingMessage, Server } from 'node:http';
 
 import { createAdaptorServer } from '@hono/node-server';
 import type { Hono } from 'hono';
 
 import { errorCode } from './errors.ts';
 
+/**
+ * The host of a request that names none, as HTTP/1.0 allows: no machine's name (RFC 6761), so that
+ * health checks are answered, and an API without keys still does not take it for its own machine.
+ */
+const UNNAMED = 'unnamed.invalid';
+/** Node's own limit for a whole request. */
+const REQUEST_WITHIN_MS = 300_000;
 /** Longer than any answer takes; a request that hangs must not hold up the stop. */
 const FINISH_WITHIN_MS = 10_000;
 const LOOK_EVERY_MS = 50;
@@ -16,6 +23,8 @@ export interface Place {
   readonly port: number;
   /** The setting of the port, for the error message. */
   readonly setting: string;
+  /** How long a connection is kept without a request. */
+  readonly keepAliveMs: number;
 }
 
 /** Thrown when the port cannot be listened on; the message says what to do. */
@@ -30,9 +39,25 @@ export class PortUnusableError extends Error {
  * @throws PortUnusableError
  */
 export async function listen(app: Pick<Hono, 'fetch'>, place: Place) {
-  const { host, port } = place;
-  const server = createAdaptorServer({ fetch: app.fetch });
+  const { host, port, keepAliveMs } = place;
+  // Node counts it from the opening of a connection that no request has come on yet.
+  const headersTimeout = keepAliveMs + 1_000;
+  const server = createAdaptorServer({
+    hostname: UNNAMED,
+    serverOptions: {
+      keepAliveTimeout: keepAliveMs,
+      headersTimeout,
+      requestTimeout: Math.max(REQUEST_WITHIN_MS, headersTimeout),
+    },
+    async fetch(request, env) {
+      const response = await app.fetch(request, env);
+      // The client must not send another request on a connection that is about to be closed.
+      if (!server.listening) response.headers.set('Connection', 'close');
+      return response;
+    },
+  });
   if (!(server instanceof Server)) throw new TypeError('not an HTTP/1.1 server');
+  server.prependListener('request', shortenAddress);
   server.listen(port, host);
   try {
     await once(server, 'listening');
@@ -46,6 +71,14 @@ export async function listen(app: Pick<Hono, 'fetch'>, place: Place) {
     url: `http://${host.includes(':') ? `[${host}]` : host}:${bound}`,
     stop: () => stop(server),
   };
+}
+
+/** The adapter takes an IPv6 address as Host in its shortest form only. */
+function shortenAddress({ headers }: IncomingMessage): void {
+  const { host = '' } = headers;
+  if (/^\[[\da-f:.]+\](?::\d+)?$/i.test(host) && URL.canParse(`http://${host}`)) {
+    headers.host = new URL(`http://${host}`).host;
+  }
 }
 
 /** Takes no more connections, lets open requests end, then closes what is left. */

@@ -5,8 +5,9 @@ import { methodNotAllowed } from 'hono/method-not-allowed';
 import { waitFor } from './async.ts';
 import { describeError } from './errors.ts';
 import { listen } from './http-server.ts';
+import type { Logger } from './logger.ts';
 import { createMetrics, metricsOn, type Registry } from './metrics.ts';
-import type { ReadinessCheck, ServiceContext } from './service.ts';
+import { createReadinessLog, type ReadinessCheck, type ServiceContext } from './service.ts';
 import { checkDatabase, requireDatabase } from './database/health.ts';
 import { connectOrm, type Orm } from './database/orm.ts';
 import { DatabaseUnusableError, whyUnusable } from './database/unusable.ts';
@@ -39,11 +40,12 @@ export async function openFoundation(
     metrics,
     onRefused,
   });
-  const probes = createProbes(async () => [
+  const checks = async () => [
     ...context.readiness(),
     ...(await checkDatabase(orm)),
     ...(await readiness()),
-  ]);
+  ];
+  const probes = createProbes(checks, context.logger);
   await serveMetrics(context, probes, metrics, moreMetrics);
   onStop(() => orm.close(true));
   return { tracing, metrics, orm, probes };
@@ -67,12 +69,17 @@ export function whenDatabaseIsUsable<Result>(
   return waitFor('the database', attempt, logger);
 }
 
+/** HAProxy checks with OPTIONS unless it is told otherwise. */
+const PROBE_METHODS = ['GET', 'OPTIONS'];
+
 /** Whether the process lives and is ready, for who starts and stops it. */
-function createProbes(readiness: () => Promise<readonly ReadinessCheck[]>): Hono {
+function createProbes(readiness: () => Promise<readonly ReadinessCheck[]>, logger: Logger): Hono {
+  const logReadiness = createReadinessLog(logger);
   const app = new Hono();
-  app.get('/healthz', (c) => c.json({ status: 'ok' }));
-  app.get('/readyz', async (c) => {
+  app.on(PROBE_METHODS, '/healthz', (c) => c.json({ status: 'ok' }));
+  app.on(PROBE_METHODS, '/readyz', async (c) => {
     const checks = await readiness();
+    logReadiness(checks);
     const ready = checks.every((check) => check.ready);
     return c.json({ ready, checks }, ready ? 200 : 503);
   });
@@ -101,7 +108,7 @@ async function serveMetrics(
   metrics: Registry,
   moreMetrics: FoundationOptions['moreMetrics'],
 ): Promise<void> {
-  const { HOST: host, METRICS_PORT: port } = settings;
+  const { HOST: host, METRICS_PORT: port, HTTP_KEEP_ALIVE: keepAliveMs } = settings;
   if (port === undefined) return;
   const app = new Hono();
   app.use(methodNotAllowed({ app }));
@@ -114,7 +121,7 @@ async function serveMetrics(
     logger.error({ error: describeError(error) }, 'cannot answer on the metrics port');
     return c.body(null, 500);
   });
-  const server = await listen(app, { host, port, setting: 'METRICS_PORT' });
+  const server = await listen(app, { host, port, setting: 'METRICS_PORT', keepAliveMs });
   logger.info({ url: `${server.url}/metrics` }, 'metrics');
   onStop(server.stop);
 }

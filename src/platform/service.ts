@@ -19,6 +19,19 @@ export function readinessCheck(name: string, ready: boolean, detail: string): Re
   return ready ? { name, ready } : { name, ready, detail };
 }
 
+/** Logs what probes find, when it has changed: in `failed`, every check that did not pass. */
+export function createReadinessLog(logger: Logger): (checks: readonly ReadinessCheck[]) => void {
+  let known = '[]';
+  return (checks) => {
+    const failed = checks.filter(({ ready }) => !ready);
+    const found = JSON.stringify(failed);
+    if (found === known) return;
+    known = found;
+    if (failed.length > 0) logger.warn({ failed }, 'not ready');
+    else logger.info('ready again');
+  };
+}
+
 export interface ServiceContext {
   /** The process's name, such as `dispatcher`. */
   readonly name: string;

@@ -272,7 +272,13 @@ describe('an API without keys', () => {
     (await open.app.request(url, { method, headers })).status;
 
   test('is asked by any name of this machine, also from a page that is on it', async () => {
-    for (const host of ['localhost:3000', 'LOCALHOST', '127.0.0.1:3000', '[::1]:3000']) {
+    for (const host of [
+      'localhost:3000',
+      'LOCALHOST',
+      'localhost.',
+      '127.0.0.1:3000',
+      '[::1]:3000',
+    ]) {
       expect(await ask('GET', `http://${host}/v1/users`)).toBe(200);
     }
     const origin = { Origin: 'http://localhost:5173' };

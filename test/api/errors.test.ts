@@ -91,6 +91,35 @@ describe('the log', () => {
   });
 });
 
+describe('a probe', () => {
+  const probe = async (): Promise<object[]> => {
+    const from = api.logged.length;
+    for (const path of ['/healthz', '/readyz', '/readyz', '/metrics']) await api.send('GET', path);
+    await api.send('OPTIONS', '/readyz');
+    return api.logged.slice(from);
+  };
+
+  test('is not in the log; what it finds is, once for each change', async () => {
+    const WARN = 40;
+    checks = [{ name: 'database', ready: true }];
+    expect(await probe()).toEqual([]);
+    checks = [{ name: 'database', ready: false, detail: 'does not answer' }];
+    expect(await probe()).toMatchObject([{ level: WARN, msg: 'not ready', failed: checks }]);
+    expect(await probe()).toEqual([]);
+    checks = [{ name: 'database', ready: true }];
+    expect(await probe()).toMatchObject([{ msg: 'ready again' }]);
+  });
+
+  test('with OPTIONS is answered like one with GET', async () => {
+    for (const ready of [true, false]) {
+      checks = [{ name: 'scheduler', ready }];
+      const [got, asked] = [await api.send('GET', '/readyz'), await api.send('OPTIONS', '/readyz')];
+      expect([asked.status, asked.body]).toEqual([got.status, got.body]);
+    }
+    expect(await api.send('OPTIONS', '/healthz')).toMatchObject({ status: 200 });
+  });
+});
+
 describe('health', () => {
   test('is whether the process lives', async () => {
     expect(await api.send('GET', '/healthz')).toMatchObject({

@@ -112,6 +112,8 @@ describe('the process api', () => {
     await blocker.query('commit');
     await blocker.end();
     expect((await change).status).toBe(200);
+    // No other request must come on a connection that is going to be closed.
+    expect((await change).headers.get('connection')).toBe('close');
     expect(await api.exited).toBe(0);
   });
 

@@ -43,7 +43,8 @@ test('ends with 0 when all are accounted for', async () => {
 });
 
 test('without a database of its own asks the Daybell that runs', async () => {
-  const server = await listen(api.app, { host: '127.0.0.1', port: 0, setting: 'PORT' });
+  const place = { host: '127.0.0.1', port: 0, setting: 'PORT', keepAliveMs: 5_000 };
+  const server = await listen(api.app, place);
   const { port } = new URL(server.url);
   const { code, text } = await outputOf(audit([`--date=${MISSED}`], { PORT: port }));
   await server.stop();

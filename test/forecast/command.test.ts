@@ -32,7 +32,8 @@ test('draws what falls due, from the database', async () => {
 });
 
 test('without a database of its own asks the Daybell that runs; as JSON, too', async () => {
-  const server = await listen(api.app, { host: '127.0.0.1', port: 0, setting: 'PORT' });
+  const place = { host: '127.0.0.1', port: 0, setting: 'PORT', keepAliveMs: 5_000 };
+  const server = await listen(api.app, place);
   const { port } = new URL(server.url);
   const args = ['--to', inHours(24 * 366), '--json'];
   const { code, text } = await outputOf(forecast(args, { PORT: port }));

@@ -1,5 +1,7 @@
 /** What each process reports of itself on METRICS_PORT, for its supervisor. */
 import { randomUUID } from 'node:crypto';
+import { connect } from 'node:net';
+import { text } from 'node:stream/consumers';
 
 import { describe, expect, onTestFinished, test } from 'vitest';
 
@@ -177,3 +179,90 @@ describe('a process whose database cannot be used lives, is not ready, and says 
     expect(await waitingFor(database.url)).toEqual(waiting(/read-only/, /read-only/));
   });
 });
+
+describe('a health check', () => {
+  // Those of HAProxy and Nagios, without options, are of HTTP/1.0 and name no host.
+  test('may be of HTTP/1.0, name any host or none, and use OPTIONS or HEAD, on both ports', async () => {
+    const api = start('src/api/main.ts');
+    await api.line(/"msg":"ready"/);
+    const answered: Record<string, number> = {};
+    for (const port of ['listening', 'metrics'] as const) {
+      for (const path of ['/healthz', '/readyz']) {
+        for (const asked of [
+          ...['GET', 'HEAD', 'OPTIONS'].map((method) => `${method} ${path} HTTP/1.0`),
+          ...['', 'balancer.example', 'localhost.', '[0:0:0:0:0:0:0:1]:3000', '10.0.0.7:9464'].map(
+            (host) => `GET ${path} HTTP/1.1\r\nConnection: close\r\nHost: ${host}`,
+          ),
+        ]) {
+          answered[`${port} ${asked}`] = await statusOf(api, port, asked);
+        }
+      }
+    }
+    expect(Object.values(answered)).toHaveLength(32);
+    expect(Object.entries(answered).filter(([, status]) => status !== 200)).toEqual([]);
+  });
+
+  test('is no way into an API without keys: that must be named as this machine', async () => {
+    const api = start('src/api/main.ts');
+    const ask = (version: string, host: string) =>
+      statusOf(api, 'listening', `GET /v1/users HTTP/${version}\r\nConnection: close${host}`);
+    expect(await ask('1.0', '')).toBe(403);
+    expect(await ask('1.1', '\r\nHost:')).toBe(403);
+    expect(await ask('1.1', '\r\nHost: [0:0:0:0:0:0:0:2]')).toBe(403);
+    expect(await ask('1.1', '\r\nHost: [0:0:0:0:0:0:0:1]:3000')).toBe(200);
+    expect(await ask('1.1', '\r\nHost: localhost.:3000')).toBe(200);
+  });
+
+  test('is logged when what it finds changes, not each time', async () => {
+    const api = start('src/api/main.ts', {
+      DATABASE_URL: 'postgresql://daybell:hunter2@127.0.0.1:1/daybell',
+    });
+    const scheduler = start('src/planning/main.ts');
+    await api.line(/waiting for the database/);
+    await scheduler.line(/"msg":"ready"/);
+    for (let times = 0; times < 3; times += 1) {
+      for (const path of ['/healthz', '/readyz']) {
+        await ask(api, path);
+        await ask(scheduler, path);
+      }
+    }
+    const messages = ({ lines }: TestProcess) =>
+      lines.map((line) => JSON.parse(line)).filter(({ msg }) => /^(?:not )?ready/.test(msg));
+    expect(messages(scheduler)).toMatchObject([{ msg: 'ready' }]);
+    expect(messages(api)).toMatchObject([
+      {
+        level: 'warn',
+        msg: 'not ready',
+        failed: expect.arrayContaining([
+          expect.objectContaining({ name: 'database', detail: expect.any(String) }),
+        ]),
+      },
+    ]);
+  });
+});
+
+describe('an idle connection', () => {
+  test('is kept for longer than proxies keep it, or as long as a setting says', async () => {
+    const hintOf = async (running: TestProcess, port: 'listening' | 'metrics') =>
+      (await fetch(new URL('/healthz', await urlOf(running, port)))).headers.get('keep-alive');
+    const [api, patient] = [
+      start('src/api/main.ts'),
+      start('src/api/main.ts', { HTTP_KEEP_ALIVE: '11m' }),
+    ];
+    expect(await hintOf(api, 'listening')).toBe('timeout=75');
+    expect(await hintOf(api, 'metrics')).toBe('timeout=75');
+    expect(await hintOf(patient, 'listening')).toBe('timeout=660');
+  });
+});
+
+/** Asks over a socket, in other words than fetch has. */
+async function statusOf(
+  running: TestProcess,
+  port: 'listening' | 'metrics',
+  head: string,
+): Promise<number> {
+  const url = new URL(await urlOf(running, port));
+  const socket = connect(Number(url.port), url.hostname);
+  socket.write(`${head}\r\n\r\n`);
+  return Number(/^HTTP\/1\.1 (\d{3}) /.exec(await text(socket))?.[1]);
+}

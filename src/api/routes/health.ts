@@ -1,9 +1,11 @@
 import { createRoute, z } from '@hono/zod-openapi';
+import type { Context } from 'hono';
+import { createMiddleware } from 'hono/factory';
 
 import { shared, withinLimit } from '../../platform/async.ts';
-import type { ReadinessCheck } from '../../platform/service.ts';
+import { createReadinessLog, type ReadinessCheck } from '../../platform/service.ts';
 import { needs, OPEN } from '../access.ts';
-import type { Api, ApiDeps } from '../deps.ts';
+import type { Api, ApiDeps, ApiEnv } from '../deps.ts';
 import { accessProblems } from '../problem.ts';
 import { json } from '../schemas.ts';
 import { destinationBody, DestinationSchema } from './deliveries.ts';
@@ -25,7 +27,8 @@ export function registerHealth(app: Api, deps: ApiDeps): void {
       },
     },
   });
-  app.openapi(healthz, (c) => c.json({ status: 'ok' as const }, 200));
+  app.openapi(healthz, answerHealth);
+  app.use('/healthz', forOptions(answerHealth));
 
   const readyz = createRoute({
     operationId: 'getReadiness',
@@ -40,17 +43,32 @@ export function registerHealth(app: Api, deps: ApiDeps): void {
     },
   });
   // Open and without a limit: concurrent requests share one look at the database.
+  const logReadiness = createReadinessLog(deps.logger);
   const look = shared(async () => {
     const checks = [...(await deps.readiness())];
+    logReadiness(checks);
     const ready = checks.every((check) => check.ready);
     const deliveries = await findDeliveries(deps, checks);
     return { ready, tzVersion: deps.tz.version, checks, deliveries };
   });
-  app.openapi(readyz, async (c) => {
+  const answerReadiness = async (c: Context<ApiEnv>) => {
     const body = await look();
     return body.ready ? c.json(body, 200) : c.json(body, 503);
-  });
+  };
+  app.openapi(readyz, answerReadiness);
+  app.use('/readyz', forOptions(answerReadiness));
   if (deps.servesMetrics) registerMetrics(app, deps);
+}
+
+function answerHealth(c: Context<ApiEnv>) {
+  return c.json({ status: 'ok' as const }, 200);
+}
+
+/** HAProxy checks with OPTIONS unless it is told otherwise. It is no route of the description. */
+function forOptions(answer: (c: Context<ApiEnv>) => Response | Promise<Response>) {
+  return createMiddleware<ApiEnv>(async (c, next) =>
+    c.req.method === 'OPTIONS' ? answer(c) : next(),
+  );
 }
 
 function registerMetrics(app: Api, { metrics }: ApiDeps): void {

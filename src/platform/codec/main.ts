@@ -19,7 +19,8 @@ await runService('codec', async ({ settings: given, logger, onStop }) => {
     origins: settings.CODEC_ORIGINS,
     token,
   });
-  const server = await listen(app, { host, port, setting: 'CODEC_PORT' });
+  const { HTTP_KEEP_ALIVE: keepAliveMs } = settings;
+  const server = await listen(app, { host, port, setting: 'CODEC_PORT', keepAliveMs });
   onStop(server.stop);
   logger.info({ url: server.url }, 'the codec endpoint');
 });

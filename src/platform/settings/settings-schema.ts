@@ -19,6 +19,12 @@ export const settingsSchema = z.object({
     description: 'Address that the API, metrics and health checks listen on',
   }),
   PORT: port(3000).meta({ usedBy: 'api, commands', description: 'Port of the API' }),
+  // Longer than the minute that nginx, HAProxy and cloud balancers keep a connection by default.
+  HTTP_KEEP_ALIVE: duration('75s', 1_000, HOUR_MS).meta({
+    usedBy: 'all',
+    description:
+      'How long an idle HTTP connection is kept. Must be [longer than the proxy keeps it](deployment.md#behind-a-proxy)',
+  }),
   API_KEYS: apiKeys.optional().meta({
     usedBy: 'api',
     values: '`name:scopes:sha256`, comma-separated',
