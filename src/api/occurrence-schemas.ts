@@ -84,13 +84,19 @@ export function recordBody(row: OccurrenceRecord) {
   return toBody(OccurrenceRecordSchema, { ...row, attempts });
 }
 
-/** Colons as they are, or encoded. Text that is no key is the key of nothing: 404. */
+/**
+ * Colons as they are, or encoded, and the id in either case, as ids are everywhere. Text that is no
+ * key is the key of nothing: 404.
+ */
 export const occurrenceKeyParam = z.object({
-  key: z.string().openapi({
-    param: { name: 'key', in: 'path' },
-    description: '`birthday:<user id>:<year>`, or `<occasion type>:<occasion id>:<nominal date>`',
-    example: 'birthday:01939d1c-0000-7000-8000-000000000000:2027',
-  }),
+  key: z
+    .string()
+    .transform((key) => key.replace(/:[\da-f-]{36}:/i, (id) => id.toLowerCase()))
+    .openapi({
+      param: { name: 'key', in: 'path' },
+      description: '`birthday:<user id>:<year>`, or `<occasion type>:<occasion id>:<nominal date>`',
+      example: 'birthday:01939d1c-0000-7000-8000-000000000000:2027',
+    }),
 });
 
 const DAY_MS = 86_400_000;

@@ -1,5 +1,5 @@
 /** An operator's pause of all deliveries, and what waits. */
-import { lengthFault, textFault } from '../platform/text.ts';
+import { isBlank, lengthFault, textFault } from '../platform/text.ts';
 import type { Orm } from '../platform/database/orm.ts';
 import { findDestination, NOT_SLOWED } from './destination.ts';
 import { interval, isBefore, ms, firstRow, requestQueryOf } from './sql.ts';
@@ -8,7 +8,7 @@ export const PAUSE_REASON_MAX = 200;
 
 /** The rule that a reason for a pause breaks, in words that follow the field's name, or null. */
 export function pauseReasonFault(reason: string): string | null {
-  if (reason.trim() === '') return 'must not be blank; null or leaving it out means none';
+  if (isBlank(reason)) return 'must not be blank; null or leaving it out means none';
   return lengthFault(reason, PAUSE_REASON_MAX) ?? textFault(reason);
 }
 

@@ -2,6 +2,18 @@
 const CONTROL = /[\p{Cc}\p{Zl}\p{Zp}]/u;
 const BIDI = /[\u202a-\u202e\u2066-\u2069]/;
 
+/**
+ * White space, controls, what Unicode says to ignore; and the braille pattern, the hieroglyphs, the
+ * Khitan filler and the notehead that are blank, of which it has no property.
+ */
+const SOMETHING_SEEN =
+  /[^\p{Z}\p{Cc}\p{Cf}\p{Default_Ignorable_Code_Point}\p{Noncharacter_Code_Point}\u{16fe4}\u2800\u{13441}\u{13442}\u{1d159}]/u;
+
+/** Whether nothing of a text can be seen. */
+export function isBlank(text: string): boolean {
+  return !SOMETHING_SEEN.test(text);
+}
+
 /** What {@link textFault} allows, for an OpenAPI description (ECMA-262; lone surrogates apart). */
 export const TEXT_PATTERN = '^[^\\u0000-\\u001f\\u007f-\\u009f\\u2028-\\u202e\\u2066-\\u2069]*$';
 

@@ -17,7 +17,7 @@ export function createNodeTzDatabase(): TzDatabase {
   return {
     version: process.versions.tz ?? 'unknown',
     isKnown,
-    isMisspelt: (timezone) => isFound(timezone) && isOtherwiseSpelt(timezone),
+    names: () => ['UTC', ...Intl.supportedValuesOf('timeZone')],
     offsetAt(timezone, instantMs) {
       // First: luxon caches every name that it ever made a zone of.
       if (!isKnown(timezone)) throw new RangeError(`no time zone ${timezone.slice(0, 64)}`);
@@ -38,7 +38,7 @@ function isOtherwiseSpelt(timezone: string): boolean {
   const { timeZone } = new Intl.DateTimeFormat('en-US', { timeZone: timezone }).resolvedOptions();
   if (timeZone === timezone) return false;
   if (timeZone.toLowerCase() === timezone.toLowerCase()) return true;
-  return timezone !== 'NZ-CHAT' && MISSPELT.test(timezone);
+  return timezone !== 'NZ-CHAT' && (MISSPELT.test(timezone) || MISSPELT_SHORT.test(timezone));
 }
 
 const NAME = /^[A-Za-z][A-Za-z0-9_+/-]{0,63}$/;
@@ -52,3 +52,6 @@ const NOT_TZ_NAMES =
  * letters all capitals.
  */
 const MISSPELT = /(?:^|\/)[a-z]|[A-Z]{4}/;
+
+/** In those without a slash, a word of up to three letters is all capitals: `EST5EDT`, `GB-Eire`. */
+const MISSPELT_SHORT = /^(?!.*\/).*(?<![A-Za-z])(?![A-Za-z]{4})[A-Z]*[a-z]/;

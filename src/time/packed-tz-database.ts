@@ -45,12 +45,11 @@ export function createPackedTzDatabase(packed: unknown): PackedTzDatabase {
     zones.set(name, zone);
   }
   requireWhole(zones);
-  const lowerCased = new Set([...zones.keys()].map((name) => name.toLowerCase()));
   return {
     version,
     zones,
     isKnown: (timezone) => zones.has(timezone),
-    isMisspelt: (timezone) => !zones.has(timezone) && lowerCased.has(timezone.toLowerCase()),
+    names: () => [...zones.keys()],
     offsetAt(timezone, instantMs) {
       const zone = zones.get(timezone);
       if (zone === undefined) throw new RangeError(`no time zone ${timezone.slice(0, 64)}`);

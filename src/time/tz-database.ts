@@ -7,8 +7,8 @@ export interface TzDatabase {
   readonly version: string;
   /** Whether it is a name of the database, links included, in the database's spelling. */
   isKnown(timezone: string): boolean;
-  /** Whether only the case of its letters keeps it from being one. */
-  isMisspelt(timezone: string): boolean;
+  /** Names to choose from; not necessarily every link. */
+  names(): string[];
   /**
    * How far clocks in a zone are ahead of UTC at an instant, in ms; the local mean times of the
    * 19th century have seconds. Throws a RangeError for an unknown zone.

@@ -1,8 +1,9 @@
 /** What users are made from: a schema of each field, and the rules that it follows. */
 import { z } from 'zod';
 
-import { lengthFault, TEXT_PATTERN, textFault } from '../platform/text.ts';
+import { isBlank, lengthFault, TEXT_PATTERN, textFault } from '../platform/text.ts';
 import { formatCalendarDate, parseCalendarDate } from '../time/calendar-date.ts';
+import { nearestZones } from '../time/nearest-zones.ts';
 import type { TzDatabase } from '../time/tz-database.ts';
 import { InvalidInputError } from './errors.ts';
 
@@ -63,15 +64,15 @@ export function userFields({ clock, tz }: Context) {
         example: 'crm-4711',
       })
       .nullable(),
-    firstName: ruled(firstNameFault).meta({
-      description: 'Must not be blank',
+    firstName: ruled(firstNameFault).trim().meta({
+      description: 'Must not be blank. White space around it is removed',
       minLength: 1,
       maxLength: NAME_MAX,
       pattern: TEXT_PATTERN,
       example: 'Ada',
     }),
-    lastName: ruled(nameFault).meta({
-      description: 'May be empty',
+    lastName: ruled(nameFault).trim().meta({
+      description: 'May be empty. White space around it is removed',
       maxLength: NAME_MAX,
       pattern: TEXT_PATTERN,
       example: 'Lovelace',
@@ -82,7 +83,8 @@ export function userFields({ clock, tz }: Context) {
       example: '1990-05-20',
     }),
     timezone: ruled((zone) => timezoneFault(zone, tz)).meta({
-      description: 'An IANA time zone with a "/", links included, or UTC; kept as sent',
+      description:
+        'An IANA time zone, as the tz database in use has it, links included; kept as sent',
       format: 'time-zone',
       example: 'Europe/Berlin',
     }),
@@ -101,14 +103,14 @@ export function ruled(fault: (value: string) => string | null) {
 
 // Each rule returns the one that a value breaks, as a fault says it, or null.
 
-/** A first or last name, kept as sent. */
+/** A first or last name. */
 export function nameFault(name: string): string | null {
   return lengthFault(name, NAME_MAX) ?? textFault(name);
 }
 
 /** Unlike a last name, it must not be blank. */
 export function firstNameFault(name: string): string | null {
-  return nameFault(name) ?? (SOMETHING_VISIBLE.test(name) ? null : 'must not be blank');
+  return nameFault(name) ?? (isBlank(name) ? 'must not be blank' : null);
 }
 
 export function externalIdFault(externalId: string): string | null {
@@ -144,22 +146,32 @@ export function refuseUnborn(
 }
 
 /**
- * A name with a `/` that the tz database knows, links such as `Asia/Calcutta` included, or `UTC`.
- * `EST` and `+05:30` name an offset, not a place. The spelling must be exact, because other readers
- * of the name do not ignore its case.
+ * Any name that the tz database has, links included. The spelling must be exact, because other
+ * readers of the name do not ignore its case.
  */
 export function timezoneFault(zone: string, tz: TzDatabase): string | null {
-  if (zone === 'UTC') return null;
-  if (!ZONE_NAME.test(zone))
-    return 'must be an IANA time zone with a "/", such as Europe/Berlin, or UTC';
   if (tz.isKnown(zone)) return null;
-  return tz.isMisspelt(zone)
-    ? 'must be spelt as in the IANA tz database, such as Europe/Berlin'
-    : 'must be an IANA time zone known to this installation';
+  const nearest = nearestZones(zone, tz);
+  const examples =
+    nearest.length > 0 ? `; nearest: ${nearest.join(', ')}` : ', such as Europe/Berlin';
+  return `must be an IANA time zone known to this installation, spelt as there${examples}`;
 }
 
-const ZONE_NAME = /^[A-Za-z]+(?:\/[A-Za-z0-9_+-]+)+$/;
+/**
+ * What a caller may not expect of a zone: `EST` and `GMT` look like the zones of places where clocks
+ * change, and are offsets that stay. Null if there is nothing to say, or the zone is unknown.
+ */
+export function timezoneHint(zone: string, now: number, tz: TzDatabase): string | null {
+  if (!ABBREVIATION.test(zone) || !tz.isKnown(zone)) return null;
+  const offsets = Array.from({ length: 12 }, (_, month) =>
+    tz.offsetAt(zone, now + month * MONTH_MS),
+  );
+  if (new Set(offsets).size > 1) return null;
+  return 'has no daylight saving time: if clocks change where the user lives, send a place, such as Europe/London';
+}
 
-const SOMETHING_VISIBLE = /[^\p{Z}\p{Cc}\p{Cf}\p{Default_Ignorable_Code_Point}]/u;
+const ABBREVIATION = /^[A-Z]{3}[\d+-]*$/;
+
+const MONTH_MS = 30 * 86_400_000;
 
 const EASTERNMOST_OFFSET_MS = 14 * 3_600_000;

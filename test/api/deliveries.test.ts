@@ -103,6 +103,7 @@ describe('a reason', () => {
   test.each([
     ['blank', '  '],
     ['empty', ''],
+    ['of nothing that can be seen', '\u2800\u200b\u3164'],
     ['too long', 'x'.repeat(201)],
     ['with a line break', 'one\ntwo'],
     ['with a bidi override', 'a\u202Eb'],

@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
 
 import { useTestApi } from '../support/api.ts';
+import { createEventRows } from '../support/event-rows.ts';
 import { plantAttempt, plantOccurrence } from '../support/plant-occurrence.ts';
 
 const api = useTestApi();
@@ -109,5 +110,36 @@ describe('one occurrence', () => {
     const { status, body } = await api.send('GET', `/v1/occurrences/x?attempts=true`);
     expect(status).toBe(400);
     expect(body.errors).toEqual([{ field: 'attempts', rule: 'is not a parameter here' }]);
+  });
+});
+
+describe('an id in capitals', () => {
+  test('is the same one: in a key, as in a path and in a filter', async () => {
+    const userId = await createEventRows(api.database.orm).addUser();
+    const key = await plant({ user_id: userId, state: 'FAILED' });
+    const capitals = userId.toUpperCase();
+    const sameKey = key.replace(userId, capitals);
+    const get = async (path: string) => (await api.send('GET', path)).body;
+    expect(sameKey).not.toBe(key);
+    expect(await get(`/v1/occurrences/${sameKey}`)).toMatchObject({ key, userId });
+    expect(await get(`/v1/users/${capitals}`)).toMatchObject({ id: userId });
+    expect(await get(`/v1/users/${capitals}/occurrences`)).toMatchObject({
+      occurrences: [{ key }],
+    });
+    expect(await get(`/v1/occurrences?userId=${capitals}`)).toMatchObject({
+      occurrences: [{ key }],
+    });
+    const counted = { userId: capitals, dryRun: true };
+    expect((await api.send('POST', '/v1/occurrences/redeliver', counted)).body.matching).toBe(1);
+    expect(await api.send('POST', `/v1/occurrences/${sameKey}/redeliver`)).toMatchObject({
+      status: 202,
+      body: { occurrence: { key } },
+    });
+  });
+
+  test('is no other type: those are in small letters', async () => {
+    const key = await plant({ state: 'FAILED' });
+    const { status } = await api.send('GET', `/v1/occurrences/${key.replace('birth', 'BIRTH')}`);
+    expect(status).toBe(404);
   });
 });

@@ -80,10 +80,42 @@ describe('creating', () => {
   });
 
   test('keeps names and zones as they are sent', async () => {
-    const fields = { firstName: ' Zoe\u0308 ', lastName: '李 😀', timezone: 'Asia/Calcutta' };
+    const fields = { firstName: 'Zoe\u0308', lastName: '李  😀', timezone: 'Asia/Calcutta' };
     const { id } = await create(fields);
     expect((await api.send('GET', `/v1/users/${id}`)).body).toMatchObject(fields);
   });
+
+  test('trims what surrounds a name, however it is written', async () => {
+    const sent = { firstName: '\u00a0 Ada\u3000', lastName: ' van  Lovelace \u2003' };
+    const trimmed = { firstName: 'Ada', lastName: 'van  Lovelace' };
+    const { id } = await create(sent);
+    expect((await api.send('GET', `/v1/users/${id}`)).body).toMatchObject(trimmed);
+    for (const [method, body] of [
+      ['PATCH', sent],
+      ['PUT', { ...ADA, ...sent }],
+    ] as const) {
+      const answer = await api.send(method, `/v1/users/${id}`, body);
+      expect(answer.body).toMatchObject({ ...trimmed, revision: 1 });
+    }
+    const emptied = await api.send('PATCH', `/v1/users/${id}`, { lastName: ' \u2003' });
+    expect(emptied.body.lastName).toBe('');
+  });
+
+  test.for(['EST', 'GMT', 'UTC'])(
+    'accepts the zone %s, and hints at what it is not',
+    async (zone) => {
+      const hints = [{ field: 'timezone', hint: expect.stringMatching(/no daylight saving/) }];
+      const created = await api.send('POST', '/v1/users', { ...ADA, timezone: zone });
+      expect(created).toMatchObject({ status: 201, body: { timezone: zone, hints } });
+      const path = `/v1/users/${created.body.id}`;
+      const moved = await api.send('PATCH', path, { timezone: 'Europe/London' });
+      expect(moved.body).not.toHaveProperty('hints');
+      expect((await api.send('PUT', path, { ...ADA, timezone: zone })).body).toMatchObject({
+        hints,
+      });
+      expect((await api.send('GET', path)).body).not.toHaveProperty('hints');
+    },
+  );
 
   test('writes the user, the history and the event together', async () => {
     const { id } = await create();
@@ -430,7 +462,7 @@ describe('If-None-Match', () => {
     },
   );
 
-  test.for(['"2"', 'W/"2"', '"01"', ',', '', '"a,1,b"'])(
+  test.for(['"9"', 'W/"9"', '"01"', ',', '', '"a,1,b"'])(
     '%s lets revision 1 be read and changed',
     async (ifNoneMatch) => {
       const { id } = await create();

@@ -1,8 +1,15 @@
 import { createRoute, z } from '@hono/zod-openapi';
 
 import { TEXT_PATTERN } from '../../platform/text.ts';
-import { EXTERNAL_ID_MAX, externalIdFault, ruled, userInput, userPatch } from '../../users/user.ts';
-import type { User } from '../../users/user.ts';
+import {
+  EXTERNAL_ID_MAX,
+  externalIdFault,
+  ruled,
+  timezoneHint,
+  type User,
+  userInput,
+  userPatch,
+} from '../../users/user.ts';
 import { needs } from '../access.ts';
 import { conditions, type Conditions, isMatch, isNoneMatch } from '../conditions.ts';
 import type { Api, ApiDeps } from '../deps.ts';
@@ -24,6 +31,10 @@ const path = '/v1/users/{id}';
 export function registerUsers(app: Api, deps: ApiDeps): void {
   const { users } = deps;
   const UserInput = userInput(deps).openapi('UserInput');
+  const writtenBody = (user: User) => {
+    const hint = timezoneHint(user.timezone, deps.clock(), deps.tz);
+    return { ...userBody(user), ...(hint !== null && { hints: [{ field: 'timezone', hint }] }) };
+  };
 
   const createUser = createRoute({
     operationId: 'createUser',
@@ -40,7 +51,7 @@ export function registerUsers(app: Api, deps: ApiDeps): void {
           ...etagHeader,
           Location: { schema: { type: 'string' }, description: 'The path of the user' },
         },
-        content: json(UserSchema),
+        content: json(WrittenUserSchema),
       },
       ...problems(400, 409, 413, 415, 422),
     },
@@ -48,7 +59,7 @@ export function registerUsers(app: Api, deps: ApiDeps): void {
   app.openapi(createUser, async (c) => {
     const key = c.req.valid('header')['Idempotency-Key'] ?? null;
     const user = await users.create(c.req.valid('json'), key);
-    return c.json(userBody(user), 201, {
+    return c.json(writtenBody(user), 201, {
       Location: `/v1/users/${user.id}`,
       ETag: etagOf(user.revision),
     });
@@ -124,14 +135,18 @@ export function registerUsers(app: Api, deps: ApiDeps): void {
       body: requiredBody(userPatch(deps).openapi('UserPatch')),
     },
     responses: {
-      200: { description: 'The updated user', headers: etagHeader, content: json(UserSchema) },
+      200: {
+        description: 'The updated user',
+        headers: etagHeader,
+        content: json(WrittenUserSchema),
+      },
       ...problems(400, 404, 409, 412, 413, 415),
     },
   });
   app.openapi(updateUser, async (c) => {
     const accepted = acceptedBy(c.req.valid('header'));
     const user = await users.update(c.req.valid('param').id, c.req.valid('json'), accepted);
-    return c.json(userBody(user), 200, { ETag: etagOf(user.revision) });
+    return c.json(writtenBody(user), 200, { ETag: etagOf(user.revision) });
   });
 
   const replaceUser = createRoute({
@@ -149,14 +164,18 @@ export function registerUsers(app: Api, deps: ApiDeps): void {
       body: requiredBody(UserInput),
     },
     responses: {
-      200: { description: 'The replaced user', headers: etagHeader, content: json(UserSchema) },
+      200: {
+        description: 'The replaced user',
+        headers: etagHeader,
+        content: json(WrittenUserSchema),
+      },
       ...problems(400, 404, 409, 412, 413, 415),
     },
   });
   app.openapi(replaceUser, async (c) => {
     const accepted = acceptedBy(c.req.valid('header'));
     const user = await users.update(c.req.valid('param').id, c.req.valid('json'), accepted);
-    return c.json(userBody(user), 200, { ETag: etagOf(user.revision) });
+    return c.json(writtenBody(user), 200, { ETag: etagOf(user.revision) });
   });
 
   const deleteUser = createRoute({
@@ -205,6 +224,18 @@ const UserSchema = z
     revision: z.int().describe('1 at first, and one more with each change'),
   })
   .openapi('User');
+
+const WrittenUserSchema = UserSchema.extend({
+  hints: z
+    .array(
+      z.object({
+        field: z.string().openapi({ example: 'timezone' }),
+        hint: z.string().openapi({ example: 'has no daylight saving time' }),
+      }),
+    )
+    .optional()
+    .describe('What was accepted, and may not be what was meant'),
+}).openapi('WrittenUser');
 
 const userBody = (user: User) => toBody(UserSchema, user);
 
