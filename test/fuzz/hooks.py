@@ -31,6 +31,8 @@ schemathesis.openapi.format(
             "America/St_Johns",
             "Asia/Calcutta",
             "Asia/Tokyo",
+            "EST",
+            "GMT",
             "Australia/Lord_Howe",
             "Europe/Berlin",
             "Pacific/Apia",

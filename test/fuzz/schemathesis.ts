@@ -6,6 +6,7 @@ import { join } from 'node:path';
 
 import { readMachine } from '../../src/platform/settings/machine.ts';
 import { findPython } from '../support/python.ts';
+import { tryHabits } from './habits.ts';
 import type { FuzzOptions } from './options.ts';
 import type { FuzzTarget } from './target.ts';
 
@@ -23,13 +24,20 @@ const CONFIG = join(import.meta.dirname, 'schemathesis.toml');
 /** What its own command does; that names the folder that it was installed in, which has moved. */
 const START = 'from schemathesis.cli import schemathesis; schemathesis()';
 
-/** Fuzzes it for as long as is asked; `say` gets what schemathesis prints. */
+/** Of the time, what the habits of clients get; schemathesis has the rest. */
+const HABITS_SHARE = 0.2;
+
+/** Fuzzes it for as long as is asked; `say` gets what is found, and what schemathesis prints. */
 export async function fuzz(
-  { url, key }: Pick<FuzzTarget, 'url' | 'key'>,
+  target: Pick<FuzzTarget, 'url' | 'key'>,
   { seconds, seed }: FuzzOptions,
   say: (text: string) => void = () => {},
 ): Promise<FuzzResult> {
+  const { url, key } = target;
   const python = await findPython(LIBRARY);
+  const faults = await tryHabits(target, { seconds: seconds * HABITS_SHARE, seed });
+  let output = faults.map((fault) => `${fault}\n`).join('');
+  say(output);
   // It keeps what it found beside where it runs.
   const cwd = await mkdtemp(join(tmpdir(), 'daybell-fuzz-'));
   try {
@@ -37,7 +45,7 @@ export async function fuzz(
       ['-c', START],
       ['--no-color', '--config-file', CONFIG],
       ['run', `${url}/openapi.json`],
-      ['--max-time', String(seconds)],
+      ['--max-time', String(Math.ceil(seconds * (1 - HABITS_SHARE)))],
       ['--seed', String(seed)],
     ].flat();
     const { path } = readMachine();
@@ -49,7 +57,6 @@ export async function fuzz(
       DAYBELL_KEY: key,
     };
     const child = spawn(python, args, { cwd, env, stdio: ['ignore', 'pipe', 'pipe'] });
-    let output = '';
     for (const stream of [child.stdout, child.stderr]) {
       stream.setEncoding('utf8').on('data', (text: string) => {
         output += text;
@@ -59,7 +66,7 @@ export async function fuzz(
     const code = await new Promise<number | null>((resolve, reject) => {
       child.once('error', reject).once('close', resolve);
     });
-    return { ok: code === 0, output };
+    return { ok: code === 0 && faults.length === 0, output };
   } finally {
     await rm(cwd, { recursive: true, force: true });
   }
