@@ -24,7 +24,7 @@ export interface ApiDeps {
   readonly audit: AuditDeps;
   readonly forecast: ForecastDeps;
   /** Null when no destination is configured. */
-  readonly webhookTester: WebhookTester | null;
+  readonly webhookTester: Pick<WebhookTester, 'send'> | null;
   /** Returns epoch ms. */
   readonly clock: () => number;
   readonly tz: TzDatabase;

@@ -1,5 +1,7 @@
 import type { ClaimedOccurrence, RecordedAttempt } from '../ledger/types.ts';
 import type { Logger } from '../platform/logger.ts';
+import { continuesTrace } from '../platform/trace-point.ts';
+import type { Tracing } from '../platform/tracing.ts';
 import { greetingBody } from './greeting.ts';
 import { decideNextAttempt } from './next-attempt.ts';
 import { classifyOutcome, retryAfterMs } from './outcome.ts';
@@ -17,6 +19,8 @@ export interface AttemptDeps {
     readonly giveUpAfterMs: number;
   };
   readonly logger: Logger;
+  /** Null when traces are off. */
+  readonly tracing: Tracing | null;
 }
 
 export type Attempt = (
@@ -26,9 +30,9 @@ export type Attempt = (
 
 /** Makes one HTTP request for a claimed occurrence and judges it, as the ledger keeps it. Never rejects. */
 export function createAttempt(deps: AttemptDeps): Attempt {
-  const { client, sentBy, clock, settings, logger } = deps;
+  const { client, sentBy, clock, settings, logger, tracing } = deps;
 
-  return async (claimed, recipient) => {
+  const make: Attempt = async (claimed, recipient) => {
     const startedAt = clock();
     const reply = await post(claimed, recipient, startedAt);
     const endedAt = Math.max(clock(), startedAt);
@@ -65,6 +69,41 @@ export function createAttempt(deps: AttemptDeps): Attempt {
       retryAfterMs: judged.retryAfterMs,
     };
   };
+
+  /** In a span of the occurrence's trace, or of one that links to it. */
+  const makeTraced = (
+    claimed: ClaimedOccurrence,
+    recipient: Recipient,
+    tracer: Tracing,
+  ): Promise<RecordedAttempt> => {
+    const { trace } = recipient;
+    const continues = trace !== undefined && continuesTrace(trace, clock());
+    const options = {
+      name: 'POST',
+      kind: 'client',
+      parent: continues ? trace.traceparent : null,
+      link: continues ? null : (trace?.traceparent ?? null),
+      attributes: {
+        'http.request.method': 'POST',
+        'daybell.occurrence_key': claimed.key,
+        'daybell.attempt': claimed.attempt,
+        'daybell.redelivered': claimed.redelivered,
+      },
+    } as const;
+    return tracer.span(options, async (span) => {
+      const made = await make(claimed, recipient);
+      span.set({
+        'daybell.outcome': made.outcome,
+        'daybell.lateness_ms': made.startedAt - claimed.dueAt,
+        ...(made.status !== null && { 'http.response.status_code': made.status }),
+      });
+      if (made.next.kind !== 'delivered') span.fail(made.errorCode ?? String(made.status));
+      return made;
+    });
+  };
+
+  return (claimed, recipient) =>
+    tracing === null ? make(claimed, recipient) : makeTraced(claimed, recipient, tracing);
 
   async function post(
     claimed: ClaimedOccurrence,

@@ -1,7 +1,9 @@
 import { resolveNominalDate } from '../time/occurrence.ts';
 import type { TzDatabase } from '../time/tz-database.ts';
+import type { OccurrenceTraces } from '../ledger/occurrence-traces.ts';
 import type { ClaimedOccurrence } from '../ledger/types.ts';
 import type { Orm } from '../platform/database/orm.ts';
+import type { TracePoint } from '../platform/trace-point.ts';
 import { findRecipients, type OccasionInputs } from '../planning/occasion-inputs.ts';
 import { type DateRulesRecord, presentRules, readRules } from '../planning/rules.ts';
 import { namesDate, type Recurrence } from '../time/recurrence.ts';
@@ -18,6 +20,8 @@ export interface Recipient {
   readonly suspended: boolean;
   /** The schedule inputs of now give the occurrence the instant that it was planned for. */
   readonly isAsPlanned: boolean;
+  /** The trace that the occurrence belongs to, if traces are on. */
+  readonly trace?: TracePoint | undefined;
 }
 
 /** Resolves by the occurrence's key, without those whose user does not exist. */
@@ -25,12 +29,23 @@ export type FindRecipients = (
   claimed: readonly ClaimedOccurrence[],
 ) => Promise<Map<string, Recipient>>;
 
-/** Reads the users of claimed rows, and compares the plan with what is true of them now. */
-export function createFindRecipients(orm: Orm, tz: TzDatabase): FindRecipients {
+/**
+ * Reads the users of claimed rows, and compares the plan with what is true of them now.
+ *
+ * @param traces null when traces are off
+ */
+export function createFindRecipients(
+  orm: Orm,
+  tz: TzDatabase,
+  traces: Pick<OccurrenceTraces, 'find'> | null,
+): FindRecipients {
   const find = findRecipients(orm);
 
   return async (claimed) => {
-    const found = await find(claimed);
+    const [found, traceOf] = await Promise.all([
+      find(claimed),
+      traces?.find(claimed.map(({ key }) => key)),
+    ]);
     let rules: DateRulesRecord | null = null;
     const recipients = new Map<string, Recipient>();
     for (const { key, inputsAt, nominalDate, dueAt } of claimed) {
@@ -42,7 +57,7 @@ export function createFindRecipients(orm: Orm, tz: TzDatabase): FindRecipients {
         rules ??= presentRules(await readRules(orm.em.fork()));
         isAsPlanned = dueAtUnder(inputs, nominalDate, rules, tz) === dueAt;
       }
-      recipients.set(key, { ...recipient, isAsPlanned });
+      recipients.set(key, { ...recipient, isAsPlanned, trace: traceOf?.get(key) });
     }
     return recipients;
   };

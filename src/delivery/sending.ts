@@ -16,7 +16,6 @@ import { LEASE_MARGIN_MS } from './check-claim.ts';
 import { countReconnects, createClockMetrics, createDeliveryMetrics } from './metrics.ts';
 import { createOutcomes } from './outcomes.ts';
 import { createFindRecipients } from './recipient.ts';
-import { traceDeliveries, traceHeadersOf } from './trace-deliveries.ts';
 import {
   createDestinationClient,
   type CreateWebhookClient,
@@ -59,7 +58,11 @@ export function openSending(
   const client = createDestinationClient(createClient, destination, {
     maxSockets,
     onReconnect: countReconnects(registry),
-    ...(tracing !== null && { traceHeaders: traceHeadersOf(tracing) }),
+    // By it, a receiver continues the trace: https://www.w3.org/TR/trace-context/.
+    traceHeaders() {
+      const traceparent = tracing?.active() ?? null;
+      return traceparent === null ? {} : { traceparent };
+    },
   });
   onStop(() => client.close());
   const settings = { ...limits, timeoutMs: all.WEBHOOK_TIMEOUT_MS };
@@ -81,16 +84,19 @@ export function createSending(options: SendingOptions) {
     metrics: createDeliveryMetrics(registry, lateAfterMs),
     waitMs: options.outcomeWaitMs,
   });
-  const plain = {
-    findRecipients: createFindRecipients(orm, tz),
-    attempt: createAttempt({ client, sentBy, clock: time.now, settings, logger }),
-  };
-  const traced = tracing && { tracing, traces: createOccurrenceTraces(orm), logger, clock };
-  const deliveries = traced === null ? plain : traceDeliveries(plain, traced);
+  const traces = tracing && createOccurrenceTraces(orm, logger);
+  const makeAttempt = createAttempt({
+    client,
+    sentBy,
+    clock: time.now,
+    settings,
+    logger,
+    tracing,
+  });
 
   const attempt: Attempt = async (claimed, recipient) => {
     const beganAt = watch.began();
-    const made = await deliveries.attempt(claimed, recipient);
+    const made = await makeAttempt(claimed, recipient);
     watch.ended(made, beganAt);
     return made;
   };
@@ -101,7 +107,7 @@ export function createSending(options: SendingOptions) {
     time,
     watch,
     outcomes,
-    findRecipients: deliveries.findRecipients,
+    findRecipients: createFindRecipients(orm, tz, traces),
     attempt,
     clock,
     readDatabaseClock: createDatabaseClock(orm),

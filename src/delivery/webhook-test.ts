@@ -10,11 +10,7 @@ export class WebhookNotSetUpError extends Error {
   readonly code = 'webhook-not-set-up';
 }
 
-/** Sends test events to the destination. They are not occurrences: no ledger keeps them. */
-export interface WebhookTester {
-  /** Sends one, whether deliveries are paused or not, and waits for the answer. Never rejects. */
-  send(): Promise<WebhookTestReport>;
-}
+export type WebhookTester = ReturnType<typeof openWebhookTester>;
 
 export interface WebhookTestReport {
   /** `test:<uuid>`, as the receiver got it. */
@@ -36,14 +32,15 @@ export interface WebhookTestReport {
 /** One person asks for one at a time. */
 const MAX_TESTS = 2;
 
-/** Sends as deliveries are sent: with the same client, signing and guard. */
-export function openWebhookTester(
-  settings: DestinationSettings,
-  clock: () => number,
-): WebhookTester & { close(): void } {
+/**
+ * Sends test events to the destination, as deliveries are sent: with the same client, signing and
+ * guard. They are not occurrences: no ledger keeps them.
+ */
+export function openWebhookTester(settings: DestinationSettings, clock: () => number) {
   const client = createDestinationClient(createGotClient, settings, { maxSockets: MAX_TESTS });
   return {
-    async send() {
+    /** Sends one, whether deliveries are paused or not, and waits for the answer. Never rejects. */
+    async send(): Promise<WebhookTestReport> {
       const webhookId = `test:${randomUUID()}`;
       const sentAt = clock();
       const body = JSON.stringify({

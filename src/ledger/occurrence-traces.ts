@@ -1,3 +1,5 @@
+import { describeError } from '../platform/errors.ts';
+import type { Logger } from '../platform/logger.ts';
 import type { TracePoint } from '../platform/trace-point.ts';
 import type { Orm } from '../platform/database/orm.ts';
 import { instant, ms, queryOf } from './sql.ts';
@@ -6,19 +8,28 @@ export type OccurrenceTraces = ReturnType<typeof createOccurrenceTraces>;
 
 /**
  * Which trace an occurrence belongs to, in two columns of the ledger. Nothing but traces goes by
- * it, so a failure here fails nothing else.
+ * it: a failure is logged, and fails nothing else.
  */
-export function createOccurrenceTraces(orm: Orm) {
+export function createOccurrenceTraces(orm: Orm, logger: Pick<Logger, 'warn'>) {
   const query = queryOf(orm);
   return {
     /** By key, those that have one. */
     async find(keys: readonly string[]): Promise<Map<string, TracePoint>> {
-      const rows = await query<TracePoint & { key: string }>(FIND, { keys: JSON.stringify(keys) });
+      const parameters = { keys: JSON.stringify(keys) };
+      const rows = await query<TracePoint & { key: string }>(FIND, parameters).catch(
+        (error: unknown) => {
+          logger.warn({ error: describeError(error) }, 'traces of a batch could not be read');
+          return [];
+        },
+      );
       return new Map(rows.map(({ key, traceparent, at }) => [key, { traceparent, at }]));
     },
 
     async keep(key: string, { traceparent, at }: TracePoint): Promise<void> {
-      await query(KEEP, { key, traceparent, at });
+      await query(KEEP, { key, traceparent, at }).catch((error: unknown) => {
+        const about = { occurrenceKey: key, error: describeError(error) };
+        logger.warn(about, 'the trace of an occurrence could not be stored');
+      });
     },
   };
 }

@@ -9,8 +9,8 @@ import type { Logger } from '../platform/logger.ts';
 import type { Orm } from '../platform/database/orm.ts';
 import { createLoop, type Loop } from '../platform/loop.ts';
 import { LEFT_TO_DISPATCHERS_MS } from './dispatchers-first.ts';
-import { PLAN_PAGE } from './planner.ts';
-import type { Planner, PlanOutcome } from './types.ts';
+import { PLAN_PAGE, type Planner } from './planner.ts';
+import type { PlanOutcome } from './write-plans.ts';
 
 export interface FollowUpDeps {
   readonly orm: Orm;

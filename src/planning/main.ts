@@ -22,7 +22,6 @@ import { createNotifyStore } from './notifier/notify-store.ts';
 import { createOutboxConsumer } from './outbox-consumer.ts';
 import { createPlanner } from './planner.ts';
 import { createReplanner } from './replanner.ts';
-import { tracePlans } from './trace-plans.ts';
 
 await runService(
   'scheduler',
@@ -49,16 +48,14 @@ async function startScheduler(context: ServiceContext): Promise<void> {
     logger,
   });
   const plannerFor = createPlanMetrics(metrics, createQueryMetrics(metrics, ['plan']));
-  const traces = createOccurrenceTraces(orm);
+  const traces = createOccurrenceTraces(orm, logger);
   const loops = [
     createOutboxConsumer({
       outbox: createOutbox(orm),
       planner: plannerFor(planner, 'outbox'),
       logger,
       onResults: createOutboxMetrics(metrics),
-      ...(tracing !== null && {
-        traced: tracePlans({ tracing, traces, logger, clock: Date.now }),
-      }),
+      traced: tracing && { tracing, traces, clock: Date.now },
     }),
     createFollowUp({
       orm,

@@ -1,6 +1,7 @@
 import { metricsOn, type Registry, type Timed } from '../platform/metrics.ts';
 import type { OutboxResult } from '../users/outbox.ts';
-import type { Planner, PlanOutcome } from './types.ts';
+import type { Planner } from './planner.ts';
+import type { PlanOutcome } from './write-plans.ts';
 
 /** Who asks for a plan. */
 export type PlanSource = 'outbox' | 'ledger' | 'rules' | 'reconciler' | 'workflow';

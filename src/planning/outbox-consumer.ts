@@ -1,11 +1,11 @@
 import { workflowId } from '../ledger/occurrence-key.ts';
-import type { OccasionRef } from '../ledger/types.ts';
 import { describeError, errorLine } from '../platform/errors.ts';
 import type { Logger } from '../platform/logger.ts';
 import { createLoop, type Loop } from '../platform/loop.ts';
 import type { Outbox, OutboxEntry, OutboxResult } from '../users/outbox.ts';
-import { PLAN_PAGE } from './planner.ts';
-import type { Planner, PlanOutcome } from './types.ts';
+import { PLAN_PAGE, type Planner } from './planner.ts';
+import { type PlannedEntry, type PlanTracing, tracePlan } from './trace-plans.ts';
+import type { PlanOutcome } from './write-plans.ts';
 
 export interface OutboxConsumerDeps {
   readonly outbox: Outbox;
@@ -13,19 +13,8 @@ export interface OutboxConsumerDeps {
   readonly logger: Logger;
   /** Called with what became of entries, once that is written. */
   readonly onResults?: (results: readonly OutboxResult[]) => void;
-  /** Plans within the traces of the requests that led to it; when traces are on. */
-  readonly traced?: TracedPlanning;
-}
-
-/** Runs `plan`, and leaves each entry's trace with what was planned for it. */
-export type TracedPlanning = (
-  entries: readonly PlannedEntry[],
-  plan: () => Promise<readonly PlanOutcome[]>,
-) => Promise<readonly PlanOutcome[]>;
-
-export interface PlannedEntry {
-  readonly entry: OutboxEntry;
-  readonly occasions: readonly OccasionRef[];
+  /** Null or not given when traces are off. */
+  readonly traced?: PlanTracing | null;
 }
 
 /** A claim is planned within a second or two; one by one it may take this long. */
@@ -40,7 +29,7 @@ const LONGEST_PAUSE_MS = 2_000;
  * not matter. With the database away it waits, and says so once.
  */
 export function createOutboxConsumer(deps: OutboxConsumerDeps): Loop {
-  const { outbox, planner, logger, onResults, traced = (_, plan) => plan() } = deps;
+  const { outbox, planner, logger, onResults, traced = null } = deps;
   let passedAt = -Infinity;
 
   async function round(failures: number): Promise<number> {
@@ -81,7 +70,12 @@ export function createOutboxConsumer(deps: OutboxConsumerDeps): Loop {
       return { entry, occasions: occasions.map(({ type, id }) => ({ type, id })) };
     });
     const all = planned.flatMap(({ occasions }) => occasions);
-    const outcomes = await traced(planned, () => planner.plan(all));
+    const planning = planner.plan(all);
+    if (traced !== null) {
+      const spans = planned.map((entry) => tracePlan(traced, entry, planning));
+      await Promise.all(spans).catch(() => {});
+    }
+    const outcomes = await planning;
     const byId = new Map(outcomes.map((outcome) => [workflowId(outcome), outcome]));
     return planned.map(({ entry, occasions }) => ({
       entry,

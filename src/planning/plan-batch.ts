@@ -15,8 +15,12 @@ import {
 } from './occasions.ts';
 import { decidePlan, finalKeysFrom, type PlanDecision, type PlanInput } from './rule.ts';
 import { mergeVersions, readRules, type RulesHistory } from './rules.ts';
-import type { PlanOutcome } from './types.ts';
-import { type DecidedPlan, type PlanningSettings, writePlans } from './write-plans.ts';
+import {
+  type DecidedPlan,
+  type PlanningSettings,
+  type PlanOutcome,
+  writePlans,
+} from './write-plans.ts';
 
 interface PlanBatchDeps {
   readonly settings: PlanningSettings;

@@ -10,8 +10,7 @@ import type { Orm } from '../platform/database/orm.ts';
 import { findOccasions } from './occasion-inputs.ts';
 import { planBatch } from './plan-batch.ts';
 import { NoRulesError } from './rules.ts';
-import type { Planner, PlanOutcome } from './types.ts';
-import type { PlanningSettings } from './write-plans.ts';
+import type { PlanningSettings, PlanOutcome } from './write-plans.ts';
 
 interface PlannerDeps {
   readonly orm: Orm;
@@ -28,11 +27,13 @@ const BATCHES_AT_ONCE = 2;
 /** As many as one call of `plan` works on at once. */
 export const PLAN_PAGE = MOST_IN_BATCH * BATCHES_AT_ONCE;
 
+export type Planner = ReturnType<typeof createPlanner>;
+
 /**
  * The planner on PostgreSQL: a transaction for each batch. If a batch fails, its occasions are
  * planned one by one, so that one that cannot be planned holds up no other.
  */
-export function createPlanner({ orm, settings, clock, logger }: PlannerDeps): Planner {
+export function createPlanner({ orm, settings, clock, logger }: PlannerDeps) {
   const planTogether = (refs: readonly OccasionRef[]): Promise<PlanOutcome[]> =>
     retryingConflicts(() =>
       orm.em.fork().transactional((em) => planBatch(em, refs, { settings, clock })),
@@ -53,7 +54,12 @@ export function createPlanner({ orm, settings, clock, logger }: PlannerDeps): Pl
   };
 
   return {
-    async plan(occasions) {
+    /**
+     * Plans each occasion once: settles what is over, writes what comes next into the ledger, and
+     * when the occasion's workflow is to wake. Safe to repeat. One that fails holds up no other.
+     * Rejects only if nothing can be planned, as when the database is away.
+     */
+    async plan(occasions: readonly OccasionRef[]): Promise<readonly PlanOutcome[]> {
       const unique = [...new Map(occasions.map((ref) => [workflowId(ref), ref])).values()];
       const batches = Array.from({ length: Math.ceil(unique.length / MOST_IN_BATCH) }, (_, index) =>
         unique.slice(index * MOST_IN_BATCH, (index + 1) * MOST_IN_BATCH),
@@ -67,7 +73,8 @@ export function createPlanner({ orm, settings, clock, logger }: PlannerDeps): Pl
         return result.value;
       });
     },
-    findOccasions: (userIds) => findOccasions(orm.em.fork(), userIds),
+    /** All occasions of these users: those that there are, and those that have ended. */
+    findOccasions: (userIds: readonly string[]) => findOccasions(orm.em.fork(), userIds),
   };
 }
 

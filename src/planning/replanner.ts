@@ -6,9 +6,8 @@ import type { Logger } from '../platform/logger.ts';
 import type { Orm } from '../platform/database/orm.ts';
 import { createLoop, type Loop } from '../platform/loop.ts';
 import { areDispatchersBusy } from './dispatchers-first.ts';
-import { PLAN_PAGE } from './planner.ts';
+import { PLAN_PAGE, type Planner } from './planner.ts';
 import { presentRules, readRules, type RecordedRules } from './rules.ts';
-import type { Planner } from './types.ts';
 
 export interface ReplannerDeps {
   readonly orm: Orm;

@@ -25,8 +25,25 @@ import {
   writeOccasions,
 } from './occasions.ts';
 import type { PlanDecision, SkippedOccurrence } from './rule.ts';
-import type { PlanOutcome } from './types.ts';
 import { wakeAt, type WakeSettings } from './wake.ts';
+
+/** What came of planning an occasion. Instants are epoch ms. */
+export type PlanOutcome = OccasionRef &
+  (
+    | {
+        readonly kind: 'planned';
+        readonly occurrenceKey: string;
+        readonly dueAt: number;
+        readonly wakeAt: number;
+      }
+    /** There is no instant; the ledger says why. */
+    | { readonly kind: 'blocked'; readonly reason: string }
+    /** Nothing of it is to come: deleted, or the last occurrence is settled. */
+    | { readonly kind: 'ended' }
+    /** Its row is leased, being sent; to be planned once that lease has ended. */
+    | { readonly kind: 'deferred'; readonly until: number }
+    | { readonly kind: 'failed'; readonly error: unknown }
+  );
 
 export interface PlanningSettings {
   readonly tz: TzDatabase;

@@ -4,7 +4,7 @@ import { workflowId } from '../ledger/occurrence-key.ts';
 import { queryOf } from '../ledger/sql.ts';
 import { describeError, errorLine } from '../platform/errors.ts';
 import type { Orm } from '../platform/database/orm.ts';
-import type { Planner } from '../planning/types.ts';
+import type { Planner } from '../planning/planner.ts';
 import { createLoop } from '../platform/loop.ts';
 import type { Registry } from '../platform/metrics.ts';
 import type { LedgerFindingKind } from '../workflows/maintenance-contract.ts';

@@ -128,7 +128,7 @@ export function upkeepTasks(daybell: OperatedDaybell, people: People): ExpectedT
         given: async () => {
           await daybell.start(...ALL);
         },
-        says: /^The workflows: .* looks\.$/m,
+        says: /^The workflows, by .* at .*:$/m,
         effect: () => expect.poll(notNotified, WITHIN).toEqual([]),
       },
       { of: 'npm run audit', says: /Everybody is accounted for\./ },
@@ -149,7 +149,7 @@ export function upkeepTasks(daybell: OperatedDaybell, people: People): ExpectedT
           await daybell.moveTo(variables['NEW_NAMESPACE'] ?? '');
           await daybell.start(...ALL);
         },
-        says: /^The workflows: .* looks\.$/m,
+        says: /^The workflows, by .* at .*:$/m,
         effect: async () => {
           await expect.poll(() => people.statusOf(people.asleep), WITHIN).toBe('RUNNING');
           expect(greetingsOf(people.owed)).toHaveLength(1);

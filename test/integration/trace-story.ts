@@ -4,17 +4,12 @@ import { expect } from 'vitest';
 
 import { createAttempt } from '../../src/delivery/attempt.ts';
 import { createFindRecipients } from '../../src/delivery/recipient.ts';
-import { traceDeliveries, traceHeadersOf } from '../../src/delivery/trace-deliveries.ts';
 import { createHttpClient } from '../../src/delivery/wire/http-client.ts';
 import { createLedger } from '../../src/ledger/ledger.ts';
-import {
-  createOccurrenceTraces,
-  type OccurrenceTraces,
-} from '../../src/ledger/occurrence-traces.ts';
+import { createOccurrenceTraces } from '../../src/ledger/occurrence-traces.ts';
 import type { Tracing } from '../../src/platform/tracing.ts';
 import { createOutboxConsumer } from '../../src/planning/outbox-consumer.ts';
 import { createPlanner } from '../../src/planning/planner.ts';
-import { tracePlans } from '../../src/planning/trace-plans.ts';
 import { createOutboxAdmin } from '../../src/users/outbox.ts';
 import { createOutbox } from '../../src/users/outbox.ts';
 import { ADA, createTestApi } from '../support/api.ts';
@@ -32,16 +27,14 @@ export interface TraceStory {
   planNext(userId: string): Promise<void>;
   /** What the outbox keeps of the trace of the user's creation. */
   keptOf(userId: string): Promise<string | null>;
+  /** From now on the ledger neither stores nor finds a trace. */
+  breakTraces(): Promise<void>;
   close(): Promise<void>;
 }
 
 const HOUR = 3_600_000;
 
-/** @param traces the database's, when not given */
-export async function createTraceStory(
-  tracing: Tracing,
-  traces?: OccurrenceTraces,
-): Promise<TraceStory> {
+export async function createTraceStory(tracing: Tracing): Promise<TraceStory> {
   const skew = { ms: 0 };
   const clock = () => Date.now() + skew.ms;
   const api = await createTestApi({ clock, tracing });
@@ -49,7 +42,7 @@ export async function createTraceStory(
   const testClock = await createTestClock(orm, skew);
   const receiver = await startWebhookReceiver();
   const logger = pino({ level: 'silent' });
-  const deps = { tracing, traces: traces ?? createOccurrenceTraces(orm), logger, clock };
+  const traces = createOccurrenceTraces(orm, logger);
 
   const planner = createPlanner({
     orm,
@@ -69,16 +62,17 @@ export async function createTraceStory(
     timeoutMs: 60_000,
     maxSockets: 1,
     allowPrivate: true,
-    traceHeaders: traceHeadersOf(tracing),
+    traceHeaders: () => ({ traceparent: tracing.active() ?? '' }),
   });
   const settings = { lateAfterMs: HOUR, giveUpAfterMs: 72 * HOUR };
-  const attempt = createAttempt({ client, sentBy: 'dispatcher', clock, logger, settings });
-  const findRecipients = createFindRecipients(orm, bundledTz);
-  const deliveries = traceDeliveries({ findRecipients, attempt }, deps);
+  const sentBy = 'dispatcher';
+  const attempt = createAttempt({ client, sentBy, clock, logger, settings, tracing });
+  const findRecipients = createFindRecipients(orm, bundledTz, traces);
 
   async function planAll(): Promise<void> {
     const outbox = createOutbox(orm);
-    const consumer = createOutboxConsumer({ outbox, planner, logger, traced: tracePlans(deps) });
+    const traced = { tracing, traces, clock };
+    const consumer = createOutboxConsumer({ outbox, planner, logger, traced });
     consumer.start();
     await expect.poll(waiting, { timeout: 60_000, interval: 20 }).toBe(0);
     await consumer.stop();
@@ -100,9 +94,9 @@ export async function createTraceStory(
       const { claimed } = await ledger.claim(request);
       const [one, ...others] = claimed;
       if (one === undefined || others.length > 0) throw new Error('not one is due');
-      const recipient = (await deliveries.findRecipients([one])).get(one.key);
+      const recipient = (await findRecipients([one])).get(one.key);
       if (recipient === undefined) throw new Error('nobody is to be greeted');
-      await ledger.record([await deliveries.attempt(one, recipient)]);
+      await ledger.record([await attempt(one, recipient)]);
       const webhook = receiver.received.at(-1);
       if (webhook === undefined) throw new Error('nothing was received');
       return webhook;
@@ -119,6 +113,10 @@ export async function createTraceStory(
         [userId],
       );
       return rows[0]?.traceparent ?? null;
+    },
+
+    async breakTraces() {
+      await api.sql('alter table events.occurrences rename traceparent to gone');
     },
 
     async close() {

@@ -6,7 +6,7 @@ import { pino } from 'pino';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 
 import { hashApiKey } from '../../src/access/api-key.ts';
-import { traceHeadersOf, traceDeliveries } from '../../src/delivery/trace-deliveries.ts';
+import { createAttempt } from '../../src/delivery/attempt.ts';
 import { createTracing, type Tracing } from '../../src/platform/tracing.ts';
 import { ADA, createTestApi } from '../support/api.ts';
 import { claimedAt } from '../support/delivery-values.ts';
@@ -75,10 +75,8 @@ test('what is sent more than a day after the request begins a trace, which links
 });
 
 test('what fails for the trace fails nothing else', async () => {
-  const broken = await createTraceStory(tracing, {
-    find: () => Promise.reject(new Error('away')),
-    keep: () => Promise.reject(new Error('away')),
-  });
+  const broken = await createTraceStory(tracing);
+  await broken.breakTraces();
   await broken.setClock('2027-05-20T06:00:00Z');
   await broken.createUser(TRACEPARENT);
   await broken.setClock('2027-05-20T07:00:00Z');
@@ -99,7 +97,7 @@ test('a caller whose request is not sampled has decided for all of its trace', a
   const parent = `${TRACEPARENT.slice(0, -2)}00`;
   const about = { name: 'unsampled', kind: 'internal', parent } as const;
   const [header, traceparent] = await tracing.span(about, async (span) => [
-    traceHeadersOf(tracing)().traceparent,
+    tracing.active(),
     span.traceparent,
   ]);
   expect(header).toBe(traceparent);
@@ -177,27 +175,33 @@ test('without traces nothing is kept of a traceparent', async () => {
 });
 
 test('two occurrences of one user are each in their own trace', async () => {
-  const points = new Map(
-    ['a', 'b'].map((key, index) => [
-      key,
-      { traceparent: TRACEPARENT.replace('0af7', `${index}af7`), at: 0 },
-    ]),
-  );
-  const { findRecipients, attempt } = traceDeliveries(
-    {
-      findRecipients: async (claimed) => new Map(claimed.map(({ key }) => [key, { ...RECIPIENT }])),
-      attempt: async () => {
-        throw new Error(tracing.active() ?? '');
+  const sentIn: (string | null)[] = [];
+  const attempt = createAttempt({
+    client: {
+      async post() {
+        sentIn.push(tracing.active());
+        return {
+          status: 200,
+          errorCode: null,
+          retryAfter: null,
+          responseExcerpt: null,
+          durationMs: 0,
+        };
       },
     },
-    { tracing, traces: { find: async () => points }, logger: silent, clock: () => 0 },
-  );
-  const claimed = [claimedAt(0, { key: 'a' }), claimedAt(0, { key: 'b' })];
-  const recipients = await findRecipients(claimed);
-  for (const [index, one] of claimed.entries()) {
-    const sent = attempt(one, recipients.get(one.key) ?? RECIPIENT);
-    await expect(sent).rejects.toThrow(`00-${index}af7`);
-  }
+    sentBy: 'dispatcher',
+    clock: () => 0,
+    settings: { lateAfterMs: 0, giveUpAfterMs: 0 },
+    logger: silent,
+    tracing,
+  });
+  const sendIn = (key: string, trace: string) =>
+    attempt(claimedAt(0, { key }), {
+      ...RECIPIENT,
+      trace: { traceparent: TRACEPARENT.replace('0af7', trace), at: 0 },
+    });
+  await Promise.all([sendIn('birthday:a', '0af7'), sendIn('birthday:b', '1af7')]);
+  expect(sentIn).toEqual([expect.stringMatching(/^00-0af7/), expect.stringMatching(/^00-1af7/)]);
 });
 
 const RECIPIENT = {

@@ -2,6 +2,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
 
 import type { SqlEntityManager } from '@mikro-orm/postgresql';
+import { pino } from 'pino';
 import { describe, expect, test } from 'vitest';
 
 import { createOccurrenceTraces } from '../../src/ledger/occurrence-traces.ts';
@@ -245,7 +246,7 @@ const RUNS: Readonly<Record<string, readonly Run[]>> = {
   trace: [
     {
       does: async (specimens) => {
-        const traces = createOccurrenceTraces(fixture.database.orm);
+        const traces = createOccurrenceTraces(fixture.database.orm, pino({ level: 'silent' }));
         for (const { key } of specimens) await traces.keep(key, { traceparent: 'x', at: 1 });
       },
       changes: SPECIMEN_NAMES,

@@ -6,7 +6,7 @@ import { afterEach, expect, test } from 'vitest';
 import type { Loop } from '../../src/platform/loop.ts';
 import { createDispatchersFirst } from '../../src/planning/dispatchers-first.ts';
 import { createFollowUp } from '../../src/planning/follow-up.ts';
-import type { Planner } from '../../src/planning/types.ts';
+import type { Planner } from '../../src/planning/planner.ts';
 import {
   BERLIN_2026,
   BERLIN_2027,

@@ -3,7 +3,7 @@ import { describe, expect, onTestFinished, test } from 'vitest';
 
 import { createLedger } from '../../src/ledger/ledger.ts';
 import { connectOrm } from '../../src/platform/database/orm.ts';
-import type { PlanOutcome } from '../../src/planning/types.ts';
+import type { PlanOutcome } from '../../src/planning/write-plans.ts';
 import {
   BERLIN_2026,
   birthdayOf,

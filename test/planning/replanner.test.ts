@@ -5,7 +5,7 @@ import { afterAll, beforeEach, describe, expect, onTestFinished, test } from 'vi
 
 import { createReplanner, replanOutdated } from '../../src/planning/replanner.ts';
 import { presentRules, readRules, recordRules } from '../../src/planning/rules.ts';
-import type { Planner } from '../../src/planning/types.ts';
+import type { Planner } from '../../src/planning/planner.ts';
 import { loadTzDatabase } from '../../src/platform/load-tz-database.ts';
 import { birthdayOf, HOUR, keyOf, usePlanningFixture } from '../support/planning-fixture.ts';
 import { CHANGED_ZONES, writeOlderTzData } from '../support/tz-data-files.ts';

@@ -2,7 +2,7 @@
 import { Registry } from 'prom-client';
 import { beforeAll, beforeEach } from 'vitest';
 
-import type { Planner } from '../../src/planning/types.ts';
+import type { Planner } from '../../src/planning/planner.ts';
 import type { Round } from '../../src/reconcile/findings.ts';
 import { createLedgerReconciler, type LedgerReconciler } from '../../src/reconcile/ledger.ts';
 import type { FindingKind } from '../../src/workflows/maintenance-contract.ts';

@@ -44,6 +44,7 @@ export function startWarmUp({ settings, isBusy, logger, everyMs = EVERY_MS }: Wa
       clock: Date.now,
       settings: { lateAfterMs: 0, giveUpAfterMs: 0 },
       logger: logger.child({}, { level: 'silent' }),
+      tracing: null,
     });
     const keys = Array.from({ length: GREETINGS }, (_, index) => `warm-up:${index}`);
     await pLimit(CONCURRENCY).map(keys, async (key) => {
