@@ -55,7 +55,7 @@ describeClients(({ name: client }) => {
   });
 
   test('connections that are closed without a word while nothing is due', async () => {
-    // Before the next herd, every connection is closed, and nobody is told until then.
+    // Before the next herd, every connection is closed, which is noticed only then.
     let isAwake = true;
     receiver.answer((connection, { number }) => {
       if (isAwake || number === 1) connection.write(OK);

@@ -70,7 +70,7 @@ test(
     await daybell.terminal.stop('SIGINT');
     const logs = daybell.terminal.lines.join('\n');
 
-    // That the looking works: what may be told is found.
+    // Proof that the search works: what may be shown is found.
     // Who was deleted before a workflow was started never gets one, and may be in none.
     for (const userId of users) expect(histories).toContain(userId);
     expect(logs.match(/"?attempt"?/g)?.length).toBeGreaterThanOrEqual(4);

@@ -143,9 +143,9 @@ test('a collector that refuses is logged once, and again when it is back', async
   const other = await startTraceCollector();
   other.answer(400);
   const { endpoint } = other;
-  const told = createTracing({ service: 'test', endpoint, share: 1, logger });
+  const exporting = createTracing({ service: 'test', endpoint, share: 1, logger });
   const spanOnce = (name: string) =>
-    told.span({ name, kind: 'internal', parent: null }, async () => {});
+    exporting.span({ name, kind: 'internal', parent: null }, async () => {});
   await spanOnce('lost');
   while (logged.length === 0) await sleep(20);
   other.answer(200);
@@ -156,7 +156,7 @@ test('a collector that refuses is logged once, and again when it is back', async
     'traces cannot be exported; spans are dropped',
     'traces are exported again',
   ]);
-  await told.stop();
+  await exporting.stop();
   await other.close();
 });
 

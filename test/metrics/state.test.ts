@@ -110,7 +110,7 @@ test('whose instant has passed is counted by what became of them, of the last ho
   expect(within('24h')).toEqual({ ...lastHour, on_time: 3, failed: 1, skipped: 1 });
 });
 
-test('what is due and unclaimed is the backlog; the oldest that is open tells its age', async () => {
+test('what is due and unclaimed is the backlog; the age is that of the oldest open one', async () => {
   const before = await scrape();
   expect(before('occurrences_backlog')).toBe(0);
   expect(before('occurrences_leased')).toBe(0);
@@ -132,7 +132,7 @@ test('what is due and unclaimed is the backlog; the oldest that is open tells it
   expect(value('occurrences_oldest_open_age_seconds')).toBeLessThan(720);
 });
 
-test('the next 24 hours are told by hour, with the most in one minute', async () => {
+test('the next 24 hours are reported by hour, with the most in one minute', async () => {
   const now = Date.now();
   await rows.addHerd(5, now + 20 * MINUTE);
   await rows.addHerd(3, now + 22 * MINUTE);
@@ -148,7 +148,7 @@ test('the next 24 hours are told by hour, with the most in one minute', async ()
   expect(at('23')).toEqual([0, 0]);
 });
 
-test('an audit of the last days runs by itself, and tells of users who are unaccounted', async () => {
+test('an audit of the last days runs by itself, and counts users who are unaccounted for', async () => {
   await expect.poll(async () => (await scrape())('audit_unaccounted'), WITHIN).toBe(0);
   expect((await scrape())('audit_last_success_timestamp_seconds')).toBeGreaterThan(0);
 
@@ -168,7 +168,7 @@ test('an audit that fails leaves no number behind', async () => {
   expect(value('occurrences_backlog')).toBeNull();
 });
 
-test('who was deleted and is not erased is counted, and the one who waits longest tells how long', async () => {
+test('deleted users who are not erased are counted, with how long the oldest has waited', async () => {
   const before = await scrape();
   expect(before('erasures_waiting')).toBe(0);
   expect(before('erasures_oldest_age_seconds')).toBe(0);
@@ -184,7 +184,7 @@ test('who was deleted and is not erased is counted, and the one who waits longes
   expect(value('erasures_oldest_age_seconds')).toBeLessThan(26 * 3_600);
 });
 
-test('what the database server computes is told in seconds, and of how many cores', async () => {
+test('what the database server computes is reported in seconds, with the number of its cores', async () => {
   const value = await scrape();
   expect(value('database_cores')).toBe(64);
   const before = Number(value('database_active_seconds_total'));

@@ -24,7 +24,7 @@ async function reconcile(): Promise<number> {
     .reduce((sum, count) => sum + count, 0);
 }
 
-test('when all was looked for, and what cannot be repaired, are told until it is no more', async () => {
+test('the last complete look, and what cannot be repaired, are reported while they hold', async () => {
   const { rows, databaseUrl } = fixture;
   await rows.sql(
     'update events.reconciler set ledger_looked_at = null, workflows_looked_at = null',

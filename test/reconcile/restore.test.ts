@@ -246,7 +246,7 @@ describe.concurrent('one of the two stores is restored', { timeout: 400_000 }, (
     await agreeOn(people.leaves, 120);
     expect((await send('GET', `/v1/users/${comes}`)).status).toBe(404);
     await resume();
-    // A change is heard, though its number was given out once before.
+    // A change is planned, though its number was given out once before.
     await send('PATCH', `/v1/users/${people.moves}`, { dateOfBirth: birthday(150) });
     await agreeOn(people.moves, 150);
     await expect.poll(countWell, WITHIN).toBe(2);
