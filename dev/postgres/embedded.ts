@@ -30,8 +30,8 @@ export interface EmbeddedPostgresOptions {
   readonly port: number;
   /** Connections that all processes may open together. */
   readonly connections: number;
-  /** Of PostgreSQL's, instead of those below: for a cluster that nobody needs after a crash. */
-  readonly settings?: Readonly<Record<string, string>>;
+  /** False for a cluster that nobody needs when the machine is off: nothing has to reach the disk. */
+  readonly isDurable?: boolean;
   readonly onProgress: (line: string) => void;
 }
 
@@ -44,6 +44,8 @@ export const POSTGRES_SETTINGS = {
   timezone: 'UTC',
   log_timezone: 'UTC',
 } as const;
+
+const NOT_DURABLE = { fsync: 'off', full_page_writes: 'off' } as const;
 
 /** What cannot be changed later. docker-compose.temporal.yml has the same; a test compares. */
 export const INITDB_ARGUMENTS = [
@@ -62,7 +64,7 @@ export async function prepareEmbeddedPostgres({
   dataDir,
   port,
   connections,
-  settings = {},
+  isDurable = true,
   onProgress,
 }: EmbeddedPostgresOptions): Promise<{ readonly url: string; readonly child: ChildSpec }> {
   const folder = join(dataDir, 'postgres');
@@ -77,7 +79,7 @@ export async function prepareEmbeddedPostgres({
   const password = await keepSecret(secret, () => randomBytes(24).toString('base64url'));
   if (!existsSync(folder)) {
     onProgress('Creating the database.');
-    await createCluster(folder, account, initdb, secret);
+    await createCluster(folder, account, initdb, secret, isDurable ? [] : ['--no-sync']);
   }
   const url = embeddedUrl(password, port, EMBEDDED_DATABASE);
   const flags = {
@@ -87,7 +89,7 @@ export async function prepareEmbeddedPostgres({
     unix_socket_directories: '',
     max_connections: connections,
     ...POSTGRES_SETTINGS,
-    ...settings,
+    ...(isDurable ? {} : NOT_DURABLE),
   };
   const args = Object.entries(flags).flatMap(([name, value]) => ['-c', `${name}=${value}`]);
   const server = serverProcess({
@@ -125,6 +127,7 @@ async function createCluster(
   account: PostgresAccount,
   initdb: string,
   pwfile: string,
+  extraArguments: readonly string[],
 ): Promise<void> {
   const unfinished = `${folder}.new`;
   await rm(unfinished, { recursive: true, force: true });
@@ -135,6 +138,7 @@ async function createCluster(
     `--username=${EMBEDDED_USER}`,
     `--pwfile=${pwfile}`,
     ...INITDB_ARGUMENTS,
+    ...extraArguments,
   ]);
   const result = await runCommand(program, args, {
     cwd: '/',

@@ -22,7 +22,7 @@ export async function startPostgresServer(): Promise<PostgresServer> {
     // Two workers of vitest, and in each the pools of a few services.
     connections: 300,
     // Processes are killed here, and the machine is not: nothing has to reach the disk.
-    settings: { fsync: 'off', full_page_writes: 'off' },
+    isDurable: false,
     onProgress: () => {},
   });
   const server = child.spawn();
