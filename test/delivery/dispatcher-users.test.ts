@@ -104,7 +104,11 @@ test('a dispatcher that claimed it and died makes no first attempt: it is too la
 });
 
 test('tried in May and moved to December, it has the whole time to be tried again', async () => {
-  fixture.receiver.answer((response) => void response.writeHead(503).end());
+  // Paused by then, so that there is one attempt, however busy the machine is.
+  fixture.receiver.answer(async (response) => {
+    await fixture.rows.sql('update events.destinations set paused_at = now()');
+    response.writeHead(503).end();
+  });
   const key = await fixture.planned(await fixture.rows.addUser(), Date.now() - 100);
   await fixture.rows.sql(
     'update events.occurrences set attempts = 5, earlier_attempts = 5 where key = ?',

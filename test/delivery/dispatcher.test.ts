@@ -138,7 +138,7 @@ test('punctual ones are claimed and sent while late ones wait', async () => {
   fixture.receiver.answer((response) => void setTimeout(() => response.end(), 150));
   await fixture.rows.addHerd(100, Date.now() - HOUR);
   await fixture.dispatch({ concurrency: 1 });
-  await expect.poll(() => fixture.receiver.received.length, WITHIN).toBe(2);
+  await expect.poll(() => fixture.receiver.received.length, WITHIN).toBeGreaterThanOrEqual(2);
   const key = await fixture.planned(await fixture.rows.addUser(), Date.now() - 1);
   await expect.poll(() => fixture.stateOf(key), WITHIN).toBe('COMPLETED');
   expect(fixture.receiver.received.length).toBeLessThan(30);

@@ -96,7 +96,8 @@ test('a receiver that can do 100 a second gets about that, and everything is del
 });
 
 test('what was claimed and waits is returned to the queue, unsent and uncounted', async () => {
-  fixture.receiver.answer((response) => void setTimeout(() => withStatus(503)(response), 100));
+  const later = withStatus(503, { 'retry-after': '600' });
+  fixture.receiver.answer((response) => void setTimeout(() => later(response), 100));
   await fixture.rows.addHerd(100, Date.now() - 1000);
   await fixture.dispatch({ concurrency: 1 });
   await expect.poll(() => fixture.receiver.received.length, WITHIN).toBeGreaterThan(0);

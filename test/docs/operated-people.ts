@@ -35,6 +35,8 @@ export interface People {
   /** Of the workflow. */
   statusOf(userId: string): Promise<string>;
   waitsFor(userId: string): Promise<string | null>;
+  /** The workflow calls deliver, and has heard of everything that would have it call again. */
+  isBeingDelivered(userId: string): Promise<boolean>;
   greetingsOf(userId: string): ReceivedWebhook[];
 }
 
@@ -106,6 +108,17 @@ export async function createPeople(daybell: OperatedDaybell): Promise<People> {
     count,
     workflowOf,
     waitsFor,
+    async isBeingDelivered(userId) {
+      const heard = 'select 1 from events.occasions where id = ? and notified_wake_at <= wake_at';
+      if ((await daybell.sql(heard, [userId])).length === 0) return false;
+      const { raw } = await workflowOf(userId).describe();
+      const { events } = await workflowOf(userId).fetchHistory();
+      const called = events?.findLastIndex((event) => event.activityTaskScheduledEventAttributes);
+      const signalled = events?.findLastIndex(
+        (event) => event.workflowExecutionSignaledEventAttributes,
+      );
+      return raw.pendingActivities?.length === 1 && Number(called) > Number(signalled);
+    },
     statusOf: async (userId) => (await workflowOf(userId).describe()).status.name,
     async terminatedRunOf(userId) {
       const query = `ExecutionStatus = 'Terminated' and WorkflowId = '${workflowId(userId)}'`;

@@ -107,7 +107,7 @@ export function operatorTasks(daybell: OperatedDaybell, people: People): Expecte
           // From then on deliver waits for the next attempt: a look before would find nothing due.
           await expect.poll(() => greetingsOf(people.soon).length, WITHIN).toBeGreaterThan(0);
           await people.wake(people.soon);
-          await expect.poll(() => people.waitsFor(people.soon), WITHIN).toBe('delivery');
+          await expect.poll(() => people.isBeingDelivered(people.soon), WITHIN).toBe(true);
         },
         effect: () => expect.poll(() => pausedActivity(people.soon), WITHIN).toBe(true),
       },

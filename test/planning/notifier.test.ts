@@ -236,7 +236,7 @@ test('while dispatchers send a herd it waits', async () => {
     asked += 1;
     return isLeft;
   });
-  await expect.poll(() => asked, WAIT).toBe(3);
+  await expect.poll(() => asked, WAIT).toBeGreaterThanOrEqual(3);
   expect(notified).toEqual([]);
   isLeft = false;
   await expect.poll(() => notified, WAIT).toEqual(['started']);

@@ -47,22 +47,20 @@ test('S11 the receiver got it, but its answer was lost: retried with the same we
   const user = await plannedUser();
   world.receiver.answer((response) => void response.socket?.destroy());
   await sent(user);
+  const attempts = async () => (await world.ledgerOf(user.userId))[0]?.attempts ?? [];
+  const lost = { status: null, errorCode: 'ECONNRESET' };
   // On a kept connection it was repeated at once on a new one, whose answer was lost, too.
-  await expect
-    .poll(() => world.ledgerOf(user.userId), PATIENT)
-    .toMatchObject([{ attempts: [{ status: null, errorCode: 'ECONNRESET' }] }]);
+  await expect.poll(async () => (await attempts())[0], PATIENT).toMatchObject(lost);
   world.receiver.answer(withStatus(200));
   await world.passUntil(new Date(Date.parse(user.dueAt) + 60_000).toISOString());
 
   await expect
     .poll(() => world.ledgerOf(user.userId), PATIENT)
-    .toMatchObject([
-      {
-        status: 'COMPLETED',
-        attempts: [{ status: null, errorCode: 'ECONNRESET' }, { status: 200 }],
-      },
-      { status: 'PENDING' },
-    ]);
+    .toMatchObject([{ status: 'COMPLETED' }, { status: 'PENDING' }]);
+  const [first, ...retries] = await attempts();
+  expect(first).toMatchObject(lost);
+  // On a busy machine more than one answer is lost.
+  expect(retries.at(-1)).toMatchObject({ status: 200 });
   const greetings = world.greetingsOf(user.userId);
   expect(greetings.length).toBeGreaterThanOrEqual(2);
   for (const { key, dueAt } of greetings)
@@ -159,8 +157,7 @@ async function dayToCome(): Promise<string> {
   }
 }
 
-/** It is 9:00, and the receiver has the request. */
-/** At least once: what was lost on a kept connection is repeated at once. */
+/** It is 9:00, and the receiver has the request; what was lost on a kept connection is repeated at once. */
 async function sent({ userId, dueAt }: PlannedUser): Promise<void> {
   await world.passUntil(dueAt);
   await expect.poll(() => world.greetingsOf(userId), PATIENT).not.toHaveLength(0);

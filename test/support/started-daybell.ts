@@ -6,6 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 import { onTestFinished } from 'vitest';
 
+import { freePorts } from '../../dev/ports.ts';
 import { identifyProcess } from '../../dev/process-identity.ts';
 import { readRunning, type ProcessEntry } from '../../dev/process-record.ts';
 import { runProcess, type TestProcess } from './process.ts';
@@ -33,20 +34,23 @@ export interface RunningDaybell {
 
 /** Of `npm start`, and of `npm run stack`. */
 export type Entry = 'dev/main.ts' | 'dev/stack/main.ts';
-const FREE_PORTS = {
-  PORT: '0',
-  POSTGRES_DEV_PORT: '0',
-  TEMPORAL_DEV_PORT: '0',
-  TEMPORAL_DEV_UI_PORT: '0',
-  RECEIVER_DEV_PORT: '0',
-  PROMETHEUS_DEV_PORT: '0',
-};
+const PORTS = [
+  'PORT',
+  'POSTGRES_DEV_PORT',
+  'TEMPORAL_DEV_PORT',
+  'TEMPORAL_DEV_UI_PORT',
+  'RECEIVER_DEV_PORT',
+  'PROMETHEUS_DEV_PORT',
+] as const;
+const ANY_PORTS = Object.fromEntries(PORTS.map((name) => [name, '0']));
 
 /**
  * A folder that goes when the test is over, and with it whatever still runs on it. Tests
  * that run side by side hand in their own `onTestFinished`.
  */
-export async function temporaryDataDir(whenFinished = onTestFinished): Promise<string> {
+export async function temporaryDataDir(
+  whenFinished: (cleanUp: () => Promise<void>) => void = onTestFinished,
+): Promise<string> {
   const parent = await mkdtemp(join(tmpdir(), 'daybell-e2e-'));
   const dataDir = join(parent, 'data');
   whenFinished(async () => {
@@ -59,7 +63,7 @@ export async function temporaryDataDir(whenFinished = onTestFinished): Promise<s
 
 /** Runs the command without npm; does not wait for anything. */
 export function runDaybell(settings: NodeJS.ProcessEnv, entry: Entry = 'dev/main.ts'): TestProcess {
-  return runProcess(entry, { ...placesOnThisMachine(), ...FREE_PORTS, ...settings });
+  return runProcess(entry, { ...placesOnThisMachine(), ...ANY_PORTS, ...settings });
 }
 
 /** Starts Daybell, with the workflows bundled already, and waits until it says that it is ready. */
@@ -67,7 +71,16 @@ export async function startDaybell(
   settings: NodeJS.ProcessEnv & { readonly DATA_DIR: string },
   entry?: Entry,
 ): Promise<RunningDaybell> {
-  const terminal = runDaybell({ WORKFLOW_BUNDLE: await findWorkflowBundle(), ...settings }, entry);
+  // The system gives out those of 0 again, to any connection, until they are listened on.
+  const ports = await freePorts(PORTS.length);
+  const terminal = runDaybell(
+    {
+      WORKFLOW_BUNDLE: await findWorkflowBundle(),
+      ...Object.fromEntries(PORTS.map((name, index) => [name, String(ports[index])])),
+      ...settings,
+    },
+    entry,
+  );
   await terminal.line(/Ctrl-C stops everything/);
   const addressIn = (row: string): string =>
     /http:\/\/[\d.]+:\d+/.exec(
