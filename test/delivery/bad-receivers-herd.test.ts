@@ -1,3 +1,4 @@
+// @module-tag long
 /** Sixty due at once, and a receiver that breaks the rules of HTTP: each is delivered once, at the first attempt. */
 import { setTimeout as sleep } from 'node:timers/promises';
 

