@@ -57,6 +57,11 @@ const REASONS: readonly (readonly [RegExp, RegExp, string])[] = [
   [/^42501$/, ANY, `the user lacks a right that ${ROLES} grants`],
   [new RegExp(`^${READ_ONLY}$`), ANY, 'it is read-only: a standby, or a failover is under way'],
   [
+    /^08P01$/,
+    /statement pooling/,
+    'its pooler is in statement mode: Daybell needs transaction or session mode',
+  ],
+  [
     /^53300$/,
     ANY,
     'it has no connection left: see max_connections, and DATABASE_POOL of each process',
