@@ -38,6 +38,9 @@ export async function runDebian(
   return runProgram(join(ROOT, PROGRAMS[name]), args, { ...options, settings });
 }
 
+/** A file of one of the packages, such as `etc/haproxy/haproxy.cfg`. */
+export const debianFile = (path: string): string => join(ROOT, path);
+
 /** Downloads the packages if they are not in the cache. Gives what is missing, or null. */
 export async function fetchDebian(): Promise<string | null> {
   const isThere = async () =>

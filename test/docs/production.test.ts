@@ -1,0 +1,35 @@
+/** docs/production.md: its units and its table against what they are about. */
+import { existsSync, readFileSync } from 'node:fs';
+
+import { expect, test } from 'vitest';
+
+import { loadSettings, SETTING_NAMES } from '../../src/platform/settings/settings.ts';
+import { ENTRIES } from '../support/process.ts';
+
+const page = readFileSync('docs/production.md', 'utf8');
+
+test('each process has a unit, by its entry point, and the migration one of its own', () => {
+  const entries = Object.fromEntries(
+    [...page.matchAll(/^\| `\/etc\/daybell\/(\w+)` +\| `ENTRY=(\S+)`/gm)].map(
+      ([, name = '', entry = '']) => [name, entry],
+    ),
+  );
+  const { migrate, ...services } = ENTRIES;
+  expect(entries).toEqual(services);
+  expect(page).toContain(`ExecStart=/opt/daybell/node_modules/node/bin/node ${migrate}\n`);
+  expect(existsSync('node_modules/node/bin/node')).toBe(true);
+  for (const name of Object.keys(services)) expect(page).toContain(`daybell@${name}`);
+});
+
+test('a unit has longer to stop than any request may take, and is not started again for settings', () => {
+  const [, seconds] = /^TimeoutStopSec=(\d+)$/m.exec(page) ?? [];
+  const longest = loadSettings({ WEBHOOK_TIMEOUT_MS: '120000' }).WEBHOOK_TIMEOUT_MS;
+  expect(Number(seconds) * 1000).toBeGreaterThan(longest + 20_000);
+  expect(page).toMatch(/^RestartPreventExitStatus=78$/m);
+});
+
+test('every setting that it names is one', () => {
+  const others = /^(BACKUP_TAKEN_AT|ENTRY|NEW_OWNER_DATABASE_URL|OWNER_DATABASE_URL|NODE_|SIGTERM|POST)/;
+  const named = [...page.matchAll(/\b[A-Z]{2,}(?:_[A-Z]+)+\b/g)].map(([name]) => name);
+  expect(named.filter((name) => !others.test(name) && !SETTING_NAMES.includes(name))).toEqual([]);
+});

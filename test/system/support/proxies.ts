@@ -1,0 +1,116 @@
+/** HAProxy and nginx with a configuration of docs/production.md, by Debian's own defaults. */
+import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { readFileSync } from 'node:fs';
+import { connect } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+import { createAuthority } from '../../support/certificates.ts';
+import type { TestProcess } from '../../support/process.ts';
+import { debianFile, runDebian } from './debian.ts';
+
+const ADMIN_SOCKET = 'admin.sock';
+
+export const PROXIES = ['haproxy', 'nginx'] as const;
+export type ProxyName = (typeof PROXIES)[number];
+
+export interface Proxy {
+  /** Of the authority that its certificate is from. */
+  readonly caPath: string;
+  readonly ca: string;
+  /** What HAProxy's check of its server last came to, such as `L7OK`. */
+  checkStatus(): Promise<string | undefined>;
+  /** As its unit in Debian does: HAProxy ends at once, nginx when its open requests have ended. */
+  restart(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+const page = readFileSync('docs/production.md', 'utf8');
+
+/** The one block of a language under a heading. */
+function blockOf(heading: string, language: string): string {
+  const [, section = ''] = page.split(`\n## ${heading}\n`);
+  const [own = ''] = section.split('\n## ');
+  const [, block] = new RegExp(`^\`\`\`${language}\n([^]*?)^\`\`\``, 'm').exec(own) ?? [];
+  if (block === undefined) throw new Error(`there is no ${language} under ${heading}`);
+  return block;
+}
+
+/**
+ * Starts it with the block under a heading of the page.
+ *
+ * @param places what else than in the page is true here, by the text to be replaced
+ */
+export async function startProxy(
+  name: ProxyName,
+  heading: string,
+  places: Readonly<Record<string, string>>,
+): Promise<Proxy> {
+  const directory = await mkdtemp(join(tmpdir(), `daybell-${name}-`));
+  // nginx's workers are another user.
+  await chmod(directory, 0o755);
+  const authority = createAuthority();
+  const { key, cert } = authority.issue();
+  const certificate = join(directory, 'server.pem');
+  const caPath = join(directory, 'ca.pem');
+  await writeFile(certificate, `${cert}\n${key}\n`);
+  await writeFile(caPath, authority.cert);
+
+  let block = blockOf(heading, name).replaceAll(/\/etc\/\w+\/\w+\.pem/g, certificate);
+  for (const [there, here] of Object.entries(places)) {
+    if (!block.includes(there)) throw new Error(`${heading} has no ${there}`);
+    block = block.replaceAll(there, here);
+  }
+  const file = join(directory, `${name}.conf`);
+  await writeFile(file, name === 'haproxy' ? haproxyConf(block, directory) : nginxConf(block, directory));
+  const args =
+    name === 'haproxy'
+      ? ['-db', '-f', file]
+      : ['-p', directory, '-c', file, '-e', 'stderr', '-g', 'daemon off;'];
+  const start = async (): Promise<TestProcess> => {
+    const checked = await runDebian(name, [name === 'haproxy' ? '-c' : '-t', ...args]);
+    if ((await checked.exited) !== 0) throw new Error(checked.lines.join('\n'));
+    return runDebian(name, args);
+  };
+  let running = await start();
+  return {
+    caPath,
+    ca: authority.cert,
+    async checkStatus() {
+      const asked = connect(join(directory, ADMIN_SOCKET));
+      asked.end('show stat\n');
+      const [head = '', ...lines] = (await text(asked)).trim().split('\n');
+      const column = head.split(',').indexOf('check_status');
+      const server = lines.map((line) => line.split(',')).find(([, name]) => name === 'api1');
+      return server?.[column];
+    },
+    async restart() {
+      await running.stop(name === 'haproxy' ? 'SIGTERM' : 'SIGQUIT');
+      // As long as a restart takes.
+      await sleep(300);
+      running = await start();
+    },
+    async stop() {
+      await running.stop('SIGKILL');
+      await rm(directory, { recursive: true });
+    },
+  };
+}
+
+/** Debian's `defaults`, with its time limits; its `global` is about users and places. */
+function haproxyConf(block: string, directory: string): string {
+  const debian = readFileSync(debianFile('etc/haproxy/haproxy.cfg'), 'utf8');
+  const [, defaults = ''] = debian.split(/^defaults$/m);
+  const errors = debianFile('etc/haproxy/errors');
+  const global = `log stderr local0\nstats socket ${join(directory, ADMIN_SOCKET)}`;
+  return `global\n${global}\ndefaults${defaults.replaceAll('/etc/haproxy/errors', errors)}\n${block}`;
+}
+
+function nginxConf(block: string, directory: string): string {
+  const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi']
+    .map((kind) => `${kind}_temp_path ${join(directory, kind)};`)
+    .join('\n');
+  return `pid ${join(directory, 'nginx.pid')};\nevents {}\nhttp {\naccess_log off;\n${temporary}\n${block}}\n`;
+}
