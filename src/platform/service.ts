@@ -120,7 +120,7 @@ const EXIT_CONFIG = 78;
 
 function settingsOrExit(checks: readonly SettingsCheck[]): Settings {
   try {
-    return loadSettings(process.env, ...checks);
+    return loadSettings(undefined, ...checks);
   } catch (error) {
     if (!(error instanceof InvalidSettingsError)) throw error;
     refuse(error);

@@ -29,7 +29,8 @@ test('a unit has longer to stop than any request may take, and is not started ag
 });
 
 test('every setting that it names is one', () => {
-  const others = /^(BACKUP_TAKEN_AT|ENTRY|NEW_OWNER_DATABASE_URL|OWNER_DATABASE_URL|NODE_|SIGTERM|POST)/;
+  const others =
+    /^(BACKUP_TAKEN_AT|ENTRY|NEW_OWNER_DATABASE_URL|OWNER_DATABASE_URL|NODE_|SIGTERM|POST)/;
   const named = [...page.matchAll(/\b[A-Z]{2,}(?:_[A-Z]+)+\b/g)].map(([name]) => name);
   expect(named.filter((name) => !others.test(name) && !SETTING_NAMES.includes(name))).toEqual([]);
 });

@@ -64,7 +64,10 @@ export async function startProxy(
     block = block.replaceAll(there, here);
   }
   const file = join(directory, `${name}.conf`);
-  await writeFile(file, name === 'haproxy' ? haproxyConf(block, directory) : nginxConf(block, directory));
+  await writeFile(
+    file,
+    name === 'haproxy' ? haproxyConf(block, directory) : nginxConf(block, directory),
+  );
   const args =
     name === 'haproxy'
       ? ['-db', '-f', file]
