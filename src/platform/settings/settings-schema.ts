@@ -193,7 +193,8 @@ export const settingsSchema = z.object({
   }),
   WAKE_RATE: wholeNumber(0, 10_000).default(15).meta({
     usedBy: 'scheduler, worker',
-    description: 'Workflows of one due instant that wake per second; `0`: all at once',
+    description:
+      'Workflows of one due instant that wake per second; after ten seconds of them, a pause of two minutes; `0`: all at once',
   }),
   // A year and a month: at a birthday, the attempts of the last one are there.
   RETAIN_ATTEMPTS: duration('400d', DAY_MS, 3_650 * DAY_MS).meta({
