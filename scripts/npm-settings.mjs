@@ -19,7 +19,7 @@ export function npmFaults(config, needsDev, nodeEnv) {
     'omit=dev': [needsDev && omits('dev') && !isProduction, LEAVES_OUT, INCLUDE],
     'NODE_ENV=production': [needsDev && isProduction, LEAVES_OUT, INCLUDE],
     'production=true': [needsDev && config.production === true, LEAVES_OUT, INCLUDE],
-    'only=production': [needsDev && (config.only ?? '').startsWith('prod'), LEAVES_OUT, INCLUDE],
+    'only=production': [needsDev && String(config.only).startsWith('prod'), LEAVES_OUT, INCLUDE],
     'ignore-scripts=true': [
       config['ignore-scripts'],
       'the install scripts under "allowScripts" in package.json do not run, one of which fetches Node',
