@@ -116,6 +116,6 @@ describe.each(CLIENTS)('$name', ({ name: client }) => {
     expect(after.bytes - before.bytes).toBeLessThan(MAX_GROWTH_BYTES);
     expect(after.sockets).toBeLessThanOrEqual(MAX_SOCKETS);
     // Not all: on a busy machine some time out for another reason.
-    expect(outcomes[outcome]).toBeGreaterThan(100);
+    expect(outcomes[outcome]).toBeGreaterThan(COUNT / 20);
   });
 });

@@ -46,11 +46,16 @@ export async function deliver(
       async () => expect((await fixture.rows.find(key)).attempts).toBe(made),
       WITHIN,
     );
-    const { state, reason, nextAttemptAt, firstAttemptAt } = await fixture.rows.find(key);
+    const last = await fixture.rows.find(key);
+    const { state, reason, nextAttemptAt, firstAttemptAt, retryNotBefore } = last;
     if (nextAttemptAt === null) {
       const attempts = await fixture.rows.sql<AttemptRow>(ATTEMPTS, [key]);
       expectDiscreet(JSON.stringify(logged), attempts);
       return { state, reason, attempts, pauses };
+    }
+    // Written after the attempt: by another time, the receiver would have asked for it then.
+    if (retryNotBefore !== null && retryNotBefore > clock() + 1_000) {
+      await vi.waitFor(async () => expect(await isHeld(fixture)).toBe(true), WITHIN);
     }
     pauses.push(nextAttemptAt - (await endOfLast(fixture, key)));
     await goTo(made < FOLLOWED ? nextAttemptAt : (firstAttemptAt ?? 0) + GIVE_UP_AFTER);
@@ -65,6 +70,12 @@ function expectDiscreet(log: string, attempts: readonly AttemptRow[]): void {
   for (const { excerpt } of attempts) {
     if (excerpt !== null) expect(log).not.toContain(JSON.stringify(excerpt).slice(1, -1));
   }
+}
+
+/** Nothing is sent to the receiver before an instant that it asked for. */
+async function isHeld({ rows }: DispatcherFixture): Promise<boolean> {
+  const held = 'select 1 from events.destinations where slowed_until > events.clock()';
+  return (await rows.sql(held)).length > 0;
 }
 
 async function endOfLast(fixture: DispatcherFixture, key: string): Promise<number> {

@@ -6,7 +6,7 @@ import { withStatus } from '../support/webhook-receiver.ts';
 
 const fixture = useDispatcherFixture();
 
-const PATIENT = { timeout: 60_000, interval: 50 };
+const PATIENT = { timeout: 150_000, interval: 50 };
 /** Of time by the fast clock: longer than any wait, so that no lease is too short. */
 const FAST_TIMEOUT_MS = 600_000;
 
