@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { connect } from 'node:net';
 
 import pg from 'pg';
-import { describe, expect, inject, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
 
 import { loadTzDatabase } from '../../src/platform/load-tz-database.ts';
 import { ADA } from '../support/api.ts';
@@ -18,9 +18,12 @@ const ENTRY = 'src/api/main.ts';
 
 const database = useTestDatabase();
 
+function run(settings: NodeJS.ProcessEnv, ipc = false): TestProcess {
+  return runProcess(ENTRY, { DATABASE_URL: database.url, PORT: '0', ...settings }, ipc);
+}
+
 function start(settings: NodeJS.ProcessEnv = {}, ipc = false): TestProcess {
-  const given = { DATABASE_URL: database.url, PORT: '0', ...settings };
-  return untilTestEnds(runProcess(ENTRY, given, ipc));
+  return untilTestEnds(run(settings, ipc));
 }
 
 const postUser = (url: string, user: object) =>
@@ -36,8 +39,16 @@ const readiness = async (url: string) => {
 };
 
 describe('the process api', () => {
+  /** One for all of them; the last one stops it. */
+  let api: TestProcess;
+  let url: string;
+  beforeAll(async () => {
+    api = run({ TEMPORAL_ADDRESS: '127.0.0.1:1' });
+    url = await urlOf(api);
+  });
+  afterAll(() => api.stop('SIGKILL'));
+
   test('serves over a socket, with no Temporal anywhere, and is ready', async () => {
-    const url = await urlOf(start({ TEMPORAL_ADDRESS: '127.0.0.1:1' }));
     const created = await postUser(url, ADA);
     expect(created.status).toBe(201);
     const read = await fetch(url + created.headers.get('location'));
@@ -59,7 +70,6 @@ describe('the process api', () => {
   test('begins a redelivery with no Temporal anywhere', async () => {
     const rows = createEventRows(database.orm);
     const key = await rows.addOccurrence(await rows.addUser(), { state: 'FAILED' });
-    const url = await urlOf(start({ TEMPORAL_ADDRESS: '127.0.0.1:1' }));
 
     const begun = await fetch(`${url}/v1/occurrences/${key}/redeliver`, { method: 'POST' });
 
@@ -70,7 +80,6 @@ describe('the process api', () => {
   });
 
   test('refuses a body over 64 KB that comes in chunks without a length', async () => {
-    const url = await urlOf(start());
     const text = JSON.stringify({ ...ADA, lastName: 'x'.repeat(200_000) });
     const answer = await fetch(`${url}/v1/users`, {
       method: 'POST',
@@ -83,7 +92,6 @@ describe('the process api', () => {
   });
 
   test('answers bytes that are no HTTP with 400, and goes on', async () => {
-    const url = await urlOf(start());
     const socket = connect(Number(new URL(url).port), '127.0.0.1');
     socket.end('nonsense\r\n\r\n');
     const [answer] = await once(socket, 'data');
@@ -91,9 +99,24 @@ describe('the process api', () => {
     expect((await fetch(`${url}/healthz`)).status).toBe(200);
   });
 
+  test('says so when the port is taken, and ends', async () => {
+    const taken = await serve();
+    const port = String((taken.address() as AddressInfo).port);
+    const api = start({ PORT: port });
+    expect(await api.exited).toBe(1);
+    expect(api.lines.join('\n')).toMatch(
+      `Cannot listen on 127.0.0.1:${port}: another program does`,
+    );
+    taken.close();
+  });
+
+  test('ends when DATABASE_URL is not set', async () => {
+    const api = start({ DATABASE_URL: '' });
+    expect(await api.exited).not.toBe(0);
+    expect(api.lines.join('\n')).toMatch('DATABASE_URL');
+  });
+
   test('lets an open request end before it stops', async () => {
-    const api = start();
-    const url = await urlOf(api);
     const { id } = (await (await postUser(url, ADA)).json()) as { id: string };
     const blocker = new pg.Client({ connectionString: database.url });
     await blocker.connect();
@@ -115,23 +138,6 @@ describe('the process api', () => {
     // No other request must come on a connection that is going to be closed.
     expect((await change).headers.get('connection')).toBe('close');
     expect(await api.exited).toBe(0);
-  });
-
-  test('says so when the port is taken, and ends', async () => {
-    const taken = await serve();
-    const port = String((taken.address() as AddressInfo).port);
-    const api = start({ PORT: port });
-    expect(await api.exited).toBe(1);
-    expect(api.lines.join('\n')).toMatch(
-      `Cannot listen on 127.0.0.1:${port}: another program does`,
-    );
-    taken.close();
-  });
-
-  test('ends when DATABASE_URL is not set', async () => {
-    const api = start({ DATABASE_URL: '' });
-    expect(await api.exited).not.toBe(0);
-    expect(api.lines.join('\n')).toMatch('DATABASE_URL');
   });
 });
 

@@ -11,7 +11,7 @@ import { readRunning } from '../../dev/process-record.ts';
 import { stillRunning, temporaryDataDir } from '../support/started-daybell.ts';
 import { askRun } from '../support/ask-run.ts';
 import { runProgram } from '../support/process.ts';
-import { findDevServerProgram } from '../support/temporal.ts';
+import { findDevServerProgram, findWorkflowBundle } from '../support/temporal.ts';
 
 const TITLES = ROWS.flatMap(({ title, panels }) =>
   panels.map((panel) => panel.title).concat(title),
@@ -46,7 +46,11 @@ test.concurrent(
       out: outDir,
     };
     const flags = Object.entries(options).map(([name, value]) => `--${name}=${value}`);
-    const settings = { ...(HOME && { HOME }), ...(XDG_CACHE_HOME && { XDG_CACHE_HOME }) };
+    const settings = {
+      WORKFLOW_BUNDLE: await findWorkflowBundle(),
+      ...(HOME && { HOME }),
+      ...(XDG_CACHE_HOME && { XDG_CACHE_HOME }),
+    };
     const bench = runProgram(process.execPath, ['bench/herd.ts', ...flags], { settings });
     await bench.line(/results are in/);
     expect(await bench.exited).toBe(0);
@@ -87,6 +91,7 @@ test.concurrent(
     );
     const settings = {
       PATH: [dirname(prometheus), PATH].join(delimiter),
+      WORKFLOW_BUNDLE: await findWorkflowBundle(),
       ...(HOME && { HOME }),
       ...(XDG_CACHE_HOME && { XDG_CACHE_HOME }),
     };

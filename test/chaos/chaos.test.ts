@@ -2,7 +2,7 @@
 /** The short form of `npm run test:chaos`: about a minute of faults on real processes. */
 import { beforeAll, expect, test } from 'vitest';
 
-import { findDevServerProgram } from '../support/temporal.ts';
+import { findDevServerProgram, findWorkflowBundle } from '../support/temporal.ts';
 import { InvalidOptionsError, parseOptions } from './options.ts';
 import { runChaos } from './run.ts';
 
@@ -16,7 +16,8 @@ test(
   { timeout: 15 * 60_000 },
   async () => {
     const said: string[] = [];
-    const result = await runChaos(SHORT, (line) => said.push(line));
+    const bundle = { WORKFLOW_BUNDLE: await findWorkflowBundle() };
+    const result = await runChaos(SHORT, (line) => said.push(line), bundle);
     const { breaches, shortfalls } = result;
     expect({ breaches, shortfalls, said }).toEqual({ breaches: [], shortfalls: [], said });
     expect(Object.values(result.kills).every((count) => count > 0)).toBe(true);

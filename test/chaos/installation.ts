@@ -93,6 +93,7 @@ export async function startInstallation(options: InstallationOptions): Promise<I
     });
     parts.push(serverPart(temporal.child, logs));
     await named(parts, 'temporal').start();
+    const { WORKFLOW_BUNDLE = join(dataDir, 'workflows.json') } = options.settings;
     const shared = {
       ...options.settings,
       TEMPORAL_NAMESPACE: 'default',
@@ -108,10 +109,12 @@ export async function startInstallation(options: InstallationOptions): Promise<I
       PORT: String(apiPort),
       LOG_LEVEL: 'info',
       // Made once: each worker that is killed would bundle again.
-      WORKFLOW_BUNDLE: join(dataDir, 'workflows.json'),
+      WORKFLOW_BUNDLE,
     };
     await runToEnd(ENTRIES.migrate, [], { ...shared, DATABASE_URL: postgres.url });
-    await runToEnd('src/cli/bundle.ts', [shared.WORKFLOW_BUNDLE], {});
+    if (options.settings['WORKFLOW_BUNDLE'] === undefined) {
+      await runToEnd('src/cli/bundle.ts', [WORKFLOW_BUNDLE], {});
+    }
     for (const { name, entry } of SERVICES) {
       const databaseUrl = new URL(postgres.url);
       databaseUrl.port = String(await link(`${name}→postgres`, postgresPort));

@@ -52,6 +52,8 @@ function everyMs(minutes: number): number {
 export async function runChaos(
   options: ChaosOptions,
   say: (line: string) => void,
+  /** For all processes, besides those of the run. */
+  settings: NodeJS.ProcessEnv = {},
 ): Promise<ChaosResult> {
   const dataDir = await mkdtemp(join(tmpdir(), 'daybell-chaos-'));
   const receiver = await startReceiver(createRandom(options.seed, 'answers'));
@@ -65,6 +67,7 @@ export async function runChaos(
       temporal: options.temporal,
       receiverPort: receiver.port,
       settings: {
+        ...settings,
         DELIVERY_LOCAL_TIME: calendar.localTime,
         ZONE_DATA: zones,
       },

@@ -83,7 +83,8 @@ test(
     const secret = (await readFile(secretFile, 'utf8')).trim();
     expect(daybell.terminal.lines.join('\n')).not.toContain(secret);
 
-    const again = await startDaybell(settings);
+    const { WORKFLOW_BUNDLE: _, ...withBundle } = settings;
+    const again = await startDaybell(withBundle);
     expect((await readFile(secretFile, 'utf8')).trim()).toBe(secret);
     expect(await send(again, 'GET', `/v1/users/${userId}`)).toMatchObject({ firstName: 'Ada' });
     expect(await again.terminal.stop('SIGTERM')).toBe(0);
