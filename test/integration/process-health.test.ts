@@ -52,6 +52,15 @@ describe('a process on its own port', () => {
     },
   );
 
+  test.for([ENTRIES.api, ENTRIES.scheduler])(
+    '%s works without Temporal, and says that it is away',
+    async (entry) => {
+      const running = start(entry);
+      await running.line(/"msg":"ready"/);
+      expect(await running.line(/Temporal does not answer/)).toContain('127.0.0.1:1');
+    },
+  );
+
   test('a worker that waits for Temporal lives, and is not ready', async () => {
     const worker = start('src/worker/main.ts', { WORKER_ROLE: 'activities' });
     await worker.line(/waiting for Temporal/);

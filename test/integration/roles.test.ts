@@ -1,12 +1,13 @@
 /** deploy/postgres/roles.sql: with these rights, and no more, everything works. */
 import { randomUUID } from 'node:crypto';
 
-import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, inject, onTestFinished, test } from 'vitest';
 
 import { createRoles } from '../../dev/stack/roles.ts';
 import { newWebhookSecret } from '../../src/platform/settings/webhook-secrets.ts';
 import { ADA } from '../support/api.ts';
-import { createEmptyDatabase, querySql, runSql } from '../support/postgres.ts';
+import { startPostgresServer } from '../support/postgres-server.ts';
+import { createEmptyDatabase, querySql, runSql, withDatabase } from '../support/postgres.ts';
 import { ENTRIES, runProcess, type TestProcess, urlOf } from '../support/process.ts';
 import { findWorkflowBundle, uniqueTaskQueue, useDevServer } from '../support/temporal.ts';
 import { untilTestEnds } from '../support/until-test-ends.ts';
@@ -104,4 +105,18 @@ test('others may not even connect', async () => {
   [url.username, url.password] = [name, 'stranger'];
   await expect(runSql(url.href, 'select 1')).rejects.toMatchObject({ code: '42501' });
   await runSql(database.url, `drop role ${name}`);
+});
+
+test("the database's owner may run the script too, with the right to create roles", async () => {
+  const server = await startPostgresServer();
+  onTestFinished(server.stop);
+  await runSql(server.adminUrl, `create role manager login createrole password 'manager'`);
+  await runSql(server.adminUrl, 'create database managed owner manager');
+  const url = new URL(withDatabase(server.adminUrl, 'managed'));
+  [url.username, url.password] = ['manager', 'manager'];
+
+  const managed = await createRoles(url.href, { owner: randomUUID(), app: randomUUID() });
+
+  expect(await start('migrate', managed.owner).exited).toBe(0);
+  expect(await querySql(managed.app, 'select from users.users')).toEqual([]);
 });
