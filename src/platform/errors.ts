@@ -47,8 +47,12 @@ export function loggableMessage(error: Error): string | null {
 
 /** Whether PostgreSQL, or a pooler before it, answered with this error. */
 export function isOfDatabase(error: Error): boolean {
-  return 'severity' in error || error.name.endsWith('Exception');
+  const isSqlState = 'code' in error && SQLSTATE.test(String(error.code));
+  return isSqlState || 'severity' in error || error.name.endsWith('Exception');
 }
+
+/** Unlike Node's codes, such as `EPIPE`, it has a digit. */
+const SQLSTATE = /^(?=.*\d)[0-9A-Z]{5}$/;
 
 /**
  * Classes of SQLSTATE (PostgreSQL's appendix A) whose messages name objects, roles and states only. Not

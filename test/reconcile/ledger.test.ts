@@ -228,7 +228,7 @@ test('one that cannot be planned holds up no other, and the alarm says why', asy
     {
       kind: 'unplanned',
       subject: subjectOf(bad),
-      why: 'it has no open row, and planning fails: Error 22008',
+      why: 'it has no open row, and planning fails: Error (22008)',
     },
   ]);
   expect(await fixture.stateOf(good)).toEqual(['PENDING']);

@@ -32,6 +32,7 @@ const WRONG: Readonly<Record<string, readonly string[]>> = {
   GIVE_UP_AFTER: ['3', '59s', '31d', 'P3D'],
   LATE_LIMIT: ['soon', '59s', '31d'],
   LATE_AFTER: ['0s', '25h'],
+  HTTP_KEEP_ALIVE: ['500ms', '2h', '75'],
   DELIVERY_LOCAL_TIME: ['9:00', '24:00', '09:60', '9am'],
   LEAP_DAY_POLICY: ['feb29', 'FEB28'],
   WAKE_AFTER: ['-1s', '11m', '10'],
