@@ -212,7 +212,8 @@ test('one that cannot be planned holds up no other, and the alarm says why', asy
   const reconciler = fixture.reconcilerWith({
     async plan(occasions) {
       const outcomes = await planning.planner.plan(occasions.filter(({ id }) => id !== bad));
-      const error = Object.assign(new Error('the date 1990-05-20'), { code: '22008' });
+      const code = { code: '22008', severity: 'ERROR' };
+      const error = Object.assign(new Error('the date 1990-05-20'), code);
       return [...outcomes, { ...birthdayOf(bad), kind: 'failed', error }];
     },
   });
