@@ -96,7 +96,8 @@ export async function startProxy(
       running = await start();
     },
     async stop() {
-      await running.stop('SIGKILL');
+      // Not SIGKILL: nginx's workers would outlive it.
+      await running.stop('SIGTERM');
       await rm(directory, { recursive: true });
     },
   };
