@@ -64,8 +64,9 @@ function causes() {
       `Run: npm ci ${[...new Set(faults.map(({ cure }) => cure))].join(' ')}`,
     ];
   }
+  // With a password in it, npm itself leaves it out.
   const proxy = config['https-proxy'] ?? config.proxy;
-  const through = proxy ? ` through the proxy ${new URL(proxy).host}` : '';
+  const through = proxy ? ` through the proxy ${proxy}` : '';
   return [
     `npm asks the registry ${config.registry}${through}. Check that it can be reached (npm ping),`,
     "and that it has these versions: npm ci --registry=https://registry.npmjs.org/ asks npm's own.",

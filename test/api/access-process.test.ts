@@ -5,7 +5,7 @@ import { findApiKey, SCOPES } from '../../src/access/api-key.ts';
 import { newApiKey } from '../../src/platform/settings/api-keys.ts';
 import { loadSettings } from '../../src/platform/settings/settings.ts';
 import { newWebhookSecret } from '../../src/platform/settings/webhook-secrets.ts';
-import { useTestDatabase } from '../support/postgres.ts';
+import { runSql, useTestDatabase } from '../support/postgres.ts';
 import { runProcess, runProgram, type TestProcess, urlOf } from '../support/process.ts';
 import { untilTestEnds } from '../support/until-test-ends.ts';
 import { startWebhookReceiver } from '../support/webhook-receiver.ts';
@@ -98,12 +98,12 @@ describe('the commands that ask the API', () => {
       const all = newApiKey('operator', SCOPES);
       const other = newApiKey('operator', SCOPES);
       const receiver = await startWebhookReceiver();
+      await runSql(database.url, `update events.rules set local_time = '${nowhereSoon()}'`);
       const api = start({
         API_KEYS: all.entry,
         WEBHOOK_URL: receiver.url,
         WEBHOOK_SECRETS: newWebhookSecret(),
         WEBHOOK_ALLOW_PRIVATE: 'true',
-        DELIVERY_LOCAL_TIME: nowhereSoon(),
       });
       const PORT = await portOf(api);
       const run = async (settings: NodeJS.ProcessEnv) => {

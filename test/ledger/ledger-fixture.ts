@@ -55,7 +55,8 @@ export function useLedgerFixture() {
   }
 
   function claim(limit = 10, request: Partial<ClaimRequest> = {}): Promise<ClaimResult> {
-    const now = Date.now() + shiftedMs;
+    // The database's clock is finer: what became due in this very millisecond counts.
+    const now = Date.now() + 1 + shiftedMs;
     return ledger.claim({ limit, now, leaseMs: LEASE_MS, takesExpired: true, ...request });
   }
 

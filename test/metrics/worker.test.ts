@@ -63,6 +63,7 @@ async function start(
   };
   const running = untilTestEnds(runProcess(entry, given));
   const url = await urlOf(running, 'metrics');
+  await running.line(/"msg":"ready"/);
   return {
     running,
     value: async (name, labels = {}) => valueOf(await (await fetch(url)).text(), name, labels),

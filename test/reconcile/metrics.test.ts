@@ -30,7 +30,9 @@ test('the last complete look, and what cannot be repaired, are reported while th
     'update events.reconciler set ledger_looked_at = null, workflows_looked_at = null',
   );
   const settings = { DATABASE_URL: databaseUrl, PORT: '0', METRICS_PORT: '0' };
-  const url = await urlOf(untilTestEnds(runProcess(ENTRIES.api, settings)), 'metrics');
+  const api = untilTestEnds(runProcess(ENTRIES.api, settings));
+  const url = await urlOf(api, 'metrics');
+  await api.line(/"msg":"ready"/);
   const value = async (name: string) => valueOf(await (await fetch(url)).text(), `daybell_${name}`);
   expect(await value('reconcile_last_success_timestamp_seconds')).toBe(0);
 

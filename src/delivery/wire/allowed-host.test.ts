@@ -21,7 +21,7 @@ test.each([
   'app.localhost.',
 ])('%s is refused at the start, by the name of the setting', (host) => {
   expect(() => requireAllowedHost(settingsOf(host))).toThrow(
-    /^These settings are not usable:\n {2}WEBHOOK_URL: must have a host on the public internet, unless WEBHOOK_ALLOW_PRIVATE=true$/,
+    /^These settings are not usable:\n {2}WEBHOOK_URL: must have a host on the public internet, unless WEBHOOK_ALLOW_PRIVATE=true\n.*\n {2}export WEBHOOK_ALLOW_PRIVATE=true$/,
   );
   expect(requireAllowedHost(settingsOf(host, true))).toEqual(settingsOf(host, true));
 });
