@@ -3,13 +3,13 @@ import { randomUUID } from 'node:crypto';
 
 import { afterAll, beforeAll, describe, expect, inject, onTestFinished, test } from 'vitest';
 
+import { settingsToSend } from '../support/process-settings.ts';
 import { createRoles } from '../../dev/stack/roles.ts';
-import { newWebhookSecret } from '../../src/platform/settings/webhook-secrets.ts';
 import { ADA } from '../support/api.ts';
 import { startPostgresServer } from '../support/postgres-server.ts';
 import { createEmptyDatabase, querySql, runSql, withDatabase } from '../support/postgres.ts';
 import { ENTRIES, runProcess, type TestProcess, urlOf } from '../support/process.ts';
-import { findWorkflowBundle, uniqueTaskQueue, useDevServer } from '../support/temporal.ts';
+import { useDevServer } from '../support/temporal.ts';
 import { untilTestEnds } from '../support/until-test-ends.ts';
 import { startWebhookReceiver, type WebhookReceiver } from '../support/webhook-receiver.ts';
 
@@ -26,15 +26,7 @@ beforeAll(async () => {
   roles = await createRoles(database.url, passwords);
   const temporal = await useDevServer();
   await temporal.close();
-  settings = {
-    TEMPORAL_ADDRESS: temporal.address,
-    TEMPORAL_TASK_QUEUE: uniqueTaskQueue(),
-    WORKFLOW_BUNDLE: await findWorkflowBundle(),
-    WEBHOOK_URL: receiver.url,
-    WEBHOOK_ALLOW_PRIVATE: 'true',
-    WEBHOOK_SECRETS: newWebhookSecret(),
-    PORT: '0',
-  };
+  settings = await settingsToSend(temporal.address, receiver.url);
 });
 afterAll(async () => {
   await receiver.close();

@@ -8,6 +8,7 @@ import { join } from 'node:path';
 
 import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest';
 
+import { settingsToSend } from '../support/process-settings.ts';
 import { newWebhookSecret } from '../../src/platform/settings/webhook-secrets.ts';
 import { connectTemporal } from '../../src/platform/temporal/connection.ts';
 import { ADA } from '../support/api.ts';
@@ -16,7 +17,7 @@ import { freePort } from '../support/free-port.ts';
 import { createTestDatabase, type TestDatabase } from '../support/postgres.ts';
 import { runProcess, type TestProcess } from '../support/process.ts';
 import { startSecureTemporal, type SecureTemporal } from './secure-temporal.ts';
-import { findWorkflowBundle, uniqueTaskQueue, useDevServer } from '../support/temporal.ts';
+import { useDevServer } from '../support/temporal.ts';
 import { startWebhookReceiver, type WebhookReceiver } from '../support/webhook-receiver.ts';
 
 const WITHIN = { timeout: 60_000, interval: 200 };
@@ -38,13 +39,8 @@ describe('a Temporal server that asks for a client certificate', () => {
     database = await createTestDatabase();
     receiver = await startWebhookReceiver();
     settings = {
+      ...(await settingsToSend(temporal.address, receiver.url)),
       DATABASE_URL: database.url,
-      TEMPORAL_ADDRESS: temporal.address,
-      TEMPORAL_TASK_QUEUE: uniqueTaskQueue(),
-      WORKFLOW_BUNDLE: await findWorkflowBundle(),
-      WEBHOOK_URL: receiver.url,
-      WEBHOOK_ALLOW_PRIVATE: 'true',
-      WEBHOOK_SECRETS: newWebhookSecret(),
       PORT: String(await freePort()),
     };
   }, 30 * 60_000);

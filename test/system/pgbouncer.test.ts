@@ -5,14 +5,14 @@ import { join } from 'node:path';
 import pg from 'pg';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 
+import { settingsToSend } from '../support/process-settings.ts';
 import { createRoles } from '../../dev/stack/roles.ts';
 import { connectOrm } from '../../src/platform/database/orm.ts';
-import { newWebhookSecret } from '../../src/platform/settings/webhook-secrets.ts';
 import { ADA } from '../support/api.ts';
 import { createEventRows } from '../support/event-rows.ts';
 import { createEmptyDatabase, querySql } from '../support/postgres.ts';
 import { ENTRIES, runProcess, type TestProcess, urlOf } from '../support/process.ts';
-import { findWorkflowBundle, uniqueTaskQueue, useDevServer } from '../support/temporal.ts';
+import { useDevServer } from '../support/temporal.ts';
 import { untilTestEnds } from '../support/until-test-ends.ts';
 import { startWebhookReceiver, type WebhookReceiver } from '../support/webhook-receiver.ts';
 import { type PgBouncer, startPgBouncer } from './support/pgbouncer.ts';
@@ -76,14 +76,8 @@ test('every process works, and goes on when PgBouncer is restarted in the middle
   const temporal = await useDevServer();
   await temporal.close();
   const settings = {
+    ...(await settingsToSend(temporal.address, receiver.url)),
     DATABASE_URL: urls.app,
-    TEMPORAL_ADDRESS: temporal.address,
-    TEMPORAL_TASK_QUEUE: uniqueTaskQueue(),
-    WORKFLOW_BUNDLE: await findWorkflowBundle(),
-    WEBHOOK_URL: receiver.url,
-    WEBHOOK_ALLOW_PRIVATE: 'true',
-    WEBHOOK_SECRETS: newWebhookSecret(),
-    PORT: '0',
   };
   const start = (name: keyof typeof ENTRIES): TestProcess =>
     untilTestEnds(runProcess(ENTRIES[name], settings));
