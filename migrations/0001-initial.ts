@@ -29,10 +29,16 @@ const USERS = `
     last_name text not null,
     date_of_birth date not null,
     timezone text not null,
+    -- When the user's webhooks are sent, by the clocks of the zone, HH:MM; null: as the occasion type
+    -- or the installation says.
+    delivery_time text,
+    -- Nothing is sent to the user for now. The reason is the operator's own words.
+    suspended boolean not null default false,
+    suspended_reason text,
     revision integer not null,
     created_at timestamptz not null,
     updated_at timestamptz not null,
-    -- When date of birth or time zone last changed; at first, created_at.
+    -- When a schedule input last changed; at first, created_at.
     inputs_changed_at timestamptz not null,
     -- The order of lists. The transaction that created the row: a page shows only what no
     -- transaction that is still running can precede.
@@ -43,12 +49,17 @@ const USERS = `
   create index users_by_day on users.users
     (((extract(month from date_of_birth) * 100 + extract(day from date_of_birth))::int));
 
+  -- The order of changes: of users and of their occasions together.
+  create sequence users.changes;
+
   -- Who had which date and zone when: schedule inputs, without names. Kept until erasure.
   create table users.history (
-    id bigint generated always as identity primary key,
+    id bigint primary key default nextval('users.changes'),
     user_id uuid not null,
     date_of_birth date not null,
     timezone text not null,
+    delivery_time text,
+    suspended boolean not null default false,
     valid_from timestamptz not null,
     valid_until timestamptz
   );
@@ -57,17 +68,92 @@ const USERS = `
   create index history_by_day on users.history
     (((extract(month from date_of_birth) * 100 + extract(day from date_of_birth))::int), user_id);
 
+  -- Dated things of a user besides the birthday, which the date of birth implies.
+  create table users.occasions (
+    id uuid primary key,
+    user_id uuid not null references users.users (id) on delete cascade,
+    type text not null check (type ~ '^[a-z][a-z0-9-]{0,39}$' and type not in ('birthday', 'test')),
+    -- Unique per user and type.
+    external_id text,
+    -- The first day, from which the recurrence counts; null: the user's date of birth.
+    date date,
+    recurrence text not null check (recurrence in
+      ('once', 'daily', 'weekly', 'monthly', 'yearly', 'birthday', 'rrule')),
+    -- RFC 5545, restricted to dates.
+    rrule text,
+    -- Due so many days before the nominal date.
+    offset_days integer not null default 0,
+    -- Null: the user's.
+    delivery_time text,
+    timezone text,
+    -- Handed to the receiver as it is.
+    data jsonb,
+    suspended boolean not null default false,
+    suspended_reason text,
+    revision integer not null,
+    created_at timestamptz not null,
+    updated_at timestamptz not null,
+    inputs_changed_at timestamptz not null,
+    constraint occasions_external_id_key unique (user_id, type, external_id),
+    constraint rrule_of_recurrence check ((recurrence = 'rrule') = (rrule is not null)),
+    constraint reminder_without_date check ((date is null) = (type = 'birthday-reminder')),
+    -- Yearly, from a year after the date on.
+    constraint begins_a_year_later
+      check ((recurrence = 'birthday') = (type in ('anniversary', 'birthday-reminder')))
+  );
+  create index occasions_of_user on users.occasions (user_id, id);
+
+  -- Which inputs an occasion had when; what is null is the user's. Kept until erasure.
+  create table users.occasion_periods (
+    id bigint primary key default nextval('users.changes'),
+    occasion_id uuid not null,
+    occasion_type text not null,
+    user_id uuid not null,
+    date date,
+    recurrence text not null,
+    rrule text,
+    offset_days integer not null default 0,
+    delivery_time text,
+    timezone text,
+    suspended boolean not null default false,
+    valid_from timestamptz not null,
+    valid_until timestamptz
+  );
+  create unique index occasion_periods_current on users.occasion_periods (occasion_id)
+    where valid_until is null;
+  create index occasion_periods_of_occasion on users.occasion_periods (occasion_id, id);
+  create index occasion_periods_of_user on users.occasion_periods (user_id, id);
+
   -- What planning and delivery read of users: the occasions that there are now, and the inputs
-  -- that each had. A birthday is implied by the date of birth; its id is the user's.
+  -- that each had. A birthday is implied by the date of birth; its id is the user's. Where
+  -- local_time is null, the occasion type or the installation says when. The second part of each is
+  -- a join: reach it by a lateral subquery, or PostgreSQL reads all of it.
   create view users.occasion_inputs as
     select 'birthday'::text as occasion_type, id as occasion_id, id as user_id,
-      'birthday'::text as recurrence, date_of_birth as date, timezone,
+      'birthday'::text as recurrence, null::text as rrule, date_of_birth as date, 0 as offset_days,
+      timezone, delivery_time as local_time, suspended,
       created_at, inputs_changed_at as changed_at
-    from users.users;
+    from users.users
+    union all
+    select o.type, o.id, o.user_id, o.recurrence, o.rrule, coalesce(o.date, u.date_of_birth),
+      o.offset_days, coalesce(o.timezone, u.timezone), coalesce(o.delivery_time, u.delivery_time),
+      o.suspended or u.suspended,
+      o.created_at, greatest(o.inputs_changed_at, u.inputs_changed_at)
+    from users.occasions as o join users.users as u on u.id = o.user_id;
   create view users.occasion_history as
     select 'birthday'::text as occasion_type, user_id as occasion_id, user_id, id as position,
-      'birthday'::text as recurrence, date_of_birth as date, timezone, valid_from, valid_until
-    from users.history;
+      'birthday'::text as recurrence, null::text as rrule, date_of_birth as date, 0 as offset_days,
+      timezone, delivery_time as local_time, suspended, valid_from, valid_until
+    from users.history
+    union all
+    select p.occasion_type, p.occasion_id, p.user_id, greatest(p.id, h.id), p.recurrence, p.rrule,
+      coalesce(p.date, h.date_of_birth), p.offset_days, coalesce(p.timezone, h.timezone),
+      coalesce(p.delivery_time, h.delivery_time), p.suspended or h.suspended,
+      greatest(p.valid_from, h.valid_from), least(p.valid_until, h.valid_until)
+    from users.occasion_periods as p
+    join users.history as h on h.user_id = p.user_id
+      and h.valid_from < coalesce(p.valid_until, 'infinity')
+      and p.valid_from < coalesce(h.valid_until, 'infinity');
 
   -- Domain events, written in the transaction of the change; the scheduler plans what they name.
   create table users.outbox (

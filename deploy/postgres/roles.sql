@@ -38,3 +38,4 @@ grant usage on schema public to daybell_app;
 alter default privileges for role daybell_owner grant usage on schemas to daybell_app;
 alter default privileges for role daybell_owner
   grant select, insert, update, delete on tables to daybell_app;
+alter default privileges for role daybell_owner grant usage on sequences to daybell_app;
