@@ -40,8 +40,12 @@ export interface ChaosResult extends Verdict {
 
 /** From everything being up to the first instant: the first users are created and planned in it. */
 const BEFORE_FIRST_MS = 30_000;
-/** Longer than the retries that a run can lead to, and than the reconciler's round. */
-const NO_NEARER_MS = 4 * 60_000;
+/**
+ * Longer than the retries that a run can lead to, and than the reconciler's round. A workflow that
+ * found its late row with the dispatchers looks again after as long as the row was late, at most a
+ * quarter of an hour.
+ */
+const NO_NEARER_MS = 16 * 60_000;
 
 /** Of a short run several instants too; in a longer one, herds. */
 function everyMs(minutes: number): number {
