@@ -72,5 +72,6 @@ export function dueAtUnder(
 ): number | null {
   const series = { date, recurrence: recurrence as Recurrence };
   if (!tz.isKnown(timezone) || !namesDate(series, nominalDate)) return null;
-  return resolveNominalDate(nominalDate, { timezone, localTime, leapDayPolicy }, tz).dueAt;
+  const inputs = { timezone, localTime, leapDayPolicy, offsetDays: 0 };
+  return resolveNominalDate(nominalDate, inputs, tz).dueAt;
 }

@@ -36,7 +36,7 @@ export async function forecast(deps: ForecastDeps, window: Window): Promise<Fore
     const rules = await view.findRules();
     const add = (nominalDate: string, timezone: string, count: number): void => {
       const isKnown = tz.isKnown(timezone);
-      const inputs = { ...rules, timezone: isKnown ? timezone : 'UTC' };
+      const inputs = { ...rules, timezone: isKnown ? timezone : 'UTC', offsetDays: 0 };
       const { dueAt } = resolveNominalDate(nominalDate, inputs, tz);
       if (dueAt < window.from || dueAt >= window.until) return;
       if (isKnown) tally.add(dueAt, timezone, count);

@@ -119,7 +119,8 @@ export function createOccurrenceReader(
 function explain(row: OccurrenceRow, tz: TzDatabase): OccurrenceRecord {
   const { date, timezone, leapDayPolicy, localTime, nominalDate, dueAt } = row;
   if (dueAt !== null && whyUnplannable({ date, timezone }, tz) === null) {
-    const inputs = { timezone, localTime, leapDayPolicy: leapDayPolicy as LeapDayPolicy };
+    const policy = leapDayPolicy as LeapDayPolicy;
+    const inputs = { timezone, localTime, leapDayPolicy: policy, offsetDays: 0 };
     const explained = explainOccurrence(nominalDate, inputs, tz);
     const { utcOffset, explanation } = explained;
     if (explained.dueAt === dueAt) return { ...row, utcOffset, explanation };

@@ -18,6 +18,7 @@ import {
   namesDate,
   nominalDateAfter,
   nominalDateFrom,
+  policyOf,
   type Series,
 } from '../time/recurrence.ts';
 import type { TzDatabase } from '../time/tz-database.ts';
@@ -183,5 +184,5 @@ function putBehind(
 type Named = Pick<ResolvedOccurrence, 'version' | 'nominalDate'>;
 
 function keptDateOf({ version, nominalDate }: Named): string {
-  return keptDate(nominalDate, version.leapDayPolicy);
+  return keptDate(nominalDate, policyOf(version, version.leapDayPolicy));
 }

@@ -93,6 +93,15 @@ export function mergeVersions(periods: readonly Period[], rules: RulesHistory): 
       const { localTime, leapDayPolicy } = rules.findLast((rule) => rule.from <= from) ?? rules[0];
       const { date, timezone } = period;
       const recurrence = period.recurrence as Recurrence;
-      return { from, date, timezone, recurrence, localTime, leapDayPolicy, suspended: false };
+      return {
+        from,
+        date,
+        recurrence,
+        offsetDays: 0,
+        timezone,
+        localTime,
+        leapDayPolicy,
+        suspended: false,
+      };
     });
 }

@@ -13,7 +13,7 @@ interface Given {
 }
 
 function explain({ born, zone, year, time = '09:00', policy = 'feb28' }: Given) {
-  const inputs = { timezone: zone, leapDayPolicy: policy, localTime: time };
+  const inputs = { timezone: zone, leapDayPolicy: policy, localTime: time, offsetDays: 0 };
   return explainOccurrence(`${year}${born.slice(4)}`, inputs, bundledTz);
 }
 
@@ -23,6 +23,7 @@ describe('an explained occurrence', () => {
       timezone: 'Pacific/Chatham',
       leapDayPolicy: 'feb28',
       localTime: '09:00',
+      offsetDays: 0,
     } as const;
     expect(explainOccurrence('2026-01-15', inputs, bundledTz)).toEqual({
       localDate: '2026-01-15',

@@ -9,7 +9,12 @@ import {
 } from './occurrence.ts';
 import type { Recurrence } from './recurrence.ts';
 
-const TOKYO = { timezone: 'Asia/Tokyo', leapDayPolicy: 'feb28', localTime: '09:00' } as const;
+const TOKYO = {
+  timezone: 'Asia/Tokyo',
+  leapDayPolicy: 'feb28',
+  localTime: '09:00',
+  offsetDays: 0,
+} as const;
 const inTokyo = { ...TOKYO, date: '1990-05-20', recurrence: 'birthday' } as const;
 
 describe.each(bothTzDatabases)('by %s', (_name, tz) => {
@@ -34,6 +39,14 @@ describe.each(bothTzDatabases)('by %s', (_name, tz) => {
     it('is due at the local time, on the day that clocks show', () => {
       const dueAt = Date.parse('2026-05-20T00:00:00Z');
       expect(resolve('2026-05-20')).toEqual({ localDate: '2026-05-20', dueAt });
+    });
+
+    it('is due so many days before the day on which it is kept', () => {
+      const due = (nominalDate: string, offsetDays: number) =>
+        resolve(nominalDate, { offsetDays }).localDate;
+      expect(due('2026-05-20', 7)).toBe('2026-05-13');
+      expect(due('2026-01-01', 1)).toBe('2025-12-31');
+      expect(due('2027-02-29', 366)).toBe('2026-02-27');
     });
 
     it('moves into the next year if its day was skipped at the end of it', () => {
@@ -69,6 +82,13 @@ describe.each(bothTzDatabases)('by %s', (_name, tz) => {
       const born = { ...inTokyo, date: '2026-05-20' };
       expect(datesAfter(born, Date.parse('2026-01-01T00:00:00Z'))).toEqual(['2027-05-20']);
       expect(datesAfter(born, 0)).toEqual(['2027-05-20']);
+    });
+
+    it('comes before the day on which it is kept by the offset', () => {
+      const renewal = { ...inTokyo, recurrence: 'yearly', offsetDays: 366 } as const;
+      const due = Date.parse('2025-05-19T00:00:00Z');
+      expect(datesAfter(renewal, due - 1)).toEqual(['2026-05-20']);
+      expect(datesAfter(renewal, due)).toEqual(['2027-05-20']);
     });
 
     it('does not exist after the year 9999', () => {

@@ -4,6 +4,7 @@ import {
   type LeapDayPolicy,
   nominalDateAfter,
   nominalDateFrom,
+  policyOf,
   type Series,
 } from './recurrence.ts';
 import type { TzDatabase } from './tz-database.ts';
@@ -20,7 +21,12 @@ export interface DateSettings {
 export interface LocalTimeInputs extends DateSettings {
   /** A name of the tz database. */
   readonly timezone: string;
+  /** It is due so many days before the day on which the nominal date is kept. */
+  readonly offsetDays: number;
 }
+
+/** The same, with the rule of the series, which may say where a day goes that does not exist. */
+export type DueInputs = LocalTimeInputs & Pick<Series, 'rrule'>;
 
 /** When a nominal date is due. */
 export interface DueDate {
@@ -46,7 +52,7 @@ export function whyUnplannable(
 }
 
 /**
- * More than all that lies between a nominal date and its instant, or between its instants under
+ * More than all that lies between a nominal date, less the offset, and its instant, or between its instants under
  * two inputs: offsets from -16 to +16 h, any two local times, a missing day, a skipped one.
  */
 export const REACH_MS = 5 * DAY_MS;
@@ -62,7 +68,7 @@ export function* dueDatesAfter(
   tz: TzDatabase,
   fromNominal = '',
 ): Generator<DueDate & { readonly nominalDate: string }, undefined> {
-  const earliest = formatCalendarDate(after - REACH_MS);
+  const earliest = formatCalendarDate(after + inputs.offsetDays * DAY_MS - REACH_MS);
   let nominalDate = nominalDateFrom(inputs, earliest > fromNominal ? earliest : fromNominal);
   let previousDate = '';
   while (nominalDate !== null) {
@@ -76,28 +82,34 @@ export function* dueDatesAfter(
 /** When a nominal date is due. Throws a RangeError for an unknown zone and a local time that is none. */
 export function resolveNominalDate(
   nominalDate: string,
-  inputs: LocalTimeInputs,
+  inputs: DueInputs,
   tz: TzDatabase,
 ): DueDate {
   const { instantMs, wallMs, kind } = resolveOnWallClock(nominalDate, inputs, tz);
   // Only a missing time or day can move it.
   const isMoved = kind === 'missing_time' || kind === 'missing_day';
-  const localDate = isMoved
-    ? formatCalendarDate(wallMs)
-    : keptDate(nominalDate, inputs.leapDayPolicy);
+  const localDate = isMoved ? formatCalendarDate(wallMs) : dueDay(nominalDate, inputs);
   return { localDate, dueAt: instantMs };
 }
 
 /** The same, with how the local time was found. */
 export function resolveOnWallClock(
   nominalDate: string,
-  { timezone, localTime, leapDayPolicy }: LocalTimeInputs,
+  inputs: DueInputs,
   tz: TzDatabase,
 ): WallClockResolution {
-  const day = keptDate(nominalDate, leapDayPolicy);
+  const { timezone, localTime } = inputs;
+  const day = dueDay(nominalDate, inputs);
   return resolveWallClock(Date.parse(day) + localTimeMs(localTime), (instantMs) =>
     tz.offsetAt(timezone, instantMs),
   );
+}
+
+/** The day of the calendar, `YYYY-MM-DD`, on which a nominal date is due, whatever clocks do. */
+export function dueDay(nominalDate: string, inputs: Omit<DueInputs, 'timezone'>): string {
+  const { leapDayPolicy, offsetDays } = inputs;
+  const kept = keptDate(nominalDate, policyOf(inputs, leapDayPolicy));
+  return offsetDays === 0 ? kept : formatCalendarDate(Date.parse(kept) - offsetDays * DAY_MS);
 }
 
 function localTimeMs(localTime: string): number {

@@ -5,6 +5,7 @@ import {
   namesDate,
   nominalDateAfter,
   nominalDateFrom,
+  policyOf,
   type Recurrence,
   type Series,
 } from './recurrence.ts';
@@ -72,7 +73,7 @@ describe('every recurrence, against each day of eight years', () => {
   const exists = (text: string) =>
     !Number.isNaN(Date.parse(text)) &&
     new Date(Date.parse(`${text}T00:00:00Z`)).toISOString().startsWith(text);
-  const named: Record<Recurrence, (date: string, day: string) => boolean> = {
+  const named: Record<Exclude<Recurrence, 'rrule'>, (date: string, day: string) => boolean> = {
     once: (date, day) => day === date,
     daily: (date, day) => day >= date && exists(day),
     weekly: (date, day) =>
@@ -81,7 +82,7 @@ describe('every recurrence, against each day of eight years', () => {
     yearly: (date, day) => day >= date && day.slice(5) === date.slice(5),
     birthday: (date, day) => day > date && day.slice(5) === date.slice(5),
   };
-  const recurrences = Object.keys(named) as Recurrence[];
+  const recurrences = Object.keys(named) as (keyof typeof named)[];
   const someDates = [
     '1904-01-31',
     '2023-01-01',
@@ -128,6 +129,14 @@ describe('every recurrence, against each day of eight years', () => {
 });
 
 describe('a day that does not exist', () => {
+  it('goes where the rule says, otherwise where the setting says', () => {
+    expect(policyOf({}, 'mar1')).toBe('mar1');
+    expect(policyOf({ rrule: null }, 'feb28')).toBe('feb28');
+    expect(policyOf({ rrule: 'FREQ=MONTHLY;SKIP=BACKWARD' }, 'mar1')).toBe('feb28');
+    expect(policyOf({ rrule: 'skip=forward;FREQ=MONTHLY' }, 'feb28')).toBe('mar1');
+    expect(policyOf({ rrule: 'FREQ=MONTHLY;SKIP=OMIT' }, 'mar1')).toBe('mar1');
+  });
+
   it.each([
     ['2027-02-29', '2027-02-28', '2027-03-01'],
     ['2028-02-29', '2028-02-29', '2028-02-29'],

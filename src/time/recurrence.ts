@@ -4,8 +4,8 @@
  */
 import { dateToMs, DAY_MS, formatCalendarDate } from './calendar-date.ts';
 
-/** `birthday` is `yearly`, beginning one year after the date. */
-export type Recurrence = 'once' | 'daily' | 'weekly' | 'monthly' | 'yearly' | 'birthday';
+/** `birthday` is `yearly`, beginning one year after the date; `rrule` is what the series' rule says. */
+export type Recurrence = 'once' | 'daily' | 'weekly' | 'monthly' | 'yearly' | 'birthday' | 'rrule';
 
 /**
  * Where a day goes that its month does not have, 29 February or another: `feb28` is the last day
@@ -17,6 +17,8 @@ export type LeapDayPolicy = 'feb28' | 'mar1';
 export interface Series {
   readonly date: string;
   readonly recurrence: Recurrence;
+  /** A recurrence rule of RFC 5545, from the date on (DTSTART); null or absent unless `rrule`. */
+  readonly rrule?: string | null;
 }
 
 /**
@@ -40,6 +42,20 @@ export function nominalDateAfter(series: Series, nominalDate: string): string | 
 
 export function namesDate(series: Series, nominalDate: string): boolean {
   return nominalDateFrom(series, nominalDate) === nominalDate;
+}
+
+/**
+ * The policy that holds for a series: that of its rule's SKIP, otherwise the setting. Without SKIP
+ * a rule names no day that does not exist.
+ */
+export function policyOf(
+  { rrule }: Pick<Series, 'rrule'>,
+  leapDayPolicy: LeapDayPolicy,
+): LeapDayPolicy {
+  if (rrule === undefined || rrule === null) return leapDayPolicy;
+  const skip = /(?:^|;)SKIP=(BACKWARD|FORWARD)(?:;|$)/i.exec(rrule)?.[1]?.toUpperCase();
+  if (skip === undefined) return leapDayPolicy;
+  return skip === 'FORWARD' ? 'mar1' : 'feb28';
 }
 
 /**
@@ -78,6 +94,8 @@ function findFrom({ date, recurrence }: Series, from: string): string | null {
       return dayOfYearFrom(date.slice(4), from);
     case 'birthday':
       return dayOfYearFrom(date.slice(4), laterOf(from, dayAfter(date)));
+    case 'rrule':
+      throw new RangeError('Recurrence rules are not expanded yet.');
   }
 }
 

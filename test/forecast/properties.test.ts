@@ -197,7 +197,7 @@ async function oneByOne(
     for (const { state, timezone, dueAt } of own) {
       if (state === 'PENDING' || state === 'PROCESSING') count(dueAt, timezone);
     }
-    const inputs = { ...settings, timezone: user.timezone };
+    const inputs = { ...settings, timezone: user.timezone, offsetDays: 0 };
     const firstYear = new Date(from).getUTCFullYear();
     const lastYear = new Date(until).getUTCFullYear();
     const born = Number(user.dateOfBirth.slice(0, 4));

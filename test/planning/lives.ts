@@ -92,6 +92,7 @@ function inputsOf({ recurrence, dates }: Kind): fc.Arbitrary<Inputs> {
     timezone: zone,
     localTime,
     leapDayPolicy,
+    offsetDays: fc.constant(0),
     suspended: fc.constant(false),
   });
 }

@@ -84,6 +84,7 @@ export function historyOf(given: Occasion): InputsHistory {
     timezone: NEW_YORK,
     localTime: '09:00',
     leapDayPolicy: 'feb28',
+    offsetDays: 0,
     suspended: false,
   };
   const versions = [versionAfter(first, given)];

@@ -36,6 +36,7 @@ describe('the agreed cases of recurrences that name a day', () => {
       timezone: given.timezone,
       localTime: given.deliveryTime,
       leapDayPolicy: given.skip === 'FORWARD' ? 'mar1' : 'feb28',
+      offsetDays: 0,
       suspended: false,
     };
     const occasion = { type: 'reminder', id: 'b4c1' };

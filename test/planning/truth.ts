@@ -275,6 +275,8 @@ function isNamed(day: Day, { date, recurrence }: InputsVersion): boolean {
       return day.text.slice(5) === date.slice(5);
     case 'birthday':
       return day.text.slice(5) === date.slice(5) && day.year > Number(date.slice(0, 4));
+    case 'rrule':
+      throw new RangeError('These lives have no recurrence rules.');
   }
 }
 

@@ -19,14 +19,18 @@ export interface Birthday {
 
 export function birthdayIn(year: number, born: BornAt, { tz, ...settings }: DateRules): Birthday {
   const { timezone } = born;
-  return { year, ...resolveNominalDate(nominalDateIn(year, born), { timezone, ...settings }, tz) };
+  return {
+    year,
+    ...resolveNominalDate(nominalDateIn(year, born), { timezone, offsetDays: 0, ...settings }, tz),
+  };
 }
 
 export function firstBirthdayAfter(born: BornAt, after: number, rules: DateRules): Birthday {
   const { tz, leapDayPolicy, localTime } = rules;
   const { dateOfBirth: date, timezone } = born;
-  const inputs = { date, recurrence: 'birthday', timezone, leapDayPolicy, localTime } as const;
-  for (const { nominalDate, localDate, dueAt } of dueDatesAfter(inputs, after, tz)) {
+  const inputs = { timezone, leapDayPolicy, localTime, offsetDays: 0 };
+  const series = { date, recurrence: 'birthday', ...inputs } as const;
+  for (const { nominalDate, localDate, dueAt } of dueDatesAfter(series, after, tz)) {
     return { year: Number(nominalDate.slice(0, 4)), localDate, dueAt };
   }
   throw new RangeError('There is no further birthday.');

@@ -37,6 +37,7 @@ export function registerPreview(app: Api, deps: ApiDeps): void {
       leapDayPolicy: leapDayPolicy ?? installed.leapDayPolicy,
       localTime: localTime ?? installed.localTime,
       timezone,
+      offsetDays: 0,
     };
     const series = { date: dateOfBirth, recurrence: 'birthday', ...inputs } as const;
     const occurrences: z.input<typeof PreviewSchema>['occurrences'] = [];
