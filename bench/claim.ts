@@ -29,10 +29,10 @@ const LEASE_MS = 30 * MINUTE;
 /** Planned from an instant on, evenly over a time. */
 const PLAN = `
   insert into events.occurrences (key, occasion_type, occasion_id, user_id, nominal_date, state,
-    date, timezone, local_time, leap_day_policy, tz_version, inputs_at, local_date, due_at,
+    recurrence, date, timezone, local_time, leap_day_policy, tz_version, inputs_at, local_date, due_at,
     next_attempt_at, planned_at)
-  select 'birthday:' || id || ':2027', 'birthday', id, id, '2027-05-20', 'PENDING', '1990-05-20',
-    'Europe/Berlin', '09:00', 'feb28', '2026c', now(), '2027-05-20', due_at, due_at, now()
+  select 'birthday:' || id || ':2027', 'birthday', id, id, '2027-05-20', 'PENDING', 'birthday',
+    '1990-05-20', 'Europe/Berlin', '09:00', 'feb28', '2026c', now(), '2027-05-20', due_at, due_at, now()
   from (select gen_random_uuid() as id, now() + (:fromMs::float8
       + random() * :withinMs::float8) * interval '1 millisecond' as due_at
     from generate_series(1, :planned::int)) as users`;

@@ -239,6 +239,33 @@ const EVENTS = `
     valid_from timestamptz not null default events.clock()
   );
 
+  -- What was set for an occasion type; null: as the installation says. A type without a row has
+  -- nothing of its own.
+  create table events.occasion_types (
+    type text primary key check (type ~ '^[a-z][a-z0-9-]{0,39}$' and type <> 'test'),
+    -- A template; null: the built-in one.
+    message text,
+    -- HH:MM.
+    delivery_time text,
+    leap_day_policy text check (leap_day_policy in ('feb28', 'mar1')),
+    -- How late a first attempt may be.
+    late_limit_ms bigint check (late_limit_ms > 0),
+    -- 'skip': what is late at all is not sent.
+    when_late text check (when_late in ('send', 'skip')),
+    destination text,
+    revision integer not null default 1,
+    updated_at timestamptz not null default events.clock()
+  );
+  -- Which settings that decide dates a type had since when.
+  create table events.occasion_type_rules (
+    id bigint generated always as identity primary key,
+    type text not null,
+    delivery_time text,
+    leap_day_policy text,
+    valid_from timestamptz not null default events.clock()
+  );
+  create index occasion_type_rules_of_type on events.occasion_type_rules (type, id);
+
   -- One row per occasion: what survives its occurrences.
   create table events.occasions (
     type text not null,
@@ -298,7 +325,10 @@ const EVENTS = `
     blocked_reason text,
 
     -- The schedule inputs of the plan, and what they came to.
+    recurrence text not null,
+    rrule text,
     date date not null,
+    offset_days integer not null default 0,
     timezone text not null,
     local_time text not null,
     leap_day_policy text not null,
@@ -315,6 +345,8 @@ const EVENTS = `
     next_attempt_at timestamptz,
     -- 0: a first attempt; 1: a retry or a redelivery, behind what is punctual.
     priority smallint not null default 0 check (priority in (0, 1)),
+    -- Whose allowance it is sent within: that of the occasion type.
+    destination text not null default 'default',
     -- While PROCESSING: until when the row is a process's, and the number of this lease.
     lease_until timestamptz,
     lease_token integer not null default 0,

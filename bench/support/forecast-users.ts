@@ -18,10 +18,10 @@ const LOAD_USERS = `
 /** The next birthday of nine of ten, to the day: nothing else of a plan is read. */
 const LOAD_PLANS = `
   insert into events.occurrences (key, occasion_type, occasion_id, user_id, nominal_date, state,
-    date, timezone, local_time, leap_day_policy, tz_version, inputs_at, local_date, due_at,
+    recurrence, date, timezone, local_time, leap_day_policy, tz_version, inputs_at, local_date, due_at,
     planned_at, next_attempt_at)
   select 'birthday:' || id || ':' || extract(year from day), 'birthday', id, id,
-    day::text, 'PENDING', date_of_birth, timezone, '09:00', 'feb28', '2026c', now(), day,
+    day::text, 'PENDING', 'birthday', date_of_birth, timezone, '09:00', 'feb28', '2026c', now(), day,
     (day + time '09:00') at time zone timezone, now(),
     (day + time '09:00') at time zone timezone
   from users.users, lateral (

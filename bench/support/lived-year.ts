@@ -39,10 +39,10 @@ const ZONES = ['Europe/Berlin', 'Asia/Tokyo', 'America/New_York', 'Asia/Kolkata'
 
 const SENT = `
   insert into events.occurrences (key, occasion_type, occasion_id, user_id, nominal_date, state,
-    date, timezone, local_time, leap_day_policy, tz_version, inputs_at, local_date, due_at,
+    recurrence, date, timezone, local_time, leap_day_policy, tz_version, inputs_at, local_date, due_at,
     planned_at, attempts, first_attempt_at, settled_at, delivered_at, lateness_ms, followed)
   select 'birthday:' || user_id || ':' || $1, 'birthday', user_id, user_id, day::text, 'COMPLETED',
-    date_of_birth, timezone, '09:00', 'feb28', '2026c', valid_from, day, due_at,
+    'birthday', date_of_birth, timezone, '09:00', 'feb28', '2026c', valid_from, day, due_at,
     due_at - interval '300 days', 1, due_at, due_at + interval '40 ms',
     due_at + interval '40 ms', 40, true
   from users.history,

@@ -15,7 +15,14 @@ import { literal, queryOf } from './sql.ts';
 import type { KeptAttempt, OccurrenceState, PlannedRow } from './types.ts';
 
 /** What only the record of an occurrence shows of its plan. */
-type OfRecord = 'date' | 'localTime' | 'leapDayPolicy' | 'supersededAt';
+type OfRecord =
+  | 'recurrence'
+  | 'rrule'
+  | 'date'
+  | 'offsetDays'
+  | 'localTime'
+  | 'leapDayPolicy'
+  | 'supersededAt';
 
 /** A row without its attempts, as a page holds it. No names. Instants are epoch ms. */
 export interface OccurrenceSummary extends Omit<PlannedRow, OfRecord | 'inputsAt'> {
@@ -152,10 +159,11 @@ const SUMMARY = `
   case when o.state = 'PENDING' or o.lease_until <= events.clock()
     then ${wholeMs('o.next_attempt_at')} end as "nextAttemptAt",
   ${wholeMs('o.delivered_at')} as "deliveredAt", o.lateness_ms::float8 as "latenessMs",
-  o.lateness_ms > :lateAfterMs as late, o.redeliveries`;
+  o.lateness_ms > :lateAfterMs as late, o.redeliveries, o.destination`;
 
 const ROW = `
-  select ${SUMMARY}, o.date::text, o.local_time as "localTime",
+  select ${SUMMARY}, o.recurrence, o.rrule, o.date::text, o.offset_days as "offsetDays",
+    o.local_time as "localTime",
     o.leap_day_policy as "leapDayPolicy", ${wholeMs('o.planned_at')} as "plannedAt",
     ${wholeMs('o.settled_at')} as "settledAt", ${wholeMs('o.superseded_at')} as "supersededAt",
     ${wholeMs('o.redelivered_at')} as "redeliveredAt", ${wholeMs('o.forced_at')} as "forcedAt",

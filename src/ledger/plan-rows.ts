@@ -138,15 +138,18 @@ const CHANGE_OPEN = `
 const GIVEN_PLANS = `
     select * from jsonb_to_recordset(:rows::jsonb) as (
       key text, "occasionType" text, "occasionId" uuid, "userId" uuid, "nominalDate" text,
-      date date, timezone text, "localTime" text, "leapDayPolicy" text, "tzVersion" text,
-      "inputsAt" float8, "localDate" date, "dueAt" float8, "supersededAt" float8,
-      "blockedReason" text, reason text)
+      recurrence text, rrule text, date date, "offsetDays" int, timezone text,
+      "localTime" text, "leapDayPolicy" text, "tzVersion" text, "inputsAt" float8, "localDate" date,
+      "dueAt" float8, "supersededAt" float8, "blockedReason" text, destination text, reason text)
     order by key`;
 
 /** What the plan is: a birthday's nominal date too, as its key names the year only. */
 const PLAN = {
   nominal_date: '"nominalDate"',
+  recurrence: 'recurrence',
+  rrule: 'rrule',
   date: 'date',
+  offset_days: '"offsetDays"',
   timezone: 'timezone',
   local_time: '"localTime"',
   leap_day_policy: '"leapDayPolicy"',
@@ -156,6 +159,7 @@ const PLAN = {
   due_at: instant('"dueAt"'),
   superseded_at: instant('"supersededAt"'),
   blocked_reason: '"blockedReason"',
+  destination: 'destination',
   planned_at: CLOCK,
 };
 const COLUMNS = [

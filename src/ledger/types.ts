@@ -59,6 +59,11 @@ interface Plan {
 
 /** What a plan writes. Without an instant, `blockedReason` says why. */
 export interface PlannedRow extends Plan {
+  readonly recurrence: string;
+  /** RFC 5545, when the recurrence is one. */
+  readonly rrule: string | null;
+  /** Due so many days before the nominal date. */
+  readonly offsetDays: number;
   readonly localTime: string;
   readonly leapDayPolicy: string;
   readonly tzVersion: string;
@@ -66,6 +71,7 @@ export interface PlannedRow extends Plan {
   readonly localDate: string | null;
   readonly dueAt: number | null;
   readonly blockedReason: string | null;
+  readonly destination: string;
 }
 
 export interface ClaimedOccurrence extends Lease, Plan {

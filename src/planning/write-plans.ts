@@ -173,14 +173,17 @@ function rowOf(
   { key, nominalDate, version }: Pick<ResolvedOccurrence, 'key' | 'nominalDate' | 'version'>,
   tzVersion: string,
 ): PlannedRow {
-  const { date, timezone, localTime, leapDayPolicy, from }: InputsVersion = version;
+  const { recurrence, date, timezone, localTime, leapDayPolicy, from }: InputsVersion = version;
   return {
     key,
     occasionType: occasion.type,
     occasionId: occasion.id,
     userId: occasion.userId,
     nominalDate,
+    recurrence,
+    rrule: null,
     date,
+    offsetDays: 0,
     timezone,
     localTime,
     leapDayPolicy,
@@ -190,6 +193,7 @@ function rowOf(
     dueAt: null,
     supersededAt: null,
     blockedReason: null,
+    destination: 'default',
   };
 }
 

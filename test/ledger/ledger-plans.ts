@@ -17,7 +17,10 @@ export function born(dueAt: number | null, userId: string = randomUUID()): Plann
     occasionId: userId,
     userId,
     nominalDate,
+    recurrence: 'birthday',
+    rrule: null,
     date: '1990-05-20',
+    offsetDays: 0,
     timezone: 'Europe/Berlin',
     localTime: '09:00',
     leapDayPolicy: 'feb28',
@@ -27,5 +30,6 @@ export function born(dueAt: number | null, userId: string = randomUUID()): Plann
     dueAt,
     supersededAt: null,
     blockedReason: dueAt === null ? 'unknown zone Mars/Olympus' : null,
+    destination: 'default',
   };
 }

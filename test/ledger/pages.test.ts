@@ -23,12 +23,12 @@ const sql = (query: string) => database.orm.em.fork().execute(query);
 /** 10,000 users: last year is settled, next year is planned; one in a thousand is something else. */
 const PLANT = `
   insert into events.occurrences (key, occasion_type, occasion_id, user_id, nominal_date, state,
-    reason, blocked_reason, date, timezone, local_time, leap_day_policy, tz_version, inputs_at,
+    reason, blocked_reason, recurrence, date, timezone, local_time, leap_day_policy, tz_version, inputs_at,
     local_date, due_at, next_attempt_at, lease_until, planned_at, settled_at, attempts,
     delivered_at, lateness_ms, redeliveries, redelivered_at)
   select 'birthday:' || user_id || ':' || year, 'birthday', user_id, user_id, year || '-05-20', state,
     case when state in ('FAILED', 'SKIPPED') then 'superseded' end,
-    case when due_at is null then 'unknown zone' end, '1990-05-20', 'Europe/Berlin', '09:00',
+    case when due_at is null then 'unknown zone' end, 'birthday', '1990-05-20', 'Europe/Berlin', '09:00',
     'feb28', '2026c', now(), due_at::date, due_at,
     case state when 'PENDING' then due_at when 'PROCESSING' then now() + interval '25 seconds' end,
     case state when 'PROCESSING' then now() + interval '25 seconds' end, now(),

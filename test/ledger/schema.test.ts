@@ -85,9 +85,10 @@ describe('a row that is edited by hand against an invariant is refused by the da
     const [due] = await plantSpecimens(rows, ['due']);
     const second = rows.sql(
       `insert into events.occurrences (key, occasion_type, occasion_id, user_id, nominal_date,
-         state, date, timezone, local_time, leap_day_policy, tz_version, inputs_at, local_date,
+         state, recurrence, date, timezone, local_time, leap_day_policy, tz_version, inputs_at, local_date,
          due_at, planned_at)
-       select key || '-again', occasion_type, occasion_id, user_id, '2027-05-20', state, date,
+       select key || '-again', occasion_type, occasion_id, user_id, '2027-05-20', state,
+         recurrence, date,
          timezone, local_time, leap_day_policy, tz_version, inputs_at, local_date, due_at, planned_at
        from events.occurrences where key = ?`,
       [due?.key],

@@ -199,10 +199,10 @@ async function plantLargeLedger(database: TestDatabase, takesStatistics: boolean
     await sql('alter table events.occurrences set (autovacuum_enabled = false)');
     await sql(
       `insert into events.occurrences (key, occasion_type, occasion_id, user_id, nominal_date,
-         state, date, timezone, local_time, leap_day_policy, tz_version, inputs_at, local_date,
+         state, recurrence, date, timezone, local_time, leap_day_policy, tz_version, inputs_at, local_date,
          due_at, next_attempt_at, planned_at)
        select 'birthday:' || id || ':2026', 'birthday', id, id, '2026-05-20', 'PENDING',
-         '1990-05-20', 'Europe/Berlin', '09:00', 'feb28', '2026c', now(), '2026-05-20', due_at,
+         'birthday', '1990-05-20', 'Europe/Berlin', '09:00', 'feb28', '2026c', now(), '2026-05-20', due_at,
          due_at, now()
        from (select gen_random_uuid() as id, now() + interval '1 hour' + n % 365 * interval '1 day'
                as due_at from generate_series(1, ${PLANNED}) as n) as users`,

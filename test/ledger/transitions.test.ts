@@ -376,7 +376,10 @@ function otherPlan({ userId, dueAt }: Specimen): PlannedRow {
   return {
     ...born(dueAt + HOUR, userId),
     nominalDate: '2026-05-21',
+    recurrence: 'rrule',
+    rrule: 'FREQ=WEEKLY',
     date: '1991-06-21',
+    offsetDays: 7,
     timezone: 'Asia/Tokyo',
     localTime: '08:30',
     leapDayPolicy: 'mar1',
@@ -384,6 +387,7 @@ function otherPlan({ userId, dueAt }: Specimen): PlannedRow {
     inputsAt: Date.now(),
     localDate: '2026-05-21',
     supersededAt: Date.now() + 20 * DAY,
+    destination: 'other',
   };
 }
 

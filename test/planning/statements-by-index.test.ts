@@ -101,10 +101,10 @@ const GROW = `
     from planned, others
   )
   insert into events.occurrences (key, occasion_type, occasion_id, user_id, nominal_date, state,
-    date, timezone, local_time, leap_day_policy, tz_version, inputs_at, local_date, due_at,
+    recurrence, date, timezone, local_time, leap_day_policy, tz_version, inputs_at, local_date, due_at,
     superseded_at, planned_at, next_attempt_at)
   select replace(key, occasion_id::text, others.id::text), 'birthday', others.id, others.id,
-    nominal_date, state, date, timezone, local_time, leap_day_policy, tz_version, inputs_at,
+    nominal_date, state, recurrence, date, timezone, local_time, leap_day_policy, tz_version, inputs_at,
     local_date, due_at, superseded_at, planned_at, next_attempt_at
   from planned, others`;
 

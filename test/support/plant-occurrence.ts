@@ -22,6 +22,7 @@ export async function plantOccurrence(sql: Sql, columns: Columns = {}): Promise<
     user_id,
     nominal_date,
     state,
+    recurrence: 'birthday',
     date: '1990-05-20',
     timezone: 'Europe/Berlin',
     local_time: '09:00',
