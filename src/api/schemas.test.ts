@@ -38,7 +38,7 @@ test.each([
   'x',
   userCursor.encode({ position: '-1', id: ID }),
   occurrenceCursor.encode({ dueAt: 0, key: KEY }),
-  userCursor.encode({ position: '1', id: 'nobody' }),
+  userCursor.encode({ position: '1', id: 'not-a-uuid' }),
 ])('what is no place of a user is refused: %s', (cursor) => {
   expect(userCursor.decode(cursor)).toBeNull();
 });

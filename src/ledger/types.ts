@@ -24,7 +24,7 @@ export interface OccasionRef {
   readonly id: string;
 }
 
-/** An occasion and its user, whom Temporal's Web UI names by id. */
+/** An occasion with its user's id, which Temporal's Web UI shows. */
 export interface OwnedOccasion extends OccasionRef {
   readonly userId: string;
 }

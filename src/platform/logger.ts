@@ -11,6 +11,6 @@ export function createLogger(processName: string, level: string): Logger {
     formatters: { level: (label: string) => ({ level: label }) },
   };
   // Synchronous: the other kind writes what is left when the process exits, and tries for ever
-  // when nobody reads any more, as after the death of a supervisor.
+  // when the reader is gone, as after the death of a supervisor.
   return pino(options, pino.destination({ dest: 1, sync: true }));
 }

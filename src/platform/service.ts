@@ -50,7 +50,7 @@ export interface ServiceContext {
  * SIGTERM, SIGINT and the loss of a supervisor end it; a second signal ends it at once.
  * Exit code 0 after an orderly stop, 1 after a failure that ended it, 78 when settings are not usable.
  *
- * @param checks of the settings, before anything is begun: the faults of all are told together
+ * @param checks of the settings, before anything is started: the faults of all are reported together
  */
 export async function runService(
   name: string,

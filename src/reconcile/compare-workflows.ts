@@ -120,8 +120,8 @@ const PAGE_OF_NOTIFIED = `
 const NOTIFY_AGAIN = notifyAgain('true');
 
 /**
- * Without the user, of whom nothing may be kept. A workflow was asked to end when its occasion did:
- * it is given an hour.
+ * Without the user id: nothing of a deleted user may be kept. A workflow is asked to end when its
+ * occasion ends, and has an hour to do so.
  */
 const FIND_STRAYS = `
   select 'stray' as kind, given.type || '/' || given.id as subject, given.type, given.id,

@@ -151,7 +151,7 @@ const lookAtRows = (rows: string): string => `
   select case when broken is not null then 'impossible' else 'unattempted' end as kind,
     key as subject, occasion_type as type, occasion_id as id, user_id as "userId",
     ${ms('due_at', 'dueAt')},
-    coalesce(broken, 'nobody attempts it, and nothing holds it up') as note
+    coalesce(broken, 'no process attempts it, and nothing holds it up') as note
   from looked
   where broken is not null or is_unattempted
   order by due_at, key`;

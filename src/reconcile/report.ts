@@ -2,7 +2,7 @@ import type { FindingKind, ReconcileReport } from '../workflows/maintenance-cont
 import type { Round } from './findings.ts';
 
 const MEANINGS: Readonly<Record<FindingKind, string>> = {
-  unattempted: 'due for two minutes, and nobody attempts it',
+  unattempted: 'due for two minutes, and no process attempts it',
   unplanned: 'without a plan, or planned from inputs that have changed',
   impossible: 'a row in a state that no transition leads to: it was edited',
   unwatched: 'no workflow has looked at it for two hours after it should have',

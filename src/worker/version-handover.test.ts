@@ -8,7 +8,7 @@ const next: KnownBuild = { buildId: 'next', wasCurrent: false };
 const left: KnownBuild = { buildId: 'next', wasCurrent: true };
 
 test.each<[string, Build, Build, Build[], KnownBuild[], string]>([
-  ['nobody has a build id', null, null, [null], [], 'current'],
+  ['no worker has a build id', null, null, [null], [], 'current'],
   ['its deployment is not there yet', 'next', null, [null, 'next'], [], 'unknown'],
   ['its polls are not seen yet', 'next', 'old', ['old'], [old, next], 'unknown'],
   ['it is current', 'old', 'old', ['old'], [], 'current'],

@@ -17,8 +17,8 @@ const MOST_ROUNDS = 60;
 const DELETED_BY_THEN_MS = 12_000;
 
 /**
- * Erases deleted users from both stores. A Temporal Schedule starts it every few minutes. Users for
- * whom something is still under way are left to the next run.
+ * Erases deleted users from both stores. A Temporal Schedule starts it every few minutes. Users with
+ * work still in progress are left to the next run.
  */
 export async function erasure(request: ErasureRequest): Promise<ErasureCounts> {
   const all = { fromDatabase: 0, fromTemporal: 0, runs: 0 };

@@ -7,7 +7,7 @@
 export type LedgerFindingKind =
   /** An occasion without a plan, or whose plan does not follow from its inputs of now. */
   | 'unplanned'
-  /** Claimable for over two minutes, nothing holds it up, and nobody attempts it. */
+  /** Claimable for over two minutes, nothing holds it up, and no process attempts it. */
   | 'unattempted'
   /** A row in a state that no transition leads to. */
   | 'impossible';

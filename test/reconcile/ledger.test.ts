@@ -151,7 +151,7 @@ test('a row that nobody attempts is named when nothing holds it up, and its work
     unrepaired: { unattempted: 1 },
   });
   expect(report).toMatchObject({
-    examples: [{ subject: keyOf(userId), why: 'nobody attempts it, and nothing holds it up' }],
+    examples: [{ subject: keyOf(userId), why: 'no process attempts it, and nothing holds it up' }],
   });
   expect(fixture.alarms()).toMatchObject([
     { alarm: 'reconcile-unrepaired', unrepaired: { unattempted: 1 } },

@@ -89,7 +89,7 @@ function quoted(text: string): string {
  * Limits the time of every statement, and of a transaction that waits for one: a process that hangs,
  * or whose machine is lost, must not keep rows locked. The limits travel with the statement, or with
  * the `begin` of its transaction, and end with it: a pooler refuses them as startup parameters, and
- * gives the session to somebody else afterwards.
+ * gives the session to another client afterwards.
  */
 function limitTime(pool: Pool, limitMs: number): void {
   const statement = `set local statement_timeout = ${limitMs}`;

@@ -62,7 +62,14 @@ test('a port that nothing listens on', async () => {
 });
 
 test.for([
-  ['a host that nobody knows', 'nowhere.invalid', 'plain', null, 'resolution', 'TEMPORAL_ADDRESS'],
+  [
+    'a host that does not resolve',
+    'nowhere.invalid',
+    'plain',
+    null,
+    'resolution',
+    'TEMPORAL_ADDRESS',
+  ],
   ['TLS that we do not speak', 'localhost', 'secure', null, '', 'wants TLS (TEMPORAL_TLS)'],
   ['no TLS where we speak it', 'localhost', 'plain', tls, '', 'has TLS there (TEMPORAL_TLS)'],
   [
