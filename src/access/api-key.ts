@@ -1,5 +1,7 @@
 /** API keys. Only their hashes are kept. */
-import { createHash, timingSafeEqual } from 'node:crypto';
+import { timingSafeEqual } from 'node:crypto';
+
+import { hashToken } from './bearer.ts';
 
 /** What a key can be allowed to do. Writing does not include reading. */
 export const SCOPES = ['users:read', 'users:write', 'deliveries:read', 'deliveries:write'] as const;
@@ -13,14 +15,9 @@ export interface ApiKey {
   readonly sha256: Buffer;
 }
 
-/** Neither salted nor stretched, as passwords are: a key is 32 random bytes (ADR 12). */
-export function hashApiKey(key: string): Buffer {
-  return createHash('sha256').update(key).digest();
-}
-
 /** Finds the key that was presented, or null. All are compared, each in constant time. */
 export function findApiKey(keys: readonly ApiKey[], presented: string): ApiKey | null {
-  const sha256 = hashApiKey(presented);
+  const sha256 = hashToken(presented);
   let found: ApiKey | null = null;
   for (const key of keys) if (timingSafeEqual(key.sha256, sha256)) found = key;
   return found;

@@ -4,6 +4,7 @@ import { createMiddleware } from 'hono/factory';
 import { matchedRoutes } from 'hono/route';
 
 import { findApiKey, type Scope } from '../access/api-key.ts';
+import { bearerToken } from '../access/bearer.ts';
 import { isFromOwnMachine } from '../access/own-machine.ts';
 import type { Api, ApiDeps, ApiEnv } from './deps.ts';
 import { type Problem, sendProblem } from './problem.ts';
@@ -70,8 +71,8 @@ export function requireAccess(
       return isFromOwnMachine(c.req.url, c.req.header('Origin')) ? null : FOREIGN;
     }
 
-    const presented = /^bearer +(\S+)$/i.exec(c.req.header('Authorization') ?? '')?.[1];
-    if (presented === undefined) return NO_KEY;
+    const presented = bearerToken(c.req.header('Authorization'));
+    if (presented === null) return NO_KEY;
     const key = findApiKey(apiKeys, presented);
     if (key === null) return INVALID_KEY;
     c.set('keyName', key.name);

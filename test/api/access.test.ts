@@ -3,7 +3,8 @@ import { createRoute, OpenAPIHono } from '@hono/zod-openapi';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import { readAccess } from '../../src/api/access.ts';
-import { hashApiKey, type Scope, SCOPES } from '../../src/access/api-key.ts';
+import { type Scope, SCOPES } from '../../src/access/api-key.ts';
+import { hashToken } from '../../src/access/bearer.ts';
 import type { Api, ApiEnv } from '../../src/api/deps.ts';
 import { ADA, type Answer, createTestApi, useTestApi, type TestApi } from '../support/api.ts';
 
@@ -38,7 +39,7 @@ const keyOf = (name: string) => `daybell_of-${name}`;
 const apiKey = (name: string, scopes: readonly Scope[]) => ({
   name,
   scopes,
-  sha256: hashApiKey(keyOf(name)),
+  sha256: hashToken(keyOf(name)),
 });
 const bearer = (name: string) => ({ Authorization: `Bearer ${keyOf(name)}` });
 
@@ -167,7 +168,7 @@ describe('a key', () => {
     `Bearer ${keyOf('all')},Bearer ${keyOf('all')}`,
     `Bearer "${keyOf('all')}"`,
     `Bearer ${keyOf('all').toUpperCase()}`,
-    `Bearer ${hashApiKey(keyOf('all')).toString('hex')}`,
+    `Bearer ${hashToken(keyOf('all')).toString('hex')}`,
   ])('is not taken as %s', async (authorization) => {
     expect((await list(authorization)).status).toBe(401);
   });
@@ -210,7 +211,7 @@ describe('a key', () => {
     await list(`Bearer ${keyOf('nobody')}`);
     const log = JSON.stringify(api.logged);
     expect(log).not.toContain('daybell_of');
-    expect(log).not.toContain(hashApiKey(keyOf('all')).toString('hex'));
+    expect(log).not.toContain(hashToken(keyOf('all')).toString('hex'));
   });
 
   test('is one of several while it is changed: each has what its own scopes allow', async () => {

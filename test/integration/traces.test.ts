@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { pino } from 'pino';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 
-import { hashApiKey } from '../../src/access/api-key.ts';
+import { hashToken } from '../../src/access/bearer.ts';
 import { createAttempt } from '../../src/delivery/attempt.ts';
 import { createTracing, type Tracing } from '../../src/platform/tracing.ts';
 import { ADA, createTestApi } from '../support/api.ts';
@@ -108,7 +108,7 @@ test('a caller whose request is not sampled has decided for all of its trace', a
 });
 
 test('of a request without its key there is no trace', async () => {
-  const apiKeys = [{ name: 'crm', scopes: ['users:read'], sha256: hashApiKey('of-crm') }] as const;
+  const apiKeys = [{ name: 'crm', scopes: ['users:read'], sha256: hashToken('of-crm') }] as const;
   const api = await createTestApi({ tracing, apiKeys });
   const traceId = '5af7651916cd43dd8448eb211c80319d';
   const ask = (path: string, headers: Record<string, string> = {}) =>

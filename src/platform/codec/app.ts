@@ -1,4 +1,4 @@
-import { createHash, timingSafeEqual } from 'node:crypto';
+import { timingSafeEqual } from 'node:crypto';
 
 import type { Payload, PayloadCodec } from '@temporalio/common';
 import protobuf from '@temporalio/proto';
@@ -6,6 +6,7 @@ import { type Context, Hono, type MiddlewareHandler } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
 import { cors } from 'hono/cors';
 
+import { bearerToken, hashToken } from '../../access/bearer.ts';
 import { isFromOwnMachine } from '../../access/own-machine.ts';
 import { InvalidSettingsError } from '../settings/settings.ts';
 
@@ -59,13 +60,11 @@ const refuseOtherHosts: MiddlewareHandler = async (c, next) => {
   return c.text('Without CODEC_TOKEN, address it as localhost or 127.0.0.1.', 403);
 };
 
-const digest = (text: string): Buffer => createHash('sha256').update(text).digest();
-
 function requireToken(token: string): MiddlewareHandler {
-  const expected = digest(token);
+  const expected = hashToken(token);
   return async (c, next) => {
-    const [, presented = ''] = /^bearer +(.+)$/i.exec(c.req.header('authorization') ?? '') ?? [];
-    if (timingSafeEqual(digest(presented), expected)) return next();
+    const presented = bearerToken(c.req.header('authorization'));
+    if (presented !== null && timingSafeEqual(hashToken(presented), expected)) return next();
     return c.text('Authorization: Bearer … is missing, or not CODEC_TOKEN.', 401, {
       'www-authenticate': 'Bearer',
     });

@@ -1,7 +1,8 @@
 /** Keys of the API as `API_KEYS` writes them, `name:scopes:sha256`, and new ones. */
 import { randomBytes } from 'node:crypto';
 
-import { type ApiKey, hashApiKey, type Scope, SCOPES } from '../../access/api-key.ts';
+import { type ApiKey, type Scope, SCOPES } from '../../access/api-key.ts';
+import { hashToken } from '../../access/bearer.ts';
 import { EntryError, secretList } from './secret-list.ts';
 
 /** By which people and scanners recognize a key wherever they find it. */
@@ -43,7 +44,7 @@ export const apiKeys = secretList('key', (text, others: readonly ApiKey[]): ApiK
 /** A new, random key for a client, and the entry of `API_KEYS` for it. */
 export function newApiKey(name: string, scopes: readonly Scope[]): { key: string; entry: string } {
   const key = PREFIX + randomBytes(NEW_BYTES).toString('base64url');
-  return { key, entry: `${name}:${scopes.join('+')}:${hashApiKey(key).toString('hex')}` };
+  return { key, entry: `${name}:${scopes.join('+')}:${hashToken(key).toString('hex')}` };
 }
 
 /** @throws EntryError */

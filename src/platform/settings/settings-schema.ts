@@ -100,10 +100,15 @@ export const settingsSchema = z.object({
   }),
   CODEC_PORT: port(8081).meta({ usedBy: 'codec', description: 'Port of the codec endpoint' }),
   // 128 bits, however they are written.
-  CODEC_TOKEN: z.string().min(22, 'must have 22 characters or more').optional().meta({
-    usedBy: 'codec',
-    description: 'Bearer token that callers send. Required unless `CODEC_HOST` is loopback',
-  }),
+  CODEC_TOKEN: z
+    .string()
+    .regex(/^\S{22,}$/, 'must have 22 characters or more, without spaces')
+    .optional()
+    .meta({
+      usedBy: 'codec',
+      values: '22 characters or more, without spaces',
+      description: 'Bearer token that callers send. Required unless `CODEC_HOST` is loopback',
+    }),
   CODEC_ORIGINS: origins().default(['http://127.0.0.1:8233', 'http://localhost:8233']).meta({
     usedBy: 'codec',
     description: 'Web UIs that may call it from a browser',

@@ -17,7 +17,7 @@ const WRONG: Readonly<Record<string, readonly string[]>> = {
   TEMPORAL_DEV_UI_PORT: ['ui'],
   TEMPORAL_PAYLOAD_KEYS: ['hunter2', 'first:hunter2'],
   CODEC_PORT: ['none'],
-  CODEC_TOKEN: ['short'],
+  CODEC_TOKEN: ['short', 'a token with spaces in it'],
   CODEC_ORIGINS: ['temporal.example.com', 'https://temporal.example.com/ui'],
   WORKER_ROLE: ['both', 'ALL'],
   WORKER_BUILD_ID: ['a b', 'x'.repeat(129)],
