@@ -11,7 +11,7 @@ import type { OccurrenceReader } from '../ledger/occurrence-reader.ts';
 import type { Redelivery } from '../ledger/redelivery.ts';
 import type { Logger } from '../platform/logger.ts';
 import type { Registry } from '../platform/metrics.ts';
-import type { ReadinessCheck } from '../platform/service.ts';
+import type { Readiness } from '../platform/probes.ts';
 import type { Tracing } from '../platform/tracing.ts';
 import type { Users } from '../users/users.ts';
 
@@ -30,7 +30,7 @@ export interface ApiDeps {
   readonly tz: TzDatabase;
   /** Those in force; a preview can override them. */
   readonly dateSettings: () => Promise<DateSettings>;
-  readonly readiness: () => Promise<readonly ReadinessCheck[]>;
+  readonly readiness: () => Promise<Readiness>;
   /** Empty: anyone who reaches the API may do everything. */
   readonly apiKeys: readonly ApiKey[];
   /** Requests a second of each key, in this process. */

@@ -12,15 +12,9 @@ import { openWebhookTester } from '../delivery/webhook-test.ts';
 import { createDeliveryControl } from '../ledger/delivery-control.ts';
 import { createOccurrenceReader } from '../ledger/occurrence-reader.ts';
 import { createRedelivery } from '../ledger/redelivery.ts';
-import { shared } from '../platform/async.ts';
 import { listen } from '../platform/http-server.ts';
-import {
-  type ReadinessCheck,
-  readinessCheck,
-  runService,
-  type ServiceContext,
-} from '../platform/service.ts';
-import { checkDatabase } from '../platform/database/health.ts';
+import { type ReadinessCheck, readinessCheck } from '../platform/probes.ts';
+import { runService, type ServiceContext } from '../platform/service.ts';
 import { openDateSettings } from '../planning/date-settings.ts';
 import { presentRules, readRules } from '../planning/rules.ts';
 import { openFoundation } from '../platform/process.ts';
@@ -57,10 +51,10 @@ async function startApi(context: ServiceContext): Promise<void> {
       : openWebhookTester(requireSettings(settings, 'WEBHOOK_URL', 'WEBHOOK_SECRETS'), Date.now);
   onStop(() => webhookTester?.close());
   const checkChildren = watchChildren();
-  const supervised = () => (process.connected ? checkChildren() : []);
-  const { tracing, metrics, orm, probes } = await openFoundation(context, settings.DATABASE_URL, {
-    readiness: supervised,
+  const foundation = await openFoundation(context, settings.DATABASE_URL, {
+    checks: () => (process.connected ? checkChildren() : []),
   });
+  const { tracing, metrics, orm, readiness, probes } = foundation;
   // Alive from the first moment, whenever the database comes.
   const waiting = new Hono<ApiEnv>().route('/', probes);
   waiting.all('*', (c) => sendProblem(c, DATABASE_AWAY));
@@ -108,7 +102,7 @@ async function startApi(context: ServiceContext): Promise<void> {
     webhookTester,
     apiKeys: settings.API_KEYS ?? [],
     maxPerSecond: settings.API_MAX_PER_SECOND,
-    readiness: shared(async () => [...(await checkDatabase(orm)), ...supervised()]),
+    readiness,
     logger,
     metrics,
     servesMetrics: settings.METRICS_PORT === undefined,

@@ -5,16 +5,16 @@ import { methodNotAllowed } from 'hono/method-not-allowed';
 import { waitFor } from './async.ts';
 import { describeError } from './errors.ts';
 import { listen } from './http-server.ts';
-import type { Logger } from './logger.ts';
 import { createMetrics, metricsOn, type Registry } from './metrics.ts';
-import { createReadinessLog, type ReadinessCheck, type ServiceContext } from './service.ts';
+import { createProbes, createReadiness, type ReadinessCheck } from './probes.ts';
+import type { ServiceContext } from './service.ts';
 import { checkDatabase, requireDatabase } from './database/health.ts';
 import { connectOrm, type Orm } from './database/orm.ts';
 import { DatabaseUnusableError, whyUnusable } from './database/unusable.ts';
 
 export interface FoundationOptions {
   /** Checks of /readyz beside the process's own and the database's. */
-  readonly readiness?: () => readonly ReadinessCheck[] | Promise<readonly ReadinessCheck[]>;
+  readonly checks?: () => readonly ReadinessCheck[] | Promise<readonly ReadinessCheck[]>;
   /** A second page of metrics, in Prometheus's text format. */
   readonly moreMetrics?: (() => Promise<string>) | undefined;
 }
@@ -29,7 +29,7 @@ export type Foundation = Awaited<ReturnType<typeof openFoundation>>;
 export async function openFoundation(
   context: ServiceContext,
   databaseUrl: string,
-  { readiness = () => [], moreMetrics }: FoundationOptions = {},
+  { checks = () => [], moreMetrics }: FoundationOptions = {},
 ) {
   const { settings, fail: onRefused, onStop } = context;
   const tracing = await openTracing(context);
@@ -40,15 +40,14 @@ export async function openFoundation(
     metrics,
     onRefused,
   });
-  const checks = async () => [
-    ...context.readiness(),
-    ...(await checkDatabase(orm)),
-    ...(await readiness()),
-  ];
-  const probes = createProbes(checks, context.logger);
+  const readiness = createReadiness(
+    async () => [...context.checks(), ...(await checkDatabase(orm)), ...(await checks())],
+    context.logger,
+  );
+  const probes = createProbes(readiness);
   await serveMetrics(context, probes, metrics, moreMetrics);
   onStop(() => orm.close(true));
-  return { tracing, metrics, orm, probes };
+  return { tracing, metrics, orm, readiness, probes };
 }
 
 /** Reads from the database as soon as it can be worked with: no process is ready before that. */
@@ -67,23 +66,6 @@ export function whenDatabaseIsUsable<Result>(
     }
   };
   return waitFor('the database', attempt, logger);
-}
-
-/** HAProxy checks with OPTIONS unless it is told otherwise. */
-const PROBE_METHODS = ['GET', 'OPTIONS'];
-
-/** Whether the process lives and is ready, for who starts and stops it. */
-function createProbes(readiness: () => Promise<readonly ReadinessCheck[]>, logger: Logger): Hono {
-  const logReadiness = createReadinessLog(logger);
-  const app = new Hono();
-  app.on(PROBE_METHODS, '/healthz', (c) => c.json({ status: 'ok' }));
-  app.on(PROBE_METHODS, '/readyz', async (c) => {
-    const checks = await readiness();
-    logReadiness(checks);
-    const ready = checks.every((check) => check.ready);
-    return c.json({ ready, checks }, ready ? 200 : 503);
-  });
-  return app;
 }
 
 /** Null when traces are off: then nothing of OpenTelemetry is loaded. */

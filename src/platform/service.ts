@@ -6,31 +6,7 @@ import {
 } from './settings/settings.ts';
 import { describeError } from './errors.ts';
 import { createLogger, type Logger } from './logger.ts';
-
-/** Something that a process needs, and whether it is there. */
-export interface ReadinessCheck {
-  readonly name: string;
-  readonly ready: boolean;
-  /** In words; without addresses or secrets. */
-  readonly detail?: string;
-}
-
-export function readinessCheck(name: string, ready: boolean, detail: string): ReadinessCheck {
-  return ready ? { name, ready } : { name, ready, detail };
-}
-
-/** Logs what probes find, when it has changed: in `failed`, every check that did not pass. */
-export function createReadinessLog(logger: Logger): (checks: readonly ReadinessCheck[]) => void {
-  let known = '[]';
-  return (checks) => {
-    const failed = checks.filter(({ ready }) => !ready);
-    const found = JSON.stringify(failed);
-    if (found === known) return;
-    known = found;
-    if (failed.length > 0) logger.warn({ failed }, 'not ready');
-    else logger.info('ready again');
-  };
-}
+import { type ReadinessCheck, readinessCheck } from './probes.ts';
 
 export interface ServiceContext {
   /** The process's name, such as `dispatcher`. */
@@ -38,7 +14,7 @@ export interface ServiceContext {
   readonly settings: Settings;
   readonly logger: Logger;
   /** Whether the process has started, and is not stopping. */
-  readiness(): readonly ReadinessCheck[];
+  checks(): readonly ReadinessCheck[];
   /** Stops the process and exits non-zero: for a fault found after the start. */
   fail(error: unknown): void;
   /** Adds a step of the orderly stop. Steps run one after the other, the last added first. */
@@ -50,14 +26,14 @@ export interface ServiceContext {
  * SIGTERM, SIGINT and the loss of a supervisor end it; a second signal ends it at once.
  * Exit code 0 after an orderly stop, 1 after a failure that ended it, 78 when settings are not usable.
  *
- * @param checks of the settings, before anything is started: the faults of all are reported together
+ * @param settingsChecks of the settings, before anything is started: the faults of all are reported together
  */
 export async function runService(
   name: string,
   start: (context: ServiceContext) => Promise<void>,
-  ...checks: readonly SettingsCheck[]
+  ...settingsChecks: readonly SettingsCheck[]
 ): Promise<void> {
-  const settings = settingsOrExit(checks);
+  const settings = settingsOrExit(settingsChecks);
   const logger = createLogger(name, settings.LOG_LEVEL);
   const steps: (() => unknown)[] = [];
   let started = false;
@@ -77,7 +53,7 @@ export async function runService(
     logger.info('stopped');
     process.exit(exitCode);
   };
-  const readiness = (): readonly ReadinessCheck[] => [
+  const checks = (): readonly ReadinessCheck[] => [
     readinessCheck('process', started && !stopping, stopping ? 'stopping' : 'starting'),
   ];
   const fail = (error: unknown): void => {
@@ -101,7 +77,7 @@ export async function runService(
       name,
       settings,
       logger,
-      readiness,
+      checks,
       fail,
       onStop: (step) => void steps.push(step),
     });

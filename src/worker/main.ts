@@ -50,7 +50,7 @@ async function startWorker(context: ServiceContext): Promise<void> {
 
   let temporal: ReturnType<typeof openTemporal> | null = null;
   const foundation = await openFoundation(context, settings.DATABASE_URL, {
-    readiness: async () => (temporal === null ? [] : [await checkTemporal(temporal)]),
+    checks: async () => (temporal === null ? [] : [await checkTemporal(temporal)]),
     moreMetrics: temporalMetrics?.read,
   });
   const { metrics, orm } = foundation;

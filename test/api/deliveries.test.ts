@@ -142,7 +142,7 @@ describe('/readyz', () => {
     const answers = Promise.withResolvers<[]>();
     let asked = 0;
     const counting = await createTestApi({
-      readiness() {
+      checks() {
         asked += 1;
         return answers.promise;
       },
@@ -159,7 +159,7 @@ describe('/readyz', () => {
 
   test('says nothing of deliveries when the database does not answer', async () => {
     const without = await createTestApi({
-      readiness: async () => [{ name: 'database', ready: false, detail: 'does not answer' }],
+      checks: async () => [{ name: 'database', ready: false, detail: 'does not answer' }],
     });
     const { body } = await without.send('GET', '/readyz');
     await without.database.drop();

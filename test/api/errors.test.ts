@@ -1,13 +1,13 @@
 import { describe, expect, test } from 'vitest';
 
-import type { ReadinessCheck } from '../../src/platform/service.ts';
+import type { ReadinessCheck } from '../../src/platform/probes.ts';
 import { connectOrm } from '../../src/platform/database/orm.ts';
 import { createUsers } from '../../src/users/users.ts';
 import { ADA, createTestApi, useTestApi } from '../support/api.ts';
 import { bundledTz } from '../support/tz-databases.ts';
 
 let checks: readonly ReadinessCheck[] = [];
-const api = useTestApi({ readiness: async () => checks });
+const api = useTestApi({ checks: async () => checks });
 
 describe('a fault inside', () => {
   test('is a 500 with an id that is in the log, and no word from inside, here or there', async () => {

@@ -60,6 +60,7 @@ describe('the process api', () => {
       ready: true,
       tzVersion: loadTzDatabase('newest').version,
       checks: [
+        { name: 'process', ready: true },
         { name: 'database', ready: true },
         { name: 'migrations', ready: true },
       ],
@@ -178,7 +179,7 @@ describe('being ready', () => {
     const url = await urlOf(api);
     const checksOf = async () => {
       const { status, body } = await readiness(url);
-      return { status, processes: body.checks.slice(2) };
+      return { status, processes: body.checks.slice(3) };
     };
     expect(await checksOf()).toEqual({
       status: 503,

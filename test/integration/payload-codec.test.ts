@@ -26,7 +26,7 @@ import {
 const YEAR = 365 * 86_400_000;
 const OLD = newPayloadKey();
 const NEW = newPayloadKey();
-const TOKEN = 'a token of more than 22 characters';
+const TOKEN = 'a-token-of-more-than-22-characters';
 const ORIGIN = 'http://127.0.0.1:8233';
 
 let temporal: TestTemporal;

@@ -4,6 +4,7 @@ import { afterAll, beforeAll } from 'vitest';
 import { createApp } from '../../src/api/app.ts';
 import type { Api, ApiDeps } from '../../src/api/deps.ts';
 import { createMetrics } from '../../src/platform/metrics.ts';
+import { createReadiness, type ReadinessCheck } from '../../src/platform/probes.ts';
 import { createDeliveryControl } from '../../src/ledger/delivery-control.ts';
 import { createOccurrenceReader } from '../../src/ledger/occurrence-reader.ts';
 import { createRedelivery } from '../../src/ledger/redelivery.ts';
@@ -36,11 +37,20 @@ export interface Answer {
   readonly body: any;
 }
 
+export interface TestApiOptions extends Partial<ApiDeps> {
+  /** Those of /readyz; none by default. */
+  readonly checks?: () => Promise<readonly ReadinessCheck[]>;
+}
+
 /** The API on a database of its own. */
-export async function createTestApi(overrides: Partial<ApiDeps> = {}): Promise<TestApi> {
+export async function createTestApi({
+  checks = async () => [],
+  ...overrides
+}: TestApiOptions = {}): Promise<TestApi> {
   const database = await createTestDatabase();
   const { orm } = database;
   const logged: Record<string, unknown>[] = [];
+  const logger = pino({}, { write: (line: string) => void logged.push(JSON.parse(line)) });
   const { clock = Date.now, tz = bundledTz } = overrides;
   const app = createApp({
     users: createUsers(orm, { clock, tz, traceparent: overrides.tracing?.active }),
@@ -68,8 +78,8 @@ export async function createTestApi(overrides: Partial<ApiDeps> = {}): Promise<T
     webhookTester: null,
     apiKeys: [],
     maxPerSecond: 100,
-    readiness: async () => [],
-    logger: pino({}, { write: (line: string) => void logged.push(JSON.parse(line)) }),
+    readiness: createReadiness(checks, logger),
+    logger,
     metrics: createMetrics(),
     servesMetrics: true,
     tracing: null,
@@ -101,10 +111,10 @@ export async function createTestApi(overrides: Partial<ApiDeps> = {}): Promise<T
 }
 
 /** The same, for all tests of a file. Registers the hooks of the file that calls it. */
-export function useTestApi(overrides: Partial<ApiDeps> = {}): TestApi {
+export function useTestApi(options: TestApiOptions = {}): TestApi {
   let api: TestApi;
   beforeAll(async () => {
-    api = await createTestApi(overrides);
+    api = await createTestApi(options);
   });
   afterAll(() => api.database.drop());
   return {

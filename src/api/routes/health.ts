@@ -3,7 +3,7 @@ import type { Context } from 'hono';
 import { createMiddleware } from 'hono/factory';
 
 import { shared, withinLimit } from '../../platform/async.ts';
-import { createReadinessLog, type ReadinessCheck } from '../../platform/service.ts';
+import type { ReadinessCheck } from '../../platform/probes.ts';
 import { needs, OPEN } from '../access.ts';
 import type { Api, ApiDeps, ApiEnv } from '../deps.ts';
 import { accessProblems } from '../problem.ts';
@@ -43,13 +43,10 @@ export function registerHealth(app: Api, deps: ApiDeps): void {
     },
   });
   // Open and without a limit: concurrent requests share one look at the database.
-  const logReadiness = createReadinessLog(deps.logger);
   const look = shared(async () => {
-    const checks = [...(await deps.readiness())];
-    logReadiness(checks);
-    const ready = checks.every((check) => check.ready);
+    const { ready, checks } = await deps.readiness();
     const deliveries = await findDeliveries(deps, checks);
-    return { ready, tzVersion: deps.tz.version, checks, deliveries };
+    return { ready, tzVersion: deps.tz.version, checks: [...checks], deliveries };
   });
   const answerReadiness = async (c: Context<ApiEnv>) => {
     const body = await look();
@@ -64,7 +61,7 @@ function answerHealth(c: Context<ApiEnv>) {
   return c.json({ status: 'ok' as const }, 200);
 }
 
-/** HAProxy checks with OPTIONS unless it is told otherwise. It is no route of the description. */
+/** HAProxy checks with OPTIONS unless it is configured otherwise. It is no route of the description. */
 function forOptions(answer: (c: Context<ApiEnv>) => Response | Promise<Response>) {
   return createMiddleware<ApiEnv>(async (c, next) =>
     c.req.method === 'OPTIONS' ? answer(c) : next(),

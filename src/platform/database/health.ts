@@ -1,6 +1,6 @@
 import { withinLimit } from '../async.ts';
-import { type ReadinessCheck, readinessCheck } from '../service.ts';
 import { errorCode } from '../errors.ts';
+import { type ReadinessCheck, readinessCheck } from '../probes.ts';
 import { MIGRATIONS } from './migrations.ts';
 import type { Orm } from './orm.ts';
 import { DatabaseUnusableError, whyUnusable } from './unusable.ts';

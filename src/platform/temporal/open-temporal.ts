@@ -1,7 +1,8 @@
 import { findInstallationId } from '../database/health.ts';
 import { describeError } from '../errors.ts';
 import type { Orm } from '../database/orm.ts';
-import { type ReadinessCheck, readinessCheck, type ServiceContext } from '../service.ts';
+import { type ReadinessCheck, readinessCheck } from '../probes.ts';
+import type { ServiceContext } from '../service.ts';
 import { connectTemporal, type TemporalConnection } from './connection.ts';
 import { createNamespaceGuard } from './namespace-guard.ts';
 
