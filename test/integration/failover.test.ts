@@ -5,14 +5,16 @@
  */
 import type { ServerResponse } from 'node:http';
 
-import { beforeAll, expect, test } from 'vitest';
+import { beforeAll, expect, onTestFinished, test } from 'vitest';
 
 import { connectOrm } from '../../src/platform/database/orm.ts';
-import { newWebhookSecret } from '../../src/platform/settings/webhook-secrets.ts';
 import { ADA } from '../support/api.ts';
-import { createEventRows } from '../support/event-rows.ts';
+import { dueInstants } from '../support/instant-zones.ts';
 import { querySql, runSql, useTestDatabase, withDatabase } from '../support/postgres.ts';
 import { ENTRIES, runProcess, urlOf } from '../support/process.ts';
+import { settingsToSend } from '../support/process-settings.ts';
+import { temporaryDataDir } from '../support/started-daybell.ts';
+import { useDevServer } from '../support/temporal.ts';
 import { untilTestEnds } from '../support/until-test-ends.ts';
 import { startWebhookReceiver } from '../support/webhook-receiver.ts';
 
@@ -57,52 +59,86 @@ test('connections that lead to a standby are dropped at the first write that fai
   await orm.close(true);
 });
 
-test('the API answers 503 until it is over, and nothing that was being sent is lost or repeated', async () => {
-  const receiver = await startWebhookReceiver();
-  const open: ServerResponse[] = [];
-  receiver.answer((response) => void open.push(response));
-  const settings = {
-    DATABASE_URL: database.url,
-    TEMPORAL_ADDRESS: '127.0.0.1:1',
-    WEBHOOK_URL: receiver.url,
-    WEBHOOK_ALLOW_PRIVATE: 'true',
-    WEBHOOK_SECRETS: newWebhookSecret(),
-    PORT: '0',
-  };
-  const [api, dispatcher, scheduler] = (['api', 'dispatcher', 'scheduler'] as const).map((entry) =>
-    untilTestEnds(runProcess(ENTRIES[entry], settings)),
-  );
-  const processes = [api, dispatcher, scheduler].filter((each) => each !== undefined);
-  await Promise.all(processes.map((running) => running.line(/"msg":"ready"/)));
-  const address = api && (await urlOf(api));
-  const post = () =>
-    fetch(`${address}/v1/users`, {
-      method: 'POST',
-      headers: { 'Content-Type': 'application/json' },
-      body: JSON.stringify(ADA),
-    });
-  const keys = await createEventRows(database.orm).addHerd(50, Date.now() - 1_000);
-  await expect.poll(() => open.length).toBe(keys.length);
+const HERD = 20;
+/** For what waits for an instant, which is up to 40 s away. */
+const WITHIN = { timeout: 120_000, interval: 100 };
 
-  await failOver();
-  const refused = await post();
-  expect(refused.status).toBe(503);
-  expect(refused.headers.get('retry-after')).toMatch(/^\d+$/);
-  expect((await fetch(`${address}/readyz`)).status).toBe(503);
-  receiver.answer((response) => response.end());
-  for (const response of open) response.end();
-  await dispatcher?.line(/the database does not answer/);
-  await comeBack();
+test.for([
+  ['a dispatcher', ['api', 'scheduler', 'worker', 'dispatcher']],
+  ['the workflows of a worker', ['api', 'scheduler', 'worker']],
+] as const)(
+  'the API answers 503 until it is over, and nothing that %s had sent is lost or repeated',
+  async ([, names]) => {
+    const receiver = await startWebhookReceiver();
+    onTestFinished(() => receiver.close());
+    const open: ServerResponse[] = [];
+    receiver.answer((response) => void open.push(response));
+    const temporal = await useDevServer();
+    await temporal.close();
+    const instants = dueInstants(await temporaryDataDir());
+    const settings = {
+      ...(await settingsToSend(temporal.address, receiver.url)),
+      ...instants.settings,
+      DATABASE_URL: database.url,
+      METRICS_PORT: '0',
+      // Longer than the failover.
+      WEBHOOK_TIMEOUT_MS: '120000',
+      WAKE_AFTER: '0s',
+      WAKE_RATE: '0',
+    };
+    // It records what decides dates.
+    expect(await runProcess(ENTRIES.migrate, settings).exited).toBe(0);
+    const processes = names.map((entry) => untilTestEnds(runProcess(ENTRIES[entry], settings)));
+    await Promise.all(processes.map((running) => running.line(/"msg":"ready"/)));
+    const [api] = processes;
+    const sender = processes.at(-1);
+    const address = api && (await urlOf(api));
+    const post = (user: object) =>
+      fetch(`${address}/v1/users`, {
+        method: 'POST',
+        headers: { 'Content-Type': 'application/json' },
+        body: JSON.stringify({ ...ADA, ...user }),
+      });
+    const readiness = () =>
+      Promise.all(
+        processes.map(async (running) => {
+          const url = new URL('/readyz', await urlOf(running, 'metrics'));
+          return (await fetch(url)).status;
+        }),
+      );
 
-  await expect.poll(async () => (await post()).status).toBe(201);
-  const completed = () =>
-    querySql(database.url, `select key from events.occurrences where state = 'COMPLETED'`);
-  await expect.poll(async () => (await completed()).length).toBe(keys.length);
-  expect(receiver.received.map(({ id }) => id).toSorted()).toEqual(keys.toSorted());
-  expect((await fetch(`${address}/readyz`)).status).toBe(200);
-  // Whoever created is planned, and what was sent is followed.
-  const pending = () =>
-    querySql(database.url, `select key from events.occurrences where state = 'PENDING'`);
-  await expect.poll(async () => (await pending()).length).toBe(keys.length + 1);
-  await receiver.close();
-});
+    const { dateOfBirth } = instants;
+    const { timezone } = instants.next(8_000);
+    const ids: string[] = [];
+    while (ids.length < HERD) {
+      const created = await post({ dateOfBirth, timezone });
+      ids.push(((await created.json()) as { id: string }).id);
+    }
+    await expect.poll(() => open.length, WITHIN).toBe(HERD);
+
+    await failOver();
+    const refused = await post({});
+    expect(refused.status).toBe(503);
+    expect(refused.headers.get('retry-after')).toMatch(/^\d+$/);
+    expect(await readiness()).toEqual(names.map(() => 503));
+    receiver.answer((response) => response.end());
+    for (const response of open) response.end();
+    await sender?.line(/the database does not answer/);
+    await comeBack();
+
+    await expect.poll(async () => (await post({})).status, WITHIN).toBe(201);
+    const statesOf = (users: readonly string[]) =>
+      querySql(
+        database.url,
+        `select user_id as id, state from events.occurrences
+         where user_id in (${users.map((id) => `'${id}'`).join()}) order by state, id`,
+      );
+    // What was sent is followed by next year's.
+    const settled = [...ids].sort().map((id) => ({ id, state: 'COMPLETED' }));
+    const planned = settled.map(({ id }) => ({ id, state: 'PENDING' }));
+    await expect.poll(() => statesOf(ids), WITHIN).toEqual([...settled, ...planned]);
+    const greeted = receiver.received.map(({ id }) => id.split(':')[1]);
+    expect(greeted.toSorted()).toEqual(ids.toSorted());
+    await expect.poll(readiness, WITHIN).toEqual(names.map(() => 200));
+  },
+);
