@@ -5,11 +5,10 @@
  */
 import { readMachine } from '../../src/platform/settings/machine.ts';
 import { findTemporalBinary } from '../../dev/temporal/binary.ts';
-import { connectOrm } from '../../src/platform/database/orm.ts';
-import { migrate } from '../../src/platform/database/run-migrations.ts';
 import { startDevServer } from '../support/dev-server.ts';
 import { startPostgresServer } from '../support/postgres-server.ts';
-import { runSql, withDatabase } from '../support/postgres.ts';
+import { withDatabase } from '../support/postgres.ts';
+import { ENTRIES, runProgram } from '../support/process.ts';
 import { type FuzzOptions, InvalidOptionsError, parseOptions } from './options.ts';
 import { fuzz } from './schemathesis.ts';
 import { startTarget } from './target.ts';
@@ -28,13 +27,16 @@ try {
 
 async function run(options: FuzzOptions): Promise<boolean> {
   await using stack = new AsyncDisposableStack();
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    process.once(signal, () => void stack.disposeAsync().then(() => process.exit(1)));
+  }
+  say('Starting PostgreSQL, Temporal and the API.');
   const postgres = await startPostgresServer();
   stack.defer(() => postgres.stop());
   const databaseUrl = withDatabase(postgres.adminUrl, DATABASE);
-  await runSql(postgres.adminUrl, `create database ${DATABASE}`);
-  const orm = await connectOrm(databaseUrl);
-  await migrate(orm);
-  await orm.close(true);
+  const settings = { DATABASE_URL: databaseUrl };
+  const migrate = runProgram(process.execPath, [ENTRIES.migrate, '--create'], { settings });
+  if ((await migrate.exited) !== 0) throw new Error(migrate.lines.join('\n'));
 
   const binary = await findTemporalBinary({ ...readMachine(), onProgress: say });
   const temporal = await startDevServer({ binary });
@@ -46,6 +48,7 @@ async function run(options: FuzzOptions): Promise<boolean> {
     taskQueue: 'fuzz',
   });
   stack.defer(() => target.stop());
+  say(`Fuzzing ${target.url} for ${options.seconds} s.`);
   const { ok } = await fuzz(target, options, (text) => void process.stdout.write(text));
   const faults = target.log.filter((line) => line.includes('"request failed"'));
   for (const line of faults) say(line);

@@ -54,6 +54,7 @@ export async function fuzz(
       HOME: cwd,
       PYTHONPATH: import.meta.dirname,
       PYTHONDONTWRITEBYTECODE: '1',
+      PYTHONUNBUFFERED: '1',
       DAYBELL_KEY: key,
     };
     const child = spawn(python, args, { cwd, env, stdio: ['ignore', 'pipe', 'pipe'] });

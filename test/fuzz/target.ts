@@ -1,5 +1,6 @@
 /** What is fuzzed: the process api, with keys, on real servers and with people in its database. */
 import { SCOPES } from '../../src/access/api-key.ts';
+import { withinLimit } from '../../src/platform/async.ts';
 import { newApiKey } from '../../src/platform/settings/api-keys.ts';
 import { newWebhookSecret } from '../../src/platform/settings/webhook-secrets.ts';
 import { connectOrm } from '../../src/platform/database/orm.ts';
@@ -44,12 +45,15 @@ export async function startTarget(place: FuzzPlace): Promise<FuzzTarget> {
     await receiver.close();
   };
   try {
-    return { url: await urlOf(api), key, log: api.lines, stop };
+    return { url: await withinLimit(urlOf(api), START_LIMIT_MS), key, log: api.lines, stop };
   } catch (error) {
     await stop();
-    throw error;
+    throw new Error(`The API did not start:\n${api.lines.join('\n')}`, { cause: error });
   }
 }
+
+/** On a busy machine. What it waits for without an end is in its log. */
+const START_LIMIT_MS = 120_000;
 
 const STATES = ['FAILED', 'SKIPPED', 'COMPLETED', 'PENDING'] as const;
 
