@@ -3,23 +3,22 @@ import type { AddressInfo } from 'node:net';
 import { describe, expect, onTestFinished, test } from 'vitest';
 
 import { newWebhookSecret } from '../src/platform/settings/webhook-secrets.ts';
-import { greetingBody } from '../src/delivery/greeting.ts';
+import { webhookBody } from '../src/delivery/webhook-body.ts';
 import { createSign, type Sign } from '../src/delivery/wire/signing.ts';
+import { createBuiltInMessages } from '../src/occasion-types/built-in.ts';
+import { ADA, claimedAt } from '../test/support/delivery-values.ts';
 import { createReceiver } from './receiver.ts';
 
 const DUE = Date.parse('2026-12-10T09:00:00Z');
-const GREETING = greetingBody({
-  occasionType: 'birthday',
-  occurrenceKey: 'birthday:1:2026',
-  recipient: {
-    userId: '1',
-    externalId: null,
-    firstName: 'Ada',
-    lastName: 'Lovelace',
+const GREETING = webhookBody({
+  claimed: {
+    ...claimedAt(DUE),
     timezone: 'Europe/London',
+    nominalDate: '2026-12-10',
+    localDate: '2026-12-10',
   },
-  localDate: '2026-12-10',
-  dueAt: DUE,
+  recipient: ADA,
+  message: createBuiltInMessages()('birthday'),
   late: false,
 });
 

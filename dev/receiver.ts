@@ -15,9 +15,16 @@ export interface ReceiverOptions {
 }
 
 const testSchema = z.object({ type: z.literal('webhook.test') });
-const greetingSchema = z.object({
+const dueSchema = z.object({
   message: z.string(),
-  data: z.object({ timezone: z.string(), localDate: z.string(), dueAt: z.iso.datetime() }),
+  data: z.object({
+    occasion: z.object({
+      nominalDate: z.string(),
+      observedDate: z.string().nullable(),
+      timezone: z.string(),
+      dueAt: z.iso.datetime(),
+    }),
+  }),
 });
 
 /** An HTTP server, not yet listening, that takes signed Standard Webhooks and answers 200. */
@@ -76,11 +83,12 @@ function verify(
 function describe(id: string, body: string, receivedAt: number): string {
   const event: unknown = JSON.parse(body);
   if (testSchema.safeParse(event).success) return `A test event, and its signature is good · ${id}`;
-  const greeting = greetingSchema.safeParse(event);
-  if (!greeting.success) return `${id} received`;
-  const { message, data } = greeting.data;
-  const lateness = inWords(receivedAt - Date.parse(data.dueAt));
-  return `${message} · ${data.timezone} ${data.localDate} · ${lateness} · ${id}`;
+  const due = dueSchema.safeParse(event);
+  if (!due.success) return `${id} received`;
+  const { message, data } = due.data;
+  const { timezone, nominalDate, observedDate, dueAt } = data.occasion;
+  const lateness = inWords(receivedAt - Date.parse(dueAt));
+  return `${message} · ${timezone} ${observedDate ?? nominalDate} · ${lateness} · ${id}`;
 }
 
 function inWords(latenessMs: number): string {

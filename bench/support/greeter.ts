@@ -3,7 +3,8 @@ import pLimit from 'p-limit';
 import { Webhook } from 'standardwebhooks';
 import { v7 as uuidv7 } from 'uuid';
 
-import { greetingBody } from '../../src/delivery/greeting.ts';
+import { webhookBody } from '../../src/delivery/webhook-body.ts';
+import { createBuiltInMessages } from '../../src/occasion-types/built-in.ts';
 import { BIRTHDAY, occurrenceKey } from '../../src/ledger/occurrence-key.ts';
 import { createWebhookClient } from './got-client.ts';
 
@@ -61,17 +62,28 @@ export function createGreeter(webhookUrl: string, webhookSecret: string): Greete
   };
 }
 
+const messageOf = createBuiltInMessages();
+const YEAR_OF_BIRTH = 1990;
+
 /** What a user is sent, and its id. */
 export function greetingOf(user: BenchUser, dueAt: number): { key: string; body: string } {
-  const { id: userId, firstName, lastName, timezone } = user;
+  const { id, timezone, ...names } = user;
   const localDate = new Date(dueAt).toISOString().slice(0, 10);
-  const key = occurrenceKey({ type: BIRTHDAY, id: userId }, localDate);
-  const body = greetingBody({
-    occasionType: BIRTHDAY,
-    occurrenceKey: key,
-    recipient: { userId, externalId: null, firstName, lastName, timezone },
-    localDate,
-    dueAt,
+  const key = occurrenceKey({ type: BIRTHDAY, id }, localDate);
+  const date = `${YEAR_OF_BIRTH}${localDate.slice(4)}`;
+  const occasion = { id, type: BIRTHDAY, date, recurrence: BIRTHDAY, externalId: null, data: null };
+  const body = webhookBody({
+    claimed: {
+      key,
+      occasionType: BIRTHDAY,
+      nominalDate: localDate,
+      date,
+      timezone,
+      localDate,
+      dueAt,
+    },
+    recipient: { ...names, userId: id, externalId: null, occasion },
+    message: messageOf(BIRTHDAY),
     late: false,
   });
   return { key, body: JSON.stringify(body) };

@@ -18,6 +18,7 @@ import { registerPreview } from './routes/preview.ts';
 import { registerRedelivery } from './routes/redelivery.ts';
 import { registerUsers } from './routes/users.ts';
 import { registerWebhookTest } from './routes/webhook-test.ts';
+import { registerWebhooks } from './webhooks.ts';
 
 /** The HTTP API without a socket. */
 export function createApp(deps: ApiDeps): Api {
@@ -58,6 +59,7 @@ export function createApp(deps: ApiDeps): Api {
   registerAudit(app, deps);
   registerForecast(app, deps);
   registerHealth(app, deps);
+  registerWebhooks(app);
   registerOpenApi(app);
   access = readAccess(app);
 

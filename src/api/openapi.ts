@@ -35,6 +35,7 @@ function describeApi(app: Api): OpenApiDocument {
       { name: 'Users', description: 'Names, dates of birth and time zones.' },
       { name: 'Occurrences', description: 'What is due when, and what became of it.' },
       { name: 'Deliveries', description: 'All deliveries together: state, pause and resume.' },
+      { name: 'Webhooks', description: 'What is posted to your receiver.' },
       { name: 'Operation', description: 'Audit, forecast, test event, health and metrics.' },
     ],
   });
@@ -61,8 +62,9 @@ interface Operation {
 }
 
 /** The OpenAPI document as one page. It loads nothing: it works offline, and without scripts. */
-function renderDocs({ info, tags = [], paths, components }: OpenApiDocument, nonce: string) {
-  const operations = Object.entries(paths ?? {}).flatMap(([path, methods]) =>
+function renderDocs(document: OpenApiDocument, nonce: string) {
+  const { info, tags = [], paths, webhooks, components } = document;
+  const operations = Object.entries({ ...paths, ...webhooks }).flatMap(([path, methods]) =>
     Object.entries(methods as Record<string, Operation>).map(([method, operation]) => ({
       operation,
       route: html`<code>${method.toUpperCase()} ${path}</code>`,

@@ -1,11 +1,12 @@
 import type { ClaimedOccurrence, RecordedAttempt } from '../ledger/types.ts';
 import type { Logger } from '../platform/logger.ts';
+import type { RenderMessage } from '../occasion-types/message-template.ts';
 import { continuesTrace } from '../platform/trace-point.ts';
 import type { Tracing } from '../platform/tracing.ts';
-import { greetingBody } from './greeting.ts';
 import { decideNextAttempt } from './next-attempt.ts';
 import { classifyOutcome, retryAfterMs } from './outcome.ts';
 import type { Recipient } from './recipient.ts';
+import { webhookBody } from './webhook-body.ts';
 import type { WebhookClient, WebhookReply } from './wire/webhook-client.ts';
 
 export interface AttemptDeps {
@@ -18,6 +19,8 @@ export interface AttemptDeps {
     readonly lateAfterMs: number;
     readonly giveUpAfterMs: number;
   };
+  /** The message of an occasion type. */
+  readonly messageOf: (type: string) => RenderMessage;
   readonly logger: Logger;
   /** Null when traces are off. */
   readonly tracing: Tracing | null;
@@ -30,7 +33,7 @@ export type Attempt = (
 
 /** Makes one HTTP request for a claimed occurrence and judges it, as the ledger keeps it. Never rejects. */
 export function createAttempt(deps: AttemptDeps): Attempt {
-  const { client, sentBy, clock, settings, logger, tracing } = deps;
+  const { client, sentBy, clock, settings, messageOf, logger, tracing } = deps;
 
   const make: Attempt = async (claimed, recipient) => {
     const startedAt = clock();
@@ -110,36 +113,14 @@ export function createAttempt(deps: AttemptDeps): Attempt {
     recipient: Recipient,
     sentAt: number,
   ): Promise<WebhookReply> {
-    const { occasionType, key, timezone, localDate, dueAt, attempt } = claimed;
+    const { occasionType, key, dueAt, attempt } = claimed;
     const latenessMs = Math.round(sentAt - dueAt);
-    try {
-      const body = greetingBody({
-        occasionType,
-        occurrenceKey: key,
-        // The zone of the plan, like the date and the instant: a redelivered user may have moved.
-        recipient: { ...recipient, timezone },
-        localDate,
-        dueAt,
-        late: latenessMs > settings.lateAfterMs,
-      });
-      return await client.post({
-        id: key,
-        sentAt,
-        attempt,
-        latenessMs,
-        body: JSON.stringify(body),
-      });
-    } catch {
-      // An occasion type without a message: a newer version may have one.
-      return NOT_COMPOSED;
-    }
+    const body = webhookBody({
+      claimed,
+      recipient,
+      message: messageOf(occasionType),
+      late: latenessMs > settings.lateAfterMs,
+    });
+    return client.post({ id: key, sentAt, attempt, latenessMs, body: JSON.stringify(body) });
   }
 }
-
-const NOT_COMPOSED: WebhookReply = {
-  status: null,
-  errorCode: 'ERR_CANNOT_COMPOSE',
-  retryAfter: null,
-  responseExcerpt: null,
-  durationMs: 0,
-};

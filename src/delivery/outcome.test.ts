@@ -90,8 +90,6 @@ describe('an error', () => {
     'ERR_UPLOAD',
     'ERR_ABORTED',
     'ERR_UNKNOWN',
-    // Not sent: a newer version may have words for it.
-    'ERR_CANNOT_COMPOSE',
     'SOMETHING_NEW',
     null,
   ])('%s is tried again', (errorCode) => {

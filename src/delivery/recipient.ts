@@ -8,6 +8,17 @@ import { findRecipients, type OccasionInputs } from '../planning/occasion-inputs
 import { type DateRulesRecord, presentRules, readRules } from '../planning/rules.ts';
 import { namesDate, type Recurrence } from '../time/recurrence.ts';
 
+/** The occasion of an occurrence, as it is now. */
+export interface RecipientOccasion {
+  readonly id: string;
+  readonly externalId: string | null;
+  readonly type: string;
+  readonly date: string;
+  readonly recurrence: string;
+  /** What the receiver is handed as it is: a JSON object, or null. */
+  readonly data: Readonly<Record<string, unknown>> | null;
+}
+
 /** A user as delivery sees it, read in bulk at the moment of sending. */
 export interface Recipient {
   readonly userId: string;
@@ -16,6 +27,7 @@ export interface Recipient {
   /** May be empty. */
   readonly lastName: string;
   readonly timezone: string;
+  readonly occasion: RecipientOccasion;
   /** Nothing is sent to the user or for this occasion for now. */
   readonly suspended: boolean;
   /** The schedule inputs of now give the occurrence the instant that it was planned for. */
@@ -48,7 +60,8 @@ export function createFindRecipients(
     ]);
     let rules: DateRulesRecord | null = null;
     const recipients = new Map<string, Recipient>();
-    for (const { key, inputsAt, nominalDate, dueAt } of claimed) {
+    for (const row of claimed) {
+      const { key, inputsAt, nominalDate, dueAt } = row;
       const user = found.get(key);
       if (user === undefined) continue;
       const { inputs, ...recipient } = user;
@@ -57,7 +70,15 @@ export function createFindRecipients(
         rules ??= presentRules(await readRules(orm.em.fork()));
         isAsPlanned = dueAtUnder(inputs, nominalDate, rules, tz) === dueAt;
       }
-      recipients.set(key, { ...recipient, isAsPlanned, trace: traceOf?.get(key) });
+      const occasion = {
+        id: row.occasionId,
+        externalId: null,
+        type: row.occasionType,
+        date: row.date,
+        recurrence: inputs?.recurrence ?? 'once',
+        data: null,
+      };
+      recipients.set(key, { ...recipient, occasion, isAsPlanned, trace: traceOf?.get(key) });
     }
     return recipients;
   };

@@ -1,4 +1,5 @@
 import type { TzDatabase } from '../time/tz-database.ts';
+import { createBuiltInMessages } from '../occasion-types/built-in.ts';
 import { createLedger } from '../ledger/ledger.ts';
 import { createOccurrenceTraces } from '../ledger/occurrence-traces.ts';
 import { EXPIRED_LEASE_GRACE_MS } from '../ledger/types.ts';
@@ -90,6 +91,7 @@ export function createSending(options: SendingOptions) {
     sentBy,
     clock: time.now,
     settings,
+    messageOf: createBuiltInMessages(),
     logger,
     tracing,
   });

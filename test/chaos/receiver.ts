@@ -64,13 +64,13 @@ export async function startReceiver(random: Random): Promise<ChaosReceiver> {
     const delayMs = random.between(0, ANSWERS_WITHIN_MS);
     const body = await read(request);
     if (body === null) return;
-    const { data } = JSON.parse(body);
+    const { user, occasion } = JSON.parse(body).data;
     const arrival: Arrival = {
       webhookId: String(request.headers['webhook-id']),
-      userId: data.userId,
-      firstName: data.firstName,
-      zone: data.timezone,
-      dueAt: Date.parse(data.dueAt),
+      userId: user.id,
+      firstName: user.firstName,
+      zone: occasion.timezone,
+      dueAt: Date.parse(occasion.dueAt),
       port: Number(new URL(`http://${request.headers.host}`).port),
       at,
       outcome: 'open',

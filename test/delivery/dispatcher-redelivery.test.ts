@@ -34,7 +34,9 @@ test('is sent to a user who has moved since, with the name of now and the date a
   await expect.poll(() => fixture.stateOf(key), WITHIN).toBe('COMPLETED');
   expect(fixture.receiver.received[0]?.body).toMatchObject({
     message: "Hey, New Lovelace it's your birthday",
-    data: { timezone: 'Europe/Berlin', localDate: '2026-05-20' },
+    data: {
+      occasion: { timezone: 'Europe/Berlin', nominalDate: '2026-05-20', date: '1990-05-20' },
+    },
   });
 });
 

@@ -155,24 +155,3 @@ test('the log holds neither names nor the address', async () => {
   expect(attempts[0]).toHaveProperty('durationMs');
   expect(attempts[0]).toHaveProperty('latenessMs');
 });
-
-test('an occasion of a type without a message is neither sent nor given up', async () => {
-  const userId = await fixture.rows.addUser();
-  const key = await fixture.planned(userId, Date.now() - 100);
-  await fixture.rows.sql(
-    'update events.occurrences set redeliveries = 1, redelivered_at = now() where key = ?',
-    [key],
-  );
-  await fixture.rows.sql(`update events.occurrences set occasion_type = 'wedding' where key = ?`, [
-    key,
-  ]);
-  await fixture.dispatch();
-  const attempts = () =>
-    fixture.rows.sql<{ error_code: string }>(
-      'select error_code from events.attempts where occurrence_key = ?',
-      [key],
-    );
-  await expect.poll(attempts, WITHIN).toMatchObject([{ error_code: 'ERR_CANNOT_COMPOSE' }]);
-  expect(await fixture.stateOf(key)).toBe('PENDING');
-  expect(fixture.receiver.received).toEqual([]);
-});

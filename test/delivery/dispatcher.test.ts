@@ -20,9 +20,9 @@ test('sends at the instant, not before it, and says for which user', async () =>
     message: "Hey, Žofie it's your birthday",
     data: {
       occurrenceKey: key,
-      userId,
       late: false,
-      dueAt: new Date(dueAt).toISOString(),
+      user: { id: userId },
+      occasion: { dueAt: new Date(dueAt).toISOString() },
     },
   });
   const { latenessMs } = await fixture.rows.find(key);

@@ -126,7 +126,7 @@ export async function createPeople(daybell: OperatedDaybell): Promise<People> {
       return null;
     },
     greetingsOf: (userId) =>
-      daybell.receiver.received.filter(({ body }) => body.data.userId === userId),
+      daybell.receiver.received.filter(({ body }) => body.data.user?.id === userId),
     async comesDue(userId) {
       await daybell.send('PATCH', `/v1/users/${userId}`, { timezone: 'Etc/UTC' });
     },

@@ -78,7 +78,7 @@ test(
     expect(await last.terminal.stop('SIGINT')).toBe(0);
 
     function greetingsOf(userId: string) {
-      return receiver.received.filter(({ body }) => body.data.userId === userId);
+      return receiver.received.filter(({ body }) => body.data.user?.id === userId);
     }
   },
 );

@@ -51,7 +51,7 @@ beforeAll(async () => {
   receiver = await startWebhookReceiver();
   // What a receiver answers may quote what it was sent.
   receiver.answer((response, request) => {
-    const status = { Refused: 422, Retried: 500 }[request.body.data.lastName as string];
+    const status = { Refused: 422, Retried: 500 }[request.body.data.user?.lastName as string];
     const isFirst = request.headers['daybell-attempt'] === '1';
     response.statusCode = status === 500 && !isFirst ? 200 : (status ?? 200);
     response.end(JSON.stringify(request.body));
@@ -84,7 +84,7 @@ function untoldDay(): string {
 }
 
 function greetingsOf(userId: string) {
-  return receiver.received.filter(({ body }) => body.data.userId === userId);
+  return receiver.received.filter(({ body }) => body.data.user?.id === userId);
 }
 
 describe.concurrent('at the same instants', { timeout: 480_000 }, () => {
@@ -131,7 +131,11 @@ describe.concurrent('at the same instants', { timeout: 480_000 }, () => {
     await until(() => greetingsOf(userId).length > 0);
     const [greeting] = greetingsOf(userId);
     expect(greeting?.at).toBeGreaterThanOrEqual(due.at);
-    const sent = { userId, firstName: 'Ada', timezone: due.timezone, late: false };
+    const sent = {
+      user: { id: userId, firstName: 'Ada' },
+      occasion: { timezone: due.timezone },
+      late: false,
+    };
     expect(greeting?.body.data).toMatchObject(sent);
     const headers = greeting?.headers as Record<string, string>;
     expect(new Webhook(SECRET).verify(greeting?.rawBody ?? '', headers)).toEqual(greeting?.body);

@@ -59,7 +59,7 @@ test(
 
     await occurrenceThat(daybell, userId, (one) => one.status === 'COMPLETED');
     await occurrenceThat(daybell, userId, (one) => one.status === 'PENDING');
-    expect(receiver.received.map(({ body }) => body.data['userId'])).toEqual([userId]);
+    expect(receiver.received.map(({ body }) => body.data.user?.id)).toEqual([userId]);
     expect(receiver.received[0]?.at).toBeGreaterThanOrEqual(due.at);
 
     const names = daybell.processes().map(({ name }) => name);

@@ -87,7 +87,7 @@ describe.concurrent('of who was deleted', { timeout: 400_000 }, () => {
   }) => {
     // What a receiver answers may quote what it was sent.
     daybell.receiver.answer((response, request) => {
-      response.statusCode = request.body.data.lastName === 'Refusenova' ? 422 : 200;
+      response.statusCode = request.body.data.user?.lastName === 'Refusenova' ? 422 : 200;
       response.end(`quoted ${request.body.message}`);
     });
     // 9:00 of whose day has passed within the last hours; the others' day is another one.

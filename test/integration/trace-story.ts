@@ -7,6 +7,7 @@ import { createFindRecipients } from '../../src/delivery/recipient.ts';
 import { createHttpClient } from '../../src/delivery/wire/http-client.ts';
 import { createLedger } from '../../src/ledger/ledger.ts';
 import { createOccurrenceTraces } from '../../src/ledger/occurrence-traces.ts';
+import { createBuiltInMessages } from '../../src/occasion-types/built-in.ts';
 import type { Tracing } from '../../src/platform/tracing.ts';
 import { createOutboxConsumer } from '../../src/planning/outbox-consumer.ts';
 import { createPlanner } from '../../src/planning/planner.ts';
@@ -66,7 +67,8 @@ export async function createTraceStory(tracing: Tracing): Promise<TraceStory> {
   });
   const settings = { lateAfterMs: HOUR, giveUpAfterMs: 72 * HOUR };
   const sentBy = 'dispatcher';
-  const attempt = createAttempt({ client, sentBy, clock, logger, settings, tracing });
+  const messageOf = createBuiltInMessages();
+  const attempt = createAttempt({ client, sentBy, clock, logger, settings, messageOf, tracing });
   const findRecipients = createFindRecipients(orm, bundledTz, traces);
 
   async function planAll(): Promise<void> {

@@ -7,9 +7,10 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 
 import { hashToken } from '../../src/access/bearer.ts';
 import { createAttempt } from '../../src/delivery/attempt.ts';
+import { createBuiltInMessages } from '../../src/occasion-types/built-in.ts';
 import { createTracing, type Tracing } from '../../src/platform/tracing.ts';
 import { ADA, createTestApi } from '../support/api.ts';
-import { claimedAt } from '../support/delivery-values.ts';
+import { ADA as RECIPIENT, claimedAt } from '../support/delivery-values.ts';
 import { freePort } from '../support/free-port.ts';
 import { createTraceStory, type TraceStory } from './trace-story.ts';
 import { startTraceCollector, type TraceCollector } from '../support/trace-collector.ts';
@@ -192,6 +193,7 @@ test('two occurrences of one user are each in their own trace', async () => {
     sentBy: 'dispatcher',
     clock: () => 0,
     settings: { lateAfterMs: 0, giveUpAfterMs: 0 },
+    messageOf: createBuiltInMessages(),
     logger: silent,
     tracing,
   });
@@ -203,16 +205,6 @@ test('two occurrences of one user are each in their own trace', async () => {
   await Promise.all([sendIn('birthday:a', '0af7'), sendIn('birthday:b', '1af7')]);
   expect(sentIn).toEqual([expect.stringMatching(/^00-0af7/), expect.stringMatching(/^00-1af7/)]);
 });
-
-const RECIPIENT = {
-  userId: 'u',
-  externalId: null,
-  firstName: '',
-  lastName: '',
-  timezone: 'UTC',
-  suspended: false,
-  isAsPlanned: true,
-};
 
 function sentFor(key: string) {
   return ({ attributes }: { attributes: object }): boolean =>

@@ -201,7 +201,7 @@ export async function startDaybell(options: DaybellOptions): Promise<TestDaybell
       for (const { id } of users) await ask('DELETE', `/v1/users/${id}`);
       for (const { id } of users) await followed.workflowOf(id).result();
     },
-    greetingsOf: (userId) => receiver.received.filter(({ body }) => body.data.userId === userId),
+    greetingsOf: (userId) => receiver.received.filter(({ body }) => body.data.user?.id === userId),
     async ledgerOf(userId) {
       const states = 'select state from events.occurrences where user_id = ? order by nominal_date';
       return (await api.sql<{ state: string }>(states, [userId])).map(({ state }) => state);

@@ -34,6 +34,14 @@ export const ADA: Recipient = {
   firstName: 'Ada',
   lastName: 'Lovelace',
   timezone: 'Europe/Berlin',
+  occasion: {
+    id: USER_ID,
+    externalId: null,
+    type: 'birthday',
+    date: '1990-05-20',
+    recurrence: 'birthday',
+    data: null,
+  },
   suspended: false,
   isAsPlanned: true,
 };

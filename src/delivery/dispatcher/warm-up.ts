@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net';
 
 import pLimit from 'p-limit';
 
+import { createBuiltInMessages } from '../../occasion-types/built-in.ts';
 import { describeError } from '../../platform/errors.ts';
 import type { Logger } from '../../platform/logger.ts';
 import { createLoop } from '../../platform/loop.ts';
@@ -43,6 +44,7 @@ export function startWarmUp({ settings, isBusy, logger, everyMs = EVERY_MS }: Wa
       sentBy: 'dispatcher',
       clock: Date.now,
       settings: { lateAfterMs: 0, giveUpAfterMs: 0 },
+      messageOf: createBuiltInMessages(),
       logger: logger.child({}, { level: 'silent' }),
       tracing: null,
     });
@@ -80,12 +82,22 @@ export function startWarmUp({ settings, isBusy, logger, everyMs = EVERY_MS }: Wa
   };
 }
 
+const USER_ID = '00000000-0000-7000-8000-000000000000';
+
 const RECIPIENT = {
-  userId: '00000000-0000-7000-8000-000000000000',
+  userId: USER_ID,
   externalId: null,
   firstName: 'Ada',
   lastName: 'Lovelace',
   timezone: 'Europe/London',
+  occasion: {
+    id: USER_ID,
+    externalId: null,
+    type: 'birthday',
+    date: '1990-12-10',
+    recurrence: 'birthday',
+    data: null,
+  },
   suspended: false,
   isAsPlanned: true,
 };
@@ -93,8 +105,8 @@ const RECIPIENT = {
 const CLAIMED = {
   leaseToken: 1,
   occasionType: 'birthday',
-  occasionId: RECIPIENT.userId,
-  userId: RECIPIENT.userId,
+  occasionId: USER_ID,
+  userId: USER_ID,
   nominalDate: '2026-12-10',
   date: '1990-12-10',
   timezone: RECIPIENT.timezone,

@@ -60,12 +60,12 @@ export function observe({
     ledgerOf,
 
     greetingsOf(userId) {
-      const ofUser = receiver.received.filter(({ body }) => body.data.userId === userId);
+      const ofUser = receiver.received.filter(({ body }) => body.data.user?.id === userId);
       return ofUser.map(({ id, headers, body }) => ({
         key: id,
-        dueAt: body.data.dueAt,
-        localDate: body.data.localDate,
-        timezone: body.data.timezone,
+        dueAt: body.data.occasion.dueAt,
+        localDate: body.data.occasion.observedDate ?? body.data.occasion.nominalDate,
+        timezone: body.data.occasion.timezone,
         latenessMs: Number(headers['daybell-lateness-ms']),
         late: body.data.late,
         message: body.message,

@@ -1,0 +1,20 @@
+import { expect, test } from 'vitest';
+
+import { ADA, claimedAt } from '../../test/support/delivery-values.ts';
+import { webhookBody } from '../delivery/webhook-body.ts';
+import { DueEventSchema } from './webhooks.ts';
+
+test.each([
+  { localDate: '2026-05-20', data: null },
+  { localDate: '2026-05-21', data: { plan: 'gold', seats: [1, { two: 2 }] } },
+])('the description has every field of what is sent, and no other: $localDate', (one) => {
+  const { localDate, data } = one;
+  const body = webhookBody({
+    claimed: claimedAt(0, { localDate }),
+    recipient: { ...ADA, externalId: 'crm-1', occasion: { ...ADA.occasion, data } },
+    message: () => 'Hey',
+    late: true,
+  });
+  // Parsing drops what the schema does not know.
+  expect(DueEventSchema.parse(body)).toEqual(body);
+});

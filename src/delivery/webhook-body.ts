@@ -1,0 +1,66 @@
+import type { ClaimedOccurrence } from '../ledger/types.ts';
+import type { RenderMessage } from '../occasion-types/message-template.ts';
+import type { Recipient } from './recipient.ts';
+
+type Claimed = Pick<
+  ClaimedOccurrence,
+  'key' | 'occasionType' | 'nominalDate' | 'date' | 'timezone' | 'localDate' | 'dueAt'
+>;
+
+export interface WebhookBodyInput {
+  readonly claimed: Claimed;
+  readonly recipient: Pick<
+    Recipient,
+    'userId' | 'externalId' | 'firstName' | 'lastName' | 'occasion'
+  >;
+  readonly message: RenderMessage;
+  readonly late: boolean;
+}
+
+export type WebhookBody = ReturnType<typeof webhookBody>;
+
+/**
+ * Composes the JSON body of the webhook, of one shape for all occasion types, and the same on every
+ * attempt but for `late`. Names and data are those of now. Dates and zone are the plan's, like the
+ * due instant: a redelivered user may have moved.
+ */
+export function webhookBody({ claimed, recipient, message, late }: WebhookBodyInput) {
+  const { key, occasionType, nominalDate, date, timezone } = claimed;
+  const { userId, externalId, firstName, lastName, occasion } = recipient;
+  const dueAt = new Date(claimed.dueAt).toISOString();
+  const observedDate = claimed.localDate === nominalDate ? null : claimed.localDate;
+  const years = countsYears(occasion.recurrence) ? yearOf(nominalDate) - yearOf(date) : null;
+  const { data } = occasion;
+  const values = { firstName, lastName, years, date: observedDate ?? nominalDate, data };
+  return {
+    type: `${occasionType}.due`,
+    // When the event occurred, as Standard Webhooks says: the due instant, not that of sending.
+    timestamp: dueAt,
+    message: message(values),
+    data: {
+      occurrenceKey: key,
+      late,
+      user: { id: userId, externalId, firstName, lastName },
+      occasion: {
+        id: occasion.id,
+        externalId: occasion.externalId,
+        type: occasionType,
+        date,
+        nominalDate,
+        observedDate,
+        years,
+        timezone,
+        dueAt,
+        data,
+      },
+    },
+  };
+}
+
+function countsYears(recurrence: string): boolean {
+  return recurrence === 'birthday' || recurrence === 'yearly';
+}
+
+function yearOf(date: string): number {
+  return Number(date.slice(0, 4));
+}

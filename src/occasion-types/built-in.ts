@@ -1,0 +1,26 @@
+import { compileMessage, type RenderMessage } from './message-template.ts';
+
+/** Messages of the types that come with Daybell, until another is set. */
+const MESSAGES: ReadonlyMap<string, string> = new Map([
+  ['birthday', "Hey, {firstName} {lastName} it's your birthday"],
+  ['birthday-reminder', "{firstName} {lastName}'s birthday is on {date}"],
+  ['anniversary', "Hey, {firstName} {lastName} it's your anniversary"],
+  ['reminder', 'Hey, {firstName} {lastName} this is your reminder for {date}'],
+  ['subscription', 'Hey, {firstName} {lastName} your subscription renews on {date}'],
+]);
+
+/** The template of a type that has none of its own. */
+export function builtInMessage(type: string): string {
+  const name = type.replaceAll('-', ' ');
+  return MESSAGES.get(type) ?? `Hey, {firstName} {lastName} it's time for your ${name}`;
+}
+
+/** The messages of types, compiled when they are first asked for. */
+export function createBuiltInMessages(): (type: string) => RenderMessage {
+  const compiled = new Map<string, RenderMessage>();
+  return (type) => {
+    const message = compiled.get(type) ?? compileMessage(builtInMessage(type));
+    compiled.set(type, message);
+    return message;
+  };
+}
