@@ -36,7 +36,7 @@ export async function loadByStore(databaseUrl: string, options: LoadOptions): Pr
   const orm = await connectOrm(databaseUrl, { poolSize: CONCURRENCY });
   const users = createUsers(orm, { clock: Date.now, tz: loadTzDatabase('newest') });
   await loadAll(options, async (input) => {
-    await users.create({ externalId: null, ...input });
+    await users.create({ externalId: null, deliveryTime: null, ...input });
   });
   await orm.close(true);
 }

@@ -9,7 +9,12 @@ import type { WebhookNotSetUpError } from '../delivery/webhook-test.ts';
 import type { NotRedeliverableError, OccurrenceNotFoundError } from '../ledger/errors.ts';
 import { isContention } from '../platform/database/conflicts.ts';
 import { describeError, isServerAway } from '../platform/errors.ts';
-import { type FieldFault, InvalidInputError, type UserError } from '../users/errors.ts';
+import {
+  type ConflictingResource,
+  type FieldFault,
+  InvalidInputError,
+  UserError,
+} from '../users/errors.ts';
 import type { TooBusyError } from './concurrency-limit.ts';
 import type { ApiDeps, ApiEnv } from './deps.ts';
 import { loggerOf } from './requests.ts';
@@ -21,6 +26,8 @@ export interface Problem {
   readonly title: string;
   readonly detail?: string;
   readonly errors?: readonly FieldFault[];
+  /** What is in the way of the request. */
+  readonly conflict?: ConflictingResource;
   readonly headers?: Readonly<Record<string, string>>;
 }
 
@@ -42,13 +49,17 @@ const ProblemSchema = z
       )
       .optional()
       .describe('Every fault of the input: the field and the rule that it breaks'),
+    conflict: z
+      .object({ userId: z.uuid(), occasionId: z.uuid().optional() })
+      .optional()
+      .describe('What is in the way: the user, or the occasion, that has the external id'),
   })
   .openapi('Problem');
 
 export function sendProblem(c: Context<ApiEnv>, problem: Problem): Response {
-  const { code, title, status, detail, errors, headers } = problem;
+  const { code, title, status, detail, errors, conflict, headers } = problem;
   const type = `urn:daybell:problem:${code}`;
-  const body = { type, title, status, detail, requestId: c.get('requestId'), errors };
+  const body = { type, title, status, detail, requestId: c.get('requestId'), errors, conflict };
   return c.body(JSON.stringify(body), status, { ...headers, 'Content-Type': PROBLEM_JSON });
 }
 
@@ -142,7 +153,13 @@ function expected(error: Error): Problem | null {
   if (error.name === 'AbortError') return STOPPING;
   if (!isRefusal(error)) return null;
   const { code, message } = error;
-  return { code, ...REFUSALS[code], ...(message !== '' && { detail: message }) };
+  const conflict = error instanceof UserError ? error.conflict : null;
+  return {
+    code,
+    ...REFUSALS[code],
+    ...(message !== '' && { detail: message }),
+    ...(conflict !== null && { conflict }),
+  };
 }
 
 type Refusal =
@@ -161,14 +178,24 @@ const NOT_REDELIVERABLE = { status: 409, title: 'The occurrence cannot be redeli
 const REFUSALS: Readonly<Record<Refusal['code'], Omit<Problem, 'code' | 'detail'>>> = {
   'user-not-found': { status: 404, title: 'User not found' },
   'occurrence-not-found': { status: 404, title: 'Occurrence not found' },
+  'occasion-not-found': { status: 404, title: 'Occasion not found' },
   'external-id-taken': {
     status: 409,
     title: 'Another user has this externalId',
     errors: [{ field: 'externalId', rule: 'must not be that of another user' }],
   },
+  'occasion-external-id-taken': {
+    status: 409,
+    title: 'Another occasion of the user has this type and externalId',
+    errors: [{ field: 'externalId', rule: 'must not be that of another occasion of this type' }],
+  },
   'idempotent-user-deleted': {
     status: 409,
     title: 'The user created with this idempotency key has been deleted',
+  },
+  'idempotent-occasion-deleted': {
+    status: 409,
+    title: 'The occasion created with this idempotency key has been deleted',
   },
   'webhook-not-set-up': { status: 409, title: 'No webhook is configured' },
   'occurrence-live': NOT_REDELIVERABLE,

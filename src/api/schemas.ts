@@ -5,7 +5,7 @@ import { isOccurrenceKey } from '../ledger/occurrence-key.ts';
 import type { OccurrencePlace } from '../ledger/occurrence-filter.ts';
 import { instantFault, isoInstant } from '../time/instant.ts';
 import { ruled } from '../users/user.ts';
-import type { UserPlace } from '../users/users.ts';
+import type { UserPlace } from '../users/user-list.ts';
 
 export function json<Schema extends z.ZodType>(schema: Schema) {
   return { 'application/json': { schema } };

@@ -15,18 +15,30 @@ export class InvalidInputError extends Error {
   }
 }
 
+/** What stands in the way of a change: a user, or an occasion of it. */
+export interface ConflictingResource {
+  readonly userId: string;
+  readonly occasionId?: string;
+}
+
 /** Thrown when the current state does not allow a request. The code is stable. */
 export class UserError extends Error {
   override readonly name = 'UserError';
   readonly code:
     | 'user-not-found'
+    | 'occasion-not-found'
     | 'external-id-taken'
+    | 'occasion-external-id-taken'
     | 'revision-mismatch'
     | 'idempotency-key-reused'
-    | 'idempotent-user-deleted';
+    | 'idempotent-user-deleted'
+    | 'idempotent-occasion-deleted';
+  /** Null if nothing is in the way, or nothing is any more. */
+  readonly conflict: ConflictingResource | null;
 
-  constructor(code: UserError['code'], message = '') {
+  constructor(code: UserError['code'], message = '', conflict: ConflictingResource | null = null) {
     super(message);
     this.code = code;
+    this.conflict = conflict;
   }
 }

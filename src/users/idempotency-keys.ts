@@ -3,62 +3,83 @@ import { createHash } from 'node:crypto';
 import type { SqlEntityManager } from '@mikro-orm/postgresql';
 
 import { UserError } from './errors.ts';
-import type { User, UserInput } from './user.ts';
 
-interface KeptAnswer {
-  /** Empty once the user was deleted. */
+/** The request that a key stands for. */
+export interface KeyedRequest {
+  readonly key: string;
+  /** What the request creates. */
+  readonly creates: 'user' | 'occasion';
+  /** The user that is created, or is given an occasion. */
+  readonly userId: string;
+  /** All that makes it this request: checked input, whose fields have one order. */
+  readonly input: object;
+}
+
+interface KeptAnswer<Created> {
+  /** Empty once what was created was deleted. */
   readonly requestHash: string;
-  /** The user as created; null once deleted. */
-  readonly user: User | null;
+  /** What was created, as it was then; null once deleted. */
+  readonly created: Created | null;
 }
 
 /**
- * Claims a key for the request that creates `userId`. Returns the user that an earlier request
- * with the key and the same input created; null if there was none. The primary key makes a
- * concurrent request wait until the first transaction has ended.
+ * Claims a key for a request. Returns what an earlier request with the key and the same input
+ * created; null if there was none. The primary key makes a concurrent request wait until the first
+ * transaction has ended.
  *
- * @throws UserError idempotency-key-reused, idempotent-user-deleted
+ * @throws UserError idempotency-key-reused, idempotent-user-deleted, idempotent-occasion-deleted
  */
-export async function claimKey(
+export async function claimKey<Created>(
   em: SqlEntityManager,
-  key: string,
-  input: UserInput,
-  userId: string,
-): Promise<User | null> {
-  const requestHash = hashOf(input);
+  request: KeyedRequest,
+): Promise<Created | null> {
+  const { key, creates, userId } = request;
+  const requestHash = hashOf(request);
   const claimed = await em.execute<unknown[]>(CLAIM, { key, requestHash, userId });
   if (claimed.length > 0) return null;
-  const [earlier] = await em.execute<KeptAnswer[]>(FIND, { key });
+  const [earlier] = await em.execute<KeptAnswer<Created>[]>(FIND, { key });
   // Removed between the two statements, as old keys are: it is free now.
-  if (earlier === undefined) return claimKey(em, key, input, userId);
-  if (earlier.user === null) throw new UserError('idempotent-user-deleted');
+  if (earlier === undefined) return claimKey(em, request);
+  if (earlier.created === null) throw new UserError(`idempotent-${creates}-deleted`);
   if (earlier.requestHash !== requestHash) throw new UserError('idempotency-key-reused');
-  return earlier.user;
+  return earlier.created;
 }
 
 /** Of the fields, not of the bytes: whitespace and the order of fields do not matter. */
-function hashOf({ externalId, firstName, lastName, dateOfBirth, timezone }: UserInput): string {
+function hashOf({ creates, userId, input }: KeyedRequest): string {
+  // The id of a user that is created is new with each request.
+  const of = creates === 'user' ? creates : userId;
   return createHash('sha256')
-    .update(JSON.stringify([externalId, firstName, lastName, dateOfBirth, timezone]))
+    .update(JSON.stringify([of, input]))
     .digest('base64url');
 }
 
 /** Keeps the answer to a request, in the transaction that claimed its key. */
-export async function keepAnswer(em: SqlEntityManager, key: string, user: User): Promise<void> {
+export async function keepAnswer(
+  em: SqlEntityManager,
+  key: string,
+  created: object,
+): Promise<void> {
   await em.execute('update users.idempotency_keys set body = :body::jsonb where key = :key', {
     key,
-    body: JSON.stringify(user),
+    body: JSON.stringify(created),
   });
 }
 
 /**
- * Removes a deleted user from the answers. The keys stay, so that no retry creates the user again;
- * the hash goes too, as it would confirm a guess of name and date.
+ * Removes from the answers a deleted user with all of its occasions, or one deleted occasion. The
+ * keys stay, so that no retry creates it again; the hash goes too, as it would confirm a guess of
+ * name and date.
  */
-export async function forgetAnswers(em: SqlEntityManager, userId: string): Promise<void> {
+export async function forgetAnswers(
+  em: SqlEntityManager,
+  userId: string,
+  occasionId: string | null = null,
+): Promise<void> {
   await em.execute(
-    `update users.idempotency_keys set body = null, request_hash = '' where user_id = :userId::uuid`,
-    { userId },
+    `update users.idempotency_keys set body = null, request_hash = ''
+     where user_id = :userId::uuid and (:occasionId::text is null or body->>'id' = :occasionId::text)`,
+    { userId, occasionId },
   );
 }
 
@@ -69,5 +90,5 @@ const CLAIM = `
   returning key`;
 
 const FIND = `
-  select request_hash as "requestHash", body as "user"
+  select request_hash as "requestHash", body as "created"
   from users.idempotency_keys where key = :key`;

@@ -2,19 +2,24 @@
 import type { SqlEntityManager } from '@mikro-orm/postgresql';
 
 import type { Orm } from '../platform/database/orm.ts';
-import { INPUT_FIELDS } from './user.ts';
 
 /**
- * What happened to a user, written to the outbox in the transaction of the change. Ids and names of
- * fields only, no values: consumers read the user as it is by then.
+ * What happened to a user or to one of its occasions, written to the outbox in the transaction of
+ * the change. Ids and names of fields only, no values: consumers read both as they are by then.
  */
 export interface UserEvent {
-  readonly type: 'UserCreated' | 'UserUpdated' | 'UserDeleted';
+  readonly type:
+    | `User${'Created' | 'Updated' | 'Deleted'}`
+    | `Occasion${'Created' | 'Updated' | 'Deleted'}`;
   readonly userId: string;
-  /** Of the user after this event: one more with each. */
+  /** The one occasion that it is about; absent: all that the user has. */
+  readonly occasion?: { readonly type: string; readonly id: string };
+  /** Of the user, or of the occasion, after this event: one more with each. */
   readonly revision: number;
   /** Names of fields, if it was updated. */
   readonly changed?: readonly string[];
+  /** Whether a schedule input has changed. If none has, nobody needs to plan: it is stored as done. */
+  readonly needsPlan: boolean;
 }
 
 /** A claimed entry: plan this user again, or one occasion of it. */
@@ -68,26 +73,27 @@ export function createOutbox(orm: Orm) {
   };
 }
 
-/**
- * Writes an event in the transaction of the change. One that changes no plan (a name, an external
- * id) is stored as done, and never claimed.
- */
+/** Writes an event in the transaction of the change. */
 export async function publish(
   em: SqlEntityManager,
   event: UserEvent,
   traceparent: string | null,
 ): Promise<void> {
-  const { type, userId, revision, changed = [] } = event;
-  const needsPlan = type !== 'UserUpdated' || INPUT_FIELDS.some((field) => changed.includes(field));
-  const values = { type, userId, revision, needsPlan, traceparent };
-  await em.execute(PUBLISH, { ...values, changed: JSON.stringify(changed) });
+  const { occasion, changed = [], ...values } = event;
+  await em.execute(PUBLISH, {
+    ...values,
+    occasionType: occasion?.type ?? null,
+    occasionId: occasion?.id ?? null,
+    changed: JSON.stringify(changed),
+    traceparent,
+  });
 }
 
 const PUBLISH = `
   with clock as materialized (select users.clock() as now)
-  insert into users.outbox
-    (type, user_id, revision, changed, occurred_at, available_at, done_at, traceparent)
-  select :type::text, :userId::uuid, :revision::int,
+  insert into users.outbox (type, user_id, occasion_type, occasion_id, revision, changed,
+    occurred_at, available_at, done_at, traceparent)
+  select :type::text, :userId::uuid, :occasionType::text, :occasionId::uuid, :revision::int,
     array(select jsonb_array_elements_text(:changed::jsonb)), now, now,
     case when not :needsPlan::boolean then now end, :traceparent::text
   from clock`;

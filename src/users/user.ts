@@ -10,11 +10,12 @@ import { InvalidInputError } from './errors.ts';
 /** In code points: more than real names need, and it bounds the webhook's body. */
 const NAME_MAX = 100;
 export const EXTERNAL_ID_MAX = 200;
+const REASON_MAX = 200;
 /** Early enough for 1604, which address books write for a birthday without a year. */
-const EARLIEST_DATE = '1600-01-01';
+export const EARLIEST_DATE = '1600-01-01';
 
 /** Dates of birth must be past, and zones known. */
-interface Context {
+export interface FieldContext {
   /** Epoch ms. */
   readonly clock: () => number;
   readonly tz: TzDatabase;
@@ -24,46 +25,49 @@ export type UserInput = z.output<ReturnType<typeof userInput>>;
 
 export type UserPatch = z.output<ReturnType<typeof userPatch>>;
 
+/** The fields that a caller decides. */
+export type UserFields = Readonly<z.output<z.ZodObject<ReturnType<typeof userFields>>>>;
+
 /** Instants are epoch ms, dates `YYYY-MM-DD`. */
-export interface User extends Readonly<UserInput> {
+export interface User extends UserFields {
   readonly id: string;
   readonly createdAt: number;
   readonly updatedAt: number;
-  /** When date of birth or time zone last changed; at first, `createdAt`. */
+  /** When a schedule input last changed; at first, `createdAt`. */
   readonly inputsChangedAt: number;
   /** 1 at first, and one more with each change. */
   readonly revision: number;
 }
 
 /** The fields that are schedule inputs: a change needs a new plan. */
-export const INPUT_FIELDS: readonly (keyof UserInput)[] = ['dateOfBirth', 'timezone'];
+export const INPUT_FIELDS: readonly (keyof UserFields)[] = [
+  'dateOfBirth',
+  'timezone',
+  'deliveryTime',
+  'suspended',
+];
 
-/** A whole user, as POST and PUT take it. */
-export function userInput(context: Context) {
+/** A whole user, as POST and PUT take it. A suspension that it does not mention stays. */
+export function userInput(context: FieldContext) {
   const fields = userFields(context);
   return z.strictObject({
     ...fields,
-    externalId: fields.externalId.default(null),
-    lastName: fields.lastName.default(''),
+    externalId: absentIs(null, fields.externalId),
+    lastName: absentIs('', fields.lastName),
+    deliveryTime: absentIs(null, fields.deliveryTime),
+    suspended: fields.suspended.optional(),
+    suspendedReason: fields.suspendedReason.optional(),
   });
 }
 
-/** Any fields of a user, as PATCH takes them. `externalId: null` removes it. */
-export function userPatch(context: Context) {
+/** Any fields of a user, as PATCH takes them. `null` removes an optional one. */
+export function userPatch(context: FieldContext) {
   return z.strictObject(userFields(context)).partial();
 }
 
-export function userFields({ clock, tz }: Context) {
+export function userFields({ clock, tz }: FieldContext) {
   return {
-    externalId: ruled(externalIdFault)
-      .meta({
-        description: 'Your own id of the user; unique',
-        minLength: 1,
-        maxLength: EXTERNAL_ID_MAX,
-        pattern: TEXT_PATTERN,
-        example: 'crm-4711',
-      })
-      .nullable(),
+    externalId: externalIdField('Your own id of the user; unique', 'crm-4711').nullable(),
     firstName: ruled(firstNameFault).trim().meta({
       description: 'Must not be blank. White space around it is removed',
       minLength: 1,
@@ -82,13 +86,67 @@ export function userFields({ clock, tz }: Context) {
       format: 'date',
       example: '1990-05-20',
     }),
-    timezone: ruled((zone) => timezoneFault(zone, tz)).meta({
-      description:
-        'An IANA time zone, as the tz database in use has it, links included; kept as sent',
-      format: 'time-zone',
-      example: 'Europe/Berlin',
-    }),
+    timezone: timezoneField(
+      'An IANA time zone, as the tz database in use has it, links included; kept as sent',
+      tz,
+    ),
+    deliveryTime: localTimeField(
+      "When the user's webhooks are sent, by the clocks of the time zone; null: as the occasion type or the installation says",
+    ).nullable(),
+    ...suspensionFields('user'),
   };
+}
+
+/** Of users and of occasions. */
+export function externalIdField(description: string, example: string) {
+  return ruled(externalIdFault).meta({
+    description,
+    minLength: 1,
+    maxLength: EXTERNAL_ID_MAX,
+    pattern: TEXT_PATTERN,
+    example,
+  });
+}
+
+export function timezoneField(description: string, tz: TzDatabase) {
+  return ruled((zone) => timezoneFault(zone, tz)).meta({
+    description,
+    format: 'time-zone',
+    example: 'Europe/Berlin',
+  });
+}
+
+export function localTimeField(description: string) {
+  return z
+    .string('must be a string')
+    .regex(/^([01]\d|2[0-3]):[0-5]\d$/, 'must be a time HH:MM, from 00:00 to 23:59')
+    .meta({ description, example: '09:00' });
+}
+
+/** Of users and of occasions. */
+export function suspensionFields(of: 'user' | 'occasion') {
+  return {
+    suspended: z.boolean('must be true or false').meta({
+      description: `While true, nothing is sent for the ${of}. What falls due meanwhile is skipped, and not sent later`,
+      example: false,
+    }),
+    suspendedReason: ruled((reason) => lengthFault(reason, REASON_MAX) ?? textFault(reason))
+      .meta({
+        description: 'Why, in your own words. Only while suspended; null when that ends',
+        maxLength: REASON_MAX,
+        pattern: TEXT_PATTERN,
+        example: 'opted out',
+      })
+      .nullable(),
+  };
+}
+
+/**
+ * A field that may be absent. The description has no `default`: generated clients would require the
+ * field then.
+ */
+export function absentIs<Schema extends z.ZodType, const Value>(value: Value, schema: Schema) {
+  return schema.optional().transform((given) => (given === undefined ? value : given));
 }
 
 /** A string that follows a rule; `fault` returns the rule that it breaks, or null. */

@@ -56,6 +56,9 @@ describe('creating', () => {
     expect(answer.body).toEqual({
       ...ADA,
       externalId: 'crm-1',
+      deliveryTime: null,
+      suspended: false,
+      suspendedReason: null,
       id: expect.stringMatching(
         /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/,
       ),

@@ -18,7 +18,8 @@ afterEach(() => database.drop());
 test('two schedulers side by side, and no Temporal at all: each user is planned, in one row', async () => {
   for (let count = 0; count < 2; count += 1) startScheduler();
   const users = createUsers(database.orm, { clock: Date.now, tz: bundledTz });
-  const fields = { externalId: null, firstName: 'Ada', lastName: '', dateOfBirth: '1990-05-20' };
+  const name = { externalId: null, firstName: 'Ada', lastName: '' };
+  const fields = { ...name, dateOfBirth: '1990-05-20', deliveryTime: null };
   const zones = ['Europe/Berlin', 'Asia/Tokyo', 'America/New_York'];
   for (let at = 0; at < USERS; at += 1) {
     await users.create({ ...fields, timezone: zones[at % 3] ?? 'UTC' });

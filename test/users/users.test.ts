@@ -1,7 +1,8 @@
 import pg from 'pg';
 import { afterAll, afterEach, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 
-import { createUsers, type UserPlace, type Users } from '../../src/users/users.ts';
+import type { UserPlace } from '../../src/users/user-list.ts';
+import { createUsers, type Users } from '../../src/users/users.ts';
 import { createTestDatabase, type TestDatabase } from '../support/postgres.ts';
 import { bundledTz } from '../support/tz-databases.ts';
 
@@ -12,6 +13,7 @@ const ADA = {
   lastName: 'Lovelace',
   dateOfBirth: '1990-12-10',
   timezone: 'Europe/London',
+  deliveryTime: null,
 };
 
 let database: TestDatabase;
@@ -113,7 +115,7 @@ describe('a request that comes again', () => {
 
 describe('pages', () => {
   test('a user whose transaction ends late is on the next page, not lost before it', async () => {
-    await sql('truncate users.users');
+    await sql('truncate users.users cascade');
     const [, second] = [await users.create(ADA), await users.create(ADA)];
     await expect.poll(usersNotYetFinal).toBe(0);
     const slow = await connect();
@@ -131,7 +133,7 @@ describe('pages', () => {
   });
 
   test('all users are on the last page, those of the last moment too', async () => {
-    await sql('truncate users.users');
+    await sql('truncate users.users cascade');
     const slow = await connect();
     await slow.query('begin');
     await insert(slow);
@@ -141,7 +143,7 @@ describe('pages', () => {
   });
 
   test('an id that sorts before others does not: the order is that of creation', async () => {
-    await sql('truncate users.users');
+    await sql('truncate users.users cascade');
     const one = await users.create(ADA);
     const early = await insert(await connect(), '00000000-0000-7000-8000-000000000001');
     const two = await users.create(ADA);

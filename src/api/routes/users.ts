@@ -219,6 +219,9 @@ const UserSchema = z
     lastName: z.string(),
     dateOfBirth: z.iso.date(),
     timezone: z.string().openapi({ example: 'Europe/Berlin' }),
+    deliveryTime: z.string().nullable().openapi({ example: '09:00' }),
+    suspended: z.boolean(),
+    suspendedReason: z.string().nullable(),
     createdAt: z.iso.datetime(),
     updatedAt: z.iso.datetime(),
     revision: z.int().describe('1 at first, and one more with each change'),
@@ -247,12 +250,12 @@ const etagHeader = {
 };
 
 /** Ids are never reused, so the revision is enough. */
-function etagOf(revision: number): string {
+function etagOf(revision: number | null): string {
   return `"${revision}"`;
 }
 
 /** Which revisions a change is asked for. */
 function acceptedBy(asked: Conditions) {
-  return (revision: number): boolean =>
+  return (revision: number | null): boolean =>
     isMatch(asked, etagOf(revision)) && isNoneMatch(asked, etagOf(revision));
 }

@@ -1,0 +1,59 @@
+import type { SqlEntityManager } from '@mikro-orm/postgresql';
+
+import type { User } from './user.ts';
+import { USER } from './user-rows.ts';
+
+/** The position of a user in lists: by the transaction that created it, then by its id. */
+export interface UserPlace {
+  /** An xid8, in decimal. */
+  readonly position: string;
+  readonly id: string;
+}
+
+export interface UserQuery {
+  readonly after: UserPlace | null;
+  readonly limit: number;
+  readonly externalId: string | null;
+  readonly timezone: string | null;
+}
+
+/**
+ * A page of users in order of creation. It ends before any user that a running transaction could
+ * still put in front of it, so that the next page shows that one: it can be short. `next` is the
+ * place after which the next page begins; null on the last page.
+ */
+export async function listUsers(
+  em: SqlEntityManager,
+  { after, limit, externalId, timezone }: UserQuery,
+) {
+  const conditions = [
+    ...(after === null ? [] : ['(u.position, u.id) > (:position::xid8, :id::uuid)']),
+    ...(externalId === null ? [] : ['u.external_id = :externalId']),
+    ...(timezone === null ? [] : ['u.timezone = :timezone']),
+  ];
+  const values = { ...after, externalId, timezone, limit: limit + 1 };
+  const found = await em.execute<ListedRow[]>(listSql(conditions), values);
+  // One more row than the page holds tells whether there is a next page.
+  if (found.length <= limit) return { users: found, next: null };
+
+  const rows = found.slice(0, limit);
+  const firstOpen = rows.findIndex(({ isFinal }) => !isFinal);
+  const page = firstOpen === -1 ? rows : rows.slice(0, firstOpen);
+  const { position, id } = page.at(-1) ?? after ?? BEGINNING;
+  return { users: page, next: { position, id } };
+}
+
+interface ListedRow extends User, UserPlace {
+  /** No transaction that is still running can add a user before this one. */
+  readonly isFinal: boolean;
+}
+
+const BEGINNING: UserPlace = { position: '0', id: '00000000-0000-0000-0000-000000000000' };
+
+const listSql = (conditions: readonly string[]): string => `
+  select ${USER}, u.position::text as position,
+    u.position < pg_snapshot_xmin(pg_current_snapshot()) as "isFinal"
+  from users.users as u
+  ${conditions.length === 0 ? '' : `where ${conditions.join(' and ')}`}
+  order by u.position, u.id
+  limit :limit::int`;
