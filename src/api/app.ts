@@ -4,7 +4,7 @@ import { requestId } from 'hono/request-id';
 import { secureHeaders } from 'hono/secure-headers';
 
 import { type AccessTable, readAccess, requireAccess } from './access.ts';
-import { limitBody, requirePlainUtf8 } from './body.ts';
+import { limitBody, requireBodyOfPatch, requirePlainUtf8 } from './body.ts';
 import type { Api, ApiDeps, ApiEnv } from './deps.ts';
 import { contentSecurityPolicy, registerOpenApi } from './openapi.ts';
 import { answerErrors, refuseInvalid, sendProblem } from './problem.ts';
@@ -49,6 +49,7 @@ export function createApp(deps: ApiDeps): Api {
   if (deps.tracing !== null) app.use('/v1/*', traceRequests(deps.tracing, deps));
   app.use(limitBody);
   app.use(requirePlainUtf8);
+  app.use(requireBodyOfPatch);
 
   registerUsers(app, deps);
   registerOccurrences(app, deps);

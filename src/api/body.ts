@@ -39,6 +39,13 @@ export const requirePlainUtf8 = createMiddleware<ApiEnv>(async (c, next) => {
   await next();
 });
 
+/** A change without a body says nothing; its JSON was probably lost on the way. */
+export const requireBodyOfPatch = createMiddleware<ApiEnv>(async (c, next) => {
+  const isEmpty = c.req.method === 'PATCH' && (await c.req.arrayBuffer()).byteLength === 0;
+  if (isEmpty) throw new HTTPException(400);
+  await next();
+});
+
 /** For a route whose body is optional: an empty one is none, whatever its type (`curl -d ''`). */
 export const emptyIsNoBody = createMiddleware<ApiEnv>(async (c, next) => {
   const { byteLength } = await c.req.arrayBuffer();

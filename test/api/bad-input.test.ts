@@ -265,6 +265,18 @@ describe('a query', () => {
   });
 });
 
+test.for([undefined, '"3"'])(
+  'a change without a body is refused, and not for the revision that it asks for: %s',
+  async (revision) => {
+    const headers = { 'Content-Length': '0', ...(revision && { 'If-Match': revision }) };
+    const { body } = await refused(
+      () => api.send('PATCH', `/v1/users/${id}`, undefined, headers),
+      400,
+    );
+    expect(body.type).toBe('urn:daybell:problem:malformed-json');
+  },
+);
+
 describe('a path', () => {
   test.for([
     '/',
