@@ -13,6 +13,7 @@ import { registerAudit } from './routes/audit.ts';
 import { registerDeliveries } from './routes/deliveries.ts';
 import { registerForecast } from './routes/forecast.ts';
 import { registerHealth } from './routes/health.ts';
+import { registerOccasions } from './routes/occasions.ts';
 import { registerOccurrences } from './routes/occurrences.ts';
 import { registerPreview } from './routes/preview.ts';
 import { registerRedelivery } from './routes/redelivery.ts';
@@ -52,6 +53,7 @@ export function createApp(deps: ApiDeps): Api {
   app.use(requireBodyOfPatch);
 
   registerUsers(app, deps);
+  registerOccasions(app, deps);
   registerOccurrences(app, deps);
   registerPreview(app, deps);
   registerRedelivery(app, deps);

@@ -22,15 +22,46 @@ export const conditions = z.object({
 
 export type Conditions = z.output<typeof conditions>;
 
-/** If-Match compares strongly: a weak tag is never the current one. */
-export function isMatch({ 'If-Match': tags }: Conditions, etag: string): boolean {
-  return tags === undefined || tags === '*' || tagsOf(tags).includes(etag);
+/** If-Match compares strongly: a weak tag is never the current one. `etags` is empty if nothing exists. */
+function isMatch({ 'If-Match': tags }: Conditions, ...etags: readonly string[]): boolean {
+  if (tags === undefined) return true;
+  return tags === '*' ? etags.length > 0 : etags.some((etag) => tagsOf(tags).includes(etag));
 }
 
 /** If-None-Match compares weakly: a proxy that compresses makes tags weak. */
-export function isNoneMatch({ 'If-None-Match': tags }: Conditions, etag: string): boolean {
-  if (tags === undefined) return true;
-  return tags !== '*' && !tagsOf(tags).some((tag) => tag.replace(/^W\//, '') === etag);
+export function isNoneMatch(
+  { 'If-None-Match': tags }: Conditions,
+  ...etags: readonly string[]
+): boolean {
+  if (tags === undefined || etags.length === 0) return true;
+  return tags !== '*' && !tagsOf(tags).some((tag) => etags.includes(tag.replace(/^W\//, '')));
+}
+
+/** The tags that a revision can have; none of null, when nothing exists yet. */
+type TagsOf = (revision: number) => readonly string[];
+
+/** Which revisions a request reads: whether the reader has one already is another question. */
+export function readableBy(asked: Conditions, tagsOf: TagsOf) {
+  return (revision: number | null): boolean =>
+    isMatch(asked, ...(revision === null ? [] : tagsOf(revision)));
+}
+
+/** Which revisions a request changes. */
+export function acceptedBy(asked: Conditions, tagsOf: TagsOf) {
+  return (revision: number | null): boolean => {
+    const etags = revision === null ? [] : tagsOf(revision);
+    return isMatch(asked, ...etags) && isNoneMatch(asked, ...etags);
+  };
+}
+
+/** For the description of a response with an ETag. */
+export function etagHeader(of: string) {
+  return {
+    ETag: {
+      schema: { type: 'string' as const },
+      description: `Changes with every change of the ${of}`,
+    },
+  };
 }
 
 function tagsOf(list: string): string[] {

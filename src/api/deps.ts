@@ -13,11 +13,13 @@ import type { Logger } from '../platform/logger.ts';
 import type { Registry } from '../platform/metrics.ts';
 import type { Readiness } from '../platform/probes.ts';
 import type { Tracing } from '../platform/tracing.ts';
+import type { Occasions } from '../users/occasions.ts';
 import type { Users } from '../users/users.ts';
 
 /** Nothing in it needs Temporal. */
 export interface ApiDeps {
   readonly users: Users;
+  readonly occasions: Occasions;
   readonly occurrences: OccurrenceReader;
   readonly redelivery: Redelivery;
   readonly deliveries: DeliveryControl;

@@ -21,6 +21,7 @@ import { openFoundation } from '../platform/process.ts';
 import { openTemporal } from '../platform/temporal/open-temporal.ts';
 import { loadStandardSettings } from '../platform/temporal/standard-settings.ts';
 import { countPollers } from '../platform/temporal/worker-versions.ts';
+import { createOccasions } from '../users/occasions.ts';
 import { createUsers } from '../users/users.ts';
 import { createApp } from './app.ts';
 import type { ApiEnv } from './deps.ts';
@@ -91,6 +92,7 @@ async function startApi(context: ServiceContext): Promise<void> {
   };
   serving = createApp({
     users: createUsers(orm, { clock, tz, traceparent: tracing?.active }),
+    occasions: createOccasions(orm, { traceparent: tracing?.active }),
     occurrences: createOccurrenceReader(orm, { ...limits, tz }),
     redelivery: createRedelivery(orm),
     clock,

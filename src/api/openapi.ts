@@ -33,6 +33,11 @@ function describeApi(app: Api): OpenApiDocument {
     security: [],
     tags: [
       { name: 'Users', description: 'Names, dates of birth and time zones.' },
+      {
+        name: 'Occasions',
+        description:
+          'What is due for a user besides the birthday: anniversaries, reminders, renewals.',
+      },
       { name: 'Occurrences', description: 'What is due when, and what became of it.' },
       { name: 'Deliveries', description: 'All deliveries together: state, pause and resume.' },
       { name: 'Webhooks', description: 'What is posted to your receiver.' },

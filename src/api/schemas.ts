@@ -66,6 +66,8 @@ export const userCursor = cursorOf<UserPlace>(
   z.strictObject({ position: z.string().regex(/^\d{1,19}$/), id: z.uuid() }),
 );
 
+export const occasionCursor = cursorOf<string>(z.uuid());
+
 export const occurrenceCursor = cursorOf<OccurrencePlace>(
   z.strictObject({
     // Wider than any occasion, and within the instants that PostgreSQL can store.

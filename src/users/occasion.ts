@@ -81,7 +81,7 @@ export function occasionInput(context: FieldContext) {
 
 /** The same for an address that names the type and the external id. */
 export function addressedOccasionInput(context: FieldContext) {
-  return z.strictObject(inputFields(context)).omit({ externalId: true });
+  return z.strictObject({ type: typeField().optional(), ...inputFields(context) });
 }
 
 /** Any fields of an occasion, as PATCH takes them. `null` removes an optional one. */

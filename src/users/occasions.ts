@@ -182,7 +182,7 @@ export function createOccasions(
           return { occasion, created: false };
         }
         if (!accepts(null)) throw new UserError('revision-mismatch', 'There is no such occasion.');
-        const fields = newFields({ type, ...input, externalId });
+        const fields = newFields({ ...input, type, externalId });
         return { occasion: await insert(em, userId, uuidv7(), fields), created: true };
       });
     },

@@ -1,4 +1,6 @@
 /** Who may do what: every route of the API's own description, with every kind of key. */
+import { randomUUID } from 'node:crypto';
+
 import { createRoute, OpenAPIHono } from '@hono/zod-openapi';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
@@ -16,6 +18,16 @@ const ACCESS: Readonly<Record<string, Scope | 'open'>> = {
   'PATCH /v1/users/{id}': 'users:write',
   'PUT /v1/users/{id}': 'users:write',
   'DELETE /v1/users/{id}': 'users:write',
+  'GET /v1/users/external/{externalId}': 'users:read',
+  'PATCH /v1/users/external/{externalId}': 'users:write',
+  'PUT /v1/users/external/{externalId}': 'users:write',
+  'DELETE /v1/users/external/{externalId}': 'users:write',
+  ...occasionAccess('/v1/users/{id}'),
+  'POST /v1/users/{id}/occasions': 'users:write',
+  'GET /v1/users/{id}/occasions/{occasionId}': 'users:read',
+  'PATCH /v1/users/{id}/occasions/{occasionId}': 'users:write',
+  'DELETE /v1/users/{id}/occasions/{occasionId}': 'users:write',
+  ...occasionAccess('/v1/users/external/{externalId}'),
   'GET /v1/users/{id}/occurrences': 'deliveries:read',
   'GET /v1/occurrences': 'deliveries:read',
   'GET /v1/occurrences/{key}': 'deliveries:read',
@@ -33,6 +45,18 @@ const ACCESS: Readonly<Record<string, Scope | 'open'>> = {
   'GET /readyz': 'open',
 };
 const GUARDED = Object.entries(ACCESS).filter(([, scope]) => scope !== 'open');
+
+/** Of what is there by the path of a user, whichever it is. */
+function occasionAccess(user: string): Readonly<Record<string, Scope>> {
+  const occasion = `${user}/occasions/{type}/{occasionExternalId}`;
+  return {
+    [`GET ${user}/occasions`]: 'users:read',
+    [`GET ${occasion}`]: 'users:read',
+    [`PUT ${occasion}`]: 'users:write',
+    [`PATCH ${occasion}`]: 'users:write',
+    [`DELETE ${occasion}`]: 'users:write',
+  };
+}
 
 /** Keys are random; a test's need only differ. */
 const keyOf = (name: string) => `daybell_of-${name}`;
@@ -57,12 +81,22 @@ function call(route: string, headers: Record<string, string> = {}): Promise<Answ
   const [method = '', path = ''] = route.split(' ');
   const place = path
     .replace('{id}', id)
+    .replace('{externalId}', 'crm-access')
+    .replace('{occasionId}', randomUUID())
+    .replace('{type}', 'reminder')
+    .replace('{occasionExternalId}', 'r-1')
     .replace('{key}', `birthday:${id}:2026`)
     .replace('{date}', '2026-05-20');
+  const occasion = { date: '2027-01-31', recurrence: 'monthly' };
   const bodies: Readonly<Record<string, object>> = {
     'POST /v1/users': ADA,
     'PUT /v1/users/{id}': { ...ADA, lastName: 'King' },
     'PATCH /v1/users/{id}': { lastName: 'King' },
+    'PATCH /v1/users/external/{externalId}': { lastName: 'King' },
+    'PUT /v1/users/external/{externalId}': ADA,
+    'POST /v1/users/{id}/occasions': { type: 'reminder', ...occasion },
+    'PATCH /v1/users/{id}/occasions/{occasionId}': { offsetDays: 1 },
+    'PUT /v1/users/{id}/occasions/{type}/{occasionExternalId}': occasion,
     'POST /v1/occurrences/preview': { dateOfBirth: '1990-05-20', timezone: 'UTC' },
     'POST /v1/occurrences/redeliver': { status: 'FAILED' },
   };
@@ -140,7 +174,8 @@ describe.for(GUARDED)('%s', ([route, scope]) => {
     expect(status).not.toBe(500);
     expect([401, 403, 429]).not.toContain(status);
     // Nobody else's test needs them again.
-    if (route.startsWith('DELETE')) id = (await call('POST /v1/users', bearer('all'))).body.id;
+    if (route.startsWith('DELETE /v1/users/{id}'))
+      id = (await call('POST /v1/users', bearer('all'))).body.id;
   });
 });
 

@@ -24,9 +24,11 @@ async function sendEmptyBodies(target: Target): Promise<string[]> {
   for (const [path, methods] of Object.entries(paths)) {
     for (const [method, { requestBody }] of Object.entries(methods)) {
       if (method === 'get' || requestBody?.required === true) continue;
-      const place = path.replace('{key}', `birthday:${randomUUID()}:2027`);
-      const send = (type: string) =>
-        ask(target, method.toUpperCase(), place.replace('{id}', randomUUID()), '', type);
+      const place = path
+        .replace('{key}', `birthday:${randomUUID()}:2027`)
+        .replace('{type}', 'reminder')
+        .replaceAll(/\{\w+\}/g, () => randomUUID());
+      const send = (type: string) => ask(target, method.toUpperCase(), place, '', type);
       for (const type of ['application/json', 'application/x-www-form-urlencoded', 'text/plain']) {
         const { status } = await send(type);
         if (status !== 400 && status !== 415 && status < 500) continue;

@@ -8,6 +8,7 @@ import { createReadiness, type ReadinessCheck } from '../../src/platform/probes.
 import { createDeliveryControl } from '../../src/ledger/delivery-control.ts';
 import { createOccurrenceReader } from '../../src/ledger/occurrence-reader.ts';
 import { createRedelivery } from '../../src/ledger/redelivery.ts';
+import { createOccasions } from '../../src/users/occasions.ts';
 import { createUsers } from '../../src/users/users.ts';
 import { createTestDatabase, type TestDatabase } from './postgres.ts';
 import { bundledTz } from './tz-databases.ts';
@@ -54,6 +55,7 @@ export async function createTestApi({
   const { clock = Date.now, tz = bundledTz } = overrides;
   const app = createApp({
     users: createUsers(orm, { clock, tz, traceparent: overrides.tracing?.active }),
+    occasions: createOccasions(orm, { traceparent: overrides.tracing?.active }),
     occurrences: createOccurrenceReader(orm, { lateAfterMs: 5 * 60_000, tz }),
     redelivery: createRedelivery(orm),
     clock,
