@@ -77,7 +77,12 @@ async function measure(context: BenchContext): Promise<void> {
   const logger = pino({ level: 'warn' });
   const planner = createPlanner({
     orm,
-    settings: { tz, lateLimitMs: 48 * HOUR, wake: { afterMs: 10_000, perSecond: 15 } },
+    settings: {
+      tz,
+      lateAfterMs: HOUR / 12,
+      lateLimitMs: 48 * HOUR,
+      wake: { afterMs: 10_000, perSecond: 15 },
+    },
     clock: Date.now,
     logger,
   });

@@ -230,9 +230,12 @@ const EVENTS = `
   create function events.clock() returns timestamptz
     language sql volatile as 'select clock_timestamp()';
 
+  -- The order of changes of what decides dates besides a user's own inputs.
+  create sequence events.rule_changes;
+
   -- What decides dates besides a user's own inputs, since when. Recorded by migrate.
   create table events.rules (
-    id bigint generated always as identity primary key,
+    id bigint primary key default nextval('events.rule_changes'),
     local_time text not null,
     leap_day_policy text not null,
     tz_version text not null,
@@ -258,7 +261,7 @@ const EVENTS = `
   );
   -- Which settings that decide dates a type had since when.
   create table events.occasion_type_rules (
-    id bigint generated always as identity primary key,
+    id bigint primary key default nextval('events.rule_changes'),
     type text not null,
     delivery_time text,
     leap_day_policy text,
@@ -333,6 +336,8 @@ const EVENTS = `
     local_time text not null,
     leap_day_policy text not null,
     tz_version text not null,
+    -- The last change of rules that the plan knew, of the installation's or the occasion type's.
+    rules_id bigint not null default 0,
     -- The change of inputs that the plan knew.
     inputs_at timestamptz not null,
     local_date date,

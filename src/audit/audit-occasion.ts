@@ -43,7 +43,7 @@ export function auditOccasion(
   }
 
   for (const row of rows) {
-    const rightKey = occurrenceKey(occasion, row.nominalDate);
+    const rightKey = occurrenceKey(occasion, row.nominalDate, row.recurrence);
     if (!row.isOfDay && !dueKeys.has(rightKey)) continue;
     const isSecond = row.key !== rightKey && rows.some(({ key }) => key === rightKey);
     if (isSecond || isDeliveredTwice(row)) tally.list('doubles', row.key);

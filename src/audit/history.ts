@@ -66,7 +66,7 @@ export function createFindDues(tz: TzDatabase, window: Window) {
       known.set(group, dues);
     }
     return dues.map(({ nominalDate, localDate, dueAt, at }) => {
-      const key = occurrenceKey(occasion, nominalDate);
+      const key = occurrenceKey(occasion, nominalDate, recurrence);
       return { key, nominalDate, localDate, dueAt, at, version };
     });
   };

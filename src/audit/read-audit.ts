@@ -25,6 +25,7 @@ export interface AuditRow {
   readonly state: OccurrenceState;
   readonly reason: string | null;
   readonly isBlocked: boolean;
+  readonly recurrence: string;
   readonly date: string;
   readonly timezone: string;
   readonly localTime: string;
@@ -170,7 +171,7 @@ const others = (monthDays: readonly number[]): string => `
 const ROW = `
   'key', o.key, 'userId', o.user_id, 'isOfDay', coalesce(${DAY_OF_ROW} = :date::date, false),
   'nominalDate', o.nominal_date, 'state', o.state, 'reason', o.reason,
-  'isBlocked', o.blocked_reason is not null, 'date', o.date, 'timezone', o.timezone,
+  'isBlocked', o.blocked_reason is not null, 'recurrence', o.recurrence, 'date', o.date, 'timezone', o.timezone,
   'localTime', o.local_time, 'leapDayPolicy', o.leap_day_policy, 'localDate', o.local_date,
   'dueAt', ${epochMs('o.due_at')}, 'nextAttemptAt', ${epochMs('o.next_attempt_at')},
   'attempts', o.attempts, 'earlierAttempts', o.earlier_attempts,
@@ -180,7 +181,8 @@ const ROW = `
     where a.occurrence_key = o.key and a.outcome = 'delivered')`;
 
 const PERIOD = `
-  'recurrence', h.recurrence, 'date', h.date, 'timezone', h.timezone,
+  'recurrence', h.recurrence, 'rrule', h.rrule, 'date', h.date, 'offsetDays', h.offset_days,
+  'timezone', h.timezone, 'localTime', h.local_time, 'suspended', h.suspended,
   'from', ${epochMs('h.valid_from')}, 'until', ${epochMs('h.valid_until')}`;
 
 /** Of the rows, those of the day, those that are open, and those of the nominal years. */

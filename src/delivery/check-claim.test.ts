@@ -5,48 +5,52 @@ import { checkClaim, deadlineIn } from './check-claim.ts';
 
 const HOUR = 3_600_000;
 const NINE = Date.UTC(2026, 4, 20, 7);
-const LATE_LIMIT = 48 * HOUR;
+const { lateLimitMs: LATE_LIMIT } = ADA;
 const FIRST = claimedAt(NINE);
 
 const send = (recipient = ADA) => ({ action: 'send', recipient });
 const end = (reason: string) => ({ action: 'end', reason });
 
 test('it is sent while the inputs of now give it the instant that was planned', () => {
-  expect(checkClaim(FIRST, ADA, NINE, LATE_LIMIT)).toEqual(send());
+  expect(checkClaim(FIRST, ADA, NINE)).toEqual(send());
   const changed = { ...ADA, isAsPlanned: false };
-  expect(checkClaim(FIRST, changed, NINE, LATE_LIMIT)).toEqual({ action: 'release' });
+  expect(checkClaim(FIRST, changed, NINE)).toEqual({ action: 'release' });
 });
 
-test('it is settled if the user is gone or suspended', () => {
-  expect(checkClaim(FIRST, undefined, NINE, LATE_LIMIT)).toEqual(end('user_deleted'));
+test('it is settled if the user or the occasion is gone, or suspended', () => {
+  expect(checkClaim(FIRST, undefined, NINE)).toEqual(end('user_deleted'));
   const suspended = { ...ADA, suspended: true, isAsPlanned: false };
-  expect(checkClaim(FIRST, suspended, NINE, LATE_LIMIT)).toEqual(end('suspended'));
+  expect(checkClaim(FIRST, suspended, NINE)).toEqual(end('suspended'));
+  const gone = { ...ADA, isOccasionGone: true, isAsPlanned: false };
+  expect(checkClaim(FIRST, gone, NINE)).toEqual(end('occasion_deleted'));
 });
 
 test('it is settled once the next occurrence has fallen due, also if it was attempted', () => {
   const superseded = { ...FIRST, attempt: 4, supersededAt: NINE + HOUR };
-  expect(checkClaim(superseded, ADA, NINE + HOUR - 1, LATE_LIMIT)).toEqual(send());
-  expect(checkClaim(superseded, ADA, NINE + HOUR, LATE_LIMIT)).toEqual(end('superseded'));
+  expect(checkClaim(superseded, ADA, NINE + HOUR - 1)).toEqual(send());
+  expect(checkClaim(superseded, ADA, NINE + HOUR)).toEqual(end('superseded'));
 });
 
 test('too late is only the first attempt of a due instant', () => {
   const limit = NINE + LATE_LIMIT;
-  expect(checkClaim(FIRST, ADA, limit, LATE_LIMIT)).toEqual(send());
-  expect(checkClaim(FIRST, ADA, limit + 1, LATE_LIMIT)).toEqual(end('too_late'));
-  expect(checkClaim({ ...FIRST, attempt: 2 }, ADA, limit + 1, LATE_LIMIT)).toEqual(send());
+  expect(checkClaim(FIRST, ADA, limit)).toEqual(send());
+  expect(checkClaim(FIRST, ADA, limit + 1)).toEqual(end('too_late'));
+  expect(checkClaim({ ...FIRST, attempt: 2 }, ADA, limit + 1)).toEqual(send());
   // Attempted in May, and moved to another date since.
   const moved = { ...FIRST, attempt: 6, earlierAttempts: 5 };
-  expect(checkClaim(moved, ADA, limit + 1, LATE_LIMIT)).toEqual(end('too_late'));
+  expect(checkClaim(moved, ADA, limit + 1)).toEqual(end('too_late'));
 });
 
-test('a redelivery needs nothing but a user who is not suspended', () => {
+test('a redelivery needs nothing but a user and an occasion that are not suspended', () => {
   const now = NINE + 900 * HOUR;
   const redelivered = { ...FIRST, redelivered: true, supersededAt: NINE + HOUR };
   const moved = { ...ADA, isAsPlanned: false };
-  expect(checkClaim(redelivered, moved, now, LATE_LIMIT)).toEqual(send(moved));
-  expect(checkClaim(redelivered, undefined, now, LATE_LIMIT)).toEqual(end('user_deleted'));
+  expect(checkClaim(redelivered, moved, now)).toEqual(send(moved));
+  expect(checkClaim(redelivered, undefined, now)).toEqual(end('user_deleted'));
   const suspended = { ...ADA, suspended: true };
-  expect(checkClaim(redelivered, suspended, now, LATE_LIMIT)).toEqual(end('suspended'));
+  expect(checkClaim(redelivered, suspended, now)).toEqual(end('suspended'));
+  const gone = { ...ADA, isOccasionGone: true };
+  expect(checkClaim(redelivered, gone, now)).toEqual(end('occasion_deleted'));
 });
 
 test('a deadline is over when the time has passed, by either clock', () => {

@@ -8,21 +8,20 @@ export type ClaimCheck =
   | { readonly action: 'end'; readonly reason: EndReason };
 
 /**
- * Checks a claimed row against its user as it is now. A redelivery needs no more than a user who
- * is not suspended: an operator asked for it. Only a first attempt can be too late.
+ * Checks a claimed row against its user and occasion as they are now. A redelivery needs no more
+ * than both, not suspended: an operator asked for it. Only a first attempt can be too late.
  *
  * @param recipient undefined if the user does not exist
  * @param now epoch ms by the earlier of the process's and the database's clock, so that one that is
  *   days ahead skips nobody
- * @param lateLimitMs how late a first attempt may be
  */
 export function checkClaim(
   claimed: ClaimedOccurrence,
   recipient: Recipient | undefined,
   now: number,
-  lateLimitMs: number,
 ): ClaimCheck {
   if (recipient === undefined) return { action: 'end', reason: 'user_deleted' };
+  if (recipient.isOccasionGone) return { action: 'end', reason: 'occasion_deleted' };
   if (recipient.suspended) return { action: 'end', reason: 'suspended' };
   if (claimed.redelivered) return { action: 'send', recipient };
 
@@ -30,7 +29,7 @@ export function checkClaim(
   if (supersededAt !== null && now >= supersededAt) return { action: 'end', reason: 'superseded' };
   if (!recipient.isAsPlanned) return { action: 'release' };
   const isFirst = claimed.attempt === claimed.earlierAttempts + 1;
-  if (isFirst && now - dueAt > lateLimitMs) return { action: 'end', reason: 'too_late' };
+  if (isFirst && now - dueAt > recipient.lateLimitMs) return { action: 'end', reason: 'too_late' };
   return { action: 'send', recipient };
 }
 

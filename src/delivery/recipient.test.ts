@@ -5,7 +5,14 @@ import { dueAtUnder } from './recipient.ts';
 
 const tz = createNodeTzDatabase();
 const rules = { localTime: '09:00', leapDayPolicy: 'feb28' } as const;
-const berlin = { recurrence: 'birthday', date: '1990-05-20', timezone: 'Europe/Berlin' };
+const berlin = {
+  recurrence: 'birthday',
+  rrule: null,
+  date: '1990-05-20',
+  offsetDays: 0,
+  timezone: 'Europe/Berlin',
+  localTime: null as string | null,
+};
 const NINE = Date.UTC(2026, 4, 20, 7);
 
 const dueAt = (inputs: Partial<typeof berlin>, nominalDate = '2026-05-20') =>
@@ -30,4 +37,9 @@ test('a date that no longer names the day gives none, nor does a zone that is no
 test('a day that does not exist is kept by the rules', () => {
   const leapling = { date: '1992-02-29' };
   expect(dueAt(leapling, '2027-02-29')).toBe(Date.UTC(2027, 1, 28, 8));
+});
+
+test('another offset, or a local time of its own, is another instant', () => {
+  expect(dueAt({ offsetDays: 7 })).toBe(Date.UTC(2026, 4, 13, 7));
+  expect(dueAt({ localTime: '08:30' })).toBe(Date.UTC(2026, 4, 20, 6, 30));
 });

@@ -4,8 +4,15 @@ import type { OccurrenceTraces } from '../ledger/occurrence-traces.ts';
 import type { ClaimedOccurrence } from '../ledger/types.ts';
 import type { Orm } from '../platform/database/orm.ts';
 import type { TracePoint } from '../platform/trace-point.ts';
+import type { DateLimits } from '../planning/date-settings.ts';
 import { findRecipients, type OccasionInputs } from '../planning/occasion-inputs.ts';
-import { type DateRulesRecord, presentRules, readRules } from '../planning/rules.ts';
+import {
+  type DateRulesRecord,
+  presentRules,
+  readRules,
+  type RulesHistory,
+} from '../planning/rules.ts';
+import { lateLimitOf, readTypeSettings, rulesOfType } from '../planning/type-settings.ts';
 import { namesDate, type Recurrence } from '../time/recurrence.ts';
 
 /** The occasion of an occurrence, as it is now. */
@@ -13,6 +20,7 @@ export interface RecipientOccasion {
   readonly id: string;
   readonly externalId: string | null;
   readonly type: string;
+  /** The first day; of a birthday, the date of birth. */
   readonly date: string;
   readonly recurrence: string;
   /** What the receiver is handed as it is: a JSON object, or null. */
@@ -28,10 +36,14 @@ export interface Recipient {
   readonly lastName: string;
   readonly timezone: string;
   readonly occasion: RecipientOccasion;
+  /** The occasion was deleted, and its user was not. */
+  readonly isOccasionGone: boolean;
   /** Nothing is sent to the user or for this occasion for now. */
   readonly suspended: boolean;
   /** The schedule inputs of now give the occurrence the instant that it was planned for. */
   readonly isAsPlanned: boolean;
+  /** How late a first attempt of the occasion type may be, in ms. */
+  readonly lateLimitMs: number;
   /** The trace that the occurrence belongs to, if traces are on. */
   readonly trace?: TracePoint | undefined;
 }
@@ -41,6 +53,10 @@ export type FindRecipients = (
   claimed: readonly ClaimedOccurrence[],
 ) => Promise<Map<string, Recipient>>;
 
+export interface RecipientTerms extends Pick<DateLimits, 'lateAfterMs' | 'lateLimitMs'> {
+  readonly tz: TzDatabase;
+}
+
 /**
  * Reads the users of claimed rows, and compares the plan with what is true of them now.
  *
@@ -48,51 +64,61 @@ export type FindRecipients = (
  */
 export function createFindRecipients(
   orm: Orm,
-  tz: TzDatabase,
+  terms: RecipientTerms,
   traces: Pick<OccurrenceTraces, 'find'> | null,
 ): FindRecipients {
   const find = findRecipients(orm);
 
   return async (claimed) => {
-    const [found, traceOf] = await Promise.all([
+    const [found, types, traceOf] = await Promise.all([
       find(claimed),
+      readTypeSettings(orm.em.fork()),
       traces?.find(claimed.map(({ key }) => key)),
     ]);
-    let rules: DateRulesRecord | null = null;
+    let rules: RulesHistory | null = null;
     const recipients = new Map<string, Recipient>();
     for (const row of claimed) {
-      const { key, inputsAt, nominalDate, dueAt } = row;
+      const { key, occasionType: type, occasionId: id, nominalDate, dueAt } = row;
       const user = found.get(key);
       if (user === undefined) continue;
-      const { inputs, ...recipient } = user;
-      let isAsPlanned = inputs !== null && inputs.changedAt === inputsAt;
+      const { inputs, wasSuspended, isUserSuspended, occasionExternalId, data, ...names } = user;
+      let isAsPlanned = inputs?.changedAt === row.inputsAt && types.rulesIdOf(type) === row.rulesId;
       if (inputs !== null && !isAsPlanned) {
-        rules ??= presentRules(await readRules(orm.em.fork()));
-        isAsPlanned = dueAtUnder(inputs, nominalDate, rules, tz) === dueAt;
+        rules ??= await readRules(orm.em.fork());
+        const ofType = presentRules(rulesOfType(rules, types.of(type)));
+        isAsPlanned = dueAtUnder(inputs, nominalDate, ofType, terms.tz) === dueAt;
       }
-      const occasion = {
-        id: row.occasionId,
-        externalId: null,
-        type: row.occasionType,
-        date: row.date,
-        recurrence: inputs?.recurrence ?? 'once',
-        data: null,
-      };
-      recipients.set(key, { ...recipient, occasion, isAsPlanned, trace: traceOf?.get(key) });
+      const { date, recurrence } = inputs ?? { date: row.date, recurrence: 'once' };
+      recipients.set(key, {
+        ...names,
+        occasion: { id, externalId: occasionExternalId, type, date, recurrence, data },
+        isOccasionGone: inputs === null,
+        suspended: inputs?.suspended ?? isUserSuspended,
+        // Lifting a suspension sends nothing late: the next plan says what became of it.
+        isAsPlanned: isAsPlanned && !wasSuspended,
+        lateLimitMs: lateLimitOf(types.of(type), terms),
+        trace: traceOf?.get(key),
+      });
     }
     return recipients;
   };
 }
 
+type DecidesDates = Pick<
+  OccasionInputs,
+  'recurrence' | 'rrule' | 'date' | 'offsetDays' | 'timezone' | 'localTime'
+>;
+
 /** The due instant of a nominal date, epoch ms; null if the inputs do not name it, or have none. */
 export function dueAtUnder(
-  { recurrence, date, timezone }: Pick<OccasionInputs, 'recurrence' | 'date' | 'timezone'>,
+  inputs: DecidesDates,
   nominalDate: string,
   { localTime, leapDayPolicy }: Pick<DateRulesRecord, 'localTime' | 'leapDayPolicy'>,
   tz: TzDatabase,
 ): number | null {
-  const series = { date, recurrence: recurrence as Recurrence };
+  const { date, rrule, timezone, offsetDays } = inputs;
+  const series = { date, recurrence: inputs.recurrence as Recurrence, rrule };
   if (!tz.isKnown(timezone) || !namesDate(series, nominalDate)) return null;
-  const inputs = { timezone, localTime, leapDayPolicy, offsetDays: 0 };
-  return resolveNominalDate(nominalDate, inputs, tz).dueAt;
+  const local = { timezone, localTime: inputs.localTime ?? localTime, leapDayPolicy, offsetDays };
+  return resolveNominalDate(nominalDate, { rrule, ...local }, tz).dueAt;
 }

@@ -109,7 +109,7 @@ export function createSending(options: SendingOptions) {
     time,
     watch,
     outcomes,
-    findRecipients: createFindRecipients(orm, tz, traces),
+    findRecipients: createFindRecipients(orm, { tz, ...settings }, traces),
     attempt,
     clock,
     readDatabaseClock: createDatabaseClock(orm),

@@ -53,6 +53,7 @@ export function claimSql({ candidates, limit, spends }: ClaimShape): string {
     lease_token as "leaseToken", occasion_type as "occasionType", occasion_id as "occasionId",
     user_id as "userId", nominal_date as "nominalDate", date::text, timezone,
     local_date::text as "localDate", ${ms('due_at', 'dueAt')}, ${ms('inputs_at', 'inputsAt')},
+    rules_id::float8 as "rulesId",
     ${ms('superseded_at', 'supersededAt')}, attempts + 1 as attempt,
     earlier_attempts as "earlierAttempts", ${ms('first_attempt_at', 'firstAttemptAt')},
     priority = 1 or due_at < late_before as late, redeliveries > 0 as redelivered

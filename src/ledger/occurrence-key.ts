@@ -7,20 +7,36 @@ export const BIRTHDAY = 'birthday';
 const TYPE = '[a-z][a-z0-9-]{0,39}';
 const UUID = String.raw`[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12}`;
 const KEY = new RegExp(
-  String.raw`^(?:${BIRTHDAY}:${UUID}:\d{4}|(?!${BIRTHDAY}:)${TYPE}:${UUID}:\d{4}-\d{2}-\d{2})$`,
+  String.raw`^(?:${BIRTHDAY}:${UUID}:\d{4}|(?!${BIRTHDAY}:)${TYPE}:${UUID}:\d{4}(?:-\d{2}-\d{2})?)$`,
 );
 const WORKFLOW_ID = new RegExp(`^(${TYPE})/(${UUID})$`);
 const WHOLE_TYPE = new RegExp(`^${TYPE}$`);
 
 /**
- * The name of one occurrence: `birthday:<userId>:2027`, `<type>:<occasionId>:2027-05-20`. It
- * holds no instant, zone or run id, because those change while the occurrence stays the same.
- * Receivers deduplicate by it: it is the `webhook-id`.
+ * The name of one occurrence: `<type>:<occasionId>:2027-05-20`, and of what recurs yearly
+ * `birthday:<userId>:2027`, so that a corrected date is sent once a year. It holds no instant, zone
+ * or run id, because those change while the occurrence stays the same. Receivers deduplicate by it:
+ * it is the `webhook-id`.
  *
  * @param nominalDate `YYYY-MM-DD`, the day that the rule names
  */
-export function occurrenceKey({ type, id }: OccasionRef, nominalDate: string): string {
-  return `${type}:${id}:${type === BIRTHDAY ? nominalDate.slice(0, 4) : nominalDate}`;
+export function occurrenceKey(
+  { type, id }: OccasionRef,
+  nominalDate: string,
+  recurrence: string,
+): string {
+  return `${type}:${id}:${isKeyedByYear(recurrence) ? nominalDate.slice(0, 4) : nominalDate}`;
+}
+
+/** Whether the keys of a recurrence name the year only. A rule's never do, however it recurs. */
+export function isKeyedByYear(recurrence: string): boolean {
+  return recurrence === 'birthday' || recurrence === 'yearly';
+}
+
+/** The first nominal date that can have the same key. */
+export function firstDateOfKey(key: string, nominalDate: string): string {
+  const year = nominalDate.slice(0, 4);
+  return key.endsWith(`:${year}`) ? `${year}-01-01` : nominalDate;
 }
 
 /** Whether a text has the form of a key; the ledger knows whether there is such an occurrence. */

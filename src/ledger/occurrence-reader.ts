@@ -25,7 +25,7 @@ type OfRecord =
   | 'supersededAt';
 
 /** A row without its attempts, as a page holds it. No names. Instants are epoch ms. */
-export interface OccurrenceSummary extends Omit<PlannedRow, OfRecord | 'inputsAt'> {
+export interface OccurrenceSummary extends Omit<PlannedRow, OfRecord | 'inputsAt' | 'rulesId'> {
   readonly status: OccurrenceState;
   /** Why it FAILED or was SKIPPED. */
   readonly reason: string | null;

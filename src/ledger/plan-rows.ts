@@ -139,8 +139,9 @@ const GIVEN_PLANS = `
     select * from jsonb_to_recordset(:rows::jsonb) as (
       key text, "occasionType" text, "occasionId" uuid, "userId" uuid, "nominalDate" text,
       recurrence text, rrule text, date date, "offsetDays" int, timezone text,
-      "localTime" text, "leapDayPolicy" text, "tzVersion" text, "inputsAt" float8, "localDate" date,
-      "dueAt" float8, "supersededAt" float8, "blockedReason" text, destination text, reason text)
+      "localTime" text, "leapDayPolicy" text, "tzVersion" text, "rulesId" bigint, "inputsAt" float8,
+      "localDate" date, "dueAt" float8, "supersededAt" float8, "blockedReason" text,
+      destination text, reason text)
     order by key`;
 
 /** What the plan is: a birthday's nominal date too, as its key names the year only. */
@@ -154,6 +155,7 @@ const PLAN = {
   local_time: '"localTime"',
   leap_day_policy: '"leapDayPolicy"',
   tz_version: '"tzVersion"',
+  rules_id: '"rulesId"',
   inputs_at: instant('"inputsAt"'),
   local_date: '"localDate"',
   due_at: instant('"dueAt"'),

@@ -53,6 +53,8 @@ interface Plan {
   readonly timezone: string;
   /** The change of inputs that the plan knew. */
   readonly inputsAt: number;
+  /** The last change of the installation's or the occasion type's rules that the plan knew. */
+  readonly rulesId: number;
   /** When the next occurrence of the occasion falls due; null when none does. */
   readonly supersededAt: number | null;
 }

@@ -4,7 +4,7 @@
  */
 import { occurrenceKey } from '../ledger/occurrence-key.ts';
 import type { OccasionRef } from '../ledger/types.ts';
-import { formatCalendarDate } from '../time/calendar-date.ts';
+import { DAY_MS, formatCalendarDate } from '../time/calendar-date.ts';
 import {
   type DueDate,
   dueDatesAfter,
@@ -67,8 +67,9 @@ export interface Window {
  * Everything that fell due in a window, in the order in which it did (nominal date among equals):
  *
  * - an occurrence at its instant, if that is strictly after the beginning of the version in force;
- * - one still to come that a change of zone, local time or policy put behind, at that change: the
- *   same nominal date, or another that is kept on the same day. A change of the date owes nothing.
+ * - one still to come that a change of zone, local time, offset or policy put behind, at that
+ *   change: the same nominal date, or another that is kept on the same day. A change of the date
+ *   owes nothing.
  *
  * A key is listed each time that it falls due: twice after a move from Tokyo to New York on the
  * day. Nothing falls due while a version is in force that cannot be resolved (unknown zone, no such
@@ -125,7 +126,8 @@ export function* occurrencesAfter(
   fromNominal?: string,
 ): Generator<ResolvedOccurrence, undefined> {
   for (const { nominalDate, localDate, dueAt } of dueDatesAfter(version, after, tz, fromNominal)) {
-    yield { key: occurrenceKey(occasion, nominalDate), nominalDate, localDate, dueAt, version };
+    const key = occurrenceKey(occasion, nominalDate, version.recurrence);
+    yield { key, nominalDate, localDate, dueAt, version };
   }
 }
 
@@ -171,7 +173,9 @@ function putBehind(
 ): FellDue[] {
   const found: FellDue[] = [];
   const { version, from } = current;
-  for (const occurrence of occurrencesAfter(history, version, before.until - REACH_MS)) {
+  const earlierMs = Math.max(0, version.offsetDays - before.version.offsetDays) * DAY_MS;
+  const after = before.until - REACH_MS - earlierMs;
+  for (const occurrence of occurrencesAfter(history, version, after)) {
     if (occurrence.dueAt > from) break;
     const nominalBefore = nameUnder(before.version, occurrence);
     if (nominalBefore === null) continue;
@@ -181,8 +185,12 @@ function putBehind(
   return found;
 }
 
-type Named = Pick<ResolvedOccurrence, 'version' | 'nominalDate'>;
+interface Named {
+  readonly nominalDate: string;
+  readonly version: Pick<InputsVersion, 'rrule' | 'leapDayPolicy'>;
+}
 
-function keptDateOf({ version, nominalDate }: Named): string {
+/** The day of the calendar on which an occurrence is kept. */
+export function keptDateOf({ version, nominalDate }: Named): string {
   return keptDate(nominalDate, policyOf(version, version.leapDayPolicy));
 }

@@ -41,7 +41,7 @@ async function startScheduler(context: ServiceContext): Promise<void> {
     orm,
     settings: {
       tz,
-      lateLimitMs: limits.lateLimitMs,
+      ...limits,
       wake: { afterMs: settings.WAKE_AFTER, perSecond: settings.WAKE_RATE },
     },
     clock: Date.now,

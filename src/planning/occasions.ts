@@ -1,7 +1,8 @@
 /** The planner's reads and writes of occasions and their open occurrences. Instants are epoch ms. */
 import { type Em, epochMs, instant, isOpen, ms, queryIn } from '../ledger/sql.ts';
 import type { OccasionRef, OwnedOccasion } from '../ledger/types.ts';
-import { GIVEN, INPUTS_OF, type OccasionInputs } from './occasion-inputs.ts';
+import type { LeapDayPolicy } from '../time/recurrence.ts';
+import { GIVEN, INPUTS_OF, inputsOf, type OccasionInputs } from './occasion-inputs.ts';
 import type { OpenRow } from './rule.ts';
 
 /** An occasion as the planner finds it. What has no row in the ledger yet has nulls for it. */
@@ -49,8 +50,7 @@ export async function lockOccasions(
        ${ms('o.wake_at', 'wakeAt')}, ${ms('o.wake_due_at', 'wakeDueAt')},
        o.wake_place as "wakePlace", ${INPUTS_OF('i')} as inputs
      from ${GIVEN}
-     left join users.occasion_inputs as i
-       on i.occasion_type = given.type and i.occasion_id = given.id
+     left join ${inputsOf('given.type', 'given.id')} as i on true
      left join events.occasions as o on o.type = given.type and o.id = given.id`,
     parameters,
   );
@@ -92,6 +92,8 @@ export function lockOpenRows(em: Em, refs: readonly OccasionRef[]): Promise<Lock
 export interface FinalRow extends OccasionRef {
   readonly key: string;
   readonly nominalDate: string;
+  readonly rrule: string | null;
+  readonly leapDayPolicy: LeapDayPolicy;
 }
 
 /** Reads the rows that are never planned again, of each occasion from a nominal date on. */
@@ -100,7 +102,8 @@ export function readFinalRows(
   asked: readonly (OccasionRef & { readonly fromNominal: string })[],
 ): Promise<FinalRow[]> {
   return queryIn(em)<FinalRow>(
-    `select o.occasion_type as type, o.occasion_id as id, o.key, o.nominal_date as "nominalDate"
+    `select o.occasion_type as type, o.occasion_id as id, o.key, o.nominal_date as "nominalDate",
+       o.rrule, o.leap_day_policy as "leapDayPolicy"
      from jsonb_to_recordset(:asked::jsonb) as asked (type text, id uuid, "fromNominal" text)
      join events.occurrences as o on o.occasion_type = asked.type and o.occasion_id = asked.id
        and o.nominal_date >= asked."fromNominal"

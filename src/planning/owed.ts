@@ -1,5 +1,7 @@
 /** The planner's judgement of what fell due: what is owed, and what ended the rest. Pure. */
-import type { EndReason, OccasionRef } from '../ledger/types.ts';
+import { firstDateOfKey } from '../ledger/occurrence-key.ts';
+import type { EndReason } from '../ledger/types.ts';
+import { DAY_MS } from '../time/calendar-date.ts';
 import { REACH_MS } from '../time/occurrence.ts';
 import { keptDate } from '../time/recurrence.ts';
 import {
@@ -25,7 +27,7 @@ export function judgeFallen(input: PlanInput, inForce: readonly VersionInForce[]
     until: Math.max(input.now, inForce.at(-1)?.from ?? -Infinity),
   });
   const { isFinal } = input;
-  const final = found.filter(({ key }) => isFinal(key));
+  const final = found.filter(isFinal);
 
   const ended = new Map<string, Ended>();
   const end = (occurrence: FellDue, reason: EndReason) =>
@@ -105,22 +107,18 @@ function passedOverAt(
 /** What is late to the limit is not late yet. A microsecond: the database's clock has no less. */
 const AN_INSTANT_MS = 0.001;
 
-export type KeyWindow = Pick<PlanInput, 'occasion' | 'createdAt' | 'plannedAt' | 'open'>;
+export type KeyWindow = Pick<PlanInput, 'createdAt' | 'plannedAt' | 'open' | 'versions'>;
 
 /**
  * From the last plan, and from before the open row's key can have fallen due at all: a key of the
  * year falls due again when the date is corrected.
  */
-export function planStart({ occasion, createdAt, plannedAt, open }: KeyWindow): number {
+export function planStart({ createdAt, plannedAt, open, versions }: KeyWindow): number {
   const start = plannedAt ?? createdAt;
   if (open === null) return start;
-  const firstDate = keptDate(firstDateOfKey(occasion, open.nominalDate), 'feb28');
-  return Math.min(start, Date.parse(firstDate) - REACH_MS);
-}
-
-/** The first nominal date that can have the same key. */
-export function firstDateOfKey({ type }: OccasionRef, nominalDate: string): string {
-  return type === 'birthday' ? `${nominalDate.slice(0, 4)}-01-01` : nominalDate;
+  const firstDate = keptDate(firstDateOfKey(open.key, open.nominalDate), 'feb28');
+  const offsetDays = Math.max(0, ...versions.map((version) => version.offsetDays));
+  return Math.min(start, Date.parse(firstDate) - offsetDays * DAY_MS - REACH_MS);
 }
 
 /** Attempted for this due instant. */

@@ -4,6 +4,7 @@ import type { SqlEntityManager } from '@mikro-orm/postgresql';
 import { workflowId } from '../ledger/occurrence-key.ts';
 import { ms, queryIn } from '../ledger/sql.ts';
 import type { EndReason, OccasionRef } from '../ledger/types.ts';
+import { keptDateOf } from './fell-due.ts';
 import { type InputsPeriod, lockUsers, readHistory } from './occasion-inputs.ts';
 import {
   type FinalRow,
@@ -13,8 +14,9 @@ import {
   lockOpenRows,
   readFinalRows,
 } from './occasions.ts';
-import { decidePlan, finalKeysFrom, type PlanDecision, type PlanInput } from './rule.ts';
-import { mergeVersions, readRules, type RulesHistory } from './rules.ts';
+import { decidePlan, finalDatesFrom, type PlanDecision, type PlanInput } from './rule.ts';
+import { mergeVersions, type Period, readRules, type RulesHistory } from './rules.ts';
+import { lateLimitOf, readTypeSettings, rulesOfType } from './type-settings.ts';
 import {
   type DecidedPlan,
   type PlanningSettings,
@@ -36,6 +38,7 @@ export async function planBatch(
 ): Promise<PlanOutcome[]> {
   const startedAt = await limitWaiting(em);
   const rules = await readRules(em);
+  const types = await readTypeSettings(em);
   await lockUsers(em, refs);
   const occasions = await lockOccasions(em, refs);
   const now = occasions[0]?.now ?? 0;
@@ -51,22 +54,22 @@ export async function planBatch(
   const periods = Map.groupBy(await readHistory(em, free.filter(hasChanged)), workflowId);
   const lives = free.flatMap((occasion) => {
     const name = workflowId(occasion);
-    const life = lifeOf(occasion, periods.get(name) ?? [], rules, openRows.get(name) ?? null);
+    const ofType = rulesOfType(rules, types.of(occasion.type));
+    const life = lifeOf(occasion, periods.get(name) ?? [], ofType, openRows.get(name) ?? null);
     if (life === null) outcomes.push({ type: occasion.type, id: occasion.id, kind: 'ended' });
     return life ?? [];
   });
 
   const finalRows = Map.groupBy(await readFinalRows(em, lives.map(finalRowsToRead)), workflowId);
-  const terms = {
-    now,
-    lateNow: Math.min(now, clock()),
-    lateLimitMs: settings.lateLimitMs,
-    tz: settings.tz,
-  };
   const plans = lives.map((life) =>
-    decide(life, finalRows.get(workflowId(life.occasion)) ?? [], terms),
+    decide(life, finalRows.get(workflowId(life.occasion)) ?? [], {
+      now,
+      lateNow: Math.min(now, clock()),
+      lateLimitMs: lateLimitOf(types.of(life.occasion.type), settings),
+      tz: settings.tz,
+    }),
   );
-  const written = await writePlans(em, plans, { startedAt, now, ...settings });
+  const written = await writePlans(em, plans, { startedAt, now, types, ...settings });
   return [...outcomes, ...written];
 }
 
@@ -131,6 +134,16 @@ function lifeOf(
   };
 }
 
+const INPUTS = [
+  'date',
+  'recurrence',
+  'rrule',
+  'offsetDays',
+  'timezone',
+  'localTime',
+  'suspended',
+] as const satisfies readonly (keyof Period)[];
+
 /** The present is what the inputs say, even if they were changed without a history. */
 function withPresent(
   periods: readonly InputsPeriod[],
@@ -138,17 +151,14 @@ function withPresent(
 ): Parameters<typeof mergeVersions>[0] {
   const last = periods.at(-1);
   if (last === undefined) return [{ ...inputs, from: inputs.createdAt }];
-  const { date, timezone, recurrence } = inputs;
-  const isPresent =
-    last.date === date && last.timezone === timezone && last.recurrence === recurrence;
-  if (isPresent) return periods;
+  if (INPUTS.every((input) => last[input] === inputs[input])) return periods;
   return [...periods, { ...inputs, from: Math.max(inputs.changedAt, last.from) }];
 }
 
 /** From the last settled occurrence on, and as far back as the rule looks. */
-function finalRowsToRead({ occasion, createdAt, found, open }: Life) {
+function finalRowsToRead({ createdAt, found, open, versions }: Life) {
   const { plannedAt, lastSettledNominal } = found;
-  const asked = finalKeysFrom({ occasion, createdAt, plannedAt, open });
+  const asked = finalDatesFrom({ createdAt, plannedAt, open, versions });
   const lastSettled = lastSettledNominal ?? '';
   return { type: found.type, id: found.id, fromNominal: asked < lastSettled ? asked : lastSettled };
 }
@@ -161,6 +171,7 @@ function decide(
   const { gone, open, occasion } = life;
   const lastSettled = lastSettledOf(found, finalRows);
   const finalKeys = new Set(finalRows.map(({ key }) => key));
+  const finalDays = new Set(finalRows.map((row) => keptDateOf({ ...row, version: row })));
   const endReason = gone === 'occasion_deleted' ? gone : 'user_deleted';
   if (versions.length === 0)
     return { ...life, lastSettled, decision: decideErased(open, endReason) };
@@ -173,7 +184,7 @@ function decide(
     open,
     plannedAt: found.plannedAt,
     lastSettled: lastSettled?.nominalDate ?? null,
-    isFinal: (key) => finalKeys.has(key),
+    isFinal: (one) => finalKeys.has(one.key) || finalDays.has(keptDateOf(one)),
     ...terms,
   });
   return { ...life, lastSettled, decision };

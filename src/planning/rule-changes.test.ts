@@ -81,9 +81,12 @@ describe('a corrected date of birth', () => {
     const expected = 'keep, owed 2026-02-29 at 2026-02-28T14:00Z';
     const open = row('2026-02-29', '2026-02-28T14:00:00Z');
     expect(inWords(plan({ ...leapling, open }))).toBe(expected);
-    // Of another type they are two keys: the one that fell due goes on.
-    const reminder = row('2026-02-29', '2026-02-28T14:00:00Z', { type: 'reminder' });
-    expect(inWords(plan({ ...leapling, recurrence: 'yearly', open: reminder }))).toBe(expected);
+    // Of a monthly one they are two keys: the one that fell due goes on.
+    const monthly = { type: 'reminder', recurrence: 'monthly' } as const;
+    const reminder = row('2026-02-29', '2026-02-28T14:00:00Z', monthly);
+    const since = '2026-02-01T00:00:00Z';
+    const again = { ...leapling, ...monthly, plannedAt: since, open: reminder };
+    expect(inWords(plan(again))).toBe(expected);
   });
 
   it('to this very year removes the row: the day of birth is not a birthday', () => {
@@ -127,16 +130,16 @@ describe('a corrected date of birth', () => {
     expect(inWords(decision)).toBe('keep, 2027-12-01 at 2027-12-01T14:00Z');
   });
 
-  it('of an anniversary that was sent brings the later day of the same year', () => {
+  it('of a yearly occasion that was sent is done for this year', () => {
     const decision = plan({
       recurrence: 'yearly',
       changes: [['2026-07-01T00:00:00Z', { date: '1990-12-01' }]],
       plannedAt: '2026-05-20T13:00:05Z',
-      open: row('2027-05-20', '2027-05-20T13:00:00Z', { type: 'reminder' }),
+      open: row('2027-05-20', '2027-05-20T13:00:00Z', { type: 'reminder', recurrence: 'yearly' }),
       settled: ['2025-05-20', '2026-05-20'],
       now: '2026-07-01T00:00:01Z',
     });
-    expect(inWords(decision)).toBe('remove, 2026-12-01 at 2026-12-01T14:00Z');
+    expect(inWords(decision)).toBe('keep, 2027-12-01 at 2027-12-01T14:00Z');
   });
 
   it('leaves an occurrence that ended FAILED as date_changed to fall due again', () => {

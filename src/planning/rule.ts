@@ -2,7 +2,7 @@
  * The planning rule: what is to be planned of an occasion, and what becomes of all else that fell
  * due. Pure. Instants are epoch ms.
  */
-import { occurrenceKey } from '../ledger/occurrence-key.ts';
+import { isKeyedByYear } from '../ledger/occurrence-key.ts';
 import type { EndReason } from '../ledger/types.ts';
 import { formatCalendarDate } from '../time/calendar-date.ts';
 import { REACH_MS, whyUnplannable } from '../time/occurrence.ts';
@@ -15,7 +15,7 @@ import {
   type ResolvedOccurrence,
   versionsInForce,
 } from './fell-due.ts';
-import { type Ended, firstDateOfKey, judgeFallen, type KeyWindow, planStart } from './owed.ts';
+import { type Ended, judgeFallen, type KeyWindow, planStart } from './owed.ts';
 
 export interface PlanInput extends InputsHistory {
   /** The word for `endedAt`; ignored while the occasion exists. */
@@ -31,10 +31,11 @@ export interface PlanInput extends InputsHistory {
   /** Nominal date of the final row with the latest one (`isFinal`); null before the first. */
   readonly lastSettled: string | null;
   /**
-   * Whether a key is never planned again: COMPLETED, FAILED (but for `date_changed`) or ever
-   * redelivered. Asked only about keys of nominal dates from `finalKeysFrom` on.
+   * Whether an occurrence is never planned again: COMPLETED, FAILED (but for `date_changed`) or
+   * ever redelivered, under its key or, as before its recurrence changed, under another one that is
+   * kept on the same day. Asked only about nominal dates from `finalDatesFrom` on.
    */
-  readonly isFinal: (key: string) => boolean;
+  readonly isFinal: (occurrence: ResolvedOccurrence) => boolean;
   /** The database's clock. */
   readonly now: number;
   /** The earlier of the database's clock and the process's: what `too_late` is judged by. */
@@ -119,8 +120,10 @@ export function decidePlan(input: PlanInput): PlanDecision {
 }
 
 /** The nominal date from which on a plan asks `isFinal`: what the planner has to read. */
-export function finalKeysFrom(input: KeyWindow): string {
-  return firstDateOfKey(input.occasion, formatCalendarDate(planStart(input) - 2 * REACH_MS));
+export function finalDatesFrom(input: KeyWindow): string {
+  const date = formatCalendarDate(planStart(input) - 2 * REACH_MS);
+  const hasYears = input.versions.some(({ recurrence }) => isKeyedByYear(recurrence));
+  return hasYears ? `${date.slice(0, 4)}-01-01` : date;
 }
 
 function decideNext(
@@ -160,7 +163,7 @@ function* toCome(input: PlanInput, current: InputsVersion): Generator<ResolvedOc
   const settled = current.recurrence === 'once' ? '' : (input.lastSettled ?? '');
   const now = Math.max(input.now, current.from);
   for (const occurrence of occurrencesAfter(input, current, now, settled)) {
-    if (occurrence.nominalDate > settled && !input.isFinal(occurrence.key)) yield occurrence;
+    if (occurrence.nominalDate > settled && !input.isFinal(occurrence)) yield occurrence;
   }
 }
 
@@ -193,20 +196,20 @@ function planBlocked(
   owed: FellDue | null,
   reason: string,
 ): NextPlan {
-  const nominalDate = input.open?.nominalDate ?? owed?.nominalDate ?? likelyDate(input, version);
-  if (nominalDate === null) return { kind: 'none' };
-  const key = occurrenceKey(input.occasion, nominalDate);
+  const row = input.open ?? owed ?? likelyOccurrence(input, version);
+  if (row === null) return { kind: 'none' };
+  const { key, nominalDate } = row;
   return { kind: 'blocked', key, nominalDate, version, reason };
 }
 
 /** A row needs a nominal date before its instant is known: as in UTC, and of no date, of today. */
-function likelyDate(input: PlanInput, version: InputsVersion): string | null {
+function likelyOccurrence(input: PlanInput, version: InputsVersion): ResolvedOccurrence | null {
   let likely: InputsVersion = { ...version, timezone: 'UTC' };
   if (whyUnplannable(likely, input.tz) !== null) {
     // A birthday begins only a year later.
     const recurrence = version.recurrence === 'birthday' ? 'yearly' : version.recurrence;
     likely = { ...likely, date: formatCalendarDate(input.now), recurrence };
   }
-  for (const { nominalDate } of toCome(input, likely)) return nominalDate;
+  for (const occurrence of toCome(input, likely)) return occurrence;
   return null;
 }

@@ -1,8 +1,17 @@
 import { expect, test } from 'vitest';
 
-import { mergeVersions, type RecordedRules, type RulesHistory } from './rules.ts';
+import { mergeVersions, type Period, type RecordedRules, type RulesHistory } from './rules.ts';
 
-const berlin = { from: 100, date: '1990-05-20', timezone: 'Europe/Berlin', recurrence: 'birthday' };
+const berlin: Period = {
+  from: 100,
+  date: '1990-05-20',
+  recurrence: 'birthday',
+  rrule: null,
+  offsetDays: 0,
+  timezone: 'Europe/Berlin',
+  localTime: null,
+  suspended: false,
+};
 const tokyo = { ...berlin, from: 300, timezone: 'Asia/Tokyo' };
 const rules = (from: number, changes: Partial<RecordedRules> = {}): RecordedRules => ({
   from,
@@ -11,7 +20,7 @@ const rules = (from: number, changes: Partial<RecordedRules> = {}): RecordedRule
   tzVersion: '2026c',
   ...changes,
 });
-const merged = (periods: (typeof berlin)[], ...history: RecordedRules[]) => {
+const merged = (periods: Period[], ...history: RecordedRules[]) => {
   const [first = rules(-Infinity), ...others] = history;
   const all: RulesHistory = [first, ...others];
   return mergeVersions(periods, all).map(({ from, timezone, localTime }) => [

@@ -68,13 +68,20 @@ export interface Period {
   readonly from: number;
   /** `YYYY-MM-DD`. */
   readonly date: string;
-  readonly timezone: string;
   readonly recurrence: string;
+  /** RFC 5545, when the recurrence is one. */
+  readonly rrule: string | null;
+  /** Due so many days before the nominal date. */
+  readonly offsetDays: number;
+  readonly timezone: string;
+  /** Of the occasion or its user; null: the rules say when. */
+  readonly localTime: string | null;
+  readonly suspended: boolean;
 }
 
 /**
- * Merges what was true of an occasion with the rules of the installation: a version for each
- * instant at which either changed, from the first period on. Both come with the oldest first.
+ * Merges what was true of an occasion with the rules of its type: a version for each instant at
+ * which either changed, from the first period on. Both come with the oldest first.
  */
 export function mergeVersions(periods: readonly Period[], rules: RulesHistory): InputsVersion[] {
   const [first] = periods;
@@ -91,17 +98,17 @@ export function mergeVersions(periods: readonly Period[], rules: RulesHistory): 
     .map((from) => {
       const period = periods.findLast((period) => period.from <= from) ?? first;
       const { localTime, leapDayPolicy } = rules.findLast((rule) => rule.from <= from) ?? rules[0];
-      const { date, timezone } = period;
-      const recurrence = period.recurrence as Recurrence;
+      const { date, rrule, offsetDays, timezone, suspended } = period;
       return {
         from,
         date,
-        recurrence,
-        offsetDays: 0,
+        recurrence: period.recurrence as Recurrence,
+        rrule,
+        offsetDays,
         timezone,
-        localTime,
+        localTime: period.localTime ?? localTime,
         leapDayPolicy,
-        suspended: false,
+        suspended,
       };
     });
 }

@@ -25,6 +25,7 @@ import {
   writeOccasions,
 } from './occasions.ts';
 import type { PlanDecision, SkippedOccurrence } from './rule.ts';
+import { type AllTypeSettings, destinationOf } from './type-settings.ts';
 import { wakeAt, type WakeSettings } from './wake.ts';
 
 /** What came of planning an occasion. Instants are epoch ms. */
@@ -47,7 +48,8 @@ export type PlanOutcome = OccasionRef &
 
 export interface PlanningSettings {
   readonly tz: TzDatabase;
-  /** How late a first attempt may be. */
+  /** From when on it is late, and how late a first attempt may be, in ms. */
+  readonly lateAfterMs: number;
   readonly lateLimitMs: number;
   readonly wake: WakeSettings;
 }
@@ -70,6 +72,7 @@ interface WriteContext extends PlanningSettings {
   /** The database's clock before the plan locked anything, and after. */
   readonly startedAt: number;
   readonly now: number;
+  readonly types: AllTypeSettings;
 }
 
 /**
@@ -81,12 +84,11 @@ export async function writePlans(
   plans: readonly DecidedPlan[],
   context: WriteContext,
 ): Promise<PlanOutcome[]> {
-  const tzVersion = context.tz.version;
   await changeOpenRows(em, plans.flatMap(openRowChange));
-  const skipped = plans.flatMap((plan) => skippedRows(plan, tzVersion));
+  const skipped = plans.flatMap((plan) => skippedRows(plan, context));
   await upsertSkipped(em, skipped);
   const leased = await settleGone(em, plans);
-  const planned = plans.flatMap((plan) => plannedRows(plan, tzVersion));
+  const planned = plans.flatMap((plan) => plannedRows(plan, context));
   await upsertPlanned(em, planned);
   const refs = plans.map(({ occasion: { type, id } }) => ({ type, id }));
   await markFollowed(em, refs);
@@ -112,21 +114,21 @@ function openRowChange({ open, decision }: DecidedPlan): OpenRowChange[] {
   return [{ key: open.key, action: 'settle', reason: change.reason }];
 }
 
-function skippedRows(plan: DecidedPlan, tzVersion: string): SkippedRow[] {
+function skippedRows(plan: DecidedPlan, context: WriteContext): SkippedRow[] {
   const { open, skipped } = plan.decision;
   const ofOpen =
     open.action === 'settle' && open.occurrence !== null
       ? [{ ...open.occurrence, reason: open.reason }]
       : [];
-  return [...ofOpen, ...skipped].map((occurrence) => skippedRow(plan, occurrence, tzVersion));
+  return [...ofOpen, ...skipped].map((occurrence) => skippedRow(plan, occurrence, context));
 }
 
 function skippedRow(
   plan: DecidedPlan,
   occurrence: SkippedOccurrence,
-  tzVersion: string,
+  context: WriteContext,
 ): SkippedRow {
-  return { ...resolvedRow(plan, occurrence, tzVersion), reason: occurrence.reason };
+  return { ...resolvedRow(plan, occurrence, context), reason: occurrence.reason };
 }
 
 /**
@@ -148,32 +150,33 @@ async function settleGone(
   return leased;
 }
 
-function plannedRows(plan: DecidedPlan, tzVersion: string): PlannedRow[] {
+function plannedRows(plan: DecidedPlan, context: WriteContext): PlannedRow[] {
   const { next } = plan.decision;
   if (next.kind === 'none') return [];
   if (next.kind === 'blocked') {
-    return [{ ...rowOf(plan, next, tzVersion), blockedReason: next.reason }];
+    return [{ ...rowOf(plan, next, context), blockedReason: next.reason }];
   }
   const { occurrence, supersededAt } = next;
-  return [{ ...resolvedRow(plan, occurrence, tzVersion), supersededAt }];
+  return [{ ...resolvedRow(plan, occurrence, context), supersededAt }];
 }
 
 function resolvedRow(
   plan: DecidedPlan,
   occurrence: ResolvedOccurrence,
-  tzVersion: string,
+  context: WriteContext,
 ): PlannedRow {
   const { localDate, dueAt } = occurrence;
-  return { ...rowOf(plan, occurrence, tzVersion), localDate, dueAt };
+  return { ...rowOf(plan, occurrence, context), localDate, dueAt };
 }
 
 /** A row without an instant. */
 function rowOf(
   { occasion, inputsAt }: DecidedPlan,
   { key, nominalDate, version }: Pick<ResolvedOccurrence, 'key' | 'nominalDate' | 'version'>,
-  tzVersion: string,
+  { tz, types }: WriteContext,
 ): PlannedRow {
-  const { recurrence, date, timezone, localTime, leapDayPolicy, from }: InputsVersion = version;
+  const { recurrence, rrule = null, date, offsetDays, timezone }: InputsVersion = version;
+  const { localTime, leapDayPolicy, from } = version;
   return {
     key,
     occasionType: occasion.type,
@@ -181,19 +184,20 @@ function rowOf(
     userId: occasion.userId,
     nominalDate,
     recurrence,
-    rrule: null,
+    rrule,
     date,
-    offsetDays: 0,
+    offsetDays,
     timezone,
     localTime,
     leapDayPolicy,
-    tzVersion,
+    tzVersion: tz.version,
+    rulesId: types.rulesIdOf(occasion.type),
     inputsAt: inputsAt ?? from,
     localDate: null,
     dueAt: null,
     supersededAt: null,
     blockedReason: null,
-    destination: 'default',
+    destination: destinationOf(types.of(occasion.type)),
   };
 }
 

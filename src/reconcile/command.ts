@@ -47,7 +47,7 @@ async function lookThroughLedger(settings: Settings): Promise<Round> {
   try {
     const { tz, limits } = await readDateSettings(orm, settings, warn);
     const wake = { afterMs: WAKE_AFTER, perSecond: WAKE_RATE };
-    const planning = { tz, lateLimitMs: limits.lateLimitMs, wake };
+    const planning = { tz, ...limits, wake };
     const planner = createPlanner({ orm, settings: planning, clock: Date.now, logger });
     const everyMs = settings.RECONCILE_EVERY;
     const registry = new Registry();

@@ -138,7 +138,7 @@ function createDelivery(
     orm,
     settings: {
       tz,
-      lateLimitMs: limits.lateLimitMs,
+      ...limits,
       wake: { afterMs: settings.WAKE_AFTER, perSecond: settings.WAKE_RATE },
     },
     clock: Date.now,

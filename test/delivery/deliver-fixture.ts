@@ -132,7 +132,7 @@ export function useDeliverFixture(wake = DEFAULT_WAKE) {
   }
 
   function plannerOf(orm: Orm, clock: () => number) {
-    const settings = { tz: bundledTz, lateLimitMs: 48 * HOUR, wake };
+    const settings = { tz: bundledTz, lateAfterMs: 300_000, lateLimitMs: 48 * HOUR, wake };
     return createPlanner({ orm, settings, clock, logger: pino({ level: 'silent' }) });
   }
 

@@ -49,6 +49,7 @@ export async function createTraceStory(tracing: Tracing): Promise<TraceStory> {
     orm,
     settings: {
       tz: bundledTz,
+      lateAfterMs: HOUR / 12,
       lateLimitMs: 48 * HOUR,
       wake: { afterMs: 10_000, perSecond: 0 },
     },
@@ -69,7 +70,11 @@ export async function createTraceStory(tracing: Tracing): Promise<TraceStory> {
   const sentBy = 'dispatcher';
   const messageOf = createBuiltInMessages();
   const attempt = createAttempt({ client, sentBy, clock, logger, settings, messageOf, tracing });
-  const findRecipients = createFindRecipients(orm, bundledTz, traces);
+  const findRecipients = createFindRecipients(
+    orm,
+    { tz: bundledTz, lateAfterMs: HOUR, lateLimitMs: 48 * HOUR },
+    traces,
+  );
 
   async function planAll(): Promise<void> {
     const outbox = createOutbox(orm);

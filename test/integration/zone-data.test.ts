@@ -48,7 +48,12 @@ async function createAndPlan(api: TestApi, tz: TzDatabase, timezone: string) {
   expect(created.status).toBe(201);
   const planner = createPlanner({
     orm: api.database.orm,
-    settings: { tz, lateLimitMs: 48 * HOUR, wake: { afterMs: 10_000, perSecond: 15 } },
+    settings: {
+      tz,
+      lateAfterMs: 300_000,
+      lateLimitMs: 48 * HOUR,
+      wake: { afterMs: 10_000, perSecond: 15 },
+    },
     clock: () => NOW,
     logger: pino({ level: 'silent' }),
   });

@@ -12,7 +12,7 @@ export function born(dueAt: null, userId?: string): PlannedRow;
 export function born(dueAt: number | null, userId: string = randomUUID()): PlannedRow {
   const nominalDate = '2026-05-20';
   return {
-    key: occurrenceKey({ type: BIRTHDAY, id: userId }, nominalDate),
+    key: occurrenceKey({ type: BIRTHDAY, id: userId }, nominalDate, BIRTHDAY),
     occasionType: BIRTHDAY,
     occasionId: userId,
     userId,
@@ -25,6 +25,7 @@ export function born(dueAt: number | null, userId: string = randomUUID()): Plann
     localTime: '09:00',
     leapDayPolicy: 'feb28',
     tzVersion: '2026c',
+    rulesId: 1,
     inputsAt: Date.UTC(2026, 0, 1),
     localDate: dueAt === null ? null : nominalDate,
     dueAt,

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 
 import {
+  firstDateOfKey,
   isOccasionType,
   isOccurrenceKey,
   occasionOfWorkflowId,
@@ -12,12 +13,15 @@ const ID = '0197c3b1-9a4e-7c55-8f3a-1d2e3f405162';
 
 describe('the key of an occurrence', () => {
   test.each([
-    ['birthday', '2027-02-29', `birthday:${ID}:2027`],
-    ['anniversary', '2027-05-20', `anniversary:${ID}:2027-05-20`],
-    ['pay-day-2', '2027-02-30', `pay-day-2:${ID}:2027-02-30`],
-  ])('of a %s on %s is %s', (type, nominalDate, key) => {
-    expect(occurrenceKey({ type, id: ID }, nominalDate)).toBe(key);
+    ['birthday', 'birthday', '2027-02-29', `birthday:${ID}:2027`, '2027-01-01'],
+    ['birthday-reminder', 'birthday', '2027-05-20', `birthday-reminder:${ID}:2027`, '2027-01-01'],
+    ['renewal', 'yearly', '2027-05-20', `renewal:${ID}:2027`, '2027-01-01'],
+    ['renewal', 'rrule', '2027-05-20', `renewal:${ID}:2027-05-20`, '2027-05-20'],
+    ['pay-day-2', 'monthly', '2027-02-30', `pay-day-2:${ID}:2027-02-30`, '2027-02-30'],
+  ])('of a %s that recurs %s, on %s, is %s', (type, recurrence, nominalDate, key, firstDate) => {
+    expect(occurrenceKey({ type, id: ID }, nominalDate, recurrence)).toBe(key);
     expect(isOccurrenceKey(key)).toBe(true);
+    expect(firstDateOfKey(key, nominalDate)).toBe(firstDate);
   });
 
   test.each([
@@ -26,7 +30,7 @@ describe('the key of an occurrence', () => {
     `birthday:${ID}`,
     `birthday:${ID}:2027-05-20`,
     `birthday:${ID}:27`,
-    `anniversary:${ID}:2027`,
+    `anniversary:${ID}:2027-05`,
     `Anniversary:${ID}:2027-05-20`,
     `2nd:${ID}:2027-05-20`,
     `anniversary:${ID.toUpperCase()}:2027-05-20`,

@@ -312,7 +312,8 @@ describe('the table of transitions', () => {
     '%s: writes the columns that the table says',
     async (name, { from, to, columns }) => {
       const dueAt = Date.now() - MINUTE;
-      const rows = [{ ...born(dueAt), supersededAt: dueAt + DAY }, born(null)];
+      const rule = { recurrence: 'rrule', rrule: 'FREQ=DAILY', offsetDays: 7 };
+      const rows = [{ ...born(dueAt), ...rule, supersededAt: dueAt + DAY }, born(null)];
       await INSERTS[name]?.(rows);
       const written = new Set<string>();
       for (const row of (await readRows(fixture.rows)).values()) {
@@ -384,6 +385,7 @@ function otherPlan({ userId, dueAt }: Specimen): PlannedRow {
     localTime: '08:30',
     leapDayPolicy: 'mar1',
     tzVersion: '2099z',
+    rulesId: 2,
     inputsAt: Date.now(),
     localDate: '2026-05-21',
     supersededAt: Date.now() + 20 * DAY,

@@ -18,7 +18,7 @@ const SETTLED = ['COMPLETED', 'FAILED', 'SKIPPED'] as const;
 /** Who a row is about, and which occurrence: never changed. */
 const IDENTITY = 'key occasion_type occasion_id user_id lease_token';
 const PLAN =
-  'nominal_date date timezone local_time leap_day_policy tz_version inputs_at local_date due_at superseded_at blocked_reason planned_at';
+  'nominal_date recurrence rrule date offset_days timezone local_time leap_day_policy tz_version rules_id inputs_at local_date due_at superseded_at blocked_reason destination planned_at';
 const QUEUE = 'state lease_until next_attempt_at';
 const OUTCOME = `${QUEUE} reason settled_at followed`;
 const COUNT = 'attempts first_attempt_at';

@@ -2,7 +2,11 @@
  * One occasion's life, played fast against a ledger in memory: changes of mind, a planner and a
  * sender that are away or slow, receivers that fail. Each plan is held against the oracle.
  */
-import type { InputsVersion, ResolvedOccurrence } from '../../src/planning/fell-due.ts';
+import {
+  type InputsVersion,
+  keptDateOf,
+  type ResolvedOccurrence,
+} from '../../src/planning/fell-due.ts';
 import { decidePlan, type PlanDecision, type PlanInput } from '../../src/planning/rule.ts';
 import { bundledTz } from '../support/tz-databases.ts';
 import { createTruth, type Owed } from './truth.ts';
@@ -42,6 +46,8 @@ export interface Life {
 export interface Row {
   readonly key: string;
   readonly nominalDate: string;
+  /** By the inputs of its plan. */
+  readonly keptDate: string;
   readonly state: 'PENDING' | 'PROCESSING' | 'COMPLETED' | 'FAILED' | 'SKIPPED';
   readonly reason: string | null;
   readonly dueAt: number | null;
@@ -112,9 +118,9 @@ export function createLife(options: LifeOptions): Life {
 
   const isFinal = (key: string): boolean => {
     const row = rows.get(key);
-    if (row === undefined) return false;
-    return row.state === 'COMPLETED' || (row.state === 'FAILED' && row.reason !== 'date_changed');
+    return row !== undefined && isFinalRow(row);
   };
+  const finalDays = () => [...rows.values()].filter(isFinalRow).map(({ keptDate }) => keptDate);
 
   function planInput(): PlanInput {
     const open = openRow();
@@ -128,7 +134,7 @@ export function createLife(options: LifeOptions): Life {
       plannedAt,
       open: open && { ...open },
       lastSettled,
-      isFinal,
+      isFinal: (one) => isFinal(one.key) || finalDays().includes(keptDateOf(one)),
       now,
       lateNow: now,
       lateLimitMs,
@@ -193,6 +199,7 @@ export function createLife(options: LifeOptions): Life {
       const row = rows.get(next.key);
       check(!isFinal(next.key), 'a settled key is blocked');
       write(row ?? rowOf({ ...next, dueAt: null }), {
+        keptDate: keptDateOf(next),
         state: 'PENDING',
         reason: null,
         dueAt: null,
@@ -245,6 +252,7 @@ export function createLife(options: LifeOptions): Life {
       state: 'PENDING',
       reason: null,
       nominalDate: planned.nominalDate,
+      keptDate: keptDateOf(planned),
       dueAt: planned.dueAt,
       supersededAt,
       inputsAt,
@@ -315,7 +323,7 @@ export function createLife(options: LifeOptions): Life {
     write(row, { state, reason, nextAttemptAt: null });
     if (isFinal(row.key)) {
       if (lastSettled === null || row.nominalDate > lastSettled) lastSettled = row.nominalDate;
-      truth.settle(row.key, row.nominalDate);
+      truth.settle(row.key, row.nominalDate, row.keptDate);
     }
     planSoon();
   }
@@ -378,10 +386,13 @@ export function createLife(options: LifeOptions): Life {
     );
   }
 
-  function rowOf(one: { key: string; nominalDate: string; dueAt: number | null }): Row {
+  function rowOf(
+    one: Pick<ResolvedOccurrence, 'key' | 'nominalDate' | 'version'> & { dueAt: number | null },
+  ): Row {
     return {
       key: one.key,
       nominalDate: one.nominalDate,
+      keptDate: keptDateOf(one),
       state: 'PENDING',
       reason: null,
       dueAt: one.dueAt,
@@ -494,6 +505,10 @@ export function createLife(options: LifeOptions): Life {
   function planned(): Owed | null {
     return truth.owed() ?? truth.firstToCome(now);
   }
+}
+
+function isFinalRow({ state, reason }: Row): boolean {
+  return state === 'COMPLETED' || (state === 'FAILED' && reason !== 'date_changed');
 }
 
 function isResolvable({ timezone }: InputsVersion): boolean {

@@ -163,7 +163,7 @@ async function wakeWorkflow(userId: string): Promise<void> {
 async function plan(userId: string): Promise<void> {
   const planner = createPlanner({
     orm: daybell.api.database.orm,
-    settings: { tz: bundledTz, lateLimitMs: 2 * DAY, wake: WAKE },
+    settings: { tz: bundledTz, lateAfterMs: 300_000, lateLimitMs: 2 * DAY, wake: WAKE },
     clock: daybell.clock.now,
     logger: pino({ level: 'silent' }),
   });

@@ -1,6 +1,11 @@
 /** A plan as one line of words, for an occasion that is given in one. */
 import { occurrenceKey } from '../../src/ledger/occurrence-key.ts';
-import { fellDue, type InputsHistory, type InputsVersion } from '../../src/planning/fell-due.ts';
+import {
+  fellDue,
+  type InputsHistory,
+  type InputsVersion,
+  keptDateOf,
+} from '../../src/planning/fell-due.ts';
 import {
   decidePlan,
   type OpenRow,
@@ -24,6 +29,8 @@ export interface Inputs {
   readonly policy?: LeapDayPolicy;
   readonly suspended?: boolean;
   readonly recurrence?: Recurrence;
+  readonly rrule?: string | null;
+  readonly offsetDays?: number;
 }
 
 /** A change of inputs, and when it was made. */
@@ -58,16 +65,17 @@ export function plan(given: Given): PlanDecision {
 export function inputOf(given: Given): PlanInput {
   const history = historyOf(given);
   const settled = given.settled ?? [];
-  const final = new Set(
-    [...settled, ...(given.final ?? [])].map((date) => occurrenceKey(history.occasion, date)),
-  );
+  const version = history.versions.at(-1) as InputsVersion;
+  const finalDates = [...settled, ...(given.final ?? [])];
+  const keys = finalDates.map((date) => occurrenceKey(history.occasion, date, version.recurrence));
+  const days = finalDates.map((nominalDate) => keptDateOf({ nominalDate, version }));
   return {
     ...history,
     endReason: 'user_deleted',
     plannedAt: given.plannedAt === undefined ? null : at(given.plannedAt),
     open: given.open ?? null,
     lastSettled: settled.at(-1) ?? null,
-    isFinal: (key) => final.has(key),
+    isFinal: (one) => keys.includes(one.key) || days.includes(keptDateOf(one)),
     now: at(given.now),
     lateNow: at(given.lateNow ?? given.now),
     lateLimitMs: given.limitMs ?? 48 * HOUR_MS,
@@ -112,6 +120,8 @@ function versionAfter(before: InputsVersion, to: Inputs): InputsVersion {
     leapDayPolicy: to.policy ?? before.leapDayPolicy,
     suspended: to.suspended ?? before.suspended,
     recurrence: to.recurrence ?? before.recurrence,
+    rrule: to.rrule === undefined ? (before.rrule ?? null) : to.rrule,
+    offsetDays: to.offsetDays ?? before.offsetDays,
   };
 }
 
@@ -119,10 +129,15 @@ function versionAfter(before: InputsVersion, to: Inputs): InputsVersion {
 export function row(
   nominalDate: string,
   dueAt: string | null,
-  { attempts = 0, first, type = 'birthday' }: RowDetails = {},
+  {
+    attempts = 0,
+    first,
+    type = 'birthday',
+    recurrence = type === 'birthday' ? 'birthday' : 'daily',
+  }: RowDetails = {},
 ): OpenRow {
   return {
-    key: occurrenceKey({ type, id: 'b4c1' }, nominalDate),
+    key: occurrenceKey({ type, id: 'b4c1' }, nominalDate, recurrence),
     nominalDate,
     dueAt: dueAt === null ? null : at(dueAt),
     attempts: first === undefined ? attempts : Math.max(attempts, 1),
@@ -135,6 +150,7 @@ interface RowDetails {
   /** When it was first attempted since it fell due. */
   readonly first?: string;
   readonly type?: string;
+  readonly recurrence?: Recurrence;
 }
 
 export function at(iso: string): number {

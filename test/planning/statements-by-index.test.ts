@@ -64,6 +64,7 @@ const plannerOn = (orm: Orm) =>
     orm,
     settings: {
       tz: bundledTz,
+      lateAfterMs: 300_000,
       lateLimitMs: 48 * 3_600_000,
       wake: { afterMs: 10_000, perSecond: 15 },
     },

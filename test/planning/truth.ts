@@ -25,8 +25,8 @@ export interface Truth {
   attempted(key: string): void;
   /** A plan without an instant has forgotten the attempts of the one before. */
   forgetAttempts(): void;
-  /** A key is settled for good. */
-  settle(key: string, nominalDate: string): void;
+  /** A key is settled for good, and with it the day on which it was kept. */
+  settle(key: string, nominalDate: string, keptDate: string): void;
   end(at: number, reason: string): void;
   owed(): Owed | null;
   /**
@@ -53,17 +53,19 @@ export function createTruth(
   let owed: (Owed & { attempted: boolean }) | null = null;
   let lastSettled = '';
   const final = new Set<string>();
+  const finalDays = new Set<string>();
+  const isFinal = (one: Owed) => final.has(one.key) || finalDays.has(one.keptDate);
   const ended = new Map<string, string[]>();
   const fallen = new Map<string, number[]>();
 
-  const keyOf = (nominalDate: string): string =>
-    occasion.type === 'birthday'
-      ? `birthday:${occasion.id}:${nominalDate.slice(0, 4)}`
-      : `${occasion.type}:${occasion.id}:${nominalDate}`;
+  const keyOf = (nominalDate: string, { recurrence }: InputsVersion): string => {
+    const isYear = recurrence === 'birthday' || recurrence === 'yearly';
+    return `${occasion.type}:${occasion.id}:${isYear ? nominalDate.slice(0, 4) : nominalDate}`;
+  };
 
   function found({ text }: Day, version: InputsVersion): Owed {
     return {
-      key: keyOf(text),
+      key: keyOf(text, version),
       nominalDate: text,
       keptDate: keptOn(text, version),
       dueAt: dueOf(text, version),
@@ -82,10 +84,13 @@ export function createTruth(
 
   function fall(one: Owed, at: number): void {
     lateness(at);
+    // On a day that was, or is, another's: it goes under that name.
+    const isOthers = finalDays.has(one.keptDate) || owed?.keptDate === one.keptDate;
+    if (isOthers && !final.has(one.key) && owed?.key !== one.key) return;
     fallen.set(one.key, [...(fallen.get(one.key) ?? []), at]);
-    if (final.has(one.key)) return;
+    if (isFinal(one)) return;
     if (owed !== null) {
-      if (owed.key === one.key || owed.keptDate === one.keptDate) return;
+      if (owed.key === one.key) return;
       if (one.nominalDate < owed.nominalDate) {
         end(one, 'superseded');
         return;
@@ -170,8 +175,9 @@ export function createTruth(
     forgetAttempts() {
       if (owed !== null) owed.attempted = false;
     },
-    settle(key, nominalDate) {
+    settle(key, nominalDate, keptDate) {
       final.add(key);
+      finalDays.add(keptDate);
       if (nominalDate > lastSettled) lastSettled = nominalDate;
       if (owed?.key === key) owed = null;
     },
@@ -190,7 +196,7 @@ export function createTruth(
       if (version === null || !isResolvable(version)) return null;
       const from = Math.max(after, Date.parse(version.date) - 7 * DAY_MS);
       for (const one of between(version, from, from + 12 * 400 * DAY_MS)) {
-        if (final.has(one.key)) continue;
+        if (isFinal(one)) continue;
         if (version.recurrence !== 'once' && one.nominalDate <= lastSettled) continue;
         const isBeyond =
           beyond === undefined ||

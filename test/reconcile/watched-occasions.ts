@@ -50,7 +50,7 @@ export function useWatchedOccasions() {
     const wake = { afterMs: 10_000, perSecond: 15 };
     planner = createPlanner({
       orm: database.orm,
-      settings: { tz: bundledTz, lateLimitMs: 2 * DAY, wake },
+      settings: { tz: bundledTz, lateAfterMs: 300_000, lateLimitMs: 2 * DAY, wake },
       clock: Date.now,
       logger: pino({ level: 'silent' }),
     });

@@ -166,7 +166,7 @@ describe.concurrent('one of the two paths is away', { timeout: 400_000 }, () => 
     const { orm } = daybell.api.database;
     const planner = createPlanner({
       orm,
-      settings: { tz: daybell.tz, lateLimitMs: 2 * DAY, wake: WAKE },
+      settings: { tz: daybell.tz, lateAfterMs: 300_000, lateLimitMs: 2 * DAY, wake: WAKE },
       clock: Date.now,
       logger: pino({ level: 'silent' }),
     });

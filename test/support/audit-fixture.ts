@@ -69,6 +69,7 @@ export function useAuditFixture() {
       orm: database.orm,
       settings: {
         tz: bundledTz,
+        lateAfterMs: LIMITS.lateAfterMs,
         lateLimitMs: LIMITS.lateLimitMs,
         wake: { afterMs: 10_000, perSecond: 15 },
       },

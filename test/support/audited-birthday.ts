@@ -15,8 +15,12 @@ const USER = '019a0000-0000-7000-8000-000000000000';
 
 const BERLIN: AuditedPeriod = {
   recurrence: 'birthday',
+  rrule: null,
   date: '1990-05-20',
+  offsetDays: 0,
   timezone: 'Europe/Berlin',
+  localTime: null,
+  suspended: false,
   from: Date.UTC(2020, 0, 1),
   until: null,
 };
@@ -34,6 +38,7 @@ const PLANNED: AuditRow = {
   state: 'PENDING',
   reason: null,
   isBlocked: false,
+  recurrence: 'birthday',
   date: '1990-05-20',
   timezone: 'Europe/Berlin',
   localTime: '09:00',

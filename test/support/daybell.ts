@@ -143,7 +143,7 @@ export async function startDaybell(options: DaybellOptions): Promise<TestDaybell
   const receiver = await startWebhookReceiver();
 
   const { lateLimitMs = 48 * HOUR, wake = AT_ONCE } = options;
-  const planning = { lateLimitMs, wake, tz };
+  const planning = { lateAfterMs: LATE_AFTER_MS, lateLimitMs, wake, tz };
   const parts = { ...options, url, now, taskQueue, receiver, planning };
   const scheduler = part(() => startScheduler(parts));
   const worker = part(() => startTestWorker(parts, () => tellTime(clock)));

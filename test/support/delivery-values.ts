@@ -18,6 +18,7 @@ export function claimedAt(dueAt: number, more: Partial<ClaimedOccurrence> = {}):
     localDate: '2026-05-20',
     dueAt,
     inputsAt: 0,
+    rulesId: 0,
     supersededAt: null,
     attempt: 1,
     earlierAttempts: 0,
@@ -42,6 +43,8 @@ export const ADA: Recipient = {
     recurrence: 'birthday',
     data: null,
   },
+  isOccasionGone: false,
   suspended: false,
   isAsPlanned: true,
+  lateLimitMs: 48 * 3_600_000,
 };

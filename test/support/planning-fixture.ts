@@ -23,6 +23,7 @@ export const NEW_YORK_2026 = Date.UTC(2026, 4, 20, 13);
 export const TOKYO_2026 = Date.UTC(2026, 4, 20);
 export const SPRING = Date.UTC(2026, 3, 1);
 
+export const LATE_AFTER_MS = 5 * MINUTE;
 export const LATE_LIMIT_MS = 48 * HOUR;
 export const LEASE_MS = 25_000;
 
@@ -57,7 +58,7 @@ export function usePlanningFixture() {
   beforeAll(async () => {
     database = await createTestDatabase();
     rows = createEventRows(database.orm);
-    ledger = createLedger(database.orm, { lateAfterMs: 5 * MINUTE });
+    ledger = createLedger(database.orm, { lateAfterMs: LATE_AFTER_MS });
     planner = plannerWith();
   });
   afterAll(() => database.drop());
@@ -75,6 +76,7 @@ export function usePlanningFixture() {
       orm,
       settings: {
         tz,
+        lateAfterMs: LATE_AFTER_MS,
         lateLimitMs,
         wake: wake ?? { afterMs: 10_000, perSecond: 15 },
       },

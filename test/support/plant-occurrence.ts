@@ -13,16 +13,17 @@ type Columns = Readonly<Record<string, unknown>>;
 export async function plantOccurrence(sql: Sql, columns: Columns = {}): Promise<string> {
   const { user_id = randomUUID(), nominal_date = '2026-05-20', state = 'PENDING' } = columns;
   const { occasion_type = 'birthday', occasion_id = user_id } = columns;
+  const { recurrence = occasion_type === 'birthday' ? 'birthday' : 'monthly' } = columns;
   const { due_at = '2026-05-20T07:00:00Z' } = columns;
   const occasion = { type: String(occasion_type), id: String(occasion_id) };
   const row = {
-    key: occurrenceKey(occasion, String(nominal_date)),
+    key: occurrenceKey(occasion, String(nominal_date), String(recurrence)),
     occasion_type,
     occasion_id,
     user_id,
     nominal_date,
     state,
-    recurrence: 'birthday',
+    recurrence,
     date: '1990-05-20',
     timezone: 'Europe/Berlin',
     local_time: '09:00',

@@ -27,7 +27,7 @@ const NOT_CLAIMED_PAUSE_MS = 50;
  */
 export function createSendRow(sending: Sending, collect: Collect) {
   const { ledger, attempt, outcomes, health, time, clock, findRecipients } = sending;
-  const { timeoutMs, lateLimitMs } = sending.settings;
+  const { timeoutMs } = sending.settings;
   const onTheWire = new Set<string>();
 
   const claim = collect(async (keys: readonly string[]) => {
@@ -100,7 +100,7 @@ export function createSendRow(sending: Sending, collect: Collect) {
       void outcomes.returnToQueue(lease);
       throw error;
     });
-    const check = checkClaim(claimed, recipient, time.earliest(), lateLimitMs);
+    const check = checkClaim(claimed, recipient, time.earliest());
     if (check.action === 'send' && !isTooLate() && time.isUsable()) {
       const made = await attempt(claimed, check.recipient);
       await written(outcomes.record(made), deadline);

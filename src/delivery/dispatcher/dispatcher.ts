@@ -123,7 +123,7 @@ export function createDispatcher(deps: DispatcherDeps) {
     const now = Math.min(clock(), result.databaseNow);
     for (const occurrence of claimed) {
       const { key, leaseToken } = occurrence;
-      const check = checkClaim(occurrence, recipients.get(key), now, deps.settings.lateLimitMs);
+      const check = checkClaim(occurrence, recipients.get(key), now);
       if (check.action === 'send') sender.send(occurrence, check.recipient, isTooLate);
       else if (check.action === 'release') void outcomes.release({ key, leaseToken });
       else void outcomes.end({ key, leaseToken, reason: check.reason });

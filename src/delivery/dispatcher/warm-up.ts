@@ -98,8 +98,10 @@ const RECIPIENT = {
     recurrence: 'birthday',
     data: null,
   },
+  isOccasionGone: false,
   suspended: false,
   isAsPlanned: true,
+  lateLimitMs: Infinity,
 };
 
 const CLAIMED = {
@@ -112,6 +114,7 @@ const CLAIMED = {
   timezone: RECIPIENT.timezone,
   localDate: '2026-12-10',
   inputsAt: 0,
+  rulesId: 0,
   supersededAt: null,
   attempt: 1,
   earlierAttempts: 0,

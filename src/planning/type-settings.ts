@@ -1,0 +1,94 @@
+/** What is set for occasion types, as far as planning and delivery go by it. */
+import { type Em, epochMs, firstRow, queryIn } from '../ledger/sql.ts';
+import type { LeapDayPolicy } from '../time/recurrence.ts';
+import type { RecordedRules, RulesHistory } from './rules.ts';
+
+/** What decides the dates of a type, from an instant on (epoch ms); null: as the installation says. */
+export interface TypeRules {
+  readonly from: number;
+  readonly localTime: string | null;
+  readonly leapDayPolicy: LeapDayPolicy | null;
+}
+
+export interface TypeSettings {
+  /** How late a first attempt may be; null: as the installation says. */
+  readonly lateLimitMs: number | null;
+  /** Whether what is late at all is sent; null: it is. */
+  readonly whenLate: 'send' | 'skip' | null;
+  readonly destination: string | null;
+  /** The oldest first. */
+  readonly rules: readonly TypeRules[];
+}
+
+export interface AllTypeSettings {
+  /** Undefined for a type that nothing was ever set for. */
+  of(type: string): TypeSettings | undefined;
+  /** The last change of the installation's rules or the type's. */
+  rulesIdOf(type: string): number;
+}
+
+/** Where a type's occurrences are sent if nothing is set. */
+const DEFAULT_DESTINATION = 'default';
+
+/** Reads the settings of all types, which are few. */
+export async function readTypeSettings(em: Em): Promise<AllTypeSettings> {
+  const { installation, types } = firstRow(await queryIn(em)<SettingsRow>(READ));
+  const byType = new Map(types.map((settings) => [settings.type, settings]));
+  return {
+    of: (type) => byType.get(type),
+    rulesIdOf: (type) => Math.max(installation, byType.get(type)?.rulesId ?? 0),
+  };
+}
+
+interface SettingsRow {
+  readonly installation: number;
+  readonly types: readonly (TypeSettings & { readonly type: string; readonly rulesId: number })[];
+}
+
+const READ = `
+  select coalesce((select max(id) from events.rules), 0)::float8 as installation,
+    coalesce((
+      select json_agg(json_build_object('type', t.type,
+        'lateLimitMs', t.late_limit_ms, 'whenLate', t.when_late, 'destination', t.destination,
+        'rulesId', coalesce(r.last, 0), 'rules', coalesce(r.rules, '[]')))
+      from events.occasion_types as t left join (
+        select type, max(id) as last, json_agg(json_build_object(
+          'from', ${epochMs('valid_from')}, 'localTime', delivery_time,
+          'leapDayPolicy', leap_day_policy) order by id) as rules
+        from events.occasion_type_rules group by type) as r using (type)), '[]') as types`;
+
+export function destinationOf(settings: TypeSettings | undefined): string {
+  return settings?.destination ?? DEFAULT_DESTINATION;
+}
+
+/** How late a first attempt of the type may be, in ms. */
+export function lateLimitOf(
+  settings: Pick<TypeSettings, 'lateLimitMs' | 'whenLate'> | undefined,
+  { lateAfterMs, lateLimitMs }: { readonly lateAfterMs: number; readonly lateLimitMs: number },
+): number {
+  if (settings?.whenLate === 'skip') return lateAfterMs;
+  return settings?.lateLimitMs ?? lateLimitMs;
+}
+
+/** The rules of a type: what is set for it, and where nothing is, the installation's. */
+export function rulesOfType(
+  installation: RulesHistory,
+  settings: TypeSettings | undefined,
+): RulesHistory {
+  const [first, ...others] = installation;
+  const ofType = settings?.rules ?? [];
+  const instants = [...new Set([...others, ...ofType].map(({ from }) => from))];
+  const later = instants
+    .toSorted((one, other) => one - other)
+    .map((from): RecordedRules => {
+      const rules = installation.findLast((rule) => rule.from <= from) ?? first;
+      const own = ofType.findLast((rule) => rule.from <= from);
+      return {
+        ...rules,
+        from,
+        localTime: own?.localTime ?? rules.localTime,
+        leapDayPolicy: own?.leapDayPolicy ?? rules.leapDayPolicy,
+      };
+    });
+  return [first, ...later];
+}
