@@ -69,7 +69,7 @@ const YEAR_OF_BIRTH = 1990;
 export function greetingOf(user: BenchUser, dueAt: number): { key: string; body: string } {
   const { id, timezone, ...names } = user;
   const localDate = new Date(dueAt).toISOString().slice(0, 10);
-  const key = occurrenceKey({ type: BIRTHDAY, id }, localDate);
+  const key = occurrenceKey({ type: BIRTHDAY, id }, localDate, BIRTHDAY);
   const date = `${YEAR_OF_BIRTH}${localDate.slice(4)}`;
   const occasion = { id, type: BIRTHDAY, date, recurrence: BIRTHDAY, externalId: null, data: null };
   const body = webhookBody({
