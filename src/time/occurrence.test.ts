@@ -122,6 +122,14 @@ describe.each(bothTzDatabases)('by %s', (_name, tz) => {
       },
     );
 
+    it('have a rule that is none', () => {
+      const rrule = 'FREQ=DAILY;BYHOUR=9';
+      expect(whyUnplannable({ ...inTokyo, rrule }, tz)).toBe(
+        'The recurrence rule must not have BYHOUR: occurrences are days.',
+      );
+      expect(whyUnplannable({ ...inTokyo, rrule: 'FREQ=DAILY' }, tz)).toBeNull();
+    });
+
     it('are explained without all of a name that is no name', () => {
       const why = whyUnplannable({ ...inTokyo, timezone: `A/${'x'.repeat(10_000)}` }, tz);
       expect(why?.length).toBeLessThan(200);

@@ -7,6 +7,7 @@ import {
   policyOf,
   type Series,
 } from './recurrence.ts';
+import { parseRule, RuleError } from './rrule.ts';
 import type { TzDatabase } from './tz-database.ts';
 import { resolveWallClock, type WallClockResolution } from './wall-clock.ts';
 
@@ -38,7 +39,7 @@ export interface DueDate {
 
 /** Why inputs have no occurrences, in words for an operator and without the date; null if they may. */
 export function whyUnplannable(
-  { date, timezone }: { readonly date: string; readonly timezone: string },
+  { date, timezone, rrule }: Pick<Series, 'date' | 'rrule'> & Pick<LocalTimeInputs, 'timezone'>,
   tz: TzDatabase,
 ): string | null {
   if (parseCalendarDate(date) === null) {
@@ -48,7 +49,17 @@ export function whyUnplannable(
     const name = JSON.stringify(timezone.slice(0, 64));
     return `The time zone ${name} is not in the tz database of this installation.`;
   }
-  return null;
+  return rrule === undefined || rrule === null ? null : whyNoRule(rrule);
+}
+
+function whyNoRule(rrule: string): string | null {
+  try {
+    parseRule(rrule);
+    return null;
+  } catch (error) {
+    if (error instanceof RuleError) return error.message;
+    throw error;
+  }
 }
 
 /**

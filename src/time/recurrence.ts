@@ -3,6 +3,8 @@
  * the calendar has no such day: `2027-02-29`, `2027-04-31`. Nominal dates compare as strings.
  */
 import { dateToMs, DAY_MS, formatCalendarDate } from './calendar-date.ts';
+import { namesAnyDay, ruleDateFrom } from './rrule-dates.ts';
+import { parseRule, RuleError } from './rrule.ts';
 
 /** `birthday` is `yearly`, beginning one year after the date; `rrule` is what the series' rule says. */
 export type Recurrence = 'once' | 'daily' | 'weekly' | 'monthly' | 'yearly' | 'birthday' | 'rrule';
@@ -23,7 +25,7 @@ export interface Series {
 
 /**
  * The first nominal date on or after `from` (`YYYY-MM-DD`, which need not exist); null if there is
- * none up to the year 9999. Throws a RangeError if the date of the series is no day.
+ * none up to the year 9999. Throws a RangeError if the date of the series is no day, or its rule none.
  */
 export function nominalDateFrom(series: Series, from: string): string | null {
   if (!isDay(series.date)) {
@@ -38,6 +40,20 @@ export function nominalDateFrom(series: Series, from: string): string | null {
 /** The first nominal date after `nominalDate`; null if there is none. */
 export function nominalDateAfter(series: Series, nominalDate: string): string | null {
   return nominalDateFrom(series, dayAfter(nominalDate));
+}
+
+/**
+ * What a recurrence rule that begins on a day must not be, naming the part at fault ("must not have
+ * BYHOUR: occurrences are days"); null if it can be planned.
+ */
+export function rruleFault(rrule: string, date: string): string | null {
+  try {
+    const names = namesAnyDay(parseRule(rrule), date);
+    return names ? null : 'must match some day: from the date on, it never does';
+  } catch (error) {
+    if (error instanceof RuleError) return error.fault;
+    throw error;
+  }
 }
 
 export function namesDate(series: Series, nominalDate: string): boolean {
@@ -80,7 +96,7 @@ function isDay(date: string): boolean {
 }
 
 /** The first on or after `from`, which is not before the date of the series. */
-function findFrom({ date, recurrence }: Series, from: string): string | null {
+function findFrom({ date, recurrence, rrule }: Series, from: string): string | null {
   switch (recurrence) {
     case 'once':
       return from > date ? null : date;
@@ -95,7 +111,7 @@ function findFrom({ date, recurrence }: Series, from: string): string | null {
     case 'birthday':
       return dayOfYearFrom(date.slice(4), laterOf(from, dayAfter(date)));
     case 'rrule':
-      throw new RangeError('Recurrence rules are not expanded yet.');
+      return ruleDateFrom(parseRule(rrule ?? ''), date, from);
   }
 }
 

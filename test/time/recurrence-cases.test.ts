@@ -1,0 +1,62 @@
+import { describe, expect, it } from 'vitest';
+
+import { dueDatesAfter } from '../../src/time/occurrence.ts';
+import { rruleFault } from '../../src/time/recurrence.ts';
+import { bundledTz } from '../support/tz-databases.ts';
+import agreed from './recurrence-cases.json' with { type: 'json' };
+
+interface RecurrenceCase {
+  readonly name: string;
+  readonly date: string;
+  readonly rrule: string;
+  readonly skip?: 'BACKWARD' | 'FORWARD';
+  readonly timezone: string;
+  readonly deliveryTime: string;
+  readonly after: string;
+  readonly expect: readonly DueCase[];
+  /** No more follow. */
+  readonly complete: boolean;
+}
+
+interface DueCase {
+  readonly date: string;
+  readonly dueAt: string;
+  /** Where it is not the day on which it is kept. */
+  readonly nominal?: string;
+}
+
+const cases = agreed.cases as readonly RecurrenceCase[];
+
+/** Dates by two independent implementations of RFC 5545, instants by the tz database. */
+describe('the agreed cases of recurrence rules', () => {
+  it.each(cases)('$name, after $after', (given) => {
+    const { date, timezone, deliveryTime: localTime, expect: expected, complete } = given;
+    const series = { date, recurrence: 'rrule', rrule: ruleOf(given) } as const;
+    const settings = { localTime, leapDayPolicy: 'feb28', offsetDays: 0 } as const;
+    const inputs = { ...series, ...settings, timezone };
+    const most = complete ? expected.length + 1 : expected.length;
+    const found: Required<DueCase>[] = [];
+    for (const due of dueDatesAfter(inputs, Date.parse(given.after), bundledTz)) {
+      if (found.length === most) break;
+      const dueAt = new Date(due.dueAt).toISOString().replace('.000', '');
+      found.push({ date: due.localDate, dueAt, nominal: due.nominalDate });
+    }
+    expect(found).toEqual(
+      expected.map(({ date, dueAt, nominal = date }) => ({ date, dueAt, nominal })),
+    );
+  });
+
+  it('are refused where they never match, and only there', () => {
+    for (const given of cases) {
+      const { rrule, date, complete } = given;
+      const neverMatches = complete && !/COUNT|UNTIL/.test(rrule);
+      const fault = neverMatches ? 'must match some day: from the date on, it never does' : null;
+      expect(rruleFault(ruleOf(given), date)).toBe(fault);
+    }
+    expect(cases).toHaveLength(152);
+  });
+});
+
+function ruleOf({ rrule, skip }: RecurrenceCase): string {
+  return skip === undefined ? rrule : `${rrule};SKIP=${skip}`;
+}
