@@ -11,9 +11,11 @@ import { answerErrors, refuseInvalid, sendProblem } from './problem.ts';
 import { recordRequests, traceRequests } from './requests.ts';
 import { registerAudit } from './routes/audit.ts';
 import { registerDeliveries } from './routes/deliveries.ts';
+import { registerExport } from './routes/export.ts';
 import { registerForecast } from './routes/forecast.ts';
 import { registerHealth } from './routes/health.ts';
 import { registerOccasions } from './routes/occasions.ts';
+import { registerImports } from './routes/imports.ts';
 import { registerOccurrences } from './routes/occurrences.ts';
 import { registerPreview } from './routes/preview.ts';
 import { registerRedelivery } from './routes/redelivery.ts';
@@ -48,12 +50,15 @@ export function createApp(deps: ApiDeps): Api {
   app.use(requireAccess(() => access, deps));
   // Not probes and scrapes, which are many and lead to nothing.
   if (deps.tracing !== null) app.use('/v1/*', traceRequests(deps.tracing, deps));
+  // Before the limit: files are read as they come, and never held as a whole.
+  registerImports(app, deps);
   app.use(limitBody);
   app.use(requirePlainUtf8);
   app.use(requireBodyOfPatch);
 
   registerUsers(app, deps);
   registerOccasions(app, deps);
+  registerExport(app, deps);
   registerOccurrences(app, deps);
   registerPreview(app, deps);
   registerRedelivery(app, deps);

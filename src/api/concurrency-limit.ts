@@ -27,3 +27,26 @@ export function createConcurrencyLimit(): <Result>(work: () => Promise<Result>) 
     return limit(work);
   };
 }
+
+/**
+ * Limits how many streams are open at once: each takes a connection, and minutes. Returns what ends
+ * one; safe to call again.
+ *
+ * @throws TooBusyError
+ */
+export function createOpenLimit(): () => () => void {
+  let open = 0;
+  return () => {
+    if (open >= CONCURRENCY) {
+      throw new TooBusyError(
+        `${CONCURRENCY} such requests are running. Send this one again later.`,
+      );
+    }
+    open += 1;
+    let isOpen = true;
+    return () => {
+      if (isOpen) open -= 1;
+      isOpen = false;
+    };
+  };
+}

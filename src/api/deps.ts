@@ -14,12 +14,16 @@ import type { Registry } from '../platform/metrics.ts';
 import type { Readiness } from '../platform/probes.ts';
 import type { Tracing } from '../platform/tracing.ts';
 import type { Occasions } from '../users/occasions.ts';
+import type { ExportUsers } from '../users/export/export.ts';
+import type { Importer } from '../users/import/import.ts';
 import type { Users } from '../users/users.ts';
 
 /** Nothing in it needs Temporal. */
 export interface ApiDeps {
   readonly users: Users;
   readonly occasions: Occasions;
+  readonly importer: Importer;
+  readonly exportUsers: ExportUsers;
   readonly occurrences: OccurrenceReader;
   readonly redelivery: Redelivery;
   readonly deliveries: DeliveryControl;

@@ -12,6 +12,7 @@ import { openWebhookTester } from '../delivery/webhook-test.ts';
 import { createDeliveryControl } from '../ledger/delivery-control.ts';
 import { createOccurrenceReader } from '../ledger/occurrence-reader.ts';
 import { createRedelivery } from '../ledger/redelivery.ts';
+import { describeError } from '../platform/errors.ts';
 import { listen } from '../platform/http-server.ts';
 import { type ReadinessCheck, readinessCheck } from '../platform/probes.ts';
 import { runService, type ServiceContext } from '../platform/service.ts';
@@ -22,10 +23,14 @@ import { openTemporal } from '../platform/temporal/open-temporal.ts';
 import { loadStandardSettings } from '../platform/temporal/standard-settings.ts';
 import { countPollers } from '../platform/temporal/worker-versions.ts';
 import { createOccasions } from '../users/occasions.ts';
+import { createExport } from '../users/export/export.ts';
+import { createImporter } from '../users/import/import.ts';
 import { createUsers } from '../users/users.ts';
 import { createApp } from './app.ts';
 import type { ApiEnv } from './deps.ts';
 import { DATABASE_AWAY, sendProblem } from './problem.ts';
+import { EXPORT_PATH } from './routes/export.ts';
+import { IMPORTS_PATH } from './routes/imports.ts';
 import { exportState } from './state-metrics.ts';
 
 /** What a supervisor sends: the states of the processes that it runs. */
@@ -33,6 +38,9 @@ const ChildrenMessage = z.object({
   type: z.literal('children'),
   children: z.record(z.string(), z.enum(['starting', 'ready', 'down'])),
 });
+
+/** Whose bodies and answers are files. */
+const STREAMS = new Set([IMPORTS_PATH, EXPORT_PATH]);
 
 await runService(
   'api',
@@ -63,7 +71,7 @@ async function startApi(context: ServiceContext): Promise<void> {
   const { HOST: host, PORT: port, HTTP_KEEP_ALIVE: keepAliveMs } = settings;
   const server = await listen(
     { fetch: (...request) => serving.fetch(...request) },
-    { host, port, setting: 'PORT', keepAliveMs },
+    { host, port, setting: 'PORT', keepAliveMs, streams: STREAMS },
   );
 
   const { tz, limits } = await openDateSettings(context, { metrics, orm });
@@ -90,14 +98,25 @@ async function startApi(context: ServiceContext): Promise<void> {
     clock,
     signal,
   };
+  const dateSettings = async () => presentRules(await readRules(orm.em.fork()));
   serving = createApp({
     users: createUsers(orm, { clock, tz, traceparent: tracing?.active }),
     occasions: createOccasions(orm, { traceparent: tracing?.active }),
+    importer: createImporter({
+      orm,
+      clock,
+      tz,
+      dateSettings,
+      traceparent: tracing?.active,
+      signal,
+      onError: (error) => logger.warn({ error: describeError(error) }, 'an import ended early'),
+    }),
+    exportUsers: createExport(orm),
     occurrences: createOccurrenceReader(orm, { ...limits, tz }),
     redelivery: createRedelivery(orm),
     clock,
     tz,
-    dateSettings: async () => presentRules(await readRules(orm.em.fork())),
+    dateSettings,
     deliveries,
     audit,
     forecast: { orm, tz, clock, signal },

@@ -11,8 +11,10 @@ import { errorCode } from './errors.ts';
  * health checks are answered, and an API without keys still does not take it for its own machine.
  */
 const UNNAMED = 'unnamed.invalid';
-/** Node's own limit for a whole request. */
+/** As long as Node's own limit for a whole request, which cannot be lifted for some. */
 const REQUEST_WITHIN_MS = 300_000;
+/** Longer than a batch of an import takes with a slow database. */
+const STREAM_MOVES_WITHIN_MS = 120_000;
 /** Longer than any answer takes; a request that hangs must not hold up the stop. */
 const FINISH_WITHIN_MS = 10_000;
 const LOOK_EVERY_MS = 50;
@@ -25,6 +27,8 @@ export interface Place {
   readonly setting: string;
   /** How long a connection is kept without a request. */
   readonly keepAliveMs: number;
+  /** Paths of requests and answers that may take any time, as long as something moves. */
+  readonly streams?: ReadonlySet<string>;
 }
 
 /** Thrown when the port cannot be listened on; the message says what to do. */
@@ -39,15 +43,14 @@ export class PortUnusableError extends Error {
  * @throws PortUnusableError
  */
 export async function listen(app: Pick<Hono, 'fetch'>, place: Place) {
-  const { host, port, keepAliveMs } = place;
-  // Node counts it from the opening of a connection that no request has come on yet.
-  const headersTimeout = keepAliveMs + 1_000;
+  const { host, port, keepAliveMs, streams = new Set() } = place;
   const server = createAdaptorServer({
     hostname: UNNAMED,
     serverOptions: {
       keepAliveTimeout: keepAliveMs,
-      headersTimeout,
-      requestTimeout: Math.max(REQUEST_WITHIN_MS, headersTimeout),
+      // Node counts it from the opening of a connection that no request has come on yet.
+      headersTimeout: keepAliveMs + 1_000,
+      requestTimeout: 0,
     },
     async fetch(request, env) {
       const response = await app.fetch(request, env);
@@ -58,6 +61,11 @@ export async function listen(app: Pick<Hono, 'fetch'>, place: Place) {
   });
   if (!(server instanceof Server)) throw new TypeError('not an HTTP/1.1 server');
   server.prependListener('request', shortenAddress);
+  server.on('request', (request) => {
+    const [path = ''] = (request.url ?? '').split('?');
+    if (streams.has(path)) endUnlessMoving(request);
+    else endUnlessComplete(request);
+  });
   server.listen(port, host);
   try {
     await once(server, 'listening');
@@ -79,6 +87,26 @@ function shortenAddress({ headers }: IncomingMessage): void {
   if (/^\[[\da-f:.]+\](?::\d+)?$/i.test(host) && URL.canParse(`http://${host}`)) {
     headers.host = new URL(`http://${host}`).host;
   }
+}
+
+/** A body that trickles in must not hold a connection for ever. */
+function endUnlessComplete(request: IncomingMessage): void {
+  if (request.complete) return;
+  const timer = setTimeout(() => request.socket.destroy(), REQUEST_WITHIN_MS);
+  timer.unref();
+  request.once('close', () => clearTimeout(timer));
+}
+
+/** A client that neither sends nor reads any more is taken for gone. */
+function endUnlessMoving({ socket }: IncomingMessage): void {
+  let moved = socket.bytesRead + socket.bytesWritten;
+  const timer = setInterval(() => {
+    const now = socket.bytesRead + socket.bytesWritten;
+    if (now === moved) socket.destroy();
+    moved = now;
+  }, STREAM_MOVES_WITHIN_MS);
+  timer.unref();
+  socket.once('close', () => clearInterval(timer));
 }
 
 /** Takes no more connections, lets open requests end, then closes what is left. */

@@ -12,6 +12,8 @@ import { ADA, type Answer, createTestApi, useTestApi, type TestApi } from '../su
 
 /** A change here is a change of who may do what. */
 const ACCESS: Readonly<Record<string, Scope | 'open'>> = {
+  'POST /v1/imports': 'users:write',
+  'GET /v1/export': 'users:read',
   'GET /v1/users': 'users:read',
   'POST /v1/users': 'users:write',
   'GET /v1/users/{id}': 'users:read',

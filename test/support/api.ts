@@ -9,6 +9,8 @@ import { createDeliveryControl } from '../../src/ledger/delivery-control.ts';
 import { createOccurrenceReader } from '../../src/ledger/occurrence-reader.ts';
 import { createRedelivery } from '../../src/ledger/redelivery.ts';
 import { createOccasions } from '../../src/users/occasions.ts';
+import { createExport } from '../../src/users/export/export.ts';
+import { createImporter } from '../../src/users/import/import.ts';
 import { createUsers } from '../../src/users/users.ts';
 import { createTestDatabase, type TestDatabase } from './postgres.ts';
 import { bundledTz } from './tz-databases.ts';
@@ -43,6 +45,8 @@ export interface TestApiOptions extends Partial<ApiDeps> {
   readonly checks?: () => Promise<readonly ReadinessCheck[]>;
 }
 
+const dateSettings = async () => ({ leapDayPolicy: 'feb28', localTime: '09:00' }) as const;
+
 /** The API on a database of its own. */
 export async function createTestApi({
   checks = async () => [],
@@ -56,11 +60,13 @@ export async function createTestApi({
   const app = createApp({
     users: createUsers(orm, { clock, tz, traceparent: overrides.tracing?.active }),
     occasions: createOccasions(orm, { traceparent: overrides.tracing?.active }),
+    importer: createImporter({ orm, clock, tz, dateSettings }),
+    exportUsers: createExport(orm),
     occurrences: createOccurrenceReader(orm, { lateAfterMs: 5 * 60_000, tz }),
     redelivery: createRedelivery(orm),
     clock,
     tz,
-    dateSettings: async () => ({ leapDayPolicy: 'feb28', localTime: '09:00' }),
+    dateSettings,
     deliveries: createDeliveryControl(orm, { lateLimitMs: 48 * 3_600_000 }),
     audit: {
       orm,

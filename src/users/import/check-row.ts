@@ -1,0 +1,166 @@
+import { validate as isUuid } from 'uuid';
+import { z } from 'zod';
+
+import { type OccasionFields, occasionFields, typeField } from '../occasion.ts';
+import { type FieldContext, type UserFields, userFields } from '../user.ts';
+import type { DateReading } from './dates.ts';
+import type { FileFields, FileRow, OpenFile, RowFault } from './file-rows.ts';
+
+/** A row that breaks no rule by itself; what it has of the user and of occasions is valid. */
+export interface CheckedRow {
+  readonly line: number;
+  readonly user: CheckedUser;
+  readonly occasions: readonly CheckedOccasion[];
+}
+
+export interface CheckedUser {
+  /** Daybell's own; null if the file has none. */
+  readonly id: string | null;
+  readonly externalId: string | null;
+  /** Fields that the file has. */
+  readonly fields: Partial<Omit<UserFields, 'externalId'>>;
+}
+
+export interface CheckedOccasion {
+  readonly id: string | null;
+  readonly type: string;
+  readonly externalId: string | null;
+  readonly fields: Partial<Omit<OccasionFields, 'externalId' | 'type'>>;
+  /** What the file calls a field of it. */
+  readonly nameOf: (field: string) => string;
+}
+
+export interface RefusedRow {
+  readonly line: number;
+  /** Each with the value of the file, cut. */
+  readonly faults: readonly RowFault[];
+  /** Which user it is about; null if that cannot be told. */
+  readonly userKey: string | null;
+  /** A date that would be one with day and month swapped. */
+  readonly hasSwappedDate?: boolean;
+}
+
+export interface RowRules extends FieldContext {
+  readonly readDate: (text: string) => DateReading;
+  /** Of users for whom the file has none. */
+  readonly timezone: string | null;
+}
+
+/** What a row is known by in the file. */
+export function userKeyOf({
+  id,
+  externalId,
+}: Pick<CheckedUser, 'id' | 'externalId'>): string | null {
+  if (externalId !== null) return `external ${externalId}`;
+  return id === null ? null : `id ${id.toLowerCase()}`;
+}
+
+/** Returns what judges the rows of a file one by one, by the rules of users and occasions. */
+export function createRowCheck(
+  rules: RowRules,
+  { occasionField }: Pick<OpenFile, 'occasionField'>,
+) {
+  const idField = z.string('must be a string').refine(isUuid, "must be a UUID, Daybell's own id");
+  const userSchema = z.strictObject({ userId: idField.nullable(), ...userFields(rules) }).partial();
+  const occasionSchema = z
+    .strictObject({ occasionId: idField.nullable(), type: typeField(), ...occasionFields(rules) })
+    .partial();
+
+  return (row: FileRow): CheckedRow | RefusedRow => {
+    const faults: RowFault[] = [...row.faults];
+    let hasSwappedDate = false;
+    const check = <Fields>(
+      schema: z.ZodType<Fields>,
+      fields: FileFields,
+      dateField: string,
+      nameOf: (field: string) => string,
+    ): Fields | null => {
+      const { rule, isSwapped, ...values } = withDate(fields, dateField, rules.readDate);
+      const before = faults.length;
+      if (rule !== undefined) {
+        hasSwappedDate ||= isSwapped;
+        faults.push({ field: nameOf(dateField), rule, value: fields[dateField] });
+      }
+      const result = schema.safeParse(values.fields);
+      if (!result.success) faults.push(...faultsOf(result.error, values.fields, nameOf));
+      return result.success && faults.length === before ? result.data : null;
+    };
+
+    const given = withTimezone(row.user, rules.timezone);
+    const user = check(userSchema, given, 'dateOfBirth', (field) => field);
+    const occasions = row.occasions.map((fields, index) => {
+      const nameOf = (field: string) => occasionField(field, index);
+      const checked = check(occasionSchema, fields, 'date', nameOf);
+      if (checked === null) return null;
+      const { occasionId = null, type, externalId = null, ...others } = checked;
+      // Absent fields are absent: JSON has no undefined.
+      const fieldsGiven = others as CheckedOccasion['fields'];
+      if (type !== undefined)
+        return { id: occasionId, type, externalId, fields: fieldsGiven, nameOf };
+      faults.push({ field: nameOf('type'), rule: 'is required' });
+      return null;
+    });
+
+    const externalId = textOr(row.user['externalId']);
+    const id = textOr(row.user['userId']);
+    const userKey = userKeyOf({ id, externalId });
+    if (userKey === null && faults.length === 0) {
+      faults.push({ field: 'externalId', rule: 'is required' });
+    }
+    if (user === null || faults.length > 0) {
+      return { line: row.line, faults: faults.map(cut), userKey, hasSwappedDate };
+    }
+    const { userId: _id, externalId: _externalId, ...fields } = user;
+    return {
+      line: row.line,
+      user: { id, externalId, fields: fields as CheckedUser['fields'] },
+      occasions: occasions.filter((occasion) => occasion !== null),
+    };
+  };
+}
+
+/** In the fault's line, and no more of a value of 10 MB. */
+const VALUE_MAX_LENGTH = 100;
+
+function cut(fault: RowFault): RowFault {
+  if (fault.value === undefined) return fault;
+  const text = typeof fault.value === 'string' ? fault.value : JSON.stringify(fault.value);
+  const isLong = text.length > VALUE_MAX_LENGTH;
+  return { ...fault, value: isLong ? `${text.slice(0, VALUE_MAX_LENGTH).toWellFormed()}…` : text };
+}
+
+function withDate(fields: FileFields, field: string, read: RowRules['readDate']) {
+  const text = fields[field];
+  if (typeof text !== 'string') return { fields, isSwapped: false };
+  const reading = read(text);
+  if (reading.rule === undefined) {
+    return { fields: { ...fields, [field]: reading.date }, isSwapped: false };
+  }
+  const { [field]: _unreadable, ...others } = fields;
+  return { fields: others, rule: reading.rule, isSwapped: reading.isSwapped };
+}
+
+function withTimezone(fields: FileFields, timezone: string | null): FileFields {
+  return fields['timezone'] === null && timezone !== null ? { ...fields, timezone } : fields;
+}
+
+function faultsOf(
+  error: z.ZodError,
+  values: FileFields,
+  nameOf: (field: string) => string,
+): RowFault[] {
+  return error.issues.flatMap((issue): RowFault[] => {
+    if (issue.code === 'unrecognized_keys') {
+      return issue.keys.map((key) => ({ field: nameOf(key), rule: 'is not a field here' }));
+    }
+    const [field = ''] = issue.path.map(String);
+    const value = values[field];
+    // An empty cell of a column whose field must have a value.
+    const rule = value === null ? 'is required' : issue.message;
+    return [{ field: nameOf(field), rule, ...(value !== null && { value }) }];
+  });
+}
+
+function textOr(value: unknown): string | null {
+  return typeof value === 'string' && value !== '' ? value : null;
+}
