@@ -47,7 +47,8 @@ const USERS = `
   create index users_timezone on users.users (timezone, position, id);
   create index users_by_position on users.users (position, id);
   create index users_by_day on users.users
-    (((extract(month from date_of_birth) * 100 + extract(day from date_of_birth))::int));
+    (((extract(month from date_of_birth) * 100 + extract(day from date_of_birth))::int), id);
+  create index users_suspended on users.users (id) where suspended;
 
   -- The order of changes: of users and of their occasions together.
   create sequence users.changes;
@@ -67,6 +68,20 @@ const USERS = `
   create index history_of_user on users.history (user_id, id);
   create index history_by_day on users.history
     (((extract(month from date_of_birth) * 100 + extract(day from date_of_birth))::int), user_id);
+
+  -- Dates of one recurrence that name the same days have the same slot: of yearly ones month and day
+  -- as one number, of monthly ones the day, of weekly ones the weekday, of single ones the day itself.
+  -- What recurs daily or by a rule may name any day, and has 0. Null without a date.
+  create function users.occasion_slot(recurrence text, date date) returns integer
+    language sql immutable as $body$
+      select case
+        when recurrence in ('yearly', 'birthday')
+          then (extract(month from date) * 100 + extract(day from date))::int
+        when recurrence = 'monthly' then extract(day from date)::int
+        when recurrence = 'weekly' then extract(isodow from date)::int
+        when recurrence = 'once' then date - date '0001-01-01'
+        else 0 end
+    $body$;
 
   -- Dated things of a user besides the birthday, which the date of birth implies.
   create table users.occasions (
@@ -102,6 +117,9 @@ const USERS = `
       check ((recurrence = 'birthday') = (type in ('anniversary', 'birthday-reminder')))
   );
   create index occasions_of_user on users.occasions (user_id, id);
+  create index occasions_by_slot on users.occasions
+    (recurrence, offset_days, users.occasion_slot(recurrence, date), user_id, id);
+  create index occasions_suspended on users.occasions (id) where suspended;
 
   -- Which inputs an occasion had when; what is null is the user's. Kept until erasure.
   create table users.occasion_periods (
@@ -123,6 +141,8 @@ const USERS = `
     where valid_until is null;
   create index occasion_periods_of_occasion on users.occasion_periods (occasion_id, id);
   create index occasion_periods_of_user on users.occasion_periods (user_id, id);
+  create index occasion_periods_by_slot on users.occasion_periods
+    (recurrence, offset_days, users.occasion_slot(recurrence, date), user_id, occasion_id);
 
   -- What planning and delivery read of users: the occasions that there are now, and the inputs
   -- that each had. A birthday is implied by the date of birth; its id is the user's. Where
@@ -415,6 +435,9 @@ const EVENTS = `
     where (not followed and (state in ('COMPLETED', 'FAILED', 'SKIPPED') or redeliveries > 0))
       or (state = 'PENDING' and next_attempt_at is null and blocked_reason is null);
   create index occurrences_by_instant on events.occurrences (due_at, key);
+  -- Whose keys name a day, not a year: they are removed after a shorter time.
+  create index occurrences_of_days on events.occurrences (due_at)
+    where recurrence not in ('birthday', 'yearly');
   -- What is past due, and what is due next, without a walk over years of settled rows.
   create index occurrences_open_by_instant on events.occurrences (due_at, key)
     where state in ('PENDING', 'PROCESSING');
@@ -535,7 +558,12 @@ const EVENTS = `
     local_date date not null,
     state text not null,
     occurrences integer not null,
-    primary key (occasion_type, local_date, state)
+    primary key (local_date, occasion_type, state)
+  );
+  -- Audits of days whose occurrences are no longer kept: numbers alone.
+  create table events.audits (
+    date date primary key,
+    report jsonb not null
   );
 
   -- One row: what tells this installation from every other, also after a restore.

@@ -7,7 +7,7 @@ import { findApiKey, type Scope } from '../access/api-key.ts';
 import { bearerToken } from '../access/bearer.ts';
 import { isFromOwnMachine } from '../access/own-machine.ts';
 import type { Api, ApiDeps, ApiEnv } from './deps.ts';
-import { type Problem, sendProblem } from './problem.ts';
+import { type Problem, ProblemError, sendProblem } from './problem.ts';
 import { createRateLimit } from './rate-limit.ts';
 
 /** The name of the scheme in the OpenAPI document. */
@@ -85,6 +85,22 @@ export function requireAccess(
     const problem = problemOf(c);
     return problem === null ? next() : sendProblem(c, problem);
   });
+}
+
+/**
+ * For a scope that only some uses of a route require.
+ *
+ * @throws ProblemError if the key of the request lacks it
+ */
+export function requireScope(
+  c: Context<ApiEnv>,
+  { apiKeys }: Pick<ApiDeps, 'apiKeys'>,
+  scope: Scope,
+): void {
+  const key = apiKeys.find(({ name }) => name === c.get('keyName'));
+  // Without configured keys, who reaches the API may do everything.
+  if (apiKeys.length === 0 || key?.scopes.includes(scope)) return;
+  throw new ProblemError(insufficientScope(scope));
 }
 
 /** Of every route that matched. One that is missing in the table is our mistake, and stays closed. */

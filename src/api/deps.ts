@@ -16,6 +16,7 @@ import type { Tracing } from '../platform/tracing.ts';
 import type { Occasions } from '../users/occasions.ts';
 import type { ExportUsers } from '../users/export/export.ts';
 import type { Importer } from '../users/import/import.ts';
+import type { FindPeople } from '../ledger/people.ts';
 import type { Users } from '../users/users.ts';
 
 /** Nothing in it needs Temporal. */
@@ -25,6 +26,7 @@ export interface ApiDeps {
   readonly importer: Importer;
   readonly exportUsers: ExportUsers;
   readonly occurrences: OccurrenceReader;
+  readonly findPeople: FindPeople;
   readonly redelivery: Redelivery;
   readonly deliveries: DeliveryControl;
   readonly audit: AuditDeps;

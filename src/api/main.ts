@@ -25,6 +25,7 @@ import { countPollers } from '../platform/temporal/worker-versions.ts';
 import { createOccasions } from '../users/occasions.ts';
 import { createExport } from '../users/export/export.ts';
 import { createImporter } from '../users/import/import.ts';
+import { createFindPeople } from '../ledger/people.ts';
 import { createUsers } from '../users/users.ts';
 import { createApp } from './app.ts';
 import type { ApiEnv } from './deps.ts';
@@ -113,6 +114,7 @@ async function startApi(context: ServiceContext): Promise<void> {
     }),
     exportUsers: createExport(orm),
     occurrences: createOccurrenceReader(orm, { ...limits, tz }),
+    findPeople: createFindPeople(orm),
     redelivery: createRedelivery(orm),
     clock,
     tz,

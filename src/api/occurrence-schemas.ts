@@ -14,7 +14,35 @@ export const nominalDate = z.string().openapi({
   example: '2027-02-29',
 });
 
-/** An occurrence in a page: no names, and no date of birth. */
+/** Whose an occurrence is: in lists, with `include=user`. */
+const BELONGS_TO = {
+  user: z
+    .union([
+      z
+        .object({ externalId: z.string().nullable(), firstName: z.string(), lastName: z.string() })
+        .openapi('OccurrenceUser'),
+      z.null(),
+    ])
+    .optional()
+    .openapi({ description: 'With `include=user`: as it is now; null once it is deleted' }),
+  occasionExternalId: z
+    .string()
+    .nullable()
+    .optional()
+    .describe('With `include=user`; null for a birthday, and once the occasion is deleted'),
+};
+
+/** The parameter that asks for it. */
+export const includeParam = z
+  .literal('user', 'must be user')
+  .optional()
+  .describe('Adds names and external ids. Requires the scope `users:read` as well');
+
+/** Adds to a body whose it is, if that was asked for. */
+export const withUser = <Shape extends z.ZodRawShape>(schema: z.ZodObject<Shape>) =>
+  schema.extend(BELONGS_TO);
+
+/** An occurrence in a page: no date of birth, and names only if they are asked for. */
 export const OccurrenceSummarySchema = z
   .object({
     key: z.string().openapi({
@@ -40,6 +68,9 @@ export const OccurrenceSummarySchema = z
     deliveredAt: instant,
     latenessMs: z.number().nullable(),
     late: z.boolean().nullable().describe('Null until it is delivered'),
+    replanning: z
+      .boolean()
+      .describe('The inputs have changed since it was planned; its new plan is being made'),
   })
   .openapi('OccurrenceSummary');
 

@@ -6,7 +6,12 @@ import type { ContentfulStatusCode } from 'hono/utils/http-status';
 import type { ZodError } from 'zod';
 
 import type { WebhookNotSetUpError } from '../delivery/webhook-test.ts';
-import type { NotRedeliverableError, OccurrenceNotFoundError } from '../ledger/errors.ts';
+import type { AuditNotListedError } from '../audit/errors.ts';
+import {
+  type NotRedeliverableError,
+  OccurrenceErasedError,
+  type OccurrenceNotFoundError,
+} from '../ledger/errors.ts';
 import { isContention } from '../platform/database/conflicts.ts';
 import { describeError, isServerAway } from '../platform/errors.ts';
 import {
@@ -28,6 +33,8 @@ export interface Problem {
   readonly errors?: readonly FieldFault[];
   /** What is in the way of the request. */
   readonly conflict?: ConflictingResource;
+  /** ISO 8601. */
+  readonly erasedAt?: string;
   readonly headers?: Readonly<Record<string, string>>;
 }
 
@@ -53,13 +60,26 @@ const ProblemSchema = z
       .object({ userId: z.uuid(), occasionId: z.uuid().optional() })
       .optional()
       .describe('What is in the way: the user, or the occasion, that has the external id'),
+    erasedAt: z.iso.datetime().optional().describe('When it was erased, with its user'),
   })
   .openapi('Problem');
 
+/** Thrown to answer a request with a problem that only its handler can see. */
+export class ProblemError extends Error {
+  override readonly name = 'ProblemError';
+  readonly problem: Problem;
+
+  constructor(problem: Problem) {
+    super(problem.title);
+    this.problem = problem;
+  }
+}
+
 export function sendProblem(c: Context<ApiEnv>, problem: Problem): Response {
-  const { code, title, status, detail, errors, conflict, headers } = problem;
+  const { code, title, status, detail, errors, conflict, erasedAt, headers } = problem;
   const type = `urn:daybell:problem:${code}`;
-  const body = { type, title, status, detail, requestId: c.get('requestId'), errors, conflict };
+  const requestId = c.get('requestId');
+  const body = { type, title, status, detail, requestId, errors, conflict, erasedAt };
   return c.body(JSON.stringify(body), status, { ...headers, 'Content-Type': PROBLEM_JSON });
 }
 
@@ -67,6 +87,7 @@ const DESCRIPTIONS = {
   400: 'The input is invalid',
   404: 'Not found',
   409: 'Conflict with the current state',
+  410: 'No longer kept',
   412: 'The current ETag is not one that If-Match and If-None-Match allow',
   413: 'The body is too large',
   415: 'The body is not JSON',
@@ -149,6 +170,7 @@ function expected(error: Error): Problem | null {
     const title = 'The input is invalid';
     return { status: 400, code: 'invalid-input', title, errors: error.faults };
   }
+  if (error instanceof ProblemError) return error.problem;
   if (error instanceof HTTPException) return HTTP_PROBLEMS[error.status] ?? null;
   if (error.name === 'AbortError') return STOPPING;
   if (!isRefusal(error)) return null;
@@ -159,12 +181,17 @@ function expected(error: Error): Problem | null {
     ...REFUSALS[code],
     ...(message !== '' && { detail: message }),
     ...(conflict !== null && { conflict }),
+    ...(error instanceof OccurrenceErasedError && {
+      erasedAt: new Date(error.erasedAt).toISOString(),
+    }),
   };
 }
 
 type Refusal =
   | UserError
   | OccurrenceNotFoundError
+  | OccurrenceErasedError
+  | AuditNotListedError
   | NotRedeliverableError
   | WebhookNotSetUpError
   | TooBusyError;
@@ -179,6 +206,8 @@ const REFUSALS: Readonly<Record<Refusal['code'], Omit<Problem, 'code' | 'detail'
   'user-not-found': { status: 404, title: 'User not found' },
   'occurrence-not-found': { status: 404, title: 'Occurrence not found' },
   'occasion-not-found': { status: 404, title: 'Occasion not found' },
+  'occurrence-erased': { status: 410, title: 'The occurrence was erased with its user' },
+  'audit-not-listed': { status: 410, title: 'Only the numbers of this audit are kept' },
   'external-id-taken': {
     status: 409,
     title: 'Another user has this externalId',

@@ -1,6 +1,8 @@
 /** Parts that the descriptions of several routes share. */
 import { z } from '@hono/zod-openapi';
 
+import type { AuditListPlace } from '../audit/audit-list.ts';
+import type { ForecastListPlace } from '../forecast/forecast-list.ts';
 import { isOccurrenceKey } from '../ledger/occurrence-key.ts';
 import type { OccurrencePlace } from '../ledger/occurrence-filter.ts';
 import { instantFault, isoInstant } from '../time/instant.ts';
@@ -77,6 +79,27 @@ export const occurrenceCursor = cursorOf<OccurrencePlace>(
       .max(Date.UTC(9999, 11, 31))
       .nullable(),
     key: z.string().refine(isOccurrenceKey),
+  }),
+);
+
+export const auditCursor = cursorOf<AuditListPlace>(
+  z.strictObject({
+    after: z
+      .strictObject({
+        walk: z.enum(['candidates', 'others']),
+        userId: z.uuid(),
+        id: z.uuid(),
+      })
+      .nullable(),
+    listed: z.int().min(0),
+  }),
+);
+
+export const forecastCursor = cursorOf<ForecastListPlace>(
+  z.strictObject({
+    planned: z.strictObject({ dueAt: z.number().min(-1e14).max(1e15), key: z.string() }).nullable(),
+    computed: z.strictObject({ userId: z.uuid(), id: z.uuid() }).nullable(),
+    listed: z.int().min(0),
   }),
 );
 

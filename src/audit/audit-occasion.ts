@@ -2,10 +2,9 @@ import { DAY_MS } from '../time/calendar-date.ts';
 import { occurrenceKey } from '../ledger/occurrence-key.ts';
 import { type FellDue, isSameOccurrence } from '../planning/fell-due.ts';
 import type { RulesHistory } from '../planning/rules.ts';
-import { type AuditTerms, classify, GRACE_MS } from './classify.ts';
+import { type AuditClass, type AuditTerms, classify, GRACE_MS } from './classify.ts';
 import { type AuditedHistory, type FindDues, mergeHistory } from './history.ts';
 import type { AuditedOccasion, AuditRow } from './read-audit.ts';
-import type { Tally } from './report.ts';
 
 /** What the history and the rows of an occasion are compared with. */
 export interface AuditedDay extends AuditTerms {
@@ -16,14 +15,21 @@ export interface AuditedDay extends AuditTerms {
   readonly rules: RulesHistory;
 }
 
-/** Adds to the tally what became of one occasion on the day, and what is wrong with its rows. */
-export function auditOccasion(
+/** What became of an occurrence that fell due on the day, or what is wrong with a row. */
+export interface AuditFinding
+  extends
+    Pick<FellDue, 'key' | 'nominalDate'>,
+    Pick<AuditRow, 'localDate' | 'dueAt' | 'timezone' | 'attempts'> {
+  readonly name: AuditClass | 'doubles' | 'unexpected';
+}
+
+/** Finds what became of one occasion on the day, and what is wrong with its rows. */
+export function* auditOccasion(
   occasion: AuditedOccasion,
   day: AuditedDay,
-  tally: Pick<Tally, 'count' | 'list'>,
-): void {
+): Generator<AuditFinding, void, undefined> {
   const { rows } = occasion;
-  const history = mergeHistory(occasion.periods, occasion.deletedAt, day.rules);
+  const history = mergeHistory(occasion, day.rules);
   const dues = day.findDues(occasion, history);
   const dueKeys = new Set<string>();
   for (const due of dues) {
@@ -37,17 +43,21 @@ export function auditOccasion(
       rows.find((one) => same.some(({ key }) => key === one.key)) ??
       null;
     const front = rows.find((one) => isInFront(one, due)) ?? null;
-    const found = classify({ due, dues: same, history, row, front }, day);
-    if (found === 'unaccounted') tally.list('unaccounted', due.key);
-    else tally.count(found);
+    const name = classify({ due, dues: same, history, row, front }, day);
+    const { key, nominalDate, localDate, dueAt } = due;
+    const { timezone } = due.version;
+    yield { name, key, nominalDate, localDate, dueAt, timezone, attempts: row?.attempts ?? 0 };
   }
 
   for (const row of rows) {
     const rightKey = occurrenceKey(occasion, row.nominalDate, row.recurrence);
     if (!row.isOfDay && !dueKeys.has(rightKey)) continue;
     const isSecond = row.key !== rightKey && rows.some(({ key }) => key === rightKey);
-    if (isSecond || isDeliveredTwice(row)) tally.list('doubles', row.key);
-    else if (row.isOfDay && isUnexpected(row, dues, history)) tally.list('unexpected', row.key);
+    const { key, nominalDate, localDate, dueAt, timezone, attempts } = row;
+    const about = { key, nominalDate, localDate, dueAt, timezone, attempts };
+    if (isSecond || isDeliveredTwice(row)) yield { name: 'doubles', ...about };
+    else if (row.isOfDay && isUnexpected(row, dues, history))
+      yield { name: 'unexpected', ...about };
   }
 }
 

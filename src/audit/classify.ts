@@ -24,6 +24,8 @@ export interface AuditTerms {
   readonly giveUpAfterMs: number;
   /** In a zone that it does not know, an occurrence is due as in UTC. */
   readonly tz: TzDatabase;
+  /** Nothing is sent to these now, however late. */
+  readonly pausedDestinations: ReadonlySet<string>;
 }
 
 /**
@@ -55,12 +57,24 @@ export function classify(occurrence: DueOccurrence, terms: AuditTerms): AuditCla
   return isAboutTheDay ? byState(row, occurrence, terms) : byOtherDay(row, occurrence, terms);
 }
 
-/** Whether a row was planned with this date in this zone. */
-function isPlannedBy(
-  row: Pick<AuditRow, 'date' | 'timezone'>,
-  version: Pick<InputsVersion, 'date' | 'timezone'>,
-): boolean {
-  return row.date === version.date && row.timezone === version.timezone;
+/** As a row, a period or a version has them. */
+interface LooseSeries {
+  readonly date: string;
+  readonly recurrence: string;
+  readonly rrule?: string | null;
+}
+
+type LooseInputs = LooseSeries & Pick<InputsVersion, 'offsetDays' | 'timezone'>;
+
+/** Whether a row was planned with these dates in this zone. */
+function isPlannedBy(row: AuditRow, version: LooseInputs): boolean {
+  const isAlike = row.timezone === version.timezone && row.offsetDays === version.offsetDays;
+  return isAlike && isSameSeries(row, version);
+}
+
+function isSameSeries(one: LooseSeries, other: LooseSeries): boolean {
+  const isRule = (one.rrule ?? null) === (other.rrule ?? null);
+  return isRule && one.date === other.date && one.recurrence === other.recurrence;
 }
 
 function isPlanOf(row: AuditRow, version: InputsVersion): boolean {
@@ -126,9 +140,7 @@ function isReasonTrue(
       return versions.some(({ suspended }) => suspended);
     case 'date_changed':
       return versions.some(
-        ({ from, date, recurrence }) =>
-          from > due.version.from &&
-          (date !== due.version.date || recurrence !== due.version.recurrence),
+        (version) => version.from > due.version.from && !isSameSeries(version, due.version),
       );
     default:
       return true;
@@ -144,7 +156,12 @@ function openRow(row: AuditRow, terms: AuditTerms, fellDueAt = -Infinity): Audit
   if ((isAttempted || state === 'PROCESSING') && next > terms.now - GRACE_MS) {
     return 'pending.underWay';
   }
-  if (!isAttempted) return owedSince(dueAt, terms, fellDueAt);
+  const isPaused = terms.pausedDestinations.has(row.destination);
+  if (!isAttempted) {
+    const owed = owedSince(dueAt, terms, fellDueAt);
+    return isPaused && owed === 'unaccounted' ? 'pending.overdue' : owed;
+  }
+  if (isPaused) return 'pending.overdue';
   const settledBy = next + terms.lateLimitMs + terms.giveUpAfterMs;
   return settledBy > terms.now ? 'pending.overdue' : 'unaccounted';
 }

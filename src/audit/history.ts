@@ -1,3 +1,4 @@
+import { DAY_MS } from '../time/calendar-date.ts';
 import type { TzDatabase } from '../time/tz-database.ts';
 import { occurrenceKey } from '../ledger/occurrence-key.ts';
 import type { OccasionRef } from '../ledger/types.ts';
@@ -8,6 +9,7 @@ import {
   type InputsVersion,
   type Window,
 } from '../planning/fell-due.ts';
+import type { AuditedOccasion } from './read-audit.ts';
 import { mergeVersions, type Period, type RulesHistory } from '../planning/rules.ts';
 
 /** The inputs of one occasion from an instant until another; null: they are in force. */
@@ -21,14 +23,9 @@ export interface AuditedHistory extends Pick<InputsHistory, 'versions' | 'create
   readonly periods: readonly AuditedPeriod[];
 }
 
-/**
- * Merges the periods of an occasion with the rules that were in force.
- *
- * @param deletedAt when its user was deleted, as far as the periods do not say so
- */
+/** Merges the periods of an occasion with the rules that were in force. */
 export function mergeHistory(
-  periods: readonly AuditedPeriod[],
-  deletedAt: number | null,
+  { periods, deletedAt }: Pick<AuditedOccasion, 'periods' | 'deletedAt'>,
   rules: RulesHistory,
 ): AuditedHistory {
   return {
@@ -56,20 +53,33 @@ export function createFindDues(tz: TzDatabase, window: Window) {
       version !== undefined &&
       Math.max(version.from, history.createdAt) <= window.after &&
       (history.endedAt === null || history.endedAt > window.until);
-    if (!isConstant) return duesOf({ occasion, ...history, tz }, window);
+    if (!isConstant) return duesOf({ occasion, ...history, tz }, widened(window, history.versions));
 
-    const { recurrence, date, timezone, localTime, leapDayPolicy } = version;
-    const group = `${occasion.type} ${recurrence} ${date} ${timezone} ${localTime} ${leapDayPolicy}`;
+    const group = groupOf(version);
     let dues = known.get(group);
     if (dues === undefined) {
       dues = duesOf({ occasion, ...history, versions: [version], tz }, window);
       known.set(group, dues);
     }
     return dues.map(({ nominalDate, localDate, dueAt, at }) => {
-      const key = occurrenceKey(occasion, nominalDate, recurrence);
+      const key = occurrenceKey(occasion, nominalDate, version.recurrence);
       return { key, nominalDate, localDate, dueAt, at, version };
     });
   };
+}
+
+/** All that decides when it falls due. */
+function groupOf(version: InputsVersion): string {
+  const { recurrence, rrule, date, offsetDays, timezone, localTime, leapDayPolicy } = version;
+  const series = `${recurrence} ${rrule ?? ''} ${date} ${offsetDays}`;
+  return `${series} ${timezone} ${localTime} ${leapDayPolicy}`;
+}
+
+/** What is due so many days before may fall due later, or have done so before, by another offset. */
+function widened({ after, until }: Window, versions: readonly InputsVersion[]): Window {
+  const offsets = versions.map(({ offsetDays }) => offsetDays);
+  const spreadMs = offsets.length < 2 ? 0 : (Math.max(...offsets) - Math.min(...offsets)) * DAY_MS;
+  return { after: after - spreadMs, until: until + spreadMs };
 }
 
 function duesOf(history: InputsHistory, window: Window): readonly FellDue[] {

@@ -23,6 +23,7 @@ const DELIVERED: AuditReport = {
   unaccounted: NONE,
   doubles: NONE,
   unexpected: NONE,
+  types: [],
 };
 
 const lastLine = (audit: AuditReport): string | undefined => auditTable(audit).split('\n').at(-2);

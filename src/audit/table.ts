@@ -2,7 +2,7 @@ import type { AuditReport } from './report.ts';
 
 /** An audit at a terminal: every class by its name and count, then the keys of what is wrong. */
 export function auditTable(audit: AuditReport): string {
-  const { date, auditedAt, settings, clean, due, doubles, unexpected, ...classes } = audit;
+  const { date, auditedAt, settings, clean, types, due, doubles, unexpected, ...classes } = audit;
   const { unaccounted, ...others } = classes;
   const rows: Row[] = [
     ['due', due],
@@ -15,6 +15,7 @@ export function auditTable(audit: AuditReport): string {
     `by ${settings.localTime}, ${settings.leapDayPolicy}, tz ${settings.tzVersion}`,
     '',
     ...rows.map(([name, count]) => `${name.padEnd(30)}${String(count).padStart(9)}`),
+    ...(types.length > 1 ? typeLines(types) : []),
     ...listed('unaccounted', unaccounted),
     ...listed('doubles', doubles),
     ...listed('unexpected', unexpected),
@@ -39,6 +40,29 @@ function rowsOf(classes: Readonly<Record<string, number | Group>>, indent: strin
     const own: Row[] = [[`${indent}${name}`, total]];
     return own.concat(rowsOf(byReason ?? parts, `${indent}  `));
   });
+}
+
+/** A line for each type; what is not in its columns is 0 or counted in due. */
+function typeLines(types: AuditReport['types']): string[] {
+  const header = ['', 'due', 'delivered', 'late', 'failed', 'skipped', 'pending', 'unaccounted'];
+  const lines = types.map(
+    ({ type, due, delivered, late, failed, skipped, pending, unaccounted }) => {
+      const counts = [
+        due,
+        delivered,
+        late,
+        failed.total,
+        skipped.total,
+        pending.total,
+        unaccounted,
+      ];
+      return [type, ...counts.map(String)];
+    },
+  );
+  const aligned = [header, ...lines].map(([name = '', ...cells]) =>
+    [name.padEnd(18), ...cells.map((cell) => cell.padStart(12))].join(''),
+  );
+  return ['', ...aligned];
 }
 
 /** Says also how many were accounted for and not delivered. */

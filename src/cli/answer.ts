@@ -15,22 +15,42 @@ interface Question<Answer> {
   readonly readDatabase: (orm: Orm, inForce: DateSettingsInForce) => Promise<Answer>;
 }
 
+/** Where a command finds its answers. */
+export type AnswerSource =
+  | { readonly kind: 'api'; readonly ask: (path: string) => Promise<unknown> }
+  | { readonly kind: 'database'; readonly orm: Orm; readonly inForce: DateSettingsInForce };
+
 /**
  * Answers a command from the database at DATABASE_URL, or without one asks the Daybell that runs
  * at HOST and PORT. Returns the exit code, which is that of `print` if there is an answer.
  */
-export async function answerCommand<Answer>(
+export function answerCommand<Answer>(
   { name, path, schema, readDatabase }: Question<Answer>,
   print: (answer: Answer) => number,
+): Promise<number> {
+  return answerFrom(name, async (source) =>
+    print(
+      source.kind === 'api'
+        ? schema.parse(await source.ask(path))
+        : await readDatabase(source.orm, source.inForce),
+    ),
+  );
+}
+
+/** The same for a command that asks more than once. */
+export async function answerFrom(
+  name: string,
+  answer: (source: AnswerSource) => Promise<number>,
 ): Promise<number> {
   try {
     const settings = loadSettings();
     if (settings.DATABASE_URL === undefined) {
-      return print(schema.parse(await askRunningApi(settings, path)));
+      return await answer({ kind: 'api', ask: (path) => askRunningApi(settings, path) });
     }
     const orm = await connectOrm(settings.DATABASE_URL, { poolSize: 1 });
     try {
-      return print(await readDatabase(orm, await readDateSettings(orm, settings, warn)));
+      const inForce = await readDateSettings(orm, settings, warn);
+      return await answer({ kind: 'database', orm, inForce });
     } finally {
       await orm.close(true);
     }

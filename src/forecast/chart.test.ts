@@ -14,7 +14,9 @@ const FORECAST: Forecast = {
   due: 1_801,
   planned: 1_700,
   blocked: 0,
-  peaks: [{ at: EIGHT, due: 1_800, zones: [BERLIN] }],
+  suspended: 0,
+  types: [],
+  peaks: [{ at: EIGHT, due: 1_800, zones: [BERLIN], types: [] }],
   hours: [
     { at: EIGHT, due: 1_800 },
     { at: '2027-05-20T09:00:00.000Z', due: 1 },
@@ -48,10 +50,22 @@ The fullest minutes:
 
   test('says how many zones it does not name, and how many cannot be planned', () => {
     const zones = Array.from({ length: 6 }, (_, index) => ({ timezone: `Zone/${index}`, due: 1 }));
-    const peaks = [{ at: EIGHT, due: 6, zones }];
-    const chart = forecastChart({ ...FORECAST, peaks, blocked: 3 });
+    const peaks = [{ at: EIGHT, due: 6, zones, types: [] }];
+    const chart = forecastChart({ ...FORECAST, peaks, blocked: 3, suspended: 2 });
     expect(chart).toContain('Zone/0 1, Zone/1 1, Zone/2 1, Zone/3 1, 2 more zones');
     expect(chart).toContain('3 more cannot be planned');
+    expect(chart).toContain('2 more are suspended');
+  });
+
+  test('has a line for each type, if there are several', () => {
+    const none = { planned: 0, blocked: 0, suspended: 0 };
+    const types = [
+      { type: 'anniversary', due: 1, ...none },
+      { type: 'birthday', due: 1_800, ...none, planned: 1_700 },
+    ];
+    const chart = forecastChart({ ...FORECAST, types });
+    expect(chart).toMatch(/^By type:\n {2}anniversary +1\n {2}birthday +1,800$/m);
+    expect(forecastChart({ ...FORECAST, types: types.slice(1) })).not.toContain('By type');
   });
 
   test('of nobody has no peaks', () => {

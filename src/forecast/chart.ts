@@ -10,16 +10,18 @@ const ZONES_NAMED = 4;
 
 /** A forecast for people: a bar for each hour (or day), then the fullest minutes. All in UTC. */
 export function forecastChart(forecast: Forecast): string {
-  const { from, to, settings, due, planned, blocked, peaks } = forecast;
+  const { from, to, settings, due, planned, blocked, suspended, types, peaks } = forecast;
   return [
     `${short(from)} to ${short(to)}: ${number(due)} due, ${number(planned)} of them planned`,
     `by ${settings.localTime}, ${settings.leapDayPolicy}, tz ${settings.tzVersion}`,
     ...(blocked > 0
       ? [`${number(blocked)} more cannot be planned: their time zone is unknown here`]
       : []),
+    ...(suspended > 0 ? [`${number(suspended)} more are suspended: nothing is sent to them`] : []),
     '',
     ...bars(forecast),
     '',
+    ...(types.length > 1 ? ['By type:', ...types.map(typeLine), ''] : []),
     ...(peaks.length > 0 ? ['The fullest minutes:', ...peaks.map(peakLine)] : []),
     '',
   ].join('\n');
@@ -45,6 +47,10 @@ function bars({ from, to, hours }: Forecast): string[] {
     lines.push(`${label}  ${number(count).padStart(width)}  ${bar}`.trimEnd());
   }
   return lines;
+}
+
+function typeLine({ type, due }: Forecast['types'][number]): string {
+  return `  ${type.padEnd(17)}  ${number(due).padStart(9)}`;
 }
 
 function peakLine({ at, due, zones }: Forecast['peaks'][number]): string {

@@ -1,50 +1,70 @@
 /**
- * `npm run forecast`: how many occurrences fall due, as bars by the hour, and the fullest minutes.
- * Reads DATABASE_URL, or asks the Daybell at HOST and PORT if that is not set.
+ * `npm run forecast`: how many occurrences fall due, as bars by the hour, and the fullest minutes;
+ * with `--list`, which ones. Reads DATABASE_URL, or asks the Daybell at HOST and PORT if that is not
+ * set.
  */
 import { parseArgs } from 'node:util';
 
-import { answerCommand, refuseInput } from '../cli/answer.ts';
-import { instantFault } from '../time/instant.ts';
+import { answerCommand, answerFrom, refuseInput } from '../cli/answer.ts';
+import { LIST_PAGE, pagesOfApi, printList } from '../cli/occurrence-list.ts';
+import { createFindPeople } from '../ledger/people.ts';
+import { instantFault, isoInstant } from '../time/instant.ts';
 import type { Orm } from '../platform/database/orm.ts';
 import type { DateSettingsInForce } from '../planning/date-settings.ts';
 import { forecastChart } from './chart.ts';
-import { forecast } from './forecast.ts';
+import { forecast, type ForecastDeps } from './forecast.ts';
+import { type ForecastListPlace, LISTED_DAYS, listForecast } from './forecast-list.ts';
 import { type Forecast, ForecastSchema } from './schema.ts';
-import { forecastWindow, windowFault } from './window.ts';
+import { forecastWindow, type Window, windowFault } from './window.ts';
 
-const USAGE = 'Usage: npm run forecast [-- --from INSTANT --to INSTANT --json]';
+const USAGE =
+  'Usage: npm run forecast [-- --from INSTANT --to INSTANT --type TYPE --json | --list [--csv]]';
 
 process.exitCode = await main();
 
 async function main(): Promise<number> {
-  let values: { from?: string; to?: string; json: boolean };
+  let values: {
+    from?: string;
+    to?: string;
+    type?: string;
+    json: boolean;
+    list: boolean;
+    csv: boolean;
+  };
   try {
     ({ values } = parseArgs({
       options: {
         from: { type: 'string' },
         to: { type: 'string' },
+        type: { type: 'string' },
         json: { type: 'boolean', default: false },
+        list: { type: 'boolean', default: false },
+        csv: { type: 'boolean', default: false },
       },
     }));
   } catch (error) {
     return refuseInput(error instanceof Error ? error.message : String(error), USAGE);
   }
+  const { json, list, csv, type, ...instants } = values;
   for (const name of ['from', 'to'] as const) {
-    const rule = values[name] === undefined ? null : instantFault(values[name]);
+    const rule = instants[name] === undefined ? null : instantFault(instants[name]);
     if (rule !== null) return refuseInput(`--${name} ${rule}.`, USAGE);
   }
-  const asked = { from: epochMs(values.from), to: epochMs(values.to) };
-  const fault = windowFault(asked, Date.now());
+  const now = Date.now();
+  const asked = { from: epochMs(instants.from), to: epochMs(instants.to) };
+  const fault = windowFault(asked, now, list ? LISTED_DAYS : undefined);
   if (fault !== null) return refuseInput(`--${fault.field} ${fault.rule}.`, USAGE);
+  if (csv && !list) return refuseInput('--csv needs --list.', USAGE);
 
-  const { json, ...instants } = values;
+  const window = forecastWindow(asked, now);
+  if (list) return listOccurrences(window, type ?? null, csv);
+  const ofType = type === undefined ? {} : { occasionType: type };
   const question = {
     name: 'forecast',
-    path: `/v1/forecast?${new URLSearchParams(instants).toString()}`,
+    path: `/v1/forecast?${new URLSearchParams({ ...instants, ...ofType }).toString()}`,
     schema: ForecastSchema,
     readDatabase: (orm: Orm, { tz }: DateSettingsInForce) =>
-      forecast({ orm, tz, clock: Date.now }, forecastWindow(asked, Date.now())),
+      forecast({ orm, tz, clock: Date.now }, window, type),
   };
   return answerCommand<Forecast>(question, (found) => {
     process.stdout.write(json ? `${JSON.stringify(found, null, 2)}\n` : forecastChart(found));
@@ -54,4 +74,55 @@ async function main(): Promise<number> {
 
 function epochMs(instant: string | undefined): number | null {
   return instant === undefined ? null : Date.parse(instant);
+}
+
+const COLUMNS = [
+  'key',
+  'occasionType',
+  'nominalDate',
+  'localDate',
+  'timezone',
+  'dueAt',
+  'planned',
+  'userId',
+];
+
+function listOccurrences(window: Window, type: string | null, isCsv: boolean): Promise<number> {
+  // An end, so that all pages are about the same window; it begins when it is asked about.
+  const query = new URLSearchParams({
+    to: new Date(window.until).toISOString(),
+    ...(window.from > Date.now() && { from: new Date(window.from).toISOString() }),
+    ...(type !== null && { occasionType: type }),
+  });
+  return answerFrom('forecast', async (source) => {
+    const pages =
+      source.kind === 'api'
+        ? pagesOfApi(source.ask, `/v1/forecast/occurrences?${query.toString()}`)
+        : pagesOfDatabase(
+            { orm: source.orm, tz: source.inForce.tz, clock: Date.now },
+            window,
+            type,
+          );
+    await printList(pages, COLUMNS, isCsv);
+    return 0;
+  });
+}
+
+async function* pagesOfDatabase(deps: ForecastDeps, window: Window, type: string | null) {
+  const findPeople = createFindPeople(deps.orm);
+  const filter = { type, timezone: null };
+  let place: ForecastListPlace | null = null;
+  do {
+    const page: Awaited<ReturnType<typeof listForecast>> = await listForecast(
+      deps,
+      window,
+      filter,
+      place,
+      LIST_PAGE,
+    );
+    yield await findPeople(
+      page.items.map((item) => Object.assign({}, item, { dueAt: isoInstant(item.dueAt) })),
+    );
+    place = page.next;
+  } while (place !== null);
 }

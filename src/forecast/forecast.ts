@@ -1,13 +1,15 @@
-import { formatCalendarDate } from '../time/calendar-date.ts';
-import { REACH_MS, resolveNominalDate } from '../time/occurrence.ts';
+import type { SqlEntityManager } from '@mikro-orm/postgresql';
+
+import { dueDatesAfter, type LocalTimeInputs, resolveNominalDate } from '../time/occurrence.ts';
 import type { TzDatabase } from '../time/tz-database.ts';
 import { readSnapshot } from '../ledger/sql.ts';
 import type { Orm } from '../platform/database/orm.ts';
-import { nominalDateAfter, nominalDateFrom } from '../time/recurrence.ts';
-import { createForecastView, type SeriesGroup } from './read-forecast.ts';
+import { presentRules, readRules } from '../planning/rules.ts';
+import { readTypeSettings, rulesOfType } from '../planning/type-settings.ts';
+import { createForecastView, type OccasionGroup } from './read-forecast.ts';
 import type { Forecast } from './schema.ts';
 import { createTally } from './tally.ts';
-import { type Window, yearlyDatesOf } from './window.ts';
+import { nominalDatesOf, type Window } from './window.ts';
 
 export interface ForecastDeps {
   readonly orm: Orm;
@@ -19,45 +21,51 @@ export interface ForecastDeps {
 }
 
 /**
- * How many occurrences fall due in a window of the future, by minute and zone. What the ledger
+ * How many occurrences fall due in a window of the future, by minute, zone and type. What the ledger
  * has planned counts as it stands; the rest is computed by the recorded rules, once for all
- * occasions that share a date and a zone. `windowFault` says which windows can be forecast.
+ * occasions that share their inputs. `windowFault` says which windows can be forecast.
  *
+ * @param type of one occasion type only; null for all
  * @throws NoRulesError before `migrate` has recorded any
  */
-export async function forecast(deps: ForecastDeps, window: Window): Promise<Forecast> {
+export async function forecast(
+  deps: ForecastDeps,
+  window: Window,
+  type: string | null = null,
+): Promise<Forecast> {
   const { orm, tz, clock, signal } = deps;
   signal?.throwIfAborted();
   const tally = createTally();
 
   // What is planned meanwhile is counted once.
   return readSnapshot(orm, async (em) => {
-    const view = createForecastView(em);
-    const rules = await view.findRules();
-    const add = (nominalDate: string, timezone: string, count: number): void => {
-      const isKnown = tz.isKnown(timezone);
-      const inputs = { ...rules, timezone: isKnown ? timezone : 'UTC', offsetDays: 0 };
-      const { dueAt } = resolveNominalDate(nominalDate, inputs, tz);
-      if (dueAt < window.from || dueAt >= window.until) return;
-      if (isKnown) tally.add(dueAt, timezone, count);
-      else tally.blocked += count;
+    const view = createForecastView(em, type);
+    const { rules, inputsOf } = await readInputs(em, tz);
+    const isInWindow = (dueAt: number): boolean => dueAt >= window.from && dueAt < window.until;
+    const add = (group: OccasionGroup, dueAt: number): void => {
+      if (group.isSuspended) tally.addSuspended(group.type, group.count);
+      else if (!tz.isKnown(group.timezone)) tally.addBlocked(group.type, group.count);
+      else tally.addDue(dueAt, group, false);
     };
 
-    for (const { minute, timezone, count } of await view.findPlanned(window)) {
-      tally.planned += count;
-      tally.add(minute, timezone, count);
+    for (const group of await view.findPlanned(window)) {
+      if (group.isSuspended) tally.addSuspended(group.type, group.count);
+      else tally.addDue(group.minute, group, true);
     }
-    for (const nominalDate of yearlyDatesOf(window, rules.leapDayPolicy)) {
+    const groups = await view.findGroups();
+    const offsets = groups.map(({ offsetDays }) => offsetDays);
+    const spread = { least: 0, most: Math.max(0, ...offsets) };
+    for (const nominalDate of nominalDatesOf(window, spread)) {
       signal?.throwIfAborted();
-      for (const { timezone, count } of await view.countYearly(nominalDate)) {
-        add(nominalDate, timezone, count);
+      for (const group of await view.countYearly(nominalDate, groups)) {
+        const { dueAt } = resolveNominalDate(nominalDate, inputsOf(group), tz);
+        if (isInWindow(dueAt)) add(group, dueAt);
       }
     }
-    signal?.throwIfAborted();
-    for (const series of await view.countSeries()) {
-      for (const nominalDate of nominalDatesOf(series, window)) {
-        add(nominalDate, series.timezone, series.count);
-      }
+    for (const group of await view.countSeries(window, groups)) {
+      signal?.throwIfAborted();
+      const series = { ...group, ...inputsOf(group) };
+      for (const dueAt of dueInstants(series, group.plannedTo, window, tz)) add(group, dueAt);
     }
     const { localTime, leapDayPolicy } = rules;
     return {
@@ -65,19 +73,42 @@ export async function forecast(deps: ForecastDeps, window: Window): Promise<Fore
       to: new Date(window.until).toISOString(),
       forecastAt: new Date(clock()).toISOString(),
       settings: { localTime, leapDayPolicy, tzVersion: tz.version },
-      planned: tally.planned,
-      blocked: tally.blocked,
       ...tally.total(window.until - window.from),
     };
   });
 }
 
-/** What the ledger does not have, and may be due in the window. */
-function* nominalDatesOf(series: SeriesGroup, window: Window): Generator<string> {
-  const first = formatCalendarDate(window.from - REACH_MS);
-  const last = formatCalendarDate(window.until + REACH_MS);
-  let date = nominalDateFrom(series, first);
-  for (; date !== null && date <= last; date = nominalDateAfter(series, date)) {
-    if (date > (series.plannedTo ?? '')) yield date;
+/** What decides dates of an occasion itself; null: as the type or the installation says. */
+export type OwnDateInputs = Pick<OccasionGroup, 'type' | 'timezone' | 'localTime' | 'offsetDays'>;
+
+/** The rules in force, and which inputs follow from them. In an unknown zone, it is due as in UTC. */
+export async function readInputs(em: SqlEntityManager, tz: TzDatabase) {
+  const history = await readRules(em);
+  const types = await readTypeSettings(em);
+  return {
+    rules: presentRules(history),
+    inputsOf({ type, timezone, localTime, offsetDays }: OwnDateInputs): LocalTimeInputs {
+      const ofType = presentRules(rulesOfType(history, types.of(type)));
+      return {
+        localTime: localTime ?? ofType.localTime,
+        leapDayPolicy: ofType.leapDayPolicy,
+        timezone: tz.isKnown(timezone) ? timezone : 'UTC',
+        offsetDays,
+      };
+    },
+  };
+}
+
+/** Of what the ledger does not have. */
+function* dueInstants(
+  series: Parameters<typeof dueDatesAfter>[0],
+  plannedTo: string | null,
+  { from, until }: Window,
+  tz: TzDatabase,
+): Generator<number> {
+  // The window begins with its first instant, `after` is excluded.
+  for (const { nominalDate, dueAt } of dueDatesAfter(series, from - 1, tz, plannedTo ?? '')) {
+    if (dueAt >= until) return;
+    if (nominalDate > (plannedTo ?? '')) yield dueAt;
   }
 }

@@ -1,77 +1,163 @@
 import type { SqlEntityManager } from '@mikro-orm/postgresql';
 
 import { instant, isOpen, ms, queryIn } from '../ledger/sql.ts';
-import { presentRules, readRules } from '../planning/rules.ts';
+import { birthdaySlot, type SlotGroup, slotGroupsIn } from '../planning/slots.ts';
+import { formatCalendarDate } from '../time/calendar-date.ts';
 import type { Series } from '../time/recurrence.ts';
-import type { Window } from './window.ts';
+import { AROUND_MS, type Window } from './window.ts';
 
-/** Occasions that recur more often than yearly, or once: those that share all of this. */
-export interface SeriesGroup extends Series {
+/** What occasions have in common that fall due together; `count` of them. */
+export interface OccasionGroup {
+  readonly type: string;
   readonly timezone: string;
-  /** The latest nominal date that the ledger has; null if it has none. */
-  readonly plannedTo: string | null;
+  /** Null: as the type or the installation says. */
+  readonly localTime: string | null;
+  readonly offsetDays: number;
+  readonly isSuspended: boolean;
   readonly count: number;
 }
 
-/** What a forecast reads of the ledger and the users. */
-export function createForecastView(em: SqlEntityManager) {
+/** Occasions that recur otherwise than yearly: those that share all of this. */
+export interface SeriesGroup extends OccasionGroup, Series {
+  /** The latest nominal date that the ledger has, and may be of the window; null if it has none. */
+  readonly plannedTo: string | null;
+}
+
+export interface PlannedGroup extends Pick<
+  OccasionGroup,
+  'type' | 'timezone' | 'isSuspended' | 'count'
+> {
+  /** Epoch ms. */
+  readonly minute: number;
+}
+
+/** What a forecast reads of the ledger and the users; of one occasion type, if one is named. */
+export function createForecastView(em: SqlEntityManager, type: string | null) {
   const query = queryIn(em);
   return {
-    findRules: async () => presentRules(await readRules(em)),
-
-    /** Open rows of the ledger by minute (epoch ms) and zone, without redeliveries. */
+    /** Open rows of the ledger by minute and zone, without redeliveries. */
     findPlanned: ({ from, until }: Window) =>
-      query<{ minute: number; timezone: string; count: number }>(FIND_PLANNED, { from, until }),
+      query<PlannedGroup>(FIND_PLANNED, { from, until, type }),
+
+    /** Which recurrences occasions have, and how many days before they are due. */
+    findGroups: () => query<SlotGroup>(slotGroupsIn('users.occasions')),
 
     /**
-     * The yearly occasions of a nominal date whose occurrence of that year the ledger does not have,
-     * by zone.
+     * The yearly occasions of a nominal date whose occurrence of that year the ledger does not have.
      */
-    countYearly(nominalDate: string) {
+    countYearly(nominalDate: string, groups: readonly SlotGroup[]) {
       const [year, month, day] = nominalDate.split('-').map(Number) as [number, number, number];
-      return query<{ timezone: string; count: number }>(COUNT_YEARLY, {
+      return query<OccasionGroup>(COUNT_YEARLY, {
         year,
-        monthDay: month * 100 + day,
+        slot: month * 100 + day,
         firstDate: `${year}-`,
         endDate: `${year + 1}-`,
+        groups: JSON.stringify(groups.filter(isYearly)),
+        type,
       });
     },
 
-    /** All other occasions, counted by what they share. */
-    countSeries: () => query<SeriesGroup>(COUNT_SERIES),
+    /** All other occasions that may be due in the window, counted by what they share. */
+    countSeries: ({ from, until }: Window, groups: readonly SlotGroup[]) =>
+      query<SeriesGroup>(COUNT_SERIES, {
+        first: formatCalendarDate(from - AROUND_MS),
+        last: formatCalendarDate(until + AROUND_MS),
+        groups: JSON.stringify(groups.filter((group) => !isYearly(group))),
+        type,
+      }),
   };
 }
 
 const FIND_PLANNED = `
-  select ${ms("date_trunc('minute', due_at)", 'minute')}, timezone, count(*)::int as count
-  from events.occurrences
-  where due_at >= ${instant(':from')} and due_at < ${instant(':until')}
-    and ${isOpen('occurrences')}
-  group by 1, 2`;
-
-const IS_YEARLY = `i.recurrence in ('birthday', 'yearly')`;
+  select ${ms("date_trunc('minute', o.due_at)", 'minute')}, o.timezone, o.occasion_type as type,
+    coalesce(u.id, t.id) is not null as "isSuspended", count(*)::int as count
+  from events.occurrences as o
+  left join (select id from users.users where suspended) as u on u.id = o.user_id
+  left join (select id from users.occasions where suspended) as t on t.id = o.occasion_id
+  where o.due_at >= ${instant(':from')} and o.due_at < ${instant(':until')} and ${isOpen('o')}
+    and (:type::text is null or o.occasion_type = :type)
+  group by 1, 2, 3, 4`;
 
 /** A row of the ledger without an instant, because its zone is unknown, does not say when. */
-const IS_PLANNED = `o.occasion_type = i.occasion_type and o.occasion_id = i.occasion_id
+const isPlanned = (type: string, id: string): string => `
+  o.occasion_type = ${type} and o.occasion_id = ${id}
   and (o.due_at is not null or o.state not in ('PENDING', 'PROCESSING'))`;
 
-/** Month and day as in the index users_by_day. The first birthday is a year after the date of birth. */
+const ofYear = (type: string, id: string): string => `exists (
+  select from events.occurrences as o
+  where ${isPlanned(type, id)} and o.nominal_date >= :firstDate and o.nominal_date < :endDate)`;
+
+const BIRTHDAY_SLOT = birthdaySlot('u');
+
+const GROUPS = `jsonb_to_recordset(:groups::jsonb) as g (recurrence text, "offsetDays" int)`;
+
+const INPUTS = `t.type, coalesce(t.timezone, u.timezone) as timezone,
+  coalesce(t.delivery_time, u.delivery_time) as local_time, t.offset_days,
+  t.suspended or u.suspended as suspended`;
+
+/**
+ * Birthdays, the other yearly occasions with a date of their own, and those that follow the date of
+ * birth. What is counted like a birthday begins a year after its date.
+ */
 const COUNT_YEARLY = `
-  select i.timezone, count(*)::int as count
-  from users.occasion_inputs as i
-  where ${IS_YEARLY}
-    and (extract(month from i.date) * 100 + extract(day from i.date))::int = :monthDay::int
-    and extract(year from i.date) + (i.recurrence = 'birthday')::int <= :year::int
-    and not exists (
-      select from events.occurrences as o
-      where ${IS_PLANNED} and o.nominal_date >= :firstDate and o.nominal_date < :endDate)
-  group by i.timezone`;
+  select type, timezone, local_time as "localTime", offset_days as "offsetDays",
+    suspended as "isSuspended", count(*)::int as count
+  from (
+    select 'birthday' as type, u.timezone, u.delivery_time as local_time, 0 as offset_days,
+      u.suspended
+    from users.users as u
+    where ${BIRTHDAY_SLOT} = :slot::int and extract(year from u.date_of_birth) < :year::int
+      and not ${ofYear("'birthday'", 'u.id')}
+    union all
+    select ${INPUTS}
+    from ${GROUPS} cross join lateral (
+      select * from users.occasions as t
+      where t.recurrence = g.recurrence and t.offset_days = g."offsetDays"
+        and users.occasion_slot(t.recurrence, t.date) = :slot::int
+        and extract(year from t.date) + (t.recurrence = 'birthday')::int <= :year::int
+      offset 0) as t
+    join users.users as u on u.id = t.user_id
+    where not ${ofYear('t.type', 't.id')}
+    union all
+    select ${INPUTS}
+    from users.users as u join users.occasions as t on t.user_id = u.id
+    where ${BIRTHDAY_SLOT} = :slot::int and t.date is null
+      and extract(year from u.date_of_birth) < :year::int
+      and not ${ofYear('t.type', 't.id')}) as found
+  where :type::text is null or type = :type
+  group by 1, 2, 3, 4, 5`;
+
+/**
+ * A date that has passed stands for all others by which the same days are named from now on, so
+ * that few groups are left; with a rule, each date is another series.
+ */
+const SERIES_DATE = `case
+  when t.date >= t.first or t.recurrence in ('once', 'rrule') then t.date
+  when t.recurrence = 'daily' then t.first
+  when t.recurrence = 'weekly' then t.first + ((t.date - t.first) % 7 + 7) % 7
+  else make_date(extract(year from t.first)::int - 1, 1, extract(day from t.date)::int) end`;
 
 const COUNT_SERIES = `
-  select i.recurrence, i.date::text as date, i.timezone, planned.to as "plannedTo",
+  select t.recurrence, t.rrule, (${SERIES_DATE})::text as date, t.type,
+    coalesce(t.timezone, u.timezone) as timezone,
+    coalesce(t.delivery_time, u.delivery_time) as "localTime", t.offset_days as "offsetDays",
+    t.suspended or u.suspended as "isSuspended",
+    case when planned.until >= t.first::text then planned.until end as "plannedTo",
     count(*)::int as count
-  from users.occasion_inputs as i
+  from ${GROUPS} cross join lateral (
+    select *, :first::date + t.offset_days as first from users.occasions as t
+    where t.recurrence = g.recurrence and t.offset_days = g."offsetDays"
+      and (:type::text is null or t.type = :type) and t.date <= :last::date + t.offset_days
+      and (t.recurrence <> 'once' or users.occasion_slot(t.recurrence, t.date)
+        between :first::date + g."offsetDays" - date '0001-01-01'
+          and :last::date + g."offsetDays" - date '0001-01-01')
+    offset 0) as t
+  join users.users as u on u.id = t.user_id
   cross join lateral (
-    select max(o.nominal_date) as to from events.occurrences as o where ${IS_PLANNED}) as planned
-  where not (${IS_YEARLY})
-  group by 1, 2, 3, 4`;
+    select max(o.nominal_date) as until from events.occurrences as o
+    where ${isPlanned('t.type', 't.id')}) as planned
+  group by 1, 2, 3, 4, 5, 6, 7, 8, 9`;
+
+function isYearly({ recurrence }: SlotGroup): boolean {
+  return recurrence === 'yearly' || recurrence === 'birthday';
+}

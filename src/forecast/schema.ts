@@ -9,10 +9,20 @@ const MinuteSchema = z
     zones: z
       .array(z.object({ timezone: z.string(), due: z.int() }))
       .openapi({ description: 'The fullest first' }),
+    types: z
+      .array(z.object({ type: z.string(), due: z.int() }))
+      .openapi({ description: 'By occasion type, the fullest first' }),
   })
   .openapi('DueMinute');
 
-/** How many occurrences fall due when; docs/operations.md says what to do with it. */
+const COUNTS = {
+  due: count('All occurrences that fall due'),
+  planned: count('Of these, planned in the ledger; the others are computed'),
+  blocked: count('Not in due: cannot be planned, because the time zone is unknown here'),
+  suspended: count('Not in due: nothing is sent, because the user or the occasion is suspended'),
+};
+
+/** How many occurrences fall due when; docs/scalability.md says what to do with it. */
 export const ForecastSchema = z
   .object({
     from: z.iso.datetime(),
@@ -20,10 +30,14 @@ export const ForecastSchema = z
     forecastAt: z.iso.datetime(),
     settings: z
       .object({ localTime: z.string(), leapDayPolicy: z.string(), tzVersion: z.string() })
-      .openapi({ description: 'The rules in force, for what is not planned yet' }),
-    due: count('All occurrences that fall due'),
-    planned: count('Of these, planned in the ledger; the others are computed'),
-    blocked: count('Not in due: cannot be planned, because the time zone is unknown here'),
+      .openapi({
+        description:
+          'The rules of the installation, for what is not planned yet; an occasion, user or type may have another local time',
+      }),
+    ...COUNTS,
+    types: z
+      .array(z.object({ type: z.string().openapi({ example: 'birthday' }), ...COUNTS }))
+      .openapi({ description: 'The same of each occasion type that has any, by name' }),
     peaks: z
       .array(MinuteSchema)
       .openapi({ description: 'The ten fullest minutes, the fullest first' }),

@@ -6,25 +6,55 @@ export const HOUR_MS = 3_600_000;
 /** Enough to tell a peak from an ordinary day. */
 const PEAKS = 10;
 /** A month of minutes with all their zones is a megabyte at most; a year is too much for one answer. */
-const MINUTES_LISTED_MS = 31 * DAY_MS;
+export const MINUTES_LISTED_MS = 31 * DAY_MS;
 
-/** Adds up occurrences by minute and zone. */
+type Counts = Map<string, number>;
+type OfType = { due: number; planned: number; blocked: number; suspended: number };
+
+/** Adds up occurrences by minute, zone and type. */
 export function createTally() {
-  const byMinute = new Map<number, Map<string, number>>();
+  const byMinute = new Map<number, { readonly zones: Counts; readonly types: Counts }>();
+  const byType = new Map<string, OfType>();
+  function addOf(type: string, name: keyof OfType, count: number): void {
+    const counts = byType.get(type) ?? { due: 0, planned: 0, blocked: 0, suspended: 0 };
+    counts[name] += count;
+    byType.set(type, counts);
+  }
+
   return {
-    planned: 0,
-    blocked: 0,
     /** @param at epoch ms */
-    add(at: number, timezone: string, count: number): void {
+    addDue(
+      at: number,
+      group: { readonly type: string; readonly timezone: string; readonly count: number },
+      isPlanned: boolean,
+    ): void {
+      const { type, timezone, count } = group;
       const minute = startOf(at, MINUTE_MS);
-      const zones = byMinute.get(minute) ?? new Map<string, number>();
-      byMinute.set(minute, zones.set(timezone, (zones.get(timezone) ?? 0) + count));
+      const { zones, types } = byMinute.get(minute) ?? { zones: new Map(), types: new Map() };
+      byMinute.set(minute, { zones, types });
+      zones.set(timezone, (zones.get(timezone) ?? 0) + count);
+      types.set(type, (types.get(type) ?? 0) + count);
+      addOf(type, 'due', count);
+      if (isPlanned) addOf(type, 'planned', count);
     },
+    addBlocked: (type: string, count: number) => addOf(type, 'blocked', count),
+    addSuspended: (type: string, count: number) => addOf(type, 'suspended', count),
+
     /** In the order of time. @param lengthMs of the window: minutes are listed for a short one only */
-    total(lengthMs: number): Pick<Forecast, 'due' | 'peaks' | 'hours' | 'minutes'> {
-      const minutes = [...byMinute].toSorted(([one], [other]) => one - other).map(toMinute);
+    total(lengthMs: number) {
+      const minutes = [...byMinute]
+        .toSorted(([one], [other]) => one - other)
+        .map(([at, { zones, types }]) => toMinute(at, zones, types));
+      const types = [...byType]
+        .toSorted(([one], [other]) => (one < other ? -1 : 1))
+        .map(([type, counts]) => Object.assign({ type }, counts));
+      const sumOf = (name: keyof OfType) => types.reduce((sum, counts) => sum + counts[name], 0);
       return {
-        due: minutes.reduce((sum, { due }) => sum + due, 0),
+        due: sumOf('due'),
+        planned: sumOf('planned'),
+        blocked: sumOf('blocked'),
+        suspended: sumOf('suspended'),
+        types,
         peaks: minutes.toSorted((one, other) => other.due - one.due).slice(0, PEAKS),
         hours: byHour(minutes),
         minutes: lengthMs > MINUTES_LISTED_MS ? null : minutes,
@@ -33,12 +63,19 @@ export function createTally() {
   };
 }
 
-function toMinute([at, counts]: [number, ReadonlyMap<string, number>]): DueMinute {
-  const zones = [...counts]
-    .map(([timezone, due]) => ({ timezone, due }))
-    .toSorted((one, other) => other.due - one.due || (one.timezone < other.timezone ? -1 : 1));
-  const due = zones.reduce((sum, zone) => sum + zone.due, 0);
-  return { at: new Date(at).toISOString(), due, zones };
+function toMinute(at: number, zones: Counts, types: Counts): DueMinute {
+  return {
+    at: new Date(at).toISOString(),
+    due: [...zones.values()].reduce((sum, due) => sum + due, 0),
+    zones: fullestFirst(zones).map(([timezone, due]) => ({ timezone, due })),
+    types: fullestFirst(types).map(([type, due]) => ({ type, due })),
+  };
+}
+
+function fullestFirst(counts: Counts): [name: string, due: number][] {
+  return [...counts].toSorted(
+    ([one, due], [other, otherDue]) => otherDue - due || (one < other ? -1 : 1),
+  );
 }
 
 function byHour(minutes: readonly DueMinute[]): Forecast['hours'] {

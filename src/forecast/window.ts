@@ -1,5 +1,5 @@
 import { DAY_MS, formatCalendarDate } from '../time/calendar-date.ts';
-import { keptDate, type LeapDayPolicy } from '../time/recurrence.ts';
+import { keptDate } from '../time/recurrence.ts';
 
 /** From the first instant until before the second; epoch ms. */
 export interface Window {
@@ -22,16 +22,15 @@ const GRACE_MS = 60_000;
 export function windowFault(
   asked: AskedWindow,
   now: number,
+  longestDays = LONGEST_DAYS,
 ): { readonly field: 'from' | 'to'; readonly rule: string } | null {
   if (asked.from !== null && asked.from < now - GRACE_MS) {
     return { field: 'from', rule: 'must not be in the past: the audit says what was due' };
   }
   const { from, until } = forecastWindow(asked, now);
   if (until <= from) return { field: 'to', rule: 'must be after from, and in the future' };
-  const isTooLong = until - from > LONGEST_DAYS * DAY_MS;
-  return isTooLong
-    ? { field: 'to', rule: `must be at most ${LONGEST_DAYS} days after from` }
-    : null;
+  const isTooLong = until - from > longestDays * DAY_MS;
+  return isTooLong ? { field: 'to', rule: `must be at most ${longestDays} days after from` } : null;
 }
 
 /** By default the 24 hours from now on. What has passed is not forecast. */
@@ -40,13 +39,22 @@ export function forecastWindow({ from, to }: AskedWindow, now: number): Window {
   return { from: begins, until: to ?? begins + DAY_MS };
 }
 
-/** The nominal dates of yearly occasions that may fall due in a window. */
-export function* yearlyDatesOf(window: Window, leapDayPolicy: LeapDayPolicy): Generator<string> {
-  // Local clocks are up to 16 hours off; a day that a zone skipped is kept a day later.
-  for (let at = window.from - 2 * DAY_MS; at < window.until + 2 * DAY_MS; at += DAY_MS) {
+/**
+ * Local clocks are up to 16 hours off, a day that a zone skipped is kept a day later, and one that
+ * does not exist a day before or after.
+ */
+export const AROUND_MS = 3 * DAY_MS;
+
+/** The nominal dates that may fall due in a window so many days after, those that do not exist too. */
+export function* nominalDatesOf(
+  { from, until }: Window,
+  { least, most }: { readonly least: number; readonly most: number },
+): Generator<string> {
+  const last = until + AROUND_MS + most * DAY_MS;
+  for (let at = from - AROUND_MS + least * DAY_MS; at < last; at += DAY_MS) {
     const date = formatCalendarDate(at);
     yield date;
     const leapDay = `${date.slice(0, 4)}-02-29`;
-    if (date !== leapDay && date === keptDate(leapDay, leapDayPolicy)) yield leapDay;
+    if (date.endsWith('-02-28') && keptDate(leapDay, 'feb28') === date) yield leapDay;
   }
 }

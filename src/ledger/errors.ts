@@ -10,6 +10,20 @@ export class OccurrenceNotFoundError extends Error {
   }
 }
 
+/** Thrown for an occurrence that was erased with its user. */
+export class OccurrenceErasedError extends Error {
+  override readonly name = 'OccurrenceErasedError';
+  readonly code = 'occurrence-erased';
+
+  /** Epoch ms. */
+  readonly erasedAt: number;
+
+  constructor(erasedAt: number) {
+    super('Its user was deleted, and everything about it but its outcome was erased.');
+    this.erasedAt = erasedAt;
+  }
+}
+
 /** Thrown when an occurrence, as it stands, is not sent again; the code says why. */
 export class NotRedeliverableError extends Error {
   override readonly name = 'NotRedeliverableError';

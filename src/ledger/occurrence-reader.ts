@@ -3,7 +3,7 @@ import { explainOccurrence } from '../time/explain.ts';
 import { whyUnplannable } from '../time/occurrence.ts';
 import type { LeapDayPolicy } from '../time/recurrence.ts';
 import type { TzDatabase } from '../time/tz-database.ts';
-import { OccurrenceNotFoundError } from './errors.ts';
+import { OccurrenceErasedError, OccurrenceNotFoundError } from './errors.ts';
 import {
   AFTER,
   conditionsOf,
@@ -11,7 +11,7 @@ import {
   type OccurrencePlace,
 } from './occurrence-filter.ts';
 import { isOccurrenceKey } from './occurrence-key.ts';
-import { literal, queryOf } from './sql.ts';
+import { instant, isOpen, literal, ms, queryOf } from './sql.ts';
 import type { KeptAttempt, OccurrenceState, PlannedRow } from './types.ts';
 
 /** What only the record of an occurrence shows of its plan. */
@@ -40,6 +40,8 @@ export interface OccurrenceSummary extends Omit<PlannedRow, OfRecord | 'inputsAt
   readonly late: boolean | null;
   /** How often it was sent again on request. */
   readonly redeliveries: number;
+  /** Its inputs have changed since it was planned, and the new plan is still to be made. */
+  readonly replanning: boolean;
 }
 
 /** All that is kept of an occurrence, with how its instant was found. */
@@ -59,9 +61,6 @@ export interface OccurrenceRecord extends OccurrenceSummary, Pick<PlannedRow, Of
 
 type OccurrenceRow = Omit<OccurrenceRecord, 'utcOffset' | 'explanation'>;
 
-/** More than a birthday has in the longest life. */
-const NEWEST = 200;
-
 export type OccurrenceReader = ReturnType<typeof createOccurrenceReader>;
 
 /**
@@ -75,16 +74,32 @@ export function createOccurrenceReader(
 ) {
   const query = queryOf(orm);
   return {
-    /** The newest occurrences of a user, and which is planned next or being sent; null before the first plan. */
-    async findOfUser(userId: string) {
-      const rows = await query<OccurrenceRow>(OF_USER, { lateAfterMs, userId });
-      const occurrences = rows.map((row) => explain(row, tz));
-      const open = occurrences
-        .filter(({ status }) => status === 'PENDING' || status === 'PROCESSING')
-        .toSorted((a, b) => (a.dueAt ?? Infinity) - (b.dueAt ?? Infinity));
-      // What is sent again on request is not what comes next, unless nothing else does.
-      const next = open.find(({ redeliveries }) => redeliveries === 0) ?? open[0] ?? null;
-      return { next, occurrences };
+    /** A page of what a user has, the latest due instant first, what has none before all. */
+    async findOfUser(userId: string, after: OccurrencePlace | null, limit: number) {
+      const place = { afterDueAt: after?.dueAt ?? null, afterKey: after?.key ?? null };
+      // One more than asked for tells whether there is a next page.
+      const rows = await query<OccurrenceRow>(OF_USER, {
+        lateAfterMs,
+        userId,
+        ...place,
+        limit: limit + 1,
+      });
+      const occurrences = rows.slice(0, limit).map((row) => explain(row, tz));
+      return { occurrences, nextAfter: rows.length > limit ? placeOf(occurrences) : null };
+    },
+
+    /**
+     * Which occurrence of a user is planned next or being sent; null before the first plan. What is
+     * sent again on request is not what comes next, unless nothing else does.
+     */
+    async findNextOfUser(userId: string): Promise<OccurrenceRecord | null> {
+      const [planned] = await query<OccurrenceRow>(NEXT_OF_USER, { lateAfterMs, userId });
+      if (planned !== undefined) return explain(planned, tz);
+      const [redelivered] = await query<OccurrenceRow>(REDELIVERED_OF_USER, {
+        lateAfterMs,
+        userId,
+      });
+      return redelivered === undefined ? null : explain(redelivered, tz);
     },
 
     /**
@@ -107,20 +122,28 @@ export function createOccurrenceReader(
         found.push(...(await find(WITHOUT_INSTANT, wanted - found.length)));
       }
       const occurrences = found.slice(0, limit);
-      const { dueAt = null, key = '' } = occurrences.at(-1) ?? {};
-      const nextAfter: OccurrencePlace | null = found.length > limit ? { dueAt, key } : null;
-      return { occurrences, nextAfter };
+      return { occurrences, nextAfter: found.length > limit ? placeOf(occurrences) : null };
     },
 
-    /** @throws OccurrenceNotFoundError also for what cannot be a key */
+    /**
+     * @throws OccurrenceErasedError if it was erased with its user
+     * @throws OccurrenceNotFoundError also for what cannot be a key
+     */
     async get(key: string): Promise<OccurrenceRecord> {
-      const [row] = isOccurrenceKey(key)
-        ? await query<OccurrenceRow>(ONE, { lateAfterMs, key })
-        : [];
-      if (row === undefined) throw new OccurrenceNotFoundError();
-      return explain(row, tz);
+      if (!isOccurrenceKey(key)) throw new OccurrenceNotFoundError();
+      const [row] = await query<OccurrenceRow>(ONE, { lateAfterMs, key });
+      if (row !== undefined) return explain(row, tz);
+      const [erased] = await query<{ erasedAt: number }>(ERASED, { key });
+      throw erased === undefined
+        ? new OccurrenceNotFoundError()
+        : new OccurrenceErasedError(erased.erasedAt);
     },
   };
+}
+
+function placeOf(page: readonly OccurrencePlace[]): OccurrencePlace | null {
+  const last = page.at(-1);
+  return last === undefined ? null : { dueAt: last.dueAt, key: last.key };
 }
 
 function explain(row: OccurrenceRow, tz: TzDatabase): OccurrenceRecord {
@@ -159,7 +182,14 @@ const SUMMARY = `
   case when o.state = 'PENDING' or o.lease_until <= events.clock()
     then ${wholeMs('o.next_attempt_at')} end as "nextAttemptAt",
   ${wholeMs('o.delivered_at')} as "deliveredAt", o.lateness_ms::float8 as "latenessMs",
-  o.lateness_ms > :lateAfterMs as late, o.redeliveries, o.destination`;
+  o.lateness_ms > :lateAfterMs as late, o.redeliveries, o.destination,
+  ${isOpen('o')} and (
+    o.state = 'PENDING' and o.next_attempt_at is null and o.blocked_reason is null
+    or coalesce((
+      select o.inputs_at < i.changed_at - interval '1 millisecond'
+      from users.occasion_inputs as i
+      where i.occasion_type = o.occasion_type and i.occasion_id = o.occasion_id), true)
+  ) as replanning`;
 
 const ROW = `
   select ${SUMMARY}, o.recurrence, o.rrule, o.date::text, o.offset_days as "offsetDays",
@@ -179,6 +209,25 @@ const ROW = `
 
 const OF_USER = `${ROW}
   where o.user_id = :userId
-  order by o.nominal_date desc, o.occasion_type, o.key limit ${literal(NEWEST)}`;
+    and (:afterKey::text is null or (o.due_at, o.key) < (${instant(':afterDueAt')}, :afterKey)
+      or case when :afterDueAt::float8 is null then o.due_at is not null or o.key < :afterKey end)
+  order by o.due_at desc, o.key desc limit :limit::int`;
+
+/** The open row of each occasion by its index, however many years of settled ones there are. */
+const NEXT_OF_USER = `${ROW}
+  where o.key = (
+    select open.key from users.occasion_inputs as i cross join lateral (
+      select t.key, t.due_at from events.occurrences as t
+      where t.occasion_type = i.occasion_type and t.occasion_id = i.occasion_id and ${isOpen('t')}
+      limit 1) as open
+    where i.user_id = :userId order by open.due_at, open.key limit 1)`;
+
+const REDELIVERED_OF_USER = `${ROW}
+  where o.user_id = :userId and o.state in ('PENDING', 'PROCESSING')
+  order by o.due_at, o.key limit 1`;
 
 const ONE = `${ROW} where o.key = :key`;
+
+const ERASED = `
+  select ${ms('erased_at', 'erasedAt')} from events.erased_occurrences
+  where key_hash = sha256(convert_to(:key, 'UTF8'))`;

@@ -59,6 +59,7 @@ describe('the list of occurrences', () => {
           deliveredAt: '2026-05-20T07:06:00.500Z',
           latenessMs: 360_500,
           late: true,
+          replanning: false,
         },
       ],
       nextCursor: null,

@@ -26,7 +26,7 @@ describe('the occurrences of a user', () => {
     const { body: user } = await api.send('POST', '/v1/users', ADA);
     const answer = await api.send('GET', `/v1/users/${user.id}/occurrences`);
     expect(answer.status).toBe(200);
-    expect(answer.body).toEqual({ next: null, occurrences: [] });
+    expect(answer.body).toEqual({ next: null, occurrences: [], nextCursor: null });
   });
 
   test('are shown newest first, with their attempts, and the next in words', async () => {
@@ -67,6 +67,8 @@ describe('the occurrences of a user', () => {
     ]);
     expect(body.next).toEqual(body.occurrences[0]);
     expect(body.next).toEqual({
+      // Planned before the user was last changed.
+      replanning: true,
       key: key(2026),
       occasionType: 'birthday',
       occasionId: user.id,

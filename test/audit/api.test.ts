@@ -37,6 +37,7 @@ describe('GET /v1/audit/{date}', () => {
       unaccounted: { count: 1, first: [`birthday:${id}:2026`] },
       doubles: { count: 0, first: [] },
       unexpected: { count: 1, first: [unexpected] },
+      types: [expect.objectContaining({ type: 'birthday', due: 1, unaccounted: 1, unexpected: 1 })],
     });
     expect((await api.send('GET', '/v1/audit/2026-12-09')).body).toMatchObject({
       clean: true,

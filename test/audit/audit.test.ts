@@ -350,48 +350,10 @@ test('what is read is one moment, whatever changes meanwhile', async () => {
     await view.findRules();
     await fixture.sql('delete from users.history where user_id = :userId', { userId });
     const seen = [];
-    for await (const occasion of view.occasions(MAY_20)) seen.push(occasion);
+    for await (const { occasion } of view.occasions(MAY_20)) seen.push(occasion);
     return seen;
   });
   expect(read).toMatchObject([{ id: userId, periods: [{ date: '1990-05-20' }] }]);
   // Afterwards, the row is one that no history accounts for.
   expect(counted(await fixture.audit(MAY_20, LATER))).toEqual({ unexpected: 1 });
 });
-
-// The last one: the view stays.
-test('occasions of other types are audited, whatever recurs how often', async () => {
-  await fixture.sql(ADD_WEEKLY);
-  const userId = await addUser();
-  const id = randomUUID();
-  await fixture.sql('insert into users.weekly values (:id, :userId)', { id, userId });
-  const due = [`water:${id}:2026-05-20`, keyOf(userId)].toSorted();
-  expect(await dueOn(MAY_20)).toEqual(due);
-  expect(await dueOn('2026-05-27')).toEqual([`water:${id}:2026-05-27`]);
-  expect(await dueOn('2026-05-28')).toEqual([]);
-
-  const columns = { occasion_type: 'water', occasion_id: id, user_id: userId, date: '2026-05-06' };
-  await plantOccurrence(fixture.sql, { ...columns, state: 'COMPLETED' });
-  expect(counted(await fixture.audit(MAY_20, LATER))).toEqual({
-    due: 2,
-    delivered: 1,
-    unaccounted: 1,
-  });
-  // The next one falls due while this one is still attempted.
-  await fixture.sql(`delete from events.occurrences`);
-  const open = { attempts: 3, next_attempt_at: '2026-05-27T08:00:00Z' };
-  await plantOccurrence(fixture.sql, { ...columns, ...open });
-  const soon = await fixture.audit('2026-05-27', NINE_O_CLOCK + 7 * DAY + 5 * MINUTE);
-  expect(counted(soon)).toEqual({ due: 1, behind: 1 });
-});
-
-/** Weekly occasions of some users, from 6 May on. */
-const ADD_WEEKLY = `
-  create table users.weekly (id uuid, user_id uuid);
-  create or replace view users.occasion_history as
-    select 'birthday'::text as occasion_type, user_id as occasion_id, user_id, id as position,
-      'birthday'::text as recurrence, date_of_birth as date, timezone, valid_from, valid_until
-    from users.history
-    union all
-    select 'water', w.id, h.user_id, h.id, 'weekly', '2026-05-06'::date, h.timezone,
-      h.valid_from, h.valid_until
-    from users.weekly as w join users.history as h using (user_id)`;

@@ -32,12 +32,14 @@ describe('GET /v1/forecast', () => {
       { timezone: 'Europe/Lisbon', due: 2 },
       { timezone: 'Europe/London', due: 1 },
     ];
+    const types = (due: number) => [{ type: 'birthday', due }];
     const kolkata = {
       at: '2026-12-10T03:30:00.000Z',
       due: 1,
       zones: [{ timezone: 'Asia/Kolkata', due: 1 }],
+      types: types(1),
     };
-    const nine = { at: '2026-12-10T09:00:00.000Z', due: 3, zones };
+    const nine = { at: '2026-12-10T09:00:00.000Z', due: 3, zones, types: types(3) };
     expect(await forecast()).toEqual({
       from: '2026-12-09T18:00:00.000Z',
       to: '2026-12-10T18:00:00.000Z',
@@ -46,6 +48,8 @@ describe('GET /v1/forecast', () => {
       due: 4,
       planned: 0,
       blocked: 0,
+      suspended: 0,
+      types: [{ type: 'birthday', due: 4, planned: 0, blocked: 0, suspended: 0 }],
       peaks: [nine, kolkata],
       hours: [
         { at: '2026-12-10T03:00:00.000Z', due: 1 },

@@ -8,7 +8,6 @@ import { forecast } from '../../src/forecast/forecast.ts';
 import type { DueMinute, Forecast } from '../../src/forecast/schema.ts';
 import { zoneNames } from '../time/occurrence-properties.ts';
 import { DAY, HOUR, MINUTE, useAuditFixture } from '../support/audit-fixture.ts';
-import { plantOccurrence } from '../support/plant-occurrence.ts';
 import { bundledTz } from '../support/tz-databases.ts';
 
 const fixture = useAuditFixture();
@@ -103,60 +102,6 @@ async function live(life: Life, now: number): Promise<void> {
   await fixture.settle(open.key, 'COMPLETED', now);
   if (life.becomes === 'settled and planned') await fixture.plan(id, now);
 }
-
-test('occasions of other types are counted, however often they recur', async () => {
-  const now = Date.UTC(2026, 4, 20, 12);
-  await fixture.sql(ADD_OTHERS);
-  const userId = await fixture.add({ dateOfBirth: '1990-05-25', timezone: 'UTC' }, now, false);
-  const occasions = { daily: '2026-05-01', weekly: '2026-05-06', monthly: '2026-01-31' };
-  for (const [recurrence, date] of Object.entries({ ...occasions, once: '2026-05-30' })) {
-    await fixture.sql(
-      `insert into users.others
-       values (gen_random_uuid(), :userId::uuid, :recurrence::text, :date::date, 'UTC')`,
-      { userId, recurrence, date },
-    );
-  }
-  await fixture.sql(
-    `insert into users.others
-     values (gen_random_uuid(), :userId::uuid, 'once', '2026-05-30', 'Mars/Olympus')`,
-    { userId },
-  );
-  const [daily] = await fixture.sql<{ id: string }>(
-    `select id from users.others where recurrence = 'daily'`,
-  );
-  // Tomorrow's is planned, by other rules.
-  await plantOccurrence(fixture.sql, {
-    occasion_type: 'other',
-    occasion_id: daily?.id,
-    user_id: userId,
-    date: '2026-05-01',
-    timezone: 'UTC',
-    nominal_date: '2026-05-21',
-    due_at: '2026-05-21T08:00:00Z',
-  });
-  const window = { from: now, until: Date.UTC(2026, 5, 1) };
-  const found = await forecast({ orm: fixture.orm, tz: bundledTz, clock: () => now }, window);
-  // 11 days, a Wednesday, the 31st, the 30th and the birthday.
-  expect(found).toMatchObject({ due: 15, planned: 1, blocked: 1 });
-  expect(found.hours.slice(0, 2).map(({ at }) => at)).toEqual([
-    '2026-05-21T08:00:00.000Z',
-    '2026-05-22T09:00:00.000Z',
-  ]);
-});
-
-/** Occasions of some users besides their birthdays. */
-const ADD_OTHERS = `
-  create table users.others (
-    id uuid, user_id uuid, recurrence text, date date, timezone text);
-  create or replace view users.occasion_inputs as
-    select 'birthday'::text as occasion_type, id as occasion_id, id as user_id,
-      'birthday'::text as recurrence, date_of_birth as date, timezone,
-      created_at, inputs_changed_at as changed_at
-    from users.users
-    union all
-    select 'other', o.id, o.user_id, o.recurrence, o.date, o.timezone,
-      u.created_at, u.inputs_changed_at
-    from users.others as o join users.users as u on u.id = o.user_id`;
 
 interface UserRow {
   readonly id: string;

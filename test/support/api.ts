@@ -11,6 +11,7 @@ import { createRedelivery } from '../../src/ledger/redelivery.ts';
 import { createOccasions } from '../../src/users/occasions.ts';
 import { createExport } from '../../src/users/export/export.ts';
 import { createImporter } from '../../src/users/import/import.ts';
+import { createFindPeople } from '../../src/ledger/people.ts';
 import { createUsers } from '../../src/users/users.ts';
 import { createTestDatabase, type TestDatabase } from './postgres.ts';
 import { bundledTz } from './tz-databases.ts';
@@ -63,6 +64,7 @@ export async function createTestApi({
     importer: createImporter({ orm, clock, tz, dateSettings }),
     exportUsers: createExport(orm),
     occurrences: createOccurrenceReader(orm, { lateAfterMs: 5 * 60_000, tz }),
+    findPeople: createFindPeople(orm),
     redelivery: createRedelivery(orm),
     clock,
     tz,

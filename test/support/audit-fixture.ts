@@ -23,6 +23,18 @@ export interface Inputs {
   readonly timezone: string;
 }
 
+/** Of an occasion besides the birthday; null is the user's, or the installation's. */
+export interface OccasionInputs {
+  readonly type: string;
+  readonly recurrence: string;
+  readonly rrule: string | null;
+  readonly date: string | null;
+  readonly offsetDays: number;
+  readonly deliveryTime: string | null;
+  readonly timezone: string | null;
+  readonly suspended: boolean;
+}
+
 /** The open row of a user. */
 export interface OpenPlan {
   readonly key: string;
@@ -40,8 +52,9 @@ export function useAuditFixture() {
   afterAll(() => database.drop());
   beforeEach(async () => {
     await sql(`truncate users.users, users.history, users.outbox, users.erasures,
-      events.occurrences, events.occasions, events.erased_occurrences, events.erased_days,
-      events.rules cascade`);
+      users.occasions, users.occasion_periods, events.occurrences, events.occasions,
+      events.occasion_types, events.occasion_type_rules, events.erased_occurrences,
+      events.erased_days, events.audits, events.rules cascade`);
     rules = [];
     await addRules({}, Date.UTC(2000, 0, 1));
   });
@@ -64,7 +77,7 @@ export function useAuditFixture() {
   }
 
   /** By the real planner, at another time: it knows no rules of the future. */
-  async function plan(userId: string, now: number): Promise<void> {
+  async function plan(id: string, now: number, type = 'birthday'): Promise<void> {
     const planner = createPlanner({
       orm: database.orm,
       settings: {
@@ -80,7 +93,7 @@ export function useAuditFixture() {
     const hasLater = rules.some(({ at }) => at > now);
     if (hasLater) await writeRules(rules.filter(({ at }) => at <= now));
     try {
-      const [outcome] = await planner.plan([{ type: 'birthday', id: userId }]);
+      const [outcome] = await planner.plan([{ type, id }]);
       if (outcome?.kind === 'failed') throw outcome.error;
     } finally {
       await sql('update events.test_clock set at = null');
@@ -113,12 +126,55 @@ export function useAuditFixture() {
 
     async remove(userId: string, at: number, isPlanned = true): Promise<void> {
       await sql(CLOSE_HISTORY, { id: userId, at });
+      await sql(CLOSE_PERIODS, { id: userId, at });
       await sql('delete from users.users where id = :id', { id: userId });
       if (isPlanned) await plan(userId, at);
     },
 
-    async openOf(userId: string): Promise<OpenPlan | null> {
-      const [open] = await sql<OpenPlan>(OPEN_OF, { userId });
+    async addOccasion(
+      userId: string,
+      inputs: Partial<OccasionInputs> & Pick<OccasionInputs, 'type' | 'recurrence'>,
+      at: number,
+      isPlanned = true,
+    ): Promise<string> {
+      const id = randomUUID();
+      const all = { ...NO_INPUTS, ...inputs };
+      await sql(ADD_OCCASION, { id, userId, ...all, at });
+      await sql(OPEN_PERIOD, { id, at });
+      if (isPlanned) await plan(id, at, inputs.type);
+      return id;
+    },
+
+    async changeOccasion(
+      id: string,
+      inputs: Partial<Omit<OccasionInputs, 'type'>>,
+      at: number,
+      isPlanned = true,
+    ): Promise<void> {
+      const [before] = await sql<OccasionInputs>(OCCASION, { id });
+      if (before === undefined) throw new Error(`There is no occasion ${id}.`);
+      await sql(CHANGE_OCCASION, { id, ...before, ...inputs, at });
+      await sql(CLOSE_PERIOD, { id, at });
+      await sql(OPEN_PERIOD, { id, at });
+      if (isPlanned) await plan(id, at, before.type);
+    },
+
+    async removeOccasion(id: string, at: number, isPlanned = true): Promise<void> {
+      const [before] = await sql<OccasionInputs>(OCCASION, { id });
+      await sql(CLOSE_PERIOD, { id, at });
+      await sql('delete from users.occasions where id = :id', { id });
+      if (isPlanned) await plan(id, at, before?.type);
+    },
+
+    async suspend(userId: string, suspended: boolean, at: number): Promise<void> {
+      await sql(SUSPEND, { id: userId, suspended, at });
+      await sql(CLOSE_HISTORY, { id: userId, at });
+      await sql(OPEN_HISTORY, { id: userId, at });
+    },
+
+    /** @param id of the user for a birthday, otherwise of the occasion */
+    async openOf(id: string): Promise<OpenPlan | null> {
+      const [open] = await sql<OpenPlan>(OPEN_OF, { id });
       return open ?? null;
     },
 
@@ -210,13 +266,60 @@ const CLOSE_HISTORY = `
   update users.history set valid_until = ${AT} where user_id = :id and valid_until is null`;
 
 const OPEN_HISTORY = `
-  insert into users.history (user_id, date_of_birth, timezone, valid_from)
-  select id, date_of_birth, timezone, ${AT} from users.users where id = :id`;
+  insert into users.history (user_id, date_of_birth, timezone, suspended, valid_from)
+  select id, date_of_birth, timezone, suspended, ${AT} from users.users where id = :id`;
+
+const SUSPEND = `
+  update users.users
+  set suspended = :suspended, revision = revision + 1, updated_at = ${AT}, inputs_changed_at = ${AT}
+  where id = :id`;
+
+const NO_INPUTS = {
+  rrule: null,
+  date: null,
+  offsetDays: 0,
+  deliveryTime: null,
+  timezone: null,
+  suspended: false,
+};
+
+const ADD_OCCASION = `
+  insert into users.occasions (id, user_id, type, date, recurrence, rrule, offset_days,
+    delivery_time, timezone, suspended, revision, created_at, updated_at, inputs_changed_at)
+  values (:id, :userId, :type, :date, :recurrence, :rrule, :offsetDays, :deliveryTime, :timezone,
+    :suspended, 1, ${AT}, ${AT}, ${AT})`;
+
+const OCCASION = `
+  select type, date::text, recurrence, rrule, offset_days as "offsetDays",
+    delivery_time as "deliveryTime", timezone, suspended
+  from users.occasions where id = :id`;
+
+const CHANGE_OCCASION = `
+  update users.occasions
+  set date = :date, recurrence = :recurrence, rrule = :rrule, offset_days = :offsetDays,
+    delivery_time = :deliveryTime, timezone = :timezone, suspended = :suspended,
+    revision = revision + 1, updated_at = ${AT}, inputs_changed_at = ${AT}
+  where id = :id`;
+
+const CLOSE_PERIOD = `
+  update users.occasion_periods set valid_until = ${AT}
+  where occasion_id = :id and valid_until is null`;
+
+const CLOSE_PERIODS = `
+  update users.occasion_periods set valid_until = ${AT}
+  where user_id = :id and valid_until is null`;
+
+const OPEN_PERIOD = `
+  insert into users.occasion_periods (occasion_id, occasion_type, user_id, date, recurrence, rrule,
+    offset_days, delivery_time, timezone, suspended, valid_from)
+  select id, type, user_id, date, recurrence, rrule, offset_days, delivery_time, timezone,
+    suspended, ${AT}
+  from users.occasions where id = :id`;
 
 const OPEN_OF = `
   select key, nominal_date as "nominalDate", (extract(epoch from due_at) * 1000)::float8 as "dueAt"
   from events.occurrences
-  where user_id = :userId and state in ('PENDING', 'PROCESSING')
+  where occasion_id = :id and state in ('PENDING', 'PROCESSING')
   order by nominal_date limit 1`;
 
 const ATTEMPT = `

@@ -16,11 +16,11 @@ const USER = '019a0000-0000-7000-8000-000000000000';
 const BERLIN: AuditedPeriod = {
   recurrence: 'birthday',
   rrule: null,
-  date: '1990-05-20',
   offsetDays: 0,
-  timezone: 'Europe/Berlin',
   localTime: null,
   suspended: false,
+  date: '1990-05-20',
+  timezone: 'Europe/Berlin',
   from: Date.UTC(2020, 0, 1),
   until: null,
 };
@@ -39,6 +39,9 @@ const PLANNED: AuditRow = {
   reason: null,
   isBlocked: false,
   recurrence: 'birthday',
+  rrule: null,
+  offsetDays: 0,
+  destination: 'default',
   date: '1990-05-20',
   timezone: 'Europe/Berlin',
   localTime: '09:00',
@@ -83,19 +86,20 @@ export interface Given {
   /** The open row of the year before. */
   readonly front?: Partial<AuditRow>;
   readonly day?: string;
+  /** Its destination. */
+  readonly isPaused?: boolean;
 }
 
 /** The class of the one birthday that was due on the day; null when none was. */
 export function classOf(row: Partial<AuditRow> | null, given: Given = {}): string | null {
   const { now = NINE + DAY, history = [BERLIN], rules = [NINE_O_CLOCK] as const } = given;
-  const { front, day: date = '2026-05-20' } = given;
+  const { front, day: date = '2026-05-20', isPaused = false } = given;
   const dayMs = Date.parse(date);
   const rows = [
     ...(row === null ? [] : [{ ...PLANNED, ...row }]),
     ...(front === undefined ? [] : [{ ...PLANNED, ...YEAR_BEFORE, ...front }]),
   ];
-  const found: string[] = [];
-  auditOccasion(
+  const findings = auditOccasion(
     { type: 'birthday', id: USER, userId: USER, periods: history, deletedAt: null, rows },
     {
       date,
@@ -105,15 +109,15 @@ export function classOf(row: Partial<AuditRow> | null, given: Given = {}): strin
       lateLimitMs: 48 * HOUR,
       giveUpAfterMs: 72 * HOUR,
       tz: bundledTz,
+      pausedDestinations: new Set(isPaused ? ['default'] : []),
       rules,
     },
-    {
-      count: (name) => void found.push(name),
-      list: (kind) => void (kind === 'unaccounted' && found.push(kind)),
-    },
   );
+  const found = [...findings].map(({ name }) => name).filter((name) => !NO_CLASS.has(name));
   return found.length === 0 ? null : found.join();
 }
+
+const NO_CLASS: ReadonlySet<string> = new Set(['doubles', 'unexpected']);
 
 /** In force until an instant. */
 export const until = (at: number): AuditedPeriod => ({ ...BERLIN, until: at });

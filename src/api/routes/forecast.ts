@@ -1,46 +1,123 @@
 import { createRoute, z } from '@hono/zod-openapi';
 
 import { forecast } from '../../forecast/forecast.ts';
+import { LISTED_DAYS, listForecast } from '../../forecast/forecast-list.ts';
 import { ForecastSchema } from '../../forecast/schema.ts';
-import { forecastWindow, windowFault } from '../../forecast/window.ts';
-import { needs } from '../access.ts';
+import { type AskedWindow, forecastWindow, windowFault } from '../../forecast/window.ts';
+import { needs, requireScope } from '../access.ts';
 import { createConcurrencyLimit } from '../concurrency-limit.ts';
 import type { Api, ApiDeps } from '../deps.ts';
+import { filterFields, includeParam, nominalDate, withUser } from '../occurrence-schemas.ts';
 import { problems } from '../problem.ts';
-import { instantParam, json } from '../schemas.ts';
+import {
+  forecastCursor,
+  instantParam,
+  json,
+  nextCursor,
+  pageParams,
+  timezoneParam,
+  toBody,
+} from '../schemas.ts';
+
+const windowFields = {
+  from: instantParam('Due instants from this one on; not in the past'),
+  to: instantParam('Due instants before this one'),
+};
+const { occasionType } = filterFields;
 
 export function registerForecast(app: Api, deps: ApiDeps): void {
   const { clock } = deps.forecast;
+  const limit = createConcurrencyLimit();
+  /** Reports a window that cannot be forecast. */
+  const windowOf = (asked: AskedWindow, context: z.RefinementCtx, longestDays?: number) => {
+    const fault = windowFault(asked, clock(), longestDays);
+    if (fault === null) return forecastWindow(asked, clock());
+    context.addIssue({ code: 'custom', path: [fault.field], message: fault.rule });
+    return z.NEVER;
+  };
+
   const route = createRoute({
     operationId: 'forecast',
     ...needs('deliveries:read', 'Operation'),
-    summary: 'Forecast what falls due, by minute and zone',
+    summary: 'Forecast what falls due, by minute, zone and occasion type',
     description:
-      'Counts occurrences that are planned in the ledger, and computes later ones from the users. The window begins now unless `from` is given, and lasts 24 hours unless `to` is given; at most 400 days.',
+      'Counts occurrences that are planned in the ledger, and computes later ones from users and their occasions. The window begins now unless `from` is given, and lasts 24 hours unless `to` is given; at most 400 days.',
     method: 'get',
     path: '/v1/forecast',
     request: {
       query: z
-        .strictObject({
-          from: instantParam('Due instants from this one on; not in the past'),
-          to: instantParam('Due instants before this one'),
-        })
-        .transform(({ from = null, to = null }, context) => {
-          const asked = { from, to };
-          const fault = windowFault(asked, clock());
-          if (fault === null) return forecastWindow(asked, clock());
-          context.addIssue({ code: 'custom', path: [fault.field], message: fault.rule });
-          return z.NEVER;
-        }),
+        .strictObject({ ...windowFields, occasionType })
+        .transform(({ from = null, to = null, occasionType: type = null }, context) => ({
+          window: windowOf({ from, to }, context),
+          type,
+        })),
     },
     responses: {
       200: { description: 'The forecast', content: json(ForecastSchema) },
       ...problems(400),
     },
   });
-  const limit = createConcurrencyLimit();
   app.openapi(route, async (c) => {
-    const window = c.req.valid('query');
-    return c.json(await limit(() => forecast(deps.forecast, window)), 200);
+    const { window, type } = c.req.valid('query');
+    return c.json(await limit(() => forecast(deps.forecast, window, type)), 200);
+  });
+
+  const list = createRoute({
+    operationId: 'listForecast',
+    ...needs('deliveries:read', 'Operation'),
+    summary: 'List who is behind the numbers of a forecast',
+    description: `The occurrences that the forecast of the same window counts in \`due\`: first those that are planned, by due instant, then the others, by user. Name an end of the window, so that all pages are about the same one; it is at most ${LISTED_DAYS} days long.`,
+    method: 'get',
+    path: '/v1/forecast/occurrences',
+    request: {
+      query: z
+        .strictObject({
+          ...windowFields,
+          occasionType,
+          timezone: timezoneParam('The zone of the occurrence'),
+          include: includeParam,
+          ...pageParams(forecastCursor),
+        })
+        .transform(({ from = null, to = null, ...query }, context) => ({
+          ...query,
+          window: windowOf({ from, to }, context, LISTED_DAYS),
+        })),
+    },
+    responses: {
+      200: {
+        description: 'A page of occurrences',
+        content: json(
+          z
+            .object({ occurrences: z.array(ListedSchema), nextCursor })
+            .openapi('ForecastOccurrencePage'),
+        ),
+      },
+      ...problems(400),
+    },
+  });
+  app.openapi(list, async (c) => {
+    const query = c.req.valid('query');
+    if (query.include !== undefined) requireScope(c, deps, 'users:read');
+    const filter = { type: query.occasionType ?? null, timezone: query.timezone ?? null };
+    const { items, next } = await limit(() =>
+      listForecast(deps.forecast, query.window, filter, query.cursor ?? null, query.limit),
+    );
+    const bodies = items.map((item) => toBody(ForecastOccurrenceSchema, item));
+    const listed = query.include === undefined ? bodies : await deps.findPeople(bodies);
+    return c.json({ occurrences: listed, nextCursor: next && forecastCursor.encode(next) }, 200);
   });
 }
+
+const ForecastOccurrenceSchema = z.object({
+  key: z.string(),
+  occasionType: z.string().openapi({ example: 'birthday' }),
+  occasionId: z.uuid(),
+  userId: z.uuid(),
+  nominalDate,
+  localDate: z.iso.date(),
+  timezone: z.string(),
+  dueAt: z.iso.datetime(),
+  planned: z.boolean().describe('Planned in the ledger; otherwise computed'),
+});
+
+const ListedSchema = withUser(ForecastOccurrenceSchema).openapi('ForecastOccurrence');

@@ -1,18 +1,20 @@
 import { createRoute, z } from '@hono/zod-openapi';
 
 import type { OccurrenceRecord } from '../../ledger/occurrence-reader.ts';
-import { needs } from '../access.ts';
+import { needs, requireScope } from '../access.ts';
 import type { Api, ApiDeps } from '../deps.ts';
 import {
   AttemptSchema,
   checkFilter,
   filterFields,
   filterOf,
+  includeParam,
   occurrenceKeyParam,
   OccurrenceRecordSchema,
   OccurrenceSummarySchema,
   recordBody,
   STATES,
+  withUser,
 } from '../occurrence-schemas.ts';
 import { problems } from '../problem.ts';
 import {
@@ -51,6 +53,7 @@ export function registerOccurrences(app: Api, deps: ApiDeps): void {
               description:
                 'May be sent now, or as soon as deliveries are resumed. After LATE_LIMIT without an attempt it is skipped instead',
             }),
+          include: includeParam,
           ...pageParams(occurrenceCursor),
         })
         .superRefine(checkFilter),
@@ -59,9 +62,7 @@ export function registerOccurrences(app: Api, deps: ApiDeps): void {
       200: {
         description: 'A page of occurrences',
         content: json(
-          z
-            .object({ occurrences: z.array(OccurrenceSummarySchema), nextCursor })
-            .openapi('OccurrencePage'),
+          z.object({ occurrences: z.array(ListedSchema), nextCursor }).openapi('OccurrencePage'),
         ),
       },
       ...problems(400),
@@ -75,13 +76,16 @@ export function registerOccurrences(app: Api, deps: ApiDeps): void {
       late = null,
       blocked = null,
       due = null,
+      include,
       ...rest
     } = c.req.valid('query');
+    if (include !== undefined) requireScope(c, deps, 'users:read');
     const filter = { ...filterOf(rest), status, late, blocked, due };
     const { occurrences, nextAfter } = await deps.occurrences.findPage(filter, cursor, limit);
     const bodies = occurrences.map((row) => toBody(OccurrenceSummarySchema, row));
+    const listed = include === undefined ? bodies : await deps.findPeople(bodies);
     return c.json(
-      { occurrences: bodies, nextCursor: nextAfter && occurrenceCursor.encode(nextAfter) },
+      { occurrences: listed, nextCursor: nextAfter && occurrenceCursor.encode(nextAfter) },
       200,
     );
   });
@@ -90,13 +94,14 @@ export function registerOccurrences(app: Api, deps: ApiDeps): void {
     operationId: 'getOccurrence',
     ...needs('deliveries:read', 'Occurrences'),
     summary: 'Get an occurrence',
-    description: 'With every attempt and the response to it.',
+    description:
+      'With every attempt and the response to it. Answered with 410, and when, once it was erased with its user.',
     method: 'get',
     path: '/v1/occurrences/{key}',
     request: { query: noQuery, params: occurrenceKeyParam },
     responses: {
       200: { description: 'The occurrence', content: json(OccurrenceRecordSchema) },
-      ...problems(400, 404),
+      ...problems(400, 404, 410),
     },
   });
   app.openapi(get, async (c) => {
@@ -108,10 +113,11 @@ export function registerOccurrences(app: Api, deps: ApiDeps): void {
     operationId: 'listUserOccurrences',
     ...needs('deliveries:read', 'Occurrences'),
     summary: "List a user's occurrences",
-    description: 'The newest first. `next` is null until the user has been planned.',
+    description:
+      'The latest due instant first, after those without one. `next` is what comes next, on the first page only; null until the user has been planned.',
     method: 'get',
     path: '/v1/users/{id}/occurrences',
-    request: { query: noQuery, params: userIdParam },
+    request: { query: z.strictObject(pageParams(occurrenceCursor)), params: userIdParam },
     responses: {
       200: {
         description: 'What was sent to the user, and what comes next',
@@ -121,6 +127,7 @@ export function registerOccurrences(app: Api, deps: ApiDeps): void {
               // Not nullable(): that would make every Occurrence of the document nullable.
               next: z.union([OccurrenceSchema, z.null()]),
               occurrences: z.array(OccurrenceSchema),
+              nextCursor,
             })
             .openapi('UserOccurrences'),
         ),
@@ -129,10 +136,16 @@ export function registerOccurrences(app: Api, deps: ApiDeps): void {
     },
   });
   app.openapi(listOfUser, async (c) => {
-    const user = await deps.users.get(c.req.valid('param').id);
-    const { next, occurrences } = await deps.occurrences.findOfUser(user.id);
+    const { id } = await deps.users.get(c.req.valid('param').id);
+    const { limit, cursor = null } = c.req.valid('query');
+    const { occurrences, nextAfter } = await deps.occurrences.findOfUser(id, cursor, limit);
+    const next = cursor === null ? await deps.occurrences.findNextOfUser(id) : null;
     return c.json(
-      { next: next && occurrenceBody(next), occurrences: occurrences.map(occurrenceBody) },
+      {
+        next: next && occurrenceBody(next),
+        occurrences: occurrences.map(occurrenceBody),
+        nextCursor: nextAfter && occurrenceCursor.encode(nextAfter),
+      },
       200,
     );
   });
@@ -145,6 +158,8 @@ function flag(description: string) {
     .optional()
     .openapi({ type: 'boolean', description });
 }
+
+const ListedSchema = withUser(OccurrenceSummarySchema).openapi('ListedOccurrence');
 
 const UserAttemptSchema = AttemptSchema.omit({ responseExcerpt: true });
 
@@ -168,6 +183,7 @@ const OccurrenceSchema = z
       explanation: true,
       deliveredAt: true,
       latenessMs: true,
+      replanning: true,
     }).shape,
     attempts: z.array(UserAttemptSchema),
   })
