@@ -81,8 +81,9 @@ const HERD = `
     returning id, created_at as planned
   )
   insert into events.occurrences (key, occasion_type, occasion_id, user_id, nominal_date, state,
-    recurrence, date, timezone, local_time, leap_day_policy, tz_version, inputs_at, local_date, due_at,
-    planned_at, next_attempt_at)
+    recurrence, date, timezone, local_time, leap_day_policy, tz_version, rules_id, inputs_at, local_date,
+    due_at, planned_at, next_attempt_at)
   select 'birthday:' || id || ':2026', 'birthday', id, id, '2026-05-20', 'PENDING',
-    'birthday', '1992-05-20', 'UTC', '09:00', 'feb28', '2026c', planned, '2026-05-20', $2::timestamptz,
+    'birthday', '1992-05-20', 'UTC', '09:00', 'feb28', '2026c',
+    coalesce((select max(id) from events.rules), 0), planned, '2026-05-20', $2::timestamptz,
     planned, $2::timestamptz from herd`;

@@ -89,7 +89,9 @@ test.for([
       ...after,
     });
   const first = await explain(WITH_INSTANT, {});
-  expect(first.indexes).toEqual([index]);
+  // Whether the plan is the present one is looked up row by row.
+  const ofRows = first.indexes.filter((name) => name.startsWith('occurrences_'));
+  expect(ofRows).toEqual([index]);
   for (const plan of [
     first,
     await explain(AFTER, middle),

@@ -136,11 +136,12 @@ export function createEventRows(orm: Orm): EventRows {
            select id, '1990-05-20', 'Europe/Berlin', created_at from herd
          )
          insert into events.occurrences (key, occasion_type, occasion_id, user_id, nominal_date,
-           state, recurrence, date, timezone, local_time, leap_day_policy, tz_version, inputs_at, local_date,
-           due_at, next_attempt_at, planned_at)
+           state, recurrence, date, timezone, local_time, leap_day_policy, tz_version, rules_id,
+           inputs_at, local_date, due_at, next_attempt_at, planned_at)
          select 'birthday:' || id || ':2026', 'birthday', id, id, '2026-05-20',
-           'PENDING', 'birthday', '1990-05-20', 'Europe/Berlin', '09:00', 'feb28', '2026c', created_at,
-           '2026-05-20', ${DUE_AT}, ${DUE_AT}, now()
+           'PENDING', 'birthday', '1990-05-20', 'Europe/Berlin', '09:00', 'feb28', '2026c',
+           coalesce((select max(id) from events.rules), 0), created_at, '2026-05-20',
+           ${DUE_AT}, ${DUE_AT}, now()
          from herd
          returning key`,
         { count, dueAt },

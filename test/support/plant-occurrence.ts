@@ -38,8 +38,13 @@ export async function plantOccurrence(sql: Sql, columns: Columns = {}): Promise<
     ...columns,
   };
   await insert(sql, 'events.occurrences', row);
+  if (columns['rules_id'] === undefined) await sql(PLANNED_BY_RULES_IN_FORCE, [row.key]);
   return row.key;
 }
+
+const PLANNED_BY_RULES_IN_FORCE = `
+  update events.occurrences set rules_id = coalesce((select max(id) from events.rules), 0)
+  where key = ?`;
 
 /** What a row in this state has at the least. */
 function columnsOf(state: string, due_at: unknown, columns: Columns): Columns {
