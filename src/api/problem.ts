@@ -232,6 +232,7 @@ const REFUSALS: Readonly<Record<Refusal['code'], Omit<Problem, 'code' | 'detail'
   'occurrence-unplanned': NOT_REDELIVERABLE,
   'redelivery-running': NOT_REDELIVERABLE,
   'user-deleted': NOT_REDELIVERABLE,
+  'occasion-deleted': NOT_REDELIVERABLE,
   'revision-mismatch': { status: 412, title: 'Precondition failed' },
   'idempotency-key-reused': {
     status: 422,

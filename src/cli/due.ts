@@ -9,6 +9,7 @@ import { readEmbeddedDatabaseUrl } from '../platform/database/embedded-database.
 import { connectOrm } from '../platform/database/orm.ts';
 import { loadTzDatabase } from '../platform/load-tz-database.ts';
 import { loadSettings } from '../platform/settings/settings.ts';
+import { lateLimitOf, readTypeSettings } from '../planning/type-settings.ts';
 import { runCommand } from './command.ts';
 
 const PAGE = 1_000;
@@ -35,13 +36,15 @@ await runCommand(async () => {
     }).findDestination();
     const tz = loadTzDatabase(ZONE_DATA);
     const reader = createOccurrenceReader(orm, { lateAfterMs: LATE_AFTER, tz });
-    const tooLateBefore = now - LATE_LIMIT;
+    const types = await readTypeSettings(orm.em.fork());
+    const limits = { lateAfterMs: LATE_AFTER, lateLimitMs: LATE_LIMIT };
     let count = 0;
     let after: OccurrencePlace | null = null;
     do {
       const page = await reader.findPage(DUE, after, PAGE);
       for (const row of page.occurrences) {
-        process.stdout.write(`${row.key}  ${describe(row, tooLateBefore)}\n`);
+        const lateLimitMs = lateLimitOf(types.of(row.occasionType), limits);
+        process.stdout.write(`${row.key}  ${describe(row, now - lateLimitMs)}\n`);
       }
       count += page.occurrences.length;
       after = page.nextAfter;
@@ -65,5 +68,5 @@ function describe(
   // Its process ended, or the database was restored, before the outcome was written.
   if (status === 'PROCESSING') return `${since}, was being sent: it may have arrived`;
   const isTooLate = redeliveries === 0 && (dueAt ?? Infinity) < tooLateBefore;
-  return isTooLate ? `${since}, past LATE_LIMIT: skipped instead` : since;
+  return isTooLate ? `${since}, past its late limit: skipped instead` : since;
 }

@@ -82,8 +82,8 @@ const OF_USERS = `user_id = any (array(
   select value::uuid from jsonb_array_elements_text(:users::jsonb)))`;
 
 /**
- * As in the audit, a user who was deleted before the instant was not due. A deletion by hand leaves
- * the last of the history open.
+ * As in the audit, what was deleted before the instant was not due. A deletion by hand leaves the
+ * last of the history open.
  */
 const COUNT_DAYS = `
   with erased as (
@@ -97,6 +97,9 @@ const COUNT_DAYS = `
   select o.occasion_type, o.local_date, o.state, count(*)
   from erased join events.occurrences as o on o.user_id = erased.user_id
   where o.local_date is not null and o.due_at < erased.deleted_at
+    and not exists (
+      select from users.occasion_periods as p where p.occasion_id = o.occasion_id
+      having max(coalesce(p.valid_until, 'infinity')) <= o.due_at)
   group by 1, 2, 3 order by 1, 2, 3
   on conflict (occasion_type, local_date, state) do update
     set occurrences = erased_days.occurrences + excluded.occurrences`;
@@ -108,6 +111,8 @@ const NOTE_WORKFLOWS = `
     union select o.type || '/' || o.id from events.occasions as o where o.user_id = e.user_id
     union select o.occasion_type || '/' || o.occasion_id from events.occurrences as o
       where o.user_id = e.user_id
+    union select p.occasion_type || '/' || p.occasion_id from users.occasion_periods as p
+      where p.user_id = e.user_id
     union select unnest(e.workflows))
   where ${OF_USERS}`;
 
@@ -127,6 +132,7 @@ const ERASE: readonly string[] = [
   `delete from events.occasions where ${OF_USERS}`,
   `delete from events.findings where ${OF_USERS}`,
   `delete from users.history where ${OF_USERS}`,
+  `delete from users.occasion_periods where ${OF_USERS}`,
   // Retention leaves these alone.
   `delete from users.outbox where ${OF_USERS} and parked_at is not null`,
   // As when the API deletes; a hand may have left it.

@@ -5,7 +5,7 @@ export class OccurrenceNotFoundError extends Error {
 
   constructor() {
     super(
-      'There is no occurrence with this key. A key is birthday:<user id>:<year>, or <occasion type>:<occasion id>:<date>.',
+      'There is no occurrence with this key. A key is birthday:<user id>:<year>, or <occasion type>:<occasion id>:<year or date>.',
     );
   }
 }
@@ -32,7 +32,8 @@ export class NotRedeliverableError extends Error {
     | 'occurrence-delivered'
     | 'occurrence-unplanned'
     | 'redelivery-running'
-    | 'user-deleted';
+    | 'user-deleted'
+    | 'occasion-deleted';
 
   constructor(code: NotRedeliverableError['code'], message: string) {
     super(message);

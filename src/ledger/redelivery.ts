@@ -8,7 +8,7 @@ import {
   type OccurrenceFilter,
   type OccurrencePlace,
 } from './occurrence-filter.ts';
-import { isOccurrenceKey } from './occurrence-key.ts';
+import { BIRTHDAY, isOccurrenceKey } from './occurrence-key.ts';
 import { instant, literal, ms, firstRow, requestQueryOf } from './sql.ts';
 import type { EndReason, OccurrenceState } from './types.ts';
 
@@ -123,6 +123,7 @@ interface Candidate {
   readonly state: OccurrenceState;
   readonly isRedelivered: boolean;
   readonly userExists: boolean;
+  readonly occasionExists: boolean;
   readonly isDone: boolean;
 }
 
@@ -130,7 +131,7 @@ const refuse = (code: NotRedeliverableError['code'], message: string) =>
   new NotRedeliverableError(code, message);
 
 function whyNotRedelivered(
-  { state, isRedelivered, userExists }: Candidate,
+  { state, isRedelivered, userExists, occasionExists }: Candidate,
   force: boolean,
 ): NotRedeliverableError {
   if (state === 'PENDING' || state === 'PROCESSING') {
@@ -143,32 +144,41 @@ function whyNotRedelivered(
     return refuse('occurrence-delivered', message);
   }
   if (!userExists) return refuse('user-deleted', 'Its user was deleted.');
+  if (!occasionExists) return refuse('occasion-deleted', 'Its occasion was deleted.');
   return refuse('occurrence-unplanned', 'It could never be planned: it has no instant.');
 }
 
 const USER_EXISTS = 'exists (select from users.users where id = o.user_id)';
+/** Whose user exists: a birthday is there as long as its user. */
+const OCCASION_EXISTS = `(o.occasion_type = '${BIRTHDAY}'
+  or exists (select from users.occasions where id = o.occasion_id))`;
 
-/** FAILED, SKIPPED, COMPLETED → PENDING. Never before its instant. */
+/** FAILED, SKIPPED, COMPLETED → PENDING. Never before its instant, and where its type is sent now. */
 const REDELIVERED = `
   state = 'PENDING', priority = 1, next_attempt_at = greatest(o.due_at, events.clock()),
   redeliveries = o.redeliveries + 1, redelivered_at = events.clock(),
   forced_at = case when o.state = 'COMPLETED' then events.clock() else o.forced_at end,
   earlier_attempts = o.attempts, first_attempt_at = null, retry_not_before = null,
-  reason = null, settled_at = null, followed = false`;
+  reason = null, settled_at = null, followed = false,
+  destination = coalesce((
+    select t.destination from events.occasion_types as t where t.type = o.occasion_type), 'default')`;
 
 const REDELIVER_ONE = `
   with found as materialized (
-    select key, state, due_at, redeliveries > 0 as redelivered, ${USER_EXISTS} as user_exists
+    select key, state, due_at, redeliveries > 0 as redelivered, ${USER_EXISTS} as user_exists,
+      ${OCCASION_EXISTS} as occasion_exists
     from events.occurrences as o where key = :key
     for no key update of o
   ), done as (
     update events.occurrences as o set ${REDELIVERED}
     from found
-    where o.key = found.key and found.due_at is not null and found.user_exists
+    where o.key = found.key and found.due_at is not null
+      and found.user_exists and found.occasion_exists
       and (found.state in ('FAILED', 'SKIPPED') or found.state = 'COMPLETED' and :force::boolean)
     returning o.key
   )
   select state, redelivered as "isRedelivered", user_exists as "userExists",
+    occasion_exists as "occasionExists",
     exists (select from done) as "isDone"
   from found`;
 
@@ -184,6 +194,7 @@ function matching({ reason, ...others }: RedeliveryFilter): string {
     `(:settledBy::float8 is null or o.settled_at <= ${instant(':settledBy')})`,
     'o.due_at is not null',
     USER_EXISTS,
+    OCCASION_EXISTS,
   ].join(' and ');
 }
 

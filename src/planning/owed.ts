@@ -64,7 +64,7 @@ function firstEnd(
   occurrence: FellDue,
   final: readonly FellDue[],
 ): End | null {
-  const { lastSettled, endedAt, endReason, lateNow, lateLimitMs } = input;
+  const { finalDates, endedAt, endReason, lateNow, lateLimitMs } = input;
   // In order of precedence, where two came at once.
   const ends: End[] = [];
   for (const { version, from, isPlannable } of inForce) {
@@ -76,7 +76,7 @@ function firstEnd(
     if (version.suspended) ends.push({ at, reason: 'suspended' });
   }
   if (endedAt !== null) ends.push({ at: endedAt, reason: endReason });
-  const settledAt = passedOverAt(occurrence, final, lastSettled);
+  const settledAt = passedOverAt(occurrence, final, finalDates);
   if (settledAt !== null) ends.push({ at: settledAt, reason: 'superseded' });
   const lateAt = occurrence.dueAt + lateLimitMs;
   const isKnownEnd = ends.length > 0 && wasAttempted(input.open, occurrence);
@@ -89,19 +89,19 @@ function firstEnd(
 
 /**
  * When one with a later nominal date, which is settled for good, had fallen due, and so nothing
- * before it is sent any more; null if there is none. One that is not `found` fell due long before.
+ * before it is sent any more; null if there is none. One that is not in `final`, all that was found
+ * of them, fell due long before: as when it was due more days ahead than this one is.
  */
 function passedOverAt(
   { at, nominalDate, version }: FellDue,
   final: readonly FellDue[],
-  lastSettled: string | null,
+  finalDates: readonly string[],
 ): number | null {
-  if (version.recurrence === 'once' || lastSettled === null || nominalDate >= lastSettled) {
-    return null;
-  }
-  const later = final.filter((one) => one.nominalDate > nominalDate);
-  const isFound = later.some((one) => one.nominalDate === lastSettled);
-  return Math.max(at, isFound ? Math.min(...later.map((one) => one.at)) : at);
+  const later = finalDates.filter((date) => date > nominalDate);
+  if (version.recurrence === 'once' || later.length === 0) return null;
+  const found = final.filter((one) => one.nominalDate > nominalDate);
+  const areFound = later.every((date) => found.some((one) => one.nominalDate === date));
+  return Math.max(at, areFound ? Math.min(...found.map((one) => one.at)) : at);
 }
 
 /** What is late to the limit is not late yet. A microsecond: the database's clock has no less. */

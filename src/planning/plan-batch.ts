@@ -184,6 +184,7 @@ function decide(
     open,
     plannedAt: found.plannedAt,
     lastSettled: lastSettled?.nominalDate ?? null,
+    finalDates: [...finalRows, lastSettled].flatMap((row) => row?.nominalDate ?? []),
     isFinal: (one) => finalKeys.has(one.key) || finalDays.has(keptDateOf(one)),
     ...terms,
   });

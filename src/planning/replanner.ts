@@ -19,22 +19,32 @@ export interface ReplannerDeps {
 
 /** A process of an older version may still plan by its tz database. */
 const AGAIN_AFTER_MS = 10 * 60_000;
+/** What is set for an occasion type takes effect within this time, and that of the work. */
+const CHECK_EVERY_MS = 2_000;
 const SOON_MS = 10_000;
 const BUSY_MS = 1_000;
 
 /**
- * Makes plans again that were made under other rules, or by another tz database, than `migrate`
- * recorded last: the soonest first, until none is left. A process with another tz database than
- * the recorded one makes none again: it would undo what others do.
+ * Makes plans again that were made under other rules than those of the installation and of the
+ * occasion type now, or by another tz database than `migrate` recorded last: the soonest first,
+ * until none is left. A process with another tz database makes none again: it would undo what others
+ * do.
  */
 export function createReplanner({ orm, planner, tzVersion, logger }: ReplannerDeps): Loop {
+  const query = queryOf(orm);
+  let walked = { rules: '', at: -Infinity };
+
   async function round(): Promise<number> {
+    const { inForce } = firstRow(await query<{ inForce: string }>(RULES_IN_FORCE));
+    const isRecent = performance.now() - walked.at < AGAIN_AFTER_MS;
+    if (isRecent && inForce === walked.rules) return CHECK_EVERY_MS;
     if (await areDispatchersBusy(orm)) return BUSY_MS;
     const rules = presentRules(await readRules(orm.em.fork()));
     if (rules.tzVersion !== tzVersion) {
       const about = { recorded: rules.tzVersion, tzVersion };
       logger.warn(about, 'this process has another tz database than "migrate" recorded');
-      return AGAIN_AFTER_MS;
+      walked = { rules: inForce, at: performance.now() };
+      return CHECK_EVERY_MS;
     }
     const startedAt = performance.now();
     const summary = await replanOutdated({
@@ -43,7 +53,10 @@ export function createReplanner({ orm, planner, tzVersion, logger }: ReplannerDe
       rules,
       isStopping: () => loop.isStopping,
     });
-    if (summary.outdated === 0) return AGAIN_AFTER_MS;
+    if (summary.outdated === 0) {
+      walked = { rules: inForce, at: startedAt };
+      return CHECK_EVERY_MS;
+    }
     const about = { ...rules, ...summary, durationMs: Math.round(performance.now() - startedAt) };
     logger.info(about, 'plans made under other rules are made again');
     return SOON_MS;
@@ -71,9 +84,10 @@ interface PageRow extends OccasionRef, OccurrencePlace {
 }
 
 /**
- * Goes once through all open plans: those without an instant, then those to come, the soonest
- * first. What is past its instant fell due under the rules of then. Returns how many plans were
- * made under other rules, and how many of these could not be made again now.
+ * Goes once through all open plans: those without an instant, those that wait, and those to come,
+ * the soonest first. What is past its instant fell due under the rules of then, but goes where its
+ * type is sent now. Returns how many plans were made under other rules, and how many of these could
+ * not be made again now.
  */
 export async function replanOutdated({
   orm,
@@ -85,6 +99,7 @@ export async function replanOutdated({
   const { now } = firstRow(await query<{ now: number }>(`select ${ms('events.clock()', 'now')}`));
   const walks: [string, OccurrencePlace][] = [
     [BLOCKED, { dueAt: null, key: '' }],
+    [WAITING, { dueAt: 0, key: '' }],
     [TO_COME, { dueAt: now, key: '' }],
   ];
   const summary = { outdated: 0, left: 0 };
@@ -92,7 +107,13 @@ export async function replanOutdated({
     let place: OccurrencePlace | undefined = start;
     while (place !== undefined && !isStopping()) {
       const { dueAt, key }: OccurrencePlace = place;
-      const page: PageRow[] = await query(sql, { ...rules, dueAt, key, limit: PLAN_PAGE });
+      const page: PageRow[] = await query(sql, {
+        tzVersion: rules.tzVersion,
+        now,
+        dueAt,
+        key,
+        limit: PLAN_PAGE,
+      });
       const outdated = page.filter(({ isOutdated }) => isOutdated);
       const outcomes = await planner.plan(outdated.map(({ type, id }) => ({ type, id })));
       const left = outcomes.filter(({ kind }) => kind === 'failed' || kind === 'deferred');
@@ -104,21 +125,47 @@ export async function replanOutdated({
   return summary;
 }
 
+/** Another text with each change of what plans go by besides the inputs. */
+const RULES_IN_FORCE = `
+  select concat_ws(' ', (select max(id) from events.rules), (
+    select string_agg(concat_ws(':', t.type, t.destination, (
+      select max(r.id) from events.occasion_type_rules as r where r.type = t.type)), ' '
+      order by t.type)
+    from events.occasion_types as t)) as "inForce"`;
+
+/** Where it goes to is not what is set for its type now. */
+const IS_SENT_ELSEWHERE = `p.destination <> coalesce(s.destination, 'default')`;
+
+/** Planned by other rules, or by another tz database, than those of now. */
+const IS_OUTDATED = `${IS_SENT_ELSEWHERE} or p.tz_version <> :tzVersion or p.rules_id <> greatest(
+  (select max(id) from events.rules), s.rules_id)`;
+
 /** The outdated rows of a page, and if it is full, its last one. */
-const pageSql = (condition: string, order: string): string => `
+const pageSql = (condition: string, order: string, isOutdated: string): string => `
   with page as materialized (
-    select key, occasion_type as type, occasion_id as id, due_at,
-      (local_time, leap_day_policy, tz_version) <> (:localTime, :leapDayPolicy, :tzVersion)
-        as "isOutdated",
-      row_number() over (order by ${order}) = :limit::int as "isEnd"
+    select *, row_number() over (order by ${order}) = :limit::int as is_end
     from events.occurrences
     where ${isOpen('occurrences')} and ${condition}
     order by ${order}
     limit :limit::int
+  ), settings as materialized (
+    select type, destination, (
+      select max(r.id) from events.occasion_type_rules as r where r.type = t.type) as rules_id
+    from events.occasion_types as t
+  ), judged as (
+    select p.*, ${isOutdated} as is_outdated
+    from page as p left join settings as s on s.type = p.occasion_type
   )
-  select key, type, id, ${ms('due_at', 'dueAt')}, "isOutdated", "isEnd"
-  from page where "isOutdated" or "isEnd"`;
+  select key, occasion_type as type, occasion_id as id, ${ms('due_at', 'dueAt')},
+    is_outdated as "isOutdated", is_end as "isEnd"
+  from judged where is_outdated or is_end`;
 
-const BLOCKED = pageSql('blocked_reason is not null and key > :key', 'key');
+const BLOCKED = pageSql('blocked_reason is not null and key > :key', 'key', IS_OUTDATED);
 
-const TO_COME = pageSql(`(due_at, key) > (${instant(':dueAt')}, :key)`, 'due_at, key');
+const WAITING = pageSql(
+  `due_at <= ${instant(':now')} and (due_at, key) > (${instant(':dueAt')}, :key)`,
+  'due_at, key',
+  IS_SENT_ELSEWHERE,
+);
+
+const TO_COME = pageSql(`(due_at, key) > (${instant(':dueAt')}, :key)`, 'due_at, key', IS_OUTDATED);

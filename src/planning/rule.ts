@@ -30,6 +30,8 @@ export interface PlanInput extends InputsHistory {
   readonly open: OpenRow | null;
   /** Nominal date of the final row with the latest one (`isFinal`); null before the first. */
   readonly lastSettled: string | null;
+  /** Nominal dates of final rows, from `finalDatesFrom` on, with the last one. */
+  readonly finalDates: readonly string[];
   /**
    * Whether an occurrence is never planned again: COMPLETED, FAILED (but for `date_changed`) or
    * ever redelivered, under its key or, as before its recurrence changed, under another one that is

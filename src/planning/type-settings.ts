@@ -83,12 +83,9 @@ export function rulesOfType(
     .map((from): RecordedRules => {
       const rules = installation.findLast((rule) => rule.from <= from) ?? first;
       const own = ofType.findLast((rule) => rule.from <= from);
-      return {
-        ...rules,
-        from,
-        localTime: own?.localTime ?? rules.localTime,
-        leapDayPolicy: own?.leapDayPolicy ?? rules.leapDayPolicy,
-      };
+      const localTime = own?.localTime ?? rules.localTime;
+      const leapDayPolicy = own?.leapDayPolicy ?? rules.leapDayPolicy;
+      return { from, localTime, leapDayPolicy, tzVersion: rules.tzVersion };
     });
   return [first, ...later];
 }

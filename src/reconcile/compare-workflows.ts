@@ -131,7 +131,7 @@ const FIND_STRAYS = `
   left join events.occasions as o on o.type = given.type and o.id = given.id
   where case when o.type is null
     then not exists (select from users.occasion_inputs as i
-      where i.occasion_type = given.type and i.occasion_id = given.id)
+      where i.occasion_type = given.type and i.occasion_id = given.id offset 0)
     else o.end_notified_at < (select events.clock() - interval '1 hour') end`;
 
 const DROP_NOTIFIED = `

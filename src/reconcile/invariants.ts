@@ -33,8 +33,9 @@ export const OPEN_ROW_INVARIANTS: readonly Invariant[] = [
   { broken: `s.wake_at < o.due_at`, says: 'its workflow wakes before the due instant' },
   { broken: `o.user_id <> s.user_id`, says: "its open row is another user's" },
   {
-    broken: `o.key <> o.occasion_type || ':' || o.occasion_id || ':' ||
-      case o.occasion_type when 'birthday' then left(o.nominal_date, 4) else o.nominal_date end`,
+    broken: `o.key <> o.occasion_type || ':' || o.occasion_id || ':' || case
+      when length(split_part(o.key, ':', 3)) = 4 then left(o.nominal_date, 4)
+      else o.nominal_date end`,
     says: 'the key of its open row is not that of the nominal date',
   },
   {

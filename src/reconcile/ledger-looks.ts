@@ -85,9 +85,14 @@ const IS_EXCUSED = `(
     where u.occasion_type = j.type and u.occasion_id = j.id
       and u.settled_at > ${ago('5 minutes')})))`;
 
-/** @param isSeen a condition on `user_id`: whose occasions, and what the ledger knows of them */
-const lookAtOccasions = (isSeen: string): string => `
-  with inputs as materialized (select * from users.occasion_inputs where ${isSeen}),
+/**
+ * @param users SQL for the ids of users whose occasions are looked at
+ * @param isSeen a condition on `user_id`: of whom the ledger knows occasions
+ */
+const lookAtOccasions = (users: string, isSeen: string): string => `
+  with inputs as materialized (
+    select i.* from (${users}) as u (id) cross join lateral (
+      select * from users.occasion_inputs as v where v.user_id = u.id offset 0) as i),
   known as materialized (select * from events.occasions where ${isSeen}),
   seen as (
     select coalesce(i.occasion_type, k.type) as type, coalesce(i.occasion_id, k.id) as id,
@@ -123,10 +128,14 @@ const END_OF_PAGE = `
   select coalesce((select id from users.users where id > :after::uuid
     order by id offset :page::int - 1 limit 1), '${LAST_ID}') as last`;
 
-const LOOK_AT_PAGE = lookAtOccasions(`user_id > :after and user_id <= :last`);
+const LOOK_AT_PAGE = lookAtOccasions(
+  'select id from users.users where id > :after and id <= :last',
+  'user_id > :after and user_id <= :last',
+);
 
-const LOOK_AT_USERS = lookAtOccasions(`user_id = any (array(
-  select value::uuid from jsonb_array_elements_text(:users::jsonb)))`);
+const USERS = 'select distinct value::uuid from jsonb_array_elements_text(:users::jsonb)';
+
+const LOOK_AT_USERS = lookAtOccasions(USERS, `user_id = any (array(${USERS}))`);
 
 /** While nothing goes out, or not at the dispatchers' pace, whatever waits does so rightly. */
 const IS_HELD_UP = `(

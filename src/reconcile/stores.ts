@@ -64,7 +64,7 @@ export async function noteRestore(orm: Orm, backupTakenAt: number): Promise<Rest
     const run = queryIn(em);
     await run(COMPARE_AGAIN);
     await run(LOOK_FOR_ERASED_AGAIN, { since });
-    if (isDatabase) await run(LEAP);
+    if (isDatabase) for (const leap of LEAPS) await run(leap);
     const { count } = firstRow(await run<{ count: number }>(FORGET_SINCE, { since }));
     return { store: isDatabase ? 'database' : 'temporal', knowsUntil, forgotten: count, due };
   });
@@ -135,10 +135,12 @@ const LOOK_FOR_ERASED_AGAIN = `
   where temporal_at >= ${instant(':since')}`;
 
 /**
- * Revisions after the backup were given out already: an ETag of then must match nothing. No user
+ * Revisions after the backup were given out already: an ETag of then must match nothing. Nothing
  * has more changes between a backup and its restore.
  */
-const LEAP = `update users.users set revision = revision + 100000`;
+const LEAPS = ['users.users', 'users.occasions', 'events.occasion_types'].map(
+  (table) => `update ${table} set revision = revision + 100000`,
+);
 
 /** An older Temporal knows nothing of what was planned, looked at or ended since. */
 const FORGET_SINCE = `

@@ -176,8 +176,9 @@ describe('a deleted user is left alone', () => {
     ['whose deletion has not been planned', 'update events.occasions set ended_at = null'],
     [
       'who is there again',
-      `insert into users.users select user_id, null, 'Ada', '', '1990-05-20',
-       'UTC', 9, now(), now(), now() from users.erasures`,
+      `insert into users.users (id, first_name, last_name, date_of_birth, timezone, revision,
+         created_at, updated_at, inputs_changed_at)
+       select user_id, 'Ada', '', '1990-05-20', 'UTC', 9, now(), now(), now() from users.erasures`,
     ],
   ] as const)('%s', async ([_why, change]) => {
     const userId = await settled();

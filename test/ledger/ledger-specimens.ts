@@ -19,6 +19,7 @@ const everywhere = (): Columns => ({
   retry_not_before: ago(40 * MINUTE),
   superseded_at: within(10 * DAY),
   priority: 1,
+  destination: 'elsewhere',
   followed: true,
   traceparent: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01',
   traced_at: ago(30 * MINUTE),

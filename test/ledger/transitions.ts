@@ -145,11 +145,11 @@ export const TRANSITIONS: Readonly<Record<string, Transition>> = {
   },
   redeliver: {
     from: SETTLED,
-    guard: 'it has a due instant and its user exists; COMPLETED only by force',
+    guard: 'it has a due instant, and its user and occasion exist; COMPLETED only by force',
     to: ['PENDING'],
     columns: columns(
       'state reason settled_at followed priority next_attempt_at retry_not_before',
-      'earlier_attempts first_attempt_at redeliveries redelivered_at forced_at',
+      'earlier_attempts first_attempt_at redeliveries redelivered_at forced_at destination',
     ),
   },
   notify: {

@@ -120,7 +120,7 @@ export function createLife(options: LifeOptions): Life {
     const row = rows.get(key);
     return row !== undefined && isFinalRow(row);
   };
-  const finalDays = () => [...rows.values()].filter(isFinalRow).map(({ keptDate }) => keptDate);
+  const finalRows = () => [...rows.values()].filter(isFinalRow);
 
   function planInput(): PlanInput {
     const open = openRow();
@@ -134,7 +134,9 @@ export function createLife(options: LifeOptions): Life {
       plannedAt,
       open: open && { ...open },
       lastSettled,
-      isFinal: (one) => isFinal(one.key) || finalDays().includes(keptDateOf(one)),
+      finalDates: finalRows().map(({ nominalDate }) => nominalDate),
+      isFinal: (one) =>
+        isFinal(one.key) || finalRows().some(({ keptDate }) => keptDate === keptDateOf(one)),
       now,
       lateNow: now,
       lateLimitMs,
@@ -177,7 +179,9 @@ export function createLife(options: LifeOptions): Life {
     check((action.action === 'none') === (open === null), 'an open row was forgotten');
     if (open !== null && action.action === 'remove') {
       check(open.attempts === 0, 'a row with attempts is removed');
-      check(!truth.fallen().has(open.key), () => `${open.key} fell due, and is removed`);
+      // What it is blind for may have put it behind: the next plan says so.
+      const mayRemove = isBlind || !truth.fallen().has(open.key);
+      check(mayRemove, () => `${open.key} fell due, and is removed`);
       rows.delete(open.key);
       openKey = null;
     } else if (open !== null && action.action === 'settle') {
@@ -374,6 +378,7 @@ export function createLife(options: LifeOptions): Life {
       plannedAt: null,
       open: null,
       lastSettled: null,
+      finalDates: [],
       isFinal: () => false,
       now: dueAt - 1,
       lateNow: dueAt - 1,

@@ -85,6 +85,9 @@ const zone = fc.constantFrom(...ZONES);
 const localTime = fc.constantFrom('09:00', '00:00', '23:30');
 const leapDayPolicy = fc.constantFrom('feb28' as const, 'mar1' as const);
 
+/** Days before the day itself on which it is due. */
+const offsetDays = fc.constantFrom(0, 0, 0, 1, 7, 40);
+
 function inputsOf({ recurrence, dates }: Kind): fc.Arbitrary<Inputs> {
   return fc.record({
     date: fc.constantFrom(...dates),
@@ -92,7 +95,7 @@ function inputsOf({ recurrence, dates }: Kind): fc.Arbitrary<Inputs> {
     timezone: zone,
     localTime,
     leapDayPolicy,
-    offsetDays: fc.constant(0),
+    offsetDays,
     suspended: fc.constant(false),
   });
 }
@@ -110,6 +113,7 @@ function anyChange({ dates, everyDays }: Kind): fc.Arbitrary<Change> {
   return fc.oneof(
     { arbitrary: move(), weight: 5 },
     { arbitrary: date, weight: 4 },
+    { arbitrary: offsetDays.map((offsetDays) => ({ offsetDays })), weight: 2 },
     { arbitrary: fc.boolean().map((suspended) => ({ suspended })), weight: 2 },
     { arbitrary: fc.constant({ timezone: 'Mars/Olympus_Mons' }), weight: 1 },
     // Years of daily ones would take too long.

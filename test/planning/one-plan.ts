@@ -67,15 +67,18 @@ export function inputOf(given: Given): PlanInput {
   const settled = given.settled ?? [];
   const version = history.versions.at(-1) as InputsVersion;
   const finalDates = [...settled, ...(given.final ?? [])];
-  const keys = finalDates.map((date) => occurrenceKey(history.occasion, date, version.recurrence));
-  const days = finalDates.map((nominalDate) => keptDateOf({ nominalDate, version }));
+  const keys = new Set(
+    finalDates.map((date) => occurrenceKey(history.occasion, date, version.recurrence)),
+  );
+  const days = new Set(finalDates.map((nominalDate) => keptDateOf({ nominalDate, version })));
   return {
     ...history,
     endReason: 'user_deleted',
     plannedAt: given.plannedAt === undefined ? null : at(given.plannedAt),
     open: given.open ?? null,
     lastSettled: settled.at(-1) ?? null,
-    isFinal: (one) => keys.includes(one.key) || days.includes(keptDateOf(one)),
+    finalDates: settled,
+    isFinal: (one) => keys.has(one.key) || days.has(keptDateOf(one)),
     now: at(given.now),
     lateNow: at(given.lateNow ?? given.now),
     lateLimitMs: given.limitMs ?? 48 * HOUR_MS,

@@ -120,9 +120,10 @@ export function createTruth(
 
   /** All that a version names and that is due in (after, until], by instant and nominal date. */
   function* between(version: InputsVersion, after: number, until: number): Generator<Owed> {
-    const last = Math.min(indexOf(until + 6 * DAY_MS), days.length - 1);
+    const offsetMs = version.offsetDays * DAY_MS;
+    const last = Math.min(indexOf(until + offsetMs + 6 * DAY_MS), days.length - 1);
     let previousDueAt = -Infinity;
-    for (let index = indexOf(after - 6 * DAY_MS); index <= last; index += 1) {
+    for (let index = indexOf(after + offsetMs - 6 * DAY_MS); index <= last; index += 1) {
       const day = days[index] as Day;
       if (version.recurrence === 'once' && day.text > version.date) return;
       if (!isNamed(day, version)) continue;
@@ -150,7 +151,8 @@ export function createTruth(
       owed = null;
     }
     if (known === null || !isResolvable(version)) return;
-    for (const one of between(version, known.until - 7 * DAY_MS, at)) {
+    const earlierDays = Math.max(0, version.offsetDays - known.version.offsetDays);
+    for (const one of between(version, known.until - (7 + earlierDays) * DAY_MS, at)) {
       if (wasToCome(one, known.version, known.until)) fall(one, at);
     }
   }
@@ -194,7 +196,8 @@ export function createTruth(
     firstToCome(after, beyond) {
       const version = current;
       if (version === null || !isResolvable(version)) return null;
-      const from = Math.max(after, Date.parse(version.date) - 7 * DAY_MS);
+      const first = Date.parse(version.date) - (7 + version.offsetDays) * DAY_MS;
+      const from = Math.max(after, first);
       for (const one of between(version, from, from + 12 * 400 * DAY_MS)) {
         if (isFinal(one)) continue;
         if (version.recurrence !== 'once' && one.nominalDate <= lastSettled) continue;
@@ -266,7 +269,7 @@ function indexOf(ms: number): number {
   return Math.max(0, years * 372 + date.getUTCMonth() * 31 + date.getUTCDate() - 1);
 }
 
-function isNamed(day: Day, { date, recurrence }: InputsVersion): boolean {
+function isNamed(day: Day, { date, recurrence, rrule }: InputsVersion): boolean {
   if (day.text < date) return false;
   switch (recurrence) {
     case 'once':
@@ -282,14 +285,38 @@ function isNamed(day: Day, { date, recurrence }: InputsVersion): boolean {
     case 'birthday':
       return day.text.slice(5) === date.slice(5) && day.year > Number(date.slice(0, 4));
     case 'rrule':
-      throw new RangeError('These lives have no recurrence rules.');
+      return RULES[rrule as Rule](day, Date.parse(date) / DAY_MS);
   }
 }
 
+const FRIDAY = 5;
+const weekdayOf = (number: number): number => (number + 4) % 7;
+/** Weeks begin on Mondays. */
+const weekOf = (number: number): number => Math.floor((number + 3) / 7);
+
+/** Rules of RFC 5545, and whether each names a day, on or after the first (days since 1970). */
+export const RULES = {
+  'FREQ=MONTHLY;BYDAY=-1FR': ({ exists, number, month }) =>
+    exists &&
+    weekdayOf(number) === FRIDAY &&
+    new Date((number + 7) * DAY_MS).getUTCMonth() + 1 !== month,
+  'FREQ=WEEKLY;INTERVAL=2;BYDAY=MO,TH': ({ exists, number }, first) =>
+    exists && (weekOf(number) - weekOf(first)) % 2 === 0 && [1, 4].includes(weekdayOf(number)),
+  'FREQ=MONTHLY;BYMONTHDAY=31': ({ exists, day }) => exists && day === 31,
+  'RSCALE=GREGORIAN;FREQ=MONTHLY;BYMONTHDAY=31;SKIP=BACKWARD': ({ day }) => day === 31,
+  'RSCALE=GREGORIAN;FREQ=MONTHLY;BYMONTHDAY=30;SKIP=FORWARD': ({ day }) => day === 30,
+  'FREQ=DAILY;INTERVAL=3;COUNT=10': ({ exists, number }, first) =>
+    exists && (number - first) % 3 === 0 && (number - first) / 3 < 10,
+  'FREQ=DAILY;UNTIL=20240301': ({ exists, text }) => exists && text <= '2024-03-01',
+} satisfies Record<string, (day: Day, first: number) => boolean>;
+
+export type Rule = keyof typeof RULES;
+
 /** One day at a time towards a day that exists. */
-function keptOn(text: string, { leapDayPolicy }: InputsVersion): string {
+function keptOn(text: string, { leapDayPolicy, rrule = null }: InputsVersion): string {
   let index = indexes.get(text) ?? NaN;
-  const step = leapDayPolicy === 'feb28' ? -1 : 1;
+  const isForward = rrule === null ? leapDayPolicy === 'mar1' : rrule.endsWith('FORWARD');
+  const step = isForward ? 1 : -1;
   while (days[index]?.exists === false) index += step;
   return days[index]?.text ?? text;
 }
@@ -299,13 +326,14 @@ const instants = new Map<string, number>();
 
 function dueOf(text: string, version: InputsVersion): number {
   const { timezone, localTime, leapDayPolicy } = version;
-  const kept = keptOn(text, version);
-  const name = `${kept} ${localTime} ${timezone}`;
+  const keptMs = Date.parse(keptOn(text, version));
+  const day = new Date(keptMs - version.offsetDays * DAY_MS).toISOString().slice(0, 10);
+  const name = `${day} ${localTime} ${timezone}`;
   let instant = instants.get(name);
   if (instant === undefined) {
     const rules = { leapDayPolicy, localTime };
-    const year = Number(kept.slice(0, 4));
-    instant = oracle.occurrenceInYear({ dateOfBirth: kept, timezone }, year, rules).dueAt;
+    const year = Number(day.slice(0, 4));
+    instant = oracle.occurrenceInYear({ dateOfBirth: day, timezone }, year, rules).dueAt;
     instants.set(name, instant);
   }
   return instant;

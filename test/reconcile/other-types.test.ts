@@ -1,42 +1,21 @@
-/** Occasions of another type than birthdays are data: the reconciler finds theirs as well. */
-import { randomUUID } from 'node:crypto';
-
+/** Occasions of another type than birthdays: the reconciler finds theirs as well. */
 import { beforeAll, expect, test } from 'vitest';
 
+import { createOccasions, type Occasions } from '../../src/users/occasions.ts';
+import { occasionFields } from '../support/occasions.ts';
 import { brief, NOTHING, useReconcileFixture } from './reconcile-fixture.ts';
 
 const fixture = useReconcileFixture();
-
-/** The two views that planning reads, with wedding days beside the birthdays. */
-beforeAll(async () => {
-  await fixture.sql(`
-    create table users.weddings (id uuid primary key, user_id uuid not null, date date not null)`);
-  await fixture.sql(`
-    create or replace view users.occasion_inputs as
-      select 'birthday'::text as occasion_type, id as occasion_id, id as user_id,
-        'birthday'::text as recurrence, date_of_birth as date, timezone,
-        created_at, inputs_changed_at as changed_at
-      from users.users
-      union all
-      select 'wedding', w.id, u.id, 'yearly', w.date, u.timezone, u.created_at, u.created_at
-      from users.weddings as w join users.users as u on u.id = w.user_id`);
-  await fixture.sql(`
-    create or replace view users.occasion_history as
-      select 'birthday'::text as occasion_type, user_id as occasion_id, user_id, id as position,
-        'birthday'::text as recurrence, date_of_birth as date, timezone, valid_from, valid_until
-      from users.history
-      union all
-      select 'wedding', w.id, h.user_id, h.id, 'yearly', w.date, h.timezone, h.valid_from,
-        h.valid_until
-      from users.weddings as w join users.history as h on h.user_id = w.user_id`);
+let occasions: Occasions;
+beforeAll(() => {
+  occasions = createOccasions(fixture.orm, {});
 });
 
+/** Its event is lost. */
 async function addWedding(userId: string): Promise<string> {
-  const id = randomUUID();
-  await fixture.sql(`insert into users.weddings values (:id::uuid, :userId::uuid, '2015-05-01')`, {
-    id,
-    userId,
-  });
+  const fields = occasionFields({ type: 'wedding', date: '2015-05-01', recurrence: 'yearly' });
+  const { id } = await occasions.create(userId, fields);
+  await fixture.sql('truncate users.outbox');
   return id;
 }
 
@@ -66,7 +45,8 @@ test('of each user all occasions are looked at, and only those that there are', 
   expect(brief(await fixture.run())).toEqual(NOTHING);
 
   // The occasion is gone, and the user is not.
-  await fixture.sql('delete from users.weddings where id = :id', { id });
+  await occasions.delete(both, id);
+  await fixture.sql('truncate users.outbox');
   expect((await fixture.run()).detected).toEqual({ unplanned: 1 });
   const [, wedding] = await fixture.sql<{ state: string; reason: string | null }>(
     `select state, reason from events.occurrences where user_id = :both order by occasion_type`,

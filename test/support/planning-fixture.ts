@@ -3,11 +3,14 @@ import { pino } from 'pino';
 import { afterAll, beforeAll, beforeEach } from 'vitest';
 
 import { createLedger, type Ledger } from '../../src/ledger/ledger.ts';
-import type { ClaimedOccurrence } from '../../src/ledger/types.ts';
+import { createRedelivery, type Redelivery } from '../../src/ledger/redelivery.ts';
+import type { ClaimedOccurrence, OccasionRef } from '../../src/ledger/types.ts';
 import type { Orm } from '../../src/platform/database/orm.ts';
 import { createPlanner, type Planner } from '../../src/planning/planner.ts';
 import type { PlanOutcome } from '../../src/planning/write-plans.ts';
 import type { TzDatabase } from '../../src/time/tz-database.ts';
+import { createOccasions, type Occasions } from '../../src/users/occasions.ts';
+import { createUsers, type Users } from '../../src/users/users.ts';
 import { createEventRows, type EventRows } from './event-rows.ts';
 import { createTestDatabase, type TestDatabase } from './postgres.ts';
 import { bundledTz } from './tz-databases.ts';
@@ -53,6 +56,9 @@ export function usePlanningFixture() {
   let rows: EventRows;
   let ledger: Ledger;
   let planner: Planner;
+  let users: Users;
+  let occasions: Occasions;
+  let redelivery: Redelivery;
   let now = SPRING;
 
   beforeAll(async () => {
@@ -60,11 +66,15 @@ export function usePlanningFixture() {
     rows = createEventRows(database.orm);
     ledger = createLedger(database.orm, { lateAfterMs: LATE_AFTER_MS });
     planner = plannerWith();
+    users = createUsers(database.orm, { clock: () => now, tz: bundledTz });
+    occasions = createOccasions(database.orm, {});
+    redelivery = createRedelivery(database.orm);
   });
   afterAll(() => database.drop());
   beforeEach(async () => {
     await rows.sql(
-      'truncate events.occurrences, events.occasions, users.users, users.outbox cascade',
+      `truncate events.occurrences, events.occasions, events.occasion_types,
+         events.occasion_type_rules, users.users, users.outbox cascade`,
     );
     await setClock(SPRING);
   });
@@ -94,12 +104,22 @@ export function usePlanningFixture() {
     }
   }
 
-  /** Plans the birthday of a user at an instant; without one, at that of the last time. */
-  async function plan(userId: string, at = now): Promise<PlanOutcome> {
+  /** Plans one occasion at an instant; without one, at that of the last time. */
+  async function planOccasion(ref: OccasionRef, at = now): Promise<PlanOutcome> {
     if (at !== now) await setClock(at);
-    const [outcome] = await planner.plan([birthdayOf(userId)]);
+    const [outcome] = await planner.plan([ref]);
     if (outcome === undefined) throw new Error('there was no outcome');
     return outcome;
+  }
+
+  /** Plans the birthday of a user at an instant; without one, at that of the last time. */
+  const plan = (userId: string, at = now): Promise<PlanOutcome> =>
+    planOccasion(birthdayOf(userId), at);
+
+  /** Sets what a type has of its own, as the API does. */
+  async function setType(type: string, settings: Partial<TypeValues>): Promise<void> {
+    const none = { deliveryTime: null, leapDayPolicy: null, lateLimitMs: null };
+    await rows.sql(SET_TYPE, { ...none, whenLate: null, destination: null, type, ...settings });
   }
 
   async function claim(limit = 1000): Promise<readonly ClaimedOccurrence[]> {
@@ -185,6 +205,16 @@ export function usePlanningFixture() {
     get ledger() {
       return ledger;
     },
+    /** The verbs of the API, at the database's clock. */
+    get occasions() {
+      return occasions;
+    },
+    get users() {
+      return users;
+    },
+    get redelivery() {
+      return redelivery;
+    },
     get planner() {
       return planner;
     },
@@ -194,6 +224,8 @@ export function usePlanningFixture() {
     plannerWith,
     setClock,
     plan,
+    planOccasion,
+    setType,
     claim,
     send,
     change,
@@ -201,6 +233,14 @@ export function usePlanningFixture() {
     occurrencesOf,
     occasionOf,
   };
+}
+
+interface TypeValues {
+  readonly deliveryTime: string | null;
+  readonly leapDayPolicy: 'feb28' | 'mar1' | null;
+  readonly lateLimitMs: number | null;
+  readonly whenLate: 'send' | 'skip' | null;
+  readonly destination: string | null;
 }
 
 export interface OccasionRow {
@@ -217,6 +257,19 @@ export interface OccasionRow {
 }
 
 const AT = 'to_timestamp(:at::float8 / 1000)';
+
+const SET_TYPE = `
+  with settings as (
+    insert into events.occasion_types (type, delivery_time, leap_day_policy, late_limit_ms,
+      when_late, destination)
+    values (:type, :deliveryTime::text, :leapDayPolicy::text, :lateLimitMs::bigint,
+      :whenLate::text, :destination::text)
+    on conflict (type) do update set delivery_time = excluded.delivery_time,
+      leap_day_policy = excluded.leap_day_policy, late_limit_ms = excluded.late_limit_ms,
+      when_late = excluded.when_late, destination = excluded.destination
+  )
+  insert into events.occasion_type_rules (type, delivery_time, leap_day_policy)
+  values (:type, :deliveryTime::text, :leapDayPolicy::text)`;
 
 const ms = (column: string, name: string): string =>
   `(extract(epoch from ${column}) * 1000)::float8 as "${name}"`;
