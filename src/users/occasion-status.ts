@@ -27,7 +27,7 @@ export function statusOf(
     localTime: occasion.deliveryTime ?? user.deliveryTime ?? settings.localTime,
     leapDayPolicy: settings.leapDayPolicy,
   };
-  const isPlannable = whyUnplannable(inputs, tz) === null && occasion.rrule === null;
+  const isPlannable = whyUnplannable(inputs, tz) === null;
   if (isPlannable && dueDatesAfter(inputs, now, tz).next().done === true) return 'ended';
   return occasion.suspended || user.suspended ? 'suspended' : 'active';
 }

@@ -2,9 +2,9 @@
 import { z } from 'zod';
 
 import { parseCalendarDate } from '../time/calendar-date.ts';
+import { rruleFault } from '../time/recurrence.ts';
 import { type FieldFault, InvalidInputError } from './errors.ts';
 import { dataFault, type OccasionData } from './occasion-data.ts';
-import { rruleFault } from './rrule-fault.ts';
 import {
   absentIs,
   EARLIEST_DATE,

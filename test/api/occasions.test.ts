@@ -241,6 +241,19 @@ describe('changing', () => {
     ]);
   });
 
+  test('a rule that is over ends it, and a later UNTIL brings it back', async () => {
+    const { id } = await create();
+    const patch = async (rrule: string) =>
+      (await api.send('PATCH', `${path}/${id}`, { rrule, date: '2026-01-31' })).body;
+    const ended = await patch('FREQ=MONTHLY;UNTIL=20261031');
+    expect(ended).toMatchObject({ status: 'ended' });
+    const active = await patch('FREQ=MONTHLY;UNTIL=20261231');
+    expect(active).toMatchObject({ status: 'active' });
+    expect((await patch('FREQ=MONTHLY;BYMONTH=2;BYMONTHDAY=30')).errors).toEqual([
+      { field: 'rrule', rule: 'must match some day: from the date on, it never does' },
+    ]);
+  });
+
   test('the type is refused', async () => {
     const { id } = await create();
     const answer = await api.send('PATCH', `${path}/${id}`, { type: 'reminder' });
