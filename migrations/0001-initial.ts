@@ -22,6 +22,27 @@ const USERS = `
   create function users.clock() returns timestamptz
     language sql volatile as 'select clock_timestamp()';
 
+  -- Text as it is searched: lower case, without accents; letters that Unicode does not decompose
+  -- are spelt out. It does not depend on the locale of the database, in which lower() may know ASCII
+  -- alone, and needs no extension, which not every owner of a schema may create. Without "strict",
+  -- PostgreSQL expands it in place.
+  create function users.folded(value text) returns text
+    language sql immutable parallel safe
+    return case when octet_length(value) = char_length(value) then lower(value collate "C") else
+      replace(replace(replace(replace(
+        translate(
+          lower(regexp_replace(normalize(value, NFKD), '[\\u0300-\\u036f]', '', 'g') collate "C"),
+          'АБВГДЕЖЗИЙКЛМНОПРСТУФХЦЧШЩЪЫЬЭЮЯЂЄЅІЇЈЉЊЋЏҐҒҚҢҮҰҺӘӨ'
+            || 'ΑΒΓΔΕΖΗΘΙΚΛΜΝΞΟΠΡΣΤΥΦΧΨΩς'
+            || 'ԱԲԳԴԵԶԷԸԹԺԻԼԽԾԿՀՁՂՃՄՅՆՇՈՉՊՋՌՍՎՏՐՑՒՓՔՕՖ'
+            || 'ØøŁłĐđÐðĦħŦŧıƏÆŒÞẞ',
+          'абвгдежзийклмнопрстуфхцчшщъыьэюяђєѕіїјљњћџґғқңүұһәө'
+            || 'αβγδεζηθικλμνξοπρστυφχψωσ'
+            || 'աբգդեզէըթժիլխծկհձղճմյնշոչպջռսվտրցւփքօֆ'
+            || 'oollddddhhttiəæœþß'),
+        'ß', 'ss'), 'æ', 'ae'), 'œ', 'oe'), 'þ', 'th')
+    end;
+
   create table users.users (
     id uuid primary key,
     external_id text unique,
@@ -46,6 +67,13 @@ const USERS = `
   );
   create index users_timezone on users.users (timezone, position, id);
   create index users_by_position on users.users (position, id);
+  -- The beginnings that users are searched by: of each name, and of both in either order.
+  create index users_by_name on users.users
+    ((users.folded(first_name || ' ' || last_name) collate "C"));
+  create index users_by_last_name on users.users
+    ((users.folded(last_name || ' ' || first_name) collate "C"));
+  create index users_by_folded_external_id on users.users
+    ((users.folded(external_id) collate "C")) where external_id is not null;
   create index users_by_day on users.users
     (((extract(month from date_of_birth) * 100 + extract(day from date_of_birth))::int), id);
   create index users_suspended on users.users (id) where suspended;

@@ -15,6 +15,8 @@ export interface UserQuery {
   readonly limit: number;
   readonly externalId: string | null;
   readonly timezone: string | null;
+  /** The beginning of a name or of an external id, in any case, with or without accents. */
+  readonly q: string | null;
 }
 
 /**
@@ -24,15 +26,16 @@ export interface UserQuery {
  */
 export async function listUsers(
   em: SqlEntityManager,
-  { after, limit, externalId, timezone }: UserQuery,
+  { after, limit, externalId, timezone, q }: UserQuery,
 ) {
   const conditions = [
     ...(after === null ? [] : ['(u.position, u.id) > (:position::xid8, :id::uuid)']),
     ...(externalId === null ? [] : ['u.external_id = :externalId']),
     ...(timezone === null ? [] : ['u.timezone = :timezone']),
   ];
-  const values = { ...after, externalId, timezone, limit: limit + 1 };
-  const found = await em.execute<ListedRow[]>(listSql(conditions), values);
+  const values = { ...after, externalId, timezone, q, limit: limit + 1 };
+  const sql = q === null ? listSql(conditions) : searchSql(conditions);
+  const found = await em.execute<ListedRow[]>(sql, values);
   // One more row than the page holds tells whether there is a next page.
   if (found.length <= limit) return { users: found, next: null };
 
@@ -50,10 +53,35 @@ interface ListedRow extends User, UserPlace {
 
 const BEGINNING: UserPlace = { position: '0', id: '00000000-0000-0000-0000-000000000000' };
 
+const COLUMNS = `${USER}, u.position::text as position,
+  u.position < pg_snapshot_xmin(pg_current_snapshot()) as "isFinal"`;
+
 const listSql = (conditions: readonly string[]): string => `
-  select ${USER}, u.position::text as position,
-    u.position < pg_snapshot_xmin(pg_current_snapshot()) as "isFinal"
+  select ${COLUMNS}
   from users.users as u
   ${conditions.length === 0 ? '' : `where ${conditions.join(' and ')}`}
   order by u.position, u.id
   limit :limit::int`;
+
+/** What is searched, as the indexes have it. */
+const SEARCHED = [
+  { text: "u.first_name || ' ' || u.last_name", where: 'true' },
+  { text: "u.last_name || ' ' || u.first_name", where: 'true' },
+  { text: 'u.external_id', where: 'u.external_id is not null' },
+];
+
+/** Each beginning by an index of its own, as a range; the last code point comes after all that follows. */
+const searchSql = (conditions: readonly string[]): string => `
+  with found as materialized (${SEARCHED.map(
+    ({ text, where }) => `
+    select u.position, u.id from users.users as u
+    where users.folded(${text}) collate "C" >= users.folded(:q::text)
+      and users.folded(${text}) collate "C" < users.folded(:q::text) || chr(1114111)
+      and ${[where, ...conditions].join(' and ')}`,
+  ).join(' union')}
+  ), page as materialized (
+    select position, id from found order by position, id limit :limit::int
+  )
+  select ${COLUMNS}
+  from page join users.users as u on u.id = page.id
+  order by u.position, u.id`;

@@ -176,6 +176,12 @@ export function externalIdFault(externalId: string): string | null {
   return lengthFault(externalId, EXTERNAL_ID_MAX) ?? textFault(externalId);
 }
 
+/** The beginning of a name or of an external id, as it is searched for. */
+export function searchFault(text: string): string | null {
+  if (isBlank(text)) return 'must not be blank';
+  return lengthFault(text, EXTERNAL_ID_MAX) ?? textFault(text);
+}
+
 /** Allows a day that has begun anywhere on Earth at `now`; {@link refuseUnborn} is exact. */
 export function dateOfBirthFault(date: string, now: number): string | null {
   if (parseCalendarDate(date) === null) return 'must be a calendar date, as YYYY-MM-DD';

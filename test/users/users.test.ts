@@ -161,7 +161,7 @@ async function usersNotYetFinal(): Promise<number> {
 }
 
 async function page(limit: number, after: UserPlace | null) {
-  const query = { limit, after, externalId: null, timezone: null };
+  const query = { limit, after, externalId: null, timezone: null, q: null };
   const { users: found, next } = await users.list(query);
   return { ids: found.map(({ id }) => id), next };
 }

@@ -5,6 +5,7 @@ import {
   EXTERNAL_ID_MAX,
   externalIdFault,
   ruled,
+  searchFault,
   type User,
   userInput,
   userPatch,
@@ -82,6 +83,14 @@ export function registerUsers(app: Api, deps: ApiDeps): void {
           .optional()
           .openapi({ minLength: 1, maxLength: EXTERNAL_ID_MAX, pattern: TEXT_PATTERN }),
         timezone: timezoneParam('As it was sent: links are not resolved'),
+        q: ruled(searchFault).trim().optional().openapi({
+          description:
+            'The beginning of the first name, the last name, both in either order, or the external id; in any case, with or without accents',
+          minLength: 1,
+          maxLength: EXTERNAL_ID_MAX,
+          pattern: TEXT_PATTERN,
+          example: 'love',
+        }),
       }),
     },
     responses: {
@@ -93,8 +102,9 @@ export function registerUsers(app: Api, deps: ApiDeps): void {
     },
   });
   app.openapi(listUsers, async (c) => {
-    const { limit, cursor = null, externalId = null, timezone = null } = c.req.valid('query');
-    const page = await users.list({ limit, after: cursor, externalId, timezone });
+    const { cursor: after = null, limit, ...filter } = c.req.valid('query');
+    const { externalId = null, timezone = null, q = null } = filter;
+    const page = await users.list({ limit, after, externalId, timezone, q });
     const nextCursor = page.next && userCursor.encode(page.next);
     return c.json({ users: page.users.map(userBody), nextCursor }, 200);
   });
