@@ -179,8 +179,8 @@ describe('refused rows', () => {
         line: 3,
         faults: [
           { field: 'dateOfBirth', rule: /day of the calendar/, value: '1990-02-30' },
-          { field: 'firstName', rule: 'is required' },
           { field: 'timezone', rule: /Europe\/Berlin/, value: 'Europe/Berln' },
+          { field: 'firstName', rule: 'is required' },
         ],
       },
       { line: 4, faults: [{ field: 'externalId', rule: 'is required' }] },

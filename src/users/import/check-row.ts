@@ -2,7 +2,8 @@ import { validate as isUuid } from 'uuid';
 import { z } from 'zod';
 
 import { type OccasionFields, occasionFields, typeField } from '../occasion.ts';
-import { type FieldContext, type UserFields, userFields } from '../user.ts';
+import type { TzDatabase } from '../../time/tz-database.ts';
+import { type FieldContext, timezoneFault, type UserFields, userFields } from '../user.ts';
 import type { DateReading } from './dates.ts';
 import type { FileFields, FileRow, OpenFile, RowFault } from './file-rows.ts';
 
@@ -60,6 +61,8 @@ export function createRowCheck(
   rules: RowRules,
   { occasionField }: Pick<OpenFile, 'occasionField'>,
 ) {
+  const { readDate, tz } = rules;
+  const findZoneFault = createZoneFault(tz);
   const idField = z.string('must be a string').refine(isUuid, "must be a UUID, Daybell's own id");
   const userSchema = z.strictObject({ userId: idField.nullable(), ...userFields(rules) }).partial();
   const occasionSchema = z
@@ -75,14 +78,23 @@ export function createRowCheck(
       dateField: string,
       nameOf: (field: string) => string,
     ): Fields | null => {
-      const { rule, isSwapped, ...values } = withDate(fields, dateField, rules.readDate);
       const before = faults.length;
-      if (rule !== undefined) {
-        hasSwappedDate ||= isSwapped;
-        faults.push({ field: nameOf(dateField), rule, value: fields[dateField] });
-      }
-      const result = schema.safeParse(values.fields);
-      if (!result.success) faults.push(...faultsOf(result.error, values.fields, nameOf));
+      const values: Record<string, unknown> = { ...fields };
+      const refuse = (field: string, rule: string): void => {
+        faults.push({ field: nameOf(field), rule, value: fields[field] });
+        delete values[field];
+      };
+      const { [dateField]: date, timezone } = fields;
+      const reading = typeof date === 'string' ? readDate(date) : null;
+      if (reading?.rule !== undefined) {
+        hasSwappedDate ||= reading.isSwapped;
+        refuse(dateField, reading.rule);
+      } else if (reading !== null) values[dateField] = reading.date;
+      const zoneRule = typeof timezone === 'string' ? findZoneFault(timezone) : null;
+      if (zoneRule !== null) refuse('timezone', zoneRule);
+
+      const result = schema.safeParse(values);
+      if (!result.success) faults.push(...faultsOf(result.error, values, nameOf));
       return result.success && faults.length === before ? result.data : null;
     };
 
@@ -129,15 +141,23 @@ function cut(fault: RowFault): RowFault {
   return { ...fault, value: isLong ? `${text.slice(0, VALUE_MAX_LENGTH).toWellFormed()}…` : text };
 }
 
-function withDate(fields: FileFields, field: string, read: RowRules['readDate']) {
-  const text = fields[field];
-  if (typeof text !== 'string') return { fields, isSwapped: false };
-  const reading = read(text);
-  if (reading.rule === undefined) {
-    return { fields: { ...fields, [field]: reading.date }, isSwapped: false };
-  }
-  const { [field]: _unreadable, ...others } = fields;
-  return { fields: others, rule: reading.rule, isSwapped: reading.isSwapped };
+/** To find out which zone may be meant takes a millisecond: a file may have a million that are none. */
+const ZONES_COMPARED = 100;
+const ZONE_MAX_LENGTH = 64;
+
+function createZoneFault(tz: TzDatabase): (zone: string) => string | null {
+  const faults = new Map<string, string | null>();
+  return (zone) => {
+    if (tz.isKnown(zone)) return null;
+    const known = faults.get(zone);
+    if (known !== undefined) return known;
+    if (faults.size >= ZONES_COMPARED || zone.length > ZONE_MAX_LENGTH) {
+      return 'must be an IANA time zone known to this installation, such as Europe/Berlin';
+    }
+    const fault = timezoneFault(zone, tz);
+    faults.set(zone, fault);
+    return fault;
+  };
 }
 
 function withTimezone(fields: FileFields, timezone: string | null): FileFields {

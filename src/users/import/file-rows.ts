@@ -46,7 +46,7 @@ export interface OpenFile {
 
 /** Of one record; of a user with 10,000 occasions in one line of JSON. */
 const CSV_LINE_MAX_BYTES = 256 * 1024;
-const JSON_LINE_MAX_BYTES = 8 * 1024 * 1024;
+export const JSON_LINE_MAX_BYTES = 8 * 1024 * 1024;
 
 /**
  * Reads the header of a CSV file, and then its rows as they are asked for.

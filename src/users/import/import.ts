@@ -151,21 +151,36 @@ async function* importRows(
     return { batch, result: await storeSafely(orm, batch.groups, terms) };
   };
 
+  const blocks = file.rows[Symbol.asyncIterator]();
+  const readBlock = () => unawaited(blocks.next().then((read) => ({ read })));
+  let reading = readBlock();
   let storing: Promise<StoredBatch> | null = null;
-  for await (const block of file.rows) {
-    for (const row of block) {
+  try {
+    for (;;) {
+      // What is stored is confirmed at once, however long the next rows take to come.
+      const event = await Promise.race(storing === null ? [reading] : [storing, reading]);
       signal?.throwIfAborted();
-      total.rows += 1;
-      const checked = check(row);
-      const refused = 'faults' in checked ? checked : batches.add(checked);
-      if (refused !== null) yield* refuse([refused]);
-      batches.pass(row.line, row.end);
-      if (!batches.isFull()) continue;
-      if (storing !== null) yield* finish(await storing);
-      storing = store(batches.take());
-      // Its failure is reported when it is awaited.
-      storing.catch(() => {});
+      if ('result' in event) {
+        storing = null;
+        yield* finish(event);
+        continue;
+      }
+      if (event.read.done === true) break;
+      reading = readBlock();
+      for (const row of event.read.value) {
+        total.rows += 1;
+        const checked = check(row);
+        const refused = 'faults' in checked ? checked : batches.add(checked);
+        if (refused !== null) yield* refuse([refused]);
+        batches.pass(row.line, row.end);
+        if (!batches.isFull()) continue;
+        if (storing !== null) yield* finish(await storing);
+        storing = unawaited(store(batches.take()));
+      }
     }
+  } finally {
+    // Not awaited: a client that sends nothing more would hold up the answer.
+    blocks.return?.()?.catch(() => {});
   }
   if (storing !== null) yield* finish(await storing);
   yield* finish(await store(batches.take()));
@@ -182,6 +197,12 @@ async function* importRows(
     ignoredColumns: file.ignoredColumns,
     lint: lint.findings(),
   };
+}
+
+/** A promise that may be awaited later: its failure is reported there. */
+function unawaited<Result>(promise: Promise<Result>): Promise<Result> {
+  promise.catch(() => {});
+  return promise;
 }
 
 /** What a status does not depend on. */
