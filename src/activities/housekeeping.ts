@@ -1,9 +1,12 @@
+import type { AuditStore } from '../audit/stored-audits.ts';
 import type { RetentionStore } from '../retention/retention.ts';
 import type { PruneCounts, PruneRequest, PruneResult } from '../workflows/maintenance-contract.ts';
 import { failingWithoutData } from './failure.ts';
 
 export interface HousekeepingActivityDeps {
   readonly retention: RetentionStore;
+  /** The audits of the days whose occurrences are removed. */
+  readonly audits: AuditStore;
   readonly logger?: { info(fields: object, message: string): void };
 }
 
@@ -28,24 +31,41 @@ export function createHousekeepingActivities(deps: HousekeepingActivityDeps) {
 }
 
 async function prune(
-  { retention }: HousekeepingActivityDeps,
+  { retention, audits }: HousekeepingActivityDeps,
   { keep }: PruneRequest,
 ): Promise<PruneResult> {
-  const removed = { attempts: 0, responseExcerpts: 0, idempotencyKeys: 0, outbox: 0 };
+  const removed = {
+    attempts: 0,
+    responseExcerpts: 0,
+    idempotencyKeys: 0,
+    outbox: 0,
+    occurrences: 0,
+  };
   const jobs: readonly (readonly [keyof PruneCounts, () => Promise<number>])[] = [
     ['attempts', () => retention.removeAttempts(keep.attemptsMs, BATCH)],
     ['responseExcerpts', () => retention.eraseResponseExcerpts(keep.responseExcerptsMs, BATCH)],
     ['idempotencyKeys', () => retention.removeIdempotencyKeys(keep.idempotencyKeysMs, BATCH)],
     ['outbox', () => retention.removeDoneEvents(keep.outboxMs, BATCH)],
+    ['occurrences', () => removeOccurrences(retention, audits)],
   ];
   const until = performance.now() + TIME_MS;
+  const isTimeUp = (): boolean => performance.now() >= until;
+  // One day after the other, before its occurrences are removed.
+  while (await audits.storeNext(keep.occurrencesMs)) {
+    if (isTimeUp()) return { removed, more: true };
+  }
   for (const [name, removeBatch] of jobs) {
     let count;
     do {
-      if (performance.now() >= until) return { removed, more: true };
+      if (isTimeUp()) return { removed, more: true };
       count = await removeBatch();
       removed[name] += count;
     } while (count === BATCH);
   }
   return { removed, more: false };
+}
+
+async function removeOccurrences(retention: RetentionStore, audits: AuditStore): Promise<number> {
+  const firstKept = await audits.firstDayNotStored();
+  return firstKept === null ? 0 : retention.removeOccurrences(firstKept, BATCH);
 }

@@ -26,6 +26,20 @@ export function createRetention(orm: Orm) {
     removeDoneEvents: run(
       `delete from users.outbox where ${oldest('users.outbox', 'done_at', 'done_at is not null')}`,
     ),
+    /**
+     * Settled occurrences of the days before one (`YYYY-MM-DD`), with their attempts. What may fall
+     * due once more is kept: a key that names a year until that year is over, any other until its
+     * nominal date is.
+     */
+    async removeOccurrences(beforeDate: string, limit: number): Promise<number> {
+      let removed = 0;
+      for (const sql of [REMOVE_OF_DAYS, REMOVE_OF_YEARS]) {
+        const em = orm.em.fork();
+        const rows = await em.execute<object[]>(sql, { beforeDate, limit: limit - removed });
+        removed += rows.length;
+      }
+      return removed;
+    },
     removeIdempotencyKeys: run(
       `delete from users.idempotency_keys where ${oldest('users.idempotency_keys', 'created_at')}`,
     ),
@@ -53,3 +67,35 @@ const ATTEMPTS = oldest(
 );
 
 const EXCERPTS = oldest('events.attempts', 'started_at', 'response_excerpt is not null');
+
+/** Nothing falls due more than a few days from its nominal date less the offset, in any zone. */
+const REACH = '5';
+
+const OVER = `to_char(:beforeDate::date - ${REACH}, 'YYYY-MM-DD')`;
+
+const removeOccurrences = (condition: string): string => `
+  with removed as materialized (
+    select key from events.occurrences as o
+    where ${condition} and o.local_date < :beforeDate::date
+      and o.state in ('COMPLETED', 'FAILED', 'SKIPPED') and o.followed
+    order by o.due_at limit :limit::int
+    for update skip locked
+  ), attempts as (
+    delete from events.attempts where occurrence_key in (select key from removed)
+  )
+  delete from events.occurrences where key in (select key from removed)
+  returning key`;
+
+/** By the index of those whose keys name a day. */
+export const REMOVE_OF_DAYS = removeOccurrences(`
+  o.recurrence not in ('birthday', 'yearly') and o.nominal_date < ${OVER}
+  and o.due_at < :beforeDate::date::timestamp at time zone 'UTC' + interval '1 day'`);
+
+/**
+ * Those whose keys name a year, up to its end: the birthdays of a year that is not over yet are not
+ * gone through again and again.
+ */
+export const REMOVE_OF_YEARS = removeOccurrences(`
+  o.recurrence in ('birthday', 'yearly') and o.nominal_date < left(${OVER}, 4)
+  and o.due_at < (left(${OVER}, 4) || '-01-01')::timestamp at time zone 'UTC'
+    + ${REACH} * interval '1 day'`);

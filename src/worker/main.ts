@@ -1,5 +1,6 @@
 /** The process `worker`: workflows and their activities. As many of them as needed. */
 import { createActivities } from '../activities/index.ts';
+import { createAuditStore } from '../audit/stored-audits.ts';
 import { requireSettings } from '../platform/settings/settings.ts';
 import { createDeliver } from '../delivery/deliver/deliver.ts';
 import { createDeliverMetrics } from '../delivery/metrics.ts';
@@ -63,6 +64,7 @@ async function startWorker(context: ServiceContext): Promise<void> {
     createActivities({
       deliver: createDelivery(context, foundation, dateSettings, sending),
       retention: createRetention(orm),
+      audits: createAuditStore({ orm, ...dateSettings, clock: Date.now }),
       erasure: createErasure(orm),
       workflowRemover: createWorkflowRemover(client, workflows),
       workflowReconciler: createWorkflowReconciler({

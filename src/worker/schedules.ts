@@ -31,6 +31,7 @@ export function maintenanceSchedules(taskQueue: string, settings: Settings): Sch
     responseExcerptsMs: settings.RETAIN_RESPONSE_EXCERPTS,
     idempotencyKeysMs: settings.RETAIN_IDEMPOTENCY_KEYS,
     outboxMs: settings.RETAIN_OUTBOX,
+    occurrencesMs: settings.RETAIN_OCCURRENCES,
   };
   const everyMs = settings.RECONCILE_EVERY;
   return [

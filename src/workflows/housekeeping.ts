@@ -11,7 +11,7 @@ const { prune } = proxyActivities<Activities>({
   summary: 'Remove what has been kept for its time',
 });
 
-const KINDS = ['attempts', 'responseExcerpts', 'idempotencyKeys', 'outbox'] as const;
+const KINDS = ['attempts', 'responseExcerpts', 'idempotencyKeys', 'outbox', 'occurrences'] as const;
 /** At most half an hour and 400 events; the rest is left to the next hour. */
 const MOST_ROUNDS = 60;
 
@@ -20,7 +20,13 @@ const MOST_ROUNDS = 60;
  * much it removed.
  */
 export async function housekeeping(request: PruneRequest): Promise<PruneCounts> {
-  const removed = { attempts: 0, responseExcerpts: 0, idempotencyKeys: 0, outbox: 0 };
+  const removed = {
+    attempts: 0,
+    responseExcerpts: 0,
+    idempotencyKeys: 0,
+    outbox: 0,
+    occurrences: 0,
+  };
   for (let rounds = 0; rounds < MOST_ROUNDS; rounds++) {
     const round = await prune(request);
     for (const kind of KINDS) removed[kind] += round.removed[kind];

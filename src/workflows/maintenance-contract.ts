@@ -95,6 +95,8 @@ export interface Retention {
   readonly idempotencyKeysMs: number;
   /** Processed outbox events. */
   readonly outboxMs: number;
+  /** Settled occurrences; the audits of their days stay. */
+  readonly occurrencesMs: number;
 }
 
 export interface PruneRequest {
@@ -103,7 +105,7 @@ export interface PruneRequest {
 
 /** Removed rows, and erased excerpts. */
 export type PruneCounts = Readonly<
-  Record<'attempts' | 'responseExcerpts' | 'idempotencyKeys' | 'outbox', number>
+  Record<'attempts' | 'responseExcerpts' | 'idempotencyKeys' | 'outbox' | 'occurrences', number>
 >;
 
 export interface PruneResult {

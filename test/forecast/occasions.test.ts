@@ -23,11 +23,11 @@ const deps = () => ({ orm: fixture.orm, tz: bundledTz, clock: () => NOW });
 
 type Given = Partial<OccasionInputs> & Pick<OccasionInputs, 'recurrence'>;
 
-/** Of a user of its own, in UTC, since two days. */
+/** Of a user of its own, in UTC, since now. */
 async function add(inputs: Given, isPlanned = false): Promise<string> {
-  const userId = await fixture.add(USER, NOW - 2 * DAY, false);
+  const userId = await fixture.add(USER, NOW, false);
   const occasion = { type: 'reminder', ...inputs };
-  return fixture.addOccasion(userId, occasion, NOW - 2 * DAY, isPlanned);
+  return fixture.addOccasion(userId, occasion, NOW, isPlanned);
 }
 
 async function daysDue(window: Window, type: string | null = null): Promise<string[]> {

@@ -180,6 +180,7 @@ export function useWatchedOccasions() {
           erasure: createErasure(orm),
           workflowRemover: createWorkflowRemover(client, workflows),
           retention: createRetention(orm),
+          audits: { storeNext: async () => false, firstDayNotStored: async () => null },
         }),
       });
       const running = worker.run();

@@ -18,6 +18,7 @@ const prune: PruneRequest = {
     responseExcerptsMs: 720 * HOUR,
     idempotencyKeysMs: 24 * HOUR,
     outboxMs: 168 * HOUR,
+    occurrencesMs: 19_200 * HOUR,
   },
 };
 
@@ -54,8 +55,8 @@ export const runs: Readonly<Record<string, Run>> = {
       return {
         async prune() {
           rounds += 1;
-          const removed = { attempts: 2_000, responseExcerpts: 10, idempotencyKeys: 0, outbox: 7 };
-          return { removed, more: rounds < 3 };
+          const counts = { attempts: 2_000, responseExcerpts: 10, idempotencyKeys: 0, outbox: 7 };
+          return { removed: { ...counts, occurrences: 0 }, more: rounds < 3 };
         },
       };
     },

@@ -31,6 +31,7 @@ const KEEP: Retention = {
   responseExcerptsMs: 30 * DAY,
   idempotencyKeysMs: DAY,
   outboxMs: 7 * DAY,
+  occurrencesMs: 800 * DAY,
 };
 
 let temporal: TestTemporal;
@@ -61,6 +62,7 @@ async function ensure(taskQueue: string, keep = KEEP): Promise<void> {
     RETAIN_RESPONSE_EXCERPTS: keep.responseExcerptsMs,
     RETAIN_IDEMPOTENCY_KEYS: keep.idempotencyKeysMs,
     RETAIN_OUTBOX: keep.outboxMs,
+    RETAIN_OCCURRENCES: keep.occurrencesMs,
   };
   for (const schedule of maintenanceSchedules(taskQueue, settings)) {
     if (schedule.scheduleId.endsWith('/housekeeping')) {
@@ -113,7 +115,10 @@ test('its workflow removes what was kept for its time, and its result says how m
     namespace: 'default',
     taskQueue,
     workflowBundle: await useWorkflowBundle(),
-    activities: createHousekeepingActivities({ retention: createRetention(database.orm) }),
+    activities: createHousekeepingActivities({
+      retention: createRetention(database.orm),
+      audits: { storeNext: async () => false, firstDayNotStored: async () => null },
+    }),
   });
   const { result, workflowId } = await worker.runUntil(async () => {
     await schedule.trigger();
@@ -122,7 +127,8 @@ test('its workflow removes what was kept for its time, and its result says how m
   });
 
   expect(workflowId).toMatch(new RegExp(`^${taskQueue}/housekeeping-`));
-  expect(result).toEqual({ attempts: 1, responseExcerpts: 0, idempotencyKeys: 0, outbox: 0 });
+  const nothing = { responseExcerpts: 0, idempotencyKeys: 0, outbox: 0, occurrences: 0 };
+  expect(result).toEqual({ attempts: 1, ...nothing });
   expect(await sql('select number from events.attempts')).toEqual([{ number: 2 }]);
 });
 
@@ -159,6 +165,7 @@ test.for([
   ['RETAIN_ATTEMPTS', 'forever', /a duration/],
   ['RETAIN_RESPONSE_EXCERPTS', '59m', /from 1h/],
   ['RETAIN_OUTBOX', '0s', /from 1h/],
+  ['RETAIN_OCCURRENCES', '69d', /from 70d/],
 ] as const)('the setting %s does not take %s', ([name, value, rule]) => {
   expect(() => loadSettings({ [name]: value })).toThrow(rule);
   expect(() => loadSettings({ [name]: value })).toThrow(name);

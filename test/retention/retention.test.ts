@@ -20,7 +20,7 @@ beforeAll(async () => {
 });
 beforeEach(async () => {
   await api.sql('truncate events.occurrences cascade');
-  await api.sql('truncate users.users, users.outbox, users.idempotency_keys');
+  await api.sql('truncate users.users, users.outbox, users.idempotency_keys cascade');
 });
 
 const ago = (ms: number): string => new Date(Date.now() - ms).toISOString();
@@ -129,7 +129,9 @@ describe('the activity', () => {
     responseExcerptsMs: DAY,
     idempotencyKeysMs: DAY,
     outboxMs: DAY,
+    occurrencesMs: 100 * DAY,
   };
+  const audits = { storeNext: async () => false, firstDayNotStored: async () => null };
 
   test('goes on until nothing is left, and logs once what it removed', async () => {
     const key = await settled();
@@ -144,11 +146,12 @@ describe('the activity', () => {
     await attemptOf(key, HOUR, { number: 5_001 });
     const lines: object[] = [];
     const logger = pino({}, { write: (line: string) => void lines.push(JSON.parse(line)) });
-    const { prune } = createHousekeepingActivities({ retention, logger });
+    const { prune } = createHousekeepingActivities({ retention, audits, logger });
 
     const result = await prune({ keep });
 
-    const removed = { attempts: 4_500, responseExcerpts: 1, idempotencyKeys: 0, outbox: 0 };
+    const others = { idempotencyKeys: 0, outbox: 0, occurrences: 0 };
+    const removed = { attempts: 4_500, responseExcerpts: 1, ...others };
     expect(result).toEqual({ removed, more: false });
     expect(lines).toMatchObject([{ ...removed, more: false }]);
     expect(await attempts()).toMatchObject([{ excerpt: null }, { excerpt: 'ok' }]);
@@ -156,7 +159,7 @@ describe('the activity', () => {
   });
 
   test('of two at once each row is removed by one of them', async () => {
-    const { prune } = createHousekeepingActivities({ retention });
+    const { prune } = createHousekeepingActivities({ retention, audits });
     await api.sql(
       `insert into users.outbox (type, user_id, revision, occurred_at, done_at)
        select 'UserUpdated', gen_random_uuid(), 1, now(), now() - interval '2 days'
@@ -172,7 +175,7 @@ describe('the activity', () => {
       ...retention,
       removeDoneEvents: () => Promise.reject(new Error('select 1815-12-10')),
     };
-    const pruned = createHousekeepingActivities({ retention: failing }).prune({ keep });
+    const pruned = createHousekeepingActivities({ retention: failing, audits }).prune({ keep });
     await expect(pruned).rejects.toThrow(/^(?!.*1815)/);
   });
 });

@@ -316,6 +316,7 @@ async function startTestWorker(deps: PartDeps, tellTime: () => Promise<void>) {
       return delivery.deliver(occasion, call);
     },
     retention: createRetention(orm),
+    audits: { storeNext: async () => false, firstDayNotStored: async () => null },
     erasure: createErasure(orm),
     workflowRemover: createWorkflowRemover(client, workflows),
     workflowReconciler: createWorkflowReconciler({

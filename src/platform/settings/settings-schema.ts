@@ -223,6 +223,12 @@ export const settingsSchema = z.object({
     usedBy: 'worker',
     description: 'How long processed outbox events are kept',
   }),
+  // Two birthdays. The least: by then all are settled, whatever LATE_LIMIT and GIVE_UP_AFTER are.
+  RETAIN_OCCURRENCES: duration('800d', 70 * DAY_MS, 36_500 * DAY_MS).meta({
+    usedBy: 'worker',
+    description:
+      'How long settled occurrences are kept, yearly ones until their year is over; the [audits](reliability.md#the-audit) of their days stay',
+  }),
   RECONCILE_EVERY: duration('10m', 60_000, HOUR_MS).meta({
     usedBy: 'scheduler, worker',
     description: 'How often the [reconciler](reliability.md#the-reconciler) runs',
