@@ -39,7 +39,9 @@ export function errorLine(error: unknown): string {
 export function loggableMessage(error: Error): string | null {
   if (!isOfDatabase(error)) return error.message;
   const { code } = error as Partial<Record<string, unknown>> & Error;
-  if (typeof code !== 'string' || !WITHOUT_VALUES.test(code)) return null;
+  // The driver's own have no code.
+  if (typeof code !== 'string') return OF_DRIVER.test(error.message) ? error.message : null;
+  if (!WITHOUT_VALUES.test(code)) return null;
   // The ORM adds the detail and the hint to it, a line each.
   const [message = ''] = error.message.split('\n', 1);
   return message;
@@ -112,6 +114,10 @@ const SYSTEM_AWAY = new Set([
  * crash and start; and a write on a standby, as after a failover.
  */
 const DATABASE_AWAY = /^(?:08|53|57P0|25006)/;
+
+/** What PostgreSQL's driver says of a connection, as it begins: nothing of a value. */
+const OF_DRIVER =
+  /^(?:Client (?:has|was) |Connection terminated |The server does not support SSL|timeout )/;
 
 /** What PostgreSQL's driver and its pool throw, without a code, when a connection is lost or not available. */
 const WITHOUT_CODE = new Set([

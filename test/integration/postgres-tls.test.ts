@@ -5,13 +5,14 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import pg from 'pg';
-import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
+import { afterAll, beforeAll, expect, inject, onTestFinished, test, vi } from 'vitest';
 
 import { connectOrm } from '../../src/platform/database/orm.ts';
 import { createAuthority } from '../support/certificates.ts';
 import { type PostgresServer, startPostgresServer } from '../support/postgres-server.ts';
 import { querySql, runSql } from '../support/postgres.ts';
-import { runProcess } from '../support/process.ts';
+import { ENTRIES, runProcess } from '../support/process.ts';
+import { untilTestEnds } from '../support/until-test-ends.ts';
 
 let server: PostgresServer;
 let directory: string;
@@ -86,8 +87,23 @@ test('require is encrypted, with any server', async () => {
   expect(await isEncrypted(urlWith({ sslmode: 'require' }))).toBe(true);
 });
 
-test('without a word of it, nothing is encrypted', async () => {
+test('without a word of it, nothing is encrypted, whatever the environment has for psql', async () => {
+  vi.stubEnv('PGSSLMODE', 'require');
+  onTestFinished(() => void vi.unstubAllEnvs());
   expect(await isEncrypted(server.adminUrl)).toBe(false);
+});
+
+test('a server that does not speak TLS is said to be that', async () => {
+  const url = new URL(inject('postgresAdminUrl'));
+  url.searchParams.set('sslmode', 'require');
+  const settings = { DATABASE_URL: url.href };
+  const due = runProcess('src/cli/due.ts', settings);
+  expect(await due.exited).toBe(1);
+  expect(due.lines.join('\n')).toContain('it does not speak TLS, and sslmode asks for it');
+  const scheduler = untilTestEnds(
+    runProcess(ENTRIES.scheduler, { ...settings, TEMPORAL_ADDRESS: '127.0.0.1:1' }),
+  );
+  expect(await scheduler.line(/waiting for the database/)).toContain('it does not speak TLS');
 });
 
 test.for([

@@ -54,7 +54,8 @@ export async function connectOrm(databaseUrl: string, options: OrmOptions = {}):
     pool: { min: 0, max: poolSize },
     driverOptions: {
       connectionTimeoutMillis: CONNECTION_TIMEOUT_MS,
-      ...(ssl !== null && { ssl }),
+      // Set in any case: the driver would go by PGSSLMODE, which an operator has for psql.
+      ssl: ssl ?? false,
       onConnect: createDatabaseGuard(databaseUrl, onRefused),
       onPoolCreated(pool: Pool) {
         watchPool?.(pool);
