@@ -9,6 +9,7 @@ import protobuf from '@temporalio/proto';
 
 import { CommandError, EXIT } from '../cli/command.ts';
 import { classify } from '../platform/temporal/errors.ts';
+import { countPollers, type WorkKind } from '../platform/temporal/worker-versions.ts';
 import type { ReconcileReport } from '../workflows/maintenance-contract.ts';
 
 type Reconcile = () => Promise<ReconcileReport>;
@@ -16,8 +17,10 @@ type Reconcile = () => Promise<ReconcileReport>;
 const CALL_TIMEOUT_MS = 10_000;
 const LOOK_EVERY_MS = 1_000;
 const LIMITS = {
-  /** A worker takes it up at once. */
+  /** A worker that is not busy takes it up at once. */
   noWorkerMs: 20_000,
+  /** After a restore, when every workflow is woken, it waits behind thousands of them. */
+  busyMs: 600_000,
   /** A step ends, or says that it goes on, within two minutes. */
   stillMs: 180_000,
 };
@@ -26,7 +29,7 @@ const LONGEST_RUN_MS = 55 * 60_000;
 
 /**
  * Runs the reconciler's workflow now, beside its schedule; joins one that an operator started and
- * that still runs. Ends it when no worker takes it up, or nothing of it moves any more.
+ * that still runs. Ends it when no worker is there to take it up, or nothing of it moves any more.
  *
  * @param onStarted is given the workflow's id
  * @throws TemporalAwayError
@@ -42,6 +45,21 @@ export async function runReconcileWorkflow(
     client.withDeadline(Date.now() + CALL_TIMEOUT_MS, ask).catch((error: unknown) => {
       throw classify(error);
     });
+  /** Null while something may still come of it. */
+  const whyHopeless = async (waiting: Waiting, stillMs: number): Promise<string | null> => {
+    if (waiting === null) {
+      if (stillMs <= limits.stillMs) return null;
+      return `It has stood still for ${secondsOf(limits.stillMs)} s: its worker hangs, or has ended.`;
+    }
+    if (stillMs <= limits.noWorkerMs) return null;
+    const notTakenUp = `No worker has taken it up for ${secondsOf(limits.noWorkerMs)} s:`;
+    if (waiting === 'paused') return `${notTakenUp} a step is paused.`;
+    if ((await call(() => countPollers(client, taskQueue, waiting))) === 0) {
+      return `${notTakenUp} none runs at the task queue ${taskQueue}. Start one (npm run worker).`;
+    }
+    if (stillMs <= limits.busyMs) return null;
+    return `The workers at the task queue ${taskQueue} have not taken it up for ${secondsOf(limits.busyMs)} s: they are busy, or of another version.`;
+  };
   const workflow = await call(() =>
     client.workflow.start<Reconcile>('reconcile', {
       workflowId: `${taskQueue}/reconcile-now`,
@@ -62,30 +80,32 @@ export async function runReconcileWorkflow(
     const { pendingWorkflowTask: task, pendingActivities } = description.raw;
     const now = JSON.stringify([description.historyLength, task, pendingActivities]);
     if (now !== seen) [seen, stillSince] = [now, performance.now()];
-    const waits = waitsForWorker(description);
-    const limitMs = waits ? limits.noWorkerMs : limits.stillMs;
-    if (performance.now() - stillSince > limitMs) {
-      const seconds = Math.round(limitMs / 1000);
-      const why = waits
-        ? `No worker has taken it up for ${seconds} s: none runs at the task queue ${taskQueue}, all are busy, or a step is paused.`
-        : `It has stood still for ${seconds} s: its worker hangs, or has ended.`;
+    const why = await whyHopeless(waitsFor(description), performance.now() - stillSince);
+    if (why !== null) {
       await call(() => workflow.terminate(why));
-      const message = `${why} It was ended. Start a worker (npm run worker), and try again.`;
+      const message = `${why} It was ended: try again.`;
       throw new CommandError(message, EXIT.unavailable);
     }
     await sleep(LOOK_EVERY_MS);
   }
 }
 
+const secondsOf = (limitMs: number): number => Math.round(limitMs / 1000);
+
 const { PendingActivityState, PendingWorkflowTaskState } = protobuf.temporal.api.enums.v1;
 
-/** A task waits to be taken up, or is paused; an activity that waits for its retry does not count. */
-function waitsForWorker({ raw }: WorkflowExecutionDescription): boolean {
+/** The kind of task that waits to be taken up, or that a step is paused. */
+type Waiting = WorkKind | 'paused' | null;
+
+/** An activity that waits for its retry does not count. */
+function waitsFor({ raw }: WorkflowExecutionDescription): Waiting {
   const { pendingWorkflowTask: task, pendingActivities } = raw;
-  if (task?.state === PendingWorkflowTaskState.PENDING_WORKFLOW_TASK_STATE_SCHEDULED) return true;
-  return (pendingActivities ?? []).some(
-    ({ state, nextAttemptScheduleTime }) =>
-      state === PendingActivityState.PENDING_ACTIVITY_STATE_PAUSED ||
-      (state === PendingActivityState.PENDING_ACTIVITY_STATE_SCHEDULED && !nextAttemptScheduleTime),
-  );
+  const { PENDING_WORKFLOW_TASK_STATE_SCHEDULED } = PendingWorkflowTaskState;
+  if (task?.state === PENDING_WORKFLOW_TASK_STATE_SCHEDULED) return 'workflow';
+  const { PENDING_ACTIVITY_STATE_PAUSED, PENDING_ACTIVITY_STATE_SCHEDULED } = PendingActivityState;
+  for (const { state, nextAttemptScheduleTime } of pendingActivities ?? []) {
+    if (state === PENDING_ACTIVITY_STATE_PAUSED) return 'paused';
+    if (state === PENDING_ACTIVITY_STATE_SCHEDULED && !nextAttemptScheduleTime) return 'activity';
+  }
+  return null;
 }

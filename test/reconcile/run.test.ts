@@ -8,15 +8,20 @@ import { loadSettings } from '../../src/platform/settings/settings.ts';
 import { EXIT } from '../../src/cli/command.ts';
 import { freePort } from '../support/free-port.ts';
 import { createWorker } from '../../src/worker/worker.ts';
-import { useWorkflowBundle } from '../support/temporal.ts';
+import { uniqueTaskQueue, useWorkflowBundle } from '../support/temporal.ts';
 import { useWatchedOccasions } from './watched-occasions.ts';
 
 vi.setConfig({ testTimeout: 90_000 });
 const WITHIN = { timeout: 45_000, interval: 50 };
 const fixture = useWatchedOccasions();
 
-const runNow = (limits?: { noWorkerMs: number; stillMs: number }) =>
-  runReconcileWorkflow(fixture.temporal.client, fixture.taskQueue, () => {}, limits);
+const runNow = (limits?: { noWorkerMs: number; stillMs: number }, busyMs = 60_000) =>
+  runReconcileWorkflow(
+    fixture.temporal.client,
+    fixture.taskQueue,
+    () => {},
+    limits && { ...limits, busyMs },
+  );
 const statusOf = async (userId: string): Promise<string> =>
   (await fixture.workflowOf(userId).describe()).status.name;
 
@@ -130,13 +135,15 @@ describe('with a notifier and a worker', () => {
 
 describe('without a worker', () => {
   test('the run that was asked for ends, and says why', async () => {
-    await expect(runNow({ noWorkerMs: 1_500, stillMs: 60_000 })).rejects.toMatchObject({
-      message: expect.stringMatching(/^No worker has taken it up for 2 s/),
+    const { client } = fixture.temporal;
+    // At which none has polled.
+    const taskQueue = uniqueTaskQueue();
+    const limits = { noWorkerMs: 1_500, stillMs: 60_000, busyMs: 60_000 };
+    await expect(runReconcileWorkflow(client, taskQueue, () => {}, limits)).rejects.toMatchObject({
+      message: expect.stringMatching(/^No worker has taken it up for 2 s: none runs at/),
       exitCode: EXIT.unavailable,
     });
-    const workflow = fixture.temporal.client.workflow.getHandle(
-      `${fixture.taskQueue}/reconcile-now`,
-    );
+    const workflow = client.workflow.getHandle(`${taskQueue}/reconcile-now`);
     expect((await workflow.describe()).status.name).toBe('TERMINATED');
   });
 
@@ -174,6 +181,32 @@ describe('without a worker', () => {
     expect(await ended).toMatch(why);
     worker.shutdown();
     await running;
+  });
+
+  /** As a busy worker, which has polled and does not poll now. */
+  async function pollOnce(): Promise<void> {
+    const { client } = fixture.temporal;
+    const taskQueue = { name: fixture.taskQueue };
+    const poll = () =>
+      client.workflowService.pollWorkflowTaskQueue({ namespace: 'default', taskQueue });
+    await client.withDeadline(Date.now() + 1_000, poll).catch(() => {});
+  }
+
+  test('a run waits for a worker that is busy, though not for ever', async () => {
+    await pollOnce();
+    const limits = { noWorkerMs: 1_000, stillMs: 60_000 };
+    await expect(runNow(limits, 4_000)).rejects.toThrow(/are busy, or of another version/);
+
+    const begun = performance.now();
+    const ended = runNow(limits);
+    const { workflow } = fixture.temporal.client;
+    const isPast = async () => {
+      const { status } = await workflow.getHandle(`${fixture.taskQueue}/reconcile-now`).describe();
+      return status.name === 'RUNNING' && performance.now() - begun > 3_000;
+    };
+    await expect.poll(isPast, WITHIN).toBe(true);
+    await fixture.startWorker();
+    expect(await ended).toEqual(WELL);
   });
 
   test('with Temporal away it says that', async () => {
