@@ -135,9 +135,16 @@ async function send({ orm, ledger }: Planted, count: number): Promise<void> {
   }
 }
 
-function delivered({ key, leaseToken, dueAt, localDate }: ClaimedOccurrence): RecordedAttempt {
+function delivered({
+  key,
+  destination,
+  leaseToken,
+  dueAt,
+  localDate,
+}: ClaimedOccurrence): RecordedAttempt {
   return {
     key,
+    destination,
     leaseToken,
     dueAt,
     localDate,

@@ -399,7 +399,7 @@ const EVENTS = `
     -- 0: a first attempt; 1: a retry or a redelivery, behind what is punctual.
     priority smallint not null default 0 check (priority in (0, 1)),
     -- Whose allowance it is sent within: that of the occasion type.
-    destination text not null default 'default',
+    destination text collate "C" not null default 'default',
     -- While PROCESSING: until when the row is a process's, and the number of this lease.
     lease_until timestamptz,
     lease_token integer not null default 0,
@@ -456,8 +456,8 @@ const EVENTS = `
   create index occurrences_of_occasion on events.occurrences
     (occasion_type, occasion_id, nominal_date);
   create index occurrences_of_user on events.occurrences (user_id, due_at);
-  create index occurrences_claimable on events.occurrences (priority, next_attempt_at)
-    where next_attempt_at is not null;
+  create index occurrences_claimable on events.occurrences
+    (destination, priority, next_attempt_at) where next_attempt_at is not null;
   -- Settled or redelivered since the occasion was last planned, or released and waiting for its plan.
   create index occurrences_to_plan on events.occurrences (occasion_type, occasion_id)
     where (not followed and (state in ('COMPLETED', 'FAILED', 'SKIPPED') or redeliveries > 0))
@@ -499,9 +499,10 @@ const EVENTS = `
   create index attempts_with_excerpt on events.attempts (started_at)
     where response_excerpt is not null;
 
-  -- Rate limit, pause and backpressure: one truth for all processes that send.
+  -- Rate limit, pause and backpressure of each destination: one truth for all processes that send.
+  -- Every destination that a row of the ledger or an occasion type names has one.
   create table events.destinations (
-    id text primary key,
+    id text collate "C" primary key,
     paused_at timestamptz,
     pause_reason text,
     -- Requests a second; null for no limit.
@@ -523,9 +524,11 @@ const EVENTS = `
   );
   insert into events.destinations (id) values ('default');
 
-  -- Dispatchers that are alive: stamped when a claim came back or when there is no free slot.
+  -- Dispatchers that are alive, one for each destination that a process sends to: stamped when a
+  -- claim came back or when there is no free slot.
   create table events.dispatchers (
     id uuid primary key,
+    destination text collate "C" not null default 'default',
     stamped_at timestamptz not null,
     -- When a claim last came back with less than it asked for.
     short_at timestamptz,

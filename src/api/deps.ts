@@ -31,8 +31,8 @@ export interface ApiDeps {
   readonly deliveries: DeliveryControl;
   readonly audit: AuditDeps;
   readonly forecast: ForecastDeps;
-  /** Null when no destination is configured. */
-  readonly webhookTester: Pick<WebhookTester, 'send'> | null;
+  /** Those of the destinations that are configured, by name. */
+  readonly webhookTesters: ReadonlyMap<string, Pick<WebhookTester, 'send'>>;
   /** Returns epoch ms. */
   readonly clock: () => number;
   readonly tz: TzDatabase;

@@ -7,12 +7,14 @@ import {
   requireKeysBeyondLoopback,
   requireSecretsForUrl,
   requireSettings,
+  type Settings,
 } from '../platform/settings/settings.ts';
-import { openWebhookTester } from '../delivery/webhook-test.ts';
+import { openWebhookTester, type WebhookTester } from '../delivery/webhook-test.ts';
 import { createDeliveryControl } from '../ledger/delivery-control.ts';
 import { createOccurrenceReader } from '../ledger/occurrence-reader.ts';
 import { createRedelivery } from '../ledger/redelivery.ts';
 import { describeError } from '../platform/errors.ts';
+import { DEFAULT_DESTINATION } from '../platform/destination.ts';
 import { listen } from '../platform/http-server.ts';
 import { type ReadinessCheck, readinessCheck } from '../platform/probes.ts';
 import { runService, type ServiceContext } from '../platform/service.ts';
@@ -55,11 +57,10 @@ await runService(
 async function startApi(context: ServiceContext): Promise<void> {
   const { logger, onStop } = context;
   const settings = requireKeysBeyondLoopback(requireSettings(context.settings, 'DATABASE_URL'));
-  const webhookTester =
-    settings.WEBHOOK_URL === undefined
-      ? null
-      : openWebhookTester(requireSettings(settings, 'WEBHOOK_URL', 'WEBHOOK_SECRETS'), Date.now);
-  onStop(() => webhookTester?.close());
+  const webhookTesters = openWebhookTesters(settings, Date.now);
+  onStop(() => {
+    for (const tester of webhookTesters.values()) tester.close();
+  });
   const checkChildren = watchChildren();
   const foundation = await openFoundation(context, settings.DATABASE_URL, {
     checks: () => (process.connected ? checkChildren() : []),
@@ -122,7 +123,7 @@ async function startApi(context: ServiceContext): Promise<void> {
     deliveries,
     audit,
     forecast: { orm, tz, clock, signal },
-    webhookTester,
+    webhookTesters,
     apiKeys: settings.API_KEYS ?? [],
     maxPerSecond: settings.API_MAX_PER_SECOND,
     readiness,
@@ -136,6 +137,22 @@ async function startApi(context: ServiceContext): Promise<void> {
   onStop(() => stopping.abort());
   onStop(server.stop);
   logger.info({ url: server.url }, 'listening');
+}
+
+/** One for each destination that is configured. */
+function openWebhookTesters(settings: Settings, clock: () => number) {
+  const { WEBHOOK_URL, WEBHOOK_SECRETS, DESTINATIONS } = settings;
+  const all = new Map<string, Pick<Settings, 'WEBHOOK_URL' | 'WEBHOOK_SECRETS'>>([
+    [DEFAULT_DESTINATION, { WEBHOOK_URL, WEBHOOK_SECRETS }],
+    ...DESTINATIONS,
+  ]);
+  const testers = new Map<string, WebhookTester>();
+  for (const [name, own] of all) {
+    if (own.WEBHOOK_URL === undefined) continue;
+    const given = requireSettings({ ...settings, ...own }, 'WEBHOOK_URL', 'WEBHOOK_SECRETS');
+    testers.set(name, openWebhookTester(given, clock, name));
+  }
+  return testers;
 }
 
 /** Every supervised process by a check; one for all before the supervisor has said anything. */

@@ -8,6 +8,7 @@ import type { ZodError } from 'zod';
 import type { WebhookNotSetUpError } from '../delivery/webhook-test.ts';
 import type { AuditNotListedError } from '../audit/errors.ts';
 import {
+  type DestinationNotFoundError,
   type NotRedeliverableError,
   OccurrenceErasedError,
   type OccurrenceNotFoundError,
@@ -192,6 +193,7 @@ type Refusal =
   | OccurrenceNotFoundError
   | OccurrenceErasedError
   | AuditNotListedError
+  | DestinationNotFoundError
   | NotRedeliverableError
   | WebhookNotSetUpError
   | TooBusyError;
@@ -208,6 +210,7 @@ const REFUSALS: Readonly<Record<Refusal['code'], Omit<Problem, 'code' | 'detail'
   'occasion-not-found': { status: 404, title: 'Occasion not found' },
   'occurrence-erased': { status: 410, title: 'The occurrence was erased with its user' },
   'audit-not-listed': { status: 410, title: 'Only the numbers of this audit are kept' },
+  'destination-not-found': { status: 404, title: 'Destination not found' },
   'external-id-taken': {
     status: 409,
     title: 'Another user has this externalId',

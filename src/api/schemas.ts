@@ -5,6 +5,7 @@ import type { AuditListPlace } from '../audit/audit-list.ts';
 import type { ForecastListPlace } from '../forecast/forecast-list.ts';
 import { isOccurrenceKey } from '../ledger/occurrence-key.ts';
 import type { OccurrencePlace } from '../ledger/occurrence-filter.ts';
+import { DEFAULT_DESTINATION } from '../platform/destination.ts';
 import { instantFault, isoInstant } from '../time/instant.ts';
 import { ruled } from '../users/user.ts';
 import type { UserPlace } from '../users/user-list.ts';
@@ -112,6 +113,19 @@ export function instantParam(description: string) {
     .optional()
     .openapi({ description, format: 'date-time' });
 }
+
+/** As settings have it, in lower case and with hyphens. */
+const destinationName = z
+  .string('must be a string')
+  .regex(/^[a-z][a-z0-9-]{0,39}$/, 'must be the name of a destination, such as default');
+
+export const destinationParam = destinationName
+  .optional()
+  .openapi({ description: 'One destination; all if absent', example: DEFAULT_DESTINATION });
+
+export const oneDestinationParam = destinationName
+  .default(DEFAULT_DESTINATION)
+  .openapi({ description: 'The name of a destination', default: DEFAULT_DESTINATION });
 
 export function timezoneParam(description: string) {
   return z

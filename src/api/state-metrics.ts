@@ -4,7 +4,12 @@ import { availableParallelism } from 'node:os';
 import { Gauge } from 'prom-client';
 
 import { createErasure } from '../erasure/erasure.ts';
-import type { DeliveryControl } from '../ledger/delivery-control.ts';
+import {
+  type DeliveryControl,
+  type DestinationState,
+  NOTHING_WAITS,
+  type WaitingDeliveries,
+} from '../ledger/delivery-control.ts';
 import { createLedgerState } from '../ledger/ledger-state.ts';
 import { shared } from '../platform/async.ts';
 import { findActiveSeconds } from '../platform/database/health.ts';
@@ -19,7 +24,7 @@ import { createOutboxAdmin } from '../users/outbox.ts';
 
 interface StateSources {
   readonly orm: Orm;
-  readonly deliveries: Pick<DeliveryControl, 'findDestination'>;
+  readonly deliveries: Pick<DeliveryControl, 'findDestinations' | 'countWaiting'>;
   readonly countPollers: (kind: WorkKind) => Promise<number>;
   readonly settings: Pick<Settings, 'ERASE_AFTER' | 'DATABASE_CORES'> & {
     readonly lateAfterMs: number;
@@ -83,17 +88,47 @@ export function exportState(registry: Registry, sources: StateSources, logger: L
     'in_hours',
   ]);
 
-  const findDestination = async () => {
-    const { pausedAt, slowDown } = await deliveries.findDestination();
-    return { paused: pausedAt === null ? 0 : 1, slowed: slowDown === null ? 0 : 1 };
-  };
-  gauges(findDestination, {
-    paused: ['daybell_deliveries_paused', '1 while all deliveries are paused, else 0.'],
-    slowed: [
-      'daybell_destination_slowed',
-      '1 while the receiver asks for less (429, 503), else 0.',
-    ],
+  const findDestinations = shared(async () => {
+    const { each } = await deliveries.countWaiting();
+    return { found: await deliveries.findDestinations(), each };
   });
+  const byDestination = (
+    name: string,
+    help: string,
+    valueOf: (one: DestinationState, waiting: WaitingDeliveries) => number,
+  ): void =>
+    gauge(
+      name,
+      help,
+      async () => {
+        const { found, each } = await findDestinations();
+        return found.map((one) => ({
+          labels: { destination: one.id },
+          value: valueOf(one, each.get(one.id) ?? NOTHING_WAITS),
+        }));
+      },
+      ['destination'],
+    );
+  byDestination(
+    'daybell_deliveries_paused',
+    '1 while deliveries to the destination are paused, else 0.',
+    ({ pausedAt }) => (pausedAt === null ? 0 : 1),
+  );
+  byDestination(
+    'daybell_destination_slowed',
+    '1 while the receiver asks for less (429, 503), else 0.',
+    ({ slowDown }) => (slowDown === null ? 0 : 1),
+  );
+  byDestination(
+    'daybell_destination_waiting',
+    'Past due and neither settled nor being sent.',
+    (_, { due, retrying }) => due + retrying,
+  );
+  byDestination(
+    'daybell_destination_dispatchers',
+    'Dispatchers that are alive and send to the destination.',
+    ({ dispatchers }) => dispatchers,
+  );
 
   gauges(createOutboxAdmin(orm).backlog, {
     length: ['daybell_outbox_length', 'Events that wait in the outbox.'],

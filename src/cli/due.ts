@@ -2,9 +2,11 @@
  * `npm run due`: every occurrence that would be sent now, or as soon as deliveries are resumed. In
  * the database at DATABASE_URL, or else in the embedded one, which has to run.
  */
-import { createDeliveryControl } from '../ledger/delivery-control.ts';
+import { createDeliveryControl, type DestinationState } from '../ledger/delivery-control.ts';
 import { createOccurrenceReader, type OccurrenceSummary } from '../ledger/occurrence-reader.ts';
 import type { OccurrencePlace } from '../ledger/occurrence-filter.ts';
+import { DEFAULT_DESTINATION } from '../platform/destination.ts';
+import { urlSettingOf } from '../platform/settings/destinations.ts';
 import { readEmbeddedDatabaseUrl } from '../platform/database/embedded-database.ts';
 import { connectOrm } from '../platform/database/orm.ts';
 import { loadTzDatabase } from '../platform/load-tz-database.ts';
@@ -31,13 +33,14 @@ await runCommand(async () => {
   const url = DATABASE_URL ?? (await readEmbeddedDatabaseUrl(DATA_DIR, POSTGRES_DEV_PORT));
   const orm = await connectOrm(url, { poolSize: 1 });
   try {
-    const { now, pausedAt, pauseReason } = await createDeliveryControl(orm, {
+    const destinations = await createDeliveryControl(orm, {
       lateLimitMs: LATE_LIMIT,
-    }).findDestination();
+    }).findDestinations();
     const tz = loadTzDatabase(ZONE_DATA);
     const reader = createOccurrenceReader(orm, { lateAfterMs: LATE_AFTER, tz });
     const types = await readTypeSettings(orm.em.fork());
     const limits = { lateAfterMs: LATE_AFTER, lateLimitMs: LATE_LIMIT };
+    const now = destinations[0]?.now ?? 0;
     let count = 0;
     let after: OccurrencePlace | null = null;
     do {
@@ -49,15 +52,28 @@ await runCommand(async () => {
       count += page.occurrences.length;
       after = page.nextAfter;
     } while (after !== null);
-    const when =
-      pausedAt === null
-        ? 'now'
-        : `when deliveries are resumed (paused: ${pauseReason ?? 'no reason'})`;
-    return `${count} due, to be sent ${when}.\n`;
+    return `${count} due, to be sent ${whenSent(destinations)}.\n`;
   } finally {
     await orm.close(true);
   }
 });
+
+/** Such as: now; to crm when deliveries to it are resumed (paused: maintenance). */
+function whenSent(destinations: readonly DestinationState[]): string {
+  const [only] = destinations;
+  const waits = destinations.flatMap((one) => {
+    const { id, pausedAt, pauseReason, dispatchers } = one;
+    const to = destinations.length > 1 ? `to ${id} ` : '';
+    if (pausedAt !== null) {
+      return [`${to}when deliveries are resumed (paused: ${pauseReason ?? 'no reason'})`];
+    }
+    const isUnserved = dispatchers === 0 && id !== DEFAULT_DESTINATION;
+    return isUnserved ? [`${to}by a dispatcher or worker with ${urlSettingOf(id)}`] : [];
+  });
+  return waits.length === destinations.length && only !== undefined
+    ? waits.join('; ')
+    : ['now', ...waits].join('; ');
+}
 
 function describe(
   { dueAt, status, attemptCount, redeliveries }: OccurrenceSummary,

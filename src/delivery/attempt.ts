@@ -41,10 +41,11 @@ export function createAttempt(deps: AttemptDeps): Attempt {
     const endedAt = Math.max(clock(), startedAt);
     const { status, errorCode, durationMs, responseExcerpt } = reply;
     const { verdict, slowsDestination } = classifyOutcome(reply);
-    const { key, leaseToken, dueAt, localDate, redelivered, attempt } = claimed;
+    const { key, destination, leaseToken, dueAt, localDate, redelivered, attempt } = claimed;
     logger.info(
       {
         occurrenceKey: key,
+        destination,
         attempt,
         ...(status === null ? { errorCode } : { status }),
         outcome: verdict,
@@ -56,6 +57,7 @@ export function createAttempt(deps: AttemptDeps): Attempt {
     const judged = { verdict, endedAt, retryAfterMs: retryAfterMs(reply.retryAfter, endedAt) };
     return {
       key,
+      destination,
       leaseToken,
       dueAt,
       localDate,

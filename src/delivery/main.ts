@@ -1,5 +1,5 @@
 /** The process `dispatcher`: sends what is due. It needs PostgreSQL and the receiver. As many as needed. */
-import { requireSettings } from '../platform/settings/settings.ts';
+import { destinationsOf, requireSettings } from '../platform/settings/settings.ts';
 import { createLedgerState } from '../ledger/ledger-state.ts';
 import { createQueryMetrics } from '../platform/metrics.ts';
 import { runService, type ServiceContext } from '../platform/service.ts';
@@ -9,7 +9,7 @@ import { createBacklogWatch } from './dispatcher/backlog.ts';
 import { createDispatcher } from './dispatcher/dispatcher.ts';
 import { createPresence } from './dispatcher/presence.ts';
 import { startWarmUp } from './dispatcher/warm-up.ts';
-import { countOpenRequests, createBacklogMetrics } from './metrics.ts';
+import { createBacklogMetrics, createRequestMetrics } from './metrics.ts';
 import { openSending } from './sending.ts';
 import { requireAllowedHost } from './wire/destination-guard.ts';
 import { createHttpClient } from './wire/http-client.ts';
@@ -30,7 +30,8 @@ async function startDispatcher(context: ServiceContext): Promise<void> {
   const foundation = await openFoundation(context, settings.DATABASE_URL);
   const { metrics, orm } = foundation;
   const { tz, limits } = await openDateSettings(context, foundation);
-  const sending = openSending(context, foundation, settings, {
+  const destinations = destinationsOf(settings);
+  const sendings = openSending(context, foundation, destinations, {
     sentBy: 'dispatcher',
     createClient: createHttpClient,
     maxSockets: concurrency,
@@ -40,23 +41,33 @@ async function startDispatcher(context: ServiceContext): Promise<void> {
     outcomeWaitMs: 50,
   });
   const timed = createQueryMetrics(metrics, ['claim']);
-  const { ledger } = sending;
-  const dispatcher = createDispatcher({
-    ...sending,
-    ledger: { ...ledger, claim: (request) => timed('claim', () => ledger.claim(request)) },
-    attempt: countOpenRequests(metrics, sending.attempt, concurrency),
-    presence: createPresence(orm),
-    concurrency,
-    rateLimit: settings.WEBHOOK_MAX_PER_SECOND ?? null,
+  const counted = createRequestMetrics(metrics, concurrency);
+  const dispatchers = sendings.map((sending) => {
+    const { destination, ledger, attempt } = sending;
+    return createDispatcher({
+      ...sending,
+      ledger: { ...ledger, claim: (request) => timed('claim', () => ledger.claim(request)) },
+      attempt: counted(destination, attempt),
+      presence: createPresence(orm, destination),
+      concurrency,
+      rateLimit: destinations.get(destination)?.WEBHOOK_MAX_PER_SECOND ?? null,
+    });
   });
   const backlog = createBacklogWatch({
     ledgerState: createLedgerState(orm, limits),
     logger,
     metrics: createBacklogMetrics(metrics),
   });
-  const warmUp = startWarmUp({ settings, isBusy: dispatcher.isBusy, logger });
+  const isBusy = (): boolean => dispatchers.some((dispatcher) => dispatcher.isBusy());
+  const warmUp = startWarmUp({ settings, isBusy, logger });
 
-  dispatcher.start();
+  for (const dispatcher of dispatchers) dispatcher.start();
   backlog.start();
-  onStop(() => Promise.all([warmUp.stop(), dispatcher.stop(), backlog.stop()]));
+  onStop(() =>
+    Promise.all([
+      warmUp.stop(),
+      backlog.stop(),
+      ...dispatchers.map((dispatcher) => dispatcher.stop()),
+    ]),
+  );
 }

@@ -15,82 +15,105 @@ export type CallResult = (typeof CALL_RESULTS)[number];
 export type DeliveryMetrics = ReturnType<typeof createDeliveryMetrics>;
 
 /**
- * Counts attempts and deliveries in a process that sends.
+ * Counts attempts and deliveries in a process that sends, by destination.
  *
  * @param lateAfterMs a delivery later than this after its due instant counts as late
  */
 export function createDeliveryMetrics(registry: Registry, lateAfterMs: number) {
-  const { counter, counterBy, histogram } = metricsOn(registry);
+  const { counter, histogram } = metricsOn(registry);
   const attempts = counter(
     'daybell_delivery_attempts_total',
-    'Requests made for an occurrence, by verdict.',
-    ['verdict', 'status_class'],
+    'Requests made for an occurrence, by destination and verdict.',
+    ['destination', 'verdict', 'status_class'],
   );
   const attemptDuration = histogram(
     'daybell_delivery_attempt_duration_seconds',
     'How long a request took, from connecting to the end of the answer.',
     DURATION_BUCKETS,
-    ['verdict'],
+    ['destination', 'verdict'],
   );
-  const delivered = counter('daybell_deliveries_total', 'Deliveries, including redeliveries.');
-  const late = counter('daybell_deliveries_late_total', 'First deliveries later than LATE_AFTER.');
+  const delivered = counter('daybell_deliveries_total', 'Deliveries, including redeliveries.', [
+    'destination',
+  ]);
+  const late = counter('daybell_deliveries_late_total', 'First deliveries later than LATE_AFTER.', [
+    'destination',
+  ]);
   const lateness = histogram(
     'daybell_delivery_lateness_seconds',
     'From the due instant to the end of the answer, without redeliveries.',
     LATENESS_BUCKETS,
+    ['destination'],
   );
-  const failed = counterBy(
+  const failed = counter('daybell_deliveries_failed_total', 'New dead letters.', [
+    'destination',
     'reason',
-    ['refused', 'gone', 'gave_up', 'superseded'],
-    'daybell_deliveries_failed_total',
-    'New dead letters.',
-  );
-  const throttled = counter('daybell_receiver_throttled_total', 'Answers 429 and 503.');
-
-  // A series that begins with its first event hides that event from `rate`.
-  for (const [verdict, ...classes] of [
-    ['delivered', '2xx'],
-    ['retry', '4xx', '5xx', 'none'],
-    ['give_up', '3xx', '4xx', 'none'],
-    ['gone', '4xx'],
-  ] as const) {
-    for (const status_class of classes) attempts.inc({ verdict, status_class }, 0);
-    attemptDuration.zero({ verdict });
-  }
+  ]);
+  const throttled = counter('daybell_receiver_throttled_total', 'Answers 429 and 503.', [
+    'destination',
+  ]);
 
   return {
+    /** A series that begins with its first event hides that event from `rate`. */
+    begin(destination: string): void {
+      for (const [verdict, ...classes] of [
+        ['delivered', '2xx'],
+        ['retry', '4xx', '5xx', 'none'],
+        ['give_up', '3xx', '4xx', 'none'],
+        ['gone', '4xx'],
+      ] as const) {
+        for (const status_class of classes) attempts.inc({ destination, verdict, status_class }, 0);
+        attemptDuration.zero({ destination, verdict });
+      }
+      for (const reason of ['refused', 'gone', 'gave_up', 'superseded']) {
+        failed.inc({ destination, reason }, 0);
+      }
+      for (const counted of [delivered, late, throttled]) counted.inc({ destination }, 0);
+      lateness.zero({ destination });
+    },
     /** A request has ended and was judged. */
-    attempted({ outcome: verdict, status, durationMs, slowsDestination }: RecordedAttempt) {
+    attempted(made: RecordedAttempt): void {
+      const { destination, outcome: verdict, status, durationMs, slowsDestination } = made;
       const status_class = status === null ? 'none' : `${Math.floor(status / 100)}xx`;
-      attempts.inc({ verdict, status_class });
-      attemptDuration.observe({ verdict }, durationMs / 1000);
-      if (slowsDestination) throttled.inc();
+      attempts.inc({ destination, verdict, status_class });
+      attemptDuration.observe({ destination, verdict }, durationMs / 1000);
+      if (slowsDestination) throttled.inc({ destination });
     },
     /** The ledger has what the attempt led to. */
-    recorded({ next, redelivered, dueAt }: RecordedAttempt) {
-      if (next.kind === 'failed') failed(next.reason);
+    recorded({ destination, next, redelivered, dueAt }: RecordedAttempt): void {
+      if (next.kind === 'failed') failed.inc({ destination, reason: next.reason });
       if (next.kind !== 'delivered') return;
-      delivered.inc();
+      delivered.inc({ destination });
       if (redelivered) return;
       const latenessMs = next.at - dueAt;
-      if (latenessMs > lateAfterMs) late.inc();
-      lateness.observe(Math.max(latenessMs, 0) / 1000);
+      if (latenessMs > lateAfterMs) late.inc({ destination });
+      lateness.observe({ destination }, Math.max(latenessMs, 0) / 1000);
     },
   };
 }
 
-/** Shows how many requests are open, and how many there may be. Returns the attempt, counted. */
-export function countOpenRequests(registry: Registry, attempt: Attempt, limit: number): Attempt {
+/** Shows how many requests are open to each destination, and how many there may be. */
+export function createRequestMetrics(registry: Registry, limit: number) {
   const { gauge } = metricsOn(registry);
-  gauge('daybell_delivery_requests_limit', 'Requests that may be open at a time.').set(limit);
-  const open = gauge('daybell_delivery_requests_open', 'Open requests to the receiver.');
-  return async (claimed, recipient) => {
-    open.inc();
-    try {
-      return await attempt(claimed, recipient);
-    } finally {
-      open.dec();
-    }
+  const most = gauge(
+    'daybell_delivery_requests_limit',
+    'Requests that may be open to a destination at a time.',
+    ['destination'],
+  );
+  const open = gauge('daybell_delivery_requests_open', 'Open requests to a destination.', [
+    'destination',
+  ]);
+  /** Returns the attempt, counted. */
+  return (destination: string, attempt: Attempt): Attempt => {
+    most.set({ destination }, limit);
+    open.set({ destination }, 0);
+    return async (claimed, recipient) => {
+      open.inc({ destination });
+      try {
+        return await attempt(claimed, recipient);
+      } finally {
+        open.dec({ destination });
+      }
+    };
   };
 }
 

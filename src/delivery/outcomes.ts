@@ -7,7 +7,7 @@ import type { DeliveryMetrics } from './metrics.ts';
 export interface OutcomesDeps {
   readonly ledger: Pick<Ledger, 'record' | 'release' | 'end' | 'returnToQueue'>;
   readonly health: Pick<Health, 'ok' | 'failed'>;
-  readonly metrics: DeliveryMetrics;
+  readonly metrics: Pick<DeliveryMetrics, 'attempted' | 'recorded'>;
   /** How long one may wait for others, in ms. */
   readonly waitMs: number;
 }

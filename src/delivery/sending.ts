@@ -1,8 +1,9 @@
 import type { TzDatabase } from '../time/tz-database.ts';
-import { createBuiltInMessages } from '../occasion-types/built-in.ts';
 import { createLedger } from '../ledger/ledger.ts';
 import { createOccurrenceTraces } from '../ledger/occurrence-traces.ts';
 import { EXPIRED_LEASE_GRACE_MS } from '../ledger/types.ts';
+import { createBuiltInMessages } from '../occasion-types/built-in.ts';
+import { DEFAULT_DESTINATION } from '../platform/destination.ts';
 import type { Registry } from '../platform/metrics.ts';
 import type { Foundation } from '../platform/process.ts';
 import type { DateLimits } from '../planning/date-settings.ts';
@@ -23,7 +24,7 @@ import {
   type DestinationSettings,
 } from './wire/webhook-client.ts';
 
-export interface SendingOptions extends Pick<AttemptDeps, 'client' | 'sentBy' | 'logger'> {
+interface SharedOptions extends Pick<AttemptDeps, 'sentBy' | 'logger'> {
   readonly orm: Orm;
   readonly tz: TzDatabase;
   /** Epoch ms by the process's own clock. */
@@ -40,61 +41,79 @@ export interface SendingOptions extends Pick<AttemptDeps, 'client' | 'sentBy' | 
   readonly tracing: Tracing | null;
 }
 
+export interface SendingOptions extends SharedOptions, Pick<AttemptDeps, 'client'> {
+  readonly destination?: string;
+  /** Requests that a worker may have open to it at a time. */
+  readonly slots?: number;
+}
+
+type Shared = ReturnType<typeof createShared>;
+
 export type Sending = ReturnType<typeof createSending>;
+
+/** To all destinations of a process; what they share is that of any. */
+export type Sendings = readonly [Sending, ...Sending[]];
 
 /** What differs between the processes that send. */
 interface SendingProcess extends Pick<SendingOptions, 'sentBy' | 'tz' | 'outcomeWaitMs'> {
   readonly createClient: CreateWebhookClient;
+  /** For each destination. */
   readonly maxSockets: number;
   readonly limits: DateLimits;
 }
 
-/** Sending as a process's settings say, with a webhook client that closes with the process. */
+/**
+ * Sending to each of a process's destinations, with a webhook client that closes with the process.
+ * They share what is the database's; each has its own connections, claims and backpressure, so that
+ * one that hangs holds up no other.
+ */
 export function openSending(
   { logger, onStop, settings: all }: ServiceContext,
   { orm, metrics: registry, tracing }: Foundation,
-  destination: DestinationSettings,
-  { createClient, maxSockets, limits, ...options }: SendingProcess,
-): Sending {
-  const client = createDestinationClient(createClient, destination, {
-    maxSockets,
-    onReconnect: countReconnects(registry),
-    // By it, a receiver continues the trace: https://www.w3.org/TR/trace-context/.
-    traceHeaders() {
-      const traceparent = tracing?.active() ?? null;
-      return traceparent === null ? {} : { traceparent };
-    },
-  });
-  onStop(() => client.close());
+  destinations: ReadonlyMap<string, DestinationSettings>,
+  { createClient, maxSockets, limits, ...process }: SendingProcess,
+): Sendings {
+  const onReconnect = countReconnects(registry);
   const settings = { ...limits, timeoutMs: all.WEBHOOK_TIMEOUT_MS };
-  const clock = Date.now;
-  return createSending({ ...options, orm, client, clock, settings, registry, tracing, logger });
+  const options = { ...process, orm, clock: Date.now, settings, registry, tracing, logger };
+  const shared = createShared(options);
+  // A hanging one may take half of what a worker can do at a time, and the others have the rest.
+  const slots = destinations.size > 1 ? Math.ceil(maxSockets / 2) : maxSockets;
+  const open = ([destination, own]: readonly [string, DestinationSettings]): Sending => {
+    const client = createDestinationClient(createClient, own, {
+      maxSockets,
+      onReconnect,
+      // By it, a receiver continues the trace: https://www.w3.org/TR/trace-context/.
+      traceHeaders() {
+        const traceparent = tracing?.active() ?? null;
+        return traceparent === null ? {} : { traceparent };
+      },
+    });
+    onStop(() => client.close());
+    return createSending({ ...options, destination, slots, client }, shared);
+  };
+  const [first, ...others] = destinations;
+  if (first === undefined) throw new Error('There is no destination.');
+  return [open(first), ...others.map(open)];
 }
 
-/** What a process needs to send, a dispatcher or a worker. */
-export function createSending(options: SendingOptions) {
-  const { orm, tz, client, sentBy, clock, settings, registry, tracing, logger } = options;
-  const { lateAfterMs } = settings;
-  const ledger = createLedger(orm, { lateAfterMs });
-  const health = createHealth(logger);
-  const time = createClockOffset({ clock, logger, onMeasured: createClockMetrics(registry) });
-  const watch = createBackpressureWatch({ ledger, health, logger });
-  const outcomes = createOutcomes({
-    ledger,
-    health,
-    metrics: createDeliveryMetrics(registry, lateAfterMs),
-    waitMs: options.outcomeWaitMs,
-  });
-  const traces = tracing && createOccurrenceTraces(orm, logger);
+/** What a process needs to send to one destination, a dispatcher or a worker. */
+export function createSending(options: SendingOptions, shared: Shared = createShared(options)) {
+  const { orm, client, sentBy, settings, tracing, logger } = options;
+  const { destination = DEFAULT_DESTINATION, slots = Infinity } = options;
+  const { health, time, outcomes, messageOf } = shared;
+  const ledger = createLedger(orm, { lateAfterMs: settings.lateAfterMs, destination });
+  const watch = createBackpressureWatch({ ledger, health, logger, destination });
   const makeAttempt = createAttempt({
     client,
     sentBy,
     clock: time.now,
     settings,
-    messageOf: createBuiltInMessages(),
+    messageOf,
     logger,
     tracing,
   });
+  shared.metrics.begin(destination);
 
   const attempt: Attempt = async (claimed, recipient) => {
     const beganAt = watch.began();
@@ -104,13 +123,40 @@ export function createSending(options: SendingOptions) {
   };
 
   return {
+    ...shared,
+    destination,
+    slots,
     ledger,
-    health,
-    time,
     watch,
-    outcomes,
-    findRecipients: createFindRecipients(orm, { tz, ...settings }, traces),
     attempt,
+    /** Writes what is not written yet. Nothing may be on the wire to the destination. */
+    async flush(): Promise<void> {
+      await watch.stop();
+      const unwritten = await outcomes.drain();
+      if (unwritten > 0) logger.error({ unwritten }, 'outcomes could not be written in time');
+    },
+  };
+}
+
+/** What all destinations of a process share. */
+function createShared(options: SharedOptions) {
+  const { orm, tz, clock, settings, registry, tracing, logger } = options;
+  const { lateAfterMs } = settings;
+  const health = createHealth(logger);
+  const metrics = createDeliveryMetrics(registry, lateAfterMs);
+  const traces = tracing && createOccurrenceTraces(orm, logger);
+  return {
+    health,
+    metrics,
+    time: createClockOffset({ clock, logger, onMeasured: createClockMetrics(registry) }),
+    outcomes: createOutcomes({
+      ledger: createLedger(orm, { lateAfterMs }),
+      health,
+      metrics,
+      waitMs: options.outcomeWaitMs,
+    }),
+    messageOf: createBuiltInMessages(),
+    findRecipients: createFindRecipients(orm, { tz, ...settings }, traces),
     clock,
     readDatabaseClock: createDatabaseClock(orm),
     settings,
@@ -120,11 +166,5 @@ export function createSending(options: SendingOptions) {
       leaseMs: settings.timeoutMs + LEASE_MARGIN_MS,
       takesExpired: health.steadyMs() >= EXPIRED_LEASE_GRACE_MS,
     }),
-    /** Writes what is not written yet. Nothing may be on the wire. */
-    async flush(): Promise<void> {
-      await watch.stop();
-      const unwritten = await outcomes.drain();
-      if (unwritten > 0) logger.error({ unwritten }, 'outcomes could not be written in time');
-    },
   };
 }

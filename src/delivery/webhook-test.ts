@@ -1,5 +1,7 @@
 import { randomUUID } from 'node:crypto';
 
+import { DEFAULT_DESTINATION } from '../platform/destination.ts';
+import { urlSettingOf } from '../platform/settings/destinations.ts';
 import { classifyOutcome, DESTINATION_REFUSED, type Reply, type Verdict } from './outcome.ts';
 import { createGotClient } from './wire/got-client.ts';
 import { createDestinationClient, type DestinationSettings } from './wire/webhook-client.ts';
@@ -22,7 +24,7 @@ export interface WebhookTestReport {
   /** Why there is no status. */
   readonly errorCode: string | null;
   readonly verdict: Verdict;
-  /** What would become of a greeting that got this answer. */
+  /** What would become of a webhook that got this answer. */
   readonly explanation: string;
   readonly responseExcerpt: string | null;
   /** How many signatures it carried: one for each secret. */
@@ -33,10 +35,14 @@ export interface WebhookTestReport {
 const MAX_TESTS = 2;
 
 /**
- * Sends test events to the destination, as deliveries are sent: with the same client, signing and
+ * Sends test events to a destination, as deliveries are sent: with the same client, signing and
  * guard. They are not occurrences: no ledger keeps them.
  */
-export function openWebhookTester(settings: DestinationSettings, clock: () => number) {
+export function openWebhookTester(
+  settings: DestinationSettings,
+  clock: () => number,
+  destination = DEFAULT_DESTINATION,
+) {
   const client = createDestinationClient(createGotClient, settings, { maxSockets: MAX_TESTS });
   return {
     /** Sends one, whether deliveries are paused or not, and waits for the answer. Never rejects. */
@@ -59,7 +65,7 @@ export function openWebhookTester(settings: DestinationSettings, clock: () => nu
         status,
         errorCode,
         verdict,
-        explanation: [VERDICTS[verdict], hint(reply)].filter(Boolean).join(' '),
+        explanation: [VERDICTS[verdict], hint(reply, destination)].filter(Boolean).join(' '),
         durationMs,
         responseExcerpt,
       };
@@ -69,19 +75,20 @@ export function openWebhookTester(settings: DestinationSettings, clock: () => nu
 }
 
 const VERDICTS: Readonly<Record<Verdict, string>> = {
-  delivered: 'Delivered: a greeting with this answer is done.',
-  retry: 'Not delivered: a greeting with this outcome is tried again until GIVE_UP_AFTER.',
-  give_up: 'Refused: a greeting with this outcome is given up at once.',
-  gone: 'Gone: a greeting with this answer is given up at once.',
+  delivered: 'Delivered: a webhook with this answer is done.',
+  retry: 'Not delivered: a webhook with this outcome is tried again until GIVE_UP_AFTER.',
+  give_up: 'Refused: a webhook with this outcome is given up at once.',
+  gone: 'Gone: a webhook with this answer is given up at once.',
 };
 
 /** What to look at first. */
-function hint({ status, errorCode }: Reply): string | null {
+function hint({ status, errorCode }: Reply, destination: string): string | null {
+  const urlSetting = urlSettingOf(destination);
   if (status === 401 || status === 403) {
-    return 'Does the receiver hold one of WEBHOOK_SECRETS, and do the clocks agree?';
+    return `Does the receiver hold one of ${urlSetting.replace('URL', 'SECRETS')}, and do the clocks agree?`;
   }
   if (status !== null && status >= 300 && status <= 399) {
-    return 'Redirects are not followed: set WEBHOOK_URL to where it leads.';
+    return `Redirects are not followed: set ${urlSetting} to where it leads.`;
   }
   if (errorCode === DESTINATION_REFUSED) {
     return 'The destination has a private address, which is refused unless WEBHOOK_ALLOW_PRIVATE=true.';

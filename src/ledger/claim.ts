@@ -14,7 +14,8 @@ export interface ClaimShape {
 
 /**
  * PENDING, or PROCESSING under an expired lease, → PROCESSING under a new lease. Returns at least
- * one row, with the destination's state. Parameters: `now`, `leaseMs`, `lateAfterMs`,
+ * one row, with the destination's state, or none if the destination has no row yet. Parameters:
+ * `destination`, whose rows alone are taken, `now`, `leaseMs`, `lateAfterMs`,
  * `takesExpiredUntil` (epoch ms by the database's clock: executed later, it leaves expired leases
  * to their processes); for keys, `keys` as JSON.
  *
@@ -51,7 +52,7 @@ export function claimSql({ candidates, limit, spends }: ClaimShape): string {
   select ${ms('clock', 'databaseNow')}, held, "perSecond", allowed,
     takes_expired as "tookExpired", key,
     lease_token as "leaseToken", occasion_type as "occasionType", occasion_id as "occasionId",
-    user_id as "userId", nominal_date as "nominalDate", date::text, timezone,
+    user_id as "userId", destination, nominal_date as "nominalDate", date::text, timezone,
     local_date::text as "localDate", ${ms('due_at', 'dueAt')}, ${ms('inputs_at', 'inputsAt')},
     rules_id::float8 as "rulesId",
     ${ms('superseded_at', 'supersededAt')}, attempts + 1 as attempt,
@@ -80,7 +81,7 @@ function destinationSql(locks: boolean): string {
       ${PER_SECOND} as per_second,
       ${AVAILABLE} as available
     from events.destinations as d, (select events.clock() as clock) as c
-    where id = 'default'${locks ? ' for no key update of d' : ''}`;
+    where id = :destination${locks ? ' for no key update of d' : ''}`;
 }
 
 const SPENT = `, spent as (
@@ -88,23 +89,25 @@ const SPENT = `, spent as (
     set allowance = available - (select count(*) from taken),
       allowance_at = greatest(d.allowance_at, clock)
     from moment
-    where d.id = 'default' and not held and "perSecond" is not null
+    where d.id = :destination and not held and "perSecond" is not null
   )`;
 
 const ALLOWED = '(select allowed from moment)';
 const DUE = '(select due from moment)';
-/** As a case: by a plain condition the planner, without statistics, takes another index. */
+/** As cases: by plain conditions the planner, without statistics, takes another index. */
 const MAY_TAKE = `case state when 'PENDING' then true else (select takes_expired from moment) end`;
+const IS_ITS = 'case destination when :destination then true else false end';
 const LATE_BEFORE = '(select late_before from moment)';
+const NEVER = `'-infinity'`;
 
 /**
- * The range is of both columns of the index at once: of two conditions the planner would guess,
+ * The range is of all columns of the index at once: of two conditions the planner would guess,
  * without statistics, that few rows fit both, and would sort all of a backlog.
  */
 function pickedDue(limit: number, lateLimit: number): string {
-  const punctual = scan(`(0, ${LATE_BEFORE})`, `(0, ${DUE})`, limit);
-  const lateFirst = scan(`(0, '-infinity')`, `(0, least(${LATE_BEFORE}, ${DUE}))`, lateLimit);
-  const lateAgain = scan(`(1, '-infinity')`, `(1, ${DUE})`, lateLimit);
+  const punctual = scan(0, LATE_BEFORE, DUE, limit);
+  const lateFirst = scan(0, NEVER, `least(${LATE_BEFORE}, ${DUE})`, lateLimit);
+  const lateAgain = scan(1, NEVER, DUE, lateLimit);
   return `punctual as materialized (${punctual}
   ), late_first as materialized (${lateFirst}
   ), late_again as materialized (${lateAgain}
@@ -123,7 +126,7 @@ function pickedByKey(limit: number): string {
   return `free as materialized (
     select key from events.occurrences
     where key = any (array(select jsonb_array_elements_text(:keys::jsonb)))
-      and next_attempt_at <= ${DUE} and ${MAY_TAKE}
+      and next_attempt_at <= ${DUE} and ${MAY_TAKE} and ${IS_ITS}
     order by next_attempt_at
     limit ${literal(limit)}
     for no key update skip locked
@@ -132,12 +135,14 @@ function pickedByKey(limit: number): string {
   )`;
 }
 
-function scan(after: string, until: string, most: number): string {
+/** Rows of a priority whose next attempt is later than one instant, and not than another. */
+function scan(priority: number, after: string, until: string, most: number): string {
   return `
     select key, next_attempt_at from events.occurrences
-    where (priority, next_attempt_at) > ${after} and (priority, next_attempt_at) <= ${until}
+    where (destination, priority, next_attempt_at) > (:destination, ${priority}, ${after})
+      and (destination, priority, next_attempt_at) <= (:destination, ${priority}, ${until})
       and next_attempt_at is not null and ${MAY_TAKE}
-    order by priority, next_attempt_at
+    order by destination, priority, next_attempt_at
     limit ${literal(most)}
     for no key update skip locked`;
 }

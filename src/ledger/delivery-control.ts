@@ -1,8 +1,10 @@
-/** An operator's pause of all deliveries, and what waits. */
+/** An operator's pause of deliveries, to all destinations or to one, and what waits. */
 import { isBlank, lengthFault, textFault } from '../platform/text.ts';
+import { DEFAULT_DESTINATION } from '../platform/destination.ts';
 import type { Orm } from '../platform/database/orm.ts';
-import { findDestination, NOT_SLOWED } from './destination.ts';
-import { interval, isBefore, ms, firstRow, requestQueryOf } from './sql.ts';
+import { type Destination, FIND, NOT_SLOWED } from './destination.ts';
+import { DestinationNotFoundError } from './errors.ts';
+import { firstRow, interval, isBefore, ms, requestQueryOf } from './sql.ts';
 
 export const PAUSE_REASON_MAX = 200;
 
@@ -12,7 +14,7 @@ export function pauseReasonFault(reason: string): string | null {
   return lengthFault(reason, PAUSE_REASON_MAX) ?? textFault(reason);
 }
 
-/** Occurrences that are past due and not settled. */
+/** Occurrences of a destination that are past due and not settled. */
 export interface WaitingDeliveries {
   /** May be claimed. */
   readonly due: number;
@@ -26,56 +28,112 @@ export interface WaitingDeliveries {
   readonly firstTooLateAt: number | null;
 }
 
+export interface DestinationState extends Destination {
+  /** Dispatchers that are alive and send to it. */
+  readonly dispatchers: number;
+}
+
 export type DeliveryControl = ReturnType<typeof createDeliveryControl>;
 
+/** Of each function, `destination` is the id of one; null for all of them. */
 export function createDeliveryControl(orm: Orm, { lateLimitMs }: { readonly lateLimitMs: number }) {
   const query = requestQueryOf(orm);
+
+  async function findDestinations(destination: string | null = null): Promise<DestinationState[]> {
+    const found = await query<DestinationState>(FIND_STATES, { destination });
+    if (found.length === 0) throw new DestinationNotFoundError();
+    return found;
+  }
+
   return {
     /**
      * Nothing is sent by any process, as soon as it has looked, until it is resumed. Paused twice,
      * it keeps the first instant; a reason takes the place of the one before.
      */
-    async pause(reason: string | null): Promise<void> {
-      await query(PAUSE, { reason });
+    async pause(reason: string | null, destination: string | null = null): Promise<void> {
+      await query(PAUSE, { reason, destination });
     },
 
     /** Ends a pause, and a slow-down too: it is sent again at once. */
-    async resume(): Promise<void> {
-      await query(RESUME);
+    async resume(destination: string | null = null): Promise<void> {
+      await query(RESUME, { destination });
     },
 
-    findDestination: () => findDestination(query),
+    /** The default one first. @throws DestinationNotFoundError if there is none of this id */
+    findDestinations,
 
-    async countWaiting(): Promise<WaitingDeliveries> {
-      return firstRow(await query<WaitingDeliveries>(COUNT_WAITING, { lateLimitMs }));
+    async findDestination(destination = DEFAULT_DESTINATION): Promise<DestinationState> {
+      return firstRow(await findDestinations(destination));
+    },
+
+    async countWaiting(destination: string | null = null) {
+      const parameters = { lateLimitMs, destination };
+      const rows = await query<WaitingDeliveries & { destination: string }>(
+        COUNT_WAITING,
+        parameters,
+      );
+      const each = new Map(rows.map(({ destination: id, ...waiting }) => [id, waiting]));
+      return { all: rows.reduce(added, NOTHING_WAITS), each };
     },
   };
 }
 
+export const NOTHING_WAITS: WaitingDeliveries = {
+  due: 0,
+  retrying: 0,
+  sending: 0,
+  tooLate: 0,
+  firstTooLateAt: null,
+};
+
+function added(one: WaitingDeliveries, other: WaitingDeliveries): WaitingDeliveries {
+  const first = Math.min(one.firstTooLateAt ?? Infinity, other.firstTooLateAt ?? Infinity);
+  return {
+    due: one.due + other.due,
+    retrying: one.retrying + other.retrying,
+    sending: one.sending + other.sending,
+    tooLate: one.tooLate + other.tooLate,
+    firstTooLateAt: first === Infinity ? null : first,
+  };
+}
+
+const IS_MEANT = `(:destination::text is null or id = :destination::text)`;
+
 const PAUSE = `
   update events.destinations
   set paused_at = coalesce(paused_at, events.clock()), pause_reason = coalesce(:reason, pause_reason)
-  where id = 'default'`;
+  where ${IS_MEANT}`;
 
 const RESUME = `
   update events.destinations set paused_at = null, pause_reason = null, ${NOT_SLOWED}
-  where id = 'default'`;
+  where ${IS_MEANT}`;
+
+/** A dispatcher is alive as the ownership rule has it. */
+const FIND_STATES = `
+  select found.*, (
+    select count(*)::int from events.dispatchers as p
+    where p.destination = found.id and stamped_at > events.clock() - interval '5 seconds'
+      and stamped_at <= events.clock()) as dispatchers
+  from (${FIND}) as found
+  where ${IS_MEANT}
+  order by id <> '${DEFAULT_DESTINATION}', id`;
 
 /** The clock is read once, in a query of its own, so that an index can be used. */
 const COUNT_WAITING = `
   with moment as materialized (select events.clock() as clock),
   waiting as (
-    select state = 'PROCESSING' and lease_until > clock as sending,
+    select destination, state = 'PROCESSING' and lease_until > clock as sending,
       coalesce(next_attempt_at <= clock, false) as due, next_attempt_at > clock as retrying,
       case when attempts = earlier_attempts and redeliveries = 0
         then due_at + ${interval(':lateLimitMs')} end as too_late_at,
       clock
     from events.occurrences, moment
     where state in ('PENDING', 'PROCESSING') and ${isBefore('due_at', '(select clock from moment)')}
+      and (:destination::text is null or destination = :destination::text)
   )
-  select count(*) filter (where due and not sending)::int as due,
+  select destination, count(*) filter (where due and not sending)::int as due,
     count(*) filter (where retrying and not sending)::int as retrying,
     count(*) filter (where sending)::int as sending,
     count(*) filter (where too_late_at < clock)::int as "tooLate",
     ${ms('min(too_late_at) filter (where too_late_at >= clock)', 'firstTooLateAt')}
-  from waiting`;
+  from waiting group by destination`;

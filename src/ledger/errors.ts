@@ -24,6 +24,18 @@ export class OccurrenceErasedError extends Error {
   }
 }
 
+/** Thrown when nothing is known of a destination of this name. */
+export class DestinationNotFoundError extends Error {
+  override readonly name = 'DestinationNotFoundError';
+  readonly code = 'destination-not-found';
+
+  constructor() {
+    super(
+      'No dispatcher has ever sent to a destination of this name, and no occasion type has it.',
+    );
+  }
+}
+
 /** Thrown when an occurrence, as it stands, is not sent again; the code says why. */
 export class NotRedeliverableError extends Error {
   override readonly name = 'NotRedeliverableError';

@@ -1,5 +1,6 @@
 import type { Orm } from '../platform/database/orm.ts';
 import { claimSql, type Candidates } from './claim.ts';
+import { DEFAULT_DESTINATION } from '../platform/destination.ts';
 import { createDestination } from './destination.ts';
 import { END, RECORD, RELEASE, RETURN_TO_QUEUE } from './outcomes.ts';
 import { instant, firstRow, queryOf } from './sql.ts';
@@ -15,14 +16,22 @@ import type {
 
 export type Ledger = ReturnType<typeof createLedger>;
 
+export interface LedgerOptions {
+  readonly lateAfterMs: number;
+  readonly destination?: string;
+}
+
 /**
  * The ledger for those who send: dispatchers, and the occasion workflow's activity. Each function
  * is one conditional statement over a batch; of two processes that race, one wins.
  *
- * @param settings.lateAfterMs what is due for longer is late, and behind what is punctual
+ * @param options.lateAfterMs what is due for longer is late, and behind what is punctual
+ * @param options.destination whose rows are claimed; outcomes are written of any
  */
-export function createLedger(orm: Orm, { lateAfterMs }: { readonly lateAfterMs: number }) {
+export function createLedger(orm: Orm, options: LedgerOptions) {
+  const { lateAfterMs, destination: id = DEFAULT_DESTINATION } = options;
   const query = queryOf(orm);
+  const destination = createDestination(orm, id);
   /** From a clock of this process that is never set to the database's, as that was last seen; ms. */
   let databaseOffset: number | null = null;
 
@@ -39,11 +48,15 @@ export function createLedger(orm: Orm, { lateAfterMs }: { readonly lateAfterMs: 
     const takesExpiredUntil =
       takesExpired && databaseOffset !== null ? sentAt + databaseOffset + FRESH_MS : 0;
     const keys = candidates.kind === 'keys' ? JSON.stringify(candidates.keys) : null;
-    const parameters = { ...others, lateAfterMs, takesExpiredUntil, keys };
+    const parameters = { ...others, destination: id, lateAfterMs, takesExpiredUntil, keys };
     const run = (spends: boolean) =>
       query<ClaimRow>(claimSql({ candidates, limit, spends }), parameters);
 
-    const rows = await run(false);
+    let rows = await run(false);
+    if (rows.length === 0) {
+      await destination.register();
+      rows = await run(false);
+    }
     const first = firstRow(rows);
     const tookMs = performance.now() - sentAt;
     const isFresh = tookMs < FRESH_MS;
@@ -115,11 +128,11 @@ export function createLedger(orm: Orm, { lateAfterMs }: { readonly lateAfterMs: 
 
     /** Ms until the next row is due by both clocks: 0 if one is, null if none will be. */
     async nextDueInMs(now: number): Promise<number | null> {
-      const [row] = await query<{ waitMs: number }>(NEXT_DUE, { now });
+      const [row] = await query<{ waitMs: number }>(NEXT_DUE, { destination: id, now });
       return row?.waitMs ?? null;
     },
 
-    ...createDestination(orm),
+    ...destination,
   };
 }
 
@@ -153,9 +166,9 @@ const NEXT_DUE = `
   with next as materialized (
     select least(
       (select min(next_attempt_at) from events.occurrences
-       where priority = 0 and next_attempt_at is not null),
+       where destination = :destination and priority = 0 and next_attempt_at is not null),
       (select min(next_attempt_at) from events.occurrences
-       where priority = 1 and next_attempt_at is not null)) as at
+       where destination = :destination and priority = 1 and next_attempt_at is not null)) as at
   )
   select greatest(0,
     extract(epoch from at - least(events.clock(), ${instant(':now')})) * 1000)::float8 as "waitMs"

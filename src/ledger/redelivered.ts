@@ -31,11 +31,11 @@ export function createRedelivered(orm: Orm) {
  */
 const FIND = `
   select key, occasion_type as type, occasion_id as id, user_id as "userId", redeliveries
-  from events.occurrences
+  from events.occurrences as o
   where not followed and redeliveries > 0 and state in ('PENDING', 'PROCESSING')
     and next_attempt_at <= events.clock()
-    and not exists (select from events.dispatchers
-      where stamped_at > events.clock() - interval '5 seconds' and stamped_at <= events.clock())
+    and not exists (select from events.dispatchers as d
+      where d.destination = o.destination and stamped_at > events.clock() - interval '5 seconds' and stamped_at <= events.clock())
   order by redelivered_at, key
   limit :limit`;
 

@@ -77,6 +77,7 @@ export interface PlannedRow extends Plan {
 }
 
 export interface ClaimedOccurrence extends Lease, Plan {
+  readonly destination: string;
   readonly localDate: string;
   readonly dueAt: number;
   /** The number that an attempt made now would have, from 1. */
@@ -124,6 +125,7 @@ export interface KeptAttempt {
 
 /** An attempt and what it leads to. Its number is given when it is recorded. */
 export interface RecordedAttempt extends Lease, KeptAttempt {
+  readonly destination: string;
   readonly dueAt: number;
   readonly localDate: string;
   readonly redelivered: boolean;

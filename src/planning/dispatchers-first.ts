@@ -38,11 +38,15 @@ export async function areDispatchersBusy(orm: Orm): Promise<boolean> {
       from events.dispatchers, clock
       where stamped_at > now - interval '5 seconds' and stamped_at <= now
     ), herd as (
-      select from events.occurrences
-      where (priority, next_attempt_at) > (0, (select now from clock) - interval '10 seconds')
-        and (priority, next_attempt_at) <= (0, (select now from clock) + interval '3 seconds')
-        and next_attempt_at is not null
-      order by priority, next_attempt_at limit ${HERD}
+      select from events.destinations as d cross join lateral (
+        select from events.occurrences
+        where (destination, priority, next_attempt_at)
+            > (d.id, 0, (select now from clock) - interval '10 seconds')
+          and (destination, priority, next_attempt_at)
+            <= (d.id, 0, (select now from clock) + interval '3 seconds')
+          and next_attempt_at is not null
+        order by destination, priority, next_attempt_at limit ${HERD}) as due
+      limit ${HERD}
     )
     select exists (select from alive)
       and (exists (select from alive where is_busy) or (select count(*) = ${HERD} from herd)) as busy`);

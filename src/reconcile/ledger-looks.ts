@@ -141,14 +141,16 @@ const LOOK_AT_USERS = lookAtOccasions(USERS, `user_id = any (array(${USERS}))`);
 const IS_HELD_UP = `(
   exists (
     select from events.destinations as d
-    where d.id = 'default' and (d.paused_at is not null or d.max_per_second is not null
+    where d.id = o.destination and (d.paused_at is not null or d.max_per_second is not null
       or d.slowed_ends_at > ${NOW}))
-  or exists (select from events.dispatchers as p where p.busy_at > ${ago('1 minute')}))`;
+  or exists (
+    select from events.dispatchers as p
+    where p.destination = o.destination and p.busy_at > ${ago('1 minute')}))`;
 
 const IS_WORKED_ON = `exists (
   select from events.attempts as a where a.started_at > ${ago('2 minutes')})`;
 
-const IS_UNATTEMPTED = `o.next_attempt_at < ${ago('2 minutes')} and not (select ${IS_HELD_UP})
+const IS_UNATTEMPTED = `o.next_attempt_at < ${ago('2 minutes')} and not ${IS_HELD_UP}
   and (o.next_attempt_at < ${ago('1 hour')} or not (select ${IS_WORKED_ON}))`;
 
 /** @param rows SQL for the rows of the ledger to look at */
@@ -166,9 +168,10 @@ const lookAtRows = (rows: string): string => `
   order by due_at, key`;
 
 const claimable = (priority: number): string => `
-  select * from events.occurrences
-  where priority = ${priority}
-    and ${isBefore('next_attempt_at', "(select events.clock() + interval '1 hour')")}`;
+  select due.* from events.destinations as d cross join lateral (
+    select * from events.occurrences
+    where destination = d.id and priority = ${priority}
+      and ${isBefore('next_attempt_at', "(select events.clock() + interval '1 hour')")} offset 0) as due`;
 
 /** What is due within an hour or waits, and what was delivered within a day. */
 const LOOK_AT_DUE_ROWS = lookAtRows(`

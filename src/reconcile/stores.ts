@@ -109,8 +109,7 @@ const FORGET_PAGE = `
 const PAUSE = `
   update events.destinations
   set paused_at = coalesce(paused_at, events.clock()),
-    pause_reason = 'restored: look at what is waiting before you resume'
-  where id = 'default'`;
+    pause_reason = 'restored: look at what is waiting before you resume'`;
 
 /** The last change is the latest of what is written with every change and every delivery. */
 const FIND_STATE = `

@@ -1,7 +1,7 @@
 /** The process `worker`: workflows and their activities. As many of them as needed. */
 import { createActivities } from '../activities/index.ts';
 import { createAuditStore } from '../audit/stored-audits.ts';
-import { requireSettings } from '../platform/settings/settings.ts';
+import { destinationsOf, requireSettings } from '../platform/settings/settings.ts';
 import { createDeliver } from '../delivery/deliver/deliver.ts';
 import { createDeliverMetrics } from '../delivery/metrics.ts';
 import { openSending } from '../delivery/sending.ts';
@@ -147,7 +147,7 @@ function createDelivery(
     logger,
   });
   const { deliver, stop } = createDeliver({
-    sending: openSending(context, foundation, settings, {
+    sendings: openSending(context, foundation, destinationsOf(settings), {
       sentBy: 'workflow',
       createClient: createGotClient,
       maxSockets: MOST_ACTIVITIES,

@@ -32,7 +32,46 @@ describe('deliveries', () => {
       pauseReason: null,
       slowed: null,
       waiting: NONE,
+      destinations: [
+        {
+          destination: 'default',
+          dispatchers: 0,
+          paused: false,
+          pausedSince: null,
+          pauseReason: null,
+          slowed: null,
+          waiting: NONE,
+        },
+      ],
     });
+  });
+
+  test('are paused and resumed to one destination, and together only if all are', async () => {
+    await rows.sql("insert into events.destinations (id) values ('crm')");
+    const send = (method: string, path: string) => api.send(method, `/v1/deliveries${path}`);
+    const paused = await send('POST', '/pause?destination=crm');
+    expect(paused.body).toMatchObject({ paused: true, destinations: [{ destination: 'crm' }] });
+    expect((await read()).body).toMatchObject({
+      paused: false,
+      destinations: [
+        { destination: 'default', paused: false },
+        { destination: 'crm', paused: true },
+      ],
+    });
+    await pause({ reason: 'all' });
+    expect((await read()).body).toMatchObject({ paused: true });
+    await send('POST', '/resume?destination=crm');
+    expect((await send('GET', '?destination=crm')).body).toMatchObject({ paused: false });
+    expect((await send('GET', '?destination=default')).body).toMatchObject({
+      paused: true,
+      pauseReason: 'all',
+    });
+  });
+
+  test('of a destination that nobody knows are not found; a name that can be none is refused', async () => {
+    expect((await api.send('GET', '/v1/deliveries?destination=other')).status).toBe(404);
+    expect((await api.send('POST', '/v1/deliveries/pause?destination=other')).status).toBe(404);
+    expect((await api.send('GET', '/v1/deliveries?destination=A%20B')).status).toBe(400);
   });
 
   test('are paused without a body, and the answer says since when', async () => {

@@ -80,23 +80,25 @@ export function useDeliverFixture(wake = DEFAULT_WAKE) {
     });
     const results: CallResult[] = [];
     const { deliver, stop } = createDeliver({
-      sending: createSending({
-        orm,
-        tz: bundledTz,
-        client,
-        sentBy: 'workflow',
-        clock,
-        settings: {
-          timeoutMs,
-          lateLimitMs: 48 * HOUR,
-          lateAfterMs: HOUR / 12,
-          giveUpAfterMs: 72 * HOUR,
-        },
-        outcomeWaitMs: 5,
-        registry: new Registry(),
-        tracing: null,
-        logger,
-      }),
+      sendings: [
+        createSending({
+          orm,
+          tz: bundledTz,
+          client,
+          sentBy: 'workflow',
+          clock,
+          settings: {
+            timeoutMs,
+            lateLimitMs: 48 * HOUR,
+            lateAfterMs: HOUR / 12,
+            giveUpAfterMs: 72 * HOUR,
+          },
+          outcomeWaitMs: 5,
+          registry: new Registry(),
+          tracing: null,
+          logger,
+        }),
+      ],
       orm,
       planner: plannerOf(orm, clock),
       onCall: (result) => results.push(result),

@@ -130,8 +130,8 @@ test('paused in the middle of a herd, and resumed, everything is delivered once'
   await fixture.dispatch();
   await expect.poll(() => fixture.receiver.received.length, WITHIN).toBeGreaterThan(100);
   await fixture.control.pause('in the middle');
-  await expect.poll(async () => (await fixture.control.countWaiting()).sending, WITHIN).toBe(0);
-  const { due } = await fixture.control.countWaiting();
+  await expect.poll(async () => (await fixture.control.countWaiting()).all.sending, WITHIN).toBe(0);
+  const { due } = (await fixture.control.countWaiting()).all;
   const sent = fixture.receiver.received.length;
   expect(due).toBe(1000 - sent);
   expect(due).toBeGreaterThan(0);

@@ -40,7 +40,7 @@ const webhookTester = {
 };
 
 beforeAll(async () => {
-  api = await createTestApi({ webhookTester });
+  api = await createTestApi({ webhookTesters: new Map([['default', webhookTester]]) });
 });
 afterAll(() => api.database.drop());
 beforeEach(async () => {
@@ -63,7 +63,7 @@ test('sends an event that each secret proves, about nobody', async () => {
     status: 200,
     errorCode: null,
     verdict: 'delivered',
-    explanation: 'Delivered: a greeting with this answer is done.',
+    explanation: 'Delivered: a webhook with this answer is done.',
     responseExcerpt: null,
     signatures: 2,
   });

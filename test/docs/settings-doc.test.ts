@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest';
 import type { z } from 'zod';
 
-import { settingsSchema } from '../../src/platform/settings/settings-schema.ts';
+import { destinationSchema, settingsSchema } from '../../src/platform/settings/settings-schema.ts';
 
 const INTRODUCTION = `# Settings
 
@@ -20,12 +20,20 @@ Temporal's SDK reads its other variables itself (\`TEMPORAL_NAMESPACE\`, \`TEMPO
 `;
 
 test('docs/settings.md is the one that the schema makes', async () => {
-  const rows = Object.entries(settingsSchema.shape).map(([name, schema]) => {
-    const { usedBy, values, description } = schema.meta() ?? {};
-    const cells = [`\`${name}\``, presetOf(schema), values ?? ruleOf(schema), usedBy, description];
-    expect(cells.filter((cell) => typeof cell !== 'string')).toEqual([]);
-    return `| ${cells.join(' | ')} |\n`;
-  });
+  const rows = Object.entries({ ...settingsSchema.shape, ...destinationSchema.shape }).map(
+    ([name, schema]) => {
+      const { usedBy, values, description } = schema.meta() ?? {};
+      const cells = [
+        `\`${name}\``,
+        presetOf(schema),
+        values ?? ruleOf(schema),
+        usedBy,
+        description,
+      ];
+      expect(cells.filter((cell) => typeof cell !== 'string')).toEqual([]);
+      return `| ${cells.join(' | ')} |\n`;
+    },
+  );
   await expect(INTRODUCTION + rows.join('')).toMatchFileSnapshot('../../docs/settings.md');
 });
 

@@ -26,6 +26,7 @@ describe('a claim', () => {
         occasionType: 'birthday',
         occasionId: userId,
         userId,
+        destination: 'default',
         nominalDate: '2026-05-20',
         date: '1990-05-20',
         timezone: 'Europe/Berlin',
@@ -167,7 +168,13 @@ describe('a lease', () => {
     const now = Date.now() + HOUR;
     const late = fixture.rows.sql<{ key: string | null }>(
       claimSql({ candidates: { kind: 'due', lateLimit: 10 }, limit: 10, spends: false }),
-      { now, leaseMs: LEASE_MS, lateAfterMs: MINUTE, takesExpiredUntil: now - MINUTE },
+      {
+        destination: 'default',
+        now,
+        leaseMs: LEASE_MS,
+        lateAfterMs: MINUTE,
+        takesExpiredUntil: now - MINUTE,
+      },
     );
     expect(await late).toMatchObject([{ key: null, tookExpired: false }]);
   });

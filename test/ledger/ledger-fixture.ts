@@ -119,9 +119,10 @@ export function attemptOf(
   next: NextStep,
   reply: Partial<RecordedAttempt> = {},
 ): RecordedAttempt {
-  const { key, leaseToken, dueAt, localDate, redelivered } = claimed;
+  const { key, destination, leaseToken, dueAt, localDate, redelivered } = claimed;
   return {
     key,
+    destination,
     leaseToken,
     dueAt,
     localDate,

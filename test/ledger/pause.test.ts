@@ -70,7 +70,7 @@ describe('a pause', () => {
 
 describe('what waits', () => {
   test('is nothing at first', async () => {
-    expect(await control().countWaiting()).toEqual({
+    expect((await control().countWaiting()).all).toEqual({
       due: 0,
       retrying: 0,
       sending: 0,
@@ -93,7 +93,7 @@ describe('what waits', () => {
     await fixture.planned(now + HOUR);
     expect(await fixture.rows.find(retried)).toMatchObject({ state: 'PENDING' });
 
-    const { firstTooLateAt, ...counts } = await control().countWaiting();
+    const { firstTooLateAt, ...counts } = (await control().countWaiting()).all;
     expect(counts).toEqual({ due: 3, retrying: 1, sending: 1, tooLate: 1 });
     expect(firstTooLateAt).toBeCloseTo(now + HOUR, -1);
 

@@ -60,6 +60,7 @@ describe.each(['fresh', 'not taken yet'] as const)('with statistics %s', (statis
         `select key from events.occurrences where next_attempt_at <= now() limit ${BATCH}`,
       );
       const parameters = {
+        destination: 'default',
         now: Date.now(),
         leaseMs: LEASE_MS,
         lateAfterMs: LATE_AFTER_MS,
@@ -87,6 +88,7 @@ describe.each(['fresh', 'not taken yet'] as const)('with statistics %s', (statis
       spends: false,
     });
     const parameters = {
+      destination: 'default',
       now: Date.now(),
       leaseMs: LEASE_MS,
       lateAfterMs: LATE_AFTER_MS,

@@ -416,6 +416,7 @@ function record(next: NextStep, leaseToken = LEASE_TOKEN): Run['does'] {
     await fixture.ledger.record(
       specimens.map(({ key, dueAt }) => ({
         key,
+        destination: 'default',
         leaseToken,
         dueAt,
         localDate: '2026-05-20',

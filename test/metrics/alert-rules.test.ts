@@ -30,6 +30,8 @@ const CAUSED_IN: Readonly<Record<string, string>> = {
   daybell_deliveries_late_total: 'delivery/metrics-dispatcher',
   daybell_delivery_attempts_total: 'delivery/metrics-dispatcher',
   daybell_receiver_throttled_total: 'delivery/metrics-dispatcher',
+  daybell_destination_waiting: 'metrics/state',
+  daybell_destination_dispatchers: 'metrics/state',
   daybell_clock_skewed: 'delivery/clock-skew',
   daybell_dead_letters: 'metrics/api',
   daybell_database_pool_busy_seconds_total: 'metrics/database',

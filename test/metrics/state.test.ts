@@ -211,3 +211,30 @@ test('a process reports the version of its tz database, and its year', async () 
   expect(ahead('tz_database_info', { version: '2020d' })).toBeNull();
   expect(ahead('tz_database_release_year')).toBeGreaterThanOrEqual(2026);
 });
+
+test('what waits for each destination is counted, with the dispatchers that send to it', async () => {
+  await rows.sql("insert into events.destinations (id) values ('crm')");
+  onTestFinished(async () => {
+    await rows.resetDestination();
+    await rows.sql('delete from events.dispatchers');
+  });
+  await past(MINUTE, { destination: 'crm' });
+  await past(MINUTE, { destination: 'crm', ...RETRYING });
+  await rows.sql(
+    `insert into events.dispatchers (id, destination, stamped_at)
+     values (gen_random_uuid(), 'default', now() + interval '1 hour')`,
+  );
+  const stamped = () => rows.sql('update events.dispatchers set stamped_at = events.clock()');
+  const seen = async () => {
+    await stamped();
+    const value = await scrape();
+    return ['default', 'crm'].map((destination) => [
+      value('destination_waiting', { destination }),
+      value('destination_dispatchers', { destination }),
+    ]);
+  };
+  await expect.poll(seen, WITHIN).toEqual([
+    [0, 1],
+    [2, 0],
+  ]);
+});

@@ -174,7 +174,7 @@ describe("Daybell's processes", () => {
   test('what is not given is as it is natively: the default', () => {
     const { API_KEYS: _keys, WEBHOOK_SECRETS: _secrets, ...given } = service('api').environment;
     const defaults = Object.entries(loadSettings({}));
-    const here: Record<string, unknown> = loadSettings(withoutNull(given));
+    const here: Record<string, unknown> = { ...loadSettings(withoutNull(given)) };
     for (const [name, value] of defaults.filter(([each]) => !PLACES.has(each))) {
       expect({ [name]: here[name] }).toEqual({ [name]: value });
     }

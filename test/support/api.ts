@@ -85,7 +85,7 @@ export async function createTestApi({
       tz: bundledTz,
       clock,
     },
-    webhookTester: null,
+    webhookTesters: new Map(),
     apiKeys: [],
     maxPerSecond: 100,
     readiness: createReadiness(checks, logger),

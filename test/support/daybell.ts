@@ -288,23 +288,25 @@ async function startTestWorker(deps: PartDeps, tellTime: () => Promise<void>) {
     allowPrivate: true,
   });
   const delivery = createDeliver({
-    sending: createSending({
-      orm,
-      tz: planning.tz,
-      client: webhooks,
-      sentBy: 'workflow',
-      clock,
-      settings: {
-        timeoutMs: TIMEOUT_MS,
-        lateLimitMs: planning.lateLimitMs,
-        lateAfterMs: LATE_AFTER_MS,
-        giveUpAfterMs: 72 * HOUR,
-      },
-      outcomeWaitMs: 5,
-      registry: new Registry(),
-      tracing: null,
-      logger,
-    }),
+    sendings: [
+      createSending({
+        orm,
+        tz: planning.tz,
+        client: webhooks,
+        sentBy: 'workflow',
+        clock,
+        settings: {
+          timeoutMs: TIMEOUT_MS,
+          lateLimitMs: planning.lateLimitMs,
+          lateAfterMs: LATE_AFTER_MS,
+          giveUpAfterMs: 72 * HOUR,
+        },
+        outcomeWaitMs: 5,
+        registry: new Registry(),
+        tracing: null,
+        logger,
+      }),
+    ],
     orm,
     planner: createPlanner({ orm, settings: planning, clock, logger }),
     onCall: () => {},

@@ -8,6 +8,7 @@ const USER_ID = '01890a5d-ac96-774b-bcce-b302099a8057';
 export function claimedAt(dueAt: number, more: Partial<ClaimedOccurrence> = {}): ClaimedOccurrence {
   return {
     key: `birthday:${USER_ID}:2026`,
+    destination: 'default',
     leaseToken: 7,
     occasionType: 'birthday',
     occasionId: USER_ID,

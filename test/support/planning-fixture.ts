@@ -134,12 +134,13 @@ export function usePlanningFixture() {
       retry: { kind: 'retry', at: now + MINUTE, notBefore: null },
       refused: { kind: 'failed', at: now, reason: 'refused' },
     } as const;
-    const attempts = (await claim()).map(({ key, leaseToken, dueAt, localDate, redelivered }) => ({
-      key,
-      leaseToken,
-      dueAt,
-      localDate,
-      redelivered,
+    const attempts = (await claim()).map((one) => ({
+      key: one.key,
+      destination: one.destination,
+      leaseToken: one.leaseToken,
+      dueAt: one.dueAt,
+      localDate: one.localDate,
+      redelivered: one.redelivered,
       sentBy: 'dispatcher' as const,
       startedAt: now,
       durationMs: 5,

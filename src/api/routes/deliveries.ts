@@ -1,7 +1,13 @@
 import { createRoute, z } from '@hono/zod-openapi';
 
 import { TEXT_PATTERN } from '../../platform/text.ts';
-import { PAUSE_REASON_MAX, pauseReasonFault } from '../../ledger/delivery-control.ts';
+import {
+  type DestinationState,
+  NOTHING_WAITS,
+  PAUSE_REASON_MAX,
+  pauseReasonFault,
+  type WaitingDeliveries,
+} from '../../ledger/delivery-control.ts';
 import type { Destination } from '../../ledger/destination.ts';
 import { ruled } from '../../users/user.ts';
 import { needs } from '../access.ts';
@@ -10,16 +16,17 @@ import type { Api, ApiDeps } from '../deps.ts';
 import { isoInstant } from '../../time/instant.ts';
 import { problems } from '../problem.ts';
 import { loggerOf } from '../requests.ts';
-import { json, noQuery } from '../schemas.ts';
+import { destinationParam, json } from '../schemas.ts';
 
 export function registerDeliveries(app: Api, { deliveries, logger }: ApiDeps): void {
-  const readState = async () => {
-    const destination = await deliveries.findDestination();
-    const { firstTooLateAt, ...counts } = await deliveries.countWaiting();
+  const readState = async (destination: string | null) => {
+    const found = await deliveries.findDestinations(destination);
+    const { all, each } = await deliveries.countWaiting(destination);
     return {
-      ...destinationBody(destination),
-      pauseReason: destination.pauseReason,
-      waiting: { ...counts, firstTooLateAt: isoInstant(firstTooLateAt) },
+      ...togetherBody(found),
+      pauseReason: pausedLast(found)?.pauseReason ?? null,
+      waiting: waitingBody(all),
+      destinations: found.map((one) => stateBody(one, each.get(one.id) ?? NOTHING_WAITS)),
     };
   };
 
@@ -27,37 +34,42 @@ export function registerDeliveries(app: Api, { deliveries, logger }: ApiDeps): v
     operationId: 'getDeliveries',
     ...needs('deliveries:read', 'Deliveries'),
     summary: 'Get the state of deliveries',
-    description: 'Whether they are paused or slowed down, and how many wait.',
+    description:
+      'Whether they are paused or slowed down, and how many wait: all destinations together, and each.',
     method: 'get',
     path: '/v1/deliveries',
-    request: { query: noQuery },
+    request: { query: destinationQuery },
     responses: {
       200: { description: 'The current state', content: json(DeliveriesSchema) },
-      ...problems(400),
+      ...problems(400, 404),
     },
   });
-  app.openapi(get, async (c) => c.json(await readState(), 200));
+  app.openapi(get, async (c) => {
+    const { destination = null } = c.req.valid('query');
+    return c.json(await readState(destination), 200);
+  });
 
   const pause = createRoute({
     operationId: 'pauseDeliveries',
     ...needs('deliveries:write', 'Deliveries'),
-    summary: 'Pause all deliveries',
+    summary: 'Pause deliveries',
     description:
-      'Until they are resumed, also across restarts. Senders usually notice within a quarter of a second, and within 8 s if the database hardly responds; requests in flight are completed, and `waiting.sending` counts them. Users are still created, changed and planned, and no attempt is used up. Paused time counts towards LATE_LIMIT: an occurrence without an attempt that passes it is SKIPPED after the resume, and `firstTooLateAt` says when that begins; one that was attempted is attempted at least once more. Pausing again keeps the first instant.',
+      'To all destinations, or to one, until they are resumed, also across restarts. Senders usually notice within a quarter of a second, and within 8 s if the database hardly responds; requests in flight are completed, and `waiting.sending` counts them. Users are still created, changed and planned, and no attempt is used up. Paused time counts towards LATE_LIMIT: an occurrence without an attempt that passes it is SKIPPED after the resume, and `firstTooLateAt` says when that begins; one that was attempted is attempted at least once more. Pausing again keeps the first instant.',
     method: 'post',
     path: '/v1/deliveries/pause',
     middleware: emptyIsNoBody,
-    request: { query: noQuery, body: { content: json(PauseSchema) } },
+    request: { query: destinationQuery, body: { content: json(PauseSchema) } },
     responses: {
       200: { description: 'Paused: since when, and what waits', content: json(DeliveriesSchema) },
-      ...problems(400, 413, 415),
+      ...problems(400, 404, 413, 415),
     },
   });
   app.openapi(pause, async (c) => {
     const { reason = null } = c.req.valid('json');
-    await deliveries.pause(reason);
-    const body = await readState();
-    const paused = { ...body.waiting, pausedSince: body.pausedSince };
+    const { destination = null } = c.req.valid('query');
+    await deliveries.pause(reason, destination);
+    const body = await readState(destination);
+    const paused = { destination, ...body.waiting, pausedSince: body.pausedSince };
     loggerOf(c, logger).warn(paused, 'deliveries paused');
     return c.json(body, 200);
   });
@@ -70,22 +82,25 @@ export function registerDeliveries(app: Api, { deliveries, logger }: ApiDeps): v
       'Ends a pause, and a slow-down too: a receiver that is not ready will ask for one again. What has waited is sent once, behind what is on time.',
     method: 'post',
     path: '/v1/deliveries/resume',
-    request: { query: noQuery },
+    request: { query: destinationQuery },
     responses: {
       200: {
         description: 'Resumed, and what waited at that moment',
         content: json(DeliveriesSchema),
       },
-      ...problems(400),
+      ...problems(400, 404),
     },
   });
   app.openapi(resume, async (c) => {
-    await deliveries.resume();
-    const body = await readState();
-    loggerOf(c, logger).warn(body.waiting, 'deliveries resumed');
+    const { destination = null } = c.req.valid('query');
+    await deliveries.resume(destination);
+    const body = await readState(destination);
+    loggerOf(c, logger).warn({ destination, ...body.waiting }, 'deliveries resumed');
     return c.json(body, 200);
   });
 }
+
+const destinationQuery = z.strictObject({ destination: destinationParam });
 
 const PauseSchema = z
   .strictObject({
@@ -125,24 +140,65 @@ const destinationFields = {
 /** For /readyz, which is open: without who paused, and why. */
 export const DestinationSchema = z.object(destinationFields).openapi('Destination');
 
+const waitingSchema = z.object({
+  due: z.int().describe('Due and not yet claimed'),
+  retrying: z.int().describe('Waiting for their next attempt'),
+  sending: z.int().describe('Claimed, and being sent'),
+  tooLate: z.int().describe('Past LATE_LIMIT without an attempt: will be SKIPPED, not sent'),
+  firstTooLateAt: instant
+    .nullable()
+    .describe('When the first of the others passes LATE_LIMIT, unless it is attempted before'),
+});
+
 const DeliveriesSchema = z
   .object({
     ...destinationFields,
+    paused: z.boolean().describe('Whether all of the destinations are'),
     pauseReason: z.string().nullable(),
-    waiting: z.object({
-      due: z.int().describe('Due and not yet claimed'),
-      retrying: z.int().describe('Waiting for their next attempt'),
-      sending: z.int().describe('Claimed, and being sent'),
-      tooLate: z.int().describe('Past LATE_LIMIT without an attempt: will be SKIPPED, not sent'),
-      firstTooLateAt: instant
-        .nullable()
-        .describe('When the first of the others passes LATE_LIMIT, unless it is attempted before'),
-    }),
+    waiting: waitingSchema,
+    destinations: z.array(
+      z.object({
+        destination: z.string().openapi({ example: 'default' }),
+        dispatchers: z
+          .int()
+          .describe(
+            'How many that are alive send to it. With none, workflows send, unless the workers lack its settings too',
+          ),
+        ...destinationFields,
+        pauseReason: z.string().nullable(),
+        waiting: waitingSchema,
+      }),
+    ),
   })
   .openapi('Deliveries');
 
-export function destinationBody(destination: Destination): z.output<typeof DestinationSchema> {
-  const { pausedAt, slowDown } = destination;
+/** Destinations together: paused if all are, since the last was; slowed if any is. */
+export function togetherBody(found: readonly Destination[]): z.output<typeof DestinationSchema> {
+  const slowed = found.find(({ slowDown }) => slowDown !== null);
+  return {
+    ...destinationBody({ pausedAt: null, slowDown: slowed?.slowDown ?? null }),
+    paused: pausedLast(found) !== null,
+    pausedSince: isoInstant(pausedLast(found)?.pausedAt ?? null),
+  };
+}
+
+/** Of destinations that are all paused, the one that was paused last; else null. */
+function pausedLast(found: readonly Destination[]): Destination | null {
+  if (found.some(({ pausedAt }) => pausedAt === null)) return null;
+  return found.toSorted((a, b) => (b.pausedAt ?? 0) - (a.pausedAt ?? 0))[0] ?? null;
+}
+
+function stateBody(one: DestinationState, waiting: WaitingDeliveries) {
+  return {
+    destination: one.id,
+    dispatchers: one.dispatchers,
+    ...destinationBody(one),
+    pauseReason: one.pauseReason,
+    waiting: waitingBody(waiting),
+  };
+}
+
+function destinationBody({ pausedAt, slowDown }: Pick<Destination, 'pausedAt' | 'slowDown'>) {
   return {
     paused: pausedAt !== null,
     pausedSince: isoInstant(pausedAt),
@@ -152,4 +208,8 @@ export function destinationBody(destination: Destination): z.output<typeof Desti
       perSecond: Math.round(slowDown.perSecond * 10) / 10,
     },
   };
+}
+
+function waitingBody({ firstTooLateAt, ...counts }: WaitingDeliveries) {
+  return { ...counts, firstTooLateAt: isoInstant(firstTooLateAt) };
 }

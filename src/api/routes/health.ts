@@ -8,7 +8,7 @@ import { needs, OPEN } from '../access.ts';
 import type { Api, ApiDeps, ApiEnv } from '../deps.ts';
 import { accessProblems } from '../problem.ts';
 import { json } from '../schemas.ts';
-import { destinationBody, DestinationSchema } from './deliveries.ts';
+import { DestinationSchema, togetherBody } from './deliveries.ts';
 
 const tags = ['Operation'];
 
@@ -113,6 +113,6 @@ const DATABASE_CHECKS = new Set(['database', 'migrations']);
 /** Not asked of a database that is known to be away: that would take its time. */
 async function findDeliveries({ deliveries }: ApiDeps, checks: readonly ReadinessCheck[]) {
   if (checks.some(({ name, ready }) => !ready && DATABASE_CHECKS.has(name))) return null;
-  const destination = withinLimit(deliveries.findDestination(), DESTINATION_WITHIN_MS);
-  return destination.then(destinationBody, () => null);
+  const destinations = withinLimit(deliveries.findDestinations(), DESTINATION_WITHIN_MS);
+  return destinations.then(togetherBody, () => null);
 }

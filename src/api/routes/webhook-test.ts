@@ -1,13 +1,14 @@
 import { createRoute, z } from '@hono/zod-openapi';
 
 import { WebhookNotSetUpError } from '../../delivery/webhook-test.ts';
+import { urlSettingOf } from '../../platform/settings/destinations.ts';
 import { needs } from '../access.ts';
 import type { Api, ApiDeps } from '../deps.ts';
 import { problems } from '../problem.ts';
 import { loggerOf } from '../requests.ts';
-import { json, noQuery } from '../schemas.ts';
+import { json, oneDestinationParam } from '../schemas.ts';
 
-export function registerWebhookTest(app: Api, { webhookTester, logger }: ApiDeps): void {
+export function registerWebhookTest(app: Api, { webhookTesters, logger }: ApiDeps): void {
   const route = createRoute({
     operationId: 'testWebhook',
     ...needs('deliveries:write', 'Operation'),
@@ -16,19 +17,22 @@ export function registerWebhookTest(app: Api, { webhookTester, logger }: ApiDeps
       'An event of the type `webhook.test`, sent as deliveries are: with the same signature, destination guard and time limit. It is no occurrence, the ledger does not record it, and it is sent even while deliveries are paused. 200 means that it was sent; `verdict` says how a delivery with this response would continue.',
     method: 'post',
     path: '/v1/webhook/test',
-    request: { query: noQuery },
+    request: { query: z.strictObject({ destination: oneDestinationParam }) },
     responses: {
       200: { description: "The receiver's response", content: json(WebhookTestSchema) },
       ...problems(400, 409),
     },
   });
   app.openapi(route, async (c) => {
-    if (webhookTester === null) {
-      throw new WebhookNotSetUpError('WEBHOOK_URL is not set for the API process.');
+    const { destination } = c.req.valid('query');
+    const webhookTester = webhookTesters.get(destination);
+    if (webhookTester === undefined) {
+      const setting = urlSettingOf(destination);
+      throw new WebhookNotSetUpError(`${setting} is not set for the API process.`);
     }
     const { sentAt, ...report } = await webhookTester.send();
     const { webhookId, status, errorCode, verdict, durationMs } = report;
-    const sent = { webhookId, status, errorCode, verdict, durationMs };
+    const sent = { destination, webhookId, status, errorCode, verdict, durationMs };
     loggerOf(c, logger).info(sent, 'webhook test');
     return c.json({ ...report, sentAt: new Date(sentAt).toISOString() }, 200);
   });
@@ -44,9 +48,9 @@ export const WebhookTestSchema = z
     verdict: z.enum(['delivered', 'retry', 'give_up', 'gone']),
     explanation: z.string().openapi({
       description: 'The verdict in words',
-      example: 'Delivered: a greeting with this answer is done.',
+      example: 'Delivered: a webhook with this answer is done.',
     }),
     responseExcerpt: z.string().nullable(),
-    signatures: z.int().describe('One for each of WEBHOOK_SECRETS'),
+    signatures: z.int().describe('One for each secret of the destination'),
   })
   .openapi('WebhookTest');

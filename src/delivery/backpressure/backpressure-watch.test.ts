@@ -15,6 +15,7 @@ function createBench(
   let slowed = 0;
   let failures = 0;
   const watch = createBackpressureWatch({
+    destination: 'default',
     ledger: {
       applyThrottle(asked) {
         applied.push(asked.asks);

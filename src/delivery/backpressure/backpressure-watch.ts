@@ -8,6 +8,7 @@ export interface BackpressureWatchDeps {
   readonly ledger: Pick<Ledger, 'applyThrottle'>;
   readonly health: Pick<Health, 'failed'>;
   readonly logger: Logger;
+  readonly destination: string;
 }
 
 /** How often the ledger is updated while the destination serves. */
@@ -15,10 +16,10 @@ const APPLY_EVERY_MS = 100;
 
 /**
  * Watches the receiver's answers, and throttles the destination in the ledger as they ask; one for
- * each process that sends. Two that see the same make one slow-down: the ledger's row decides.
+ * each destination in a process that sends. Two that see the same make one slow-down: the ledger's row decides.
  */
 export function createBackpressureWatch(deps: BackpressureWatchDeps) {
-  const { ledger, health, logger } = deps;
+  const { ledger, health, logger, destination } = deps;
   let onSlowed: (() => void) | null = null;
   let answers: Answer[] = [];
   let hasRefusals = false;
@@ -78,9 +79,14 @@ export function createBackpressureWatch(deps: BackpressureWatchDeps) {
       if (changed && slows && slowDown !== null) {
         const { until, changedAt, perSecond, stops } = slowDown;
         const stopMs = Math.round(until - changedAt);
-        logger.warn({ asks: asked.asks, stopMs, perSecond, stops }, 'destination slowed');
+        logger.warn(
+          { destination, asks: asked.asks, stopMs, perSecond, stops },
+          'destination slowed',
+        );
       }
-      if (changed && slowDown === null) logger.info('destination no longer slowed');
+      if (changed && slowDown === null) {
+        logger.info({ destination }, 'destination no longer slowed');
+      }
       if (slows) onSlowed?.();
     } catch (error) {
       // The next answers ask for it again, if there is still reason to.

@@ -7,7 +7,7 @@ import type { Planner } from '../../planning/planner.ts';
 import type { PlanOutcome } from '../../planning/write-plans.ts';
 import type { DeliverAnswer, SettledOccurrence } from '../../workflows/contract.ts';
 import type { CallResult } from '../metrics.ts';
-import type { Sending } from '../sending.ts';
+import type { Sendings } from '../sending.ts';
 import { type Collect, createCollector } from './collector.ts';
 import { NotYetSettledError, notYetSettled, shortWaitMs, unsettledOf } from './not-yet-settled.ts';
 import { type AnsweringCall, answerCalls, noteLooks } from './occasion-answer.ts';
@@ -15,7 +15,8 @@ import { lookAt, type LookedRow, type OccasionLook, SHORT_WAIT_MS } from './occa
 import { createSendRow } from './send-row.ts';
 
 export interface DeliverDeps {
-  readonly sending: Sending;
+  /** To each destination. */
+  readonly sendings: Sendings;
   readonly orm: Orm;
   readonly planner: Pick<Planner, 'plan'>;
   readonly onCall: (result: CallResult) => void;
@@ -55,8 +56,8 @@ interface Progress {
 
 /** Deliver, for all activities of a worker: their reads and writes are batched. */
 export function createDeliver(deps: DeliverDeps): { deliver: Deliver; stop(): Promise<void> } {
-  const { sending, orm, planner, onCall } = deps;
-  const { time, health } = sending;
+  const { sendings, orm, planner, onCall } = deps;
+  const { time, health } = sendings[0];
   const query = queryOf(orm);
   const collect: Collect = (ask) =>
     createCollector(async (items) => {
@@ -69,7 +70,7 @@ export function createDeliver(deps: DeliverDeps): { deliver: Deliver; stop(): Pr
         throw error;
       }
     });
-  const send = createSendRow(sending, collect);
+  const send = createSendRow(sendings, collect);
 
   const look = collect(async (occasions: readonly OccasionRef[]) => {
     const { looks } = await time.measure(async () => {
@@ -168,7 +169,9 @@ export function createDeliver(deps: DeliverDeps): { deliver: Deliver; stop(): Pr
       }
     },
     /** Writes what is not written yet. No call may be under way. */
-    stop: sending.flush,
+    async stop(): Promise<void> {
+      for (const sending of sendings) await sending.flush();
+    },
   };
 }
 

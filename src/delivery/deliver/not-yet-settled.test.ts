@@ -28,8 +28,6 @@ function refusal(...cases: readonly Case[]): NotYetSettledError {
     open: [],
     isToPlan: false,
     settled: null,
-    dispatchers: [],
-    destination: { isPaused: false, stoppedUntil: null, available: Infinity },
   };
   const unsettled = cases.map(({ row, owner = 'dispatchers', isAttempted = false }) => ({
     row: {
@@ -39,6 +37,9 @@ function refusal(...cases: readonly Case[]): NotYetSettledError {
       leaseUntil: null,
       redeliveredAt: null,
       last: null,
+      destination: 'default',
+      dispatchers: [],
+      allowance: { isPaused: false, stoppedUntil: null, available: Infinity },
       ...row,
     },
     owner: owner as Owner,

@@ -29,7 +29,7 @@ export interface UnsettledRow {
 
 /** @param attempted the keys that this call has attempted */
 export function unsettledOf(look: OccasionLook, attempted: ReadonlySet<string>): UnsettledRow[] {
-  const { open, dispatchers, destination, databaseNow, occasion } = look;
+  const { open, databaseNow, occasion } = look;
   // Called early, it leaves a row alone; early by moments, it waits for the instant.
   const isWakeNear = (occasion?.wakeAt ?? Infinity) - databaseNow <= SHORT_WAIT_MS;
   const dueBefore = databaseNow + (isWakeNear ? SHORT_WAIT_MS : 0);
@@ -37,7 +37,7 @@ export function unsettledOf(look: OccasionLook, attempted: ReadonlySet<string>):
     .filter(({ dueAt }) => dueAt !== null && dueAt <= dueBefore)
     .map((row) => ({
       row,
-      owner: decideOwner(row, dispatchers, destination, databaseNow),
+      owner: decideOwner(row, row.dispatchers, row.allowance, databaseNow),
       isAttempted: attempted.has(row.key),
     }));
 }
@@ -62,17 +62,17 @@ export function notYetSettled(
 }
 
 function askAgainAt({ row, owner, isAttempted }: UnsettledRow, look: OccasionLook): number {
-  const { databaseNow: now, destination } = look;
+  const { databaseNow: now } = look;
   const nextAttemptAt = row.nextAttemptAt ?? now;
   if (isAttempted) return nextAttemptAt;
   if (owner === 'paused') return now + PAUSED_MS;
   const since = Math.max(row.dueAt ?? now, row.redeliveredAt ?? -Infinity);
   const waitMs = Math.min(Math.max(now - since, LEAST_WAIT_MS), MOST_WAIT_MS);
-  return Math.max(nextAttemptAt, destination.stoppedUntil ?? 0, now + waitMs);
+  return Math.max(nextAttemptAt, row.allowance.stoppedUntil ?? 0, now + waitMs);
 }
 
 function inWords({ row, owner }: UnsettledRow, look: OccasionLook): string {
-  const { databaseNow: now, destination } = look;
+  const { databaseNow: now } = look;
   const next = (at: number | null): string =>
     at === null ? 'no next attempt yet' : `next attempt at ${timeOfDay(at, now)}`;
   switch (owner) {
@@ -92,7 +92,7 @@ function inWords({ row, owner }: UnsettledRow, look: OccasionLook): string {
     case 'paused':
       return 'delivery is paused';
     case 'stopped':
-      return `the receiver asks for a pause, ${next(destination.stoppedUntil)}`;
+      return `the receiver asks for a pause, ${next(row.allowance.stoppedUntil)}`;
     case 'rate_limited':
       return 'it waits for the rate limit';
   }

@@ -16,12 +16,15 @@ export interface OccasionLook {
   readonly isToPlan: boolean;
   /** What was settled last since its workflow had an answer; null if nothing was. */
   readonly settled: SettledOccurrence | null;
-  readonly dispatchers: readonly DispatcherStamp[];
-  readonly destination: DestinationAllowance;
 }
 
 export interface LookedRow extends DueRow {
   readonly key: string;
+  readonly destination: string;
+  /** What may be sent to its destination. */
+  readonly allowance: DestinationAllowance;
+  /** Those that send to its destination. */
+  readonly dispatchers: readonly DispatcherStamp[];
   /** Null while it cannot be planned. */
   readonly dueAt: number | null;
   readonly redeliveredAt: number | null;
@@ -41,24 +44,28 @@ export async function lookAt(
   occasions: readonly OccasionRef[],
 ): Promise<readonly OccasionLook[]> {
   const rows = await query<OccasionRow>(LOOK_AT, { occasions: JSON.stringify(occasions) });
-  const [shared] = rows.some(isAnyDue) ? await query<SharedRow>(LOOK_AROUND) : [];
-  const senders = {
-    dispatchers: shared?.dispatchers ?? [],
-    destination: {
-      isPaused: shared?.isPaused ?? false,
-      stoppedUntil: shared?.stoppedUntil ?? null,
-      available: shared?.available ?? Infinity,
-    },
-  };
+  const around = rows.some(isAnyDue) ? await query<DestinationRow>(LOOK_AROUND) : [];
+  const sendersOf = new Map(
+    around.map(({ id, dispatchers, isPaused, stoppedUntil, available }) => [
+      id,
+      {
+        dispatchers: dispatchers ?? [],
+        allowance: { isPaused, stoppedUntil, available: available ?? Infinity },
+      },
+    ]),
+  );
   const found = new Map(rows.map((row) => [row.occasion, row]));
   return occasions.map(({ type, id }) => {
     const row = found.get(`${type}/${id}`);
     if (row === undefined) throw new Error('The database left an occasion out.');
-    const { isKnown, isEnded, wakeAt, open, isToPlan, settled } = row;
+    const { isKnown, isEnded, wakeAt, isToPlan, settled } = row;
     const occasion = isKnown ? { isEnded, wakeAt } : null;
     // Of what was read last: the stamp of a dispatcher in between must not be from the future.
-    const databaseNow = shared?.databaseNow ?? row.databaseNow;
-    return { databaseNow, occasion, open: open ?? [], isToPlan, settled, ...senders };
+    const databaseNow = around[0]?.databaseNow ?? row.databaseNow;
+    const open = (row.open ?? []).map((one) =>
+      Object.assign(one, sendersOf.get(one.destination) ?? NO_SENDERS),
+    );
+    return { databaseNow, occasion, open, isToPlan, settled };
   });
 }
 
@@ -66,16 +73,23 @@ function isAnyDue({ open, databaseNow }: OccasionRow): boolean {
   return (open ?? []).some(({ dueAt }) => dueAt !== null && dueAt - databaseNow <= SHORT_WAIT_MS);
 }
 
+/** Of a destination that nothing was written of, or where it does not matter: nothing is due. */
+const NO_SENDERS: Pick<LookedRow, 'allowance' | 'dispatchers'> = {
+  allowance: { isPaused: false, stoppedUntil: null, available: Infinity },
+  dispatchers: [],
+};
+
 interface OccasionRow extends Pick<OccasionLook, 'databaseNow' | 'isToPlan' | 'settled'> {
   /** `<type>/<id>`. */
   readonly occasion: string;
   readonly isKnown: boolean;
   readonly isEnded: boolean;
   readonly wakeAt: number | null;
-  readonly open: readonly LookedRow[] | null;
+  readonly open: readonly Omit<LookedRow, 'allowance' | 'dispatchers'>[] | null;
 }
 
-interface SharedRow extends Pick<DestinationAllowance, 'isPaused' | 'stoppedUntil'> {
+interface DestinationRow extends Pick<DestinationAllowance, 'isPaused' | 'stoppedUntil'> {
+  readonly id: string;
   readonly databaseNow: number;
   readonly available: number | null;
   readonly dispatchers: readonly DispatcherStamp[] | null;
@@ -96,7 +110,7 @@ const LOOK_AT = `
   left join events.occasions as o on o.type = given.type and o.id = given.id
   cross join lateral (
     select
-      jsonb_agg(jsonb_build_object('key', key, 'dueAt', ${epochMs('due_at')},
+      jsonb_agg(jsonb_build_object('key', key, 'destination', destination, 'dueAt', ${epochMs('due_at')},
         'nextAttemptAt', ${epochMs('next_attempt_at')}, 'leaseUntil', ${epochMs('lease_until')},
         'redeliveredAt', ${epochMs('redelivered_at')}, 'last', ${LAST_REPLY}))
         filter (where state in ('PENDING', 'PROCESSING')) as open,
@@ -112,12 +126,12 @@ const LOOK_AT = `
   ) as rows`;
 
 const LOOK_AROUND = `
-  select ${ms('clock', 'databaseNow')}, paused_at is not null as "isPaused",
+  select d.id, ${ms('clock', 'databaseNow')}, paused_at is not null as "isPaused",
     ${ms('slowed_until', 'stoppedUntil')},
     ${AVAILABLE} as available,
     (select jsonb_agg(jsonb_build_object('stampedAt', stamped, 'shortAt', short))
      from (
-       select ${ms('stamped_at', 'stamped')}, ${ms('short_at', 'short')} from events.dispatchers
+       select ${ms('stamped_at', 'stamped')}, ${ms('short_at', 'short')}
+       from events.dispatchers where destination = d.id
      ) as stamps) as dispatchers
-  from events.destinations, (select events.clock() as clock) as c
-  where id = 'default'`;
+  from events.destinations as d, (select events.clock() as clock) as c`;

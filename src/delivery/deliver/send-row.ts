@@ -1,8 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises';
 
 import { EXPIRED_LEASE_GRACE_MS, type ClaimedOccurrence } from '../../ledger/types.ts';
+import { urlSettingOf } from '../../platform/settings/destinations.ts';
 import { checkClaim, deadlineIn, START_WITHIN_MS, type Deadline } from '../check-claim.ts';
-import type { Sending } from '../sending.ts';
+import type { Sending, Sendings } from '../sending.ts';
 import type { Collect } from './collector.ts';
 import { NotYetSettledError } from './not-yet-settled.ts';
 import { type LookedRow, SHORT_WAIT_MS } from './occasion-look.ts';
@@ -17,26 +18,40 @@ export type Sent =
 /** Left for the outcome and the answer, beside the request itself. */
 const WRITE_WITHIN_MS = 10_000;
 const RETRY_MS = 5_000;
+/** Settings change with a restart of the workers. */
+const UNKNOWN_RETRY_MS = 60_000;
 /** Another process that has the row locked is done with it by then. */
 const NOT_CLAIMED_PAUSE_MS = 50;
+
+interface ClaimableRow {
+  readonly key: string;
+  readonly sending: Sending;
+}
 
 /**
  * Claims a row, checks it and sends it, by the same rules as a dispatcher. Resolves when the ledger
  * has what became of it; `deadline` is when the caller has to be done, by `performance.now()`.
  * Throws NotYetSettledError if nothing may be claimed now, or the ledger did not take the outcome.
  */
-export function createSendRow(sending: Sending, collect: Collect) {
-  const { ledger, attempt, outcomes, health, time, clock, findRecipients } = sending;
-  const { timeoutMs } = sending.settings;
-  const onTheWire = new Set<string>();
+export function createSendRow(sendings: Sendings, collect: Collect) {
+  const [shared] = sendings;
+  const { outcomes, health, time, clock, findRecipients } = shared;
+  const { timeoutMs } = shared.settings;
+  const sendingTo = new Map(sendings.map((sending) => [sending.destination, sending]));
+  const onTheWire = new Map<string, Sending>();
 
-  const claim = collect(async (keys: readonly string[]) => {
+  const claim = collect(async (rows: readonly ClaimableRow[]) => {
     const isTooLate = deadlineIn(START_WITHIN_MS, clock);
-    const result = await time.measure(() =>
-      ledger.claimKeys([...new Set(keys)], sending.claimTerms()),
+    const claimed = new Map<string, ClaimedOccurrence>();
+    const claimOf = async ({ ledger }: Sending, keys: ReadonlySet<string>): Promise<void> => {
+      const result = await time.measure(() => ledger.claimKeys([...keys], shared.claimTerms()));
+      for (const row of result.claimed) claimed.set(row.key, row);
+    };
+    const bySending = Map.groupBy(rows, ({ sending }) => sending);
+    await Promise.all(
+      [...bySending].map(([sending, its]) => claimOf(sending, new Set(its.map(({ key }) => key)))),
     );
-    const claimed = new Map(result.claimed.map((row) => [row.key, row]));
-    return keys.map((key) => {
+    return rows.map(({ key }) => {
       const row = claimed.get(key) ?? null;
       // Of two calls for one row, the first has it.
       claimed.delete(key);
@@ -50,17 +65,18 @@ export function createSendRow(sending: Sending, collect: Collect) {
 
   return async (row: LookedRow, deadline: number): Promise<Sent> => {
     requireReady(row.key, deadline);
+    const sending = sendingOf(row);
     await sleepUntil(row.nextAttemptAt ?? 0);
-    const { row: claimed, isTooLate } = await claim(row.key);
+    const { row: claimed, isTooLate } = await claim({ key: row.key, sending });
     if (claimed === null) {
       // After a start or an outage, a process that held an expired lease writes its outcome first.
       const graceMs = row.leaseUntil === null ? 0 : EXPIRED_LEASE_GRACE_MS - health.steadyMs();
       await delay(Math.min(Math.max(graceMs, NOT_CLAIMED_PAUSE_MS), SHORT_WAIT_MS));
       return 'not_claimed';
     }
-    onTheWire.add(row.key);
+    onTheWire.set(row.key, sending);
     try {
-      return await settle(claimed, isTooLate, deadline);
+      return await settle(claimed, sending, isTooLate, deadline);
     } finally {
       onTheWire.delete(row.key);
     }
@@ -80,6 +96,18 @@ export function createSendRow(sending: Sending, collect: Collect) {
     }
   }
 
+  /** Its destination, if this worker knows it and it does not take too many of the activities. */
+  function sendingOf({ destination }: LookedRow): Sending {
+    const sending = sendingTo.get(destination);
+    if (sending === undefined) {
+      const message = `this worker has no destination "${destination}": set ${urlSettingOf(destination)}`;
+      throw new NotYetSettledError(message, UNKNOWN_RETRY_MS);
+    }
+    const open = [...onTheWire.values()].filter((other) => other === sending);
+    if (open.length < sending.slots) return sending;
+    throw new NotYetSettledError('as many are being sent to its destination as may be', RETRY_MS);
+  }
+
   /** The row is due by the database's clock, and has to be due by this process's too. */
   async function sleepUntil(at: number): Promise<void> {
     const earlyMs = at - clock();
@@ -91,6 +119,7 @@ export function createSendRow(sending: Sending, collect: Collect) {
 
   async function settle(
     claimed: ClaimedOccurrence,
+    sending: Sending,
     isTooLate: Deadline,
     deadline: number,
   ): Promise<Sent> {
@@ -102,7 +131,7 @@ export function createSendRow(sending: Sending, collect: Collect) {
     });
     const check = checkClaim(claimed, recipient, time.earliest());
     if (check.action === 'send' && !isTooLate() && time.isUsable()) {
-      const made = await attempt(claimed, check.recipient);
+      const made = await sending.attempt(claimed, check.recipient);
       await written(outcomes.record(made), deadline);
       return 'attempted';
     }

@@ -9,7 +9,7 @@ export interface DispatcherDeps extends Sending {
   readonly presence: Presence;
   /** Open requests at a time. */
   readonly concurrency: number;
-  /** Requests a second, all processes together; null for no limit. Written once, at the start. */
+  /** Requests a second to the destination, all processes together; null for no limit. Written once, at the start. */
   readonly rateLimit: number | null;
 }
 
@@ -24,12 +24,12 @@ const HELD_UP_POLL_MS = 50;
 const RETRY_MS = 500;
 
 /**
- * Waits for the next instant, claims due rows in batches, posts them. Any number of these may run
- * at once: what one has leased, no other sends. It needs PostgreSQL and the receiver, and nothing
+ * Waits for the next instant, claims due rows of one destination in batches, posts them. Any number
+ * of these may run at once: what one has leased, no other sends. It needs PostgreSQL and the receiver, and nothing
  * else.
  */
 export function createDispatcher(deps: DispatcherDeps) {
-  const { ledger, outcomes, watch, health, time, clock, logger } = deps;
+  const { destination, ledger, outcomes, watch, health, time, clock, logger } = deps;
   const { presence, concurrency, rateLimit } = deps;
   const sender = createSender({
     outcomes,
@@ -56,7 +56,7 @@ export function createDispatcher(deps: DispatcherDeps) {
   const round = async (): Promise<number> => {
     if (!isIntroduced) {
       await ledger.setRateLimit(rateLimit);
-      logger.info({ rateLimit }, 'dispatching');
+      logger.info({ destination, rateLimit }, 'dispatching');
       isIntroduced = true;
     }
     // A pause, or a stop, also holds for what was claimed before it.

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 
 import { instant, interval, queryOf } from '../../ledger/sql.ts';
+import { DEFAULT_DESTINATION } from '../../platform/destination.ts';
 import type { Orm } from '../../platform/database/orm.ts';
 
 /** Epoch ms by the database's clock; null for what has not happened since the last stamp. */
@@ -17,7 +18,7 @@ const STAMP_EVERY_MS = 1_000;
 const FORGOTTEN_AFTER_MS = 24 * 3_600_000;
 
 /** What a dispatcher writes of itself, so that workflows and the scheduler know that it is at work. */
-export function createPresence(orm: Orm) {
+export function createPresence(orm: Orm, destination = DEFAULT_DESTINATION) {
   const query = queryOf(orm);
   const id = randomUUID();
   let seen: Seen = { shortAt: null, busyAt: null };
@@ -30,7 +31,7 @@ export function createPresence(orm: Orm) {
       const now = performance.now();
       if (now - stampedAt < STAMP_EVERY_MS) return;
       if (stampedAt === -Infinity) await query(FORGET_DEAD, { ms: FORGOTTEN_AFTER_MS });
-      await query(STAMP, { id, ...seen });
+      await query(STAMP, { id, destination, ...seen });
       stampedAt = now;
     },
 
@@ -42,8 +43,8 @@ export function createPresence(orm: Orm) {
 }
 
 const STAMP = `
-  insert into events.dispatchers as d (id, stamped_at, short_at, busy_at)
-  values (:id::uuid, events.clock(), ${instant(':shortAt')}, ${instant(':busyAt')})
+  insert into events.dispatchers as d (id, destination, stamped_at, short_at, busy_at)
+  values (:id::uuid, :destination, events.clock(), ${instant(':shortAt')}, ${instant(':busyAt')})
   on conflict (id) do update
   set stamped_at = excluded.stamped_at,
     short_at = coalesce(excluded.short_at, d.short_at),

@@ -5,6 +5,7 @@ import type { AddressInfo } from 'node:net';
 import pLimit from 'p-limit';
 
 import { createBuiltInMessages } from '../../occasion-types/built-in.ts';
+import { DEFAULT_DESTINATION } from '../../platform/destination.ts';
 import { describeError } from '../../platform/errors.ts';
 import type { Logger } from '../../platform/logger.ts';
 import { createLoop } from '../../platform/loop.ts';
@@ -105,6 +106,7 @@ const RECIPIENT = {
 };
 
 const CLAIMED = {
+  destination: DEFAULT_DESTINATION,
   leaseToken: 1,
   occasionType: 'birthday',
   occasionId: USER_ID,

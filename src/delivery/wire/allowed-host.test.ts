@@ -1,11 +1,14 @@
 import { expect, test } from 'vitest';
 
+import { loadSettings } from '../../platform/settings/settings.ts';
+import { newWebhookSecret } from '../../platform/settings/webhook-secrets.ts';
 import { requireAllowedHost } from './destination-guard.ts';
 
 function settingsOf(host: string, allowPrivate = false) {
   return {
     WEBHOOK_URL: `https://user:hunter2@${host}/hook`,
     WEBHOOK_ALLOW_PRIVATE: allowPrivate,
+    DESTINATIONS: new Map(),
   };
 }
 
@@ -37,6 +40,22 @@ test.each([
 });
 
 test('nor is no destination at all', () => {
-  const settings = { WEBHOOK_URL: undefined, WEBHOOK_ALLOW_PRIVATE: false };
+  const settings = {
+    WEBHOOK_URL: undefined,
+    WEBHOOK_ALLOW_PRIVATE: false,
+    DESTINATIONS: new Map(),
+  };
   expect(requireAllowedHost(settings)).toBe(settings);
+});
+
+test('each destination is checked, and refused by the name of its own setting', () => {
+  const { DESTINATIONS } = loadSettings({
+    WEBHOOK_URL_CRM: 'https://example.com/',
+    WEBHOOK_SECRETS_CRM: newWebhookSecret(),
+    WEBHOOK_URL_CRM_EU: 'http://localhost/',
+    WEBHOOK_SECRETS_CRM_EU: newWebhookSecret(),
+  });
+  expect(() => requireAllowedHost({ ...settingsOf('example.com'), DESTINATIONS })).toThrow(
+    /usable:\n {2}WEBHOOK_URL_CRM_EU: must have a host[^\n]*\nType/,
+  );
 });

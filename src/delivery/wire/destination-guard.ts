@@ -3,6 +3,8 @@ import { Agent as HttpAgent, type AgentOptions } from 'node:http';
 import { Agent as HttpsAgent } from 'node:https';
 import { isIP, type LookupFunction } from 'node:net';
 
+import { DEFAULT_DESTINATION } from '../../platform/destination.ts';
+import { urlSettingOf } from '../../platform/settings/destinations.ts';
 import { InvalidSettingsError, type Settings } from '../../platform/settings/settings.ts';
 import { DESTINATION_REFUSED } from '../outcome.ts';
 import { isPublicAddress } from './public-address.ts';
@@ -75,21 +77,31 @@ function refuseLiterals<Agent extends HttpAgent>(agent: Agent): Agent {
 }
 
 /**
- * Fails the start of a process that delivers if its destination is an address that the guard
+ * Fails the start of a process that delivers if a destination is an address that the guard
  * refuses, or localhost (RFC 6761). Other names are checked when a socket is opened.
  *
  * @throws InvalidSettingsError
  */
 export function requireAllowedHost<
-  Given extends Pick<Settings, 'WEBHOOK_URL' | 'WEBHOOK_ALLOW_PRIVATE'>,
+  Given extends Pick<Settings, 'WEBHOOK_URL' | 'WEBHOOK_ALLOW_PRIVATE' | 'DESTINATIONS'>,
 >(settings: Given): Given {
-  const { WEBHOOK_URL, WEBHOOK_ALLOW_PRIVATE } = settings;
-  if (WEBHOOK_URL === undefined || WEBHOOK_ALLOW_PRIVATE) return settings;
-  const host = new URL(WEBHOOK_URL).hostname.replaceAll(/^\[|\]$/g, '');
-  const isAllowed = isIP(host) === 0 ? !/(^|\.)localhost\.?$/.test(host) : isPublicAddress(host);
-  if (isAllowed) return settings;
+  const { WEBHOOK_URL, WEBHOOK_ALLOW_PRIVATE, DESTINATIONS } = settings;
+  if (WEBHOOK_ALLOW_PRIVATE) return settings;
+  const named = [...DESTINATIONS].map(([name, own]) => [name, own.WEBHOOK_URL] as const);
+  const refused = [[DEFAULT_DESTINATION, WEBHOOK_URL] as const, ...named].filter(
+    ([, url]) => url !== undefined && !isAllowedHost(url),
+  );
+  if (refused.length === 0) return settings;
   throw new InvalidSettingsError(
-    ['WEBHOOK_URL: must have a host on the public internet, unless WEBHOOK_ALLOW_PRIVATE=true'],
+    refused.map(
+      ([name]) =>
+        `${urlSettingOf(name)}: must have a host on the public internet, unless WEBHOOK_ALLOW_PRIVATE=true`,
+    ),
     ['WEBHOOK_ALLOW_PRIVATE=true'],
   );
+}
+
+function isAllowedHost(url: string): boolean {
+  const host = new URL(url).hostname.replaceAll(/^\[|\]$/g, '');
+  return isIP(host) === 0 ? !/(^|\.)localhost\.?$/.test(host) : isPublicAddress(host);
 }

@@ -256,3 +256,25 @@ export const settingsSchema = z.object({
     .default('info')
     .meta({ usedBy: 'all', description: 'Least severe log lines that are written' }),
 });
+
+const webhookUrl = url(['http:', 'https:'], 'https://example.com/renewals');
+const REQUIRED = 'must be set, since another setting of this destination is';
+
+/** The settings of each named destination; all of one are given together. */
+export const destinationSchema = z.object({
+  'WEBHOOK_URL_<NAME>': z.string(REQUIRED).pipe(webhookUrl).meta({
+    usedBy: 'api, dispatcher, worker',
+    values: 'URL',
+    description:
+      'Another [destination](deployment.md#more-destinations), for the occasion types that name it. `WEBHOOK_URL_CRM_EU` sets `crm-eu`',
+  }),
+  'WEBHOOK_SECRETS_<NAME>': z.string(REQUIRED).pipe(webhookSecrets).meta({
+    usedBy: 'api, dispatcher, worker',
+    values: '`whsec_…`, comma-separated',
+    description: 'Its secrets; required with its URL',
+  }),
+  'WEBHOOK_MAX_PER_SECOND_<NAME>': wholeNumber(1, 1_000_000).optional().meta({
+    usedBy: 'dispatcher',
+    description: 'Its requests per second, all processes together. Unset: no limit',
+  }),
+});

@@ -1,10 +1,15 @@
 import type { z } from 'zod';
 
 import { isLoopback } from '../../access/own-machine.ts';
+import { DEFAULT_DESTINATION } from '../destination.ts';
+import { type NamedDestination, type NamedDestinations, readDestinations } from './destinations.ts';
 import { settingsSchema } from './settings-schema.ts';
 
 /** Every setting, with its default. Errors name all faults at once, and no secret's value. */
-export interface Settings extends z.output<typeof settingsSchema> {}
+export interface Settings extends z.output<typeof settingsSchema> {
+  /** By name, without the one of `WEBHOOK_URL`. */
+  readonly DESTINATIONS: NamedDestinations;
+}
 
 /** Throws InvalidSettingsError when more is asked of the settings than they have. */
 export type SettingsCheck = (settings: Settings) => unknown;
@@ -43,7 +48,9 @@ export function loadSettings(
     faults.push(`${path.join('.')}: ${message}`);
     delete given[String(path[0])];
   }
-  const settings = parsed.data ?? settingsSchema.parse(given);
+  const { destinations, faults: more } = readDestinations(given);
+  faults.push(...more);
+  const settings = { ...(parsed.data ?? settingsSchema.parse(given)), DESTINATIONS: destinations };
   for (const check of checks) {
     try {
       check(settings);
@@ -99,6 +106,16 @@ export function requireKeysBeyondLoopback<Given extends Pick<Settings, 'HOST' | 
 /** For a process that sends, or a receiver that has to be able to tell us from others. */
 export function requireSecretsForUrl(settings: Settings): void {
   if (settings.WEBHOOK_URL !== undefined) requireSettings(settings, 'WEBHOOK_SECRETS');
+}
+
+/** All destinations by name, each with its own URL, secrets and rate limit in place of the default's. */
+export function destinationsOf<Given extends Settings & NamedDestination>(
+  settings: Given,
+): ReadonlyMap<string, Given> {
+  const named = [...settings.DESTINATIONS].map(
+    ([name, own]) => [name, { ...settings, ...own }] as const,
+  );
+  return new Map([[DEFAULT_DESTINATION, settings], ...named]);
 }
 
 /** How to get a value that is not obvious. */

@@ -1,0 +1,143 @@
+/** Two destinations of one dispatcher process, and of one worker: what happens to one is not the other's. */
+import type { ServerResponse } from 'node:http';
+
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+
+import { Webhook } from 'standardwebhooks';
+
+import { newWebhookSecret } from '../../src/platform/settings/webhook-secrets.ts';
+import { startDispatcherProcess } from '../support/dispatcher-process.ts';
+import { HOUR, WITHIN } from '../support/dispatcher-fixture.ts';
+import { startWebhookReceiver, type WebhookReceiver } from '../support/webhook-receiver.ts';
+import { useDeliverFixture } from './deliver-fixture.ts';
+
+const fixture = useDeliverFixture();
+const { base } = fixture;
+
+const CRM_SECRET = newWebhookSecret();
+const HERD = 40;
+const SLOTS = 4;
+
+let crm: WebhookReceiver;
+beforeEach(async () => {
+  crm = await startWebhookReceiver();
+});
+afterEach(() => crm.close());
+
+/** A dispatcher process with a few slots for each destination. */
+function dispatch(settings: Record<string, string> = {}) {
+  return startDispatcherProcess(base.database.url, base.receiver.url, {
+    WEBHOOK_URL_CRM: crm.url,
+    WEBHOOK_SECRETS_CRM: CRM_SECRET,
+    WEBHOOK_CONCURRENCY: String(SLOTS),
+    ...settings,
+  });
+}
+
+/** Due for a destination from the first moment on: no dispatcher sees it as another's. */
+async function due(count: number, destination: string): Promise<string[]> {
+  const keys = await fixture.dueHerd(count, Date.now() + HOUR);
+  await base.rows.sql('insert into events.destinations (id) values (?) on conflict do nothing', [
+    destination,
+  ]);
+  await base.rows.sql(
+    `update events.occurrences
+     set destination = :destination, due_at = now() - interval '1 second',
+       next_attempt_at = now() - interval '1 second'
+     where key = any (array(select jsonb_array_elements_text(:keys::jsonb)))`,
+    { destination, keys: JSON.stringify(keys) },
+  );
+  return keys;
+}
+
+const idsAt = (receiver: WebhookReceiver) => receiver.received.map(({ id }) => id).toSorted();
+
+/** The receiver takes requests, and answers none until it is told to. */
+function hang(receiver: WebhookReceiver): () => void {
+  const open: ServerResponse[] = [];
+  receiver.answer((response) => void open.push(response));
+  return () => {
+    receiver.answer((response) => void response.end());
+    for (const response of open) response.end();
+  };
+}
+
+describe('of two destinations', () => {
+  test('each gets what is its own, signed with its own secret', async () => {
+    const own = await due(3, 'default');
+    const crms = await due(3, 'crm');
+    await dispatch();
+    await expect.poll(() => base.countIn('COMPLETED'), WITHIN).toBe(6);
+    expect(idsAt(base.receiver)).toEqual(own.toSorted());
+    expect(idsAt(crm)).toEqual(crms.toSorted());
+    const [webhook] = crm.received;
+    const headers = webhook?.headers as Record<string, string>;
+    expect(new Webhook(CRM_SECRET).verify(webhook?.rawBody ?? '', headers)).toEqual(webhook?.body);
+  });
+
+  test.each(['default', 'crm'])('%s hangs, and the other is served all the same', async (name) => {
+    const [hanging, serving] = name === 'crm' ? [crm, base.receiver] : [base.receiver, crm];
+    const other = name === 'crm' ? 'default' : 'crm';
+    const release = hang(hanging);
+    const waits = await due(HERD, name);
+    await dispatch();
+    await expect.poll(() => hanging.received.length, WITHIN).toBe(SLOTS);
+    const served = await due(HERD, other);
+    await expect.poll(() => idsAt(serving), WITHIN).toEqual(served.toSorted());
+    await expect.poll(() => base.countIn('COMPLETED'), WITHIN).toBe(HERD);
+    expect(hanging.received).toHaveLength(SLOTS);
+    // And when it answers again, nothing was lost of it, or came twice.
+    release();
+    await expect.poll(() => base.countIn('COMPLETED'), WITHIN).toBe(2 * HERD);
+    expect(idsAt(hanging)).toEqual(waits.toSorted());
+  });
+
+  test('one is paused, and the other is served all the same', async () => {
+    await due(3, 'crm');
+    await base.control.pause('maintenance', 'crm');
+    const served = await due(HERD, 'default');
+    await dispatch();
+    await expect.poll(() => base.countIn('COMPLETED'), WITHIN).toBe(HERD);
+    expect(idsAt(base.receiver)).toEqual(served.toSorted());
+    expect(crm.received).toEqual([]);
+    await base.control.resume('crm');
+    await expect.poll(() => crm.received.length, WITHIN).toBe(3);
+  });
+
+  test('one has a rate limit, or asks for less, and the other is served at its own pace', async () => {
+    await due(HERD, 'crm');
+    crm.answer((response) => void response.writeHead(503).end());
+    const served = await due(HERD, 'default');
+    await dispatch({ WEBHOOK_MAX_PER_SECOND_CRM: '20' });
+    await expect.poll(() => idsAt(base.receiver), WITHIN).toEqual(served.toSorted());
+    const slowed = async () => (await base.control.findDestination('crm')).slowDown;
+    await expect.poll(slowed, WITHIN).not.toBeNull();
+    expect(await base.control.findDestination('default')).toMatchObject({
+      slowDown: null,
+      maxPerSecond: null,
+    });
+    expect(await base.control.findDestination('crm')).toMatchObject({ maxPerSecond: 20 });
+  });
+});
+
+describe('a destination that has no settings', () => {
+  test('waits, is no hindrance to others, and is said to have no dispatcher', async () => {
+    await due(3, 'billing');
+    const served = await due(HERD, 'default');
+    await dispatch();
+    await expect.poll(() => base.countIn('COMPLETED'), WITHIN).toBe(HERD);
+    expect(idsAt(base.receiver)).toEqual(served.toSorted());
+    const { each } = await base.control.countWaiting();
+    expect(each.get('billing')).toMatchObject({ due: 3 });
+    expect(await base.control.findDestination('billing')).toMatchObject({ dispatchers: 0 });
+    expect(await base.control.findDestination('crm')).toMatchObject({ dispatchers: 1 });
+  });
+
+  test("makes the occasion's workflow say which setting is missing", async () => {
+    const [key = ''] = await due(1, 'billing');
+    const worker = await fixture.work();
+    const { message } = await worker.refusal(key);
+    expect(message).toBe('this worker has no destination "billing": set WEBHOOK_URL_BILLING');
+    expect(await base.stateOf(key)).toBe('PENDING');
+  });
+});
