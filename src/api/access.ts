@@ -14,7 +14,7 @@ import { createRateLimit } from './rate-limit.ts';
 export const API_KEY_SCHEME = 'apiKey';
 
 /** The groups of the OpenAPI document. */
-type Tag = 'Users' | 'Occasions' | 'Occurrences' | 'Deliveries' | 'Operation';
+type Tag = 'Users' | 'Occasions' | 'Occurrences' | 'Occasion types' | 'Deliveries' | 'Operation';
 
 /** For a route's description: requires a key with this scope, and is in this group. */
 export function needs(scope: Scope, tag: Tag) {

@@ -14,6 +14,7 @@ import { registerDeliveries } from './routes/deliveries.ts';
 import { registerExport } from './routes/export.ts';
 import { registerForecast } from './routes/forecast.ts';
 import { registerHealth } from './routes/health.ts';
+import { registerOccasionTypes } from './routes/occasion-types.ts';
 import { registerOccasions } from './routes/occasions.ts';
 import { registerImports } from './routes/imports.ts';
 import { registerOccurrences } from './routes/occurrences.ts';
@@ -62,6 +63,7 @@ export function createApp(deps: ApiDeps): Api {
   registerOccurrences(app, deps);
   registerPreview(app, deps);
   registerRedelivery(app, deps);
+  registerOccasionTypes(app, deps);
   registerDeliveries(app, deps);
   registerWebhookTest(app, deps);
   registerAudit(app, deps);

@@ -9,6 +9,7 @@ import type { ForecastDeps } from '../forecast/forecast.ts';
 import type { DeliveryControl } from '../ledger/delivery-control.ts';
 import type { OccurrenceReader } from '../ledger/occurrence-reader.ts';
 import type { Redelivery } from '../ledger/redelivery.ts';
+import type { OccasionTypes } from '../occasion-types/occasion-types.ts';
 import type { Logger } from '../platform/logger.ts';
 import type { Registry } from '../platform/metrics.ts';
 import type { Readiness } from '../platform/probes.ts';
@@ -29,6 +30,7 @@ export interface ApiDeps {
   readonly findPeople: FindPeople;
   readonly redelivery: Redelivery;
   readonly deliveries: DeliveryControl;
+  readonly occasionTypes: OccasionTypes;
   readonly audit: AuditDeps;
   readonly forecast: ForecastDeps;
   /** Those of the destinations that are configured, by name. */

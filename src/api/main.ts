@@ -12,6 +12,7 @@ import {
 import { openWebhookTester, type WebhookTester } from '../delivery/webhook-test.ts';
 import { createDeliveryControl } from '../ledger/delivery-control.ts';
 import { createOccurrenceReader } from '../ledger/occurrence-reader.ts';
+import { createOccasionTypes } from '../occasion-types/occasion-types.ts';
 import { createRedelivery } from '../ledger/redelivery.ts';
 import { describeError } from '../platform/errors.ts';
 import { DEFAULT_DESTINATION } from '../platform/destination.ts';
@@ -121,6 +122,7 @@ async function startApi(context: ServiceContext): Promise<void> {
     tz,
     dateSettings,
     deliveries,
+    occasionTypes: createOccasionTypes(orm),
     audit,
     forecast: { orm, tz, clock, signal },
     webhookTesters,

@@ -39,6 +39,10 @@ function describeApi(app: Api): OpenApiDocument {
           'What is due for a user besides the birthday: anniversaries, reminders, renewals.',
       },
       { name: 'Occurrences', description: 'What is due when, and what became of it.' },
+      {
+        name: 'Occasion types',
+        description: 'Message, times and destination of each kind of occasion.',
+      },
       { name: 'Deliveries', description: 'All deliveries together: state, pause and resume.' },
       { name: 'Webhooks', description: 'What is posted to your receiver.' },
       { name: 'Operation', description: 'Audit, forecast, test event, health and metrics.' },

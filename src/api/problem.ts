@@ -5,6 +5,10 @@ import { HTTPException } from 'hono/http-exception';
 import type { ContentfulStatusCode } from 'hono/utils/http-status';
 import type { ZodError } from 'zod';
 
+import type {
+  RevisionMismatchError,
+  TooManyOccasionTypesError,
+} from '../occasion-types/occasion-types.ts';
 import type { WebhookNotSetUpError } from '../delivery/webhook-test.ts';
 import type { AuditNotListedError } from '../audit/errors.ts';
 import {
@@ -196,6 +200,8 @@ type Refusal =
   | DestinationNotFoundError
   | NotRedeliverableError
   | WebhookNotSetUpError
+  | RevisionMismatchError
+  | TooManyOccasionTypesError
   | TooBusyError;
 
 function isRefusal(error: Error): error is Refusal {
@@ -229,6 +235,7 @@ const REFUSALS: Readonly<Record<Refusal['code'], Omit<Problem, 'code' | 'detail'
     status: 409,
     title: 'The occasion created with this idempotency key has been deleted',
   },
+  'too-many-occasion-types': { status: 409, title: 'Too many occasion types' },
   'webhook-not-set-up': { status: 409, title: 'No webhook is configured' },
   'occurrence-live': NOT_REDELIVERABLE,
   'occurrence-delivered': NOT_REDELIVERABLE,

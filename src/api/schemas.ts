@@ -115,7 +115,7 @@ export function instantParam(description: string) {
 }
 
 /** As settings have it, in lower case and with hyphens. */
-const destinationName = z
+export const destinationName = z
   .string('must be a string')
   .regex(/^[a-z][a-z0-9-]{0,39}$/, 'must be the name of a destination, such as default');
 

@@ -9,6 +9,8 @@ const MESSAGES: ReadonlyMap<string, string> = new Map([
   ['subscription', 'Hey, {firstName} {lastName} your subscription renews on {date}'],
 ]);
 
+export const BUILT_IN_TYPES: readonly string[] = [...MESSAGES.keys()];
+
 /** The template of a type that has none of its own. */
 export function builtInMessage(type: string): string {
   const name = type.replaceAll('-', ' ');

@@ -36,6 +36,9 @@ const ACCESS: Readonly<Record<string, Scope | 'open'>> = {
   'POST /v1/occurrences/{key}/redeliver': 'deliveries:write',
   'POST /v1/occurrences/redeliver': 'deliveries:write',
   'POST /v1/occurrences/preview': 'deliveries:read',
+  'GET /v1/occasion-types': 'deliveries:read',
+  'GET /v1/occasion-types/{name}': 'deliveries:read',
+  'PUT /v1/occasion-types/{name}': 'deliveries:write',
   'GET /v1/deliveries': 'deliveries:read',
   'POST /v1/deliveries/pause': 'deliveries:write',
   'POST /v1/deliveries/resume': 'deliveries:write',
@@ -90,7 +93,8 @@ function call(route: string, headers: Record<string, string> = {}): Promise<Answ
     .replace('{type}', 'reminder')
     .replace('{occasionExternalId}', 'r-1')
     .replace('{key}', `birthday:${id}:2026`)
-    .replace('{date}', '2026-05-20');
+    .replace('{date}', '2026-05-20')
+    .replace('{name}', 'subscription');
   const occasion = { date: '2027-01-31', recurrence: 'monthly' };
   const bodies: Readonly<Record<string, object>> = {
     'POST /v1/users': ADA,
@@ -103,6 +107,7 @@ function call(route: string, headers: Record<string, string> = {}): Promise<Answ
     'PUT /v1/users/{id}/occasions/{type}/{occasionExternalId}': occasion,
     'POST /v1/occurrences/preview': { dateOfBirth: '1990-05-20', timezone: 'UTC' },
     'POST /v1/occurrences/redeliver': { status: 'FAILED' },
+    'PUT /v1/occasion-types/{name}': { message: 'Hey' },
   };
   return api.send(method, place, bodies[route], headers);
 }

@@ -7,6 +7,7 @@ import { createMetrics } from '../../src/platform/metrics.ts';
 import { createReadiness, type ReadinessCheck } from '../../src/platform/probes.ts';
 import { createDeliveryControl } from '../../src/ledger/delivery-control.ts';
 import { createOccurrenceReader } from '../../src/ledger/occurrence-reader.ts';
+import { createOccasionTypes } from '../../src/occasion-types/occasion-types.ts';
 import { createRedelivery } from '../../src/ledger/redelivery.ts';
 import { createOccasions } from '../../src/users/occasions.ts';
 import { createExport } from '../../src/users/export/export.ts';
@@ -69,6 +70,7 @@ export async function createTestApi({
     clock,
     tz,
     dateSettings,
+    occasionTypes: createOccasionTypes(orm),
     deliveries: createDeliveryControl(orm, { lateLimitMs: 48 * 3_600_000 }),
     audit: {
       orm,
