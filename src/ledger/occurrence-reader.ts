@@ -1,7 +1,7 @@
 import type { Orm } from '../platform/database/orm.ts';
 import { explainOccurrence } from '../time/explain.ts';
 import { whyUnplannable } from '../time/occurrence.ts';
-import type { LeapDayPolicy } from '../time/recurrence.ts';
+import type { LeapDayPolicy, Recurrence } from '../time/recurrence.ts';
 import type { TzDatabase } from '../time/tz-database.ts';
 import { OccurrenceErasedError, OccurrenceNotFoundError } from './errors.ts';
 import {
@@ -147,11 +147,15 @@ function placeOf(page: readonly OccurrencePlace[]): OccurrencePlace | null {
 }
 
 function explain(row: OccurrenceRow, tz: TzDatabase): OccurrenceRecord {
-  const { date, timezone, leapDayPolicy, localTime, nominalDate, dueAt } = row;
-  if (dueAt !== null && whyUnplannable({ date, timezone }, tz) === null) {
-    const policy = leapDayPolicy as LeapDayPolicy;
-    const inputs = { timezone, localTime, leapDayPolicy: policy, offsetDays: 0 };
-    const explained = explainOccurrence(nominalDate, inputs, tz);
+  const { nominalDate, dueAt } = row;
+  if (dueAt !== null && whyUnplannable(row, tz) === null) {
+    const occasion = {
+      ...row,
+      type: row.occasionType,
+      recurrence: row.recurrence as Recurrence,
+      leapDayPolicy: row.leapDayPolicy as LeapDayPolicy,
+    };
+    const explained = explainOccurrence(nominalDate, occasion, tz);
     const { utcOffset, explanation } = explained;
     if (explained.dueAt === dueAt) return { ...row, utcOffset, explanation };
   }

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 
 import { bundledTz } from '../../test/support/tz-databases.ts';
-import { explainOccurrence } from './explain.ts';
+import { type ExplainedOccasion, explainOccurrence } from './explain.ts';
 import { resolveNominalDate } from './occurrence.ts';
 
 interface Given {
@@ -12,14 +12,18 @@ interface Given {
   readonly policy?: 'feb28' | 'mar1';
 }
 
+const birthdayOf = (date: string) => ({ type: 'birthday', date, recurrence: 'birthday' }) as const;
+
 function explain({ born, zone, year, time = '09:00', policy = 'feb28' }: Given) {
-  const inputs = { timezone: zone, leapDayPolicy: policy, localTime: time, offsetDays: 0 };
+  const settings = { leapDayPolicy: policy, localTime: time, offsetDays: 0 };
+  const inputs = { ...birthdayOf(born), ...settings, timezone: zone };
   return explainOccurrence(`${year}${born.slice(4)}`, inputs, bundledTz);
 }
 
 describe('an explained occurrence', () => {
   it('has what the rule says, as clocks show it', () => {
     const inputs = {
+      ...birthdayOf('1990-01-15'),
       timezone: 'Pacific/Chatham',
       leapDayPolicy: 'feb28',
       localTime: '09:00',
@@ -31,8 +35,9 @@ describe('an explained occurrence', () => {
       dueAt: resolveNominalDate('2026-01-15', inputs, bundledTz).dueAt,
       utcOffset: '+13:45',
       explanation:
-        'The birthday of 2026 is greeted at 09:00 on Thursday 15 January 2026 in Pacific/Chatham, ' +
-        'which is 19:15 on Wednesday 14 January 2026 in UTC. Daylight saving time is in force: ' +
+        'The birthday of 15 January 2026 is due at 09:00 on Thursday 15 January 2026 in Pacific/Chatham, ' +
+        'which is 19:15 on Wednesday 14 January 2026 in UTC. ' +
+        'It comes every year on 15 January, for the first time a year after the date. Daylight saving time is in force: ' +
         'clocks there are at UTC+13:45, at other times of the year at UTC+12:45.',
     });
   });
@@ -50,9 +55,9 @@ describe('an explained occurrence', () => {
 
 describe('a leap day', () => {
   it.each([
-    [2027, 'feb28', '2027 has no 29 February, so a birthday on that day is kept on 28 February.'],
-    [2027, 'mar1', '2027 has no 29 February, so a birthday on that day is kept on 1 March.'],
-    [2028, 'mar1', '2028 is a leap year, so a birthday on 29 February is kept on that day.'],
+    [2027, 'feb28', 'February 2027 has 28 days, so the 29th is kept on 28 February.'],
+    [2027, 'mar1', 'February 2027 has 28 days, so the 29th is kept on 1 March.'],
+    [2028, 'mar1', '2028 is a leap year and has 29 February.'],
   ] as const)('of %i under %s', (year, policy, sentence) => {
     const explained = explain({ born: '2000-02-29', zone: 'Europe/London', year, policy });
     expect(explained.explanation).toContain(sentence);
@@ -74,7 +79,7 @@ describe('a local time that is moved', () => {
     });
     expect(explained.localTime).toBe('03:30');
     expect(explained.explanation).toContain(
-      'Clocks go forward by 1 hour that day and never show 02:30, so the greeting moves to 03:30.',
+      'Clocks go forward by 1 hour that day and never show 02:30, so it moves to 03:30.',
     );
   });
 
@@ -105,7 +110,7 @@ describe('a local time that is moved', () => {
     const explained = explain({ born: '1980-12-31', zone: 'Pacific/Kiritimati', year: 1994 });
     expect(explained).toMatchObject({ localDate: '1995-01-01', localTime: '09:00' });
     expect(explained.explanation).toContain(
-      '31 December 1994 did not exist in Pacific/Kiritimati, so the greeting moves to the next day that did.',
+      '31 December 1994 did not exist in Pacific/Kiritimati, so it moves to the next day that did.',
     );
   });
 });
@@ -139,7 +144,78 @@ describe('daylight saving time', () => {
 
   it('is not mentioned to someone who lives by UTC', () => {
     expect(explain({ born: '1980-05-20', zone: 'UTC', year: 2026 }).explanation).toBe(
-      'The birthday of 2026 is greeted at 09:00 on Wednesday 20 May 2026 in UTC.',
+      'The birthday of 20 May 2026 is due at 09:00 on Wednesday 20 May 2026 in UTC. ' +
+        'It comes every year on 20 May, for the first time a year after the date.',
     );
+  });
+});
+
+describe('an occasion', () => {
+  const subscription = {
+    ...{ type: 'subscription', date: '2027-01-31', timezone: 'UTC', localTime: '09:00' },
+    ...({ leapDayPolicy: 'feb28', offsetDays: 0 } as const),
+  };
+  const explainBy = (nominalDate: string, fields: Partial<ExplainedOccasion>) =>
+    explainOccurrence(nominalDate, { ...subscription, recurrence: 'monthly', ...fields }, bundledTz)
+      .explanation;
+
+  it('is explained with its recurrence, the day that moved and the offset', () => {
+    expect(explainBy('2027-02-31', { offsetDays: 7 })).toBe(
+      'The subscription of 31 February 2027 is due at 09:00 on Sunday 21 February 2027 in UTC. ' +
+        'It comes every month on the 31st, from 31 January 2027 on. ' +
+        'February 2027 has 28 days, so the 31st is kept on 28 February. ' +
+        'It is due 7 days before 28 February 2027.',
+    );
+  });
+
+  it('that follows a rule says what the rule did', () => {
+    const rrule = 'FREQ=MONTHLY;COUNT=3;SKIP=FORWARD';
+    const explanation = explainBy('2027-02-31', { recurrence: 'rrule', rrule, offsetDays: 1 });
+    expect(explanation).toBe(
+      'The subscription of 31 February 2027 is due at 09:00 on Sunday 28 February 2027 in UTC. ' +
+        'It comes every month on the 31st, 3 times in all, from 31 January 2027 on. ' +
+        'February 2027 has 28 days, so the 31st is kept on 1 March, by SKIP=FORWARD. ' +
+        'It is due 1 day before 1 March 2027.',
+    );
+  });
+
+  it.each([
+    ['once', null, 'once'],
+    ['daily', null, 'every day, from 31 January 2027 on'],
+    ['weekly', null, 'every week on Sunday, from 31 January 2027 on'],
+    ['yearly', null, 'every year on 31 January, from 31 January 2027 on'],
+    ['rrule', 'FREQ=DAILY;INTERVAL=3;COUNT=1', 'every 3 days, 1 time in all'],
+    [
+      'rrule',
+      'FREQ=DAILY;BYMONTH=2,3;BYDAY=MO,FR',
+      'every day in February and March on Monday and Friday',
+    ],
+    ['rrule', 'FREQ=WEEKLY', 'every week on Sunday'],
+    [
+      'rrule',
+      'FREQ=WEEKLY;INTERVAL=2;BYDAY=TU,SU;WKST=SU',
+      'every 2 weeks (from Sunday on) on Tuesday and Sunday',
+    ],
+    [
+      'rrule',
+      'FREQ=MONTHLY;BYMONTHDAY=1,-1,-2',
+      'every month on the 1st, the last day and the 2nd day from the end',
+    ],
+    ['rrule', 'FREQ=MONTHLY;BYMONTHDAY=13;BYDAY=FR', 'every month on the 13th if it is a Friday'],
+    [
+      'rrule',
+      'FREQ=MONTHLY;BYDAY=2TU,-1FR;UNTIL=20280229',
+      'every month on the 2nd Tuesday and the last Friday, until 29 February 2028',
+    ],
+    [
+      'rrule',
+      'FREQ=MONTHLY;BYDAY=MO,TU,WE,TH,FR;BYSETPOS=1,-1',
+      'every month on Monday, Tuesday, Wednesday, Thursday and Friday, of these the 1st and last',
+    ],
+    ['rrule', 'FREQ=YEARLY', 'every year on 31 January'],
+    ['rrule', 'FREQ=YEARLY;BYMONTH=3,6', 'every year in March and June on the 31st'],
+    ['rrule', 'FREQ=YEARLY;BYDAY=20MO', 'every year on the 20th Monday'],
+  ] as const)('by %s %s comes %s', (recurrence, rrule, words) => {
+    expect(explainBy('2027-01-31', { recurrence, rrule })).toContain(`It comes ${words}`);
   });
 });

@@ -1,8 +1,9 @@
 import { DateTime, Duration } from 'luxon';
 
 import { DAY_MS } from './calendar-date.ts';
-import { type DueDate, type LocalTimeInputs, resolveOnWallClock } from './occurrence.ts';
-import { keptDate } from './recurrence.ts';
+import { type DueDate, dueDay, type LocalTimeInputs, resolveOnWallClock } from './occurrence.ts';
+import { dayWords, ordinal, recurrenceWords } from './recurrence-words.ts';
+import { keptDate, policyOf, type Series } from './recurrence.ts';
 import type { TzDatabase } from './tz-database.ts';
 import type { WallClockResolution } from './wall-clock.ts';
 
@@ -15,19 +16,27 @@ export interface ExplainedOccurrence extends DueDate {
   readonly explanation: string;
 }
 
-/** When a birthday is due, and why. Throws a RangeError as `resolveNominalDate`. */
+/** An occasion, as far as its occurrences can be explained. */
+export interface ExplainedOccasion extends Series, LocalTimeInputs {
+  /** `birthday`, or a name of the user's own. */
+  readonly type: string;
+}
+
+/** When an occurrence is due, and why. Throws a RangeError as `resolveNominalDate`. */
 export function explainOccurrence(
   nominalDate: string,
-  inputs: LocalTimeInputs,
+  occasion: ExplainedOccasion,
   tz: TzDatabase,
 ): ExplainedOccurrence {
-  const resolution = resolveOnWallClock(nominalDate, inputs, tz);
+  const resolution = resolveOnWallClock(nominalDate, occasion, tz);
   const { instantMs, wallMs } = resolution;
   const sentences = [
-    explainInstant(nominalDate, inputs, resolution),
-    explainLeapDay(nominalDate, inputs),
-    explainMove(nominalDate, inputs, resolution),
-    explainSeason(inputs.timezone, resolution, tz),
+    explainInstant(nominalDate, occasion, resolution),
+    `It comes ${recurrenceWords(occasion)}.`,
+    explainMissingDay(nominalDate, occasion),
+    explainOffset(nominalDate, occasion),
+    explainMove(nominalDate, occasion, resolution),
+    explainSeason(occasion.timezone, resolution, tz),
   ];
   return {
     localDate: words(wallMs, 'yyyy-MM-dd'),
@@ -42,43 +51,62 @@ const DAY = 'cccc d MMMM yyyy';
 
 function explainInstant(
   nominalDate: string,
-  { timezone }: LocalTimeInputs,
+  { type, timezone }: ExplainedOccasion,
   { instantMs, wallMs }: WallClockResolution,
 ): string {
-  const birthday = `The birthday of ${yearOf(nominalDate)}`;
+  const occurrence = `The ${type} of ${dayWords(nominalDate)}`;
   const local = `${words(wallMs, 'HH:mm')} on ${words(wallMs, DAY)} in ${timezone}`;
-  if (timezone === 'UTC') return `${birthday} is greeted at ${local}.`;
+  if (timezone === 'UTC') return `${occurrence} is due at ${local}.`;
   const isSameDay = words(wallMs, DAY) === words(instantMs, DAY);
   const utc = words(instantMs, isSameDay ? 'HH:mm' : `HH:mm 'on' ${DAY}`);
-  return `${birthday} is greeted at ${local}, which is ${utc} in UTC.`;
+  return `${occurrence} is due at ${local}, which is ${utc} in UTC.`;
 }
 
-function explainLeapDay(nominalDate: string, { leapDayPolicy }: LocalTimeInputs): string {
-  if (!nominalDate.endsWith('-02-29')) return '';
-  const year = yearOf(nominalDate);
-  const kept = keptDate(nominalDate, leapDayPolicy);
-  return kept === nominalDate
-    ? `${year} is a leap year, so a birthday on 29 February is kept on that day.`
-    : `${year} has no 29 February, so a birthday on that day is kept on ${words(Date.parse(kept), 'd MMMM')}.`;
+/** Where 29 February went, or the 31st. */
+function explainMissingDay(nominalDate: string, occasion: ExplainedOccasion): string {
+  const policy = policyOf(occasion, occasion.leapDayPolicy);
+  const kept = keptDate(nominalDate, policy);
+  if (kept === nominalDate) {
+    if (!nominalDate.endsWith('-02-29')) return '';
+    return `${nominalDate.slice(0, 4)} is a leap year and has 29 February.`;
+  }
+  const lastDay = keptDate(nominalDate, 'feb28');
+  const month = words(Date.parse(lastDay), 'MMMM yyyy');
+  const day = ordinal(Number(nominalDate.slice(8)));
+  const isOfRule = occasion.recurrence === 'rrule';
+  const because = isOfRule ? `, by SKIP=${policy === 'mar1' ? 'FORWARD' : 'BACKWARD'}` : '';
+  return `${month} has ${Number(lastDay.slice(8))} days, so the ${day} is kept on ${dayAndMonth(kept)}${because}.`;
+}
+
+function explainOffset(nominalDate: string, occasion: ExplainedOccasion): string {
+  const { offsetDays } = occasion;
+  if (offsetDays === 0) return '';
+  const kept = keptDate(nominalDate, policyOf(occasion, occasion.leapDayPolicy));
+  return `It is due ${offsetDays} ${offsetDays === 1 ? 'day' : 'days'} before ${dayWords(kept)}.`;
 }
 
 function explainMove(
   nominalDate: string,
-  { timezone, localTime, leapDayPolicy }: LocalTimeInputs,
+  occasion: ExplainedOccasion,
   { kind, wallMs, jumpMs }: WallClockResolution,
 ): string {
+  const { timezone, localTime } = occasion;
   switch (kind) {
     case 'unique':
       return '';
     case 'repeated':
       return `Clocks go back by ${duration(jumpMs)} that day and show ${localTime} twice; the first time counts.`;
     case 'missing_time':
-      return `Clocks go forward by ${duration(jumpMs)} that day and never show ${localTime}, so the greeting moves to ${words(wallMs, 'HH:mm')}.`;
+      return `Clocks go forward by ${duration(jumpMs)} that day and never show ${localTime}, so it moves to ${words(wallMs, 'HH:mm')}.`;
     case 'missing_day': {
-      const missing = words(Date.parse(keptDate(nominalDate, leapDayPolicy)), 'd MMMM yyyy');
-      return `${missing} did not exist in ${timezone}, so the greeting moves to the next day that did.`;
+      const missing = dayWords(dueDay(nominalDate, occasion));
+      return `${missing} did not exist in ${timezone}, so it moves to the next day that did.`;
     }
   }
+}
+
+function dayAndMonth(date: string): string {
+  return words(Date.parse(date), 'd MMMM');
 }
 
 const SEASON_STEP_DAYS = 10;
@@ -117,10 +145,6 @@ function explainSeason(
   }
   const isInForce = other < here ? 'is in force' : 'is not in force';
   return `Daylight saving time ${isInForce}: clocks there are at ${utc}, at other times of the year at ${otherUtc}.`;
-}
-
-function yearOf(nominalDate: string): number {
-  return Number(nominalDate.slice(0, 4));
 }
 
 /** English, whatever the machine's language. */

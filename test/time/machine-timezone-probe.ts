@@ -24,7 +24,8 @@ for (const [, tz] of bothTzDatabases) {
     const rules = { ...given, tz };
     const { year, dueAt } = firstBirthdayAfter(given, Date.parse(given.now), rules);
     if (dueAt !== Date.parse(given.expected)) failedCases += 1;
-    const inputs = { ...given, offsetDays: 0 };
+    const series = { date: given.dateOfBirth, recurrence: 'birthday' } as const;
+    const inputs = { type: 'birthday', ...series, ...given, offsetDays: 0 };
     hash.update(JSON.stringify(explainOccurrence(nominalDateIn(year, given), inputs, tz)));
   }
   // Local times that are missing or repeated somewhere, besides nine o'clock.
