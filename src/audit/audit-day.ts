@@ -6,15 +6,10 @@ import { queryOf, readSnapshot } from '../ledger/sql.ts';
 import type { OwnedOccasion } from '../ledger/types.ts';
 import type { Orm } from '../platform/database/orm.ts';
 import { type AuditedDay, type AuditFinding, auditOccasion } from './audit-occasion.ts';
+import { DAYS_AFTER, DAYS_BEFORE } from './candidates.ts';
 import type { AuditTerms } from './classify.ts';
 import { createFindDues } from './history.ts';
-import {
-  type AuditPlace,
-  createAuditView,
-  DAYS_AFTER,
-  DAYS_BEFORE,
-  findStoredAudit,
-} from './read-audit.ts';
+import { type AuditPlace, createAuditView, findStoredAudit } from './read-audit.ts';
 import { type AuditReport, createTally } from './report.ts';
 
 export interface AuditDeps {

@@ -1,11 +1,17 @@
 import type { SqlEntityManager } from '@mikro-orm/postgresql';
 
-import { epochMs, instant, isOpen, type Query, queryIn } from '../ledger/sql.ts';
+import { epochMs, isOpen, type Query, queryIn } from '../ledger/sql.ts';
 import type { OccurrenceState, OwnedOccasion } from '../ledger/types.ts';
 import { readRules } from '../planning/rules.ts';
-import { birthdaySlot, type SlotGroup, slotGroupsIn, slotsOfDay } from '../planning/slots.ts';
+import { type SlotGroup, slotGroupsIn } from '../planning/slots.ts';
 import { readTypeSettings } from '../planning/type-settings.ts';
-import { DAY_MS } from '../time/calendar-date.ts';
+import {
+  CANDIDATES_PAGE,
+  candidateParameters,
+  DAY_OF_ROW,
+  OTHERS_PAGE,
+  SLOTS,
+} from './candidates.ts';
 import type { AuditedPeriod } from './history.ts';
 import type { AuditReport } from './report.ts';
 
@@ -69,14 +75,6 @@ export interface ErasedCount {
 /** A page is judged in a few ms, so that the process's other work hardly waits. */
 const PAGE = 1_000;
 
-/**
- * An occurrence of the day may fall due at a later change of zone, time or policy, and may have
- * fallen due on another day before: zones are 26 hours apart, and each of the others moves it by a
- * day at the most.
- */
-export const DAYS_BEFORE = 4;
-export const DAYS_AFTER = 6;
-
 /** Null if none was stored: the day is audited by its rows. */
 export async function findStoredAudit(query: Query, date: string): Promise<AuditReport | null> {
   const [stored] = await query<{ report: AuditReport }>(
@@ -112,20 +110,8 @@ export function createAuditView(em: SqlEntityManager) {
       date: string,
       from: AuditPlace = { walk: 'candidates', userId: BEFORE_ALL, id: BEFORE_ALL },
     ): AsyncGenerator<{ occasion: AuditedOccasion; place: AuditPlace }, void, undefined> {
-      const dayMs = Date.parse(date);
       const groups = await query<SlotGroup>(slotGroupsIn('users.occasion_periods'));
-      const parameters = {
-        date,
-        slots: JSON.stringify(slotsOfDay(groups, date)),
-        birthdaySlots: JSON.stringify(slotsOfDay([BIRTHDAYS], date).map(({ slot }) => slot)),
-        // Due instants of the day are in it, whatever the zone.
-        from: dayMs - 2 * DAY_MS,
-        until: dayMs + 3 * DAY_MS,
-        // What was in force only before or after bears on nothing of the day.
-        inForceAfter: dayMs - DAYS_BEFORE * DAY_MS,
-        inForceBefore: dayMs + DAYS_AFTER * DAY_MS,
-        limit: PAGE,
-      };
+      const parameters = { ...candidateParameters(groups, date), limit: PAGE };
       for (const walk of WALKS.slice(WALKS.indexOf(from.walk))) {
         let place: AuditPlace | undefined =
           walk === from.walk ? from : { walk, userId: BEFORE_ALL, id: BEFORE_ALL };
@@ -144,94 +130,11 @@ export function createAuditView(em: SqlEntityManager) {
   };
 }
 
-/** Birthdays are not in the table of occasions: the dates of birth are their history. */
-const BIRTHDAYS: SlotGroup = { recurrence: 'birthday', offsetDays: 0 };
-
 const COUNT_ERASED = `
   select occasion_type as type,
     case state when 'COMPLETED' then 'delivered' else lower(state) end as outcome,
     sum(occurrences)::int as count
   from events.erased_days where local_date = :date::date group by 1, 2`;
-
-/** The day that a row belongs to: that of its instant, if its own is impossible for that anywhere. */
-const DAY_OF_ROW = `
-  case when abs(o.local_date - (o.due_at at time zone 'UTC')::date) <= 2
-    then o.local_date else (o.due_at at time zone 'UTC')::date end`;
-
-const SLOTS = `
-  slots as materialized (
-    select * from jsonb_to_recordset(:slots::jsonb) as s (recurrence text, "offsetDays" int, slot int)
-  ), birthday_slots as materialized (
-    select value::int as slot from jsonb_array_elements_text(:birthdaySlots::jsonb)
-  )`;
-
-const BIRTHDAY_SLOT = birthdaySlot('h');
-
-/**
- * Whether a period of an occasion was in force when something of the day can have fallen due: at
- * its instant, or, once it was to be due more days before, up to the nominal date.
- */
-const IS_IN_FORCE = `
-  p.valid_from < ${instant(':inForceBefore')} + p.offset_days * interval '1 day'
-  and coalesce(p.valid_until, 'infinity') > ${instant(':inForceAfter')}
-  and (p.date <= :date::date + p.offset_days or p.date is null)`;
-
-/** The first condition for the index, both for the order. */
-const after = (userId: string, id: string): string => `
-  ${userId} >= :afterUserId::uuid and (${userId}, ${id}) > (:afterUserId::uuid, :afterId::uuid)`;
-
-/** Each slot has its users in order in an index, so that a page of them is read and no more. */
-const CANDIDATES_PAGE = `
-  select type, id, user_id from (
-    select 'birthday' as type, found.user_id as id, found.user_id
-    from birthday_slots as s cross join lateral (
-      select distinct h.user_id from users.history as h
-      where ${BIRTHDAY_SLOT} = s.slot and ${after('h.user_id', 'h.user_id')}
-      order by h.user_id limit :limit::int) as found
-    union
-    select found.type, found.id, found.user_id
-    from slots as s cross join lateral (
-      select distinct on (p.user_id, p.occasion_id)
-        p.occasion_type as type, p.occasion_id as id, p.user_id
-      from users.occasion_periods as p
-      where p.recurrence = s.recurrence and p.offset_days = s."offsetDays"
-        and users.occasion_slot(p.recurrence, p.date) = s.slot
-        and ${IS_IN_FORCE} and ${after('p.user_id', 'p.occasion_id')}
-      order by p.user_id, p.occasion_id limit :limit::int) as found
-    union
-    -- Those that follow the date of birth.
-    select found.type, found.id, found.user_id
-    from slots as s cross join lateral (
-      select distinct on (p.user_id, p.occasion_id)
-        p.occasion_type as type, p.occasion_id as id, p.user_id
-      from users.history as h join users.occasion_periods as p on p.user_id = h.user_id
-      where ${BIRTHDAY_SLOT} = s.slot and p.date is null and p.offset_days = s."offsetDays"
-        and ${IS_IN_FORCE} and h.user_id >= :afterUserId::uuid
-        and ${after('p.user_id', 'p.occasion_id')}
-      order by p.user_id, p.occasion_id limit :limit::int) as found
-    where s.recurrence = 'birthday') as candidates
-  order by user_id, id limit :limit::int`;
-
-/** By the index of due instants; in one go, as they are few. */
-const OTHERS_PAGE = `
-  select type, id, user_id from (
-    select o.occasion_type as type, o.occasion_id as id, min(o.user_id::text)::uuid as user_id
-    from events.occurrences as o
-    where o.due_at >= ${instant(':from')} and o.due_at < ${instant(':until')}
-      and ${DAY_OF_ROW} = :date::date
-    group by 1, 2) as o
-  where ${after('o.user_id', 'o.id')}
-    and not exists (
-      select from users.history as h join birthday_slots as s on s.slot = ${BIRTHDAY_SLOT}
-      where o.type = 'birthday' and h.user_id = o.id)
-    and not exists (
-      select from users.occasion_periods as p join slots as s
-        on s.recurrence = p.recurrence and s."offsetDays" = p.offset_days
-      where p.occasion_type = o.type and p.occasion_id = o.id and ${IS_IN_FORCE}
-        and (s.slot = users.occasion_slot(p.recurrence, p.date)
-          or p.date is null and exists (
-            select from users.history as h where h.user_id = p.user_id and ${BIRTHDAY_SLOT} = s.slot)))
-  order by user_id, id limit :limit::int`;
 
 const ROW = `
   'key', o.key, 'userId', o.user_id, 'isOfDay', coalesce(${DAY_OF_ROW} = :date::date, false),
@@ -266,7 +169,7 @@ const occasionsOf = (page: string): string => `
       (select ${epochMs('e.deleted_at')} from users.erasures as e
         where e.user_id = page.user_id),
       case when page.type <> 'birthday'
-        and not exists (select from users.occasions as t where t.id = page.id)
+        and not exists (select from users.occasions as t where t.id = page.id offset 0)
         then (select ${epochMs('e.ended_at')} from events.occasions as e
           where e.type = page.type and e.id = page.id) end) as "deletedAt",
     coalesce((select json_agg(json_build_object(${ROW}))

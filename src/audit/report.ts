@@ -86,8 +86,6 @@ export type AuditReport = z.output<typeof AuditSchema>;
 /** A class, or what is wrong with a row. */
 export type FindingName = AuditFinding['name'];
 
-export type Tally = ReturnType<typeof createTally>;
-
 /** Counts classes by type, and lists what is wrong: only the first keys of each kind. */
 export function createTally() {
   const byType = new Map<string, Counts>();

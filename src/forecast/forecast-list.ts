@@ -218,13 +218,16 @@ const CANDIDATES = `
       select found.type, found.id, found.user_id
       from slots as s cross join lateral (
         select t.type, t.id, t.user_id
-        from users.users as u join users.occasions as t on t.user_id = u.id
-        where ${birthdaySlot('u')} = s.slot and t.date is null and t.offset_days = s."offsetDays"
-          and not u.suspended and not t.suspended
+        from users.users as u cross join lateral (
+          select * from users.occasions as t
+          where t.user_id = u.id and t.date is null and t.offset_days = s."offsetDays"
+            and not t.suspended
+          offset 0) as t
+        where ${birthdaySlot('u')} = s.slot and not u.suspended
           and (:type::text is null or t.type = :type)
           and (:timezone::text is null or coalesce(t.timezone, u.timezone) = :timezone)
-          and u.id >= :afterUserId::uuid and ${after('t.user_id', 't.id')}
-        order by t.user_id, t.id limit :limit::int) as found
+          and ${after('u.id', 't.id')}
+        order by u.id, t.id limit :limit::int) as found
       where s.recurrence = 'birthday') as candidates
     order by user_id, id limit :limit::int
   )

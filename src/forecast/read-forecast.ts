@@ -83,9 +83,11 @@ const isPlanned = (type: string, id: string): string => `
   o.occasion_type = ${type} and o.occasion_id = ${id}
   and (o.due_at is not null or o.state not in ('PENDING', 'PROCESSING'))`;
 
+/** Without the offset, PostgreSQL may read the rows of all occasions, and join them. */
 const ofYear = (type: string, id: string): string => `exists (
   select from events.occurrences as o
-  where ${isPlanned(type, id)} and o.nominal_date >= :firstDate and o.nominal_date < :endDate)`;
+  where ${isPlanned(type, id)} and o.nominal_date >= :firstDate and o.nominal_date < :endDate
+  offset 0)`;
 
 const BIRTHDAY_SLOT = birthdaySlot('u');
 
@@ -120,9 +122,9 @@ const COUNT_YEARLY = `
     where not ${ofYear('t.type', 't.id')}
     union all
     select ${INPUTS}
-    from users.users as u join users.occasions as t on t.user_id = u.id
-    where ${BIRTHDAY_SLOT} = :slot::int and t.date is null
-      and extract(year from u.date_of_birth) < :year::int
+    from users.users as u cross join lateral (
+      select * from users.occasions as t where t.user_id = u.id and t.date is null offset 0) as t
+    where ${BIRTHDAY_SLOT} = :slot::int and extract(year from u.date_of_birth) < :year::int
       and not ${ofYear('t.type', 't.id')}) as found
   where :type::text is null or type = :type
   group by 1, 2, 3, 4, 5`;
