@@ -4,6 +4,7 @@ import { MIMEType } from 'node:util';
 import { bodyLimit } from 'hono/body-limit';
 import { createMiddleware } from 'hono/factory';
 import { HTTPException } from 'hono/http-exception';
+import { matchedRoutes } from 'hono/route';
 
 import type { ApiEnv } from './deps.ts';
 import { sendProblem } from './problem.ts';
@@ -41,8 +42,9 @@ export const requirePlainUtf8 = createMiddleware<ApiEnv>(async (c, next) => {
 
 /** A change without a body says nothing; its JSON was probably lost on the way. */
 export const requireBodyOfPatch = createMiddleware<ApiEnv>(async (c, next) => {
-  const isEmpty = c.req.method === 'PATCH' && (await c.req.arrayBuffer()).byteLength === 0;
-  if (isEmpty) throw new HTTPException(400);
+  // Where there is none to take it, it is 404 or 405.
+  const isPatch = matchedRoutes(c).some(({ method }) => method === 'PATCH');
+  if (isPatch && (await c.req.arrayBuffer()).byteLength === 0) throw new HTTPException(400);
   await next();
 });
 

@@ -300,6 +300,8 @@ describe('a path', () => {
     ['POST', '/v1/users/x/occurrences', 'GET, HEAD'],
     ['PUT', '/v1/occurrences/preview', 'GET, HEAD, POST'],
     ['POST', '/healthz', 'GET, HEAD'],
+    ['PATCH', '/healthz', 'GET, HEAD'],
+    ['PATCH', '/v1/users', 'GET, HEAD, POST'],
     ['POST', '/docs', 'GET, HEAD'],
   ] as const)(
     'that does not take %s is 405 and says what it takes: %s',
