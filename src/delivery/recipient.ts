@@ -1,5 +1,6 @@
 import { resolveNominalDate } from '../time/occurrence.ts';
 import type { TzDatabase } from '../time/tz-database.ts';
+import { occurrenceKey } from '../ledger/occurrence-key.ts';
 import type { OccurrenceTraces } from '../ledger/occurrence-traces.ts';
 import type { ClaimedOccurrence } from '../ledger/types.ts';
 import type { Orm } from '../platform/database/orm.ts';
@@ -40,7 +41,7 @@ export interface Recipient {
   readonly isOccasionGone: boolean;
   /** Nothing is sent to the user or for this occasion for now. */
   readonly suspended: boolean;
-  /** The schedule inputs of now give the occurrence the instant that it was planned for. */
+  /** The schedule inputs of now give the occurrence this key, and the instant of its plan. */
   readonly isAsPlanned: boolean;
   /** How late a first attempt of the occasion type may be, in ms. */
   readonly lateLimitMs: number;
@@ -86,7 +87,9 @@ export function createFindRecipients(
       if (inputs !== null && !isAsPlanned) {
         rules ??= await readRules(orm.em.fork());
         const ofType = presentRules(rulesOfType(rules, types.of(type)));
-        isAsPlanned = dueAtUnder(inputs, nominalDate, ofType, terms.tz) === dueAt;
+        isAsPlanned =
+          occurrenceKey({ type, id }, nominalDate, inputs.recurrence) === key &&
+          dueAtUnder(inputs, nominalDate, ofType, terms.tz) === dueAt;
       }
       const { date, recurrence } = inputs ?? { date: row.date, recurrence: 'once' };
       recipients.set(key, {

@@ -84,14 +84,17 @@ test.each([
   ['the zone', { timezone: 'Asia/Tokyo' }],
   ['the date', { date: '2026-04-03' }],
   ['the recurrence', { date: '2026-03-01', recurrence: 'monthly' }],
+  ['what its key names', { recurrence: 'yearly' }],
 ] as const)('it is released if a change of %s is not planned yet', async (_, change) => {
   const { id, userId } = await planned();
+  await fixture.setClock(NINE - HOUR);
   await fixture.occasions.update(userId, id, change);
   expect(await actionAt(NINE)).toBe('release');
 });
 
 test('it is sent if a change leaves its instant as it is', async () => {
   const { id, userId } = await planned();
+  await fixture.setClock(NINE - HOUR);
   await fixture.occasions.update(userId, id, { recurrence: 'weekly', deliveryTime: '09:00' });
   expect(await actionAt(NINE)).toBe('send');
 });

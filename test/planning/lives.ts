@@ -3,6 +3,7 @@ import fc from 'fast-check';
 
 import type { Recurrence } from '../../src/time/recurrence.ts';
 import type { Change, Inputs, LifeOptions, Step } from './life.ts';
+import { type Rule, RULES } from './truth.ts';
 
 const MINUTE_MS = 60_000;
 export const HOUR_MS = 60 * MINUTE_MS;
@@ -69,6 +70,11 @@ export const kinds: readonly Kind[] = [
     dates: ['2008-01-01', '2012-01-02', '2024-02-29', '2027-01-01', '2023-11-01'],
   },
   {
+    recurrence: 'rrule',
+    everyDays: 14,
+    dates: ['2008-01-01', '2012-01-02', '2023-10-31', '2024-02-26', '2026-12-31'],
+  },
+  {
     recurrence: 'once',
     everyDays: 3,
     dates: WINDOWS.flatMap((day) =>
@@ -92,6 +98,7 @@ function inputsOf({ recurrence, dates }: Kind): fc.Arbitrary<Inputs> {
   return fc.record({
     date: fc.constantFrom(...dates),
     recurrence: fc.constant(recurrence),
+    rrule: recurrence === 'rrule' ? rrule : fc.constant(null),
     timezone: zone,
     localTime,
     leapDayPolicy,
@@ -125,9 +132,17 @@ function anyChange({ dates, everyDays }: Kind): fc.Arbitrary<Change> {
   );
 }
 
-const recurs = fc
-  .constantFrom<Recurrence>('once', 'daily', 'weekly', 'monthly', 'yearly')
-  .map((recurrence) => ({ recurrence }));
+const rrule = fc.constantFrom(...(Object.keys(RULES) as Rule[]));
+
+const recurs: fc.Arbitrary<Change> = fc.oneof(
+  {
+    arbitrary: fc
+      .constantFrom<Recurrence>('once', 'daily', 'weekly', 'monthly', 'yearly')
+      .map((recurrence) => ({ recurrence, rrule: null })),
+    weight: 3,
+  },
+  { arbitrary: rrule.map((rrule) => ({ recurrence: 'rrule' as const, rrule })), weight: 1 },
+);
 
 function change(of: fc.Arbitrary<Change>): fc.Arbitrary<Step> {
   return fc

@@ -161,6 +161,7 @@ describe('a recurrence that is changed', () => {
     await fixture.planOccasion(occasion);
     await fixture.setClock(TOKYO_NINE);
     await fixture.send('retry');
+    await fixture.setClock(TOKYO_NINE + HOUR);
     await fixture.occasions.update(occasion.userId, occasion.id, { recurrence: 'monthly' });
     expect(await fixture.planOccasion(occasion)).toMatchObject({
       occurrenceKey: `renewal:${occasion.id}:2026`,
