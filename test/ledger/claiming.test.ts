@@ -33,7 +33,7 @@ describe('a claim', () => {
         localDate: '2026-05-20',
         dueAt,
         inputsAt: Date.UTC(2026, 0, 1),
-        rulesId: 0,
+        rulesId: expect.any(Number),
         supersededAt: null,
         attempt: 1,
         earlierAttempts: 0,

@@ -19,7 +19,6 @@ const everywhere = (): Columns => ({
   retry_not_before: ago(40 * MINUTE),
   superseded_at: within(10 * DAY),
   priority: 1,
-  destination: 'elsewhere',
   followed: true,
   traceparent: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01',
   traced_at: ago(30 * MINUTE),
@@ -29,6 +28,8 @@ const untried = { attempts: 0, earlier_attempts: 0, first_attempt_at: null, prio
 const again = { redeliveries: 2, redelivered_at: ago(20 * MINUTE), forced_at: ago(20 * MINUTE) };
 const delivered = { delivered_at: ago(45 * MINUTE), lateness_ms: 7 };
 const leased = { next_attempt_at: within(MINUTE), lease_until: within(MINUTE) };
+/** Not that of the type now, which a redelivery goes to. */
+const elsewhere = { destination: 'elsewhere' };
 const expired = { next_attempt_at: ago(MINUTE), lease_until: ago(MINUTE) };
 
 type Columns = Readonly<Record<string, unknown>>;
@@ -55,11 +56,11 @@ const SPECIMENS = {
     ...leased,
     followed: false,
   },
-  'delivered and followed': { state: 'COMPLETED', ...delivered },
-  delivered: { state: 'COMPLETED', ...delivered, followed: false },
-  refused: { state: 'FAILED', followed: false },
-  'date changed': { state: 'FAILED', reason: 'date_changed' },
-  skipped: { state: 'SKIPPED', ...untried, followed: false },
+  'delivered and followed': { state: 'COMPLETED', ...delivered, ...elsewhere },
+  delivered: { state: 'COMPLETED', ...delivered, ...elsewhere, followed: false },
+  refused: { state: 'FAILED', ...elsewhere, followed: false },
+  'date changed': { state: 'FAILED', ...elsewhere, reason: 'date_changed' },
+  skipped: { state: 'SKIPPED', ...untried, ...elsewhere, followed: false },
 } satisfies Record<string, Columns>;
 
 export type SpecimenName = keyof typeof SPECIMENS;

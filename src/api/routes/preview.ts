@@ -1,6 +1,7 @@
 import { createRoute, z } from '@hono/zod-openapi';
 
 import { explainOccurrence } from '../../time/explain.ts';
+import { BIRTHDAY } from '../../ledger/occurrence-key.ts';
 import { dueDatesAfter } from '../../time/occurrence.ts';
 import { refuseUnborn, userFields } from '../../users/user.ts';
 import { needs } from '../access.ts';
@@ -39,10 +40,15 @@ export function registerPreview(app: Api, deps: ApiDeps): void {
       timezone,
       offsetDays: 0,
     };
-    const series = { date: dateOfBirth, recurrence: 'birthday', ...inputs } as const;
+    const series = {
+      type: BIRTHDAY,
+      date: dateOfBirth,
+      recurrence: 'birthday',
+      ...inputs,
+    } as const;
     const occurrences: z.input<typeof PreviewSchema>['occurrences'] = [];
     for (const { nominalDate } of dueDatesAfter(series, after ?? now, tz)) {
-      const { dueAt, ...explained } = explainOccurrence(nominalDate, inputs, tz);
+      const { dueAt, ...explained } = explainOccurrence(nominalDate, series, tz);
       occurrences.push({ nominalDate, ...explained, dueAt: new Date(dueAt).toISOString() });
       if (occurrences.length === count) break;
     }
