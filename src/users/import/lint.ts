@@ -37,7 +37,7 @@ const YEAR_MS = 365.25 * 86_400_000;
 /** What address books and systems write for a year that they do not know. */
 const PLACEHOLDER_YEARS = ['1600', '1604', '1900', '1904', '1970'];
 
-function createLint({ seen, tz, now, localTime }: LintDeps) {
+export function createLint({ seen, tz, now, localTime }: LintDeps) {
   const found = new Map<string, { rows: number; lines: number[] }>();
   let users = 0;
   let daysAfterTwelfth = 0;
