@@ -7,6 +7,7 @@ import { createReplanner, replanOutdated } from '../../src/planning/replanner.ts
 import { presentRules, readRules, recordRules } from '../../src/planning/rules.ts';
 import type { Planner } from '../../src/planning/planner.ts';
 import { loadTzDatabase } from '../../src/platform/load-tz-database.ts';
+import { occasionFields } from '../support/occasions.ts';
 import { birthdayOf, HOUR, keyOf, usePlanningFixture } from '../support/planning-fixture.ts';
 import { CHANGED_ZONES, writeOlderTzData } from '../support/tz-data-files.ts';
 import { bundledTz } from '../support/tz-databases.ts';
@@ -100,6 +101,56 @@ describe('when other settings are recorded', () => {
     await record({ leapDayPolicy: 'mar1', tzVersion: bundledTz.version });
     await replan();
     expect(await dueAtOf(userId)).toBe('2027-03-01T08:00Z');
+  });
+});
+
+describe('when something is set for an occasion type', () => {
+  const DAILY = { type: 'standup', date: '2026-11-24', recurrence: 'daily' };
+  /** Planned for 24 November, 9:00 in Berlin. */
+  async function addDaily(fields = {}): Promise<string> {
+    await record({ tzVersion: bundledTz.version });
+    const userId = await fixture.rows.addUser();
+    const input = occasionFields({ ...DAILY, ...fields });
+    const occasion = await fixture.occasions.create(userId, input);
+    await fixture.planOccasion(occasion);
+    return userId;
+  }
+
+  test('its plans are made again, those of other types are not', async () => {
+    const follows = await addDaily();
+    const own = await addDaily({ deliveryTime: '10:00' });
+    const other = await addDaily({ type: 'reminder' });
+    await fixture.setType('standup', { deliveryTime: '08:00' });
+    expect(await replan()).toEqual({ outdated: 2, left: 0 });
+    expect(await dueAtOf(follows)).toBe('2026-11-24T07:00Z');
+    expect(await dueAtOf(own)).toBe('2026-11-24T09:00Z');
+    expect(await dueAtOf(other)).toBe('2026-11-24T08:00Z');
+    expect(await replan()).toEqual({ outdated: 0, left: 0 });
+  });
+
+  test('what waits goes to its other destination, and keeps its instant', async () => {
+    const userId = await addDaily();
+    const destination = async () =>
+      fixture.rows.sql(`select destination from events.occurrences where user_id = ?`, [userId]);
+    await fixture.setClock(NOW + 33 * HOUR);
+    await fixture.setType('standup', { deliveryTime: '08:00', destination: 'crm' });
+    expect(await replan()).toEqual({ outdated: 1, left: 0 });
+    expect(await dueAtOf(userId)).toBe('2026-11-24T08:00Z');
+    expect(await destination()).toEqual([{ destination: 'crm' }]);
+    expect(await replan()).toEqual({ outdated: 0, left: 0 });
+  });
+
+  test('the loop sees it within seconds', async () => {
+    const userId = await addDaily();
+    const { orm } = fixture.database;
+    const { planner } = fixture;
+    const loop = createReplanner({ orm, planner, tzVersion: bundledTz.version, logger });
+    loop.start();
+    onTestFinished(() => loop.stop());
+    await fixture.setType('standup', { deliveryTime: '08:00' });
+    await expect.poll(() => dueAtOf(userId)).toBe('2026-11-24T07:00Z');
+    await fixture.setType('standup', { deliveryTime: '07:00' });
+    await expect.poll(() => dueAtOf(userId)).toBe('2026-11-24T06:00Z');
   });
 });
 
