@@ -7,6 +7,7 @@ import { pino } from 'pino';
 import { expect, onTestFinished, test } from 'vitest';
 
 import { connectOrm, type Orm } from '../../src/platform/database/orm.ts';
+import { findRecipients } from '../../src/planning/occasion-inputs.ts';
 import { createPlanner } from '../../src/planning/planner.ts';
 import { createOutbox } from '../../src/users/outbox.ts';
 import { createTestDatabase, type TestDatabase } from '../support/postgres.ts';
@@ -19,6 +20,8 @@ const TABLES = [
   'users.outbox',
   'users.users',
   'users.history',
+  'users.occasions',
+  'users.occasion_periods',
   'events.occasions',
   'events.occurrences',
 ];
@@ -49,8 +52,17 @@ for (const statistics of ['fresh', 'not taken yet'] as const) {
       // The second time there are rows to look at.
       for (let times = 0; times < 2; times += 1) {
         const outcomes = await planner.plan(occasions);
-        expect(outcomes.filter(({ kind }) => kind === 'planned')).toHaveLength(BATCH);
+        // A birthday each, and a renewal, whose history is read.
+        expect(outcomes.filter(({ kind }) => kind === 'planned')).toHaveLength(2 * BATCH);
       }
+      const rows = occasions.map(({ type, id, userId }) => ({
+        key: `${type}:${id}`,
+        occasionType: type,
+        occasionId: id,
+        userId,
+        dueAt: 0,
+      }));
+      expect((await findRecipients(orm)(rows)).size).toBe(2 * BATCH);
       const done = entries.map(({ id, leaseToken }) => ({ id, leaseToken, kind: 'done' as const }));
       await outbox.acknowledge(done);
     });
@@ -72,7 +84,7 @@ const plannerOn = (orm: Orm) =>
     logger: pino({ level: 'silent' }),
   });
 
-/** All of one birthday: they fall due together. */
+/** All of one birthday, and a renewal that falls due with it: they fall due together. */
 const LOAD = `
   with created as (
     insert into users.users (id, first_name, last_name, date_of_birth, timezone, revision,
@@ -84,6 +96,20 @@ const LOAD = `
   ), noted as (
     insert into users.history (user_id, date_of_birth, timezone, valid_from)
     select id, date_of_birth, timezone, created_at from created
+  ), renewals as (
+    insert into users.occasions (id, user_id, type, date, recurrence, offset_days, revision,
+      created_at, updated_at, inputs_changed_at)
+    select gen_random_uuid(), id, 'renewal', date '2020-05-27', 'yearly', 7, 2, created_at,
+      created_at, created_at + interval '1 second'
+    from created
+    returning id, user_id, date, recurrence, offset_days, created_at
+  ), periods as (
+    insert into users.occasion_periods (occasion_id, occasion_type, user_id, date, recurrence,
+      offset_days, valid_from, valid_until)
+    select id, 'renewal', user_id, date, recurrence, days, since, until
+    from renewals, lateral (values
+      (0, created_at, created_at + interval '1 second'),
+      (offset_days, created_at + interval '1 second', null)) as period (days, since, until)
   )
   insert into users.outbox (type, user_id, revision, occurred_at)
   select 'UserCreated', id, 1, created_at from created`;
