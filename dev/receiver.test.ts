@@ -15,7 +15,7 @@ const GREETING = webhookBody({
     ...claimedAt(DUE),
     timezone: 'Europe/London',
     nominalDate: '2026-12-10',
-    localDate: '2026-12-10',
+    keptDate: '2026-12-10',
   },
   recipient: ADA,
   message: createBuiltInMessages()('birthday'),

@@ -5,12 +5,12 @@ import { webhookBody } from '../delivery/webhook-body.ts';
 import { DueEventSchema } from './webhooks.ts';
 
 test.each([
-  { localDate: '2026-05-20', data: null },
-  { localDate: '2026-05-21', data: { plan: 'gold', seats: [1, { two: 2 }] } },
-])('the description has every field of what is sent, and no other: $localDate', (one) => {
-  const { localDate, data } = one;
+  { keptDate: '2026-05-20', data: null },
+  { keptDate: '2026-05-21', data: { plan: 'gold', seats: [1, { two: 2 }] } },
+])('the description has every field of what is sent, and no other: $keptDate', (one) => {
+  const { keptDate, data } = one;
   const body = webhookBody({
-    claimed: claimedAt(0, { localDate }),
+    claimed: claimedAt(0, { keptDate }),
     recipient: { ...ADA, externalId: 'crm-1', occasion: { ...ADA.occasion, data } },
     message: () => 'Hey',
     late: true,

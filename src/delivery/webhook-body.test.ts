@@ -49,8 +49,8 @@ describe('the body of the webhook', () => {
   it('has the same fields for every type', () => {
     const data = { plan: 'gold' };
     const other = bodyOf(
-      { occasionType: 'subscription', date: '2026-01-20' },
-      { type: 'subscription', externalId: 's-1', recurrence: 'monthly', data },
+      { occasionType: 'subscription', date: '2026-01-20', recurrence: 'monthly' },
+      { type: 'subscription', externalId: 's-1', data },
     );
     const fieldsOf = ({ data: { user, occasion, ...more }, ...rest }: WebhookBody) =>
       [rest, more, user, occasion].map((part) => Object.keys(part));
@@ -65,7 +65,7 @@ describe('the body of the webhook', () => {
     const { data } = bodyOf({
       date: '1992-02-29',
       nominalDate: '2026-02-29',
-      localDate: '2026-02-28',
+      keptDate: '2026-02-28',
     });
     expect(data.occasion).toMatchObject({
       nominalDate: '2026-02-29',
@@ -74,8 +74,19 @@ describe('the body of the webhook', () => {
     });
   });
 
+  it('names the day of the occasion, and not the day that it is sent, days before', () => {
+    const { message, data } = webhookBody({
+      claimed: claimedAt(DUE, { nominalDate: '2026-05-27', keptDate: '2026-05-27' }),
+      recipient: ADA,
+      message: ({ date }) => `due on ${date}`,
+      late: false,
+    });
+    expect(message).toBe('due on 2026-05-27');
+    expect(data.occasion).toMatchObject({ nominalDate: '2026-05-27', observedDate: null });
+  });
+
   it('counts years of what recurs yearly alone', () => {
-    const yearsOf = (recurrence: string) => bodyOf({}, { recurrence }).data.occasion.years;
+    const yearsOf = (recurrence: string) => bodyOf({ recurrence }).data.occasion.years;
     expect(['birthday', 'yearly', 'monthly', 'once', 'rrule'].map(yearsOf)).toEqual([
       36,
       36,

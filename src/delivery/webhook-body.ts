@@ -4,7 +4,7 @@ import type { Recipient } from './recipient.ts';
 
 type Claimed = Pick<
   ClaimedOccurrence,
-  'key' | 'occasionType' | 'nominalDate' | 'date' | 'timezone' | 'localDate' | 'dueAt'
+  'key' | 'occasionType' | 'nominalDate' | 'keptDate' | 'recurrence' | 'date' | 'timezone' | 'dueAt'
 >;
 
 export interface WebhookBodyInput {
@@ -25,13 +25,13 @@ export type WebhookBody = ReturnType<typeof webhookBody>;
  * due instant: a redelivered user may have moved.
  */
 export function webhookBody({ claimed, recipient, message, late }: WebhookBodyInput) {
-  const { key, occasionType, nominalDate, date, timezone } = claimed;
+  const { key, occasionType, nominalDate, keptDate, recurrence, date, timezone } = claimed;
   const { userId, externalId, firstName, lastName, occasion } = recipient;
   const dueAt = new Date(claimed.dueAt).toISOString();
-  const observedDate = claimed.localDate === nominalDate ? null : claimed.localDate;
-  const years = countsYears(occasion.recurrence) ? yearOf(nominalDate) - yearOf(date) : null;
+  const observedDate = keptDate === nominalDate ? null : keptDate;
+  const years = countsYears(recurrence) ? yearOf(nominalDate) - yearOf(date) : null;
   const { data } = occasion;
-  const values = { firstName, lastName, years, date: observedDate ?? nominalDate, data };
+  const values = { firstName, lastName, years, date: keptDate, data };
   return {
     type: `${occasionType}.due`,
     // When the event occurred, as Standard Webhooks says: the due instant, not that of sending.

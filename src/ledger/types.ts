@@ -78,6 +78,9 @@ export interface PlannedRow extends Plan {
 
 export interface ClaimedOccurrence extends Lease, Plan {
   readonly destination: string;
+  readonly recurrence: string;
+  /** The day of the calendar on which the nominal date is kept: the local date, but for an offset. */
+  readonly keptDate: string;
   readonly localDate: string;
   readonly dueAt: number;
   /** The number that an attempt made now would have, from 1. */

@@ -16,6 +16,8 @@ export function claimedAt(dueAt: number, more: Partial<ClaimedOccurrence> = {}):
     nominalDate: '2026-05-20',
     date: '1990-05-20',
     timezone: 'Europe/Berlin',
+    recurrence: 'birthday',
+    keptDate: '2026-05-20',
     localDate: '2026-05-20',
     dueAt,
     inputsAt: 0,

@@ -114,6 +114,8 @@ const CLAIMED = {
   nominalDate: '2026-12-10',
   date: '1990-12-10',
   timezone: RECIPIENT.timezone,
+  recurrence: 'birthday',
+  keptDate: '2026-12-10',
   localDate: '2026-12-10',
   inputsAt: 0,
   rulesId: 0,
