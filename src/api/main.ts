@@ -20,7 +20,7 @@ import { listen } from '../platform/http-server.ts';
 import { type ReadinessCheck, readinessCheck } from '../platform/probes.ts';
 import { runService, type ServiceContext } from '../platform/service.ts';
 import { openDateSettings } from '../planning/date-settings.ts';
-import { presentRules, readRules } from '../planning/rules.ts';
+import { findDateSettings } from '../planning/type-settings.ts';
 import { openFoundation } from '../platform/process.ts';
 import { openTemporal } from '../platform/temporal/open-temporal.ts';
 import { loadStandardSettings } from '../platform/temporal/standard-settings.ts';
@@ -101,7 +101,7 @@ async function startApi(context: ServiceContext): Promise<void> {
     clock,
     signal,
   };
-  const dateSettings = async () => presentRules(await readRules(orm.em.fork()));
+  const dateSettings = findDateSettings(orm);
   serving = createApp({
     users: createUsers(orm, { clock, tz, traceparent: tracing?.active }),
     occasions: createOccasions(orm, { traceparent: tracing?.active }),

@@ -1,7 +1,9 @@
 /** What is set for occasion types, as far as planning and delivery go by it. */
 import { type Em, epochMs, firstRow, queryIn } from '../ledger/sql.ts';
+import type { Orm } from '../platform/database/orm.ts';
+import type { DateSettings } from '../time/occurrence.ts';
 import type { LeapDayPolicy } from '../time/recurrence.ts';
-import type { RecordedRules, RulesHistory } from './rules.ts';
+import { presentRules, readRules, type RecordedRules, type RulesHistory } from './rules.ts';
 
 /** What decides the dates of a type, from an instant on (epoch ms); null: as the installation says. */
 export interface TypeRules {
@@ -59,6 +61,16 @@ const READ = `
 
 export function destinationOf(settings: TypeSettings | undefined): string {
   return settings?.destination ?? DEFAULT_DESTINATION;
+}
+
+/** Finds what decides dates now: of the installation, or of an occasion type. */
+export function findDateSettings(orm: Orm) {
+  return async (type?: string): Promise<DateSettings> => {
+    const em = orm.em.fork();
+    const rules = await readRules(em);
+    if (type === undefined) return presentRules(rules);
+    return presentRules(rulesOfType(rules, (await readTypeSettings(em)).of(type)));
+  };
 }
 
 /** How late a first attempt of the type may be, in ms. */

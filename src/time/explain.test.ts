@@ -152,9 +152,13 @@ describe('daylight saving time', () => {
 
 describe('an occasion', () => {
   const subscription = {
-    ...{ type: 'subscription', date: '2027-01-31', timezone: 'UTC', localTime: '09:00' },
-    ...({ leapDayPolicy: 'feb28', offsetDays: 0 } as const),
-  };
+    type: 'subscription',
+    date: '2027-01-31',
+    timezone: 'UTC',
+    localTime: '09:00',
+    leapDayPolicy: 'feb28',
+    offsetDays: 0,
+  } as const;
   const explainBy = (nominalDate: string, fields: Partial<ExplainedOccasion>) =>
     explainOccurrence(nominalDate, { ...subscription, recurrence: 'monthly', ...fields }, bundledTz)
       .explanation;

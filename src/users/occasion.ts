@@ -18,7 +18,7 @@ import {
 } from './user.ts';
 
 /** Follows the user's date of birth, and has no date of its own. */
-const BIRTHDAY_REMINDER = 'birthday-reminder';
+export const BIRTHDAY_REMINDER = 'birthday-reminder';
 
 /** Yearly, beginning a year after the date: the day itself is not yet an anniversary. */
 const ANNIVERSARIES: ReadonlySet<string> = new Set(['anniversary', BIRTHDAY_REMINDER]);

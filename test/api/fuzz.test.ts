@@ -38,7 +38,12 @@ const field = fc.constantFrom(
   'externalId',
   'after',
   'count',
-  'localTime',
+  'deliveryTime',
+  'type',
+  'date',
+  'recurrence',
+  'rrule',
+  'offsetDays',
   'leapDayPolicy',
   '__proto__',
 );

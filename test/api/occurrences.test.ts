@@ -188,7 +188,7 @@ describe('a preview', () => {
       timezone: 'Europe/Berlin',
       count: 2,
       leapDayPolicy: 'mar1',
-      localTime: '07:30',
+      deliveryTime: '07:30',
     });
     expect(body.occurrences).toMatchObject([
       { nominalDate: '2027-02-29', localDate: '2027-03-01', dueAt: '2027-03-01T06:30:00.000Z' },
@@ -212,7 +212,8 @@ describe('a preview', () => {
       const wrong = [];
       let taken = 0;
       for (const { now, expected, dateOfBirth, timezone, leapDayPolicy, localTime } of cases) {
-        const given = { dateOfBirth, timezone, leapDayPolicy, localTime, after: now };
+        const rules = { leapDayPolicy, deliveryTime: localTime };
+        const given = { dateOfBirth, timezone, ...rules, after: now };
         const { status, body } = await preview(given);
         if (status === 400) continue;
         taken += 1;
@@ -238,9 +239,9 @@ describe('a preview', () => {
     ['count', 1.5, /1 to 50/],
     ['count', '2', /1 to 50/],
     ['leapDayPolicy', 'feb29', /feb28 or mar1/],
-    ['localTime', '24:00', /HH:MM/],
-    ['localTime', '9:00', /HH:MM/],
-    ['localTime', 900, /string/],
+    ['deliveryTime', '24:00', /HH:MM/],
+    ['deliveryTime', '9:00', /HH:MM/],
+    ['deliveryTime', 900, /string/],
     ['firstName', 'Ada', /not a field/],
   ] as const)('with %s %j is refused by name', async ([field, value, rule]) => {
     const { status, body } = await preview({ ...facts, [field]: value });

@@ -4,6 +4,7 @@ import { afterAll, beforeAll } from 'vitest';
 import { createApp } from '../../src/api/app.ts';
 import type { Api, ApiDeps } from '../../src/api/deps.ts';
 import { createMetrics } from '../../src/platform/metrics.ts';
+import { findDateSettings } from '../../src/planning/type-settings.ts';
 import { createReadiness, type ReadinessCheck } from '../../src/platform/probes.ts';
 import { createDeliveryControl } from '../../src/ledger/delivery-control.ts';
 import { createOccurrenceReader } from '../../src/ledger/occurrence-reader.ts';
@@ -47,8 +48,6 @@ export interface TestApiOptions extends Partial<ApiDeps> {
   readonly checks?: () => Promise<readonly ReadinessCheck[]>;
 }
 
-const dateSettings = async () => ({ leapDayPolicy: 'feb28', localTime: '09:00' }) as const;
-
 /** The API on a database of its own. */
 export async function createTestApi({
   checks = async () => [],
@@ -59,6 +58,7 @@ export async function createTestApi({
   const logged: Record<string, unknown>[] = [];
   const logger = pino({}, { write: (line: string) => void logged.push(JSON.parse(line)) });
   const { clock = Date.now, tz = bundledTz } = overrides;
+  const dateSettings = findDateSettings(orm);
   const app = createApp({
     users: createUsers(orm, { clock, tz, traceparent: overrides.tracing?.active }),
     occasions: createOccasions(orm, { traceparent: overrides.tracing?.active }),

@@ -1,9 +1,17 @@
 import { createRoute, z } from '@hono/zod-openapi';
 
-import { explainOccurrence } from '../../time/explain.ts';
-import { BIRTHDAY } from '../../ledger/occurrence-key.ts';
+import { type ExplainedOccasion, explainOccurrence } from '../../time/explain.ts';
 import { dueDatesAfter } from '../../time/occurrence.ts';
-import { refuseUnborn, userFields } from '../../users/user.ts';
+import { type FieldFault, InvalidInputError } from '../../users/errors.ts';
+import {
+  BIRTHDAY_REMINDER,
+  occasionFaults,
+  occasionFields,
+  recurrenceOf,
+  typeFault,
+  withImplied,
+} from '../../users/occasion.ts';
+import { absentIs, refuseUnborn, ruled, userFields } from '../../users/user.ts';
 import { needs } from '../access.ts';
 import type { Api, ApiDeps } from '../deps.ts';
 import { nominalDate as nominalDateSchema } from '../occurrence-schemas.ts';
@@ -18,7 +26,8 @@ export function registerPreview(app: Api, deps: ApiDeps): void {
     operationId: 'previewOccurrences',
     ...needs('deliveries:read', 'Occurrences'),
     summary: 'Preview occurrences',
-    description: 'When a user would be due, and why. Nothing is stored.',
+    description:
+      'When a birthday or another occasion would be due, and why. Nothing is stored. Less than `count` if nothing is left to come.',
     method: 'post',
     path: '/v1/occurrences/preview',
     request: { query: noQuery, body: requiredBody(previewInput(deps)) },
@@ -28,51 +37,88 @@ export function registerPreview(app: Api, deps: ApiDeps): void {
     },
   });
   app.openapi(route, async (c) => {
-    const { dateOfBirth, timezone, after, count, leapDayPolicy, localTime } = c.req.valid('json');
+    const input = c.req.valid('json');
     const { tz } = deps;
     const now = deps.clock();
-    refuseUnborn({ dateOfBirth, timezone }, now, tz);
+    const series = seriesOf(input);
+    const { dateOfBirth, timezone } = input;
+    if (dateOfBirth !== undefined) refuseUnborn({ dateOfBirth, timezone }, now, tz);
 
-    const installed = await deps.dateSettings();
-    const inputs = {
-      leapDayPolicy: leapDayPolicy ?? installed.leapDayPolicy,
-      localTime: localTime ?? installed.localTime,
+    const settings = await deps.dateSettings(input.type);
+    const occasion: ExplainedOccasion = {
+      ...series,
       timezone,
-      offsetDays: 0,
+      offsetDays: input.offsetDays,
+      leapDayPolicy: input.leapDayPolicy ?? settings.leapDayPolicy,
+      localTime: input.deliveryTime ?? settings.localTime,
     };
-    const series = {
-      type: BIRTHDAY,
-      date: dateOfBirth,
-      recurrence: 'birthday',
-      ...inputs,
-    } as const;
     const occurrences: z.input<typeof PreviewSchema>['occurrences'] = [];
-    for (const { nominalDate } of dueDatesAfter(series, after ?? now, tz)) {
-      const { dueAt, ...explained } = explainOccurrence(nominalDate, series, tz);
+    for (const { nominalDate } of dueDatesAfter(occasion, input.after ?? now, tz)) {
+      const { dueAt, ...explained } = explainOccurrence(nominalDate, occasion, tz);
       occurrences.push({ nominalDate, ...explained, dueAt: new Date(dueAt).toISOString() });
-      if (occurrences.length === count) break;
+      if (occurrences.length === input.count) break;
     }
     return c.json({ tzVersion: tz.version, occurrences }, 200);
   });
 }
 
+type PreviewInput = z.output<ReturnType<typeof previewInput>>;
+
+/** @throws InvalidInputError for fields that do not go together */
+function seriesOf(
+  input: PreviewInput,
+): Pick<ExplainedOccasion, 'type' | 'date' | 'recurrence' | 'rrule'> {
+  const fields = withImplied(input);
+  const { type, dateOfBirth, rrule } = fields;
+  const isBirthday = type === 'birthday';
+  const followsBirth = isBirthday || type === BIRTHDAY_REMINDER;
+  const faults: FieldFault[] = isBirthday ? birthdayFaults(fields) : occasionFaults(fields);
+  if (followsBirth && dateOfBirth === undefined) {
+    faults.unshift({ field: 'dateOfBirth', rule: 'is required' });
+  } else if (!followsBirth && dateOfBirth !== undefined) {
+    const rule = `must not be given: only a birthday and a ${BIRTHDAY_REMINDER} follow it`;
+    faults.unshift({ field: 'dateOfBirth', rule });
+  }
+  const date = followsBirth ? dateOfBirth : fields.date;
+  if (faults.length > 0 || date === undefined || date === null) throw new InvalidInputError(faults);
+  return { type, date, recurrence: isBirthday ? 'birthday' : recurrenceOf(fields), rrule };
+}
+
+function birthdayFaults(input: PreviewInput): FieldFault[] {
+  const given = [
+    ...(['date', 'recurrence', 'rrule'] as const).filter((field) => input[field] !== null),
+    ...(input.offsetDays === 0 ? [] : ['offsetDays']),
+  ];
+  return given.map((field) => ({ field, rule: 'must not be given for a birthday: name a type' }));
+}
+
 function previewInput(deps: ApiDeps) {
   const { dateOfBirth, timezone } = userFields(deps);
+  const { date, recurrence, rrule, offsetDays, deliveryTime } = occasionFields(deps);
   return z
     .strictObject({
-      dateOfBirth,
+      type: ruled((type) => (type === 'birthday' ? null : typeFault(type)))
+        .default('birthday')
+        .openapi({ description: 'Of the occasion', example: 'subscription' }),
+      dateOfBirth: dateOfBirth
+        .optional()
+        .describe(`Required for a birthday and a ${BIRTHDAY_REMINDER}, which follow it`),
+      date: absentIs(null, date),
+      recurrence: absentIs(null, recurrence),
+      rrule: absentIs(null, rrule),
+      offsetDays: absentIs(0, offsetDays),
+      deliveryTime: absentIs(null, deliveryTime).describe(
+        'By the clocks of the time zone; null: as the occasion type or the installation says',
+      ),
       timezone,
       after: instantParam('Occurrences after this instant; now if absent'),
       count: z.int(COUNT_RULE).min(1, COUNT_RULE).max(COUNT_MAX, COUNT_RULE).default(1),
       leapDayPolicy: z
         .enum(['feb28', 'mar1'], 'must be feb28 or mar1')
         .optional()
-        .describe("When a 29 February falls in a common year; the installation's if absent"),
-      localTime: z
-        .string('must be a string')
-        .regex(/^([01]\d|2[0-3]):[0-5]\d$/, 'must be a time HH:MM, from 00:00 to 23:59')
-        .optional()
-        .openapi({ description: "The installation's if absent", example: '09:00' }),
+        .describe(
+          "Where a day goes that its month does not have; the type's or the installation's if absent",
+        ),
     })
     .openapi('PreviewInput');
 }
