@@ -38,8 +38,8 @@ export interface ApiDeps {
   /** Returns epoch ms. */
   readonly clock: () => number;
   readonly tz: TzDatabase;
-  /** Those in force, of the installation or of an occasion type; a preview can override them. */
-  readonly dateSettings: (type?: string) => Promise<DateSettings>;
+  /** Those in force, of the installation or of an occasion type. */
+  readonly dateSettings: () => Promise<(type?: string) => DateSettings>;
   readonly readiness: () => Promise<Readiness>;
   /** Empty: anyone who reaches the API may do everything. */
   readonly apiKeys: readonly ApiKey[];

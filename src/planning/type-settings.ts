@@ -63,13 +63,13 @@ export function destinationOf(settings: TypeSettings | undefined): string {
   return settings?.destination ?? DEFAULT_DESTINATION;
 }
 
-/** Finds what decides dates now: of the installation, or of an occasion type. */
+/** Finds what decides dates now: of the installation, and of each occasion type. */
 export function findDateSettings(orm: Orm) {
-  return async (type?: string): Promise<DateSettings> => {
+  return async (): Promise<(type?: string) => DateSettings> => {
     const em = orm.em.fork();
     const rules = await readRules(em);
-    if (type === undefined) return presentRules(rules);
-    return presentRules(rulesOfType(rules, (await readTypeSettings(em)).of(type)));
+    const types = await readTypeSettings(em);
+    return (type) => presentRules(type === undefined ? rules : rulesOfType(rules, types.of(type)));
   };
 }
 

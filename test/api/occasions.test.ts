@@ -37,7 +37,13 @@ const setClock = async (instant: number): Promise<void> => {
     as 'select to_timestamp(${instant / 1000})'`);
 };
 beforeAll(async () => {
-  api = await createTestApi({ clock: () => now });
+  api = await createTestApi({
+    clock: () => now,
+    dateSettings: async () => (type) => ({
+      leapDayPolicy: 'feb28',
+      localTime: type === 'evening' ? '20:00' : '09:00',
+    }),
+  });
 });
 afterAll(() => api.database.drop());
 beforeEach(async () => {
@@ -95,6 +101,7 @@ describe('creating', () => {
     ['is due before it is created', { recurrence: 'once', date: '2026-11-22' }, 'ended'],
     ['is due earlier that day', { recurrence: 'once', date: '2026-11-23' }, 'ended'],
     ['is due later that day', { date: '2026-11-23', deliveryTime: '12:01' }, 'active'],
+    ['is due later by its type', { date: '2026-11-23', type: 'evening' }, 'active'],
     ['is due by the time of the zone', { date: '2026-11-23', timezone: 'Etc/GMT+12' }, 'active'],
     ['was to be announced by now', { date: '2026-11-30', offsetDays: 7 }, 'ended'],
     ['is announced tomorrow', { date: '2026-12-01', offsetDays: 7 }, 'active'],

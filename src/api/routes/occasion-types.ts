@@ -22,7 +22,8 @@ const path = '/v1/occasion-types/{name}';
 export function registerOccasionTypes(app: Api, deps: ApiDeps): void {
   const { occasionTypes, logger } = deps;
   const { limits } = deps.audit;
-  const bodyOf = async (type: OccasionType) => typeBody(type, await deps.dateSettings(), limits);
+  const bodyOf = async (type: OccasionType) =>
+    typeBody(type, (await deps.dateSettings())(), limits);
 
   const list = createRoute({
     operationId: 'listOccasionTypes',

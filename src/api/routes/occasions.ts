@@ -38,8 +38,14 @@ export function registerOccasions(app: Api, deps: ApiDeps): void {
   const written = { headers: tag, content: json(WrittenOccasionSchema) };
   const created = { ...written, headers: { ...tag, ...locationHeader } };
 
-  const statusNow = async (occasion: Occasion) =>
-    statusOf(occasion, await deps.dateSettings(), deps.clock(), deps.tz);
+  /** Reads the settings once for all occasions of an answer. */
+  async function createStatusOf() {
+    const settingsOf = await deps.dateSettings();
+    const now = deps.clock();
+    return (occasion: Occasion) => statusOf(occasion, settingsOf(occasion.type), now, deps.tz);
+  }
+
+  const statusNow = async (occasion: Occasion) => (await createStatusOf())(occasion);
 
   /** The answer to a change, with what may not be what was meant. */
   async function answer(occasion: Occasion) {
@@ -105,10 +111,9 @@ export function registerOccasions(app: Api, deps: ApiDeps): void {
     app.openapi(listOccasions, async (c) => {
       const { limit, cursor: after = null, type = null } = c.req.valid('query');
       const page = await occasions.list(c.req.valid('param').user, { limit, after, type });
-      const settings = await deps.dateSettings();
-      const now = deps.clock();
+      const statusOfEach = await createStatusOf();
       const bodies = page.occasions.map((occasion) =>
-        occasionBody(occasion, statusOf(occasion, settings, now, deps.tz)),
+        occasionBody(occasion, statusOfEach(occasion)),
       );
       const nextCursor = page.next && occasionCursor.encode(page.next);
       return c.json({ occasions: bodies, nextCursor }, 200);

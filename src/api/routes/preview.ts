@@ -44,7 +44,7 @@ export function registerPreview(app: Api, deps: ApiDeps): void {
     const { dateOfBirth, timezone } = input;
     if (dateOfBirth !== undefined) refuseUnborn({ dateOfBirth, timezone }, now, tz);
 
-    const settings = await deps.dateSettings(input.type);
+    const settings = (await deps.dateSettings())(input.type);
     const occasion: ExplainedOccasion = {
       ...series,
       timezone,

@@ -59,7 +59,7 @@ export interface ImportContext {
   readonly clock: () => number;
   readonly tz: TzDatabase;
   /** Those in force, for what is said of occasions and in the summary. */
-  readonly dateSettings: () => Promise<DateSettings>;
+  readonly dateSettings: () => Promise<() => DateSettings>;
   readonly traceparent?: (() => string | null) | undefined;
   /** Ends an import early. */
   readonly signal?: AbortSignal | undefined;
@@ -105,7 +105,7 @@ async function* importRows(
   context: ImportContext,
 ): AsyncGenerator<ImportLine, undefined> {
   const { orm, tz, clock, signal } = context;
-  const settings = await context.dateSettings();
+  const settings = (await context.dateSettings())();
   const startedAt = await readClock(orm);
   const seen = createSeenRows();
   const lint = createLint({ seen, tz, now: clock(), localTime: settings.localTime });
