@@ -9,7 +9,7 @@ const CANNOT_RUN_HERE = 77;
 const missing = await fetchDebian();
 if (missing !== null) {
   console.error(
-    `test:system needs Debian's packages of HAProxy, nginx, PgBouncer and Prometheus: ${missing}. Run it on Debian or Ubuntu.`,
+    `test:system needs Debian's packages of HAProxy, nginx, PgBouncer, PostgreSQL and Prometheus: ${missing}. Run it on Debian or Ubuntu.`,
   );
   process.exit(CANNOT_RUN_HERE);
 }

@@ -4,10 +4,12 @@ import { runDebian } from './support/debian.ts';
 
 test.for([
   ['haproxy', '-v'],
+  ['initdb', '--version'],
   ['nginx', '-v'],
   ['pgbouncer', '--version'],
   ['prometheus', '--version'],
   ['promtool', '--version'],
+  ['psql', '--version'],
 ] as const)('%s of Debian runs here', async ([program, flag]) => {
   const { exited, lines } = await runDebian(program, [flag]);
   expect({ exitCode: await exited, lines }).toMatchObject({ exitCode: 0 });

@@ -2,57 +2,78 @@
  * Debian's builds of what stands around Daybell in production, kept in the cache. They are
  * downloaded and unpacked, not installed: no administrator is needed, and no service starts.
  */
-import { mkdir, readdir, rm } from 'node:fs/promises';
+import { glob, mkdir, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 
-import { firstOnPath, isExecutable, lastLine } from '../../../dev/programs.ts';
+import { firstOnPath, lastLine } from '../../../dev/programs.ts';
 import { runCommand } from '../../../dev/run-command.ts';
 import { readMachine } from '../../../src/platform/settings/machine.ts';
 import { runProgram, type ProgramOptions, type TestProcess } from '../../support/process.ts';
 import { inWorkshop } from '../../support/workshop.ts';
 
-/** The programs that tests run, and where Debian's packages of the same day have them. */
+/** The programs that tests run, and where Debian's packages have them: PostgreSQL under its version. */
 const PROGRAMS = {
   haproxy: 'usr/sbin/haproxy',
+  initdb: 'usr/lib/postgresql/*/bin/initdb',
   nginx: 'usr/sbin/nginx',
   pgbouncer: 'usr/sbin/pgbouncer',
   prometheus: 'usr/bin/prometheus',
   promtool: 'usr/bin/promtool',
+  psql: 'usr/lib/postgresql/*/bin/psql',
 } as const;
-const PACKAGES = ['haproxy', 'nginx', 'pgbouncer', 'prometheus'];
+const PACKAGES = ['haproxy', 'nginx', 'pgbouncer', 'postgresql', 'prometheus'];
 const APT_LIMIT_MS = 5 * 60_000;
 
 const { cacheHome, environment, path } = readMachine();
-const ROOT = join(cacheHome, 'daybell', `debian-${PACKAGES.join('-')}`);
+/** Where the packages are unpacked. */
+export const DEBIAN = join(cacheHome, 'daybell', `debian-${PACKAGES.join('-')}`);
 
-/** Runs one of Debian's programs, with the libraries that came with it. */
+export type DebianProgram = keyof typeof PROGRAMS;
+
+/**
+ * Runs one of Debian's programs, with the libraries that came with it.
+ *
+ * @param options.root where the packages are unpacked, if not in the cache
+ */
 export async function runDebian(
-  name: keyof typeof PROGRAMS,
+  name: DebianProgram,
   args: readonly string[],
-  options: Partial<ProgramOptions> = {},
+  { root = DEBIAN, ...options }: Partial<ProgramOptions> & { readonly root?: string } = {},
 ): Promise<TestProcess> {
-  const libraries = (await readdir(join(ROOT, 'usr/lib'), { withFileTypes: true }))
-    .filter((entry) => entry.name.includes('-linux-gnu'))
-    .map((entry) => join(ROOT, 'usr/lib', entry.name));
-  const settings = { ...options.settings, LD_LIBRARY_PATH: libraries.join(':') };
-  return runProgram(join(ROOT, PROGRAMS[name]), args, { ...options, settings });
+  const program = await findDebian(name, root);
+  if (program === null) throw new Error(`npm run test:system brings ${name}`);
+  const settings = { ...options.settings, LD_LIBRARY_PATH: await debianLibraries(root) };
+  return runProgram(program, args, { ...options, settings });
+}
+
+/** For LD_LIBRARY_PATH. */
+export async function debianLibraries(root = DEBIAN): Promise<string> {
+  const folders: string[] = [];
+  for await (const found of glob('usr/lib/*-linux-gnu', { cwd: root }))
+    folders.push(join(root, found));
+  return folders.join(':');
+}
+
+/** The path of a program, or null if it is not there. */
+export async function findDebian(name: DebianProgram, root = DEBIAN): Promise<string | null> {
+  for await (const found of glob(PROGRAMS[name], { cwd: root })) return join(root, found);
+  return null;
 }
 
 /** A file of one of the packages, such as `etc/haproxy/haproxy.cfg`. */
-export const debianFile = (path: string): string => join(ROOT, path);
+export const debianFile = (path: string): string => join(DEBIAN, path);
 
 /** Downloads the packages if they are not in the cache. Gives what is missing, or null. */
 export async function fetchDebian(): Promise<string | null> {
+  const names = Object.keys(PROGRAMS) as DebianProgram[];
   const isThere = async () =>
-    (
-      await Promise.all(Object.values(PROGRAMS).map((program) => isExecutable(join(ROOT, program))))
-    ).every(Boolean);
+    (await Promise.all(names.map((name) => findDebian(name)))).every((found) => found !== null);
   if (await isThere()) return null;
-  for (const tool of ['apt-get', 'dpkg-deb']) {
+  for (const tool of ['apt-get', 'apt-cache', 'dpkg-deb']) {
     if ((await firstOnPath(tool, path)) === null)
       return `there is no ${tool}: not Debian, nor Ubuntu`;
   }
-  const problem = await inWorkshop(ROOT, download);
+  const problem = await inWorkshop(DEBIAN, download);
   return (await isThere()) ? null : problem;
 }
 
@@ -66,17 +87,22 @@ async function download(folder: string): Promise<string | null> {
     `--option=Dir::Cache=${cache}`,
     '--option=APT::Sandbox::User=',
     '--option=Debug::NoLocking=1',
-    '--assume-yes',
   ];
-  const only = ['--download-only', '--reinstall', '--no-install-recommends'];
-  for (const args of [['update'], ['install', ...only, ...PACKAGES]]) {
-    const options = { env: environment, timeoutMs: APT_LIMIT_MS };
-    const { ok, problem, output } = await runCommand('apt-get', [...ours, ...args], options);
-    if (!ok) return `apt-get ${args[0]}: ${problem}: ${lastLine(output)}`;
-  }
+  const options = { env: environment, timeoutMs: APT_LIMIT_MS };
+  const only = ['--assume-yes', '--download-only', '--reinstall', '--no-install-recommends'];
+  const updated = await runCommand('apt-get', [...ours, 'update'], options);
+  if (!updated.ok) return `apt-get update: ${updated.problem}: ${lastLine(updated.output)}`;
+  // `--reinstall` is about packages that are named, and `postgresql` is a name for a version's.
+  const depends = await runCommand('apt-cache', [...ours, 'depends', 'postgresql'], options);
+  const [, version] = /Depends: postgresql-(\d+)$/m.exec(depends.output) ?? [];
+  if (version === undefined) return `apt-cache depends postgresql: ${lastLine(depends.output)}`;
+  const postgres = [`postgresql-${version}`, `postgresql-client-${version}`];
+  const install = ['install', ...only, ...PACKAGES, ...postgres];
+  const installed = await runCommand('apt-get', [...ours, ...install], options);
+  if (!installed.ok) return `apt-get install: ${installed.problem}: ${lastLine(installed.output)}`;
   for (const archive of (await readdir(archives)).filter((name) => name.endsWith('.deb'))) {
-    const options = { cwd: archives, timeoutMs: APT_LIMIT_MS };
-    const unpacked = await runCommand('dpkg-deb', ['-x', archive, folder], options);
+    const inArchives = { cwd: archives, timeoutMs: APT_LIMIT_MS };
+    const unpacked = await runCommand('dpkg-deb', ['-x', archive, folder], inArchives);
     if (!unpacked.ok) return `dpkg-deb -x ${archive}: ${unpacked.problem}`;
   }
   for (const used of [lists, cache]) await rm(used, { recursive: true });

@@ -2,9 +2,11 @@ import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
+import type { Authority } from '../../support/certificates.ts';
 import { freePort } from '../../support/free-port.ts';
 import type { TestProcess } from '../../support/process.ts';
 import { runDebian } from './debian.ts';
+import { blockOf, type Places, withPlaces } from './pages.ts';
 
 export interface PgBouncer {
   readonly port: number;
@@ -13,28 +15,35 @@ export interface PgBouncer {
   stop(): Promise<void>;
 }
 
-/**
- * Starts it with a configuration such as docs/deployment.md has.
- *
- * @param place what else than in the configuration is true here, by the text to be replaced
- * @param users passwords by name
- */
-export async function startPgBouncer(
-  configuration: string,
-  place: Readonly<Record<string, string>>,
-  users: Readonly<Record<string, string>>,
-): Promise<PgBouncer> {
+export interface PgBouncerOptions {
+  /** Of PostgreSQL, on this machine. */
+  readonly server: { readonly port: number; readonly database: string };
+  /** That PostgreSQL's certificate is from. */
+  readonly authority: Authority;
+  /** Passwords by name. */
+  readonly users: Readonly<Record<string, string>>;
+  /** What else is not as in the page. */
+  readonly places?: Places;
+}
+
+/** Starts it with the configuration of docs/production.md. */
+export async function startPgBouncer({
+  server,
+  authority,
+  users,
+  places = {},
+}: PgBouncerOptions): Promise<PgBouncer> {
   const directory = await mkdtemp(join(tmpdir(), 'daybell-pgbouncer-'));
   const port = await freePort();
-  const userlist = join(directory, 'userlist.txt');
   const lines = Object.entries(users).map(([name, password]) => `"${name}" "${password}"\n`);
-  await writeFile(userlist, lines.join(''));
-  const changes = { ...place, '6432': String(port), '/etc/pgbouncer/userlist.txt': userlist };
-  let here = configuration;
-  for (const [there, replacement] of Object.entries(changes)) {
-    if (!here.includes(there)) throw new Error(`the configuration has no ${there}`);
-    here = here.replaceAll(there, replacement);
-  }
+  await writeFile(join(directory, 'userlist.txt'), lines.join(''));
+  await writeFile(join(directory, 'ca.pem'), authority.cert);
+  const here = withPlaces(blockOf('production', 'PostgreSQL', 'ini'), {
+    '6432': String(port),
+    'host=db.example.com dbname=daybell': `host=127.0.0.1 port=${server.port} dbname=${server.database}`,
+    '= /etc/pgbouncer': `= ${directory}`,
+    ...places,
+  });
   const ini = join(directory, 'pgbouncer.ini');
   await writeFile(ini, `${here}\nunix_socket_dir =\n`);
   // It does not run as root, and reads its files as whom it becomes.

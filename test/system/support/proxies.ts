@@ -7,19 +7,22 @@ import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-import { createAuthority } from '../../support/certificates.ts';
+import type { Authority } from '../../support/certificates.ts';
 import type { TestProcess } from '../../support/process.ts';
 import { debianFile, runDebian } from './debian.ts';
+import { blockOf, type Places, withPlaces } from './pages.ts';
 
 const ADMIN_SOCKET = 'admin.sock';
 
 export const PROXIES = ['haproxy', 'nginx'] as const;
 export type ProxyName = (typeof PROXIES)[number];
 
+/** What it stands in front of, by the heading in docs/production.md. */
+export type Sites = Readonly<
+  Partial<Record<'A proxy in front of the API' | 'A proxy in front of the receiver', Places>>
+>;
+
 export interface Proxy {
-  /** Of the authority that its certificate is from. */
-  readonly caPath: string;
-  readonly ca: string;
   /** What HAProxy's check of its server last came to, such as `L7OK`. */
   checkStatus(): Promise<string | undefined>;
   /** As its unit in Debian does: HAProxy ends at once, nginx when its open requests have ended. */
@@ -27,42 +30,22 @@ export interface Proxy {
   stop(): Promise<void>;
 }
 
-const page = readFileSync('docs/production.md', 'utf8');
-
-/** The one block of a language under a heading. */
-function blockOf(heading: string, language: string): string {
-  const [, section = ''] = page.split(`\n## ${heading}\n`);
-  const [own = ''] = section.split('\n## ');
-  const [, block] = new RegExp(`^\`\`\`${language}\n([^]*?)^\`\`\``, 'm').exec(own) ?? [];
-  if (block === undefined) throw new Error(`there is no ${language} under ${heading}`);
-  return block;
-}
-
-/**
- * Starts it with the block under a heading of the page.
- *
- * @param places what else than in the page is true here, by the text to be replaced
- */
+/** Starts it with the page's configurations of what it stands in front of. */
 export async function startProxy(
   name: ProxyName,
-  heading: string,
-  places: Readonly<Record<string, string>>,
+  authority: Authority,
+  sites: Sites,
 ): Promise<Proxy> {
   const directory = await mkdtemp(join(tmpdir(), `daybell-${name}-`));
   // nginx's workers are another user.
   await chmod(directory, 0o755);
-  const authority = createAuthority();
   const { key, cert } = authority.issue();
   const certificate = join(directory, 'server.pem');
-  const caPath = join(directory, 'ca.pem');
   await writeFile(certificate, `${cert}\n${key}\n`);
-  await writeFile(caPath, authority.cert);
-
-  let block = blockOf(heading, name).replaceAll(/\/etc\/\w+\/\w+\.pem/g, certificate);
-  for (const [there, here] of Object.entries(places)) {
-    if (!block.includes(there)) throw new Error(`${heading} has no ${there}`);
-    block = block.replaceAll(there, here);
-  }
+  const block = Object.entries(sites)
+    .map(([heading, places]) => withPlaces(blockOf('production', heading, name), places))
+    .join('\n')
+    .replaceAll(/\/etc\/(?:haproxy|ssl)\/\w+\.pem/g, certificate);
   const file = join(directory, `${name}.conf`);
   await writeFile(
     file,
@@ -79,8 +62,6 @@ export async function startProxy(
   };
   let running = await start();
   return {
-    caPath,
-    ca: authority.cert,
     async checkStatus() {
       const asked = connect(join(directory, ADMIN_SOCKET));
       asked.end('show stat\n');
