@@ -1,10 +1,12 @@
-/** An installation made by the docs alone: restarts in the middle of a herd. */
+/** An installation made by the docs alone: restarts in the middle of a herd, and a restore. */
 import pLimit from 'p-limit';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 
 import { querySql } from '../support/postgres.ts';
 import { type Installation, startInstallation } from './support/installation.ts';
+import { blockOf, withPlaces } from './support/pages.ts';
 
+// After the restore, every workflow is woken: on a busy machine that takes minutes.
 vi.setConfig({ testTimeout: 900_000 });
 
 const HERD = 600;
@@ -105,4 +107,37 @@ test('each of a herd is greeted once while PgBouncer, PostgreSQL, HAProxy and ng
   }
   await untilServed();
   await installation.type(audit());
+});
+
+test('restored from a dump into a new database, it sends nothing twice and goes on', async () => {
+  const { type, database } = installation;
+  const [dump, restore] = ['pg_dump ', 'pg_restore '].map((has) =>
+    withPlaces(blockOf('production', 'Dump and restore', 'sh', has), {
+      'daybell.dump': '$HOME/daybell.dump',
+    }),
+  ) as [string, string];
+  // The processes are started in between.
+  const [before = '', after = ''] = restore.split(/^(?=npm run reconcile)/m);
+  const BACKUP_TAKEN_AT = new Date().toISOString();
+  await type(dump);
+  expect(await installation.stop()).toEqual([0, 0, 0, 0]);
+  const count = received().length;
+
+  await database.create('daybell_new');
+  await installation.moveTo('daybell_new');
+  await type(before, { BACKUP_TAKEN_AT });
+  await installation.start();
+  await untilServed();
+  await type(after);
+  expect(await statesIn('daybell_new')).toEqual({ COMPLETED: HERD });
+
+  // Whatever was to be sent again would be by then.
+  const [key] = await createUsers(1, 5_000);
+  await expect.poll(() => statesIn('daybell_new'), SETTLED).toEqual({ COMPLETED: HERD + 1 });
+  expect(
+    received()
+      .slice(count)
+      .map(({ id }) => id),
+  ).toEqual([key]);
+  await type(audit());
 });
