@@ -50,7 +50,7 @@ const USERS = [
       {
         type: 'subscription',
         date: '2027-01-31',
-        recurrence: 'monthly',
+        rrule: 'FREQ=MONTHLY;BYDAY=-1FR',
         timezone: 'UTC',
         deliveryTime: '18:00',
         offsetDays: 3,

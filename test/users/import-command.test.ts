@@ -75,7 +75,7 @@ describe('npm run import', () => {
     expect(rejected.split('\r\n')).toEqual([
       'refusedBecause;id;first name;birthday;timezone',
       expect.stringMatching(/^"dateOfBirth must be .*";2;Bob;1990-02-30;UTC$/),
-      expect.stringMatching(/^"line has a quote that is never closed .*";3;"Eve$/),
+      expect.stringMatching(/^"line has a quote that is never closed";3;"Eve$/),
       expect.stringMatching(/^"timezone must be .*";4;Zoe;1990-01-02;Mars$/),
       '',
     ]);
