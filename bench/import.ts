@@ -31,6 +31,18 @@ import { startPostgres } from './support/start-postgres.ts';
 
 const SAMPLE_EVERY_MS = 200;
 
+const ZONES = [
+  'Europe/Berlin',
+  'Europe/London',
+  'America/New_York',
+  'America/Chicago',
+  'Asia/Tokyo',
+  'Asia/Kolkata',
+  'Australia/Sydney',
+  'America/Sao_Paulo',
+];
+const NAMES = ['Ada', 'Grace', 'Zoë', 'José', 'Anne-Marie', '李', 'Søren', 'Olga'];
+
 await runBench(measure);
 
 async function measure(context: BenchContext): Promise<void> {
@@ -87,18 +99,6 @@ ${cores} × ${processor}, Node ${node}\n\n`);
     throw new Error(`not what the file has: ${JSON.stringify(answer)}`);
   }
 }
-
-const ZONES = [
-  'Europe/Berlin',
-  'Europe/London',
-  'America/New_York',
-  'America/Chicago',
-  'Asia/Tokyo',
-  'Asia/Kolkata',
-  'Australia/Sydney',
-  'America/Sao_Paulo',
-];
-const NAMES = ['Ada', 'Grace', 'Zoë', 'José', 'Anne-Marie', '李', 'Søren', 'Olga'];
 
 /** Born on any day from 1950 to 2009; the faulty rows are spread over the file. */
 async function writeFile(path: string, users: number, faulty: number): Promise<void> {
