@@ -37,14 +37,14 @@ export async function plantOccurrence(sql: Sql, columns: Columns = {}): Promise<
     ...columnsOf(String(state), due_at, columns),
     ...columns,
   };
-  await insert(sql, 'events.occurrences', row);
-  if (columns['rules_id'] === undefined) await sql(PLANNED_BY_RULES_IN_FORCE, [row.key]);
+  const { rules_id, ...others } = { rules_id: undefined, ...row };
+  // In one statement: a dispatcher that runs takes the row at once.
+  const computed = rules_id === undefined ? { rules_id: RULES_IN_FORCE } : {};
+  await insert(sql, 'events.occurrences', rules_id === undefined ? others : row, computed);
   return row.key;
 }
 
-const PLANNED_BY_RULES_IN_FORCE = `
-  update events.occurrences set rules_id = coalesce((select max(id) from events.rules), 0)
-  where key = ?`;
+const RULES_IN_FORCE = 'coalesce((select max(id) from events.rules), 0)';
 
 /** What a row in this state has at the least. */
 function columnsOf(state: string, due_at: unknown, columns: Columns): Columns {
@@ -89,8 +89,17 @@ export async function plantAttempt(
   });
 }
 
-async function insert(sql: Sql, table: string, row: Columns): Promise<void> {
-  const names = Object.keys(row);
-  const places = names.map(() => '?').join(', ');
-  await sql(`insert into ${table} (${names.join(', ')}) values (${places})`, Object.values(row));
+/** `computed` has columns as SQL. */
+async function insert(
+  sql: Sql,
+  table: string,
+  row: Columns,
+  computed: Readonly<Record<string, string>> = {},
+): Promise<void> {
+  const names = [...Object.keys(row), ...Object.keys(computed)];
+  const values = [...Object.keys(row).map(() => '?'), ...Object.values(computed)];
+  await sql(
+    `insert into ${table} (${names.join(', ')}) values (${values.join(', ')})`,
+    Object.values(row),
+  );
 }
