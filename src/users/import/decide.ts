@@ -17,7 +17,7 @@ import {
 import { asStored } from '../occasion-data.ts';
 import { changeSuspension, NOT_SUSPENDED } from '../suspension.ts';
 import { INPUT_FIELDS, refuseUnborn, type UserFields } from '../user.ts';
-import type { CheckedOccasion, CheckedRow, CheckedUser } from './check-row.ts';
+import type { CheckedOccasion, CheckedUser } from './check-row.ts';
 
 export interface StoredUser extends UserFields {
   readonly id: string;
@@ -197,13 +197,4 @@ function isSoon(
   const day = (from: number): string => formatCalendarDate(now + from + offsetDays * DAY_MS);
   const next = nominalDateFrom(series, day(-SOON_MS));
   return next !== null && next <= day(SOON_MS);
-}
-
-/** Rows of one user that belong together. */
-export interface UserGroup {
-  readonly key: string;
-  readonly user: CheckedUser;
-  readonly rows: readonly CheckedRow[];
-  /** False if earlier rows of the file have had this user. */
-  readonly isFirst: boolean;
 }

@@ -1,21 +1,20 @@
 /** The import of a file of users: checked row by row, stored in batches, answered line by line. */
-import { setTimeout as sleep } from 'node:timers/promises';
-
-import { errorCode, errorLine, isServerAway } from '../../platform/errors.ts';
-import { retryConflicts } from '../../platform/database/conflicts.ts';
+import { errorLine, isServerAway } from '../../platform/errors.ts';
 import type { Orm } from '../../platform/database/orm.ts';
 import type { DateSettings } from '../../time/occurrence.ts';
 import type { TzDatabase } from '../../time/tz-database.ts';
 import { statusOf } from '../occasion-status.ts';
-import { type CheckedRow, createRowCheck, type RefusedRow, userKeyOf } from './check-row.ts';
+import { type Batch, createBatches } from './batches.ts';
+import { createRowCheck, type RefusedRow } from './check-row.ts';
 import { createDateReader, type DateStyle } from './dates.ts';
-import type { UserGroup } from './decide.ts';
 import { type Deletion, deleteMissing } from './delete-missing.ts';
 import { type OpenFile, type RowFault } from './file-rows.ts';
 import { createLint, type LintFinding } from './lint.ts';
 import { UnreadableFileError } from './lines.ts';
 import { createSeenRows } from './seen-rows.ts';
-import { type BatchResult, storeBatch, type Tally } from './store-batch.ts';
+import type { BatchResult } from './store-batch.ts';
+import { storeSafely } from './store-safely.ts';
+import { addTo, noTally, type Tally } from './tally.ts';
 
 export interface ImportOptions {
   readonly dates: DateStyle;
@@ -66,13 +65,6 @@ export interface ImportContext {
   /** Called with what has ended an import early. */
   readonly onError?: ((error: unknown) => void) | undefined;
 }
-
-/** In one transaction: its locks are held for a fraction of a second. */
-const BATCH_USERS = 500;
-const BATCH_OCCASIONS = 2_000;
-/** A database that is away for a moment, as in a failover, ends no import. */
-const AWAY_TRIES = 30;
-const AWAY_PAUSE_MS = 2_000;
 
 export type Importer = ReturnType<typeof createImporter>;
 
@@ -128,8 +120,8 @@ async function* importRows(
     }
   };
   const finish = function* ({ batch, result }: StoredBatch): Generator<ImportLine> {
-    add(total.users, result.users);
-    add(total.occasions, result.occasions);
+    addTo(total.users, result.users);
+    addTo(total.occasions, result.occasions);
     for (const accepted of result.accepted) {
       lint.accept(accepted);
       for (const occasion of accepted.occasions) {
@@ -213,128 +205,6 @@ interface StoredBatch {
   readonly result: BatchResult;
 }
 
-interface Batch {
-  readonly groups: readonly UserGroup[];
-  /** The last line and byte of the file that it confirms. */
-  readonly line: number;
-  readonly end: number;
-}
-
-/** Collects rows into batches, those of one user together. */
-function createBatches(seen: ReturnType<typeof createSeenRows>) {
-  let groups = new Map<string, UserGroup & { readonly rows: CheckedRow[] }>();
-  let occasions = 0;
-  let line = 0;
-  let end = 0;
-  return {
-    /** Returns why a row is refused that does not agree with those before it. */
-    add(row: CheckedRow): RefusedRow | null {
-      const key = userKeyOf(row.user) ?? '';
-      const before = seen.note(`user ${key}`, JSON.stringify(row.user), row.line);
-      const refuse = (field: string, rule: string): RefusedRow => ({
-        line: row.line,
-        faults: [{ field, rule }],
-        userKey: key,
-      });
-      if (before !== null && !before.isSame) {
-        const field = row.user.externalId === null ? 'userId' : 'externalId';
-        return refuse(
-          field,
-          `is that of line ${before.line}, which says something else of the user`,
-        );
-      }
-      const fresh = [];
-      for (const occasion of row.occasions) {
-        const { id, type, externalId, nameOf } = occasion;
-        const name = id ?? externalId;
-        const content = JSON.stringify(occasion.fields);
-        const same = seen.note(`occasion ${key} ${type} ${name ?? ''}`, content, row.line);
-        if (same === null) fresh.push(occasion);
-        else if (!same.isSame) {
-          const rule =
-            name === null
-              ? `is required: line ${same.line} has another occasion of type ${type} of the user`
-              : `is that of line ${same.line}, which says something else of the occasion`;
-          return refuse(nameOf('externalId'), rule);
-        }
-      }
-      const group = groups.get(key) ?? { key, user: row.user, rows: [], isFirst: before === null };
-      group.rows.push({ ...row, occasions: fresh });
-      groups.set(key, group);
-      occasions += fresh.length;
-      return null;
-    },
-    /** A row has been read, and was added or refused. */
-    pass(toLine: number, toByte: number): void {
-      line = toLine;
-      end = toByte;
-    },
-    isFull: (): boolean => groups.size >= BATCH_USERS || occasions >= BATCH_OCCASIONS,
-    take(): Batch {
-      const batch = { groups: [...groups.values()], line, end };
-      groups = new Map();
-      occasions = 0;
-      return batch;
-    },
-  };
-}
-
-type StoreTerms = Parameters<typeof storeBatch>[2];
-
-/** A batch that cannot be stored is stored one by one: who cannot be stored holds up nobody. */
-async function storeSafely(
-  orm: Orm,
-  groups: readonly UserGroup[],
-  terms: StoreTerms,
-): Promise<BatchResult> {
-  if (groups.length === 0) {
-    return { users: noTally(), occasions: noTally(), refused: [], accepted: [] };
-  }
-  try {
-    return await whileAway(() =>
-      retryConflicts(() => orm.em.fork().transactional((em) => storeBatch(em, groups, terms))),
-    );
-  } catch (error) {
-    // Integrity and data of rows (classes 22 and 23 of SQLSTATE): everything else is nobody's.
-    if (!/^2[23]/.test(errorCode(error))) throw error;
-    const [only] = groups;
-    if (groups.length === 1 && only !== undefined) return refuseAll(only, errorCode(error));
-    const results = { users: noTally(), occasions: noTally() };
-    const refused: RefusedRow[] = [];
-    const accepted: BatchResult['accepted'][number][] = [];
-    for (const group of groups) {
-      const result = await storeSafely(orm, [group], terms);
-      add(results.users, result.users);
-      add(results.occasions, result.occasions);
-      refused.push(...result.refused);
-      accepted.push(...result.accepted);
-    }
-    return { ...results, refused, accepted };
-  }
-}
-
-function refuseAll(group: UserGroup, code: string): BatchResult {
-  const faults = [
-    {
-      field: 'line',
-      rule: `cannot be stored (${code}): another request may have been in the way; send it again`,
-    },
-  ];
-  const refused = group.rows.map(({ line }) => ({ line, faults, userKey: group.key }));
-  return { users: noTally(), occasions: noTally(), refused, accepted: [] };
-}
-
-async function whileAway<Result>(work: () => Promise<Result>): Promise<Result> {
-  for (let tries = 1; ; tries += 1) {
-    try {
-      return await work();
-    } catch (error) {
-      if (tries === AWAY_TRIES || !isServerAway(error)) throw error;
-      await sleep(AWAY_PAUSE_MS);
-    }
-  }
-}
-
 interface SyncEnd extends ImportOptions {
   readonly startedAt: number;
   readonly has: (key: string) => boolean;
@@ -369,14 +239,4 @@ function describeEnd(error: unknown, signal: AbortSignal | undefined) {
   if (isServerAway(error))
     return { code: 'unavailable', message: `The database is away. ${again}` };
   return { code: 'failed', message: `${errorLine(error)}. ${again}` };
-}
-
-function noTally(): Tally {
-  return { created: 0, updated: 0, unchanged: 0 };
-}
-
-function add(total: Tally, more: Tally): void {
-  total.created += more.created;
-  total.updated += more.updated;
-  total.unchanged += more.unchanged;
 }

@@ -3,17 +3,12 @@ import type { SqlEntityManager } from '@mikro-orm/postgresql';
 import { InvalidInputError } from '../errors.ts';
 import { type OccasionFields, recurrenceOf } from '../occasion.ts';
 import type { UserFields } from '../user.ts';
-import type { CheckedOccasion, CheckedRow, RefusedRow } from './check-row.ts';
-import {
-  type Change,
-  decideOccasion,
-  decideUser,
-  type StoredOccasion,
-  type StoredUser,
-  type Terms,
-  type UserGroup,
-} from './decide.ts';
 import * as sql from './batch-sql.ts';
+import type { UserGroup } from './batches.ts';
+import type { CheckedRow, RefusedRow } from './check-row.ts';
+import { type Change, decideOccasion, decideUser, type StoredUser, type Terms } from './decide.ts';
+import { findOccasion, findStored, findUser, type Stored } from './find-stored.ts';
+import { noTally, type Tally } from './tally.ts';
 
 export interface BatchTerms extends Terms {
   /** Of users who are new, if the file has none. */
@@ -22,12 +17,6 @@ export interface BatchTerms extends Terms {
   readonly dryRun: boolean;
   /** Of the current span, to be stored with the events. */
   readonly traceparent: string | null;
-}
-
-export interface Tally {
-  created: number;
-  updated: number;
-  unchanged: number;
 }
 
 export interface BatchResult {
@@ -53,8 +42,8 @@ export async function storeBatch(
   terms: BatchTerms,
 ): Promise<BatchResult> {
   const stored = await findStored(em, groups, terms.dryRun);
-  const users = { created: 0, updated: 0, unchanged: 0 };
-  const occasions = { created: 0, updated: 0, unchanged: 0 };
+  const users = noTally();
+  const occasions = noTally();
   const refused: RefusedRow[] = [];
   const accepted: AcceptedUser[] = [];
   const userChanges: Change<UserFields>[] = [];
@@ -93,71 +82,6 @@ function outcomeOf(change: Pick<Change<unknown>, 'isNew'> | null): keyof Tally {
   return change.isNew ? 'created' : 'updated';
 }
 
-type Stored = Awaited<ReturnType<typeof findStored>>;
-
-async function findStored(em: SqlEntityManager, groups: readonly UserGroup[], dryRun: boolean) {
-  const externalIds = groups.flatMap(({ user }) => user.externalId ?? []);
-  const ids = groups.flatMap(({ user }) => user.id ?? []);
-  const users = await em.execute<StoredUser[]>(dryRun ? sql.FIND_USERS : sql.LOCK_USERS, {
-    externalIds: JSON.stringify(externalIds),
-    ids: JSON.stringify(ids),
-  });
-  const byExternalId = new Map(users.map((user) => [user.externalId ?? '', user]));
-  const byId = new Map(users.map((user) => [user.id, user]));
-  const unknown = ids.filter((id) => !byId.has(id));
-
-  const wanted = groups.flatMap(({ user, rows }) => {
-    const owner = byExternalId.get(user.externalId ?? '') ?? byId.get(user.id ?? '');
-    const occasions = rows.flatMap((row) => row.occasions);
-    return occasions.map((occasion) => ({ occasion, userId: owner?.id ?? null }));
-  });
-  const named = wanted.flatMap(({ occasion }) => occasion.id ?? []);
-  const asked = wanted.flatMap(({ occasion: { id, type, externalId }, userId }, at) =>
-    userId === null || (id !== null && externalId === null) ? [] : { at, userId, type, externalId },
-  );
-  const found = Map.groupBy(
-    await inCase<StoredOccasion & { at: number }>(em, sql.FIND_OCCASIONS, 'asked', asked),
-    ({ at }) => at,
-  );
-  const occasionsById = new Map(
-    (await inCase<StoredOccasion>(em, sql.FIND_OCCASIONS_BY_ID, 'ids', named)).map((occasion) => [
-      occasion.id,
-      occasion,
-    ]),
-  );
-  return {
-    byExternalId,
-    byId,
-    deleted: new Set([
-      ...(await idsIn(em, sql.FIND_DELETED_USERS, unknown)),
-      ...(await idsIn(em, sql.FIND_DELETED_OCCASIONS, named)),
-    ]),
-    occasionsById,
-    /** Those that fit an occasion's user, type and external id; two if it is not the only one. */
-    occasionsLike: new Map(
-      wanted.map(({ occasion }, at) => [occasion, (found.get(at) ?? []).map(withoutAt)]),
-    ),
-  };
-}
-
-function withoutAt({ at: _at, ...occasion }: StoredOccasion & { at: number }): StoredOccasion {
-  return occasion;
-}
-
-async function inCase<Row>(
-  em: SqlEntityManager,
-  statement: string,
-  name: string,
-  values: readonly unknown[],
-): Promise<Row[]> {
-  if (values.length === 0) return [];
-  return em.execute<Row[]>(statement, { [name]: JSON.stringify(values) });
-}
-
-async function idsIn(em: SqlEntityManager, statement: string, ids: readonly string[]) {
-  return (await inCase<{ id: string }>(em, statement, 'ids', ids)).map(({ id }) => id);
-}
-
 function decideGroup(group: UserGroup, stored: Stored, terms: BatchTerms) {
   const refused: RefusedRow[] = [];
   const refuse = (row: CheckedRow, error: unknown): void => {
@@ -189,51 +113,6 @@ function decideGroup(group: UserGroup, stored: Stored, terms: BatchTerms) {
     for (const row of group.rows) refuse(row, error);
     return { refused, user: null, occasions: [] };
   }
-}
-
-/** @throws InvalidInputError when id and external id are those of different users, or of one who was deleted */
-function findUser({ user: { id, externalId } }: UserGroup, stored: Stored): StoredUser | null {
-  const found = externalId === null ? null : (stored.byExternalId.get(externalId) ?? null);
-  if (id === null) return found;
-  const named = stored.byId.get(id) ?? null;
-  if (named?.id !== found?.id && (found !== null || named?.externalId !== externalId)) {
-    throw fault('userId', 'must be that of the user with this externalId');
-  }
-  if (stored.deleted.has(id)) throw fault('userId', 'must not be that of a user who was deleted');
-  return found ?? named;
-}
-
-/** @throws InvalidInputError when it cannot be told which one is meant */
-function findOccasion(
-  occasion: CheckedOccasion,
-  userId: string,
-  stored: Stored,
-): StoredOccasion | null {
-  const { id, type, nameOf } = occasion;
-  const like = stored.occasionsLike.get(occasion) ?? [];
-  if (id !== null) {
-    const named = stored.occasionsById.get(id) ?? null;
-    const [other] = like;
-    if (named === null && stored.deleted.has(id)) {
-      throw fault(nameOf('occasionId'), 'must not be that of an occasion that was deleted');
-    }
-    const isOther = other !== undefined && other.id !== id;
-    if (isOther || (named !== null && (named.userId !== userId || named.type !== type))) {
-      throw fault(nameOf('occasionId'), 'must be that of this occasion of the user');
-    }
-    return named;
-  }
-  if (like.length > 1) {
-    throw fault(
-      nameOf('externalId'),
-      `is required: the user has several occasions of type ${type}`,
-    );
-  }
-  return like[0] ?? null;
-}
-
-function fault(field: string, rule: string): InvalidInputError {
-  return new InvalidInputError([{ field, rule }]);
 }
 
 async function write(

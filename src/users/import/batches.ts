@@ -1,0 +1,82 @@
+/** Rows of a file, collected into what one transaction stores. */
+import { type CheckedRow, type CheckedUser, type RefusedRow, userKeyOf } from './check-row.ts';
+import type { SeenRows } from './seen-rows.ts';
+
+/** In one transaction: its locks are held for a fraction of a second. */
+const BATCH_USERS = 500;
+const BATCH_OCCASIONS = 2_000;
+
+export interface Batch {
+  readonly groups: readonly UserGroup[];
+  /** The last line and byte of the file that it confirms. */
+  readonly line: number;
+  readonly end: number;
+}
+
+/** Rows of one user that belong together. */
+export interface UserGroup {
+  readonly key: string;
+  readonly user: CheckedUser;
+  readonly rows: readonly CheckedRow[];
+  /** False if earlier rows of the file have had this user. */
+  readonly isFirst: boolean;
+}
+
+/** Collects rows into batches, those of one user together. */
+export function createBatches(seen: SeenRows) {
+  let groups = new Map<string, UserGroup & { readonly rows: CheckedRow[] }>();
+  let occasions = 0;
+  let line = 0;
+  let end = 0;
+  return {
+    /** Returns why a row is refused that does not agree with those before it. */
+    add(row: CheckedRow): RefusedRow | null {
+      const key = userKeyOf(row.user) ?? '';
+      const before = seen.note(`user ${key}`, JSON.stringify(row.user), row.line);
+      const refuse = (field: string, rule: string): RefusedRow => ({
+        line: row.line,
+        faults: [{ field, rule }],
+        userKey: key,
+      });
+      if (before !== null && !before.isSame) {
+        const field = row.user.externalId === null ? 'userId' : 'externalId';
+        return refuse(
+          field,
+          `is that of line ${before.line}, which says something else of the user`,
+        );
+      }
+      const fresh = [];
+      for (const occasion of row.occasions) {
+        const { id, type, externalId, nameOf } = occasion;
+        const name = id ?? externalId;
+        const content = JSON.stringify(occasion.fields);
+        const same = seen.note(`occasion ${key} ${type} ${name ?? ''}`, content, row.line);
+        if (same === null) fresh.push(occasion);
+        else if (!same.isSame) {
+          const rule =
+            name === null
+              ? `is required: line ${same.line} has another occasion of type ${type} of the user`
+              : `is that of line ${same.line}, which says something else of the occasion`;
+          return refuse(nameOf('externalId'), rule);
+        }
+      }
+      const group = groups.get(key) ?? { key, user: row.user, rows: [], isFirst: before === null };
+      group.rows.push({ ...row, occasions: fresh });
+      groups.set(key, group);
+      occasions += fresh.length;
+      return null;
+    },
+    /** A row has been read, and was added or refused. */
+    pass(toLine: number, toByte: number): void {
+      line = toLine;
+      end = toByte;
+    },
+    isFull: (): boolean => groups.size >= BATCH_USERS || occasions >= BATCH_OCCASIONS,
+    take(): Batch {
+      const batch = { groups: [...groups.values()], line, end };
+      groups = new Map();
+      occasions = 0;
+      return batch;
+    },
+  };
+}

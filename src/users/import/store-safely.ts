@@ -1,0 +1,77 @@
+/** Stores batches in spite of rows that cannot be stored, and of a database that is away for a moment. */
+import { setTimeout as sleep } from 'node:timers/promises';
+
+import { errorCode, isServerAway } from '../../platform/errors.ts';
+import { retryConflicts } from '../../platform/database/conflicts.ts';
+import type { Orm } from '../../platform/database/orm.ts';
+import type { UserGroup } from './batches.ts';
+import type { RefusedRow } from './check-row.ts';
+import { type AcceptedUser, type BatchResult, type BatchTerms, storeBatch } from './store-batch.ts';
+import { addTo, noTally } from './tally.ts';
+
+/** A database that is away for a moment, as in a failover, ends no import. */
+const AWAY_TRIES = 30;
+const AWAY_PAUSE_MS = 2_000;
+
+/** A batch that cannot be stored is stored one by one: who cannot be stored holds up nobody. */
+export async function storeSafely(
+  orm: Orm,
+  groups: readonly UserGroup[],
+  terms: BatchTerms,
+): Promise<BatchResult> {
+  if (groups.length === 0) {
+    return { users: noTally(), occasions: noTally(), refused: [], accepted: [] };
+  }
+  try {
+    return await whileAway(() =>
+      retryConflicts(() => orm.em.fork().transactional((em) => storeBatch(em, groups, terms))),
+    );
+  } catch (error) {
+    // Integrity and data of rows (classes 22 and 23 of SQLSTATE): everything else is nobody's.
+    if (!/^2[23]/.test(errorCode(error))) throw error;
+    const [only] = groups;
+    if (groups.length === 1 && only !== undefined) return refuseAll(only, errorCode(error));
+    return storeOneByOne(orm, groups, terms);
+  }
+}
+
+async function storeOneByOne(
+  orm: Orm,
+  groups: readonly UserGroup[],
+  terms: BatchTerms,
+): Promise<BatchResult> {
+  const users = noTally();
+  const occasions = noTally();
+  const refused: RefusedRow[] = [];
+  const accepted: AcceptedUser[] = [];
+  for (const group of groups) {
+    const result = await storeSafely(orm, [group], terms);
+    addTo(users, result.users);
+    addTo(occasions, result.occasions);
+    refused.push(...result.refused);
+    accepted.push(...result.accepted);
+  }
+  return { users, occasions, refused, accepted };
+}
+
+function refuseAll(group: UserGroup, code: string): BatchResult {
+  const faults = [
+    {
+      field: 'line',
+      rule: `cannot be stored (${code}): another request may have been in the way; send it again`,
+    },
+  ];
+  const refused = group.rows.map(({ line }) => ({ line, faults, userKey: group.key }));
+  return { users: noTally(), occasions: noTally(), refused, accepted: [] };
+}
+
+async function whileAway<Result>(work: () => Promise<Result>): Promise<Result> {
+  for (let tries = 1; ; tries += 1) {
+    try {
+      return await work();
+    } catch (error) {
+      if (tries === AWAY_TRIES || !isServerAway(error)) throw error;
+      await sleep(AWAY_PAUSE_MS);
+    }
+  }
+}
