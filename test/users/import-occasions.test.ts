@@ -1,7 +1,7 @@
-import { beforeEach, describe, expect, test } from 'vitest';
+import { beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 
 import { createOutbox, type OutboxEntry } from '../../src/users/outbox.ts';
-import { useTestApi } from '../support/api.ts';
+import { createTestApi, useTestApi } from '../support/api.ts';
 import { csv, importInto, NDJSON } from '../support/import.ts';
 
 const api = useTestApi();
@@ -170,6 +170,16 @@ describe('occasions of a file', () => {
         [...ADA, 'reminder', 'to come', '2901-01-31', 'once'],
       ),
     );
+    expect(summary).toMatchObject({ ended: 1, occasions: { created: 2 } });
+  });
+
+  test('have none to come once the delivery time of their own type is over', async () => {
+    const noon = Date.parse('2026-06-15T12:00:00Z');
+    const atNoon = await createTestApi({ clock: () => noon });
+    onTestFinished(() => atNoon.database.drop());
+    await atNoon.send('PUT', '/v1/occasion-types/evening', { deliveryTime: '20:00' });
+    const today = (type: string) => [...ADA, type, '', '2026-06-15', 'once'];
+    const { summary } = await importInto(atNoon, csv(HEADER, today('reminder'), today('evening')));
     expect(summary).toMatchObject({ ended: 1, occasions: { created: 2 } });
   });
 

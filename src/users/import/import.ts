@@ -57,8 +57,8 @@ export interface ImportContext {
   /** Epoch ms. */
   readonly clock: () => number;
   readonly tz: TzDatabase;
-  /** Those in force, for what is said of occasions and in the summary. */
-  readonly dateSettings: () => Promise<() => DateSettings>;
+  /** Those in force, of the installation or of an occasion type, for what the summary says. */
+  readonly dateSettings: () => Promise<(type?: string) => DateSettings>;
   readonly traceparent?: (() => string | null) | undefined;
   /** Ends an import early. */
   readonly signal?: AbortSignal | undefined;
@@ -97,10 +97,10 @@ async function* importRows(
   context: ImportContext,
 ): AsyncGenerator<ImportLine, undefined> {
   const { orm, tz, clock, signal } = context;
-  const settings = (await context.dateSettings())();
+  const settingsOf = await context.dateSettings();
   const startedAt = await readClock(orm);
   const seen = createSeenRows();
-  const lint = createLint({ seen, tz, now: clock(), localTime: settings.localTime });
+  const lint = createLint({ seen, tz, now: clock(), localTime: settingsOf('birthday').localTime });
   const readDate = createDateReader(options.dates);
   const check = createRowCheck({ clock, tz, readDate, timezone: options.timezone }, file);
   const batches = createBatches(seen);
@@ -126,7 +126,8 @@ async function* importRows(
       lint.accept(accepted);
       for (const occasion of accepted.occasions) {
         const whole = { ...occasion, userId: accepted.user.id, user: accepted.user, ...NO_STAMPS };
-        if (statusOf(whole, settings, clock(), tz) === 'ended') ended += 1;
+        const status = statusOf(whole, settingsOf(occasion.type), clock(), tz);
+        if (status === 'ended') ended += 1;
       }
     }
     yield* refuse(result.refused);
