@@ -205,53 +205,70 @@ const counts = {
   occasions: TallySchema,
 };
 
-const ImportLineSchema = z
-  .discriminatedUnion('type', [
-    z.object({
-      type: z.literal('progress'),
-      line: z.int().describe('Everything up to this line of the file is stored, or was refused'),
-      bytes: z.int().describe('Bytes of the file up to there'),
-      ...counts,
-    }),
-    z.object({
-      type: z.literal('refused'),
-      line: z.int().describe('Of the file, from 1'),
-      faults: z.array(
-        z.object({
+/** Each kind of line has a name: generators of clients make up the same one for two that have none. */
+const ProgressSchema = z
+  .object({
+    type: z.literal('progress'),
+    line: z.int().describe('Everything up to this line of the file is stored, or was refused'),
+    bytes: z.int().describe('Bytes of the file up to there'),
+    ...counts,
+  })
+  .openapi('ImportProgress');
+
+const RefusedRowSchema = z
+  .object({
+    type: z.literal('refused'),
+    line: z.int().describe('Of the file, from 1'),
+    faults: z.array(
+      z
+        .object({
           field: z.string().openapi({ example: 'dateOfBirth' }),
           rule: z.string().openapi({ example: 'must be a day of the calendar' }),
           value: z.string().optional().describe('What the file has there, cut to 100 characters'),
-        }),
-      ),
-    }),
-    z.object({
-      type: z.literal('summary'),
-      dryRun: z.boolean(),
-      ...counts,
-      ended: z.int().describe('Created or changed occasions that have no occurrence to come'),
-      sync: z
-        .object({
-          missing: z.int().describe('Users who are not in the file'),
-          deleted: z.int(),
-          refused: z.string().nullable().describe('Why nobody was deleted'),
         })
-        .nullable(),
-      ignoredColumns: z.array(z.string()).describe('Columns of the file that were not read'),
-      lint: z
-        .array(
-          z.object({
-            code: z.enum(LINT_CODES),
-            rows: z.int(),
-            message: z.string(),
-            lines: z.array(z.int()).describe('The first few'),
-          }),
-        )
-        .describe('What was accepted, and looks wrong'),
-    }),
-    z.object({
-      type: z.literal('error'),
-      code: z.string(),
-      message: z.string(),
-    }),
-  ])
+        .openapi('ImportFault'),
+    ),
+  })
+  .openapi('ImportRefusedRow');
+
+const DeletionSchema = z
+  .object({
+    missing: z.int().describe('Users who are not in the file'),
+    deleted: z.int(),
+    refused: z.string().nullable().describe('Why nobody was deleted'),
+  })
+  .openapi('ImportDeletion');
+
+const FindingSchema = z
+  .object({
+    code: z.enum(LINT_CODES),
+    rows: z.int(),
+    message: z.string(),
+    lines: z.array(z.int()).describe('The first few'),
+  })
+  .openapi('ImportFinding');
+
+const SummarySchema = z
+  .object({
+    type: z.literal('summary'),
+    dryRun: z.boolean(),
+    ...counts,
+    ended: z.int().describe('Created or changed occasions that have no occurrence to come'),
+    // Not nullable(): that would make ImportDeletion itself nullable.
+    sync: z.union([DeletionSchema, z.null()]).describe('What `sync` has deleted; null without it'),
+    ignoredColumns: z.array(z.string()).describe('Columns of the file that were not read'),
+    lint: z.array(FindingSchema).describe('What was accepted, and looks wrong'),
+  })
+  .openapi('ImportSummary');
+
+const FailureSchema = z
+  .object({
+    type: z.literal('error'),
+    code: z.string(),
+    message: z.string(),
+  })
+  .openapi('ImportFailure');
+
+const ImportLineSchema = z
+  .discriminatedUnion('type', [ProgressSchema, RefusedRowSchema, SummarySchema, FailureSchema])
   .openapi('ImportLine');
