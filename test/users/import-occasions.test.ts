@@ -128,6 +128,34 @@ describe('occasions of a file', () => {
     expect(await occasions()).toHaveLength(2);
   });
 
+  test('are those of their own user, also where users have no external id', async () => {
+    const header = ['userId', ...USER.slice(1), ...OCCASION];
+    const create = async (firstName: string): Promise<string> => {
+      const { body } = await api.send('POST', '/v1/users', {
+        firstName,
+        dateOfBirth: '1990-12-10',
+        timezone: 'UTC',
+      });
+      return body.id;
+    };
+    const [ada = '', bob = ''] = [await create('Ada'), await create('Bob')];
+    const row = (id: string, name: string, date: string) =>
+      `${id},${name},1990-12-10,UTC,reminder,,${date},yearly`.split(',');
+    await importInto(api, csv(header, row(ada, 'Ada', '2015-01-01')));
+    await importInto(api, csv(header, row(bob, 'Bob', '2015-02-02')));
+    await importInto(
+      api,
+      csv(header, row(ada, 'Ada', '2016-03-03'), row(bob, 'Bob', '2016-04-04')),
+    );
+    const dates = await api.sql(`
+      select u.first_name as name, o.date::text from users.occasions as o
+      join users.users as u on u.id = o.user_id order by name`);
+    expect(dates).toEqual([
+      { name: 'Ada', date: '2016-03-03' },
+      { name: 'Bob', date: '2016-04-04' },
+    ]);
+  });
+
   test('that break a rule are refused with the column that does, and their row with them', async () => {
     const { refused, summary } = await importInto(
       api,

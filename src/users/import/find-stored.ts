@@ -21,12 +21,14 @@ export async function findStored(
     externalIds: JSON.stringify(externalIds),
     ids: JSON.stringify(ids),
   });
-  const byExternalId = new Map(users.map((user) => [user.externalId ?? '', user]));
+  const byExternalId = new Map(users.map((user) => [user.externalId, user]));
   const byId = new Map(users.map((user) => [user.id, user]));
   const unknown = ids.filter((id) => !byId.has(id));
 
   const wanted = groups.flatMap(({ user, rows }) => {
-    const owner = byExternalId.get(user.externalId ?? '') ?? byId.get(user.id ?? '');
+    const { id, externalId } = user;
+    // Many users have no external id.
+    const owner = externalId === null ? byId.get(id ?? '') : byExternalId.get(externalId);
     const occasions = rows.flatMap((row) => row.occasions);
     return occasions.map((occasion) => ({ occasion, userId: owner?.id ?? null }));
   });
