@@ -311,6 +311,7 @@ test('what is due within days comes before what can wait', async () => {
       born('later still', 90),
       [...ada, ...reminder(50).slice(4)],
       [...ada, ...reminder(1).slice(4)],
+      ['new', 'Eve', `1992-${day(70)}`, 'UTC', ...reminder(1).slice(4)],
     ),
   );
   const outbox = createOutbox(api.database.orm);
@@ -322,9 +323,10 @@ test('what is due within days comes before what can wait', async () => {
     );
     return row?.name ?? '';
   };
-  // As the scheduler takes them, two at a time.
-  const first = await Promise.all((await outbox.claim(2, 60_000)).map(nameOf));
+  // As the scheduler takes them, three at a time.
+  const first = await Promise.all((await outbox.claim(3, 60_000)).map(nameOf));
   const rest = await Promise.all((await outbox.claim(10, 60_000)).map(nameOf));
-  expect(first.toSorted()).toEqual(['in 1', 'tomorrow']);
+  // With a new user, all occasions are planned.
+  expect(first.toSorted()).toEqual(['in 1', 'new', 'tomorrow']);
   expect(rest.toSorted()).toEqual(['in 50', 'later', 'later still']);
 });

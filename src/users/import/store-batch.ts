@@ -57,9 +57,11 @@ export async function storeBatch(
     // In a dry run, a user of earlier rows is as new as before.
     if (group.isFirst || (change !== null && !terms.dryRun)) users[outcomeOf(change)] += 1;
     for (const { change: ofOccasion } of decided.occasions) occasions[outcomeOf(ofOccasion)] += 1;
-    if (change !== null) userChanges.push(change);
     const changed = decided.occasions.flatMap(({ change: ofOccasion }) => ofOccasion ?? []);
     const isWithUser = change?.isNew === true;
+    // What is planned with its user must not wait with it.
+    const isSoon = isWithUser && changed.some((one) => one.isSoon);
+    if (change !== null) userChanges.push({ ...change, isSoon: change.isSoon || isSoon });
     for (const one of changed) occasionChanges.push({ ...one, userId: user.id, isWithUser });
     accepted.push({
       line: group.rows[0]?.line ?? 0,
