@@ -156,6 +156,16 @@ describe('occasions of a file', () => {
     ]);
   });
 
+  test('are told from those of others, whatever spaces external ids have', async () => {
+    const who = (id: string) => [id, 'Ada', '1990-12-10', 'UTC'];
+    const file = csv(
+      HEADER,
+      [...who('a reminder'), 'trial', 'x', '2015-06-20', 'yearly'],
+      [...who('a'), 'reminder', 'trial x', '2015-06-20', 'yearly'],
+    );
+    expect((await importInto(api, file)).summary).toMatchObject({ occasions: { created: 2 } });
+  });
+
   test('that break a rule are refused with the column that does, and their row with them', async () => {
     const { refused, summary } = await importInto(
       api,

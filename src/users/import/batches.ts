@@ -50,7 +50,8 @@ export function createBatches(seen: SeenRows) {
         const { id, type, externalId, nameOf } = occasion;
         const name = id ?? externalId;
         const content = JSON.stringify(occasion.fields);
-        const same = seen.note(`occasion ${key} ${type} ${name ?? ''}`, content, row.line);
+        const named = JSON.stringify([key, type, name]);
+        const same = seen.note(`occasion ${named}`, content, row.line);
         if (same === null) fresh.push(occasion);
         else if (!same.isSame) {
           const rule =
