@@ -120,7 +120,12 @@ test('an id of a deleted user, or of another, is refused by name', async () => {
     );
     await target.send('DELETE', `/v1/users/${second?.id}`);
     const text = [
-      { userId: second?.id, firstName: 'Eve', dateOfBirth: '1990-05-20', timezone: 'UTC' },
+      {
+        userId: second?.id.toUpperCase(),
+        firstName: 'Eve',
+        dateOfBirth: '1990-05-20',
+        timezone: 'UTC',
+      },
       {
         userId: first?.id,
         externalId: 'another',

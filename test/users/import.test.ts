@@ -355,6 +355,23 @@ describe('a file that has all users', () => {
     expect(await users()).toHaveLength(30);
   });
 
+  test('keeps those whom a refused row names by an id of Daybell only', async () => {
+    const [first] = await api.sql<{ id: string }>(
+      "select id from users.users where external_id = 'u0'",
+    );
+    const others = many.slice(1).map((row) => [''].concat(row));
+    const withIds = (...row: readonly string[]) =>
+      importInto(api, csv(['userId', ...HEADER], ...others, row), { query: 'sync=true' });
+    const rest = ['Ada', '', '1990-05-20', 'UTC'];
+
+    const renamed = await withIds(first?.id ?? '', 'another', ...rest);
+    expect(renamed.refused).toHaveLength(1);
+    expect(renamed.summary?.sync).toEqual({ missing: 0, deleted: 0, refused: null });
+    const broken = await withIds(`${first?.id}0`, '', ...rest);
+    expect(broken.summary?.sync).toMatchObject({ deleted: 0, refused: /cannot be told/ });
+    expect(await users()).toHaveLength(30);
+  });
+
   test('deletes nobody in a dry run', async () => {
     expect((await sync(many.slice(2), 'sync=true&dryRun=true')).summary?.sync).toMatchObject({
       missing: 2,

@@ -1,5 +1,5 @@
 /** Rows of a file, collected into what one transaction stores. */
-import { type CheckedRow, type CheckedUser, type RefusedRow, userKeyOf } from './check-row.ts';
+import { type CheckedRow, type CheckedUser, type RefusedRow, userKeysOf } from './check-row.ts';
 import type { SeenRows } from './seen-rows.ts';
 
 /** In one transaction: its locks are held for a fraction of a second. */
@@ -31,12 +31,13 @@ export function createBatches(seen: SeenRows) {
   return {
     /** Returns why a row is refused that does not agree with those before it. */
     add(row: CheckedRow): RefusedRow | null {
-      const key = userKeyOf(row.user) ?? '';
+      const userKeys = userKeysOf(row.user);
+      const [key = ''] = userKeys;
       const before = seen.note(`user ${key}`, JSON.stringify(row.user), row.line);
       const refuse = (field: string, rule: string): RefusedRow => ({
         line: row.line,
         faults: [{ field, rule }],
-        userKey: key,
+        userKeys,
       });
       if (before !== null && !before.isSame) {
         const field = row.user.externalId === null ? 'userId' : 'externalId';

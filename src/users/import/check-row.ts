@@ -35,8 +35,8 @@ export interface RefusedRow {
   readonly line: number;
   /** Each with the value of the file, cut. */
   readonly faults: readonly RowFault[];
-  /** Which user it is about; null if that cannot be told. */
-  readonly userKey: string | null;
+  /** What the user that it is about is known by; empty if that cannot be told. */
+  readonly userKeys: readonly string[];
   /** A date that would be one with day and month swapped. */
   readonly hasSwappedDate?: boolean;
 }
@@ -47,13 +47,12 @@ export interface RowRules extends FieldContext {
   readonly timezone: string | null;
 }
 
-/** What a row is known by in the file. */
-export function userKeyOf({
-  id,
-  externalId,
-}: Pick<CheckedUser, 'id' | 'externalId'>): string | null {
-  if (externalId !== null) return `external ${externalId}`;
-  return id === null ? null : `id ${id.toLowerCase()}`;
+/** What a user is known by in the file: first by the caller's own id. */
+export function userKeysOf({ id, externalId }: Pick<CheckedUser, 'id' | 'externalId'>): string[] {
+  return [
+    ...(externalId === null ? [] : [`external ${externalId}`]),
+    ...(id === null ? [] : [`id ${id}`]),
+  ];
 }
 
 /** Returns what judges the rows of a file one by one, by the rules of users and occasions. */
@@ -98,8 +97,8 @@ export function createRowCheck(
       return result.success && faults.length === before ? result.data : null;
     };
 
-    const given = withTimezone(row.user, rules.timezone);
-    const user = check(userSchema, given, 'dateOfBirth', (field) => field);
+    const ofUser = withTimezone(row.user, rules.timezone);
+    const user = check(userSchema, ofUser, 'dateOfBirth', (field) => field);
     const occasions = row.occasions.map((fields, index) => {
       const nameOf = (field: string) => occasionField(field, index);
       const checked = check(occasionSchema, fields, 'date', nameOf);
@@ -108,19 +107,22 @@ export function createRowCheck(
       // Absent fields are absent: JSON has no undefined.
       const fieldsGiven = others as CheckedOccasion['fields'];
       if (type !== undefined)
-        return { id: occasionId, type, externalId, fields: fieldsGiven, nameOf };
+        return { id: plain(occasionId), type, externalId, fields: fieldsGiven, nameOf };
       faults.push({ field: nameOf('type'), rule: 'is required' });
       return null;
     });
 
-    const externalId = textOr(row.user['externalId']);
-    const id = textOr(row.user['userId']);
-    const userKey = userKeyOf({ id, externalId });
-    if (userKey === null && faults.length === 0) {
+    // One that breaks a rule tells nobody.
+    const given = (field: 'externalId' | 'userId'): string | null =>
+      faults.some((fault) => fault.field === field) ? null : textOr(row.user[field]);
+    const externalId = given('externalId');
+    const id = plain(given('userId'));
+    const userKeys = userKeysOf({ id, externalId });
+    if (userKeys.length === 0 && faults.length === 0) {
       faults.push({ field: 'externalId', rule: 'is required' });
     }
     if (user === null || faults.length > 0) {
-      return { line: row.line, faults: faults.map(cut), userKey, hasSwappedDate };
+      return { line: row.line, faults: faults.map(cut), userKeys, hasSwappedDate };
     }
     const { userId: _id, externalId: _externalId, ...fields } = user;
     return {
@@ -179,6 +181,11 @@ function faultsOf(
     const rule = value === null ? 'is required' : issue.message;
     return [{ field: nameOf(field), rule, ...(value !== null && { value }) }];
   });
+}
+
+/** As PostgreSQL writes it. */
+function plain(uuid: string | null): string | null {
+  return uuid === null ? null : uuid.toLowerCase();
 }
 
 function textOr(value: unknown): string | null {

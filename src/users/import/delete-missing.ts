@@ -3,7 +3,7 @@ import type { SqlEntityManager } from '@mikro-orm/postgresql';
 
 import { retryConflicts } from '../../platform/database/conflicts.ts';
 import type { Orm } from '../../platform/database/orm.ts';
-import { userKeyOf } from './check-row.ts';
+import { userKeysOf } from './check-row.ts';
 
 export interface DeletionTerms {
   /** Whether the file has had a user. */
@@ -63,9 +63,8 @@ async function findMissing(orm: Orm, { has, startedAt }: DeletionTerms) {
     if (last === undefined) return { missing, all };
     all += page.length;
     after = last.id;
-    for (const { id, externalId } of page) {
-      const byExternalId = externalId !== null && has(userKeyOf({ id: null, externalId }) ?? '');
-      if (!byExternalId && !has(userKeyOf({ id, externalId: null }) ?? '')) missing.push(id);
+    for (const user of page) {
+      if (!userKeysOf(user).some(has)) missing.push(user.id);
     }
   }
 }

@@ -110,12 +110,12 @@ async function* importRows(
   let hasUnknownRows = false;
 
   const refuse = function* (rows: readonly RefusedRow[]): Generator<ImportLine> {
-    for (const { line, faults, userKey, hasSwappedDate } of rows) {
+    for (const { line, faults, userKeys, hasSwappedDate } of rows) {
       total.refused += 1;
       if (hasSwappedDate === true) lint.refuseSwapped(line);
       // Refused or not, the user is in the file.
-      if (userKey === null) hasUnknownRows = true;
-      else seen.note(`in file ${userKey}`, '', line);
+      if (userKeys.length === 0) hasUnknownRows = true;
+      for (const key of userKeys) seen.note(`in file ${key}`, '', line);
       yield { type: 'refused', line, faults };
     }
   };

@@ -5,7 +5,7 @@ import { type OccasionFields, recurrenceOf } from '../occasion.ts';
 import type { UserFields } from '../user.ts';
 import * as sql from './batch-sql.ts';
 import type { UserGroup } from './batches.ts';
-import type { CheckedRow, RefusedRow } from './check-row.ts';
+import { type CheckedRow, type RefusedRow, userKeysOf } from './check-row.ts';
 import { type Change, decideOccasion, decideUser, type StoredUser, type Terms } from './decide.ts';
 import { findOccasion, findStored, findUser, type Stored } from './find-stored.ts';
 import { noTally, type Tally } from './tally.ts';
@@ -88,7 +88,7 @@ function decideGroup(group: UserGroup, stored: Stored, terms: BatchTerms) {
   const refused: RefusedRow[] = [];
   const refuse = (row: CheckedRow, error: unknown): void => {
     if (!(error instanceof InvalidInputError)) throw error;
-    refused.push({ line: row.line, faults: error.faults, userKey: group.key });
+    refused.push({ line: row.line, faults: error.faults, userKeys: userKeysOf(group.user) });
   };
   try {
     const user = decideUser(group.user, findUser(group, stored), terms.timezone, terms);

@@ -5,7 +5,7 @@ import { errorCode, isServerAway } from '../../platform/errors.ts';
 import { retryConflicts } from '../../platform/database/conflicts.ts';
 import type { Orm } from '../../platform/database/orm.ts';
 import type { UserGroup } from './batches.ts';
-import type { RefusedRow } from './check-row.ts';
+import { type RefusedRow, userKeysOf } from './check-row.ts';
 import { type AcceptedUser, type BatchResult, type BatchTerms, storeBatch } from './store-batch.ts';
 import { addTo, noTally } from './tally.ts';
 
@@ -61,7 +61,8 @@ function refuseAll(group: UserGroup, code: string): BatchResult {
       rule: `cannot be stored (${code}): another request may have been in the way; send it again`,
     },
   ];
-  const refused = group.rows.map(({ line }) => ({ line, faults, userKey: group.key }));
+  const userKeys = userKeysOf(group.user);
+  const refused = group.rows.map(({ line }) => ({ line, faults, userKeys }));
   return { users: noTally(), occasions: noTally(), refused, accepted: [] };
 }
 
