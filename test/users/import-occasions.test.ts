@@ -1,7 +1,9 @@
 import { beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 
+import { FIND_OCCASIONS } from '../../src/users/import/batch-sql.ts';
 import { createOutbox, type OutboxEntry } from '../../src/users/outbox.ts';
 import { createTestApi, useTestApi } from '../support/api.ts';
+import { explainGeneric, explainRows } from '../support/explain.ts';
 import { csv, importInto, NDJSON } from '../support/import.ts';
 
 const api = useTestApi();
@@ -154,6 +156,33 @@ describe('occasions of a file', () => {
       { name: 'Ada', date: '2016-03-03' },
       { name: 'Bob', date: '2016-04-04' },
     ]);
+  });
+
+  test('that an id of Daybell names get the external id that the file has for them', async () => {
+    await importInto(api, csv(HEADER, [...ADA, 'reminder', '', '2027-01-31', 'monthly']));
+    const [{ id } = { id: '' }] = await api.sql<{ id: string }>('select id from users.occasions');
+    const row = [...ADA, 'reminder', 'r1', '2027-01-31', 'monthly', id];
+    const named = () => importInto(api, csv([...HEADER, 'occasionId'], row));
+    expect((await named()).summary).toMatchObject({ occasions: { updated: 1 } });
+    expect(await occasions()).toMatchObject([{ externalId: 'r1', revision: 2 }]);
+    expect((await named()).summary).toMatchObject({ occasions: { unchanged: 1 } });
+  });
+
+  test('are found without reading the others of their user', async () => {
+    const many = Array.from({ length: 1_000 }, (_, at) => [
+      ...ADA,
+      'reminder',
+      `r${at}`,
+      '2027-01-31',
+      'once',
+    ]);
+    await importInto(api, csv(HEADER, ...many));
+    const [user] = await api.sql<{ userId: string }>('select id as "userId" from users.users');
+    const asked = JSON.stringify([{ at: 0, ...user, type: 'reminder', externalId: 'r999' }]);
+    for (const explain of [explainRows, explainGeneric]) {
+      const { readRows } = await explain(api.database.orm, FIND_OCCASIONS, { asked });
+      expect(readRows).toBeLessThan(10);
+    }
   });
 
   test('are told from those of others, whatever spaces external ids have', async () => {

@@ -31,10 +31,14 @@ export const FIND_OCCASIONS = `
   from jsonb_to_recordset(:asked::jsonb)
     as asked (at int, "userId" uuid, type text, "externalId" text)
   cross join lateral (
+    (select ${OCCASION_FIELDS} from users.occasions as o
+     where asked."externalId" is null and o.user_id = asked."userId" and o.type = asked.type
+     limit 2)
+    union all
+    -- By the index of external ids: a user may have 10,000 occasions of a type.
     select ${OCCASION_FIELDS} from users.occasions as o
     where o.user_id = asked."userId" and o.type = asked.type
-      and (asked."externalId" is null or o.external_id = asked."externalId")
-    limit 2
+      and o.external_id = asked."externalId"
   ) as found`;
 
 export const FIND_OCCASIONS_BY_ID = `
@@ -145,7 +149,8 @@ export const UPDATE_OCCASIONS = `
     from ${ROWS_OF_OCCASIONS} join users.users as u on u.id = row."userId", clock
   ), updated as (
     update users.occasions as o
-    set date = given.date, recurrence = given.recurrence, rrule = given.rrule,
+    set external_id = given."externalId", date = given.date, recurrence = given.recurrence,
+      rrule = given.rrule,
       offset_days = given."offsetDays", delivery_time = given."deliveryTime",
       timezone = given.timezone, data = given.data, suspended = given.suspended,
       suspended_reason = given."suspendedReason", revision = o.revision + 1,

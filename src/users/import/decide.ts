@@ -123,6 +123,8 @@ export function decideOccasion(
   const next = withImplied<OccasionFields>({
     ...fieldsOf(before),
     ...withoutOtherRule(given),
+    // Of one that Daybell's own id names, it may be new.
+    externalId: externalId ?? before.externalId,
     ...(given.data !== undefined && { data: asStored(given.data) }),
     suspended,
     suspendedReason,
