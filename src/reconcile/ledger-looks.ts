@@ -60,15 +60,20 @@ const WAITS_FOR_PLAN = `o.state = 'PENDING' and o.next_attempt_at is null
 
 const CHANGED = 'it has changed since it was planned';
 
-/** Why an occasion has to be planned. Up to a millisecond is lost on the way through a process. */
+/** Whether a plan knew the last change. Up to a millisecond is lost on the way through a process. */
+const isUpToDate = (inputsAt: string): string =>
+  `${inputsAt} >= s.changed_at - interval '1 millisecond'`;
+
+/** Why an occasion has to be planned. */
 const GAP = `case
   when not s.is_there then
     case when (s.is_known and s.ended_at is null) or o.key is not null
       then 'its user or occasion is gone' end
   when o.key is null then
-    case when s.ended_at >= s.changed_at then null else 'it has no open row' end
+    case when s.ended_at is not null and ${isUpToDate('s.inputs_at')} then null
+      else 'it has no open row' end
   when ${UNFOLLOWED} or (${WAITS_FOR_PLAN}) then 'its row waits for a plan'
-  when o.inputs_at < s.changed_at - interval '1 millisecond' then '${CHANGED}' end`;
+  when not (${isUpToDate('o.inputs_at')}) then '${CHANGED}' end`;
 
 /**
  * For ten minutes an event in the outbox excuses what is not planned; in words that only the index
@@ -97,7 +102,8 @@ const lookAtOccasions = (users: string, isSeen: string): string => `
   seen as (
     select coalesce(i.occasion_type, k.type) as type, coalesce(i.occasion_id, k.id) as id,
       coalesce(i.user_id, k.user_id) as user_id, i.user_id is not null as is_there, i.changed_at,
-      k.type is not null as is_known, k.ended_at, k.wake_at, k.wake_due_at, k.last_settled_key,
+      k.type is not null as is_known, k.ended_at, k.inputs_at, k.wake_at, k.wake_due_at,
+      k.last_settled_key,
       k.last_settled_nominal
     from inputs as i full join known as k on k.type = i.occasion_type and k.id = i.occasion_id
   ),

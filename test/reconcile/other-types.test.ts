@@ -3,7 +3,7 @@ import { beforeAll, expect, test } from 'vitest';
 
 import { createOccasions, type Occasions } from '../../src/users/occasions.ts';
 import { occasionFields } from '../support/occasions.ts';
-import { brief, NOTHING, useReconcileFixture } from './reconcile-fixture.ts';
+import { brief, DAY, NOTHING, NOW, useReconcileFixture } from './reconcile-fixture.ts';
 
 const fixture = useReconcileFixture();
 let occasions: Occasions;
@@ -53,4 +53,25 @@ test('of each user all occasions are looked at, and only those that there are', 
     { both },
   );
   expect(wedding).toEqual({ state: 'SKIPPED', reason: 'occasion_deleted' });
+});
+
+test('an occasion that is over stays over, whatever is changed of its user later', async () => {
+  const { planning } = fixture;
+  const userId = await fixture.addPlanned();
+  const fields = occasionFields({ date: '2015-05-01', recurrence: 'once' });
+  const { id } = await occasions.create(userId, fields);
+  const plan = async (): Promise<void> => {
+    await planning.planner.plan([
+      { type: 'birthday', id: userId },
+      { type: 'reminder', id },
+    ]);
+    await fixture.sql('truncate users.outbox');
+  };
+  await plan();
+  expect(brief(await fixture.run())).toEqual(NOTHING);
+
+  await planning.setClock(NOW + DAY);
+  await planning.users.update(userId, { timezone: 'Asia/Tokyo' });
+  await plan();
+  expect(brief(await fixture.run())).toEqual(NOTHING);
 });
