@@ -67,6 +67,7 @@ async function startScheduler(context: ServiceContext): Promise<void> {
       orm,
       planner: plannerFor(planner, 'rules'),
       tzVersion: tz.version,
+      isLeftToDispatchers: createDispatchersFirst(orm),
       logger,
     }),
     createNotifier({

@@ -5,7 +5,7 @@ import { describeError } from '../platform/errors.ts';
 import type { Logger } from '../platform/logger.ts';
 import type { Orm } from '../platform/database/orm.ts';
 import { createLoop, type Loop } from '../platform/loop.ts';
-import { areDispatchersBusy } from './dispatchers-first.ts';
+import { LEFT_TO_DISPATCHERS_MS } from './dispatchers-first.ts';
 import { PLAN_PAGE, type Planner } from './planner.ts';
 import { presentRules, readRules, type RecordedRules } from './rules.ts';
 
@@ -14,6 +14,8 @@ export interface ReplannerDeps {
   readonly planner: Planner;
   /** Of the tz database that this process uses. */
   readonly tzVersion: string;
+  /** Whether it is to wait now, while dispatchers send a herd. */
+  readonly isLeftToDispatchers: () => Promise<boolean>;
   readonly logger: Logger;
 }
 
@@ -22,15 +24,16 @@ const AGAIN_AFTER_MS = 10 * 60_000;
 /** What is set for an occasion type takes effect within this time, and that of the work. */
 const CHECK_EVERY_MS = 2_000;
 const SOON_MS = 10_000;
-const BUSY_MS = 1_000;
 
 /**
  * Makes plans again that were made under other rules than those of the installation and of the
  * occasion type now, or by another tz database than `migrate` recorded last: the soonest first,
- * until none is left. A process with another tz database makes none again: it would undo what others
+ * until none is left. While dispatchers send a herd it waits, five minutes at the most: those of a
+ * destination that hangs are busy for hours. A process with another tz database makes none again: it would undo what others
  * do.
  */
-export function createReplanner({ orm, planner, tzVersion, logger }: ReplannerDeps): Loop {
+export function createReplanner(deps: ReplannerDeps): Loop {
+  const { orm, planner, tzVersion, isLeftToDispatchers, logger } = deps;
   const query = queryOf(orm);
   let walked = { rules: '', at: -Infinity };
 
@@ -38,7 +41,7 @@ export function createReplanner({ orm, planner, tzVersion, logger }: ReplannerDe
     const { inForce } = firstRow(await query<{ inForce: string }>(RULES_IN_FORCE));
     const isRecent = performance.now() - walked.at < AGAIN_AFTER_MS;
     if (isRecent && inForce === walked.rules) return CHECK_EVERY_MS;
-    if (await areDispatchersBusy(orm)) return BUSY_MS;
+    if (await isLeftToDispatchers()) return LEFT_TO_DISPATCHERS_MS;
     const rules = presentRules(await readRules(orm.em.fork()));
     if (rules.tzVersion !== tzVersion) {
       const about = { recorded: rules.tzVersion, tzVersion };

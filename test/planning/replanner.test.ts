@@ -3,6 +3,7 @@ import { rmSync } from 'node:fs';
 import { pino } from 'pino';
 import { afterAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 
+import { createDispatchersFirst } from '../../src/planning/dispatchers-first.ts';
 import { createReplanner, replanOutdated } from '../../src/planning/replanner.ts';
 import { presentRules, readRules, recordRules } from '../../src/planning/rules.ts';
 import type { Planner } from '../../src/planning/planner.ts';
@@ -18,6 +19,7 @@ const olderTz = loadTzDatabase(olderFile);
 const logger = pino({ level: 'silent' });
 
 const fixture = usePlanningFixture();
+const isLeftToDispatchers = async (): Promise<boolean> => false;
 beforeEach(async () => {
   await fixture.rows.sql('truncate events.rules');
   await fixture.setClock(NOW);
@@ -62,6 +64,7 @@ describe('when a newer tz database is recorded', () => {
         },
       },
       tzVersion: olderTz.version,
+      isLeftToDispatchers,
       logger: pino({}, { write: (line: string) => void logged.push(line) }),
     });
     const logged: string[] = [];
@@ -75,6 +78,7 @@ describe('when a newer tz database is recorded', () => {
       orm: fixture.database.orm,
       planner: fixture.planner,
       tzVersion: bundledTz.version,
+      isLeftToDispatchers,
       logger,
     });
     present.start();
@@ -140,17 +144,36 @@ describe('when something is set for an occasion type', () => {
     expect(await replan()).toEqual({ outdated: 0, left: 0 });
   });
 
-  test('the loop sees it within seconds', async () => {
-    const userId = await addDaily();
+  function startLoop(isLeft = isLeftToDispatchers): void {
     const { orm } = fixture.database;
     const { planner } = fixture;
-    const loop = createReplanner({ orm, planner, tzVersion: bundledTz.version, logger });
+    const tzVersion = bundledTz.version;
+    const loop = createReplanner({ orm, planner, tzVersion, isLeftToDispatchers: isLeft, logger });
     loop.start();
     onTestFinished(() => loop.stop());
+  }
+
+  test('the loop sees it within seconds', async () => {
+    const userId = await addDaily();
+    startLoop();
     await fixture.setType('standup', { deliveryTime: '08:00' });
     await expect.poll(() => dueAtOf(userId)).toBe('2026-11-24T07:00Z');
     await fixture.setType('standup', { deliveryTime: '07:00' });
     await expect.poll(() => dueAtOf(userId)).toBe('2026-11-24T06:00Z');
+  });
+
+  test('a destination that hangs, whose dispatchers are always busy, holds it up for a time only', async () => {
+    const userId = await addDaily();
+    await fixture.rows.sql(
+      `insert into events.dispatchers (id, destination, stamped_at, busy_at)
+       values (gen_random_uuid(), 'crm', events.clock(), events.clock())`,
+    );
+    onTestFinished(async () => {
+      await fixture.rows.sql('truncate events.dispatchers');
+    });
+    startLoop(createDispatchersFirst(fixture.database.orm, 200));
+    await fixture.setType('standup', { deliveryTime: '08:00' });
+    await expect.poll(() => dueAtOf(userId)).toBe('2026-11-24T07:00Z');
   });
 });
 

@@ -258,7 +258,13 @@ async function startScheduler({ url, now, client, taskQueue, planning }: PartDep
   const loops = [
     createOutboxConsumer({ outbox: createOutbox(orm), planner, logger }),
     createFollowUp({ orm, planner, isLeftToDispatchers: createDispatchersFirst(orm), logger }),
-    createReplanner({ orm, planner, tzVersion: planning.tz.version, logger }),
+    createReplanner({
+      orm,
+      planner,
+      tzVersion: planning.tz.version,
+      isLeftToDispatchers: createDispatchersFirst(orm),
+      logger,
+    }),
     createNotifier({
       store: createNotifyStore(orm),
       redelivered: createRedelivered(orm),
