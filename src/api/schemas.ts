@@ -98,7 +98,12 @@ export const auditCursor = cursorOf<AuditListPlace>(
 
 export const forecastCursor = cursorOf<ForecastListPlace>(
   z.strictObject({
-    planned: z.strictObject({ dueAt: z.number().min(-1e14).max(1e15), key: z.string() }).nullable(),
+    planned: z
+      .strictObject({
+        dueAt: z.number().min(-1e14).max(1e15),
+        key: z.string().refine(isOccurrenceKey),
+      })
+      .nullable(),
     computed: z.strictObject({ userId: z.uuid(), id: z.uuid() }).nullable(),
     listed: z.int().min(0),
   }),

@@ -209,6 +209,14 @@ describe('the list of an audit', () => {
   });
 });
 
+test('the list of a forecast refuses a cursor that it never gave', async () => {
+  const place = { planned: { dueAt: 0, key: 'a\0' }, computed: null, listed: 0 };
+  const cursor = Buffer.from(JSON.stringify(place)).toString('base64url');
+  const { status, body } = await get(`/v1/forecast/occurrences?cursor=${cursor}`);
+  expect(status).toBe(400);
+  expect(body.errors).toEqual([{ field: 'cursor', rule: 'must be a nextCursor' }]);
+});
+
 test('the list of a forecast takes a window of a month at most', async () => {
   const { status, body } = await get('/v1/forecast/occurrences?to=2027-02-01T00:00:00Z');
   expect(status).toBe(400);
