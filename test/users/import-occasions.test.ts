@@ -281,6 +281,18 @@ describe('occasions of a file', () => {
     expect(progress.at(-1)).toMatchObject({ line: 3_701, rows: 3_700 });
   });
 
+  test('of a row that was refused are taken from a later one', async () => {
+    const ada = { externalId: 'ada', firstName: 'Ada', dateOfBirth: '1990-12-10', timezone: 'UTC' };
+    const fields = { type: 'reminder', recurrence: 'once' };
+    const whole = { ...fields, externalId: 'r1', date: '2027-01-31' };
+    const lines = [[whole, { ...fields, externalId: 'r2' }], [whole, whole], [whole]];
+    const text = lines.map((occasions) => JSON.stringify({ ...ada, occasions })).join('\n');
+    const { refused, summary } = await importInto(api, text, { type: NDJSON });
+    expect(rules(refused)).toEqual(['occasions.1.date is required']);
+    expect(summary).toMatchObject({ occasions: { created: 1, updated: 0, unchanged: 0 } });
+    expect(await occasions()).toMatchObject([{ externalId: 'r1' }]);
+  });
+
   test('nest in the line of their user in JSON', async () => {
     const ada = { externalId: 'ada', firstName: 'Ada', dateOfBirth: '1990-12-10', timezone: 'UTC' };
     const good = {

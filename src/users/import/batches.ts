@@ -1,5 +1,11 @@
 /** Rows of a file, collected into what one transaction stores. */
-import { type CheckedRow, type CheckedUser, type RefusedRow, userKeysOf } from './check-row.ts';
+import {
+  type CheckedOccasion,
+  type CheckedRow,
+  type CheckedUser,
+  type RefusedRow,
+  userKeysOf,
+} from './check-row.ts';
 import type { SeenRows } from './seen-rows.ts';
 
 /** In one transaction: its locks are held for a fraction of a second. */
@@ -46,15 +52,21 @@ export function createBatches(seen: SeenRows) {
           `is that of line ${before.line}, which says something else of the user`,
         );
       }
-      const fresh = [];
+      const occasionsOfRow: CheckedOccasion[] = [];
+      const namesInRow = new Set<string>();
       for (const occasion of row.occasions) {
         const { id, type, externalId, nameOf } = occasion;
         const name = id ?? externalId;
         const content = JSON.stringify(occasion.fields);
         const named = JSON.stringify([key, type, name]);
         const same = seen.note(`occasion ${named}`, content, row.line);
-        if (same === null) fresh.push(occasion);
-        else if (!same.isSame) {
+        if (same === null || same.isSame) {
+          // Also a repeated one: the row that had it first may be refused.
+          if (!namesInRow.has(named)) {
+            occasionsOfRow.push({ ...occasion, isRepeated: same !== null });
+          }
+          namesInRow.add(named);
+        } else {
           const rule =
             name === null
               ? `is required: line ${same.line} has another occasion of type ${type} of the user`
@@ -63,9 +75,9 @@ export function createBatches(seen: SeenRows) {
         }
       }
       const group = groups.get(key) ?? { key, user: row.user, rows: [], isFirst: before === null };
-      group.rows.push({ ...row, occasions: fresh });
+      group.rows.push({ ...row, occasions: occasionsOfRow });
       groups.set(key, group);
-      occasions += fresh.length;
+      occasions += occasionsOfRow.length;
       return null;
     },
     /** A row has been read, and was added or refused. */

@@ -27,6 +27,8 @@ export interface CheckedOccasion {
   readonly type: string;
   readonly externalId: string | null;
   readonly fields: Partial<Omit<OccasionFields, 'externalId' | 'type'>>;
+  /** Whether a row before has had the same. */
+  readonly isRepeated?: boolean;
   /** What the file calls a field of it. */
   readonly nameOf: (field: string) => string;
 }

@@ -5,7 +5,7 @@ import { type OccasionFields, recurrenceOf } from '../occasion.ts';
 import type { UserFields } from '../user.ts';
 import * as sql from './batch-sql.ts';
 import type { UserGroup } from './batches.ts';
-import { type CheckedRow, type RefusedRow, userKeysOf } from './check-row.ts';
+import { type CheckedOccasion, type CheckedRow, type RefusedRow, userKeysOf } from './check-row.ts';
 import { type Change, decideOccasion, decideUser, type StoredUser, type Terms } from './decide.ts';
 import { findOccasion, findStored, findUser, type Stored } from './find-stored.ts';
 import { noTally, type Tally } from './tally.ts';
@@ -56,7 +56,11 @@ export async function storeBatch(
     const { user, change } = decided.user;
     // In a dry run, a user of earlier rows is as new as before.
     if (group.isFirst || (change !== null && !terms.dryRun)) users[outcomeOf(change)] += 1;
-    for (const { change: ofOccasion } of decided.occasions) occasions[outcomeOf(ofOccasion)] += 1;
+    for (const { change: ofOccasion, isRepeated } of decided.occasions) {
+      if (!isRepeated || (ofOccasion !== null && !terms.dryRun)) {
+        occasions[outcomeOf(ofOccasion)] += 1;
+      }
+    }
     const changed = decided.occasions.flatMap(({ change: ofOccasion }) => ofOccasion ?? []);
     const isWithUser = change?.isNew === true;
     // What is planned with its user must not wait with it.
@@ -84,6 +88,9 @@ function outcomeOf(change: Pick<Change<unknown>, 'isNew'> | null): keyof Tally {
   return change.isNew ? 'created' : 'updated';
 }
 
+type DecidedOccasion = ReturnType<typeof decideOccasion> & { readonly isRepeated: boolean };
+
+/** An occasion that several rows have is taken from the first of them that is not refused. */
 function decideGroup(group: UserGroup, stored: Stored, terms: BatchTerms) {
   const refused: RefusedRow[] = [];
   const refuse = (row: CheckedRow, error: unknown): void => {
@@ -92,19 +99,23 @@ function decideGroup(group: UserGroup, stored: Stored, terms: BatchTerms) {
   };
   try {
     const user = decideUser(group.user, findUser(group, stored), terms.timezone, terms);
-    const occasions: ReturnType<typeof decideOccasion>[] = [];
+    const occasions: DecidedOccasion[] = [];
+    const names = new Set<string>();
     let isAccepted = false;
     for (const row of group.rows) {
       try {
-        const decided = row.occasions.map((occasion) =>
-          decideOccasion(
+        const fresh = row.occasions.filter((occasion) => !names.has(nameOf(occasion)));
+        const decided = fresh.map((occasion) => ({
+          ...decideOccasion(
             occasion,
             findOccasion(occasion, user.user.id, stored),
             user.user.dateOfBirth,
             terms,
           ),
-        );
+          isRepeated: occasion.isRepeated === true,
+        }));
         occasions.push(...decided);
+        for (const occasion of fresh) names.add(nameOf(occasion));
         isAccepted = true;
       } catch (error) {
         refuse(row, error);
@@ -115,6 +126,11 @@ function decideGroup(group: UserGroup, stored: Stored, terms: BatchTerms) {
     for (const row of group.rows) refuse(row, error);
     return { refused, user: null, occasions: [] };
   }
+}
+
+/** What an occasion is known by among those of its user. */
+function nameOf({ id, type, externalId }: CheckedOccasion): string {
+  return JSON.stringify([type, id ?? externalId]);
 }
 
 async function write(
