@@ -281,6 +281,27 @@ describe('occasions of a file', () => {
     expect(progress.at(-1)).toMatchObject({ line: 3_701, rows: 3_700 });
   });
 
+  test('that rows name in two ways are those of the first', async () => {
+    const row = (externalId: string, date: string) => [
+      ...ADA,
+      'reminder',
+      externalId,
+      date,
+      'once',
+    ];
+    await importInto(api, csv(HEADER, row('r1', '2027-01-31')));
+    const { refused, summary } = await importInto(
+      api,
+      csv(HEADER, row('r1', '2027-02-28'), row('', '2027-03-31')),
+    );
+    expect(rules(refused)).toEqual([
+      'occasionExternalId must not name the occasion of another row',
+    ]);
+    expect(summary).toMatchObject({ occasions: { updated: 1 } });
+    expect(await occasions()).toMatchObject([{ date: '2027-02-28', revision: 2 }]);
+    expect(await api.sql('select from users.occasion_periods')).toHaveLength(2);
+  });
+
   test('of a row that was refused are taken from a later one', async () => {
     const ada = { externalId: 'ada', firstName: 'Ada', dateOfBirth: '1990-12-10', timezone: 'UTC' };
     const fields = { type: 'reminder', recurrence: 'once' };

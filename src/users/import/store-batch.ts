@@ -101,6 +101,7 @@ function decideGroup(group: UserGroup, stored: Stored, terms: BatchTerms) {
     const user = decideUser(group.user, findUser(group, stored), terms.timezone, terms);
     const occasions: DecidedOccasion[] = [];
     const names = new Set<string>();
+    const ids = new Set<string>();
     let isAccepted = false;
     for (const row of group.rows) {
       try {
@@ -114,8 +115,10 @@ function decideGroup(group: UserGroup, stored: Stored, terms: BatchTerms) {
           ),
           isRepeated: occasion.isRepeated === true,
         }));
+        refuseTwice(fresh, decided, ids);
         occasions.push(...decided);
         for (const occasion of fresh) names.add(nameOf(occasion));
+        for (const { occasion } of decided) ids.add(occasion.id);
         isAccepted = true;
       } catch (error) {
         refuse(row, error);
@@ -125,6 +128,27 @@ function decideGroup(group: UserGroup, stored: Stored, terms: BatchTerms) {
   } catch (error) {
     for (const row of group.rows) refuse(row, error);
     return { refused, user: null, occasions: [] };
+  }
+}
+
+/**
+ * Refuses an occasion that rows name in two ways, as by its external id and as the only one of its
+ * type: which of them would hold is chance.
+ *
+ * @throws InvalidInputError
+ */
+function refuseTwice(
+  given: readonly CheckedOccasion[],
+  decided: readonly DecidedOccasion[],
+  idsBefore: ReadonlySet<string>,
+): void {
+  const ids = new Set(idsBefore);
+  for (const [at, { occasion }] of decided.entries()) {
+    if (ids.has(occasion.id)) {
+      const field = given[at]?.nameOf('externalId') ?? 'externalId';
+      throw new InvalidInputError([{ field, rule: 'must not name the occasion of another row' }]);
+    }
+    ids.add(occasion.id);
   }
 }
 
