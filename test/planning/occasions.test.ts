@@ -2,8 +2,10 @@
 import { describe, expect, test } from 'vitest';
 
 import type { OccasionRef } from '../../src/ledger/types.ts';
+import { statusOf } from '../../src/users/occasion-status.ts';
 import { occasionFields } from '../support/occasions.ts';
 import { DAY, HOUR, SPRING, usePlanningFixture } from '../support/planning-fixture.ts';
+import { bundledTz } from '../support/tz-databases.ts';
 
 const fixture = usePlanningFixture();
 
@@ -129,8 +131,87 @@ describe('a one-off occasion', () => {
     await fixture.occasions.update(once.userId, once.id, { date: '2026-04-10' });
     expect(await fixture.planOccasion(once)).toMatchObject({ kind: 'ended' });
     expect(await storyOf(once)).toEqual(['2026-04-10 COMPLETED']);
+
+    await fixture.occasions.update(once.userId, once.id, { date: '2026-04-12' });
+    await fixture.planOccasion(once);
+    await fixture.setClock(at('2026-04-12T07:00:00Z'));
+    await fixture.send('delivered');
+    expect(await fixture.planOccasion(once)).toMatchObject({ kind: 'ended' });
+    expect(await storyOf(once)).toEqual(['2026-04-10 COMPLETED', '2026-04-12 COMPLETED']);
   });
 });
+
+describe('a rule that is over', () => {
+  /** As the API shows it, and as the ledger knows it. */
+  async function endOf({ type, id, userId }: OccasionRef & { readonly userId: string }) {
+    const settings = { localTime: '09:00', leapDayPolicy: 'feb28' } as const;
+    const occasion = await fixture.occasions.get(userId, id);
+    const [row] = await fixture.rows.sql<{ hasEnded: boolean }>(
+      `select ended_at is not null as "hasEnded" from events.occasions
+       where type = :type and id = :id::uuid`,
+      { type, id },
+    );
+    return { status: statusOf(occasion, settings, fixture.now, bundledTz), ...row };
+  }
+
+  test.each(['COUNT=3', 'UNTIL=20260403'])(
+    'by %s, has ended, and this can be seen; a later UNTIL revives it, and owes nothing of the days between',
+    async (end) => {
+      const rule = await add({ date: '2026-04-01', rrule: `FREQ=DAILY;${end}` });
+      for (const day of ['2026-04-01', '2026-04-02', '2026-04-03']) {
+        expect(await plannedFor(rule)).toBe(`${day} 07:00`);
+        expect(await endOf(rule)).toEqual({ status: 'active', hasEnded: false });
+        await fixture.setClock(at(`${day}T07:00:00Z`));
+        await fixture.send('delivered');
+      }
+      expect(await fixture.planOccasion(rule)).toMatchObject({ kind: 'ended' });
+      expect(await endOf(rule)).toEqual({ status: 'ended', hasEnded: true });
+
+      await fixture.setClock(at('2026-04-05T12:00:00Z'));
+      const rrule = 'FREQ=DAILY;UNTIL=20260406';
+      await fixture.occasions.update(rule.userId, rule.id, { rrule });
+      expect(await plannedFor(rule)).toBe('2026-04-06 07:00');
+      expect(await endOf(rule)).toEqual({ status: 'active', hasEnded: false });
+      await fixture.setClock(at('2026-04-06T07:00:00Z'));
+      await fixture.send('delivered');
+      expect(await fixture.planOccasion(rule)).toMatchObject({ kind: 'ended' });
+      expect(await storyOf(rule)).toEqual(
+        ['01', '02', '03', '06'].map((day) => `2026-04-${day} COMPLETED`),
+      );
+    },
+  );
+});
+
+test.each(['birthday', 'anniversary'])(
+  'a yearly day (%s) that was sent on 30 December and is corrected the day after to 2 January is sent again: under the key of the next year',
+  async (type) => {
+    await fixture.setClock(at('2026-12-01T00:00:00Z'));
+    const userId = await fixture.rows.addUser({ dateOfBirth: '1990-12-30' });
+    const occasion =
+      type === 'birthday'
+        ? { type, id: userId }
+        : await add({ type, date: '1990-12-30', recurrence: undefined }, userId);
+    expect(await plannedFor(occasion)).toBe('2026-12-30 08:00');
+    await fixture.setClock(at('2026-12-30T08:00:00Z'));
+    await fixture.send('delivered');
+
+    await fixture.setClock(at('2026-12-31T08:00:00Z'));
+    if (type === 'birthday') await fixture.users.update(userId, { dateOfBirth: '1990-01-02' });
+    else await fixture.occasions.update(userId, occasion.id, { date: '1990-01-02' });
+    expect(await fixture.planOccasion(occasion)).toMatchObject({
+      occurrenceKey: `${type}:${occasion.id}:2027`,
+      dueAt: at('2027-01-02T08:00:00Z'),
+    });
+    await fixture.setClock(at('2027-01-02T08:00:00Z'));
+    await fixture.send('delivered');
+    await fixture.planOccasion(occasion);
+    expect(await storyOf(occasion)).toEqual([
+      '2026-12-30 COMPLETED',
+      '2027-01-02 COMPLETED',
+      '2028-01-02 PENDING',
+    ]);
+  },
+);
 
 describe('a recurrence that is changed', () => {
   const TOKYO_NINE = at('2026-05-20T00:00:00Z');
