@@ -175,9 +175,13 @@ function cellOf(column: ColumnField, text: string): Cell {
   switch (column) {
     case 'lastName':
       return { value: text };
+    // An empty cell lifts no opt-out: a sheet may have `true` where somebody opted out there.
     case 'suspended':
     case 'occasionSuspended':
-      return booleanCell(text);
+      return text === '' ? {} : booleanCell(text);
+    case 'suspendedReason':
+    case 'occasionSuspendedReason':
+      return text === '' ? {} : { value: text };
     case 'occasionOffsetDays':
       if (text === '') return { value: 0 };
       return /^\d{1,6}$/.test(text) ? { value: Number(text) } : { value: text };
@@ -189,7 +193,7 @@ function cellOf(column: ColumnField, text: string): Cell {
 }
 
 const TRUE = new Set(['true', 'yes', '1']);
-const FALSE = new Set(['false', 'no', '0', '']);
+const FALSE = new Set(['false', 'no', '0']);
 
 function booleanCell(text: string): Cell {
   const word = text.toLowerCase();
