@@ -76,7 +76,7 @@ export function runningApi({ HOST, PORT, API_KEY }: Pick<Settings, 'HOST' | 'POR
 /** What an answer other than a success says, with a hint if it is about keys. */
 export function refusedBy(
   { url, headers }: RunningApi,
-  { status }: Response,
+  { status }: Pick<Response, 'status'>,
   text: string,
 ): string {
   const hint =

@@ -34,7 +34,7 @@ export function registerImports(app: Api, deps: ApiDeps): void {
     ...needs('users:write', 'Users'),
     summary: 'Import users and occasions',
     description:
-      'Creates or replaces users by their `externalId`, from a CSV or NDJSON file of any size. The answer is a stream of lines: progress, each refused row with the rules that it breaks, and a summary at the end; an `error` instead means that the import has ended early. What a `progress` line has confirmed is stored, and sending the file again is safe. The form of both kinds of file is in docs/import.md.',
+      'Creates users from a CSV or NDJSON file of any size, and updates those whose `externalId` is known. The answer is a stream of lines: progress, each refused row with the rules that it breaks, and a summary at the end; an `error` instead means that the import has ended early. What a `progress` line has confirmed is stored, and sending the file again is safe. The form of both kinds of file is in docs/import.md.',
     method: 'post',
     path: IMPORTS_PATH,
     request: {

@@ -13,7 +13,15 @@ import { type ColumnField, OCCASION_COLUMNS, USER_COLUMNS } from '../../users/im
 import type { FileOptions } from '../../users/import/file-rows.ts';
 import type { ImportLine } from '../../users/import/import.ts';
 import { refuseInput } from '../answer.ts';
-import { CommandError, EXIT, runCommand, type RunningApi, runningApi, warn } from '../command.ts';
+import {
+  CommandError,
+  EXIT,
+  refusedBy,
+  runCommand,
+  type RunningApi,
+  runningApi,
+  warn,
+} from '../command.ts';
 import { inspectFile } from './inspect.ts';
 import { createProgressBar, summaryText } from './progress.ts';
 import { writeRejected } from './rejected.ts';
@@ -145,11 +153,12 @@ function valuesOf({ faults }: Refused): string {
 
 /** Sends a file, and gives the lines of the answer as they come, while the rest is still being sent. */
 async function* send(
-  { url, headers }: RunningApi,
+  api: RunningApi,
   file: string,
   { format, charset }: FileOptions,
   query: URLSearchParams,
 ): AsyncGenerator<ImportLine> {
+  const { url, headers } = api;
   const type = format === 'csv' ? 'text/csv' : 'application/x-ndjson';
   const target = new URL(`${url}/v1/imports?${query.toString()}`);
   const request = (target.protocol === 'https:' ? requestHttps : requestHttp)(target, {
@@ -168,12 +177,10 @@ async function* send(
     const message = `No Daybell answers at ${url} (HOST, PORT, --url).`;
     throw new CommandError(message, EXIT.unavailable, { cause });
   });
-  if (response.statusCode !== 200) {
+  const { statusCode: status = 0 } = response;
+  if (status !== 200) {
     const text = await response.setEncoding('utf8').toArray();
-    throw new CommandError(
-      `${url} answered ${response.statusCode}: ${text.join('')}`,
-      EXIT.unavailable,
-    );
+    throw new CommandError(refusedBy(api, { status }, text.join('')), EXIT.unavailable);
   }
   yield* linesOf(response);
 }

@@ -13,7 +13,7 @@ import { createLint, type LintFinding } from './lint.ts';
 import { UnreadableFileError } from './lines.ts';
 import { createSeenRows } from './seen-rows.ts';
 import type { BatchResult } from './store-batch.ts';
-import { storeSafely } from './store-safely.ts';
+import { type StoreContext, storeSafely } from './store-safely.ts';
 import { addTo, noTally, type Tally } from './tally.ts';
 
 export interface ImportOptions {
@@ -52,16 +52,13 @@ export type ImportLine =
   /** The import has ended early. What the last progress has confirmed is stored. */
   | { readonly type: 'error'; readonly code: string; readonly message: string };
 
-export interface ImportContext {
-  readonly orm: Orm;
+export interface ImportContext extends StoreContext {
   /** Epoch ms. */
   readonly clock: () => number;
   readonly tz: TzDatabase;
   /** Those in force, of the installation or of an occasion type, for what the summary says. */
   readonly dateSettings: () => Promise<(type?: string) => DateSettings>;
   readonly traceparent?: (() => string | null) | undefined;
-  /** Ends an import early. */
-  readonly signal?: AbortSignal | undefined;
   /** Called with what has ended an import early. */
   readonly onError?: ((error: unknown) => void) | undefined;
 }
@@ -141,7 +138,7 @@ async function* importRows(
       dryRun: options.dryRun,
       traceparent: context.traceparent?.() ?? null,
     };
-    return { batch, result: await storeSafely(orm, batch.groups, terms) };
+    return { batch, result: await storeSafely(context, batch.groups, terms) };
   };
 
   const blocks = file.rows[Symbol.asyncIterator]();

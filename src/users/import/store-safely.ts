@@ -9,13 +9,20 @@ import { type RefusedRow, userKeysOf } from './check-row.ts';
 import { type AcceptedUser, type BatchResult, type BatchTerms, storeBatch } from './store-batch.ts';
 import { addTo, noTally } from './tally.ts';
 
-/** A database that is away for a moment, as in a failover, ends no import. */
-const AWAY_TRIES = 30;
+export interface StoreContext {
+  readonly orm: Orm;
+  /** Ends an import early, also one that waits for the database. */
+  readonly signal?: AbortSignal | undefined;
+  /** How long a database may be away before that ends an import: a minute, as a failover takes. */
+  readonly awayForMs?: number | undefined;
+}
+
+const AWAY_FOR_MS = 60_000;
 const AWAY_PAUSE_MS = 2_000;
 
 /** A batch that cannot be stored is stored one by one: who cannot be stored holds up nobody. */
 export async function storeSafely(
-  orm: Orm,
+  context: StoreContext,
   groups: readonly UserGroup[],
   terms: BatchTerms,
 ): Promise<BatchResult> {
@@ -23,20 +30,22 @@ export async function storeSafely(
     return { users: noTally(), occasions: noTally(), refused: [], accepted: [] };
   }
   try {
-    return await whileAway(() =>
-      retryConflicts(() => orm.em.fork().transactional((em) => storeBatch(em, groups, terms))),
+    return await whileAway(context, () =>
+      retryConflicts(() =>
+        context.orm.em.fork().transactional((em) => storeBatch(em, groups, terms)),
+      ),
     );
   } catch (error) {
     // Integrity and data of rows (classes 22 and 23 of SQLSTATE): everything else is nobody's.
     if (!/^2[23]/.test(errorCode(error))) throw error;
     const [only] = groups;
     if (groups.length === 1 && only !== undefined) return refuseAll(only, errorCode(error));
-    return storeOneByOne(orm, groups, terms);
+    return storeOneByOne(context, groups, terms);
   }
 }
 
 async function storeOneByOne(
-  orm: Orm,
+  context: StoreContext,
   groups: readonly UserGroup[],
   terms: BatchTerms,
 ): Promise<BatchResult> {
@@ -45,7 +54,7 @@ async function storeOneByOne(
   const refused: RefusedRow[] = [];
   const accepted: AcceptedUser[] = [];
   for (const group of groups) {
-    const result = await storeSafely(orm, [group], terms);
+    const result = await storeSafely(context, [group], terms);
     addTo(users, result.users);
     addTo(occasions, result.occasions);
     refused.push(...result.refused);
@@ -66,13 +75,17 @@ function refuseAll(group: UserGroup, code: string): BatchResult {
   return { users: noTally(), occasions: noTally(), refused, accepted: [] };
 }
 
-async function whileAway<Result>(work: () => Promise<Result>): Promise<Result> {
-  for (let tries = 1; ; tries += 1) {
+async function whileAway<Result>(
+  { signal, awayForMs = AWAY_FOR_MS }: StoreContext,
+  work: () => Promise<Result>,
+): Promise<Result> {
+  const until = performance.now() + awayForMs;
+  for (;;) {
     try {
       return await work();
     } catch (error) {
-      if (tries === AWAY_TRIES || !isServerAway(error)) throw error;
-      await sleep(AWAY_PAUSE_MS);
+      if (!isServerAway(error) || performance.now() + AWAY_PAUSE_MS > until) throw error;
+      await sleep(AWAY_PAUSE_MS, undefined, { signal });
     }
   }
 }
