@@ -4,7 +4,7 @@ import type { ServerResponse } from 'node:http';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 
 import { withStatus } from '../support/webhook-receiver.ts';
-import { daysFrom, key } from './support/expectations.ts';
+import { daysFrom } from './support/expectations.ts';
 import { useRealServer } from './support/real-server.ts';
 import { startWorld, type World } from './support/world.ts';
 
@@ -12,7 +12,7 @@ const PATIENT = { timeout: 120_000, interval: 50 };
 
 let world: World;
 beforeAll(async () => {
-  world = await startWorld({ server: await useRealServer(), dispatches: true });
+  world = await startWorld({ startServer: useRealServer, dispatches: true });
 });
 afterAll(() => world.stop());
 afterEach(() => world.tidy());
@@ -144,7 +144,7 @@ async function plannedUser(): Promise<PlannedUser> {
     dateOfBirth: `1990${dueAt.slice(4, 10)}`,
     timezone: 'Asia/Tokyo',
   });
-  return { userId, key: key(userId, Number(dueAt.slice(0, 4))), dueAt };
+  return { userId, key: world.key(userId, Number(dueAt.slice(0, 4))), dueAt };
 }
 
 async function dayToCome(): Promise<string> {

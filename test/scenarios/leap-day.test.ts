@@ -1,32 +1,25 @@
 /** The rule for leaplings is switched while their workflows sleep: S7 of the table. */
-import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import { afterEach, expect } from 'vitest';
 
 import { recordRules } from '../../src/planning/rules.ts';
 import { bundledTz } from '../support/tz-databases.ts';
-import { key, WAIT } from './support/expectations.ts';
-import { startWorld, type World } from './support/world.ts';
+import { WAIT } from './support/expectations.ts';
+import { useWorld } from './support/world.ts';
 
-let world: World;
-beforeAll(async () => {
-  world = await startWorld();
-});
-afterAll(() => world.stop());
-afterEach(async () => {
-  await world.tidy();
-  await setPolicy('feb28');
-});
+const { world, test } = useWorld();
+afterEach(() => setPolicy('feb28'));
 
 test('S7 leapling, sent on 28 February; policy switched to 1 March: done, next year on 1 March', async () => {
   const year = await commonYearBeforeAnother();
   const userId = await leaplingIn(year);
   await world.passUntil(`${year}-02-28T06:00:00Z`);
-  const sent = { key: key(userId, year), dueAt: `${year}-02-28T00:00:00.000Z` };
+  const sent = { key: world.key(userId, year), dueAt: `${year}-02-28T00:00:00.000Z` };
   expect(world.greetingsOf(userId)).toMatchObject([{ ...sent, localDate: `${year}-02-28` }]);
 
   await setPolicy('mar1');
 
   const next = {
-    key: key(userId, year + 1),
+    key: world.key(userId, year + 1),
     dueAt: `${year + 1}-03-01T00:00:00.000Z`,
   };
   await expect
@@ -60,7 +53,7 @@ test('S7 the switch comes on 27 February: greeted on 1 March, and on 28 February
 
   await world.passUntil(`${year}-12-31T00:00:00Z`);
   expect(world.greetingsOf(userId)).toMatchObject([
-    { key: key(userId, year), dueAt: `${year}-03-01T00:00:00.000Z`, late: false },
+    { key: world.key(userId, year), dueAt: `${year}-03-01T00:00:00.000Z`, late: false },
   ]);
 });
 

@@ -1,30 +1,25 @@
 /** Somebody moves on the day itself: S1 to S4 of the table. */
-import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import { expect } from 'vitest';
 
-import { daysFrom, expectLateness, key, WAIT } from './support/expectations.ts';
-import { startWorld, type World } from './support/world.ts';
+import { daysFrom, expectLateness, WAIT } from './support/expectations.ts';
+import { useWorld } from './support/world.ts';
 
 const HOUR = 3_600_000;
 
-let world: World;
-beforeAll(async () => {
-  world = await startWorld();
-});
-afterAll(() => world.stop());
-afterEach(() => world.tidy());
+const { world, test } = useWorld();
 
 test('S1 sent in Tokyo, moved to New York the same day: done, next is next year in New York', async () => {
   const year = await world.yearToCome();
   const userId = await bornOn('05-20', 'Asia/Tokyo', `${year}-04-01T00:00:00Z`);
   await world.passUntil(`${year}-05-20T10:00:00Z`);
-  const inTokyo = { key: key(userId, year), dueAt: `${year}-05-20T00:00:00.000Z` };
+  const inTokyo = { key: world.key(userId, year), dueAt: `${year}-05-20T00:00:00.000Z` };
   expect(world.greetingsOf(userId)).toMatchObject([{ ...inTokyo, late: false }]);
 
   // Where it is 6:00 in the morning of the same day.
   await world.changeUser(userId, { timezone: 'America/New_York' });
 
   const inNewYork = {
-    key: key(userId, year + 1),
+    key: world.key(userId, year + 1),
     dueAt: `${year + 1}-05-20T13:00:00.000Z`,
   };
   expect(await world.nextOf(userId)).toMatchObject({
@@ -49,7 +44,7 @@ test('S2 New York before 9:00, moved to Tokyo, where 9:00 has passed: sent at on
   await expect.poll(() => world.greetingsOf(userId), WAIT).toHaveLength(1);
   const [greeting] = world.greetingsOf(userId);
   expect(greeting).toMatchObject({
-    key: key(userId, year),
+    key: world.key(userId, year),
     dueAt: `${year}-05-20T00:00:00.000Z`,
     localDate: `${year}-05-20`,
     timezone: 'Asia/Tokyo',
@@ -67,13 +62,13 @@ test('S3 sent in Apia, moved to Pago Pago, where the day is still to come: done'
   const userId = await bornOn('05-20', 'Pacific/Apia', `${year}-04-01T00:00:00Z`);
   // In Apia 13:00 of the day; in Pago Pago 13:00 of the day before.
   await world.passUntil(`${year}-05-20T00:00:00Z`);
-  const inApia = { key: key(userId, year), dueAt: `${year}-05-19T20:00:00.000Z` };
+  const inApia = { key: world.key(userId, year), dueAt: `${year}-05-19T20:00:00.000Z` };
   expect(world.greetingsOf(userId)).toMatchObject([inApia]);
 
   await world.changeUser(userId, { timezone: 'Pacific/Pago_Pago' });
 
   const inPagoPago = {
-    key: key(userId, year + 1),
+    key: world.key(userId, year + 1),
     dueAt: `${year + 1}-05-20T20:00:00.000Z`,
   };
   expect(await world.nextOf(userId)).toMatchObject({ dueAt: inPagoPago.dueAt });
@@ -106,7 +101,7 @@ for (const { born, when, due, dueYear } of S4) {
     await expect.poll(() => world.greetingsOf(userId), WAIT).toHaveLength(1);
     const [greeting] = world.greetingsOf(userId);
     expect(greeting).toMatchObject({
-      key: key(userId, year),
+      key: world.key(userId, year),
       dueAt: dueIn(year),
       localDate: `${year}-${born}`,
       late: true,
@@ -114,7 +109,7 @@ for (const { born, when, due, dueYear } of S4) {
     expectLateness(greeting?.latenessMs, 20 * HOUR);
     await expectOnlyOneUntil(userId, daysFrom(dueIn(year + 1), -1));
     expect(await world.nextOf(userId)).toMatchObject({
-      key: key(userId, year + 1),
+      key: world.key(userId, year + 1),
       dueAt: dueIn(year + 1),
     });
   });

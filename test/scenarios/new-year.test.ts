@@ -1,15 +1,9 @@
 /** The day of the year that begins on another date in UTC: S8 of the table. */
-import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import { expect } from 'vitest';
 
-import { key } from './support/expectations.ts';
-import { startWorld, type World } from './support/world.ts';
+import { useWorld } from './support/world.ts';
 
-let world: World;
-beforeAll(async () => {
-  world = await startWorld();
-});
-afterAll(() => world.stop());
-afterEach(() => world.tidy());
+const { world, test } = useWorld();
 
 // First in this file, which begins in the present: run in 2026, it is about 1 January 2027.
 test('S8 Kiritimati, 1 January: due on 31 December in UTC, in the new nominal year', async () => {
@@ -19,7 +13,7 @@ test('S8 Kiritimati, 1 January: due on 31 December in UTC, in the new nominal ye
     dateOfBirth: '1990-01-01',
     timezone: 'Pacific/Kiritimati',
   });
-  const first = { key: key(userId, year), dueAt: `${year - 1}-12-31T19:00:00.000Z` };
+  const first = { key: world.key(userId, year), dueAt: `${year - 1}-12-31T19:00:00.000Z` };
   expect(await world.nextOf(userId)).toMatchObject({
     key: first.key,
     dueAt: first.dueAt,
@@ -28,7 +22,7 @@ test('S8 Kiritimati, 1 January: due on 31 December in UTC, in the new nominal ye
   await world.passUntil(`${year}-01-10T00:00:00Z`);
 
   expect(world.greetingsOf(userId)).toMatchObject([{ ...first, localDate: `${year}-01-01` }]);
-  const second = { key: key(userId, year + 1), dueAt: `${year}-12-31T19:00:00.000Z` };
+  const second = { key: world.key(userId, year + 1), dueAt: `${year}-12-31T19:00:00.000Z` };
   expect(await world.nextOf(userId)).toMatchObject({
     key: second.key,
     dueAt: second.dueAt,
@@ -38,7 +32,7 @@ test('S8 Kiritimati, 1 January: due on 31 December in UTC, in the new nominal ye
   expect(await world.ledgerOf(userId)).toMatchObject([
     { key: first.key, status: 'COMPLETED' },
     { key: second.key, status: 'COMPLETED' },
-    { key: key(userId, year + 2), status: 'PENDING' },
+    { key: world.key(userId, year + 2), status: 'PENDING' },
   ]);
 });
 
@@ -53,6 +47,6 @@ test('S8 created in Kiritimati on 1 January before 9:00, while it is 31 December
 
   await world.passUntil(`${year}-12-31T18:00:00Z`);
   expect(world.greetingsOf(userId)).toMatchObject([
-    { key: key(userId, year), dueAt: `${year - 1}-12-31T19:00:00.000Z`, late: false },
+    { key: world.key(userId, year), dueAt: `${year - 1}-12-31T19:00:00.000Z`, late: false },
   ]);
 });

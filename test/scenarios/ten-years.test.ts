@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 
 import type { UserFields } from '../support/daybell.ts';
-import { expectLateness, key, WAIT } from './support/expectations.ts';
+import { expectLateness, WAIT } from './support/expectations.ts';
 import { startWorld, type World } from './support/world.ts';
 
 const HOUR = 3_600_000;
@@ -97,7 +97,7 @@ test('a leapling who moves and is corrected is greeted once in each of ten years
   const greetings = world.greetingsOf(userId);
   expect(greetings).toMatchObject(
     YEARS.map(({ greetedAt, localDate, late = false }, index) => ({
-      key: key(userId, first + index),
+      key: world.key(userId, first + index),
       dueAt: `${first + index}-${greetedAt}`,
       localDate: `${first + index}-${localDate}`,
       late,
@@ -106,8 +106,8 @@ test('a leapling who moves and is corrected is greeted once in each of ten years
   for (const { latenessMs, late } of greetings) expectLateness(latenessMs, late ? 20 * HOUR : 0);
   const ledger = await world.ledgerOf(userId);
   expect(ledger.map(({ key, status, attempts }) => [key, status, attempts.length])).toEqual([
-    ...YEARS.map((_, index) => [key(userId, first + index), 'COMPLETED', 1]),
-    [key(userId, first + YEARS.length), 'PENDING', 0],
+    ...YEARS.map((_, index) => [world.key(userId, first + index), 'COMPLETED', 1]),
+    [world.key(userId, first + YEARS.length), 'PENDING', 0],
   ]);
 });
 

@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { pino } from 'pino';
 import { afterAll, beforeAll, describe, test, type TestContext } from 'vitest';
 
+import { BIRTHDAY } from '../../src/ledger/occurrence-key.ts';
 import { createPlanner } from '../../src/planning/planner.ts';
 import { createOccasionWorkflows } from '../../src/workflows/occasion-client.ts';
 import { startDevServer } from '../support/dev-server.ts';
@@ -20,6 +21,7 @@ import {
   useDevServer,
 } from '../support/temporal.ts';
 import { withStatus } from '../support/webhook-receiver.ts';
+import { YEARLY_TYPES } from './support/world.ts';
 
 const SECOND = 1_000;
 const DAY = 86_400 * SECOND;
@@ -83,16 +85,20 @@ describe.concurrent('one of the two paths is away', { timeout: 400_000 }, () => 
     const daybell = await start(onTestFinished);
     const due = daybell.instants.next(LEAD_MS);
     const dueAt = due.at;
-    const users = await Promise.all(Array.from({ length: 5 }, () => createUserDue(daybell, due)));
+    const occasions = await Promise.all(
+      [...YEARLY_TYPES, ...YEARLY_TYPES, ...YEARLY_TYPES].map(async (type) => {
+        return { type, id: await createDue(daybell, due, { type }) };
+      }),
+    );
 
-    for (const userId of users) {
-      await expect.poll(() => daybell.greetingsOf(userId), PATIENT).toHaveLength(1);
-      const [greeting] = daybell.greetingsOf(userId);
+    for (const { type, id } of occasions) {
+      await expect.poll(() => daybell.greetingsOf(id), PATIENT).toHaveLength(1);
+      const [greeting] = daybell.greetingsOf(id);
       expect(greeting?.at).toBeGreaterThanOrEqual(dueAt);
       expect(greeting?.at).toBeLessThan(dueAt + 30 * SECOND);
-      await expect.poll(() => daybell.ledgerOf(userId), PATIENT).toEqual(['COMPLETED', 'PENDING']);
-      expect(await sendersOf(daybell, userId)).toEqual(['workflow']);
-      expect(await daybell.statusOf(userId)).toMatchObject({
+      await expect.poll(() => daybell.ledgerOf(id), PATIENT).toEqual(['COMPLETED', 'PENDING']);
+      expect(await sendersOf(daybell, id)).toEqual(['workflow']);
+      expect(await daybell.statusOf(id, type)).toMatchObject({
         waitingFor: 'instant',
         answer: { settled: { outcome: 'delivered', sentBy: 'workflow', attempts: 1 } },
       });
@@ -107,49 +113,56 @@ describe.concurrent('one of the two paths is away', { timeout: 400_000 }, () => 
     const bringBack = await loseTemporal();
     const due = daybell.instants.next(LEAD_MS);
     const dueAt = due.at;
-    // Nobody can be notified of it.
-    const userId = await createUserDue(daybell, due, { isNotified: false });
+    // Nobody can be notified of them.
+    const isNotified = false;
+    const birthday = await createDue(daybell, due, { isNotified });
+    const anniversary = await createDue(daybell, due, { isNotified, type: 'anniversary' });
     daybell.receiver.answer((response) =>
       withStatus(Date.now() < dueAt + 10 * SECOND ? 503 : 200)(response),
     );
 
-    await expect.poll(() => daybell.greetingsOf(userId), PATIENT).not.toEqual([]);
-    const [first] = daybell.greetingsOf(userId);
-    expect(first?.at).toBeGreaterThanOrEqual(dueAt);
-    expect(first?.at).toBeLessThan(dueAt + 5 * SECOND);
-    await expect.poll(() => daybell.ledgerOf(userId), PATIENT).toEqual(['COMPLETED', 'PENDING']);
-    expect(new Set(daybell.greetingsOf(userId).map(({ id }) => id)).size).toBe(1);
-    expect(new Set(await sendersOf(daybell, userId))).toEqual(new Set(['dispatcher']));
-    expect(await notifiedWakeOf(daybell, userId)).toBeNull();
+    for (const id of [birthday, anniversary]) {
+      await expect.poll(() => daybell.greetingsOf(id), PATIENT).not.toEqual([]);
+      const [first] = daybell.greetingsOf(id);
+      expect(first?.at).toBeGreaterThanOrEqual(dueAt);
+      expect(first?.at).toBeLessThan(dueAt + 5 * SECOND);
+      await expect.poll(() => daybell.ledgerOf(id), PATIENT).toEqual(['COMPLETED', 'PENDING']);
+      expect(new Set(daybell.greetingsOf(id).map((greeting) => greeting.id)).size).toBe(1);
+      expect(new Set(await sendersOf(daybell, id))).toEqual(new Set(['dispatcher']));
+      expect(await notifiedWakeOf(daybell, id)).toBeNull();
+    }
 
     await bringBack();
     await daybell.notified();
-    expect((await daybell.workflowOf(userId).describe()).status.name).toBe('RUNNING');
-    const wake = await notifiedWakeOf(daybell, userId);
-    expect(wake).toBeGreaterThan(Date.now() + 300 * DAY);
+    for (const workflow of [
+      daybell.workflowOf(birthday),
+      daybell.workflowOf(anniversary, 'anniversary'),
+    ]) {
+      expect((await workflow.describe()).status.name).toBe('RUNNING');
+    }
+    for (const id of [birthday, anniversary]) {
+      expect(await notifiedWakeOf(daybell, id)).toBeGreaterThan(Date.now() + 300 * DAY);
+    }
   });
 
-  test('S18 Temporal is down for two days: what is due on each of them is sent on time', async ({
+  test('S18 a daily reminder, Temporal is down for two days: sent on time on both', async ({
     expect,
     onTestFinished,
   }) => {
     const { daybell, loseTemporal } = await startOnOwnServer(onTestFinished);
     const due = daybell.instants.next(60 * SECOND);
     const dueAt = due.at;
-    const today = await createUserDue(daybell, due);
-    const tomorrow = await createUserDue(daybell, due, { inDays: 1 });
+    const reminder = await createDue(daybell, due, { type: 'reminder', recurrence: 'daily' });
     const bringBack = await loseTemporal();
 
     await daybell.clock.set(dueAt);
-    await expect.poll(() => daybell.ledgerOf(today), PATIENT).toEqual(['COMPLETED', 'PENDING']);
+    await expect.poll(() => daybell.ledgerOf(reminder), PATIENT).toEqual(['COMPLETED', 'PENDING']);
     await daybell.clock.set(dueAt + DAY);
-    await expect.poll(() => daybell.ledgerOf(tomorrow), PATIENT).toEqual(['COMPLETED', 'PENDING']);
+    await expect
+      .poll(() => daybell.ledgerOf(reminder), PATIENT)
+      .toEqual(['COMPLETED', 'COMPLETED', 'PENDING']);
 
-    for (const userId of [today, tomorrow]) {
-      const [greeting, ...more] = daybell.greetingsOf(userId);
-      expect(greeting?.body.data.late).toBe(false);
-      expect(more).toEqual([]);
-    }
+    expect(daybell.greetingsOf(reminder).map(({ body }) => body.data.late)).toEqual([false, false]);
     await bringBack();
     await daybell.notified();
   });
@@ -162,7 +175,7 @@ describe.concurrent('one of the two paths is away', { timeout: 400_000 }, () => 
     await daybell.scheduler.stop();
     const due = daybell.instants.next(LEAD_MS);
     const dueAt = due.at;
-    const userId = await createUserDue(daybell, due, { isNotified: false });
+    const userId = await createDue(daybell, due, { isNotified: false });
     const { orm } = daybell.api.database;
     const planner = createPlanner({
       orm,
@@ -192,33 +205,39 @@ describe.concurrent('one of the two paths is away', { timeout: 400_000 }, () => 
   });
 });
 
-/** Gives the id. */
-async function createUserDue(
-  daybell: InstantDaybell,
+/** An occasion of a new user, by default the birthday; gives its id, which is then the user's. */
+async function createDue(
+  { api, instants, notified }: InstantDaybell,
   { timezone }: DueInstant,
-  { isNotified = true, inDays = 0 } = {},
+  { type = BIRTHDAY, recurrence = 'yearly', isNotified = true } = {},
 ): Promise<string> {
-  const dateOfBirth = daybell.instants.dateOfBirthIn(inDays);
-  const user = { firstName: 'Ada', lastName: 'Lovelace', dateOfBirth, timezone };
-  if (isNotified) return daybell.createUser(user);
-  const { body } = await daybell.api.send('POST', '/v1/users', user);
+  const isBirthday = type === BIRTHDAY;
+  const { dateOfBirth: date } = instants;
+  const dateOfBirth = isBirthday ? date : instants.dateOfBirthIn(100);
+  const name = { firstName: 'Ada', lastName: 'Lovelace' };
+  const { body: user } = await api.send('POST', '/v1/users', { ...name, dateOfBirth, timezone });
+  const occasion = { type, date, recurrence };
+  const { body } = isBirthday
+    ? { body: user }
+    : await api.send('POST', `/v1/users/${user.id}/occasions`, occasion);
+  if (isNotified) await notified();
   return body.id;
 }
 
-async function sendersOf({ api }: InstantDaybell, userId: string): Promise<string[]> {
+async function sendersOf({ api }: InstantDaybell, occasionId: string): Promise<string[]> {
   const attempts = await api.sql<{ sentBy: string }>(
     `select sent_by as "sentBy" from events.attempts where occurrence_key like ? order by number`,
-    [`birthday:${userId}:%`],
+    [`%:${occasionId}:%`],
   );
   return attempts.map(({ sentBy }) => sentBy);
 }
 
 /** Epoch ms. */
-async function notifiedWakeOf({ api }: InstantDaybell, userId: string): Promise<number | null> {
+async function notifiedWakeOf({ api }: InstantDaybell, id: string): Promise<number | null> {
   const [row] = await api.sql<{ at: number | null }>(
     `select (extract(epoch from notified_wake_at) * 1000)::float8 as at
      from events.occasions where id = ?`,
-    [userId],
+    [id],
   );
   return row?.at ?? null;
 }

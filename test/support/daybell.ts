@@ -82,14 +82,19 @@ export interface TestDaybell extends FollowedWorkflows {
   /** By the API, at this instant exactly (ISO 8601) or else now; gives the id. */
   createUser(fields?: UserFields, at?: string): Promise<string>;
   changeUser(userId: string, fields: object): Promise<void>;
+  /** An occasion of a user besides the birthday, likewise. */
+  createOccasion(userId: string, fields: object, at?: string): Promise<string>;
+  changeOccasion(userId: string, occasionId: string, fields: object): Promise<void>;
+  deleteOccasion(userId: string, occasionId: string): Promise<void>;
   deleteUser(userId: string): Promise<void>;
   /** Nobody is left who would be due in the next test. */
   deleteAllUsers(): Promise<void>;
   /** Resolves when all changes are planned, and all plans are known to Temporal. */
   notified(): Promise<void>;
-  greetingsOf(userId: string): ReceivedWebhook[];
-  /** The state of each of the user's occurrences in the ledger, the earliest first. */
-  ledgerOf(userId: string): Promise<string[]>;
+  /** By the id of an occasion, which is the user's for a birthday. */
+  greetingsOf(occasionId: string): ReceivedWebhook[];
+  /** The state of each of the occasion's occurrences in the ledger, the earliest first. */
+  ledgerOf(occasionId: string): Promise<string[]>;
   /** Runs the erasure of deleted users; gives what was erased. */
   erase(): Promise<ErasureCounts>;
   stop(): Promise<void>;
@@ -159,6 +164,12 @@ export async function startDaybell(options: DaybellOptions): Promise<TestDaybell
     if (scheduler.isRunning()) await notified();
     return answer;
   };
+  const create = async (path: string, body: object, at: string | undefined): Promise<string> => {
+    if (at !== undefined) await api.sql(usersClock(`timestamptz '${at}'`));
+    const { id } = (await ask('POST', path, body)).body;
+    if (at !== undefined) await api.sql(usersClock('events.clock()'));
+    return id;
+  };
   const notified = async (): Promise<void> => {
     while ((await api.sql(UNPLANNED)).length > 0) await sleep(20);
     while ((await api.sql(UNNOTIFIED)).length > 0) await sleep(20);
@@ -184,14 +195,16 @@ export async function startDaybell(options: DaybellOptions): Promise<TestDaybell
     worker,
     dispatcher,
     notified,
-    async createUser(fields = {}, at) {
-      if (at !== undefined) await api.sql(usersClock(`timestamptz '${at}'`));
-      const { id } = (await ask('POST', '/v1/users', { ...ADA, ...fields })).body;
-      if (at !== undefined) await api.sql(usersClock('events.clock()'));
-      return id;
-    },
+    createUser: (fields = {}, at) => create('/v1/users', { ...ADA, ...fields }, at),
     async changeUser(userId, fields) {
       await ask('PATCH', `/v1/users/${userId}`, fields);
+    },
+    createOccasion: (userId, fields, at) => create(`/v1/users/${userId}/occasions`, fields, at),
+    async changeOccasion(userId, occasionId, fields) {
+      await ask('PATCH', `/v1/users/${userId}/occasions/${occasionId}`, fields);
+    },
+    async deleteOccasion(userId, occasionId) {
+      await ask('DELETE', `/v1/users/${userId}/occasions/${occasionId}`);
     },
     async deleteUser(userId) {
       await ask('DELETE', `/v1/users/${userId}`);
@@ -201,10 +214,12 @@ export async function startDaybell(options: DaybellOptions): Promise<TestDaybell
       for (const { id } of users) await ask('DELETE', `/v1/users/${id}`);
       for (const { id } of users) await followed.workflowOf(id).result();
     },
-    greetingsOf: (userId) => receiver.received.filter(({ body }) => body.data.user?.id === userId),
-    async ledgerOf(userId) {
-      const states = 'select state from events.occurrences where user_id = ? order by nominal_date';
-      return (await api.sql<{ state: string }>(states, [userId])).map(({ state }) => state);
+    greetingsOf: (occasionId) =>
+      receiver.received.filter(({ body }) => body.data.occasion?.id === occasionId),
+    async ledgerOf(occasionId) {
+      const states =
+        'select state from events.occurrences where occasion_id = ? order by nominal_date';
+      return (await api.sql<{ state: string }>(states, [occasionId])).map(({ state }) => state);
     },
     erase: () =>
       client.workflow.execute<(request: ErasureRequest) => Promise<ErasureCounts>>('erasure', {

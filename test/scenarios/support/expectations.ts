@@ -4,11 +4,6 @@ import { expect } from 'vitest';
 /** For what is done at once, which a busy machine may need a moment for. */
 export const WAIT = { timeout: 60_000, interval: 20 };
 
-/** What the receiver deduplicates by: `webhook-id`. */
-export function key(userId: string, year: number): string {
-  return `birthday:${userId}:${year}`;
-}
-
 /** At once: within seconds of what made it due. */
 export function expectLateness(latenessMs: number | undefined, atLeastMs: number): void {
   expect(latenessMs).toBeGreaterThanOrEqual(atLeastMs);

@@ -1,13 +1,14 @@
-/** What can be seen from the outside: by the receiver, and in the ledger. */
+/** What can be seen from the outside of the occasion that a test is about: by the receiver, and in the ledger. */
+import type { OccasionRef } from '../../../src/ledger/types.ts';
 import type { TestApi } from '../../support/api.ts';
 import type { WebhookReceiver } from '../../support/webhook-receiver.ts';
 
 export interface Observations {
   /** What the receiver was sent for the user, in the order of arrival. */
   greetingsOf(userId: string): Greeting[];
-  /** What the API says of the user's occurrences, the earliest first. */
+  /** What the API says of its occurrences, the earliest first. */
   ledgerOf(userId: string): Promise<LedgerEntry[]>;
-  /** The user's last occurrence, if it is planned. */
+  /** Its last occurrence, if that is planned. */
   nextOf(userId: string): Promise<LedgerEntry | undefined>;
   /** The rows themselves, which outlive the user. */
   rowsOf(userId: string): Promise<OccurrenceRow[]>;
@@ -43,25 +44,30 @@ const ROWS = `
   select key, state, reason, coalesce((
     select jsonb_agg(jsonb_build_object('number', number, 'status', status) order by number)
     from events.attempts where occurrence_key = key), '[]') as attempts
-  from events.occurrences where user_id = ? order by nominal_date`;
+  from events.occurrences where occasion_id = ? order by nominal_date`;
 
 export function observe({
   api,
   receiver,
+  occasionOf,
 }: {
   readonly api: TestApi;
   readonly receiver: WebhookReceiver;
+  readonly occasionOf: (userId: string) => OccasionRef;
 }): Observations {
   const ledgerOf = async (userId: string): Promise<LedgerEntry[]> => {
     const { body } = await api.send('GET', `/v1/users/${userId}/occurrences`);
-    return body.occurrences.toReversed();
+    const { type, id } = occasionOf(userId);
+    const occurrences: LedgerEntry[] = body.occurrences;
+    return occurrences.filter(({ key }) => key.startsWith(`${type}:${id}:`)).toReversed();
   };
   return {
     ledgerOf,
 
     greetingsOf(userId) {
-      const ofUser = receiver.received.filter(({ body }) => body.data.user?.id === userId);
-      return ofUser.map(({ id, headers, body }) => ({
+      const { id: occasionId } = occasionOf(userId);
+      const sent = receiver.received.filter(({ body }) => body.data.occasion?.id === occasionId);
+      return sent.map(({ id, headers, body }) => ({
         key: id,
         dueAt: body.data.occasion.dueAt,
         localDate: body.data.occasion.observedDate ?? body.data.occasion.nominalDate,
@@ -76,6 +82,6 @@ export function observe({
       return (await ledgerOf(userId)).findLast(({ status }) => status === 'PENDING');
     },
 
-    rowsOf: (userId) => api.sql<OccurrenceRow>(ROWS, [userId]),
+    rowsOf: (userId) => api.sql<OccurrenceRow>(ROWS, [occasionOf(userId).id]),
   };
 }
