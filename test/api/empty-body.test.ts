@@ -1,7 +1,9 @@
 /** An empty body is no body, as `curl -d ''` and many libraries send one: wherever none is required. */
+import { randomUUID } from 'node:crypto';
+
 import { expect, test } from 'vitest';
 
-import { readAnswer, useTestApi } from '../support/api.ts';
+import { ADA, readAnswer, useTestApi } from '../support/api.ts';
 import { createEventRows } from '../support/event-rows.ts';
 
 const api = useTestApi();
@@ -24,7 +26,7 @@ test.for([
   for (const [path, methods] of Object.entries<Record<string, Operation>>(paths)) {
     for (const [method, { requestBody }] of Object.entries(methods)) {
       if (method === 'get' || requestBody?.required === true) continue;
-      const place = path.replace('{key}', key).replace('{id}', await rows.addUser());
+      const place = await placeOf(path.replace('{key}', key));
       const init = { method: method.toUpperCase(), body: '', headers: { 'Content-Length': '0' } };
       const request = new Request(`http://localhost${place}`, init);
       // A body of text brings a type with it.
@@ -36,6 +38,10 @@ test.for([
   }
   expect(answered).toEqual({
     'DELETE /v1/users/{id}': 204,
+    'DELETE /v1/users/external/{externalId}': 204,
+    'DELETE /v1/users/{id}/occasions/{occasionId}': 204,
+    'DELETE /v1/users/{id}/occasions/{type}/{occasionExternalId}': 204,
+    'DELETE /v1/users/external/{externalId}/occasions/{type}/{occasionExternalId}': 204,
     'POST /v1/occurrences/{key}/redeliver': 202,
     'POST /v1/deliveries/pause': 200,
     'POST /v1/deliveries/resume': 200,
@@ -43,6 +49,25 @@ test.for([
     'POST /v1/webhook/test': 409,
   });
 });
+
+/** The path of a new user, and of an occasion of it. */
+async function placeOf(path: string): Promise<string> {
+  if (!path.startsWith('/v1/users')) return path;
+  const externalId = randomUUID();
+  const user = await api.send('POST', '/v1/users', { ...ADA, externalId });
+  const occasion = await api.send('POST', `/v1/users/${user.body.id}/occasions`, {
+    type: 'reminder',
+    externalId,
+    date: '2026-01-31',
+    recurrence: 'monthly',
+  });
+  return path
+    .replace('{id}', user.body.id)
+    .replace('{externalId}', externalId)
+    .replace('{occasionId}', occasion.body.id)
+    .replace('{type}', 'reminder')
+    .replace('{occasionExternalId}', externalId);
+}
 
 test('where one is required, it is none either, or no JSON', async () => {
   for (const [type, code] of [

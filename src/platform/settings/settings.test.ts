@@ -41,6 +41,7 @@ const WRONG: Readonly<Record<string, readonly string[]>> = {
   RETAIN_RESPONSE_EXCERPTS: ['1m'],
   RETAIN_IDEMPOTENCY_KEYS: ['23h', '8d'],
   RETAIN_OUTBOX: ['1m', '366d'],
+  RETAIN_OCCURRENCES: ['69d', '40000d'],
   ERASE_AFTER: ['-1s', '31d'],
   RECONCILE_EVERY: ['59s', '2h'],
   METRICS_PORT: ['65533', 'on'],
