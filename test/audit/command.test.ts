@@ -2,16 +2,30 @@ import { beforeAll, expect, test } from 'vitest';
 
 import { listen } from '../../src/platform/http-server.ts';
 import { ADA, useTestApi } from '../support/api.ts';
+import { csv, importInto } from '../support/import.ts';
 import { runProgram, type TestProcess } from '../support/process.ts';
 
 const api = useTestApi();
 beforeAll(async () => {
   await api.send('POST', '/v1/users', ADA);
+  await importInto(
+    api,
+    csv(['externalId', 'firstName', 'lastName', 'dateOfBirth', 'timezone'], ...HERD),
+  );
   await api.sql(`update users.history set valid_from = '2020-01-01Z'`);
 });
 
 /** Ada's birthday, which was never planned. */
 const MISSED = '2025-12-10';
+/** That of more people than a page of a list has. */
+const HERD_MISSED = '2025-03-04';
+const HERD = Array.from({ length: 250 }, (_, at) => [
+  `crm-${at}`,
+  'Bob',
+  '"O""Neil, Jr."',
+  '1990-03-04',
+  'UTC',
+]);
 
 function audit(args: readonly string[], settings: NodeJS.ProcessEnv = {}): TestProcess {
   return runProgram(process.execPath, ['src/audit/command.ts', ...args], { settings });
@@ -23,7 +37,9 @@ async function outputOf(run: TestProcess): Promise<{ code: number | null; text: 
 }
 
 test('prints a table with the keys of the unaccounted, and ends with 1', async () => {
-  const [{ id = '' } = {}] = await api.sql<{ id: string }>('select id from users.users');
+  const [{ id = '' } = {}] = await api.sql<{ id: string }>(
+    'select id from users.users where external_id is null',
+  );
   const { code, text } = await outputOf(
     audit(['--date', MISSED], { DATABASE_URL: api.database.url }),
   );
@@ -56,11 +72,47 @@ test('without a database of its own asks the Daybell that runs', async () => {
   expect(alone.text).toMatch(/DATABASE_URL is not set, and no Daybell answers/);
 });
 
+test('with --list prints a line for each of a class, and ends with 0', async () => {
+  const [{ id = '' } = {}] = await api.sql<{ id: string }>(
+    'select id from users.users where external_id is null',
+  );
+  const settings = { DATABASE_URL: api.database.url };
+  const list = (...args: readonly string[]) =>
+    outputOf(audit(['--date', MISSED, '--list', ...args], settings));
+  const row = `unaccounted  birthday:${id}:2025  birthday  2025-12-10  2025-12-10  Europe/London  2025-12-10T09:00:00.000Z  0  ${id}  -  Ada  Lovelace  -`;
+  expect(await list('unaccounted')).toEqual({ code: 0, text: row });
+  expect(await list('all', '--type', 'birthday')).toEqual({ code: 0, text: row });
+  expect(await list('failed.gone')).toEqual({ code: 0, text: '' });
+  expect(await list('all', '--type', 'anniversary')).toEqual({ code: 0, text: '' });
+});
+
+test('with --csv lists all pages under a header, of the database and of the Daybell that runs', async () => {
+  const place = { host: '127.0.0.1', port: 0, setting: 'PORT', keepAliveMs: 5_000 };
+  const server = await listen(api.app, place);
+  const { port } = new URL(server.url);
+  const args = ['--date', HERD_MISSED, '--list', 'all', '--csv'];
+  const fromDatabase = await outputOf(audit(args, { DATABASE_URL: api.database.url }));
+  const fromApi = await outputOf(audit(args, { PORT: port }));
+  await server.stop();
+  expect(fromApi).toEqual(fromDatabase);
+  expect(fromDatabase.code).toBe(0);
+  const [header, ...rows] = fromDatabase.text.split('\n');
+  expect(header).toBe(
+    'class,key,occasionType,nominalDate,localDate,timezone,dueAt,attempts,userId,externalId,firstName,lastName,occasionExternalId',
+  );
+  const known = rows.map((row) => /,(crm-\d+),Bob,"O""Neil, Jr\.",$/.exec(row)?.[1]);
+  expect(known.toSorted()).toEqual(HERD.map(([externalId]) => externalId).toSorted());
+  expect(rows[0]).toMatch(/^unaccounted,birthday:[\w-]+:2025,birthday,2025-03-04,2025-03-04,UTC,/);
+});
+
 test.each([
   [[], '--date is required'],
   [['--date', '2026-02-30'], '--date must be a date of the calendar, as YYYY-MM-DD'],
   [['--day', '2026-05-20'], "Unknown option '--day'"],
   [['2026-05-20'], 'Unexpected argument'],
+  [['--date', '2026-05-20', '--csv'], '--csv needs --list'],
+  [['--date', '2026-05-20', '--type', 'birthday'], '--type needs --list'],
+  [['--date', '2026-05-20', '--list', 'lost'], '--list must be one of delivered, late,'],
 ])('ends with 2 and the rule for %j', async (args, message) => {
   const { code, text } = await outputOf(audit(args, { DATABASE_URL: api.database.url }));
   expect(code).toBe(2);

@@ -1,8 +1,9 @@
-import { beforeAll, expect, test } from 'vitest';
+import { beforeAll, describe, expect, test } from 'vitest';
 
 import { ForecastSchema } from '../../src/forecast/schema.ts';
 import { listen } from '../../src/platform/http-server.ts';
 import { ADA, useTestApi } from '../support/api.ts';
+import { csv, importInto } from '../support/import.ts';
 import { runProgram, type TestProcess } from '../support/process.ts';
 
 const api = useTestApi();
@@ -46,10 +47,59 @@ test('without a database of its own asks the Daybell that runs; as JSON, too', a
   expect(alone.text).toMatch(/DATABASE_URL is not set, and no Daybell answers/);
 });
 
+describe('with --list', () => {
+  /** More people than a page of a list has. */
+  const HERD = Array.from({ length: 250 }, (_, at) => `crm-${at}`);
+  /** In the middle of the window. */
+  const birthday = inHours(24 * 5).slice(0, 10);
+  const WINDOW = ['--from', inHours(24 * 3), '--to', inHours(24 * 7)];
+  beforeAll(async () => {
+    const rows = HERD.map((id) => [id, 'Bob', '"O""Neil, Jr."', `1992${birthday.slice(4)}`, 'UTC']);
+    const header = ['externalId', 'firstName', 'lastName', 'dateOfBirth', 'timezone'];
+    await importInto(api, csv(header, ...rows));
+  });
+
+  test('prints a line for each that falls due', async () => {
+    const settings = { DATABASE_URL: api.database.url };
+    const { code, text } = await outputOf(forecast([...WINDOW, '--list'], settings));
+    expect(code).toBe(0);
+    const year = birthday.slice(0, 4);
+    const lines = text.split('\n').filter((line) => line.includes('crm-'));
+    expect(lines).toHaveLength(HERD.length);
+    expect(lines[0]).toMatch(
+      new RegExp(
+        `^birthday:[\\w-]+:${year}  birthday  ${birthday}  ${birthday}  UTC  ${birthday}T09:00:00.000Z  false  [\\w-]+  crm-\\d+  Bob  O"Neil, Jr\\.  -$`,
+      ),
+    );
+    const none = await outputOf(forecast([...WINDOW, '--list', '--type', 'anniversary'], settings));
+    expect(none).toEqual({ code: 0, text: '' });
+  });
+
+  test('and --csv has all pages under a header, of the database and of the Daybell that runs', async () => {
+    const place = { host: '127.0.0.1', port: 0, setting: 'PORT', keepAliveMs: 5_000 };
+    const server = await listen(api.app, place);
+    const { port } = new URL(server.url);
+    const args = [...WINDOW, '--list', '--csv'];
+    const fromDatabase = await outputOf(forecast(args, { DATABASE_URL: api.database.url }));
+    const fromApi = await outputOf(forecast(args, { PORT: port }));
+    await server.stop();
+    expect(fromApi).toEqual(fromDatabase);
+    expect(fromDatabase.code).toBe(0);
+    const [header, ...rows] = fromDatabase.text.split('\n');
+    expect(header).toBe(
+      'key,occasionType,nominalDate,localDate,timezone,dueAt,planned,userId,externalId,firstName,lastName,occasionExternalId',
+    );
+    const known = rows.flatMap((row) => /,(crm-\d+),Bob,"O""Neil, Jr\.",$/.exec(row)?.[1] ?? []);
+    expect(known.toSorted()).toEqual(HERD.toSorted());
+  });
+});
+
 test.each([
   [['--from', '2020-01-01T00:00:00Z'], '--from must not be in the past'],
   [['--to', '2999-01-01T00:00:00Z'], '--to must be at most 400 days after from'],
   [['--by', 'day'], "Unknown option '--by'"],
+  [['--csv'], '--csv needs --list'],
+  [['--list', '--to', inHours(24 * 40)], '--to must be at most 31 days after from'],
 ])('ends with 2 and the rule for %j', async (args, message) => {
   const { code, text } = await outputOf(forecast(args, { DATABASE_URL: api.database.url }));
   expect(code).toBe(2);
