@@ -25,6 +25,19 @@ import { auditTable } from './table.ts';
 const USAGE = 'Usage: npm run audit -- --date YYYY-MM-DD [--list CLASS|all [--type TYPE] [--csv]]';
 const ALL = 'all';
 
+/** Of a list. Above the call: a const below it would not be there yet. */
+const COLUMNS = [
+  'class',
+  'key',
+  'occasionType',
+  'nominalDate',
+  'localDate',
+  'timezone',
+  'dueAt',
+  'attempts',
+  'userId',
+];
+
 process.exitCode = await main();
 
 async function main(): Promise<number> {
@@ -68,18 +81,6 @@ function audit(date: string): Promise<number> {
     return report.clean ? 0 : EXIT.failed;
   });
 }
-
-const COLUMNS = [
-  'class',
-  'key',
-  'occasionType',
-  'nominalDate',
-  'localDate',
-  'timezone',
-  'dueAt',
-  'attempts',
-  'userId',
-];
 
 function listOccurrences(date: string, filter: AuditListFilter, isCsv: boolean): Promise<number> {
   const query = new URLSearchParams({

@@ -20,6 +20,18 @@ import { forecastWindow, type Window, windowFault } from './window.ts';
 const USAGE =
   'Usage: npm run forecast [-- --from INSTANT --to INSTANT --type TYPE --json | --list [--csv]]';
 
+/** Of a list. Above the call: a const below it would not be there yet. */
+const COLUMNS = [
+  'key',
+  'occasionType',
+  'nominalDate',
+  'localDate',
+  'timezone',
+  'dueAt',
+  'planned',
+  'userId',
+];
+
 process.exitCode = await main();
 
 async function main(): Promise<number> {
@@ -75,17 +87,6 @@ async function main(): Promise<number> {
 function epochMs(instant: string | undefined): number | null {
   return instant === undefined ? null : Date.parse(instant);
 }
-
-const COLUMNS = [
-  'key',
-  'occasionType',
-  'nominalDate',
-  'localDate',
-  'timezone',
-  'dueAt',
-  'planned',
-  'userId',
-];
 
 function listOccurrences(window: Window, type: string | null, isCsv: boolean): Promise<number> {
   // An end, so that all pages are about the same window; it begins when it is asked about.
