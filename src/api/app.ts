@@ -4,7 +4,7 @@ import { requestId } from 'hono/request-id';
 import { secureHeaders } from 'hono/secure-headers';
 
 import { type AccessTable, readAccess, requireAccess } from './access.ts';
-import { limitBody, requireBodyOfPatch, requirePlainUtf8 } from './body.ts';
+import { limitBody, requireBodyOfChange, requirePlainUtf8 } from './body.ts';
 import type { Api, ApiDeps, ApiEnv } from './deps.ts';
 import { contentSecurityPolicy, registerOpenApi } from './openapi.ts';
 import { answerErrors, refuseInvalid, sendProblem } from './problem.ts';
@@ -55,7 +55,7 @@ export function createApp(deps: ApiDeps): Api {
   registerImports(app, deps);
   app.use(limitBody);
   app.use(requirePlainUtf8);
-  app.use(requireBodyOfPatch);
+  app.use(requireBodyOfChange);
 
   registerUsers(app, deps);
   registerOccasions(app, deps);

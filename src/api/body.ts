@@ -41,10 +41,10 @@ export const requirePlainUtf8 = createMiddleware<ApiEnv>(async (c, next) => {
 });
 
 /** A change without a body says nothing; its JSON was probably lost on the way. */
-export const requireBodyOfPatch = createMiddleware<ApiEnv>(async (c, next) => {
+export const requireBodyOfChange = createMiddleware<ApiEnv>(async (c, next) => {
   // Where there is none to take it, it is 404 or 405.
-  const isPatch = matchedRoutes(c).some(({ method }) => method === 'PATCH');
-  if (isPatch && (await c.req.arrayBuffer()).byteLength === 0) throw new HTTPException(400);
+  const isChange = matchedRoutes(c).some(({ method }) => method === 'PATCH' || method === 'PUT');
+  if (isChange && (await c.req.arrayBuffer()).byteLength === 0) throw new HTTPException(400);
   await next();
 });
 

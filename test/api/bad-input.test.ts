@@ -265,15 +265,23 @@ describe('a query', () => {
   });
 });
 
-test.for([undefined, '"3"'])(
-  'a change without a body is refused, and not for the revision that it asks for: %s',
-  async (revision) => {
-    const headers = { 'Content-Length': '0', ...(revision && { 'If-Match': revision }) };
-    const { body } = await refused(
-      () => api.send('PATCH', `/v1/users/${id}`, undefined, headers),
-      400,
-    );
-    expect(body.type).toBe('urn:daybell:problem:malformed-json');
+test.for([
+  ['PATCH', '/v1/users/{id}'],
+  ['PUT', '/v1/users/{id}'],
+  ['PUT', '/v1/users/external/crm-4711'],
+  ['PUT', '/v1/users/{id}/occasions/reminder/contract-9'],
+  ['PUT', '/v1/occasion-types/reminder'],
+] as const)(
+  '%s %s without a body is refused, and not for the revision that it asks for',
+  async ([method, path]) => {
+    for (const revision of [undefined, '"3"']) {
+      const headers = { 'Content-Length': '0', ...(revision && { 'If-Match': revision }) };
+      const { body } = await refused(
+        () => api.send(method, path.replace('{id}', id), undefined, headers),
+        400,
+      );
+      expect(body.type).toBe('urn:daybell:problem:malformed-json');
+    }
   },
 );
 
