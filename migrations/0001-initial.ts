@@ -597,6 +597,22 @@ const EVENTS = `
     report jsonb not null
   );
 
+  -- Who is signed in to the console. Of tokens, SHA-256 in hexadecimal.
+  create table events.console_sessions (
+    token_hash text primary key,
+    -- The one before, which requests under way may still have.
+    previous_hash text,
+    -- By which it ends when the key is no longer among the settings.
+    key_name text not null,
+    key_hash text not null,
+    csrf text not null,
+    created_at timestamptz not null default events.clock(),
+    rotated_at timestamptz not null default events.clock(),
+    expires_at timestamptz not null
+  );
+  create index console_sessions_before on events.console_sessions (previous_hash)
+    where previous_hash is not null;
+
   -- One row: what tells this installation from every other, also after a restore.
   create table events.installation (
     id uuid not null default gen_random_uuid(),

@@ -3,6 +3,8 @@ import { methodNotAllowed } from 'hono/method-not-allowed';
 import { requestId } from 'hono/request-id';
 import { secureHeaders } from 'hono/secure-headers';
 
+import type { ApiKey } from '../access/api-key.ts';
+import { createConsole } from '../console/app.ts';
 import { type AccessTable, readAccess, requireAccess } from './access.ts';
 import { limitBody, requireBodyOfChange, requirePlainUtf8 } from './body.ts';
 import type { Api, ApiDeps, ApiEnv } from './deps.ts';
@@ -27,9 +29,12 @@ import { registerWebhooks } from './webhooks.ts';
 /** The HTTP API without a socket. */
 export function createApp(deps: ApiDeps): Api {
   const app: Api = new OpenAPIHono<ApiEnv>({ defaultHook: refuseInvalid });
+  const fetchApi = async (request: Request, key: ApiKey | null): Promise<Response> =>
+    app.fetch(request, { console: { key } });
 
   app.use(requestId());
   app.use(recordRequests(deps));
+  app.route('/console', createConsole({ ...deps, fetchApi }));
   // Strict-Transport-Security is up to whatever terminates TLS.
   app.use(secureHeaders({ contentSecurityPolicy, strictTransportSecurity: false }));
   app.use(

@@ -10,6 +10,7 @@ import type { DeliveryControl } from '../ledger/delivery-control.ts';
 import type { OccurrenceReader } from '../ledger/occurrence-reader.ts';
 import type { Redelivery } from '../ledger/redelivery.ts';
 import type { OccasionTypes } from '../occasion-types/occasion-types.ts';
+import type { Orm } from '../platform/database/orm.ts';
 import type { Logger } from '../platform/logger.ts';
 import type { Registry } from '../platform/metrics.ts';
 import type { Readiness } from '../platform/probes.ts';
@@ -22,6 +23,8 @@ import type { Users } from '../users/users.ts';
 
 /** Nothing in it needs Temporal. */
 export interface ApiDeps {
+  /** For the sessions of the console. */
+  readonly orm: Orm;
   readonly users: Users;
   readonly occasions: Occasions;
   readonly importer: Importer;
@@ -51,9 +54,16 @@ export interface ApiDeps {
   readonly servesMetrics: boolean;
   /** Null when traces are off. */
   readonly tracing: Tracing | null;
+  /** Of Temporal's Web UI, as a browser reaches it; null if it is not known. */
+  readonly temporalUi: string | null;
 }
 
 export type ApiEnv = {
+  /** No client can set these. */
+  Bindings: {
+    /** The request is a page's, made in this process with the rights of a key, or of anyone. */
+    console?: { readonly key: ApiKey | null };
+  };
   Variables: {
     requestId: string;
     secureHeadersNonce?: string;

@@ -16,7 +16,7 @@ import { createOccasionTypes } from '../occasion-types/occasion-types.ts';
 import { createRedelivery } from '../ledger/redelivery.ts';
 import { describeError } from '../platform/errors.ts';
 import { DEFAULT_DESTINATION } from '../platform/destination.ts';
-import { listen } from '../platform/http-server.ts';
+import { listen, type Served } from '../platform/http-server.ts';
 import { type ReadinessCheck, readinessCheck } from '../platform/probes.ts';
 import { runService, type ServiceContext } from '../platform/service.ts';
 import { openDateSettings } from '../planning/date-settings.ts';
@@ -70,10 +70,10 @@ async function startApi(context: ServiceContext): Promise<void> {
   // Alive from the first moment, whenever the database comes.
   const waiting = new Hono<ApiEnv>().route('/', probes);
   waiting.all('*', (c) => sendProblem(c, DATABASE_AWAY));
-  let serving: Pick<Hono, 'fetch'> = waiting;
+  let serving: Served = waiting;
   const { HOST: host, PORT: port, HTTP_KEEP_ALIVE: keepAliveMs } = settings;
   const server = await listen(
-    { fetch: (...request) => serving.fetch(...request) },
+    { fetch: (request, env) => serving.fetch(request, env) },
     { host, port, setting: 'PORT', keepAliveMs, streams: STREAMS },
   );
 
@@ -103,6 +103,7 @@ async function startApi(context: ServiceContext): Promise<void> {
   };
   const dateSettings = findDateSettings(orm);
   serving = createApp({
+    orm,
     users: createUsers(orm, { clock, tz, traceparent: tracing?.active }),
     occasions: createOccasions(orm, { traceparent: tracing?.active }),
     importer: createImporter({
@@ -133,6 +134,7 @@ async function startApi(context: ServiceContext): Promise<void> {
     metrics,
     servesMetrics: settings.METRICS_PORT === undefined,
     tracing,
+    temporalUi: null,
   });
   const auditWatch = startAuditWatch(audit, metrics, logger);
   onStop(auditWatch.stop);

@@ -2,7 +2,6 @@ import { once } from 'node:events';
 import { type IncomingMessage, Server } from 'node:http';
 
 import { createAdaptorServer } from '@hono/node-server';
-import type { Hono } from 'hono';
 
 import { errorCode } from './errors.ts';
 
@@ -31,6 +30,11 @@ export interface Place {
   readonly streams?: ReadonlySet<string>;
 }
 
+/** An app of Hono's, whatever its environment. */
+export interface Served {
+  fetch(request: Request, env: unknown): Response | Promise<Response>;
+}
+
 /** Thrown when the port cannot be listened on; the message says what to do. */
 export class PortUnusableError extends Error {
   override readonly name = 'PortUnusableError';
@@ -42,7 +46,7 @@ export class PortUnusableError extends Error {
  *
  * @throws PortUnusableError
  */
-export async function listen(app: Pick<Hono, 'fetch'>, place: Place) {
+export async function listen(app: Served, place: Place) {
   const { host, port, keepAliveMs, streams = new Set() } = place;
   const server = createAdaptorServer({
     hostname: UNNAMED,

@@ -60,6 +60,7 @@ export async function createTestApi({
   const { clock = Date.now, tz = bundledTz } = overrides;
   const dateSettings = findDateSettings(orm);
   const app = createApp({
+    orm,
     users: createUsers(orm, { clock, tz, traceparent: overrides.tracing?.active }),
     occasions: createOccasions(orm, { traceparent: overrides.tracing?.active }),
     importer: createImporter({ orm, clock, tz, dateSettings }),
@@ -95,6 +96,7 @@ export async function createTestApi({
     metrics: createMetrics(),
     servesMetrics: true,
     tracing: null,
+    temporalUi: null,
     ...overrides,
   });
   const sql = <Row>(query: string, params: unknown[] = []): Promise<Row[]> =>

@@ -1,0 +1,119 @@
+/** Who may use the console: sessions by cookie, and forms that must come from its own pages. */
+import { createHmac } from 'node:crypto';
+
+import type { Context } from 'hono';
+import { deleteCookie, getCookie, setCookie } from 'hono/cookie';
+import { createMiddleware } from 'hono/factory';
+
+import type { ApiKey } from '../access/api-key.ts';
+import { isFromOwnMachine } from '../access/own-machine.ts';
+import type { ConsoleDeps, ConsoleEnv, Visitor } from './env.ts';
+import { PageError } from './page-error.ts';
+import { isSameToken, newToken, SESSION_HOURS, type Sessions } from './sessions.ts';
+
+export const HOME = '/console';
+export const SIGN_IN = `${HOME}/sign-in`;
+const COOKIE = 'daybell_console';
+
+type Ctx = Context<ConsoleEnv>;
+
+/** Lets through who is signed in; without configured keys, whoever is on this machine. */
+export function requireVisitor({ apiKeys }: ConsoleDeps, sessions: Sessions) {
+  return createMiddleware<ConsoleEnv>(async (c, next): Promise<Response | void> => {
+    c.header('Cache-Control', 'no-store');
+    if (apiKeys.length === 0) {
+      if (!isFromOwnMachine(c.req.url, c.req.header('Origin'))) throw NOT_THIS_MACHINE;
+      c.set('visitor', { key: null, csrf: csrfOfBrowser(c), may: () => true });
+    } else {
+      const token = getCookie(c, COOKIE);
+      const session = token === undefined ? null : await sessions.find(token);
+      if (session === null) return toSignIn(c);
+      if (session.newToken !== null) keepToken(c, session.newToken);
+      c.set('visitor', signedIn(session.key, session.csrf));
+      c.set('keyName', session.key.name);
+    }
+    if (c.req.method !== 'GET' && c.req.method !== 'HEAD') {
+      await requireCsrf(c, c.get('visitor').csrf);
+    }
+    return next();
+  });
+}
+
+function signedIn(key: ApiKey, csrf: string): Visitor {
+  return { key, csrf, may: (scope) => key.scopes.includes(scope) };
+}
+
+/** A form that was open meanwhile cannot be sent again by itself: what was typed would be lost unseen. */
+function toSignIn(c: Ctx): Response {
+  if (c.req.method !== 'GET' && c.req.method !== 'HEAD') throw SESSION_OVER;
+  const { pathname, search } = new URL(c.req.url);
+  const back = pathname === HOME ? '' : `?next=${encodeURIComponent(pathname + search)}`;
+  return c.redirect(SIGN_IN + back, 303);
+}
+
+/** The field of every form. */
+export const CSRF_FIELD = 'csrf';
+/** For requests by script, which have no form. */
+export const CSRF_HEADER = 'X-CSRF-Token';
+
+/** @throws PageError if the request does not come from a page that this session was shown */
+export async function requireCsrf(c: Ctx, expected: string): Promise<void> {
+  const header = c.req.header(CSRF_HEADER);
+  const given = header ?? (await c.req.parseBody())[CSRF_FIELD];
+  if (typeof given !== 'string' || !isSameToken(given, expected)) throw FOREIGN_FORM;
+}
+
+/** Of a browser that is not signed in: its cookie is a token of its own, which is kept nowhere. */
+export function csrfOfBrowser(c: Ctx): string {
+  let token = getCookie(c, COOKIE);
+  if (token === undefined) {
+    token = newToken();
+    keepToken(c, token);
+  }
+  return createHmac('sha256', token).update('csrf').digest('base64url');
+}
+
+export async function signIn(c: Ctx, sessions: Sessions, key: ApiKey): Promise<void> {
+  // A token that the browser had before may be known to others.
+  keepToken(c, await sessions.start(key));
+}
+
+export async function signOut(c: Ctx, sessions: Sessions): Promise<void> {
+  const token = getCookie(c, COOKIE);
+  if (token !== undefined) await sessions.end(token);
+  deleteCookie(c, COOKIE, { path: HOME });
+}
+
+/** Lax, not Strict: links from tickets and mails lead to the page, not to the sign-in. */
+function keepToken(c: Ctx, token: string): void {
+  setCookie(c, COOKIE, token, {
+    path: HOME,
+    httpOnly: true,
+    sameSite: 'Lax',
+    secure: isTls(c),
+    maxAge: SESSION_HOURS * 3600,
+  });
+}
+
+/** TLS ends in front of the API, and what ends it says so. */
+function isTls(c: Ctx): boolean {
+  return c.req.header('X-Forwarded-Proto') === 'https' || c.req.url.startsWith('https:');
+}
+
+const NOT_THIS_MACHINE = new PageError(
+  403,
+  'Without API keys, only this machine may use the console',
+  'Open it by localhost or a loopback address; or set API_KEYS: npm run key:new makes a key.',
+);
+
+const SESSION_OVER = new PageError(
+  401,
+  'Your session is over',
+  'Nothing was changed. Sign in in another tab, go back to the form, load it again and send it.',
+);
+
+const FOREIGN_FORM = new PageError(
+  403,
+  'This form does not belong to your session',
+  'Nothing was changed. Load the page again and send the form from there.',
+);

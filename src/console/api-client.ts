@@ -1,0 +1,99 @@
+/** How pages use the API: its own routes, in this process, with the rights of who is signed in. */
+import type { Context } from 'hono';
+import type { ContentfulStatusCode } from 'hono/utils/http-status';
+
+import type { ConsoleDeps, ConsoleEnv } from './env.ts';
+import { type FormFault, PageError } from './page-error.ts';
+
+type Ctx = Context<ConsoleEnv>;
+
+export interface Ask {
+  /** Left out where undefined, null or empty, as forms send what was not filled in. */
+  readonly query?:
+    | Readonly<Record<string, string | number | boolean | null | undefined>>
+    | undefined;
+  /** Sent as JSON. */
+  readonly body?: unknown;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+export interface ApiAnswer<Body> {
+  readonly status: number;
+  readonly headers: Headers;
+  readonly body: Body;
+}
+
+/** Segments of a path, escaped. */
+export function path(strings: TemplateStringsArray, ...values: readonly string[]): string {
+  return String.raw({ raw: strings }, ...values.map(encodeURIComponent));
+}
+
+export type ApiClient = ReturnType<typeof createApiClient>;
+
+/** Each function throws a {@link PageError} that says what the API's problem document says. */
+export function createApiClient({ fetchApi }: Pick<ConsoleDeps, 'fetchApi'>) {
+  async function request(c: Ctx, method: string, path: string, ask: Ask = {}): Promise<Response> {
+    const { query = {}, body, headers = {} } = ask;
+    // The host is of no account: the request does not leave the process.
+    const url = new URL(path, 'http://localhost');
+    for (const [name, value] of Object.entries(query)) {
+      if (value !== undefined && value !== null && value !== '') {
+        url.searchParams.set(name, String(value));
+      }
+    }
+    const json = body === undefined ? {} : { 'Content-Type': 'application/json' };
+    const made = new Request(url, {
+      method,
+      headers: { ...json, ...headers, 'X-Request-Id': c.get('requestId') },
+      body: body === undefined ? null : JSON.stringify(body),
+      signal: c.req.raw.signal,
+    });
+    const response = await fetchApi(made, c.get('visitor').key);
+    if (response.ok || response.status === 304) return response;
+    throw await problemPage(response);
+  }
+
+  async function send<Body>(c: Ctx, method: string, path: string, ask?: Ask) {
+    const response = await request(c, method, path, ask);
+    const text = await response.text();
+    const body = (text === '' ? null : JSON.parse(text)) as Body;
+    return { status: response.status, headers: response.headers, body };
+  }
+
+  return {
+    /** The body of what is read. */
+    async get<Body>(c: Ctx, path: string, query?: Ask['query']): Promise<Body> {
+      return (await send<Body>(c, 'GET', path, { query })).body;
+    },
+    /** The same; null if there is none of it. */
+    async find<Body>(c: Ctx, path: string, query?: Ask['query']): Promise<Body | null> {
+      try {
+        return (await send<Body>(c, 'GET', path, { query })).body;
+      } catch (error) {
+        if (error instanceof PageError && error.status === 404) return null;
+        throw error;
+      }
+    },
+    /** For a change, or where the answer's headers count. */
+    send,
+    /** As it comes, for what is streamed. */
+    stream: request,
+  };
+}
+
+interface ProblemBody {
+  readonly type?: string;
+  readonly title?: string;
+  readonly detail?: string;
+  readonly errors?: readonly FormFault[];
+}
+
+async function problemPage(response: Response): Promise<PageError> {
+  const problem = (await response.json().catch(() => ({}))) as ProblemBody;
+  return new PageError(
+    response.status as ContentfulStatusCode,
+    problem.title ?? 'The API answered what the console does not understand',
+    problem.detail ?? '',
+    { code: problem.type?.split(':').at(-1) ?? null, faults: problem.errors ?? [] },
+  );
+}

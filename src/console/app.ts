@@ -1,0 +1,99 @@
+/** The operators' console: pages made on the server, in front of the API. */
+import { Hono } from 'hono';
+import { bodyLimit } from 'hono/body-limit';
+import { html } from 'hono/html';
+import { secureHeaders } from 'hono/secure-headers';
+
+import { describeError, isServerAway } from '../platform/errors.ts';
+import { HOME, requireVisitor, SIGN_IN } from './access.ts';
+import { createApiClient } from './api-client.ts';
+import { loadAssets } from './assets.ts';
+import type { ConsoleApp, ConsoleDeps, ConsoleEnv, PageDeps } from './env.ts';
+import { sendBarePage, sendPage } from './layout.ts';
+import { PageError } from './page-error.ts';
+import { registerDeliveries } from './pages/deliveries.ts';
+import { createSessions } from './sessions.ts';
+import { registerSignIn, registerSignOut } from './sign-in.ts';
+
+/** Nothing from elsewhere, no inline style, no inline script. */
+const contentSecurityPolicy = {
+  defaultSrc: ["'none'"],
+  styleSrc: ["'self'"],
+  scriptSrc: ["'self'"],
+  imgSrc: ["'self'", 'data:'],
+  connectSrc: ["'self'"],
+  formAction: ["'self'"],
+  frameAncestors: ["'none'"],
+  baseUri: ["'none'"],
+};
+
+/** Forms; files have a route of their own. */
+const FORM_MAX_BYTES = 256 * 1024;
+
+/** To be mounted at `/console`. */
+export function createConsole(deps: ConsoleDeps): ConsoleApp {
+  const app: ConsoleApp = new Hono<ConsoleEnv>();
+  const sessions = createSessions(deps.orm, deps.apiKeys);
+  const assets = loadAssets();
+
+  app.use(secureHeaders({ contentSecurityPolicy, strictTransportSecurity: false }));
+  app.get('/assets/:name', assets.serve);
+  app.use(async (c, next) => {
+    c.set('assetUrl', assets.url);
+    await next();
+  });
+  app.use(bodyLimit({ maxSize: FORM_MAX_BYTES, onError: () => Promise.reject(TOO_LARGE) }));
+  registerSignIn(app, deps, sessions);
+  app.use(requireVisitor(deps, sessions));
+  registerSignOut(app, sessions);
+  const pages: PageDeps = { ...deps, api: createApiClient(deps) };
+  registerDeliveries(app, pages);
+
+  // The path is the console's own, whatever becomes of it: the API's answers are not for people.
+  app.all('*', () => Promise.reject(new PageError(404, 'There is no such page')));
+  app.onError((error, c) => {
+    const page = error instanceof PageError ? error : ofError(error);
+    if (page.status >= 500) {
+      const { logger } = deps;
+      const requestId = c.get('requestId');
+      logger.error({ requestId, error: describeError(error) }, 'a page of the console failed');
+    }
+    const send = c.get('visitor') === undefined ? sendBarePage : sendPage;
+    return send(c, {
+      title: page.message,
+      status: page.status,
+      body: html`<p>${page.advice}</p>
+        ${
+          page.faults.length === 0
+            ? ''
+            : html`<ul class="error">
+                ${page.faults.map(({ field, rule }) => html`<li><b>${field}</b> ${rule}</li>`)}
+              </ul>`
+        }
+        ${
+          page.status === 401
+            ? html`<p><a href="${SIGN_IN}">Sign in</a></p>`
+            : html`<p><a href="${HOME}">Today</a></p>`
+        }`,
+    });
+  });
+  return app;
+}
+
+/** What only the console itself can meet, such as a database that its sessions cannot be read from. */
+function ofError(error: Error): PageError {
+  if (isServerAway(error)) {
+    return new PageError(
+      503,
+      'The database is unavailable',
+      'Nothing is lost: what is due goes out when it is back. Load the page again in a moment.',
+    );
+  }
+  return new PageError(
+    500,
+    'The console has failed here',
+    'The log has more under the id of this request, which is in its X-Request-Id header.',
+  );
+}
+
+const TOO_LARGE = new PageError(413, 'The form is too large', 'Files are imported under Import.');

@@ -1,0 +1,31 @@
+/** What a change did, on the page that follows it. */
+import type { Context } from 'hono';
+import { deleteCookie, getCookie, setCookie } from 'hono/cookie';
+
+import type { ConsoleEnv } from './env.ts';
+
+type Ctx = Context<ConsoleEnv>;
+
+const COOKIE = 'daybell_notice';
+const PATH = '/console';
+/** A cookie has 4 KB. */
+const LONGEST = 500;
+
+/** Answers a change: a page that is loaded again, or gone back to, does not repeat it. */
+export function redirectWith(c: Ctx, notice: string, to: string): Response {
+  setCookie(c, COOKIE, notice.slice(0, LONGEST), {
+    path: PATH,
+    httpOnly: true,
+    sameSite: 'Strict',
+    maxAge: 60,
+  });
+  return c.redirect(to, 303);
+}
+
+/** The one that is to be shown now, once; null if there is none. */
+export function takeNotice(c: Ctx): string | null {
+  const notice = getCookie(c, COOKIE);
+  if (notice === undefined) return null;
+  deleteCookie(c, COOKIE, { path: PATH });
+  return notice;
+}

@@ -1,0 +1,31 @@
+import type { ContentfulStatusCode } from 'hono/utils/http-status';
+
+/** One fault of what was typed: the field and the rule that it breaks. */
+export interface FormFault {
+  readonly field: string;
+  readonly rule: string;
+}
+
+/** Thrown to answer with a page that says in a sentence what is wrong. */
+export class PageError extends Error {
+  override readonly name = 'PageError';
+  readonly status: ContentfulStatusCode;
+  /** What to do about it. */
+  readonly advice: string;
+  /** By which a program tells it from others; that of the API's problem. */
+  readonly code: string | null;
+  readonly faults: readonly FormFault[];
+
+  constructor(
+    status: ContentfulStatusCode,
+    message: string,
+    advice = '',
+    { code = null, faults = [] }: { code?: string | null; faults?: readonly FormFault[] } = {},
+  ) {
+    super(message);
+    this.status = status;
+    this.advice = advice;
+    this.code = code;
+    this.faults = faults;
+  }
+}

@@ -1,0 +1,103 @@
+/** Sessions of the console: signed in with an API key, known by a cookie, kept in the database. */
+import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
+
+import type { ApiKey } from '../access/api-key.ts';
+import { queryOf } from '../ledger/sql.ts';
+import type { Orm } from '../platform/database/orm.ts';
+
+/** From the sign-in, however much it is used. */
+export const SESSION_HOURS = 12;
+/** A token that was stolen is of use for no longer than this, unless the thief is the quicker. */
+const ROTATE_AFTER = '30 minutes';
+/** Requests that were under way with the token before. */
+const OVERLAP = '1 minute';
+const TOKEN_BYTES = 32;
+
+export interface Session {
+  readonly key: ApiKey;
+  /** What each form of the session must send back. */
+  readonly csrf: string;
+  /** To take the place of the one that was presented; null as long as that one stays. */
+  readonly newToken: string | null;
+}
+
+export type Sessions = ReturnType<typeof createSessions>;
+
+export const newToken = (): string => randomBytes(TOKEN_BYTES).toString('base64url');
+
+/** Of tokens, only hashes are kept. They are random, and need neither salt nor stretching (ADR 12). */
+export function createSessions(orm: Orm, apiKeys: readonly ApiKey[]) {
+  const query = queryOf(orm);
+
+  return {
+    /** Returns the token for the cookie. Sessions that are over are removed on the occasion. */
+    async start({ name, sha256 }: ApiKey): Promise<string> {
+      const token = newToken();
+      await query(START, {
+        hash: hash(token),
+        name,
+        key: sha256.toString('hex'),
+        csrf: newToken(),
+      });
+      return token;
+    },
+
+    /** Null if it is over, was ended, or its key is no longer among the settings. */
+    async find(token: string): Promise<Session | null> {
+      const [row] = await query<Row>(FIND, { hash: hash(token) });
+      if (row === undefined) return null;
+      const key = apiKeys.find(
+        ({ name, sha256 }) => name === row.name && sha256.toString('hex') === row.key,
+      );
+      if (key === undefined) return null;
+      return { key, csrf: row.csrf, newToken: row.isOld ? await rotate(token) : null };
+    },
+
+    async end(token: string): Promise<void> {
+      await query(`delete from events.console_sessions where ${HAS_TOKEN}`, { hash: hash(token) });
+    },
+  };
+
+  /** Null if another request was quicker. */
+  async function rotate(token: string): Promise<string | null> {
+    const next = newToken();
+    const rotated = await query(ROTATE, { hash: hash(token), next: hash(next) });
+    return rotated.length === 0 ? null : next;
+  }
+}
+
+/** Compares in constant time. */
+export function isSameToken(one: string, other: string): boolean {
+  return timingSafeEqual(Buffer.from(hash(one)), Buffer.from(hash(other)));
+}
+
+function hash(token: string): string {
+  return createHash('sha256').update(token).digest('hex');
+}
+
+interface Row {
+  readonly name: string;
+  readonly key: string;
+  readonly csrf: string;
+  readonly isOld: boolean;
+}
+
+const START = `
+  with over as (delete from events.console_sessions where expires_at <= events.clock())
+  insert into events.console_sessions (token_hash, key_name, key_hash, csrf, expires_at)
+  values (:hash, :name, :key, :csrf, events.clock() + interval '${SESSION_HOURS} hours')`;
+
+const HAS_TOKEN = `(token_hash = :hash
+  or previous_hash = :hash and rotated_at > events.clock() - interval '${OVERLAP}')`;
+
+const FIND = `
+  select key_name as name, key_hash as key, csrf,
+    token_hash = :hash and rotated_at < events.clock() - interval '${ROTATE_AFTER}' as "isOld"
+  from events.console_sessions
+  where ${HAS_TOKEN} and expires_at > events.clock()`;
+
+const ROTATE = `
+  update events.console_sessions
+  set previous_hash = token_hash, token_hash = :next, rotated_at = events.clock()
+  where token_hash = :hash
+  returning token_hash`;
