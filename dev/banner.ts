@@ -13,6 +13,7 @@ export function banner(options: BannerOptions): string {
   const { settings, ports, dataDir } = options;
   const api = runningApi({ ...settings, PORT: ports.api }).url;
   const rows = {
+    Console: `${api}/console`,
     API: api,
     Reference: `${api}/docs`,
     'Web UI': webUi(options),

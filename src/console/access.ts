@@ -17,7 +17,7 @@ const COOKIE = 'daybell_console';
 
 type Ctx = Context<ConsoleEnv>;
 
-/** Lets through who is signed in; without configured keys, whoever is on this machine. */
+/** Requires a sign-in; without configured keys, only that the request comes from this machine. */
 export function requireVisitor({ apiKeys }: ConsoleDeps, sessions: Sessions) {
   return createMiddleware<ConsoleEnv>(async (c, next): Promise<Response | void> => {
     c.header('Cache-Control', 'no-store');

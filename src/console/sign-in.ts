@@ -9,7 +9,7 @@ import { csrfField, sendBarePage } from './layout.ts';
 import { PageError } from './page-error.ts';
 import type { Sessions } from './sessions.ts';
 
-/** Nobody guesses a key of 256 bits; it keeps a script with old keys from filling the log. */
+/** Keys of 256 bits cannot be guessed; this keeps a script with an old key from filling the log. */
 const ATTEMPTS_PER_SECOND = 5;
 
 export function registerSignIn(

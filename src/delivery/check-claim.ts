@@ -13,7 +13,7 @@ export type ClaimCheck =
  *
  * @param recipient undefined if the user does not exist
  * @param now epoch ms by the earlier of the process's and the database's clock, so that one that is
- *   days ahead skips nobody
+ *   days ahead skips no occurrences
  */
 export function checkClaim(
   claimed: ClaimedOccurrence,

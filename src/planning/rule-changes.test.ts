@@ -338,7 +338,7 @@ describe('suspension', () => {
     expect(inWords(decision)).toBe('settle suspended, 2027-05-20 at 2027-05-20T13:00Z');
   });
 
-  it('leaves alone what is to come when it is over', () => {
+  it('leaves later occurrences alone when it is over', () => {
     const changes = suspended('2026-05-01T00:00:00Z', '2026-05-20T12:59:59Z');
     const decision = plan({ ...PLANNED, changes, now: '2026-05-20T13:00:01Z' });
     expect(inWords(decision)).toBe('keep, owed 2026-05-20 at 2026-05-20T13:00Z');

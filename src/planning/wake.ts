@@ -9,8 +9,8 @@ export interface WakeSettings {
 const SHARE_MS = 5_000;
 
 /**
- * A herd's first workflows wake while dispatchers may still be sending, so that there is soon
- * somebody if there are no dispatchers. All others wake when dispatchers are done with 100,000:
+ * A herd's first workflows wake while dispatchers may still be sending, so that
+ * sending begins soon if there are no dispatchers. All others wake when dispatchers are done with 100,000:
  * a workflow that wakes costs more than sixty webhooks sent by a dispatcher.
  */
 const FIRST_MS = 10_000;

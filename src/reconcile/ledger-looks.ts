@@ -92,7 +92,7 @@ const IS_EXCUSED = `(
 
 /**
  * @param users SQL for the ids of users whose occasions are looked at
- * @param isSeen a condition on `user_id`: of whom the ledger knows occasions
+ * @param isSeen a condition on `user_id`: whose occasions the ledger knows
  */
 const lookAtOccasions = (users: string, isSeen: string): string => `
   with inputs as materialized (

@@ -2,7 +2,7 @@
 export type OccasionData = Readonly<Record<string, unknown>>;
 
 const DATA_MAX_BYTES = 4096;
-/** Parsers have a limit, which differs; nobody needs as much as this. */
+/** Parsers have a limit, which differs; no occasion needs this much. */
 const DATA_MAX_DEPTH = 32;
 
 /** The rule that a value breaks, in words that follow the field's name, or null. */

@@ -18,7 +18,7 @@ export interface UserEvent {
   readonly revision: number;
   /** Names of fields, if it was updated. */
   readonly changed?: readonly string[];
-  /** Whether a schedule input has changed. If none has, nobody needs to plan: it is stored as done. */
+  /** Whether a schedule input has changed. If none has, there is nothing to plan, and it is stored as done. */
   readonly needsPlan: boolean;
 }
 

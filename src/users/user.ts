@@ -192,7 +192,7 @@ export function dateOfBirthFault(date: string, now: number): string | null {
 const IN_FUTURE = "must not be in the future in the user's own time zone";
 
 /**
- * The one rule over two fields: nobody is born on a day that has not yet begun at `now` (epoch ms)
+ * The one rule over two fields: a date of birth is not a day that has not yet begun at `now` (epoch ms)
  * where they live. A zone that is unknown is not judged.
  *
  * @throws InvalidInputError that names `field`

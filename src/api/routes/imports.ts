@@ -235,7 +235,7 @@ const DeletionSchema = z
   .object({
     missing: z.int().describe('Users who are not in the file'),
     deleted: z.int(),
-    refused: z.string().nullable().describe('Why nobody was deleted'),
+    refused: z.string().nullable().describe('Why no users were deleted'),
   })
   .openapi('ImportDeletion');
 

@@ -8,7 +8,7 @@ async function keepUpToDate(main) {
   const everyMs = Math.max(MIN_MS, Number(main.dataset.live));
   for (;;) {
     await new Promise((resolve) => setTimeout(resolve, everyMs));
-    // Not while somebody types or chooses there, nor in a tab that nobody looks at.
+    // Not while the user types or chooses there, nor in a hidden tab.
     const isInUse = main.contains(document.activeElement) && document.activeElement !== main;
     if (document.hidden || isInUse) continue;
     try {

@@ -22,7 +22,7 @@ export interface DestinationAllowance {
   readonly available: number;
 }
 
-/** Who sends a row, or why nobody does at the moment. */
+/** Who sends a row, or why it is not sent at the moment. */
 export type Owner =
   | 'dispatchers'
   | 'workflow'

@@ -26,7 +26,7 @@ export interface WarmUpDeps {
 const GREETINGS = 1_500;
 /** Few at a time: the machine has other work to do. */
 const CONCURRENCY = 4;
-/** Code that has not run for long is compiled anew, so it runs even where nobody is due for hours. */
+/** Code that has not run for long is compiled anew, so it runs even where nothing is due for hours. */
 const EVERY_MS = 3_600_000;
 
 /**

@@ -62,7 +62,7 @@ const ROWS_OF_OCCASIONS = `jsonb_to_recordset(:rows::jsonb) as row (
 
 /**
  * When the scheduler may take an event: at once, but it takes those that have waited longest first,
- * and so somebody who is due in some minutes before 100,000 who can wait.
+ * and so users who are due within minutes before 100,000 who can wait.
  */
 const AVAILABLE_AT = `now - case when "isSoon" then interval '1 day' else interval '0' end`;
 const CHANGED = 'array(select jsonb_array_elements_text(changed))';

@@ -114,7 +114,7 @@ export function createRowCheck(
       return null;
     });
 
-    // One that breaks a rule tells nobody.
+    // One that breaks a rule identifies no user.
     const given = (field: 'externalId' | 'userId'): string | null =>
       faults.some((fault) => fault.field === field) ? null : textOr(row.user[field]);
     const externalId = given('externalId');

@@ -20,7 +20,7 @@ export interface Deletion {
   /** Users who are not in the file. */
   readonly missing: number;
   readonly deleted: number;
-  /** Why nobody was deleted, though some are missing. */
+  /** Why no users were deleted, though some are missing. */
   readonly refused: string | null;
 }
 
@@ -37,7 +37,7 @@ export async function deleteMissing(orm: Orm, terms: DeletionTerms): Promise<Del
       terms.most === null
         ? `a tenth of all ${all}. Say so with maxDeletes=${missing.length}, if it is right`
         : `maxDeletes, ${most}`;
-    const refused = `${missing.length} users are not in the file, more than ${limit}. Nobody was deleted.`;
+    const refused = `${missing.length} users are not in the file, more than ${limit}. No users were deleted.`;
     return { missing: missing.length, deleted: 0, refused };
   }
   let deleted = 0;

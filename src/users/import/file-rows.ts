@@ -175,7 +175,7 @@ function cellOf(column: ColumnField, text: string): Cell {
   switch (column) {
     case 'lastName':
       return { value: text };
-    // An empty cell lifts no opt-out: a sheet may have `true` where somebody opted out there.
+    // An empty cell lifts no opt-out: the sheet may have `true` for users who opted out.
     case 'suspended':
     case 'occasionSuspended':
       return text === '' ? {} : booleanCell(text);

@@ -213,7 +213,7 @@ interface SyncEnd extends ImportOptions {
 async function endSync(orm: Orm, end: SyncEnd): Promise<Deletion> {
   if (end.hasUnknownRows) {
     const refused =
-      'Of some refused rows it cannot be told whom they are about. Nobody was deleted.';
+      'Some refused rows do not say which users they are about. No users were deleted.';
     return { missing: 0, deleted: 0, refused };
   }
   const { has, startedAt, maxDeletes: most, dryRun } = end;

@@ -20,7 +20,7 @@ export interface StoreContext {
 const AWAY_FOR_MS = 60_000;
 const AWAY_PAUSE_MS = 2_000;
 
-/** A batch that cannot be stored is stored one by one: who cannot be stored holds up nobody. */
+/** A batch that cannot be stored is stored one by one: a row that cannot be stored holds up no others. */
 export async function storeSafely(
   context: StoreContext,
   groups: readonly UserGroup[],
@@ -36,7 +36,7 @@ export async function storeSafely(
       ),
     );
   } catch (error) {
-    // Integrity and data of rows (classes 22 and 23 of SQLSTATE): everything else is nobody's.
+    // Integrity and data of rows (classes 22 and 23 of SQLSTATE): everything else is not the rows' fault.
     if (!/^2[23]/.test(errorCode(error))) throw error;
     const [only] = groups;
     if (groups.length === 1 && only !== undefined) return refuseAll(only, errorCode(error));
