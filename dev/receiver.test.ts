@@ -5,7 +5,6 @@ import { describe, expect, onTestFinished, test } from 'vitest';
 import { newWebhookSecret } from '../src/platform/settings/webhook-secrets.ts';
 import { webhookBody } from '../src/delivery/webhook-body.ts';
 import { createSign, type Sign } from '../src/delivery/wire/signing.ts';
-import { createBuiltInMessages } from '../src/occasion-types/built-in.ts';
 import { ADA, claimedAt } from '../test/support/delivery-values.ts';
 import { createReceiver } from './receiver.ts';
 
@@ -18,7 +17,6 @@ const GREETING = webhookBody({
     keptDate: '2026-12-10',
   },
   recipient: ADA,
-  message: createBuiltInMessages()('birthday'),
   late: false,
 });
 

@@ -4,7 +4,7 @@ import { Webhook } from 'standardwebhooks';
 import { v7 as uuidv7 } from 'uuid';
 
 import { webhookBody } from '../../src/delivery/webhook-body.ts';
-import { createBuiltInMessages } from '../../src/occasion-types/built-in.ts';
+import { messageOf } from '../../src/occasion-types/built-in.ts';
 import { BIRTHDAY, occurrenceKey } from '../../src/ledger/occurrence-key.ts';
 import { createWebhookClient } from './got-client.ts';
 
@@ -62,7 +62,6 @@ export function createGreeter(webhookUrl: string, webhookSecret: string): Greete
   };
 }
 
-const messageOf = createBuiltInMessages();
 const YEAR_OF_BIRTH = 1990;
 
 /** What a user is sent, and its id. */
@@ -83,8 +82,7 @@ export function greetingOf(user: BenchUser, dueAt: number): { key: string; body:
       recurrence: BIRTHDAY,
       dueAt,
     },
-    recipient: { ...names, userId: id, externalId: null, occasion },
-    message: messageOf(BIRTHDAY),
+    recipient: { ...names, userId: id, externalId: null, occasion, message: messageOf(BIRTHDAY) },
     late: false,
   });
   return { key, body: JSON.stringify(body) };

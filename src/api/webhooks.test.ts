@@ -12,7 +12,6 @@ test.each([
   const body = webhookBody({
     claimed: claimedAt(0, { keptDate }),
     recipient: { ...ADA, externalId: 'crm-1', occasion: { ...ADA.occasion, data } },
-    message: () => 'Hey',
     late: true,
   });
   // Parsing drops what the schema does not know.

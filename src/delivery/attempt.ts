@@ -1,6 +1,5 @@
 import type { ClaimedOccurrence, RecordedAttempt } from '../ledger/types.ts';
 import type { Logger } from '../platform/logger.ts';
-import type { RenderMessage } from '../occasion-types/message-template.ts';
 import { continuesTrace } from '../platform/trace-point.ts';
 import type { Tracing } from '../platform/tracing.ts';
 import { decideNextAttempt } from './next-attempt.ts';
@@ -19,8 +18,6 @@ export interface AttemptDeps {
     readonly lateAfterMs: number;
     readonly giveUpAfterMs: number;
   };
-  /** The message of an occasion type. */
-  readonly messageOf: (type: string) => RenderMessage;
   readonly logger: Logger;
   /** Null when traces are off. */
   readonly tracing: Tracing | null;
@@ -33,7 +30,7 @@ export type Attempt = (
 
 /** Makes one HTTP request for a claimed occurrence and judges it, as the ledger keeps it. Never rejects. */
 export function createAttempt(deps: AttemptDeps): Attempt {
-  const { client, sentBy, clock, settings, messageOf, logger, tracing } = deps;
+  const { client, sentBy, clock, settings, logger, tracing } = deps;
 
   const make: Attempt = async (claimed, recipient) => {
     const startedAt = clock();
@@ -115,14 +112,10 @@ export function createAttempt(deps: AttemptDeps): Attempt {
     recipient: Recipient,
     sentAt: number,
   ): Promise<WebhookReply> {
-    const { occasionType, key, dueAt, attempt } = claimed;
+    const { key, dueAt, attempt } = claimed;
     const latenessMs = Math.round(sentAt - dueAt);
-    const body = webhookBody({
-      claimed,
-      recipient,
-      message: messageOf(occasionType),
-      late: latenessMs > settings.lateAfterMs,
-    });
+    const late = latenessMs > settings.lateAfterMs;
+    const body = webhookBody({ claimed, recipient, late });
     return client.post({ id: key, sentAt, attempt, latenessMs, body: JSON.stringify(body) });
   }
 }

@@ -53,6 +53,21 @@ test('a redelivery needs nothing but a user and an occasion that are not suspend
   expect(checkClaim(redelivered, gone, now)).toEqual(end('occasion_deleted'));
 });
 
+test('what its type sends elsewhere now is due there, a retry and a redelivery too, if it is due at all', () => {
+  const elsewhere = { ...ADA, destination: 'crm' };
+  const redirect = { action: 'redirect' };
+  const redelivered = { ...FIRST, redelivered: true };
+  for (const row of [FIRST, { ...FIRST, attempt: 2 }, redelivered]) {
+    expect(checkClaim(row, elsewhere, NINE)).toEqual(redirect);
+  }
+  expect(checkClaim({ ...FIRST, destination: 'crm' }, elsewhere, NINE)).toEqual(send(elsewhere));
+  expect(checkClaim(FIRST, elsewhere, NINE + LATE_LIMIT + 1)).toEqual(end('too_late'));
+  const suspended = { ...elsewhere, suspended: true };
+  expect(checkClaim(redelivered, suspended, NINE)).toEqual(end('suspended'));
+  const moved = { ...elsewhere, isAsPlanned: false };
+  expect(checkClaim(FIRST, moved, NINE)).toEqual({ action: 'release' });
+});
+
 test('a deadline is over when the time has passed, by either clock', () => {
   let monotonic = 5_000;
   let wall = 1_000_000;

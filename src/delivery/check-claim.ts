@@ -5,6 +5,8 @@ export type ClaimCheck =
   | { readonly action: 'send'; readonly recipient: Recipient }
   /** The plan no longer holds: the row waits for a new one. */
   | { readonly action: 'release' }
+  /** Its type is sent elsewhere now: the row is due there. */
+  | { readonly action: 'redirect' }
   | { readonly action: 'end'; readonly reason: EndReason };
 
 /**
@@ -23,14 +25,16 @@ export function checkClaim(
   if (recipient === undefined) return { action: 'end', reason: 'user_deleted' };
   if (recipient.isOccasionGone) return { action: 'end', reason: 'occasion_deleted' };
   if (recipient.suspended) return { action: 'end', reason: 'suspended' };
-  if (claimed.redelivered) return { action: 'send', recipient };
+  const isElsewhere = recipient.destination !== claimed.destination;
+  const send: ClaimCheck = isElsewhere ? { action: 'redirect' } : { action: 'send', recipient };
+  if (claimed.redelivered) return send;
 
   const { dueAt, supersededAt } = claimed;
   if (supersededAt !== null && now >= supersededAt) return { action: 'end', reason: 'superseded' };
   if (!recipient.isAsPlanned) return { action: 'release' };
   const isFirst = claimed.attempt === claimed.earlierAttempts + 1;
   if (isFirst && now - dueAt > recipient.lateLimitMs) return { action: 'end', reason: 'too_late' };
-  return { action: 'send', recipient };
+  return send;
 }
 
 /** A lease lasts so much longer than a request can. The rows of a process that died wait until it ends. */

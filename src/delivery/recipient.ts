@@ -3,6 +3,8 @@ import type { TzDatabase } from '../time/tz-database.ts';
 import { occurrenceKey } from '../ledger/occurrence-key.ts';
 import type { OccurrenceTraces } from '../ledger/occurrence-traces.ts';
 import type { ClaimedOccurrence } from '../ledger/types.ts';
+import { messageOf } from '../occasion-types/built-in.ts';
+import type { RenderMessage } from '../occasion-types/message-template.ts';
 import type { Orm } from '../platform/database/orm.ts';
 import type { TracePoint } from '../platform/trace-point.ts';
 import type { DateLimits } from '../planning/date-settings.ts';
@@ -13,7 +15,12 @@ import {
   readRules,
   type RulesHistory,
 } from '../planning/rules.ts';
-import { lateLimitOf, readTypeSettings, rulesOfType } from '../planning/type-settings.ts';
+import {
+  destinationOf,
+  lateLimitOf,
+  readTypeSettings,
+  rulesOfType,
+} from '../planning/type-settings.ts';
 import { namesDate, type Recurrence } from '../time/recurrence.ts';
 
 /** The occasion of an occurrence, as it is now. */
@@ -45,6 +52,10 @@ export interface Recipient {
   readonly isAsPlanned: boolean;
   /** How late a first attempt of the occasion type may be, in ms. */
   readonly lateLimitMs: number;
+  /** Where the occasion type is sent now. */
+  readonly destination: string;
+  /** The message of the occasion type now. */
+  readonly message: RenderMessage;
   /** The trace that the occurrence belongs to, if traces are on. */
   readonly trace?: TracePoint | undefined;
 }
@@ -71,11 +82,15 @@ export function createFindRecipients(
   const find = findRecipients(orm);
 
   return async (claimed) => {
+    const claimedTypes = [...new Set(claimed.map(({ occasionType }) => occasionType))];
     const [found, types, traceOf] = await Promise.all([
       find(claimed),
-      readTypeSettings(orm.em.fork()),
+      readTypeSettings(orm.em.fork(), claimedTypes),
       traces?.find(claimed.map(({ key }) => key)),
     ]);
+    const messages = new Map(
+      claimedTypes.map((type) => [type, messageOf(type, types.of(type)?.message)]),
+    );
     let rules: RulesHistory | null = null;
     const recipients = new Map<string, Recipient>();
     for (const row of claimed) {
@@ -100,6 +115,8 @@ export function createFindRecipients(
         // Lifting a suspension sends nothing late: the next plan says what became of it.
         isAsPlanned: isAsPlanned && !wasSuspended,
         lateLimitMs: lateLimitOf(types.of(type), terms),
+        destination: destinationOf(types.of(type)),
+        message: messages.get(type) ?? messageOf(type),
         trace: traceOf?.get(key),
       });
     }

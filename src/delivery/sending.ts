@@ -2,7 +2,6 @@ import type { TzDatabase } from '../time/tz-database.ts';
 import { createLedger } from '../ledger/ledger.ts';
 import { createOccurrenceTraces } from '../ledger/occurrence-traces.ts';
 import { EXPIRED_LEASE_GRACE_MS } from '../ledger/types.ts';
-import { createMessages } from '../occasion-types/messages.ts';
 import { DEFAULT_DESTINATION } from '../platform/destination.ts';
 import type { Registry } from '../platform/metrics.ts';
 import type { Foundation } from '../platform/process.ts';
@@ -17,7 +16,7 @@ import { createHealth } from './health.ts';
 import { LEASE_MARGIN_MS } from './check-claim.ts';
 import { countReconnects, createClockMetrics, createDeliveryMetrics } from './metrics.ts';
 import { createOutcomes } from './outcomes.ts';
-import { createFindRecipients, type FindRecipients } from './recipient.ts';
+import { createFindRecipients } from './recipient.ts';
 import {
   createDestinationClient,
   type CreateWebhookClient,
@@ -101,7 +100,7 @@ export function openSending(
 export function createSending(options: SendingOptions, shared: Shared = createShared(options)) {
   const { orm, client, sentBy, settings, tracing, logger } = options;
   const { destination = DEFAULT_DESTINATION, slots = Infinity } = options;
-  const { health, time, outcomes, messages } = shared;
+  const { health, time, outcomes } = shared;
   const ledger = createLedger(orm, { lateAfterMs: settings.lateAfterMs, destination });
   const watch = createBackpressureWatch({ ledger, health, logger, destination });
   const makeAttempt = createAttempt({
@@ -109,7 +108,6 @@ export function createSending(options: SendingOptions, shared: Shared = createSh
     sentBy,
     clock: time.now,
     settings,
-    messageOf: messages.of,
     logger,
     tracing,
   });
@@ -145,8 +143,6 @@ function createShared(options: SharedOptions) {
   const health = createHealth(logger);
   const metrics = createDeliveryMetrics(registry, lateAfterMs);
   const traces = tracing && createOccurrenceTraces(orm, logger);
-  const messages = createMessages(orm);
-  const findRecipients = createFindRecipients(orm, { tz, ...settings }, traces);
   return {
     health,
     metrics,
@@ -157,13 +153,7 @@ function createShared(options: SharedOptions) {
       metrics,
       waitMs: options.outcomeWaitMs,
     }),
-    messages,
-    /** With them, the messages of their types are read. */
-    findRecipients: (async (claimed) => {
-      const types = claimed.map(({ occasionType }) => occasionType);
-      const [recipients] = await Promise.all([findRecipients(claimed), messages.read(types)]);
-      return recipients;
-    }) satisfies FindRecipients,
+    findRecipients: createFindRecipients(orm, { tz, ...settings }, traces),
     clock,
     readDatabaseClock: createDatabaseClock(orm),
     settings,

@@ -1,5 +1,4 @@
 import type { ClaimedOccurrence } from '../ledger/types.ts';
-import type { RenderMessage } from '../occasion-types/message-template.ts';
 import type { Recipient } from './recipient.ts';
 
 type Claimed = Pick<
@@ -11,9 +10,8 @@ export interface WebhookBodyInput {
   readonly claimed: Claimed;
   readonly recipient: Pick<
     Recipient,
-    'userId' | 'externalId' | 'firstName' | 'lastName' | 'occasion'
+    'userId' | 'externalId' | 'firstName' | 'lastName' | 'occasion' | 'message'
   >;
-  readonly message: RenderMessage;
   readonly late: boolean;
 }
 
@@ -24,7 +22,7 @@ export type WebhookBody = ReturnType<typeof webhookBody>;
  * attempt but for `late`. Names and data are those of now. Dates and zone are the plan's, like the
  * due instant: a redelivered user may have moved.
  */
-export function webhookBody({ claimed, recipient, message, late }: WebhookBodyInput) {
+export function webhookBody({ claimed, recipient, late }: WebhookBodyInput) {
   const { key, occasionType, nominalDate, keptDate, recurrence, date, timezone } = claimed;
   const { userId, externalId, firstName, lastName, occasion } = recipient;
   const dueAt = new Date(claimed.dueAt).toISOString();
@@ -36,7 +34,7 @@ export function webhookBody({ claimed, recipient, message, late }: WebhookBodyIn
     type: `${occasionType}.due`,
     // When the event occurred, as Standard Webhooks says: the due instant, not that of sending.
     timestamp: dueAt,
-    message: message(values),
+    message: recipient.message(values),
     data: {
       occurrenceKey: key,
       late,

@@ -120,7 +120,7 @@ export function createLedger(orm: Orm, options: LedgerOptions) {
     /** Lets go of rows whose plan no longer holds: they wait for a new one. Never redeliveries. */
     release: (leases: readonly Lease[]) => write(RELEASE, leases),
 
-    /** Lets go of rows that were not sent: due again now. */
+    /** Lets go of rows that were not sent: due again now, where their types are sent now. */
     returnToQueue: (leases: readonly Lease[]) => write(RETURN_TO_QUEUE, leases),
 
     /** Settles rows that are not to be sent. */

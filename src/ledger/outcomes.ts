@@ -3,7 +3,7 @@
  * has locked: it leaves the row out and returns its key. So they cannot deadlock, and one row
  * cannot hold up the others.
  */
-import { instant } from './sql.ts';
+import { destinationNow, instant } from './sql.ts';
 
 /** The rows of `given` that are not locked, as they are now, in the order of their keys. */
 const FREE = `free as materialized (
@@ -135,12 +135,12 @@ export const RELEASE = ofLeases(`
     where t.key = any (array(select key from mine where redeliveries = 0))`);
 
 /**
- * PROCESSING → PENDING, due as it was before the claim. Never before its instant, should the
- * clock have been set back.
+ * PROCESSING → PENDING, due as it was before the claim, where its type is sent now. Never before
+ * its instant, should the clock have been set back.
  */
 export const RETURN_TO_QUEUE = ofLeases(`
     update events.occurrences as t
-    set state = 'PENDING', lease_until = null,
+    set state = 'PENDING', lease_until = null, destination = ${destinationNow('t')},
       next_attempt_at = greatest(t.due_at, t.retry_not_before,
         case when t.priority = 1 then events.clock() end)
     where t.key = any (array(select key from mine))`);

@@ -9,7 +9,7 @@ import {
   type OccurrencePlace,
 } from './occurrence-filter.ts';
 import { BIRTHDAY, isOccurrenceKey } from './occurrence-key.ts';
-import { instant, literal, ms, firstRow, requestQueryOf } from './sql.ts';
+import { destinationNow, instant, literal, ms, firstRow, requestQueryOf } from './sql.ts';
 import type { EndReason, OccurrenceState } from './types.ts';
 
 /** Which occurrences are sent again; null for any. Instants are epoch ms. */
@@ -160,8 +160,7 @@ const REDELIVERED = `
   forced_at = case when o.state = 'COMPLETED' then events.clock() else o.forced_at end,
   earlier_attempts = o.attempts, first_attempt_at = null, retry_not_before = null,
   reason = null, settled_at = null, followed = false,
-  destination = coalesce((
-    select t.destination from events.occasion_types as t where t.type = o.occasion_type), 'default')`;
+  destination = ${destinationNow('o')}`;
 
 const REDELIVER_ONE = `
   with found as materialized (

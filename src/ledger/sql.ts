@@ -41,6 +41,11 @@ export type Query = <Row extends object>(
 export const isOpen = (row: string): string =>
   `${row}.state in ('PENDING', 'PROCESSING') and ${row}.redeliveries = 0`;
 
+/** SQL for where the occasion type of a row of the ledger is sent now. */
+export const destinationNow = (row: string): string => `coalesce((
+    select s.destination from events.occasion_types as s
+    where s.type = ${row}.occasion_type), 'default')`;
+
 /** Runs statements one by one, each in a transaction of its own. */
 export function queryOf(orm: Orm): Query {
   return (sql, parameters = {}) => queryIn(orm.em.fork())(sql, parameters);

@@ -1,4 +1,4 @@
-import { compileMessage, type RenderMessage } from './message-template.ts';
+import { compileMessage, messageFault, type RenderMessage } from './message-template.ts';
 
 /** Messages of the types that come with Daybell, until another is set. */
 const MESSAGES: ReadonlyMap<string, string> = new Map([
@@ -17,12 +17,8 @@ export function builtInMessage(type: string): string {
   return MESSAGES.get(type) ?? `Hey, {firstName} {lastName} it's time for your ${name}`;
 }
 
-/** The messages of types, compiled when they are first asked for. */
-export function createBuiltInMessages(): (type: string) => RenderMessage {
-  const compiled = new Map<string, RenderMessage>();
-  return (type) => {
-    const message = compiled.get(type) ?? compileMessage(builtInMessage(type));
-    compiled.set(type, message);
-    return message;
-  };
+/** What a type's template makes of a user. One that was written by hand, and is none, gives way to the built-in one. */
+export function messageOf(type: string, template: string | null = null): RenderMessage {
+  const isUsable = template !== null && messageFault(template) === null;
+  return compileMessage(isUsable ? template : builtInMessage(type));
 }

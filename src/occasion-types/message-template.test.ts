@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 
-import { builtInMessage, createBuiltInMessages } from './built-in.ts';
+import { builtInMessage, messageOf } from './built-in.ts';
 import { compileMessage, messageFault, MESSAGE_MAX } from './message-template.ts';
 
 const VALUES = {
@@ -57,7 +57,7 @@ describe('a message', () => {
   ])(
     'greets %j %j by name, and an empty name leaves no space behind',
     (firstName, lastName, text) => {
-      expect(createBuiltInMessages()('birthday')({ ...VALUES, firstName, lastName })).toBe(text);
+      expect(messageOf('birthday')({ ...VALUES, firstName, lastName })).toBe(text);
     },
   );
 });

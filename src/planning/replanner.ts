@@ -1,4 +1,5 @@
 import type { OccurrencePlace } from '../ledger/occurrence-filter.ts';
+import { redirectPage, type RedirectedPage } from '../ledger/redirect.ts';
 import { firstRow, instant, isOpen, ms, queryOf } from '../ledger/sql.ts';
 import type { OccasionRef } from '../ledger/types.ts';
 import { describeError } from '../platform/errors.ts';
@@ -87,10 +88,10 @@ interface PageRow extends OccasionRef, OccurrencePlace {
 }
 
 /**
- * Goes once through all open plans: those without an instant, those that wait, and those to come,
- * the soonest first. What is past its instant fell due under the rules of then, but goes where its
- * type is sent now. Returns how many plans were made under other rules, and how many of these could
- * not be made again now.
+ * Goes once through all open rows: plans without an instant, what is past due, and plans to come,
+ * the soonest first. What is past its instant fell due under the rules of then, and only goes where
+ * its type is sent now. Returns how many were not as they should be, and how many of these could not
+ * be changed now.
  */
 export async function replanOutdated({
   orm,
@@ -100,19 +101,13 @@ export async function replanOutdated({
 }: ReplanDeps): Promise<{ outdated: number; left: number }> {
   const query = queryOf(orm);
   const { now } = firstRow(await query<{ now: number }>(`select ${ms('events.clock()', 'now')}`));
-  const walks: [string, OccurrencePlace][] = [
-    [BLOCKED, { dueAt: null, key: '' }],
-    [WAITING, { dueAt: 0, key: '' }],
-    [TO_COME, { dueAt: now, key: '' }],
-  ];
   const summary = { outdated: 0, left: 0 };
-  for (const [sql, start] of walks) {
+  const planAgain = async (sql: string, start: OccurrencePlace): Promise<void> => {
     let place: OccurrencePlace | undefined = start;
     while (place !== undefined && !isStopping()) {
       const { dueAt, key }: OccurrencePlace = place;
       const page: PageRow[] = await query(sql, {
         tzVersion: rules.tzVersion,
-        now,
         dueAt,
         key,
         limit: PLAN_PAGE,
@@ -124,7 +119,19 @@ export async function replanOutdated({
       summary.left += left.length;
       place = page.find(({ isEnd }) => isEnd);
     }
-  }
+  };
+  const redirect = async (): Promise<void> => {
+    let place: OccurrencePlace | null = { dueAt: 0, key: '' };
+    while (place !== null && !isStopping()) {
+      const page: RedirectedPage = await redirectPage(orm, now, place, PLAN_PAGE);
+      summary.outdated += page.redirected + page.left;
+      summary.left += page.left;
+      place = page.endKey === null ? null : { dueAt: page.endDueAt, key: page.endKey };
+    }
+  };
+  await planAgain(BLOCKED, { dueAt: null, key: '' });
+  await redirect();
+  await planAgain(TO_COME, { dueAt: now, key: '' });
   return summary;
 }
 
@@ -136,15 +143,13 @@ const RULES_IN_FORCE = `
       order by t.type)
     from events.occasion_types as t)) as "inForce"`;
 
-/** Where it goes to is not what is set for its type now. */
-const IS_SENT_ELSEWHERE = `p.destination <> coalesce(s.destination, 'default')`;
-
-/** Planned by other rules, or by another tz database, than those of now. */
-const IS_OUTDATED = `${IS_SENT_ELSEWHERE} or p.tz_version <> :tzVersion or p.rules_id <> greatest(
-  (select max(id) from events.rules), s.rules_id)`;
+/** Planned for another destination, by other rules, or by another tz database, than those of now. */
+const IS_OUTDATED = `p.destination <> coalesce(s.destination, 'default')
+  or p.tz_version <> :tzVersion or p.rules_id <> greatest(
+    (select max(id) from events.rules), s.rules_id)`;
 
 /** The outdated rows of a page, and if it is full, its last one. */
-const pageSql = (condition: string, order: string, isOutdated: string): string => `
+const pageSql = (condition: string, order: string): string => `
   with page as materialized (
     select *, row_number() over (order by ${order}) = :limit::int as is_end
     from events.occurrences
@@ -156,19 +161,13 @@ const pageSql = (condition: string, order: string, isOutdated: string): string =
       select max(r.id) from events.occasion_type_rules as r where r.type = t.type) as rules_id
     from events.occasion_types as t
   ), judged as (
-    select p.*, ${isOutdated} as is_outdated
+    select p.*, ${IS_OUTDATED} as is_outdated
     from page as p left join settings as s on s.type = p.occasion_type
   )
   select key, occasion_type as type, occasion_id as id, ${ms('due_at', 'dueAt')},
     is_outdated as "isOutdated", is_end as "isEnd"
   from judged where is_outdated or is_end`;
 
-const BLOCKED = pageSql('blocked_reason is not null and key > :key', 'key', IS_OUTDATED);
+const BLOCKED = pageSql('blocked_reason is not null and key > :key', 'key');
 
-const WAITING = pageSql(
-  `due_at <= ${instant(':now')} and (due_at, key) > (${instant(':dueAt')}, :key)`,
-  'due_at, key',
-  IS_SENT_ELSEWHERE,
-);
-
-const TO_COME = pageSql(`(due_at, key) > (${instant(':dueAt')}, :key)`, 'due_at, key', IS_OUTDATED);
+const TO_COME = pageSql(`(due_at, key) > (${instant(':dueAt')}, :key)`, 'due_at, key');

@@ -18,6 +18,8 @@ export interface TypeSettings {
   /** Whether what is late at all is sent; null: it is. */
   readonly whenLate: 'send' | 'skip' | null;
   readonly destination: string | null;
+  /** A template; null: as it is built in. */
+  readonly message: string | null;
   /** The oldest first. */
   readonly rules: readonly TypeRules[];
 }
@@ -32,9 +34,13 @@ export interface AllTypeSettings {
 /** Where a type's occurrences are sent if nothing is set. */
 const DEFAULT_DESTINATION = 'default';
 
-/** Reads the settings of all types, which are few. */
-export async function readTypeSettings(em: Em): Promise<AllTypeSettings> {
-  const { installation, types } = firstRow(await queryIn(em)<SettingsRow>(READ));
+/** Reads the settings of these types; of all, which are few, when not given. */
+export async function readTypeSettings(
+  em: Em,
+  asked: readonly string[] | null = null,
+): Promise<AllTypeSettings> {
+  const parameters = { asked: asked && JSON.stringify(asked) };
+  const { installation, types } = firstRow(await queryIn(em)<SettingsRow>(READ, parameters));
   const byType = new Map(types.map((settings) => [settings.type, settings]));
   return {
     of: (type) => byType.get(type),
@@ -52,12 +58,14 @@ const READ = `
     coalesce((
       select json_agg(json_build_object('type', t.type,
         'lateLimitMs', t.late_limit_ms, 'whenLate', t.when_late, 'destination', t.destination,
-        'rulesId', coalesce(r.last, 0), 'rules', coalesce(r.rules, '[]')))
+        'message', t.message, 'rulesId', coalesce(r.last, 0), 'rules', coalesce(r.rules, '[]')))
       from events.occasion_types as t left join (
         select type, max(id) as last, json_agg(json_build_object(
           'from', ${epochMs('valid_from')}, 'localTime', delivery_time,
           'leapDayPolicy', leap_day_policy) order by id) as rules
-        from events.occasion_type_rules group by type) as r using (type)), '[]') as types`;
+        from events.occasion_type_rules group by type) as r using (type)
+      where :asked::jsonb is null or t.type = any (
+        array(select jsonb_array_elements_text(:asked::jsonb)))), '[]') as types`;
 
 export function destinationOf(settings: TypeSettings | undefined): string {
   return settings?.destination ?? DEFAULT_DESTINATION;

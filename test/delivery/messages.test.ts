@@ -1,11 +1,11 @@
-/** A type's own message, from the claim that comes after it was set. */
-import { expect, test } from 'vitest';
+/** A type's own message, from the claim on that comes after it was set. */
+import { afterEach, expect, test } from 'vitest';
 
-import { createMessages } from '../../src/occasion-types/messages.ts';
 import { createOccasionTypes } from '../../src/occasion-types/occasion-types.ts';
 import { useDispatcherFixture, WITHIN } from '../support/dispatcher-fixture.ts';
 
 const fixture = useDispatcherFixture();
+afterEach(() => fixture.rows.sql('truncate events.occasion_types'));
 
 const NOTHING_ELSE = {
   deliveryTime: null,
@@ -14,36 +14,36 @@ const NOTHING_ELSE = {
   whenLate: null,
   destination: null,
 };
-const VALUES = { firstName: 'Ada', lastName: '', years: 36, date: '2026-05-20', data: null };
 
 const setMessage = (message: string | null) =>
   createOccasionTypes(fixture.database.orm).put('birthday', { ...NOTHING_ELSE, message });
 
+/** What a user who is due now is sent. */
+async function messageNow(): Promise<string | undefined> {
+  const key = await fixture.planned(await fixture.rows.addUser(), Date.now());
+  await expect.poll(() => fixture.stateOf(key), WITHIN).toBe('COMPLETED');
+  return fixture.receiver.received.find(({ id }) => id === key)?.body.message;
+}
+
 test('is what is sent, filled in for the user', async () => {
   await setMessage('{firstName}: {years} on {date}');
-  const key = await fixture.planned(await fixture.rows.addUser(), Date.now());
   await fixture.dispatch();
-  await expect.poll(() => fixture.stateOf(key), WITHIN).toBe('COMPLETED');
-  expect(fixture.receiver.received[0]?.body.message).toBe('Ada: 36 on 2026-05-20');
+  expect(await messageNow()).toBe('Ada: 36 on 2026-05-20');
 });
 
-test('changes for a process that runs, within seconds, and back', async () => {
-  const messages = createMessages(fixture.database.orm);
-  const read = async () => {
-    await messages.read(['birthday', 'reminder']);
-    return messages.of('birthday')(VALUES);
-  };
-  await setMessage('one');
-  await expect.poll(read, WITHIN).toBe('one');
-  await setMessage('two');
-  await expect.poll(read, WITHIN).toBe('two');
+test('changes for a process that runs with the next claim, and back', async () => {
+  await fixture.dispatch();
+  for (const message of ['one', 'two']) {
+    await setMessage(message);
+    expect(await messageNow()).toBe(message);
+  }
   await setMessage(null);
-  await expect.poll(read, WITHIN).toBe("Hey, Ada it's your birthday");
+  expect(await messageNow()).toBe("Hey, Ada Lovelace it's your birthday");
 });
 
 test('that was written by hand, and is no template, is replaced by the one that is built in', async () => {
+  await setMessage('one');
   await fixture.rows.sql("update events.occasion_types set message = 'Hey, {nobody'");
-  const messages = createMessages(fixture.database.orm);
-  await messages.read(['birthday']);
-  expect(messages.of('birthday')(VALUES)).toBe("Hey, Ada it's your birthday");
+  await fixture.dispatch();
+  expect(await messageNow()).toBe("Hey, Ada Lovelace it's your birthday");
 });

@@ -5,6 +5,8 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 
 import { Webhook } from 'standardwebhooks';
 
+import { createRedelivery } from '../../src/ledger/redelivery.ts';
+import { createOccasionTypes } from '../../src/occasion-types/occasion-types.ts';
 import { newWebhookSecret } from '../../src/platform/settings/webhook-secrets.ts';
 import { startDispatcherProcess } from '../support/dispatcher-process.ts';
 import { HOUR, WITHIN } from '../support/dispatcher-fixture.ts';
@@ -22,7 +24,10 @@ let crm: WebhookReceiver;
 beforeEach(async () => {
   crm = await startWebhookReceiver();
 });
-afterEach(() => crm.close());
+afterEach(async () => {
+  await crm.close();
+  await base.rows.sql('truncate events.occasion_types');
+});
 
 /** A dispatcher process with a few slots for each destination. */
 function dispatch(settings: Record<string, string> = {}) {
@@ -34,21 +39,46 @@ function dispatch(settings: Record<string, string> = {}) {
   });
 }
 
-/** Due for a destination from the first moment on: no dispatcher sees it as another's. */
+/** Sends a type elsewhere, as the API does. */
+async function sendTo(type: string, destination: string): Promise<void> {
+  const other = { deliveryTime: null, leapDayPolicy: null, lateLimitMs: null, whenLate: null };
+  const types = createOccasionTypes(base.database.orm);
+  await types.put(type, { message: null, ...other, destination });
+}
+
+/**
+ * Due for a destination from the first moment on: no dispatcher sees it as another's. What is not
+ * for the default one is of a type with the destination's name.
+ */
 async function due(count: number, destination: string): Promise<string[]> {
   const keys = await fixture.dueHerd(count, Date.now() + HOUR);
-  await base.rows.sql('insert into events.destinations (id) values (?) on conflict do nothing', [
-    destination,
-  ]);
-  await base.rows.sql(
-    `update events.occurrences
-     set destination = :destination, due_at = now() - interval '1 second',
-       next_attempt_at = now() - interval '1 second'
-     where key = any (array(select jsonb_array_elements_text(:keys::jsonb)))`,
-    { destination, keys: JSON.stringify(keys) },
+  if (destination === 'default') {
+    await base.rows.sql(`update events.occurrences set ${DUE} where ${AMONG}`, among(keys));
+    return keys;
+  }
+  await sendTo(destination, destination);
+  const due = await base.rows.sql<{ key: string }>(
+    `with added as (
+       insert into users.occasions (id, user_id, type, date, recurrence, revision, created_at,
+         updated_at, inputs_changed_at)
+       select user_id, user_id, :destination::text, date, 'yearly', 1, inputs_at, inputs_at, inputs_at
+       from events.occurrences where ${AMONG}
+     ), occasions as (
+       update events.occasions set type = :destination
+       where type || ':' || id || ':2026' in (select jsonb_array_elements_text(:keys::jsonb))
+     )
+     update events.occurrences
+     set key = replace(key, 'birthday', :destination), occasion_type = :destination,
+       recurrence = 'yearly', destination = :destination, ${DUE}
+     where ${AMONG} returning key`,
+    { destination, ...among(keys) },
   );
-  return keys;
+  return due.map(({ key }) => key);
 }
+
+const AMONG = 'key = any (array(select jsonb_array_elements_text(:keys::jsonb)))';
+const DUE = `due_at = now() - interval '1 second', next_attempt_at = now() - interval '1 second'`;
+const among = (keys: readonly string[]) => ({ keys: JSON.stringify(keys) });
 
 const idsAt = (receiver: WebhookReceiver) => receiver.received.map(({ id }) => id).toSorted();
 
@@ -139,5 +169,46 @@ describe('a destination that has no settings', () => {
     const { message } = await worker.refusal(key);
     expect(message).toBe('this worker has no destination "billing": set WEBHOOK_URL_BILLING');
     expect(await base.stateOf(key)).toBe('PENDING');
+  });
+});
+
+describe('once its type is sent elsewhere', () => {
+  /** Planned for the default destination, and due by now, with no replanner. */
+  async function sentElsewhere(): Promise<string> {
+    const [key = ''] = await due(1, 'default');
+    await sendTo('birthday', 'crm');
+    return key;
+  }
+
+  test('what was planned before goes there alone, without an attempt at the old one', async () => {
+    const key = await sentElsewhere();
+    await dispatch();
+    await expect.poll(() => base.stateOf(key), WITHIN).toBe('COMPLETED');
+    expect(idsAt(crm)).toEqual([key]);
+    expect(base.receiver.received).toEqual([]);
+    expect(await base.rows.find(key)).toMatchObject({ attempts: 1 });
+  });
+
+  test('so does a redelivery that waits', async () => {
+    const [key = ''] = await due(1, 'default');
+    await base.rows.sql(
+      `update events.occurrences set state = 'SKIPPED', reason = 'too_late', settled_at = now(),
+         next_attempt_at = null`,
+    );
+    await createRedelivery(base.database.orm).redeliver(key, { force: false });
+    await sendTo('birthday', 'crm');
+    await dispatch();
+    await expect.poll(() => base.stateOf(key), WITHIN).toBe('COMPLETED');
+    expect(idsAt(crm)).toEqual([key]);
+    expect(base.receiver.received).toEqual([]);
+  });
+
+  test("the occasion's workflow does not send it to the old one either", async () => {
+    const key = await sentElsewhere();
+    const worker = await fixture.work();
+    const { message } = await worker.refusal(key);
+    expect(message).toBe('this worker has no destination "crm": set WEBHOOK_URL_CRM');
+    expect(base.receiver.received).toEqual([]);
+    expect(await base.rows.find(key)).toMatchObject({ state: 'PENDING', attempts: 0 });
   });
 });

@@ -7,7 +7,6 @@ import { createFindRecipients } from '../../src/delivery/recipient.ts';
 import { createHttpClient } from '../../src/delivery/wire/http-client.ts';
 import { createLedger } from '../../src/ledger/ledger.ts';
 import { createOccurrenceTraces } from '../../src/ledger/occurrence-traces.ts';
-import { createBuiltInMessages } from '../../src/occasion-types/built-in.ts';
 import type { Tracing } from '../../src/platform/tracing.ts';
 import { createOutboxConsumer } from '../../src/planning/outbox-consumer.ts';
 import { createPlanner } from '../../src/planning/planner.ts';
@@ -68,8 +67,7 @@ export async function createTraceStory(tracing: Tracing): Promise<TraceStory> {
   });
   const settings = { lateAfterMs: HOUR, giveUpAfterMs: 72 * HOUR };
   const sentBy = 'dispatcher';
-  const messageOf = createBuiltInMessages();
-  const attempt = createAttempt({ client, sentBy, clock, logger, settings, messageOf, tracing });
+  const attempt = createAttempt({ client, sentBy, clock, logger, settings, tracing });
   const findRecipients = createFindRecipients(
     orm,
     { tz: bundledTz, lateAfterMs: HOUR, lateLimitMs: 48 * HOUR },

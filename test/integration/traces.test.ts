@@ -7,7 +7,6 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 
 import { hashToken } from '../../src/access/bearer.ts';
 import { createAttempt } from '../../src/delivery/attempt.ts';
-import { createBuiltInMessages } from '../../src/occasion-types/built-in.ts';
 import { createTracing, type Tracing } from '../../src/platform/tracing.ts';
 import { ADA, createTestApi } from '../support/api.ts';
 import { ADA as RECIPIENT, claimedAt } from '../support/delivery-values.ts';
@@ -193,7 +192,6 @@ test('two occurrences of one user are each in their own trace', async () => {
     sentBy: 'dispatcher',
     clock: () => 0,
     settings: { lateAfterMs: 0, giveUpAfterMs: 0 },
-    messageOf: createBuiltInMessages(),
     logger: silent,
     tracing,
   });

@@ -14,6 +14,7 @@ import {
   upsertPlanned,
   upsertSkipped,
 } from '../../src/ledger/plan-rows.ts';
+import { redirectPage } from '../../src/ledger/redirect.ts';
 import { createRedelivered } from '../../src/ledger/redelivered.ts';
 import { createRedelivery } from '../../src/ledger/redelivery.ts';
 import { NotRedeliverableError } from '../../src/ledger/errors.ts';
@@ -171,13 +172,23 @@ const RUNS: Readonly<Record<string, readonly Run[]>> = {
   ],
   'return to the queue': [
     {
-      does: async (specimens) => void (await fixture.ledger.returnToQueue(specimens.map(leaseOf))),
+      does: sentElsewhere(async (specimens) => {
+        await fixture.ledger.returnToQueue(specimens.map(leaseOf));
+      }),
       changes: [...UNDER_LEASE, FORCED],
     },
     {
       does: async (specimens) =>
         void (await fixture.ledger.returnToQueue(specimens.map(otherLeaseOf))),
       changes: [],
+    },
+  ],
+  redirect: [
+    {
+      does: sentElsewhere(async () => {
+        await redirectPage(fixture.database.orm, Date.now(), { dueAt: 0, key: '' }, 100);
+      }),
+      changes: ['due', 'retrying', 'released', WAITING, 'lease expired'],
     },
   ],
   end: [
@@ -335,6 +346,7 @@ test('nothing else in src changes the rows of the ledger', async () => {
     'src/ledger/plan-rows.ts',
     'src/ledger/redelivered.ts',
     'src/ledger/redelivery.ts',
+    'src/ledger/redirect.ts',
   ];
   const change =
     /(?:insert\s+into|update|delete\s+from|truncate)\s+(?:only\s+)?events\.occurrences/i;
@@ -403,6 +415,16 @@ function leaseOf({ key }: Specimen) {
 
 function otherLeaseOf({ key }: Specimen) {
   return { key, leaseToken: LEASE_TOKEN - 1 };
+}
+
+/** While birthdays are sent to a destination that none of the open rows has. */
+function sentElsewhere(does: Run['does']): Run['does'] {
+  return async (specimens) => {
+    const { sql } = fixture.rows;
+    await sql(`insert into events.occasion_types (type, destination) values ('birthday', 'crm')`);
+    await does(specimens);
+    await sql('delete from events.occasion_types');
+  };
 }
 
 function end(reason: EndReason): Run['does'] {

@@ -27,7 +27,8 @@ const columns = (...names: string[]): readonly string[] => names.join(' ').split
 
 /**
  * Every change of events.occurrences. The statements are in src/ledger: claim.ts and outcomes.ts
- * for those who send, plan-rows.ts for the planner, redelivery.ts, redelivered.ts for the notifier.
+ * for those who send, plan-rows.ts for the planner, redirect.ts for the replanner, redelivery.ts,
+ * redelivered.ts for the notifier.
  * Each is one conditional statement over a batch: of two that race, one wins. Outside the ledger
  * only erasure touches the table: it removes rows whole.
  */
@@ -96,9 +97,15 @@ export const TRANSITIONS: Readonly<Record<string, Transition>> = {
   },
   'return to the queue': {
     from: ['PROCESSING'],
-    guard: 'under this lease',
+    guard: 'under this lease; to where its type is sent now',
     to: ['PENDING'],
-    columns: columns(QUEUE),
+    columns: columns(QUEUE, 'destination'),
+  },
+  redirect: {
+    from: OPEN,
+    guard: 'its instant has come, and its type is sent elsewhere now; no lease in force',
+    to: ['same'],
+    columns: ['destination'],
   },
   end: {
     from: ['PROCESSING'],

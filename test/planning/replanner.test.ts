@@ -144,6 +144,23 @@ describe('when something is set for an occasion type', () => {
     expect(await replan()).toEqual({ outdated: 0, left: 0 });
   });
 
+  test('a redelivery that waits goes there too, though no plan is made for it', async () => {
+    const userId = await addDaily();
+    await fixture.setClock(NOW + 33 * HOUR);
+    await fixture.send('refused');
+    const [{ key } = { key: '' }] = await fixture.rows.sql<{ key: string }>(
+      'select key from events.occurrences where user_id = ?',
+      [userId],
+    );
+    await fixture.redelivery.redeliver(key, { force: false });
+    await fixture.setType('standup', { destination: 'crm' });
+    expect(await replan()).toEqual({ outdated: 1, left: 0 });
+    expect(
+      await fixture.rows.sql('select key, destination, state from events.occurrences'),
+    ).toEqual([{ key, destination: 'crm', state: 'PENDING' }]);
+    expect(await replan()).toEqual({ outdated: 0, left: 0 });
+  });
+
   function startLoop(isLeft = isLeftToDispatchers): void {
     const { orm } = fixture.database;
     const { planner } = fixture;

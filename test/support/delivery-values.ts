@@ -1,5 +1,6 @@
 /** A claimed row and its user, as tests without a database need them. */
 import type { ClaimedOccurrence } from '../../src/ledger/types.ts';
+import { messageOf } from '../../src/occasion-types/built-in.ts';
 import type { Recipient } from '../../src/delivery/recipient.ts';
 
 const USER_ID = '01890a5d-ac96-774b-bcce-b302099a8057';
@@ -50,4 +51,6 @@ export const ADA: Recipient = {
   suspended: false,
   isAsPlanned: true,
   lateLimitMs: 48 * 3_600_000,
+  destination: 'default',
+  message: messageOf('birthday'),
 };

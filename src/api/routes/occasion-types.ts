@@ -76,7 +76,7 @@ export function registerOccasionTypes(app: Api, deps: ApiDeps): void {
     ...needs('deliveries:write', 'Occasion types'),
     summary: 'Set an occasion type',
     description:
-      'Replaces what is set: an absent field is as it is built in, or as the installation says. A message holds for what is sent some seconds later. With another delivery time, leap-day policy or destination, everything of the type that is still to come is planned again, in the background; an occasion or a user with a delivery time of its own keeps that.',
+      'Replaces what is set: an absent field is as it is built in, or as the installation says. Message, late limit and destination hold for all that is taken up for sending from then on, retries and redeliveries included. With another delivery time or leap-day policy, everything of the type that is still to come is planned again, in the background; an occasion or a user with a delivery time of its own keeps that.',
     method: 'put',
     path,
     request: {

@@ -135,7 +135,9 @@ export function createSendRow(sendings: Sendings, collect: Collect) {
       await written(outcomes.record(made), deadline);
       return 'attempted';
     }
-    if (check.action === 'send') await written(outcomes.returnToQueue(lease), deadline);
+    if (check.action === 'send' || check.action === 'redirect') {
+      await written(outcomes.returnToQueue(lease), deadline);
+    }
     if (check.action === 'release') await written(outcomes.release(lease), deadline);
     if (check.action === 'end') {
       await written(outcomes.end({ ...lease, reason: check.reason }), deadline);

@@ -125,6 +125,7 @@ export function createDispatcher(deps: DispatcherDeps) {
       const { key, leaseToken } = occurrence;
       const check = checkClaim(occurrence, recipients.get(key), now);
       if (check.action === 'send') sender.send(occurrence, check.recipient, isTooLate);
+      else if (check.action === 'redirect') void outcomes.returnToQueue({ key, leaseToken });
       else if (check.action === 'release') void outcomes.release({ key, leaseToken });
       else void outcomes.end({ key, leaseToken, reason: check.reason });
     }

@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net';
 
 import pLimit from 'p-limit';
 
-import { createBuiltInMessages } from '../../occasion-types/built-in.ts';
+import { messageOf } from '../../occasion-types/built-in.ts';
 import { DEFAULT_DESTINATION } from '../../platform/destination.ts';
 import { describeError } from '../../platform/errors.ts';
 import type { Logger } from '../../platform/logger.ts';
@@ -45,7 +45,6 @@ export function startWarmUp({ settings, isBusy, logger, everyMs = EVERY_MS }: Wa
       sentBy: 'dispatcher',
       clock: Date.now,
       settings: { lateAfterMs: 0, giveUpAfterMs: 0 },
-      messageOf: createBuiltInMessages(),
       logger: logger.child({}, { level: 'silent' }),
       tracing: null,
     });
@@ -103,6 +102,8 @@ const RECIPIENT = {
   suspended: false,
   isAsPlanned: true,
   lateLimitMs: Infinity,
+  destination: DEFAULT_DESTINATION,
+  message: messageOf('birthday'),
 };
 
 const CLAIMED = {

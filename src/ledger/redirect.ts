@@ -1,0 +1,53 @@
+/** Rows that wait for a destination which is no longer their occasion type's. */
+import type { Orm } from '../platform/database/orm.ts';
+import type { OccurrencePlace } from './occurrence-filter.ts';
+import { destinationNow, firstRow, instant, literal, ms, queryOf } from './sql.ts';
+
+export interface RedirectedPage {
+  readonly redirected: number;
+  /** Leased, or locked: who has them returns them to where their types are sent. */
+  readonly left: number;
+  /** Of the last row of a full page; null: there are no more. */
+  readonly endDueAt: number | null;
+  readonly endKey: string | null;
+}
+
+/**
+ * Goes through a page of the open rows that fell due by an instant (epoch ms), in the order of due
+ * instant and key, and has those whose type is sent elsewhere now wait there, redeliveries too.
+ */
+export async function redirectPage(
+  orm: Orm,
+  by: number,
+  after: OccurrencePlace,
+  limit: number,
+): Promise<RedirectedPage> {
+  const parameters = { by, afterDueAt: after.dueAt, afterKey: after.key };
+  return firstRow(await queryOf(orm)<RedirectedPage>(redirectSql(limit), parameters));
+}
+
+const redirectSql = (limit: number): string => `
+  with page as materialized (
+    select *, row_number() over (order by due_at, key) = ${literal(limit)} as is_end
+    from events.occurrences
+    where state in ('PENDING', 'PROCESSING') and due_at <= ${instant(':by')}
+      and (due_at, key) > (${instant(':afterDueAt')}, :afterKey)
+    order by due_at, key
+    limit ${literal(limit)}
+  ), elsewhere as materialized (
+    select key from page where destination <> ${destinationNow('page')}
+  ), free as materialized (
+    select t.key from events.occurrences as t
+    where t.key = any (array(select key from elsewhere))
+      and (t.state = 'PENDING' or t.state = 'PROCESSING' and t.lease_until <= events.clock())
+    order by t.key
+    for no key update skip locked
+  ), redirected as (
+    update events.occurrences as t set destination = ${destinationNow('t')}
+    where t.key = any (array(select key from free))
+    returning t.key
+  )
+  select (select count(*) from redirected)::int as redirected,
+    ((select count(*) from elsewhere) - (select count(*) from redirected))::int as left,
+    ${ms('(select due_at from page where is_end)', 'endDueAt')},
+    (select key from page where is_end) as "endKey"`;
