@@ -1,5 +1,6 @@
 /** What is set for an occasion type: its message, its times, and where it is sent. */
 import { type Em, firstRow, ms, type Query, queryIn, queryOf } from '../ledger/sql.ts';
+import { lockRules } from '../planning/rules.ts';
 import { retryConflicts } from '../platform/database/conflicts.ts';
 import type { Orm } from '../platform/database/orm.ts';
 import type { LeapDayPolicy } from '../time/recurrence.ts';
@@ -47,7 +48,7 @@ export class TooManyOccasionTypesError extends Error {
   }
 }
 
-/** The settings of all types are read with each claim. */
+/** The audit, the forecast and the API's list read the settings of all types at once. */
 const MOST_TYPES = 500;
 
 export type OccasionTypes = ReturnType<typeof createOccasionTypes>;
@@ -110,6 +111,7 @@ async function replace(
   if (destination !== null) await inTransaction(REGISTER_DESTINATION, { destination });
   const after = firstRow(await inTransaction<OccasionType>(WRITE, { type, ...settings }));
   if (DATE_FIELDS.some((field) => before[field] !== settings[field])) {
+    await lockRules(em);
     await inTransaction(RECORD_RULES, { type, deliveryTime, leapDayPolicy });
   }
   return after;

@@ -37,8 +37,9 @@ export async function planBatch(
   { settings, clock }: PlanBatchDeps,
 ): Promise<PlanOutcome[]> {
   const startedAt = await limitWaiting(em);
+  // In this order: should rules change in between, the plan counts as made by the older ones.
+  const types = await readTypeSettings(em, [...new Set(refs.map(({ type }) => type))]);
   const rules = await readRules(em);
-  const types = await readTypeSettings(em);
   await lockUsers(em, refs);
   const occasions = await lockOccasions(em, refs);
   const now = occasions[0]?.now ?? 0;

@@ -26,10 +26,21 @@ export class NoRulesError extends Error {
 }
 
 /**
- * Records rules as those in force from now on, unless they are. Returns whether they are new. Only
- * `migrate` does so: all processes plan by what it recorded, whatever their own settings say.
+ * Has all who record rules, of the installation or of an occasion type, take turns until they have
+ * committed. So a rule never comes to be seen after one with a greater number, and a plan that knows
+ * the greatest number knows all rules.
+ */
+export async function lockRules(em: Em): Promise<void> {
+  await queryIn(em)(`select pg_advisory_xact_lock(hashtext('rules of dates'))`);
+}
+
+/**
+ * Records rules as those in force from now on, unless they are; in a transaction. Returns whether
+ * they are new. Only `migrate` does so: all processes plan by what it recorded, whatever their own
+ * settings say.
  */
 export async function recordRules(em: Em, rules: DateRulesRecord): Promise<boolean> {
+  await lockRules(em);
   const recorded = await queryIn(em)(
     `insert into events.rules (local_time, leap_day_policy, tz_version)
      select :localTime::text, :leapDayPolicy::text, :tzVersion::text

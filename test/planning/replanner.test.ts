@@ -4,6 +4,7 @@ import { pino } from 'pino';
 import { afterAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 
 import { createDispatchersFirst } from '../../src/planning/dispatchers-first.ts';
+import { createOccasionTypes } from '../../src/occasion-types/occasion-types.ts';
 import { createReplanner, replanOutdated } from '../../src/planning/replanner.ts';
 import { presentRules, readRules, recordRules } from '../../src/planning/rules.ts';
 import type { Planner } from '../../src/planning/planner.ts';
@@ -191,6 +192,60 @@ describe('when something is set for an occasion type', () => {
     startLoop(createDispatchersFirst(fixture.database.orm, 200));
     await fixture.setType('standup', { deliveryTime: '08:00' });
     await expect.poll(() => dueAtOf(userId)).toBe('2026-11-24T07:00Z');
+  });
+});
+
+describe('rules that are recorded at once', () => {
+  const waits = (locktype: string) => async () => {
+    const [found] = await fixture.rows.sql<{ isWaiting: boolean }>(
+      `select exists (
+         select from pg_locks join pg_database as d on d.oid = database
+         where datname = current_database() and locktype = ? and not granted) as "isWaiting"`,
+      [locktype],
+    );
+    return found?.isWaiting === true;
+  };
+  const LATER = {
+    localTime: '07:30',
+    leapDayPolicy: 'feb28',
+    tzVersion: bundledTz.version,
+  } as const;
+
+  test("the installation's and a type's: what was planned between the two is planned again", async () => {
+    const userId = await planned('Europe/Berlin', '1990-12-10', bundledTz);
+    await record({ tzVersion: bundledTz.version });
+    const types = createOccasionTypes(fixture.database.orm);
+    const other = { message: null, lateLimitMs: null, whenLate: null, destination: null };
+    let isPut = false;
+    const put = await fixture.database.orm.em.fork().transactional(async (em) => {
+      await recordRules(em, LATER);
+      const put = types
+        .put('birthday', { ...other, deliveryTime: null, leapDayPolicy: 'mar1' })
+        .finally(() => {
+          isPut = true;
+        });
+      await expect.poll(async () => isPut || (await waits('advisory')())).toBe(true);
+      await fixture.plan(userId);
+      return { put };
+    });
+    await put.put;
+    await replan();
+    expect(await dueAtOf(userId)).toBe('2026-12-10T06:30Z');
+  });
+
+  test('and while a plan reads them: the plan is by the new ones, or made again', async () => {
+    const userId = await planned('Europe/Berlin', '1990-12-10', bundledTz);
+    await record({ tzVersion: bundledTz.version });
+    const planning = await fixture.database.orm.em.fork().transactional(async (em) => {
+      await em.execute('lock table events.occasion_types in access exclusive mode');
+      const plan = fixture.plan(userId);
+      await expect.poll(waits('relation')).toBe(true);
+      await recordRules(em, LATER);
+      return { plan };
+    });
+    await planning.plan;
+    await replan();
+    expect(await dueAtOf(userId)).toBe('2026-12-10T06:30Z');
   });
 });
 
