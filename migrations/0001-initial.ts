@@ -613,6 +613,28 @@ const EVENTS = `
   create index console_sessions_before on events.console_sessions (previous_hash)
     where previous_hash is not null;
 
+  -- Every change that an operator makes, written before it is made. Ids, filters and counts, and no
+  -- personal data.
+  create table events.operator_log (
+    id bigint generated always as identity primary key,
+    at timestamptz not null default events.clock(),
+    -- The name of the API key; null where there are no keys.
+    actor text collate "C",
+    via text not null check (via in ('api', 'console')),
+    -- The operationId of the API's route.
+    action text not null,
+    -- A user's id, an occurrence's key, a destination or an occasion type.
+    subject text collate "C",
+    detail jsonb not null default '{}',
+    -- HTTP status; null until it is completed.
+    outcome integer
+  );
+  create index operator_log_by_age on events.operator_log (at, id);
+  create index operator_log_of_subject on events.operator_log (subject, at, id)
+    where subject is not null;
+  create index operator_log_of_actor on events.operator_log (actor, at, id)
+    where actor is not null;
+
   -- One row: what tells this installation from every other, also after a restore.
   create table events.installation (
     id uuid not null default gen_random_uuid(),

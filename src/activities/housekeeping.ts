@@ -40,6 +40,7 @@ async function prune(
     idempotencyKeys: 0,
     outbox: 0,
     occurrences: 0,
+    operatorLog: 0,
   };
   const jobs: readonly (readonly [keyof PruneCounts, () => Promise<number>])[] = [
     ['attempts', () => retention.removeAttempts(keep.attemptsMs, BATCH)],
@@ -47,6 +48,7 @@ async function prune(
     ['idempotencyKeys', () => retention.removeIdempotencyKeys(keep.idempotencyKeysMs, BATCH)],
     ['outbox', () => retention.removeDoneEvents(keep.outboxMs, BATCH)],
     ['occurrences', () => removeOccurrences(retention, audits)],
+    ['operatorLog', () => retention.removeOperatorLog(keep.occurrencesMs, BATCH)],
   ];
   const until = performance.now() + TIME_MS;
   const isTimeUp = (): boolean => performance.now() >= until;

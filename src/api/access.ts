@@ -1,4 +1,5 @@
 /** Access control: every route declares its scope in its OpenAPI description, and that is enforced. */
+import type { RouteConfig } from '@hono/zod-openapi';
 import type { Context } from 'hono';
 import { createMiddleware } from 'hono/factory';
 import { matchedRoutes } from 'hono/route';
@@ -37,10 +38,7 @@ export type AccessTable = ReadonlyMap<string, readonly string[]>;
  */
 export function readAccess(app: Api): AccessTable {
   const table = new Map<string, readonly string[]>(OPEN_PAGES.map((page) => [page, []]));
-  for (const definition of app.openAPIRegistry.definitions) {
-    if (definition.type !== 'route') continue;
-    const { method, path, security } = definition.route;
-    const route = `${method.toUpperCase()} ${path.replaceAll(/\{(\w+)\}/g, ':$1')}`;
+  for (const [route, { security }] of routesOf(app)) {
     const scopes = security?.flatMap((scheme) => scheme[API_KEY_SCHEME] ?? []);
     // Only OPEN is open: a scheme without a scope is a mistake.
     if (scopes === undefined || (security !== OPEN.security && scopes.length === 0)) {
@@ -49,6 +47,16 @@ export function readAccess(app: Api): AccessTable {
     table.set(route, scopes);
   }
   return table;
+}
+
+/** All that are described, each by the method and pattern that the router has. */
+export function routesOf(app: Api): [name: string, route: RouteConfig][] {
+  return app.openAPIRegistry.definitions.flatMap((definition) => {
+    if (definition.type !== 'route') return [];
+    const { method, path } = definition.route;
+    const name = `${method.toUpperCase()} ${path.replaceAll(/\{(\w+)\}/g, ':$1')}`;
+    return [[name, definition.route]];
+  });
 }
 
 function undeclared(route: string): Error {

@@ -9,6 +9,7 @@ import { type AccessTable, readAccess, requireAccess } from './access.ts';
 import { limitBody, requireBodyOfChange, requirePlainUtf8 } from './body.ts';
 import type { Api, ApiDeps, ApiEnv } from './deps.ts';
 import { contentSecurityPolicy, registerOpenApi } from './openapi.ts';
+import { type ChangeTable, logOperations, readChanges } from './operator-log.ts';
 import { answerErrors, refuseInvalid, sendProblem } from './problem.ts';
 import { recordRequests, traceRequests } from './requests.ts';
 import { registerAudit } from './routes/audit.ts';
@@ -20,6 +21,7 @@ import { registerOccasionTypes } from './routes/occasion-types.ts';
 import { registerOccasions } from './routes/occasions.ts';
 import { registerImports } from './routes/imports.ts';
 import { registerOccurrences } from './routes/occurrences.ts';
+import { registerOperatorLog } from './routes/operator-log.ts';
 import { registerPreview } from './routes/preview.ts';
 import { registerRedelivery } from './routes/redelivery.ts';
 import { registerUsers } from './routes/users.ts';
@@ -56,6 +58,11 @@ export function createApp(deps: ApiDeps): Api {
   app.use(requireAccess(() => access, deps));
   // Not probes and scrapes, which are many and lead to nothing.
   if (deps.tracing !== null) app.use('/v1/*', traceRequests(deps.tracing, deps));
+  let changes: ChangeTable = new Map();
+  app.use(
+    '/v1/*',
+    logOperations(() => changes, deps),
+  );
   // Before the limit: files are read as they come, and never held as a whole.
   registerImports(app, deps);
   app.use(limitBody);
@@ -71,12 +78,14 @@ export function createApp(deps: ApiDeps): Api {
   registerOccasionTypes(app, deps);
   registerDeliveries(app, deps);
   registerWebhookTest(app, deps);
+  registerOperatorLog(app, deps);
   registerAudit(app, deps);
   registerForecast(app, deps);
   registerHealth(app, deps);
   registerWebhooks(app);
   registerOpenApi(app);
   access = readAccess(app);
+  changes = readChanges(app);
 
   app.notFound((c) =>
     sendProblem(c, { status: 404, code: 'route-not-found', title: 'No such path' }),

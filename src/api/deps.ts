@@ -11,6 +11,8 @@ import type { OccurrenceReader } from '../ledger/occurrence-reader.ts';
 import type { Redelivery } from '../ledger/redelivery.ts';
 import type { OccasionTypes } from '../occasion-types/occasion-types.ts';
 import type { Orm } from '../platform/database/orm.ts';
+import type { LoggedOperation } from './operator-log.ts';
+import type { OperatorLog } from '../operator-log/operator-log.ts';
 import type { Logger } from '../platform/logger.ts';
 import type { Registry } from '../platform/metrics.ts';
 import type { Readiness } from '../platform/probes.ts';
@@ -34,6 +36,7 @@ export interface ApiDeps {
   readonly redelivery: Redelivery;
   readonly deliveries: DeliveryControl;
   readonly occasionTypes: OccasionTypes;
+  readonly operatorLog: OperatorLog;
   readonly audit: AuditDeps;
   readonly forecast: ForecastDeps;
   /** Those of the destinations that are configured, by name. */
@@ -69,6 +72,8 @@ export type ApiEnv = {
     secureHeadersNonce?: string;
     /** Of the request's key, once it is verified. */
     keyName?: string;
+    /** Of a request that the operator log has. */
+    operation?: LoggedOperation;
   };
 };
 

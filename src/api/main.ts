@@ -14,6 +14,7 @@ import { createDeliveryControl } from '../ledger/delivery-control.ts';
 import { createOccurrenceReader } from '../ledger/occurrence-reader.ts';
 import { createOccasionTypes } from '../occasion-types/occasion-types.ts';
 import { createRedelivery } from '../ledger/redelivery.ts';
+import { createOperatorLog } from '../operator-log/operator-log.ts';
 import { describeError } from '../platform/errors.ts';
 import { DEFAULT_DESTINATION } from '../platform/destination.ts';
 import { listen, type Served } from '../platform/http-server.ts';
@@ -124,6 +125,7 @@ async function startApi(context: ServiceContext): Promise<void> {
     dateSettings,
     deliveries,
     occasionTypes: createOccasionTypes(orm),
+    operatorLog: createOperatorLog(orm),
     audit,
     forecast: { orm, tz, clock, signal },
     webhookTesters,

@@ -109,6 +109,8 @@ export const forecastCursor = cursorOf<ForecastListPlace>(
   }),
 );
 
+export const operatorLogCursor = cursorOf<string>(z.string().regex(/^\d{1,18}$/));
+
 export const nextCursor = z.string().nullable().describe('Null on the last page');
 
 /** Epoch ms once it is parsed. */

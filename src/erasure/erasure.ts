@@ -116,10 +116,31 @@ const NOTE_WORKFLOWS = `
     union select unnest(e.workflows))
   where ${OF_USERS}`;
 
+/**
+ * When something was sent again says when it was due: that somebody did it stays, and not for whom.
+ * By the occasions of all times, as workflows name them: occurrences may be gone before.
+ */
+const UNNAME_REDELIVERIES = `
+  with workflows as materialized (
+    select translate(unnest(workflows), '/', ':') as occasion from users.erasures where ${OF_USERS}
+  )
+  update events.operator_log as l set subject = null, detail = '{}'
+  where l.id = any (array(
+    select k.id from workflows cross join lateral (
+      select id from events.operator_log
+      where subject > occasion || ':' collate "C" and subject < occasion || ';' collate "C"
+    ) as k
+    union all
+    select r.id from jsonb_array_elements_text(:users::jsonb) as erased(id) cross join lateral (
+      select id from events.operator_log
+      where subject = erased.id collate "C" and action = 'redeliverOccurrences'
+    ) as r))`;
+
 /** In this order; each with the users as its one parameter. */
 const ERASE: readonly string[] = [
   COUNT_DAYS,
   NOTE_WORKFLOWS,
+  UNNAME_REDELIVERIES,
   `insert into events.erased_occurrences
      (key_hash, occasion_type, user_id, state, reason, attempts, lateness_ms, redeliveries)
    select sha256(convert_to(key, 'UTF8')), occasion_type, user_id, state, reason, attempts,

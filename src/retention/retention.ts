@@ -40,6 +40,9 @@ export function createRetention(orm: Orm) {
       }
       return removed;
     },
+    removeOperatorLog: run(
+      `delete from events.operator_log where ${oldest('events.operator_log', 'at')}`,
+    ),
     removeIdempotencyKeys: run(
       `delete from users.idempotency_keys where ${oldest('users.idempotency_keys', 'created_at')}`,
     ),

@@ -11,7 +11,14 @@ const { prune } = proxyActivities<Activities>({
   summary: 'Remove what has been kept for its time',
 });
 
-const KINDS = ['attempts', 'responseExcerpts', 'idempotencyKeys', 'outbox', 'occurrences'] as const;
+const KINDS = [
+  'attempts',
+  'responseExcerpts',
+  'idempotencyKeys',
+  'outbox',
+  'occurrences',
+  'operatorLog',
+] as const;
 /** At most half an hour and 400 events; the rest is left to the next hour. */
 const MOST_ROUNDS = 60;
 
@@ -26,6 +33,7 @@ export async function housekeeping(request: PruneRequest): Promise<PruneCounts> 
     idempotencyKeys: 0,
     outbox: 0,
     occurrences: 0,
+    operatorLog: 0,
   };
   for (let rounds = 0; rounds < MOST_ROUNDS; rounds++) {
     const round = await prune(request);

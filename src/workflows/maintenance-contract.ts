@@ -95,7 +95,7 @@ export interface Retention {
   readonly idempotencyKeysMs: number;
   /** Processed outbox events. */
   readonly outboxMs: number;
-  /** Settled occurrences; the audits of their days stay. */
+  /** Settled occurrences, whose days' audits stay, and the operator log. */
   readonly occurrencesMs: number;
 }
 
@@ -105,7 +105,10 @@ export interface PruneRequest {
 
 /** Removed rows, and erased excerpts. */
 export type PruneCounts = Readonly<
-  Record<'attempts' | 'responseExcerpts' | 'idempotencyKeys' | 'outbox' | 'occurrences', number>
+  Record<
+    'attempts' | 'responseExcerpts' | 'idempotencyKeys' | 'outbox' | 'occurrences' | 'operatorLog',
+    number
+  >
 >;
 
 export interface PruneResult {

@@ -43,6 +43,7 @@ const ACCESS: Readonly<Record<string, Scope | 'open'>> = {
   'POST /v1/deliveries/pause': 'deliveries:write',
   'POST /v1/deliveries/resume': 'deliveries:write',
   'POST /v1/webhook/test': 'deliveries:write',
+  'GET /v1/operator-log': 'deliveries:read',
   'GET /v1/audit/{date}': 'deliveries:read',
   'GET /v1/audit/{date}/occurrences': 'deliveries:read',
   'GET /v1/forecast': 'deliveries:read',

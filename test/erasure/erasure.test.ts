@@ -1,12 +1,13 @@
 // @module-tag long
 /** What stays in the database of a user who was erased, when, and what an audit makes of it. */
-import { createHash } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 
 import { pino } from 'pino';
 import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
 
 import { createErasureActivities } from '../../src/activities/erasure.ts';
 import { createErasure, type Erasure } from '../../src/erasure/erasure.ts';
+import { createOperatorLog } from '../../src/operator-log/operator-log.ts';
 import { noteRestore } from '../../src/reconcile/stores.ts';
 import { counted, DAY, HOUR, useAuditFixture } from '../support/audit-fixture.ts';
 import { plantOccurrence } from '../support/plant-occurrence.ts';
@@ -47,6 +48,8 @@ const addEvent = (userId: string, type = 'UserDeleted') =>
      values (:type, :userId::uuid, 2, clock_timestamp())`,
     { type, userId },
   );
+
+const NO_FILTER = { subject: null, actor: null, from: null, to: null };
 
 const hashOf = (key: string): Buffer => createHash('sha256').update(key).digest();
 
@@ -101,6 +104,41 @@ describe('of an erased user', () => {
       }),
     ]);
     expect(await erasure.eraseFromDatabase(0, ALL)).toBe(0);
+  });
+
+  test('what an operator sent again stays in the operator log, and not for whom', async () => {
+    const [userId, kept] = [await settled(), await settled()];
+    const log = createOperatorLog(fixture.orm);
+    const occasionId = randomUUID();
+    const note = async (action: string, subject: string, detail = {}) => {
+      const id = await log.open({ actor: 'ops', via: 'api', action, subject });
+      await log.note(id, detail, null);
+      await log.close(id, 202);
+    };
+    await fixture.sql(
+      `insert into users.occasion_periods
+         (occasion_id, occasion_type, user_id, date, recurrence, valid_from)
+       values (:occasionId::uuid, 'reminder', :userId::uuid, '2026-02-01', 'daily', now())`,
+      { occasionId, userId },
+    );
+    await note('redeliverOccurrence', `birthday:${userId}:2026`);
+    await note('redeliverOccurrence', `reminder:${occasionId}:2026-02-03`);
+    await note('redeliverOccurrences', userId, { filter: { userId, from: '2026-05-20' } });
+    await note('deleteUser', userId);
+    await note('redeliverOccurrence', `birthday:${kept}:2026`, { force: true });
+    await remove(userId);
+    await fixture.sql('update users.occasion_periods set valid_until = now()');
+
+    expect(await erasure.eraseFromDatabase(0, ALL)).toBe(1);
+    const unnamed = { action: 'redeliverOccurrence', subject: null, detail: {} };
+    const { entries } = await log.findPage(NO_FILTER, null, ALL);
+    expect(entries.toReversed()).toMatchObject([
+      unnamed,
+      unnamed,
+      { action: 'redeliverOccurrences', subject: null, detail: {} },
+      { action: 'deleteUser', subject: userId },
+      { subject: `birthday:${kept}:2026`, detail: { force: true } },
+    ]);
   });
 
   test('events that are parked go, and those that are done wait for their retention', async () => {

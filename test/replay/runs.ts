@@ -56,7 +56,7 @@ export const runs: Readonly<Record<string, Run>> = {
         async prune() {
           rounds += 1;
           const counts = { attempts: 2_000, responseExcerpts: 10, idempotencyKeys: 0, outbox: 7 };
-          return { removed: { ...counts, occurrences: 0 }, more: rounds < 3 };
+          return { removed: { ...counts, occurrences: 0, operatorLog: 0 }, more: rounds < 3 };
         },
       };
     },

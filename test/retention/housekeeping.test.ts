@@ -127,7 +127,13 @@ test('its workflow removes what was kept for its time, and its result says how m
   });
 
   expect(workflowId).toMatch(new RegExp(`^${taskQueue}/housekeeping-`));
-  const nothing = { responseExcerpts: 0, idempotencyKeys: 0, outbox: 0, occurrences: 0 };
+  const nothing = {
+    responseExcerpts: 0,
+    idempotencyKeys: 0,
+    outbox: 0,
+    occurrences: 0,
+    operatorLog: 0,
+  };
   expect(result).toEqual({ attempts: 1, ...nothing });
   expect(await sql('select number from events.attempts')).toEqual([{ number: 2 }]);
 });

@@ -4,6 +4,7 @@ import { pino } from 'pino';
 import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
 
 import { createHousekeepingActivities } from '../../src/activities/housekeeping.ts';
+import { createOperatorLog } from '../../src/operator-log/operator-log.ts';
 import { createRetention, type RetentionStore } from '../../src/retention/retention.ts';
 import { ADA, useTestApi } from '../support/api.ts';
 import { plantAttempt, plantOccurrence } from '../support/plant-occurrence.ts';
@@ -123,6 +124,18 @@ describe('an idempotency key', () => {
   });
 });
 
+test('the operator log goes with its time, completed or not', async () => {
+  const log = createOperatorLog(api.database.orm);
+  const change = { actor: 'ops', via: 'api', action: 'pauseDeliveries', subject: null } as const;
+  const ids = [await log.open(change), await log.open(change), await log.open(change)];
+  const age = 'update events.operator_log set at = ? where id = ?';
+  await api.sql(age, [ago(2 * DAY), ids[0]]);
+  await api.sql(age, [ago(DAY - MINUTE), ids[1]]);
+  expect(await retention.removeOperatorLog(DAY, ALL)).toBe(1);
+  const left = await api.sql('select id::text from events.operator_log order by id');
+  expect(left).toEqual([{ id: ids[1] }, { id: ids[2] }]);
+});
+
 describe('the activity', () => {
   const keep = {
     attemptsMs: 9 * DAY,
@@ -150,7 +163,7 @@ describe('the activity', () => {
 
     const result = await prune({ keep });
 
-    const others = { idempotencyKeys: 0, outbox: 0, occurrences: 0 };
+    const others = { idempotencyKeys: 0, outbox: 0, occurrences: 0, operatorLog: 0 };
     const removed = { attempts: 4_500, responseExcerpts: 1, ...others };
     expect(result).toEqual({ removed, more: false });
     expect(lines).toMatchObject([{ ...removed, more: false }]);

@@ -9,6 +9,7 @@ import { createReadiness, type ReadinessCheck } from '../../src/platform/probes.
 import { createDeliveryControl } from '../../src/ledger/delivery-control.ts';
 import { createOccurrenceReader } from '../../src/ledger/occurrence-reader.ts';
 import { createOccasionTypes } from '../../src/occasion-types/occasion-types.ts';
+import { createOperatorLog } from '../../src/operator-log/operator-log.ts';
 import { createRedelivery } from '../../src/ledger/redelivery.ts';
 import { createOccasions } from '../../src/users/occasions.ts';
 import { createExport } from '../../src/users/export/export.ts';
@@ -72,6 +73,7 @@ export async function createTestApi({
     tz,
     dateSettings,
     occasionTypes: createOccasionTypes(orm),
+    operatorLog: createOperatorLog(orm),
     deliveries: createDeliveryControl(orm, { lateLimitMs: 48 * 3_600_000 }),
     audit: {
       orm,

@@ -7,6 +7,7 @@ import { pino } from 'pino';
 
 import { createApp } from '../../src/api/app.ts';
 import type { Api, ApiDeps } from '../../src/api/deps.ts';
+import { createOperatorLog } from '../../src/operator-log/operator-log.ts';
 import { connectOrm, type Orm } from '../../src/platform/database/orm.ts';
 import { createMetrics } from '../../src/platform/metrics.ts';
 import { findDateSettings } from '../../src/planning/type-settings.ts';
@@ -34,6 +35,7 @@ function createImportApi(orm: Orm): Api {
     clock: Date.now,
     tz: bundledTz,
     dateSettings,
+    operatorLog: createOperatorLog(orm),
     audit: {},
     forecast: {},
     apiKeys: [],

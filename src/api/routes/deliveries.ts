@@ -14,6 +14,7 @@ import { needs } from '../access.ts';
 import { emptyIsNoBody } from '../body.ts';
 import type { Api, ApiDeps } from '../deps.ts';
 import { isoInstant } from '../../time/instant.ts';
+import { LOGGED, noteOperation } from '../operator-log.ts';
 import { problems } from '../problem.ts';
 import { loggerOf } from '../requests.ts';
 import { destinationParam, json } from '../schemas.ts';
@@ -52,6 +53,7 @@ export function registerDeliveries(app: Api, { deliveries, logger }: ApiDeps): v
   const pause = createRoute({
     operationId: 'pauseDeliveries',
     ...needs('deliveries:write', 'Deliveries'),
+    ...LOGGED,
     summary: 'Pause deliveries',
     description:
       'To all destinations, or to one, until they are resumed, also across restarts. Senders usually notice within a quarter of a second, and within 8 s if the database hardly responds; requests in flight are completed, and `waiting.sending` counts them. Users are still created, changed and planned, and no attempt is used up. Paused time counts towards LATE_LIMIT: an occurrence without an attempt that passes it is SKIPPED after the resume, and `firstTooLateAt` says when that begins; one that was attempted is attempted at least once more. Pausing again keeps the first instant.',
@@ -67,9 +69,11 @@ export function registerDeliveries(app: Api, { deliveries, logger }: ApiDeps): v
   app.openapi(pause, async (c) => {
     const { reason = null } = c.req.valid('json');
     const { destination = null } = c.req.valid('query');
+    await noteOperation(c, { reason });
     await deliveries.pause(reason, destination);
     const body = await readState(destination);
     const paused = { destination, ...body.waiting, pausedSince: body.pausedSince };
+    await noteOperation(c, { waiting: body.waiting });
     loggerOf(c, logger).warn(paused, 'deliveries paused');
     return c.json(body, 200);
   });
@@ -77,6 +81,7 @@ export function registerDeliveries(app: Api, { deliveries, logger }: ApiDeps): v
   const resume = createRoute({
     operationId: 'resumeDeliveries',
     ...needs('deliveries:write', 'Deliveries'),
+    ...LOGGED,
     summary: 'Resume deliveries',
     description:
       'Ends a pause, and a slow-down too: a receiver that is not ready will ask for one again. What has waited is sent once, behind what is on time.',
@@ -95,6 +100,7 @@ export function registerDeliveries(app: Api, { deliveries, logger }: ApiDeps): v
     const { destination = null } = c.req.valid('query');
     await deliveries.resume(destination);
     const body = await readState(destination);
+    await noteOperation(c, { waiting: body.waiting });
     loggerOf(c, logger).warn({ destination, ...body.waiting }, 'deliveries resumed');
     return c.json(body, 200);
   });

@@ -20,6 +20,7 @@ import { ruled, timezoneFault } from '../../users/user.ts';
 import { needs } from '../access.ts';
 import { createOpenLimit } from '../concurrency-limit.ts';
 import type { Api, ApiDeps, ApiEnv } from '../deps.ts';
+import { LOGGED, noteOperation } from '../operator-log.ts';
 import { problems, sendProblem } from '../problem.ts';
 import { streamText } from '../stream-text.ts';
 
@@ -32,6 +33,7 @@ export function registerImports(app: Api, deps: ApiDeps): void {
   const route = createRoute({
     operationId: 'importUsers',
     ...needs('users:write', 'Users'),
+    ...LOGGED,
     summary: 'Import users and occasions',
     description:
       'Creates users from a CSV or NDJSON file of any size, and updates those whose `externalId` is known. The answer is a stream of lines: progress, each refused row with the rules that it breaks, and a summary at the end; an `error` instead means that the import has ended early. What a `progress` line has confirmed is stored, and sending the file again is safe. The form of both kinds of file is in docs/import.md.',
@@ -65,6 +67,8 @@ export function registerImports(app: Api, deps: ApiDeps): void {
     if (rule !== null) throw new InvalidInputError([{ field: 'dateFormat', rule }]);
 
     const release = limit();
+    if (dryRun === true) await c.get('operation')?.discard();
+    else await noteOperation(c, { sync: sync ?? false, maxDeletes: maxDeletes ?? null });
     try {
       const map = new Map(read.map);
       const options = { ...format, delimiter: read.delimiter ?? null, map };
@@ -76,7 +80,7 @@ export function registerImports(app: Api, deps: ApiDeps): void {
         sync: sync ?? false,
         maxDeletes: maxDeletes ?? null,
       });
-      return streamText(c, NDJSON, asText(lines), release) as never;
+      return streamText(c, NDJSON, asText(logged(c, lines)), release) as never;
     } catch (error) {
       release();
       throw error;
@@ -124,6 +128,29 @@ async function openBody(body: ReadableStream<Uint8Array> | null, options: FileOp
 }
 
 async function* emptyBody(): AsyncGenerator<Uint8Array> {}
+
+/** Whether it is completed, and what it has done, are known at the end of the stream. */
+async function* logged(
+  c: Context<ApiEnv>,
+  lines: AsyncIterable<ImportLine>,
+): AsyncGenerator<ImportLine> {
+  const end = c.get('operation')?.hold();
+  let detail = {};
+  try {
+    for await (const line of lines) {
+      if (line.type === 'progress' || line.type === 'summary') {
+        const { rows, refused, users, occasions } = line;
+        detail = { rows, refused, users, occasions, ended: line.type === 'summary' };
+      }
+      if (line.type === 'summary') detail = { ...detail, deleted: line.sync?.deleted ?? 0 };
+      if (line.type === 'error') detail = { ...detail, error: line.code };
+      yield line;
+    }
+  } finally {
+    await noteOperation(c, detail);
+    await end?.();
+  }
+}
 
 async function* asText(lines: AsyncIterable<ImportLine>): AsyncGenerator<string> {
   for await (const line of lines) yield `${JSON.stringify(line)}\n`;

@@ -13,6 +13,7 @@ import { absentIs, localTimeField, ruled } from '../../users/user.ts';
 import { needs } from '../access.ts';
 import { acceptedBy, conditions, etagHeader, isNoneMatch, readableBy } from '../conditions.ts';
 import type { Api, ApiDeps } from '../deps.ts';
+import { LOGGED, noteOperation } from '../operator-log.ts';
 import { problems } from '../problem.ts';
 import { loggerOf } from '../requests.ts';
 import { destinationName, json, noQuery, requiredBody } from '../schemas.ts';
@@ -74,6 +75,7 @@ export function registerOccasionTypes(app: Api, deps: ApiDeps): void {
   const put = createRoute({
     operationId: 'setOccasionType',
     ...needs('deliveries:write', 'Occasion types'),
+    ...LOGGED,
     summary: 'Set an occasion type',
     description:
       'Replaces what is set: an absent field is as it is built in, or as the installation says. Message, late limit and destination hold for all that is taken up for sending from then on, retries and redeliveries included. With another delivery time or leap-day policy, everything of the type that is still to come is planned again, in the background; an occasion or a user with a delivery time of its own keeps that.',
@@ -104,6 +106,7 @@ export function registerOccasionTypes(app: Api, deps: ApiDeps): void {
       acceptedBy(asked, tagsOf),
     );
     const { message: _message, ...logged } = type;
+    await noteOperation(c, logged);
     loggerOf(c, logger).info(logged, 'occasion type set');
     return c.json(await bodyOf(type), 200, { ETag: etagOf(type.revision) });
   });

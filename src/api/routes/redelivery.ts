@@ -1,6 +1,8 @@
 import { createRoute, z } from '@hono/zod-openapi';
 
+import type { OccurrenceFilter } from '../../ledger/occurrence-filter.ts';
 import { ONLY_BY_NAME } from '../../ledger/redelivery.ts';
+import { isoInstant } from '../../time/instant.ts';
 import { needs } from '../access.ts';
 import { emptyIsNoBody } from '../body.ts';
 import type { Api, ApiDeps } from '../deps.ts';
@@ -12,6 +14,7 @@ import {
   OccurrenceRecordSchema,
   recordBody,
 } from '../occurrence-schemas.ts';
+import { LOGGED, noteOperation } from '../operator-log.ts';
 import { problems } from '../problem.ts';
 import { loggerOf } from '../requests.ts';
 import { json, noQuery, requiredBody } from '../schemas.ts';
@@ -20,6 +23,7 @@ export function registerRedelivery(app: Api, deps: ApiDeps): void {
   const one = createRoute({
     operationId: 'redeliverOccurrence',
     ...needs('deliveries:write', 'Occurrences'),
+    ...LOGGED,
     summary: 'Redeliver an occurrence',
     description:
       'Sends a FAILED or SKIPPED occurrence again, with the same `webhook-id`. It becomes PENDING, behind what is on time. Attempt numbers continue, and GIVE_UP_AFTER counts from the first new attempt. LATE_LIMIT does not apply, and it does not matter whether the user has moved since. 409 if the occurrence is open, was delivered (unless `force` is set), is being redelivered already, or its user was deleted.',
@@ -42,6 +46,7 @@ export function registerRedelivery(app: Api, deps: ApiDeps): void {
   app.openapi(one, async (c) => {
     const { key } = c.req.valid('param');
     const { force = false } = c.req.valid('json');
+    await noteOperation(c, { force });
     await deps.redelivery.redeliver(key, { force });
     loggerOf(c, deps.logger).info({ occurrenceKey: key, force }, 'redelivery');
     return c.json({ occurrence: recordBody(await deps.occurrences.get(key)) }, 202);
@@ -50,6 +55,7 @@ export function registerRedelivery(app: Api, deps: ApiDeps): void {
   const byFilter = createRoute({
     operationId: 'redeliverOccurrences',
     ...needs('deliveries:write', 'Occurrences'),
+    ...LOGGED,
     summary: 'Redeliver occurrences by filter',
     description:
       'Sends all matching FAILED and SKIPPED occurrences again that are settled by now and whose users exist. Delivered ones are never included: redeliver them one by one, with `force`. Occurrences that ended with one of these reasons are included only if `reason` names it: superseded, suspended, date_changed, user_deleted, occasion_deleted. With `dryRun` nothing is sent, and the response has the number of matches.',
@@ -78,13 +84,22 @@ export function registerRedelivery(app: Api, deps: ApiDeps): void {
     const { dryRun = false, reason = null, status = null, ...rest } = c.req.valid('json');
     const filter = { status, reason, ...filterOf(rest) };
     if (dryRun) {
+      await c.get('operation')?.discard();
       const { matching } = await deps.redelivery.count(filter);
       return c.json({ matching }, 200);
     }
+    await noteOperation(c, { filter: given(filter) }, filter.userId);
     const redelivered = await deps.redelivery.redeliverAll(filter);
+    await noteOperation(c, { redelivered });
     loggerOf(c, deps.logger).info({ filter, redelivered }, 'redelivery by filter');
     return c.json({ redelivered }, 202);
   });
+}
+
+/** A filter without what it leaves open; instants as ISO 8601. */
+function given({ from, to, ...rest }: Partial<OccurrenceFilter>): Record<string, unknown> {
+  const filter = { ...rest, from: isoInstant(from ?? null), to: isoInstant(to ?? null) };
+  return Object.fromEntries(Object.entries(filter).filter(([, value]) => value !== null));
 }
 
 const RedeliverSchema = z

@@ -4,6 +4,7 @@ import { WebhookNotSetUpError } from '../../delivery/webhook-test.ts';
 import { urlSettingOf } from '../../platform/settings/destinations.ts';
 import { needs } from '../access.ts';
 import type { Api, ApiDeps } from '../deps.ts';
+import { LOGGED, noteOperation } from '../operator-log.ts';
 import { problems } from '../problem.ts';
 import { loggerOf } from '../requests.ts';
 import { json, oneDestinationParam } from '../schemas.ts';
@@ -12,6 +13,7 @@ export function registerWebhookTest(app: Api, { webhookTesters, logger }: ApiDep
   const route = createRoute({
     operationId: 'testWebhook',
     ...needs('deliveries:write', 'Operation'),
+    ...LOGGED,
     summary: 'Send a signed test event',
     description:
       'An event of the type `webhook.test`, sent as deliveries are: with the same signature, destination guard and time limit. It is no occurrence, the ledger does not record it, and it is sent even while deliveries are paused. 200 means that it was sent; `verdict` says how a delivery with this response would continue.',
@@ -25,6 +27,7 @@ export function registerWebhookTest(app: Api, { webhookTesters, logger }: ApiDep
   });
   app.openapi(route, async (c) => {
     const { destination } = c.req.valid('query');
+    await noteOperation(c, {}, destination);
     const webhookTester = webhookTesters.get(destination);
     if (webhookTester === undefined) {
       const setting = urlSettingOf(destination);
@@ -33,6 +36,7 @@ export function registerWebhookTest(app: Api, { webhookTesters, logger }: ApiDep
     const { sentAt, ...report } = await webhookTester.send();
     const { webhookId, status, errorCode, verdict, durationMs } = report;
     const sent = { destination, webhookId, status, errorCode, verdict, durationMs };
+    await noteOperation(c, { webhookId, status, errorCode, verdict, durationMs });
     loggerOf(c, logger).info(sent, 'webhook test');
     return c.json({ ...report, sentAt: new Date(sentAt).toISOString() }, 200);
   });

@@ -227,7 +227,7 @@ export const settingsSchema = z.object({
   RETAIN_OCCURRENCES: duration('800d', 70 * DAY_MS, 36_500 * DAY_MS).meta({
     usedBy: 'worker',
     description:
-      'How long settled occurrences are kept, yearly ones until their year is over; the [audits](reliability.md#the-audit) of their days stay',
+      'How long settled occurrences, yearly ones until their year is over, and the [operator log](api.md#the-operator-log) are kept; the [audits](reliability.md#the-audit) of the days stay',
   }),
   RECONCILE_EVERY: duration('10m', 60_000, HOUR_MS).meta({
     usedBy: 'scheduler, worker',
