@@ -1,0 +1,74 @@
+/** Bars over time, stacked by kind or side by side. */
+import { AXIS, type ChartFrame, renderChart, SERIES_COLOURS } from './render.ts';
+
+export interface BarChart extends ChartFrame {
+  /** Of each bar, from left to right, such as an hour or a day; as many are written as there is room for. */
+  readonly slots: readonly string[];
+  /** At each slot one value for each series. Beyond seven, the smallest are added up. */
+  readonly series: readonly BarSeries[];
+  /** On top of each other unless `grouped`. */
+  readonly grouped?: boolean | undefined;
+  /** Of a value, on the axis and in tooltips; by default with thousands separated. */
+  readonly format?: ((value: number) => string) | undefined;
+}
+
+export interface BarSeries {
+  readonly name: string;
+  readonly values: readonly number[];
+  /** In the legend instead of the name. */
+  readonly legend?: string | undefined;
+}
+
+export function barChart({
+  slots,
+  series,
+  grouped = false,
+  format = (value) => value.toLocaleString('en'),
+  ...frame
+}: BarChart): Promise<string> {
+  const drawn = withRestAddedUp(series);
+  return renderChart(frame, {
+    legend: new Map(drawn.map(({ name, legend }) => [name, legend ?? name])),
+    xAxis: { type: 'category', data: [...slots], ...AXIS },
+    yAxis: {
+      type: 'value',
+      minInterval: 1,
+      splitNumber: 3,
+      ...AXIS,
+      axisLabel: { ...AXIS.axisLabel, formatter: format },
+    },
+    series: drawn.map(({ name, values }) => ({
+      type: 'bar' as const,
+      name,
+      data: [...values],
+      ...(grouped ? {} : { stack: 'all' }),
+      barCategoryGap: '25%',
+      silent: true,
+      clip: false,
+    })),
+    tooltip: (nth, index) => {
+      const { name, values: { [index]: value } = [] } = drawn[nth] ?? {};
+      return value === undefined ? undefined : `${slots[index]}, ${name}: ${format(value)}`;
+    },
+  });
+}
+
+/** As many as there are colours, in their order; the last one is the sum of those that are left out. */
+function withRestAddedUp(series: readonly BarSeries[]): readonly BarSeries[] {
+  if (series.length <= SERIES_COLOURS.length) return series;
+  const largest = new Set(
+    series
+      .toSorted((one, other) => sum(other.values) - sum(one.values))
+      .slice(0, SERIES_COLOURS.length - 1),
+  );
+  const rest = series.filter((one) => !largest.has(one));
+  const length = Math.max(...rest.map(({ values }) => values.length));
+  const values = Array.from({ length }, (_, index) =>
+    sum(rest.map((one) => one.values[index] ?? 0)),
+  );
+  return [...series.filter((one) => largest.has(one)), { name: `${rest.length} others`, values }];
+}
+
+function sum(values: readonly number[]): number {
+  return values.reduce((total, value) => total + value, 0);
+}

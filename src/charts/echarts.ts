@@ -1,0 +1,52 @@
+/** ECharts with what our charts use of it. Imported at the first chart only: see render.ts. */
+import { init, setPlatformAPI, use, type ComposeOption } from 'echarts/core';
+// By their own entry points: `echarts/charts` and `echarts/components` would load all there are.
+import 'echarts/lib/chart/bar';
+import 'echarts/lib/chart/line';
+import 'echarts/lib/component/gridSimple';
+import 'echarts/lib/component/legendPlain';
+import 'echarts/lib/component/markLine';
+import 'echarts/lib/component/title';
+import { SVGRenderer } from 'echarts/renderers';
+import type { BarSeriesOption, LineSeriesOption } from 'echarts/charts';
+import type {
+  GridComponentOption,
+  LegendComponentOption,
+  TitleComponentOption,
+} from 'echarts/components';
+
+export type ChartOption = ComposeOption<
+  | BarSeriesOption
+  | LineSeriesOption
+  | GridComponentOption
+  | LegendComponentOption
+  | TitleComponentOption
+>;
+
+/** Of all text that is not a title, in the drawing's units. */
+export const FONT_SIZE = 12;
+
+use(SVGRenderer);
+// Without a page there is no font to measure: room for a letter of any usual one.
+setPlatformAPI({
+  measureText: (text, font = '') => {
+    const [, size = FONT_SIZE] = /([\d.]+)px/.exec(font) ?? [];
+    return { width: text.length * letterWidth(Number(size)) };
+  },
+});
+
+/** Of a font of this size, both in the drawing's units. */
+export function letterWidth(fontSize = FONT_SIZE): number {
+  return fontSize * 0.6;
+}
+
+/** @returns SVG as ECharts writes it, with styles and ids of its own */
+export function drawByEcharts(option: ChartOption, width: number, height: number): string {
+  const chart = init(null, null, { renderer: 'svg', ssr: true, width, height });
+  try {
+    chart.setOption(option);
+    return chart.renderToSVGString();
+  } finally {
+    chart.dispose();
+  }
+}

@@ -1,0 +1,118 @@
+/** Lines over a number, such as the time since an instant. */
+import { AXIS, type ChartFrame, renderChart } from './render.ts';
+
+export interface LineChart extends ChartFrame {
+  readonly lines: readonly Line[];
+  readonly x: Axis;
+  readonly y: Axis;
+  /** Vertical lines. */
+  readonly marks?: readonly { readonly x: number; readonly label: string }[] | undefined;
+}
+
+export interface Line {
+  readonly name: string;
+  /** In the order of `x`. A `y` that is no number interrupts the line. */
+  readonly points: readonly Point[];
+  /** In the legend instead of the name. */
+  readonly legend?: string | undefined;
+  /** Keeps its height until the next point. */
+  readonly stepped?: boolean | undefined;
+  /** Behind the others, in grey, and not in the legend. */
+  readonly faint?: boolean | undefined;
+}
+
+export type Point = readonly [x: number, y: number];
+
+export interface Axis {
+  readonly format: (value: number) => string;
+  /** Logarithmic axes begin above 0: what is below `min` is drawn at it. */
+  readonly scale?: 'linear' | 'log' | undefined;
+  readonly min?: number | undefined;
+  readonly max?: number | undefined;
+  readonly name?: string | undefined;
+  /** Between two numbers that are written. */
+  readonly step?: number | undefined;
+}
+
+/** Between the labels of marks that are close to each other. */
+const MARK_LINE = 14;
+
+export function lineChart({ lines, x, y, marks = [], ...frame }: LineChart): Promise<string> {
+  const named = lines.filter(({ faint }) => faint !== true);
+  return renderChart(frame, {
+    legend: new Map(
+      named.length === 1 && named[0]?.legend === undefined
+        ? []
+        : named.map(({ name, legend }) => [name, legend ?? name]),
+    ),
+    spaceAbove: marks.length * MARK_LINE,
+    xAxis: axisOf(x),
+    yAxis: { ...axisOf(y), splitNumber: 3 },
+    series: [
+      ...named.map((line) => seriesOf(line, x)),
+      ...lines.filter(({ faint }) => faint === true).map((line) => seriesOf(line, x)),
+      {
+        type: 'line' as const,
+        silent: true,
+        data: [],
+        markLine: {
+          silent: true,
+          symbol: 'none',
+          animation: false,
+          lineStyle: { color: 'currentColor', opacity: 0.7, type: 'dashed' as const },
+          data: marks.map(({ x: at, label }, nth) => ({
+            xAxis: at,
+            label: {
+              formatter: label,
+              color: 'currentColor',
+              distance: 4 + (marks.length - 1 - nth) * MARK_LINE,
+            },
+          })),
+        },
+      },
+    ],
+  });
+}
+
+function axisOf({ format, scale = 'linear', min, max, name, step }: Axis) {
+  return {
+    ...AXIS,
+    type: scale === 'log' ? ('log' as const) : ('value' as const),
+    ...(min === undefined ? {} : { min }),
+    ...(max === undefined ? {} : { max }),
+    ...(step === undefined ? {} : { interval: step }),
+    ...(name === undefined
+      ? {}
+      : { name, nameLocation: 'middle' as const, nameTextStyle: AXIS.nameTextStyle }),
+    axisLabel: { ...AXIS.axisLabel, formatter: format },
+  };
+}
+
+function seriesOf(
+  { name, points, stepped = false, faint = false }: Line,
+  { scale, min = 0 }: Axis,
+) {
+  const start = scale === 'log' ? min : Number.NEGATIVE_INFINITY;
+  return {
+    type: 'line' as const,
+    name,
+    silent: true,
+    clip: false,
+    // No more points than can be seen.
+    sampling: 'lttb' as const,
+    symbol: 'none',
+    lineStyle: { width: 1.8 },
+    ...(stepped ? { step: 'end' as const } : {}),
+    ...(faint ? { color: '#808080', lineStyle: { width: 1, opacity: 0.5 }, z: 1 } : {}),
+    data: points.map(([x, y], nth) => ({
+      value: [Math.max(x, start), y],
+      ...(isAlone(points, nth) ? { symbol: 'circle', symbolSize: 3 } : {}),
+    })),
+  };
+}
+
+/** A point without neighbours is no line: it would not be seen. */
+function isAlone(points: readonly Point[], nth: number): boolean {
+  const isThere = (at: number): boolean => Number.isFinite(points[at]?.[1]);
+  return isThere(nth) && !isThere(nth - 1) && !isThere(nth + 1);
+}
