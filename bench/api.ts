@@ -1,14 +1,19 @@
 /**
  * `npm run bench:api`: the API's latency at a fixed rate of requests, alone, while a herd is sent,
- * and while its workflows look.
+ * while its workflows look, and while users are imported from a file.
  *
  * --users N              users that are there (100000)
  * --herd N               users due at one instant; 0 for none (4000)
+ * --import N             users that are imported; 0 for none (100000)
  * --rate N               requests a second (100)
  * --seconds N            how long it is measured alone (60)
  * --head-start, --plan-rate, --dispatchers   as of bench:herd
  * --temporal dev|postgres, --shards N, --out DIR, --data DIR
  */
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
 import { freePorts } from '../dev/ports.ts';
 import { birthdayOf, dueAfterLoading, type TimingOptions } from './contenders/daybell-times.ts';
 import { apiTable } from './report/api-table.ts';
@@ -18,6 +23,7 @@ import { startCrudLoad, type CrudLoadOptions, type CrudSample } from './support/
 import { dispatchers } from './support/daybell-processes.ts';
 import { openDaybellBench, type DaybellBench } from './support/daybell-bench.ts';
 import { HERD_OPTIONS, herdOptions } from './support/herd-options.ts';
+import { importFile, writePeople } from './support/import-file.ts';
 import type { DueMinute } from './support/instants.ts';
 import { distantBirthday, loadByStore } from './support/loading.ts';
 import { COMMON_OPTIONS, commonOptions, readOptions } from './support/options.ts';
@@ -26,8 +32,8 @@ import { sleepUntil } from './support/until.ts';
 
 type Windows = Record<string, CrudSample[]>;
 
-const NAMES = [...COMMON_OPTIONS, ...HERD_OPTIONS, 'users', 'herd', 'rate', 'seconds'];
-/** Nobody waits for a connection: what is measured is the API, not the client. */
+const NAMES = [...COMMON_OPTIONS, ...HERD_OPTIONS, 'users', 'herd', 'import', 'rate', 'seconds'];
+/** No request waits for a connection: what is measured is the API, not the client. */
 const SOCKETS = 256;
 const READ_IDS = 1_000;
 /** After the instant, at the longest. */
@@ -41,6 +47,7 @@ async function api(context: BenchContext): Promise<void> {
   const options = readOptions(process.argv.slice(2), NAMES);
   const herd = options.number('herd', 4_000, 0);
   const users = options.number('users', 100_000) + herd;
+  const imported = options.number('import', 100_000, 0);
   const requestsPerSecond = options.number('rate', 100);
   const seconds = options.number('seconds', 60);
   const bench = await openDaybellBench('api', commonOptions(options, 'api'), context);
@@ -68,10 +75,13 @@ async function api(context: BenchContext): Promise<void> {
   const windows: Windows = { alone: await alone.stop() };
   if (herd > 0) Object.assign(windows, await withHerd(bench, crud, due, herd));
 
+  if (imported > 0)
+    windows['while users are imported'] = await withImport(bench, crud, url, imported);
+
   const usage = await bench.meter.stop();
   client.close();
   process.stdout.write(`\n${apiTable(windows)}\n\n${usageTable(`${users} users`, usage)}\n\n`);
-  bench.write({ users, herd, requestsPerSecond, windows, usage });
+  bench.write({ users, herd, imported, requestsPerSecond, windows, usage });
 }
 
 /** The first users are the herd. Gives when it is due. */
@@ -144,4 +154,28 @@ async function withHerd(
     'while it is sent': between(at, sentAt),
     'while its workflows look': between(sentAt, Infinity),
   };
+}
+
+/** Until the last of them is planned. Workflows follow at the rate that Temporal takes. */
+async function withImport(
+  { meter, progress, ledger, untilNone }: DaybellBench,
+  crud: CrudLoadOptions,
+  url: string,
+  users: number,
+): Promise<CrudSample[]> {
+  const folder = await mkdtemp(join(tmpdir(), 'daybell-bench-'));
+  try {
+    const file = join(folder, 'people.csv');
+    await writePeople(file, users, 0);
+    await meter.stage('import');
+    progress.say(`${crud.requestsPerSecond} requests a second, while ${users} users are imported`);
+    const during = startCrudLoad(crud);
+    const { users: stored } = await importFile(url, file);
+    await untilNone('not planned yet', ledger.waitingInOutbox);
+    const samples = await during.stop();
+    if (stored.created !== users) throw new Error(`imported: ${JSON.stringify(stored)}`);
+    return samples;
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
 }

@@ -8,12 +8,8 @@
  * --faulty N       (300) rows that are refused
  * --data DIR       (data/bench) where the server keeps its data; emptied
  */
-import { createReadStream, createWriteStream } from 'node:fs';
 import { rm, stat } from 'node:fs/promises';
-import { once } from 'node:events';
-import { request } from 'node:http';
 import { join, resolve } from 'node:path';
-import { pipeline } from 'node:stream/promises';
 
 import { connectOrm, type Orm } from '../src/platform/database/orm.ts';
 import { migrate } from '../src/platform/database/run-migrations.ts';
@@ -22,6 +18,7 @@ import { loadTzDatabase } from '../src/platform/load-tz-database.ts';
 import { machineFacts } from './report/machine-facts.ts';
 import { duration, table } from './report/table.ts';
 import { copyFloor, COPIED } from './support/copy-floor.ts';
+import { importFile, writePeople } from './support/import-file.ts';
 import { importProcesses } from './support/import-processes.ts';
 import { readOptions } from './support/options.ts';
 import { usageOf } from './support/process-usage.ts';
@@ -30,18 +27,6 @@ import { runBench, type BenchContext } from './support/run-bench.ts';
 import { startPostgres } from './support/start-postgres.ts';
 
 const SAMPLE_EVERY_MS = 200;
-
-const ZONES = [
-  'Europe/Berlin',
-  'Europe/London',
-  'America/New_York',
-  'America/Chicago',
-  'Asia/Tokyo',
-  'Asia/Kolkata',
-  'Australia/Sydney',
-  'America/Sao_Paulo',
-];
-const NAMES = ['Ada', 'Grace', 'Zoë', 'José', 'Anne-Marie', '李', 'Søren', 'Olga'];
 
 await runBench(measure);
 
@@ -60,7 +45,7 @@ async function measure(context: BenchContext): Promise<void> {
 
   const file = join(data, 'people.csv');
   context.atTheEnd(() => rm(file, { force: true }));
-  await writeFile(file, users, faulty);
+  await writePeople(file, users, faulty);
   progress.say(
     `${users} users and ${faulty} faulty rows in ${Math.round((await stat(file)).size / 1e6)} MB`,
   );
@@ -74,7 +59,7 @@ async function measure(context: BenchContext): Promise<void> {
 
   progress.say('importing');
   const startedAt = performance.now();
-  const answer = await importOver(url, file);
+  const answer = await importFile(url, file);
   const storedMs = performance.now() - startedAt;
   await untilPlanned(orm);
   const plannedMs = performance.now() - startedAt;
@@ -98,51 +83,6 @@ ${cores} × ${processor}, Node ${node}\n\n`);
   if (answer.refused !== faulty || answer.users.created !== users) {
     throw new Error(`not what the file has: ${JSON.stringify(answer)}`);
   }
-}
-
-/** Born on any day from 1950 to 2009; the faulty rows are spread over the file. */
-async function writeFile(path: string, users: number, faulty: number): Promise<void> {
-  const out = createWriteStream(path);
-  out.write('externalId,firstName,lastName,dateOfBirth,timezone\r\n');
-  const every = faulty === 0 ? Infinity : Math.max(1, Math.floor(users / faulty));
-  let written = 0;
-  for (let at = 0; at < users; at += 1) {
-    const date = new Date(Date.UTC(1950, 0, 1 + ((at * 7_919) % 21_900)))
-      .toISOString()
-      .slice(0, 10);
-    const row = `crm-${at},${NAMES[at % NAMES.length]},"Example, ${at}",${date},${ZONES[at % ZONES.length]}\r\n`;
-    if (!out.write(row)) await once(out, 'drain');
-    if (at % every === 0 && written < faulty) {
-      written += 1;
-      out.write(`bad-${at},Bob,,${written % 2 === 0 ? '1990-02-30' : '5/20'},Europe/Berlin\r\n`);
-    }
-  }
-  out.end();
-  await once(out, 'finish');
-}
-
-interface Answer {
-  readonly rows: number;
-  readonly refused: number;
-  readonly users: { readonly created: number };
-}
-
-async function importOver(url: string, file: string): Promise<Answer> {
-  const sending = request(`${url}/v1/imports`, {
-    method: 'POST',
-    headers: { 'Content-Type': 'text/csv' },
-  });
-  const answered = once(sending, 'response');
-  const sent = pipeline(createReadStream(file), sending);
-  const [response] = await answered;
-  let text = '';
-  for await (const part of response.setEncoding('utf8')) {
-    text = `${text}${part}`.slice(-4_096);
-  }
-  await sent;
-  const last = JSON.parse(text.trim().split('\n').at(-1) ?? '');
-  if (last.type !== 'summary') throw new Error(`the import ended early: ${text}`);
-  return last;
 }
 
 async function untilPlanned(orm: Orm): Promise<void> {
