@@ -327,6 +327,8 @@ const EVENTS = `
     -- When it was last planned, and the change of its inputs that the plan knew.
     planned_at timestamptz,
     inputs_at timestamptz,
+    -- The last change of rules that the plan knew, of the installation's or the occasion type's.
+    rules_id bigint not null default 0,
     -- The settled occurrence with the latest nominal date, SKIPPED ones aside.
     last_settled_key text,
     last_settled_nominal text,
@@ -357,6 +359,7 @@ const EVENTS = `
       and (notified_wake_at is null or notified_wake_at > wake_at);
   create index occasions_to_end on events.occasions (ended_at)
     where ended_at is not null and end_notified_at is null;
+  create index occasions_ended on events.occasions (planned_at, id) where ended_at is not null;
   create index occasions_by_notified on events.occasions (notified_wake_at)
     where ended_at is null and notified_wake_at is not null;
 

@@ -134,6 +134,7 @@ export interface OccasionWrite extends OwnedOccasion {
   /** Null leaves it as it is: what was blocked is planned again as if it had not been. */
   readonly plannedAt: number | null;
   readonly inputsAt: number | null;
+  readonly rulesId: number;
   readonly lastSettledKey: string | null;
   readonly lastSettledNominal: string | null;
   readonly wakeAt: number | null;
@@ -151,19 +152,21 @@ export interface OccasionWrite extends OwnedOccasion {
 export async function writeOccasions(em: Em, writes: readonly OccasionWrite[]): Promise<void> {
   if (writes.length === 0) return;
   await queryIn(em)(
-    `insert into events.occasions as o (type, id, user_id, planned_at, inputs_at, last_settled_key,
-       last_settled_nominal, wake_at, wake_due_at, wake_place, ended_at)
+    `insert into events.occasions as o (type, id, user_id, planned_at, inputs_at, rules_id,
+       last_settled_key, last_settled_nominal, wake_at, wake_due_at, wake_place, ended_at)
      select type, id, "userId", ${instant('"plannedAt"')}, ${instant('"inputsAt"')},
-       "lastSettledKey", "lastSettledNominal", ${instant('"wakeAt"')}, ${instant('"wakeDueAt"')},
+       "rulesId", "lastSettledKey", "lastSettledNominal", ${instant('"wakeAt"')}, ${instant('"wakeDueAt"')},
        "wakePlace", ${instant('"endedAt"')}
      from jsonb_to_recordset(:writes::jsonb) as written (type text, id uuid, "userId" uuid,
-       "plannedAt" float8, "inputsAt" float8, "lastSettledKey" text, "lastSettledNominal" text,
-       "wakeAt" float8, "wakeDueAt" float8, "wakePlace" int, "endedAt" float8)
+       "plannedAt" float8, "inputsAt" float8, "rulesId" bigint, "lastSettledKey" text,
+       "lastSettledNominal" text, "wakeAt" float8, "wakeDueAt" float8, "wakePlace" int,
+       "endedAt" float8)
      order by type, id
      on conflict (type, id) do update
      set version = o.version + 1,
        planned_at = coalesce(excluded.planned_at, o.planned_at),
        inputs_at = coalesce(excluded.inputs_at, o.inputs_at),
+       rules_id = excluded.rules_id,
        last_settled_key = excluded.last_settled_key,
        last_settled_nominal = excluded.last_settled_nominal,
        wake_at = excluded.wake_at,

@@ -6,6 +6,7 @@ import { describeError } from '../platform/errors.ts';
 import type { Logger } from '../platform/logger.ts';
 import type { Orm } from '../platform/database/orm.ts';
 import { createLoop, type Loop } from '../platform/loop.ts';
+import { inputsOf } from './occasion-inputs.ts';
 import { LEFT_TO_DISPATCHERS_MS } from './dispatchers-first.ts';
 import { PLAN_PAGE, type Planner } from './planner.ts';
 import { presentRules, readRules, type RecordedRules } from './rules.ts';
@@ -90,8 +91,9 @@ interface PageRow extends OccasionRef, OccurrencePlace {
 /**
  * Goes once through all open rows: plans without an instant, what is past due, and plans to come,
  * the soonest first. What is past its instant fell due under the rules of then, and only goes where
- * its type is sent now. Returns how many were not as they should be, and how many of these could not
- * be changed now.
+ * its type is sent now. Then through the occasions that ended lately, whose last day may be still to
+ * come under the rules of now. Returns how many were not as they should be, and how many of these
+ * could not be changed now.
  */
 export async function replanOutdated({
   orm,
@@ -132,8 +134,11 @@ export async function replanOutdated({
   await planAgain(BLOCKED, { dueAt: null, key: '' });
   await redirect();
   await planAgain(TO_COME, { dueAt: now, key: '' });
+  await planAgain(ENDED, { dueAt: now - REVIVED_WITHIN_MS, key: FIRST_ID });
   return summary;
 }
+
+const FIRST_ID = '00000000-0000-0000-0000-000000000000';
 
 /** Another text with each change of what plans go by besides the inputs. */
 const RULES_IN_FORCE = `
@@ -143,31 +148,53 @@ const RULES_IN_FORCE = `
       order by t.type)
     from events.occasion_types as t)) as "inForce"`;
 
-/** Planned for another destination, by other rules, or by another tz database, than those of now. */
-const IS_OUTDATED = `p.destination <> coalesce(s.destination, 'default')
-  or p.tz_version <> :tzVersion or p.rules_id <> greatest(
-    (select max(id) from events.rules), s.rules_id)`;
+/** Planned by other rules than those of now. */
+const HAS_OTHER_RULES = 'p.rules_id <> greatest((select max(id) from events.rules), s.rules_id)';
 
-/** The outdated rows of a page, and if it is full, its last one. */
-const pageSql = (condition: string, order: string): string => `
-  with page as materialized (
-    select *, row_number() over (order by ${order}) = :limit::int as is_end
-    from events.occurrences
-    where ${isOpen('occurrences')} and ${condition}
-    order by ${order}
+/** The outdated ones of a page (`key`, `type`, `id` and an instant), and if it is full, its last one. */
+const outdatedIn = (page: string, isOutdated: string): string => `
+  with page as materialized (${page}
     limit :limit::int
   ), settings as materialized (
     select type, destination, (
       select max(r.id) from events.occasion_type_rules as r where r.type = t.type) as rules_id
     from events.occasion_types as t
   ), judged as (
-    select p.*, ${IS_OUTDATED} as is_outdated
-    from page as p left join settings as s on s.type = p.occasion_type
+    select p.*, ${isOutdated} as is_outdated
+    from page as p left join settings as s on s.type = p.type
   )
-  select key, occasion_type as type, occasion_id as id, ${ms('due_at', 'dueAt')},
-    is_outdated as "isOutdated", is_end as "isEnd"
+  select key, type, id, ${ms('at', 'dueAt')}, is_outdated as "isOutdated", is_end as "isEnd"
   from judged where is_outdated or is_end`;
 
-const BLOCKED = pageSql('blocked_reason is not null and key > :key', 'key');
+const openIn = (condition: string, order: string): string =>
+  outdatedIn(
+    `
+    select key, occasion_type as type, occasion_id as id, due_at as at, destination, tz_version,
+      rules_id, row_number() over (order by ${order}) = :limit::int as is_end
+    from events.occurrences
+    where ${isOpen('occurrences')} and ${condition}
+    order by ${order}`,
+    `${HAS_OTHER_RULES} or p.tz_version <> :tzVersion
+      or p.destination <> coalesce(s.destination, 'default')`,
+  );
 
-const TO_COME = pageSql(`(due_at, key) > (${instant(':dueAt')}, :key)`, 'due_at, key');
+const BLOCKED = openIn('blocked_reason is not null and key > :key', 'key');
+
+const TO_COME = openIn(`(due_at, key) > (${instant(':dueAt')}, :key)`, 'due_at, key');
+
+/**
+ * The last occurrence was past when an occasion was found to have ended. Other rules put it off by
+ * less than two days: a time of day by one, a policy or a zone's new law by another.
+ */
+const REVIVED_WITHIN_MS = 3 * 86_400_000;
+
+/** By when they were last planned. What was deleted stays as it is. */
+const ENDED = outdatedIn(
+  `
+    select id::text as key, type, id, planned_at as at, rules_id,
+      row_number() over (order by planned_at, id) = :limit::int as is_end
+    from events.occasions
+    where ended_at is not null and (planned_at, id) > (${instant(':dueAt')}, :key::uuid)
+    order by planned_at, id`,
+  `${HAS_OTHER_RULES} and exists (select from ${inputsOf('p.type', 'p.id')} as i)`,
+);

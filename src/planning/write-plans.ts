@@ -244,12 +244,13 @@ async function findWakes(
 function occasionWrite(
   { occasion, inputsAt, lastSettled, decision }: DecidedPlan,
   wake: Wake | null,
-  { startedAt, now }: WriteContext,
+  { startedAt, now, types }: WriteContext,
 ): OccasionWrite {
   return {
     ...occasion,
     plannedAt: decision.next.kind === 'blocked' ? null : startedAt,
     inputsAt,
+    rulesId: types.rulesIdOf(occasion.type),
     lastSettledKey: lastSettled?.key ?? null,
     lastSettledNominal: lastSettled?.nominalDate ?? null,
     wakeAt: wake?.at ?? null,

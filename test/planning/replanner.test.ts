@@ -162,6 +162,70 @@ describe('when something is set for an occasion type', () => {
     expect(await replan()).toEqual({ outdated: 0, left: 0 });
   });
 
+  describe('once an occasion has ended', () => {
+    /** Of today, 9:00 in Berlin; created at a time of that day. */
+    async function addOnce(createdAt: number) {
+      await record({ tzVersion: bundledTz.version });
+      await fixture.setClock(createdAt);
+      const userId = await fixture.rows.addUser();
+      const input = occasionFields({ type: 'once', date: '2026-11-23', recurrence: 'once' });
+      const occasion = await fixture.occasions.create(userId, input);
+      return { ...occasion, plan: () => fixture.planOccasion(occasion) };
+    }
+    const NINE = NOW + 8 * HOUR;
+    /** At noon, the time moves to 18:00. */
+    async function moveAtNoon() {
+      await fixture.setClock(NOW + 11 * HOUR);
+      await fixture.setType('once', { deliveryTime: '18:00' });
+    }
+
+    test('what was past at its creation is to come, and is planned', async () => {
+      const { userId, plan } = await addOnce(NINE + HOUR);
+      expect(await plan()).toMatchObject({ kind: 'ended' });
+      await moveAtNoon();
+      expect(await replan()).toEqual({ outdated: 1, left: 0 });
+      expect(await dueAtOf(userId)).toBe('2026-11-23T17:00Z');
+      expect(await replan()).toEqual({ outdated: 0, left: 0 });
+    });
+
+    test('what was SKIPPED while it was suspended is to come, and is planned', async () => {
+      const { id, userId, plan } = await addOnce(NOW);
+      await plan();
+      await fixture.occasions.update(userId, id, { suspended: true });
+      await fixture.setClock(NINE + HOUR);
+      expect(await plan()).toMatchObject({ kind: 'ended' });
+      await fixture.occasions.update(userId, id, { suspended: false });
+      expect(await plan()).toMatchObject({ kind: 'ended' });
+      await moveAtNoon();
+      await replan();
+      expect(await dueAtOf(userId)).toBe('2026-11-23T17:00Z');
+    });
+
+    test('what was delivered is not sent again, and one that was deleted stays so', async () => {
+      const [{ userId, plan }, gone] = [await addOnce(NOW), await addOnce(NOW)];
+      await plan();
+      await gone.plan();
+      await fixture.occasions.delete(gone.userId, gone.id);
+      await gone.plan();
+      await fixture.setClock(NINE);
+      await fixture.send('delivered');
+      await plan();
+      await moveAtNoon();
+      expect(await replan()).toEqual({ outdated: 1, left: 0 });
+      expect(await dueAtOf(userId)).toBeUndefined();
+      expect(await dueAtOf(gone.userId)).toBeUndefined();
+      expect(await replan()).toEqual({ outdated: 0, left: 0 });
+    });
+
+    test('days ago, it is left alone', async () => {
+      const { plan } = await addOnce(NINE + HOUR);
+      await plan();
+      await fixture.setClock(NINE + 4 * 24 * HOUR);
+      await fixture.setType('once', { deliveryTime: '18:00' });
+      expect(await replan()).toEqual({ outdated: 0, left: 0 });
+    });
+  });
+
   function startLoop(isLeft = isLeftToDispatchers): void {
     const { orm } = fixture.database;
     const { planner } = fixture;
