@@ -4,7 +4,6 @@
  *
  * A day is a number here, days since 1970, and a nominal date a number as well: 20270231.
  */
-import { dateToMs, DAY_MS } from './calendar-date.ts';
 import type { NumberedWeekday, RecurrenceRule } from './rrule.ts';
 
 /** A day as the rule names it, and the day of the calendar on which it is kept. */
@@ -32,16 +31,21 @@ const LAST_YEAR = 9999;
  * year 9999. `date` is DTSTART, and `from`, which need not exist, is not before it. Of nominal dates
  * that are kept on one day, only the lowest counts.
  */
-export function ruleDateFrom(rule: RecurrenceRule, date: string, from: string): string | null {
-  const start = dayOf(dateToMs(partsOf(nominalOf(date))) / DAY_MS);
+export function ruleDateFrom(given: RecurrenceRule, date: string, from: string): string | null {
+  const rule = widened(given);
+  const start = dayOf(numberOf(partsOf(nominalOf(date))));
   const [firstNominal, fromNominal] = [nominalOf(date), nominalOf(from)];
-  const until = rule.until === null ? Infinity : Date.parse(rule.until) / DAY_MS;
+  const until = rule.until === null ? Infinity : numberOf(partsOf(nominalOf(rule.until)));
   // What is counted is counted from the start. Otherwise it begins a period earlier, whose last day
   // may be kept on the first day of the next.
-  let period = rule.count === Infinity ? periodBefore(rule, start, fromNominal) : 0;
+  const near = periodBefore(rule, start, fromNominal);
+  const perPeriod = daysPerPeriod(rule);
+  let period = rule.count === Infinity ? near : 0;
   let left = rule.count;
   let lastKept = -Infinity;
-  for (let misses = 0; misses <= ROUND[rule.frequency]; misses += 1, period += 1) {
+  // After so many periods they fall on the same ones of a round again.
+  const round = ROUND[rule.frequency] / commonDivisor(ROUND[rule.frequency], rule.interval);
+  for (let misses = 0; misses <= round; misses += 1, period += 1) {
     const days = daysOf(rule, start, period);
     if (days === null) return null;
     for (const { nominal, kept } of days) {
@@ -52,8 +56,35 @@ export function ruleDateFrom(rule: RecurrenceRule, date: string, from: string): 
       left -= 1;
       misses = 0;
     }
+    // The first may begin before the start, and has fewer.
+    if (period === 0 && perPeriod !== null && near > 1) {
+      left -= (near - 1) * perPeriod;
+      period = near - 1;
+      if (left <= 0) return null;
+    }
   }
   return null;
+}
+
+/** How many days each period has, if all have as many; null if that cannot be told. */
+function daysPerPeriod({ frequency, byMonth, byMonthDay, byDay, bySetPos }: RecurrenceRule) {
+  if (byMonth.length + byMonthDay.length + bySetPos.length > 0) return null;
+  if (frequency === 'WEEKLY') return new Set(byDay.map(({ weekday }) => weekday)).size || 1;
+  return frequency === 'DAILY' && byDay.length === 0 ? 1 : null;
+}
+
+/** The same rule with periods of weeks or months, if it chooses among all days. */
+function widened(rule: RecurrenceRule): RecurrenceRule {
+  const { frequency, interval, byMonth, byMonthDay, byDay, bySetPos } = rule;
+  const chooses = byMonth.length + byMonthDay.length + byDay.length > 0;
+  if (frequency !== 'DAILY' || interval > 1 || bySetPos.length > 0 || !chooses) return rule;
+  if (byDay.length > 0 && byMonthDay.length === 0) return { ...rule, frequency: 'WEEKLY' };
+  const monthDays = byMonthDay.length > 0 ? byMonthDay : ALL_MONTH_DAYS;
+  return { ...rule, frequency: 'MONTHLY', byMonthDay: monthDays, skip: null };
+}
+
+function commonDivisor(one: number, other: number): number {
+  return other === 0 ? one : commonDivisor(other, one % other);
 }
 
 /** Whether it names any day, whatever its COUNT and UNTIL. */
@@ -64,7 +95,7 @@ export function namesAnyDay(rule: RecurrenceRule, date: string): boolean {
 /** A period that begins before `from`, one earlier if there is one; 0 is that of DTSTART. */
 function periodBefore({ frequency, interval }: RecurrenceRule, start: Day, from: number): number {
   const { year, month, day } = partsOf(from);
-  const number = () => dateToMs({ year, month, day: Math.min(day, 28) }) / DAY_MS;
+  const number = () => numberOf({ year, month, day: Math.min(day, 28) });
   const units = {
     DAILY: () => number() - start.number,
     WEEKLY: () => (number() - start.number) / 7,
@@ -77,10 +108,12 @@ function periodBefore({ frequency, interval }: RecurrenceRule, start: Day, from:
 /** The days of a period in order, no two kept on one day; null beyond the last year. */
 function daysOf(rule: RecurrenceRule, start: Day, period: number): readonly NamedDay[] | null {
   const days = namedIn(rule, start, period * rule.interval);
-  if (days === null || days.length === 0) return days;
+  const { bySetPos } = rule;
+  if (days === null || (days.length < 2 && bySetPos.length === 0)) return days;
+  // Before it sorts: a rule may ask for the 100th day of each month.
+  if (bySetPos.length > 0 && bySetPos.every((n) => Math.abs(n) > days.length)) return [];
   days.sort((one, other) => one.kept - other.kept || one.nominal - other.nominal);
   const distinct = days.filter(({ kept }, index) => kept !== days[index - 1]?.kept);
-  const { bySetPos } = rule;
   if (bySetPos.length === 0) return distinct;
   return distinct.filter(
     (_, index) => bySetPos.includes(index + 1) || bySetPos.includes(index - distinct.length),
@@ -188,7 +221,7 @@ function isNth(one: NumberedWeekday, number: number, within: 'month' | 'year'): 
 }
 
 function firstOf(year: number, month: number): number {
-  return dateToMs({ year, month, day: 1 }) / DAY_MS;
+  return numberOf({ year, month, day: 1 });
 }
 
 /** Monday is 0; 1 January 1970 was a Thursday. */
@@ -201,10 +234,36 @@ function daysAfter(weekday: number, weekStart: number): number {
   return (weekday - weekStart + 7) % 7;
 }
 
+/**
+ * The number of a day of the calendar; month 13 is the next January. By arithmetic on years that
+ * begin in March, as is `dayOf`: thousands of days are asked for, and `Date` takes ten times as long.
+ * From https://howardhinnant.github.io/date_algorithms.html, days_from_civil and civil_from_days.
+ */
+function numberOf({ year, month, day }: Omit<Day, 'number'>): number {
+  const marchYear = month > 2 ? year : year - 1;
+  const marchMonth = month > 2 ? month - 3 : month + 9;
+  const leapDays =
+    Math.floor(marchYear / 4) - Math.floor(marchYear / 100) + Math.floor(marchYear / 400);
+  const dayOfYear = Math.floor((153 * marchMonth + 2) / 5) + day - 1;
+  return marchYear * 365 + leapDays + dayOfYear - DAYS_BEFORE_1970;
+}
+
+/** Since 1 March of the year 0. */
+const DAYS_BEFORE_1970 = 719_468;
+
 function dayOf(number: number): Day {
-  const date = new Date(number * DAY_MS);
-  const [year, month, day] = [date.getUTCFullYear(), date.getUTCMonth() + 1, date.getUTCDate()];
-  return { number, year, month, day };
+  const since = number + DAYS_BEFORE_1970;
+  const era = Math.floor(since / 146_097);
+  const dayOfEra = since - era * 146_097;
+  const leapDays =
+    Math.floor(dayOfEra / 1_460) - Math.floor(dayOfEra / 36_524) + Math.floor(dayOfEra / 146_096);
+  const yearOfEra = Math.floor((dayOfEra - leapDays) / 365);
+  const dayOfYear =
+    dayOfEra - (365 * yearOfEra + Math.floor(yearOfEra / 4) - Math.floor(yearOfEra / 100));
+  const marchMonth = Math.floor((5 * dayOfYear + 2) / 153);
+  const day = dayOfYear - Math.floor((153 * marchMonth + 2) / 5) + 1;
+  const month = marchMonth < 10 ? marchMonth + 3 : marchMonth - 9;
+  return { number, year: era * 400 + yearOfEra + (month > 2 ? 0 : 1), month, day };
 }
 
 function asNamed({ number, year, month, day }: Day): NamedDay {

@@ -194,3 +194,50 @@ describe('a recurrence rule that is refused', () => {
     expect(dates(rule, '2027-01-05', '2027-01-05', 2)).toBe('2044-02-29 2072-02-29');
   });
 });
+
+describe('COUNT', () => {
+  const RULES = [
+    'FREQ=DAILY',
+    'FREQ=DAILY;INTERVAL=3',
+    'FREQ=DAILY;BYDAY=MO,WE,FR,MO',
+    'FREQ=DAILY;BYMONTH=2,3;BYDAY=MO',
+    'FREQ=DAILY;BYMONTHDAY=-1,15',
+    'FREQ=DAILY;BYMONTHDAY=31;SKIP=FORWARD',
+    'FREQ=DAILY;BYMONTH=2',
+    'FREQ=DAILY;BYDAY=MO,TU;BYSETPOS=1',
+    'FREQ=DAILY;INTERVAL=2;BYDAY=SA',
+    'FREQ=WEEKLY',
+    'FREQ=WEEKLY;BYDAY=TU,SU,TU',
+    'FREQ=WEEKLY;BYDAY=MO,SU;WKST=SU;INTERVAL=2',
+    'FREQ=WEEKLY;BYMONTH=1;BYDAY=TH',
+    'FREQ=WEEKLY;BYDAY=MO,TU,WE;BYSETPOS=-1',
+    'FREQ=MONTHLY;BYMONTHDAY=31;SKIP=FORWARD',
+    'FREQ=YEARLY;BYDAY=53TH',
+  ];
+
+  it.each(RULES)('ends %s after so many, wherever one begins to look', (rrule) => {
+    const start = '2026-12-03';
+    const all: string[] = [];
+    const without = { date: start, recurrence: 'rrule', rrule } as const;
+    let next = nominalDateFrom(without, start);
+    while (next !== null && all.length < 40) {
+      all.push(next);
+      next = nominalDateAfter(without, next);
+    }
+    for (const count of [1, 2, 7, 39]) {
+      const counted = { ...without, rrule: `${rrule};COUNT=${count}` };
+      const found = all.map((date) => nominalDateFrom(counted, date));
+      expect(found).toEqual(all.map((date, index) => (index < count ? date : null)));
+    }
+  });
+
+  it('counts from the first day on over centuries', () => {
+    const from1600 = (rrule: string, from: string) =>
+      nominalDateFrom({ date: '1600-01-01', recurrence: 'rrule', rrule }, from);
+    const rule = 'FREQ=DAILY;COUNT=155920';
+    expect(from1600(rule, '2026-11-22')).toBe('2026-11-22');
+    expect(from1600(rule, '2026-11-23')).toBeNull();
+    expect(from1600('FREQ=WEEKLY;BYDAY=SA,SU;COUNT=44550', '2026-11-21')).toBe('2026-11-21');
+    expect(from1600('FREQ=WEEKLY;BYDAY=SA,SU;COUNT=44550', '2026-11-23')).toBeNull();
+  });
+});

@@ -1,4 +1,6 @@
 /** The import of a file of users: checked row by row, stored in batches, answered line by line. */
+import { setImmediate as nextTurn } from 'node:timers/promises';
+
 import { errorLine, isServerAway } from '../../platform/errors.ts';
 import type { Orm } from '../../platform/database/orm.ts';
 import type { DateSettings } from '../../time/occurrence.ts';
@@ -62,6 +64,9 @@ export interface ImportContext extends StoreContext {
   /** Called with what has ended an import early. */
   readonly onError?: ((error: unknown) => void) | undefined;
 }
+
+/** The longest that rows are checked at a stretch: a bad recurrence rule alone takes some ms. */
+const STRETCH_MS = 20;
 
 export type Importer = ReturnType<typeof createImporter>;
 
@@ -157,7 +162,13 @@ async function* importRows(
       }
       if (event.read.done === true) break;
       reading = readBlock();
+      let since = performance.now();
       for (const row of event.read.value) {
+        if (performance.now() - since > STRETCH_MS) {
+          // Other requests have their turn.
+          await nextTurn();
+          since = performance.now();
+        }
         total.rows += 1;
         const checked = check(row);
         const refused = 'faults' in checked ? checked : batches.add(checked);
