@@ -86,7 +86,7 @@ export function services(environment: NodeJS.ProcessEnv, ports: Ports): ChildSpe
 /** What was given, and where the embedded parts are. */
 function serviceEnvironment(
   given: NodeJS.ProcessEnv,
-  { api, temporal, receiver }: Ports,
+  { api, temporal, temporalUi, receiver }: Ports,
   dataDir: string,
 ): NodeJS.ProcessEnv {
   // A client's key, certificate or profile there is for another server than the embedded one.
@@ -102,6 +102,7 @@ function serviceEnvironment(
       // A file that does not exist: Temporal's SDK stumbles over an empty one.
       TEMPORAL_CONFIG_FILE: join(dataDir, 'no-temporal-profile.toml'),
     }),
+    ...(temporalUi !== null && { TEMPORAL_UI_URL: `http://127.0.0.1:${temporalUi}` }),
     ...(receiver !== null && {
       RECEIVER_DEV_PORT: String(receiver),
       WEBHOOK_URL: `http://127.0.0.1:${receiver}/`,

@@ -57,7 +57,7 @@ export interface ApiDeps {
   readonly servesMetrics: boolean;
   /** Null when traces are off. */
   readonly tracing: Tracing | null;
-  /** Of Temporal's Web UI, as a browser reaches it; null if it is not known. */
+  /** In Temporal's Web UI, before the id of a workflow; null if its address is not known. */
   readonly temporalUi: string | null;
 }
 

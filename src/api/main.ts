@@ -79,7 +79,7 @@ async function startApi(context: ServiceContext): Promise<void> {
   );
 
   const { tz, limits } = await openDateSettings(context, { metrics, orm });
-  const { client, taskQueue } = openTemporal(context, orm);
+  const { client, taskQueue, namespace } = openTemporal(context, orm);
   const deliveries = createDeliveryControl(orm, limits);
   exportState(
     metrics,
@@ -136,13 +136,20 @@ async function startApi(context: ServiceContext): Promise<void> {
     metrics,
     servesMetrics: settings.METRICS_PORT === undefined,
     tracing,
-    temporalUi: null,
+    temporalUi: workflowsUrl(settings, namespace),
   });
   const auditWatch = startAuditWatch(audit, metrics, logger);
   onStop(auditWatch.stop);
   onStop(() => stopping.abort());
   onStop(server.stop);
   logger.info({ url: server.url }, 'listening');
+}
+
+/** What the id of a workflow is appended to, in Temporal's Web UI; Temporal Cloud's is the same. */
+function workflowsUrl({ TEMPORAL_UI_URL }: Settings, namespace: string): string | null {
+  if (TEMPORAL_UI_URL === undefined) return null;
+  const base = TEMPORAL_UI_URL.replace(/\/+$/, '');
+  return `${base}/namespaces/${encodeURIComponent(namespace)}/workflows/`;
 }
 
 /** One for each destination that is configured. */

@@ -14,7 +14,7 @@ export interface ConsoleDeps {
   /** Answers as the API does, with the rights of a key; null without configured keys. */
   readonly fetchApi: (request: Request, key: ApiKey | null) => Promise<Response>;
   readonly logger: Logger;
-  /** Of Temporal's Web UI, as a browser reaches it; null if it is not known. */
+  /** In Temporal's Web UI, before the id of a workflow; null if its address is not known. */
   readonly temporalUi: string | null;
 }
 

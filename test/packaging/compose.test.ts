@@ -32,7 +32,14 @@ const GIVEN = {
   GRAFANA_ADMIN_PASSWORD: 'GivenToo',
 };
 /** What is elsewhere in a container than natively. */
-const PLACES = new Set(['HOST', 'METRICS_PORT', 'DATABASE_URL', 'TEMPORAL_ADDRESS', 'WEBHOOK_URL']);
+const PLACES = new Set([
+  'HOST',
+  'METRICS_PORT',
+  'DATABASE_URL',
+  'TEMPORAL_ADDRESS',
+  'TEMPORAL_UI_URL',
+  'WEBHOOK_URL',
+]);
 /** What containers decide, or have no part in. */
 const NOT_GIVEN = new Set([
   'API_KEY',

@@ -15,6 +15,7 @@ const WRONG: Readonly<Record<string, readonly string[]>> = {
   TEMPORAL_ADDRESS: ['temporal', 'http://temporal:7233', 'temporal:', ':7233', 'a b:7233'],
   TEMPORAL_DEV_PORT: ['-1'],
   TEMPORAL_DEV_UI_PORT: ['ui'],
+  TEMPORAL_UI_URL: ['temporal.example.com', 'ftp://temporal.example.com'],
   TEMPORAL_PAYLOAD_KEYS: ['hunter2', 'first:hunter2'],
   CODEC_PORT: ['none'],
   CODEC_TOKEN: ['short', 'a token with spaces in it'],
