@@ -421,6 +421,8 @@ const EVENTS = `
 
     redeliveries integer not null default 0,
     redelivered_at timestamptz,
+    -- Which request that was, of one occurrence or of many.
+    redelivery_id uuid,
     -- When it was last sent again although it had been delivered.
     forced_at timestamptz,
 
@@ -478,6 +480,8 @@ const EVENTS = `
   create index occurrences_failed on events.occurrences (due_at, key) where state = 'FAILED';
   create index occurrences_skipped on events.occurrences (due_at, key) where state = 'SKIPPED';
   create index occurrences_completed on events.occurrences (due_at, key) where state = 'COMPLETED';
+  create index occurrences_of_redelivery on events.occurrences (redelivery_id)
+    where redelivery_id is not null;
   create index occurrences_blocked on events.occurrences (key) where blocked_reason is not null;
   -- Later than the least that LATE_AFTER can be.
   create index occurrences_late on events.occurrences (due_at, key) where lateness_ms >= 1000;

@@ -120,11 +120,12 @@ function scopesOf(c: Context<ApiEnv>, table: AccessTable): readonly string[] {
       .filter(({ method }) => method !== 'ALL')
       .map(({ method, path }) => `${method} ${path}`),
   );
-  return [...routes].flatMap((route) => {
-    const scopes = table.get(route);
-    if (scopes === undefined) throw undeclared(route);
-    return scopes;
+  const scopes = [...routes].flatMap((route) => {
+    const declared = table.get(route);
+    if (declared === undefined) throw undeclared(route);
+    return declared;
   });
+  return [...new Set(scopes)];
 }
 
 const FOREIGN: Problem = {

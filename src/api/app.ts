@@ -15,8 +15,10 @@ import { recordRequests, traceRequests } from './requests.ts';
 import { registerAudit } from './routes/audit.ts';
 import { registerDeliveries } from './routes/deliveries.ts';
 import { registerExport } from './routes/export.ts';
+import { registerFailures } from './routes/failures.ts';
 import { registerForecast } from './routes/forecast.ts';
 import { registerHealth } from './routes/health.ts';
+import { registerHistory } from './routes/history.ts';
 import { registerOccasionTypes } from './routes/occasion-types.ts';
 import { registerOccasions } from './routes/occasions.ts';
 import { registerImports } from './routes/imports.ts';
@@ -70,8 +72,11 @@ export function createApp(deps: ApiDeps): Api {
   app.use(requireBodyOfChange);
 
   registerUsers(app, deps);
+  registerHistory(app, deps);
   registerOccasions(app, deps);
   registerExport(app, deps);
+  // Before the occurrences, whose keys are in the same place of a path.
+  registerFailures(app, deps);
   registerOccurrences(app, deps);
   registerPreview(app, deps);
   registerRedelivery(app, deps);

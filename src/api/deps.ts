@@ -8,6 +8,8 @@ import type { TzDatabase } from '../time/tz-database.ts';
 import type { ForecastDeps } from '../forecast/forecast.ts';
 import type { DeliveryControl } from '../ledger/delivery-control.ts';
 import type { OccurrenceReader } from '../ledger/occurrence-reader.ts';
+import type { Failures } from '../ledger/failures.ts';
+import type { RetryNow } from '../ledger/retry-now.ts';
 import type { Redelivery } from '../ledger/redelivery.ts';
 import type { OccasionTypes } from '../occasion-types/occasion-types.ts';
 import type { Orm } from '../platform/database/orm.ts';
@@ -21,6 +23,7 @@ import type { Occasions } from '../users/occasions.ts';
 import type { ExportUsers } from '../users/export/export.ts';
 import type { Importer } from '../users/import/import.ts';
 import type { FindPeople } from '../ledger/people.ts';
+import type { FindInputHistory } from '../users/input-history.ts';
 import type { Users } from '../users/users.ts';
 
 /** Nothing in it needs Temporal. */
@@ -28,12 +31,15 @@ export interface ApiDeps {
   /** For the sessions of the console. */
   readonly orm: Orm;
   readonly users: Users;
+  readonly findInputHistory: FindInputHistory;
   readonly occasions: Occasions;
   readonly importer: Importer;
   readonly exportUsers: ExportUsers;
   readonly occurrences: OccurrenceReader;
   readonly findPeople: FindPeople;
   readonly redelivery: Redelivery;
+  readonly retryNow: RetryNow;
+  readonly failures: Failures;
   readonly deliveries: DeliveryControl;
   readonly occasionTypes: OccasionTypes;
   readonly operatorLog: OperatorLog;

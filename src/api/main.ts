@@ -13,8 +13,10 @@ import { openWebhookTester, type WebhookTester } from '../delivery/webhook-test.
 import { createDeliveryControl } from '../ledger/delivery-control.ts';
 import { createOccurrenceReader } from '../ledger/occurrence-reader.ts';
 import { createOccasionTypes } from '../occasion-types/occasion-types.ts';
+import { createFailures } from '../ledger/failures.ts';
 import { createRedelivery } from '../ledger/redelivery.ts';
 import { createOperatorLog } from '../operator-log/operator-log.ts';
+import { createRetryNow } from '../ledger/retry-now.ts';
 import { describeError } from '../platform/errors.ts';
 import { DEFAULT_DESTINATION } from '../platform/destination.ts';
 import { listen, type Served } from '../platform/http-server.ts';
@@ -30,6 +32,7 @@ import { createOccasions } from '../users/occasions.ts';
 import { createExport } from '../users/export/export.ts';
 import { createImporter } from '../users/import/import.ts';
 import { createFindPeople } from '../ledger/people.ts';
+import { createInputHistory } from '../users/input-history.ts';
 import { createUsers } from '../users/users.ts';
 import { createApp } from './app.ts';
 import type { ApiEnv } from './deps.ts';
@@ -106,6 +109,7 @@ async function startApi(context: ServiceContext): Promise<void> {
   serving = createApp({
     orm,
     users: createUsers(orm, { clock, tz, traceparent: tracing?.active }),
+    findInputHistory: createInputHistory(orm, tz),
     occasions: createOccasions(orm, { traceparent: tracing?.active }),
     importer: createImporter({
       orm,
@@ -120,6 +124,8 @@ async function startApi(context: ServiceContext): Promise<void> {
     occurrences: createOccurrenceReader(orm, { ...limits, tz }),
     findPeople: createFindPeople(orm),
     redelivery: createRedelivery(orm),
+    retryNow: createRetryNow(orm),
+    failures: createFailures(orm),
     clock,
     tz,
     dateSettings,

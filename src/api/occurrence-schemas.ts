@@ -3,7 +3,7 @@ import { z } from '@hono/zod-openapi';
 import { isOccasionType } from '../ledger/occurrence-key.ts';
 import type { OccurrenceRecord } from '../ledger/occurrence-reader.ts';
 import { ruled } from '../users/user.ts';
-import { instantParam, timezoneParam, toBody } from './schemas.ts';
+import { destinationParam, instantParam, timezoneParam, toBody } from './schemas.ts';
 
 const instant = z.iso.datetime().nullable();
 
@@ -106,6 +106,7 @@ export const OccurrenceRecordSchema = OccurrenceSummarySchema.extend({
   settledAt: instant.describe('When it became COMPLETED, FAILED or SKIPPED'),
   redeliveries: z.int().describe('How often it was redelivered on request'),
   redeliveredAt: instant.describe('When the last redelivery began'),
+  redeliveryId: z.uuid().nullable().describe('The request that the last redelivery came from'),
   forcedAt: instant.describe('When a redelivery was last forced'),
   attempts: z.array(AttemptSchema).describe('In order. Kept for RETAIN_ATTEMPTS'),
 }).openapi('OccurrenceRecord');
@@ -146,7 +147,19 @@ export const filterFields = {
     .openapi({ example: 'birthday' }),
   userId: z.uuid('must be the id of a user, a UUID').optional(),
   timezone: timezoneParam(`As it was sent. Requires ${NEEDS_WINDOW}`),
+  destination: destinationParam,
 };
+
+/** What the last attempt came to. */
+export const answerParam = z
+  .string('must be a string')
+  .regex(/^(?:[1-9]\d\d|[A-Z][A-Z\d_]{1,99}|none)$/, 'must be a status, an error code, or none')
+  .optional()
+  .openapi({
+    description:
+      'What the last attempt came to: the HTTP status, or the error code if there was none; `none` if no attempt is kept',
+    example: '400',
+  });
 
 type FilterInput = z.output<z.ZodObject<typeof filterFields>>;
 
@@ -162,12 +175,13 @@ export function checkFilter({ from, to, timezone }: FilterInput, context: z.Refi
 }
 
 /** The filter for the ledger: epoch ms, and null for any. */
-export function filterOf({ from, to, occasionType, userId, timezone }: FilterInput) {
+export function filterOf({ from, to, occasionType, userId, timezone, destination }: FilterInput) {
   return {
     from: from ?? null,
     to: to ?? null,
     occasionType: occasionType ?? null,
     userId: userId ?? null,
     timezone: timezone ?? null,
+    destination: destination ?? null,
   };
 }

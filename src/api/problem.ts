@@ -14,8 +14,10 @@ import type { AuditNotListedError } from '../audit/errors.ts';
 import {
   type DestinationNotFoundError,
   type NotRedeliverableError,
+  type NotRetryableError,
   OccurrenceErasedError,
   type OccurrenceNotFoundError,
+  type RedeliveryNotFoundError,
 } from '../ledger/errors.ts';
 import { isContention } from '../platform/database/conflicts.ts';
 import { describeError, isServerAway } from '../platform/errors.ts';
@@ -199,6 +201,8 @@ type Refusal =
   | AuditNotListedError
   | DestinationNotFoundError
   | NotRedeliverableError
+  | NotRetryableError
+  | RedeliveryNotFoundError
   | WebhookNotSetUpError
   | RevisionMismatchError
   | TooManyOccasionTypesError
@@ -210,9 +214,12 @@ function isRefusal(error: Error): error is Refusal {
 
 const NOT_REDELIVERABLE = { status: 409, title: 'The occurrence cannot be redelivered' } as const;
 
+const NOT_RETRYABLE = { status: 409, title: 'The occurrence cannot be tried again now' } as const;
+
 const REFUSALS: Readonly<Record<Refusal['code'], Omit<Problem, 'code' | 'detail'>>> = {
   'user-not-found': { status: 404, title: 'User not found' },
   'occurrence-not-found': { status: 404, title: 'Occurrence not found' },
+  'redelivery-not-found': { status: 404, title: 'Redelivery not found' },
   'occasion-not-found': { status: 404, title: 'Occasion not found' },
   'occurrence-erased': { status: 410, title: 'The occurrence was erased with its user' },
   'audit-not-listed': { status: 410, title: 'Only the numbers of this audit are kept' },
@@ -240,6 +247,13 @@ const REFUSALS: Readonly<Record<Refusal['code'], Omit<Problem, 'code' | 'detail'
   'occurrence-live': NOT_REDELIVERABLE,
   'occurrence-delivered': NOT_REDELIVERABLE,
   'occurrence-unplanned': NOT_REDELIVERABLE,
+  'occurrence-changed': {
+    status: 409,
+    title: 'The occurrence has changed since it was read',
+  },
+  'occurrence-not-waiting': NOT_RETRYABLE,
+  'occurrence-suspended': NOT_RETRYABLE,
+  'deliveries-paused': NOT_RETRYABLE,
   'redelivery-running': NOT_REDELIVERABLE,
   'user-deleted': NOT_REDELIVERABLE,
   'occasion-deleted': NOT_REDELIVERABLE,

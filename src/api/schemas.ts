@@ -25,16 +25,18 @@ const LIMIT_DEFAULT = 50;
 const LIMIT_MAX = 200;
 const LIMIT_RULE = `must be a whole number from 1 to ${LIMIT_MAX}`;
 
+export const limitParam = z
+  .string({ error: LIMIT_RULE })
+  .regex(/^\d{1,3}$/, LIMIT_RULE)
+  .transform(Number)
+  .refine((limit) => limit >= 1 && limit <= LIMIT_MAX, LIMIT_RULE)
+  .default(LIMIT_DEFAULT)
+  .openapi({ type: 'integer', minimum: 1, maximum: LIMIT_MAX, default: LIMIT_DEFAULT });
+
 /** The parameters of a list that is read in pages. */
 export function pageParams<Place>({ decode }: Cursor<Place>) {
   return {
-    limit: z
-      .string({ error: LIMIT_RULE })
-      .regex(/^\d{1,3}$/, LIMIT_RULE)
-      .transform(Number)
-      .refine((limit) => limit >= 1 && limit <= LIMIT_MAX, LIMIT_RULE)
-      .default(LIMIT_DEFAULT)
-      .openapi({ type: 'integer', minimum: 1, maximum: LIMIT_MAX, default: LIMIT_DEFAULT }),
+    limit: limitParam,
     cursor: z
       .string('must be a string')
       .transform((text, context) => {

@@ -1,3 +1,5 @@
+import type { OccurrenceState } from './types.ts';
+
 /** Thrown when the ledger has no occurrence with this key (any more). */
 export class OccurrenceNotFoundError extends Error {
   override readonly name = 'OccurrenceNotFoundError';
@@ -36,11 +38,24 @@ export class DestinationNotFoundError extends Error {
   }
 }
 
+/** Thrown when no occurrence is of this redelivery (any more). */
+export class RedeliveryNotFoundError extends Error {
+  override readonly name = 'RedeliveryNotFoundError';
+  readonly code = 'redelivery-not-found';
+
+  constructor() {
+    super(
+      'Nothing is of it: nothing matched, all has been sent again since, or it is no longer kept.',
+    );
+  }
+}
+
 /** Thrown when an occurrence, as it stands, is not sent again; the code says why. */
 export class NotRedeliverableError extends Error {
   override readonly name = 'NotRedeliverableError';
   readonly code:
     | 'occurrence-live'
+    | 'occurrence-changed'
     | 'occurrence-delivered'
     | 'occurrence-unplanned'
     | 'redelivery-running'
@@ -51,4 +66,34 @@ export class NotRedeliverableError extends Error {
     super(message);
     this.code = code;
   }
+}
+
+/** Thrown when an occurrence does not wait for a retry that could be made now; the code says why. */
+export class NotRetryableError extends Error {
+  override readonly name = 'NotRetryableError';
+  readonly code:
+    | 'occurrence-not-waiting'
+    | 'occurrence-changed'
+    | 'occurrence-suspended'
+    | 'deliveries-paused';
+
+  constructor(code: NotRetryableError['code'], message: string) {
+    super(message);
+    this.code = code;
+  }
+}
+
+/** What a row is now, as a sentence for whoever acted on what it was. */
+export function stateInWords({
+  state,
+  reason,
+  attempts,
+}: {
+  readonly state: OccurrenceState;
+  readonly reason: string | null;
+  readonly attempts: number;
+}): string {
+  const because = reason === null ? '' : ` (${reason})`;
+  const after = attempts === 1 ? '1 attempt' : `${attempts} attempts`;
+  return `It is ${state}${because} now, after ${after}.`;
 }

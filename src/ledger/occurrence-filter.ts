@@ -11,6 +11,14 @@ export interface OccurrenceFilter {
   readonly userId: string | null;
   /** The zone that it was planned in, as it was sent. */
   readonly timezone: string | null;
+  /** Why it FAILED or was SKIPPED. */
+  readonly reason: string | null;
+  readonly destination: string | null;
+  /**
+   * What its last attempt came to: the HTTP status, or the error code where there was none;
+   * `NO_ANSWER` when no attempt is kept. One look-up for each row that fits otherwise.
+   */
+  readonly answer: string | null;
   /** COMPLETED late, or on time; one that is not delivered is neither. */
   readonly late: boolean | null;
   /** Cannot be planned. */
@@ -19,6 +27,14 @@ export interface OccurrenceFilter {
   readonly due: true | null;
 }
 
+/** Of what no attempt is kept of. */
+export const NO_ANSWER = 'none';
+
+/** SQL for the answer of a row's last attempt. */
+export const lastAnswer = (row: string): string => `coalesce((
+    select coalesce(a.status::text, a.error_code) from events.attempts as a
+    where a.occurrence_key = ${row}.key order by a.number desc limit 1), '${NO_ANSWER}')`;
+
 const CONDITIONS: Readonly<Record<keyof OccurrenceFilter, string>> = {
   status: 'o.state = :status',
   from: `o.due_at >= ${instant(':from')}`,
@@ -26,6 +42,9 @@ const CONDITIONS: Readonly<Record<keyof OccurrenceFilter, string>> = {
   occasionType: 'o.occasion_type = :occasionType',
   userId: 'o.user_id = :userId::uuid',
   timezone: 'o.timezone = :timezone',
+  reason: 'o.reason = :reason',
+  destination: 'o.destination = :destination',
+  answer: `${lastAnswer('o')} = :answer`,
   late: `o.state = 'COMPLETED' and (o.lateness_ms > :lateAfterMs) = :late`,
   blocked: '(o.blocked_reason is not null) = :blocked',
   // The clock in a query of its own, and the due instant too, so that the index is used.

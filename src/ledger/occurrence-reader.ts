@@ -50,6 +50,8 @@ export interface OccurrenceRecord extends OccurrenceSummary, Pick<PlannedRow, Of
   /** When it became COMPLETED, FAILED or SKIPPED. */
   readonly settledAt: number | null;
   readonly redeliveredAt: number | null;
+  /** The request that this came from. */
+  readonly redeliveryId: string | null;
   /** When it was last sent again although it had been delivered. */
   readonly forcedAt: number | null;
   /** In order, as far as they are kept. */
@@ -200,7 +202,8 @@ const ROW = `
     o.local_time as "localTime",
     o.leap_day_policy as "leapDayPolicy", ${wholeMs('o.planned_at')} as "plannedAt",
     ${wholeMs('o.settled_at')} as "settledAt", ${wholeMs('o.superseded_at')} as "supersededAt",
-    ${wholeMs('o.redelivered_at')} as "redeliveredAt", ${wholeMs('o.forced_at')} as "forcedAt",
+    ${wholeMs('o.redelivered_at')} as "redeliveredAt", o.redelivery_id as "redeliveryId",
+    ${wholeMs('o.forced_at')} as "forcedAt",
     coalesce((
       select jsonb_agg(jsonb_build_object('number', a.number,
           'startedAt', ${wholeMs('a.started_at')}, 'durationMs', a.duration_ms,

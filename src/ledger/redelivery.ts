@@ -1,7 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
+import { v7 as uuidv7 } from 'uuid';
+
 import type { Orm } from '../platform/database/orm.ts';
-import { NotRedeliverableError, OccurrenceNotFoundError } from './errors.ts';
+import { NotRedeliverableError, OccurrenceNotFoundError, stateInWords } from './errors.ts';
 import {
   AFTER,
   conditionsOf,
@@ -20,6 +22,18 @@ export interface RedeliveryFilter extends Omit<
   readonly status: 'FAILED' | 'SKIPPED' | null;
   /** Null: any, but for those that must be named (`ONLY_BY_NAME`). */
   readonly reason: string | null;
+  /** Only these. */
+  readonly keys: readonly string[] | null;
+}
+
+export interface RedeliveryTerms {
+  /**
+   * Only what was settled by this instant, epoch ms by the database's clock: not what has changed
+   * since somebody looked. Null: by now.
+   */
+  readonly settledBy?: number | null;
+  /** By which its rows are found again: a request that is repeated with it adds to the same. */
+  readonly redeliveryId?: string;
 }
 
 /** What ended for these reasons was not to be sent: a filter takes it only if it names the reason. */
@@ -54,7 +68,7 @@ export function createRedelivery(orm: Orm) {
       `select count(*)::int as matching, ${ms('events.clock()', 'asOf')}
        from events.occurrences as o
        where o.state in (${states.join(', ')}) and ${matching(filter)}`,
-      { ...filter, settledBy },
+      { ...parametersOf(filter), settledBy },
     );
     return firstRow(rows);
   }
@@ -69,10 +83,16 @@ export function createRedelivery(orm: Orm) {
     settledBy: number,
     after: OccurrencePlace | null,
     limit: number,
+    redeliveryId = uuidv7(),
   ) {
     const place = { afterDueAt: after?.dueAt, afterKey: after?.key };
     const sql = pageSql(filter, after === null ? 'true' : AFTER, limit);
-    return query<OccurrencePlace>(sql, { ...filter, settledBy, ...place });
+    return query<OccurrencePlace>(sql, {
+      ...parametersOf(filter),
+      settledBy,
+      redeliveryId,
+      ...place,
+    });
   }
 
   return {
@@ -82,9 +102,16 @@ export function createRedelivery(orm: Orm) {
      * @throws OccurrenceNotFoundError also for what cannot be a key
      * @throws NotRedeliverableError
      */
-    async redeliver(key: string, { force }: { readonly force: boolean }): Promise<void> {
+    async redeliver(
+      key: string,
+      {
+        force,
+        settledBy = null,
+        redeliveryId = uuidv7(),
+      }: RedeliveryTerms & { readonly force: boolean },
+    ): Promise<void> {
       const [row] = isOccurrenceKey(key)
-        ? await query<Candidate>(REDELIVER_ONE, { key, force })
+        ? await query<Candidate>(REDELIVER_ONE, { key, force, settledBy, redeliveryId })
         : [];
       if (row === undefined) throw new OccurrenceNotFoundError();
       if (!row.isDone) throw whyNotRedelivered(row, force);
@@ -94,18 +121,25 @@ export function createRedelivery(orm: Orm) {
     redeliverPage,
 
     /**
-     * Has all that match now sent again, page by page. Those whose rows stay locked for seconds
+     * Has all that match sent again, page by page. Those whose rows stay locked for seconds
      * are left out; asking again takes them.
      *
      * @returns how many are sent again
      */
-    async redeliverAll(filter: RedeliveryFilter): Promise<number> {
-      const { asOf: settledBy } = await count(filter);
+    async redeliverAll(filter: RedeliveryFilter, terms: RedeliveryTerms = {}): Promise<number> {
+      const { redeliveryId = uuidv7() } = terms;
+      const settledBy = terms.settledBy ?? (await count(filter)).asOf;
       let redelivered = 0;
       for (let tries = 1; ; tries += 1) {
         let after: OccurrencePlace | null = null;
         do {
-          const page: OccurrencePlace[] = await redeliverPage(filter, settledBy, after, PAGE);
+          const page: OccurrencePlace[] = await redeliverPage(
+            filter,
+            settledBy,
+            after,
+            PAGE,
+            redeliveryId,
+          );
           redelivered += page.length;
           // Null unless the page is full.
           after = page[PAGE - 1] ?? null;
@@ -121,6 +155,9 @@ export function createRedelivery(orm: Orm) {
 interface Candidate {
   /** As it was before. */
   readonly state: OccurrenceState;
+  readonly reason: string | null;
+  readonly attempts: number;
+  readonly hasChanged: boolean;
   readonly isRedelivered: boolean;
   readonly userExists: boolean;
   readonly occasionExists: boolean;
@@ -130,10 +167,8 @@ interface Candidate {
 const refuse = (code: NotRedeliverableError['code'], message: string) =>
   new NotRedeliverableError(code, message);
 
-function whyNotRedelivered(
-  { state, isRedelivered, userExists, occasionExists }: Candidate,
-  force: boolean,
-): NotRedeliverableError {
+function whyNotRedelivered(row: Candidate, force: boolean): NotRedeliverableError {
+  const { state, isRedelivered, userExists, occasionExists } = row;
   if (state === 'PENDING' || state === 'PROCESSING') {
     return isRedelivered
       ? refuse('redelivery-running', 'It is being sent again already.')
@@ -142,6 +177,10 @@ function whyNotRedelivered(
   if (state === 'COMPLETED' && !force) {
     const message = 'It was delivered. To send it once more all the same, say "force": true.';
     return refuse('occurrence-delivered', message);
+  }
+  if (row.hasChanged) {
+    const message = `It was sent again meanwhile, and ended again. ${stateInWords(row)}`;
+    return refuse('occurrence-changed', message);
   }
   if (!userExists) return refuse('user-deleted', 'Its user was deleted.');
   if (!occasionExists) return refuse('occasion-deleted', 'Its occasion was deleted.');
@@ -157,26 +196,30 @@ const OCCASION_EXISTS = `(o.occasion_type = '${BIRTHDAY}'
 const REDELIVERED = `
   state = 'PENDING', priority = 1, next_attempt_at = greatest(o.due_at, events.clock()),
   redeliveries = o.redeliveries + 1, redelivered_at = events.clock(),
+  redelivery_id = :redeliveryId::uuid,
   forced_at = case when o.state = 'COMPLETED' then events.clock() else o.forced_at end,
   earlier_attempts = o.attempts, first_attempt_at = null, retry_not_before = null,
   reason = null, settled_at = null, followed = false,
   destination = ${destinationNow('o')}`;
 
+const SETTLED_IN_TIME = `(:settledBy::float8 is null or o.settled_at <= ${instant(':settledBy')})`;
+
 const REDELIVER_ONE = `
   with found as materialized (
-    select key, state, due_at, redeliveries > 0 as redelivered, ${USER_EXISTS} as user_exists,
-      ${OCCASION_EXISTS} as occasion_exists
+    select key, state, reason, attempts, due_at, redeliveries > 0 as redelivered,
+      ${USER_EXISTS} as user_exists, ${OCCASION_EXISTS} as occasion_exists,
+      coalesce(not ${SETTLED_IN_TIME}, false) as changed
     from events.occurrences as o where key = :key
     for no key update of o
   ), done as (
     update events.occurrences as o set ${REDELIVERED}
     from found
     where o.key = found.key and found.due_at is not null
-      and found.user_exists and found.occasion_exists
+      and found.user_exists and found.occasion_exists and not found.changed
       and (found.state in ('FAILED', 'SKIPPED') or found.state = 'COMPLETED' and :force::boolean)
     returning o.key
   )
-  select state, redelivered as "isRedelivered", user_exists as "userExists",
+  select state, reason, attempts, changed as "hasChanged", redelivered as "isRedelivered", user_exists as "userExists",
     occasion_exists as "occasionExists",
     exists (select from done) as "isDone"
   from found`;
@@ -184,17 +227,25 @@ const REDELIVER_ONE = `
 const statesOf = ({ status }: RedeliveryFilter): readonly OccurrenceState[] =>
   status === null ? ['FAILED', 'SKIPPED'] : [status];
 
-/** A filter but for the state, on `events.occurrences as o`. Parameters: its fields, `settledBy`. */
-function matching({ reason, ...others }: RedeliveryFilter): string {
+/** A filter but for the state, on `events.occurrences as o`. Parameters: `parametersOf`, `settledBy`. */
+function matching({ reason, keys, ...others }: RedeliveryFilter): string {
   const unnamed = ONLY_BY_NAME.map((one) => `'${one}'`).join(', ');
   return [
-    ...conditionsOf({ ...others, status: null }),
-    reason === null ? `o.reason not in (${unnamed})` : 'o.reason = :reason',
-    `(:settledBy::float8 is null or o.settled_at <= ${instant(':settledBy')})`,
+    ...conditionsOf({ ...others, reason, status: null }),
+    ...(reason === null ? [`o.reason not in (${unnamed})`] : []),
+    ...(keys === null ? [] : [KEYS]),
+    SETTLED_IN_TIME,
     'o.due_at is not null',
     USER_EXISTS,
     OCCASION_EXISTS,
   ].join(' and ');
+}
+
+const KEYS = 'o.key = any (array(select jsonb_array_elements_text(:keys::jsonb)))';
+
+/** The fields of a filter that its statement names. */
+function parametersOf({ keys, ...filter }: RedeliveryFilter) {
+  return keys === null ? filter : { ...filter, keys: JSON.stringify(keys) };
 }
 
 /** A state has its index in the order of pages; two of them together have none. */

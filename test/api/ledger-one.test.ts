@@ -45,6 +45,7 @@ describe('one occurrence', () => {
       leapDayPolicy: 'feb28',
       redeliveries: 0,
       redeliveredAt: null,
+      redeliveryId: null,
       forcedAt: null,
       utcOffset: '+02:00',
       explanation: expect.stringMatching(/09:00 .*20 May 2026.*Europe\/Berlin/),

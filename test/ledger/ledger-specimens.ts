@@ -38,6 +38,7 @@ const SPECIMENS = {
   'to come': { state: 'PENDING', ...untried, due_at: within(DAY), retry_not_before: null },
   due: { state: 'PENDING', ...untried },
   retrying: { state: 'PENDING', next_attempt_at: ago(MINUTE) },
+  'to be retried': { state: 'PENDING', next_attempt_at: within(MINUTE) },
   blocked: { state: 'PENDING', ...untried, due_at: null, local_date: null },
   released: { state: 'PENDING', ...untried, next_attempt_at: null },
   'sent again, waiting': {

@@ -17,6 +17,9 @@ export const ANY: RedeliveryFilter = {
   occasionType: null,
   userId: null,
   timezone: null,
+  destination: null,
+  answer: null,
+  keys: null,
 };
 
 /** Registers the hooks of the file that calls it. */

@@ -17,7 +17,8 @@ import {
 import { redirectPage } from '../../src/ledger/redirect.ts';
 import { createRedelivered } from '../../src/ledger/redelivered.ts';
 import { createRedelivery } from '../../src/ledger/redelivery.ts';
-import { NotRedeliverableError } from '../../src/ledger/errors.ts';
+import { createRetryNow } from '../../src/ledger/retry-now.ts';
+import { NotRedeliverableError, NotRetryableError } from '../../src/ledger/errors.ts';
 import type { EndReason, NextStep, PlannedRow } from '../../src/ledger/types.ts';
 import { HOUR, LEASE_MS, MINUTE, useLedgerFixture } from './ledger-fixture.ts';
 import { born } from './ledger-plans.ts';
@@ -40,6 +41,7 @@ const OPEN_BUT_LEASED: readonly SpecimenName[] = [
   'to come',
   'due',
   'retrying',
+  'to be retried',
   'blocked',
   'released',
   'lease expired',
@@ -242,6 +244,19 @@ const RUNS: Readonly<Record<string, readonly Run[]>> = {
     { does: redeliver(false), changes: GIVEN_UP },
     { does: redeliver(true), changes: [...GIVEN_UP, ...DELIVERED] },
   ],
+  'retry now': [
+    {
+      async does(specimens) {
+        const retryNow = createRetryNow(fixture.database.orm);
+        for (const { key } of specimens) {
+          await retryNow(key).catch((error: unknown) => {
+            if (!(error instanceof NotRetryableError)) throw error;
+          });
+        }
+      },
+      changes: ['to be retried'],
+    },
+  ],
   notify: [
     {
       async does() {
@@ -347,6 +362,7 @@ test('nothing else in src changes the rows of the ledger', async () => {
     'src/ledger/redelivered.ts',
     'src/ledger/redelivery.ts',
     'src/ledger/redirect.ts',
+    'src/ledger/retry-now.ts',
   ];
   const change =
     /(?:insert\s+into|update|delete\s+from|truncate)\s+(?:only\s+)?events\.occurrences/i;

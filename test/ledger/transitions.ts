@@ -28,7 +28,7 @@ const columns = (...names: string[]): readonly string[] => names.join(' ').split
 /**
  * Every change of events.occurrences. The statements are in src/ledger: claim.ts and outcomes.ts
  * for those who send, plan-rows.ts for the planner, redirect.ts for the replanner, redelivery.ts,
- * redelivered.ts for the notifier.
+ * retry-now.ts, redelivered.ts for the notifier.
  * Each is one conditional statement over a batch: of two that race, one wins. Outside the ledger
  * only erasure touches the table: it removes rows whole.
  */
@@ -156,8 +156,16 @@ export const TRANSITIONS: Readonly<Record<string, Transition>> = {
     to: ['PENDING'],
     columns: columns(
       'state reason settled_at followed priority next_attempt_at retry_not_before',
-      'earlier_attempts first_attempt_at redeliveries redelivered_at forced_at destination',
+      'earlier_attempts first_attempt_at redeliveries redelivered_at redelivery_id forced_at',
+      'destination',
     ),
+  },
+  'retry now': {
+    from: ['PENDING'],
+    guard:
+      'past due, and its next attempt is later; its destination is not paused, its user and occasion exist and are not suspended; of a caller that says how many attempts it knows of, only while there are no others',
+    to: ['same'],
+    columns: columns('next_attempt_at retry_not_before'),
   },
   notify: {
     from: OPEN,

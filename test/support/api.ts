@@ -9,12 +9,15 @@ import { createReadiness, type ReadinessCheck } from '../../src/platform/probes.
 import { createDeliveryControl } from '../../src/ledger/delivery-control.ts';
 import { createOccurrenceReader } from '../../src/ledger/occurrence-reader.ts';
 import { createOccasionTypes } from '../../src/occasion-types/occasion-types.ts';
+import { createFailures } from '../../src/ledger/failures.ts';
 import { createOperatorLog } from '../../src/operator-log/operator-log.ts';
 import { createRedelivery } from '../../src/ledger/redelivery.ts';
+import { createRetryNow } from '../../src/ledger/retry-now.ts';
 import { createOccasions } from '../../src/users/occasions.ts';
 import { createExport } from '../../src/users/export/export.ts';
 import { createImporter } from '../../src/users/import/import.ts';
 import { createFindPeople } from '../../src/ledger/people.ts';
+import { createInputHistory } from '../../src/users/input-history.ts';
 import { createUsers } from '../../src/users/users.ts';
 import { createTestDatabase, type TestDatabase } from './postgres.ts';
 import { bundledTz } from './tz-databases.ts';
@@ -63,12 +66,15 @@ export async function createTestApi({
   const app = createApp({
     orm,
     users: createUsers(orm, { clock, tz, traceparent: overrides.tracing?.active }),
+    findInputHistory: createInputHistory(orm, tz),
     occasions: createOccasions(orm, { traceparent: overrides.tracing?.active }),
     importer: createImporter({ orm, clock, tz, dateSettings }),
     exportUsers: createExport(orm),
     occurrences: createOccurrenceReader(orm, { lateAfterMs: 5 * 60_000, tz }),
     findPeople: createFindPeople(orm),
     redelivery: createRedelivery(orm),
+    retryNow: createRetryNow(orm),
+    failures: createFailures(orm),
     clock,
     tz,
     dateSettings,

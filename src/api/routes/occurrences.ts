@@ -1,9 +1,11 @@
 import { createRoute, z } from '@hono/zod-openapi';
 
 import type { OccurrenceRecord } from '../../ledger/occurrence-reader.ts';
+import { ruled } from '../../users/user.ts';
 import { needs, requireScope } from '../access.ts';
 import type { Api, ApiDeps } from '../deps.ts';
 import {
+  answerParam,
   AttemptSchema,
   checkFilter,
   filterFields,
@@ -42,6 +44,12 @@ export function registerOccurrences(app: Api, deps: ApiDeps): void {
         .strictObject({
           status: z.enum(STATES, `must be one of ${STATES.join(', ')}`).optional(),
           ...filterFields,
+          reason: ruled((reason) =>
+            /^[a-z_]{1,40}$/.test(reason) ? null : 'must be a reason, such as refused',
+          )
+            .optional()
+            .openapi({ description: 'Why it FAILED or was SKIPPED', example: 'refused' }),
+          answer: answerParam.describe('Requires `status=FAILED`'),
           late: flag('Delivered late (true) or on time (false)'),
           blocked: flag('Cannot be planned, and therefore has no due instant'),
           due: z
@@ -56,7 +64,11 @@ export function registerOccurrences(app: Api, deps: ApiDeps): void {
           include: includeParam,
           ...pageParams(occurrenceCursor),
         })
-        .superRefine(checkFilter),
+        .superRefine(checkFilter)
+        .refine(({ answer, status }) => answer === undefined || status === 'FAILED', {
+          path: ['answer'],
+          message: 'needs status=FAILED',
+        }),
     },
     responses: {
       200: {
@@ -76,11 +88,13 @@ export function registerOccurrences(app: Api, deps: ApiDeps): void {
       late = null,
       blocked = null,
       due = null,
+      reason = null,
+      answer = null,
       include,
       ...rest
     } = c.req.valid('query');
     if (include !== undefined) requireScope(c, deps, 'users:read');
-    const filter = { ...filterOf(rest), status, late, blocked, due };
+    const filter = { ...filterOf(rest), status, reason, answer, late, blocked, due };
     const { occurrences, nextAfter } = await deps.occurrences.findPage(filter, cursor, limit);
     const bodies = occurrences.map((row) => toBody(OccurrenceSummarySchema, row));
     const listed = include === undefined ? bodies : await deps.findPeople(bodies);

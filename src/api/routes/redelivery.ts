@@ -1,12 +1,16 @@
 import { createRoute, z } from '@hono/zod-openapi';
 
-import type { OccurrenceFilter } from '../../ledger/occurrence-filter.ts';
-import { ONLY_BY_NAME } from '../../ledger/redelivery.ts';
+import { v7 as uuidv7 } from 'uuid';
+
+import { isOccurrenceKey } from '../../ledger/occurrence-key.ts';
+import { ONLY_BY_NAME, type RedeliveryFilter } from '../../ledger/redelivery.ts';
 import { isoInstant } from '../../time/instant.ts';
+import { ruled } from '../../users/user.ts';
 import { needs } from '../access.ts';
 import { emptyIsNoBody } from '../body.ts';
 import type { Api, ApiDeps } from '../deps.ts';
 import {
+  answerParam,
   checkFilter,
   filterFields,
   filterOf,
@@ -17,7 +21,7 @@ import {
 import { LOGGED, noteOperation } from '../operator-log.ts';
 import { problems } from '../problem.ts';
 import { loggerOf } from '../requests.ts';
-import { json, noQuery, requiredBody } from '../schemas.ts';
+import { instantParam, json, noQuery, requiredBody, toBody } from '../schemas.ts';
 
 export function registerRedelivery(app: Api, deps: ApiDeps): void {
   const one = createRoute({
@@ -26,7 +30,7 @@ export function registerRedelivery(app: Api, deps: ApiDeps): void {
     ...LOGGED,
     summary: 'Redeliver an occurrence',
     description:
-      'Sends a FAILED or SKIPPED occurrence again, with the same `webhook-id`. It becomes PENDING, behind what is on time. Attempt numbers continue, and GIVE_UP_AFTER counts from the first new attempt. LATE_LIMIT does not apply, and it does not matter whether the user has moved since. 409 if the occurrence is open, was delivered (unless `force` is set), is being redelivered already, or its user was deleted.',
+      'Sends a FAILED or SKIPPED occurrence again, with the same `webhook-id`. It becomes PENDING, behind what is on time. Attempt numbers continue, and GIVE_UP_AFTER counts from the first new attempt. LATE_LIMIT does not apply, and it does not matter whether the user has moved since. 409 if the occurrence is open, was delivered (unless `force` is set), is being redelivered already, was settled after `settledBy`, or its user was deleted.',
     method: 'post',
     path: '/v1/occurrences/{key}/redeliver',
     middleware: emptyIsNoBody,
@@ -45,9 +49,9 @@ export function registerRedelivery(app: Api, deps: ApiDeps): void {
   });
   app.openapi(one, async (c) => {
     const { key } = c.req.valid('param');
-    const { force = false } = c.req.valid('json');
+    const { force = false, settledBy } = c.req.valid('json');
     await noteOperation(c, { force });
-    await deps.redelivery.redeliver(key, { force });
+    await deps.redelivery.redeliver(key, { force, settledBy: toTheMs(settledBy) });
     loggerOf(c, deps.logger).info({ occurrenceKey: key, force }, 'redelivery');
     return c.json({ occurrence: recordBody(await deps.occurrences.get(key)) }, 202);
   });
@@ -58,7 +62,7 @@ export function registerRedelivery(app: Api, deps: ApiDeps): void {
     ...LOGGED,
     summary: 'Redeliver occurrences by filter',
     description:
-      'Sends all matching FAILED and SKIPPED occurrences again that are settled by now and whose users exist. Delivered ones are never included: redeliver them one by one, with `force`. Occurrences that ended with one of these reasons are included only if `reason` names it: superseded, suspended, date_changed, user_deleted, occasion_deleted. With `dryRun` nothing is sent, and the response has the number of matches.',
+      'Sends all matching FAILED and SKIPPED occurrences again that are settled by now and whose users exist. Delivered ones are never included: redeliver them one by one, with `force`. Occurrences that ended with one of these reasons are included only if `reason` names it: superseded, suspended, date_changed, user_deleted, occasion_deleted. With `dryRun` nothing is sent, and the response has the number of matches, and the instant of the count: with that as `settledBy`, no more than these are sent, whatever fails meanwhile.',
     method: 'post',
     path: '/v1/occurrences/redeliver',
     request: { query: noQuery, body: requiredBody(RedeliverManySchema) },
@@ -66,14 +70,22 @@ export function registerRedelivery(app: Api, deps: ApiDeps): void {
       200: {
         description: 'A dry run: how many would be sent',
         content: json(
-          z.object({ matching: z.int().describe('Number of matches') }).openapi('Matching'),
+          z
+            .object({
+              matching: z.int().describe('Number of matches'),
+              asOf: z.iso.datetime().describe('When they were counted, for `settledBy`'),
+            })
+            .openapi('Matching'),
         ),
       },
       202: {
         description: 'The occurrences will be sent',
         content: json(
           z
-            .object({ redelivered: z.int().describe('How many will be sent') })
+            .object({
+              redelivered: z.int().describe('How many will be sent'),
+              redeliveryId: z.uuid().describe('For what becomes of them'),
+            })
             .openapi('Redelivered'),
         ),
       },
@@ -81,26 +93,129 @@ export function registerRedelivery(app: Api, deps: ApiDeps): void {
     },
   });
   app.openapi(byFilter, async (c) => {
-    const { dryRun = false, reason = null, status = null, ...rest } = c.req.valid('json');
-    const filter = { status, reason, ...filterOf(rest) };
+    const {
+      dryRun = false,
+      reason = null,
+      status = null,
+      answer = null,
+      keys = null,
+      settledBy: settledUntil,
+      redeliveryId = uuidv7(),
+      ...rest
+    } = c.req.valid('json');
+    const filter = { status, reason, answer, keys, ...filterOf(rest) };
+    const settledBy = toTheMs(settledUntil);
     if (dryRun) {
       await c.get('operation')?.discard();
-      const { matching } = await deps.redelivery.count(filter);
-      return c.json({ matching }, 200);
+      const { matching, asOf } = await deps.redelivery.count(filter, settledBy);
+      return c.json({ matching, asOf: new Date(asOf).toISOString() }, 200);
     }
-    await noteOperation(c, { filter: given(filter) }, filter.userId);
-    const redelivered = await deps.redelivery.redeliverAll(filter);
+    await noteOperation(
+      c,
+      { filter: given(filter), settledBy: isoInstant(settledUntil ?? null), redeliveryId },
+      filter.userId,
+    );
+    const terms = { settledBy, redeliveryId };
+    const redelivered = await deps.redelivery.redeliverAll(filter, terms);
     await noteOperation(c, { redelivered });
-    loggerOf(c, deps.logger).info({ filter, redelivered }, 'redelivery by filter');
-    return c.json({ redelivered }, 202);
+    const about = { filter, settledBy: settledUntil, redelivered, redeliveryId };
+    loggerOf(c, deps.logger).info(about, 'redelivery by filter');
+    return c.json({ redelivered, redeliveryId }, 202);
+  });
+
+  const progress = createRoute({
+    operationId: 'getRedelivery',
+    ...needs('deliveries:read', 'Occurrences'),
+    summary: 'Get the progress of a redelivery',
+    description:
+      'What has become of the occurrences that one request had sent again. Those that were sent again once more since are not among them.',
+    method: 'get',
+    path: '/v1/redeliveries/{id}',
+    request: { query: noQuery, params: redeliveryIdParam },
+    responses: {
+      200: { description: 'The progress', content: json(ProgressSchema) },
+      ...problems(400, 404),
+    },
+  });
+  app.openapi(progress, async (c) => {
+    const found = await deps.failures.progressOf(c.req.valid('param').id);
+    return c.json(toBody(ProgressSchema, found), 200);
+  });
+
+  const retry = createRoute({
+    operationId: 'retryOccurrence',
+    ...needs('deliveries:write', 'Occurrences'),
+    ...LOGGED,
+    summary: 'Try an occurrence again now',
+    description:
+      'For one that waits for its next attempt: that is made now, whatever the retry schedule and `Retry-After` say. Attempts count on, and so does GIVE_UP_AFTER. If it fails again, it waits as long as it would have after any other attempt. Where no dispatcher is alive, its workflow sends it when it looks next. 409, with what it is now, if it does not wait, before its due instant, if another attempt has been made since, while deliveries to its destination are paused, and while its user or occasion is suspended.',
+    method: 'post',
+    path: '/v1/occurrences/{key}/retry',
+    middleware: emptyIsNoBody,
+    request: {
+      query: noQuery,
+      params: occurrenceKeyParam,
+      body: { content: json(RetrySchema) },
+    },
+    responses: {
+      202: {
+        description: 'The occurrence will be sent',
+        content: json(z.object({ occurrence: OccurrenceRecordSchema }).openapi('Retried')),
+      },
+      ...problems(400, 404, 409, 415),
+    },
+  });
+  app.openapi(retry, async (c) => {
+    const { key } = c.req.valid('param');
+    const { attemptCount = null } = c.req.valid('json');
+    await noteOperation(c, { attemptCount });
+    await deps.retryNow(key, attemptCount);
+    loggerOf(c, deps.logger).info({ occurrenceKey: key }, 'retry now');
+    return c.json({ occurrence: recordBody(await deps.occurrences.get(key)) }, 202);
   });
 }
 
 /** A filter without what it leaves open; instants as ISO 8601. */
-function given({ from, to, ...rest }: Partial<OccurrenceFilter>): Record<string, unknown> {
+function given({ from, to, ...rest }: Partial<RedeliveryFilter>): Record<string, unknown> {
   const filter = { ...rest, from: isoInstant(from ?? null), to: isoInstant(to ?? null) };
   return Object.fromEntries(Object.entries(filter).filter(([, value]) => value !== null));
 }
+
+/** Answers have whole ms, and the ledger has µs: what was settled within that ms is meant too. */
+function toTheMs(settledBy: number | undefined): number | null {
+  return settledBy === undefined ? null : settledBy + 1;
+}
+
+const settledBy = instantParam(
+  'Only what was settled by this instant: not what has changed since. A `settledAt` or `asOf` of an answer',
+);
+
+const RetrySchema = z
+  .strictObject({
+    attemptCount: z
+      .int('must be a whole number')
+      .min(0, 'must not be negative')
+      .max(1_000_000, 'must be at most 1000000')
+      .optional()
+      .describe('Only if no other attempt has been made since this count was read'),
+  })
+  .openapi('Retry');
+
+const redeliveryIdParam = z.object({
+  id: z.uuid('must be a UUID').openapi({ param: { name: 'id', in: 'path' } }),
+});
+
+const ProgressSchema = z
+  .object({
+    redeliveredAt: z.iso.datetime().describe('When the first of them was sent again'),
+    total: z.int(),
+    delivered: z.int(),
+    failed: z.int(),
+    skipped: z.int(),
+    waiting: z.int().describe('Due, or between two attempts'),
+    sending: z.int(),
+  })
+  .openapi('RedeliveryProgress');
 
 const RedeliverSchema = z
   .strictObject({
@@ -108,8 +223,12 @@ const RedeliverSchema = z
       description: 'Send it even if it was delivered. `deliveredAt` is kept',
       default: false,
     }),
+    settledBy,
   })
   .openapi('Redeliver');
+
+/** A page of a list. */
+const KEYS_MAX = 200;
 
 const REASONS = ['refused', 'gone', 'gave_up', 'too_late', ...ONLY_BY_NAME] as const;
 
@@ -119,12 +238,27 @@ const narrowing = {
     .optional()
     .describe('Both if absent'),
   reason: z.enum(REASONS, `must be one of ${REASONS.join(', ')}`).optional(),
+  answer: answerParam,
+  keys: z
+    .array(
+      ruled((key) => (isOccurrenceKey(key) ? null : 'must be the key of an occurrence')),
+      'must be an array',
+    )
+    .min(1, 'must not be empty')
+    .max(KEYS_MAX, `must have at most ${KEYS_MAX} keys`)
+    .optional()
+    .describe('Only these'),
   ...filterFields,
 };
 
 const RedeliverManySchema = z
   .strictObject({
     ...narrowing,
+    settledBy,
+    redeliveryId: z.uuid('must be a UUID').optional().openapi({
+      description:
+        'An id of your own for the redelivery: a request that is repeated with it adds to the same. Made if absent',
+    }),
     dryRun: z.boolean('must be true or false').optional().openapi({ default: false }),
   })
   .superRefine((input, context) => {

@@ -81,13 +81,11 @@ export const settingsSchema = z.object({
     usedBy: '`npm start`',
     description: 'Port of its Web UI',
   }),
-  TEMPORAL_UI_URL: url(['http:', 'https:'], 'https://temporal.example.com')
-    .optional()
-    .meta({
-      usedBy: 'api',
-      description:
-        "Temporal's Web UI as a browser reaches it, for links of the console. `npm start` and the stack set it to theirs. Unset: no links",
-    }),
+  TEMPORAL_UI_URL: url(['http:', 'https:'], 'https://temporal.example.com').optional().meta({
+    usedBy: 'api',
+    description:
+      "Temporal's Web UI as a browser reaches it, for links of the console. `npm start` and the stack set it to theirs. Unset: no links",
+  }),
   TEMPORAL_TASK_QUEUE: z.string().default('daybell').meta({
     usedBy: 'all but dispatcher',
     values: 'text',
