@@ -12,6 +12,7 @@ import { join } from 'node:path';
 import { readMachine } from '../../src/platform/settings/machine.ts';
 import { findProductionPrograms, findTemporalUi } from '../../dev/temporal/production-programs.ts';
 import { findTemporalBinary } from '../../dev/temporal/binary.ts';
+import { findChromium } from './chromium.ts';
 import { startDevServer } from './dev-server.ts';
 import { findPrometheus, findPromtool } from './prometheus-binary.ts';
 import { runProgram } from './process.ts';
@@ -50,6 +51,7 @@ export async function offerToRun(): Promise<RunOffer> {
     '/workflow-bundle': async () => (await bundle()).path,
     '/promtool': once(findPromtool),
     '/prometheus': once(findPrometheus),
+    '/chromium': once(async () => JSON.stringify(await findChromium())),
   };
 
   const server = createServer(async ({ url }, response) => {

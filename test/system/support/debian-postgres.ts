@@ -5,9 +5,10 @@ import { dirname, join } from 'node:path';
 
 import { findPostgresAccount } from '../../../dev/postgres/account.ts';
 import type { Authority } from '../../support/certificates.ts';
+import { debianLibraries } from '../../support/debian-packages.ts';
 import { freePort } from '../../support/free-port.ts';
 import { runProgram, type TestProcess } from '../../support/process.ts';
-import { debianLibraries, findDebian } from './debian.ts';
+import { DEBIAN, findDebian } from './debian.ts';
 
 export interface DebianPostgres {
   readonly port: number;
@@ -45,7 +46,7 @@ export async function startDebianPostgres(authority: Authority): Promise<DebianP
   }
   await account.own(directory);
 
-  const settings = { LD_LIBRARY_PATH: await debianLibraries() };
+  const settings = { LD_LIBRARY_PATH: await debianLibraries(DEBIAN) };
   const run = (program: string, ...given: string[]): TestProcess => {
     const { program: file, args } = account.command(join(programs, program), given);
     return runProgram(file, args, { settings, cwd: '/' });

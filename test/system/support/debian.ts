@@ -1,15 +1,10 @@
-/**
- * Debian's builds of what stands around Daybell in production, kept in the cache. They are
- * downloaded and unpacked, not installed: no administrator is needed, and no service starts.
- */
-import { glob, mkdir, readdir, rm } from 'node:fs/promises';
+/** Debian's builds of what stands around Daybell in production, kept in the cache. */
+import { glob } from 'node:fs/promises';
 import { join } from 'node:path';
 
-import { firstOnPath, lastLine } from '../../../dev/programs.ts';
-import { runCommand } from '../../../dev/run-command.ts';
 import { readMachine } from '../../../src/platform/settings/machine.ts';
+import { debianLibraries, unpackDebian } from '../../support/debian-packages.ts';
 import { runProgram, type ProgramOptions, type TestProcess } from '../../support/process.ts';
-import { inWorkshop } from '../../support/workshop.ts';
 
 /** The programs that tests run, and where Debian's packages have them: PostgreSQL under its version. */
 const PROGRAMS = {
@@ -22,9 +17,8 @@ const PROGRAMS = {
   psql: 'usr/lib/postgresql/*/bin/psql',
 } as const;
 const PACKAGES = ['haproxy', 'nginx', 'pgbouncer', 'postgresql', 'prometheus'];
-const APT_LIMIT_MS = 5 * 60_000;
 
-const { cacheHome, environment, path } = readMachine();
+const { cacheHome } = readMachine();
 /** Where the packages are unpacked. */
 export const DEBIAN = join(cacheHome, 'daybell', `debian-${PACKAGES.join('-')}`);
 
@@ -46,14 +40,6 @@ export async function runDebian(
   return runProgram(program, args, { ...options, settings });
 }
 
-/** For LD_LIBRARY_PATH. */
-export async function debianLibraries(root = DEBIAN): Promise<string> {
-  const folders: string[] = [];
-  for await (const found of glob('usr/lib/*-linux-gnu', { cwd: root }))
-    folders.push(join(root, found));
-  return folders.join(':');
-}
-
 /** The path of a program, or null if it is not there. */
 export async function findDebian(name: DebianProgram, root = DEBIAN): Promise<string | null> {
   for await (const found of glob(PROGRAMS[name], { cwd: root })) return join(root, found);
@@ -69,42 +55,8 @@ export async function fetchDebian(): Promise<string | null> {
   const isThere = async () =>
     (await Promise.all(names.map((name) => findDebian(name)))).every((found) => found !== null);
   if (await isThere()) return null;
-  for (const tool of ['apt-get', 'apt-cache', 'dpkg-deb']) {
-    if ((await firstOnPath(tool, path)) === null)
-      return `there is no ${tool}: not Debian, nor Ubuntu`;
-  }
-  const problem = await inWorkshop(DEBIAN, download);
+  const problem = await unpackDebian(DEBIAN, PACKAGES, {
+    postgresql: (version) => [`postgresql-${version}`, `postgresql-client-${version}`],
+  });
   return (await isThere()) ? null : problem;
-}
-
-/** With apt's lists and archives in the folder too: the machine's own may be old, or locked. */
-async function download(folder: string): Promise<string | null> {
-  const [lists, cache] = [join(folder, 'lists'), join(folder, 'cache')];
-  const archives = join(cache, 'archives');
-  for (const made of [lists, archives]) await mkdir(join(made, 'partial'), { recursive: true });
-  const ours = [
-    `--option=Dir::State::lists=${lists}`,
-    `--option=Dir::Cache=${cache}`,
-    '--option=APT::Sandbox::User=',
-    '--option=Debug::NoLocking=1',
-  ];
-  const options = { env: environment, timeoutMs: APT_LIMIT_MS };
-  const only = ['--assume-yes', '--download-only', '--reinstall', '--no-install-recommends'];
-  const updated = await runCommand('apt-get', [...ours, 'update'], options);
-  if (!updated.ok) return `apt-get update: ${updated.problem}: ${lastLine(updated.output)}`;
-  // `--reinstall` is about packages that are named, and `postgresql` is a name for a version's.
-  const depends = await runCommand('apt-cache', [...ours, 'depends', 'postgresql'], options);
-  const [, version] = /Depends: postgresql-(\d+)$/m.exec(depends.output) ?? [];
-  if (version === undefined) return `apt-cache depends postgresql: ${lastLine(depends.output)}`;
-  const postgres = [`postgresql-${version}`, `postgresql-client-${version}`];
-  const install = ['install', ...only, ...PACKAGES, ...postgres];
-  const installed = await runCommand('apt-get', [...ours, ...install], options);
-  if (!installed.ok) return `apt-get install: ${installed.problem}: ${lastLine(installed.output)}`;
-  for (const archive of (await readdir(archives)).filter((name) => name.endsWith('.deb'))) {
-    const inArchives = { cwd: archives, timeoutMs: APT_LIMIT_MS };
-    const unpacked = await runCommand('dpkg-deb', ['-x', archive, folder], inArchives);
-    if (!unpacked.ok) return `dpkg-deb -x ${archive}: ${unpacked.problem}`;
-  }
-  for (const used of [lists, cache]) await rm(used, { recursive: true });
-  return null;
 }
