@@ -27,6 +27,7 @@ import { registerOperatorLog } from './routes/operator-log.ts';
 import { registerPreview } from './routes/preview.ts';
 import { registerRedelivery } from './routes/redelivery.ts';
 import { registerUsers } from './routes/users.ts';
+import { registerWebhookCheck } from './routes/webhook-check.ts';
 import { registerWebhookTest } from './routes/webhook-test.ts';
 import { registerWebhooks } from './webhooks.ts';
 
@@ -83,6 +84,7 @@ export function createApp(deps: ApiDeps): Api {
   registerOccasionTypes(app, deps);
   registerDeliveries(app, deps);
   registerWebhookTest(app, deps);
+  registerWebhookCheck(app, deps);
   registerOperatorLog(app, deps);
   registerAudit(app, deps);
   registerForecast(app, deps);

@@ -46,7 +46,7 @@ export interface ApiDeps {
   readonly audit: AuditDeps;
   readonly forecast: ForecastDeps;
   /** Those of the destinations that are configured, by name. */
-  readonly webhookTesters: ReadonlyMap<string, Pick<WebhookTester, 'send'>>;
+  readonly webhookTesters: ReadonlyMap<string, Pick<WebhookTester, 'send' | 'check'>>;
   /** Returns epoch ms. */
   readonly clock: () => number;
   readonly tz: TzDatabase;

@@ -9,7 +9,7 @@ import type {
   RevisionMismatchError,
   TooManyOccasionTypesError,
 } from '../occasion-types/occasion-types.ts';
-import type { WebhookNotSetUpError } from '../delivery/webhook-test.ts';
+import type { WebhookCheckRunningError, WebhookNotSetUpError } from '../delivery/webhook-test.ts';
 import type { AuditNotListedError } from '../audit/errors.ts';
 import {
   type DestinationNotFoundError,
@@ -204,6 +204,7 @@ type Refusal =
   | NotRetryableError
   | RedeliveryNotFoundError
   | WebhookNotSetUpError
+  | WebhookCheckRunningError
   | RevisionMismatchError
   | TooManyOccasionTypesError
   | TooBusyError;
@@ -244,6 +245,7 @@ const REFUSALS: Readonly<Record<Refusal['code'], Omit<Problem, 'code' | 'detail'
   },
   'too-many-occasion-types': { status: 409, title: 'Too many occasion types' },
   'webhook-not-set-up': { status: 409, title: 'No webhook is configured' },
+  'webhook-check-running': { status: 409, title: 'A check of this destination is running' },
   'occurrence-live': NOT_REDELIVERABLE,
   'occurrence-delivered': NOT_REDELIVERABLE,
   'occurrence-unplanned': NOT_REDELIVERABLE,

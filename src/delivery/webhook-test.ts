@@ -1,8 +1,7 @@
-import { randomUUID } from 'node:crypto';
-
 import { DEFAULT_DESTINATION } from '../platform/destination.ts';
-import { urlSettingOf } from '../platform/settings/destinations.ts';
-import { classifyOutcome, DESTINATION_REFUSED, type Reply, type Verdict } from './outcome.ts';
+import { classifyOutcome, type Verdict } from './outcome.ts';
+import { hintOf, newTestId, testEvent } from './test-event.ts';
+import { checkWebhook, type WebhookCheckReport } from './webhook-check.ts';
 import { createGotClient } from './wire/got-client.ts';
 import { createDestinationClient, type DestinationSettings } from './wire/webhook-client.ts';
 
@@ -10,6 +9,12 @@ import { createDestinationClient, type DestinationSettings } from './wire/webhoo
 export class WebhookNotSetUpError extends Error {
   override readonly name = 'WebhookNotSetUpError';
   readonly code = 'webhook-not-set-up';
+}
+
+/** Thrown while another check of the destination is under way. */
+export class WebhookCheckRunningError extends Error {
+  override readonly name = 'WebhookCheckRunningError';
+  readonly code = 'webhook-check-running';
 }
 
 export type WebhookTester = ReturnType<typeof openWebhookTester>;
@@ -44,17 +49,13 @@ export function openWebhookTester(
   destination = DEFAULT_DESTINATION,
 ) {
   const client = createDestinationClient(createGotClient, settings, { maxSockets: MAX_TESTS });
+  let isChecking = false;
   return {
     /** Sends one, whether deliveries are paused or not, and waits for the answer. Never rejects. */
     async send(): Promise<WebhookTestReport> {
-      const webhookId = `test:${randomUUID()}`;
+      const webhookId = newTestId();
       const sentAt = clock();
-      const body = JSON.stringify({
-        type: 'webhook.test',
-        timestamp: new Date(sentAt).toISOString(),
-        message: 'This is a test event from Daybell. It is about no user.',
-        data: {},
-      });
+      const body = testEvent(sentAt);
       const reply = await client.post({ id: webhookId, sentAt, attempt: 1, latenessMs: 0, body });
       const { status, errorCode, durationMs, responseExcerpt } = reply;
       const { verdict } = classifyOutcome(reply);
@@ -65,11 +66,28 @@ export function openWebhookTester(
         status,
         errorCode,
         verdict,
-        explanation: [VERDICTS[verdict], hint(reply, destination)].filter(Boolean).join(' '),
+        explanation: [VERDICTS[verdict], hintOf(reply, destination)].filter(Boolean).join(' '),
         durationMs,
         responseExcerpt,
       };
     },
+
+    /**
+     * Sends good and bad events and judges what the receiver makes of each, one check at a time.
+     * Takes twice the time limit of a delivery at most.
+     *
+     * @throws WebhookCheckRunningError
+     */
+    async check(): Promise<WebhookCheckReport> {
+      if (isChecking) throw new WebhookCheckRunningError();
+      isChecking = true;
+      try {
+        return await checkWebhook(settings, clock, destination);
+      } finally {
+        isChecking = false;
+      }
+    },
+
     close: client.close,
   };
 }
@@ -80,18 +98,3 @@ const VERDICTS: Readonly<Record<Verdict, string>> = {
   give_up: 'Refused: a webhook with this outcome is given up at once.',
   gone: 'Gone: a webhook with this answer is given up at once.',
 };
-
-/** What to look at first. */
-function hint({ status, errorCode }: Reply, destination: string): string | null {
-  const urlSetting = urlSettingOf(destination);
-  if (status === 401 || status === 403) {
-    return `Does the receiver hold one of ${urlSetting.replace('URL', 'SECRETS')}, and do the clocks agree?`;
-  }
-  if (status !== null && status >= 300 && status <= 399) {
-    return `Redirects are not followed: set ${urlSetting} to where it leads.`;
-  }
-  if (errorCode === DESTINATION_REFUSED) {
-    return 'The destination has a private address, which is refused unless WEBHOOK_ALLOW_PRIVATE=true.';
-  }
-  return null;
-}

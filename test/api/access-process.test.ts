@@ -89,6 +89,12 @@ describe('the commands that ask the API', () => {
   const COMMANDS = [
     ['audit', 'src/audit/command.ts', ['--date', '2026-05-20'], /^due +0$/m],
     ['webhook:test', 'src/cli/webhook-test.ts', [], /delivered/],
+    [
+      'webhook:check',
+      'src/cli/webhook-check.ts',
+      [],
+      /WRONG +An event that is signed with another secret/,
+    ],
     ['demo', 'dev/demo/main.ts', [], /This Daybell greets at/],
   ] as const;
 

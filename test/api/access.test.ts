@@ -47,6 +47,7 @@ const ACCESS: Readonly<Record<string, Scope | 'open'>> = {
   'POST /v1/deliveries/pause': 'deliveries:write',
   'POST /v1/deliveries/resume': 'deliveries:write',
   'POST /v1/webhook/test': 'deliveries:write',
+  'POST /v1/webhook/check': 'deliveries:write',
   'GET /v1/operator-log': 'deliveries:read',
   'GET /v1/audit/{date}': 'deliveries:read',
   'GET /v1/audit/{date}/occurrences': 'deliveries:read',

@@ -47,6 +47,7 @@ test.for([
     'POST /v1/deliveries/resume': 200,
     // Of no configured webhook.
     'POST /v1/webhook/test': 409,
+    'POST /v1/webhook/check': 409,
   });
 });
 

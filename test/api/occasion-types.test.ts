@@ -2,7 +2,8 @@ import { afterEach, describe, expect, test } from 'vitest';
 
 import { useTestApi } from '../support/api.ts';
 
-const api = useTestApi({ webhookTesters: new Map([['crm', { send: () => Promise.reject() }]]) });
+const neverAsked = { send: () => Promise.reject(), check: () => Promise.reject() };
+const api = useTestApi({ webhookTesters: new Map([['crm', neverAsked]]) });
 afterEach(() =>
   api.sql('truncate events.occasion_types, events.occasion_type_rules, events.dispatchers'),
 );

@@ -3,7 +3,7 @@ import { Webhook } from 'standardwebhooks';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 
 import { newWebhookSecret } from '../../src/platform/settings/webhook-secrets.ts';
-import { openWebhookTester } from '../../src/delivery/webhook-test.ts';
+import { openWebhookTester, type WebhookTester } from '../../src/delivery/webhook-test.ts';
 import { createTestApi, type Answer, type TestApi } from '../support/api.ts';
 import { freePort } from '../support/free-port.ts';
 import {
@@ -23,21 +23,24 @@ let timeoutMs: number;
 
 /** One tester a request: the destination is what the test says at that moment. */
 const webhookTester = {
-  async send() {
-    const tester = openWebhookTester(
-      {
-        WEBHOOK_URL: url,
-        WEBHOOK_SECRETS: SECRETS,
-        WEBHOOK_TIMEOUT_MS: timeoutMs,
-        WEBHOOK_ALLOW_PRIVATE: allowPrivate,
-      },
-      Date.now,
-    );
-    const report = await tester.send();
-    tester.close();
-    return report;
-  },
+  send: () => withTester((tester) => tester.send()),
+  check: () => withTester((tester) => tester.check()),
 };
+
+async function withTester<Report>(ask: (tester: WebhookTester) => Promise<Report>) {
+  const tester = openWebhookTester(
+    {
+      WEBHOOK_URL: url,
+      WEBHOOK_SECRETS: SECRETS,
+      WEBHOOK_TIMEOUT_MS: timeoutMs,
+      WEBHOOK_ALLOW_PRIVATE: allowPrivate,
+    },
+    Date.now,
+  );
+  const report = await ask(tester);
+  tester.close();
+  return report;
+}
 
 beforeAll(async () => {
   api = await createTestApi({ webhookTesters: new Map([['default', webhookTester]]) });

@@ -183,6 +183,36 @@ describe.each(['ts', 'python'] as const)('the receiver in %s', (language) => {
     expect(receiver.inbox()).toEqual([]);
   });
 
+  test('passes npm run webhook:check', async () => {
+    const secret = newWebhookSecret();
+    const receiver = await start(language, secret);
+    const tester = openWebhookTester(
+      {
+        WEBHOOK_URL: receiver.url,
+        WEBHOOK_SECRETS: [newWebhookSecret(), secret],
+        WEBHOOK_TIMEOUT_MS: 60_000,
+        WEBHOOK_ALLOW_PRIVATE: true,
+      },
+      Date.now,
+    );
+    onTestFinished(() => tester.close());
+    const { steps, ...report } = await tester.check();
+    expect(steps.map(({ step, status }) => [step, status])).toEqual([
+      ['good', 204],
+      ['duplicate', 204],
+      ['wrong-signature', 401],
+      ['old-timestamp', 401],
+      ['changed-body', 401],
+      ['large', 204],
+    ]);
+    expect(report).toMatchObject({
+      passed: true,
+      deduplicated: null,
+      connection: { tlsVersion: null, keptAlive: true },
+    });
+    expect(receiver.inbox()).toEqual([]);
+  });
+
   test('refuses a body that is too large before it reads it', async () => {
     const receiver = await start(language, newWebhookSecret());
     const large = { id: 'x', timestamp: '1', signature: 'v1,', body: 'x'.repeat(65_537) };

@@ -28,18 +28,20 @@ export function registerWebhookTest(app: Api, { webhookTesters, logger }: ApiDep
   app.openapi(route, async (c) => {
     const { destination } = c.req.valid('query');
     await noteOperation(c, {}, destination);
-    const webhookTester = webhookTesters.get(destination);
-    if (webhookTester === undefined) {
-      const setting = urlSettingOf(destination);
-      throw new WebhookNotSetUpError(`${setting} is not set for the API process.`);
-    }
-    const { sentAt, ...report } = await webhookTester.send();
+    const { sentAt, ...report } = await findTester(webhookTesters, destination).send();
     const { webhookId, status, errorCode, verdict, durationMs } = report;
     const sent = { destination, webhookId, status, errorCode, verdict, durationMs };
     await noteOperation(c, { webhookId, status, errorCode, verdict, durationMs });
     loggerOf(c, logger).info(sent, 'webhook test');
     return c.json({ ...report, sentAt: new Date(sentAt).toISOString() }, 200);
   });
+}
+
+/** @throws WebhookNotSetUpError */
+export function findTester(testers: ApiDeps['webhookTesters'], destination: string) {
+  const tester = testers.get(destination);
+  if (tester !== undefined) return tester;
+  throw new WebhookNotSetUpError(`${urlSettingOf(destination)} is not set for the API process.`);
 }
 
 export const WebhookTestSchema = z

@@ -1,5 +1,6 @@
 import type { ClientRequest, IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
+import { TLSSocket } from 'node:tls';
 
 import { excerptOf, MAX_EXCERPT_BYTES } from './response-excerpt.ts';
 
@@ -17,6 +18,14 @@ export interface Exchanged extends Answer {
   readonly isStale: boolean;
   /** The connection was kept, and what came first was no answer: the rest of an earlier one. */
   readonly isOutOfStep: boolean;
+}
+
+/** What can be seen of a connection when an answer has begun. */
+export interface Connection {
+  /** It was kept from an earlier request. */
+  readonly isReused: boolean;
+  /** Such as `TLSv1.3`; null without TLS. */
+  readonly tlsVersion: string | null;
 }
 
 /** Makes a request by node:http, or by a library on top of it, and has it followed. */
@@ -38,7 +47,11 @@ const MAX_HEAD_BYTES = 4 * PARSER_OPTIONS.maxHeaderSize;
  * Follows one request and its answer, whichever client makes it, to the end of the answer or of the
  * time. Never rejects. After it, the connection serves the next request or is closed.
  */
-export function exchange(begin: Begin, timeoutMs: number): Promise<Exchanged> {
+export function exchange(
+  begin: Begin,
+  timeoutMs: number,
+  onConnection?: (connection: Connection) => void,
+): Promise<Exchanged> {
   return new Promise((resolve) => {
     let request: ClientRequest | null = null;
     let response: IncomingMessage | null = null;
@@ -97,6 +110,7 @@ export function exchange(begin: Begin, timeoutMs: number): Promise<Exchanged> {
       made.once('response', (answered) => {
         response = answered;
         head.length = 0;
+        onConnection?.({ isReused: isKept, tlsVersion: tlsVersionOf(made.socket) });
         if (isFollowedByBody(answered)) return hangUp(null);
         answered.on('data', (chunk: Uint8Array) => {
           if (bodyBytes < MAX_EXCERPT_BYTES) body.push(chunk);
@@ -124,6 +138,10 @@ export function exchange(begin: Begin, timeoutMs: number): Promise<Exchanged> {
       fail(error);
     }
   });
+}
+
+function tlsVersionOf(socket: Duplex | null): string | null {
+  return socket instanceof TLSSocket ? socket.getProtocol() : null;
 }
 
 /** Nothing is asked on a kept connection: what comes would be taken for the next answer. */

@@ -1,6 +1,6 @@
 import type { Settings } from '../../platform/settings/settings.ts';
 import { createDestinationAgents, type DestinationPolicy } from './destination-guard.ts';
-import { exchange, type Answer, type Begin } from './exchange.ts';
+import { exchange, type Answer, type Begin, type Connection } from './exchange.ts';
 import { createSign, type Sign } from './signing.ts';
 
 export interface WebhookClientOptions extends DestinationPolicy {
@@ -13,6 +13,8 @@ export interface WebhookClientOptions extends DestinationPolicy {
   readonly traceHeaders?: () => Readonly<Record<string, string>>;
   /** A request goes out again, because the connection that was kept for it had been closed. */
   readonly onReconnect?: () => void;
+  /** An answer has begun on this connection. */
+  readonly onConnection?: (connection: Connection) => void;
 }
 
 export interface WebhookRequest {
@@ -50,7 +52,8 @@ export type DestinationSettings = Pick<Settings, 'WEBHOOK_TIMEOUT_MS' | 'WEBHOOK
 export function createDestinationClient(
   create: CreateWebhookClient,
   settings: DestinationSettings,
-  options: Pick<WebhookClientOptions, 'maxSockets' | 'traceHeaders' | 'onReconnect'>,
+  options: Pick<WebhookClientOptions, 'maxSockets'> &
+    Partial<Pick<WebhookClientOptions, 'traceHeaders' | 'onReconnect' | 'onConnection' | 'sign'>>,
 ): WebhookClient {
   return create({
     url: settings.WEBHOOK_URL,
@@ -76,7 +79,7 @@ export function createWebhookClient(
   options: WebhookClientOptions,
   begin: (call: Call, ...follow: Parameters<Begin>) => void,
 ): WebhookClient {
-  const { timeoutMs, maxSockets, sign, traceHeaders, onReconnect } = options;
+  const { timeoutMs, maxSockets, sign, traceHeaders, onReconnect, onConnection } = options;
   const kept = createDestinationAgents(
     { keepAlive: true, maxSockets, maxFreeSockets: maxSockets },
     options,
@@ -107,6 +110,7 @@ export function createWebhookClient(
         exchange(
           (...follow) => begin({ headers, body: request.body, agents }, ...follow),
           withinMs,
+          onConnection,
         );
 
       let answer = await send(startedAt < keepsFrom ? fresh : kept, timeoutMs);
