@@ -190,7 +190,7 @@ const RUNS: Readonly<Record<string, readonly Run[]>> = {
       does: sentElsewhere(async () => {
         await redirectPage(fixture.database.orm, Date.now(), { dueAt: 0, key: '' }, 100);
       }),
-      changes: ['due', 'retrying', 'released', WAITING, 'lease expired'],
+      changes: ['due', 'retrying', 'to be retried', 'released', WAITING, 'lease expired'],
     },
   ],
   end: [
