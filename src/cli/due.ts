@@ -36,13 +36,11 @@ await runCommand(async () => {
   const url = DATABASE_URL ?? (await readEmbeddedDatabaseUrl(DATA_DIR, POSTGRES_DEV_PORT));
   const orm = await connectOrm(url, { poolSize: 1 });
   try {
-    const destinations = await createDeliveryControl(orm, {
-      lateLimitMs: LATE_LIMIT,
-    }).findDestinations();
+    const limits = { lateAfterMs: LATE_AFTER, lateLimitMs: LATE_LIMIT };
+    const destinations = await createDeliveryControl(orm, limits).findDestinations();
     const tz = loadTzDatabase(ZONE_DATA);
     const reader = createOccurrenceReader(orm, { lateAfterMs: LATE_AFTER, tz });
     const types = await readTypeSettings(orm.em.fork());
-    const limits = { lateAfterMs: LATE_AFTER, lateLimitMs: LATE_LIMIT };
     const now = destinations[0]?.now ?? 0;
     let count = 0;
     let after: OccurrencePlace | null = null;

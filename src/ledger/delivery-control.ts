@@ -22,7 +22,7 @@ export interface WaitingDeliveries {
   readonly retrying: number;
   /** Claimed, and being sent. */
   readonly sending: number;
-  /** Past LATE_LIMIT without an attempt: SKIPPED, not sent, when their turn comes. */
+  /** Past the late limit of their types without an attempt: SKIPPED, not sent, when their turn comes. */
   readonly tooLate: number;
   /** When the first of the others passes it, if it is not attempted before; epoch ms. */
   readonly firstTooLateAt: number | null;
@@ -35,8 +35,15 @@ export interface DestinationState extends Destination {
 
 export type DeliveryControl = ReturnType<typeof createDeliveryControl>;
 
+/** The installation's, for types that have none of their own. */
+export interface LateLimits {
+  /** From when on it is late at all. */
+  readonly lateAfterMs: number;
+  readonly lateLimitMs: number;
+}
+
 /** Of each function, `destination` is the id of one; null for all of them. */
-export function createDeliveryControl(orm: Orm, { lateLimitMs }: { readonly lateLimitMs: number }) {
+export function createDeliveryControl(orm: Orm, { lateAfterMs, lateLimitMs }: LateLimits) {
   const query = requestQueryOf(orm);
 
   async function findDestinations(destination: string | null = null): Promise<DestinationState[]> {
@@ -67,7 +74,7 @@ export function createDeliveryControl(orm: Orm, { lateLimitMs }: { readonly late
     },
 
     async countWaiting(destination: string | null = null) {
-      const parameters = { lateLimitMs, destination };
+      const parameters = { lateAfterMs, lateLimitMs, destination };
       const rows = await query<WaitingDeliveries & { destination: string }>(
         COUNT_WAITING,
         parameters,
@@ -122,14 +129,16 @@ const FIND_STATES = `
 const COUNT_WAITING = `
   with moment as materialized (select events.clock() as clock),
   waiting as (
-    select destination, state = 'PROCESSING' and lease_until > clock as sending,
+    select o.destination, state = 'PROCESSING' and lease_until > clock as sending,
       coalesce(next_attempt_at <= clock, false) as due, next_attempt_at > clock as retrying,
       case when attempts = earlier_attempts and redeliveries = 0
-        then due_at + ${interval(':lateLimitMs')} end as too_late_at,
+        then due_at + ${interval(`case s.when_late when 'skip' then :lateAfterMs::float8
+          else coalesce(s.late_limit_ms, :lateLimitMs::float8) end`)} end as too_late_at,
       clock
-    from events.occurrences, moment
+    from moment, events.occurrences as o
+    left join events.occasion_types as s on s.type = o.occasion_type
     where state in ('PENDING', 'PROCESSING') and ${isBefore('due_at', '(select clock from moment)')}
-      and (:destination::text is null or destination = :destination::text)
+      and (:destination::text is null or o.destination = :destination::text)
   )
   select destination, count(*) filter (where due and not sending)::int as due,
     count(*) filter (where retrying and not sending)::int as retrying,

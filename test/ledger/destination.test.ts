@@ -2,14 +2,18 @@ import { describe, expect, test } from 'vitest';
 
 import type { Backpressure } from '../../src/delivery/backpressure/backpressure.ts';
 import { createDeliveryControl } from '../../src/ledger/delivery-control.ts';
-import { HOUR, SECOND, useLedgerFixture } from './ledger-fixture.ts';
+import { HOUR, LATE_AFTER_MS, SECOND, useLedgerFixture } from './ledger-fixture.ts';
 
 const fixture = useLedgerFixture();
 
 const STOP: Backpressure = { asks: 'stop', retryAfterMs: null };
 const less = (perSecond: number): Backpressure => ({ asks: 'less', perSecond });
 
-const control = () => createDeliveryControl(fixture.database.orm, { lateLimitMs: 48 * HOUR });
+const control = () =>
+  createDeliveryControl(fixture.database.orm, {
+    lateAfterMs: LATE_AFTER_MS,
+    lateLimitMs: 48 * HOUR,
+  });
 
 /** The database's clock stands still at this instant. */
 async function freezeClock(at: number): Promise<void> {

@@ -16,7 +16,8 @@ const fixture = useLedgerFixture();
 
 const STOP: Backpressure = { asks: 'stop', retryAfterMs: HOUR };
 
-const control = () => createDeliveryControl(fixture.database.orm, { lateLimitMs: 48 * HOUR });
+const LIMITS = { lateAfterMs: LATE_AFTER_MS, lateLimitMs: 48 * HOUR };
+const control = () => createDeliveryControl(fixture.database.orm, LIMITS);
 const state = () => createLedgerState(fixture.database.orm, { lateAfterMs: LATE_AFTER_MS });
 
 describe('a pause', () => {
@@ -107,6 +108,25 @@ describe('what waits', () => {
       blocked: 0,
     });
     expect(Math.abs(oldestOpenAgeMs - 50 * HOUR)).toBeLessThan(MINUTE);
+  });
+
+  test('is too late by the limit of its type, if that has one of its own, or sends nothing late', async () => {
+    const now = Date.now();
+    await fixture.planned(now - 3 * HOUR);
+    await fixture.planned(now - HOUR);
+    await fixture.planned(now - MINUTE);
+    const tooLate = async () => (await control().countWaiting()).all;
+    await fixture.rows.sql(
+      `insert into events.occasion_types (type, late_limit_ms) values ('birthday', ?)`,
+      [2 * HOUR],
+    );
+    const { tooLate: past, firstTooLateAt } = await tooLate();
+    expect(past).toBe(1);
+    expect(firstTooLateAt).toBeCloseTo(now + HOUR, -1);
+    await fixture.rows.sql(`update events.occasion_types set when_late = 'skip'`);
+    expect((await tooLate()).tooLate).toBe(2);
+    await fixture.rows.sql('truncate events.occasion_types');
+    expect((await tooLate()).tooLate).toBe(0);
   });
 
   test('and is late without an attempt is the backlog that downtime leaves', async () => {

@@ -31,6 +31,7 @@ const PLANNED = 100_000;
 const DUE = 2_000;
 const BATCH = 100;
 const DAY = 86_400_000;
+const LIMITS = { lateAfterMs: 300_000, lateLimitMs: DAY };
 
 const SHAPES: readonly (readonly [string, Candidates])[] = [
   ['a claim', { kind: 'due', lateLimit: BATCH }],
@@ -165,7 +166,7 @@ describe.each(['fresh', 'not taken yet'] as const)('with statistics %s', (statis
   test.each<readonly [string, (orm: Orm) => Promise<unknown>]>([
     ['the late backlog', (orm) => stateOf(orm).lateBacklog()],
     ['the counts', (orm) => stateOf(orm).counts()],
-    ['what waits', (orm) => createDeliveryControl(orm, { lateLimitMs: DAY }).countWaiting()],
+    ['what waits', (orm) => createDeliveryControl(orm, LIMITS).countWaiting()],
     ["the reconciler's look at what is due", (orm) => createLedgerLooks(orm).suspects().next()],
   ])('%s: reads no more than what is due', async (_name, ask) => {
     const read = await rowsReadOf(

@@ -80,7 +80,7 @@ export async function createTestApi({
     dateSettings,
     occasionTypes: createOccasionTypes(orm),
     operatorLog: createOperatorLog(orm),
-    deliveries: createDeliveryControl(orm, { lateLimitMs: 48 * 3_600_000 }),
+    deliveries: createDeliveryControl(orm, { lateAfterMs: 300_000, lateLimitMs: 48 * 3_600_000 }),
     audit: {
       orm,
       tz: bundledTz,

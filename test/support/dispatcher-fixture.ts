@@ -31,7 +31,10 @@ export function useDispatcherFixture() {
     database = await createTestDatabase();
     rows = createEventRows(database.orm);
     ledger = createLedger(database.orm, { lateAfterMs: HOUR / 12 });
-    control = createDeliveryControl(database.orm, { lateLimitMs: 48 * HOUR });
+    control = createDeliveryControl(database.orm, {
+      lateAfterMs: HOUR / 12,
+      lateLimitMs: 48 * HOUR,
+    });
   });
   afterAll(() => database.drop());
   beforeEach(async () => {

@@ -150,10 +150,12 @@ const waitingSchema = z.object({
   due: z.int().describe('Due and not yet claimed'),
   retrying: z.int().describe('Waiting for their next attempt'),
   sending: z.int().describe('Claimed, and being sent'),
-  tooLate: z.int().describe('Past LATE_LIMIT without an attempt: will be SKIPPED, not sent'),
+  tooLate: z
+    .int()
+    .describe('Past the late limit of their types without an attempt: will be SKIPPED, not sent'),
   firstTooLateAt: instant
     .nullable()
-    .describe('When the first of the others passes LATE_LIMIT, unless it is attempted before'),
+    .describe('When the first of the others passes its late limit, unless it is attempted before'),
 });
 
 const DeliveriesSchema = z
