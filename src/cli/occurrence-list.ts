@@ -2,6 +2,7 @@
 import { z } from 'zod';
 
 import type { BelongsTo } from '../ledger/people.ts';
+import { csvCell } from '../platform/csv.ts';
 
 type Item = object & BelongsTo;
 
@@ -58,11 +59,6 @@ export async function printList(
 
 function textOf(value: unknown): string {
   return value === null || value === undefined ? '' : String(value as string | number | boolean);
-}
-
-/** RFC 4180. */
-function csvCell(text: string): string {
-  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 }
 
 /** A name is the user's own words: no control characters at a terminal. */

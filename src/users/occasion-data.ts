@@ -28,8 +28,9 @@ function valueFault(value: unknown, depth: number): string | null {
     const isStorable = value.isWellFormed() && !value.includes('\0');
     return isStorable ? null : 'must hold well-formed Unicode without NUL';
   }
-  if (typeof value === 'number') {
-    return Number.isFinite(value) ? null : 'must hold numbers of at most double precision';
+  // A larger one may have lost digits when it was parsed.
+  if (typeof value === 'number' && Math.abs(value) > Number.MAX_SAFE_INTEGER) {
+    return `must hold no number beyond ${Number.MAX_SAFE_INTEGER}, the greatest that keeps its digits: write it as text`;
   }
   if (typeof value !== 'object' || value === null) return null;
   for (const [name, held] of Object.entries(value)) {

@@ -205,12 +205,17 @@ describe('a field that breaks a rule', () => {
     expect(answer.body.errors).toEqual([{ field, rule: expect.stringMatching(rule) }]);
   });
 
-  test('is refused although JSON can say it: a number beyond double precision', async () => {
-    const body = `{"type":"a","date":"2027-01-01","recurrence":"once","data":{"n":[1e400]}}`;
+  test.each([
+    ['a number beyond double precision', '1e400'],
+    ['a whole number that would lose digits', '9007199254740993'],
+  ])('is refused although JSON can say it: %s', async (_, number) => {
+    const body = `{"type":"a","date":"2027-01-01","recurrence":"once","data":{"n":[${number}]}}`;
     const headers = { 'Content-Type': 'application/json' };
     const answer = await api.app.request(path, { method: 'POST', headers, body });
     expect(answer.status).toBe(400);
-    expect(await answer.json()).toMatchObject({ errors: [{ field: 'data' }] });
+    expect(await answer.json()).toMatchObject({
+      errors: [{ field: 'data', rule: expect.stringContaining('beyond 9007199254740991') }],
+    });
   });
 });
 

@@ -83,6 +83,8 @@ describe.for([
     const rows = text.split('\n').filter(Boolean);
     expect(rows).toHaveLength(format === 'csv' ? 1 + 6 + 1 + 1 : 3);
     expect(text).toContain('asked, ');
+    // As text for a spreadsheet, which would run it.
+    expect(text).toContain(format === 'csv' ? ",'=1+1," : '"=1+1"');
   });
 
   test('imported into an empty installation gives no difference', async () => {

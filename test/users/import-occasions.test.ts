@@ -83,6 +83,19 @@ describe('occasions of a file', () => {
     expect(await api.sql('select from users.occasion_periods')).toHaveLength(2);
   });
 
+  test('are refused for a number of their data that would lose digits', async () => {
+    const row = [...ADA, 'reminder', 'r1', '2027-01-31', 'once'];
+    const data = { id: '9007199254740993' };
+    const cell = (text: string) => `"${text.replaceAll('"', '""')}"`;
+    const text = cell('{"id":9007199254740993}');
+    const rule = /^occasionData must hold no number beyond 9007199254740991.*write it as text$/;
+    const { refused } = await importInto(api, csv([...HEADER, 'occasionData'], [...row, text]));
+    expect(rules(refused)).toEqual([expect.stringMatching(rule)]);
+    const asText = [...row, cell(JSON.stringify(data))];
+    expect((await importInto(api, csv([...HEADER, 'occasionData'], asText))).refused).toEqual([]);
+    expect(await api.sql('select data from users.occasions')).toEqual([{ data }]);
+  });
+
   test('are changed with a new period and an event, also of a user who stays the same', async () => {
     await importInto(api, csv(HEADER, [...ADA, 'reminder', 'r1', '2027-01-31', 'monthly']));
     const { summary } = await importInto(

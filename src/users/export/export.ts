@@ -1,6 +1,7 @@
 /** Everything that users are made from, in the form that an import takes. */
 import type { SqlEntityManager } from '@mikro-orm/postgresql';
 
+import { csvCell } from '../../platform/csv.ts';
 import type { Orm } from '../../platform/database/orm.ts';
 import type { OccasionFields } from '../occasion.ts';
 import { OCCASION_COLUMNS, USER_COLUMNS } from '../import/columns.ts';
@@ -124,7 +125,5 @@ function occasionField(column: string): string {
 
 function cellOf(value: unknown): string {
   if (value === null || value === undefined) return '';
-  const text = typeof value === 'string' ? value : JSON.stringify(value);
-  const isQuoted = /[",\r\n]/.test(text) || text !== text.trim();
-  return isQuoted ? `"${text.replaceAll('"', '""')}"` : text;
+  return csvCell(typeof value === 'string' ? value : JSON.stringify(value));
 }

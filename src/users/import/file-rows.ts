@@ -1,3 +1,4 @@
+import { withoutApostrophe } from '../../platform/csv.ts';
 import type { FieldFault } from '../errors.ts';
 import { InvalidInputError } from '../errors.ts';
 import {
@@ -137,7 +138,7 @@ function csvRow(record: CsvRecord, { fields }: Columns): FileRow {
   let hasOccasion = false;
   for (const [at, field] of fields.entries()) {
     if (field === null) continue;
-    const value = values[at] ?? '';
+    const value = withoutApostrophe(values[at] ?? '');
     const cell = cellOf(field, value);
     if (cell.rule !== undefined) faults.push({ field, rule: cell.rule, value });
     else if (!field.startsWith('occasion')) user[field] = cell.value;

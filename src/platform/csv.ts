@@ -1,0 +1,21 @@
+/** Cells of the CSV that Daybell writes: the export, and the lists of the audit and the forecast. */
+
+/**
+ * A spreadsheet runs what begins so as a formula, numbers aside, whoever wrote it. Text that has an
+ * apostrophe before that already gets another, so that taking one away gives the text back.
+ * See https://owasp.org/www-community/attacks/CSV_Injection.
+ */
+const FORMULA = /^'*[=+\-@]/;
+const NUMBER = /^[+-]?\d+(?:\.\d+)?$/;
+
+/** A cell of RFC 4180. What would be a formula is text, by an apostrophe before it. */
+export function csvCell(text: string): string {
+  const safe = FORMULA.test(text) && !NUMBER.test(text) ? `'${text}` : text;
+  const isQuoted = /[",\r\n]/.test(safe) || safe !== safe.trim();
+  return isQuoted ? `"${safe.replaceAll('"', '""')}"` : safe;
+}
+
+/** The text of a cell without the apostrophe that `csvCell` may have put before it. */
+export function withoutApostrophe(cell: string): string {
+  return cell.startsWith("'") && FORMULA.test(cell) ? cell.slice(1) : cell;
+}
