@@ -60,12 +60,19 @@ export function createOccasionTypes(orm: Orm) {
     /** Any name is that of a type. */
     get: (type: string): Promise<OccasionType> => find(query, type),
 
-    /** Those that are built in, and those that something was ever set for, by name. */
+    /** Those that are built in, that something was ever set for, and that occasions have, by name. */
     async list(): Promise<OccasionType[]> {
-      const rows = await query<OccasionType>(`${FIND} order by type`);
-      const known = new Set(rows.map(({ type }) => type));
-      const others = BUILT_IN_TYPES.filter((type) => !known.has(type));
-      return [...rows, ...others.map(unset)].toSorted((a, b) => (a.type < b.type ? -1 : 1));
+      const [set, used] = await Promise.all([
+        query<OccasionType>(FIND),
+        query<{ type: string }>(FIND_USED),
+      ]);
+      const settings = new Map(set.map((one) => [one.type, one]));
+      const types = new Set([
+        ...settings.keys(),
+        ...BUILT_IN_TYPES,
+        ...used.map(({ type }) => type),
+      ]);
+      return [...types].toSorted().map((type) => settings.get(type) ?? unset(type));
     },
 
     /**
@@ -143,6 +150,16 @@ const COLUMNS = `
   ${ms('updated_at', 'updatedAt')}`;
 
 const FIND = `select ${COLUMNS} from events.occasion_types`;
+
+/** Of occasions that were ever planned, from one type to the next by the index. Nobody looks through more. */
+const FIND_USED = `
+  with recursive used as (
+    (select type from events.occasions order by type limit 1)
+    union all
+    select (select o.type from events.occasions as o where o.type > used.type order by o.type limit 1)
+    from used where used.type is not null
+  )
+  select type from used where type is not null limit 1000`;
 
 /** Until the transaction ends, also while the type has no row. */
 const LOCK = `select pg_advisory_xact_lock(hashtext('occasion type'), hashtext(:type))`;

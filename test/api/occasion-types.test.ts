@@ -115,16 +115,23 @@ describe('an occasion type', () => {
     expect(history.at(-1)?.delivery_time).toBe(body.deliveryTime);
   });
 
-  test('is listed with those that are built in, by name', async () => {
+  test('is listed with those that are built in and those that occasions have, by name', async () => {
     await put('dental-check-up', { message: 'Hey' });
+    await api.sql(
+      `insert into events.occasions (type, id, user_id)
+       select type, gen_random_uuid(), gen_random_uuid()
+       from unnest(array['zumba', 'zumba', 'birthday', 'eye-test']) as type`,
+    );
     const { body } = await api.send('GET', PATH);
     expect(body.occasionTypes.map(({ type }: { type: string }) => type)).toEqual([
       'anniversary',
       'birthday',
       'birthday-reminder',
       'dental-check-up',
+      'eye-test',
       'reminder',
       'subscription',
+      'zumba',
     ]);
   });
 

@@ -86,6 +86,7 @@ describe('npm run import', () => {
       .replace('"Eve', 'Eve;1991-01-02;UTC');
     const second = await run('rejected.csv', corrected, '--errors', again);
     expect(second.text).toMatch(/2 created/);
+    expect(second.text).toMatch(/^Refused +1 row$/m);
     expect((await readFile(again, 'utf8')).split('\r\n').slice(0, 2)).toEqual([
       'refusedBecause;id;first name;birthday;timezone',
       expect.stringMatching(/^"timezone must be .*";4;Zoe;1990-01-02;Mars$/),

@@ -31,7 +31,7 @@ export function registerOccasionTypes(app: Api, deps: ApiDeps): void {
     ...needs('deliveries:read', 'Occasion types'),
     summary: 'List occasion types',
     description:
-      'Those that are built in, and those that something was set for, by name. A type needs no settings: any name can be used.',
+      'Those that are built in, that something was set for, or that occasions have had (up to 1,000 of these), by name. A type needs no settings: any name can be used.',
     method: 'get',
     path: '/v1/occasion-types',
     request: { query: noQuery },

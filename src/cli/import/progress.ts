@@ -43,7 +43,7 @@ export function progressLine(progress: Progress, bytes: number, elapsedMs: numbe
   const seconds = Math.max(elapsedMs / 1_000, 0.001);
   const left = share === 0 ? '' : `, ${duration((seconds * (1 - share)) / share)} left`;
   const refused = progress.refused === 0 ? '' : `, ${count(progress.refused)} refused`;
-  return `${bar} ${Math.floor(share * 100)} %  ${count(progress.rows)} rows, ${count(Math.round(progress.rows / seconds))}/s${left}${refused}`;
+  return `${bar} ${Math.floor(share * 100)} %  ${counted(progress.rows, 'row')}, ${count(Math.round(progress.rows / seconds))}/s${left}${refused}`;
 }
 
 export function summaryText(summary: Summary, elapsedMs: number): string {
@@ -51,16 +51,20 @@ export function summaryText(summary: Summary, elapsedMs: number): string {
   const seconds = Math.max(elapsedMs / 1_000, 0.001);
   const rate = count(Math.round(summary.rows / seconds));
   const lines = [
-    `${count(summary.rows)} rows in ${duration(seconds)} (${rate}/s)${dryRun ? ', nothing stored: a dry run' : ''}`,
+    `${counted(summary.rows, 'row')} in ${duration(seconds)} (${rate}/s)${dryRun ? ', nothing stored: a dry run' : ''}`,
     `Users      ${tally(users)}`,
     `Occasions  ${tally(occasions)}`,
-    `Refused    ${count(refused)} rows`,
+    `Refused    ${counted(refused, 'row')}`,
   ];
-  if (ended > 0) lines.push(`${count(ended)} of the occasions have no occurrence to come.`);
+  if (ended > 0) {
+    lines.push(
+      `${count(ended)} of the occasions ${ended === 1 ? 'has' : 'have'} no occurrence to come.`,
+    );
+  }
   if (sync !== null) {
     lines.push(
       sync.refused ??
-        `Deleted ${count(sync.deleted)} of ${count(sync.missing)} users who are not in the file.`,
+        `Deleted ${count(sync.deleted)} of ${counted(sync.missing, 'user')} not in the file.`,
     );
   }
   if (ignoredColumns.length > 0)
@@ -73,6 +77,10 @@ export function summaryText(summary: Summary, elapsedMs: number): string {
 
 function tally({ created, updated, unchanged }: Summary['users']): string {
   return `${count(created)} created, ${count(updated)} updated, ${count(unchanged)} unchanged`;
+}
+
+function counted(number: number, thing: string): string {
+  return `${count(number)} ${thing}${number === 1 ? '' : 's'}`;
 }
 
 function count(number: number): string {
