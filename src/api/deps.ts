@@ -47,6 +47,8 @@ export interface ApiDeps {
   readonly forecast: ForecastDeps;
   /** Those of the destinations that are configured, by name. */
   readonly webhookTesters: ReadonlyMap<string, Pick<WebhookTester, 'send' | 'check'>>;
+  /** Of the secrets that sign for each destination, as this process has them; the newest first. */
+  readonly secretFingerprints: ReadonlyMap<string, readonly string[]>;
   /** Returns epoch ms. */
   readonly clock: () => number;
   readonly tz: TzDatabase;

@@ -25,6 +25,7 @@ import { runService, type ServiceContext } from '../platform/service.ts';
 import { openDateSettings } from '../planning/date-settings.ts';
 import { findDateSettings } from '../planning/type-settings.ts';
 import { openFoundation } from '../platform/process.ts';
+import { secretFingerprint } from '../platform/settings/webhook-secrets.ts';
 import { openTemporal } from '../platform/temporal/open-temporal.ts';
 import { loadStandardSettings } from '../platform/temporal/standard-settings.ts';
 import { countPollers } from '../platform/temporal/worker-versions.ts';
@@ -135,6 +136,7 @@ async function startApi(context: ServiceContext): Promise<void> {
     audit,
     forecast: { orm, tz, clock, signal },
     webhookTesters,
+    secretFingerprints: fingerprintsOf(settings),
     apiKeys: settings.API_KEYS ?? [],
     maxPerSecond: settings.API_MAX_PER_SECOND,
     readiness,
@@ -160,18 +162,27 @@ function workflowsUrl({ TEMPORAL_UI_URL }: Settings, namespace: string): string 
 
 /** One for each destination that is configured. */
 function openWebhookTesters(settings: Settings, clock: () => number) {
-  const { WEBHOOK_URL, WEBHOOK_SECRETS, DESTINATIONS } = settings;
-  const all = new Map<string, Pick<Settings, 'WEBHOOK_URL' | 'WEBHOOK_SECRETS'>>([
-    [DEFAULT_DESTINATION, { WEBHOOK_URL, WEBHOOK_SECRETS }],
-    ...DESTINATIONS,
-  ]);
   const testers = new Map<string, WebhookTester>();
-  for (const [name, own] of all) {
+  for (const [name, own] of destinationsOf(settings)) {
     if (own.WEBHOOK_URL === undefined) continue;
     const given = requireSettings({ ...settings, ...own }, 'WEBHOOK_URL', 'WEBHOOK_SECRETS');
     testers.set(name, openWebhookTester(given, clock, name));
   }
   return testers;
+}
+
+function destinationsOf({ WEBHOOK_URL, WEBHOOK_SECRETS, DESTINATIONS }: Settings) {
+  return new Map<string, Pick<Settings, 'WEBHOOK_URL' | 'WEBHOOK_SECRETS'>>([
+    [DEFAULT_DESTINATION, { WEBHOOK_URL, WEBHOOK_SECRETS }],
+    ...DESTINATIONS,
+  ]);
+}
+
+function fingerprintsOf(settings: Settings): ReadonlyMap<string, readonly string[]> {
+  const all = [...destinationsOf(settings)];
+  return new Map(
+    all.map(([name, { WEBHOOK_SECRETS = [] }]) => [name, WEBHOOK_SECRETS.map(secretFingerprint)]),
+  );
 }
 
 /** Every supervised process by a check; one for all before the supervisor has said anything. */

@@ -6,7 +6,8 @@ import { createEventRows, type EventRows } from '../support/event-rows.ts';
 
 const HOUR = 3_600_000;
 
-const api = useTestApi();
+const secretFingerprints = new Map([['default', ['3f1c9a02', '0011aaff']]]);
+const api = useTestApi({ secretFingerprints });
 let rows: EventRows;
 beforeAll(() => {
   rows = createEventRows(api.database.orm);
@@ -40,6 +41,8 @@ describe('deliveries', () => {
           pausedSince: null,
           pauseReason: null,
           slowed: null,
+          maxPerSecond: null,
+          secrets: ['3f1c9a02', '0011aaff'],
           waiting: NONE,
         },
       ],

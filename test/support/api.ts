@@ -97,6 +97,7 @@ export async function createTestApi({
       clock,
     },
     webhookTesters: new Map(),
+    secretFingerprints: new Map(),
     apiKeys: [],
     maxPerSecond: 100,
     readiness: createReadiness(checks, logger),

@@ -19,7 +19,7 @@ import { problems } from '../problem.ts';
 import { loggerOf } from '../requests.ts';
 import { destinationParam, json } from '../schemas.ts';
 
-export function registerDeliveries(app: Api, { deliveries, logger }: ApiDeps): void {
+export function registerDeliveries(app: Api, { deliveries, secretFingerprints, logger }: ApiDeps): void {
   const readState = async (destination: string | null) => {
     const found = await deliveries.findDestinations(destination);
     const { all, each } = await deliveries.countWaiting(destination);
@@ -27,7 +27,10 @@ export function registerDeliveries(app: Api, { deliveries, logger }: ApiDeps): v
       ...togetherBody(found),
       pauseReason: pausedLast(found)?.pauseReason ?? null,
       waiting: waitingBody(all),
-      destinations: found.map((one) => stateBody(one, each.get(one.id) ?? NOTHING_WAITS)),
+      destinations: found.map((one) => ({
+        ...stateBody(one, each.get(one.id) ?? NOTHING_WAITS),
+        secrets: [...(secretFingerprints.get(one.id) ?? [])],
+      })),
     };
   };
 
@@ -174,6 +177,14 @@ const DeliveriesSchema = z
           ),
         ...destinationFields,
         pauseReason: z.string().nullable(),
+        maxPerSecond: z
+          .number()
+          .nullable()
+          .describe('Requests a second, all processes together; null for no limit'),
+        secrets: z.array(z.string().openapi({ example: '3f1c9a02' })).openapi({
+          description:
+            'Of each secret that signs for it, by the settings of the API process, the first 8 hexadecimal digits of the SHA-256; the newest first. Empty if that process does not have the settings of the destination',
+        }),
         waiting: waitingSchema,
       }),
     ),
@@ -202,6 +213,7 @@ function stateBody(one: DestinationState, waiting: WaitingDeliveries) {
     dispatchers: one.dispatchers,
     ...destinationBody(one),
     pauseReason: one.pauseReason,
+    maxPerSecond: one.maxPerSecond,
     waiting: waitingBody(waiting),
   };
 }

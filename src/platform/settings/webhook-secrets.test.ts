@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 
 import { InvalidSettingsError, loadSettings } from './settings.ts';
-import { newWebhookSecret } from './webhook-secrets.ts';
+import { newWebhookSecret, secretFingerprint } from './webhook-secrets.ts';
 
 const ofBytes = (count: number) => `whsec_${Buffer.alloc(count, 'Zebra').toString('base64')}`;
 
@@ -62,4 +62,8 @@ test('a new secret is usable, and another one each time', () => {
   const [one, other] = [newWebhookSecret(), newWebhookSecret()];
   expect(faultsOf(`${one},${other}`)).toEqual([]);
   expect(Buffer.from(one.slice('whsec_'.length), 'base64')).toHaveLength(32);
+});
+
+test('a fingerprint is what sha256sum says of the secret, shortened', () => {
+  expect(secretFingerprint('abc')).toBe('ba7816bf');
 });

@@ -1,5 +1,5 @@
 /** Secrets that sign webhooks, as Standard Webhooks writes them: `whsec_` and base64. */
-import { randomBytes } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 
 import { EntryError, parseBase64, secretList } from './secret-list.ts';
 
@@ -20,6 +20,14 @@ export const webhookSecrets = secretList('secret', (secret, others: readonly str
   if (others.includes(secret)) throw new EntryError('is listed twice');
   return secret;
 });
+
+/**
+ * By which a secret is told from others without being shown: the first 8 hexadecimal digits of the
+ * SHA-256 of its text, as `printf %s "$SECRET" | sha256sum` has them.
+ */
+export function secretFingerprint(secret: string): string {
+  return createHash('sha256').update(secret).digest('hex').slice(0, 8);
+}
 
 /** A new, random secret. */
 export function newWebhookSecret(): string {
