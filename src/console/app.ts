@@ -12,6 +12,7 @@ import type { ConsoleApp, ConsoleDeps, ConsoleEnv, PageDeps } from './env.ts';
 import { sendBarePage, sendPage } from './layout.ts';
 import { PageError } from './page-error.ts';
 import { registerDeliveries } from './pages/deliveries.ts';
+import { registerLog } from './pages/log.ts';
 import { createSessions } from './sessions.ts';
 import { registerSignIn, registerSignOut } from './sign-in.ts';
 
@@ -48,6 +49,7 @@ export function createConsole(deps: ConsoleDeps): ConsoleApp {
   registerSignOut(app, sessions);
   const pages: PageDeps = { ...deps, api: createApiClient(deps) };
   registerDeliveries(app, pages);
+  registerLog(app, pages);
 
   // The path is the console's own, whatever becomes of it: the API's answers are not for people.
   app.all('*', () => Promise.reject(new PageError(404, 'There is no such page')));

@@ -1,92 +1,306 @@
-/** Whether anything goes out, and the switch for it. */
+/** Whether anything goes out, to where, and the switch for it. */
+import type { Context } from 'hono';
 import { html } from 'hono/html';
 
 import { HOME } from '../access.ts';
-import type { ConsoleApp, PageDeps, Visitor } from '../env.ts';
-import { csrfField, sendPage } from '../layout.ts';
+import type { ConsoleApp, ConsoleEnv, PageDeps, Visitor } from '../env.ts';
+import { csrfField, type Html, sendPage } from '../layout.ts';
+import { count, duration, table } from '../markup.ts';
 import { redirectWith } from '../notice.ts';
+import { type LogPage, logTable } from '../operator-log.ts';
+import { time } from '../words.ts';
 
 const PATH = `${HOME}/deliveries`;
+const ALL = 'all destinations';
+const LOG_ENTRIES = 10;
+/** Of the operator log, those that this page's forms make. */
+const LOGGED = new Set(['pauseDeliveries', 'resumeDeliveries', 'testWebhook', 'checkWebhook']);
 
-/** Of `GET /v1/deliveries`, as far as the page shows it. */
-interface Deliveries {
-  readonly destinations: readonly {
-    readonly destination: string;
-    readonly paused: boolean;
-    readonly pausedSince: string | null;
-    readonly pauseReason: string | null;
-    readonly waiting: Readonly<Record<'due' | 'retrying' | 'sending' | 'tooLate', number>>;
-  }[];
+interface Waiting extends Readonly<Record<'due' | 'retrying' | 'sending' | 'tooLate', number>> {
+  readonly firstTooLateAt: string | null;
 }
 
-type DestinationState = Deliveries['destinations'][number];
+/** Of one destination, or of all together. */
+interface State {
+  readonly paused: boolean;
+  readonly pausedSince: string | null;
+  readonly pauseReason: string | null;
+  readonly slowed: { since: string; until: string; perSecond: number } | null;
+  readonly waiting: Waiting;
+}
+
+interface Destination extends State {
+  readonly destination: string;
+  readonly dispatchers: number;
+  readonly maxPerSecond: number | null;
+  readonly secrets: readonly string[];
+}
+
+/** Of `GET /v1/deliveries`. */
+interface Deliveries extends State {
+  readonly destinations: readonly Destination[];
+}
+
+/** Of `POST /v1/webhook/test`. */
+interface TestResult {
+  readonly durationMs: number;
+  readonly status: number | null;
+  readonly errorCode: string | null;
+  readonly explanation: string;
+}
+
+/** Of `POST /v1/webhook/check`. */
+interface CheckResult {
+  readonly startedAt: string;
+  readonly passed: boolean;
+  readonly steps: readonly {
+    readonly sent: string;
+    readonly expected: string;
+    readonly status: number | null;
+    readonly errorCode: string | null;
+    readonly durationMs: number | null;
+    readonly right: boolean | null;
+    readonly explanation: string;
+  }[];
+  readonly deduplicated: boolean | null;
+  readonly connection: { readonly tlsVersion: string | null; readonly keptAlive: boolean | null };
+  readonly advice: readonly string[];
+}
 
 export function registerDeliveries(app: ConsoleApp, { api }: PageDeps): void {
+  /** Null: all destinations. */
+  async function pause(c: Context<ConsoleEnv>, destination: string | null) {
+    const { reason = '' } = await c.req.parseBody<Record<string, string>>();
+    const body = { reason: reason.trim() === '' ? null : reason };
+    await api.send(c, 'POST', '/v1/deliveries/pause', { query: { destination }, body });
+    return redirectWith(c, `Deliveries to ${destination ?? ALL} are paused.`, PATH);
+  }
+
+  async function resume(c: Context<ConsoleEnv>, destination: string | null) {
+    await api.send(c, 'POST', '/v1/deliveries/resume', { query: { destination } });
+    return redirectWith(c, `Deliveries to ${destination ?? ALL} are resumed.`, PATH);
+  }
+
   app.get('/deliveries', async (c) => {
-    const { destinations } = await api.get<Deliveries>(c, '/v1/deliveries');
+    const [all, log] = await Promise.all([
+      api.get<Deliveries>(c, '/v1/deliveries'),
+      api.get<LogPage>(c, '/v1/operator-log', { limit: 50 }),
+    ]);
     const visitor = c.get('visitor');
+    const entries = log.entries.filter(({ action }) => LOGGED.has(action)).slice(0, LOG_ENTRIES);
     return sendPage(c, {
       title: 'Deliveries',
       liveMs: 5_000,
-      body: html`${destinations.map((destination) => section(destination, visitor))}`,
+      body: html`${togetherSection(all, visitor)}
+        ${all.destinations.map((destination) => destinationSection(destination, visitor))}
+        <section>
+          <h2>What operators did here</h2>
+          ${logTable(entries, 'Pauses, resumptions, tests and checks among the latest 50 entries')}
+          <p><a href="${HOME}/log">The whole operator log</a></p>
+        </section>`,
     });
   });
 
-  app.post('/deliveries/pause', async (c) => {
-    const { destination, reason } = await c.req.parseBody<Record<string, string>>();
-    const body = { reason: reason?.trim() ? reason : null };
-    await api.send(c, 'POST', '/v1/deliveries/pause', { query: { destination }, body });
-    return redirectWith(c, `Deliveries to ${destination} are paused.`, PATH);
+  app.post('/deliveries/pause', (c) => pause(c, null));
+  app.post('/deliveries/:destination/pause', (c) => pause(c, c.req.param('destination')));
+  app.post('/deliveries/resume', (c) => resume(c, null));
+  app.post('/deliveries/:destination/resume', (c) => resume(c, c.req.param('destination')));
+
+  app.post('/deliveries/:destination/test', async (c) => {
+    const destination = c.req.param('destination');
+    const query = { destination };
+    const { body } = await api.send<TestResult>(c, 'POST', '/v1/webhook/test', { query });
+    const { status, errorCode, durationMs, explanation } = body;
+    const answer = status === null ? errorCode : `HTTP ${status}`;
+    const notice = `Test event to ${destination}: ${answer} after ${duration(durationMs)}. ${explanation}`;
+    return redirectWith(c, notice, PATH);
   });
 
-  app.post('/deliveries/resume', async (c) => {
-    const { destination } = await c.req.parseBody<Record<string, string>>();
-    await api.send(c, 'POST', '/v1/deliveries/resume', { query: { destination } });
-    return redirectWith(c, `Deliveries to ${destination} are resumed.`, PATH);
+  // Answered by its result, which is kept nowhere.
+  app.post('/deliveries/:destination/check', async (c) => {
+    const destination = c.req.param('destination');
+    const query = { destination };
+    const { body } = await api.send<CheckResult>(c, 'POST', '/v1/webhook/check', { query });
+    return sendPage(c, { title: `Check of the receiver: ${destination}`, body: checkBody(body) });
   });
 }
 
-function section(state: DestinationState, visitor: Visitor) {
-  const { destination, paused, pausedSince, pauseReason, waiting } = state;
-  const hidden = html`<input type="hidden" name="destination" value="${destination}" />`;
+function togetherSection(all: Deliveries, visitor: Visitor): Html {
+  const isOne = all.destinations.length === 1;
+  return html`<section>
+    <h2>${isOne ? 'All deliveries' : `All ${all.destinations.length} destinations together`}</h2>
+    ${stateWords(all)} ${figures(all.waiting)}
+    <p class="hint">Of all types and days, at this moment, by the database's clock.</p>
+    ${visitor.may('deliveries:write') ? switchForms(PATH, all, isOne ? 'Pause' : 'Pause all', visitor) : ''}
+  </section>`;
+}
+
+function destinationSection(one: Destination, visitor: Visitor): Html {
+  const { destination, dispatchers, maxPerSecond, secrets, waiting } = one;
+  const own = `${PATH}/${encodeURIComponent(destination)}`;
   return html`<section>
     <h2>${destination}</h2>
-    ${
-      paused
-        ? html`<p class="warning">
-            Paused since ${pausedSince}: ${pauseReason ?? 'no reason given'}
-          </p>`
-        : html`<p><span class="state good">Sending</span></p>`
-    }
-    <dl class="figures">
-      <div>
-        <dt>Due</dt>
-        <dd>${waiting.due}</dd>
-      </div>
-      <div>
-        <dt>Waiting for a retry</dt>
-        <dd>${waiting.retrying}</dd>
-      </div>
-      <div>
-        <dt>Being sent</dt>
-        <dd>${waiting.sending}</dd>
-      </div>
+    ${stateWords(one)} ${figures(waiting)}
+    <dl class="facts">
+      <dt>Dispatchers alive</dt>
+      <dd>
+        ${
+          dispatchers === 0
+            ? html`<span class="state bad">none</span>: workflows send, one by one. Start
+                <code>npm run dispatcher</code>.`
+            : count(dispatchers)
+        }
+      </dd>
+      <dt>Rate limit</dt>
+      <dd>
+        ${maxPerSecond === null ? 'none' : `${maxPerSecond} a second, all processes together`}
+      </dd>
+      <dt>Secrets in use</dt>
+      <dd>
+        ${
+          secrets.length === 0
+            ? 'not known: the API process does not have the settings of this destination'
+            : html`${secrets.map((secret, at) => html`${at > 0 ? ', ' : ''}<code>${secret}</code>`)}
+                <span class="hint">(the newest first; the beginning of the SHA-256 of each)</span>`
+        }
+      </dd>
     </dl>
     ${
       visitor.may('deliveries:write')
-        ? paused
-          ? html`<form method="post" action="${PATH}/resume">
-              ${csrfField(visitor)}${hidden}<button class="primary">Resume</button>
-            </form>`
-          : html`<form method="post" action="${PATH}/pause" class="row">
-              ${csrfField(visitor)}${hidden}
-              <div>
-                <label for="reason-${destination}">Reason</label>
-                <input id="reason-${destination}" name="reason" maxlength="200" />
-              </div>
-              <button class="danger">Pause</button>
-            </form>`
+        ? html`${switchForms(own, one, 'Pause', visitor)}
+            <p class="hint">
+              A test event is signed and sent as a delivery is, also while deliveries are paused,
+              and is about no user. A check sends six of them, right and wrong ones, and says which
+              the receiver handled rightly; it takes twice the time limit of a request at most.
+            </p>
+            <div class="row">
+              <form method="post" action="${own}/test" class="inline">
+                ${csrfField(visitor)}<button>Send a test event</button>
+              </form>
+              <form method="post" action="${own}/check" class="inline">
+                ${csrfField(visitor)}<button>Check the receiver</button>
+              </form>
+            </div>`
         : ''
     }
   </section>`;
+}
+
+function stateWords({ paused, pausedSince, pauseReason, slowed }: State): Html {
+  const words = paused
+    ? html`<p class="warning">
+        <span class="state warn">Paused</span> since ${time(pausedSince)}:
+        ${pauseReason ?? 'no reason given'}. Nothing is sent, and nothing is lost.
+      </p>`
+    : html`<p><span class="state good">Sending</span></p>`;
+  if (slowed === null) return words;
+  return html`${words}
+    <p class="warning">
+      <span class="state warn">Slowed down</span> since ${time(slowed.since)}, because the receiver
+      asks for less (429 or 503): nothing before ${time(slowed.until)}, then ${slowed.perSecond}
+      requests a second. It ends by itself; resuming ends it now.
+    </p>`;
+}
+
+function figures({ due, retrying, sending, tooLate, firstTooLateAt }: Waiting): Html {
+  const all = [
+    ['Due, not yet claimed', due],
+    ['Waiting for a retry', retrying],
+    ['Being sent', sending],
+    ['Too late, will be skipped', tooLate],
+  ] as const;
+  return html`<dl class="figures">
+      ${all.map(
+        ([name, value]) =>
+          html`<div>
+            <dt>${name}</dt>
+            <dd>${count(value)}</dd>
+          </div>`,
+      )}
+    </dl>
+    ${
+      firstTooLateAt === null
+        ? ''
+        : html`<p>The first of what waits passes LATE_LIMIT at ${time(firstTooLateAt)}.</p>`
+    }`;
+}
+
+/** A pause ends by a button; a slow-down, too. */
+function switchForms(
+  own: string,
+  { paused, slowed }: State,
+  pauseLabel: string,
+  visitor: Visitor,
+): Html {
+  const id = `reason-${own.split('/').at(-1)}`;
+  const resume = html`<form method="post" action="${own}/resume">
+    ${csrfField(visitor)}<button class="primary">Resume</button>
+    <span class="hint">What has waited is sent once, behind what is on time.</span>
+  </form>`;
+  if (paused) return resume;
+  return html`${slowed === null ? '' : resume}
+    <form method="post" action="${own}/pause" class="row">
+      ${csrfField(visitor)}
+      <div>
+        <label for="${id}">Reason</label>
+        <input id="${id}" name="reason" maxlength="200" aria-describedby="${id}-hint" />
+      </div>
+      <button class="danger">${pauseLabel}</button>
+    </form>
+    <p id="${id}-hint" class="hint">
+      Nothing is sent until somebody resumes. Who waits without an attempt for longer than
+      LATE_LIMIT is skipped.
+    </p>`;
+}
+
+function checkBody({ startedAt, passed, steps, deduplicated, connection, advice }: CheckResult) {
+  const { tlsVersion, keptAlive } = connection;
+  return html`<p class="${passed ? 'notice' : 'warning'}">
+      ${
+        passed
+          ? html`<span class="state good">Passed</span>: the receiver handled every event rightly.`
+          : html`<span class="state bad">Not passed</span>: see what to change below.`
+      }
+    </p>
+    ${table({
+      label: 'Results of the check',
+      caption: html`Six events, sent from ${time(startedAt)} on`,
+      columns: ['Sent', 'Should be', 'Answer', { number: 'Took' }, 'Handled', 'Explanation'],
+      rows: steps.map((step) => [
+        step.sent,
+        step.expected,
+        step.status === null ? (step.errorCode ?? 'not sent') : `HTTP ${step.status}`,
+        step.durationMs === null ? '' : duration(step.durationMs),
+        rightWords(step.right),
+        step.explanation,
+      ]),
+    })}
+    <dl class="facts">
+      <dt>Recognized the event that came twice</dt>
+      <dd>${yesOrNo(deduplicated)}</dd>
+      <dt>TLS</dt>
+      <dd>${tlsVersion ?? 'none'}</dd>
+      <dt>Keeps connections open</dt>
+      <dd>${yesOrNo(keptAlive)}</dd>
+    </dl>
+    ${
+      advice.length === 0
+        ? ''
+        : html`<h2>What to change</h2>
+            <ul>
+              ${advice.map((sentence) => html`<li>${sentence}</li>`)}
+            </ul>`
+    }
+    <p><a href="${PATH}">Back to deliveries</a></p>`;
+}
+
+function rightWords(right: boolean | null): Html {
+  if (right === null) return html`<span class="muted">cannot be told</span>`;
+  if (right) return html`<span class="state good">rightly</span>`;
+  return html`<span class="state bad">wrongly</span>`;
+}
+
+function yesOrNo(value: boolean | null): string {
+  if (value === null) return 'cannot be told';
+  return value ? 'yes' : 'no';
 }
