@@ -96,7 +96,7 @@ async function draw(context: BenchContext): Promise<void> {
   const rows = await askRows(prometheusUrl, ROWS, range);
   const remarks = remarksOn(users, common.temporal);
   const title = `Daybell's dashboard while ${users.toLocaleString('en')} users are greeted`;
-  writeFileSync(svg, dashboardChart({ title, remarks, rows, range, instant: due.at }));
+  writeFileSync(svg, await dashboardChart({ title, remarks, rows, range, instant: due.at }));
   bench.write({ users, range, instant: due.at, title, remarks, rows });
 }
 

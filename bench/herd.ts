@@ -56,7 +56,7 @@ async function herd({ atTheEnd }: BenchContext): Promise<void> {
     for (const contender of all.filter(({ name }) => names.includes(name))) {
       const turn = { users, limitMs, outDir, webhookSecret, installation, progress };
       results.push(await runContender(contender, { ...turn, herd: herdOptions(options, users) }));
-      write(outDir, users, common.temporal, results);
+      await write(outDir, users, common.temporal, results);
     }
     process.stdout.write(`\n${herdTables(results)}\n\n`);
   }
@@ -64,16 +64,16 @@ async function herd({ atTheEnd }: BenchContext): Promise<void> {
 }
 
 /** After each contender: what was measured is kept if the next one fails. */
-function write(
+async function write(
   outDir: string,
   users: number,
   temporal: string,
   results: readonly HerdResult[],
-): void {
+): Promise<void> {
   const command = ['npm run bench:herd --', ...process.argv.slice(2)].join(' ');
   const about = { bench: 'herd', command, temporal, machine: machineFacts() };
   const file = join(outDir, `herd-${users}`);
   writeFileSync(`${file}.json`, `${JSON.stringify({ ...about, users, results }, null, 1)}\n`);
   const title = `${users} users due at one instant: greetings received`;
-  writeFileSync(`${file}.svg`, herdChart(results, title));
+  writeFileSync(`${file}.svg`, await herdChart(results, title));
 }

@@ -17,13 +17,3 @@ function plain(value: number): string {
   const digits = size >= 10 ? 0 : size >= 1 ? 1 : 2;
   return Number(value.toFixed(digits)).toLocaleString('en');
 }
-
-/** Of which the half is a round number too. */
-const STEPS = [1, 2, 3, 4, 5, 6, 8, 10];
-
-/** The smallest round number that is no less: where an axis ends. */
-export function axisEnd(most: number): number {
-  if (!(most > 0)) return 1;
-  const power = 10 ** Math.floor(Math.log10(most));
-  return (STEPS.find((step) => step * power >= most) ?? 10) * power;
-}

@@ -28,7 +28,8 @@ export function barChart({
 }: BarChart): Promise<string> {
   const drawn = withRestAddedUp(series);
   return renderChart(frame, {
-    legend: new Map(drawn.map(({ name, legend }) => [name, legend ?? name])),
+    // ECharts takes two series of one name for one.
+    legend: new Map(drawn.map(({ name, legend }, nth) => [String(nth), legend ?? name])),
     xAxis: { type: 'category', data: [...slots], ...AXIS },
     yAxis: {
       type: 'value',
@@ -37,9 +38,9 @@ export function barChart({
       ...AXIS,
       axisLabel: { ...AXIS.axisLabel, formatter: format },
     },
-    series: drawn.map(({ name, values }) => ({
+    series: drawn.map(({ values }, nth) => ({
       type: 'bar' as const,
-      name,
+      name: String(nth),
       data: [...values],
       ...(grouped ? {} : { stack: 'all' }),
       barCategoryGap: '25%',

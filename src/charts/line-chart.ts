@@ -17,7 +17,7 @@ export interface Line {
   readonly legend?: string | undefined;
   /** Keeps its height until the next point. */
   readonly stepped?: boolean | undefined;
-  /** Behind the others, in grey, and not in the legend. */
+  /** Behind the others, in grey, and in the legend only if there are words for it. */
   readonly faint?: boolean | undefined;
 }
 
@@ -29,7 +29,6 @@ export interface Axis {
   readonly scale?: 'linear' | 'log' | undefined;
   readonly min?: number | undefined;
   readonly max?: number | undefined;
-  readonly name?: string | undefined;
   /** Between two numbers that are written. */
   readonly step?: number | undefined;
 }
@@ -38,19 +37,18 @@ export interface Axis {
 const MARK_LINE = 14;
 
 export function lineChart({ lines, x, y, marks = [], ...frame }: LineChart): Promise<string> {
-  const named = lines.filter(({ faint }) => faint !== true);
+  const entries = lines.flatMap(({ name, legend, faint = false }, nth) =>
+    legend === undefined && (faint || lines.length === 1)
+      ? []
+      : [[key(nth), legend ?? name] as const],
+  );
   return renderChart(frame, {
-    legend: new Map(
-      named.length === 1 && named[0]?.legend === undefined
-        ? []
-        : named.map(({ name, legend }) => [name, legend ?? name]),
-    ),
+    legend: new Map(entries),
     spaceAbove: marks.length * MARK_LINE,
     xAxis: axisOf(x),
     yAxis: { ...axisOf(y), splitNumber: 3 },
     series: [
-      ...named.map((line) => seriesOf(line, x)),
-      ...lines.filter(({ faint }) => faint === true).map((line) => seriesOf(line, x)),
+      ...lines.map((line, nth) => seriesOf(key(nth), line, x)),
       {
         type: 'line' as const,
         silent: true,
@@ -74,22 +72,23 @@ export function lineChart({ lines, x, y, marks = [], ...frame }: LineChart): Pro
   });
 }
 
-function axisOf({ format, scale = 'linear', min, max, name, step }: Axis) {
+function axisOf({ format, scale = 'linear', min, max, step }: Axis) {
   return {
     ...AXIS,
     type: scale === 'log' ? ('log' as const) : ('value' as const),
     ...(min === undefined ? {} : { min }),
     ...(max === undefined ? {} : { max }),
     ...(step === undefined ? {} : { interval: step }),
-    ...(name === undefined
-      ? {}
-      : { name, nameLocation: 'middle' as const, nameTextStyle: AXIS.nameTextStyle }),
     axisLabel: { ...AXIS.axisLabel, formatter: format },
   };
 }
 
+/** ECharts takes two series of one name for one. */
+const key = (nth: number): string => String(nth);
+
 function seriesOf(
-  { name, points, stepped = false, faint = false }: Line,
+  name: string,
+  { points, stepped = false, faint = false }: Line,
   { scale, min = 0 }: Axis,
 ) {
   const start = scale === 'log' ? min : Number.NEGATIVE_INFINITY;

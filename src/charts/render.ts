@@ -31,7 +31,7 @@ const LEGEND_LINE = 20;
 const WIDTH = 760;
 const HEIGHT = 260;
 
-/** What a chart adds to what all of them have; `legend` are the words for each series, by its name. */
+/** What a chart adds to what all of them have; `legend` has words by a series' name. */
 export interface ChartParts extends Omit<ChartOption, 'legend' | 'grid' | 'title'> {
   readonly legend: ReadonlyMap<string, string>;
   /** Above the plot, below the title. */
@@ -105,7 +105,6 @@ export const AXIS = {
   axisTick: { lineStyle: { color: 'currentColor', opacity: 0.6 } },
   axisLabel: { color: 'currentColor', hideOverlap: true },
   splitLine: { lineStyle: { color: 'currentColor', opacity: 0.15 } },
-  nameTextStyle: { color: 'currentColor' },
 } as const;
 
 /** Of entries of these widths: ECharts begins another line where one has no room. */
