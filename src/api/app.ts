@@ -26,6 +26,7 @@ import { registerOccurrences } from './routes/occurrences.ts';
 import { registerOperatorLog } from './routes/operator-log.ts';
 import { registerPreview } from './routes/preview.ts';
 import { registerRedelivery } from './routes/redelivery.ts';
+import { registerStatus } from './routes/status.ts';
 import { registerUsers } from './routes/users.ts';
 import { registerWebhookCheck } from './routes/webhook-check.ts';
 import { registerWebhookTest } from './routes/webhook-test.ts';
@@ -88,6 +89,7 @@ export function createApp(deps: ApiDeps): Api {
   registerOperatorLog(app, deps);
   registerAudit(app, deps);
   registerForecast(app, deps);
+  registerStatus(app, deps);
   registerHealth(app, deps);
   registerWebhooks(app);
   registerOpenApi(app);

@@ -2,6 +2,7 @@ import type { OpenAPIHono } from '@hono/zod-openapi';
 
 import type { ApiKey } from '../access/api-key.ts';
 import type { AuditDeps } from '../audit/audit-day.ts';
+import type { AuditedDay } from '../audit/watch.ts';
 import type { WebhookTester } from '../delivery/webhook-test.ts';
 import type { DateSettings } from '../time/occurrence.ts';
 import type { TzDatabase } from '../time/tz-database.ts';
@@ -18,6 +19,7 @@ import type { OperatorLog } from '../operator-log/operator-log.ts';
 import type { Logger } from '../platform/logger.ts';
 import type { Registry } from '../platform/metrics.ts';
 import type { Readiness } from '../platform/probes.ts';
+import type { WorkKind } from '../platform/temporal/worker-versions.ts';
 import type { Tracing } from '../platform/tracing.ts';
 import type { Occasions } from '../users/occasions.ts';
 import type { ExportUsers } from '../users/export/export.ts';
@@ -26,7 +28,7 @@ import type { FindPeople } from '../ledger/people.ts';
 import type { FindInputHistory } from '../users/input-history.ts';
 import type { Users } from '../users/users.ts';
 
-/** Nothing in it needs Temporal. */
+/** Nothing in it waits for Temporal. */
 export interface ApiDeps {
   /** For the sessions of the console. */
   readonly orm: Orm;
@@ -44,6 +46,8 @@ export interface ApiDeps {
   readonly occasionTypes: OccasionTypes;
   readonly operatorLog: OperatorLog;
   readonly audit: AuditDeps;
+  /** What the hourly audit of the last days found; null before it has ended once. */
+  readonly lastAudit: () => readonly AuditedDay[] | null;
   readonly forecast: ForecastDeps;
   /** Those of the destinations that are configured, by name. */
   readonly webhookTesters: ReadonlyMap<string, Pick<WebhookTester, 'send' | 'check'>>;
@@ -55,6 +59,8 @@ export interface ApiDeps {
   /** Those in force, of the installation or of an occasion type. */
   readonly dateSettings: () => Promise<(type?: string) => DateSettings>;
   readonly readiness: () => Promise<Readiness>;
+  /** Workers that poll Temporal for such tasks. Rejects while Temporal is away. */
+  readonly countPollers: (kind: WorkKind) => Promise<number>;
   /** Empty: anyone who reaches the API may do everything. */
   readonly apiKeys: readonly ApiKey[];
   /** Requests a second of each key, in this process. */

@@ -28,7 +28,7 @@ import { openFoundation } from '../platform/process.ts';
 import { secretFingerprint } from '../platform/settings/webhook-secrets.ts';
 import { openTemporal } from '../platform/temporal/open-temporal.ts';
 import { loadStandardSettings } from '../platform/temporal/standard-settings.ts';
-import { countPollers } from '../platform/temporal/worker-versions.ts';
+import { countPollers, type WorkKind } from '../platform/temporal/worker-versions.ts';
 import { createOccasions } from '../users/occasions.ts';
 import { createExport } from '../users/export/export.ts';
 import { createImporter } from '../users/import/import.ts';
@@ -84,6 +84,7 @@ async function startApi(context: ServiceContext): Promise<void> {
 
   const { tz, limits } = await openDateSettings(context, { metrics, orm });
   const { client, taskQueue, namespace } = openTemporal(context, orm);
+  const ofQueue = (kind: WorkKind) => countPollers(client, taskQueue, kind);
   const deliveries = createDeliveryControl(orm, limits);
   exportState(
     metrics,
@@ -91,7 +92,7 @@ async function startApi(context: ServiceContext): Promise<void> {
       orm,
       deliveries,
       settings: { ...settings, ...limits },
-      countPollers: (kind) => countPollers(client, taskQueue, kind),
+      countPollers: ofQueue,
     },
     logger,
   );
@@ -106,6 +107,7 @@ async function startApi(context: ServiceContext): Promise<void> {
     clock,
     signal,
   };
+  const auditWatch = startAuditWatch(audit, metrics, logger);
   const dateSettings = findDateSettings(orm);
   serving = createApp({
     orm,
@@ -134,6 +136,8 @@ async function startApi(context: ServiceContext): Promise<void> {
     occasionTypes: createOccasionTypes(orm),
     operatorLog: createOperatorLog(orm),
     audit,
+    lastAudit: auditWatch.last,
+    countPollers: ofQueue,
     forecast: { orm, tz, clock, signal },
     webhookTesters,
     secretFingerprints: fingerprintsOf(settings),
@@ -146,7 +150,6 @@ async function startApi(context: ServiceContext): Promise<void> {
     tracing,
     temporalUi: workflowsUrl(settings, namespace),
   });
-  const auditWatch = startAuditWatch(audit, metrics, logger);
   onStop(auditWatch.stop);
   onStop(() => stopping.abort());
   onStop(server.stop);

@@ -13,7 +13,7 @@ const DURATION_BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.15, 0.2, 0.5, 1, 2.5,
 /** A client can send any method that Node knows, and each would be a series. */
 const METHODS = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS']);
 /** Asked every few seconds: their lines would hide all others. Of readiness, changes are logged. */
-const ROUTINE = new Set(['/healthz', '/readyz', '/metrics']);
+const ROUTINE = new Set(['/healthz', '/readyz', '/metrics', '/v1/status']);
 
 /** One line and one observation a request: the route's pattern, never its path, query or body. */
 export function recordRequests({ logger, metrics }: Pick<ApiDeps, 'logger' | 'metrics'>) {

@@ -4,6 +4,7 @@ import type { Logger } from '../platform/logger.ts';
 import { metricsOn, type Registry } from '../platform/metrics.ts';
 import { createLoop } from '../platform/loop.ts';
 import { type AuditDeps, auditDay } from './audit-day.ts';
+import type { AuditReport } from './report.ts';
 
 const HOUR_MS = 3_600_000;
 /** An audit takes under a second for each million users on an ordinary day. */
@@ -11,7 +12,15 @@ const AUDIT_EVERY_MS = HOUR_MS;
 /** Most likely the database is away. */
 const RETRY_MS = 60_000;
 
-/** Audits the last days once an hour, and exports how many occurrences are unaccounted for. */
+/** Of one of the last days, as the watch found it. */
+export type AuditedDay = Pick<AuditReport, 'date' | 'auditedAt' | 'due'> & {
+  readonly unaccounted: number;
+};
+
+/**
+ * Audits the last days once an hour, keeps what it found, and exports how many occurrences are
+ * unaccounted for.
+ */
 export function startAuditWatch(audit: AuditDeps, registry: Registry, logger: Logger) {
   const { gauge } = metricsOn(registry);
   const unaccounted = gauge(
@@ -25,18 +34,21 @@ export function startAuditWatch(audit: AuditDeps, registry: Registry, logger: Lo
   // No value until it is known.
   unaccounted.remove();
   const stopping = new AbortController();
+  let last: readonly AuditedDay[] | null = null;
 
   const loop = createLoop(
     async () => {
-      let sum = 0;
+      const days: AuditedDay[] = [];
       for (const date of daysToAudit(audit.clock())) {
         const report = await auditDay({ ...audit, signal: stopping.signal }, date);
+        const { auditedAt, due } = report;
         const { count } = report.unaccounted;
-        sum += count;
+        days.push({ date, auditedAt, due, unaccounted: count });
         if (count > 0)
           logger.error({ date, unaccounted: count }, 'occurrences are unaccounted for');
       }
-      unaccounted.set(sum);
+      last = days;
+      unaccounted.set(days.reduce((sum, day) => sum + day.unaccounted, 0));
       succeededAt.set(audit.clock() / 1000);
       return AUDIT_EVERY_MS;
     },
@@ -49,6 +61,8 @@ export function startAuditWatch(audit: AuditDeps, registry: Registry, logger: Lo
   );
   loop.start();
   return {
+    /** The days that were audited last, the oldest first; null before the first time. */
+    last: () => last,
     /** Resolves when the audit under way has ended, at its next page. */
     async stop(): Promise<void> {
       stopping.abort();

@@ -13,6 +13,7 @@ import { sendBarePage, sendPage } from './layout.ts';
 import { PageError } from './page-error.ts';
 import { registerDeliveries } from './pages/deliveries.ts';
 import { registerLog } from './pages/log.ts';
+import { registerToday } from './pages/today.ts';
 import { createSessions } from './sessions.ts';
 import { registerSignIn, registerSignOut } from './sign-in.ts';
 
@@ -50,6 +51,7 @@ export function createConsole(deps: ConsoleDeps): ConsoleApp {
   const pages: PageDeps = { ...deps, api: createApiClient(deps) };
   registerDeliveries(app, pages);
   registerLog(app, pages);
+  registerToday(app, pages);
 
   // The path is the console's own, whatever becomes of it: the API's answers are not for people.
   app.all('*', () => Promise.reject(new PageError(404, 'There is no such page')));

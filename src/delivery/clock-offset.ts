@@ -18,7 +18,7 @@ export interface DatabaseNow {
 export type ClockOffset = ReturnType<typeof createClockOffset>;
 
 /** A minute less than receivers tolerate. */
-const MAX_OFFSET_MS = 4 * 60_000;
+export const MAX_OFFSET_MS = 4 * 60_000;
 /** Less than the minute that is left; more than a busy process's clock and timer differ by. */
 const MAX_LEAP_MS = 30_000;
 

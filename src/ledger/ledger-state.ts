@@ -1,5 +1,5 @@
 import type { Orm } from '../platform/database/orm.ts';
-import { interval, firstRow, isBefore, isOpen, queryOf } from './sql.ts';
+import { interval, firstRow, isBefore, isOpen, ms, queryOf } from './sql.ts';
 
 /** What is in the ledger at this moment. */
 export interface LedgerCounts {
@@ -33,6 +33,19 @@ export interface UpcomingHour {
   readonly peak: number;
 }
 
+/** What fell due, or will, in a zone on the present day of UTC, by what became of it. */
+export interface DueToday {
+  readonly timezone: string;
+  readonly onTime: number;
+  readonly late: number;
+  readonly failed: number;
+  readonly skipped: number;
+  /** Due, and open: before LATE_AFTER, and past it. */
+  readonly waiting: number;
+  readonly overdue: number;
+  readonly toCome: number;
+}
+
 /** First attempts that are late. */
 export interface LateBacklog {
   readonly count: number;
@@ -57,6 +70,9 @@ export function createLedgerState(orm: Orm, { lateAfterMs }: { readonly lateAfte
 
     /** Those whose instant was in the last 24 hours, by what became of them. */
     recent: () => query<RecentOccurrences>(RECENT, { lateAfterMs }),
+
+    /** The present day of UTC, by zone; when it began, in epoch ms, is the same in all. */
+    today: () => query<DueToday & { readonly begins: number }>(TODAY, { lateAfterMs }),
 
     /** The next 24 hours, an hour each; the first begins now. */
     upcoming: () => query<UpcomingHour>(UPCOMING),
@@ -98,24 +114,47 @@ const LATE_BACKLOG = `
   where state in ('PENDING', 'PROCESSING') and ${isBefore('due_at', '(select since from late)')}
     and case redeliveries when 0 then attempts = earlier_attempts else false end`;
 
-/** What is deleted, suspended or dated otherwise was not due. What was delivered stays so while it is sent again. */
-const RECENT = `
-  with ${CLOCK}, due as (
-    select due_at, case
+/** What is deleted, suspended or dated otherwise was not due. */
+export const WAS_DUE = `(state <> 'SKIPPED' or reason in ('too_late', 'superseded'))`;
+
+/** What was delivered stays so while it is sent again. */
+const OUTCOME = `case
       when delivered_at is not null and lateness_ms <= :lateAfterMs then 'on_time'
       when delivered_at is not null then 'late'
       when state = 'FAILED' then 'failed'
       when state = 'SKIPPED' then 'skipped'
+      when due_at > ${NOW} then 'to_come'
       when due_at > ${NOW} - ${interval(':lateAfterMs')} then 'waiting'
-      else 'overdue' end as outcome
+      else 'overdue' end`;
+
+const RECENT = `
+  with ${CLOCK}, due as (
+    select due_at, ${OUTCOME} as outcome
     from events.occurrences
-    where due_at > ${NOW} - interval '24 hours' and due_at <= ${NOW}
-      and (state <> 'SKIPPED' or reason in ('too_late', 'superseded'))
+    where due_at > ${NOW} - interval '24 hours' and due_at <= ${NOW} and ${WAS_DUE}
   )
   select outcome, count(due_at)::int as "lastDay",
     (count(*) filter (where due_at > ${NOW} - interval '1 hour'))::int as "lastHour"
   from unnest(array['on_time', 'late', 'failed', 'skipped', 'waiting', 'overdue']) as outcome
   left join due using (outcome) group by outcome`;
+
+const countOf = (outcome: string): string =>
+  `(count(*) filter (where outcome = '${outcome}'))::int`;
+
+const TODAY = `
+  with ${CLOCK},
+  day as materialized (select date_trunc('day', now, 'UTC') as begins from clock),
+  due as (
+    select timezone, ${OUTCOME} as outcome
+    from events.occurrences
+    where due_at >= (select begins from day)
+      and due_at < (select begins from day) + interval '1 day' and ${WAS_DUE}
+  )
+  select ${ms('begins', 'begins')}, coalesce(timezone, 'UTC') as timezone,
+    ${countOf('on_time')} as "onTime", ${countOf('late')} as late, ${countOf('failed')} as failed,
+    ${countOf('skipped')} as skipped, ${countOf('waiting')} as waiting,
+    ${countOf('overdue')} as overdue, ${countOf('to_come')} as "toCome"
+  from day left join due on true group by begins, timezone`;
 
 /** The minutes are those of the clock: the first is of the hour that begins now. */
 const UPCOMING = `

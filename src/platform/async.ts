@@ -49,3 +49,43 @@ export function shared<Value>(read: () => Promise<Value>): () => Promise<Value> 
     return underWay;
   };
 }
+
+/** A dear read is made for a tenth of the time at most. */
+const REST_PER_READ = 10;
+
+/**
+ * Shares a read, and keeps its value: for `leastMs`, and for ten times as long as the read took. For
+ * what is asked for again and again. A read that failed is not kept.
+ */
+export function kept<Value>(read: () => Promise<Value>, leastMs: number): () => Promise<Value> {
+  let last: { readonly value: Value; readonly until: number } | null = null;
+  const readOnce = shared(async () => {
+    const startedAt = performance.now();
+    const value = await read();
+    const endedAt = performance.now();
+    const keepMs = Math.max(leastMs, REST_PER_READ * (endedAt - startedAt));
+    last = { value, until: endedAt + keepMs };
+    return value;
+  });
+  return async () => (last !== null && performance.now() < last.until ? last.value : readOnce());
+}
+
+/**
+ * Answers at once with what was last read, and reads again behind the answer, once in `everyMs` at
+ * most, while anyone asks. Undefined before the first read has ended; null when the last one failed.
+ */
+export function lastKnown<Value>(
+  read: () => Promise<Value>,
+  everyMs: number,
+): () => Value | null | undefined {
+  let known: Value | null | undefined;
+  let readAt = -Infinity;
+  const refresh = async (): Promise<void> => {
+    readAt = performance.now();
+    known = await read().catch(() => null);
+  };
+  return () => {
+    if (performance.now() - readAt >= everyMs) void refresh();
+    return known;
+  };
+}

@@ -53,6 +53,7 @@ const ACCESS: Readonly<Record<string, Scope | 'open'>> = {
   'GET /v1/audit/{date}/occurrences': 'deliveries:read',
   'GET /v1/forecast': 'deliveries:read',
   'GET /v1/forecast/occurrences': 'deliveries:read',
+  'GET /v1/status': 'deliveries:read',
   'GET /metrics': 'deliveries:read',
   'GET /healthz': 'open',
   'GET /readyz': 'open',

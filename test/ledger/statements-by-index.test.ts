@@ -9,6 +9,7 @@ import { claimSql, type Candidates } from '../../src/ledger/claim.ts';
 import { createDeliveryControl } from '../../src/ledger/delivery-control.ts';
 import { createLedgerState } from '../../src/ledger/ledger-state.ts';
 import { createLedger } from '../../src/ledger/ledger.ts';
+import { createPeaks } from '../../src/ledger/peaks.ts';
 import {
   changeOpenRows,
   markFollowed,
@@ -166,6 +167,9 @@ describe.each(['fresh', 'not taken yet'] as const)('with statistics %s', (statis
   test.each<readonly [string, (orm: Orm) => Promise<unknown>]>([
     ['the late backlog', (orm) => stateOf(orm).lateBacklog()],
     ['the counts', (orm) => stateOf(orm).counts()],
+    ['the day', (orm) => stateOf(orm).today()],
+    ['the last peak', (orm) => createPeaks(orm).last()],
+    ['the next peak', (orm) => createPeaks(orm).next()],
     ['what waits', (orm) => createDeliveryControl(orm, LIMITS).countWaiting()],
     ["the reconciler's look at what is due", (orm) => createLedgerLooks(orm).suspects().next()],
   ])('%s: reads no more than what is due', async (_name, ask) => {

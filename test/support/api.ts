@@ -91,6 +91,8 @@ export async function createTestApi({
       },
       clock,
     },
+    lastAudit: () => null,
+    countPollers: async () => 1,
     forecast: {
       orm,
       tz: bundledTz,

@@ -1,0 +1,206 @@
+/** How it stands at this moment: for a page that is open while occurrences go out. */
+import { createRoute, z } from '@hono/zod-openapi';
+
+import { createLedgerState, type DueToday } from '../../ledger/ledger-state.ts';
+import { createPeaks, type PastPeak } from '../../ledger/peaks.ts';
+import { NOTHING_WAITS } from '../../ledger/delivery-control.ts';
+import { kept, withinLimit } from '../../platform/async.ts';
+import { isoInstant } from '../../time/instant.ts';
+import { needs } from '../access.ts';
+import type { Api, ApiDeps } from '../deps.ts';
+import { problems } from '../problem.ts';
+import { json, noQuery } from '../schemas.ts';
+import { createProblemsNow } from '../problems-now.ts';
+import { PROBLEM_CODES } from '../problem-sentences.ts';
+
+/** Each open page asks every few seconds: they share what was read. */
+const SHARED_FOR_MS = 1_000;
+const READ_WITHIN_MS = 3_000;
+const ZONES_LISTED = 20;
+
+export function registerStatus(app: Api, deps: ApiDeps): void {
+  const ledger = createLedgerState(deps.orm, deps.audit.limits);
+  const peaks = createPeaks(deps.orm);
+  const read = <Value>(ask: () => Promise<Value>) => {
+    const readKept = kept(ask, SHARED_FOR_MS);
+    // With the database away or busy, the problems say so.
+    return () => withinLimit(readKept(), READ_WITHIN_MS).catch(() => undefined);
+  };
+  const readProblems = kept(createProblemsNow(deps), SHARED_FOR_MS);
+  const readToday = read(async () => todayBody(await ledger.today()));
+  const readWaiting = read(async () => (await deps.deliveries.countWaiting()).all);
+  const readLast = read(async () => lastPeakBody(await peaks.last()));
+  const readNext = read(peaks.next);
+
+  const route = createRoute({
+    operationId: 'getStatus',
+    ...needs('deliveries:read', 'Operation'),
+    summary: 'How it stands now',
+    description:
+      'What is wrong, how many fell due today, and how the last peak went. It may be asked every few seconds: what was read is kept for a second, or for ten times as long as reading it took. A part that cannot be read in three seconds is null.',
+    method: 'get',
+    path: '/v1/status',
+    request: { query: noQuery },
+    responses: {
+      200: { description: 'The present state', content: json(StatusSchema) },
+      ...problems(400),
+    },
+  });
+  app.openapi(route, async (c) => {
+    const [found, today, waiting, last, next] = await Promise.all([
+      readProblems(),
+      readToday(),
+      readWaiting(),
+      readLast(),
+      readNext(),
+    ]);
+    const audited = deps.lastAudit();
+    const { due, retrying, sending } = waiting ?? NOTHING_WAITS;
+    return c.json(
+      {
+        at: new Date(deps.clock()).toISOString(),
+        problems: found.map(({ since, ...problem }) =>
+          Object.assign({ since: new Date(since).toISOString() }, problem),
+        ),
+        today: today ?? null,
+        waiting: waiting === undefined ? null : { due, retrying, sending },
+        lastPeak: last ?? null,
+        nextPeak: next ? { ...next, at: new Date(next.at).toISOString() } : null,
+        lastAudit: audited && [...audited],
+      },
+      200,
+    );
+  });
+}
+
+const instant = z.iso.datetime();
+
+const counts = {
+  onTime: z.int().describe('Delivered within LATE_AFTER'),
+  late: z.int().describe('Delivered later'),
+  failed: z.int().describe('Given up after an attempt'),
+  skipped: z.int().describe('Never attempted: too late, or superseded'),
+  waiting: z.int().describe('Due, not yet delivered, and not yet late'),
+  overdue: z.int().describe('Due for longer than LATE_AFTER, and not yet delivered'),
+  toCome: z.int().describe('Planned, and not yet due'),
+};
+
+const PeakSchema = z.object({
+  at: instant.describe('The beginning of the minute'),
+  occurrences: z.int(),
+});
+
+const StatusSchema = z
+  .object({
+    at: instant,
+    problems: z
+      .array(
+        z
+          .object({
+            code: z.enum(PROBLEM_CODES),
+            since: instant.describe('As far as it is known; else when this process first saw it'),
+            sentence: z.string(),
+            advice: z.string(),
+          })
+          .openapi('ProblemNow'),
+      )
+      .describe('What is wrong now; empty if nothing is'),
+    // Not nullable(): that would make each of these schemas itself nullable.
+    today: z
+      .union([
+        z
+          .object({
+            date: z.iso.date(),
+            ...counts,
+            zones: z
+              .array(z.object({ timezone: z.string(), ...counts }))
+              .describe(`The ${ZONES_LISTED} with the most`),
+          })
+          .openapi('StatusToday'),
+        z.null(),
+      ])
+      .describe('By due instant, on the present day of UTC, as the ledger has it'),
+    waiting: z
+      .union([
+        z
+          .object({
+            due: z.int().describe('Due and not yet claimed'),
+            retrying: z.int().describe('Waiting for their next attempt'),
+            sending: z.int().describe('Claimed, and being sent'),
+          })
+          .openapi('StatusWaiting'),
+        z.null(),
+      ])
+      .describe('At this moment, whenever it fell due'),
+    lastPeak: z
+      .union([
+        PeakSchema.extend({
+          delivered: z.int(),
+          open: z.int().describe('Neither delivered nor given up so far'),
+          p50Ms: z
+            .number()
+            .nullable()
+            .describe('Lateness of what was delivered; redeliveries aside'),
+          p95Ms: z.number().nullable(),
+          p99Ms: z.number().nullable(),
+          lateness: z
+            .array(z.object({ upToMs: z.number(), count: z.int() }))
+            .describe('Ten groups for each power of ten: the latest of each, and how many it has'),
+        }).openapi('LastPeak'),
+        z.null(),
+      ])
+      .describe(
+        'The latest minute of the last 24 hours in which at least half as many fell due as in the fullest of them',
+      ),
+    nextPeak: z
+      .union([PeakSchema.openapi('NextPeak'), z.null()])
+      .describe('The first such minute of the next 24 hours, among what is planned'),
+    lastAudit: z
+      .union([
+        z.array(
+          z
+            .object({
+              date: z.iso.date(),
+              auditedAt: instant,
+              due: z.int(),
+              unaccounted: z.int(),
+            })
+            .openapi('AuditedDay'),
+        ),
+        z.null(),
+      ])
+      .describe('The last days, as this process audits them every hour; null before it has'),
+  })
+  .openapi('Status');
+
+function todayBody(rows: readonly (DueToday & { readonly begins: number })[]) {
+  const date = new Date(rows[0]?.begins ?? 0).toISOString().slice(0, 10);
+  const zones = rows
+    .map(({ begins: _begins, ...zone }) => ({ zone, total: totalOf(zone) }))
+    .filter(({ total }) => total > 0)
+    .toSorted((one, other) => other.total - one.total)
+    .map(({ zone }) => zone);
+  const sumOf = (name: keyof typeof counts) => zones.reduce((sum, zone) => sum + zone[name], 0);
+  return {
+    date,
+    onTime: sumOf('onTime'),
+    late: sumOf('late'),
+    failed: sumOf('failed'),
+    skipped: sumOf('skipped'),
+    waiting: sumOf('waiting'),
+    overdue: sumOf('overdue'),
+    toCome: sumOf('toCome'),
+    zones: zones.slice(0, ZONES_LISTED),
+  };
+}
+
+function totalOf(zone: DueToday): number {
+  return (Object.keys(counts) as (keyof typeof counts)[]).reduce(
+    (sum, name) => sum + zone[name],
+    0,
+  );
+}
+
+function lastPeakBody(peak: PastPeak | null) {
+  return peak && { ...peak, at: isoInstant(peak.at) ?? '', lateness: [...peak.lateness] };
+}
