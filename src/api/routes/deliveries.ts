@@ -19,7 +19,10 @@ import { problems } from '../problem.ts';
 import { loggerOf } from '../requests.ts';
 import { destinationParam, json } from '../schemas.ts';
 
-export function registerDeliveries(app: Api, { deliveries, secretFingerprints, logger }: ApiDeps): void {
+export function registerDeliveries(
+  app: Api,
+  { deliveries, secretFingerprints, logger }: ApiDeps,
+): void {
   const readState = async (destination: string | null) => {
     const found = await deliveries.findDestinations(destination);
     const { all, each } = await deliveries.countWaiting(destination);
@@ -27,10 +30,9 @@ export function registerDeliveries(app: Api, { deliveries, secretFingerprints, l
       ...togetherBody(found),
       pauseReason: pausedLast(found)?.pauseReason ?? null,
       waiting: waitingBody(all),
-      destinations: found.map((one) => ({
-        ...stateBody(one, each.get(one.id) ?? NOTHING_WAITS),
-        secrets: [...(secretFingerprints.get(one.id) ?? [])],
-      })),
+      destinations: found.map((one) =>
+        stateBody(one, each.get(one.id) ?? NOTHING_WAITS, secretFingerprints.get(one.id) ?? []),
+      ),
     };
   };
 
@@ -207,7 +209,7 @@ function pausedLast(found: readonly Destination[]): Destination | null {
   return found.toSorted((a, b) => (b.pausedAt ?? 0) - (a.pausedAt ?? 0))[0] ?? null;
 }
 
-function stateBody(one: DestinationState, waiting: WaitingDeliveries) {
+function stateBody(one: DestinationState, waiting: WaitingDeliveries, secrets: readonly string[]) {
   return {
     destination: one.id,
     dispatchers: one.dispatchers,
@@ -215,6 +217,7 @@ function stateBody(one: DestinationState, waiting: WaitingDeliveries) {
     pauseReason: one.pauseReason,
     maxPerSecond: one.maxPerSecond,
     waiting: waitingBody(waiting),
+    secrets: [...secrets],
   };
 }
 
