@@ -184,9 +184,10 @@ const TO_COME = openIn(`(due_at, key) > (${instant(':dueAt')}, :key)`, 'due_at, 
 
 /**
  * The last occurrence was past when an occasion was found to have ended. Other rules put it off by
- * less than two days: a time of day by one, a policy or a zone's new law by another.
+ * less than two days (a time of day by one, a policy or a zone's new law by another), and it may be
+ * sent late.
  */
-const REVIVED_WITHIN_MS = 3 * 86_400_000;
+const REVIVED_WITHIN_MS = 7 * 86_400_000;
 
 /** By when they were last planned. What was deleted stays as it is. */
 const ENDED = outdatedIn(

@@ -220,7 +220,7 @@ describe('when something is set for an occasion type', () => {
     test('days ago, it is left alone', async () => {
       const { plan } = await addOnce(NINE + HOUR);
       await plan();
-      await fixture.setClock(NINE + 4 * 24 * HOUR);
+      await fixture.setClock(NINE + 8 * 24 * HOUR);
       await fixture.setType('once', { deliveryTime: '18:00' });
       expect(await replan()).toEqual({ outdated: 0, left: 0 });
     });
