@@ -102,14 +102,14 @@ const CONDITIONS: Readonly<Record<keyof OperatorLogFilter, string>> = {
 const AFTER =
   '(at, id) < (select a.at, a.id from events.operator_log as a where a.id = :after::bigint)';
 
-/** Each filter has an index that ends with the order. */
+/** Each filter has an index that ends with the order: of the columns, not of the texts made of them. */
 export function pageSql(filter: OperatorLogFilter, after: string | null, limit: number): string {
   const names = Object.keys(CONDITIONS) as (keyof OperatorLogFilter)[];
   const conditions = names.filter((name) => filter[name] !== null).map((name) => CONDITIONS[name]);
   if (after !== null) conditions.push(AFTER);
   return `
     select id::text, ${ms('at', 'at')}, actor, via, action, subject, detail, outcome
-    from events.operator_log
+    from events.operator_log as l
     where ${['true', ...conditions].join(' and ')}
-    order by at desc, id desc limit ${literal(limit)}`;
+    order by l.at desc, l.id desc limit ${literal(limit)}`;
 }

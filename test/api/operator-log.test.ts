@@ -6,15 +6,16 @@ import { beforeEach, describe, expect, test } from 'vitest';
 import { SCOPES } from '../../src/access/api-key.ts';
 import { hashToken } from '../../src/access/bearer.ts';
 import type { ApiEnv } from '../../src/api/deps.ts';
-import { createOperatorLog } from '../../src/operator-log/operator-log.ts';
+import { createOperatorLog, pageSql } from '../../src/operator-log/operator-log.ts';
 import { ADA, createTestApi, readAnswer, useTestApi } from '../support/api.ts';
+import { explainRows } from '../support/explain.ts';
 import { plantOccurrence } from '../support/plant-occurrence.ts';
 
 const KEY = { name: 'ops', scopes: SCOPES, sha256: hashToken('daybell_ops') };
 const OPS = { Authorization: 'Bearer daybell_ops' };
 
 const api = useTestApi({ apiKeys: [KEY] });
-beforeEach(() => api.sql('truncate events.operator_log'));
+beforeEach(() => api.sql('truncate events.operator_log restart identity'));
 
 const send = (method: string, path: string, body?: unknown) => api.send(method, path, body, OPS);
 const list = async (query = '') => (await send('GET', `/v1/operator-log${query}`)).body;
@@ -256,7 +257,8 @@ describe('the list', () => {
   test('goes in pages that neither repeat nor leave out, also of one instant', async () => {
     const log = createOperatorLog(api.database.orm);
     const ids: string[] = [];
-    for (let count = 0; count < 5; count++) {
+    // More than nine, of which the ids are longer.
+    for (let count = 0; count < 12; count++) {
       const change = {
         actor: null,
         via: 'api',
@@ -269,11 +271,38 @@ describe('the list', () => {
     const seen: string[] = [];
     let cursor = '';
     do {
-      const { entries: page, nextCursor } = await list(`?limit=2${cursor}`);
+      const { entries: page, nextCursor } = await list(`?limit=5${cursor}`);
       seen.push(...page.map(({ id }: { id: string }) => id));
       cursor = nextCursor === null ? '' : `&cursor=${nextCursor}`;
     } while (cursor !== '');
     expect(seen).toEqual(ids.toReversed());
+  });
+
+  test('reads no more entries than it shows, however many there are', async () => {
+    await api.sql(
+      `insert into events.operator_log (at, actor, via, action, subject)
+       select '2026-01-01'::timestamptz + n * interval '1 minute', 'key-' || n % 50, 'api',
+         'resumeDeliveries', 'destination-' || n % 50
+       from generate_series(1, 20000) as n`,
+    );
+    await api.sql('analyze events.operator_log');
+    const [middle] = await api.sql<{ id: string }>(
+      'select id::text from events.operator_log order by id offset 10000 limit 1',
+    );
+    const none = { subject: null, actor: null, from: null, to: null };
+    const filters = [
+      none,
+      { ...none, subject: 'destination-7' },
+      { ...none, actor: 'key-7' },
+      { ...none, from: Date.UTC(2026, 0, 2), to: Date.UTC(2026, 0, 3) },
+    ];
+    for (const filter of filters) {
+      for (const after of [null, middle?.id ?? null]) {
+        const sql = pageSql(filter, after, 50);
+        const { readRows } = await explainRows(api.database.orm, sql, { ...filter, after });
+        expect({ filter, after, isBounded: readRows <= 50 }).toMatchObject({ isBounded: true });
+      }
+    }
   });
 
   test.for([
