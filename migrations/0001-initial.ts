@@ -478,6 +478,8 @@ const EVENTS = `
     where state = 'PROCESSING';
   -- A state's pages, without a walk over years of rows in another.
   create index occurrences_failed on events.occurrences (due_at, key) where state = 'FAILED';
+  create index occurrences_failed_by_settling on events.occurrences (settled_at)
+    where state = 'FAILED';
   create index occurrences_skipped on events.occurrences (due_at, key) where state = 'SKIPPED';
   create index occurrences_completed on events.occurrences (due_at, key) where state = 'COMPLETED';
   create index occurrences_of_redelivery on events.occurrences (redelivery_id)
@@ -641,6 +643,37 @@ const EVENTS = `
     where subject is not null;
   create index operator_log_of_actor on events.operator_log (actor, at, id)
     where actor is not null;
+
+  -- Events for operators that wait to be sent; those that were accepted are gone.
+  create table events.operations_events (
+    id uuid primary key default gen_random_uuid(),
+    body jsonb not null,
+    created_at timestamptz not null default events.clock(),
+    attempts integer not null default 0,
+    -- When it may be sent: at once, after a failure later, while leased at the end of the lease.
+    available_at timestamptz not null default events.clock()
+  );
+  create index operations_events_waiting on events.operations_events (available_at);
+  -- What has been reported to operators: one row, locked by the process that looks.
+  create table events.operations_state (
+    id boolean primary key default true check (id),
+    failures_looked_at timestamptz,
+    failures_reported_at timestamptz,
+    backlog_since timestamptz,
+    backlog_seen_at timestamptz,
+    audited_at timestamptz,
+    -- Destinations that are paused, each with the instant in epoch ms.
+    paused jsonb not null default '{}',
+    -- Days with unaccounted occurrences, each with how many.
+    unaccounted jsonb not null default '{}'
+  );
+  insert into events.operations_state default values;
+  -- Failures of the last hour that have been reported.
+  create table events.reported_failures (
+    key_hash bytea not null,
+    settled_at timestamptz not null,
+    primary key (settled_at, key_hash)
+  );
 
   -- One row: what tells this installation from every other, also after a restore.
   create table events.installation (

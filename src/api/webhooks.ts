@@ -1,6 +1,7 @@
 /** What Daybell posts, for the OpenAPI document. The other half, by hand, is docs/receiving.md. */
 import { z } from '@hono/zod-openapi';
 
+import { OperationsEventSchema } from '../operations-webhook/events.ts';
 import type { Api } from './deps.ts';
 import { json } from './schemas.ts';
 
@@ -75,7 +76,7 @@ export const TestEventSchema = z
     type: z.literal('webhook.test'),
     timestamp: z.iso.datetime(),
     message: z.string(),
-    data: z.object({}),
+    data: z.record(z.string(), z.unknown()).describe('Empty, but for some events of a check'),
   })
   .openapi('TestEvent');
 
@@ -138,10 +139,23 @@ export function registerWebhooks({ openAPIRegistry }: Api): void {
     tags: ['Webhooks'],
     security: [],
     summary: 'A test event',
-    description: 'Posted once, on request; its `webhook-id` begins with `test:`.',
+    description:
+      'Posted once, on request, or several times by a check of the receiver; its `webhook-id` begins with `test:`.',
     method: 'post',
     path: 'testEvent',
     request: { headers, body: { required: true, content: json(TestEventSchema) } },
     responses: { '2XX': { description: 'Taken' } },
+  });
+  openAPIRegistry.registerWebhook({
+    operationId: 'operationsEvent',
+    tags: ['Webhooks'],
+    security: [],
+    summary: 'Something that operators want to know',
+    description:
+      'Posted to OPERATIONS_WEBHOOK_URL, at least once; its `webhook-id` begins with `operations:` and is the same on every attempt. Any answer but 2xx and 410 is retried for a day, with pauses from a second to ten minutes.',
+    method: 'post',
+    path: 'operationsEvent',
+    request: { headers, body: { required: true, content: json(OperationsEventSchema) } },
+    responses: { '2XX': { description: 'Taken' }, '410': { description: 'Given up' } },
   });
 }

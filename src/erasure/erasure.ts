@@ -136,11 +136,18 @@ const UNNAME_REDELIVERIES = `
       where subject = erased.id collate "C" and action = 'redeliverOccurrences'
     ) as r))`;
 
+/** An event for operators that waits to be sent names a few keys. */
+const UNNAME_EVENTS = `
+  update events.operations_events set body = jsonb_set(body, '{data,keys}', '[]')
+  where jsonb_exists_any(body #> '{data,keys}', array(
+    select key from events.occurrences where ${OF_USERS}))`;
+
 /** In this order; each with the users as its one parameter. */
 const ERASE: readonly string[] = [
   COUNT_DAYS,
   NOTE_WORKFLOWS,
   UNNAME_REDELIVERIES,
+  UNNAME_EVENTS,
   `insert into events.erased_occurrences
      (key_hash, occasion_type, user_id, state, reason, attempts, lateness_ms, redeliveries)
    select sha256(convert_to(key, 'UTF8')), occasion_type, user_id, state, reason, attempts,

@@ -3,8 +3,13 @@
  * notifies Temporal of it. As many of them as needed; without Temporal, planning goes on.
  */
 import { requireSettings } from '../platform/settings/settings.ts';
+import { createLedgerState } from '../ledger/ledger-state.ts';
 import { createOccurrenceTraces } from '../ledger/occurrence-traces.ts';
 import { createRedelivered } from '../ledger/redelivered.ts';
+import {
+  createOperationsWebhook,
+  operationsDestination,
+} from '../operations-webhook/operations-webhook.ts';
 import { createQueryMetrics } from '../platform/metrics.ts';
 import { runService, type ServiceContext } from '../platform/service.ts';
 import { openFoundation } from '../platform/process.ts';
@@ -27,6 +32,7 @@ await runService(
   'scheduler',
   startScheduler,
   (settings) => requireSettings(settings, 'DATABASE_URL'),
+  operationsDestination,
   loadStandardSettings,
 );
 
@@ -84,6 +90,13 @@ async function startScheduler(context: ServiceContext): Promise<void> {
       logger,
       registry: metrics,
       everyMs: settings.RECONCILE_EVERY,
+    }),
+    createOperationsWebhook({
+      destination: operationsDestination(settings),
+      ledgerState: createLedgerState(orm, limits),
+      audit: { orm, tz, limits, clock: Date.now },
+      logger,
+      metrics,
     }),
   ];
   for (const loop of loops) loop.start();

@@ -217,6 +217,7 @@ describe("Daybell's processes", () => {
 
   test('only those that sign have the secrets, and only the API has keys', () => {
     expect(having('WEBHOOK_SECRETS').toSorted()).toEqual(['api', 'dispatcher', 'worker']);
+    expect(having('OPERATIONS_WEBHOOK_SECRETS')).toEqual(['scheduler']);
     expect(having('API_KEYS')).toEqual(['api']);
   });
 

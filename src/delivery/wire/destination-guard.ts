@@ -85,17 +85,29 @@ function refuseLiterals<Agent extends HttpAgent>(agent: Agent): Agent {
 export function requireAllowedHost<
   Given extends Pick<Settings, 'WEBHOOK_URL' | 'WEBHOOK_ALLOW_PRIVATE' | 'DESTINATIONS'>,
 >(settings: Given): Given {
-  const { WEBHOOK_URL, WEBHOOK_ALLOW_PRIVATE, DESTINATIONS } = settings;
-  if (WEBHOOK_ALLOW_PRIVATE) return settings;
-  const named = [...DESTINATIONS].map(([name, own]) => [name, own.WEBHOOK_URL] as const);
-  const refused = [[DEFAULT_DESTINATION, WEBHOOK_URL] as const, ...named].filter(
-    ([, url]) => url !== undefined && !isAllowedHost(url),
-  );
-  if (refused.length === 0) return settings;
+  const { WEBHOOK_URL, DESTINATIONS } = settings;
+  const urls = new Map([[urlSettingOf(DEFAULT_DESTINATION), WEBHOOK_URL]]);
+  for (const [name, own] of DESTINATIONS) urls.set(urlSettingOf(name), own.WEBHOOK_URL);
+  requireAllowedUrls(settings, urls);
+  return settings;
+}
+
+/**
+ * The same for URLs of these settings.
+ *
+ * @throws InvalidSettingsError
+ */
+export function requireAllowedUrls(
+  { WEBHOOK_ALLOW_PRIVATE }: Pick<Settings, 'WEBHOOK_ALLOW_PRIVATE'>,
+  urls: ReadonlyMap<string, string | undefined>,
+): void {
+  if (WEBHOOK_ALLOW_PRIVATE) return;
+  const refused = [...urls].filter(([, url]) => url !== undefined && !isAllowedHost(url));
+  if (refused.length === 0) return;
   throw new InvalidSettingsError(
     refused.map(
-      ([name]) =>
-        `${urlSettingOf(name)}: must have a host on the public internet, unless WEBHOOK_ALLOW_PRIVATE=true`,
+      ([setting]) =>
+        `${setting}: must have a host on the public internet, unless WEBHOOK_ALLOW_PRIVATE=true`,
     ),
     ['WEBHOOK_ALLOW_PRIVATE=true'],
   );

@@ -143,12 +143,12 @@ export const settingsSchema = z.object({
     description: 'Where webhooks are posted. Unset: an embedded receiver that prints them',
   }),
   WEBHOOK_SECRETS: webhookSecrets.optional().meta({
-    usedBy: 'api, dispatcher, worker',
+    usedBy: 'api, dispatcher, worker, scheduler',
     values: '`whsec_…`, comma-separated',
     description: 'All of them sign; newest first. From `npm run secret:new`',
   }),
   WEBHOOK_TIMEOUT_MS: wholeNumber(100, 120_000).default(15_000).meta({
-    usedBy: 'api, dispatcher, worker',
+    usedBy: 'api, dispatcher, worker, scheduler',
     description: 'Milliseconds for one attempt, from DNS lookup to the end of the answer',
   }),
   WEBHOOK_MAX_PER_SECOND: wholeNumber(1, 1_000_000).optional().meta({
@@ -159,9 +159,21 @@ export const settingsSchema = z.object({
     .default(64)
     .meta({ usedBy: 'dispatcher', description: 'Open requests per dispatcher' }),
   WEBHOOK_ALLOW_PRIVATE: flag().meta({
-    usedBy: 'api, dispatcher, worker',
+    usedBy: 'api, dispatcher, worker, scheduler',
     description:
       'Allows [private, loopback and link-local](adr/0006-outcomes.md) destination addresses',
+  }),
+  OPERATIONS_WEBHOOK_URL: url(['http:', 'https:'], 'https://example.com/operations')
+    .optional()
+    .meta({
+      usedBy: 'scheduler',
+      description:
+        'Where [operational events](operations.md#operational-events) are posted. Unset: nowhere',
+    }),
+  OPERATIONS_WEBHOOK_SECRETS: webhookSecrets.optional().meta({
+    usedBy: 'scheduler',
+    values: '`whsec_…`, comma-separated',
+    description: 'Secrets that sign them. Unset: `WEBHOOK_SECRETS`',
   }),
   RECEIVER_DEV_PORT: port(3001).meta({
     usedBy: '`npm start`',

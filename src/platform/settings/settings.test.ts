@@ -28,6 +28,8 @@ const WRONG: Readonly<Record<string, readonly string[]>> = {
   WEBHOOK_MAX_PER_SECOND: ['0', '1e3'],
   WEBHOOK_CONCURRENCY: ['0', '4097'],
   WEBHOOK_ALLOW_PRIVATE: ['yes', '1', 'TRUE'],
+  OPERATIONS_WEBHOOK_URL: ['example.com', 'mailto:hunter2@example.com'],
+  OPERATIONS_WEBHOOK_SECRETS: ['hunter2', 'whsec_hunter2'],
   RECEIVER_DEV_PORT: ['99999'],
   PROMETHEUS_DEV_PORT: ['web'],
   GIVE_UP_AFTER: ['3', '59s', '31d', 'P3D'],
