@@ -1,21 +1,16 @@
 /** S6, S10, S11 and S13 of the table: what becomes of a delivery that does not simply succeed. */
 import type { ServerResponse } from 'node:http';
 
-import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import { expect } from 'vitest';
 
 import { withStatus } from '../support/webhook-receiver.ts';
 import { daysFrom } from './support/expectations.ts';
 import { useRealServer } from './support/real-server.ts';
-import { startWorld, type World } from './support/world.ts';
+import { useWorld } from './support/world.ts';
 
 const PATIENT = { timeout: 120_000, interval: 50 };
 
-let world: World;
-beforeAll(async () => {
-  world = await startWorld({ startServer: useRealServer, dispatches: true });
-});
-afterAll(() => world.stop());
-afterEach(() => world.tidy());
+const { world, test } = useWorld({ startServer: useRealServer, dispatches: true });
 
 for (const { status, state, reason } of [
   { status: 200, state: 'COMPLETED', reason: null },

@@ -1,17 +1,13 @@
 /** One leapling through ten years, two of them leap years, who moves and is corrected on the way. */
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { expect } from 'vitest';
 
 import type { UserFields } from '../support/daybell.ts';
 import { expectLateness, WAIT } from './support/expectations.ts';
-import { startWorld, type World } from './support/world.ts';
+import { useWorld } from './support/world.ts';
 
 const HOUR = 3_600_000;
 
-let world: World;
-beforeAll(async () => {
-  world = await startWorld();
-});
-afterAll(() => world.stop());
+const { world, test } = useWorld();
 
 interface Year {
   readonly localDate: string;

@@ -167,42 +167,42 @@ describe.concurrent('one of the two paths is away', { timeout: 400_000 }, () => 
     await daybell.notified();
   });
 
-  test('S19 the scheduler is killed between planning and notifying; a change is notified twice, and out of order: nothing twice', async ({
-    expect,
-    onTestFinished,
-  }) => {
-    const daybell = await start(onTestFinished);
-    await daybell.scheduler.stop();
-    const due = daybell.instants.next(LEAD_MS);
-    const dueAt = due.at;
-    const userId = await createDue(daybell, due, { isNotified: false });
-    const { orm } = daybell.api.database;
-    const planner = createPlanner({
-      orm,
-      settings: { tz: daybell.tz, lateAfterMs: 300_000, lateLimitMs: 2 * DAY, wake: WAKE },
-      clock: Date.now,
-      logger: pino({ level: 'silent' }),
-    });
-    await planner.plan([{ type: 'birthday', id: userId }]);
-    expect(await notifiedWakeOf(daybell, userId)).toBeNull();
+  test.for(YEARLY_TYPES)(
+    'S19 the scheduler is killed between planning and notifying; a change is notified twice, and out of order: nothing twice (%s)',
+    async (type, { expect, onTestFinished }) => {
+      const daybell = await start(onTestFinished);
+      await daybell.scheduler.stop();
+      const due = daybell.instants.next(LEAD_MS);
+      const dueAt = due.at;
+      const id = await createDue(daybell, due, { type, isNotified: false });
+      const { orm } = daybell.api.database;
+      const planner = createPlanner({
+        orm,
+        settings: { tz: daybell.tz, lateAfterMs: 300_000, lateLimitMs: 2 * DAY, wake: WAKE },
+        clock: Date.now,
+        logger: pino({ level: 'silent' }),
+      });
+      await planner.plan([{ type, id }]);
+      expect(await notifiedWakeOf(daybell, id)).toBeNull();
 
-    await daybell.scheduler.start();
-    await daybell.notified();
-    const occasion = { type: 'birthday', id: userId, userId };
-    const workflows = createOccasionWorkflows(shared.client, daybell.taskQueue);
-    await Promise.all([workflows.lookAgain(occasion), workflows.lookAgain(occasion)]);
-    // As if it were of a plan that is long another.
-    await workflows.start(occasion, 300 * DAY);
+      await daybell.scheduler.start();
+      await daybell.notified();
+      const occasion = { type, id, userId: await userOf(daybell, id) };
+      const workflows = createOccasionWorkflows(shared.client, daybell.taskQueue);
+      await Promise.all([workflows.lookAgain(occasion), workflows.lookAgain(occasion)]);
+      // As if it were of a plan that is long another.
+      await workflows.start(occasion, 300 * DAY);
 
-    await expect.poll(() => daybell.greetingsOf(userId), PATIENT).toHaveLength(1);
-    await expect.poll(() => daybell.ledgerOf(userId), PATIENT).toEqual(['COMPLETED', 'PENDING']);
-    expect(daybell.greetingsOf(userId)[0]?.at).toBeGreaterThanOrEqual(dueAt);
-    await workflows.lookAgain(occasion);
-    await expect
-      .poll(() => daybell.statusOf(userId), PATIENT)
-      .toMatchObject({ waitingFor: 'instant', answer: { settled: null } });
-    expect(daybell.greetingsOf(userId)).toHaveLength(1);
-  });
+      await expect.poll(() => daybell.greetingsOf(id), PATIENT).toHaveLength(1);
+      await expect.poll(() => daybell.ledgerOf(id), PATIENT).toEqual(['COMPLETED', 'PENDING']);
+      expect(daybell.greetingsOf(id)[0]?.at).toBeGreaterThanOrEqual(dueAt);
+      await workflows.lookAgain(occasion);
+      await expect
+        .poll(() => daybell.statusOf(id, type), PATIENT)
+        .toMatchObject({ waitingFor: 'instant', answer: { settled: null } });
+      expect(daybell.greetingsOf(id)).toHaveLength(1);
+    },
+  );
 });
 
 /** An occasion of a new user, by default the birthday; gives its id, which is then the user's. */
@@ -222,6 +222,14 @@ async function createDue(
     : await api.send('POST', `/v1/users/${user.id}/occasions`, occasion);
   if (isNotified) await notified();
   return body.id;
+}
+
+async function userOf({ api }: InstantDaybell, occasionId: string): Promise<string> {
+  const [row] = await api.sql<{ userId: string }>(
+    'select user_id as "userId" from events.occasions where id = ?',
+    [occasionId],
+  );
+  return row?.userId ?? '';
 }
 
 async function sendersOf({ api }: InstantDaybell, occasionId: string): Promise<string[]> {
