@@ -89,6 +89,8 @@ function commonDivisor(one: number, other: number): number {
 
 /** Whether it names any day, whatever its COUNT and UNTIL. */
 export function namesAnyDay(rule: RecurrenceRule, date: string): boolean {
+  // With an interval it names some of the days that it names without, which are found sooner.
+  if (rule.interval > 1 && !namesAnyDay({ ...rule, interval: 1 }, date)) return false;
   return ruleDateFrom({ ...rule, count: Infinity, until: null }, date, date) !== null;
 }
 
