@@ -6,6 +6,7 @@
  *
  * --users N        (100000)
  * --faulty N       (300) rows that are refused
+ * --api-heap N     MB of heap that the API may have; as Node has it, when not given
  * --data DIR       (data/bench) where the server keeps its data; emptied
  */
 import { rm, stat } from 'node:fs/promises';
@@ -31,7 +32,7 @@ const SAMPLE_EVERY_MS = 200;
 await runBench(measure);
 
 async function measure(context: BenchContext): Promise<void> {
-  const options = readOptions(process.argv.slice(2), ['users', 'faulty', 'data']);
+  const options = readOptions(process.argv.slice(2), ['users', 'faulty', 'api-heap', 'data']);
   const users = options.number('users', 100_000);
   const faulty = options.number('faulty', 300, 0);
   const progress = createProgress((text) => process.stdout.write(text));
@@ -50,7 +51,8 @@ async function measure(context: BenchContext): Promise<void> {
     `${users} users and ${faulty} faulty rows in ${Math.round((await stat(file)).size / 1e6)} MB`,
   );
 
-  const { api, scheduler, url } = await importProcesses(databaseUrl, context);
+  const heapMb = options.number('api-heap', 0, 0);
+  const { api, scheduler, url } = await importProcesses(databaseUrl, heapMb, context);
   let peakBytes = 0;
   const sampling = setInterval(() => {
     peakBytes = Math.max(peakBytes, usageOf(api, false)?.memoryBytes ?? 0);

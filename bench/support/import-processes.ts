@@ -15,9 +15,14 @@ export interface ImportProcesses {
   readonly url: string;
 }
 
-/** Both are stopped when the bench ends. There is no Temporal: neither needs one for this. */
+/**
+ * Both are stopped when the bench ends. There is no Temporal: neither needs one for this.
+ *
+ * @param heapMb of the API's heap; 0: as Node has it
+ */
 export async function importProcesses(
   databaseUrl: string,
+  heapMb: number,
   { atTheEnd }: BenchContext,
 ): Promise<ImportProcesses> {
   const env = {
@@ -26,8 +31,8 @@ export async function importProcesses(
     TEMPORAL_ADDRESS: '127.0.0.1:1',
     PORT: '0',
   };
-  const start = (entry: string) => {
-    const child = spawn(process.execPath, [join(SOURCE, entry)], {
+  const start = (entry: string, ...options: readonly string[]) => {
+    const child = spawn(process.execPath, [...options, join(SOURCE, entry)], {
       env,
       stdio: ['ignore', 'pipe', 'inherit'],
     });
@@ -40,7 +45,8 @@ export async function importProcesses(
   };
   const scheduler = start('planning/main.ts');
   scheduler.stdout.resume();
-  const api = start('api/main.ts');
+  const heap = [`--max-old-space-size=${heapMb}`, '--max-semi-space-size=8'];
+  const api = start('api/main.ts', ...(heapMb > 0 ? heap : []));
   const url = await new Promise<string>((resolve, reject) => {
     createInterface({ input: api.stdout }).on('line', (line) => {
       const { msg, url } = JSON.parse(line) as { readonly msg?: string; readonly url?: string };
