@@ -74,7 +74,7 @@ export const OccurrenceSummarySchema = z
   })
   .openapi('OccurrenceSummary');
 
-export const AttemptSchema = z.object({
+const AttemptSchema = z.object({
   number: z.int(),
   startedAt: z.iso.datetime(),
   durationMs: z.int(),

@@ -66,7 +66,7 @@ describe('the occurrences of a user', () => {
       '2024-12-10',
     ]);
     expect(body.next).toEqual(body.occurrences[0]);
-    expect(body.next).toEqual({
+    expect(body.next).toMatchObject({
       // Planned before the user was last changed.
       replanning: true,
       key: key(2026),
@@ -109,6 +109,7 @@ describe('the occurrences of a user', () => {
           outcome: 'delivered',
           status: 200,
           errorCode: null,
+          responseExcerpt: 'ok',
         },
       ],
     });

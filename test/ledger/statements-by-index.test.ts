@@ -17,6 +17,7 @@ import {
   TO_PLAN,
   upsertPlanned,
 } from '../../src/ledger/plan-rows.ts';
+import { createFailures } from '../../src/ledger/failures.ts';
 import { createRedelivery } from '../../src/ledger/redelivery.ts';
 import type { ClaimedOccurrence, NextStep } from '../../src/ledger/types.ts';
 import { connectOrm, type Orm } from '../../src/platform/database/orm.ts';
@@ -181,13 +182,16 @@ describe.each(['fresh', 'not taken yet'] as const)('with statistics %s', (statis
     expect(read).toBeLessThan(PLANNED / 4);
   });
 
-  test('a page of redeliveries reads no more than its rows', async () => {
+  test('a page of redeliveries, and the groups of what failed, read no more than their rows', async () => {
     await createEventRows(database.orm).sql(
       `update events.occurrences set state = 'FAILED', reason = 'gave_up', attempts = 1,
          settled_at = now(), next_attempt_at = null
        where next_attempt_at <= now() and state = 'PENDING'`,
     );
     const read = await rowsReadOf('events.occurrences', database, async (orm) => {
+      const window = { from: Date.now() - DAY, to: null };
+      const groups = { ...window, occasionType: null, destination: null };
+      expect((await createFailures(orm).group(groups)).occurrences).toBeGreaterThan(0);
       const settledBy = Date.now() + DAY;
       const page = await createRedelivery(orm).redeliverPage(ANY, settledBy, null, BATCH);
       expect(page).toHaveLength(BATCH);

@@ -1,12 +1,10 @@
 import { createRoute, z } from '@hono/zod-openapi';
 
-import type { OccurrenceRecord } from '../../ledger/occurrence-reader.ts';
 import { ruled } from '../../users/user.ts';
 import { needs, requireScope } from '../access.ts';
 import type { Api, ApiDeps } from '../deps.ts';
 import {
   answerParam,
-  AttemptSchema,
   checkFilter,
   filterFields,
   filterOf,
@@ -128,7 +126,7 @@ export function registerOccurrences(app: Api, deps: ApiDeps): void {
     ...needs('deliveries:read', 'Occurrences'),
     summary: "List a user's occurrences",
     description:
-      'The latest due instant first, after those without one. `next` is what comes next, on the first page only; null until the user has been planned.',
+      'With every attempt and the response to it. The latest due instant first, after those without one. `next` is what comes next, on the first page only; null until the user has been planned.',
     method: 'get',
     path: '/v1/users/{id}/occurrences',
     request: { query: z.strictObject(pageParams(occurrenceCursor)), params: userIdParam },
@@ -138,9 +136,9 @@ export function registerOccurrences(app: Api, deps: ApiDeps): void {
         content: json(
           z
             .object({
-              // Not nullable(): that would make every Occurrence of the document nullable.
-              next: z.union([OccurrenceSchema, z.null()]),
-              occurrences: z.array(OccurrenceSchema),
+              // Not nullable(): that would make every OccurrenceRecord of the document nullable.
+              next: z.union([OccurrenceRecordSchema, z.null()]),
+              occurrences: z.array(OccurrenceRecordSchema),
               nextCursor,
             })
             .openapi('UserOccurrences'),
@@ -156,8 +154,8 @@ export function registerOccurrences(app: Api, deps: ApiDeps): void {
     const next = cursor === null ? await deps.occurrences.findNextOfUser(id) : null;
     return c.json(
       {
-        next: next && occurrenceBody(next),
-        occurrences: occurrences.map(occurrenceBody),
+        next: next && recordBody(next),
+        occurrences: occurrences.map(recordBody),
         nextCursor: nextAfter && occurrenceCursor.encode(nextAfter),
       },
       200,
@@ -174,36 +172,3 @@ function flag(description: string) {
 }
 
 const ListedSchema = withUser(OccurrenceSummarySchema).openapi('ListedOccurrence');
-
-const UserAttemptSchema = AttemptSchema.omit({ responseExcerpt: true });
-
-/** Without what only operators need, such as the receiver's responses. */
-const OccurrenceSchema = z
-  .object({
-    ...OccurrenceRecordSchema.pick({
-      key: true,
-      occasionType: true,
-      occasionId: true,
-      nominalDate: true,
-      status: true,
-      reason: true,
-      blockedReason: true,
-      localDate: true,
-      localTime: true,
-      timezone: true,
-      utcOffset: true,
-      dueAt: true,
-      tzVersion: true,
-      explanation: true,
-      deliveredAt: true,
-      latenessMs: true,
-      replanning: true,
-    }).shape,
-    attempts: z.array(UserAttemptSchema),
-  })
-  .openapi('Occurrence');
-
-function occurrenceBody(row: OccurrenceRecord) {
-  const attempts = row.attempts.map((attempt) => toBody(UserAttemptSchema, attempt));
-  return toBody(OccurrenceSchema, { ...row, attempts });
-}

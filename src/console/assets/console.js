@@ -27,14 +27,47 @@ async function keepUpToDate(main) {
   }
 }
 
-// A second click on a button does nothing while the first is under way.
-for (const form of document.querySelectorAll('form[method=post]')) {
-  form.addEventListener('submit', (event) => {
-    if (form.dataset.sent === 'true') event.preventDefault();
-    form.dataset.sent = 'true';
-  });
-}
+// A second click on a button does nothing while the first is under way. Also for forms that a live
+// page has brought since it was loaded.
+document.addEventListener('submit', (event) => {
+  const form = event.target;
+  if (form.method !== 'post') return;
+  if (form.dataset.sent === 'true') event.preventDefault();
+  form.dataset.sent = 'true';
+});
 // A page that the browser kept, and shows again after 'Back', can be sent again.
 addEventListener('pageshow', () => {
   for (const form of document.querySelectorAll('form[data-sent]')) delete form.dataset.sent;
 });
+
+// A search as one types: the list is replaced, and the address leads to what is shown.
+const PAUSE_MS = 250;
+for (const form of document.querySelectorAll('form[data-search]')) searchAsTyped(form);
+
+function searchAsTyped(form) {
+  let timer;
+  let underWay = new AbortController();
+  form.addEventListener('input', () => {
+    clearTimeout(timer);
+    timer = setTimeout(search, PAUSE_MS);
+  });
+
+  async function search() {
+    underWay.abort();
+    underWay = new AbortController();
+    const { signal } = underWay;
+    const url = `${form.action}?${new URLSearchParams(new FormData(form))}`;
+    try {
+      const response = await fetch(url, { redirect: 'error', signal });
+      const page = new DOMParser().parseFromString(await response.text(), 'text/html');
+      const found = page.getElementById(form.dataset.search);
+      // A refusal is a page of its own.
+      if (found === null) return form.requestSubmit();
+      document.getElementById(form.dataset.search).replaceChildren(...found.childNodes);
+      history.replaceState(null, '', url);
+    } catch {
+      // A later one has taken its place; or the session is over, and the form leads to the sign-in.
+      if (!signal.aborted) form.requestSubmit();
+    }
+  }
+}
