@@ -1,0 +1,213 @@
+/** Sending failures again: what would be sent, the button, and what becomes of it. */
+import { randomUUID } from 'node:crypto';
+
+import type { Context } from 'hono';
+import { html } from 'hono/html';
+
+import { HOME } from '../access.ts';
+import { path } from '../api-client.ts';
+import type { OccurrenceRecord } from '../api-types.ts';
+import type { ConsoleApp, ConsoleEnv, PageDeps } from '../env.ts';
+import { type FailureFilter, filterOf, filterWords, given } from '../failure-filter.ts';
+import { csrfField, type Html, sendPage } from '../layout.ts';
+import { count, countOf } from '../markup.ts';
+import { PageError } from '../page-error.ts';
+import { occurrencePath } from '../occurrence-view.ts';
+import { reasonWords, state, time } from '../words.ts';
+
+const PATH = `${HOME}/failed`;
+/** What was not to be sent is sent again only by its own group. */
+const NOT_WITH_OTHERS = ['superseded', 'suspended', 'date_changed', 'user_deleted'] as const;
+
+/** Of a dry run of `POST /v1/occurrences/redeliver`. */
+interface Matching {
+  readonly matching: number;
+  readonly asOf: string;
+}
+
+/** Of `GET /v1/redeliveries/{id}`. */
+interface Progress {
+  readonly redeliveredAt: string;
+  readonly total: number;
+  readonly delivered: number;
+  readonly failed: number;
+  readonly skipped: number;
+  readonly waiting: number;
+  readonly sending: number;
+}
+
+/** Either is given. */
+interface Meant {
+  readonly keys: readonly string[];
+  readonly filter: FailureFilter;
+}
+
+export function registerResend(app: ConsoleApp, { api }: PageDeps): void {
+  const redeliver = <Answer>(c: Context<ConsoleEnv>, body: object) =>
+    api.send<Answer>(c, 'POST', '/v1/occurrences/redeliver', { body });
+
+  app.get('/failed/resend', async (c) => {
+    const keys = c.req.queries('key') ?? [];
+    const loadedAt = c.req.query('settledBy');
+    // The form of the list was sent without a choice.
+    if (loadedAt !== undefined && keys.length === 0) throw NOTHING_SELECTED;
+    const meant = { keys, filter: filterOf(c, Date.now()) };
+    const wanted = { ...bodyOf(meant), ...(loadedAt !== undefined && { settledBy: loadedAt }) };
+    const { matching, asOf } = (await redeliver<Matching>(c, { ...wanted, dryRun: true })).body;
+    const settledBy = loadedAt ?? asOf;
+    const changed = matching < keys.length ? await findChanged(c, keys, settledBy) : [];
+    return sendPage(c, {
+      title: 'Send again?',
+      body: html`${scopeWords(meant, matching)} ${changedList(changed)}
+        <ul>
+          <li>
+            Each is sent with the same webhook-id, to the user as it is now, behind what is on time,
+            and retried as any other. A receiver that has acted on it already recognizes it by the
+            id.
+          </li>
+          <li>
+            Exactly what is counted here, as of ${time(settledBy)}: what fails after that is not
+            included.
+          </li>
+        </ul>
+        ${
+          matching === 0
+            ? html`<p><a href="${PATH}">Back</a></p>`
+            : html`<form method="post" action="${PATH}/resend" class="row">
+                ${csrfField(c.get('visitor'))}
+                <input type="hidden" name="redeliveryId" value="${randomUUID()}" />
+                <input
+                  type="hidden"
+                  name="body"
+                  value="${JSON.stringify({ ...bodyOf(meant), settledBy })}"
+                />
+                <button class="primary">Send ${countOf(matching, 'occurrence')} again</button>
+                <a class="button" href="${PATH}">Do not</a>
+              </form>`
+        }`,
+    });
+  });
+
+  // A second click has the same id, and finds nothing that is still as it was.
+  app.post('/failed/resend', async (c) => {
+    const { redeliveryId = '', body = '' } = await c.req.parseBody<Record<string, string>>();
+    await redeliver(c, { ...bodyOfForm(body), redeliveryId });
+    return c.redirect(`${PATH}${path`/resent/${redeliveryId}`}`, 303);
+  });
+
+  app.get('/failed/resent/:id', async (c) => {
+    const progress = await api.find<Progress>(c, path`/v1/redeliveries/${c.req.param('id')}`);
+    const isOver = progress === null || progress.waiting + progress.sending === 0;
+    return sendPage(c, {
+      title: 'Sent again',
+      ...(isOver ? {} : { liveMs: 2_000 }),
+      body:
+        progress === null
+          ? html`<p>
+                Nothing is of this any more: nothing was left to send, or all of it has been sent
+                again since.
+              </p>
+              <p><a href="${PATH}">All failures</a></p>`
+          : progressBody(progress, isOver),
+    });
+  });
+
+  /** What the chosen rows are now that are not as they were. */
+  async function findChanged(
+    c: Context<ConsoleEnv>,
+    keys: readonly string[],
+    settledBy: string,
+  ): Promise<OccurrenceRecord[]> {
+    const found = await Promise.all(
+      keys.map((key) => api.find<OccurrenceRecord>(c, path`/v1/occurrences/${key}`)),
+    );
+    return found.filter((one): one is OccurrenceRecord => {
+      if (one === null) return false;
+      return one.status !== 'FAILED' || (one.settledAt ?? '') > settledBy;
+    });
+  }
+}
+
+function bodyOf({ keys, filter }: Meant): object {
+  return { status: 'FAILED', ...(keys.length > 0 ? { keys } : given(filter)) };
+}
+
+/** What the page before has put into the form, and the API judges. */
+function bodyOfForm(text: string): object {
+  try {
+    return Object(JSON.parse(text)) as object;
+  } catch {
+    throw new PageError(400, 'The form is not one of ours', 'Load the page again and send it.');
+  }
+}
+
+function scopeWords({ keys, filter }: Meant, matching: number): Html {
+  if (keys.length > 0) {
+    const counted = countOf(matching, 'occurrence');
+    return html`<p>${counted} of the ${count(keys.length)} selected.</p>`;
+  }
+  const left = NOT_WITH_OTHERS.map(reasonWords).join('; ');
+  return html`<p>${filterWords(filter)}: <b>${countOf(matching, 'occurrence')}</b>.</p>
+    ${
+      filter.reason === ''
+        ? html`<p class="hint">
+            Without what was not to be sent (${left}): that is sent again by its own group. And
+            without those whose user or occasion is gone.
+          </p>`
+        : html`<p class="hint">Without those whose user or occasion is gone.</p>`
+    }`;
+}
+
+function changedList(changed: readonly OccurrenceRecord[]): Html {
+  if (changed.length === 0) return html``;
+  return html`<div class="warning">
+    <p>These have changed since the list was loaded, and are left out:</p>
+    <ul>
+      ${changed.map(
+        (one) =>
+          html`<li>
+            <a href="${occurrencePath(one.key)}">${one.occasionType} of ${one.nominalDate}</a> is
+            ${state(one.status)} now, after ${countOf(one.attemptCount, 'attempt')}
+          </li>`,
+      )}
+    </ul>
+  </div>`;
+}
+
+function progressBody(progress: Progress, isOver: boolean): Html {
+  const { redeliveredAt, total, delivered, failed, skipped, waiting, sending } = progress;
+  const settled = delivered + failed + skipped;
+  const figures = [
+    ['Delivered', delivered],
+    ['Failed again', failed],
+    ['Skipped', skipped],
+    ['Waiting', waiting],
+    ['Being sent', sending],
+  ] as const;
+  return html`<p role="status">
+      ${countOf(total, 'occurrence')} sent again from ${time(redeliveredAt)} on:
+      ${isOver ? 'all are settled' : `${count(settled)} are settled`}.
+    </p>
+    <label for="settled">Settled</label>
+    <progress id="settled" max="${total}" value="${settled}">${settled} of ${total}</progress>
+    <dl class="figures">
+      ${figures.map(
+        ([name, value]) =>
+          html`<div>
+            <dt>${name}</dt>
+            <dd>${count(value)}</dd>
+          </div>`,
+      )}
+    </dl>
+    <p class="hint">
+      Those that were sent again once more since are not among them. What waits goes out when its
+      turn comes, or at its next attempt, unless deliveries are paused.
+    </p>
+    <p><a href="${PATH}">All failures</a> · <a href="${HOME}/deliveries">Deliveries</a></p>`;
+}
+
+const NOTHING_SELECTED = new PageError(
+  400,
+  'Nothing is selected',
+  'Go back and check the boxes of those that are to be sent again.',
+);
