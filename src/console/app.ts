@@ -11,6 +11,7 @@ import { loadAssets } from './assets.ts';
 import type { ConsoleApp, ConsoleDeps, ConsoleEnv, PageDeps } from './env.ts';
 import { sendBarePage, sendPage } from './layout.ts';
 import { PageError } from './page-error.ts';
+import { registerAudit } from './pages/audit.ts';
 import { registerDeliveries } from './pages/deliveries.ts';
 import { registerFailed } from './pages/failed.ts';
 import { registerLog } from './pages/log.ts';
@@ -66,6 +67,7 @@ export function createConsole(deps: ConsoleDeps): ConsoleApp {
   registerDeliveries(app, pages);
   registerLog(app, pages);
   registerToday(app, pages);
+  registerAudit(app, pages);
 
   // The path is the console's own, whatever becomes of it: the API's answers are not for people.
   app.all('*', () => Promise.reject(new PageError(404, 'There is no such page')));

@@ -96,9 +96,11 @@ function day({ today, waiting, at }: Status): Html {
   if (today === null) return html`<p class="warning">The day's numbers cannot be read now.</p>`;
   const { onTime, late, failed, skipped, toCome } = today;
   const open = today.waiting + today.overdue;
-  const between = `from=${today.date}T00:00:00Z&to=${dayAfter(today.date)}T00:00:00Z`;
-  const link = (query: string, value: number) =>
-    html`<a href="${HOME}/failed?${query}&${between}">${count(value)}</a>`;
+  const ofTheDay = new URLSearchParams({
+    from: `${today.date}T00:00:00Z`,
+    to: `${dayAfter(today.date)}T00:00:00Z`,
+  });
+  const failedLink = html`<a href="${HOME}/failed?${ofTheDay}">${count(failed)}</a>`;
   return html`<section aria-labelledby="day">
     <h2 id="day">The day</h2>
     <p class="muted">
@@ -107,8 +109,7 @@ function day({ today, waiting, at }: Status): Html {
     <dl class="figures">
       ${figure('Due so far', count(onTime + late + failed + skipped + open))}
       ${figure('Delivered on time', count(onTime))} ${figure('Delivered late', count(late))}
-      ${figure('Failed', failed > 0 ? link('status=FAILED', failed) : count(0))}
-      ${figure('Skipped', skipped > 0 ? link('status=SKIPPED', skipped) : count(0))}
+      ${figure('Failed', failed > 0 ? failedLink : '0')} ${figure('Skipped', count(skipped))}
       ${figure('Waiting', count(today.waiting))} ${figure('Overdue', count(today.overdue))}
       ${figure('Still to come', count(toCome))}
     </dl>

@@ -1,0 +1,48 @@
+/** Who is behind the occurrences of a list, as far as the visitor may know. */
+import { html } from 'hono/html';
+
+import { HOME } from '../access.ts';
+import type { Column } from '../csv.ts';
+import type { Visitor } from '../env.ts';
+import type { Html } from '../layout.ts';
+
+/** What lists of the API have of each occurrence; the user with `include=user` only. */
+export interface ListedOccurrence {
+  readonly key: string;
+  readonly occasionType: string;
+  readonly userId: string;
+  readonly nominalDate: string;
+  readonly timezone: string;
+  readonly dueAt: string | null;
+  readonly user?: {
+    readonly externalId: string | null;
+    readonly firstName: string;
+    readonly lastName: string;
+  } | null;
+}
+
+/** Without the scope for names, and of who is deleted, the id. */
+export function nameOf({ user, userId }: ListedOccurrence): string {
+  return user ? `${user.firstName} ${user.lastName}`.trim() : userId;
+}
+
+/** Not of what is only computed so far: there is no page of it. */
+export function occurrenceLink(key: string): Html {
+  return html`<a href="${HOME}/occurrences/${encodeURIComponent(key)}"><code>${key}</code></a>`;
+}
+
+export function personLink(userId: string, name: string): Html {
+  return html`<a href="${HOME}/people/${encodeURIComponent(userId)}">${name}</a>`;
+}
+
+/** For a download. */
+export function personColumns<Item extends ListedOccurrence>(visitor: Visitor): Column<Item>[] {
+  const id: Column<Item> = ['userId', ({ userId }) => userId];
+  if (!visitor.may('users:read')) return [id];
+  return [
+    id,
+    ['externalId', ({ user }) => user?.externalId ?? null],
+    ['firstName', ({ user }) => user?.firstName ?? null],
+    ['lastName', ({ user }) => user?.lastName ?? null],
+  ];
+}
