@@ -12,6 +12,7 @@ import type { ConsoleApp, ConsoleDeps, ConsoleEnv, PageDeps } from './env.ts';
 import { sendBarePage, sendPage } from './layout.ts';
 import { PageError } from './page-error.ts';
 import { registerAudit } from './pages/audit.ts';
+import { registerComing } from './pages/coming.ts';
 import { registerDeliveries } from './pages/deliveries.ts';
 import { registerFailed } from './pages/failed.ts';
 import { registerLog } from './pages/log.ts';
@@ -67,6 +68,7 @@ export function createConsole(deps: ConsoleDeps): ConsoleApp {
   registerDeliveries(app, pages);
   registerLog(app, pages);
   registerToday(app, pages);
+  registerComing(app, pages);
   registerAudit(app, pages);
 
   // The path is the console's own, whatever becomes of it: the API's answers are not for people.

@@ -6,6 +6,7 @@ import { forecastChart } from './chart.ts';
 const BERLIN = { timezone: 'Europe/Berlin', due: 1_800 };
 const EIGHT = '2027-05-20T08:00:00.000Z';
 
+const NO_PLACEHOLDERS = { firstOfJanuary: 0, placeholderYears: 0 };
 const FORECAST: Forecast = {
   from: '2027-05-20T06:30:00.000Z',
   to: '2027-05-20T09:30:00.000Z',
@@ -16,7 +17,7 @@ const FORECAST: Forecast = {
   blocked: 0,
   suspended: 0,
   types: [],
-  peaks: [{ at: EIGHT, due: 1_800, zones: [BERLIN], types: [] }],
+  peaks: [{ at: EIGHT, due: 1_800, zones: [BERLIN], types: [], ...NO_PLACEHOLDERS }],
   hours: [
     { at: EIGHT, due: 1_800 },
     { at: '2027-05-20T09:00:00.000Z', due: 1 },
@@ -50,7 +51,7 @@ The fullest minutes:
 
   test('says how many zones it does not name, and how many cannot be planned', () => {
     const zones = Array.from({ length: 6 }, (_, index) => ({ timezone: `Zone/${index}`, due: 1 }));
-    const peaks = [{ at: EIGHT, due: 6, zones, types: [] }];
+    const peaks = [{ at: EIGHT, due: 6, zones, types: [], ...NO_PLACEHOLDERS }];
     const chart = forecastChart({ ...FORECAST, peaks, blocked: 3, suspended: 2 });
     expect(chart).toContain('Zone/0 1, Zone/1 1, Zone/2 1, Zone/3 1, 2 more zones');
     expect(chart).toContain('3 more cannot be planned');

@@ -6,7 +6,7 @@ import { readSnapshot } from '../ledger/sql.ts';
 import type { Orm } from '../platform/database/orm.ts';
 import { presentRules, readRules } from '../planning/rules.ts';
 import { readTypeSettings, rulesOfType } from '../planning/type-settings.ts';
-import { createForecastView, type OccasionGroup } from './read-forecast.ts';
+import { createForecastView, type OccasionGroup, type PlaceholderCounts } from './read-forecast.ts';
 import type { Forecast } from './schema.ts';
 import { createTally } from './tally.ts';
 import { nominalDatesOf, type Window } from './window.ts';
@@ -42,7 +42,7 @@ export async function forecast(
     const view = createForecastView(em, type);
     const { rules, inputsOf } = await readInputs(em, tz);
     const isInWindow = (dueAt: number): boolean => dueAt >= window.from && dueAt < window.until;
-    const add = (group: OccasionGroup, dueAt: number): void => {
+    const add = (group: OccasionGroup & Partial<PlaceholderCounts>, dueAt: number): void => {
       if (group.isSuspended) tally.addSuspended(group.type, group.count);
       else if (!tz.isKnown(group.timezone)) tally.addBlocked(group.type, group.count);
       else tally.addDue(dueAt, group, false);

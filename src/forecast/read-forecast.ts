@@ -3,6 +3,7 @@ import type { SqlEntityManager } from '@mikro-orm/postgresql';
 import { instant, isOpen, ms, queryIn } from '../ledger/sql.ts';
 import { birthdaySlot, type SlotGroup, slotGroupsIn } from '../planning/slots.ts';
 import { formatCalendarDate } from '../time/calendar-date.ts';
+import { PLACEHOLDER_YEARS } from '../time/placeholder-years.ts';
 import type { Series } from '../time/recurrence.ts';
 import { AROUND_MS, type Window } from './window.ts';
 
@@ -17,16 +18,20 @@ export interface OccasionGroup {
   readonly count: number;
 }
 
+/** Of birthdays, how many have a date that systems write for one that they do not know. */
+export interface PlaceholderCounts {
+  readonly firstOfJanuary: number;
+  readonly placeholderYears: number;
+}
+
 /** Occasions that recur otherwise than yearly: those that share all of this. */
 export interface SeriesGroup extends OccasionGroup, Series {
   /** The latest nominal date that the ledger has, and may be of the window; null if it has none. */
   readonly plannedTo: string | null;
 }
 
-export interface PlannedGroup extends Pick<
-  OccasionGroup,
-  'type' | 'timezone' | 'isSuspended' | 'count'
-> {
+export interface PlannedGroup
+  extends Pick<OccasionGroup, 'type' | 'timezone' | 'isSuspended' | 'count'>, PlaceholderCounts {
   /** Epoch ms. */
   readonly minute: number;
 }
@@ -47,7 +52,7 @@ export function createForecastView(em: SqlEntityManager, type: string | null) {
      */
     countYearly(nominalDate: string, groups: readonly SlotGroup[]) {
       const [year, month, day] = nominalDate.split('-').map(Number) as [number, number, number];
-      return query<OccasionGroup>(COUNT_YEARLY, {
+      return query<OccasionGroup & PlaceholderCounts>(COUNT_YEARLY, {
         year,
         slot: month * 100 + day,
         firstDate: `${year}-`,
@@ -68,9 +73,17 @@ export function createForecastView(em: SqlEntityManager, type: string | null) {
   };
 }
 
+/** @param birth SQL for the date of birth; null for what is no birthday */
+const placeholders = (birth: string): string => `
+    (count(*) filter (where extract(month from ${birth}) = 1 and extract(day from ${birth}) = 1))::int
+      as "firstOfJanuary",
+    (count(*) filter (where extract(year from ${birth}) in (${PLACEHOLDER_YEARS.join(', ')})))::int
+      as "placeholderYears"`;
+
 const FIND_PLANNED = `
   select ${ms("date_trunc('minute', o.due_at)", 'minute')}, o.timezone, o.occasion_type as type,
-    coalesce(u.id, t.id) is not null as "isSuspended", count(*)::int as count
+    coalesce(u.id, t.id) is not null as "isSuspended", count(*)::int as count,
+    ${placeholders("case o.occasion_type when 'birthday' then o.date end")}
   from events.occurrences as o
   left join (select id from users.users where suspended) as u on u.id = o.user_id
   left join (select id from users.occasions where suspended) as t on t.id = o.occasion_id
@@ -103,15 +116,15 @@ const INPUTS = `t.type, coalesce(t.timezone, u.timezone) as timezone,
  */
 const COUNT_YEARLY = `
   select type, timezone, local_time as "localTime", offset_days as "offsetDays",
-    suspended as "isSuspended", count(*)::int as count
+    suspended as "isSuspended", count(*)::int as count, ${placeholders('birth')}
   from (
     select 'birthday' as type, u.timezone, u.delivery_time as local_time, 0 as offset_days,
-      u.suspended
+      u.suspended, u.date_of_birth as birth
     from users.users as u
     where ${BIRTHDAY_SLOT} = :slot::int and extract(year from u.date_of_birth) < :year::int
       and not ${ofYear("'birthday'", 'u.id')}
     union all
-    select ${INPUTS}
+    select ${INPUTS}, null::date as birth
     from ${GROUPS} cross join lateral (
       select * from users.occasions as t
       where t.recurrence = g.recurrence and t.offset_days = g."offsetDays"
@@ -121,7 +134,7 @@ const COUNT_YEARLY = `
     join users.users as u on u.id = t.user_id
     where not ${ofYear('t.type', 't.id')}
     union all
-    select ${INPUTS}
+    select ${INPUTS}, null::date as birth
     from users.users as u cross join lateral (
       select * from users.occasions as t where t.user_id = u.id and t.date is null offset 0) as t
     where ${BIRTHDAY_SLOT} = :slot::int and extract(year from u.date_of_birth) < :year::int

@@ -1,5 +1,7 @@
 import { z } from '@hono/zod-openapi';
 
+import { PLACEHOLDER_YEARS } from '../time/placeholder-years.ts';
+
 const count = (description: string) => z.int().openapi({ description });
 
 const MinuteSchema = z
@@ -14,6 +16,15 @@ const MinuteSchema = z
       .openapi({ description: 'By occasion type, the fullest first' }),
   })
   .openapi('DueMinute');
+
+const PeakSchema = MinuteSchema.extend({
+  firstOfJanuary: count(
+    'Birthdays on 1 January, as systems write for a date that they do not know',
+  ),
+  placeholderYears: count(
+    `Birthdays with a year of birth that systems write for one that they do not know: ${PLACEHOLDER_YEARS.join(', ')}`,
+  ),
+}).openapi('DuePeak');
 
 const COUNTS = {
   due: count('All occurrences that fall due'),
@@ -39,7 +50,7 @@ export const ForecastSchema = z
       .array(z.object({ type: z.string().openapi({ example: 'birthday' }), ...COUNTS }))
       .openapi({ description: 'The same of each occasion type that has any, by name' }),
     peaks: z
-      .array(MinuteSchema)
+      .array(PeakSchema)
       .openapi({ description: 'The ten fullest minutes, the fullest first' }),
     hours: z
       .array(z.object({ at: z.iso.datetime(), due: z.int() }))

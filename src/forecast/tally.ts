@@ -1,4 +1,5 @@
 import { DAY_MS } from '../time/calendar-date.ts';
+import type { OccasionGroup, PlaceholderCounts } from './read-forecast.ts';
 import type { DueMinute, Forecast } from './schema.ts';
 
 const MINUTE_MS = 60_000;
@@ -9,11 +10,15 @@ const PEAKS = 10;
 export const MINUTES_LISTED_MS = 31 * DAY_MS;
 
 type Counts = Map<string, number>;
+interface Minute extends PlaceholderCounts {
+  readonly zones: Counts;
+  readonly types: Counts;
+}
 type OfType = { due: number; planned: number; blocked: number; suspended: number };
 
 /** Adds up occurrences by minute, zone and type. */
 export function createTally() {
-  const byMinute = new Map<number, { readonly zones: Counts; readonly types: Counts }>();
+  const byMinute = new Map<number, Minute>();
   const byType = new Map<string, OfType>();
   function addOf(type: string, name: keyof OfType, count: number): void {
     const counts = byType.get(type) ?? { due: 0, planned: 0, blocked: 0, suspended: 0 };
@@ -25,13 +30,18 @@ export function createTally() {
     /** @param at epoch ms */
     addDue(
       at: number,
-      group: { readonly type: string; readonly timezone: string; readonly count: number },
+      group: Pick<OccasionGroup, 'type' | 'timezone' | 'count'> & Partial<PlaceholderCounts>,
       isPlanned: boolean,
     ): void {
-      const { type, timezone, count } = group;
+      const { type, timezone, count, firstOfJanuary = 0, placeholderYears = 0 } = group;
       const minute = startOf(at, MINUTE_MS);
-      const { zones, types } = byMinute.get(minute) ?? { zones: new Map(), types: new Map() };
-      byMinute.set(minute, { zones, types });
+      const { zones, types, ...before } = byMinute.get(minute) ?? nothingDue();
+      byMinute.set(minute, {
+        zones,
+        types,
+        firstOfJanuary: before.firstOfJanuary + firstOfJanuary,
+        placeholderYears: before.placeholderYears + placeholderYears,
+      });
       zones.set(timezone, (zones.get(timezone) ?? 0) + count);
       types.set(type, (types.get(type) ?? 0) + count);
       addOf(type, 'due', count);
@@ -44,7 +54,7 @@ export function createTally() {
     total(lengthMs: number) {
       const minutes = [...byMinute]
         .toSorted(([one], [other]) => one - other)
-        .map(([at, { zones, types }]) => toMinute(at, zones, types));
+        .map(([at, minute]) => toMinute(at, minute));
       const types = [...byType]
         .toSorted(([one], [other]) => (one < other ? -1 : 1))
         .map(([type, counts]) => Object.assign({ type }, counts));
@@ -55,7 +65,10 @@ export function createTally() {
         blocked: sumOf('blocked'),
         suspended: sumOf('suspended'),
         types,
-        peaks: minutes.toSorted((one, other) => other.due - one.due).slice(0, PEAKS),
+        peaks: minutes
+          .toSorted((one, other) => other.due - one.due)
+          .slice(0, PEAKS)
+          .map((minute) => Object.assign(placeholdersOf(byMinute, minute), minute)),
         hours: byHour(minutes),
         minutes: lengthMs > MINUTES_LISTED_MS ? null : minutes,
       };
@@ -63,7 +76,19 @@ export function createTally() {
   };
 }
 
-function toMinute(at: number, zones: Counts, types: Counts): DueMinute {
+function nothingDue(): Minute {
+  return { zones: new Map(), types: new Map(), firstOfJanuary: 0, placeholderYears: 0 };
+}
+
+function placeholdersOf(
+  minutes: ReadonlyMap<number, Minute>,
+  { at }: DueMinute,
+): PlaceholderCounts {
+  const { firstOfJanuary, placeholderYears } = minutes.get(Date.parse(at)) ?? nothingDue();
+  return { firstOfJanuary, placeholderYears };
+}
+
+function toMinute(at: number, { zones, types }: Minute): DueMinute {
   return {
     at: new Date(at).toISOString(),
     due: [...zones.values()].reduce((sum, due) => sum + due, 0),

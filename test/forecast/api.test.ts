@@ -21,6 +21,8 @@ async function addUser(fields: Partial<typeof ADA> | Record<string, string> = {}
 
 const forecast = async (query = '') => (await api.send('GET', `/v1/forecast${query}`)).body;
 
+const NO_PLACEHOLDERS = { firstOfJanuary: 0, placeholderYears: 0 };
+
 describe('GET /v1/forecast', () => {
   test('counts what falls due in the next 24 hours by minute and zone, and the peaks', async () => {
     await addUser();
@@ -50,13 +52,33 @@ describe('GET /v1/forecast', () => {
       blocked: 0,
       suspended: 0,
       types: [{ type: 'birthday', due: 4, planned: 0, blocked: 0, suspended: 0 }],
-      peaks: [nine, kolkata],
+      peaks: [
+        { ...nine, ...NO_PLACEHOLDERS },
+        { ...kolkata, ...NO_PLACEHOLDERS },
+      ],
       hours: [
         { at: '2026-12-10T03:00:00.000Z', due: 1 },
         { at: '2026-12-10T09:00:00.000Z', due: 3 },
       ],
       minutes: [kolkata, nine],
     });
+  });
+
+  test('counts the birthdays of a peak that may be placeholders, planned or not', async () => {
+    const planned = await addUser({ dateOfBirth: '1970-01-01' });
+    await addUser({ dateOfBirth: '1990-01-01' });
+    await addUser({ dateOfBirth: '1900-01-01' });
+    await plantOccurrence(api.sql, {
+      user_id: planned,
+      nominal_date: '2027-01-01',
+      date: '1970-01-01',
+      timezone: 'Europe/London',
+      due_at: '2027-01-01T09:00:00Z',
+    });
+    const { peaks } = await forecast('?to=2027-01-02T00:00:00Z');
+    expect(peaks).toMatchObject([
+      { at: '2027-01-01T09:00:00.000Z', due: 3, firstOfJanuary: 3, placeholderYears: 2 },
+    ]);
   });
 
   test('counts what the ledger has planned as it stands, and nothing twice', async () => {

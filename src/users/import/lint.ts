@@ -1,4 +1,5 @@
 /** What looks wrong in a file although every rule is kept: nothing is refused for it. */
+import { PLACEHOLDER_YEARS } from '../../time/placeholder-years.ts';
 import type { TzDatabase } from '../../time/tz-database.ts';
 import type { AcceptedUser } from './store-batch.ts';
 import type { SeenRows } from './seen-rows.ts';
@@ -34,8 +35,6 @@ interface LintDeps {
 
 const LINES_SHOWN = 5;
 const YEAR_MS = 365.25 * 86_400_000;
-/** What address books and systems write for a year that they do not know. */
-const PLACEHOLDER_YEARS = ['1600', '1604', '1900', '1904', '1970'];
 
 export function createLint({ seen, tz, now, localTime }: LintDeps) {
   const found = new Map<string, { rows: number; lines: number[] }>();

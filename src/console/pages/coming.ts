@@ -1,0 +1,299 @@
+/** What falls due in the hours, days and months to come, and who. */
+import { html, raw } from 'hono/html';
+
+import { barChart } from '../../charts/bar-chart.ts';
+import { HOME } from '../access.ts';
+import type { ListPage } from '../csv.ts';
+import type { ConsoleApp, PageDeps } from '../env.ts';
+import { type Html, sendPage } from '../layout.ts';
+import { count, countOf, nextPage, table } from '../markup.ts';
+import { PageError } from '../page-error.ts';
+import { placeholderSentence } from './coming-words.ts';
+import { type ListedOccurrence, nameOf, occurrenceLink, personLink } from './occurrence-people.ts';
+
+const PATH = `${HOME}/coming`;
+const LIST_PATH = `${PATH}/due`;
+const MINUTE_MS = 60_000;
+const HOUR_MS = 3_600_000;
+const DAY_MS = 24 * HOUR_MS;
+/** So many zones are named beside a peak, and listed of the whole time. */
+const ZONES_OF_PEAK = 4;
+const ZONES_LISTED = 20;
+
+/** How far the page looks ahead, and what a bar of its chart is. */
+const SPANS = {
+  '24h': { name: '24 hours', lengthMs: DAY_MS, barMs: HOUR_MS, bar: 'hour' },
+  '30d': { name: '30 days', lengthMs: 30 * DAY_MS, barMs: DAY_MS, bar: 'day' },
+  '400d': { name: '400 days', lengthMs: 400 * DAY_MS, barMs: DAY_MS, bar: 'day' },
+} as const;
+type Span = keyof typeof SPANS;
+
+/** Of `GET /v1/forecast`, as far as the page shows it. */
+interface Forecast {
+  readonly from: string;
+  readonly to: string;
+  readonly settings: Readonly<Record<'localTime' | 'leapDayPolicy' | 'tzVersion', string>>;
+  readonly due: number;
+  readonly planned: number;
+  readonly blocked: number;
+  readonly suspended: number;
+  readonly types: readonly (Readonly<
+    Record<'due' | 'planned' | 'blocked' | 'suspended', number>
+  > & {
+    readonly type: string;
+  })[];
+  readonly peaks: readonly Peak[];
+  readonly hours: readonly { readonly at: string; readonly due: number }[];
+  readonly minutes: readonly Minute[] | null;
+}
+
+interface Minute {
+  readonly at: string;
+  readonly due: number;
+  readonly zones: readonly { readonly timezone: string; readonly due: number }[];
+  readonly types: readonly { readonly type: string; readonly due: number }[];
+}
+
+export interface Peak extends Minute {
+  readonly firstOfJanuary: number;
+  readonly placeholderYears: number;
+}
+
+interface ComingOccurrence extends ListedOccurrence {
+  readonly planned: boolean;
+}
+
+export function registerComing(app: ConsoleApp, { api }: PageDeps): void {
+  app.get('/coming', async (c) => {
+    const { span = '24h', occasionType = '' } = c.req.query();
+    if (!isSpan(span)) throw NO_SPAN;
+    const { lengthMs } = SPANS[span];
+    const to = new Date(Date.now() + lengthMs).toISOString();
+    const forecast = await api.get<Forecast>(c, '/v1/forecast', { to, occasionType });
+    return sendPage(c, {
+      title: 'Coming',
+      body: [
+        spans(span, occasionType),
+        summary(forecast),
+        await chart(forecast, span),
+        peaks(forecast, occasionType),
+        byBar(forecast, span),
+        byType(forecast, span),
+        byZone(forecast),
+      ],
+    });
+  });
+
+  app.get('/coming/due', async (c) => {
+    const query = c.req.query();
+    const include = c.get('visitor').may('users:read') ? 'user' : undefined;
+    const found = await api.get<ListPage<ComingOccurrence>>(c, '/v1/forecast/occurrences', {
+      ...query,
+      include,
+    });
+    const { from = 'now', to = '', occasionType = 'any', timezone = 'any' } = query;
+    return sendPage(c, {
+      title: `Due from ${from} to ${to}`,
+      body: html`<p><a href="${PATH}">Coming</a></p>
+        ${list(found, `From ${from} until before ${to}; type: ${occasionType}; zone: ${timezone}`)}
+        ${nextPage(LIST_PATH, query, found.nextCursor)}`,
+    });
+  });
+}
+
+function isSpan(text: string): text is Span {
+  return Object.hasOwn(SPANS, text);
+}
+
+const NO_SPAN = new PageError(400, 'There is no such span', 'It is one of 24h, 30d and 400d.');
+
+function spans(span: Span, occasionType: string): Html {
+  return html`<form method="get" action="${PATH}" class="row">
+    <div>
+      <label for="span">How far</label>
+      <select id="span" name="span">
+        ${Object.entries(SPANS).map(
+          ([value, { name }]) =>
+            html`<option value="${value}" ${value === span ? html`selected` : ''}>${name}</option>`,
+        )}
+      </select>
+    </div>
+    <div>
+      <label for="type">Occasion type</label>
+      <input id="type" name="occasionType" value="${occasionType}" placeholder="all" />
+    </div>
+    <button class="primary">Show</button>
+  </form>`;
+}
+
+function summary({ from, to, settings, due, planned, blocked, suspended }: Forecast): Html {
+  const { localTime, leapDayPolicy, tzVersion } = settings;
+  return html`<p>
+      <b>${countOf(due, 'occurrence')} due</b> from ${from} until before ${to}. In the ledger:
+      ${count(planned)}; the others are computed by ${localTime}, ${leapDayPolicy}, tz ${tzVersion}.
+    </p>
+    ${
+      blocked === 0
+        ? ''
+        : html`<p class="warning">
+            Not counted: ${count(blocked)} that cannot be planned, because their time zone is
+            unknown here.
+          </p>`
+    }
+    ${suspended === 0 ? '' : html`<p>Not counted: ${count(suspended)} that are suspended.</p>`}`;
+}
+
+async function chart(forecast: Forecast, span: Span): Promise<Html> {
+  const { from, to, types, due } = forecast;
+  if (due === 0) return html``;
+  const { barMs, bar } = SPANS[span];
+  const starts = startsOf(forecast, barMs);
+  // Of a longer time the API has no types.
+  const series =
+    forecast.minutes === null
+      ? [{ name: 'all', counts: countBy(forecast.hours, barMs, ({ due }) => due) }]
+      : types.map(({ type }) => ({
+          name: type,
+          counts: countBy(forecast.minutes ?? [], barMs, ({ types: found }) =>
+            found.reduce((sum, one) => sum + (one.type === type ? one.due : 0), 0),
+          ),
+        }));
+  return html`${raw(
+    await barChart({
+      title: `Due by ${bar} of UTC, from ${from} to ${to}`,
+      description: `${count(due)} due in all. The table below has the numbers.`,
+      slots: starts.map((start) => labelOf(start, barMs)),
+      series: series.map(({ name, counts }) => ({
+        name,
+        values: starts.map((start) => counts.get(start) ?? 0),
+      })),
+    }),
+  )}`;
+}
+
+function peaks({ peaks: found, due }: Forecast, occasionType: string): Html {
+  if (found.length === 0) return html``;
+  return html`${table({
+    label: 'The fullest minutes',
+    caption: 'The ten fullest minutes of this time, in UTC',
+    columns: ['Minute', { number: 'Due' }, { number: 'Of all' }, 'Zones', 'Types'],
+    rows: found.map((peak) => [
+      html`<a href="${dueIn(peak.at, MINUTE_MS, { occasionType })}">${peak.at}</a>`,
+      count(peak.due),
+      `${Math.round((100 * peak.due) / due)} %`,
+      firstOf(peak.zones.map(({ timezone, due: of }) => `${timezone} ${count(of)}`)),
+      firstOf(peak.types.map(({ type, due: of }) => `${type} ${count(of)}`)),
+    ]),
+  })}
+  ${found
+    .map((peak) => placeholderSentence(peak))
+    .filter((sentence) => sentence !== null)
+    .map((sentence) => html`<p class="warning">${sentence}</p>`)}`;
+}
+
+function firstOf(names: readonly string[]): string {
+  const more = names.length - ZONES_OF_PEAK;
+  const rest = more > 0 ? `, ${more} more` : '';
+  return `${names.slice(0, ZONES_OF_PEAK).join(', ')}${rest}`;
+}
+
+/** The numbers of the chart. */
+function byBar(forecast: Forecast, span: Span): Html {
+  const { barMs, bar } = SPANS[span];
+  const counts = countBy(forecast.hours, barMs, ({ due }) => due);
+  const starts = startsOf(forecast, barMs).filter((start) => counts.has(start));
+  if (starts.length === 0) return html``;
+  return html`<details ${span === '24h' ? html`open` : ''}>
+    <summary>By ${bar}</summary>
+    ${table({
+      label: `By ${bar}`,
+      caption: `Each ${bar} of UTC in which any is due`,
+      columns: [bar === 'hour' ? 'Hour' : 'Day', { number: 'Due' }],
+      rows: starts.map((start) => [labelOf(start, barMs), count(counts.get(start) ?? 0)]),
+    })}
+  </details>`;
+}
+
+function byType({ types }: Forecast, span: Span): Html {
+  if (types.length === 0) return html``;
+  return table({
+    label: 'By occasion type',
+    caption: 'The same by occasion type',
+    columns: [
+      'Type',
+      ...['Due', 'In the ledger', 'Zone unknown', 'Suspended'].map((name) => ({ number: name })),
+    ],
+    rows: types.map(({ type, due, planned, blocked, suspended }) => [
+      html`<a href="${PATH}?${new URLSearchParams({ span, occasionType: type })}">${type}</a>`,
+      ...[due, planned, blocked, suspended].map(count),
+    ]),
+  });
+}
+
+/** Of a longer time the API has no zones but those of the peaks. */
+function byZone({ minutes }: Forecast): Html {
+  const counts = new Map<string, number>();
+  for (const { zones } of minutes ?? []) {
+    for (const { timezone, due } of zones) counts.set(timezone, (counts.get(timezone) ?? 0) + due);
+  }
+  if (counts.size === 0) return html``;
+  const fullest = [...counts].toSorted(([, one], [, other]) => other - one);
+  return table({
+    label: 'By time zone',
+    caption: `The same by time zone: the ${ZONES_LISTED} fullest of ${countOf(counts.size, 'zone')}`,
+    columns: ['Zone', { number: 'Due' }],
+    rows: fullest.slice(0, ZONES_LISTED).map(([timezone, due]) => [timezone, count(due)]),
+  });
+}
+
+function list({ occurrences }: ListPage<ComingOccurrence>, caption: string): Html {
+  if (occurrences.length === 0) return html`<p>Nothing is due then. ${caption}</p>`;
+  return table({
+    label: 'Occurrences',
+    caption: `${caption}. First what is in the ledger, by due instant, then what is computed, by user`,
+    columns: ['Occurrence', 'Who', 'Type', 'Due', 'Zone', 'In the ledger'],
+    rows: occurrences.map((item) => [
+      item.planned ? occurrenceLink(item.key) : html`<code>${item.key}</code>`,
+      personLink(item.userId, nameOf(item)),
+      item.occasionType,
+      item.dueAt ?? '–',
+      item.timezone,
+      item.planned ? 'yes' : 'not yet',
+    ]),
+  });
+}
+
+/** Where the page lists who is due in a stretch of time. */
+function dueIn(at: string, lengthMs: number, filter: Readonly<Record<string, string>>): string {
+  const to = new Date(Date.parse(at) + lengthMs).toISOString();
+  const given = Object.entries(filter).filter(([, value]) => value !== '');
+  return `${LIST_PATH}?${new URLSearchParams([['from', at], ['to', to], ...given])}`;
+}
+
+/** The beginning of each bar, those without any included; epoch ms. */
+function startsOf({ from, to }: Forecast, barMs: number): number[] {
+  const first = Math.floor(Date.parse(from) / barMs) * barMs;
+  const bars = Math.ceil((Date.parse(to) - first) / barMs);
+  return Array.from({ length: bars }, (_, nth) => first + nth * barMs);
+}
+
+/** By the beginning of its bar. */
+function countBy<Slot extends { readonly at: string }>(
+  slots: readonly Slot[],
+  barMs: number,
+  dueOf: (slot: Slot) => number,
+): ReadonlyMap<number, number> {
+  const counts = new Map<number, number>();
+  for (const slot of slots) {
+    const start = Math.floor(Date.parse(slot.at) / barMs) * barMs;
+    counts.set(start, (counts.get(start) ?? 0) + dueOf(slot));
+  }
+  return counts;
+}
+
+function labelOf(start: number, barMs: number): string {
+  const instant = new Date(start).toISOString();
+  return barMs === HOUR_MS
+    ? `${instant.slice(5, 10)} ${instant.slice(11, 16)}`
+    : instant.slice(0, 10);
+}
