@@ -3,6 +3,7 @@ import { Hono } from 'hono';
 import { z } from 'zod';
 
 import { startAuditWatch } from '../audit/watch.ts';
+import { UPLOAD_PATH } from '../console/app.ts';
 import {
   requireKeysBeyondLoopback,
   requireSecretsForUrl,
@@ -49,7 +50,7 @@ const ChildrenMessage = z.object({
 });
 
 /** Whose bodies and answers are files. */
-const STREAMS = new Set([IMPORTS_PATH, EXPORT_PATH]);
+const STREAMS = new Set([IMPORTS_PATH, EXPORT_PATH, UPLOAD_PATH]);
 
 await runService(
   'api',

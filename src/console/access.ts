@@ -32,12 +32,17 @@ export function requireVisitor({ apiKeys }: ConsoleDeps, sessions: Sessions) {
       c.set('visitor', signedIn(session.key, session.csrf));
       c.set('keyName', session.key.name);
     }
-    if (c.req.method !== 'GET' && c.req.method !== 'HEAD') {
-      await requireCsrf(c, c.get('visitor').csrf);
-    }
     return next();
   });
 }
+
+/** Lets through forms of the session's own pages. */
+export const requireOwnForms = createMiddleware<ConsoleEnv>(async (c, next) => {
+  if (c.req.method !== 'GET' && c.req.method !== 'HEAD') {
+    await requireCsrf(c, c.get('visitor').csrf);
+  }
+  await next();
+});
 
 function signedIn(key: ApiKey, csrf: string): Visitor {
   return { key, csrf, may: (scope) => key.scopes.includes(scope) };
@@ -112,7 +117,7 @@ const SESSION_OVER = new PageError(
   'Nothing was changed. Sign in in another tab, go back to the form, load it again and send it.',
 );
 
-const FOREIGN_FORM = new PageError(
+export const FOREIGN_FORM = new PageError(
   403,
   'This form does not belong to your session',
   'Nothing was changed. Load the page again and send the form from there.',

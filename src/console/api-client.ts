@@ -14,6 +14,8 @@ export interface Ask {
     | undefined;
   /** Sent as JSON. */
   readonly body?: unknown;
+  /** Sent as it comes, instead of a body. */
+  readonly file?: { readonly content: ReadableStream<Uint8Array>; readonly type: string };
   readonly headers?: Readonly<Record<string, string>>;
 }
 
@@ -33,7 +35,7 @@ export type ApiClient = ReturnType<typeof createApiClient>;
 /** Each function throws a {@link PageError} that says what the API's problem document says. */
 export function createApiClient({ fetchApi }: Pick<ConsoleDeps, 'fetchApi'>) {
   async function request(c: Ctx, method: string, path: string, ask: Ask = {}): Promise<Response> {
-    const { query = {}, body, headers = {} } = ask;
+    const { query = {}, body, file, headers = {} } = ask;
     // The host is of no account: the request does not leave the process.
     const url = new URL(path, 'http://localhost');
     for (const [name, value] of Object.entries(query)) {
@@ -41,11 +43,16 @@ export function createApiClient({ fetchApi }: Pick<ConsoleDeps, 'fetchApi'>) {
         url.searchParams.set(name, String(value));
       }
     }
-    const json = body === undefined ? {} : { 'Content-Type': 'application/json' };
+    const type = file?.type ?? (body === undefined ? null : 'application/json');
     const made = new Request(url, {
       method,
-      headers: { ...json, ...headers, 'X-Request-Id': c.get('requestId') },
-      body: body === undefined ? null : JSON.stringify(body),
+      headers: {
+        ...(type !== null && { 'Content-Type': type }),
+        ...headers,
+        'X-Request-Id': c.get('requestId'),
+      },
+      body: file?.content ?? (body === undefined ? null : JSON.stringify(body)),
+      duplex: 'half',
       signal: c.req.raw.signal,
     });
     const response = await fetchApi(made, c.get('visitor').key);

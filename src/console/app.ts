@@ -5,7 +5,7 @@ import { html } from 'hono/html';
 import { secureHeaders } from 'hono/secure-headers';
 
 import { describeError, isServerAway } from '../platform/errors.ts';
-import { HOME, requireVisitor, SIGN_IN } from './access.ts';
+import { HOME, requireOwnForms, requireVisitor, SIGN_IN } from './access.ts';
 import { createApiClient } from './api-client.ts';
 import { loadAssets } from './assets.ts';
 import type { ConsoleApp, ConsoleDeps, ConsoleEnv, PageDeps } from './env.ts';
@@ -15,6 +15,7 @@ import { registerAudit } from './pages/audit.ts';
 import { registerComing } from './pages/coming.ts';
 import { registerDeliveries } from './pages/deliveries.ts';
 import { registerFailed } from './pages/failed.ts';
+import { receiveImport, registerImport } from './pages/import.ts';
 import { registerLog } from './pages/log.ts';
 import { registerOccasions } from './pages/occasions.ts';
 import { registerOccurrence } from './pages/occurrence.ts';
@@ -41,6 +42,9 @@ const contentSecurityPolicy = {
 /** Forms; files have a route of their own. */
 const FORM_MAX_BYTES = 256 * 1024;
 
+/** Where files arrive, which may take long. */
+export const UPLOAD_PATH = `${HOME}/import`;
+
 /** To be mounted at `/console`. */
 export function createConsole(deps: ConsoleDeps): ConsoleApp {
   const app: ConsoleApp = new Hono<ConsoleEnv>();
@@ -53,11 +57,14 @@ export function createConsole(deps: ConsoleDeps): ConsoleApp {
     c.set('assetUrl', assets.url);
     await next();
   });
+  const signedIn = requireVisitor(deps, sessions);
+  const pages: PageDeps = { ...deps, api: createApiClient(deps) };
+  // Before the limit: a file is read as it comes, after its form was found to be one of ours.
+  app.post('/import', signedIn, receiveImport(pages));
   app.use(bodyLimit({ maxSize: FORM_MAX_BYTES, onError: () => Promise.reject(TOO_LARGE) }));
   registerSignIn(app, deps, sessions);
-  app.use(requireVisitor(deps, sessions));
+  app.use(signedIn, requireOwnForms);
   registerSignOut(app, sessions);
-  const pages: PageDeps = { ...deps, api: createApiClient(deps) };
   registerPeople(app, pages);
   registerPerson(app, pages);
   registerPersonChanges(app, pages);
@@ -70,6 +77,7 @@ export function createConsole(deps: ConsoleDeps): ConsoleApp {
   registerToday(app, pages);
   registerComing(app, pages);
   registerAudit(app, pages);
+  registerImport(app);
 
   // The path is the console's own, whatever becomes of it: the API's answers are not for people.
   app.all('*', () => Promise.reject(new PageError(404, 'There is no such page')));

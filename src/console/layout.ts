@@ -1,6 +1,6 @@
 /** The frame of every page. */
 import type { Context } from 'hono';
-import { html } from 'hono/html';
+import { html, raw } from 'hono/html';
 import type { ContentfulStatusCode } from 'hono/utils/http-status';
 
 import type { Scope } from '../access/api-key.ts';
@@ -35,6 +35,28 @@ const NAVIGATION: readonly { path: string; name: string; scope: Scope }[] = [
 export function sendPage(c: Ctx, page: Page): Response | Promise<Response> {
   return c.html(renderPage(c, page), page.status ?? 200);
 }
+
+/** The same for a page whose content comes bit by bit, after `page.body`. */
+export async function streamPage(
+  c: Ctx,
+  page: Page,
+  parts: AsyncIterable<Html>,
+): Promise<Response> {
+  const whole = await renderPage(c, { ...page, body: html`${page.body}${raw(PARTS)}` });
+  const [begin = '', end = ''] = whole.toString().split(PARTS);
+  async function* texts(): AsyncGenerator<string> {
+    yield begin;
+    for await (const part of parts) yield (await part).toString();
+    yield end;
+  }
+  return c.body(ReadableStream.from(texts()).pipeThrough(new TextEncoderStream()), 200, {
+    'Content-Type': 'text/html; charset=utf-8',
+    // For nginx, which else keeps the parts back until it has a buffer full.
+    'X-Accel-Buffering': 'no',
+  });
+}
+
+const PARTS = '<!-- parts -->';
 
 /** For a page that is not signed in, and has no navigation. */
 export function sendBarePage(c: Ctx, page: Page): Response | Promise<Response> {

@@ -1,7 +1,7 @@
 /**
  * Imports in a process of its own, run with --expose-gc: it is sent a number of rows, imports a file
- * of so many through the API's app without storing them, and answers with the most memory that
- * was in use meanwhile, after garbage collection.
+ * of so many by the API or by the console without storing them, and answers with the most memory
+ * that was in use meanwhile, after garbage collection.
  */
 import { pino } from 'pino';
 
@@ -17,12 +17,13 @@ import { bundledTz } from '../support/tz-databases.ts';
 export interface Question {
   readonly databaseUrl: string;
   readonly rows: number;
+  readonly by: 'API' | 'console';
 }
 
 let orm: Orm | null = null;
-process.on('message', async ({ databaseUrl, rows }: Question) => {
+process.on('message', async ({ databaseUrl, rows, by }: Question) => {
   orm ??= await connectOrm(databaseUrl);
-  process.send?.(await peakOf(createImportApi(orm), rows));
+  process.send?.(await peakOf(createImportApi(orm), rows, by));
 });
 process.on('disconnect', () => void orm?.close(true));
 process.send?.('ready');
@@ -36,7 +37,7 @@ function createImportApi(orm: Orm): Api {
     tz: bundledTz,
     dateSettings,
     operatorLog: createOperatorLog(orm),
-    audit: {},
+    audit: { limits: {} },
     forecast: {},
     apiKeys: [],
     maxPerSecond: 100,
@@ -51,36 +52,69 @@ function createImportApi(orm: Orm): Api {
 const SAMPLES = 10;
 const ROWS_A_CHUNK = 100;
 
-async function peakOf(app: Api, rows: number): Promise<number> {
+async function peakOf(app: Api, rows: number, by: Question['by']): Promise<number> {
   let peak = 0;
   let nextSample = rows / SAMPLES;
-  const body = new ReadableStream<Uint8Array>({
-    pull: createSender(rows),
-  });
-  const request = { method: 'POST', headers: { 'Content-Type': 'text/csv' }, body, duplex: 'half' };
-  const response = await app.request('/v1/imports?dryRun=true', request as RequestInit);
-  let last = '';
-  for await (const text of response.body?.pipeThrough(new TextDecoderStream()) ?? []) {
-    last = text;
-    const { type, line = 0 } = JSON.parse(text.trim().split('\n').at(-1) ?? '');
-    if (type !== 'progress' || line < nextSample) continue;
+  const noteSent = (sent: number): void => {
+    if (sent < nextSample) return;
     nextSample += rows / SAMPLES;
     globalThis.gc?.();
     const { heapUsed, external } = process.memoryUsage();
     peak = Math.max(peak, heapUsed + external);
+  };
+  const response =
+    by === 'API'
+      ? await app.request('/v1/imports?dryRun=true', post('text/csv', rows, noteSent))
+      : await sendForm(app, rows, noteSent);
+  let last = '';
+  for await (const text of response.body?.pipeThrough(new TextDecoderStream()) ?? []) {
+    last = (last + text).slice(-5_000);
   }
-  if (!last.includes('"type":"summary"')) throw new Error(last);
+  if (!/"type":"summary"|Import it with these options/.test(last)) throw new Error(last);
   return peak;
 }
 
+type NoteSent = (rows: number) => void;
+
+function post(type: string, rows: number, noteSent: NoteSent, [begin, end] = ['', '']) {
+  const body = new ReadableStream<Uint8Array>({
+    pull: createSender(rows, noteSent, begin, end),
+  });
+  return {
+    method: 'POST',
+    headers: { 'Content-Type': type } as Record<string, string>,
+    body,
+    duplex: 'half' as const,
+  };
+}
+
+const part = (name: string, content: string): string =>
+  `--boundary\r\nContent-Disposition: form-data; name=${name}\r\n\r\n${content}`;
+
+/** As a browser does, with the token of the page. */
+async function sendForm(app: Api, rows: number, noteSent: NoteSent): Promise<Response> {
+  const page = await app.request('http://localhost/console/import');
+  const [, token = ''] = /name="csrf" value="([^"]+)"/.exec(await page.text()) ?? [];
+  const begin = part('"csrf"', `${token}\r\n`) + part('"file"; filename="people.csv"', '');
+  const form = post('multipart/form-data; boundary=boundary', rows, noteSent, [
+    begin,
+    '\r\n--boundary--\r\n',
+  ]);
+  const [cookie = ''] = page.headers.get('Set-Cookie')?.split(';') ?? [];
+  return app.request('http://localhost/console/import', {
+    ...form,
+    headers: { ...form.headers, Cookie: cookie },
+  });
+}
+
 /** Writes a file as it is asked for: of a hundred rows, one breaks a rule, and one has an occasion. */
-function createSender(rows: number) {
+function createSender(rows: number, noteSent: NoteSent, begin: string, end: string) {
   const encoder = new TextEncoder();
   let sent = 0;
   return (controller: ReadableStreamDefaultController<Uint8Array>): void => {
     if (sent === 0) {
       const header = 'externalId,firstName,lastName,dateOfBirth,timezone,occasionType,occasionDate';
-      controller.enqueue(encoder.encode(`${header}\n`));
+      controller.enqueue(encoder.encode(`${begin}${header}\n`));
     }
     const lines = Array.from({ length: Math.min(ROWS_A_CHUNK, rows - sent) }, (_, at) => {
       const name = `Example ${sent + at}`;
@@ -90,6 +124,9 @@ function createSender(rows: number) {
     });
     controller.enqueue(encoder.encode(lines.join('')));
     sent += lines.length;
-    if (sent >= rows) controller.close();
+    noteSent(sent);
+    if (sent < rows) return;
+    controller.enqueue(encoder.encode(end));
+    controller.close();
   };
 }

@@ -12,27 +12,30 @@ const database = useTestDatabase();
 const ROWS = 20_000;
 const TIMES = 10;
 
-test('ten times the rows do not take twice the memory', async () => {
-  const child = fork(join(import.meta.dirname, './import-memory-child.ts'), {
-    execArgv: ['--expose-gc'],
-  });
-  onTestFinished(async () => {
-    if (child.connected) child.disconnect();
-    await ended.catch(() => {});
-  });
-  const ended = once(child, 'exit').then(([code]) => {
-    throw new Error(`the import ended with ${code}`);
-  });
-  ended.catch(() => {});
-  await Promise.race([once(child, 'message'), ended]);
-  const peakOf = async (rows: number): Promise<number> => {
-    child.send({ databaseUrl: database.url, rows } satisfies Question);
-    const [peak] = await Promise.race([once(child, 'message'), ended]);
-    return peak;
-  };
-  // Code is compiled and pools are filled once, whatever comes after.
-  await peakOf(ROWS);
-  const few = await peakOf(ROWS);
-  const many = await peakOf(ROWS * TIMES);
-  expect(many).toBeLessThan(2 * few);
-});
+test.for(['API', 'console'] as const)(
+  'by the %s, ten times the rows do not take twice the memory',
+  async (by) => {
+    const child = fork(join(import.meta.dirname, './import-memory-child.ts'), {
+      execArgv: ['--expose-gc'],
+    });
+    onTestFinished(async () => {
+      if (child.connected) child.disconnect();
+      await ended.catch(() => {});
+    });
+    const ended = once(child, 'exit').then(([code]) => {
+      throw new Error(`the import ended with ${code}`);
+    });
+    ended.catch(() => {});
+    await Promise.race([once(child, 'message'), ended]);
+    const peakOf = async (rows: number): Promise<number> => {
+      child.send({ databaseUrl: database.url, rows, by } satisfies Question);
+      const [peak] = await Promise.race([once(child, 'message'), ended]);
+      return peak;
+    };
+    // Code is compiled and pools are filled once, whatever comes after.
+    await peakOf(ROWS);
+    const few = await peakOf(ROWS);
+    const many = await peakOf(ROWS * TIMES);
+    expect(many).toBeLessThan(2 * few);
+  },
+);

@@ -161,6 +161,38 @@ describe('users of a file', () => {
 });
 
 describe('refused rows', () => {
+  test('come back, if it is asked for, as a file that can be corrected and imported again', async () => {
+    // Bob is refused only when he is to be stored: a new user needs a zone.
+    const file = csv(
+      ['refusedBecause', ...HEADER],
+      ['"an earlier, other reason"', ...ADA.with(3, '1990-13-45')],
+      ['', ...BOB.with(4, '')],
+    );
+    const { lines, refused, summary } = await importInto(api, file, { query: 'rows=true' });
+    const [first] = lines;
+    if (first?.type !== 'header') throw new Error('The first line is no header.');
+    expect(summary).toMatchObject({ refused: 2 });
+    const rows = refused.map(({ row = '' }) => row);
+    expect(rows[0]).toMatch(/^"dateOfBirth must be [^"]+",ada,Ada,/);
+    expect(rows[1]).toMatch(/^"timezone [^"]+",bob,Bob,/);
+    const again = first.row + rows.join('').replace('1990-13-45', '1990-12-10');
+    const corrected = await importInto(api, again, { query: 'timezone=Asia/Tokyo' });
+    expect(corrected.summary).toMatchObject({ refused: 0, users: { created: 2 } });
+  });
+
+  test('of NDJSON come back as objects, and none come back unless it is asked for', async () => {
+    const eve = JSON.stringify({ externalId: 'eve', firstName: 'Eve' });
+    const { lines, refused } = await importInto(api, eve, { query: 'rows=true', type: NDJSON });
+    expect(lines[0]).toEqual({ type: 'header', row: '' });
+    expect(JSON.parse(refused[0]?.row ?? '')).toMatchObject({
+      externalId: 'eve',
+      refusedBecause: 'dateOfBirth is required; timezone is required',
+    });
+    const without = await importInto(api, eve, { type: NDJSON });
+    expect(without.lines[0]).toMatchObject({ type: 'refused' });
+    expect(without.refused[0]).not.toHaveProperty('row');
+  });
+
   test('are named with field, rule and value, and hold up no other', async () => {
     const { refused, summary } = await importInto(
       api,

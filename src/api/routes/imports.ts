@@ -61,7 +61,7 @@ export function registerImports(app: Api, deps: ApiDeps): void {
   app.openapi(route, async (c) => {
     const format = formatOf(c);
     if (format === null) return sendProblem(c, NOT_A_FILE) as never;
-    const { dryRun, sync, maxDeletes, timezone, ...read } = c.req.valid('query');
+    const { dryRun, sync, maxDeletes, timezone, rows, ...read } = c.req.valid('query');
     const dates = { format: read.dateFormat ?? null, pivot: read.yearPivot ?? null };
     const rule = dateStyleFault(dates);
     if (rule !== null) throw new InvalidInputError([{ field: 'dateFormat', rule }]);
@@ -79,6 +79,7 @@ export function registerImports(app: Api, deps: ApiDeps): void {
         dryRun: dryRun ?? false,
         sync: sync ?? false,
         maxDeletes: maxDeletes ?? null,
+        returnsRows: rows ?? false,
       });
       return streamText(c, NDJSON, asText(logged(c, lines)), release) as never;
     } catch (error) {
@@ -180,6 +181,9 @@ function importQuery({ tz }: Pick<ApiDeps, 'tz'>) {
     sync: flag(
       'The file has all users: at its end, those who are not in it are deleted, unless they are more than a tenth of all. Occasions are never deleted',
     ),
+    rows: flag(
+      'Refused rows come back, each as a line of a file that can be corrected and imported again',
+    ),
     maxDeletes: wholeNumber('How many users `sync` may delete, instead of a tenth of all', 9),
     dateFormat: z
       .string('must be a string')
@@ -255,8 +259,19 @@ const RefusedRowSchema = z
         })
         .openapi('ImportFault'),
     ),
+    row: z
+      .string()
+      .optional()
+      .describe('With `rows`: the row as it stood, with the reason in the column refusedBecause'),
   })
   .openapi('ImportRefusedRow');
+
+const HeaderSchema = z
+  .object({
+    type: z.literal('header'),
+    row: z.string().describe('With `rows`: the first line of a file of refused rows; may be empty'),
+  })
+  .openapi('ImportHeader');
 
 const DeletionSchema = z
   .object({
@@ -297,5 +312,11 @@ const FailureSchema = z
   .openapi('ImportFailure');
 
 const ImportLineSchema = z
-  .discriminatedUnion('type', [ProgressSchema, RefusedRowSchema, SummarySchema, FailureSchema])
+  .discriminatedUnion('type', [
+    HeaderSchema,
+    ProgressSchema,
+    RefusedRowSchema,
+    SummarySchema,
+    FailureSchema,
+  ])
   .openapi('ImportLine');

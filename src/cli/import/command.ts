@@ -12,6 +12,7 @@ import { loadSettings } from '../../platform/settings/settings.ts';
 import { type ColumnField, OCCASION_COLUMNS, USER_COLUMNS } from '../../users/import/columns.ts';
 import type { FileOptions } from '../../users/import/file-rows.ts';
 import type { ImportLine } from '../../users/import/import.ts';
+import { reasonOf } from '../../users/import/refused-rows.ts';
 import { refuseInput } from '../answer.ts';
 import {
   CommandError,
@@ -72,9 +73,9 @@ async function main(): Promise<number> {
     if (line.type === 'progress') bar.show(line);
     else if (line.type === 'refused') {
       if (reasons.size < REFUSED_SHOWN)
-        shown.push(`Line ${line.line}: ${reasonOf(line)}${valuesOf(line)}`);
-      reasons.set(line.line, reasonOf(line));
-    } else end = line;
+        shown.push(`Line ${line.line}: ${reasonOf(line.faults)}${valuesOf(line)}`);
+      reasons.set(line.line, reasonOf(line.faults));
+    } else if (line.type !== 'header') end = line;
   }
   bar.end();
 
@@ -141,10 +142,6 @@ function readPair(pair: string): readonly [string, ColumnField] {
 }
 
 type Refused = Extract<ImportLine, { type: 'refused' }>;
-
-function reasonOf({ faults }: Refused): string {
-  return faults.map(({ field, rule }) => `${field} ${rule}`).join('; ');
-}
 
 function valuesOf({ faults }: Refused): string {
   const values = faults.flatMap(({ value }) => (value === undefined ? [] : [String(value)]));

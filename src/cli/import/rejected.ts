@@ -2,9 +2,9 @@
 import { createReadStream, createWriteStream } from 'node:fs';
 import { once } from 'node:events';
 
-import { REASON_COLUMN } from '../../users/import/columns.ts';
 import { type FileOptions, JSON_LINE_MAX_BYTES, openTable } from '../../users/import/file-rows.ts';
 import { readLines } from '../../users/import/lines.ts';
+import { REFUSED_JSON_ROWS, refusedCsvRows } from '../../users/import/refused-rows.ts';
 
 /** Writes the rows of these lines, each with its reason. UTF-8, whatever the file was in. */
 export async function writeRejected(
@@ -30,23 +30,14 @@ async function* csvRows(
 ): AsyncGenerator<string> {
   const { header, delimiter, records } = await openTable(createReadStream(from), options);
   if (header === null) return;
-  const hasReasons = header.values[0] === REASON_COLUMN;
-  const withoutReason = (text: string): string => (hasReasons ? afterFirst(text, delimiter) : text);
-  yield `${REASON_COLUMN}${delimiter}${withoutReason(header.text)}\r\n`;
+  const refused = refusedCsvRows(header, delimiter);
+  yield refused.header;
   for await (const block of records) {
     for (const { line, text } of block) {
       const reason = reasons.get(line);
-      if (reason === undefined) continue;
-      yield `"${reason.replaceAll('"', '""')}"${delimiter}${withoutReason(text)}\r\n`;
+      if (reason !== undefined) yield refused.rowOf(text, reason);
     }
   }
-}
-
-/** Without the reason of an earlier time. */
-function afterFirst(text: string, delimiter: string): string {
-  const quoted = /^\s*"(?:[^"]|"")*"\s*/.exec(text)?.[0] ?? '';
-  const at = text.indexOf(delimiter, quoted.length);
-  return at === -1 ? '' : text.slice(at + delimiter.length);
 }
 
 async function* jsonRows(
@@ -57,18 +48,7 @@ async function* jsonRows(
   for await (const block of readLines(createReadStream(from), charset, JSON_LINE_MAX_BYTES)) {
     for (const { number, text } of block) {
       const reason = reasons.get(number);
-      if (reason !== undefined) yield `${withReason(text, reason)}\n`;
+      if (reason !== undefined) yield REFUSED_JSON_ROWS.rowOf(text, reason);
     }
-  }
-}
-
-/** What is no JSON stays as it is. */
-function withReason(text: string, reason: string): string {
-  try {
-    const value: unknown = JSON.parse(text);
-    if (typeof value !== 'object' || value === null || Array.isArray(value)) return text;
-    return JSON.stringify({ ...value, [REASON_COLUMN]: reason });
-  } catch {
-    return text;
   }
 }

@@ -71,3 +71,39 @@ function searchAsTyped(form) {
     }
   }
 }
+
+// A file is sent with a progress bar, and what became of it is shown below: it stays chosen.
+for (const form of document.querySelectorAll('form[data-upload]')) {
+  const bar = form.querySelector('progress');
+  const status = form.querySelector('[role=status]');
+  const place = document.querySelector('[data-result]');
+  form.addEventListener('submit', (event) => {
+    if (event.defaultPrevented) return;
+    event.preventDefault();
+    place.replaceChildren();
+    bar.hidden = false;
+    const request = new XMLHttpRequest();
+    request.open('POST', form.action);
+    request.upload.addEventListener('progress', ({ loaded, total }) => {
+      bar.max = total;
+      bar.value = loaded;
+      status.textContent = `${Math.floor((100 * loaded) / total)} % sent`;
+    });
+    request.addEventListener('progress', () => {
+      const [, rows] = [...request.responseText.matchAll(/data-rows="(\d+)"/g)].at(-1) ?? [];
+      if (rows !== undefined) status.textContent = `${Number(rows).toLocaleString('en')} rows read`;
+    });
+    request.addEventListener('loadend', () => {
+      const page = new DOMParser().parseFromString(request.responseText, 'text/html');
+      const result = page.querySelector('#result') ?? page.querySelector('main');
+      if (result === null) status.textContent = 'The connection was lost. Send the file again.';
+      else {
+        place.replaceChildren(result);
+        status.textContent = '';
+      }
+      bar.hidden = true;
+      delete form.dataset.sent;
+    });
+    request.send(new FormData(form));
+  });
+}

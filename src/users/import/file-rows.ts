@@ -10,12 +10,15 @@ import {
 } from './columns.ts';
 import { type CsvRecord, readCsvRecords } from './csv-records.ts';
 import { type Line, readLines } from './lines.ts';
+import { REFUSED_JSON_ROWS, type RefusedRows, refusedCsvRows } from './refused-rows.ts';
 
 /** What a file says, before any of it is judged. Fields that it does not have are absent. */
 export interface FileRow {
   readonly line: number;
   /** Bytes from the beginning of the file to the end of the row. */
   readonly end: number;
+  /** As it stands in the file. */
+  readonly text: string;
   readonly user: FileFields;
   readonly occasions: readonly FileFields[];
   readonly faults: readonly RowFault[];
@@ -43,6 +46,7 @@ export interface OpenFile {
   readonly ignoredColumns: readonly string[];
   /** What to call a field of the row's n-th occasion. */
   readonly occasionField: (field: string, index: number) => string;
+  readonly refused: RefusedRows;
 }
 
 /** Of one record; of a user with 10,000 occasions in one line of JSON. */
@@ -65,6 +69,7 @@ export async function openFile(
       rows: readJsonRows(lines),
       ignoredColumns: [],
       occasionField: (field, index) => `occasions.${index}.${field}`,
+      refused: REFUSED_JSON_ROWS,
     };
   }
   const table = await openTable(chunks, options);
@@ -79,6 +84,7 @@ export async function openFile(
     rows: readCsvRows(table.records, columns),
     ignoredColumns: columns.ignored,
     occasionField: occasionColumn,
+    refused: refusedCsvRows(table.header ?? { text: '', values: [] }, table.delimiter),
   };
 }
 
@@ -126,11 +132,11 @@ async function* readCsvRows(
 }
 
 function csvRow(record: CsvRecord, { fields }: Columns): FileRow {
-  const { line, end, values } = record;
+  const { line, end, text, values } = record;
   const fault = record.fault ?? columnsFault(values, fields.length);
   if (fault !== null) {
     const faults = [{ field: 'line', rule: fault, value: record.text }];
-    return { line, end, user: {}, occasions: [], faults };
+    return { line, end, text, user: {}, occasions: [], faults };
   }
   const user: Record<string, unknown> = {};
   const occasion: Record<string, unknown> = {};
@@ -145,7 +151,7 @@ function csvRow(record: CsvRecord, { fields }: Columns): FileRow {
     else occasion[occasionField(field)] = cell.value;
     if (field.startsWith('occasion') && value !== '') hasOccasion = true;
   }
-  return { line, end, user, occasions: hasOccasion ? [occasion] : [], faults };
+  return { line, end, text, user, occasions: hasOccasion ? [occasion] : [], faults };
 }
 
 /** Empty fields at the end are those of a spreadsheet's empty columns. */
@@ -222,6 +228,7 @@ function jsonRow({ number, text, end, fault }: Line): FileRow {
   const refuse = (rule: string, field = 'line'): FileRow => ({
     line: number,
     end,
+    text,
     user: {},
     occasions: [],
     faults: [{ field, rule, value: text }],
@@ -232,7 +239,7 @@ function jsonRow({ number, text, end, fault }: Line): FileRow {
   const { occasions = [], [REASON_COLUMN]: _reason, ...user } = value;
   const isList = Array.isArray(occasions) && occasions.every(isFields);
   if (!isList) return refuse('must be a list of JSON objects', 'occasions');
-  return { line: number, end, user, occasions, faults: [] };
+  return { line: number, end, text, user, occasions, faults: [] };
 }
 
 function parseJson(text: string): unknown {

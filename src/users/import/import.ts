@@ -13,6 +13,7 @@ import { type Deletion, deleteMissing } from './delete-missing.ts';
 import { type OpenFile, type RowFault } from './file-rows.ts';
 import { createLint, type LintFinding } from './lint.ts';
 import { UnreadableFileError } from './lines.ts';
+import { reasonOf } from './refused-rows.ts';
 import { createSeenRows } from './seen-rows.ts';
 import type { BatchResult } from './store-batch.ts';
 import { type StoreContext, storeSafely } from './store-safely.ts';
@@ -28,6 +29,8 @@ export interface ImportOptions {
   readonly sync: boolean;
   /** How many may be; null for a tenth of all. */
   readonly maxDeletes: number | null;
+  /** Refused rows are returned as a file has them that can be corrected and imported again. */
+  readonly returnsRows?: boolean;
 }
 
 export interface Counts {
@@ -41,7 +44,15 @@ export interface Counts {
 export type ImportLine =
   /** Everything up to this line of the file is stored, or was refused. */
   | ({ readonly type: 'progress'; readonly line: number; readonly bytes: number } & Counts)
-  | { readonly type: 'refused'; readonly line: number; readonly faults: readonly RowFault[] }
+  | {
+      readonly type: 'refused';
+      readonly line: number;
+      readonly faults: readonly RowFault[];
+      /** Only with `returnsRows`. */
+      readonly row?: string;
+    }
+  /** Of a file of refused rows; only with `returnsRows`, and before all others. */
+  | { readonly type: 'header'; readonly row: string }
   | ({
       readonly type: 'summary';
       readonly dryRun: boolean;
@@ -110,6 +121,9 @@ async function* importRows(
   const counts = (): Counts => structuredClone(total);
   let ended = 0;
   let hasUnknownRows = false;
+  /** Rows that may still be refused, by line, if they are to be returned. */
+  const texts = new Map<number, string>();
+  if (options.returnsRows) yield { type: 'header', row: file.refused.header };
 
   const refuse = function* (rows: readonly RefusedRow[]): Generator<ImportLine> {
     for (const { line, faults, userKeys, hasSwappedDate } of rows) {
@@ -118,7 +132,8 @@ async function* importRows(
       // Refused or not, the user is in the file.
       if (userKeys.length === 0) hasUnknownRows = true;
       for (const key of userKeys) seen.note(`in file ${key}`, '', line);
-      yield { type: 'refused', line, faults };
+      const row = file.refused.rowOf(texts.get(line) ?? '', reasonOf(faults));
+      yield { type: 'refused', line, faults, ...(options.returnsRows && { row }) };
     }
   };
   const finish = function* ({ batch, result }: StoredBatch): Generator<ImportLine> {
@@ -133,6 +148,10 @@ async function* importRows(
       }
     }
     yield* refuse(result.refused);
+    for (const line of texts.keys()) {
+      if (line > batch.line) break;
+      texts.delete(line);
+    }
     yield { type: 'progress', line: batch.line, bytes: batch.end, ...counts() };
   };
   const store = async (batch: Batch): Promise<StoredBatch> => {
@@ -170,6 +189,7 @@ async function* importRows(
           since = performance.now();
         }
         total.rows += 1;
+        if (options.returnsRows) texts.set(row.line, row.text);
         const checked = check(row);
         const refused = 'faults' in checked ? checked : batches.add(checked);
         if (refused !== null) yield* refuse([refused]);
