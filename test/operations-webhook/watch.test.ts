@@ -74,7 +74,8 @@ async function addFailed(columns: object = {}): Promise<string> {
 }
 
 describe('a pause', () => {
-  const control = () => createDeliveryControl(database.orm, { lateAfterMs: 300_000, lateLimitMs: 48 * HOUR });
+  const control = () =>
+    createDeliveryControl(database.orm, { lateAfterMs: 300_000, lateLimitMs: 48 * HOUR });
 
   test('is told once, with the reason, and its end once', async () => {
     await control().pause('ticket 4711');
