@@ -24,6 +24,7 @@ export interface TypeSettings {
   readonly rules: readonly TypeRules[];
 }
 
+/** Of the types that were asked for. */
 export interface AllTypeSettings {
   /** Undefined for a type that nothing was ever set for. */
   of(type: string): TypeSettings | undefined;
