@@ -5,7 +5,7 @@ import type { Context } from 'hono';
 import { deleteCookie, getCookie, setCookie } from 'hono/cookie';
 import { createMiddleware } from 'hono/factory';
 
-import type { ApiKey } from '../access/api-key.ts';
+import type { ApiKey, Scope } from '../access/api-key.ts';
 import { isFromOwnMachine } from '../access/own-machine.ts';
 import type { ConsoleDeps, ConsoleEnv, Visitor } from './env.ts';
 import { PageError } from './page-error.ts';
@@ -103,6 +103,13 @@ function keepToken(c: Ctx, token: string): void {
 /** TLS ends in front of the API, and what ends it says so. */
 function isTls(c: Ctx): boolean {
   return c.req.header('X-Forwarded-Proto') === 'https' || c.req.url.startsWith('https:');
+}
+
+/** For a form that leads nowhere without a scope. @throws PageError */
+export function requireScope({ may }: Visitor, scope: Scope): void {
+  if (may(scope)) return;
+  const needs = `This page requires the scope ${scope}.`;
+  throw new PageError(403, 'Your key lacks a required scope', needs);
 }
 
 const NOT_THIS_MACHINE = new PageError(

@@ -19,12 +19,6 @@ export interface Ask {
   readonly headers?: Readonly<Record<string, string>>;
 }
 
-interface ApiAnswer<Body> {
-  readonly status: number;
-  readonly headers: Headers;
-  readonly body: Body;
-}
-
 /** Segments of a path, escaped. */
 export function path(strings: TemplateStringsArray, ...values: readonly string[]): string {
   return String.raw({ raw: strings }, ...values.map(encodeURIComponent));

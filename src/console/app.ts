@@ -51,7 +51,14 @@ export function createConsole(deps: ConsoleDeps): ConsoleApp {
   const sessions = createSessions(deps.orm, deps.apiKeys);
   const assets = loadAssets();
 
-  app.use(secureHeaders({ contentSecurityPolicy, strictTransportSecurity: false }));
+  app.use(
+    secureHeaders({
+      contentSecurityPolicy,
+      // With `no-referrer`, browsers send `Origin: null` with the forms of our own pages.
+      referrerPolicy: 'same-origin',
+      strictTransportSecurity: false,
+    }),
+  );
   app.get('/assets/:name', assets.serve);
   app.use(async (c, next) => {
     c.set('assetUrl', assets.url);

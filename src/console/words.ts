@@ -3,10 +3,10 @@ import { html } from 'hono/html';
 
 import type { Html } from './layout.ts';
 
-/** In UTC, without a fraction that is nothing. */
+/** In UTC, to the second. */
 export function time(iso: string | null): Html {
   if (iso === null) return html`<span class="muted">never</span>`;
-  return html`<time datetime="${iso}">${iso.replace(/\.000Z$/, 'Z')}</time>`;
+  return html`<time datetime="${iso}">${iso.replace(/\.\d+Z$/, 'Z')}</time>`;
 }
 
 /**

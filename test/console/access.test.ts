@@ -174,6 +174,8 @@ test('nothing comes from elsewhere, and nothing is kept by caches but the assets
     /^default-src 'none'; style-src 'self';/,
   );
   expect(page.headers.get('cache-control')).toBe('no-store');
+  // What a browser says of where its forms come from hangs on it: `Origin: null` with no-referrer.
+  expect(page.headers.get('referrer-policy')).toBe('same-origin');
   const [asset = ''] = /\/console\/assets\/console\.css\?v=[\w-]+/.exec(page.html) ?? [];
   const stylesheet = await visitor.open(asset);
   expect(stylesheet.headers.get('content-type')).toContain('text/css');

@@ -248,6 +248,10 @@ test('a key sees and is offered what its scopes allow', async () => {
   expect(names.text).toContain('what was sent is not shown');
   expect(names.text).not.toContain('refused it for good');
   expect(names.html).not.toMatch(/action="\/console\/(?:people|occurrences)/);
+  for (const form of ['edit', 'delete', 'occasions/new', 'occasions/x', 'occasions/x/end']) {
+    const page = await signIn('names', `/console/people/${id}/${form}`);
+    expect(page.text).toContain('This page requires the scope users:write.');
+  }
   const ops = await signIn('ops', `/console/occurrences/${encodeURIComponent(failed)}`);
   expect(ops.text).toContain('Send again');
   expect(ops.html).not.toContain(`/console/people/${id}`);

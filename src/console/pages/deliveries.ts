@@ -91,7 +91,8 @@ export function registerDeliveries(app: ConsoleApp, { api }: PageDeps): void {
     return sendPage(c, {
       title: 'Deliveries',
       liveMs: 5_000,
-      body: html`${togetherSection(all, visitor)}
+      body: html`<p class="hint">Of all occasion types and days, at this moment.</p>
+        ${all.destinations.length > 1 ? togetherSection(all, visitor) : ''}
         ${all.destinations.map((destination) => destinationSection(destination, visitor))}
         <section>
           <h2>What operators did here</h2>
@@ -126,12 +127,10 @@ export function registerDeliveries(app: ConsoleApp, { api }: PageDeps): void {
 }
 
 function togetherSection(all: Deliveries, visitor: Visitor): Html {
-  const isOne = all.destinations.length === 1;
   return html`<section>
-    <h2>${isOne ? 'All deliveries' : `All ${all.destinations.length} destinations together`}</h2>
+    <h2>All ${all.destinations.length} destinations together</h2>
     ${stateWords(all)} ${figures(all.waiting)}
-    <p class="hint">Of all types and days, at this moment, by the database's clock.</p>
-    ${visitor.may('deliveries:write') ? switchForms(PATH, all, isOne ? 'Pause' : 'Pause all', visitor) : ''}
+    ${visitor.may('deliveries:write') ? switchForms(PATH, all, 'Pause all', visitor) : ''}
   </section>`;
 }
 

@@ -4,6 +4,7 @@ import { randomUUID } from 'node:crypto';
 import type { Context } from 'hono';
 import { html } from 'hono/html';
 
+import { requireScope } from '../access.ts';
 import { path } from '../api-client.ts';
 import type { Occasion } from '../api-types.ts';
 import type { ConsoleApp, ConsoleEnv, PageDeps } from '../env.ts';
@@ -69,12 +70,13 @@ export function registerOccasions(app: ConsoleApp, { api }: PageDeps): void {
     return { occasion: body, etag: headers.get('ETag') ?? '' };
   };
 
-  app.get('/people/:id/occasions/new', (c) =>
-    newForm(c, randomUUID(), {
+  app.get('/people/:id/occasions/new', (c) => {
+    requireScope(c.get('visitor'), 'users:write');
+    return newForm(c, randomUUID(), {
       values: { type: 'reminder', recurrence: 'yearly', offsetDays: '0', suspended: 'false' },
       faults: [],
-    }),
-  );
+    });
+  });
 
   app.post('/people/:id/occasions/new', async (c) => {
     const { idempotencyKey = '', ...given } = await c.req.parseBody<Record<string, string>>();
@@ -91,6 +93,7 @@ export function registerOccasions(app: ConsoleApp, { api }: PageDeps): void {
   });
 
   app.get('/people/:id/occasions/:occasion', async (c) => {
+    requireScope(c.get('visitor'), 'users:write');
     const { occasion, etag } = await load(c);
     return editForm(c, etag, { values: valuesOf(occasion), faults: [] });
   });
@@ -111,6 +114,7 @@ export function registerOccasions(app: ConsoleApp, { api }: PageDeps): void {
   });
 
   app.get('/people/:id/occasions/:occasion/end', async (c) => {
+    requireScope(c.get('visitor'), 'users:write');
     const { occasion, etag } = await load(c);
     return sendPage(c, {
       title: `End ${occasion.type}?`,

@@ -19,7 +19,7 @@ export function registerOccurrence(app: ConsoleApp, { api }: PageDeps): void {
     const log = await api.get<LogPage>(c, '/v1/operator-log', { subject: one.key });
     return sendPage(c, {
       title: `${one.occasionType} of ${one.nominalDate}`,
-      ...(one.status === 'PENDING' || one.status === 'PROCESSING' ? { liveMs: 5_000 } : {}),
+      ...(isUnderWay(one) ? { liveMs: 5_000 } : {}),
       body: html`${
           visitor.may('users:read')
             ? html`<p><a href="${HOME}${path`/people/${one.userId}`}">Whose it is</a></p>`
@@ -60,4 +60,9 @@ export function registerOccurrence(app: ConsoleApp, { api }: PageDeps): void {
     const to = isOfPerson ? `${HOME}/people/${occurrence.userId}` : occurrencePath(key);
     return redirectWith(c, notice, to);
   }
+}
+
+/** Being sent, or between two attempts: not what is planned for next year. */
+function isUnderWay({ status, attemptCount, redeliveries }: OccurrenceRecord): boolean {
+  return status === 'PROCESSING' || (status === 'PENDING' && attemptCount + redeliveries > 0);
 }

@@ -2,7 +2,7 @@
 import type { Context } from 'hono';
 import { html } from 'hono/html';
 
-import { HOME } from '../access.ts';
+import { HOME, requireScope } from '../access.ts';
 import { path } from '../api-client.ts';
 import type { User } from '../api-types.ts';
 import type { ConsoleApp, ConsoleEnv, PageDeps } from '../env.ts';
@@ -51,6 +51,7 @@ export function registerPersonChanges(app: ConsoleApp, { api }: PageDeps): void 
     api.send<User>(c, 'PATCH', userRoute(c), { body, headers: { 'If-Match': etag } });
 
   app.get('/people/:id/edit', async (c) => {
+    requireScope(c.get('visitor'), 'users:write');
     const { user, etag } = await load(c);
     return editForm(c, user.id, etag, { values: valuesOf(user), faults: [] });
   });
@@ -91,6 +92,7 @@ export function registerPersonChanges(app: ConsoleApp, { api }: PageDeps): void 
   });
 
   app.get('/people/:id/delete', async (c) => {
+    requireScope(c.get('visitor'), 'users:write');
     const { user, etag } = await load(c);
     const name = `${user.firstName} ${user.lastName}`.trim();
     return sendPage(c, {
