@@ -17,7 +17,7 @@ export interface PastPeak extends Peak {
   readonly p50Ms: number | null;
   readonly p95Ms: number | null;
   readonly p99Ms: number | null;
-  /** Ten groups for each power of ten, in order: the latest of each, and how many it has. */
+  /** In order, ten groups for each power of ten, and one that ends at each percentile: the latest of each, and how many it has. */
   readonly lateness: readonly { readonly upToMs: number; readonly count: number }[];
 }
 
@@ -36,7 +36,13 @@ export function createPeaks(orm: Orm) {
       const outcome = firstRow(
         await query<Omit<PastPeak, keyof Peak | 'lateness'>>(OUTCOME, { at }),
       );
-      const lateness = await query<PastPeak['lateness'][number]>(LATENESS, { at });
+      const { p50Ms, p95Ms, p99Ms } = outcome;
+      const lateness = await query<PastPeak['lateness'][number]>(LATENESS, {
+        at,
+        p50Ms,
+        p95Ms,
+        p99Ms,
+      });
       return { ...peak, ...outcome, lateness };
     },
 
@@ -89,4 +95,6 @@ const LATENESS = `
   select max(lateness_ms)::float8 as "upToMs", count(*)::int as count
   from events.occurrences
   where ${IN_MINUTE} and redeliveries = 0 and lateness_ms is not null
-  group by ceil(10 * log(greatest(lateness_ms, 1))) order by 1`;
+  group by ceil(10 * log(greatest(lateness_ms, 1))), lateness_ms <= :p50Ms::float8,
+    lateness_ms <= :p95Ms::float8, lateness_ms <= :p99Ms::float8
+  order by 1`;

@@ -145,7 +145,9 @@ const StatusSchema = z
           p99Ms: z.number().nullable(),
           lateness: z
             .array(z.object({ upToMs: z.number(), count: z.int() }))
-            .describe('Ten groups for each power of ten: the latest of each, and how many it has'),
+            .describe(
+              'Ten groups for each power of ten, and one that ends at each percentile: the latest of each, and how many it has',
+            ),
         }).openapi('LastPeak'),
         z.null(),
       ])

@@ -99,6 +99,8 @@ for (const form of document.querySelectorAll('form[data-upload]')) {
       if (result === null) status.textContent = 'The connection was lost. Send the file again.';
       else {
         place.replaceChildren(result);
+        const link = place.querySelector('[data-chosen-again]');
+        if (link !== null) link.textContent = 'To store it, choose Import above and send it again.';
         status.textContent = '';
       }
       bar.hidden = true;

@@ -8,6 +8,7 @@ import { type ListPage, sendCsv } from '../csv.ts';
 import type { ConsoleApp, ConsoleEnv, PageDeps } from '../env.ts';
 import { type Html, sendPage } from '../layout.ts';
 import { count, countOf, nextPage, table } from '../markup.ts';
+import { time } from '../words.ts';
 import { CLASSES, type ClassName, partInWords, WRONG } from './audit-words.ts';
 import {
   type ListedOccurrence,
@@ -123,7 +124,7 @@ function result(audit: Audit): Html {
   const wrong = Object.keys(WRONG) as (keyof typeof WRONG)[];
   const isClean = wrong.every((name) => audit[name].count === 0);
   return html`<p>
-      As of ${auditedAt}, by ${localTime}, ${leapDayPolicy}, tz ${tzVersion}:
+      As of ${time(auditedAt)}, by ${localTime}, ${leapDayPolicy}, tz ${tzVersion}:
       <b>${countOf(due, 'occurrence')} due on ${date}.</b>
       ${
         isClean
@@ -223,7 +224,7 @@ function list({ occurrences }: ListPage<Audited>, caption: string): Html {
       occurrenceLink(item.key),
       personLink(item.userId, nameOf(item)),
       item.class,
-      item.dueAt ?? '–',
+      item.dueAt === null ? '–' : time(item.dueAt),
       item.timezone,
       count(item.attempts),
     ]),

@@ -8,6 +8,7 @@ import type { ConsoleApp, PageDeps } from '../env.ts';
 import { type Html, sendPage } from '../layout.ts';
 import { count, countOf, nextPage, table } from '../markup.ts';
 import { PageError } from '../page-error.ts';
+import { time } from '../words.ts';
 import { placeholderSentence } from './coming-words.ts';
 import { type ListedOccurrence, nameOf, occurrenceLink, personLink } from './occurrence-people.ts';
 
@@ -129,8 +130,9 @@ function spans(span: Span, occasionType: string): Html {
 function summary({ from, to, settings, due, planned, blocked, suspended }: Forecast): Html {
   const { localTime, leapDayPolicy, tzVersion } = settings;
   return html`<p>
-      <b>${countOf(due, 'occurrence')} due</b> from ${from} until before ${to}. In the ledger:
-      ${count(planned)}; the others are computed by ${localTime}, ${leapDayPolicy}, tz ${tzVersion}.
+      <b>${countOf(due, 'occurrence')} due</b> from ${time(from)} until before ${time(to)}. In the
+      ledger: ${count(planned)}; the others are computed by the rules in force (${localTime},
+      ${leapDayPolicy}, tz ${tzVersion}).
     </p>
     ${
       blocked === 0
@@ -178,7 +180,7 @@ function peaks({ peaks: found, due }: Forecast, occasionType: string): Html {
     caption: 'The ten fullest minutes of this time, in UTC',
     columns: ['Minute', { number: 'Due' }, { number: 'Of all' }, 'Zones', 'Types'],
     rows: found.map((peak) => [
-      html`<a href="${dueIn(peak.at, MINUTE_MS, { occasionType })}">${peak.at}</a>`,
+      html`<a href="${dueIn(peak.at, MINUTE_MS, { occasionType })}">${time(peak.at)}</a>`,
       count(peak.due),
       `${Math.round((100 * peak.due) / due)} %`,
       firstOf(peak.zones.map(({ timezone, due: of }) => `${timezone} ${count(of)}`)),
@@ -240,7 +242,7 @@ function byZone({ minutes }: Forecast): Html {
   const fullest = [...counts].toSorted(([, one], [, other]) => other - one);
   return table({
     label: 'By time zone',
-    caption: `The same by time zone: the ${ZONES_LISTED} fullest of ${countOf(counts.size, 'zone')}`,
+    caption: `The same by time zone${counts.size > ZONES_LISTED ? `: the ${ZONES_LISTED} fullest of ${count(counts.size)}` : ''}`,
     columns: ['Zone', { number: 'Due' }],
     rows: fullest.slice(0, ZONES_LISTED).map(([timezone, due]) => [timezone, count(due)]),
   });
@@ -256,7 +258,7 @@ function list({ occurrences }: ListPage<ComingOccurrence>, caption: string): Htm
       item.planned ? occurrenceLink(item.key) : html`<code>${item.key}</code>`,
       personLink(item.userId, nameOf(item)),
       item.occasionType,
-      item.dueAt ?? '–',
+      time(item.dueAt),
       item.timezone,
       item.planned ? 'yes' : 'not yet',
     ]),

@@ -111,7 +111,7 @@ function failure(message: string): Html {
 function summary({ dryRun, rows, users, occasions, refused, ended, sync, ...rest }: Summary): Html {
   return html`<h2 id="outcome">
       ${dryRun ? 'Checked: nothing was stored' : 'Imported'}
-      ${refused > 0 ? html`, <span class="state bad">${countOf(refused, 'row')} refused</span>` : ''}
+      ${refused > 0 ? html`<span class="state bad">(${countOf(refused, 'row')} refused)</span>` : ''}
     </h2>
     ${table({
       label: 'What became of the file',
@@ -146,7 +146,7 @@ function deletedOf({ deleted, missing }: NonNullable<Summary['sync']>): string {
 function next(fields: ImportFields): Html {
   const given = Object.entries(fields).filter(([name, value]) => value !== '' && name !== 'mode');
   const query = new URLSearchParams([...given, ['mode', 'import']]);
-  return html`<p>
+  return html`<p data-chosen-again>
     <a class="button" href="${HOME}/import?${query}">Import it with these options</a>
   </p>`;
 }
@@ -174,7 +174,7 @@ function createRefusedFile() {
       return html`${table({
           label: 'Refused rows',
           caption: `${refused > shown.length ? `The first ${shown.length} of ` : ''}${countOf(refused, 'refused row')}`,
-          columns: [{ number: 'Line' }, 'Why', 'What the file has there'],
+          columns: ['Line', 'Why', 'What the file has there'],
           rows: shown.map(({ line, faults }) => [
             count(line),
             faults.map(({ field, rule }) => `${field} ${rule}`).join('; '),

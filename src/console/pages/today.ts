@@ -6,6 +6,7 @@ import { HOME } from '../access.ts';
 import type { ConsoleApp, PageDeps } from '../env.ts';
 import { type Html, sendPage } from '../layout.ts';
 import { count, countOf, duration, table } from '../markup.ts';
+import { time } from '../words.ts';
 
 /** While something is due or being sent, and otherwise. */
 const LIVE_MS = 2_000;
@@ -76,7 +77,7 @@ export function registerToday(app: ConsoleApp, { api }: PageDeps): void {
 
 function problemsNow({ problems, at }: Status): Html {
   if (problems.length === 0) {
-    return html`<p><span class="state good">All is well</span>, as of ${at}.</p>`;
+    return html`<p><span class="state good">All is well</span>, as of ${time(at)}.</p>`;
   }
   return html`<section aria-labelledby="wrong">
     <h2 id="wrong">What is wrong now</h2>
@@ -85,7 +86,7 @@ function problemsNow({ problems, at }: Status): Html {
         ({ sentence, advice, since }) =>
           html`<li class="warning">
             <b>${sentence}</b> ${advice}
-            <span class="muted">Since ${since}.</span>
+            <span class="muted">Since ${time(since)}.</span>
           </li>`,
       )}
     </ul>
@@ -104,7 +105,7 @@ function day({ today, waiting, at }: Status): Html {
   return html`<section aria-labelledby="day">
     <h2 id="day">The day</h2>
     <p class="muted">
-      By due instant, from 00:00 to 24:00 UTC on ${today.date}, as the ledger has it at ${at}.
+      By due instant, from 00:00 to 24:00 UTC on ${today.date}, as the ledger has it at ${time(at)}.
     </p>
     <dl class="figures">
       ${figure('Due so far', count(onTime + late + failed + skipped + open))}
@@ -137,7 +138,7 @@ async function peaks({ lastPeak, nextPeak }: Status): Promise<Html> {
       nextPeak === null
         ? html`<p>Nothing is planned for the next 24 hours.</p>`
         : html`<p>
-            The next one: ${countOf(nextPeak.occurrences, 'occurrence')} at ${nextPeak.at}.
+            The next one: ${countOf(nextPeak.occurrences, 'occurrence')} at ${time(nextPeak.at)}.
             <a href="${HOME}/coming">Coming</a>
           </p>`
     }
@@ -148,8 +149,8 @@ async function past(peak: LastPeak): Promise<Html> {
   const { at, occurrences, delivered, open, p50Ms, p95Ms, p99Ms, lateness } = peak;
   const percentiles = { p50: p50Ms, p95: p95Ms, p99: p99Ms };
   return html`<p>
-      The last one: ${countOf(occurrences, 'occurrence')} at ${at}, ${count(delivered)} of them
-      delivered${open > 0 ? html`, <b>${count(open)} still to be delivered</b>` : ''}.
+      The last one: ${countOf(occurrences, 'occurrence')} at ${time(at)}, ${count(delivered)} of
+      them delivered${open > 0 ? html`, <b>${count(open)} still to be delivered</b>` : ''}.
     </p>
     ${
       lateness.length === 0
@@ -207,7 +208,7 @@ function audit({ lastAudit, today, at }: Status): Html {
             columns: ['Day', 'As of', { number: 'Due' }, { number: 'Unaccounted' }],
             rows: lastAudit.map((day) => [
               html`<a href="${HOME}/audit?date=${day.date}">${day.date}</a>`,
-              day.auditedAt,
+              time(day.auditedAt),
               count(day.due),
               html`<span class="state ${day.unaccounted > 0 ? 'bad' : 'good'}"
                 >${count(day.unaccounted)}</span
