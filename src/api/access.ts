@@ -25,8 +25,8 @@ export function needs(scope: Scope, tag: Tag) {
 /** For a route's description: requires no key. */
 export const OPEN: { readonly security: Record<string, string[]>[] } = { security: [] };
 
-/** Require no key, and are not in the OpenAPI document: the document itself and its page. */
-const OPEN_PAGES = ['GET /openapi.json', 'GET /docs'];
+/** Requires no key, and is not in the OpenAPI document: the document itself. */
+const OPEN_PAGES = ['GET /openapi.json'];
 
 /** The scopes that each route requires, by method and pattern; none for an open route. */
 export type AccessTable = ReadonlyMap<string, readonly string[]>;

@@ -11,6 +11,7 @@ import type { Api, ApiDeps, ApiEnv } from './deps.ts';
 import { contentSecurityPolicy, registerOpenApi } from './openapi.ts';
 import { type ChangeTable, logOperations, readChanges } from './operator-log.ts';
 import { answerErrors, refuseInvalid, sendProblem } from './problem.ts';
+import { createReference } from './reference.ts';
 import { recordRequests, traceRequests } from './requests.ts';
 import { registerAudit } from './routes/audit.ts';
 import { registerDeliveries } from './routes/deliveries.ts';
@@ -41,6 +42,7 @@ export function createApp(deps: ApiDeps): Api {
   app.use(requestId());
   app.use(recordRequests(deps));
   app.route('/console', createConsole({ ...deps, fetchApi }));
+  app.route('/docs', createReference());
   // Strict-Transport-Security is up to whatever terminates TLS.
   app.use(secureHeaders({ contentSecurityPolicy, strictTransportSecurity: false }));
   app.use(

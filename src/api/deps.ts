@@ -83,7 +83,6 @@ export type ApiEnv = {
   };
   Variables: {
     requestId: string;
-    secureHeadersNonce?: string;
     /** Of the request's key, once it is verified. */
     keyName?: string;
     /** Of a request that the operator log has. */

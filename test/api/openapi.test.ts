@@ -44,31 +44,3 @@ describe('/openapi.json', () => {
     await expect(text).toMatchFileSnapshot('../../docs/openapi.json');
   });
 });
-
-describe('/docs', () => {
-  test('is a page that names every operation and body', async () => {
-    const page = await api.send('GET', '/docs');
-    expect(page.headers.get('content-type')).toMatch(/^text\/html/);
-    const document = await readDocument();
-    for (const [path, methods] of Object.entries(document.paths)) {
-      for (const method of Object.keys(methods as object)) {
-        expect(page.body).toContain(`${method.toUpperCase()} ${path}`);
-      }
-    }
-    const anchors = [...page.body.matchAll(/href="#([^"]+)"/g)].map(([, name]) => name);
-    expect(anchors.length).toBeGreaterThan(20);
-    for (const name of anchors) expect(page.body).toContain(`id="${name}"`);
-    for (const name of Object.keys(document.components.schemas)) {
-      expect(page.body).toContain(`id="${name}"`);
-    }
-  });
-
-  test('loads nothing from anywhere, and its headers forbid that', async () => {
-    const page = await api.send('GET', '/docs');
-    expect(page.body).not.toMatch(/<(script|link|img|iframe)\b|@import|url\(|\ssrc=/i);
-    const policy = page.headers.get('content-security-policy');
-    expect(policy).toMatch(/default-src 'none'/);
-    const nonce = /style-src 'nonce-([^']+)'/.exec(policy ?? '')?.[1];
-    expect(page.body).toContain(`<style nonce="${nonce}">`);
-  });
-});

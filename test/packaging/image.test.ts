@@ -105,9 +105,20 @@ describe('started on a folder that it cannot write to', { timeout: 240_000 }, ()
       expect((await fetch(`${metrics}/readyz`)).status).toBe(200);
       expect(process.lines.join('\n')).not.toMatch(/EROFS|EACCES|EPERM/);
     }
-    expect((await fetch(`http://127.0.0.1:${port}/readyz`)).status).toBe(200);
+    for (const path of ['/readyz', '/docs/scalar.js'])
+      expect((await fetch(`http://127.0.0.1:${port}${path}`)).status).toBe(200);
     for (const { process } of processes) expect(await process.stop('SIGTERM')).toBe(0);
   });
+});
+
+test('draws charts without what it leaves out of ECharts', async () => {
+  const draw = [
+    "import { barChart } from './src/charts/bar-chart.ts';",
+    "console.log(await barChart({ title: 'Due', slots: ['9:00'], series: [] }));",
+  ];
+  const drawing = start(['--input-type=module', '--eval', draw.join('\n')], {});
+  expect(await drawing.exited).toBe(0);
+  expect(drawing.lines.join('\n')).toContain('<title>Due</title>');
 });
 
 function entryOf(name: string): string[] {

@@ -1,0 +1,103 @@
+/** /docs: Scalar's page of /openapi.json, on which requests can be tried. It loads nothing from elsewhere. */
+import { Hono } from 'hono';
+import { compress } from 'hono/compress';
+import { html } from 'hono/html';
+import { secureHeaders } from 'hono/secure-headers';
+
+import type { ApiEnv } from './deps.ts';
+
+/** Scalar sets styles as it goes, which no nonce can name: styles alone may be inline (ADR 19). */
+const contentSecurityPolicy = {
+  defaultSrc: ["'none'"],
+  scriptSrc: ["'self'"],
+  styleSrc: ["'self'", "'unsafe-inline'"],
+  imgSrc: ["'self'", 'data:'],
+  connectSrc: ["'self'"],
+  frameAncestors: ["'none'"],
+  baseUri: ["'none'"],
+  formAction: ["'none'"],
+};
+
+/** Without what would go to Scalar's own servers: fonts, telemetry, a hosted client, an assistant. */
+const CONFIGURATION = JSON.stringify({
+  withDefaultFonts: false,
+  telemetry: false,
+  hideClientButton: true,
+  showDeveloperTools: 'never',
+  agent: { disabled: true },
+  mcp: { disabled: true },
+});
+
+const A_DAY_S = 86_400;
+
+/** To be mounted at `/docs`. */
+export function createReference(): Hono<ApiEnv> {
+  const app = new Hono<ApiEnv>();
+  let bundle: Promise<string> | undefined;
+  app.use(secureHeaders({ contentSecurityPolicy, strictTransportSecurity: false }));
+  app.get('/', (c) =>
+    c.html(
+      html`<!doctype html>
+        <html lang="en">
+          <head>
+            <meta charset="utf-8" />
+            <meta name="viewport" content="width=device-width, initial-scale=1" />
+            <title>Daybell API</title>
+            <link rel="icon" href="data:," />
+          </head>
+          <body>
+            <noscript>
+              This page needs JavaScript; <a href="/openapi.json">/openapi.json</a> does not.
+            </noscript>
+            <script
+              id="api-reference"
+              data-url="/openapi.json"
+              data-configuration="${CONFIGURATION}"
+            ></script>
+            <script src="/docs/scalar.js"></script>
+          </body>
+        </html>`,
+    ),
+  );
+  app.get('/scalar.js', compress(), async (c) =>
+    c.body(await (bundle ??= loadBundle()), 200, {
+      'Content-Type': 'text/javascript; charset=utf-8',
+      'Cache-Control': `public, max-age=${A_DAY_S}`,
+    }),
+  );
+  return app;
+}
+
+/** The part of Fastify that Scalar's plugin for it calls. */
+type Plugin = (
+  fastify: { readonly route: (route: Route) => void; readonly initialConfig: object },
+  options: { readonly configuration: { readonly url: string } },
+  done: () => void,
+) => void;
+
+interface Route {
+  readonly url: string;
+  readonly handler: (request: undefined, reply: Reply) => unknown;
+}
+
+interface Reply {
+  header(): Reply;
+  send(body: string): void;
+}
+
+/**
+ * Scalar's bundle for browsers, 5 MB. The plugin for Fastify carries it with a dozen packages;
+ * `@scalar/api-reference`, which is what it was made of, with almost three hundred.
+ */
+async function loadBundle(): Promise<string> {
+  const { default: plugin }: { default: Plugin } = await import('@scalar/fastify-api-reference');
+  return new Promise((resolve, reject) => {
+    const reply: Reply = { header: () => reply, send: resolve };
+    const route = ({ url, handler }: Route): void => {
+      if (url.endsWith('.js')) handler(undefined, reply);
+    };
+    plugin({ route, initialConfig: {} }, { configuration: { url: '/openapi.json' } }, () =>
+      reject(new Error("Scalar's plugin has no bundle.")),
+    );
+  });
+}
