@@ -186,18 +186,18 @@ function judge(step: CheckStep, sent: Sent | undefined, stopped: string | null):
   };
 }
 
-/** Null for an answer that is about something else. */
+/** Null for a receiver that asks for fewer requests: that is not about the event. */
 function isRight(step: CheckStep, reply: WebhookReply): boolean | null {
-  if (isExpectedToPass(step)) return isAccepted(reply);
+  const { verdict, slowsDestination } = classifyOutcome(reply);
+  if (slowsDestination) return null;
+  if (isExpectedToPass(step)) return verdict === 'delivered';
   const { status } = reply;
-  // It asks for fewer requests, or for another time.
-  if (status === 429 || status === 503) return null;
-  return status !== null && status >= 400 && status <= 499;
+  return status !== null && status >= 400 && status <= 499 && verdict !== 'retry';
 }
 
 function explanationOf(step: CheckStep, reply: WebhookReply, right: boolean | null): string {
   const { status, errorCode } = reply;
-  if (right === null) return `It asks for fewer requests (${status}): that cannot be told now.`;
+  if (right === null) return `It asks for fewer requests (${status}): check it again later.`;
   if (status === null) {
     if (errorCode === 'ETIMEDOUT') return 'No answer came in time.';
     return `No answer came (${errorCode}).`;
@@ -236,8 +236,10 @@ function adviceOf(
   const wrong = steps.filter(({ right }) => right === false);
   const advice = wrong.flatMap((one) => {
     if (one.errorCode === 'ETIMEDOUT') return ['Answer at once, and do the work afterwards.'];
-    const hint = one.step === 'good' ? hintOf(one, destination) : null;
-    if (hint !== null) return [hint];
+    if (one.step === 'good') {
+      const reach = `Make the receiver reachable at its URL from here (${one.errorCode}).`;
+      return [hintOf(one, destination) ?? (one.status === null ? reach : ADVICE.good)];
+    }
     const isAcceptedWrongly = one.status !== null && one.status <= 299;
     const isRefusedBadly = one.expected === 'refused' && !isAcceptedWrongly;
     return [isRefusedBadly ? REFUSE_WITH_401 : ADVICE[one.step]];

@@ -159,6 +159,10 @@ describe('a receiver that', () => {
     const report = await check();
     expect(rightOf(report)).toMatchObject({ 'wrong-signature': null, 'old-timestamp': null });
     expect(report.passed).toBe(false);
+    receiver.answer(withStatus(503));
+    const busy = await check();
+    expect(busy.steps[0]).toMatchObject({ right: null, status: 503 });
+    expect(busy.advice).toEqual([ADVICE_ON_HTTP]);
   });
 
   test('refuses large events is told how large they may be', async () => {
@@ -191,6 +195,9 @@ describe('a receiver that', () => {
     const report = await check(`http://127.0.0.1:${await freePort()}/`);
     expect(report.steps[0]).toMatchObject({ right: false, errorCode: 'ECONNREFUSED' });
     expect(report.passed).toBe(false);
+    expect(report.advice).toEqual([
+      'Make the receiver reachable at its URL from here (ECONNREFUSED).',
+    ]);
   });
 
   test('hangs ends the check within the time limit of a delivery, and the rest is not sent', async () => {
