@@ -46,7 +46,7 @@ export type OutboxResult = Pick<OutboxEntry, 'id' | 'leaseToken'> &
     | { readonly kind: 'done' }
     /** To be tried again after a delay, in ms. */
     | { readonly kind: 'failed'; readonly delayMs: number; readonly error: string }
-    /** Not before an instant (epoch ms, by the database's clock); null for at once. */
+    /** Until an instant (epoch ms, by the database's clock), or seconds from now: it may end sooner. Null for at once. */
     | { readonly kind: 'deferred'; readonly until: number | null }
     /** Left for an operator. */
     | { readonly kind: 'parked'; readonly error: string }
@@ -116,12 +116,17 @@ const CLAIM = `
     taken.occasion_id as "occasionId", taken.attempts as failures, taken.traceparent,
     (extract(epoch from taken.occurred_at) * 1000)::float8 as "occurredAt"`;
 
+/** What is being sent is held up by its lease, and most of it is sent in a fraction of that. */
+const LONGEST_DEFERRAL = `interval '5 seconds'`;
+
 /** By id alone: with a condition on what waits, the planner would read every row that does. */
 const ACKNOWLEDGE = `
   update users.outbox as entry
   set done_at = case result.kind when 'done' then users.clock() end,
     parked_at = case result.kind when 'parked' then users.clock() end,
-    available_at = coalesce(to_timestamp(result.until / 1000), users.clock())
+    available_at = users.clock()
+      + case when result.until is null then interval '0'
+        else least(to_timestamp(result.until / 1000) - users.clock(), ${LONGEST_DEFERRAL}) end
       + coalesce(result."delayMs", 0) * interval '1 millisecond',
     attempts = entry.attempts + case when result.error is null then 0 else 1 end,
     last_error = coalesce(result.error, entry.last_error)
