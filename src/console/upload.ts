@@ -42,10 +42,11 @@ export async function readUpload(c: Context<ConsoleEnv>): Promise<Upload> {
   const { promise, resolve, reject } = Promise.withResolvers<Upload>();
   const fields = new Map<string, string>();
   const { csrf } = c.get('visitor');
-  parser.on('field', (name, value) => {
+  parser.on('field', (name, value, _isNameCut, isCut) => {
     const isOurs = fields.size > 0 || (name === CSRF_FIELD && isSameToken(value, csrf));
-    if (isOurs) fields.set(name, value);
-    else reject(FOREIGN_FORM);
+    if (!isOurs) return reject(FOREIGN_FORM);
+    if (isCut) return reject(TOO_LONG);
+    fields.set(name, value);
   });
   parser.on('file', (_name, stream, fileName) => {
     if (fields.size === 0 || !fileName) {
@@ -82,6 +83,11 @@ function openParser(contentType: string) {
 }
 
 const NO_FILE = new PageError(400, 'No file was chosen', 'Choose one and send the form again.');
+const TOO_LONG = new PageError(
+  413,
+  'A field of the form is too long',
+  `At most ${LIMITS.fieldSize} characters are read of each, and nothing was imported.`,
+);
 const UNREADABLE = new PageError(
   400,
   'The form did not arrive as a whole',

@@ -113,6 +113,12 @@ describe('is refused as a whole, with a page that says why', () => {
     for (const value of Object.values(fields)) expect(page.html).toContain(value);
   });
 
+  test('a field that is longer than is read', async () => {
+    const page = await send(`${HEADER}\n`, { map: 'Geburtstag=dateOfBirth\n'.repeat(400) });
+    expect(page.status).toBe(413);
+    expect(page.text).toContain('A field of the form is too long');
+  });
+
   test('no file, and no form', async () => {
     const body = new FormData();
     body.append('csrf', await csrf());

@@ -1,0 +1,60 @@
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+
+import { kept, lastKnown } from './async.ts';
+
+beforeEach(() => {
+  vi.useFakeTimers({ toFake: ['performance', 'setTimeout'] });
+});
+afterEach(() => {
+  vi.useRealTimers();
+});
+
+/** A read that takes so long, and gives how often it was made. */
+function reads(tookMs: number) {
+  let made = 0;
+  return async (): Promise<number> => {
+    made += 1;
+    vi.advanceTimersByTime(tookMs);
+    return made;
+  };
+}
+
+describe('what is kept', () => {
+  test('is read once by all who ask meanwhile, and again after its time', async () => {
+    const ask = kept(reads(0), 1_000);
+    expect(await Promise.all([ask(), ask()])).toEqual([1, 1]);
+    vi.advanceTimersByTime(999);
+    expect(await ask()).toBe(1);
+    vi.advanceTimersByTime(1);
+    expect(await ask()).toBe(2);
+  });
+
+  test('stays for ten times as long as reading it took', async () => {
+    const ask = kept(reads(500), 1_000);
+    expect(await ask()).toBe(1);
+    vi.advanceTimersByTime(4_999);
+    expect(await ask()).toBe(1);
+    vi.advanceTimersByTime(1);
+    expect(await ask()).toBe(2);
+  });
+
+  test('is no failure', async () => {
+    const read = vi.fn<() => Promise<string>>();
+    read.mockRejectedValueOnce(new Error('away')).mockResolvedValue('back');
+    const ask = kept(read, 1_000);
+    await expect(ask()).rejects.toThrow('away');
+    expect(await ask()).toBe('back');
+  });
+});
+
+test('what was last known is told at once, and asked for again behind the answer', async () => {
+  const read = vi.fn<() => Promise<string>>();
+  read.mockResolvedValueOnce('first').mockRejectedValueOnce(new Error('away'));
+  const ask = lastKnown(read, 5_000);
+  expect(ask()).toBeUndefined();
+  await vi.waitFor(() => expect(ask()).toBe('first'));
+  expect(read).toHaveBeenCalledTimes(1);
+  vi.advanceTimersByTime(5_000);
+  expect(ask()).toBe('first');
+  await vi.waitFor(() => expect(ask()).toBeNull());
+});
