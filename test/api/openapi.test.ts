@@ -6,7 +6,7 @@ import { useTestApi } from '../support/api.ts';
 const api = useTestApi();
 
 /** For browsers, and the document itself. */
-const PAGES = /^\/(?:docs|openapi\.json|console(?:\/.*)?)$/;
+const PAGES = /^\/(?:docs(?:\/.*)?|openapi\.json|console(?:\/.*)?)$/;
 
 const readDocument = async () => (await api.send('GET', '/openapi.json')).body;
 
