@@ -5,21 +5,24 @@ const MIN_MS = 1000;
 for (const main of document.querySelectorAll('main[data-live]')) keepUpToDate(main);
 
 async function keepUpToDate(main) {
-  const everyMs = Math.max(MIN_MS, Number(main.dataset.live));
   for (;;) {
+    const everyMs = Math.max(MIN_MS, Number(main.dataset.live));
     await new Promise((resolve) => setTimeout(resolve, everyMs));
     // Not while the user types or chooses there, nor in a hidden tab.
     const isInUse = main.contains(document.activeElement) && document.activeElement !== main;
     if (document.hidden || isInUse) continue;
     try {
       const response = await fetch(location.href, { redirect: 'error' });
+      if (!response.ok) throw new Error(`the page is answered with ${response.status}`);
       const page = new DOMParser().parseFromString(await response.text(), 'text/html');
       const next = page.querySelector('main');
       if (next !== null) main.replaceChildren(...next.childNodes);
       // A finished page stops by itself.
       if (next !== null && next.dataset.live === undefined) return;
+      // It looks more often while something goes out.
+      if (next !== null) main.dataset.live = next.dataset.live;
     } catch {
-      // The session is over, or the API is away: the page stays as it was, and says since when.
+      // The session is over, or the API is away: the page stays as it was, and says so.
       main.dataset.stale = 'true';
       continue;
     }
@@ -78,8 +81,8 @@ for (const form of document.querySelectorAll('form[data-upload]')) {
   const status = form.querySelector('[role=status]');
   const place = document.querySelector('[data-result]');
   form.addEventListener('submit', (event) => {
-    if (event.defaultPrevented) return;
     event.preventDefault();
+    if (form.dataset.sent === 'true') return;
     place.replaceChildren();
     bar.hidden = false;
     const request = new XMLHttpRequest();
