@@ -478,8 +478,9 @@ const EVENTS = `
     where state = 'PROCESSING';
   -- A state's pages, without a walk over years of rows in another.
   create index occurrences_failed on events.occurrences (due_at, key) where state = 'FAILED';
+  -- With what only a search by that instant implies: not for pages, which need another order.
   create index occurrences_failed_by_settling on events.occurrences (settled_at)
-    where state = 'FAILED';
+    where state = 'FAILED' and settled_at is not null;
   create index occurrences_skipped on events.occurrences (due_at, key) where state = 'SKIPPED';
   create index occurrences_completed on events.occurrences (due_at, key) where state = 'COMPLETED';
   create index occurrences_of_redelivery on events.occurrences (redelivery_id)

@@ -65,6 +65,7 @@ export const OccurrenceSummarySchema = z
     nextAttemptAt: instant.describe(
       'When it may be sent next; null while it is being sent, waits for a plan, or is settled',
     ),
+    settledAt: instant.describe('When it became COMPLETED, FAILED or SKIPPED'),
     deliveredAt: instant,
     latenessMs: z.number().nullable(),
     late: z.boolean().nullable().describe('Null until it is delivered'),
@@ -103,7 +104,6 @@ export const OccurrenceRecordSchema = OccurrenceSummarySchema.extend({
   supersededAt: instant.describe(
     'When the next occurrence falls due, and this one is no longer sent',
   ),
-  settledAt: instant.describe('When it became COMPLETED, FAILED or SKIPPED'),
   redeliveries: z.int().describe('How often it was redelivered on request'),
   redeliveredAt: instant.describe('When the last redelivery began'),
   redeliveryId: z.uuid().nullable().describe('The request that the last redelivery came from'),

@@ -1,7 +1,13 @@
 /** What FAILED, by reason and by the receiver's last answer; and what became of what was sent again. */
 import type { Orm } from '../platform/database/orm.ts';
 import { RedeliveryNotFoundError } from './errors.ts';
-import { conditionsOf, lastAnswer, type OccurrenceFilter } from './occurrence-filter.ts';
+import {
+  answerOf,
+  conditionsOf,
+  isLast,
+  NO_ANSWER,
+  type OccurrenceFilter,
+} from './occurrence-filter.ts';
 import { firstRow, literal, ms, queryOf } from './sql.ts';
 
 /** Instants are epoch ms. */
@@ -73,11 +79,13 @@ function groupSql(filter: FailureFilter): string {
   const conditions = ["o.state = 'FAILED'", 'o.due_at is not null', ...conditionsOf(filter)];
   return `
     with failed as materialized (
-      select o.key, o.reason, o.due_at, o.settled_at, o.redeliveries
+      select o.key, o.reason, o.attempts, o.due_at, o.settled_at, o.redeliveries
       from events.occurrences as o
       where ${conditions.join(' and ')}
       order by o.due_at desc, o.key desc limit ${literal(MOST)}
-    ), answered as (select failed.*, ${lastAnswer('failed')} as answer from failed
+    ), answered as (
+      select failed.*, coalesce(${answerOf('a')}, '${NO_ANSWER}') as answer
+      from failed left join events.attempts as a on ${isLast('a', 'failed')}
     ), groups as (
       select reason, answer, count(*)::int as occurrences,
         (count(*) filter (where redeliveries > 0))::int as redelivered,

@@ -16,7 +16,7 @@ export interface OccurrenceFilter {
   readonly destination: string | null;
   /**
    * What its last attempt came to: the HTTP status, or the error code where there was none;
-   * `NO_ANSWER` when no attempt is kept. One look-up for each row that fits otherwise.
+   * `NO_ANSWER` when no attempt is kept.
    */
   readonly answer: string | null;
   /** COMPLETED late, or on time; one that is not delivered is neither. */
@@ -27,13 +27,18 @@ export interface OccurrenceFilter {
   readonly due: true | null;
 }
 
-/** Of what no attempt is kept of. */
+/** The answer of rows whose last attempt is no longer kept. */
 export const NO_ANSWER = 'none';
 
-/** SQL for the answer of a row's last attempt. */
-export const lastAnswer = (row: string): string => `coalesce((
-    select coalesce(a.status::text, a.error_code) from events.attempts as a
-    where a.occurrence_key = ${row}.key order by a.number desc limit 1), '${NO_ANSWER}')`;
+/** SQL for what an attempt came to. */
+export const answerOf = (attempt: string): string =>
+  `coalesce(${attempt}.status::text, ${attempt}.error_code)`;
+
+/** SQL for whether an attempt is the last one of a row, so that the two can be joined. */
+export const isLast = (attempt: string, row: string): string =>
+  `${attempt}.occurrence_key = ${row}.key and ${attempt}.number = ${row}.attempts`;
+
+const LAST_ATTEMPT = `select from events.attempts as a where ${isLast('a', 'o')}`;
 
 const CONDITIONS: Readonly<Record<keyof OccurrenceFilter, string>> = {
   status: 'o.state = :status',
@@ -44,7 +49,7 @@ const CONDITIONS: Readonly<Record<keyof OccurrenceFilter, string>> = {
   timezone: 'o.timezone = :timezone',
   reason: 'o.reason = :reason',
   destination: 'o.destination = :destination',
-  answer: `${lastAnswer('o')} = :answer`,
+  answer: `exists (${LAST_ATTEMPT} and ${answerOf('a')} = :answer)`,
   late: `o.state = 'COMPLETED' and (o.lateness_ms > :lateAfterMs) = :late`,
   blocked: '(o.blocked_reason is not null) = :blocked',
   // The clock in a query of its own, and the due instant too, so that the index is used.
@@ -61,7 +66,11 @@ export function conditionsOf(filter: Partial<OccurrenceFilter>): string[] {
   const fields = Object.keys(CONDITIONS) as (keyof OccurrenceFilter)[];
   return fields
     .filter((field) => (filter[field] ?? null) !== null)
-    .map((field) => CONDITIONS[field]);
+    .map((field) =>
+      field === 'answer' && filter.answer === NO_ANSWER
+        ? `not exists (${LAST_ATTEMPT})`
+        : CONDITIONS[field],
+    );
 }
 
 /** Where an occurrence stands in the order of pages. */

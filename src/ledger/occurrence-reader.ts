@@ -34,6 +34,8 @@ export interface OccurrenceSummary extends Omit<PlannedRow, OfRecord | 'inputsAt
   readonly firstAttemptAt: number | null;
   /** While it waits for its instant or a retry; null while it is being sent, or waits for a plan. */
   readonly nextAttemptAt: number | null;
+  /** When it became COMPLETED, FAILED or SKIPPED. */
+  readonly settledAt: number | null;
   readonly deliveredAt: number | null;
   readonly latenessMs: number | null;
   /** Null until it is delivered. */
@@ -47,8 +49,6 @@ export interface OccurrenceSummary extends Omit<PlannedRow, OfRecord | 'inputsAt
 /** All that is kept of an occurrence, with how its instant was found. */
 export interface OccurrenceRecord extends OccurrenceSummary, Pick<PlannedRow, OfRecord> {
   readonly plannedAt: number;
-  /** When it became COMPLETED, FAILED or SKIPPED. */
-  readonly settledAt: number | null;
   readonly redeliveredAt: number | null;
   /** The request that this came from. */
   readonly redeliveryId: string | null;
@@ -187,7 +187,8 @@ const SUMMARY = `
   ${wholeMs('o.first_attempt_at')} as "firstAttemptAt",
   case when o.state = 'PENDING' or o.lease_until <= events.clock()
     then ${wholeMs('o.next_attempt_at')} end as "nextAttemptAt",
-  ${wholeMs('o.delivered_at')} as "deliveredAt", o.lateness_ms::float8 as "latenessMs",
+  ${wholeMs('o.settled_at')} as "settledAt", ${wholeMs('o.delivered_at')} as "deliveredAt",
+  o.lateness_ms::float8 as "latenessMs",
   o.lateness_ms > :lateAfterMs as late, o.redeliveries, o.destination,
   ${isOpen('o')} and (
     o.state = 'PENDING' and o.next_attempt_at is null and o.blocked_reason is null
@@ -201,7 +202,7 @@ const ROW = `
   select ${SUMMARY}, o.recurrence, o.rrule, o.date::text, o.offset_days as "offsetDays",
     o.local_time as "localTime",
     o.leap_day_policy as "leapDayPolicy", ${wholeMs('o.planned_at')} as "plannedAt",
-    ${wholeMs('o.settled_at')} as "settledAt", ${wholeMs('o.superseded_at')} as "supersededAt",
+    ${wholeMs('o.superseded_at')} as "supersededAt",
     ${wholeMs('o.redelivered_at')} as "redeliveredAt", o.redelivery_id as "redeliveryId",
     ${wholeMs('o.forced_at')} as "forcedAt",
     coalesce((

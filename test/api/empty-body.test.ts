@@ -43,6 +43,8 @@ test.for([
     'DELETE /v1/users/{id}/occasions/{type}/{occasionExternalId}': 204,
     'DELETE /v1/users/external/{externalId}/occasions/{type}/{occasionExternalId}': 204,
     'POST /v1/occurrences/{key}/redeliver': 202,
+    // It does not wait for a retry.
+    'POST /v1/occurrences/{key}/retry': 409,
     'POST /v1/deliveries/pause': 200,
     'POST /v1/deliveries/resume': 200,
     // Of no configured webhook.

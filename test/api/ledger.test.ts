@@ -56,6 +56,7 @@ describe('the list of occurrences', () => {
           attemptCount: 2,
           firstAttemptAt: '2026-05-20T07:00:00.004Z',
           nextAttemptAt: null,
+          settledAt: '2026-05-20T07:06:00.500Z',
           deliveredAt: '2026-05-20T07:06:00.500Z',
           latenessMs: 360_500,
           late: true,

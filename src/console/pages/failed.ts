@@ -69,14 +69,12 @@ export function registerFailed(app: ConsoleApp, { api }: PageDeps): void {
     const scope = { ...filter, reason: '', answer: '' };
     const include = visitor.may('users:read') ? 'user' : '';
     const cursor = c.req.query('cursor');
-    // First: what fails while the list is read is not to be sent unseen.
-    const { asOf } = await api.get<Failures>(c, '/v1/occurrences/failures', scope);
     const query = { ...filter, status: 'FAILED', include, cursor };
     const page = await api.get<OccurrencePage>(c, '/v1/occurrences', query);
     return sendPage(c, {
       title: 'Failed, one by one',
       body: html`<p>${filterWords(filter)}</p>
-        ${listForm(page, asOf, visitor)} ${nextPage(`${PATH}/list`, given(filter), page.nextCursor)}
+        ${listForm(page, visitor)} ${nextPage(`${PATH}/list`, given(filter), page.nextCursor)}
         <p>
           <a href="${addressOf('', scope)}">All groups</a>
         </p>`,
@@ -173,13 +171,13 @@ function groupsTable(filter: FailureFilter, failures: Failures, visitor: Visitor
     }`;
 }
 
-function listForm({ occurrences }: OccurrencePage, asOf: string, visitor: Visitor): Html {
+function listForm({ occurrences }: OccurrencePage, visitor: Visitor): Html {
   if (occurrences.length === 0) return html`<p role="status">None.</p>`;
   const maySend = visitor.may('deliveries:write');
   const list = table({
     label: 'Failed occurrences',
     caption: `${countOf(occurrences.length, 'occurrence')} on this page, by due instant`,
-    columns: ['Occurrence', 'Whose', 'Due', 'Failed after'],
+    columns: ['Occurrence', 'Whose', 'Due', 'Failed', 'After'],
     rows: occurrences.map((one) => [
       maySend
         ? html`<label class="check"
@@ -189,15 +187,23 @@ function listForm({ occurrences }: OccurrencePage, asOf: string, visitor: Visito
         : html`${one.occasionType} of ${one.nominalDate}`,
       whose(one),
       time(one.dueAt),
+      time(one.settledAt),
       html`<a href="${occurrencePath(one.key)}">${countOf(one.attemptCount, 'attempt')}</a>`,
     ]),
   });
   if (!maySend) return list;
   return html`<form method="get" action="${PATH}/resend">
-    <input type="hidden" name="settledBy" value="${asOf}" />
+    <input type="hidden" name="settledBy" value="${lastSettled(occurrences)}" />
     ${list}
     <p><button>Send the selected ones again…</button></p>
   </form>`;
+}
+
+/** By which each of them was settled as it is shown. */
+function lastSettled(occurrences: readonly ListedOccurrence[]): string {
+  return occurrences.reduce((last, { settledAt }) => {
+    return settledAt !== null && settledAt > last ? settledAt : last;
+  }, '');
 }
 
 function whose({ user, userId }: ListedOccurrence): Html | string {
