@@ -26,7 +26,9 @@ export function requireVisitor({ apiKeys }: ConsoleDeps, sessions: Sessions) {
       c.set('visitor', { key: null, csrf: csrfOfBrowser(c), may: () => true });
     } else {
       const token = getCookie(c, COOKIE);
-      const session = token === undefined ? null : await sessions.find(token);
+      // The answer to a form can take minutes, as to a file, and a new token would come only with it.
+      const mayRotate = c.req.method === 'GET';
+      const session = token === undefined ? null : await sessions.find(token, mayRotate);
       if (session === null) return toSignIn(c);
       if (session.newToken !== null) keepToken(c, session.newToken);
       c.set('visitor', signedIn(session.key, session.csrf));
@@ -58,13 +60,13 @@ function toSignIn(c: Ctx): Response {
 
 /** The field of every form. */
 export const CSRF_FIELD = 'csrf';
-/** For requests by script, which have no form. */
-export const CSRF_HEADER = 'X-CSRF-Token';
+/** Of all forms but that with a file, so that every field is text. */
+const FORM_TYPE = /^application\/x-www-form-urlencoded\s*(?:;|$)/i;
 
 /** @throws PageError if the request does not come from a page that this session was shown */
 export async function requireCsrf(c: Ctx, expected: string): Promise<void> {
-  const header = c.req.header(CSRF_HEADER);
-  const given = header ?? (await c.req.parseBody())[CSRF_FIELD];
+  if (!FORM_TYPE.test(c.req.header('Content-Type') ?? '')) throw FOREIGN_FORM;
+  const given = (await c.req.parseBody())[CSRF_FIELD];
   if (typeof given !== 'string' || !isSameToken(given, expected)) throw FOREIGN_FORM;
 }
 
@@ -79,14 +81,19 @@ export function csrfOfBrowser(c: Ctx): string {
 }
 
 export async function signIn(c: Ctx, sessions: Sessions, key: ApiKey): Promise<void> {
-  // A token that the browser had before may be known to others.
+  // A token that the browser had before may be known to others: its session ends, too.
+  await endSession(c, sessions);
   keepToken(c, await sessions.start(key));
 }
 
 export async function signOut(c: Ctx, sessions: Sessions): Promise<void> {
+  await endSession(c, sessions);
+  deleteCookie(c, COOKIE, { path: HOME });
+}
+
+async function endSession(c: Ctx, sessions: Sessions): Promise<void> {
   const token = getCookie(c, COOKIE);
   if (token !== undefined) await sessions.end(token);
-  deleteCookie(c, COOKIE, { path: HOME });
 }
 
 /** Lax, not Strict: links from tickets and mails lead to the page, not to the sign-in. */
@@ -100,9 +107,10 @@ function keepToken(c: Ctx, token: string): void {
   });
 }
 
-/** TLS ends in front of the API, and what ends it says so. */
+/** TLS ends in front of the API, and what ends it says so; of several proxies, the first one. */
 function isTls(c: Ctx): boolean {
-  return c.req.header('X-Forwarded-Proto') === 'https' || c.req.url.startsWith('https:');
+  const [outermost] = (c.req.header('X-Forwarded-Proto') ?? '').split(',');
+  return outermost?.trim() === 'https' || c.req.url.startsWith('https:');
 }
 
 /** For a form that leads nowhere without a scope. @throws PageError */

@@ -43,14 +43,14 @@ export function createSessions(orm: Orm, apiKeys: readonly ApiKey[]) {
     },
 
     /** Null if it is over, was ended, or its key is no longer among the settings. */
-    async find(token: string): Promise<Session | null> {
+    async find(token: string, mayRotate: boolean): Promise<Session | null> {
       const [row] = await query<Row>(FIND, { hash: hash(token) });
       if (row === undefined) return null;
       const key = apiKeys.find(
         ({ name, sha256 }) => name === row.name && sha256.toString('hex') === row.key,
       );
       if (key === undefined) return null;
-      return { key, csrf: row.csrf, newToken: row.isOld ? await rotate(token) : null };
+      return { key, csrf: row.csrf, newToken: mayRotate && row.isOld ? await rotate(token) : null };
     },
 
     async end(token: string): Promise<void> {

@@ -32,9 +32,10 @@ export function registerSignIn(
     c.header('Cache-Control', 'no-store');
     await requireCsrf(c, csrfOfBrowser(c));
     const { key: presented, next } = await c.req.parseBody();
-    if (limit.take('') > 0) throw TOO_MANY;
     const key = typeof presented === 'string' ? findApiKey(apiKeys, presented.trim()) : null;
     if (key === null) {
+      // Only then: no stranger's attempts keep out who has a key.
+      if (limit.take('') > 0) throw TOO_MANY;
       logger.warn({ requestId: c.get('requestId') }, 'a sign-in to the console was refused');
       return sendBarePage(c, {
         title: 'Sign in',
@@ -60,8 +61,10 @@ export function registerSignOut(app: ConsoleApp, sessions: Sessions): void {
 
 /** Where a link led before the sign-in; never to another site. */
 function ownPath(next: unknown): string {
-  if (typeof next !== 'string' || !/^\/console(?:[/?]|$)/.test(next)) return HOME;
-  return next;
+  if (typeof next !== 'string' || !next.startsWith(HOME)) return HOME;
+  // As a browser reads it, which drops line breaks and goes up by `..`.
+  const { pathname, search } = new URL(next, 'http://localhost');
+  return /^\/console(?:\/|$)/.test(pathname) ? pathname + search : HOME;
 }
 
 function signInForm(csrf: string, next: string) {

@@ -37,13 +37,28 @@ describe('signing in', () => {
     expect(page.text).toContain('support');
   });
 
-  test.for(['https://elsewhere.example/', '//elsewhere.example', '/console.example', '/consolex'])(
-    'never leads to %s',
-    async (next) => {
-      const page = await signIn(KEY, `?next=${encodeURIComponent(next)}`);
-      expect(page.path).toBe('/console');
-    },
-  );
+  test.for([
+    'https://elsewhere.example/',
+    '//elsewhere.example',
+    '/console.example',
+    '/consolex',
+    '/console/..//elsewhere.example',
+  ])('never leads to %s', async (next) => {
+    const page = await signIn(KEY, `?next=${encodeURIComponent(next)}`);
+    expect(page.path).toBe('/console');
+  });
+
+  test('leads to one address, whatever lines are in it', async () => {
+    const next = '/console/people?q=Ada\r\nSet-Cookie: a=b';
+    const page = await signIn(KEY, `?next=${encodeURIComponent(next)}`);
+    expect(page.path).toBe('/console/people?q=AdaSet-Cookie:%20a=b');
+  });
+
+  test('ends the session that the browser had before', async () => {
+    await signIn();
+    await signIn();
+    expect(await api.sql('select 1 from events.console_sessions')).toHaveLength(1);
+  });
 
   test('is refused with a key that is not among the settings', async () => {
     const page = await signIn(`daybell_${'x'.repeat(43)}`);
@@ -67,12 +82,14 @@ describe('a session', () => {
     await signIn();
     expect(visitor.cookies.get(COOKIE)).not.toBe(before);
 
-    const answer = await api.app.request('/console/sign-in', {
-      headers: { 'X-Forwarded-Proto': 'https' },
-    });
-    expect(answer.headers.get('set-cookie')).toMatch(
-      /; Path=\/console; HttpOnly; Secure; SameSite=Lax/,
-    );
+    for (const proxies of ['https', 'https, http']) {
+      const answer = await api.app.request('/console/sign-in', {
+        headers: { 'X-Forwarded-Proto': proxies },
+      });
+      expect(answer.headers.get('set-cookie')).toMatch(
+        /; Path=\/console; HttpOnly; Secure; SameSite=Lax/,
+      );
+    }
   });
 
   test('is over after twelve hours', async () => {
@@ -123,6 +140,14 @@ describe('a session', () => {
     expect((await visitor.open('/console/nothing')).status).toBe(404);
   });
 
+  test('keeps its token over a form, whose answer may come after minutes', async () => {
+    await signIn();
+    const before = visitor.cookies.get(COOKIE);
+    await api.sql(`update events.console_sessions set rotated_at = rotated_at - interval '1 hour'`);
+    expect((await visitor.request('/console/import', { method: 'POST' })).status).toBe(400);
+    expect(visitor.cookies.get(COOKIE)).toBe(before);
+  });
+
   test('that is over meanwhile changes nothing, and says so', async () => {
     const page = await signIn();
     await api.sql('delete from events.console_sessions');
@@ -139,6 +164,9 @@ describe('a session', () => {
     });
     expect((await visitor.request('/console/sign-out', { method: 'POST' })).status).toBe(403);
     expect((await visitor.submit(theirs, '/console/sign-out')).status).toBe(403);
+    const body = new FormData();
+    body.append('csrf', /name="csrf" value="([^"]+)"/.exec(page.html)?.[1] ?? '');
+    expect((await visitor.request('/console/sign-out', { method: 'POST', body })).status).toBe(403);
     expect((await visitor.submit(page, '/console/sign-out')).path).toBe('/console/sign-in');
   });
 });
@@ -183,11 +211,12 @@ test('nothing comes from elsewhere, and nothing is kept by caches but the assets
   expect((await visitor.open('/console/assets/other.css')).path).toContain('/sign-in');
 });
 
-test('attempts to sign in are limited in their rate', async () => {
+test('attempts with wrong keys are limited in their rate, and keep out no one who has a key', async () => {
   const form = await visitor.open('/console/sign-in');
   const statuses = [];
   for (let attempt = 0; attempt < 30; attempt += 1) {
     statuses.push((await visitor.submit(form, '/console/sign-in', { key: 'no' })).status);
   }
   expect(statuses).toContain(429);
+  expect((await visitor.submit(form, '/console/sign-in', { key: KEY })).path).toBe('/console');
 });
