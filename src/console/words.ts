@@ -40,20 +40,23 @@ export function state(word: string): Html {
 }
 
 /** Why an occurrence FAILED, was SKIPPED or cannot be planned. */
-const REASONS: Readonly<Record<string, string>> = {
-  refused: 'the receiver refused it for good',
-  gone: 'the receiver said that it no longer exists (410)',
-  gave_up: 'no attempt succeeded until GIVE_UP_AFTER',
-  too_late: 'it would have been later than LATE_LIMIT',
-  superseded: 'the next occurrence fell due',
-  suspended: 'the user or the occasion was suspended',
-  date_changed: 'the date was changed',
-  user_deleted: 'the user was deleted',
-  occasion_deleted: 'the occasion was deleted',
-};
+const REASONS = new Map<string, string>(
+  Object.entries({
+    refused: 'the receiver refused it for good',
+    gone: 'the receiver said that it no longer exists (410)',
+    gave_up: 'no attempt succeeded until GIVE_UP_AFTER',
+    too_late: 'it would have been later than LATE_LIMIT',
+    superseded: 'the next occurrence fell due',
+    suspended: 'the user or the occasion was suspended',
+    date_changed: 'the date was changed',
+    user_deleted: 'the user was deleted',
+    occasion_deleted: 'the occasion was deleted',
+  }),
+);
 
+/** The reason may come from an address, and be none. */
 export function reasonWords(reason: string): string {
-  return REASONS[reason] ?? reason;
+  return REASONS.get(reason) ?? reason;
 }
 
 /** What the last attempt came to. */

@@ -65,6 +65,11 @@ describe('the groups', () => {
     expect((await visitor.open(`${PAGE}?occasionType=renewal`)).text).toContain('None: FAILED');
   });
 
+  test('of a reason that is none are none', async () => {
+    const page = await visitor.open(`${PAGE}/list?reason=constructor`);
+    expect(page.text).toContain('because constructor None.');
+  });
+
   test.for(['days=0', 'days=x', 'occasionType=A', 'from=yesterday&to=x'])(
     'with %s say what is wrong',
     async (query) => {
@@ -132,6 +137,24 @@ describe('sending again', () => {
     expect(page.text).toContain('is FAILED now, after 4 attempts');
     await visitor.submit(page, '/console/failed/resend');
     expect(await Promise.all([first, second].map(stateOf))).toEqual(['PENDING', 'FAILED']);
+  });
+
+  test('the selected ones of a reason that must be named includes them; without it, says why not', async () => {
+    const key = await failed({ reason: 'superseded' });
+    const list = await follow(await visitor.open(PAGE), /failed\/list.*reason=superseded/);
+    const form = /<form method="get"[^>]*>(.*?)<\/form>/s.exec(list.html)?.[1] ?? '';
+    const hidden = form.matchAll(/type="hidden" name="(\w+)" value="([^"]*)"/g);
+    const sent = new URLSearchParams({ key });
+    for (const [, name = '', value = ''] of hidden) sent.set(name, value);
+    const page = await visitor.open(`${PAGE}/resend?${sent}`);
+    expect(page.text).toContain('1 occurrence of the 1 selected.');
+    sent.delete('reason');
+    const without = await visitor.open(`${PAGE}/resend?${sent}`);
+    expect(without.text).toContain(
+      '0 occurrences of the 1 selected. Without what was not to be sent',
+    );
+    await visitor.submit(page, '/console/failed/resend');
+    expect(await stateOf(key)).toBe('PENDING');
   });
 
   test('none selected, and a progress that nothing is of, are said in a sentence', async () => {

@@ -74,7 +74,8 @@ export function registerFailed(app: ConsoleApp, { api }: PageDeps): void {
     return sendPage(c, {
       title: 'Failed, one by one',
       body: html`<p>${filterWords(filter)}</p>
-        ${listForm(page, visitor)} ${nextPage(`${PATH}/list`, given(filter), page.nextCursor)}
+        ${listForm(page, filter, visitor)}
+        ${nextPage(`${PATH}/list`, given(filter), page.nextCursor)}
         <p>
           <a href="${addressOf('', scope)}">All groups</a>
         </p>`,
@@ -171,7 +172,11 @@ function groupsTable(filter: FailureFilter, failures: Failures, visitor: Visitor
     }`;
 }
 
-function listForm({ occurrences }: OccurrencePage, visitor: Visitor): Html {
+function listForm(
+  { occurrences }: OccurrencePage,
+  { reason }: FailureFilter,
+  visitor: Visitor,
+): Html {
   if (occurrences.length === 0) return html`<p role="status">None.</p>`;
   const maySend = visitor.may('deliveries:write');
   const list = table({
@@ -194,6 +199,7 @@ function listForm({ occurrences }: OccurrencePage, visitor: Visitor): Html {
   if (!maySend) return list;
   return html`<form method="get" action="${PATH}/resend">
     <input type="hidden" name="settledBy" value="${lastSettled(occurrences)}" />
+    <input type="hidden" name="reason" value="${reason}" />
     ${list}
     <p><button>Send the selected ones again…</button></p>
   </form>`;

@@ -36,8 +36,8 @@ interface Progress {
   readonly sending: number;
 }
 
-/** Either is given. */
 interface Meant {
+  /** Chosen one by one; if there are any, all that counts of the filter is the reason. */
   readonly keys: readonly string[];
   readonly filter: FailureFilter;
 }
@@ -129,7 +129,9 @@ export function registerResend(app: ConsoleApp, { api }: PageDeps): void {
 }
 
 function bodyOf({ keys, filter }: Meant): object {
-  return { status: 'FAILED', ...(keys.length > 0 ? { keys } : given(filter)) };
+  if (keys.length === 0) return { status: 'FAILED', ...given(filter) };
+  const { reason } = filter;
+  return { status: 'FAILED', keys, ...(reason !== '' && { reason }) };
 }
 
 /** What the page before has put into the form, and the API judges. */
@@ -142,20 +144,23 @@ function bodyOfForm(text: string): object {
 }
 
 function scopeWords({ keys, filter }: Meant, matching: number): Html {
+  const counted = countOf(matching, 'occurrence');
   if (keys.length > 0) {
-    const counted = countOf(matching, 'occurrence');
-    return html`<p>${counted} of the ${count(keys.length)} selected.</p>`;
+    return html`<p>${counted} of the ${count(keys.length)} selected.</p>
+      ${matching < keys.length ? leftOut(filter) : ''}`;
   }
+  return html`<p>${filterWords(filter)}: <b>${counted}</b>.</p>
+    ${leftOut(filter)}`;
+}
+
+function leftOut({ reason }: FailureFilter): Html {
   const left = NOT_WITH_OTHERS.map(reasonWords).join('; ');
-  return html`<p>${filterWords(filter)}: <b>${countOf(matching, 'occurrence')}</b>.</p>
-    ${
-      filter.reason === ''
-        ? html`<p class="hint">
-            Without what was not to be sent (${left}): that is sent again by its own group. And
-            without those whose user or occasion is gone.
-          </p>`
-        : html`<p class="hint">Without those whose user or occasion is gone.</p>`
-    }`;
+  return reason === ''
+    ? html`<p class="hint">
+        Without what was not to be sent (${left}): that is sent again by its own group. And without
+        those whose user or occasion is gone.
+      </p>`
+    : html`<p class="hint">Without those whose user or occasion is gone.</p>`;
 }
 
 function changedList(changed: readonly OccurrenceRecord[]): Html {
