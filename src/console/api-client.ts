@@ -3,7 +3,7 @@ import type { Context } from 'hono';
 import type { ContentfulStatusCode } from 'hono/utils/http-status';
 
 import type { ConsoleDeps, ConsoleEnv } from './env.ts';
-import { type FormFault, PageError } from './page-error.ts';
+import { type FormFault, NO_PAGE, PageError } from './page-error.ts';
 
 type Ctx = Context<ConsoleEnv>;
 
@@ -19,8 +19,9 @@ export interface Ask {
   readonly headers?: Readonly<Record<string, string>>;
 }
 
-/** Segments of a path, escaped. */
+/** Segments of a path, escaped. @throws PageError for one that would lead to another route */
 export function path(strings: TemplateStringsArray, ...values: readonly string[]): string {
+  if (values.some((value) => value === '.' || value === '..')) throw NO_PAGE;
   return String.raw({ raw: strings }, ...values.map(encodeURIComponent));
 }
 

@@ -10,7 +10,7 @@ import { createApiClient } from './api-client.ts';
 import { loadAssets } from './assets.ts';
 import type { ConsoleApp, ConsoleDeps, ConsoleEnv, PageDeps } from './env.ts';
 import { sendBarePage, sendPage } from './layout.ts';
-import { PageError } from './page-error.ts';
+import { NO_PAGE, PageError } from './page-error.ts';
 import { registerAudit } from './pages/audit.ts';
 import { registerComing } from './pages/coming.ts';
 import { registerDeliveries } from './pages/deliveries.ts';
@@ -87,7 +87,7 @@ export function createConsole(deps: ConsoleDeps): ConsoleApp {
   registerImport(app);
 
   // The path is the console's own, whatever becomes of it: the API's answers are not for people.
-  app.all('*', () => Promise.reject(new PageError(404, 'There is no such page')));
+  app.all('*', () => Promise.reject(NO_PAGE));
   app.onError((error, c) => {
     const page = error instanceof PageError ? error : ofError(error);
     if (page.status >= 500) {

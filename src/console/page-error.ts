@@ -29,3 +29,5 @@ export class PageError extends Error {
     this.faults = faults;
   }
 }
+
+export const NO_PAGE = new PageError(404, 'There is no such page');

@@ -76,6 +76,9 @@ test('downloads as CSV, in which nothing is a formula', async () => {
 });
 
 test('a day that is none, and a class that is none, are pages that say so', async () => {
+  for (const path of ['audit', 'audit/occurrences', 'audit/occurrences.csv']) {
+    expect((await open(`/console/${path}?date=..`)).status).toBe(404);
+  }
   for (const path of ['/console/audit?date=2026-02-30', `${LIST}&class=nonsense`]) {
     const page = await open(path);
     expect(page.status).toBe(400);
