@@ -22,6 +22,7 @@ import { registerOccurrence } from './pages/occurrence.ts';
 import { registerPeople } from './pages/people.ts';
 import { registerPersonChanges } from './pages/person-changes.ts';
 import { registerPerson } from './pages/person.ts';
+import { registerReceiver } from './pages/receiver.ts';
 import { registerResend } from './pages/resend.ts';
 import { registerToday } from './pages/today.ts';
 import { createSessions } from './sessions.ts';
@@ -80,6 +81,7 @@ export function createConsole(deps: ConsoleDeps): ConsoleApp {
   registerFailed(app, pages);
   registerResend(app, pages);
   registerDeliveries(app, pages);
+  registerReceiver(app, pages);
   registerLog(app, pages);
   registerToday(app, pages);
   registerComing(app, pages);

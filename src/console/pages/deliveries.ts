@@ -5,12 +5,12 @@ import { html } from 'hono/html';
 import { HOME } from '../access.ts';
 import type { ConsoleApp, ConsoleEnv, PageDeps, Visitor } from '../env.ts';
 import { csrfField, type Html, sendPage } from '../layout.ts';
-import { count, duration, table } from '../markup.ts';
+import { count } from '../markup.ts';
 import { redirectWith } from '../notice.ts';
 import { type LogPage, logTable } from '../operator-log.ts';
 import { time } from '../words.ts';
 
-const PATH = `${HOME}/deliveries`;
+export const DELIVERIES = `${HOME}/deliveries`;
 const ALL = 'all destinations';
 const LOG_ENTRIES = 10;
 /** Of the operator log, those that this page's forms make. */
@@ -41,44 +41,18 @@ interface Deliveries extends State {
   readonly destinations: readonly Destination[];
 }
 
-/** Of `POST /v1/webhook/test`. */
-interface TestResult {
-  readonly durationMs: number;
-  readonly status: number | null;
-  readonly errorCode: string | null;
-  readonly explanation: string;
-}
-
-/** Of `POST /v1/webhook/check`. */
-interface CheckResult {
-  readonly startedAt: string;
-  readonly passed: boolean;
-  readonly steps: readonly {
-    readonly sent: string;
-    readonly expected: string;
-    readonly status: number | null;
-    readonly errorCode: string | null;
-    readonly durationMs: number | null;
-    readonly right: boolean | null;
-    readonly explanation: string;
-  }[];
-  readonly deduplicated: boolean | null;
-  readonly connection: { readonly tlsVersion: string | null; readonly keptAlive: boolean | null };
-  readonly advice: readonly string[];
-}
-
 export function registerDeliveries(app: ConsoleApp, { api }: PageDeps): void {
   /** Null: all destinations. */
   async function pause(c: Context<ConsoleEnv>, destination: string | null) {
     const { reason = '' } = await c.req.parseBody<Record<string, string>>();
     const body = { reason: reason.trim() === '' ? null : reason };
     await api.send(c, 'POST', '/v1/deliveries/pause', { query: { destination }, body });
-    return redirectWith(c, `Deliveries to ${destination ?? ALL} are paused.`, PATH);
+    return redirectWith(c, `Deliveries to ${destination ?? ALL} are paused.`, DELIVERIES);
   }
 
   async function resume(c: Context<ConsoleEnv>, destination: string | null) {
     await api.send(c, 'POST', '/v1/deliveries/resume', { query: { destination } });
-    return redirectWith(c, `Deliveries to ${destination ?? ALL} are resumed.`, PATH);
+    return redirectWith(c, `Deliveries to ${destination ?? ALL} are resumed.`, DELIVERIES);
   }
 
   app.get('/deliveries', async (c) => {
@@ -106,37 +80,19 @@ export function registerDeliveries(app: ConsoleApp, { api }: PageDeps): void {
   app.post('/deliveries/:destination/pause', (c) => pause(c, c.req.param('destination')));
   app.post('/deliveries/resume', (c) => resume(c, null));
   app.post('/deliveries/:destination/resume', (c) => resume(c, c.req.param('destination')));
-
-  app.post('/deliveries/:destination/test', async (c) => {
-    const destination = c.req.param('destination');
-    const query = { destination };
-    const { body } = await api.send<TestResult>(c, 'POST', '/v1/webhook/test', { query });
-    const { status, errorCode, durationMs, explanation } = body;
-    const answer = status === null ? errorCode : `HTTP ${status}`;
-    const notice = `Test event to ${destination}: ${answer} after ${duration(durationMs)}. ${explanation}`;
-    return redirectWith(c, notice, PATH);
-  });
-
-  // Answered by its result, which is kept nowhere.
-  app.post('/deliveries/:destination/check', async (c) => {
-    const destination = c.req.param('destination');
-    const query = { destination };
-    const { body } = await api.send<CheckResult>(c, 'POST', '/v1/webhook/check', { query });
-    return sendPage(c, { title: `Check of the receiver: ${destination}`, body: checkBody(body) });
-  });
 }
 
 function togetherSection(all: Deliveries, visitor: Visitor): Html {
   return html`<section>
     <h2>All ${all.destinations.length} destinations together</h2>
     ${stateWords(all)} ${figures(all.waiting)}
-    ${visitor.may('deliveries:write') ? switchForms(PATH, all, 'Pause all', visitor) : ''}
+    ${visitor.may('deliveries:write') ? switchForms(DELIVERIES, all, 'Pause all', visitor) : ''}
   </section>`;
 }
 
 function destinationSection(one: Destination, visitor: Visitor): Html {
   const { destination, dispatchers, maxPerSecond, secrets, waiting } = one;
-  const own = `${PATH}/${encodeURIComponent(destination)}`;
+  const own = `${DELIVERIES}/${encodeURIComponent(destination)}`;
   return html`<section>
     <h2>${destination}</h2>
     ${stateWords(one)} ${figures(waiting)}
@@ -250,56 +206,4 @@ function switchForms(
       Nothing is sent until somebody resumes. Who waits without an attempt for longer than
       LATE_LIMIT is skipped.
     </p>`;
-}
-
-function checkBody({ startedAt, passed, steps, deduplicated, connection, advice }: CheckResult) {
-  const { tlsVersion, keptAlive } = connection;
-  return html`<p class="${passed ? 'notice' : 'warning'}">
-      ${
-        passed
-          ? html`<span class="state good">Passed</span>: the receiver handled every event rightly.`
-          : html`<span class="state bad">Not passed</span>: see what to change below.`
-      }
-    </p>
-    ${table({
-      label: 'Results of the check',
-      caption: html`Six events, sent from ${time(startedAt)} on`,
-      columns: ['Sent', 'Should be', 'Answer', { number: 'Took' }, 'Handled', 'Explanation'],
-      rows: steps.map((step) => [
-        step.sent,
-        step.expected,
-        step.status === null ? (step.errorCode ?? 'not sent') : `HTTP ${step.status}`,
-        step.durationMs === null ? '' : duration(step.durationMs),
-        rightWords(step.right),
-        step.explanation,
-      ]),
-    })}
-    <dl class="facts">
-      <dt>Recognized the event that came twice</dt>
-      <dd>${yesOrNo(deduplicated)}</dd>
-      <dt>TLS</dt>
-      <dd>${tlsVersion ?? 'none'}</dd>
-      <dt>Keeps connections open</dt>
-      <dd>${yesOrNo(keptAlive)}</dd>
-    </dl>
-    ${
-      advice.length === 0
-        ? ''
-        : html`<h2>What to change</h2>
-            <ul>
-              ${advice.map((sentence) => html`<li>${sentence}</li>`)}
-            </ul>`
-    }
-    <p><a href="${PATH}">Back to deliveries</a></p>`;
-}
-
-function rightWords(right: boolean | null): Html {
-  if (right === null) return html`<span class="muted">cannot be told</span>`;
-  if (right) return html`<span class="state good">rightly</span>`;
-  return html`<span class="state bad">wrongly</span>`;
-}
-
-function yesOrNo(value: boolean | null): string {
-  if (value === null) return 'cannot be told';
-  return value ? 'yes' : 'no';
 }
