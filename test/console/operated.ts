@@ -1,0 +1,75 @@
+/** A Daybell as `npm start` runs it, with API keys and a receiver of the test's, and a person at its console. */
+import type { Browser, Page } from 'playwright-core';
+import { onTestFinished } from 'vitest';
+
+import type { Scope } from '../../src/access/api-key.ts';
+import { newApiKey } from '../../src/platform/settings/api-keys.ts';
+import { newWebhookSecret } from '../../src/platform/settings/webhook-secrets.ts';
+import { type PageFaults, watchPage } from '../support/browser.ts';
+import { type DueInstants, dueInstants } from '../support/instant-zones.ts';
+import { type RunningDaybell, startDaybell, temporaryDataDir } from '../support/started-daybell.ts';
+import { startWebhookReceiver, type WebhookReceiver } from '../support/webhook-receiver.ts';
+
+export interface OperatedDaybell {
+  readonly daybell: RunningDaybell;
+  readonly receiver: WebhookReceiver;
+  readonly instants: DueInstants;
+  /** What signs in. */
+  readonly key: string;
+  /** By the API; gives the body of the answer. */
+  send(method: string, path: string, body?: unknown): Promise<Record<string, unknown>>;
+}
+
+const ALL: readonly Scope[] = ['users:read', 'users:write', 'deliveries:read', 'deliveries:write'];
+
+/** Until the test ends. */
+export async function startOperated(): Promise<OperatedDaybell> {
+  const dataDir = await temporaryDataDir();
+  const instants = dueInstants(dataDir);
+  const receiver = await startWebhookReceiver();
+  onTestFinished(() => receiver.close());
+  const { key, entry } = newApiKey('support', ALL);
+  const daybell = await startDaybell({
+    ...instants.settings,
+    DATA_DIR: dataDir,
+    API_KEYS: entry,
+    WEBHOOK_URL: receiver.url,
+    WEBHOOK_SECRETS: newWebhookSecret(),
+    WEBHOOK_ALLOW_PRIVATE: 'true',
+  });
+  return {
+    daybell,
+    receiver,
+    instants,
+    key,
+    async send(method, path, body) {
+      const response = await fetch(`${daybell.url}${path}`, {
+        method,
+        headers: { authorization: `Bearer ${key}`, 'content-type': 'application/json' },
+        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      });
+      const text = await response.text();
+      if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${text}`);
+      return text === '' ? {} : JSON.parse(text);
+    },
+  };
+}
+
+export interface SignedIn {
+  readonly page: Page;
+  readonly faults: PageFaults;
+}
+
+/** Opens the console, is sent to the sign-in, and signs in. */
+export async function signIn(
+  browser: Browser,
+  { daybell, key }: Pick<OperatedDaybell, 'daybell' | 'key'>,
+): Promise<SignedIn> {
+  const page = await browser.newPage({ baseURL: daybell.url });
+  const faults = watchPage(page, daybell.url);
+  await page.goto('/console');
+  await page.getByLabel('API key').fill(key);
+  await page.getByRole('button', { name: 'Sign in' }).click();
+  await page.getByRole('heading', { name: 'Today' }).waitFor();
+  return { page, faults };
+}
