@@ -32,6 +32,12 @@ const NAVIGATION: readonly { path: string; name: string; scope: Scope }[] = [
   { path: '/log', name: 'Log', scope: 'deliveries:read' },
 ];
 
+/** The first page that the visitor may see; null if it is none. */
+export function firstPage({ may }: Visitor): string | null {
+  const first = NAVIGATION.find(({ scope }) => may(scope));
+  return first === undefined ? null : HOME + first.path;
+}
+
 export function sendPage(c: Ctx, page: Page): Response | Promise<Response> {
   return c.html(renderPage(c, page), page.status ?? 200);
 }

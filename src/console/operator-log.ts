@@ -2,6 +2,7 @@
 import { html } from 'hono/html';
 
 import { HOME } from './access.ts';
+import type { Visitor } from './env.ts';
 import type { Html } from './layout.ts';
 import { table } from './markup.ts';
 import { time } from './words.ts';
@@ -22,7 +23,7 @@ export interface LogEntry {
   readonly outcome: number | null;
 }
 
-export function logTable(entries: readonly LogEntry[], caption: string): Html {
+export function logTable(entries: readonly LogEntry[], caption: string, visitor: Visitor): Html {
   if (entries.length === 0) return html`<p class="muted">Nothing.</p>`;
   return table({
     label: 'Operator log',
@@ -33,7 +34,7 @@ export function logTable(entries: readonly LogEntry[], caption: string): Html {
       html`${actor ?? 'no key'}
         <span class="muted">by ${via === 'api' ? 'the API' : 'the console'}</span>`,
       ACTIONS[action] ?? action,
-      subjectLink(subject),
+      subjectLink(subject, visitor),
       detailWords(detail),
       outcomeWords(outcome),
     ]),
@@ -62,9 +63,12 @@ const ACTIONS: Readonly<Record<string, string>> = {
 
 const USER_ID = /^[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12}$/;
 
-function subjectLink(subject: string | null): Html | string {
+function subjectLink(subject: string | null, { may }: Visitor): Html | string {
   if (subject === null) return '';
-  if (USER_ID.test(subject)) return html`<a href="${HOME}/people/${subject}">${subject}</a>`;
+  if (USER_ID.test(subject)) {
+    if (!may('users:read')) return subject;
+    return html`<a href="${HOME}/people/${subject}">${subject}</a>`;
+  }
   if (!subject.includes(':')) return subject;
   return html`<a href="${HOME}/occurrences/${encodeURIComponent(subject)}">${subject}</a>`;
 }

@@ -256,5 +256,12 @@ test('a key sees and is offered what its scopes allow', async () => {
   expect(ops.text).toContain('Send again');
   expect(ops.html).not.toContain(`/console/people/${id}`);
   expect((await signIn('ops', '/console/people')).status).toBe(403);
+  await keyed.sql(`insert into events.operator_log (via, action, subject) values ('api', 'x', ?)`, [
+    id,
+  ]);
+  const log = await signIn('ops', '/console/log');
+  expect(log.text).toContain(id);
+  expect(log.html).not.toContain(`/console/people/${id}`);
+  expect((await signIn('names', '/console')).path).toBe('/console/people');
   await keyed.database.drop();
 });

@@ -5,17 +5,16 @@ import { html } from 'hono/html';
 import { HOME } from '../access.ts';
 import { type ApiClient, path } from '../api-client.ts';
 import { type ListPage, sendCsv } from '../csv.ts';
-import type { ConsoleApp, ConsoleEnv, PageDeps } from '../env.ts';
+import type { ConsoleApp, ConsoleEnv, PageDeps, Visitor } from '../env.ts';
 import { type Html, sendPage } from '../layout.ts';
 import { count, countOf, nextPage, table } from '../markup.ts';
 import { time } from '../words.ts';
 import { CLASSES, type ClassName, partInWords, WRONG } from './audit-words.ts';
 import {
   type ListedOccurrence,
-  nameOf,
   occurrenceLink,
+  person,
   personColumns,
-  personLink,
 } from './occurrence-people.ts';
 
 const PATH = `${HOME}/audit`;
@@ -65,7 +64,7 @@ export function registerAudit(app: ConsoleApp, { api }: PageDeps): void {
           <a href="${PATH}?${new URLSearchParams({ date })}">The audit of ${date}</a>
         </p>
         ${meaning(className)}
-        ${list(found, `Due on ${date}${occasionType ? `, of type ${occasionType}` : ''}`)}
+        ${list(found, `Due on ${date}${occasionType ? `, of type ${occasionType}` : ''}`, c.get('visitor'))}
         ${nextPage(LIST_PATH, c.req.query(), found.nextCursor)}
         <p>
           <a href="${CSV_PATH}?${new URLSearchParams({ date, ...filter })}">Download as CSV</a>
@@ -214,7 +213,7 @@ function meaning(className: string): Html {
   return words === undefined ? html`` : html`<p>${words}</p>`;
 }
 
-function list({ occurrences }: ListPage<Audited>, caption: string): Html {
+function list({ occurrences }: ListPage<Audited>, caption: string, visitor: Visitor): Html {
   if (occurrences.length === 0) return html`<p>There is none.</p>`;
   return table({
     label: 'Occurrences',
@@ -222,7 +221,7 @@ function list({ occurrences }: ListPage<Audited>, caption: string): Html {
     columns: ['Occurrence', 'Who', 'Class', 'Due', 'Zone', { number: 'Attempts' }],
     rows: occurrences.map((item) => [
       occurrenceLink(item.key),
-      personLink(item.userId, nameOf(item)),
+      person(item, visitor),
       item.class,
       item.dueAt === null ? '–' : time(item.dueAt),
       item.timezone,

@@ -4,13 +4,13 @@ import { html, raw } from 'hono/html';
 import { barChart } from '../../charts/bar-chart.ts';
 import { HOME } from '../access.ts';
 import type { ListPage } from '../csv.ts';
-import type { ConsoleApp, PageDeps } from '../env.ts';
+import type { ConsoleApp, PageDeps, Visitor } from '../env.ts';
 import { type Html, sendPage } from '../layout.ts';
 import { count, countOf, nextPage, table } from '../markup.ts';
 import { PageError } from '../page-error.ts';
 import { time } from '../words.ts';
 import { placeholderSentence } from './coming-words.ts';
-import { type ListedOccurrence, nameOf, occurrenceLink, personLink } from './occurrence-people.ts';
+import { type ListedOccurrence, occurrenceLink, person } from './occurrence-people.ts';
 
 const PATH = `${HOME}/coming`;
 const LIST_PATH = `${PATH}/due`;
@@ -96,7 +96,7 @@ export function registerComing(app: ConsoleApp, { api }: PageDeps): void {
     return sendPage(c, {
       title: `Due from ${from} to ${to}`,
       body: html`<p><a href="${PATH}">Coming</a></p>
-        ${list(found, `From ${from} until before ${to}; type: ${occasionType}; zone: ${timezone}`)}
+        ${list(found, `From ${from} until before ${to}; type: ${occasionType}; zone: ${timezone}`, c.get('visitor'))}
         ${nextPage(LIST_PATH, query, found.nextCursor)}`,
     });
   });
@@ -248,7 +248,11 @@ function byZone({ minutes }: Forecast): Html {
   });
 }
 
-function list({ occurrences }: ListPage<ComingOccurrence>, caption: string): Html {
+function list(
+  { occurrences }: ListPage<ComingOccurrence>,
+  caption: string,
+  visitor: Visitor,
+): Html {
   if (occurrences.length === 0) return html`<p>Nothing is due then. ${caption}</p>`;
   return table({
     label: 'Occurrences',
@@ -256,7 +260,7 @@ function list({ occurrences }: ListPage<ComingOccurrence>, caption: string): Htm
     columns: ['Occurrence', 'Who', 'Type', 'Due', 'Zone', 'In the ledger'],
     rows: occurrences.map((item) => [
       item.planned ? occurrenceLink(item.key) : html`<code>${item.key}</code>`,
-      personLink(item.userId, nameOf(item)),
+      person(item, visitor),
       item.occasionType,
       time(item.dueAt),
       item.timezone,

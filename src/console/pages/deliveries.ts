@@ -70,7 +70,7 @@ export function registerDeliveries(app: ConsoleApp, { api }: PageDeps): void {
         ${all.destinations.map((destination) => destinationSection(destination, visitor))}
         <section>
           <h2>What operators did here</h2>
-          ${logTable(entries, 'Pauses, resumptions, tests and checks among the latest 50 entries')}
+          ${logTable(entries, 'Pauses, resumptions, tests and checks among the latest 50 entries', visitor)}
           <p><a href="${HOME}/log">The whole operator log</a></p>
         </section>`,
     });

@@ -39,7 +39,7 @@ export function registerLog(app: ConsoleApp, { api }: PageDeps): void {
           A user's id, an occurrence's key, a destination or an occasion type; who is the name of an
           API key.
         </p>
-        ${logTable(entries, cursor === '' ? 'The latest first' : 'Further entries, the latest first')}
+        ${logTable(entries, cursor === '' ? 'The latest first' : 'Further entries, the latest first', c.get('visitor'))}
         ${nextPage(`${HOME}/log`, { subject, actor }, nextCursor)}`,
     });
   });

@@ -21,8 +21,8 @@ export interface ListedOccurrence {
   } | null;
 }
 
-/** Without the scope for names, and of who is deleted, the id. */
-export function nameOf({ user, userId }: ListedOccurrence): string {
+/** Of a user that is deleted, the id. */
+function nameOf({ user, userId }: ListedOccurrence): string {
   return user ? `${user.firstName} ${user.lastName}`.trim() : userId;
 }
 
@@ -31,8 +31,11 @@ export function occurrenceLink(key: string): Html {
   return html`<a href="${HOME}/occurrences/${encodeURIComponent(key)}"><code>${key}</code></a>`;
 }
 
-export function personLink(userId: string, name: string): Html {
-  return html`<a href="${HOME}/people/${encodeURIComponent(userId)}">${name}</a>`;
+/** Only the id for those who may not see the page of a person. */
+export function person(item: ListedOccurrence, { may }: Visitor): Html | string {
+  const { userId } = item;
+  if (!may('users:read')) return userId;
+  return html`<a href="${HOME}/people/${encodeURIComponent(userId)}">${nameOf(item)}</a>`;
 }
 
 /** For a download. */

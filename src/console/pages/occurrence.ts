@@ -28,7 +28,7 @@ export function registerOccurrence(app: ConsoleApp, { api }: PageDeps): void {
         ${occurrenceBody(one, { visitor, from: 'occurrence' })}
         <section>
           <h2>What operators did</h2>
-          ${logTable(log.entries, 'The latest first')}
+          ${logTable(log.entries, 'The latest first', visitor)}
         </section>`,
     });
   });

@@ -5,7 +5,7 @@ import { html } from 'hono/html';
 import { HOME } from '../access.ts';
 import { path } from '../api-client.ts';
 import type { Occasion, OccurrenceRecord, User } from '../api-types.ts';
-import type { ConsoleApp, ConsoleEnv, PageDeps } from '../env.ts';
+import type { ConsoleApp, ConsoleEnv, PageDeps, Visitor } from '../env.ts';
 import { type History, historySection } from '../history-view.ts';
 import { csrfField, type Html, sendPage } from '../layout.ts';
 import { nextPage, table } from '../markup.ts';
@@ -54,7 +54,7 @@ export function registerPerson(app: ConsoleApp, { api, temporalUi }: PageDeps): 
             </p>`
           : occurrencesSection(c, user, found)
       }
-      ${historySection(history, user)} ${log === null ? '' : logSection(log)}`,
+      ${historySection(history, user)} ${log === null ? '' : logSection(log, visitor)}`,
     });
   });
 
@@ -255,9 +255,9 @@ function occurrencesSection(c: Ctx, user: User, { occurrences, nextCursor }: Occ
   </section>`;
 }
 
-function logSection(log: readonly LogEntry[]): Html {
+function logSection(log: readonly LogEntry[], visitor: Visitor): Html {
   return html`<section>
     <h2>What operators did</h2>
-    ${logTable(log, 'Of this person and of what was sent, the latest first')}
+    ${logTable(log, 'Of this person and of what was sent, the latest first', visitor)}
   </section>`;
 }

@@ -4,7 +4,7 @@ import { html, raw } from 'hono/html';
 import { latenessChart } from '../../charts/lateness-chart.ts';
 import { HOME } from '../access.ts';
 import type { ConsoleApp, PageDeps } from '../env.ts';
-import { type Html, sendPage } from '../layout.ts';
+import { firstPage, type Html, sendPage } from '../layout.ts';
 import { count, countOf, duration, table } from '../markup.ts';
 import { time } from '../words.ts';
 
@@ -58,6 +58,8 @@ interface LastPeak extends Peak {
 
 export function registerToday(app: ConsoleApp, { api }: PageDeps): void {
   app.get('/', async (c) => {
+    const first = firstPage(c.get('visitor'));
+    if (first !== null && first !== HOME) return c.redirect(first, 303);
     const status = await api.get<Status>(c, '/v1/status');
     const { waiting, lastPeak } = status;
     const isGoingOut = (waiting?.due ?? 0) + (waiting?.sending ?? 0) + (lastPeak?.open ?? 0) > 0;
