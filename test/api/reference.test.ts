@@ -62,4 +62,10 @@ test('its script is compressed, and kept by the browser', async () => {
   expect(headers.get('content-type')).toBe('text/javascript; charset=utf-8');
   expect(headers.get('content-encoding')).toBe('gzip');
   expect(headers.get('cache-control')).toContain('max-age=');
+  expect(headers.get('vary')).toBe('Accept-Encoding');
+
+  const again = { ...gzip, 'If-None-Match': headers.get('etag') ?? '' };
+  const unchanged = await api.app.request('/docs/scalar.js', { headers: again });
+  expect(unchanged.status).toBe(304);
+  expect(await unchanged.text()).toBe('');
 });
