@@ -165,6 +165,7 @@ async function explainSlow(databaseUrl: string, leastMs: number): Promise<void> 
     await client.query(`load 'auto_explain'`);
     await client.query(`${set} auto_explain.log_min_duration = ${leastMs}`);
     await client.query(`${set} auto_explain.log_analyze = on`);
+    await client.query(`${set} auto_explain.log_timing = off`);
   });
 }
 
