@@ -58,3 +58,59 @@ test('what was last known is told at once, and asked for again behind the answer
   expect(ask()).toBe('first');
   await vi.waitFor(() => expect(ask()).toBeNull());
 });
+
+/** Each read is answered by hand; the first one at once. */
+function slowReads() {
+  const reads: PromiseWithResolvers<number>[] = [];
+  return {
+    reads,
+    async read(): Promise<number> {
+      const made = Promise.withResolvers<number>();
+      reads.push(made);
+      if (reads.length === 1) made.resolve(1);
+      return made.promise;
+    },
+  };
+}
+
+/** So that what was read at once is no longer kept. */
+const aMoment = () => new Promise((resolve) => setTimeout(resolve, 20));
+
+describe('a value that is another than the newest', () => {
+  beforeEach(() => {
+    vi.useRealTimers();
+  });
+
+  test('while a read takes long, the last value is given, and the new one once it is there', async () => {
+    const { reads, read } = slowReads();
+    const find = kept(read, 0, { waitMs: 1, maxAgeMs: 3_600_000 });
+    expect(await find()).toBe(1);
+    await aMoment();
+    expect(await find()).toBe(1);
+    expect(await find()).toBe(1);
+    expect(reads).toHaveLength(2);
+    reads[1]?.resolve(2);
+    await reads[1]?.promise;
+    await expect.poll(find).toBe(2);
+  });
+
+  test('a value that is too old is not given', async () => {
+    const { reads, read } = slowReads();
+    const find = kept(read, 0, { waitMs: 1, maxAgeMs: 10 });
+    expect(await find()).toBe(1);
+    await aMoment();
+    const second = find();
+    reads[1]?.resolve(2);
+    expect(await second).toBe(2);
+  });
+
+  test('a read that fails is reported, and the last value does not hide it', async () => {
+    const { reads, read } = slowReads();
+    const find = kept(read, 0, { waitMs: 3_600_000, maxAgeMs: 3_600_000 });
+    expect(await find()).toBe(1);
+    await aMoment();
+    const second = find();
+    reads[1]?.reject(new Error('the database is away'));
+    await expect(second).rejects.toThrow('the database is away');
+  });
+});

@@ -53,21 +53,41 @@ export function shared<Value>(read: () => Promise<Value>): () => Promise<Value> 
 /** A dear read is made for a tenth of the time at most. */
 const REST_PER_READ = 10;
 
+/** When the last value is given although another is being read. */
+export interface Impatience {
+  /** The read is waited for so long at first. */
+  readonly waitMs: number;
+  /** A value that was read longer ago is not given. */
+  readonly maxAgeMs: number;
+}
+
 /**
  * Shares a read, and keeps its value: for `leastMs`, and for ten times as long as the read took. For
  * what is asked for again and again. A read that failed is not kept.
  */
-export function kept<Value>(read: () => Promise<Value>, leastMs: number): () => Promise<Value> {
-  let last: { readonly value: Value; readonly until: number } | null = null;
+export function kept<Value>(
+  read: () => Promise<Value>,
+  leastMs: number,
+  { waitMs, maxAgeMs }: Impatience = { waitMs: 0, maxAgeMs: 0 },
+): () => Promise<Value> {
+  let last: { readonly value: Value; readonly readAt: number; readonly until: number } | null =
+    null;
   const readOnce = shared(async () => {
     const startedAt = performance.now();
     const value = await read();
     const endedAt = performance.now();
     const keepMs = Math.max(leastMs, REST_PER_READ * (endedAt - startedAt));
-    last = { value, until: endedAt + keepMs };
+    last = { value, readAt: startedAt, until: endedAt + keepMs };
     return value;
   });
-  return async () => (last !== null && performance.now() < last.until ? last.value : readOnce());
+  return async () => {
+    const now = performance.now();
+    if (last === null) return readOnce();
+    if (now < last.until) return last.value;
+    if (now - last.readAt > maxAgeMs) return readOnce();
+    const { value } = last;
+    return Promise.race([readOnce(), sleep(waitMs, value)]);
+  };
 }
 
 /**

@@ -2,7 +2,7 @@
 import { createRoute, z } from '@hono/zod-openapi';
 
 import { createLedgerState, type DueToday } from '../../ledger/ledger-state.ts';
-import { createPeaks, type PastPeak } from '../../ledger/peaks.ts';
+import { createPeaks, type PastPeak, type Peak } from '../../ledger/peaks.ts';
 import { NOTHING_WAITS } from '../../ledger/delivery-control.ts';
 import { kept, withinLimit } from '../../platform/async.ts';
 import { isoInstant } from '../../time/instant.ts';
@@ -16,17 +16,26 @@ import { PROBLEM_CODES } from '../problem-sentences.ts';
 /** Each open page asks every few seconds: they share what was read. */
 const SHARED_FOR_MS = 1_000;
 const READ_WITHIN_MS = 3_000;
+/** On the day of a large herd, a read takes longer than a page should. */
+const IMPATIENCE = { waitMs: 80, maxAgeMs: 30_000 };
 const ZONES_LISTED = 20;
 
 export function registerStatus(app: Api, deps: ApiDeps): void {
   const ledger = createLedgerState(deps.orm, deps.audit.limits);
   const peaks = createPeaks(deps.orm);
+  /** With when it was read. */
+  const dated =
+    <Value>(ask: () => Promise<Value>) =>
+    async () => {
+      const at = deps.clock();
+      return { at, value: await ask() };
+    };
   const read = <Value>(ask: () => Promise<Value>) => {
-    const readKept = kept(ask, SHARED_FOR_MS);
+    const readKept = kept(dated(ask), SHARED_FOR_MS, IMPATIENCE);
     // With the database away or busy, the problems say so.
     return () => withinLimit(readKept(), READ_WITHIN_MS).catch(() => undefined);
   };
-  const readProblems = kept(createProblemsNow(deps), SHARED_FOR_MS);
+  const readProblems = kept(dated(createProblemsNow(deps)), SHARED_FOR_MS, IMPATIENCE);
   const readToday = read(async () => todayBody(await ledger.today()));
   const readWaiting = read(async () => (await deps.deliveries.countWaiting()).all);
   const readLast = read(async () => lastPeakBody(await peaks.last()));
@@ -37,7 +46,7 @@ export function registerStatus(app: Api, deps: ApiDeps): void {
     ...needs('deliveries:read', 'Operation'),
     summary: 'How it stands now',
     description:
-      'What is wrong, how many fell due today, and how the last peak went. It may be asked every few seconds: what was read is kept for a second, or for ten times as long as reading it took. A part that cannot be read in three seconds is null.',
+      'What is wrong, how many fell due today, and how the last peak went. It may be asked every few seconds: what was read is kept for a second, or for ten times as long as reading it took, and given for up to 30 seconds while reading it again takes long; `at` says when the oldest part was read. A part that cannot be read in three seconds is null.',
     method: 'get',
     path: '/v1/status',
     request: { query: noQuery },
@@ -47,25 +56,27 @@ export function registerStatus(app: Api, deps: ApiDeps): void {
     },
   });
   app.openapi(route, async (c) => {
-    const [found, today, waiting, last, next] = await Promise.all([
+    const [found, ...parts] = await Promise.all([
       readProblems(),
       readToday(),
       readWaiting(),
       readLast(),
       readNext(),
     ]);
+    const at = Math.min(found.at, ...parts.map((part) => part?.at ?? Infinity));
+    const [today, waiting, last, next] = parts;
     const audited = deps.lastAudit();
-    const { due, retrying, sending } = waiting ?? NOTHING_WAITS;
+    const { due, retrying, sending } = waiting?.value ?? NOTHING_WAITS;
     return c.json(
       {
-        at: new Date(deps.clock()).toISOString(),
-        problems: found.map(({ since, ...problem }) =>
+        at: new Date(at).toISOString(),
+        problems: found.value.map(({ since, ...problem }) =>
           Object.assign({ since: new Date(since).toISOString() }, problem),
         ),
-        today: today ?? null,
+        today: today?.value ?? null,
         waiting: waiting === undefined ? null : { due, retrying, sending },
-        lastPeak: last ?? null,
-        nextPeak: next ? { ...next, at: new Date(next.at).toISOString() } : null,
+        lastPeak: last?.value ?? null,
+        nextPeak: nextPeakBody(next?.value ?? null),
         lastAudit: audited && [...audited],
       },
       200,
@@ -92,7 +103,7 @@ const PeakSchema = z.object({
 
 const StatusSchema = z
   .object({
-    at: instant,
+    at: instant.describe('When the oldest part was read'),
     problems: z
       .array(
         z
@@ -201,6 +212,10 @@ function totalOf(zone: DueToday): number {
     (sum, name) => sum + zone[name],
     0,
   );
+}
+
+function nextPeakBody(peak: Peak | null) {
+  return peak && { ...peak, at: isoInstant(peak.at) ?? '' };
 }
 
 function lastPeakBody(peak: PastPeak | null) {
