@@ -156,10 +156,23 @@ describe('GET /v1/forecast', () => {
     ],
     ['?to=2028-01-13T18:00:01Z', 'to', 'must be at most 400 days after from'],
     ['?zone=UTC', 'zone', 'is not a parameter here'],
+    ['?maxAge=3601', 'maxAge', 'must be a number of seconds from 0 to 3600'],
+    ['?maxAge=1m', 'maxAge', 'must be a number of seconds from 0 to 3600'],
   ])('refuses %s, with the rule', async (query, field, rule) => {
     const { status, body } = await api.send('GET', `/v1/forecast${query}`);
     expect(status).toBe(400);
     expect(body.errors).toEqual([{ field, rule }]);
+  });
+
+  test('is one that was computed before if that will do, and a new one otherwise', async () => {
+    const until = '?to=2026-12-20T00:00:00Z';
+    await addUser();
+    expect(await forecast(`${until}&maxAge=60`)).toMatchObject({ due: 1 });
+    await addUser();
+    expect(await forecast(`${until}&maxAge=60`)).toMatchObject({ due: 1 });
+    expect(await forecast(until)).toMatchObject({ due: 2 });
+    expect(await forecast(`${until}&maxAge=60&occasionType=birthday`)).toMatchObject({ due: 2 });
+    expect(await forecast('?to=2026-12-20T00:00:01Z&maxAge=60')).toMatchObject({ due: 2 });
   });
 
   test('takes a clock that is a little behind, from now on', async () => {

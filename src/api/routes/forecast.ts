@@ -2,6 +2,7 @@ import { createRoute, z } from '@hono/zod-openapi';
 
 import { forecast } from '../../forecast/forecast.ts';
 import { LISTED_DAYS, listForecast } from '../../forecast/forecast-list.ts';
+import { createRecentForecasts } from '../../forecast/recent-forecasts.ts';
 import { ForecastSchema } from '../../forecast/schema.ts';
 import { type AskedWindow, forecastWindow, windowFault } from '../../forecast/window.ts';
 import { needs, requireScope } from '../access.ts';
@@ -24,10 +25,23 @@ const windowFields = {
   to: instantParam('Due instants before this one'),
 };
 const { occasionType } = filterFields;
+const MAX_AGE_RULE = 'must be a number of seconds from 0 to 3600';
+const maxAge = z
+  .string({ error: MAX_AGE_RULE })
+  .regex(/^\d{1,4}$/, MAX_AGE_RULE)
+  .transform(Number)
+  .refine((seconds) => seconds <= 3_600, MAX_AGE_RULE)
+  .default(0)
+  .openapi({ type: 'integer', minimum: 0, maximum: 3_600, default: 0 })
+  .describe('In seconds: how old the forecast may be, if `to` is given and `from` is not');
 
 export function registerForecast(app: Api, deps: ApiDeps): void {
   const { clock } = deps.forecast;
   const limit = createConcurrencyLimit();
+  const findRecent = createRecentForecasts(
+    (window, type) => limit(() => forecast(deps.forecast, window, type)),
+    clock,
+  );
   /** Reports a window that cannot be forecast. */
   const windowOf = (asked: AskedWindow, context: z.RefinementCtx, longestDays?: number) => {
     const fault = windowFault(asked, clock(), longestDays);
@@ -41,15 +55,17 @@ export function registerForecast(app: Api, deps: ApiDeps): void {
     ...needs('deliveries:read', 'Operation'),
     summary: 'Forecast what falls due, by minute, zone and occasion type',
     description:
-      'Counts occurrences that are planned in the ledger, and computes later ones from users and their occasions. The window begins now unless `from` is given, and lasts 24 hours unless `to` is given; at most 400 days.',
+      'Counts occurrences that are planned in the ledger, and computes later ones from users and their occasions. The window begins now unless `from` is given, and lasts 24 hours unless `to` is given; at most 400 days. With many users it takes seconds: with `maxAge`, the answer may be one that was computed before, as `forecastAt` says.',
     method: 'get',
     path: '/v1/forecast',
     request: {
       query: z
-        .strictObject({ ...windowFields, occasionType })
-        .transform(({ from = null, to = null, occasionType: type = null }, context) => ({
+        .strictObject({ ...windowFields, occasionType, maxAge })
+        .transform(({ from = null, to = null, occasionType: type = null, maxAge }, context) => ({
           window: windowOf({ from, to }, context),
           type,
+          // Of a window that begins now, and whose end is the same each time.
+          maxAgeMs: from === null && to !== null ? maxAge * 1_000 : 0,
         })),
     },
     responses: {
@@ -58,8 +74,12 @@ export function registerForecast(app: Api, deps: ApiDeps): void {
     },
   });
   app.openapi(route, async (c) => {
-    const { window, type } = c.req.valid('query');
-    return c.json(await limit(() => forecast(deps.forecast, window, type)), 200);
+    const { window, type, maxAgeMs } = c.req.valid('query');
+    const found =
+      maxAgeMs > 0
+        ? findRecent(window.until, type, maxAgeMs)
+        : limit(() => forecast(deps.forecast, window, type));
+    return c.json(await found, 200);
   });
 
   const list = createRoute({

@@ -21,11 +21,15 @@ const DAY_MS = 24 * HOUR_MS;
 const ZONES_OF_PEAK = 4;
 const ZONES_LISTED = 20;
 
+/** Of what is shown, in seconds: with a million users, computing a month takes seconds. */
+const MAX_AGE = 600;
+
 /** How far the page looks ahead, and what a bar of its chart is. */
 const SPANS = {
   '24h': { name: '24 hours', lengthMs: DAY_MS, barMs: HOUR_MS, bar: 'hour' },
   '30d': { name: '30 days', lengthMs: 30 * DAY_MS, barMs: DAY_MS, bar: 'day' },
-  '400d': { name: '400 days', lengthMs: 400 * DAY_MS, barMs: DAY_MS, bar: 'day' },
+  // The API's longest, less what the end is rounded up by.
+  '400d': { name: '400 days', lengthMs: 400 * DAY_MS - HOUR_MS, barMs: DAY_MS, bar: 'day' },
 } as const;
 type Span = keyof typeof SPANS;
 
@@ -33,6 +37,7 @@ type Span = keyof typeof SPANS;
 interface Forecast {
   readonly from: string;
   readonly to: string;
+  readonly forecastAt: string;
   readonly settings: Readonly<Record<'localTime' | 'leapDayPolicy' | 'tzVersion', string>>;
   readonly due: number;
   readonly planned: number;
@@ -69,8 +74,10 @@ export function registerComing(app: ConsoleApp, { api }: PageDeps): void {
     const { span = '24h', occasionType = '' } = c.req.query();
     if (!isSpan(span)) throw NO_SPAN;
     const { lengthMs } = SPANS[span];
-    const to = new Date(Date.now() + lengthMs).toISOString();
-    const forecast = await api.get<Forecast>(c, '/v1/forecast', { to, occasionType });
+    // Until a full hour: the same for all who look in this one.
+    const to = new Date(Math.ceil((Date.now() + lengthMs) / HOUR_MS) * HOUR_MS).toISOString();
+    const query = { to, occasionType, maxAge: MAX_AGE };
+    const forecast = await api.get<Forecast>(c, '/v1/forecast', query);
     return sendPage(c, {
       title: 'Coming',
       body: [
@@ -127,12 +134,14 @@ function spans(span: Span, occasionType: string): Html {
   </form>`;
 }
 
-function summary({ from, to, settings, due, planned, blocked, suspended }: Forecast): Html {
+function summary(forecast: Forecast): Html {
+  const { from, to, forecastAt, settings, due, planned, blocked, suspended } = forecast;
   const { localTime, leapDayPolicy, tzVersion } = settings;
   return html`<p>
       <b>${countOf(due, 'occurrence')} due</b> from ${time(from)} until before ${time(to)}. In the
       ledger: ${count(planned)}; the others are computed by the rules in force (${localTime},
-      ${leapDayPolicy}, tz ${tzVersion}).
+      ${leapDayPolicy}, tz ${tzVersion}). Counted at ${time(forecastAt)}; counted anew after ten
+      minutes at the latest.
     </p>
     ${
       blocked === 0
@@ -180,7 +189,10 @@ function peaks({ peaks: found, due }: Forecast, occasionType: string): Html {
     caption: 'The ten fullest minutes of this time, in UTC',
     columns: ['Minute', { number: 'Due' }, { number: 'Of all' }, 'Zones', 'Types'],
     rows: found.map((peak) => [
-      html`<a href="${dueIn(peak.at, MINUTE_MS, { occasionType })}">${time(peak.at)}</a>`,
+      // What has passed since it was counted is not coming.
+      Date.parse(peak.at) < Date.now()
+        ? time(peak.at)
+        : html`<a href="${dueIn(peak.at, MINUTE_MS, { occasionType })}">${time(peak.at)}</a>`,
       count(peak.due),
       `${Math.round((100 * peak.due) / due)} %`,
       firstOf(peak.zones.map(({ timezone, due: of }) => `${timezone} ${count(of)}`)),
