@@ -24,6 +24,8 @@ export function redirectWith(c: Ctx, notice: string, to: string): Response {
 
 /** The one that is to be shown now, once; null if there is none. */
 export function takeNotice(c: Ctx): string | null {
+  // Not to a script: a live page in another tab would take it from the page that it is for.
+  if (c.req.header('Sec-Fetch-Dest') === 'empty') return null;
   const notice = getCookie(c, COOKIE);
   if (notice === undefined) return null;
   deleteCookie(c, COOKIE, { path: PATH });

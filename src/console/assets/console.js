@@ -2,31 +2,60 @@
 
 // A live page brings its content up to date: one request for the whole page.
 const MIN_MS = 1000;
+// As long as a notice takes to be read: what has changed since could contradict it.
+const NOTICE_MS = 60_000;
 for (const main of document.querySelectorAll('main[data-live]')) keepUpToDate(main);
 
 async function keepUpToDate(main) {
   for (;;) {
     const everyMs = Math.max(MIN_MS, Number(main.dataset.live));
     await new Promise((resolve) => setTimeout(resolve, everyMs));
-    // Not while the user types or chooses there, nor in a hidden tab.
-    const isInUse = main.contains(document.activeElement) && document.activeElement !== main;
-    if (document.hidden || isInUse) continue;
+    if (document.hidden || isInUse(main)) continue;
     try {
       const response = await fetch(location.href, { redirect: 'error' });
       if (!response.ok) throw new Error(`the page is answered with ${response.status}`);
       const page = new DOMParser().parseFromString(await response.text(), 'text/html');
       const next = page.querySelector('main');
-      if (next !== null) main.replaceChildren(...next.childNodes);
+      // The user may have begun something meanwhile.
+      if (isInUse(main)) continue;
+      replaceContent(main, next);
       // A finished page stops by itself.
-      if (next !== null && next.dataset.live === undefined) return;
+      if (next.dataset.live === undefined) return;
       // It looks more often while something goes out.
-      if (next !== null) main.dataset.live = next.dataset.live;
+      main.dataset.live = next.dataset.live;
     } catch {
       // The session is over, or the API is away: the page stays as it was, and says so.
       main.dataset.stale = 'true';
       continue;
     }
     delete main.dataset.stale;
+  }
+}
+
+// Whether the user is about to follow a link or send a form there, or has typed or sent something.
+function isInUse(main) {
+  const { activeElement } = document;
+  if (main.contains(activeElement) && activeElement.matches('a, button, summary, input, select')) {
+    return true;
+  }
+  return [...main.querySelectorAll('form')].some(
+    (form) =>
+      form.dataset.sent === 'true' ||
+      [...form.querySelectorAll('input')].some((input) => input.value !== input.defaultValue),
+  );
+}
+
+// The heading stays, and so does a notice; a table that has the focus keeps it.
+function replaceContent(main, next) {
+  const focused = main.contains(document.activeElement) && document.activeElement.ariaLabel;
+  const kept = [main.querySelector('h1')];
+  if (performance.now() < NOTICE_MS) kept.push(main.querySelector(':scope > .notice'));
+  for (const node of [...main.childNodes]) if (!kept.includes(node)) node.remove();
+  next.querySelector('h1').remove();
+  main.append(...next.childNodes);
+  if (focused) {
+    const again = main.querySelector(`[aria-label="${CSS.escape(focused)}"]`);
+    again?.focus({ preventScroll: true });
   }
 }
 
