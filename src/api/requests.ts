@@ -1,7 +1,7 @@
 /** What is recorded of every request: a log line, a duration, and a span when traces are on. */
 import type { Context } from 'hono';
 import { createMiddleware } from 'hono/factory';
-import { routePath } from 'hono/route';
+import { matchedRoutes, routePath } from 'hono/route';
 import { Histogram } from 'prom-client';
 
 import type { Logger } from '../platform/logger.ts';
@@ -29,13 +29,32 @@ export function recordRequests({ logger, metrics }: Pick<ApiDeps, 'logger' | 'me
     await next();
     const elapsedMs = performance.now() - startedAt;
     const { method } = c.req;
-    const request = { method, route: routePath(c, -1), status: c.res.status };
+    const request = { method, route: routeOf(c), status: c.res.status };
     const durationMs = Math.round(elapsedMs * 10) / 10;
-    const isRoutine = ROUTINE.has(request.route) && (c.res.ok || c.res.status === 503);
+    const isOften = ROUTINE.has(request.route) || isOfConsole(c) || isByConsoleScript(c);
+    const isRoutine = isOften && (c.res.ok || c.res.status === 503);
     logger[isRoutine ? 'debug' : 'info']({ ...identify(c), ...request, durationMs }, 'request');
     const labels = { ...request, method: METHODS.has(method) ? method : 'other' };
     duration.observe(labels, elapsedMs / 1000);
   });
+}
+
+/** The pattern that answers; of a page of the console, middleware of the API comes after it. */
+function routeOf(c: Context<ApiEnv>): string {
+  return matchedRoutes(c).findLast(({ method }) => method !== 'ALL')?.path ?? routePath(c, -1);
+}
+
+/** Made by a page of the console, which has a line of its own. */
+function isOfConsole(c: Context<ApiEnv>): boolean {
+  // Without a server around the app there is no env at all.
+  return (c.env as ApiEnv['Bindings'] | undefined)?.console !== undefined;
+}
+
+/** A page that brings itself up to date, or a search as one types. */
+function isByConsoleScript(c: Context<ApiEnv>): boolean {
+  const { method, path } = c.req;
+  const isScript = c.req.header('Sec-Fetch-Dest') === 'empty';
+  return isScript && method === 'GET' && /^\/console(?:\/|$)/.test(path);
 }
 
 /** A logger whose lines name the request and its key. */
@@ -64,7 +83,7 @@ export function traceRequests(tracing: Tracing, { apiKeys }: Pick<ApiDeps, 'apiK
       },
       async (span) => {
         await next();
-        const route = routePath(c, -1);
+        const route = routeOf(c);
         const { status } = c.res;
         span.rename(`${method} ${route}`);
         span.set({

@@ -120,3 +120,17 @@ test('a script takes no notice from the page that it is for', async () => {
   expect((await open({ 'Sec-Fetch-Dest': 'document' })).text).toContain('Done.');
   await database.drop();
 });
+
+test('a page has one line in the log, and none each time that it brings itself up to date', async () => {
+  const { app, database, logged } = await createTestApi();
+  const lines = async (headers: Record<string, string>) => {
+    const before = logged.length;
+    await visitConsole(app).request(`http://localhost${PATH}`, { headers });
+    return logged.slice(before);
+  };
+  expect(await lines({ 'Sec-Fetch-Dest': 'document' })).toEqual([
+    expect.objectContaining({ msg: 'request', route: PATH, status: 200 }),
+  ]);
+  expect(await lines({ 'Sec-Fetch-Dest': 'empty' })).toEqual([]);
+  await database.drop();
+});
