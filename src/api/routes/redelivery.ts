@@ -62,7 +62,7 @@ export function registerRedelivery(app: Api, deps: ApiDeps): void {
     ...LOGGED,
     summary: 'Redeliver occurrences by filter',
     description:
-      'Sends all matching FAILED and SKIPPED occurrences again that are settled by now and whose users exist. Delivered ones are never included: redeliver them one by one, with `force`. Occurrences that ended with one of these reasons are included only if `reason` names it: superseded, suspended, date_changed, user_deleted, occasion_deleted. With `dryRun` nothing is sent, and the response has the number of matches, and the instant of the count: with that as `settledBy`, no more than these are sent, whatever fails meanwhile.',
+      'Sends all matching FAILED and SKIPPED occurrences again that are settled by now and whose users exist. Delivered ones are never included: redeliver them one by one, with `force`. Occurrences that ended with one of these reasons are included only if `reason` names it: superseded, suspended, date_changed, user_deleted, occasion_deleted. With `dryRun` nothing is sent, and the response has the number of matches, and the instant of the count: with that as `settledBy`, nothing is sent that fails after it. What had failed by then is sent although it was not counted if its outcome is written only after the count, as those of a batch that is being sent are.',
     method: 'post',
     path: '/v1/occurrences/redeliver',
     request: { query: noQuery, body: requiredBody(RedeliverManySchema) },

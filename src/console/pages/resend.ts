@@ -66,8 +66,8 @@ export function registerResend(app: ConsoleApp, { api }: PageDeps): void {
             id.
           </li>
           <li>
-            Exactly what is counted here, as of ${time(settledBy)}: what fails after that is not
-            included.
+            Counted as of ${time(settledBy)}: what fails after that is not included. The next page
+            says how many were sent.
           </li>
         </ul>
         ${
