@@ -128,7 +128,7 @@ const NOT_THIS_MACHINE = new PageError(
 
 const SESSION_OVER = new PageError(
   401,
-  'Your session is over',
+  'Your session has ended',
   'Nothing was changed. Sign in in another tab, go back to the form, load it again and send it.',
 );
 

@@ -94,7 +94,7 @@ async function problemPage(response: Response): Promise<PageError> {
   const problem = (await response.json().catch(() => ({}))) as ProblemBody;
   return new PageError(
     response.status as ContentfulStatusCode,
-    problem.title ?? 'The API answered what the console does not understand',
+    problem.title ?? 'The console cannot read the answer of the API',
     problem.detail ?? '',
     { code: problem.type?.split(':').at(-1) ?? null, faults: problem.errors ?? [] },
   );

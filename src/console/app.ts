@@ -130,8 +130,8 @@ function ofError(error: Error): PageError {
   }
   return new PageError(
     500,
-    'The console has failed here',
-    'The log has more under the id of this request, which is in its X-Request-Id header.',
+    'Something went wrong in the console',
+    'The log has the details under the X-Request-Id of this response.',
   );
 }
 

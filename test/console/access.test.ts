@@ -153,7 +153,7 @@ describe('a session', () => {
     await api.sql('delete from events.console_sessions');
     const answer = await visitor.submit(page, '/console/sign-out');
     expect(answer.status).toBe(401);
-    expect(answer.text).toContain('Your session is over Nothing was changed.');
+    expect(answer.text).toContain('Your session has ended Nothing was changed.');
   });
 
   test('changes nothing for a form without its token, or with that of another session', async () => {

@@ -162,7 +162,7 @@ describe('sending again', () => {
     expect(none.status).toBe(400);
     expect(none.text).toContain('Nothing is selected');
     const unknown = await visitor.open(`${PAGE}/resent/0198f6a2-6c1e-4f5b-9d53-0a4b6c8d7e9f`);
-    expect(unknown.text).toContain('Nothing is of this any more');
+    expect(unknown.text).toContain('There is no progress to show');
   });
 
   test('is not offered to a key that may only read, nor are names shown to it', async () => {

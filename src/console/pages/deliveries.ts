@@ -203,7 +203,7 @@ function switchForms(
       <button class="danger">${pauseLabel}</button>
     </form>
     <p id="${id}-hint" class="hint">
-      Nothing is sent until somebody resumes. Who waits without an attempt for longer than
+      Nothing is sent until deliveries are resumed. What waits without an attempt for longer than
       LATE_LIMIT is skipped.
     </p>`;
 }

@@ -60,7 +60,7 @@ export function receiveImport({ api }: Pick<PageDeps, 'api'>) {
 const MAY_NOT = new PageError(
   403,
   'Your key may not import',
-  'It takes a key with the scope users:write.',
+  'This page requires the scope users:write.',
 );
 
 function titleOf({ mode }: ImportFields): string {

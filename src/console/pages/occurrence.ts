@@ -22,7 +22,7 @@ export function registerOccurrence(app: ConsoleApp, { api }: PageDeps): void {
       ...(isUnderWay(one) ? { liveMs: 5_000 } : {}),
       body: html`${
           visitor.may('users:read')
-            ? html`<p><a href="${HOME}${path`/people/${one.userId}`}">Whose it is</a></p>`
+            ? html`<p><a href="${HOME}${path`/people/${one.userId}`}">The user</a></p>`
             : ''
         }
         ${occurrenceBody(one, { visitor, from: 'occurrence' })}

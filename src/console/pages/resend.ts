@@ -82,7 +82,7 @@ export function registerResend(app: ConsoleApp, { api }: PageDeps): void {
                   value="${JSON.stringify({ ...bodyOf(meant), settledBy })}"
                 />
                 <button class="primary">Send ${countOf(matching, 'occurrence')} again</button>
-                <a class="button" href="${PATH}">Do not</a>
+                <a class="button" href="${PATH}">Cancel</a>
               </form>`
         }`,
     });
@@ -104,7 +104,7 @@ export function registerResend(app: ConsoleApp, { api }: PageDeps): void {
       body:
         progress === null
           ? html`<p>
-                Nothing is of this any more: nothing was left to send, or all of it has been sent
+                There is no progress to show: nothing was left to send, or everything has been sent
                 again since.
               </p>
               <p><a href="${PATH}">All failures</a></p>`
