@@ -131,6 +131,20 @@ describe('a pause', () => {
     expect(await stateOf(0)).toMatchObject({ paused: false });
   });
 
+  test('that was made since the page was loaded is not ended by it', async () => {
+    await api.sql(`update events.destinations set paused_at = '2027-05-20T09:00:00Z'`);
+    const paused = await visitor.open(PAGE);
+    await api.sql(
+      `update events.destinations set paused_at = '2027-05-20T10:00:00Z', pause_reason = 'again'`,
+    );
+    for (const of of ['', '/crm']) {
+      const page = await visitor.submit(paused, `/console/deliveries${of}/resume`);
+      expect(page.status).toBe(409);
+      expect(page.text).toContain('Now: paused since 2027-05-20T10:00:00.000Z: again.');
+    }
+    expect(await stateOf(1)).toMatchObject({ paused: true });
+  });
+
   test('with a reason that breaks a rule is refused with the rule', async () => {
     const page = await visitor.submit(await visitor.open(PAGE), '/console/deliveries/pause', {
       reason: 'x'.repeat(201),

@@ -7,6 +7,7 @@ import type { ConsoleApp, ConsoleEnv, PageDeps, Visitor } from '../env.ts';
 import { csrfField, type Html, sendPage } from '../layout.ts';
 import { count } from '../markup.ts';
 import { redirectWith } from '../notice.ts';
+import { PageError } from '../page-error.ts';
 import { type LogPage, logTable } from '../operator-log.ts';
 import { time } from '../words.ts';
 
@@ -50,7 +51,11 @@ export function registerDeliveries(app: ConsoleApp, { api }: PageDeps): void {
     return redirectWith(c, `Deliveries to ${destination ?? ALL} are paused.`, DELIVERIES);
   }
 
+  /** Of the pause that the page showed, if any: not of one that was made since. */
   async function resume(c: Context<ConsoleEnv>, destination: string | null) {
+    const { pausedSince = '' } = await c.req.parseBody<Record<string, string>>();
+    const now = await api.get<Deliveries>(c, '/v1/deliveries', { destination });
+    if (now.pausedSince !== null && now.pausedSince !== pausedSince) throw pausedAnew(now);
     await api.send(c, 'POST', '/v1/deliveries/resume', { query: { destination } });
     return redirectWith(c, `Deliveries to ${destination ?? ALL} are resumed.`, DELIVERIES);
   }
@@ -80,6 +85,14 @@ export function registerDeliveries(app: ConsoleApp, { api }: PageDeps): void {
   app.post('/deliveries/:destination/pause', (c) => pause(c, c.req.param('destination')));
   app.post('/deliveries/resume', (c) => resume(c, null));
   app.post('/deliveries/:destination/resume', (c) => resume(c, c.req.param('destination')));
+}
+
+function pausedAnew({ pausedSince, pauseReason }: State): PageError {
+  return new PageError(
+    409,
+    'Deliveries have been paused since the page was loaded',
+    `Nothing was changed. Now: paused since ${pausedSince}: ${pauseReason ?? 'no reason given'}. Load the page again.`,
+  );
 }
 
 function togetherSection(all: Deliveries, visitor: Visitor): Html {
@@ -183,13 +196,14 @@ function figures({ due, retrying, sending, tooLate, firstTooLateAt }: Waiting): 
 /** A pause ends by a button; a slow-down, too. */
 function switchForms(
   own: string,
-  { paused, slowed }: State,
+  { paused, pausedSince, slowed }: State,
   pauseLabel: string,
   visitor: Visitor,
 ): Html {
   const id = `reason-${own.split('/').at(-1)}`;
   const resume = html`<form method="post" action="${own}/resume">
-    ${csrfField(visitor)}<button class="primary">Resume</button>
+    ${csrfField(visitor)}<input type="hidden" name="pausedSince" value="${pausedSince ?? ''}" />
+    <button class="primary">Resume</button>
     <span class="hint">What has waited is sent once, behind what is on time.</span>
   </form>`;
   if (paused) return resume;
@@ -203,7 +217,7 @@ function switchForms(
       <button class="danger">${pauseLabel}</button>
     </form>
     <p id="${id}-hint" class="hint">
-      Nothing is sent until deliveries are resumed. What waits without an attempt for longer than
+      Nothing is sent until deliveries resume. What waits without an attempt for longer than
       LATE_LIMIT is skipped.
     </p>`;
 }
