@@ -107,7 +107,7 @@ test('what a change did can be read for a minute, and is said in the tab that ma
   await shows(page, 'maintenance');
   await shows(page, 'Test event to default');
   await page.clock.fastForward(60_000);
-  await page.getByText('Test event to default').waitFor({ state: 'detached' });
+  await expect.poll(() => page.getByText('Test event to default').count()).toBe(0);
 });
 
 test('a script takes no notice from the page that it is for', async () => {

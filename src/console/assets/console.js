@@ -50,7 +50,8 @@ function replaceContent(main, next) {
   const focused = main.contains(document.activeElement) && document.activeElement.ariaLabel;
   const kept = [main.querySelector('h1')];
   if (performance.now() < NOTICE_MS) kept.push(main.querySelector(':scope > .notice'));
-  for (const node of [...main.childNodes]) if (!kept.includes(node)) node.remove();
+  const replaced = [...main.childNodes].filter((node) => !kept.includes(node));
+  for (const node of replaced) node.remove();
   next.querySelector('h1').remove();
   main.append(...next.childNodes);
   if (focused) {
