@@ -70,15 +70,18 @@ const SEARCHED = [
   { text: 'u.external_id', where: 'u.external_id is not null' },
 ];
 
-/** Each beginning by an index of its own, as a range; the last code point comes after all that follows. */
+/**
+ * Each beginning by an index of its own, as a range; the last code point comes after all that follows.
+ * The indexes are combined before the users are read: of a common name, that takes the time.
+ */
 const searchSql = (conditions: readonly string[]): string => `
-  with found as materialized (${SEARCHED.map(
-    ({ text, where }) => `
+  with found as materialized (
     select u.position, u.id from users.users as u
-    where users.folded(${text}) collate "C" >= users.folded(:q::text)
-      and users.folded(${text}) collate "C" < users.folded(:q::text) || chr(1114111)
-      and ${[where, ...conditions].join(' and ')}`,
-  ).join(' union')}
+    where ${['true', ...conditions].join(' and ')} and (${SEARCHED.map(
+      ({ text, where }) => `
+      ${where} and users.folded(${text}) collate "C" >= users.folded(:q::text)
+      and users.folded(${text}) collate "C" < users.folded(:q::text) || chr(1114111)`,
+    ).join(' or')})
   ), page as materialized (
     select position, id from found order by position, id limit :limit::int
   )
