@@ -69,3 +69,15 @@ test('a stream may take any time while something moves, and is ended when nothin
   vi.advanceTimersByTime(2 * MINUTE);
   await closed;
 });
+
+test('a stream that has its answer is watched no longer, while its connection is kept', async () => {
+  const { socket, received } = await beginRequest('/stream');
+  await received;
+  const cleared = vi.spyOn(globalThis, 'clearInterval');
+  onTestFinished(() => cleared.mockRestore());
+  const answered = once(socket, 'data');
+  socket.write('y'.repeat(99));
+  expect(String(await answered)).toMatch(/^HTTP\/1\.1 200/);
+  await vi.waitFor(() => expect(cleared).toHaveBeenCalledTimes(1));
+  expect(socket.closed).toBe(false);
+});

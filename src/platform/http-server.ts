@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { type IncomingMessage, Server } from 'node:http';
+import { type IncomingMessage, Server, type ServerResponse } from 'node:http';
 
 import { createAdaptorServer } from '@hono/node-server';
 
@@ -65,9 +65,9 @@ export async function listen(app: Served, place: Place) {
   });
   if (!(server instanceof Server)) throw new TypeError('not an HTTP/1.1 server');
   server.prependListener('request', shortenAddress);
-  server.on('request', (request) => {
+  server.on('request', (request, response) => {
     const [path = ''] = (request.url ?? '').split('?');
-    if (streams.has(path)) endUnlessMoving(request);
+    if (streams.has(path)) endUnlessMoving(request, response);
     else endUnlessComplete(request);
   });
   server.listen(port, host);
@@ -101,8 +101,8 @@ function endUnlessComplete(request: IncomingMessage): void {
   request.once('close', () => clearTimeout(timer));
 }
 
-/** A client that neither sends nor reads any more is taken for gone. */
-function endUnlessMoving({ socket }: IncomingMessage): void {
+/** A client that neither sends nor reads any more, before it has its answer, is taken for gone. */
+function endUnlessMoving({ socket }: IncomingMessage, response: ServerResponse): void {
   let moved = socket.bytesRead + socket.bytesWritten;
   const timer = setInterval(() => {
     const now = socket.bytesRead + socket.bytesWritten;
@@ -110,7 +110,7 @@ function endUnlessMoving({ socket }: IncomingMessage): void {
     moved = now;
   }, STREAM_MOVES_WITHIN_MS);
   timer.unref();
-  socket.once('close', () => clearInterval(timer));
+  response.once('close', () => clearInterval(timer));
 }
 
 /** Takes no more connections, lets open requests end, then closes what is left. */
