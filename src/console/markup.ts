@@ -57,6 +57,19 @@ export function nextPage(
   return html`<p><a href="${path}?${next}" rel="next">Next page</a></p>`;
 }
 
+/** Numbers side by side, each with its name. */
+export function figures(all: readonly (readonly [name: string, value: string | Html])[]): Html {
+  return html`<dl class="figures">
+    ${all.map(
+      ([name, value]) =>
+        html`<div>
+          <dt>${name}</dt>
+          <dd>${value}</dd>
+        </div>`,
+    )}
+  </dl>`;
+}
+
 export function count(value: number): string {
   return value.toLocaleString('en');
 }

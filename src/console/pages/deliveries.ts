@@ -5,7 +5,7 @@ import { html } from 'hono/html';
 import { HOME } from '../access.ts';
 import type { ConsoleApp, ConsoleEnv, PageDeps, Visitor } from '../env.ts';
 import { csrfField, type Html, sendPage } from '../layout.ts';
-import { count } from '../markup.ts';
+import { count, figures } from '../markup.ts';
 import { redirectWith } from '../notice.ts';
 import { PageError } from '../page-error.ts';
 import { type LogPage, logTable } from '../operator-log.ts';
@@ -98,7 +98,7 @@ function pausedAnew({ pausedSince, pauseReason }: State): PageError {
 function togetherSection(all: Deliveries, visitor: Visitor): Html {
   return html`<section>
     <h2>All ${all.destinations.length} destinations together</h2>
-    ${stateWords(all)} ${figures(all.waiting)}
+    ${stateWords(all)} ${waitingFigures(all.waiting)}
     ${visitor.may('deliveries:write') ? switchForms(DELIVERIES, all, 'Pause all', visitor) : ''}
   </section>`;
 }
@@ -108,7 +108,7 @@ function destinationSection(one: Destination, visitor: Visitor): Html {
   const own = `${DELIVERIES}/${encodeURIComponent(destination)}`;
   return html`<section>
     <h2>${destination}</h2>
-    ${stateWords(one)} ${figures(waiting)}
+    ${stateWords(one)} ${waitingFigures(waiting)}
     <dl class="facts">
       <dt>Dispatchers alive</dt>
       <dd>
@@ -170,27 +170,18 @@ function stateWords({ paused, pausedSince, pauseReason, slowed }: State): Html {
     </p>`;
 }
 
-function figures({ due, retrying, sending, tooLate, firstTooLateAt }: Waiting): Html {
-  const all = [
-    ['Due, not yet claimed', due],
-    ['Waiting for a retry', retrying],
-    ['Being sent', sending],
-    ['Too late, will be skipped', tooLate],
-  ] as const;
-  return html`<dl class="figures">
-      ${all.map(
-        ([name, value]) =>
-          html`<div>
-            <dt>${name}</dt>
-            <dd>${count(value)}</dd>
-          </div>`,
-      )}
-    </dl>
-    ${
-      firstTooLateAt === null
-        ? ''
-        : html`<p>The first of what waits passes LATE_LIMIT at ${time(firstTooLateAt)}.</p>`
-    }`;
+function waitingFigures({ due, retrying, sending, tooLate, firstTooLateAt }: Waiting): Html {
+  return html`${figures([
+    ['Due, not yet claimed', count(due)],
+    ['Waiting for a retry', count(retrying)],
+    ['Being sent', count(sending)],
+    ['Too late, will be skipped', count(tooLate)],
+  ])}
+  ${
+    firstTooLateAt === null
+      ? ''
+      : html`<p>The first of what waits passes LATE_LIMIT at ${time(firstTooLateAt)}.</p>`
+  }`;
 }
 
 /** A pause ends by a button; a slow-down, too. */

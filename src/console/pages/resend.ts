@@ -10,7 +10,7 @@ import type { OccurrenceRecord } from '../api-types.ts';
 import type { ConsoleApp, ConsoleEnv, PageDeps } from '../env.ts';
 import { type FailureFilter, filterOf, filterWords, given } from '../failure-filter.ts';
 import { csrfField, type Html, sendPage } from '../layout.ts';
-import { count, countOf } from '../markup.ts';
+import { count, countOf, figures } from '../markup.ts';
 import { PageError } from '../page-error.ts';
 import { occurrencePath } from '../occurrence-view.ts';
 import { reasonWords, state, time } from '../words.ts';
@@ -182,28 +182,19 @@ function changedList(changed: readonly OccurrenceRecord[]): Html {
 function progressBody(progress: Progress, isOver: boolean): Html {
   const { redeliveredAt, total, delivered, failed, skipped, waiting, sending } = progress;
   const settled = delivered + failed + skipped;
-  const figures = [
-    ['Delivered', delivered],
-    ['Failed again', failed],
-    ['Skipped', skipped],
-    ['Waiting', waiting],
-    ['Being sent', sending],
-  ] as const;
   return html`<p role="status">
       ${countOf(total, 'occurrence')} sent again from ${time(redeliveredAt)} on:
       ${isOver ? 'all are settled' : `${count(settled)} are settled`}.
     </p>
     <label for="settled">Settled</label>
     <progress id="settled" max="${total}" value="${settled}">${settled} of ${total}</progress>
-    <dl class="figures">
-      ${figures.map(
-        ([name, value]) =>
-          html`<div>
-            <dt>${name}</dt>
-            <dd>${count(value)}</dd>
-          </div>`,
-      )}
-    </dl>
+    ${figures([
+      ['Delivered', count(delivered)],
+      ['Failed again', count(failed)],
+      ['Skipped', count(skipped)],
+      ['Waiting', count(waiting)],
+      ['Being sent', count(sending)],
+    ])}
     <p class="hint">
       Those that were sent again once more since are not among them. What waits goes out when its
       turn comes, or at its next attempt, unless deliveries are paused.

@@ -5,7 +5,7 @@ import { latenessChart } from '../../charts/lateness-chart.ts';
 import { HOME } from '../access.ts';
 import type { ConsoleApp, PageDeps } from '../env.ts';
 import { firstPage, type Html, sendPage } from '../layout.ts';
-import { count, countOf, duration, table } from '../markup.ts';
+import { count, countOf, duration, figures, table } from '../markup.ts';
 import { time } from '../words.ts';
 
 /** While something is due or being sent, and otherwise. */
@@ -109,13 +109,16 @@ function day({ today, waiting, at }: Status): Html {
     <p class="muted">
       By due instant, from 00:00 to 24:00 UTC on ${today.date}, as the ledger has it at ${time(at)}.
     </p>
-    <dl class="figures">
-      ${figure('Due so far', count(onTime + late + failed + skipped + open))}
-      ${figure('Delivered on time', count(onTime))} ${figure('Delivered late', count(late))}
-      ${figure('Failed', failed > 0 ? failedLink : '0')} ${figure('Skipped', count(skipped))}
-      ${figure('Waiting', count(today.waiting))} ${figure('Overdue', count(today.overdue))}
-      ${figure('Still to come', count(toCome))}
-    </dl>
+    ${figures([
+      ['Due so far', count(onTime + late + failed + skipped + open)],
+      ['Delivered on time', count(onTime)],
+      ['Delivered late', count(late)],
+      ['Failed', failed > 0 ? failedLink : '0'],
+      ['Skipped', count(skipped)],
+      ['Waiting', count(today.waiting)],
+      ['Overdue', count(today.overdue)],
+      ['Still to come', count(toCome)],
+    ])}
     ${
       waiting === null
         ? ''
@@ -157,20 +160,21 @@ async function past(peak: LastPeak): Promise<Html> {
     ${
       lateness.length === 0
         ? ''
-        : html`<dl class="figures">
-              ${Object.entries(percentiles).map(([name, ms]) =>
-                figure(`Lateness, ${name}`, ms === null ? '–' : duration(ms)),
-              )}
-            </dl>
-            ${raw(
-              await latenessChart({
-                title: `How late the occurrences of ${at} were delivered`,
-                lateness: lateness.map((group) => ({
-                  seconds: group.upToMs / 1_000,
-                  count: group.count,
-                })),
-              }),
-            )}`
+        : html`${figures(
+            Object.entries(percentiles).map(([name, ms]) => [
+              `Lateness, ${name}`,
+              ms === null ? '–' : duration(ms),
+            ]),
+          )}
+          ${raw(
+            await latenessChart({
+              title: `How late the occurrences of ${at} were delivered`,
+              lateness: lateness.map((group) => ({
+                seconds: group.upToMs / 1_000,
+                count: group.count,
+              })),
+            }),
+          )}`
     }`;
 }
 
@@ -223,13 +227,6 @@ function audit({ lastAudit, today, at }: Status): Html {
       <button>Audit ${date} now</button>
     </form>
   </section>`;
-}
-
-function figure(name: string, value: string | Html): Html {
-  return html`<div>
-    <dt>${name}</dt>
-    <dd>${value}</dd>
-  </div>`;
 }
 
 function dayAfter(date: string): string {
