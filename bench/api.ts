@@ -3,7 +3,7 @@
  * while its workflows look, and while users are imported from a file.
  *
  * --users N              users that are there (100000)
- * --herd N               users due at one instant; 0 for none (4000)
+ * --herd N               users due at one instant; 0 for none (10000)
  * --import N             users that are imported; 0 for none (100000)
  * --rate N               requests a second (100)
  * --seconds N            how long it is measured alone (60)
@@ -38,6 +38,8 @@ const SOCKETS = 256;
 const READ_IDS = 1_000;
 /** After the instant, at the longest. */
 const LIMIT_MS = 600_000;
+/** How long its workflows are watched, at the longest: at WAKE_RATE, those of 10,000 look for eleven minutes. */
+const LOOK_MS = 120_000;
 /** Requests are on their way when the instant comes. */
 const BEFORE_MS = 5_000;
 
@@ -45,7 +47,7 @@ await runBench(api);
 
 async function api(context: BenchContext): Promise<void> {
   const options = readOptions(process.argv.slice(2), NAMES);
-  const herd = options.number('herd', 4_000, 0);
+  const herd = options.number('herd', 10_000, 0);
   const users = options.number('users', 100_000) + herd;
   const imported = options.number('import', 100_000, 0);
   const requestsPerSecond = options.number('rate', 100);
@@ -146,7 +148,7 @@ async function withHerd(
   await untilNone('not delivered yet', undelivered, deadline);
   const sentAt = Date.now();
   await meter.stage('look');
-  await untilNone('of whom the workflow has not looked yet', awake, deadline);
+  await untilNone('of whom the workflow has not looked yet', awake, sentAt + LOOK_MS);
   const samples = await during.stop();
   const between = (from: number, to: number): CrudSample[] =>
     samples.filter(({ scheduledAt }) => scheduledAt >= from && scheduledAt < to);

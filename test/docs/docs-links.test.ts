@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path';
 
 import { expect, test } from 'vitest';
 
-const PAGES = globSync(['*.md', 'docs/**/*.md', 'deploy/**/*.md']);
+const PAGES = globSync(['*.md', 'bench/*.md', 'docs/**/*.md', 'deploy/**/*.md']);
 
 test('links between the pages of the docs lead somewhere', () => {
   const links = PAGES.flatMap((page) =>
