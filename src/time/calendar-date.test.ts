@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 
-import { dateToMs, parseCalendarDate } from './calendar-date.ts';
+import { dateToMs, formatCalendarDate, parseCalendarDate } from './calendar-date.ts';
 
 describe('a calendar date', () => {
   it.each(['2000-02-29', '1604-02-29', '1990-12-31', '0099-01-01', '9999-12-31'])(
@@ -31,5 +31,14 @@ describe('a calendar date', () => {
     expect(new Date(dateToMs({ year: 99, month: 3, day: 1 })).toISOString()).toBe(
       '0099-03-01T00:00:00.000Z',
     );
+  });
+
+  it('of an instant is what ISO 8601 writes before the T, in any year', () => {
+    const different: number[] = [];
+    for (let ms = Date.UTC(-1200, 0, 1); ms < Date.UTC(12_000, 0, 1); ms += 20_000_000_000) {
+      if (formatCalendarDate(ms) !== new Date(ms).toISOString().slice(0, 10)) different.push(ms);
+    }
+    expect(different).toEqual([]);
+    expect(() => formatCalendarDate(NaN)).toThrow(RangeError);
   });
 });

@@ -19,11 +19,20 @@ export function parseCalendarDate(text: string): CalendarDate | null {
 
 /** `YYYY-MM-DD` of an instant (epoch ms), in UTC. */
 export function formatCalendarDate(ms: number): string {
-  return new Date(ms).toISOString().slice(0, 10);
+  const date = new Date(ms);
+  const year = date.getUTCFullYear();
+  // Planning formats many days, and `toISOString` takes five times as long.
+  if (year >= 1000 && year <= 9999)
+    return `${year}-${twoDigits(date.getUTCMonth() + 1)}-${twoDigits(date.getUTCDate())}`;
+  return date.toISOString().slice(0, 10);
 }
 
 /** UTC midnight of a day, epoch ms. */
 export function dateToMs(date: CalendarDate): number {
   // Not Date.UTC: it takes the years 0 to 99 for 1900 to 1999.
   return new Date(0).setUTCFullYear(date.year, date.month - 1, date.day);
+}
+
+export function twoDigits(value: number): string {
+  return String(value).padStart(2, '0');
 }

@@ -2,7 +2,7 @@
  * Which days a recurrence names. A nominal date is `YYYY-MM-DD` as the rule names it, even where
  * the calendar has no such day: `2027-02-29`, `2027-04-31`. Nominal dates compare as strings.
  */
-import { dateToMs, DAY_MS, formatCalendarDate } from './calendar-date.ts';
+import { dateToMs, DAY_MS, formatCalendarDate, twoDigits } from './calendar-date.ts';
 import { namesAnyDay, ruleDateFrom } from './rrule-dates.ts';
 import { parseRule, RuleError } from './rrule.ts';
 
@@ -123,9 +123,9 @@ function weekdayFrom(date: string, from: string): string {
 
 function dayOfMonthFrom(day: number, from: string): string {
   const { year, month, day: fromDay } = partsOf(from);
-  if (fromDay <= day) return inYear(year, `-${two(month)}-${two(day)}`);
-  if (month < 12) return inYear(year, `-${two(month + 1)}-${two(day)}`);
-  return inYear(year + 1, `-01-${two(day)}`);
+  if (fromDay <= day) return inYear(year, `-${twoDigits(month)}-${twoDigits(day)}`);
+  if (month < 12) return inYear(year, `-${twoDigits(month + 1)}-${twoDigits(day)}`);
+  return inYear(year + 1, `-01-${twoDigits(day)}`);
 }
 
 function dayOfYearFrom(monthAndDay: string, from: string): string {
@@ -150,7 +150,7 @@ function laterOf(one: string, other: string): string {
 
 /** As a string that compares: `2026-12-32` is after 31 December and before New Year. */
 function dayAfter(nominalDate: string): string {
-  return `${nominalDate.slice(0, 8)}${two(partsOf(nominalDate).day + 1)}`;
+  return `${nominalDate.slice(0, 8)}${twoDigits(partsOf(nominalDate).day + 1)}`;
 }
 
 function partsOf(nominalDate: string) {
@@ -159,8 +159,4 @@ function partsOf(nominalDate: string) {
     month: Number(nominalDate.slice(5, 7)),
     day: Number(nominalDate.slice(8)),
   };
-}
-
-function two(value: number): string {
-  return String(value).padStart(2, '0');
 }
