@@ -612,6 +612,8 @@ const EVENTS = `
     token_hash text primary key,
     -- The one before, which requests under way may still have.
     previous_hash text,
+    -- What the token was derived from that one with; null once the token has been presented.
+    rotation_key text,
     -- By which it ends when the key is no longer among the settings.
     key_name text not null,
     key_hash text not null,

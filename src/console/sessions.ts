@@ -1,5 +1,5 @@
 /** Sessions of the console: signed in with an API key, known by a cookie, kept in the database. */
-import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
+import { createHash, createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
 
 import type { ApiKey } from '../access/api-key.ts';
 import { queryOf } from '../ledger/sql.ts';
@@ -9,7 +9,10 @@ import type { Orm } from '../platform/database/orm.ts';
 export const SESSION_HOURS = 12;
 /** A token that was stolen is of use for no longer than this, unless the thief is the quicker. */
 const ROTATE_AFTER = '30 minutes';
-/** Requests that were under way with the token before. */
+/**
+ * How long the previous token stays valid: for requests that were under way with it, and for a
+ * browser that the new one has not reached, because an answer was lost.
+ */
 const OVERLAP = '1 minute';
 const TOKEN_BYTES = 32;
 
@@ -17,7 +20,7 @@ export interface Session {
   readonly key: ApiKey;
   /** What each form of the session must send back. */
   readonly csrf: string;
-  /** To take the place of the one that was presented; null as long as that one stays. */
+  /** Replaces the one that was presented; null as long as that one stays. */
   readonly newToken: string | null;
 }
 
@@ -42,7 +45,13 @@ export function createSessions(orm: Orm, apiKeys: readonly ApiKey[]) {
       return token;
     },
 
-    /** Null if it is over, was ended, or its key is no longer among the settings. */
+    /**
+     * Null if it is over, was ended, or its key is no longer among the settings.
+     *
+     * A token that is old is replaced. Until the new one has been presented, the previous one gets
+     * the same new one again: else a lost answer would sign the visitor out. From then on it gets
+     * nothing, so that a token that was stolen does not lead to the new one.
+     */
     async find(token: string, mayRotate: boolean): Promise<Session | null> {
       const [row] = await query<Row>(FIND, { hash: hash(token) });
       if (row === undefined) return null;
@@ -50,7 +59,8 @@ export function createSessions(orm: Orm, apiKeys: readonly ApiKey[]) {
         ({ name, sha256 }) => name === row.name && sha256.toString('hex') === row.key,
       );
       if (key === undefined) return null;
-      return { key, csrf: row.csrf, newToken: mayRotate && row.isOld ? await rotate(token) : null };
+      if (row.isCurrent && row.rotationKey !== null) await query(CONFIRM, { hash: hash(token) });
+      return { key, csrf: row.csrf, newToken: mayRotate ? await nextToken(token, row) : null };
     },
 
     async end(token: string): Promise<void> {
@@ -58,12 +68,20 @@ export function createSessions(orm: Orm, apiKeys: readonly ApiKey[]) {
     },
   };
 
-  /** Null if another request was quicker. */
-  async function rotate(token: string): Promise<string | null> {
-    const next = newToken();
-    const rotated = await query(ROTATE, { hash: hash(token), next: hash(next) });
+  /** Null if the token stays; also if another request has replaced it, and its answer has the new one. */
+  async function nextToken(token: string, row: Row): Promise<string | null> {
+    if (!row.isCurrent) return row.rotationKey === null ? null : derive(token, row.rotationKey);
+    if (!row.isOld) return null;
+    const rotationKey = newToken();
+    const next = derive(token, rotationKey);
+    const rotated = await query(ROTATE, { hash: hash(token), next: hash(next), rotationKey });
     return rotated.length === 0 ? null : next;
   }
+}
+
+/** Takes both: the browser's token, and what only the database has. */
+function derive(token: string, rotationKey: string): string {
+  return createHmac('sha256', rotationKey).update(token).digest('base64url');
 }
 
 /** Compares in constant time. */
@@ -79,7 +97,10 @@ interface Row {
   readonly name: string;
   readonly key: string;
   readonly csrf: string;
+  /** Whether the token is the session's own, not the previous one. */
+  readonly isCurrent: boolean;
   readonly isOld: boolean;
+  readonly rotationKey: string | null;
 }
 
 const START = `
@@ -91,13 +112,18 @@ const HAS_TOKEN = `(token_hash = :hash
   or previous_hash = :hash and rotated_at > events.clock() - interval '${OVERLAP}')`;
 
 const FIND = `
-  select key_name as name, key_hash as key, csrf,
-    token_hash = :hash and rotated_at < events.clock() - interval '${ROTATE_AFTER}' as "isOld"
+  select key_name as name, key_hash as key, csrf, token_hash = :hash as "isCurrent",
+    rotated_at < events.clock() - interval '${ROTATE_AFTER}' as "isOld",
+    rotation_key as "rotationKey"
   from events.console_sessions
   where ${HAS_TOKEN} and expires_at > events.clock()`;
 
 const ROTATE = `
   update events.console_sessions
-  set previous_hash = token_hash, token_hash = :next, rotated_at = events.clock()
+  set previous_hash = token_hash, token_hash = :next, rotated_at = events.clock(),
+    rotation_key = :rotationKey
   where token_hash = :hash
   returning token_hash`;
+
+const CONFIRM = `
+  update events.console_sessions set rotation_key = null where token_hash = :hash`;
