@@ -130,34 +130,39 @@ describe('is refused as a whole, with a page that says why', () => {
   });
 });
 
-test('a form that is not of this session changes nothing, and nothing of its file is read', async () => {
-  await csrf();
-  let pulled = 0;
+/** A form whose file has no end, with a count of the parts that were read of it. */
+function endlessUpload(token: string) {
+  const read = { parts: 0 };
   const boundary = 'boundary';
   const part = (name: string, content: string, more = '') =>
     `--${boundary}\r\nContent-Disposition: form-data; name="${name}"${more}\r\n\r\n${content}`;
-  const chunks = [part('csrf', 'foreign\r\n'), part('file', `${HEADER}\n`, '; filename="a.csv"')];
+  const chunks = [part('csrf', `${token}\r\n`), part('file', `${HEADER}\n`, '; filename="a.csv"')];
   const body = new ReadableStream<Uint8Array>({
     pull(controller) {
-      pulled += 1;
-      const text = chunks.shift() ?? `${ADA.replace('crm-1', `crm-${pulled}`)}\n`;
+      read.parts += 1;
+      const text = chunks.shift() ?? `${ADA.replace('crm-1', `crm-${read.parts}`)}\n`;
       controller.enqueue(new TextEncoder().encode(text));
     },
   });
-  const page = await visitor.request(PATH, {
-    method: 'POST',
-    headers: { 'Content-Type': `multipart/form-data; boundary=${boundary}` },
-    body,
-    duplex: 'half',
-  } as RequestInit);
+  const headers = { 'Content-Type': `multipart/form-data; boundary=${boundary}` };
+  const request = { method: 'POST', headers, body, duplex: 'half' } as RequestInit;
+  return { request, read };
+}
+
+/** What the streams on the way hold, of a file that has no end. */
+const PARTS_ON_THE_WAY = 1_000;
+
+test('a form that is not of this session changes nothing, and nothing of its file is read', async () => {
+  await csrf();
+  const { request, read } = endlessUpload('foreign');
+  const page = await visitor.request(PATH, request);
   expect(page.status).toBe(403);
   expect(page.text).toContain('does not belong to your session');
-  // What the streams on the way hold, of a file that has no end.
-  expect(pulled).toBeLessThan(1_000);
+  expect(read.parts).toBeLessThan(PARTS_ON_THE_WAY);
   expect(await users()).toEqual([]);
 });
 
-test('a key that may not write users sees neither the form nor its effect', async () => {
+test('a key that may not write users sees neither the form nor its effect, and nothing of its file is read', async () => {
   const key = `daybell_${'k'.repeat(43)}`;
   const other = await createTestApi({
     apiKeys: [{ name: 'watch', scopes: ['deliveries:read'], sha256: hashToken(key) }],
@@ -171,11 +176,9 @@ test('a key that may not write users sees neither the form nor its effect', asyn
     expect(page.html).not.toContain('type="file"');
     const today = await visitor.open('/console');
     const [, token = ''] = /name="csrf" value="([^"]+)"/.exec(today.html) ?? [];
-    const body = new FormData();
-    body.append('csrf', token);
-    body.append('file', new File([`${HEADER}\n${ADA}\n`], 'people.csv'));
-    const sent = await visitor.request(PATH, { method: 'POST', body });
-    expect(sent.status).toBe(403);
+    const { request, read } = endlessUpload(token);
+    expect((await visitor.request(PATH, request)).status).toBe(403);
+    expect(read.parts).toBeLessThan(PARTS_ON_THE_WAY);
     expect(await other.sql('select 1 from users.users')).toEqual([]);
   } finally {
     await other.database.drop();

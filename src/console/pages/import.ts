@@ -2,7 +2,7 @@
 import { html } from 'hono/html';
 import { createMiddleware } from 'hono/factory';
 
-import { HOME } from '../access.ts';
+import { HOME, requireScope } from '../access.ts';
 import type { ConsoleApp, ConsoleEnv, PageDeps, Visitor } from '../env.ts';
 import { csrfField, type Html, sendPage, streamPage } from '../layout.ts';
 import { type FormFault, PageError } from '../page-error.ts';
@@ -28,7 +28,7 @@ const FIELDS = [
 export function registerImport(app: ConsoleApp): void {
   app.get('/import', (c) => {
     const visitor = c.get('visitor');
-    if (!visitor.may('users:write')) throw MAY_NOT;
+    requireScope(visitor, 'users:write');
     return sendPage(c, { title: 'Import', body: form(visitor, fieldsOf(c.req.query())) });
   });
 }
@@ -37,6 +37,8 @@ export function registerImport(app: ConsoleApp): void {
 export function receiveImport({ api }: Pick<PageDeps, 'api'>) {
   return createMiddleware<ConsoleEnv>(async (c) => {
     const visitor = c.get('visitor');
+    // Here, not only in the API: nothing is read of a file that nobody may send.
+    requireScope(visitor, 'users:write');
     const upload = await readUpload(c);
     const fields = fieldsOf(Object.fromEntries(upload.fields));
     try {
@@ -56,12 +58,6 @@ export function receiveImport({ api }: Pick<PageDeps, 'api'>) {
     }
   });
 }
-
-const MAY_NOT = new PageError(
-  403,
-  'Your key may not import',
-  'This page requires the scope users:write.',
-);
 
 function titleOf({ mode }: ImportFields): string {
   return mode === 'import' ? 'Import' : 'Import: check only';
