@@ -625,6 +625,18 @@ const EVENTS = `
   create index console_sessions_before on events.console_sessions (previous_hash)
     where previous_hash is not null;
 
+  -- What came of a form of the console, for the page that follows it; HTML. That of an import has
+  -- the refused rows.
+  create table events.console_results (
+    id uuid primary key default gen_random_uuid(),
+    -- Whose it is: SHA-256, in hexadecimal, of what the forms of the session carry.
+    owner text not null,
+    title text not null,
+    body text not null,
+    expires_at timestamptz not null
+  );
+  create index console_results_by_age on events.console_results (expires_at);
+
   -- Every change that an operator makes, written before it is made. Ids, filters and counts, and no
   -- personal data.
   create table events.operator_log (

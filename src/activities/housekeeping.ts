@@ -52,6 +52,7 @@ async function prune(
   ];
   const until = performance.now() + TIME_MS;
   const isTimeUp = (): boolean => performance.now() >= until;
+  await retention.removeConsoleResults();
   // One day after the other, before its occurrences are removed.
   while (await audits.storeNext(keep.occurrencesMs)) {
     if (isTimeUp()) return { removed, more: true };

@@ -25,6 +25,7 @@ import { registerPerson } from './pages/person.ts';
 import { registerReceiver } from './pages/receiver.ts';
 import { registerResend } from './pages/resend.ts';
 import { registerToday } from './pages/today.ts';
+import { createResults } from './results.ts';
 import { createSessions } from './sessions.ts';
 import { registerSignIn, registerSignOut } from './sign-in.ts';
 
@@ -66,7 +67,11 @@ export function createConsole(deps: ConsoleDeps): ConsoleApp {
     await next();
   });
   const signedIn = requireVisitor(deps, sessions);
-  const pages: PageDeps = { ...deps, api: createApiClient(deps) };
+  const pages: PageDeps = {
+    ...deps,
+    api: createApiClient(deps),
+    results: createResults(deps.orm),
+  };
   // Before the limit: a file is read as it comes, after its form was found to be one of ours.
   app.post('/import', signedIn, receiveImport(pages));
   app.use(bodyLimit({ maxSize: FORM_MAX_BYTES, onError: () => Promise.reject(TOO_LARGE) }));
@@ -86,7 +91,7 @@ export function createConsole(deps: ConsoleDeps): ConsoleApp {
   registerToday(app, pages);
   registerComing(app, pages);
   registerAudit(app, pages);
-  registerImport(app);
+  registerImport(app, pages);
 
   // The path is the console's own, whatever becomes of it: the API's answers are not for people.
   app.all('*', () => Promise.reject(NO_PAGE));

@@ -5,6 +5,7 @@ import type { Orm } from '../platform/database/orm.ts';
 import type { Logger } from '../platform/logger.ts';
 import type { ApiClient } from './api-client.ts';
 import type { AssetName } from './assets.ts';
+import type { Results } from './results.ts';
 
 /** What the console needs of the process that serves it. */
 export interface ConsoleDeps {
@@ -42,4 +43,5 @@ export type ConsoleApp = Hono<ConsoleEnv>;
 /** What pages are registered with. */
 export interface PageDeps extends ConsoleDeps {
   readonly api: ApiClient;
+  readonly results: Results;
 }

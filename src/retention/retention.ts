@@ -16,6 +16,12 @@ export function createRetention(orm: Orm) {
       return result.affectedRows;
     };
   return {
+    /** Results that the console keeps for minutes: few, and not counted. */
+    async removeConsoleResults(): Promise<void> {
+      await orm.em
+        .fork()
+        .execute('delete from events.console_results where expires_at <= events.clock()');
+    },
     /** Attempts; of an occurrence that is open, all are kept. */
     removeAttempts: run(`delete from events.attempts where ${ATTEMPTS}`),
     /** What receivers answered: it is for people, and may quote what was sent. */

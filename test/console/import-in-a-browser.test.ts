@@ -56,11 +56,19 @@ test('with the script the file stays chosen between the check and the import, an
   expect(faults).toEqual({ elsewhere: [], complaints: [] });
 });
 
-test('without the script a page says what became of it', async (context) => {
+test('without the script a page says what became of it, and can be loaded again', async (context) => {
   const { api, page, faults } = await openImport(context, false);
   await page.getByLabel('Import: create and update users').check();
   await send(page);
-  await page.getByRole('heading', { name: 'Imported (1 row refused)' }).waitFor();
+  await page.waitForURL('**/console/import/results/*');
+  const heading = page.getByRole('heading', { name: 'Imported (1 row refused)' });
+  await heading.waitFor();
+  await page.reload();
+  await heading.waitFor();
   expect(await users(api)).toHaveLength(1);
+  const imports = await api.sql(`select 1 from events.operator_log where action = 'importUsers'`);
+  expect(imports).toHaveLength(1);
+  await page.goBack();
+  await page.getByRole('button', { name: 'Send' }).waitFor();
   expect(faults).toEqual({ elsewhere: [], complaints: [] });
 });

@@ -3,7 +3,7 @@ import { beforeEach, describe, expect, test } from 'vitest';
 
 import { hashToken } from '../../src/access/bearer.ts';
 import { createTestApi, useTestApi } from '../support/api.ts';
-import { type ConsoleVisitor, visitConsole } from '../support/console.ts';
+import { type ConsolePage, type ConsoleVisitor, visitConsole } from '../support/console.ts';
 
 const HEADER = 'externalId,firstName,lastName,dateOfBirth,timezone';
 const ADA = 'crm-1,Ada,Lovelace,1990-12-10,Europe/London';
@@ -26,13 +26,18 @@ async function csrf(): Promise<string> {
   return /name="csrf" value="([^"]+)"/.exec(page.html)?.[1] ?? '';
 }
 
-async function send(text: string | Blob, fields: Fields = {}, name = 'people.csv') {
+async function send(
+  text: string | Blob,
+  fields: Fields = {},
+  name = 'people.csv',
+  headers: Record<string, string> = {},
+) {
   const body = new FormData();
   for (const [field, value] of Object.entries({ csrf: await csrf(), ...fields })) {
     body.append(field, value);
   }
   body.append('file', new File([text], name));
-  return visitor.request(PATH, { method: 'POST', body });
+  return visitor.request(PATH, { method: 'POST', body, headers });
 }
 
 const users = () => api.sql<{ name: string }>('select first_name as name from users.users');
@@ -67,6 +72,35 @@ test('refused rows are shown, and downloaded as they stood with the reasons in f
   const corrected = await send(text.replace('1990-13-45', '1990-12-09'), { mode: 'import' });
   expect(corrected.text).toContain('Users 1 0 0');
   expect(await users()).toHaveLength(2);
+});
+
+describe('the result', () => {
+  const addressIn = ({ html }: ConsolePage) => /content="0; url=([^"]+)"/.exec(html)?.[1] ?? '';
+
+  test('has a page of its own, for the browser that sent the file and as long as it is kept', async () => {
+    const sent = await send(`${HEADER}\n${ADA}\n${REFUSED}\n`);
+    const page = await visitor.open(addressIn(sent));
+    expect(page.status).toBe(200);
+    expect(page.text).toContain('people.csv Checked: nothing was stored (1 row refused)');
+    expect(page.html).toContain('download="refused-people.csv"');
+    expect(page.html).not.toContain(HOSTILE);
+
+    const other = visitConsole(api.app);
+    expect((await other.open(addressIn(sent))).status).toBe(404);
+    await api.sql('update events.console_results set expires_at = now()');
+    const over = await visitor.open(addressIn(sent));
+    expect(over.status).toBe(404);
+    expect(over.text).toContain('This result is no longer kept');
+  });
+
+  test('is not kept for the script, which shows it beside the form', async () => {
+    await api.sql('delete from events.console_results');
+    const headers = { 'Sec-Fetch-Dest': 'empty' };
+    const sent = await send(`${HEADER}\n${ADA}\n`, {}, 'people.csv', headers);
+    expect(sent.text).toContain('Checked: nothing was stored');
+    expect(addressIn(sent)).toBe('');
+    expect(await api.sql('select 1 from events.console_results')).toEqual([]);
+  });
 });
 
 test('refused rows of NDJSON, and more of them than a page can hold', async () => {

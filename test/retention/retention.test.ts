@@ -171,6 +171,15 @@ describe('the activity', () => {
     expect((await prune({ keep })).removed).toMatchObject({ attempts: 0, responseExcerpts: 0 });
   });
 
+  test('removes results of the console that are no longer shown', async () => {
+    await api.sql(
+      `insert into events.console_results (owner, title, body, expires_at)
+       values ('', 'over', '', now()), ('', 'shown', '', now() + interval '1 hour')`,
+    );
+    await createHousekeepingActivities({ retention, audits }).prune({ keep });
+    expect(await api.sql('select title from events.console_results')).toEqual([{ title: 'shown' }]);
+  });
+
   test('of two at once each row is removed by one of them', async () => {
     const { prune } = createHousekeepingActivities({ retention, audits });
     await api.sql(

@@ -1,4 +1,4 @@
-/** What becomes of a file, as it becomes known: progress, then the numbers and the refused rows. */
+/** What becomes of a file: progress as it comes, and as the last part the numbers and refused rows. */
 import { html } from 'hono/html';
 
 import { HOME } from '../access.ts';
@@ -52,8 +52,8 @@ interface Summary extends Counts {
 const PROGRESS_EVERY_MS = 1_000;
 const REFUSED_SHOWN = 20;
 /**
- * Refused rows are offered as a link that holds them: the server keeps no rows of anyone, and any
- * process may answer. Browsers take addresses of two million characters, and this becomes a third
+ * Refused rows are offered as a link that holds them, so that the page is all that is kept of the
+ * file. Browsers take addresses of two million characters, and this becomes a third
  * longer.
  */
 const REFUSED_MAX_BYTES = 1_400_000;
@@ -66,7 +66,6 @@ export async function* importResult(
   const refused = createRefusedFile();
   let end: Summary | { readonly message: string } = { message: CUT_OFF };
   let shownAt = performance.now();
-  yield html`<p>${upload.fileName}</p>`;
   try {
     for await (const line of linesOf(answer)) {
       if (line.type === 'header') refused.begin(line.row);
@@ -84,6 +83,7 @@ export async function* importResult(
   }
   await upload.drain();
   yield html`<section id="result" aria-labelledby="outcome">
+    <p>${upload.fileName}</p>
     ${'message' in end ? failure(end.message) : summary(end)} ${refused.show(upload.fileName)}
     ${'message' in end || !end.dryRun ? '' : next(fields)}
     <p><a href="${HOME}/import">Another file</a></p>

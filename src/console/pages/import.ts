@@ -1,6 +1,7 @@
 /** Users from a file: sent as it is read, first to be checked only, then to be stored. */
-import { html } from 'hono/html';
+import type { Context } from 'hono';
 import { createMiddleware } from 'hono/factory';
+import { html } from 'hono/html';
 
 import { HOME, requireScope } from '../access.ts';
 import type { ConsoleApp, ConsoleEnv, PageDeps, Visitor } from '../env.ts';
@@ -25,16 +26,17 @@ const FIELDS = [
   'maxDeletes',
 ] as const;
 
-export function registerImport(app: ConsoleApp): void {
+export function registerImport(app: ConsoleApp, { results }: Pick<PageDeps, 'results'>): void {
   app.get('/import', (c) => {
     const visitor = c.get('visitor');
     requireScope(visitor, 'users:write');
     return sendPage(c, { title: 'Import', body: form(visitor, fieldsOf(c.req.query())) });
   });
+  app.get('/import/results/:id', (c) => results.send(c, c.req.param('id')));
 }
 
 /** Passes a file on to the API, and shows what becomes of it as it comes. */
-export function receiveImport({ api }: Pick<PageDeps, 'api'>) {
+export function receiveImport({ api, results }: Pick<PageDeps, 'api' | 'results'>) {
   return createMiddleware<ConsoleEnv>(async (c) => {
     const visitor = c.get('visitor');
     // Here, not only in the API: nothing is read of a file that nobody may send.
@@ -44,8 +46,9 @@ export function receiveImport({ api }: Pick<PageDeps, 'api'>) {
     try {
       const file = { content: upload.file, type: contentTypeOf(upload.fileName, fields) };
       const answer = await api.stream(c, 'POST', `/v1/imports?${queryOf(fields)}`, { file });
-      const result = importResult(answer, fields, upload);
-      return await streamPage(c, { title: titleOf(fields), body: html`` }, result);
+      const title = titleOf(fields);
+      const parts = importResult(answer, fields, upload);
+      return await streamPage(c, { title, body: html`` }, thenResultPage(c, title, parts));
     } catch (error) {
       await upload.drain();
       if (!(error instanceof PageError) || error.status !== 400) throw error;
@@ -57,6 +60,28 @@ export function receiveImport({ api }: Pick<PageDeps, 'api'>) {
       });
     }
   });
+
+  /**
+   * Leads from the answer to the form, which would send the file again if it were loaded again, to
+   * a page of the last part alone. A redirect would come too late: progress has been shown by then.
+   */
+  async function* thenResultPage(
+    c: Context<ConsoleEnv>,
+    title: string,
+    parts: AsyncIterable<Html>,
+  ): AsyncGenerator<Html> {
+    let body = html``;
+    for await (const part of parts) {
+      body = part;
+      yield part;
+    }
+    // The script shows the result below the form, where the file stays chosen.
+    if (c.req.header('Sec-Fetch-Dest') === 'empty') return;
+    // Where it cannot be kept, the answer itself stays.
+    const id = await results.keep(c, { title, body }).catch(() => null);
+    if (id === null) return;
+    yield html`<meta http-equiv="refresh" content="0; url=${PATH}/results/${id}" />`;
+  }
 }
 
 function titleOf({ mode }: ImportFields): string {

@@ -4,8 +4,9 @@ import type { z } from 'zod';
 
 import type { WebhookCheckSchema } from '../../api/routes/webhook-check.ts';
 import type { WebhookTestSchema } from '../../api/routes/webhook-test.ts';
+import { path } from '../api-client.ts';
 import type { ConsoleApp, PageDeps } from '../env.ts';
-import { type Html, sendPage } from '../layout.ts';
+import type { Html } from '../layout.ts';
 import { duration, table } from '../markup.ts';
 import { redirectWith } from '../notice.ts';
 import { time } from '../words.ts';
@@ -14,7 +15,7 @@ import { DELIVERIES as PATH } from './deliveries.ts';
 type TestResult = z.output<typeof WebhookTestSchema>;
 type CheckResult = z.output<typeof WebhookCheckSchema>;
 
-export function registerReceiver(app: ConsoleApp, { api }: PageDeps): void {
+export function registerReceiver(app: ConsoleApp, { api, results }: PageDeps): void {
   app.post('/deliveries/:destination/test', async (c) => {
     const destination = c.req.param('destination');
     const query = { destination };
@@ -25,13 +26,15 @@ export function registerReceiver(app: ConsoleApp, { api }: PageDeps): void {
     return redirectWith(c, notice, PATH);
   });
 
-  // Answered by its result, which is kept nowhere.
   app.post('/deliveries/:destination/check', async (c) => {
     const destination = c.req.param('destination');
     const query = { destination };
     const { body } = await api.send<CheckResult>(c, 'POST', '/v1/webhook/check', { query });
-    return sendPage(c, { title: `Check of the receiver: ${destination}`, body: checkBody(body) });
+    const title = `Check of the receiver: ${destination}`;
+    const id = await results.keep(c, { title, body: checkBody(body) });
+    return c.redirect(`${PATH}${path`/${destination}/check/${id}`}`, 303);
   });
+  app.get('/deliveries/:destination/check/:id', (c) => results.send(c, c.req.param('id')));
 }
 
 function checkBody({ startedAt, passed, steps, deduplicated, connection, advice }: CheckResult) {
