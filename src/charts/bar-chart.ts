@@ -1,5 +1,6 @@
 /** Bars over time, stacked by kind or side by side. */
-import { AXIS, type ChartFrame, renderChart, SERIES_COLOURS } from './render.ts';
+import { letterWidth } from './font.ts';
+import { AXIS, type ChartFrame, renderChart, SERIES_COLOURS, WIDTH } from './render.ts';
 
 export interface BarChart extends ChartFrame {
   /** Of each bar, from left to right, such as an hour or a day; as many are written as there is room for. */
@@ -30,7 +31,12 @@ export function barChart({
   return renderChart(frame, {
     // ECharts takes two series of one name for one.
     legend: new Map(drawn.map(({ name, legend }, nth) => [String(nth), legend ?? name])),
-    xAxis: { type: 'category', data: [...slots], ...AXIS },
+    xAxis: {
+      type: 'category',
+      data: [...slots],
+      ...AXIS,
+      axisLabel: { ...AXIS.axisLabel, ...labelAlignment(slots, frame) },
+    },
     yAxis: {
       type: 'value',
       minInterval: 1,
@@ -52,6 +58,12 @@ export function barChart({
       return value === undefined ? undefined : `${slots[index]}, ${name}: ${format(value)}`;
     },
   });
+}
+
+/** Under a bar that is narrower than its label, the last label would reach beyond the drawing. */
+function labelAlignment(slots: readonly string[], { width = WIDTH }: ChartFrame) {
+  const widest = Math.max(0, ...slots.map(({ length }) => length * letterWidth()));
+  return widest * slots.length > width ? { alignMaxLabel: 'right' as const } : {};
 }
 
 /** As many as there are colours, in their order; the last one is the sum of those that are left out. */

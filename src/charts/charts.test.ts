@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 
 import { barChart } from './bar-chart.ts';
+import { letterWidth } from './font.ts';
 import { latenessChart } from './lateness-chart.ts';
 import { lineChart } from './line-chart.ts';
 import { SERIES_COLOURS } from './render.ts';
@@ -83,6 +84,20 @@ test('each bar says what it is of, and how much', async () => {
   expect(wordsOf(svg)).toEqual(expect.arrayContaining(['08:00', '09:00', 'birthday', 'reminder']));
 });
 
+test.for([1, 2, 12, 24, 31, 61, 400])(
+  'with %s bars each label is within the drawing',
+  async (bars) => {
+    const slots = Array.from({ length: bars }, (_, nth) =>
+      new Date(Date.UTC(2027, 0, 1 + nth)).toISOString().slice(0, 10),
+    );
+    const svg = await barChart({ title: 'Due', slots, series: [{ name: 'a', values: [1] }] });
+    for (const [left, right] of extentsOf(svg)) {
+      expect(left).toBeGreaterThanOrEqual(0);
+      expect(right).toBeLessThanOrEqual(760);
+    }
+  },
+);
+
 test('more series than colours: the smallest are added up', async () => {
   const series = Array.from({ length: 9 }, (_, nth) => ({ name: `type-${nth}`, values: [nth] }));
   const svg = await barChart({ title: 'Due', slots: ['today'], series });
@@ -127,6 +142,18 @@ const HARMLESS = new Set(
 function attributesOf(svg: string): string[] {
   return [...svg.matchAll(/<\w+((?:\s+[\w:-]+="[^"]*")*)\s*>/g)].flatMap(([, text = '']) =>
     [...text.matchAll(/([\w:-]+)="/g)].map(([, name = '']) => name),
+  );
+}
+
+/** From where to where each text that the drawing moves reaches, such as a label of an axis. */
+function extentsOf(svg: string): [left: number, right: number][] {
+  return [...svg.matchAll(/<text([^>]*)translate\(([\d.]+)[^>]*>([^<]*)</g)].map(
+    ([, attributes = '', x = '', words = '']) => {
+      const width = words.length * letterWidth();
+      const [, anchor = 'start'] = /text-anchor="(\w+)"/.exec(attributes) ?? [];
+      const left = Number(x) - (anchor === 'end' ? width : anchor === 'middle' ? width / 2 : 0);
+      return [left, left + width];
+    },
   );
 }
 

@@ -15,6 +15,8 @@ import type {
   TitleComponentOption,
 } from 'echarts/components';
 
+import { FONT_SIZE, letterWidth } from './font.ts';
+
 export type ChartOption = ComposeOption<
   | BarSeriesOption
   | LineSeriesOption
@@ -23,22 +25,13 @@ export type ChartOption = ComposeOption<
   | TitleComponentOption
 >;
 
-/** Of all text that is not a title, in the drawing's units. */
-export const FONT_SIZE = 12;
-
 use(SVGRenderer);
-// Without a page there is no font to measure: room for a letter of any usual one.
 setPlatformAPI({
   measureText: (text, font = '') => {
     const [, size = FONT_SIZE] = /([\d.]+)px/.exec(font) ?? [];
     return { width: text.length * letterWidth(Number(size)) };
   },
 });
-
-/** Of a font of this size, both in the drawing's units. */
-export function letterWidth(fontSize = FONT_SIZE): number {
-  return fontSize * 0.6;
-}
 
 /** @returns SVG as ECharts writes it, with styles and ids of its own */
 export function drawByEcharts(option: ChartOption, width: number, height: number): string {

@@ -1,5 +1,6 @@
 /** Charts as SVG text that may stand in any page: see `renderChart`. */
 import type { ChartOption } from './echarts.ts';
+import { FONT_SIZE, letterWidth } from './font.ts';
 import { escapeXml, plainSvg } from './plain-svg.ts';
 
 /** What every chart has. */
@@ -28,7 +29,7 @@ export const SERIES_COLOURS = [
 const PADDING = 12;
 const TITLE_HEIGHT = 26;
 const LEGEND_LINE = 20;
-const WIDTH = 760;
+export const WIDTH = 760;
 const HEIGHT = 260;
 
 /** What a chart adds to what all of them have; `legend` has words by a series' name. */
@@ -48,7 +49,7 @@ export async function renderChart(
   { title, description, drawTitle = false, width = WIDTH, height = HEIGHT }: ChartFrame,
   { legend, spaceAbove = 0, tooltip, ...option }: ChartParts,
 ): Promise<string> {
-  const { drawByEcharts, FONT_SIZE, letterWidth } = await import('./echarts.ts');
+  const { drawByEcharts } = await import('./echarts.ts');
   const entries = [...legend.values()].map((words) => words.length * letterWidth() + 14 + 5 + 10);
   const legendHeight = legendLines(entries, width - 2 * PADDING) * LEGEND_LINE;
   const drawn = drawByEcharts(
