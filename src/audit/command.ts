@@ -3,16 +3,12 @@
  * `--list`, who is behind a number. Reads DATABASE_URL, or asks the Daybell at HOST and PORT if that
  * is not set. Exit code 1 when something is wrong.
  */
-import { parseArgs } from 'node:util';
-
-import { answerCommand, answerFrom, refuseInput } from '../cli/answer.ts';
+import { answerCommand, type DatabaseSource, readOptions, refuseInput } from '../cli/answer.ts';
 import { EXIT } from '../cli/command.ts';
-import { LIST_PAGE, pagesOfApi, printList } from '../cli/occurrence-list.ts';
+import { LIST_PAGE, printList } from '../cli/occurrence-list.ts';
 import type { Orm } from '../platform/database/orm.ts';
 import type { DateSettingsInForce } from '../planning/date-settings.ts';
-import { isoInstant } from '../time/instant.ts';
-import { createFindPeople } from '../ledger/people.ts';
-import { type AuditDeps, auditDateFault, auditDay } from './audit-day.ts';
+import { auditDateFault, auditDay } from './audit-day.ts';
 import {
   auditClassFault,
   type AuditListFilter,
@@ -41,19 +37,16 @@ const COLUMNS = [
 process.exitCode = await main();
 
 async function main(): Promise<number> {
-  let values: { date?: string; list?: string; type?: string; csv: boolean };
-  try {
-    ({ values } = parseArgs({
-      options: {
-        date: { type: 'string' },
-        list: { type: 'string' },
-        type: { type: 'string' },
-        csv: { type: 'boolean', default: false },
-      },
-    }));
-  } catch (error) {
-    return refuseInput(error instanceof Error ? error.message : String(error), USAGE);
-  }
+  const values = readOptions(
+    {
+      date: { type: 'string' },
+      list: { type: 'string' },
+      type: { type: 'string' },
+      csv: { type: 'boolean', default: false },
+    },
+    USAGE,
+  );
+  if (values === null) return EXIT.badInput;
   const { date, list, type = null, csv } = values;
   if (date === undefined) return refuseInput('--date is required.', USAGE);
   const rule = auditDateFault(date);
@@ -87,23 +80,18 @@ function listOccurrences(date: string, filter: AuditListFilter, isCsv: boolean):
     ...(filter.className !== null && { class: filter.className }),
     ...(filter.type !== null && { occasionType: filter.type }),
   });
-  return answerFrom('audit', async (source) => {
-    const pages =
-      source.kind === 'api'
-        ? pagesOfApi(source.ask, `/v1/audit/${date}/occurrences?${query.toString()}`)
-        : pagesOfDatabase({ orm: source.orm, ...source.inForce, clock: Date.now }, date, filter);
-    await printList(pages, COLUMNS, isCsv);
-    return 0;
-  });
-}
-
-async function* pagesOfDatabase(deps: AuditDeps, date: string, filter: AuditListFilter) {
-  const findPeople = createFindPeople(deps.orm);
-  let place: AuditListPlace | null = { after: null, listed: 0 };
-  while (place !== null) {
-    const page = await listAudited(deps, date, filter, place, LIST_PAGE);
-    const items = page.items.map((item) => ({ ...item, dueAt: isoInstant(item.dueAt) }));
-    yield await findPeople(items);
-    place = page.next;
-  }
+  const list = {
+    name: 'audit',
+    path: `/v1/audit/${date}/occurrences?${query.toString()}`,
+    columns: COLUMNS,
+    readPage: ({ orm, inForce }: DatabaseSource, place: AuditListPlace | null) =>
+      listAudited(
+        { orm, ...inForce, clock: Date.now },
+        date,
+        filter,
+        place ?? { after: null, listed: 0 },
+        LIST_PAGE,
+      ),
+  };
+  return printList(list, isCsv);
 }

@@ -1,3 +1,5 @@
+import { parseArgs, type ParseArgsConfig } from 'node:util';
+
 import type { z } from 'zod';
 
 import { connectOrm, type Orm } from '../platform/database/orm.ts';
@@ -18,7 +20,13 @@ interface Question<Answer> {
 /** Where a command finds its answers. */
 export type AnswerSource =
   | { readonly kind: 'api'; readonly ask: (path: string) => Promise<unknown> }
-  | { readonly kind: 'database'; readonly orm: Orm; readonly inForce: DateSettingsInForce };
+  | DatabaseSource;
+
+export interface DatabaseSource {
+  readonly kind: 'database';
+  readonly orm: Orm;
+  readonly inForce: DateSettingsInForce;
+}
 
 /**
  * Answers a command from the database at DATABASE_URL, or without one asks the Daybell that runs
@@ -59,6 +67,19 @@ export async function answerFrom(
     if (isKnown) return reportError(error);
     const why = explainFailure(error) ?? JSON.stringify(describeError(error));
     return reportError(new CommandError(`The ${name} failed: ${why}`, EXIT.unavailable));
+  }
+}
+
+/** The options of a command; null if they are refused, which has been printed then. */
+export function readOptions<Options extends NonNullable<ParseArgsConfig['options']>>(
+  options: Options,
+  usage: string,
+) {
+  try {
+    return parseArgs({ options }).values;
+  } catch (error) {
+    refuseInput(error instanceof Error ? error.message : String(error), usage);
+    return null;
   }
 }
 

@@ -1,13 +1,57 @@
 /** Lists of occurrences at a terminal or as CSV, page by page, with the people behind them. */
 import { z } from 'zod';
 
-import type { BelongsTo } from '../ledger/people.ts';
+import { type Belonging, type BelongsTo, createFindPeople } from '../ledger/people.ts';
 import { csvCell } from '../platform/csv.ts';
+import { isoInstant } from '../time/instant.ts';
+import { answerFrom, type DatabaseSource } from './answer.ts';
 
-type Item = object & BelongsTo;
+type Printed = object & BelongsTo;
 
 /** So many of one request; the API allows no more. */
 export const LIST_PAGE = 200;
+
+/** A list that both the API and the database can answer. */
+interface List<Item, Place> {
+  /** For error messages. */
+  readonly name: string;
+  /** Of the API, with its query. */
+  readonly path: string;
+  readonly columns: readonly string[];
+  /** One page of LIST_PAGE at most; `place` is null for the first one. */
+  readonly readPage: (
+    database: DatabaseSource,
+    place: Place | null,
+  ) => Promise<{ readonly items: readonly Item[]; readonly next: Place | null }>;
+}
+
+type Listed = Belonging & { readonly dueAt: number | null };
+
+/** Prints all pages of a list. Returns the exit code. */
+export function printList<Item extends Listed, Place>(
+  list: List<Item, Place>,
+  isCsv: boolean,
+): Promise<number> {
+  return answerFrom(list.name, async (source) => {
+    const pages =
+      source.kind === 'api' ? pagesOfApi(source.ask, list.path) : pagesOfDatabase(source, list);
+    await printPages(pages, list.columns, isCsv);
+    return 0;
+  });
+}
+
+async function* pagesOfDatabase<Item extends Listed, Place>(
+  database: DatabaseSource,
+  { readPage }: List<Item, Place>,
+) {
+  const findPeople = createFindPeople(database.orm);
+  let place: Place | null = null;
+  do {
+    const page = await readPage(database, place);
+    yield await findPeople(page.items.map((item) => ({ ...item, dueAt: isoInstant(item.dueAt) })));
+    place = page.next;
+  } while (place !== null);
+}
 
 const PageSchema = z.object({
   occurrences: z.array(
@@ -21,11 +65,10 @@ const PageSchema = z.object({
   nextCursor: z.string().nullable(),
 });
 
-/** All pages of a list of the API. @param path with its query */
-export async function* pagesOfApi(
+async function* pagesOfApi(
   ask: (path: string) => Promise<unknown>,
   path: string,
-): AsyncGenerator<readonly Item[]> {
+): AsyncGenerator<readonly Printed[]> {
   const [route = '', query] = path.split('?');
   const parameters = new URLSearchParams(query);
   parameters.set('include', 'user');
@@ -39,9 +82,9 @@ export async function* pagesOfApi(
   } while (cursor !== null);
 }
 
-/** Prints one occurrence a line: with CSV under a header, for a spreadsheet or another program. */
-export async function printList(
-  pages: AsyncIterable<readonly Item[]>,
+/** One occurrence a line: with CSV under a header, for a spreadsheet or another program. */
+async function printPages(
+  pages: AsyncIterable<readonly Printed[]>,
   columns: readonly string[],
   isCsv: boolean,
 ): Promise<void> {

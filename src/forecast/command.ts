@@ -3,16 +3,14 @@
  * with `--list`, which ones. Reads DATABASE_URL, or asks the Daybell at HOST and PORT if that is not
  * set.
  */
-import { parseArgs } from 'node:util';
-
-import { answerCommand, answerFrom, refuseInput } from '../cli/answer.ts';
-import { LIST_PAGE, pagesOfApi, printList } from '../cli/occurrence-list.ts';
-import { createFindPeople } from '../ledger/people.ts';
-import { instantFault, isoInstant } from '../time/instant.ts';
+import { answerCommand, type DatabaseSource, readOptions, refuseInput } from '../cli/answer.ts';
+import { EXIT } from '../cli/command.ts';
+import { LIST_PAGE, printList } from '../cli/occurrence-list.ts';
+import { instantFault } from '../time/instant.ts';
 import type { Orm } from '../platform/database/orm.ts';
 import type { DateSettingsInForce } from '../planning/date-settings.ts';
 import { forecastChart } from './chart.ts';
-import { forecast, type ForecastDeps } from './forecast.ts';
+import { forecast } from './forecast.ts';
 import { type ForecastListPlace, LISTED_DAYS, listForecast } from './forecast-list.ts';
 import { type Forecast, ForecastSchema } from './schema.ts';
 import { forecastWindow, type Window, windowFault } from './window.ts';
@@ -35,28 +33,18 @@ const COLUMNS = [
 process.exitCode = await main();
 
 async function main(): Promise<number> {
-  let values: {
-    from?: string;
-    to?: string;
-    type?: string;
-    json: boolean;
-    list: boolean;
-    csv: boolean;
-  };
-  try {
-    ({ values } = parseArgs({
-      options: {
-        from: { type: 'string' },
-        to: { type: 'string' },
-        type: { type: 'string' },
-        json: { type: 'boolean', default: false },
-        list: { type: 'boolean', default: false },
-        csv: { type: 'boolean', default: false },
-      },
-    }));
-  } catch (error) {
-    return refuseInput(error instanceof Error ? error.message : String(error), USAGE);
-  }
+  const values = readOptions(
+    {
+      from: { type: 'string' },
+      to: { type: 'string' },
+      type: { type: 'string' },
+      json: { type: 'boolean', default: false },
+      list: { type: 'boolean', default: false },
+      csv: { type: 'boolean', default: false },
+    },
+    USAGE,
+  );
+  if (values === null) return EXIT.badInput;
   const { json, list, csv, type, ...instants } = values;
   for (const name of ['from', 'to'] as const) {
     const rule = instants[name] === undefined ? null : instantFault(instants[name]);
@@ -95,35 +83,18 @@ function listOccurrences(window: Window, type: string | null, isCsv: boolean): P
     ...(window.from > Date.now() && { from: new Date(window.from).toISOString() }),
     ...(type !== null && { occasionType: type }),
   });
-  return answerFrom('forecast', async (source) => {
-    const pages =
-      source.kind === 'api'
-        ? pagesOfApi(source.ask, `/v1/forecast/occurrences?${query.toString()}`)
-        : pagesOfDatabase(
-            { orm: source.orm, tz: source.inForce.tz, clock: Date.now },
-            window,
-            type,
-          );
-    await printList(pages, COLUMNS, isCsv);
-    return 0;
-  });
-}
-
-async function* pagesOfDatabase(deps: ForecastDeps, window: Window, type: string | null) {
-  const findPeople = createFindPeople(deps.orm);
-  const filter = { type, timezone: null };
-  let place: ForecastListPlace | null = null;
-  do {
-    const page: Awaited<ReturnType<typeof listForecast>> = await listForecast(
-      deps,
-      window,
-      filter,
-      place,
-      LIST_PAGE,
-    );
-    yield await findPeople(
-      page.items.map((item) => Object.assign({}, item, { dueAt: isoInstant(item.dueAt) })),
-    );
-    place = page.next;
-  } while (place !== null);
+  const list = {
+    name: 'forecast',
+    path: `/v1/forecast/occurrences?${query.toString()}`,
+    columns: COLUMNS,
+    readPage: ({ orm, inForce: { tz } }: DatabaseSource, place: ForecastListPlace | null) =>
+      listForecast(
+        { orm, tz, clock: Date.now },
+        window,
+        { type, timezone: null },
+        place,
+        LIST_PAGE,
+      ),
+  };
+  return printList(list, isCsv);
 }
