@@ -2,6 +2,7 @@ import { z } from '@hono/zod-openapi';
 
 import { isOccasionType } from '../ledger/occurrence-key.ts';
 import type { OccurrenceRecord } from '../ledger/occurrence-reader.ts';
+import { DAY_MS } from '../time/calendar-date.ts';
 import { ruled } from '../users/user.ts';
 import { destinationParam, instantParam, timezoneParam, toBody } from './schemas.ts';
 
@@ -131,7 +132,6 @@ export const occurrenceKeyParam = z.object({
     }),
 });
 
-const DAY_MS = 86_400_000;
 /** Zones have no index, which every delivery would have to maintain: a window bounds the search. */
 const ZONE_WINDOW_DAYS = 31;
 const NEEDS_WINDOW = `from and to, at most ${ZONE_WINDOW_DAYS} days apart`;

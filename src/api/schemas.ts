@@ -21,6 +21,15 @@ export function requiredBody<Schema extends z.ZodType>(schema: Schema) {
 /** The query of a route without parameters, so that a misspelt one is not ignored. */
 export const noQuery = z.strictObject({});
 
+/** A parameter that is true or false. */
+export function flag(description: string) {
+  return z
+    .enum(['true', 'false'], 'must be true or false')
+    .transform((value) => value === 'true')
+    .optional()
+    .openapi({ type: 'boolean', description });
+}
+
 const LIMIT_DEFAULT = 50;
 const LIMIT_MAX = 200;
 const LIMIT_RULE = `must be a whole number from 1 to ${LIMIT_MAX}`;

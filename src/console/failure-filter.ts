@@ -5,7 +5,7 @@ import { html } from 'hono/html';
 import type { ConsoleEnv } from './env.ts';
 import type { Html } from './layout.ts';
 import { PageError } from './page-error.ts';
-import { answerWords, reasonWords, time } from './words.ts';
+import { answerWords, DAY_MS, reasonWords, time } from './words.ts';
 
 /** Empty: any. */
 export interface FailureFilter {
@@ -21,7 +21,6 @@ export interface FailureFilter {
 /** The default first. */
 export const WINDOWS_DAYS = [30, 1, 7, 90, 365] as const;
 const MOST_DAYS = 3650;
-const DAY_MS = 86_400_000;
 
 /** @throws PageError for a window that is none */
 export function filterOf(c: Context<ConsoleEnv>, now: number): FailureFilter {

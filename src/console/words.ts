@@ -3,6 +3,9 @@ import { html } from 'hono/html';
 
 import type { Html } from './layout.ts';
 
+export const HOUR_MS = 3_600_000;
+export const DAY_MS = 24 * HOUR_MS;
+
 /** In UTC, to the second. */
 export function time(iso: string | null): Html {
   if (iso === null) return html`<span class="muted">never</span>`;

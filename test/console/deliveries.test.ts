@@ -4,9 +4,9 @@ import { beforeEach, describe, expect, test } from 'vitest';
 import { type ApiKey, type Scope, SCOPES } from '../../src/access/api-key.ts';
 import { hashToken } from '../../src/access/bearer.ts';
 import type { WebhookCheckReport } from '../../src/delivery/webhook-check.ts';
-import type { WebhookTester } from '../../src/delivery/webhook-test.ts';
 import { createTestApi, useTestApi } from '../support/api.ts';
 import { type ConsoleVisitor, visitConsole } from '../support/console.ts';
+import { webhookTesterStub } from '../support/webhook-tester.ts';
 
 const PAGE = 'http://localhost/console/deliveries';
 const SCRIPT = '<script>alert(1)</script>';
@@ -43,23 +43,8 @@ const CHECKED: WebhookCheckReport = {
   advice: ['Verify the signature before anything else.'],
 };
 
-const tester: Pick<WebhookTester, 'send' | 'check'> = {
-  send: async () => ({
-    webhookId: 'test:1',
-    sentAt: Date.UTC(2027, 4, 20, 9),
-    durationMs: 42,
-    status: 204,
-    errorCode: null,
-    verdict: 'delivered',
-    explanation: 'Delivered.',
-    responseExcerpt: SCRIPT,
-    signatures: 1,
-  }),
-  check: async () => CHECKED,
-};
-
 const api = useTestApi({
-  webhookTesters: new Map([['default', tester]]),
+  webhookTesters: new Map([['default', webhookTesterStub(async () => CHECKED)]]),
   secretFingerprints: new Map([['default', ['3f1c9a02', '0011aaff']]]),
 });
 let visitor: ConsoleVisitor;

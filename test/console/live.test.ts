@@ -2,34 +2,19 @@
 import type { Page } from 'playwright-core';
 import { expect, test, type TestContext } from 'vitest';
 
-import type { WebhookTester } from '../../src/delivery/webhook-test.ts';
 import { listen } from '../../src/platform/http-server.ts';
 import { createTestApi } from '../support/api.ts';
 import { useBrowser, watchPage } from '../support/browser.ts';
 import { visitConsole } from '../support/console.ts';
+import { webhookTesterStub } from '../support/webhook-tester.ts';
 
 const openBrowser = useBrowser();
 const PATH = '/console/deliveries';
 const LIVE_MS = 5_000;
 
-const tester: Pick<WebhookTester, 'send' | 'check'> = {
-  send: async () => ({
-    webhookId: 'test:1',
-    sentAt: Date.UTC(2027, 4, 20, 9),
-    durationMs: 42,
-    status: 204,
-    errorCode: null,
-    verdict: 'delivered',
-    explanation: 'Delivered.',
-    responseExcerpt: null,
-    signatures: 1,
-  }),
-  check: () => Promise.reject(new Error('not in these tests')),
-};
-
 /** The page of deliveries, with a clock that only the test moves. */
 async function openPage(context: TestContext) {
-  const api = await createTestApi({ webhookTesters: new Map([['default', tester]]) });
+  const api = await createTestApi({ webhookTesters: new Map([['default', webhookTesterStub()]]) });
   const server = await listen(
     { fetch: (request, env) => api.app.fetch(request, env as never) },
     { host: '127.0.0.1', port: 0, setting: 'PORT', keepAliveMs: 5_000 },

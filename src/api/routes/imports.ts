@@ -22,6 +22,7 @@ import { createOpenLimit } from '../concurrency-limit.ts';
 import type { Api, ApiDeps, ApiEnv } from '../deps.ts';
 import { LOGGED, noteOperation } from '../operator-log.ts';
 import { problems, sendProblem } from '../problem.ts';
+import { flag } from '../schemas.ts';
 import { streamText } from '../stream-text.ts';
 
 export const IMPORTS_PATH = '/v1/imports';
@@ -155,14 +156,6 @@ async function* logged(
 
 async function* asText(lines: AsyncIterable<ImportLine>): AsyncGenerator<string> {
   for await (const line of lines) yield `${JSON.stringify(line)}\n`;
-}
-
-function flag(description: string) {
-  return z
-    .enum(['true', 'false'], 'must be true or false')
-    .transform((value) => value === 'true')
-    .optional()
-    .openapi({ type: 'boolean', description });
 }
 
 function wholeNumber(description: string, digits: number) {

@@ -18,6 +18,7 @@ import {
 } from '../occurrence-schemas.ts';
 import { problems } from '../problem.ts';
 import {
+  flag,
   json,
   nextCursor,
   noQuery,
@@ -161,14 +162,6 @@ export function registerOccurrences(app: Api, deps: ApiDeps): void {
       200,
     );
   });
-}
-
-function flag(description: string) {
-  return z
-    .enum(['true', 'false'], 'must be true or false')
-    .transform((value) => value === 'true')
-    .optional()
-    .openapi({ type: 'boolean', description });
 }
 
 const ListedSchema = withUser(OccurrenceSummarySchema).openapi('ListedOccurrence');

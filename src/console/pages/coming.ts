@@ -8,15 +8,13 @@ import type { ConsoleApp, PageDeps, Visitor } from '../env.ts';
 import { type Html, sendPage } from '../layout.ts';
 import { count, countOf, nextPage, table } from '../markup.ts';
 import { PageError } from '../page-error.ts';
-import { time } from '../words.ts';
+import { DAY_MS, HOUR_MS, time } from '../words.ts';
 import { placeholderSentence } from './coming-words.ts';
 import { type ListedOccurrence, occurrenceLink, person } from './occurrence-people.ts';
 
 const PATH = `${HOME}/coming`;
 const LIST_PATH = `${PATH}/due`;
 const MINUTE_MS = 60_000;
-const HOUR_MS = 3_600_000;
-const DAY_MS = 24 * HOUR_MS;
 /** So many zones are named beside a peak, and listed of the whole time. */
 const ZONES_OF_PEAK = 4;
 const ZONES_LISTED = 20;

@@ -6,7 +6,7 @@ import { HOME } from '../access.ts';
 import type { ConsoleApp, PageDeps } from '../env.ts';
 import { firstPage, type Html, sendPage } from '../layout.ts';
 import { count, countOf, duration, figures, table } from '../markup.ts';
-import { time } from '../words.ts';
+import { DAY_MS, time } from '../words.ts';
 
 /** While something is due or being sent, and otherwise. */
 const LIVE_MS = 2_000;
@@ -230,5 +230,5 @@ function audit({ lastAudit, today, at }: Status): Html {
 }
 
 function dayAfter(date: string): string {
-  return new Date(Date.parse(date) + 86_400_000).toISOString().slice(0, 10);
+  return new Date(Date.parse(date) + DAY_MS).toISOString().slice(0, 10);
 }
