@@ -3,9 +3,25 @@ import type { z } from 'zod';
 
 import type { OccasionSchema } from '../api/occasion-schemas.ts';
 import type { OccurrenceRecordSchema, OccurrenceSummarySchema } from '../api/occurrence-schemas.ts';
+import type { DeliveriesSchema } from '../api/routes/deliveries.ts';
+import type { FailuresSchema } from '../api/routes/failures.ts';
+import type { HistorySchema } from '../api/routes/history.ts';
+import type { ImportLineSchema } from '../api/routes/imports.ts';
+import type { EntrySchema } from '../api/routes/operator-log.ts';
+import type { ProgressSchema } from '../api/routes/redelivery.ts';
+import type { StatusSchema } from '../api/routes/status.ts';
 import type { UserSchema } from '../api/user-schemas.ts';
+import type { ForecastSchema } from '../forecast/schema.ts';
 
 export type User = z.output<typeof UserSchema>;
 export type Occasion = z.output<typeof OccasionSchema>;
 export type OccurrenceRecord = z.output<typeof OccurrenceRecordSchema>;
 export type OccurrenceSummary = z.output<typeof OccurrenceSummarySchema>;
+export type Status = z.output<typeof StatusSchema>;
+export type Forecast = z.output<typeof ForecastSchema>;
+export type Deliveries = z.output<typeof DeliveriesSchema>;
+export type Failures = z.output<typeof FailuresSchema>;
+export type RedeliveryProgress = z.output<typeof ProgressSchema>;
+export type UserHistory = z.output<typeof HistorySchema>;
+export type LogEntry = z.output<typeof EntrySchema>;
+export type ImportLine = z.output<typeof ImportLineSchema>;

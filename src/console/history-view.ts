@@ -1,37 +1,15 @@
 /** What changed of a person's dates and zones, and what each change moved. */
 import { html } from 'hono/html';
 
-import type { User } from './api-types.ts';
+import type { User, UserHistory } from './api-types.ts';
 import type { Html } from './layout.ts';
 import { table } from './markup.ts';
 import { time } from './words.ts';
 
-interface Inputs {
-  readonly date: string;
-  readonly recurrence: string;
-  readonly rrule: string | null;
-  readonly offsetDays: number;
-  readonly timezone: string;
-  readonly deliveryTime: string | null;
-  readonly suspended: boolean;
-  readonly next: { readonly nominalDate: string; readonly dueAt: string } | null;
-}
+type Change = UserHistory['changes'][number];
+type Inputs = NonNullable<Change['after']>;
 
-interface Change {
-  readonly at: string;
-  readonly occasionType: string;
-  readonly occasionId: string;
-  readonly before: Inputs | null;
-  readonly after: Inputs | null;
-}
-
-/** Of `GET /v1/users/{id}/history`. */
-export interface History {
-  readonly changes: readonly Change[];
-  readonly isComplete: boolean;
-}
-
-export function historySection({ changes, isComplete }: History, { timezone }: User): Html {
+export function historySection({ changes, isComplete }: UserHistory, { timezone }: User): Html {
   return html`<section>
     <h2>Changes of dates and zones</h2>
     ${table({

@@ -2,6 +2,7 @@
 import { html } from 'hono/html';
 
 import { HOME } from './access.ts';
+import type { LogEntry } from './api-types.ts';
 import type { Visitor } from './env.ts';
 import type { Html } from './layout.ts';
 import { table } from './markup.ts';
@@ -11,16 +12,6 @@ import { time } from './words.ts';
 export interface LogPage {
   readonly entries: readonly LogEntry[];
   readonly nextCursor: string | null;
-}
-
-export interface LogEntry {
-  readonly at: string;
-  readonly actor: string | null;
-  readonly via: 'api' | 'console';
-  readonly action: string;
-  readonly subject: string | null;
-  readonly detail: Readonly<Record<string, unknown>>;
-  readonly outcome: number | null;
 }
 
 export function logTable(entries: readonly LogEntry[], caption: string, visitor: Visitor): Html {

@@ -163,7 +163,7 @@ const waitingSchema = z.object({
     .describe('When the first of the others passes its late limit, unless it is attempted before'),
 });
 
-const DeliveriesSchema = z
+export const DeliveriesSchema = z
   .object({
     ...destinationFields,
     paused: z.boolean().describe('Whether all of the destinations are'),

@@ -63,7 +63,7 @@ const GroupSchema = z
   })
   .openapi('FailureGroup');
 
-const FailuresSchema = z
+export const FailuresSchema = z
   .object({
     asOf: z.iso.datetime().describe('When they were counted, for `settledBy` of a redelivery'),
     occurrences: z.int().describe('Of all groups'),

@@ -66,7 +66,7 @@ const ChangeSchema = z
   })
   .openapi('InputChange');
 
-const HistorySchema = z
+export const HistorySchema = z
   .object({
     changes: z.array(ChangeSchema),
     isComplete: z.boolean().describe('False if there are older ones'),

@@ -304,7 +304,7 @@ const FailureSchema = z
   })
   .openapi('ImportFailure');
 
-const ImportLineSchema = z
+export const ImportLineSchema = z
   .discriminatedUnion('type', [
     HeaderSchema,
     ProgressSchema,

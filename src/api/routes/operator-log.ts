@@ -74,7 +74,7 @@ function textParam(description: string) {
     .openapi({ description, maxLength: TEXT_MAX });
 }
 
-const EntrySchema = z
+export const EntrySchema = z
   .object({
     id: z.string(),
     at: z.iso.datetime(),

@@ -205,7 +205,7 @@ const redeliveryIdParam = z.object({
   id: z.uuid('must be a UUID').openapi({ param: { name: 'id', in: 'path' } }),
 });
 
-const ProgressSchema = z
+export const ProgressSchema = z
   .object({
     redeliveredAt: z.iso.datetime().describe('When the first of them was sent again'),
     total: z.int(),

@@ -101,7 +101,7 @@ const PeakSchema = z.object({
   occurrences: z.int(),
 });
 
-const StatusSchema = z
+export const StatusSchema = z
   .object({
     at: instant.describe('When the oldest part was read'),
     problems: z

@@ -1,12 +1,17 @@
 /** Why so many are due at once. */
 import { count } from '../markup.ts';
-import type { Peak } from './coming.ts';
+import type { Forecast } from '../api-types.ts';
 
 /** Below ten, or a tenth of the peak, nothing is explained by it. */
 const FEWEST = 10;
 
 /** What the lint of an import would say of a peak's dates of birth; null if it would say nothing. */
-export function placeholderSentence({ at, due, firstOfJanuary, placeholderYears }: Peak) {
+export function placeholderSentence({
+  at,
+  due,
+  firstOfJanuary,
+  placeholderYears,
+}: Forecast['peaks'][number]) {
   const explains = (number: number): boolean => number >= FEWEST && number * 10 >= due;
   const causes = [
     ...(explains(firstOfJanuary)

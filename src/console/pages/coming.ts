@@ -3,6 +3,7 @@ import { html, raw } from 'hono/html';
 
 import { barChart } from '../../charts/bar-chart.ts';
 import { HOME } from '../access.ts';
+import type { Forecast } from '../api-types.ts';
 import type { ListPage } from '../csv.ts';
 import type { ConsoleApp, PageDeps, Visitor } from '../env.ts';
 import { type Html, sendPage } from '../layout.ts';
@@ -30,38 +31,6 @@ const SPANS = {
   '400d': { name: '400 days', lengthMs: 400 * DAY_MS - HOUR_MS, barMs: DAY_MS, bar: 'day' },
 } as const;
 type Span = keyof typeof SPANS;
-
-/** Of `GET /v1/forecast`, as far as the page shows it. */
-interface Forecast {
-  readonly from: string;
-  readonly to: string;
-  readonly forecastAt: string;
-  readonly settings: Readonly<Record<'localTime' | 'leapDayPolicy' | 'tzVersion', string>>;
-  readonly due: number;
-  readonly planned: number;
-  readonly blocked: number;
-  readonly suspended: number;
-  readonly types: readonly (Readonly<
-    Record<'due' | 'planned' | 'blocked' | 'suspended', number>
-  > & {
-    readonly type: string;
-  })[];
-  readonly peaks: readonly Peak[];
-  readonly hours: readonly { readonly at: string; readonly due: number }[];
-  readonly minutes: readonly Minute[] | null;
-}
-
-interface Minute {
-  readonly at: string;
-  readonly due: number;
-  readonly zones: readonly { readonly timezone: string; readonly due: number }[];
-  readonly types: readonly { readonly type: string; readonly due: number }[];
-}
-
-export interface Peak extends Minute {
-  readonly firstOfJanuary: number;
-  readonly placeholderYears: number;
-}
 
 interface ComingOccurrence extends ListedOccurrence {
   readonly planned: boolean;

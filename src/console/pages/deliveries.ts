@@ -3,6 +3,7 @@ import type { Context } from 'hono';
 import { html } from 'hono/html';
 
 import { HOME } from '../access.ts';
+import type { Deliveries } from '../api-types.ts';
 import type { ConsoleApp, ConsoleEnv, PageDeps, Visitor } from '../env.ts';
 import { csrfField, type Html, sendPage } from '../layout.ts';
 import { count, figures } from '../markup.ts';
@@ -17,30 +18,9 @@ const LOG_ENTRIES = 10;
 /** Of the operator log, those that this page's forms make. */
 const LOGGED = new Set(['pauseDeliveries', 'resumeDeliveries', 'testWebhook', 'checkWebhook']);
 
-interface Waiting extends Readonly<Record<'due' | 'retrying' | 'sending' | 'tooLate', number>> {
-  readonly firstTooLateAt: string | null;
-}
-
+type Destination = Deliveries['destinations'][number];
 /** Of one destination, or of all together. */
-interface State {
-  readonly paused: boolean;
-  readonly pausedSince: string | null;
-  readonly pauseReason: string | null;
-  readonly slowed: { since: string; until: string; perSecond: number } | null;
-  readonly waiting: Waiting;
-}
-
-interface Destination extends State {
-  readonly destination: string;
-  readonly dispatchers: number;
-  readonly maxPerSecond: number | null;
-  readonly secrets: readonly string[];
-}
-
-/** Of `GET /v1/deliveries`. */
-interface Deliveries extends State {
-  readonly destinations: readonly Destination[];
-}
+type State = Pick<Deliveries, keyof Deliveries & keyof Destination>;
 
 export function registerDeliveries(app: ConsoleApp, { api }: PageDeps): void {
   /** Null: all destinations. */
@@ -170,7 +150,13 @@ function stateWords({ paused, pausedSince, pauseReason, slowed }: State): Html {
     </p>`;
 }
 
-function waitingFigures({ due, retrying, sending, tooLate, firstTooLateAt }: Waiting): Html {
+function waitingFigures({
+  due,
+  retrying,
+  sending,
+  tooLate,
+  firstTooLateAt,
+}: Deliveries['waiting']): Html {
   return html`${figures([
     ['Due, not yet claimed', count(due)],
     ['Waiting for a retry', count(retrying)],

@@ -2,7 +2,7 @@
 import { html } from 'hono/html';
 
 import { HOME } from '../access.ts';
-import type { OccurrenceSummary } from '../api-types.ts';
+import type { Failures, OccurrenceSummary } from '../api-types.ts';
 import type { ConsoleApp, PageDeps, Visitor } from '../env.ts';
 import {
   type FailureFilter,
@@ -17,22 +17,6 @@ import { occurrencePath } from '../occurrence-view.ts';
 import { answerWords, reasonWords, time } from '../words.ts';
 
 const PATH = `${HOME}/failed`;
-
-/** Of `GET /v1/occurrences/failures`. */
-interface Failures {
-  readonly asOf: string;
-  readonly occurrences: number;
-  readonly isComplete: boolean;
-  readonly groups: readonly {
-    readonly reason: string;
-    readonly answer: string;
-    readonly occurrences: number;
-    readonly redelivered: number;
-    readonly firstDueAt: string;
-    readonly lastDueAt: string;
-    readonly lastSettledAt: string;
-  }[];
-}
 
 interface ListedOccurrence extends OccurrenceSummary {
   readonly user?: {

@@ -2,51 +2,14 @@
 import { html } from 'hono/html';
 
 import { HOME } from '../access.ts';
+import type { ImportLine } from '../api-types.ts';
 import type { Html } from '../layout.ts';
 import { count, countOf, table } from '../markup.ts';
 import type { Upload } from '../upload.ts';
 import type { ImportFields } from './import.ts';
 
-/** Of the API's answer, each a line of JSON. */
-type ImportLine =
-  | { readonly type: 'header'; readonly row: string }
-  | (Counts & { readonly type: 'progress'; readonly bytes: number })
-  | Refused
-  | Summary
-  | { readonly type: 'error'; readonly message: string };
-
-interface Refused {
-  readonly type: 'refused';
-  readonly line: number;
-  readonly faults: readonly {
-    readonly field: string;
-    readonly rule: string;
-    readonly value?: string;
-  }[];
-  readonly row: string;
-}
-
-interface Counts {
-  readonly rows: number;
-  readonly refused: number;
-  readonly users: Tally;
-  readonly occasions: Tally;
-}
-
-type Tally = Readonly<Record<'created' | 'updated' | 'unchanged', number>>;
-
-interface Summary extends Counts {
-  readonly type: 'summary';
-  readonly dryRun: boolean;
-  readonly ended: number;
-  readonly sync: {
-    readonly missing: number;
-    readonly deleted: number;
-    readonly refused: string | null;
-  } | null;
-  readonly ignoredColumns: readonly string[];
-  readonly lint: readonly { readonly message: string; readonly lines: readonly number[] }[];
-}
+type Refused = Extract<ImportLine, { type: 'refused' }>;
+type Summary = Extract<ImportLine, { type: 'summary' }>;
 
 /** A line of progress for each; a page of a large file has some hundred. */
 const PROGRESS_EVERY_MS = 1_000;
@@ -134,7 +97,7 @@ function summary({ dryRun, rows, users, occasions, refused, ended, sync, ...rest
     )}`;
 }
 
-function tally(name: string, { created, updated, unchanged }: Tally): string[] {
+function tally(name: string, { created, updated, unchanged }: Summary['users']): string[] {
   return [name, count(created), count(updated), count(unchanged)];
 }
 
@@ -152,7 +115,7 @@ function next(fields: ImportFields): Html {
 }
 
 function createRefusedFile() {
-  let rows: Pick<Refused, 'line' | 'row'>[] = [];
+  let rows: { readonly line: number; readonly row: string }[] = [];
   const shown: Refused[] = [];
   let header = '';
   let bytes = 0;
@@ -165,8 +128,9 @@ function createRefusedFile() {
     add(line: Refused): void {
       refused += 1;
       if (shown.length < REFUSED_SHOWN) shown.push(line);
-      bytes += Buffer.byteLength(line.row);
-      if (bytes <= REFUSED_MAX_BYTES) rows.push({ line: line.line, row: line.row });
+      const { row = '' } = line;
+      bytes += Buffer.byteLength(row);
+      if (bytes <= REFUSED_MAX_BYTES) rows.push({ line: line.line, row });
     },
     show(fileName: string): Html {
       if (refused === 0) return html``;

@@ -4,13 +4,13 @@ import { html } from 'hono/html';
 
 import { HOME } from '../access.ts';
 import { path } from '../api-client.ts';
-import type { Occasion, OccurrenceRecord, User } from '../api-types.ts';
+import type { LogEntry, Occasion, OccurrenceRecord, User, UserHistory } from '../api-types.ts';
 import type { ConsoleApp, ConsoleEnv, PageDeps, Visitor } from '../env.ts';
-import { type History, historySection } from '../history-view.ts';
+import { historySection } from '../history-view.ts';
 import { csrfField, type Html, sendPage } from '../layout.ts';
 import { nextPage, table } from '../markup.ts';
 import { occurrenceDetails } from '../occurrence-view.ts';
-import { type LogEntry, type LogPage, logTable } from '../operator-log.ts';
+import { type LogPage, logTable } from '../operator-log.ts';
 import { localTime, state, time } from '../words.ts';
 
 type Ctx = Context<ConsoleEnv>;
@@ -37,7 +37,7 @@ export function registerPerson(app: ConsoleApp, { api, temporalUi }: PageDeps): 
     const seesDeliveries = visitor.may('deliveries:read');
     const [{ occasions }, history, found] = await Promise.all([
       api.get<{ occasions: Occasion[] }>(c, path`/v1/users/${id}/occasions`, { limit: 200 }),
-      api.get<History>(c, path`/v1/users/${id}/history`),
+      api.get<UserHistory>(c, path`/v1/users/${id}/history`),
       seesDeliveries
         ? api.get<Occurrences>(c, path`/v1/users/${id}/occurrences`, { cursor, limit: OCCURRENCES })
         : null,

@@ -6,7 +6,7 @@ import { html } from 'hono/html';
 
 import { HOME } from '../access.ts';
 import { path } from '../api-client.ts';
-import type { OccurrenceRecord } from '../api-types.ts';
+import type { OccurrenceRecord, RedeliveryProgress } from '../api-types.ts';
 import type { ConsoleApp, ConsoleEnv, PageDeps } from '../env.ts';
 import { type FailureFilter, filterOf, filterWords, given } from '../failure-filter.ts';
 import { csrfField, type Html, sendPage } from '../layout.ts';
@@ -23,17 +23,6 @@ const NOT_WITH_OTHERS = ['superseded', 'suspended', 'date_changed', 'user_delete
 interface Matching {
   readonly matching: number;
   readonly asOf: string;
-}
-
-/** Of `GET /v1/redeliveries/{id}`. */
-interface Progress {
-  readonly redeliveredAt: string;
-  readonly total: number;
-  readonly delivered: number;
-  readonly failed: number;
-  readonly skipped: number;
-  readonly waiting: number;
-  readonly sending: number;
 }
 
 interface Meant {
@@ -96,7 +85,10 @@ export function registerResend(app: ConsoleApp, { api }: PageDeps): void {
   });
 
   app.get('/failed/resent/:id', async (c) => {
-    const progress = await api.find<Progress>(c, path`/v1/redeliveries/${c.req.param('id')}`);
+    const progress = await api.find<RedeliveryProgress>(
+      c,
+      path`/v1/redeliveries/${c.req.param('id')}`,
+    );
     const isOver = progress === null || progress.waiting + progress.sending === 0;
     return sendPage(c, {
       title: 'Sent again',
@@ -179,7 +171,7 @@ function changedList(changed: readonly OccurrenceRecord[]): Html {
   </div>`;
 }
 
-function progressBody(progress: Progress, isOver: boolean): Html {
+function progressBody(progress: RedeliveryProgress, isOver: boolean): Html {
   const { redeliveredAt, total, delivered, failed, skipped, waiting, sending } = progress;
   const settled = delivered + failed + skipped;
   return html`<p role="status">

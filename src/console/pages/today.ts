@@ -3,6 +3,7 @@ import { html, raw } from 'hono/html';
 
 import { latenessChart } from '../../charts/lateness-chart.ts';
 import { HOME } from '../access.ts';
+import type { Status } from '../api-types.ts';
 import type { ConsoleApp, PageDeps } from '../env.ts';
 import { firstPage, type Html, sendPage } from '../layout.ts';
 import { count, countOf, duration, figures, table } from '../markup.ts';
@@ -12,49 +13,8 @@ import { DAY_MS, time } from '../words.ts';
 const LIVE_MS = 2_000;
 const IDLE_MS = 10_000;
 
-/** Of `GET /v1/status`. */
-interface Status {
-  readonly at: string;
-  readonly problems: readonly {
-    readonly code: string;
-    readonly since: string;
-    readonly sentence: string;
-    readonly advice: string;
-  }[];
-  readonly today:
-    | (DayCounts & { readonly date: string; readonly zones: readonly ZoneCounts[] })
-    | null;
-  readonly waiting: Readonly<Record<'due' | 'retrying' | 'sending', number>> | null;
-  readonly lastPeak: LastPeak | null;
-  readonly nextPeak: Peak | null;
-  readonly lastAudit:
-    | readonly {
-        readonly date: string;
-        readonly auditedAt: string;
-        readonly due: number;
-        readonly unaccounted: number;
-      }[]
-    | null;
-}
-
-type DayCounts = Readonly<
-  Record<'onTime' | 'late' | 'failed' | 'skipped' | 'waiting' | 'overdue' | 'toCome', number>
->;
-type ZoneCounts = DayCounts & { readonly timezone: string };
-
-interface Peak {
-  readonly at: string;
-  readonly occurrences: number;
-}
-
-interface LastPeak extends Peak {
-  readonly delivered: number;
-  readonly open: number;
-  readonly p50Ms: number | null;
-  readonly p95Ms: number | null;
-  readonly p99Ms: number | null;
-  readonly lateness: readonly { readonly upToMs: number; readonly count: number }[];
-}
+type ZoneCounts = NonNullable<Status['today']>['zones'][number];
+type LastPeak = NonNullable<Status['lastPeak']>;
 
 export function registerToday(app: ConsoleApp, { api }: PageDeps): void {
   app.get('/', async (c) => {
