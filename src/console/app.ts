@@ -13,6 +13,7 @@ import { sendBarePage, sendPage } from './layout.ts';
 import { NO_PAGE, PageError } from './page-error.ts';
 import { registerAudit } from './pages/audit.ts';
 import { registerComing } from './pages/coming.ts';
+import { registerComingDue } from './pages/coming-due.ts';
 import { registerDeliveries } from './pages/deliveries.ts';
 import { registerFailed } from './pages/failed.ts';
 import { receiveImport, registerImport } from './pages/import.ts';
@@ -90,6 +91,7 @@ export function createConsole(deps: ConsoleDeps): ConsoleApp {
   registerLog(app, pages);
   registerToday(app, pages);
   registerComing(app, pages);
+  registerComingDue(app, pages);
   registerAudit(app, pages);
   registerImport(app, pages);
 

@@ -1,20 +1,16 @@
-/** What falls due in the hours, days and months to come, and who. */
+/** How many fall due in the hours, days and months to come. */
 import { html, raw } from 'hono/html';
 
 import { barChart } from '../../charts/bar-chart.ts';
-import { HOME } from '../access.ts';
 import type { Forecast } from '../api-types.ts';
-import type { ListPage } from '../csv.ts';
-import type { ConsoleApp, PageDeps, Visitor } from '../env.ts';
+import type { ConsoleApp, PageDeps } from '../env.ts';
 import { type Html, sendPage } from '../layout.ts';
-import { count, countOf, nextPage, table } from '../markup.ts';
+import { count, countOf, table } from '../markup.ts';
 import { PageError } from '../page-error.ts';
 import { DAY_MS, HOUR_MS, time } from '../words.ts';
+import { COMING as PATH, dueIn } from './coming-due.ts';
 import { placeholderSentence } from './coming-words.ts';
-import { type ListedOccurrence, occurrenceLink, person } from './occurrence-people.ts';
 
-const PATH = `${HOME}/coming`;
-const LIST_PATH = `${PATH}/due`;
 const MINUTE_MS = 60_000;
 /** So many zones are named beside a peak, and listed of the whole time. */
 const ZONES_OF_PEAK = 4;
@@ -31,10 +27,6 @@ const SPANS = {
   '400d': { name: '400 days', lengthMs: 400 * DAY_MS - HOUR_MS, barMs: DAY_MS, bar: 'day' },
 } as const;
 type Span = keyof typeof SPANS;
-
-interface ComingOccurrence extends ListedOccurrence {
-  readonly planned: boolean;
-}
 
 export function registerComing(app: ConsoleApp, { api }: PageDeps): void {
   app.get('/coming', async (c) => {
@@ -56,22 +48,6 @@ export function registerComing(app: ConsoleApp, { api }: PageDeps): void {
         byType(forecast, span),
         byZone(forecast),
       ],
-    });
-  });
-
-  app.get('/coming/due', async (c) => {
-    const query = c.req.query();
-    const include = c.get('visitor').may('users:read') ? 'user' : undefined;
-    const found = await api.get<ListPage<ComingOccurrence>>(c, '/v1/forecast/occurrences', {
-      ...query,
-      include,
-    });
-    const { from = 'now', to = '', occasionType = 'any', timezone = 'any' } = query;
-    return sendPage(c, {
-      title: `Due from ${from} to ${to}`,
-      body: html`<p><a href="${PATH}">Coming</a></p>
-        ${list(found, `From ${from} until before ${to}; type: ${occasionType}; zone: ${timezone}`, c.get('visitor'))}
-        ${nextPage(LIST_PATH, query, found.nextCursor)}`,
     });
   });
 }
@@ -225,34 +201,6 @@ function byZone({ minutes }: Forecast): Html {
     columns: ['Zone', { number: 'Due' }],
     rows: fullest.slice(0, ZONES_LISTED).map(([timezone, due]) => [timezone, count(due)]),
   });
-}
-
-function list(
-  { occurrences }: ListPage<ComingOccurrence>,
-  caption: string,
-  visitor: Visitor,
-): Html {
-  if (occurrences.length === 0) return html`<p>Nothing is due then. ${caption}</p>`;
-  return table({
-    label: 'Occurrences',
-    caption: `${caption}. First what is in the ledger, by due instant, then what is computed, by user`,
-    columns: ['Occurrence', 'Who', 'Type', 'Due', 'Zone', 'In the ledger'],
-    rows: occurrences.map((item) => [
-      item.planned ? occurrenceLink(item.key) : html`<code>${item.key}</code>`,
-      person(item, visitor),
-      item.occasionType,
-      time(item.dueAt),
-      item.timezone,
-      item.planned ? 'yes' : 'not yet',
-    ]),
-  });
-}
-
-/** Where the page lists who is due in a stretch of time. */
-function dueIn(at: string, lengthMs: number, filter: Readonly<Record<string, string>>): string {
-  const to = new Date(Date.parse(at) + lengthMs).toISOString();
-  const given = Object.entries(filter).filter(([, value]) => value !== '');
-  return `${LIST_PATH}?${new URLSearchParams([['from', at], ['to', to], ...given])}`;
 }
 
 /** The beginning of each bar, those without any included; epoch ms. */

@@ -8,10 +8,11 @@ import type { LogEntry, Occasion, OccurrenceRecord, User, UserHistory } from '..
 import type { ConsoleApp, ConsoleEnv, PageDeps, Visitor } from '../env.ts';
 import { historySection } from '../history-view.ts';
 import { csrfField, type Html, sendPage } from '../layout.ts';
-import { nextPage, table } from '../markup.ts';
+import { nextPage } from '../markup.ts';
 import { occurrenceDetails } from '../occurrence-view.ts';
 import { type LogPage, logTable } from '../operator-log.ts';
-import { localTime, state, time } from '../words.ts';
+import { localTime, time } from '../words.ts';
+import { occasionsSection } from './person-occasions.ts';
 
 type Ctx = Context<ConsoleEnv>;
 
@@ -43,9 +44,17 @@ export function registerPerson(app: ConsoleApp, { api, temporalUi }: PageDeps): 
         : null,
     ]);
     const log = found === null ? null : await findLog(c, user, found.occurrences);
+    const dated = {
+      visitor,
+      user,
+      occasions,
+      occurrences: found?.occurrences ?? null,
+      own: personPath(user.id),
+      temporalUi,
+    };
     return sendPage(c, {
       title: `${user.firstName} ${user.lastName}`.trim(),
-      body: html`${aboutSection(c, user)} ${occasionsSection(c, user, occasions, found)}
+      body: html`${aboutSection(c, user)} ${occasionsSection(dated)}
       ${
         found === null
           ? html`<p class="muted">
@@ -70,95 +79,6 @@ export function registerPerson(app: ConsoleApp, { api, temporalUi }: PageDeps): 
     );
     return pages.flatMap(({ entries }) => entries).sort((a, b) => b.at.localeCompare(a.at));
   }
-
-  function workflowLink(type: string, id: string): Html {
-    if (temporalUi === null) return html`<span class="muted">set TEMPORAL_UI_URL</span>`;
-    const workflow = `${type}/${id}`;
-    return html`<a href="${temporalUi}${encodeURIComponent(workflow)}">${workflow}</a>`;
-  }
-
-  function occasionsSection(
-    c: Ctx,
-    user: User,
-    occasions: readonly Occasion[],
-    found: Occurrences | null,
-  ): Html {
-    const mayChange = c.get('visitor').may('users:write');
-    const own = personPath(user.id);
-    const rowOf = (
-      one: Pick<Occasion, 'id' | 'type' | 'status' | 'suspendedReason' | 'externalId'>,
-      dates: string,
-      name: Html | string,
-    ) => [
-      name,
-      dates,
-      html`${state(one.status)} ${one.suspendedReason ?? ''}`,
-      nextWords(one, found),
-      workflowLink(one.type, one.id),
-    ];
-    const birthday = {
-      id: user.id,
-      type: 'birthday',
-      status: user.suspended ? 'suspended' : 'active',
-      suspendedReason: user.suspendedReason,
-      externalId: null,
-    } as const;
-    return html`<section>
-      <h2>Occasions</h2>
-      ${table({
-        label: 'Occasions',
-        caption: 'All that are dated, with what comes next and why then',
-        columns: ['Type', 'Date', 'State', 'Next', 'Workflow in Temporal'],
-        rows: [
-          rowOf(birthday, user.dateOfBirth, 'birthday'),
-          ...occasions.map((one) =>
-            rowOf(
-              one,
-              datesOf(one),
-              mayChange
-                ? html`<a href="${own}${path`/occasions/${one.id}`}">${nameOf(one)}</a>`
-                : nameOf(one),
-            ),
-          ),
-        ],
-      })}
-      ${mayChange ? html`<p><a class="button" href="${own}/occasions/new">Add an occasion</a></p>` : ''}
-    </section>`;
-  }
-}
-
-const nameOf = ({ type, externalId }: Occasion): string =>
-  externalId === null ? type : `${type} ${externalId}`;
-
-function datesOf({ date, recurrence, rrule, offsetDays, timezone }: Occasion): string {
-  const parts = [date ?? 'of birth', rrule ?? recurrence ?? ''];
-  if (offsetDays > 0) parts.push(`${offsetDays} days before`);
-  if (timezone !== null) parts.push(timezone);
-  return parts.join(', ');
-}
-
-/** By the open row of the occasion, which is among the latest due. */
-function nextWords(
-  { id, type, status }: Pick<Occasion, 'id' | 'type' | 'status'>,
-  found: Occurrences | null,
-): Html | string {
-  if (found === null) return '';
-  const open = found.occurrences.find(
-    (row) =>
-      row.occasionType === type &&
-      row.occasionId === id &&
-      row.redeliveries === 0 &&
-      (row.status === 'PENDING' || row.status === 'PROCESSING'),
-  );
-  if (open === undefined) {
-    if (status === 'ended') return 'nothing is to come';
-    return status === 'suspended'
-      ? 'nothing while it is suspended'
-      : 'not on this page, or its plan is being made';
-  }
-  if (open.dueAt === null) return `cannot be planned: ${open.blockedReason}`;
-  return html`${time(open.dueAt)}<br />${open.explanation ?? `${open.localDate}, ${open.localTime}`}
-    ${open.replanning ? html`<br /><span class="state warn">its new plan is being made</span>` : ''}`;
 }
 
 function aboutSection(c: Ctx, user: User): Html {
