@@ -141,38 +141,6 @@ export function registerRedelivery(app: Api, deps: ApiDeps): void {
     const found = await deps.failures.progressOf(c.req.valid('param').id);
     return c.json(toBody(ProgressSchema, found), 200);
   });
-
-  const retry = createRoute({
-    operationId: 'retryOccurrence',
-    ...needs('deliveries:write', 'Occurrences'),
-    ...LOGGED,
-    summary: 'Try an occurrence again now',
-    description:
-      'For one that waits for its next attempt: that is made now, whatever the retry schedule and `Retry-After` say. Attempts count on, and so does GIVE_UP_AFTER. If it fails again, it waits as long as it would have after any other attempt. Where no dispatcher is alive, its workflow sends it when it looks next. 409, with what it is now, if it does not wait, before its due instant, if another attempt has been made since, while deliveries to its destination are paused, and while its user or occasion is suspended.',
-    method: 'post',
-    path: '/v1/occurrences/{key}/retry',
-    middleware: emptyIsNoBody,
-    request: {
-      query: noQuery,
-      params: occurrenceKeyParam,
-      body: { content: json(RetrySchema) },
-    },
-    responses: {
-      202: {
-        description: 'The occurrence will be sent',
-        content: json(z.object({ occurrence: OccurrenceRecordSchema }).openapi('Retried')),
-      },
-      ...problems(400, 404, 409, 415),
-    },
-  });
-  app.openapi(retry, async (c) => {
-    const { key } = c.req.valid('param');
-    const { attemptCount = null } = c.req.valid('json');
-    await noteOperation(c, { attemptCount });
-    await deps.retryNow(key, attemptCount);
-    loggerOf(c, deps.logger).info({ occurrenceKey: key }, 'retry now');
-    return c.json({ occurrence: recordBody(await deps.occurrences.get(key)) }, 202);
-  });
 }
 
 /** A filter without what it leaves open; instants as ISO 8601. */
@@ -189,17 +157,6 @@ function toTheMs(settledBy: number | undefined): number | null {
 const settledBy = instantParam(
   'Only what was settled by this instant: not what has changed since. A `settledAt` or `asOf` of an answer',
 );
-
-const RetrySchema = z
-  .strictObject({
-    attemptCount: z
-      .int('must be a whole number')
-      .min(0, 'must not be negative')
-      .max(1_000_000, 'must be at most 1000000')
-      .optional()
-      .describe('Only if no other attempt has been made since this count was read'),
-  })
-  .openapi('Retry');
 
 const redeliveryIdParam = z.object({
   id: z.uuid('must be a UUID').openapi({ param: { name: 'id', in: 'path' } }),
