@@ -7,6 +7,7 @@
  * --import N             users that are imported; 0 for none (100000)
  * --rate N               requests a second (100)
  * --seconds N            how long it is measured alone (60)
+ * --look N               how many seconds after the herd, at the longest, while its workflows look (240)
  * --head-start, --plan-rate, --dispatchers   as of bench:herd
  * --temporal dev|postgres, --shards N, --out DIR, --data DIR
  */
@@ -32,14 +33,21 @@ import { sleepUntil } from './support/until.ts';
 
 type Windows = Record<string, CrudSample[]>;
 
-const NAMES = [...COMMON_OPTIONS, ...HERD_OPTIONS, 'users', 'herd', 'import', 'rate', 'seconds'];
+const NAMES = [
+  ...COMMON_OPTIONS,
+  ...HERD_OPTIONS,
+  'users',
+  'herd',
+  'import',
+  'rate',
+  'seconds',
+  'look',
+];
 /** No request waits for a connection: what is measured is the API, not the client. */
 const SOCKETS = 256;
 const READ_IDS = 1_000;
 /** After the instant, at the longest. */
 const LIMIT_MS = 600_000;
-/** How long its workflows are watched, at the longest: at WAKE_RATE, those of 10,000 look for eleven minutes. */
-const LOOK_MS = 120_000;
 /** Requests are on their way when the instant comes. */
 const BEFORE_MS = 5_000;
 
@@ -52,6 +60,7 @@ async function api(context: BenchContext): Promise<void> {
   const imported = options.number('import', 100_000, 0);
   const requestsPerSecond = options.number('rate', 100);
   const seconds = options.number('seconds', 60);
+  const look = options.number('look', 240);
   const bench = await openDaybellBench('api', commonOptions(options, 'api'), context);
 
   const timing = {
@@ -75,7 +84,7 @@ async function api(context: BenchContext): Promise<void> {
   const alone = startCrudLoad(crud);
   await sleepUntil(Date.now() + seconds * 1_000);
   const windows: Windows = { alone: await alone.stop() };
-  if (herd > 0) Object.assign(windows, await withHerd(bench, crud, due, herd));
+  if (herd > 0) Object.assign(windows, await withHerd(bench, crud, due, herd, look));
 
   if (imported > 0)
     windows['while users are imported'] = await withImport(bench, crud, url, imported);
@@ -134,6 +143,7 @@ async function withHerd(
   crud: CrudLoadOptions,
   { at }: DueMinute,
   herd: number,
+  lookSeconds: number,
 ): Promise<Windows> {
   const deadline = at + LIMIT_MS;
   const undelivered = async () => herd - (await receiver.count(webhookPath)).distinct;
@@ -148,7 +158,7 @@ async function withHerd(
   await untilNone('not delivered yet', undelivered, deadline);
   const sentAt = Date.now();
   await meter.stage('look');
-  await untilNone('of whom the workflow has not looked yet', awake, sentAt + LOOK_MS);
+  await untilNone('of whom the workflow has not looked yet', awake, sentAt + lookSeconds * 1_000);
   const samples = await during.stop();
   const between = (from: number, to: number): CrudSample[] =>
     samples.filter(({ scheduledAt }) => scheduledAt >= from && scheduledAt < to);

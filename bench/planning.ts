@@ -17,6 +17,7 @@ import { connectOrm, type Orm } from '../src/platform/database/orm.ts';
 import { migrate } from '../src/platform/database/run-migrations.ts';
 import { createOutboxConsumer } from '../src/planning/outbox-consumer.ts';
 import { createPlanner } from '../src/planning/planner.ts';
+import { createRequestsFirst } from '../src/planning/requests-first.ts';
 import { recordRules } from '../src/planning/rules.ts';
 import { createOutbox } from '../src/users/outbox.ts';
 import { loadBundledTzDatabase } from '../src/platform/load-tz-database.ts';
@@ -89,7 +90,12 @@ async function measure(context: BenchContext): Promise<void> {
 
   const planAll = async (count: number) => {
     await load(loader, count);
-    const consumer = createOutboxConsumer({ outbox: createOutbox(orm), planner, logger });
+    const consumer = createOutboxConsumer({
+      outbox: createOutbox(orm),
+      planner,
+      areRequestsSlow: createRequestsFirst(orm),
+      logger,
+    });
     const before = { cpu: process.cpuUsage(), postgres: usageOf(postgres, true) };
     const startedAt = performance.now();
     consumer.start();

@@ -1,6 +1,6 @@
 import { fork, spawn } from 'node:child_process';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { getPriority, tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
@@ -35,6 +35,17 @@ describe('a supervised process', () => {
     await child.start();
     expect(asked).toBe(3);
     expect(states).toEqual(['starting', 'ready']);
+  });
+
+  test('in the background has a lower priority than others, also after it was started again', async () => {
+    const { child, pids } = await supervise(READY, { isBackground: true });
+    await child.start();
+    process.kill(pids[0] ?? 0, 'SIGKILL');
+    await expect.poll(() => pids.length, { timeout: 60_000 }).toBe(2);
+    expect(getPriority(pids[1] ?? 0)).toBeGreaterThan(getPriority());
+    const other = await supervise(READY);
+    await other.child.start();
+    expect(getPriority(other.pids[0] ?? 0)).toBe(getPriority());
   });
 
   test('is started again when it dies, a second later', async () => {

@@ -1,5 +1,6 @@
 /** One supervised process: started, awaited, restarted when it dies, stopped. */
 import type { ChildProcess } from 'node:child_process';
+import { constants, setPriority } from 'node:os';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 
@@ -20,6 +21,8 @@ export interface ChildSpec {
   readonly stopWithinMs: number;
   /** For when stopping takes longer than that. */
   readonly killSignal: NodeJS.Signals;
+  /** Whether others come first where there are not enough cores for all; they do not by default. */
+  readonly isBackground?: boolean;
 }
 
 export interface ChildOptions {
@@ -77,7 +80,10 @@ export function createChild(spec: ChildSpec, options: ChildOptions) {
     const child = spec.spawn();
     const exited = exitOf(child);
     current = { child, exited };
-    if (child.pid !== undefined) record.add({ name, pid: child.pid, stopSignal: spec.stopSignal });
+    if (child.pid !== undefined) {
+      record.add({ name, pid: child.pid, stopSignal: spec.stopSignal });
+      if (spec.isBackground === true) lowerPriority(child.pid);
+    }
     for (const stream of [child.stdout, child.stderr]) {
       if (stream !== null) createInterface({ input: stream }).on('line', keepLine);
     }
@@ -185,4 +191,12 @@ async function askUntilReady(ask: () => Promise<boolean>, over: AbortSignal): Pr
     await sleep(ASK_EVERY_MS, undefined, { signal: over }).catch(() => {});
   }
   return false;
+}
+
+function lowerPriority(pid: number): void {
+  try {
+    setPriority(pid, constants.priority.PRIORITY_BELOW_NORMAL);
+  } catch {
+    // It has ended by itself, which is noticed as for any other.
+  }
 }

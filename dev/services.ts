@@ -20,13 +20,16 @@ const DISPATCHER_STOP_LIMIT_MS = 150_000;
 /** Longer than any migration should take; one that hangs waits for a lock. */
 const MIGRATION_LIMIT_MS = 10 * 60_000;
 
-/** What others write to comes first, and is stopped last. */
+/**
+ * What others write to comes first, and is stopped last. Requests and webhooks do not wait for what
+ * runs in the background.
+ */
 const SERVICES = [
-  { name: 'receiver', entry: 'dev/receiver-main.ts' },
-  { name: 'dispatcher', entry: 'src/delivery/main.ts' },
-  { name: 'worker', entry: 'src/worker/main.ts' },
-  { name: 'scheduler', entry: 'src/planning/main.ts' },
-  { name: 'api', entry: 'src/api/main.ts' },
+  { name: 'receiver', entry: 'dev/receiver-main.ts', isBackground: false },
+  { name: 'dispatcher', entry: 'src/delivery/main.ts', isBackground: false },
+  { name: 'worker', entry: 'src/worker/main.ts', isBackground: true },
+  { name: 'scheduler', entry: 'src/planning/main.ts', isBackground: true },
+  { name: 'api', entry: 'src/api/main.ts', isBackground: false },
 ] as const;
 
 /**
@@ -65,8 +68,9 @@ export async function prepareServices(
 /** All processes, but the receiver only when there is a port for it. */
 export function services(environment: NodeJS.ProcessEnv, ports: Ports): ChildSpec[] {
   return SERVICES.filter(({ name }) => name !== 'receiver' || ports.receiver !== null).map(
-    ({ name, entry }) => ({
+    ({ name, entry, isBackground }) => ({
       name,
+      isBackground,
       spawn: () =>
         fork(join(ROOT, entry), [], {
           env: withMetricsPort(environment, name, ports.metrics),

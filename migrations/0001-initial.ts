@@ -546,6 +546,14 @@ const EVENTS = `
     busy_at timestamptz
   );
 
+  -- One row: when an API process last found that its requests are slow. Planning and notifying
+  -- give way then.
+  create table events.slow_requests (
+    is_only boolean primary key default true check (is_only),
+    stamped_at timestamptz
+  );
+  insert into events.slow_requests default values;
+
   -- What the reconciler found amiss and has not seen cured.
   create table events.findings (
     -- A workflow id, or an occurrence's key.

@@ -91,6 +91,8 @@ function specOf(
 ): ChildSpec {
   return {
     name,
+    // As under `npm start`.
+    isBackground: service === 'scheduler' || service === 'worker',
     spawn() {
       // A file, not a pipe: a reader of a line for each delivery would be measured too.
       const log = openSync(join(logDir, `${name}.log`), 'a');

@@ -15,6 +15,7 @@ import type { Redelivery } from '../ledger/redelivery.ts';
 import type { OccasionTypes } from '../occasion-types/occasion-types.ts';
 import type { Orm } from '../platform/database/orm.ts';
 import type { LoggedOperation } from './operator-log.ts';
+import type { RequestWatch } from './request-watch.ts';
 import type { OperatorLog } from '../operator-log/operator-log.ts';
 import type { Logger } from '../platform/logger.ts';
 import type { Registry } from '../platform/metrics.ts';
@@ -67,6 +68,8 @@ export interface ApiDeps {
   readonly maxPerSecond: number;
   readonly logger: Logger;
   readonly metrics: Registry;
+  /** Watches how quickly requests are answered; not watched if it is not given. */
+  readonly requests?: Pick<RequestWatch, 'begin'>;
   /** Whether /metrics is a route of the API; not when it has a port of its own. */
   readonly servesMetrics: boolean;
   /** Null when traces are off. */

@@ -24,6 +24,7 @@ import { listen, type Served } from '../platform/http-server.ts';
 import { type ReadinessCheck, readinessCheck } from '../platform/probes.ts';
 import { runService, type ServiceContext } from '../platform/service.ts';
 import { openDateSettings } from '../planning/date-settings.ts';
+import { stampSlowRequests } from '../planning/requests-first.ts';
 import { findDateSettings } from '../planning/type-settings.ts';
 import { openFoundation } from '../platform/process.ts';
 import { secretFingerprint } from '../platform/settings/webhook-secrets.ts';
@@ -40,6 +41,7 @@ import { createApp } from './app.ts';
 import type { ApiEnv } from './deps.ts';
 import { DATABASE_AWAY } from './errors.ts';
 import { sendProblem } from './problem.ts';
+import { createRequestWatch, createSlowRequestsLoop } from './request-watch.ts';
 import { EXPORT_PATH } from './routes/export.ts';
 import { IMPORTS_PATH } from './routes/imports.ts';
 import { exportState } from './state-metrics.ts';
@@ -49,6 +51,9 @@ const ChildrenMessage = z.object({
   type: z.literal('children'),
   children: z.record(z.string(), z.enum(['starting', 'ready', 'down'])),
 });
+
+/** Connections for imports, exports, audits and forecasts: they hold theirs for long. */
+const IN_BACKGROUND = 4;
 
 /** Whose bodies and answers are files. */
 const STREAMS = new Set([IMPORTS_PATH, EXPORT_PATH, UPLOAD_PATH]);
@@ -72,8 +77,9 @@ async function startApi(context: ServiceContext): Promise<void> {
   const checkChildren = watchChildren();
   const foundation = await openFoundation(context, settings.DATABASE_URL, {
     checks: () => (process.connected ? checkChildren() : []),
+    inBackground: IN_BACKGROUND,
   });
-  const { tracing, metrics, orm, readiness, probes } = foundation;
+  const { tracing, metrics, orm, backgroundOrm, readiness, probes } = foundation;
   // Alive from the first moment, whenever the database comes.
   const waiting = new Hono<ApiEnv>().route('/', probes);
   waiting.all('*', (c) => sendProblem(c, DATABASE_AWAY));
@@ -103,7 +109,7 @@ async function startApi(context: ServiceContext): Promise<void> {
   const { signal } = stopping;
   const clock = Date.now;
   const audit = {
-    orm,
+    orm: backgroundOrm,
     tz,
     limits,
     clock,
@@ -111,21 +117,31 @@ async function startApi(context: ServiceContext): Promise<void> {
   };
   const auditWatch = startAuditWatch(audit, metrics, logger);
   const dateSettings = findDateSettings(orm);
+  const requests = createRequestWatch();
+  const slowRequests = createSlowRequestsLoop(
+    requests,
+    stampSlowRequests(backgroundOrm),
+    metrics,
+    logger,
+  );
+  slowRequests.start();
+  onStop(slowRequests.stop);
   serving = createApp({
     orm,
     users: createUsers(orm, { clock, tz, traceparent: tracing?.active }),
     findInputHistory: createInputHistory(orm, tz),
     occasions: createOccasions(orm, { traceparent: tracing?.active }),
     importer: createImporter({
-      orm,
+      orm: backgroundOrm,
       clock,
       tz,
       dateSettings,
       traceparent: tracing?.active,
       signal,
+      giveWay: requests.giveWay,
       onError: (error) => logger.warn({ error: describeError(error) }, 'an import ended early'),
     }),
-    exportUsers: createExport(orm),
+    exportUsers: createExport(backgroundOrm),
     occurrences: createOccurrenceReader(orm, { ...limits, tz }),
     findPeople: createFindPeople(orm),
     redelivery: createRedelivery(orm),
@@ -140,7 +156,7 @@ async function startApi(context: ServiceContext): Promise<void> {
     audit,
     lastAudit: auditWatch.last,
     countPollers: ofQueue,
-    forecast: { orm, tz, clock, signal },
+    forecast: { orm: backgroundOrm, tz, clock, signal },
     webhookTesters,
     secretFingerprints: fingerprintsOf(settings),
     apiKeys: settings.API_KEYS ?? [],
@@ -148,6 +164,7 @@ async function startApi(context: ServiceContext): Promise<void> {
     readiness,
     logger,
     metrics,
+    requests,
     servesMetrics: settings.METRICS_PORT === undefined,
     tracing,
     temporalUi: workflowsUrl(settings, namespace),

@@ -27,6 +27,7 @@ import { createNotifyStore } from './notifier/notify-store.ts';
 import { createOutboxConsumer } from './outbox-consumer.ts';
 import { createPlanner } from './planner.ts';
 import { createReplanner } from './replanner.ts';
+import { createRequestsFirst } from './requests-first.ts';
 
 await runService(
   'scheduler',
@@ -59,6 +60,7 @@ async function startScheduler(context: ServiceContext): Promise<void> {
     createOutboxConsumer({
       outbox: createOutbox(orm),
       planner: plannerFor(planner, 'outbox'),
+      areRequestsSlow: createRequestsFirst(orm),
       logger,
       onResults: createOutboxMetrics(metrics),
       traced: tracing && { tracing, traces, clock: Date.now },
@@ -81,6 +83,7 @@ async function startScheduler(context: ServiceContext): Promise<void> {
       redelivered: createRedelivered(orm),
       workflows: createOccasionWorkflows(client, taskQueue, guard.check),
       isLeftToDispatchers: createDispatchersFirst(orm),
+      areRequestsSlow: createRequestsFirst(orm),
       logger,
       observer: createNotifierMetrics(metrics),
     }),

@@ -11,6 +11,8 @@ export interface OutboxConsumerDeps {
   readonly outbox: Outbox;
   readonly planner: Planner;
   readonly logger: Logger;
+  /** Whether the API answers requests slowly. */
+  readonly areRequestsSlow: () => Promise<boolean>;
   /** Called with what became of entries, once that is written. */
   readonly onResults?: (results: readonly OutboxResult[]) => void;
   /** Null or not given when traces are off. */
@@ -22,21 +24,28 @@ const LEASE_MS = 30_000;
 /** A new user is planned within this time. */
 const POLL_MS = 100;
 const LONGEST_PAUSE_MS = 2_000;
+/** How much is planned at once while requests are slow, and how long it then waits, by what that took. */
+const CAREFUL_PAGE = 100;
+const CAREFUL_PAUSE = 2;
 
 /**
  * Plans what the outbox names, until it is stopped. Any number of schedulers may do so at once.
  * An entry only says "look at this user": several of one user are one plan, and their order does
- * not matter. With the database away it waits, and says so once.
+ * not matter. While the API answers requests slowly it plans less at once, and pauses in between.
+ * With the database away it waits, and says so once.
  */
 export function createOutboxConsumer(deps: OutboxConsumerDeps): Loop {
-  const { outbox, planner, logger, onResults, traced = null } = deps;
+  const { outbox, planner, logger, areRequestsSlow, onResults, traced = null } = deps;
   let passedAt = -Infinity;
 
   async function round(failures: number): Promise<number> {
-    const entries = await outbox.claim(PLAN_PAGE, LEASE_MS);
+    const isCareful = await areRequestsSlow();
+    const startedAt = performance.now();
+    const entries = await outbox.claim(isCareful ? CAREFUL_PAGE : PLAN_PAGE, LEASE_MS);
     if (entries.length > 0) await consume(entries);
     if (failures > 0) logger.info('planning again');
-    return entries.length > 0 ? 0 : POLL_MS;
+    if (entries.length === 0) return POLL_MS;
+    return isCareful ? CAREFUL_PAUSE * (performance.now() - startedAt) : 0;
   }
 
   async function consume(entries: readonly OutboxEntry[]): Promise<void> {

@@ -51,11 +51,12 @@ export function metricsOn(registry: Registry) {
  * How a process uses its connections to the database. A scrape sees one moment only, so busy time
  * is added up continuously.
  *
- * @param size the most connections
- * @returns what watches the pool, once it exists
+ * @param size the most connections, of all pools together
+ * @returns what watches a pool, once it exists
  */
 export function createPoolMetrics(registry: Registry, size: number): (pool: Pool) => void {
   const registers = [registry];
+  const watched: Pool[] = [];
   let busy = 0;
   let since = performance.now();
   const advance = (change: number): void => {
@@ -81,15 +82,14 @@ export function createPoolMetrics(registry: Registry, size: number): (pool: Pool
     registers,
     collect: () => inUse.set(busy),
   });
-  let watched: Pool | null = null;
   const waiting: Gauge = new Gauge({
     name: 'daybell_database_pool_waiting',
     help: 'Units of work that wait for a connection at this moment.',
     registers,
-    collect: () => waiting.set(watched?.waitingCount ?? 0),
+    collect: () => waiting.set(watched.reduce((sum, { waitingCount }) => sum + waitingCount, 0)),
   });
   return (pool) => {
-    watched = pool;
+    watched.push(pool);
     pool.on('acquire', () => advance(1));
     pool.on('release', () => advance(-1));
   };

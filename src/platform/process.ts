@@ -5,7 +5,7 @@ import { methodNotAllowed } from 'hono/method-not-allowed';
 import { waitFor } from './async.ts';
 import { describeError } from './errors.ts';
 import { listen } from './http-server.ts';
-import { createMetrics, metricsOn, type Registry } from './metrics.ts';
+import { createMetrics, createPoolMetrics, metricsOn, type Registry } from './metrics.ts';
 import { createProbes, createReadiness, type ReadinessCheck } from './probes.ts';
 import type { ServiceContext } from './service.ts';
 import { checkDatabase, requireDatabase } from './database/health.ts';
@@ -17,6 +17,8 @@ export interface FoundationOptions {
   readonly checks?: () => readonly ReadinessCheck[] | Promise<readonly ReadinessCheck[]>;
   /** A second page of metrics, in Prometheus's text format. */
   readonly moreMetrics?: (() => Promise<string>) | undefined;
+  /** How many of its connections are kept for work that no one waits for; 0 by default. */
+  readonly inBackground?: number;
 }
 
 export type Foundation = Awaited<ReturnType<typeof openFoundation>>;
@@ -29,25 +31,26 @@ export type Foundation = Awaited<ReturnType<typeof openFoundation>>;
 export async function openFoundation(
   context: ServiceContext,
   databaseUrl: string,
-  { checks = () => [], moreMetrics }: FoundationOptions = {},
+  { checks = () => [], moreMetrics, inBackground = 0 }: FoundationOptions = {},
 ) {
   const { settings, fail: onRefused, onStop } = context;
   const tracing = await openTracing(context);
   onStop(() => tracing?.stop());
   const metrics = createMetrics();
-  const orm = await connectOrm(databaseUrl, {
-    poolSize: settings.DATABASE_POOL,
-    metrics,
-    onRefused,
-  });
+  const watchPool = createPoolMetrics(metrics, settings.DATABASE_POOL);
+  const connect = (poolSize: number) =>
+    connectOrm(databaseUrl, { poolSize: Math.max(poolSize, 1), watchPool, onRefused });
+  const kept = Math.min(inBackground, Math.floor(settings.DATABASE_POOL / 2));
+  const orm = await connect(settings.DATABASE_POOL - kept);
+  const backgroundOrm = inBackground === 0 ? orm : await connect(kept);
   const readiness = createReadiness(
     async () => [...context.checks(), ...(await checkDatabase(orm)), ...(await checks())],
     context.logger,
   );
   const probes = createProbes(readiness);
   await serveMetrics(context, probes, metrics, moreMetrics);
-  onStop(() => orm.close(true));
-  return { tracing, metrics, orm, readiness, probes };
+  onStop(() => Promise.all([orm.close(true), backgroundOrm.close(true)]));
+  return { tracing, metrics, orm, backgroundOrm, readiness, probes };
 }
 
 /** Reads from the database as soon as it can be worked with: no process is ready before that. */

@@ -77,7 +77,13 @@ export async function createTraceStory(tracing: Tracing): Promise<TraceStory> {
   async function planAll(): Promise<void> {
     const outbox = createOutbox(orm);
     const traced = { tracing, traces, clock };
-    const consumer = createOutboxConsumer({ outbox, planner, logger, traced });
+    const consumer = createOutboxConsumer({
+      outbox,
+      planner,
+      areRequestsSlow: async () => false,
+      logger,
+      traced,
+    });
     consumer.start();
     await expect.poll(waiting, { timeout: 60_000, interval: 20 }).toBe(0);
     await consumer.stop();

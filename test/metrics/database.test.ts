@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import { expect, onTestFinished, test } from 'vitest';
 
-import { createMetrics } from '../../src/platform/metrics.ts';
+import { createMetrics, createPoolMetrics } from '../../src/platform/metrics.ts';
 import { connectOrm } from '../../src/platform/database/orm.ts';
 import { startDispatcherProcess } from '../support/dispatcher-process.ts';
 import { createEventRows } from '../support/event-rows.ts';
@@ -18,7 +18,10 @@ const database = useTestDatabase();
 
 test('connections in use are counted while they are, and for how long; who waits for one, too', async () => {
   const metrics = createMetrics();
-  const orm = await connectOrm(database.url, { poolSize: 2, metrics });
+  const orm = await connectOrm(database.url, {
+    poolSize: 2,
+    watchPool: createPoolMetrics(metrics, 2),
+  });
   onTestFinished(() => orm.close(true));
   const value = async (name: string) => valueOf(await metrics.metrics(), `daybell_${name}`);
   expect(await value('database_pool_size')).toBe(2);

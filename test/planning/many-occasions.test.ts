@@ -24,6 +24,7 @@ async function consume(): Promise<void> {
   const consumer = createOutboxConsumer({
     outbox: createOutbox(orm),
     planner: fixture.planner,
+    areRequestsSlow: async () => false,
     logger,
   });
   consumer.start();

@@ -65,14 +65,17 @@ afterEach(async () => {
 function notify(
   workflows: OccasionWorkflows = on.workflows,
   isLeftToDispatchers = async () => false,
+  areRequestsSlow = async () => false,
+  paced: (perSecond: number) => void = () => {},
 ): Loop {
   const notifier = createNotifier({
     store: createNotifyStore(database.orm),
     redelivered: createRedelivered(database.orm),
     workflows,
     isLeftToDispatchers,
+    areRequestsSlow,
     logger,
-    observer: { notified: (what) => notified.push(what), paced: () => {} },
+    observer: { notified: (what) => notified.push(what), paced },
   });
   notifier.start();
   running.push(notifier);
@@ -239,6 +242,20 @@ test('while dispatchers send a herd it waits', async () => {
   await expect.poll(() => asked, WAIT).toBeGreaterThanOrEqual(3);
   expect(notified).toEqual([]);
   isLeft = false;
+  await expect.poll(() => notified, WAIT).toEqual(['started']);
+});
+
+test('while requests are slow it slows down, and goes on', async () => {
+  const rates: number[] = [];
+  await plan(on.stage(asleepForAYear), { wakeAt: Date.now() + DAY });
+  notify(
+    undefined,
+    undefined,
+    async () => true,
+    (rate) => rates.push(rate),
+  );
+  await expect.poll(() => rates.length, WAIT).toBeGreaterThanOrEqual(5);
+  expect(rates.slice(0, 5)).toEqual([50, 25, 12.5, 6.25, 3.125]);
   await expect.poll(() => notified, WAIT).toEqual(['started']);
 });
 

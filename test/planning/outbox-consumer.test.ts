@@ -8,6 +8,7 @@ import type { Loop } from '../../src/platform/loop.ts';
 import { createOutboxMetrics } from '../../src/planning/metrics.ts';
 import { createOutboxConsumer } from '../../src/planning/outbox-consumer.ts';
 import type { Planner } from '../../src/planning/planner.ts';
+import { createRequestsFirst, stampSlowRequests } from '../../src/planning/requests-first.ts';
 import type { PlanOutcome } from '../../src/planning/write-plans.ts';
 import { createOutbox, type Outbox } from '../../src/users/outbox.ts';
 import { valueOf } from '../support/metrics.ts';
@@ -50,6 +51,16 @@ describe('the outbox', () => {
         'select count(*)::int as rows, max(version)::int as version from events.occasions',
       ),
     ).toEqual([{ rows: 400, version: 1 }]);
+  });
+
+  test('is planned a little at a time while requests are slow, but planned', async () => {
+    for (const userId of await fixture.rows.addUsers(250)) await publish(userId, 1);
+    await stampSlowRequests(fixture.database.orm)();
+    const pages: number[] = [];
+    consume(fixture.planner, (results) => pages.push(results.length));
+    await expect.poll(waiting, WAIT).toBe(0);
+    expect(pages[0]).toBe(100);
+    await fixture.rows.sql('update events.slow_requests set stamped_at = null');
   });
 
   test('names occasions, of which only those are planned', async () => {
@@ -228,6 +239,7 @@ function consume(
   const consumer = createOutboxConsumer({
     outbox,
     planner,
+    areRequestsSlow: createRequestsFirst(fixture.database.orm),
     logger: pino({}, { write: (line: string) => void logged.push(JSON.parse(line)) }),
     ...(onResults !== undefined && { onResults }),
   });

@@ -10,6 +10,7 @@ import { createRedelivered } from '../../src/ledger/redelivered.ts';
 import { createDispatchersFirst } from '../../src/planning/dispatchers-first.ts';
 import { createNotifier } from '../../src/planning/notifier/notifier.ts';
 import { createNotifyStore } from '../../src/planning/notifier/notify-store.ts';
+import { createRequestsFirst } from '../../src/planning/requests-first.ts';
 import { createPlanner, type Planner } from '../../src/planning/planner.ts';
 import { createWorkflowReconciler } from '../../src/reconcile/workflows.ts';
 import { createRetention } from '../../src/retention/retention.ts';
@@ -158,6 +159,7 @@ export function useWatchedOccasions() {
         redelivered: createRedelivered(database.orm),
         workflows: createOccasionWorkflows(temporal.client, taskQueue),
         isLeftToDispatchers: createDispatchersFirst(database.orm),
+        areRequestsSlow: createRequestsFirst(database.orm),
         logger: pino({ level: 'silent' }),
       });
       notifier.start();

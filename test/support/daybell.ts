@@ -21,6 +21,7 @@ import { createDispatchersFirst } from '../../src/planning/dispatchers-first.ts'
 import { createFollowUp } from '../../src/planning/follow-up.ts';
 import { createNotifier } from '../../src/planning/notifier/notifier.ts';
 import { createNotifyStore } from '../../src/planning/notifier/notify-store.ts';
+import { createRequestsFirst } from '../../src/planning/requests-first.ts';
 import { createOutboxConsumer } from '../../src/planning/outbox-consumer.ts';
 import { createPlanner } from '../../src/planning/planner.ts';
 import { createReplanner } from '../../src/planning/replanner.ts';
@@ -270,8 +271,9 @@ interface PartDeps extends DaybellOptions {
 async function startScheduler({ url, now, client, taskQueue, planning }: PartDeps) {
   const orm = await connectOrm(url);
   const planner = createPlanner({ orm, settings: planning, clock: now, logger });
+  const areRequestsSlow = createRequestsFirst(orm);
   const loops = [
-    createOutboxConsumer({ outbox: createOutbox(orm), planner, logger }),
+    createOutboxConsumer({ outbox: createOutbox(orm), planner, areRequestsSlow, logger }),
     createFollowUp({ orm, planner, isLeftToDispatchers: createDispatchersFirst(orm), logger }),
     createReplanner({
       orm,
@@ -285,6 +287,7 @@ async function startScheduler({ url, now, client, taskQueue, planning }: PartDep
       redelivered: createRedelivered(orm),
       workflows: createOccasionWorkflows(client, taskQueue),
       isLeftToDispatchers: createDispatchersFirst(orm),
+      areRequestsSlow,
       logger,
     }),
   ];

@@ -21,6 +21,8 @@ interface NotifierDeps {
   readonly workflows: OccasionWorkflows;
   /** Whether it is to wait now, while dispatchers send a herd. */
   readonly isLeftToDispatchers: () => Promise<boolean>;
+  /** Whether the API answers requests slowly. */
+  readonly areRequestsSlow: () => Promise<boolean>;
   readonly logger: Logger;
   readonly observer?: NotifierObserver;
 }
@@ -36,17 +38,20 @@ const CALLS_AT_ONCE = 32;
 /**
  * Notifies Temporal of what the ledger knows: when the workflow of each occasion is to wake, that
  * an occasion has ended, and, where no dispatcher is alive, that something is to be sent again.
- * While dispatchers send a herd it waits: no webhook depends on it then.
+ * While dispatchers send a herd it waits: no webhook depends on it then. While the API answers
+ * requests slowly, it slows down.
  * Notifications may be repeated, late and out of order: a workflow that gets one looks for itself.
  */
 export function createNotifier(deps: NotifierDeps): Loop {
-  const { store, redelivered, workflows, isLeftToDispatchers, logger, observer } = deps;
+  const { store, redelivered, workflows, isLeftToDispatchers, areRequestsSlow, logger, observer } =
+    deps;
   const pace = createNotifyPace();
   const limitCalls = pLimit(CALLS_AT_ONCE);
   let nextCallAt = 0;
 
   async function round(failures: number): Promise<number> {
     if (await isLeftToDispatchers()) return LEFT_TO_DISPATCHERS_MS;
+    if (await areRequestsSlow()) pace.requestsAreSlow();
     // With Temporal away, one call is enough to see that it is back.
     const limit = failures > 0 ? 1 : Math.min(Math.ceil(pace.perSecond()), MOST_TAKEN);
     await timed('database', () => store.probe());

@@ -67,6 +67,18 @@ test('what takes long for ever is what can be had: after some minutes it is not 
   expect(pace.perSecond()).toBeGreaterThan(100);
 });
 
+test('while requests are slow it all but stops, and then goes faster by small steps', () => {
+  const { pace, run } = simulate();
+  run(10);
+  for (let times = 0; times < 10; times += 1) pace.requestsAreSlow();
+  expect(pace.perSecond()).toBeLessThan(5);
+  run(10);
+  expect(pace.perSecond()).toBeGreaterThan(10);
+  expect(pace.perSecond()).toBeLessThan(30);
+  run(120);
+  expect(pace.perSecond()).toBeGreaterThan(100);
+});
+
 test('a single slow answer changes little', () => {
   const { pace, run } = simulate();
   run(10);

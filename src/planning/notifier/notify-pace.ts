@@ -7,6 +7,9 @@ const LEAST = 2;
 const MOST = 1_000;
 /** A step up, taken after each look at which both answered quickly. */
 const STEP = 20;
+/** The same while it is known how much is too much for users' requests. */
+const CAREFUL_STEP = 1;
+const CAREFUL_FOR_MS = 60_000;
 const LOOK_EVERY_MS = 500;
 /**
  * It slows down when answers take so many times the quickest that was seen, and speeds up below
@@ -30,17 +33,28 @@ const REMEMBER_MS = 5 * 60_000;
 export function createNotifyPace(now: () => number = () => performance.now()) {
   let perSecond = START;
   let lookedAt = now();
+  let slowRequestsAt = -Infinity;
   const answers = { temporal: createAnswers('temporal'), database: createAnswers('database') };
 
   function look(): void {
     const slowness = Math.max(answers.temporal.slowness(now()), answers.database.slowness(now()));
     if (slowness >= 1) perSecond = Math.max(LEAST, perSecond / 2);
-    else if (slowness < 0.5) perSecond = Math.min(MOST, perSecond + STEP);
+    else if (slowness < 0.5) perSecond = Math.min(MOST, perSecond + step());
     lookedAt = now();
+  }
+
+  function step(): number {
+    return now() - slowRequestsAt < CAREFUL_FOR_MS ? CAREFUL_STEP : STEP;
   }
 
   return {
     perSecond: () => perSecond,
+    /** The API answers users' requests slowly: half as fast, and then faster by small steps. */
+    requestsAreSlow(): void {
+      slowRequestsAt = now();
+      perSecond = Math.max(LEAST, perSecond / 2);
+      lookedAt = now();
+    },
     /** How long a call of Temporal took, or a statement that is always the same, in ms. */
     answered(by: Answering, tookMs: number): void {
       answers[by].add(tookMs);

@@ -4,7 +4,6 @@ import type { Pool, PoolClient } from 'pg';
 
 import type { InvalidSettingsError } from '../settings/settings.ts';
 import { READ_ONLY } from '../errors.ts';
-import { createPoolMetrics, type Registry } from '../metrics.ts';
 import { createDatabaseGuard } from './identity.ts';
 import { databaseTls } from './tls.ts';
 import { migrationsList } from './migrations.ts';
@@ -16,8 +15,8 @@ export interface OrmOptions {
   readonly poolSize?: number;
   /** After how long a statement, or a transaction that waits for one, is given up; 0 for never. */
   readonly queryTimeoutMs?: number;
-  /** Shows how the connections are used. */
-  readonly metrics?: Registry;
+  /** Called with the pool once it exists, as by `createPoolMetrics`. */
+  readonly watchPool?: ((pool: Pool) => void) | undefined;
   /** Called when this version must not use the database; then there is no connection to be had. */
   readonly onRefused?: (error: InvalidSettingsError) => void;
 }
@@ -34,9 +33,8 @@ const QUERY_TIMEOUT_MS = 20_000;
  * @throws InvalidSettingsError when the URL's TLS parameters are not usable
  */
 export async function connectOrm(databaseUrl: string, options: OrmOptions = {}): Promise<Orm> {
-  const { poolSize = 10, queryTimeoutMs = QUERY_TIMEOUT_MS, metrics, onRefused } = options;
+  const { poolSize = 10, queryTimeoutMs = QUERY_TIMEOUT_MS, watchPool, onRefused } = options;
   const ssl = databaseTls(databaseUrl);
-  const watchPool = metrics && createPoolMetrics(metrics, poolSize);
   const orm = await MikroORM.init({
     clientUrl: databaseUrl,
     // Statements are written in SQL, beside the code that needs them.

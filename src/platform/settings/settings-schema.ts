@@ -53,9 +53,11 @@ export const settingsSchema = z.object({
       description:
         'PostgreSQL, with [TLS](deployment.md#to-postgresql) in the URL. Unset: an embedded server',
     }),
-  DATABASE_POOL: wholeNumber(1, 200)
-    .default(10)
-    .meta({ usedBy: 'all', description: 'Connections per process' }),
+  DATABASE_POOL: wholeNumber(1, 200).default(10).meta({
+    usedBy: 'all',
+    description:
+      'Connections per process. The API keeps up to four of them for imports, exports, audits and forecasts, and opens at least two',
+  }),
   DATABASE_CORES: wholeNumber(1, 1024).optional().meta({
     usedBy: 'api',
     description:

@@ -72,12 +72,14 @@ export interface ImportContext extends StoreContext {
   /** Those in force, of the installation or of an occasion type, for what the summary says. */
   readonly dateSettings: () => Promise<(type?: string) => DateSettings>;
   readonly traceparent?: (() => string | null) | undefined;
+  /** Called between two batches with how long the last one took, ms: other work comes first for so long. */
+  readonly giveWay?: ((tookMs: number) => Promise<void>) | undefined;
   /** Called with what has ended an import early. */
   readonly onError?: ((error: unknown) => void) | undefined;
 }
 
 /** The longest that rows are checked at a stretch: a bad recurrence rule alone takes some ms. */
-const STRETCH_MS = 20;
+const STRETCH_MS = 5;
 
 export type Importer = ReturnType<typeof createImporter>;
 
@@ -121,6 +123,8 @@ async function* importRows(
   const counts = (): Counts => structuredClone(total);
   let ended = 0;
   let hasUnknownRows = false;
+  /** The last batch. */
+  let tookMs = 0;
   /** Rows that may still be refused, by line, if they are to be returned. */
   const texts = new Map<number, string>();
   if (options.returnsRows) yield { type: 'header', row: file.refused.header };
@@ -155,6 +159,8 @@ async function* importRows(
     yield { type: 'progress', line: batch.line, bytes: batch.end, ...counts() };
   };
   const store = async (batch: Batch): Promise<StoredBatch> => {
+    await context.giveWay?.(tookMs);
+    const startedAt = performance.now();
     const terms = {
       now: clock(),
       tz,
@@ -162,7 +168,9 @@ async function* importRows(
       dryRun: options.dryRun,
       traceparent: context.traceparent?.() ?? null,
     };
-    return { batch, result: await storeSafely(context, batch.groups, terms) };
+    const result = await storeSafely(context, batch.groups, terms);
+    tookMs = performance.now() - startedAt;
+    return { batch, result };
   };
 
   const blocks = file.rows[Symbol.asyncIterator]();

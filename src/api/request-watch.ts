@@ -1,0 +1,114 @@
+/** Finds out whether requests are answered slowly: then what runs in the background gives way. */
+import { setTimeout as sleep } from 'node:timers/promises';
+
+import { describeError } from '../platform/errors.ts';
+import type { Logger } from '../platform/logger.ts';
+import { createLoop, type Loop } from '../platform/loop.ts';
+import { metricsOn, type Registry } from '../platform/metrics.ts';
+
+const LOOK_EVERY_MS = 250;
+/** What no one waits for. */
+const QUICK_MS = 30;
+/** A database that is far away is slow at the best of times: so many times its own pace is slow. */
+const TIMES_ITS_BEST = 4;
+/** An API that has never been quick has no pace of its own yet. */
+const BEST_AT_MOST_MS = 100;
+/** How long the best pace is remembered, at least. */
+const REMEMBER_MS = 5 * 60_000;
+/** With fewer, one request that takes long by itself would decide. */
+const FEWEST = 4;
+/** How long requests count as slow after they were. */
+const SLOW_FOR_MS = 1_000;
+/** An import goes on in the end, however slow requests are. */
+const LONGEST_PAUSE_MS = 5_000;
+const PAUSE_TIMES = 3;
+
+export type RequestWatch = ReturnType<typeof createRequestWatch>;
+
+/**
+ * The watch of one API process. Requests are slow if a quarter of those that were answered since the
+ * last look, or are still waiting, took over 30 ms, and four times what half of them took at the
+ * best of times.
+ *
+ * @param now in ms, monotonic
+ */
+export function createRequestWatch(now: () => number = () => performance.now()) {
+  const open = new Set<{ readonly since: number }>();
+  let answeredMs: number[] = [];
+  let best = { current: Infinity, before: Infinity, since: now() };
+  let slowAt = -Infinity;
+
+  /** Call it regularly. Returns whether requests are slow. */
+  function look(): boolean {
+    const waitingMs = [...open].map(({ since }) => now() - since);
+    const tookMs = answeredMs.concat(waitingMs).toSorted((one, other) => one - other);
+    const answered = answeredMs.toSorted((one, other) => one - other);
+    answeredMs = [];
+    if (answered.length >= FEWEST) noteBest(quantile(answered, 0.5));
+    const slow = Math.max(QUICK_MS, TIMES_ITS_BEST * bestPace());
+    if (tookMs.length >= FEWEST && quantile(tookMs, 0.75) > slow) slowAt = now();
+    return now() - slowAt < SLOW_FOR_MS;
+  }
+
+  function noteBest(ms: number): void {
+    if (now() - best.since >= REMEMBER_MS) {
+      best = { current: ms, before: best.current, since: now() };
+    }
+    best.current = Math.min(best.current, ms);
+  }
+
+  function bestPace(): number {
+    const ms = Math.min(best.current, best.before);
+    return Number.isFinite(ms) ? Math.min(ms, BEST_AT_MOST_MS) : 0;
+  }
+
+  return {
+    /** A request has begun. Returns what ends it. */
+    begin(): () => void {
+      const request = { since: now() };
+      open.add(request);
+      return () => {
+        if (open.delete(request)) answeredMs.push(now() - request.since);
+      };
+    },
+    look,
+    /**
+     * For long work of this process, between two steps: waits three times as long as the last step took
+     * while requests are slow, and not at all otherwise.
+     */
+    async giveWay(tookMs: number): Promise<void> {
+      if (now() - slowAt >= SLOW_FOR_MS) return;
+      await sleep(Math.min(PAUSE_TIMES * tookMs, LONGEST_PAUSE_MS));
+    },
+  };
+}
+
+/** Tells the other processes, through the database, while requests are slow. */
+export function createSlowRequestsLoop(
+  watch: Pick<RequestWatch, 'look'>,
+  stamp: () => Promise<void>,
+  metrics: Registry,
+  logger: Logger,
+): Loop {
+  const gauge = metricsOn(metrics).gauge(
+    'daybell_requests_slow',
+    '1 while requests are slow and what runs in the background gives way, or else 0.',
+  );
+  return createLoop(
+    async () => {
+      const areSlow = watch.look();
+      gauge.set(Number(areSlow));
+      if (areSlow) await stamp();
+      return LOOK_EVERY_MS;
+    },
+    (error, failures) => {
+      const about = { error: describeError(error) };
+      if (failures === 1) logger.warn(about, 'cannot tell other processes that requests are slow');
+      return SLOW_FOR_MS;
+    },
+  );
+}
+
+function quantile(sorted: readonly number[], share: number): number {
+  return sorted[Math.floor(share * sorted.length)] ?? 0;
+}
