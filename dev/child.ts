@@ -1,6 +1,6 @@
 /** One supervised process: started, awaited, restarted when it dies, stopped. */
 import type { ChildProcess } from 'node:child_process';
-import { constants, setPriority } from 'node:os';
+import { constants, getPriority, setPriority } from 'node:os';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 
@@ -9,6 +9,19 @@ import { StartError } from './start-error.ts';
 import type { Terminal } from './terminal.ts';
 
 export type ChildState = 'starting' | 'ready' | 'down';
+
+/**
+ * Who comes first where there are not enough cores for all: a request is to take milliseconds, a herd
+ * of webhooks takes seconds, and no one waits for the rest.
+ */
+export const NICENESS = {
+  receiver: 0,
+  api: 0,
+  dispatcher: 5,
+  worker: 10,
+  scheduler: 10,
+  temporal: 10,
+};
 
 export interface ChildSpec {
   readonly name: string;
@@ -21,8 +34,8 @@ export interface ChildSpec {
   readonly stopWithinMs: number;
   /** For when stopping takes longer than that. */
   readonly killSignal: NodeJS.Signals;
-  /** Whether others come first where there are not enough cores for all; they do not by default. */
-  readonly isBackground?: boolean;
+  /** How much others come first where there are not enough cores for all: 0, the default, to 19. */
+  readonly niceness?: number;
 }
 
 export interface ChildOptions {
@@ -82,7 +95,7 @@ export function createChild(spec: ChildSpec, options: ChildOptions) {
     current = { child, exited };
     if (child.pid !== undefined) {
       record.add({ name, pid: child.pid, stopSignal: spec.stopSignal });
-      if (spec.isBackground === true) lowerPriority(child.pid);
+      if (spec.niceness !== undefined) lowerPriority(child.pid, spec.niceness);
     }
     for (const stream of [child.stdout, child.stderr]) {
       if (stream !== null) createInterface({ input: stream }).on('line', keepLine);
@@ -193,9 +206,9 @@ async function askUntilReady(ask: () => Promise<boolean>, over: AbortSignal): Pr
   return false;
 }
 
-function lowerPriority(pid: number): void {
+function lowerPriority(pid: number, by: number): void {
   try {
-    setPriority(pid, constants.priority.PRIORITY_BELOW_NORMAL);
+    setPriority(pid, Math.min(getPriority() + by, constants.priority.PRIORITY_LOW));
   } catch {
     // It has ended by itself, which is noticed as for any other.
   }

@@ -9,6 +9,8 @@ export interface ServerProcess {
   readonly cwd: string;
   /** All of its environment: ours is not passed on, as its client settings are for another server. */
   readonly env?: Readonly<Record<string, string>>;
+  /** 0 by default. */
+  readonly niceness?: number;
   readiness(): Promise<boolean>;
 }
 
@@ -21,9 +23,10 @@ const ASK_LIMIT_MS = 2_000;
 
 /** A third-party server as a supervised process. */
 export function serverProcess(server: ServerProcess): ChildSpec {
-  const { name, program, args, cwd, env, readiness } = server;
+  const { name, program, args, cwd, env, niceness, readiness } = server;
   return {
     name,
+    ...(niceness !== undefined && { niceness }),
     spawn: () =>
       spawn(program, args, {
         cwd,

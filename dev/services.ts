@@ -4,7 +4,7 @@ import { join } from 'node:path';
 
 import { SETTING_NAMES } from '../src/platform/settings/settings.ts';
 import { newWebhookSecret } from '../src/platform/settings/webhook-secrets.ts';
-import type { ChildSpec } from './child.ts';
+import { type ChildSpec, NICENESS } from './child.ts';
 import { keepSecret } from './data-dir.ts';
 import type { Startup } from './foreground.ts';
 import { withMetricsPort, type Ports } from './ports.ts';
@@ -20,16 +20,13 @@ const DISPATCHER_STOP_LIMIT_MS = 150_000;
 /** Longer than any migration should take; one that hangs waits for a lock. */
 const MIGRATION_LIMIT_MS = 10 * 60_000;
 
-/**
- * What others write to comes first, and is stopped last. Requests and webhooks do not wait for what
- * runs in the background.
- */
+/** What others write to comes first, and is stopped last. */
 const SERVICES = [
-  { name: 'receiver', entry: 'dev/receiver-main.ts', isBackground: false },
-  { name: 'dispatcher', entry: 'src/delivery/main.ts', isBackground: false },
-  { name: 'worker', entry: 'src/worker/main.ts', isBackground: true },
-  { name: 'scheduler', entry: 'src/planning/main.ts', isBackground: true },
-  { name: 'api', entry: 'src/api/main.ts', isBackground: false },
+  { name: 'receiver', entry: 'dev/receiver-main.ts' },
+  { name: 'dispatcher', entry: 'src/delivery/main.ts' },
+  { name: 'worker', entry: 'src/worker/main.ts' },
+  { name: 'scheduler', entry: 'src/planning/main.ts' },
+  { name: 'api', entry: 'src/api/main.ts' },
 ] as const;
 
 /**
@@ -68,9 +65,9 @@ export async function prepareServices(
 /** All processes, but the receiver only when there is a port for it. */
 export function services(environment: NodeJS.ProcessEnv, ports: Ports): ChildSpec[] {
   return SERVICES.filter(({ name }) => name !== 'receiver' || ports.receiver !== null).map(
-    ({ name, entry, isBackground }) => ({
+    ({ name, entry }) => ({
       name,
-      isBackground,
+      niceness: NICENESS[name],
       spawn: () =>
         fork(join(ROOT, entry), [], {
           env: withMetricsPort(environment, name, ports.metrics),

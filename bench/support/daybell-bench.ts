@@ -2,6 +2,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 
+import { NICENESS } from '../../dev/child.ts';
 import { newWebhookSecret } from '../../src/platform/settings/webhook-secrets.ts';
 import { machineFacts } from '../report/machine-facts.ts';
 import { startDaybellProcesses, type DaybellProcesses } from './daybell-processes.ts';
@@ -42,7 +43,11 @@ export async function openDaybellBench(
   const logDir = join(outDir, 'logs');
   mkdirSync(logDir, { recursive: true });
   const progress = createProgress((text) => process.stdout.write(text));
-  const installation = await startInstallation({ ...common, progress });
+  const installation = await startInstallation({
+    ...common,
+    temporalNiceness: NICENESS.temporal,
+    progress,
+  });
   atTheEnd(installation.stop);
 
   const { databases, receiver, processes } = installation;

@@ -4,7 +4,7 @@ import { closeSync, openSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 
-import type { ChildSpec } from '../../dev/child.ts';
+import { type ChildSpec, NICENESS } from '../../dev/child.ts';
 import type { Installation, ProcessGroup } from './installation.ts';
 
 export interface DaybellTarget {
@@ -92,7 +92,7 @@ function specOf(
   return {
     name,
     // As under `npm start`.
-    isBackground: service === 'scheduler' || service === 'worker',
+    niceness: NICENESS[service],
     spawn() {
       // A file, not a pipe: a reader of a line for each delivery would be measured too.
       const log = openSync(join(logDir, `${name}.log`), 'a');

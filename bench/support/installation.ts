@@ -25,6 +25,8 @@ export interface InstallationOptions {
   readonly dataDir: string;
   /** Of the production server. */
   readonly historyShards?: number;
+  /** As of a ChildSpec: not of contenders that stand on Temporal alone. */
+  readonly temporalNiceness?: number;
   readonly progress: Progress;
 }
 
@@ -89,7 +91,7 @@ export async function startInstallation(options: InstallationOptions): Promise<I
       dataDir,
       postgresUrl: postgres.url,
     });
-    await start([temporal.child]);
+    await start([{ ...temporal.child, niceness: options.temporalNiceness ?? 0 }]);
     const databases = await connectDatabases(postgres.url);
     endings.push(databases.close);
     const receiver = await startReceiver();

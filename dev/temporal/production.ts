@@ -5,7 +5,7 @@
  */
 import { fileURLToPath } from 'node:url';
 
-import type { ChildSpec } from '../child.ts';
+import { type ChildSpec, NICENESS } from '../child.ts';
 import { freePorts } from '../ports.ts';
 import { runCommand } from '../run-command.ts';
 import { SERVER_PATH, serverProcess, statusOf } from '../server-process.ts';
@@ -68,6 +68,7 @@ export async function prepareProductionTemporal(
   const ports = await freePorts(PORTS.length);
   return serverProcess({
     name: 'temporal',
+    niceness: NICENESS.temporal,
     program: programs.server,
     args: ['start'],
     cwd: dataDir,

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 
-import type { ChildSpec } from '../child.ts';
+import { type ChildSpec, NICENESS } from '../child.ts';
 import { answersOk, serverProcess } from '../server-process.ts';
 
 export interface TemporalServerOptions {
@@ -29,6 +29,7 @@ export function temporalServer(options: TemporalServerOptions): ChildSpec {
   ];
   return serverProcess({
     name: 'temporal',
+    niceness: NICENESS.temporal,
     program: binary,
     args: ['server', 'start-dev', '--disable-config-file', '--disable-config-env', ...flags],
     cwd: dataDir,
