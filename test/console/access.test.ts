@@ -164,7 +164,7 @@ describe('a session', () => {
     await signIn();
     const before = visitor.cookies.get(COOKIE);
     await api.sql(`update events.console_sessions set rotated_at = rotated_at - interval '1 hour'`);
-    expect((await visitor.request('/console/import', { method: 'POST' })).status).toBe(400);
+    expect((await visitor.request('/console/import', { method: 'POST' })).status).toBe(403);
     expect(visitor.cookies.get(COOKIE)).toBe(before);
   });
 
