@@ -71,7 +71,7 @@ export function createApp(deps: ApiDeps): Api {
     '/v1/*',
     logOperations(() => changes, deps),
   );
-  // Before the limit: files are read as they come, and never held as a whole.
+  // Before the limit: files are read as they come, and are never in memory as a whole.
   registerImports(app, deps);
   app.use(limitBody);
   app.use(requirePlainUtf8);

@@ -42,13 +42,13 @@ export const requirePlainUtf8 = createMiddleware<ApiEnv>(async (c, next) => {
 
 /** A change without a body says nothing; its JSON was probably lost on the way. */
 export const requireBodyOfChange = createMiddleware<ApiEnv>(async (c, next) => {
-  // Where there is none to take it, it is 404 or 405.
+  // Without a route that takes a body, it is 404 or 405.
   const isChange = matchedRoutes(c).some(({ method }) => method === 'PATCH' || method === 'PUT');
   if (isChange && (await c.req.arrayBuffer()).byteLength === 0) throw new HTTPException(400);
   await next();
 });
 
-/** For a route whose body is optional: an empty one is none, whatever its type (`curl -d ''`). */
+/** For a route whose body is optional: an empty one counts as none, whatever its type (`curl -d ''`). */
 export const emptyIsNoBody = createMiddleware<ApiEnv>(async (c, next) => {
   const { byteLength } = await c.req.arrayBuffer();
   if (byteLength === 0) c.req.raw.headers.delete('content-type');

@@ -23,7 +23,7 @@ export function importQuery({ tz }: Pick<ApiDeps, 'tz'>) {
       'The file has all users: at its end, those who are not in it are deleted, unless they are more than a tenth of all. Occasions are never deleted',
     ),
     rows: flag(
-      'Refused rows come back, each as a line of a file that can be corrected and imported again',
+      'Returns refused rows, each as a line of a file that can be corrected and imported again',
     ),
     maxDeletes: wholeNumber('How many users `sync` may delete, instead of a tenth of all', 9),
     dateFormat: z
@@ -37,11 +37,11 @@ export function importQuery({ tz }: Pick<ApiDeps, 'tz'>) {
     yearPivot: wholeNumber('With YY in `dateFormat`: the last year of this century', 2),
     timezone: ruled((zone) => timezoneFault(zone, tz))
       .optional()
-      .openapi({ description: 'Of users for whom the file has none', example: 'Europe/Berlin' }),
+      .openapi({ description: 'For users without one in the file', example: 'Europe/Berlin' }),
     delimiter: z
       .enum(DELIMITERS, 'must be a comma, a semicolon, a tab or a vertical bar')
       .optional()
-      .openapi({ description: 'Of CSV; found out from the header if it is not given' }),
+      .openapi({ description: 'The separator of CSV; detected from the header if absent' }),
     map: z
       .union([z.string(), z.array(z.string())], 'must be text')
       .transform((pairs, context) =>
@@ -58,7 +58,7 @@ export function importQuery({ tz }: Pick<ApiDeps, 'tz'>) {
         type: 'array',
         items: { type: 'string' },
         description:
-          'Which field a column of the file holds, as `Geburtstag=dateOfBirth`, if it cannot be told from its name; once for each column',
+          'Which field a column of the file holds, as `Geburtstag=dateOfBirth`, if its name does not say so; once for each column',
       }),
   });
 }
@@ -150,7 +150,7 @@ const SummarySchema = z
     // Not nullable(): that would make ImportDeletion itself nullable.
     sync: z.union([DeletionSchema, z.null()]).describe('What `sync` has deleted; null without it'),
     ignoredColumns: z.array(z.string()).describe('Columns of the file that were not read'),
-    lint: z.array(FindingSchema).describe('What was accepted, and looks wrong'),
+    lint: z.array(FindingSchema).describe('Accepted rows that look wrong'),
   })
   .openapi('ImportSummary');
 

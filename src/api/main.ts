@@ -55,7 +55,7 @@ const ChildrenMessage = z.object({
 /** Connections for imports, exports, audits and forecasts: they hold theirs for long. */
 const IN_BACKGROUND = 4;
 
-/** Whose bodies and answers are files. */
+/** Routes whose bodies or answers are files. */
 const STREAMS = new Set([IMPORTS_PATH, EXPORT_PATH, UPLOAD_PATH]);
 
 await runService(
@@ -104,7 +104,7 @@ async function startApi(context: ServiceContext): Promise<void> {
     },
     logger,
   );
-  /** Ends what reads all users early. */
+  /** Aborts reads over all users when the process stops. */
   const stopping = new AbortController();
   const { signal } = stopping;
   const clock = Date.now;
@@ -207,7 +207,7 @@ function fingerprintsOf(settings: Settings): ReadonlyMap<string, readonly string
   );
 }
 
-/** Every supervised process by a check; one for all before the supervisor has said anything. */
+/** A check for each supervised process; a single one until the supervisor has reported. */
 function watchChildren(): () => ReadinessCheck[] {
   let checks = [readinessCheck('processes', false, 'starting')];
   process.on('message', (message) => {

@@ -24,14 +24,14 @@ const templateField = ruled((template) =>
     : messageFault(template),
 ).openapi({
   description:
-    "A template with {firstName}, {lastName}, {years}, {date}, and {data.field|default} for a field of the occasion's data. Any of them can have a default, which takes the place of a value that is missing or empty; those of data must. A brace that is text is written twice",
+    "A template with {firstName}, {lastName}, {years}, {date}, and {data.field|default} for a field of the occasion's data. Any of them can have a default, used if the value is missing or empty; data fields must have one. To write a brace, double it",
   minLength: 1,
   maxLength: MESSAGE_MAX,
   example: 'Hey, {firstName} {lastName} your {data.plan|current} plan renews on {date}',
 });
 const leapDayPolicyField = z.enum(['feb28', 'mar1'], 'must be feb28 or mar1').openapi({
   description:
-    'Where a day goes that its month does not have: to the last one before it, or the first after it',
+    'Where a day moves that its month does not have: to the last day before it, or the first after it',
 });
 const whenLateField = z.enum(['send', 'skip'], 'must be send or skip').openapi({
   description:
@@ -44,7 +44,7 @@ const LATE_LIMIT_MAX_MS = 30 * 24 * 60 * MINUTE_MS;
 const LATE_LIMIT_RULE = 'must be a duration such as 90m or 48h, from 1m to 30d';
 const UNITS = { s: 1_000, m: MINUTE_MS, h: 60 * MINUTE_MS, d: 24 * 60 * MINUTE_MS } as const;
 
-/** Ms; null for what is no duration. */
+/** Ms; null if it is not a duration. */
 function parseDuration(text: string): number | null {
   const [, count, unit] = /^(\d{1,7})([smhd])$/.exec(text) ?? [];
   return count === undefined ? null : Number(count) * UNITS[unit as keyof typeof UNITS];
@@ -99,8 +99,10 @@ export const OccasionTypeSchema = z
         lateLimit: z.string().openapi(lateLimitText),
         destination: z.string(),
       })
-      .describe('What holds: what is set, or else what is built in or the installation says'),
-    revision: z.int().describe('0 as long as nothing was set, and one more with each change'),
+      .describe(
+        "The settings in force: what is set, or else the built-in value or the installation's",
+      ),
+    revision: z.int().describe('0 until something is set, and one more with each change'),
     updatedAt: z.iso.datetime().nullable(),
   })
   .openapi('OccasionType');

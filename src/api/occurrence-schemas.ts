@@ -15,7 +15,7 @@ export const nominalDate = z.string().openapi({
   example: '2027-02-29',
 });
 
-/** Whose an occurrence is: in lists, with `include=user`. */
+/** Who an occurrence belongs to: in lists, with `include=user`. */
 const BELONGS_TO = {
   user: z
     .union([
@@ -39,7 +39,7 @@ export const includeParam = z
   .optional()
   .describe('Adds names and external ids. Requires the scope `users:read` as well');
 
-/** Adds to a body whose it is, if that was asked for. */
+/** Adds these to a schema. */
 export const withUser = <Shape extends z.ZodRawShape>(schema: z.ZodObject<Shape>) =>
   schema.extend(BELONGS_TO);
 
@@ -118,8 +118,8 @@ export function recordBody(row: OccurrenceRecord) {
 }
 
 /**
- * Colons as they are, or encoded, and the id in either case, as ids are everywhere. Text that is no
- * key is the key of nothing: 404.
+ * Colons as they are, or encoded, and the id in either case, as ids are everywhere. Text that is not
+ * a key matches nothing: 404.
  */
 export const occurrenceKeyParam = z.object({
   key: z

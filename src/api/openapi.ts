@@ -46,7 +46,7 @@ function describeApi(app: Api): OpenApiDocument {
   });
 }
 
-/** Of answers, which are no pages. */
+/** For answers that are not pages. */
 export const contentSecurityPolicy = {
   defaultSrc: ["'none'"],
   frameAncestors: ["'none'"],

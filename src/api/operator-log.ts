@@ -15,7 +15,7 @@ import { destinationName } from './schemas.ts';
 
 const EXTENSION = 'x-operator-log';
 
-/** For a route's description: its requests go to the operator log, whichever way they come. */
+/** For a route's description: its requests are in the operator log, from the API and the console alike. */
 export const LOGGED = { [EXTENSION]: true } as const;
 
 /** Routes that change something, by method and pattern. */
@@ -69,7 +69,7 @@ export function logOperations(
   });
 }
 
-/** Adds to the entry of a request, if it has one; a subject takes the place of the one before. */
+/** Adds to the entry of a request, if it has one; a new subject replaces the earlier one. */
 export async function noteOperation(
   c: Context<ApiEnv>,
   detail: OperatorLogDetail,

@@ -27,7 +27,7 @@ export type ProblemCode = (typeof PROBLEM_CODES)[number];
 
 export interface FoundProblem {
   readonly code: ProblemCode;
-  /** Tells it from others of the same code, such as the destination; empty if there is only one. */
+  /** What distinguishes it from others of the same code, such as the destination; empty if there is only one. */
   readonly subject: string;
   /** Epoch ms; null where it is not known. */
   readonly since: number | null;

@@ -42,7 +42,7 @@ const ProblemSchema = z
     conflict: z
       .object({ userId: z.uuid(), occasionId: z.uuid().optional() })
       .optional()
-      .describe('What is in the way: the user, or the occasion, that has the external id'),
+      .describe('The user, or the occasion, that already has the external id'),
     erasedAt: z.iso.datetime().optional().describe('When it was erased, with its user'),
   })
   .openapi('Problem');
@@ -71,7 +71,7 @@ const DESCRIPTIONS = {
   404: 'Not found',
   409: 'Conflict with the current state',
   410: 'No longer kept',
-  412: 'The current ETag is not one that If-Match and If-None-Match allow',
+  412: 'The current ETag does not satisfy If-Match or If-None-Match',
   413: 'The body is too large',
   415: 'The body is not JSON',
   422: 'The idempotency key was used with different input',

@@ -65,7 +65,7 @@ type Cursor<Place> = ReturnType<typeof cursorOf<Place>>;
 function cursorOf<Place>(schema: z.ZodType<Place>) {
   return {
     encode: (place: Place) => Buffer.from(JSON.stringify(place)).toString('base64url'),
-    /** Null for what is no cursor of ours. */
+    /** Null if the text is not one of our cursors. */
     decode(cursor: string): Place | null {
       try {
         return schema.parse(JSON.parse(Buffer.from(cursor, 'base64url').toString()));

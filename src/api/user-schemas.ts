@@ -29,7 +29,7 @@ const hints = z
     }),
   )
   .optional()
-  .describe('What was accepted, and may not be what was meant');
+  .describe('Accepted input that may be a mistake');
 
 /** In answers to changes. */
 export const withHints = { hints };

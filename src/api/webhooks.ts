@@ -76,7 +76,7 @@ export const TestEventSchema = z
     type: z.literal('webhook.test'),
     timestamp: z.iso.datetime(),
     message: z.string(),
-    data: z.record(z.string(), z.unknown()).describe('Empty, but for some events of a check'),
+    data: z.record(z.string(), z.unknown()).describe('Empty, except for some events of a check'),
   })
   .openapi('TestEvent');
 
@@ -150,7 +150,7 @@ export function registerWebhooks({ openAPIRegistry }: Api): void {
     operationId: 'operationsEvent',
     tags: ['Webhooks'],
     security: [],
-    summary: 'Something that operators want to know',
+    summary: 'An operational event',
     description:
       'Posted to OPERATIONS_WEBHOOK_URL, at least once; its `webhook-id` begins with `operations:` and is the same on every attempt. Any answer but 2xx and 410 is retried for a day, with pauses from a second to ten minutes.',
     method: 'post',

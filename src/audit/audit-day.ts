@@ -34,7 +34,7 @@ export function auditDateFault(text: string): string | null {
  * Reads one snapshot in pages: a million users take seconds. Of a day whose rows are no longer kept,
  * the audit that was stored answers.
  *
- * @throws RangeError when the date is no day
+ * @throws RangeError when the date is not a day
  * @throws NoRulesError before `migrate` has recorded any
  */
 export async function auditDay(deps: AuditDeps, date: string): Promise<AuditReport> {

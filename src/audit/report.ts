@@ -27,8 +27,8 @@ const CLASSES = {
   skipped: byReason('Never attempted'),
   pending: z.object({
     total: z.int(),
-    toCome: count('Its instant is to come'),
-    unplanned: count('Its instant is to come, and there is no row yet'),
+    toCome: count('Not due yet'),
+    unplanned: count('Not due yet, and there is no row yet'),
     behind: count('Past, and waits for an open row of its occasion'),
     underWay: count('Being sent, or waits for its next attempt'),
     overdue: count('Past and still owed, and not being sent'),
@@ -42,7 +42,7 @@ const CLASSES = {
 };
 
 const WRONG = {
-  unaccounted: 'Fell due, and nothing says what became of it',
+  unaccounted: 'Fell due, and has no recorded outcome',
   doubles: 'A second row for one occurrence, or more than one delivery',
   unexpected: 'Sent on the day, though by the history nothing fell due',
 } as const;

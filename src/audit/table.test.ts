@@ -29,7 +29,7 @@ const DELIVERED: AuditReport = {
 const lastLine = (audit: AuditReport): string | undefined => auditTable(audit).split('\n').at(-2);
 
 test('says that all are accounted for, and nothing besides when all were delivered', () => {
-  expect(lastLine(DELIVERED)).toBe('Everybody is accounted for.');
+  expect(lastLine(DELIVERED)).toBe('Everyone is accounted for.');
 });
 
 test('says how many of those that are accounted for were not delivered, and why', () => {
@@ -42,7 +42,7 @@ test('says how many of those that are accounted for were not delivered, and why'
     erased: { total: 3, delivered: 1, failed: 1, skipped: 1 },
   };
   expect(lastLine(audit)).toBe(
-    'Everybody is accounted for. Not delivered: 8 (4 failed, 2 skipped, 2 overdue).',
+    'Everyone is accounted for. Not delivered: 8 (4 failed, 2 skipped, 2 overdue).',
   );
 });
 

@@ -73,10 +73,10 @@ function accountedFor({ failed, skipped, pending, erased }: AuditReport): string
     [pending.overdue, 'overdue'],
   ] as const;
   const some = notDelivered.filter(([count]) => count > 0);
-  if (some.length === 0) return 'Everybody is accounted for.';
+  if (some.length === 0) return 'Everyone is accounted for.';
   const all = some.reduce((sum, [count]) => sum + count, 0);
   const each = some.map(([count, what]) => `${count} ${what}`).join(', ');
-  return `Everybody is accounted for. Not delivered: ${all} (${each}).`;
+  return `Everyone is accounted for. Not delivered: ${all} (${each}).`;
 }
 
 function listed(name: string, { count, first }: AuditReport['doubles']): string[] {

@@ -25,7 +25,7 @@ export function startAuditWatch(audit: AuditDeps, registry: Registry, logger: Lo
   const { gauge } = metricsOn(registry);
   const unaccounted = gauge(
     'daybell_audit_unaccounted',
-    'Occurrences of the last days that fell due, and nothing says what became of them.',
+    'Occurrences of the last days that fell due and have no recorded outcome.',
   );
   const succeededAt = gauge(
     'daybell_audit_last_success_timestamp_seconds',

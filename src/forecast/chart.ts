@@ -2,10 +2,10 @@ import { DAY_MS } from '../time/calendar-date.ts';
 import type { Forecast } from './schema.ts';
 import { HOUR_MS, startOf } from './tally.ts';
 
-/** Of a longer window a bar is a day. */
+/** In a longer window, a bar is a day. */
 const MOST_HOURS = 72;
 const BAR = 40;
-/** So many zones of a peak fit on a line. */
+/** How many zones of a peak fit on a line. */
 const ZONES_NAMED = 4;
 
 /** A forecast for people: a bar for each hour (or day), then the fullest minutes. All in UTC. */

@@ -73,7 +73,7 @@ export function createForecastView(em: SqlEntityManager, type: string | null) {
   };
 }
 
-/** @param birth SQL for the date of birth; null for what is no birthday */
+/** @param birth SQL for the date of birth; null for other occasions */
 const placeholders = (birth: string): string => `
     (count(*) filter (where extract(month from ${birth}) = 1 and extract(day from ${birth}) = 1))::int
       as "firstOfJanuary",

@@ -46,7 +46,7 @@ export function createRecentForecasts<Forecast>(
     const found = recent.get(key);
     const ageMs = clock() - (found?.computedAt ?? -Infinity);
     if (found === undefined || ageMs > maxAgeMs) return computeOnce(key, until, type);
-    // If it cannot be computed now, the one who waits for it will be told.
+    // If this fails, the next request that has to wait for it gets the error.
     if (ageMs > maxAgeMs / 2) computeOnce(key, until, type).catch(() => {});
     return found.forecast;
   };

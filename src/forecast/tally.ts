@@ -4,7 +4,7 @@ import type { DueMinute, Forecast } from './schema.ts';
 
 const MINUTE_MS = 60_000;
 export const HOUR_MS = 3_600_000;
-/** Enough to tell a peak from an ordinary day. */
+/** Enough to distinguish a peak from an ordinary day. */
 const PEAKS = 10;
 /** A month of minutes with all their zones is a megabyte at most; a year is too much for one answer. */
 export const MINUTES_LISTED_MS = 31 * DAY_MS;

@@ -13,7 +13,7 @@ export interface WaitingEvent {
   readonly now: number;
 }
 
-/** To be called in the transaction that notes as reported what they say. */
+/** To be called in the transaction that marks their contents as reported. */
 export async function addEvents(query: Query, events: readonly OperationsEvent[]): Promise<void> {
   if (events.length > 0) await query(ADD, { events: JSON.stringify(events) });
 }
@@ -22,7 +22,7 @@ export type EventQueue = ReturnType<typeof createEventQueue>;
 
 export function createEventQueue(query: Query) {
   return {
-    /** Takes one that may be sent, for so long; null if there is none. */
+    /** Leases one that may be sent, for so long; null if there is none. */
     async claim(leaseMs: number): Promise<WaitingEvent | null> {
       const [claimed] = await query<WaitingEvent>(CLAIM, { leaseMs });
       return claimed ?? null;

@@ -30,7 +30,7 @@ const UnaccountedSchema = eventOf(
   'audit.unaccounted',
   z.object({
     date: z.iso.date().describe('The day that was audited'),
-    count: z.int().describe('Occurrences that fell due, and nothing says what became of them'),
+    count: z.int().describe('Occurrences that fell due, and have no recorded outcome'),
     keys,
   }),
 ).openapi('AuditUnaccountedEvent');
@@ -120,7 +120,7 @@ export function unaccountedEvent(
   return {
     type: 'audit.unaccounted',
     timestamp: iso(now),
-    message: `${counted(count, 'occurrence', 'occurrences')} of ${date} fell due, and nothing says what became of ${count === 1 ? 'it' : 'them'}.`,
+    message: `${counted(count, 'occurrence', 'occurrences')} of ${date} fell due, and ${count === 1 ? 'has' : 'have'} no recorded outcome.`,
     data: { date, count, keys: first.slice(0, MOST_KEYS) },
   };
 }

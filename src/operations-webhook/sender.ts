@@ -39,7 +39,7 @@ export function createSender({ queue, client, timeoutMs, logger, count, clock }:
   let refusals = 0;
   const stopping = Promise.withResolvers<null>();
 
-  const settle = async (event: WaitingEvent, result: SendResult): Promise<void> => {
+  const remove = async (event: WaitingEvent, result: SendResult): Promise<void> => {
     count(result);
     await queue.remove(event);
   };
@@ -64,7 +64,7 @@ export function createSender({ queue, client, timeoutMs, logger, count, clock }:
       const { verdict } = classifyOutcome(reply);
       if (verdict === 'delivered') {
         refusals = 0;
-        await settle(event, 'delivered');
+        await remove(event, 'delivered');
         return 0;
       }
       refusals += 1;
@@ -72,7 +72,7 @@ export function createSender({ queue, client, timeoutMs, logger, count, clock }:
       const about = { type: body.type, id, attempts, status, errorCode };
       if (verdict === 'gone' || now - createdAt >= GIVE_UP_AFTER_MS) {
         logger.error(about, 'an operational event was given up');
-        await settle(event, 'given_up');
+        await remove(event, 'given_up');
       } else {
         if (refusals === 1) logger.warn(about, 'an operational event was not accepted');
         count('retried');

@@ -1,4 +1,4 @@
-/** Finds what to report to operators: once for all schedulers, and over restarts. */
+/** Finds what to report to operators: once for all schedulers, and across restarts. */
 import type { LateBacklog, LedgerState } from '../ledger/ledger-state.ts';
 import { instant, interval, ms, type Query, queryIn } from '../ledger/sql.ts';
 import type { Orm } from '../platform/database/orm.ts';

@@ -212,7 +212,7 @@ test('a day on which everything happened puts each into one class', async () => 
   expect(report.failed.byReason).toEqual({ gone: 1, date_changed: 1, user_deleted: 1 });
 });
 
-test('a user whom a hand deleted, so that the history still ends in the present, is deleted', async () => {
+test('a user who was deleted by SQL, so that the history still ends in the present, is deleted', async () => {
   const userId = await addUser();
   await fixture.sql('delete from users.users where id = :userId', { userId });
   await fixture.sql('update users.erasures set deleted_at = :at', { at: iso(NINE_O_CLOCK + HOUR) });

@@ -55,7 +55,7 @@ test('ends with 0 when all are accounted for', async () => {
   const { code, text } = await outputOf(audit(['--date', '2025-12-11'], settings));
   expect(code).toBe(0);
   expect(text).toMatch(/^due +0$/m);
-  expect(text).toContain('Everybody is accounted for.');
+  expect(text).toContain('Everyone is accounted for.');
 });
 
 test('without a database of its own asks the Daybell that runs', async () => {

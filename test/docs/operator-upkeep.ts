@@ -62,7 +62,7 @@ export function upkeepTasks(daybell: OperatedDaybell, people: People): ExpectedT
       },
     ],
     'Audit a day': [
-      { of: 'npm run audit', says: /^due +[4-9]$[\s\S]*Everybody is accounted for\./m },
+      { of: 'npm run audit', says: /^due +[4-9]$[\s\S]*Everyone is accounted for\./m },
       { of: '/v1/audit/$DATE"', says: /"clean":true/ },
     ],
     'The outbox': [
@@ -131,7 +131,7 @@ export function upkeepTasks(daybell: OperatedDaybell, people: People): ExpectedT
         says: /^The workflows, by .* at .*:$/m,
         effect: () => expect.poll(notNotified, WITHIN).toEqual([]),
       },
-      { of: 'npm run audit', says: /Everybody is accounted for\./ },
+      { of: 'npm run audit', says: /Everyone is accounted for\./ },
       { of: 'npm run due', says: /to be sent when deliveries are resumed \(paused: restored:/ },
       { of: '/v1/deliveries/resume"', says: /"paused":false/ },
     ],

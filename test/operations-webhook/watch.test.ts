@@ -1,4 +1,4 @@
-/** What operators are told, when, and how often. */
+/** What is reported to operators, when, and how often. */
 import { randomUUID } from 'node:crypto';
 
 import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
@@ -208,7 +208,7 @@ describe('failures', () => {
     expect(await told()).toMatchObject([{ data: { count: 1, reasons: { gone: 1 }, keys: [key] } }]);
   });
 
-  test('that wait to be sent lose the keys of whoever is erased', async () => {
+  test('that wait to be sent lose the keys of an erased user', async () => {
     const userId = await rows.addUser();
     const gone = await plantOccurrence(rows.sql, {
       user_id: userId,
@@ -270,7 +270,7 @@ describe('an audit', () => {
     expect(await take()).toMatchObject([
       {
         type: 'audit.unaccounted',
-        message: '1 occurrence of 2027-05-20 fell due, and nothing says what became of it.',
+        message: '1 occurrence of 2027-05-20 fell due, and has no recorded outcome.',
         data: { date: '2027-05-20', count: 1, keys: [expect.stringMatching(/^birthday:/)] },
       },
     ]);

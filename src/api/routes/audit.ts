@@ -46,7 +46,7 @@ export function registerAudit(app: Api, deps: ApiDeps): void {
     ...needs('deliveries:read', 'Operation'),
     summary: 'List who is behind the numbers of an audit',
     description:
-      'The occurrences that fell due on a day, with what became of each, in the order of users. A page of a class that few are in takes as long as the audit.',
+      'The occurrences that fell due on a day, with what became of each, in the order of users. A page of a rare class takes as long as the audit.',
     method: 'get',
     path: '/v1/audit/{date}/occurrences',
     request: {

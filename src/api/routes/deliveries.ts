@@ -175,7 +175,7 @@ export const DeliveriesSchema = z
         dispatchers: z
           .int()
           .describe(
-            'How many that are alive send to it. With none, workflows send, unless the workers lack its settings too',
+            'Dispatchers that are alive and send to it. With none, workflows send, unless the workers lack its settings too',
           ),
         ...destinationFields,
         pauseReason: z.string().nullable(),
@@ -185,7 +185,7 @@ export const DeliveriesSchema = z
           .describe('Requests a second, all processes together; null for no limit'),
         secrets: z.array(z.string().openapi({ example: '3f1c9a02' })).openapi({
           description:
-            'Of each secret that signs for it, by the settings of the API process, the first 8 hexadecimal digits of the SHA-256; the newest first. Empty if that process does not have the settings of the destination',
+            'The first 8 hexadecimal digits of the SHA-256 of each secret that signs for it, the newest first, by the settings of the API process. Empty if that process does not have the settings of the destination',
         }),
         waiting: waitingSchema,
       }),

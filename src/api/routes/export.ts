@@ -16,7 +16,7 @@ export function registerExport(app: Api, { exportUsers }: Pick<ApiDeps, 'exportU
     ...needs('users:read', 'Users'),
     summary: 'Export users and occasions',
     description:
-      'All users and their occasions as of one moment, in the form that `POST /v1/imports` takes: imported into an empty installation, they are the same there, ids included. An answer that breaks off is not whole.',
+      'All users and their occasions as of one moment, in the form that `POST /v1/imports` takes: imported into an empty installation, they are the same there, ids included. An answer that breaks off is incomplete.',
     method: 'get',
     path: EXPORT_PATH,
     request: {

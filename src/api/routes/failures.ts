@@ -12,7 +12,7 @@ export function registerFailures(app: Api, { failures }: Pick<ApiDeps, 'failures
   const route = createRoute({
     operationId: 'groupFailures',
     ...needs('deliveries:read', 'Occurrences'),
-    summary: 'Group what failed',
+    summary: 'Group failures',
     description:
       'Occurrences that are FAILED now, by reason and by what their last attempt came to, the largest group first. `status=FAILED` with the same filter lists them, and a redelivery with the same filter sends them again.',
     method: 'get',

@@ -22,7 +22,7 @@ export function registerHistory(
     ...needs('users:read', 'Users'),
     summary: 'Get the history of a user',
     description:
-      "Every change of what decides when the user's occasions fall due: dates, recurrences, time zones, delivery times, suspensions; no names. The latest first; a change that several occasions follow, such as one of the time zone, is listed for each. `next` says what each side had fall due next at that moment, by the settings and the tz database of now: so the two of them say what was moved, and where to. After a change, that is the same day as before if it is still named; an instant before the change then means that it was due at once.",
+      "Every change of what decides when the user's occasions fall due: dates, recurrences, time zones, delivery times, suspensions; no names. The latest first; a change that several occasions follow, such as one of the time zone, is listed for each. `next` is what fell due next at that moment, before and after the change, by the current settings and tz database: together they show what was moved, and where to. After a change it is the same day as before if that is still named; an instant before the change then means that it was due at once.",
     method: 'get',
     path: `${USER_BY_ID.path}/history`,
     request: { query: z.strictObject({ limit: limitParam }), params: USER_BY_ID.params },

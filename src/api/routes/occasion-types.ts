@@ -33,7 +33,7 @@ export function registerOccasionTypes(app: Api, deps: ApiDeps): void {
     ...needs('deliveries:read', 'Occasion types'),
     summary: 'List occasion types',
     description:
-      'Those that are built in, that something was set for, or that occasions have had (up to 1,000 of these), by name. A type needs no settings: any name can be used.',
+      'The built-in types, those with settings, and those that occasions have had (up to 1,000), by name. A type needs no settings: any name can be used.',
     method: 'get',
     path: '/v1/occasion-types',
     request: { query: noQuery },
@@ -55,7 +55,7 @@ export function registerOccasionTypes(app: Api, deps: ApiDeps): void {
   const get = createRoute({
     operationId: 'getOccasionType',
     ...needs('deliveries:read', 'Occasion types'),
-    summary: 'Get what is set for an occasion type',
+    summary: 'Get the settings of an occasion type',
     method: 'get',
     path,
     request: { query: noQuery, params: occasionTypeParam, headers: conditions },
@@ -80,7 +80,7 @@ export function registerOccasionTypes(app: Api, deps: ApiDeps): void {
     ...LOGGED,
     summary: 'Set an occasion type',
     description:
-      'Replaces what is set: an absent field is as it is built in, or as the installation says. Message, late limit and destination hold for all that is taken up for sending from then on, retries and redeliveries included. With another delivery time or leap-day policy, everything of the type that is still to come is planned again, in the background; an occasion or a user with a delivery time of its own keeps that.',
+      'Replaces the settings: an absent field gets the built-in value or that of the installation. Message, late limit and destination apply to everything sent from then on, retries and redeliveries included. With another delivery time or leap-day policy, all future occurrences of the type are planned again, in the background; occasions and users with a delivery time of their own keep it.',
     method: 'put',
     path,
     request: {

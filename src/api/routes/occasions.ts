@@ -47,7 +47,7 @@ export function registerOccasions(app: Api, deps: ApiDeps): void {
 
   const statusNow = async (occasion: Occasion) => (await createStatusOf())(occasion);
 
-  /** The answer to a change, with what may not be what was meant. */
+  /** The answer to a change, with hints at likely mistakes. */
   async function answer(occasion: Occasion) {
     const status = await statusNow(occasion);
     const hints = zoneHints(occasion.timezone, deps);
@@ -68,7 +68,7 @@ export function registerOccasions(app: Api, deps: ApiDeps): void {
     ...needs('users:write', 'Occasions'),
     summary: 'Create an occasion',
     description:
-      'Either `recurrence` or `rrule` is required. What is due before its creation is not sent: an occasion of which nothing is to come has the status `ended` at once.',
+      'Either `recurrence` or `rrule` is required. What is due before its creation is not sent: an occasion without a future occurrence has the status `ended` at once.',
     method: 'post',
     path: `${USER_BY_ID.path}/occasions`,
     request: {

@@ -108,7 +108,7 @@ export function registerOccurrences(app: Api, deps: ApiDeps): void {
     ...needs('deliveries:read', 'Occurrences'),
     summary: 'Get an occurrence',
     description:
-      'With every attempt and the response to it. Answered with 410, and when, once it was erased with its user.',
+      'With every attempt and the response to it. Once it was erased with its user, the answer is 410, with the time.',
     method: 'get',
     path: '/v1/occurrences/{key}',
     request: { query: noQuery, params: occurrenceKeyParam },

@@ -92,7 +92,7 @@ export const EntrySchema = z
       ),
     detail: z
       .record(z.string(), z.unknown())
-      .describe('What was asked for and what came of it, such as a filter and counts'),
+      .describe('The request and its result, such as a filter and counts'),
     outcome: z
       .int()
       .nullable()

@@ -27,7 +27,7 @@ export function registerPreview(app: Api, deps: ApiDeps): void {
     ...needs('deliveries:read', 'Occurrences'),
     summary: 'Preview occurrences',
     description:
-      'When a birthday or another occasion would be due, and why. Nothing is stored. Less than `count` if nothing is left to come.',
+      'When a birthday or another occasion would be due, and why. Nothing is stored. Fewer than `count` if no more follow.',
     method: 'post',
     path: '/v1/occurrences/preview',
     request: { query: noQuery, body: requiredBody(previewInput(deps)) },
@@ -117,7 +117,7 @@ function previewInput(deps: ApiDeps) {
         .enum(['feb28', 'mar1'], 'must be feb28 or mar1')
         .optional()
         .describe(
-          "Where a day goes that its month does not have; the type's or the installation's if absent",
+          "Where a day moves that its month does not have; the type's or the installation's if absent",
         ),
     })
     .openapi('PreviewInput');

@@ -62,7 +62,7 @@ export function registerRedelivery(app: Api, deps: ApiDeps): void {
     ...LOGGED,
     summary: 'Redeliver occurrences by filter',
     description:
-      'Sends all matching FAILED and SKIPPED occurrences again that are settled by now and whose users exist. Delivered ones are never included: redeliver them one by one, with `force`. Occurrences that ended with one of these reasons are included only if `reason` names it: superseded, suspended, date_changed, user_deleted, occasion_deleted. With `dryRun` nothing is sent, and the response has the number of matches, and the instant of the count: with that as `settledBy`, nothing is sent that fails after it. What had failed by then is sent although it was not counted if its outcome is written only after the count, as those of a batch that is being sent are.',
+      'Sends all matching FAILED and SKIPPED occurrences again that are settled by now and whose users exist. Delivered ones are never included: redeliver them one by one, with `force`. Occurrences that ended with one of these reasons are included only if `reason` names it: superseded, suspended, date_changed, user_deleted, occasion_deleted. With `dryRun` nothing is sent; the response has the number of matches and the instant of the count. With that instant as `settledBy`, nothing that fails later is sent. An occurrence that had failed by then, but whose outcome was written only after the count, is sent although it was not counted.',
     method: 'post',
     path: '/v1/occurrences/redeliver',
     request: { query: noQuery, body: requiredBody(RedeliverManySchema) },
@@ -84,7 +84,7 @@ export function registerRedelivery(app: Api, deps: ApiDeps): void {
           z
             .object({
               redelivered: z.int().describe('How many will be sent'),
-              redeliveryId: z.uuid().describe('For what becomes of them'),
+              redeliveryId: z.uuid().describe('For the progress of the redelivery'),
             })
             .openapi('Redelivered'),
         ),
@@ -128,7 +128,7 @@ export function registerRedelivery(app: Api, deps: ApiDeps): void {
     ...needs('deliveries:read', 'Occurrences'),
     summary: 'Get the progress of a redelivery',
     description:
-      'What has become of the occurrences that one request had sent again. Those that were sent again once more since are not among them.',
+      'What became of the occurrences that one request redelivered, without those that have been redelivered again since.',
     method: 'get',
     path: '/v1/redeliveries/{id}',
     request: { query: noQuery, params: redeliveryIdParam },
@@ -143,7 +143,7 @@ export function registerRedelivery(app: Api, deps: ApiDeps): void {
   });
 }
 
-/** A filter without what it leaves open; instants as ISO 8601. */
+/** The fields of a filter that are set; instants as ISO 8601. */
 function given({ from, to, ...rest }: Partial<RedeliveryFilter>): Record<string, unknown> {
   const filter = { ...rest, from: isoInstant(from ?? null), to: isoInstant(to ?? null) };
   return Object.fromEntries(Object.entries(filter).filter(([, value]) => value !== null));
@@ -184,7 +184,7 @@ const RedeliverSchema = z
   })
   .openapi('Redeliver');
 
-/** A page of a list. */
+/** As many as a page of a list has. */
 const KEYS_MAX = 200;
 
 const REASONS = ['refused', 'gone', 'gave_up', 'too_late', ...ONLY_BY_NAME] as const;
@@ -214,13 +214,13 @@ const RedeliverManySchema = z
     settledBy,
     redeliveryId: z.uuid('must be a UUID').optional().openapi({
       description:
-        'An id of your own for the redelivery: a request that is repeated with it adds to the same. Made if absent',
+        'Your own id for the redelivery: a repeated request with the same id adds to it. Generated if absent',
     }),
     dryRun: z.boolean('must be true or false').optional().openapi({ default: false }),
   })
   .superRefine((input, context) => {
     checkFilter(input, context);
-    // Everything that ever failed is rarely meant, and a lot.
+    // An empty filter would mean all that ever failed: rarely intended, and a lot.
     if (!Object.keys(input).some((name) => Object.hasOwn(narrowing, name))) {
       const message = `must have one of ${Object.keys(narrowing).join(', ')}`;
       context.addIssue({ code: 'custom', path: [], message });

@@ -16,7 +16,7 @@ export function registerRetry(app: Api, deps: ApiDeps): void {
     ...LOGGED,
     summary: 'Try an occurrence again now',
     description:
-      'For one that waits for its next attempt: that is made now, whatever the retry schedule and `Retry-After` say. Attempts count on, and so does GIVE_UP_AFTER. If it fails again, it waits as long as it would have after any other attempt. Where no dispatcher is alive, its workflow sends it when it looks next. 409, with what it is now, if it does not wait, before its due instant, if another attempt has been made since, while deliveries to its destination are paused, and while its user or occasion is suspended.',
+      'Makes the next attempt of a waiting occurrence now, regardless of the retry schedule and `Retry-After`. Attempt numbers and GIVE_UP_AFTER continue. If it fails again, it waits as long as it would have after any other attempt. With no dispatcher alive, its workflow sends it the next time it wakes. 409, with its current state, if it does not wait, before its due instant, if another attempt has been made since, while deliveries to its destination are paused, and while its user or occasion is suspended.',
     method: 'post',
     path: '/v1/occurrences/{key}/retry',
     middleware: emptyIsNoBody,

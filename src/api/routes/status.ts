@@ -1,4 +1,4 @@
-/** How it stands at this moment: for a page that is open while occurrences go out. */
+/** The current state, for a page that is open while occurrences are sent. */
 import { createRoute, z } from '@hono/zod-openapi';
 
 import { createLedgerState, type DueToday } from '../../ledger/ledger-state.ts';
@@ -44,9 +44,9 @@ export function registerStatus(app: Api, deps: ApiDeps): void {
   const route = createRoute({
     operationId: 'getStatus',
     ...needs('deliveries:read', 'Operation'),
-    summary: 'How it stands now',
+    summary: 'Get the current status',
     description:
-      'What is wrong, how many fell due today, and how the last peak went. It may be asked every few seconds: what was read is kept for a second, or for ten times as long as reading it took, and given for up to 30 seconds while reading it again takes long; `at` says when the oldest part was read. A part that cannot be read in three seconds is null.',
+      'What is wrong, how many fell due today, and how the last peak went. It may be requested every few seconds: a reading is kept for a second, or for ten times as long as it took, and returned for up to 30 seconds while the next one takes long; `at` says when the oldest part was read. A part that cannot be read in three seconds is null.',
     method: 'get',
     path: '/v1/status',
     request: { query: noQuery },
@@ -109,7 +109,7 @@ export const StatusSchema = z
         z
           .object({
             code: z.enum(PROBLEM_CODES),
-            since: instant.describe('As far as it is known; else when this process first saw it'),
+            since: instant.describe('If it is known; otherwise when this process first saw it'),
             sentence: z.string(),
             advice: z.string(),
           })

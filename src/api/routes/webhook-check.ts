@@ -66,7 +66,7 @@ export const WebhookCheckSchema = z
           status: z.int().nullable().describe("Of the receiver's response; null if there was none"),
           errorCode: z.string().nullable().openapi({ example: 'ECONNREFUSED' }),
           durationMs: z.int().nullable(),
-          right: z.boolean().nullable().describe('Null if it cannot be told'),
+          right: z.boolean().nullable().describe('Null if that is unknown'),
           explanation: z.string().openapi({ example: 'Refused (401).' }),
         })
         .openapi('WebhookCheckStep'),
@@ -75,7 +75,7 @@ export const WebhookCheckSchema = z
       .boolean()
       .nullable()
       .describe(
-        'Whether the receiver recognized the event that came again; null if its answer does not tell',
+        'Whether the receiver recognized the repeated event; null if its answer does not show it',
       ),
     connection: z.object({
       tlsVersion: z.string().nullable().openapi({ example: 'TLSv1.3' }),
