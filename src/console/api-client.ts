@@ -31,7 +31,7 @@ export type ApiClient = ReturnType<typeof createApiClient>;
 export function createApiClient({ fetchApi }: Pick<ConsoleDeps, 'fetchApi'>) {
   async function request(c: Ctx, method: string, path: string, ask: Ask = {}): Promise<Response> {
     const { query = {}, body, file, headers = {} } = ask;
-    // The host is of no account: the request does not leave the process.
+    // Any host will do: the request does not leave the process.
     const url = new URL(path, 'http://localhost');
     for (const [name, value] of Object.entries(query)) {
       if (value !== undefined && value !== null && value !== '') {

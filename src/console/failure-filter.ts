@@ -22,7 +22,7 @@ export interface FailureFilter {
 export const WINDOWS_DAYS = [30, 1, 7, 90, 365] as const;
 const MOST_DAYS = 3650;
 
-/** @throws PageError for a window that is none */
+/** @throws PageError for an invalid window */
 export function filterOf(c: Context<ConsoleEnv>, now: number): FailureFilter {
   const { from, to, days, destination, occasionType, reason, answer } = c.req.query();
   const window =

@@ -10,7 +10,7 @@ export type FormValues = Readonly<Record<string, string>>;
 export interface FormState {
   readonly values: FormValues;
   readonly faults: readonly FormFault[];
-  /** What the fields are now, where somebody else has changed them since. */
+  /** The current values of fields that another user has changed since. */
   readonly now?: FormValues;
 }
 
@@ -68,7 +68,7 @@ export function field(given: Field, { values, faults, now = {} }: FormState): Ht
   </div>`;
 }
 
-/** The faults of what is no field of the form. */
+/** The faults of fields that are not in the form. */
 export function otherFaults({ faults }: FormState, fields: readonly Field[]): Html {
   const names = new Set(fields.map(({ name }) => name));
   const others = faults.filter(({ field }) => !names.has(field));

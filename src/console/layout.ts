@@ -32,7 +32,7 @@ const NAVIGATION: readonly { path: string; name: string; scope: Scope }[] = [
   { path: '/log', name: 'Log', scope: 'deliveries:read' },
 ];
 
-/** The first page that the visitor may see; null if it is none. */
+/** The first page that the visitor may see; null if there is none. */
 export function firstPage({ may }: Visitor): string | null {
   const first = NAVIGATION.find(({ scope }) => may(scope));
   return first === undefined ? null : HOME + first.path;

@@ -22,7 +22,7 @@ export function redirectWith(c: Ctx, notice: string, to: string): Response {
   return c.redirect(to, 303);
 }
 
-/** The one that is to be shown now, once; null if there is none. */
+/** The notice to show now, once; null if there is none. */
 export function takeNotice(c: Ctx): string | null {
   // Not to a script: a live page in another tab would take it from the page that it is for.
   if (c.req.header('Sec-Fetch-Dest') === 'empty') return null;

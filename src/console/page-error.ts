@@ -12,7 +12,7 @@ export class PageError extends Error {
   readonly status: ContentfulStatusCode;
   /** What to do about it. */
   readonly advice: string;
-  /** By which a program tells it from others; that of the API's problem. */
+  /** The code of the API's problem, for programs. */
   readonly code: string | null;
   readonly faults: readonly FormFault[];
 

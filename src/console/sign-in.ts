@@ -34,7 +34,7 @@ export function registerSignIn(
     const { key: presented, next } = await c.req.parseBody();
     const key = typeof presented === 'string' ? findApiKey(apiKeys, presented.trim()) : null;
     if (key === null) {
-      // Only then: no stranger's attempts keep out who has a key.
+      // Only failed attempts count, so that a stranger cannot lock out an operator with a key.
       if (limit.take('') > 0) throw TOO_MANY;
       logger.warn({ requestId: c.get('requestId') }, 'a sign-in to the console was refused');
       return sendBarePage(c, {

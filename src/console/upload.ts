@@ -1,4 +1,4 @@
-/** A form with a file, read as it comes: the file is never held as a whole. */
+/** A form with a file, read as it comes: the whole file is never in memory. */
 import { Readable } from 'node:stream';
 import { finished } from 'node:stream/promises';
 
@@ -26,7 +26,7 @@ type WebBody = Parameters<typeof Readable.fromWeb>[0];
 
 /**
  * Reads a form up to the beginning of its file. The first field must be the session's CSRF token:
- * nothing is taken of a form whose first field is another.
+ * otherwise nothing more of the form is read.
  *
  * @throws PageError for a form of another page, and for one without a file
  */
@@ -53,7 +53,7 @@ export async function readUpload(c: Context<ConsoleEnv>): Promise<Upload> {
       stream.resume();
       return reject(fields.size === 0 ? FOREIGN_FORM : NO_FILE);
     }
-    // A browser that goes away ends the file too soon, which is no end of the file.
+    // If the browser goes away, the file is cut off: that is an error, not its end.
     source.once('error', (error) => stream.destroy(error));
     stream.on('error', () => {});
     const file = Readable.toWeb(stream) as ReadableStream<Uint8Array>;

@@ -57,7 +57,7 @@ const REASONS = new Map<string, string>(
   }),
 );
 
-/** The reason may come from an address, and be none. */
+/** The reason may come from an address, and be unknown. */
 export function reasonWords(reason: string): string {
   return REASONS.get(reason) ?? reason;
 }

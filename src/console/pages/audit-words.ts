@@ -5,7 +5,7 @@ import { reasonWords } from '../words.ts';
 /** In the order of the page. Of what is wrong, `unaccounted` counts among those who were due. */
 export const WRONG = {
   unaccounted:
-    'Fell due, and nothing says what became of it. It may still be owed: npm run reconcile plans what was missed.',
+    'Fell due, and has no recorded outcome. It may still be owed: npm run reconcile plans what was missed.',
   doubles: 'There is a second row for one occurrence, or it was delivered more than once.',
   unexpected: 'It was sent on this day, although by the history nothing fell due.',
 } as const;
@@ -25,8 +25,8 @@ export const CLASSES = {
 export type ClassName = keyof typeof CLASSES;
 
 const PARTS: Readonly<Record<string, string>> = {
-  toCome: 'Its instant is to come',
-  unplanned: 'Its instant is to come, and it is not planned yet',
+  toCome: 'Not due yet',
+  unplanned: 'Not due yet, and not planned yet',
   behind: 'It waits for another one of its occasion',
   underWay: 'It is being sent, or waits for its next attempt',
   overdue: 'It is past due and not being sent: a pause, a backlog, or something is down',

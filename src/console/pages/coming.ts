@@ -12,11 +12,11 @@ import { COMING as PATH, dueIn } from './coming-due.ts';
 import { placeholderSentence } from './coming-words.ts';
 
 const MINUTE_MS = 60_000;
-/** So many zones are named beside a peak, and listed of the whole time. */
+/** How many zones are named beside a peak, and listed for the whole span. */
 const ZONES_OF_PEAK = 4;
 const ZONES_LISTED = 20;
 
-/** Of what is shown, in seconds: with a million users, computing a month takes seconds. */
+/** Of the forecast that is shown, in seconds: with a million users, computing a month takes seconds. */
 const MAX_AGE = 600;
 
 /** How far the page looks ahead, and what a bar of its chart is. */
@@ -33,7 +33,7 @@ export function registerComing(app: ConsoleApp, { api }: PageDeps): void {
     const { span = '24h', occasionType = '' } = c.req.query();
     if (!isSpan(span)) throw NO_SPAN;
     const { lengthMs } = SPANS[span];
-    // Until a full hour: the same for all who look in this one.
+    // Rounded up to a full hour, so that all visitors of an hour share one forecast.
     const to = new Date(Math.ceil((Date.now() + lengthMs) / HOUR_MS) * HOUR_MS).toISOString();
     const query = { to, occasionType, maxAge: MAX_AGE };
     const forecast = await api.get<Forecast>(c, '/v1/forecast', query);
@@ -102,7 +102,7 @@ async function chart(forecast: Forecast, span: Span): Promise<Html> {
   if (due === 0) return html``;
   const { barMs, bar } = SPANS[span];
   const starts = startsOf(forecast, barMs);
-  // Of a longer time the API has no types.
+  // For longer spans the API returns no types.
   const series =
     forecast.minutes === null
       ? [{ name: 'all', counts: countBy(forecast.hours, barMs, ({ due }) => due) }]
@@ -132,7 +132,7 @@ function peaks({ peaks: found, due }: Forecast, occasionType: string): Html {
     caption: 'The ten fullest minutes of this time, in UTC',
     columns: ['Minute', { number: 'Due' }, { number: 'Of all' }, 'Zones', 'Types'],
     rows: found.map((peak) => [
-      // What has passed since it was counted is not coming.
+      // A minute that has passed since the count has no list.
       Date.parse(peak.at) < Date.now()
         ? time(peak.at)
         : html`<a href="${dueIn(peak.at, MINUTE_MS, { occasionType })}">${time(peak.at)}</a>`,
@@ -187,7 +187,7 @@ function byType({ types }: Forecast, span: Span): Html {
   });
 }
 
-/** Of a longer time the API has no zones but those of the peaks. */
+/** For longer spans the API returns zones of the peaks only. */
 function byZone({ minutes }: Forecast): Html {
   const counts = new Map<string, number>();
   for (const { zones } of minutes ?? []) {

@@ -15,7 +15,7 @@ import { time } from '../words.ts';
 export const DELIVERIES = `${HOME}/deliveries`;
 const ALL = 'all destinations';
 const LOG_ENTRIES = 10;
-/** Of the operator log, those that this page's forms make. */
+/** The actions of this page's forms, in the operator log. */
 const LOGGED = new Set(['pauseDeliveries', 'resumeDeliveries', 'testWebhook', 'checkWebhook']);
 
 type Destination = Deliveries['destinations'][number];
@@ -31,7 +31,7 @@ export function registerDeliveries(app: ConsoleApp, { api }: PageDeps): void {
     return redirectWith(c, `Deliveries to ${destination ?? ALL} are paused.`, DELIVERIES);
   }
 
-  /** Of the pause that the page showed, if any: not of one that was made since. */
+  /** Ends the pause that the page showed, if any, and not one that was made since. */
   async function resume(c: Context<ConsoleEnv>, destination: string | null) {
     const { pausedSince = '' } = await c.req.parseBody<Record<string, string>>();
     const now = await api.get<Deliveries>(c, '/v1/deliveries', { destination });

@@ -11,13 +11,12 @@ import type { ImportFields } from './import.ts';
 type Refused = Extract<ImportLine, { type: 'refused' }>;
 type Summary = Extract<ImportLine, { type: 'summary' }>;
 
-/** A line of progress for each; a page of a large file has some hundred. */
+/** Between two lines of progress: a large file has some hundreds of them. */
 const PROGRESS_EVERY_MS = 1_000;
 const REFUSED_SHOWN = 20;
 /**
- * Refused rows are offered as a link that holds them, so that the page is all that is kept of the
- * file. Browsers take addresses of two million characters, and this becomes a third
- * longer.
+ * The refused rows are in the link that downloads them, so that the page is all that is kept of the
+ * file. Browsers take addresses of two million characters, and base64 makes this a third longer.
  */
 const REFUSED_MAX_BYTES = 1_400_000;
 
@@ -42,7 +41,7 @@ export async function* importResult(
       }
     }
   } catch {
-    // The API's answer broke off, and so says the end.
+    // The API's answer broke off, as `end` says.
   }
   await upload.drain();
   yield html`<section id="result" aria-labelledby="outcome">

@@ -12,7 +12,7 @@ import { importResult } from './import-result.ts';
 
 const PATH = `${HOME}/import`;
 
-/** What the form has besides the file, as `npm run import` has it. */
+/** The form's fields besides the file: the options of `npm run import`. */
 export type ImportFields = Readonly<Partial<Record<(typeof FIELDS)[number], string>>>;
 const FIELDS = [
   'mode',
@@ -39,7 +39,7 @@ export function registerImport(app: ConsoleApp, { results }: Pick<PageDeps, 'res
 export function receiveImport({ api, results }: Pick<PageDeps, 'api' | 'results'>) {
   return createMiddleware<ConsoleEnv>(async (c) => {
     const visitor = c.get('visitor');
-    // Here, not only in the API: nothing is read of a file that nobody may send.
+    // Checked here too, not only in the API: a file that will be refused is not read.
     requireScope(visitor, 'users:write');
     const upload = await readUpload(c);
     const fields = fieldsOf(Object.fromEntries(upload.fields));
@@ -92,7 +92,7 @@ function fieldsOf(values: Readonly<Record<string, string>>): ImportFields {
   return Object.fromEntries(FIELDS.map((name) => [name, values[name]?.trim() ?? '']));
 }
 
-/** As the command has it: by the end of the name, unless it is chosen. */
+/** Like the command: by the extension of the file's name, unless it is chosen. */
 function contentTypeOf(fileName: string, { format, encoding }: ImportFields): string {
   const isLines =
     format === 'ndjson' || (format !== 'csv' && /\.(?:ndjson|jsonl)$/i.test(fileName));
@@ -138,7 +138,7 @@ function form(visitor: Visitor, fields: ImportFields): Html {
     html`<option value="${value}" ${fields.format === value ? html`selected` : ''}>
       ${name}
     </option>`;
-  // The file comes last: what it means must be known before it arrives.
+  // The file comes last: its options must be known before it arrives.
   return html`<form
       method="post"
       action="${PATH}"
@@ -165,7 +165,7 @@ function form(visitor: Visitor, fields: ImportFields): Html {
       </select>
       ${input('dateFormat', 'How dates are written', 'Such as DD.MM.YYYY; if empty, YYYY-MM-DD.')}
       ${input('yearPivot', 'Last year of this century', 'Only with years of two digits, such as 26.')}
-      ${input('timezone', 'Time zone', 'Of users for whom the file has none, such as Europe/Berlin.')}
+      ${input('timezone', 'Time zone', 'For users without one in the file, such as Europe/Berlin.')}
       ${input('encoding', 'Encoding', 'Such as windows-1252; if empty, UTF-8.')}
       <label for="map">Columns</label>
       <textarea id="map" name="map" rows="3" aria-describedby="map-hint">

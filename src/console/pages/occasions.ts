@@ -110,7 +110,7 @@ export function registerOccasions(app: ConsoleApp, { api }: PageDeps): void {
       const now = await load(c);
       return editForm(c, now.etag, { values: given, faults, now: valuesOf(now.occasion) }, error);
     }
-    return redirectWith(c, 'Saved. What is to come is planned again in a moment.', personOf(c));
+    return redirectWith(c, 'Saved. Future occurrences are planned again in a moment.', personOf(c));
   });
 
   app.get('/people/:id/occasions/:occasion/end', async (c) => {

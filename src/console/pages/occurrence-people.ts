@@ -26,7 +26,7 @@ function nameOf({ user, userId }: ListedOccurrence): string {
   return user ? `${user.firstName} ${user.lastName}`.trim() : userId;
 }
 
-/** Not of what is only computed so far: there is no page of it. */
+/** Only for what is in the ledger: a computed occurrence has no page. */
 export function occurrenceLink(key: string): Html {
   return html`<a href="${HOME}/occurrences/${encodeURIComponent(key)}"><code>${key}</code></a>`;
 }

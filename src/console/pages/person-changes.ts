@@ -75,7 +75,7 @@ export function registerPersonChanges(app: ConsoleApp, { api }: PageDeps): void 
       const state = { values: given, faults, now: valuesOf(now.user) };
       return editForm(c, id, now.etag, state, error);
     }
-    return redirectWith(c, 'Saved. What is to come is planned again in a moment.', ownPath(c));
+    return redirectWith(c, 'Saved. Future occurrences are planned again in a moment.', ownPath(c));
   });
 
   app.post('/people/:id/suspend', async (c) => {
@@ -124,7 +124,7 @@ export function registerPersonChanges(app: ConsoleApp, { api }: PageDeps): void 
     return redirectWith(c, 'Deleted. Nothing more is sent.', `${HOME}/people`);
   });
 
-  /** A refusal because of a change, with what it has come to. */
+  /** A refusal because the person has changed since, with the current values. */
   function nowInstead(c: Ctx) {
     return async (error: unknown): Promise<never> => {
       if (!(error instanceof PageError) || error.status !== 412) throw error;

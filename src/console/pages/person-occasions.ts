@@ -94,7 +94,7 @@ function nextWords(
       (row.status === 'PENDING' || row.status === 'PROCESSING'),
   );
   if (open === undefined) {
-    if (status === 'ended') return 'nothing is to come';
+    if (status === 'ended') return 'no further occurrence';
     return status === 'suspended'
       ? 'nothing while it is suspended'
       : 'not on this page, or its plan is being made';

@@ -22,9 +22,9 @@ interface Occurrences {
   readonly nextCursor: string | null;
 }
 
-/** Further ones are a page each. */
+/** On a page. */
 const OCCURRENCES = 50;
-/** Whose entries of the operator log are looked up, besides those of the person. */
+/** How many occurrences have their entries of the operator log looked up, beside the person's. */
 const LOGGED_OCCURRENCES = 5;
 
 export const personPath = (id: string): string => `${HOME}${path`/people/${id}`}`;
@@ -67,7 +67,7 @@ export function registerPerson(app: ConsoleApp, { api, temporalUi }: PageDeps): 
     });
   });
 
-  /** Of the person, and of the occurrences that somebody may have acted on. */
+  /** About the person, and about the occurrences that an operator may have acted on. */
   async function findLog(c: Ctx, { id }: User, occurrences: readonly OccurrenceRecord[]) {
     const touched = occurrences.filter(
       ({ redeliveries, nextAttemptAt, attemptCount }) =>
@@ -155,7 +155,7 @@ function localNow(timezone: string): string {
   return now === '' ? '' : `(there it is ${now})`;
 }
 
-/** As the API has it: the revision is enough. */
+/** The API's ETag of a user. */
 const etagOf = ({ revision }: User): string => `"${revision}"`;
 
 function occurrencesSection(c: Ctx, user: User, { occurrences, nextCursor }: Occurrences): Html {

@@ -79,12 +79,12 @@ function checkBody({ startedAt, passed, steps, deduplicated, connection, advice 
 }
 
 function rightWords(right: boolean | null): Html {
-  if (right === null) return html`<span class="muted">cannot be told</span>`;
+  if (right === null) return html`<span class="muted">unknown</span>`;
   if (right) return html`<span class="state good">rightly</span>`;
   return html`<span class="state bad">wrongly</span>`;
 }
 
 function yesOrNo(value: boolean | null): string {
-  if (value === null) return 'cannot be told';
+  if (value === null) return 'unknown';
   return value ? 'yes' : 'no';
 }

@@ -16,7 +16,7 @@ import { occurrencePath } from '../occurrence-view.ts';
 import { reasonWords, state, time } from '../words.ts';
 
 const PATH = `${HOME}/failed`;
-/** What was not to be sent is sent again only by its own group. */
+/** These were meant not to be sent: they are sent again only if the filter names the reason. */
 const NOT_WITH_OTHERS = ['superseded', 'suspended', 'date_changed', 'user_deleted'] as const;
 
 /** Of a dry run of `POST /v1/occurrences/redeliver`. */
@@ -26,7 +26,7 @@ interface Matching {
 }
 
 interface Meant {
-  /** Chosen one by one; if there are any, all that counts of the filter is the reason. */
+  /** Chosen one by one; with any of these, only the reason of the filter applies. */
   readonly keys: readonly string[];
   readonly filter: FailureFilter;
 }
@@ -104,7 +104,7 @@ export function registerResend(app: ConsoleApp, { api }: PageDeps): void {
     });
   });
 
-  /** What the chosen rows are now that are not as they were. */
+  /** The chosen rows that have changed since the list was loaded, as they are now. */
   async function findChanged(
     c: Context<ConsoleEnv>,
     keys: readonly string[],
@@ -126,7 +126,7 @@ function bodyOf({ keys, filter }: Meant): object {
   return { status: 'FAILED', keys, ...(reason !== '' && { reason }) };
 }
 
-/** What the page before has put into the form, and the API judges. */
+/** The body that the previous page put into the form; the API validates it. */
 function bodyOfForm(text: string): object {
   try {
     return Object(JSON.parse(text)) as object;

@@ -1,4 +1,4 @@
-/** How it stands: what is wrong, how the day goes, and how the last peak went. */
+/** The current state: what is wrong, how the day goes, and how the last peak went. */
 import { html, raw } from 'hono/html';
 
 import { latenessChart } from '../../charts/lateness-chart.ts';
