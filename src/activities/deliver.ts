@@ -6,7 +6,7 @@ import { NotYetSettledError } from '../delivery/deliver/not-yet-settled.ts';
 import type { DeliverAnswer, Occasion } from '../workflows/contract.ts';
 import { failingWithoutData } from './failure.ts';
 
-/** Left of an attempt for its answer to reach Temporal. */
+/** Time kept free at the end of an attempt, for its answer to reach Temporal. */
 const ANSWER_WITHIN_MS = 5_000;
 
 /** The activity of the occasion workflow; safe to repeat, also by two at once. */

@@ -9,7 +9,7 @@ export interface ErasureActivityDeps {
   readonly logger?: Record<'info' | 'error', (fields: object, message: string) => void>;
 }
 
-/** Of users: the database takes a moment for so many, and Temporal a second. */
+/** Users in a batch: the database takes a moment for these, and Temporal a second. */
 const BATCH = 50;
 /** Enough for some hundreds of users; well inside the activity's timeout. */
 const TIME_MS = 20_000;

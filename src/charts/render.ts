@@ -15,7 +15,7 @@ export interface ChartFrame {
   readonly height?: number | undefined;
 }
 
-/** Legible on a white and on a black ground (3:1), and told apart by those who do not see all colours. */
+/** Legible on a white and on a black ground (3:1), and distinguishable for colour-blind readers. */
 export const SERIES_COLOURS = [
   '#0072B2',
   '#D55E00',

@@ -28,8 +28,8 @@ function inWords({ passed, steps, deduplicated, connection, advice }: Report): s
     const took = durationMs === null ? '' : ` ${durationMs} ms.`;
     return `  ${mark.padEnd(7)}${sent}: ${explanation}${took}`;
   });
-  const kept = keptAlive === null ? 'cannot be told' : keptAlive ? 'yes' : 'no';
-  const recognized = deduplicated === null ? 'cannot be told from outside' : 'yes';
+  const kept = keptAlive === null ? 'unknown' : keptAlive ? 'yes' : 'no';
+  const recognized = deduplicated === null ? 'not visible from outside' : 'yes';
   return [
     ...lines,
     '',

@@ -31,7 +31,7 @@ export function createClockOffset({ clock, logger, onMeasured }: ClockOffsetDeps
   let measured: { offsetMs: number; wall: number; steady: number } | null = null;
   let isTooFarOff = false;
 
-  /** Epoch ms by the database's clock, as far as the last measurement tells. */
+  /** Epoch ms by the database's clock, as of the last measurement. */
   const now = (): number => clock() + (measured?.offsetMs ?? 0);
 
   const judge = (offsetMs: number): void => {

@@ -33,7 +33,7 @@ function verdictOfStatus(status: number): Verdict {
   if (status === 410) return 'gone';
   if ([408, 425, 429].includes(status)) return 'retry';
   if (status >= 300 && status <= 499) return 'give_up';
-  // 5xx, and what is no final status: RFC 9110, section 15, treats that as a 5xx.
+  // 5xx, and statuses that are not final: RFC 9110, section 15, treats that as a 5xx.
   return 'retry';
 }
 

@@ -35,7 +35,7 @@ export interface WebhookCheckStep {
   /** Why there is no status. */
   readonly errorCode: string | null;
   readonly durationMs: number | null;
-  /** Null: cannot be told. */
+  /** Null if that is unknown. */
   readonly right: boolean | null;
   /** What the answer means. */
   readonly explanation: string;
@@ -47,7 +47,7 @@ export interface WebhookCheckReport {
   /** Every step was sent and handled rightly. */
   readonly passed: boolean;
   readonly steps: readonly WebhookCheckStep[];
-  /** Whether the duplicate was recognized; null: its answer does not tell. */
+  /** Whether the duplicate was recognized; null if the answer does not show it. */
   readonly deduplicated: boolean | null;
   readonly connection: {
     /** Such as `TLSv1.3`; null without TLS, or if nothing answered. */
@@ -100,7 +100,7 @@ export async function checkWebhook(
     if (reply.errorCode === 'ETIMEDOUT') {
       stopped = `There was no answer within ${settings.WEBHOOK_TIMEOUT_MS} ms to the event before it.`;
     } else if (step === 'good' && !isAccepted(reply)) {
-      stopped = 'Until the good event is accepted, nothing else can be told.';
+      stopped = 'Nothing else can be checked until the good event is accepted.';
     } else if (performance.now() - started > settings.WEBHOOK_TIMEOUT_MS) {
       stopped = 'The answers before it took longer than one delivery may.';
     }
@@ -270,7 +270,7 @@ const ADVICE: Readonly<Record<CheckStep, string>> = {
   'wrong-signature':
     'Verify webhook-signature before anything else, and answer 401 if no signature fits.',
   'old-timestamp':
-    'Refuse a webhook-timestamp that is more than five minutes away from now: otherwise whoever has recorded an event can send it again.',
+    'Refuse a webhook-timestamp that is more than five minutes away from now: otherwise anyone who has recorded an event can send it again.',
   'changed-body':
     'Verify the signature over the body as it came, byte by byte, before it is parsed.',
   large: `Accept bodies of ${LARGE_BYTES / 1024} KB: data of an occasion alone may have 4 KB.`,

@@ -117,8 +117,8 @@ const NOTE_WORKFLOWS = `
   where ${OF_USERS}`;
 
 /**
- * When something was sent again says when it was due: that somebody did it stays, and not for whom.
- * By the occasions of all times, as workflows name them: occurrences may be gone before.
+ * An entry about a redelivery shows when the occurrence was due, so it stays, but no longer says whose
+ * it was. By the ids of all the user's occasions ever: the occurrences may already be gone.
  */
 const UNNAME_REDELIVERIES = `
   with workflows as materialized (
@@ -136,7 +136,7 @@ const UNNAME_REDELIVERIES = `
       where subject = erased.id collate "C" and action = 'redeliverOccurrences'
     ) as r))`;
 
-/** An event for operators that waits to be sent names a few keys. */
+/** Events for operators that wait to be sent contain a few keys. */
 const UNNAME_EVENTS = `
   update events.operations_events set body = jsonb_set(body, '{data,keys}', '[]')
   where jsonb_exists_any(body #> '{data,keys}', array(
@@ -163,7 +163,7 @@ const ERASE: readonly string[] = [
   `delete from users.occasion_periods where ${OF_USERS}`,
   // Retention leaves these alone.
   `delete from users.outbox where ${OF_USERS} and parked_at is not null`,
-  // As when the API deletes; a hand may have left it.
+  // As the API does; a deletion by SQL may have left it.
   `update users.idempotency_keys set body = null, request_hash = ''
    where ${OF_USERS} and (body is not null or request_hash <> '')`,
   `update users.erasures set database_at = clock_timestamp() where ${OF_USERS}`,

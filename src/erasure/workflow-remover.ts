@@ -17,7 +17,7 @@ export type WorkflowRemover = ReturnType<typeof createWorkflowRemover>;
 /** A query of the visibility store stays short, whatever database that is. */
 const IDS_IN_A_QUERY = 100;
 const CALL_TIMEOUT_MS = 10_000;
-/** Deleting is in no hurry: it must not be felt by those who are due. */
+/** Deleting is not urgent: it must not slow down deliveries. */
 const CALLS_AT_ONCE = 4;
 /** gRPC's NOT_FOUND. */
 const NOT_FOUND = 5;
@@ -28,7 +28,7 @@ interface Run {
   readonly status: { readonly name: string };
 }
 
-/** A paused workflow goes on some day. */
+/** A paused workflow may be resumed. */
 const isOpen = ({ status }: Run): boolean => status.name === 'RUNNING' || status.name === 'PAUSED';
 
 /** Deletes workflows from Temporal, every run of each; never one that runs, which ends first. */

@@ -83,7 +83,7 @@ export class NotRetryableError extends Error {
   }
 }
 
-/** What a row is now, as a sentence for whoever acted on what it was. */
+/** The current state of a row, as a sentence for an operator who acted on an earlier one. */
 export function stateInWords({
   state,
   reason,

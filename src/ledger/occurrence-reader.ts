@@ -79,7 +79,7 @@ export function createOccurrenceReader(
     /** A page of what a user has, the latest due instant first, what has none before all. */
     async findOfUser(userId: string, after: OccurrencePlace | null, limit: number) {
       const place = { afterDueAt: after?.dueAt ?? null, afterKey: after?.key ?? null };
-      // One more than asked for tells whether there is a next page.
+      // One more than asked for, to see whether there is a next page.
       const rows = await query<OccurrenceRow>(OF_USER, {
         lateAfterMs,
         userId,
@@ -116,7 +116,7 @@ export function createOccurrenceReader(
           lateAfterMs,
           ...place,
         });
-      // One more than asked for tells whether there is a next page.
+      // One more than asked for, to see whether there is a next page.
       const wanted = limit + 1;
       const from = after === null ? WITH_INSTANT : AFTER;
       const found = after?.dueAt === null ? [] : await find(from, wanted);

@@ -5,7 +5,7 @@ import type { OwnedOccasion } from './types.ts';
 
 export interface RedeliveredOccurrence extends OwnedOccasion {
   readonly key: string;
-  /** How many there have been: tells this one from a later one. */
+  /** How many there have been: distinguishes this one from a later one. */
   readonly redeliveries: number;
 }
 

@@ -28,11 +28,11 @@ export interface RedeliveryFilter extends Omit<
 
 export interface RedeliveryTerms {
   /**
-   * Only what was settled by this instant, epoch ms by the database's clock: not what has changed
-   * since somebody looked. Null: by now.
+   * Only what was settled by this instant, epoch ms by the database's clock: not what has
+   * changed since the operator looked. Null: by now.
    */
   readonly settledBy?: number | null;
-  /** By which its rows are found again: a request that is repeated with it adds to the same. */
+  /** Identifies its rows later; a repeated request with the same id adds to it. */
   readonly redeliveryId?: string;
 }
 

@@ -70,17 +70,17 @@ export function readSnapshot<Result>(
   return orm.em.fork().transactional(read, { isolationLevel: 'repeatable read', readOnly: true });
 }
 
-/** The first row of a statement that gives one in any case. */
+/** The first row of a statement that always returns one. */
 export function firstRow<Row>([row]: readonly Row[]): Row {
   if (row === undefined) throw new Error('The statement has no row.');
   return row;
 }
 
 /**
- * SQL for a whole number in a statement's text: what a plan is made by, as a limit, must not be
- * a parameter.
+ * A whole number as SQL text: a value that decides the query plan, such as a limit, must not be a
+ * parameter.
  *
- * @throws RangeError for what is no whole number from 0
+ * @throws RangeError if it is not a whole number from 0
  */
 export function literal(count: number): string {
   if (!Number.isSafeInteger(count) || count < 0) throw new RangeError(`no whole number: ${count}`);

@@ -1,8 +1,8 @@
 /** The rows of the ledger as the rest of Daybell sees them. Instants are epoch ms. */
 
 /**
- * test/ledger/transitions.ts is the table of every way from one state to another, and a test holds
- * the statements of this folder against it.
+ * test/ledger/transitions.ts is the table of all transitions, and a test checks the statements of
+ * this folder against it.
  */
 export type OccurrenceState = 'PENDING' | 'PROCESSING' | 'COMPLETED' | 'FAILED' | 'SKIPPED';
 
@@ -35,7 +35,7 @@ export interface OwnedOccasion extends OccasionRef {
  */
 export const EXPIRED_LEASE_GRACE_MS = 5_000;
 
-/** A row that is this process's until its lease ends. The token tells one lease from the next. */
+/** A row that is this process's until its lease ends. The token distinguishes one lease from the next. */
 export interface Lease {
   readonly key: string;
   readonly leaseToken: number;

@@ -17,7 +17,7 @@ export function builtInMessage(type: string): string {
   return MESSAGES.get(type) ?? `Hey, {firstName} {lastName} it's time for your ${name}`;
 }
 
-/** What a type's template makes of a user. One that was written by hand, and is none, gives way to the built-in one. */
+/** Renders a type's template for a user. An invalid one, written by SQL, gives way to the built-in one. */
 export function messageOf(type: string, template: string | null = null): RenderMessage {
   const isUsable = template !== null && messageFault(template) === null;
   return compileMessage(isUsable ? template : builtInMessage(type));

@@ -151,7 +151,7 @@ const COLUMNS = `
 
 const FIND = `select ${COLUMNS} from events.occasion_types`;
 
-/** Of occasions that were ever planned, from one type to the next by the index. Nobody looks through more. */
+/** Of occasions that were ever planned, from one type to the next by the index. No one reads through more than that. */
 const FIND_USED = `
   with recursive used as (
     (select type from events.occasions order by type limit 1)

@@ -55,7 +55,7 @@ export function createOperatorLog(orm: Orm) {
       await write(CLOSE, { id, outcome });
     },
 
-    /** Removes the entry of what turned out to change nothing. */
+    /** Removes the entry of a request that turned out to change nothing. */
     async discard(id: string): Promise<void> {
       await write(DISCARD, { id });
     },
@@ -67,7 +67,7 @@ export function createOperatorLog(orm: Orm) {
      *   is older
      */
     async findPage(filter: OperatorLogFilter, after: string | null, limit: number) {
-      // One more than asked for tells whether there is a next page.
+      // One more than asked for, to see whether there is a next page.
       const rows = await read<OperatorLogEntry>(pageSql(filter, after, limit + 1), {
         ...filter,
         after,

@@ -52,7 +52,7 @@ export async function openDateSettings(
 /**
  * The recorded limits, and the tz database of the recorded version if this machine has it.
  *
- * @param onDifference told, in words, of each setting of this environment that has no effect
+ * @param onDifference called with a sentence on each setting of this environment that has no effect
  * @throws NoRulesError before `migrate` has recorded anything; InvalidSettingsError
  */
 export async function readDateSettings(

@@ -141,7 +141,7 @@ export interface OccasionWrite extends OwnedOccasion {
   readonly wakeDueAt: number | null;
   /** Among those that wake for the same due instant, from 0. */
   readonly wakePlace: number | null;
-  /** When nothing of it is to come any more; an earlier end that was noted stays. */
+  /** When it ran out of occurrences; an end that was noted earlier stays. */
   readonly endedAt: number | null;
 }
 

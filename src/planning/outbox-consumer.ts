@@ -13,7 +13,7 @@ export interface OutboxConsumerDeps {
   readonly logger: Logger;
   /** Whether the API answers requests slowly. */
   readonly areRequestsSlow: () => Promise<boolean>;
-  /** Called with what became of entries, once that is written. */
+  /** Called with the results of entries, once these are written. */
   readonly onResults?: (results: readonly OutboxResult[]) => void;
   /** Null or not given when traces are off. */
   readonly traced?: PlanTracing | null;
@@ -67,7 +67,7 @@ export function createOutboxConsumer(deps: OutboxConsumerDeps): Loop {
     onResults?.(results);
   }
 
-  /** Returns each entry with what its occasions came to. */
+  /** Returns each entry with the results of its occasions. */
   async function plan(entries: readonly OutboxEntry[]): Promise<EntryOutcome[]> {
     const whole = entries.filter(({ occasionId }) => occasionId === null);
     const userIds = [...new Set(whole.map(({ userId }) => userId))];

@@ -104,7 +104,7 @@ function passedOverAt(
   return Math.max(at, areFound ? Math.min(...found.map((one) => one.at)) : at);
 }
 
-/** What is late to the limit is not late yet. A microsecond: the database's clock has no less. */
+/** Lateness of exactly the limit is still in time. A microsecond is the resolution of the database's clock. */
 const AN_INSTANT_MS = 0.001;
 
 export type KeyWindow = Pick<PlanInput, 'createdAt' | 'plannedAt' | 'open' | 'versions'>;

@@ -145,7 +145,7 @@ const INPUTS = [
   'suspended',
 ] as const satisfies readonly (keyof Period)[];
 
-/** The present is what the inputs say, even if they were changed without a history. */
+/** The current inputs are the present, even if they were changed without a history. */
 function withPresent(
   periods: readonly InputsPeriod[],
   inputs: NonNullable<FoundOccasion['inputs']>,

@@ -31,7 +31,7 @@ export type Planner = ReturnType<typeof createPlanner>;
 
 /**
  * The planner on PostgreSQL: a transaction for each batch. If a batch fails, its occasions are
- * planned one by one, so that one that cannot be planned holds up no other.
+ * planned one by one, so that one that cannot be planned does not hold up the others.
  */
 export function createPlanner({ orm, settings, clock, logger }: PlannerDeps) {
   const planTogether = (refs: readonly OccasionRef[]): Promise<PlanOutcome[]> =>
@@ -56,7 +56,7 @@ export function createPlanner({ orm, settings, clock, logger }: PlannerDeps) {
   return {
     /**
      * Plans each occasion once: settles what is over, writes what comes next into the ledger, and
-     * when the occasion's workflow is to wake. Safe to repeat. One that fails holds up no other.
+     * when the occasion's workflow is to wake. Safe to repeat. One that fails does not hold up the others.
      * Rejects only if nothing can be planned, as when the database is away.
      */
     async plan(occasions: readonly OccasionRef[]): Promise<readonly PlanOutcome[]> {

@@ -140,7 +140,7 @@ export async function replanOutdated({
 
 const FIRST_ID = '00000000-0000-0000-0000-000000000000';
 
-/** Another text with each change of what plans go by besides the inputs. */
+/** A text that changes with everything that plans depend on besides the inputs. */
 const RULES_IN_FORCE = `
   select concat_ws(' ', (select max(id) from events.rules), (
     select string_agg(concat_ws(':', t.type, t.destination, (

@@ -57,7 +57,7 @@ export interface OpenRow {
   readonly firstAttemptAt: number | null;
 }
 
-/** What to write, in this order: settle or remove the open row, record what was missed, plan. */
+/** What to write, in this order: settle or remove the open row, record missed occurrences, plan. */
 export interface PlanDecision {
   readonly open: OpenDecision;
   /** Fell due, and is not to be attempted: SKIPPED. Never the open row's key, nor the planned one's. */
@@ -100,7 +100,7 @@ export type NextPlan =
       /** In words for an operator, without the date. */
       readonly reason: string;
     }
-  /** Nothing is to come. */
+  /** No occurrence follows. */
   | { readonly kind: 'none' };
 
 /**

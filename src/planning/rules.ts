@@ -1,4 +1,4 @@
-/** What decides dates besides a user's own inputs, and since when. */
+/** The rules that decide dates besides a user's own inputs, and since when. */
 import { type Em, ms, queryIn } from '../ledger/sql.ts';
 import type { DateSettings } from '../time/occurrence.ts';
 import type { Recurrence } from '../time/recurrence.ts';
@@ -85,7 +85,7 @@ export interface Period {
   /** Due so many days before the nominal date. */
   readonly offsetDays: number;
   readonly timezone: string;
-  /** Of the occasion or its user; null: the rules say when. */
+  /** The occasion's or its user's; null: as the rules say. */
   readonly localTime: string | null;
   readonly suspended: boolean;
 }

@@ -39,7 +39,7 @@ export type PlanOutcome = OccasionRef &
       }
     /** There is no instant; the ledger says why. */
     | { readonly kind: 'blocked'; readonly reason: string }
-    /** Nothing of it is to come: deleted, or the last occurrence is settled. */
+    /** No occurrence follows: it was deleted, or its last one is settled. */
     | { readonly kind: 'ended' }
     /** Its row is leased, being sent; to be planned once that lease has ended. */
     | { readonly kind: 'deferred'; readonly until: number }

@@ -1,8 +1,8 @@
 /** Cells of the CSV that Daybell writes: the export, and the lists of the audit and the forecast. */
 
 /**
- * A spreadsheet runs what begins so as a formula, numbers aside, whoever wrote it. Text that has an
- * apostrophe before that already gets another, so that taking one away gives the text back.
+ * A spreadsheet runs a cell that begins like this as a formula, unless it is a number. Text that
+ * already has an apostrophe in front gets another one, so that removing one gives the text back.
  * See https://owasp.org/www-community/attacks/CSV_Injection.
  */
 const FORMULA = /^'*[=+\-@]/;

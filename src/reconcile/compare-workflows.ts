@@ -109,7 +109,7 @@ function hashOf(id: string): number {
   return hash('sha256', id, 'buffer').readUIntBE(0, 6);
 }
 
-/** Occasions whose workflows should run, in order, each as the finding that it would be. */
+/** Occasions whose workflows should run, in order, each as the finding that a missing one would be. */
 const PAGE_OF_NOTIFIED = `
   select 'lost' as kind, type || '/' || id as subject, type, id, user_id as "userId",
     ${ms('wake_due_at', 'dueAt')}, 'its workflow does not run' as note

@@ -7,7 +7,7 @@ export interface Invariant {
   readonly broken: string;
   /** What is broken, for an operator. */
   readonly says: string;
-  /** Planning would go by what is broken: it is left to an operator. */
+  /** Planning would use the broken values: left to an operator. */
   readonly isLeft?: boolean;
 }
 

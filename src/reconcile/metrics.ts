@@ -3,7 +3,7 @@ import type { FindingCounts, FindingKind } from '../workflows/maintenance-contra
 import type { Round } from './findings.ts';
 
 /**
- * Counts what rounds of the reconciler come to.
+ * Counts the results of the reconciler's rounds.
  *
  * @param kinds those that this process looks for: counted from 0
  */
@@ -19,10 +19,7 @@ export function createReconcileMetrics(registry: Registry, kinds: readonly Findi
     'daybell_missed_detected_total',
     'What the reconciler has found to be amiss, by what it is.',
   );
-  const repaired = byKind(
-    'daybell_missed_repaired_total',
-    'Of what was found, what is no longer so.',
-  );
+  const repaired = byKind('daybell_missed_repaired_total', 'Findings that no longer hold.');
   const step = counterBy(
     'result',
     ['succeeded', 'failed'],

@@ -24,12 +24,12 @@ const LIMITS = {
   /** A step ends, or says that it goes on, within two minutes. */
   stillMs: 180_000,
 };
-/** As the schedule has it. */
+/** As in the schedule. */
 const LONGEST_RUN_MS = 55 * 60_000;
 
 /**
  * Runs the reconciler's workflow now, beside its schedule; joins one that an operator started and
- * that still runs. Ends it when no worker is there to take it up, or nothing of it moves any more.
+ * that still runs. Ends it when no worker is there to take it up, or it makes no more progress.
  *
  * @param onStarted is given the workflow's id
  * @throws TemporalAwayError

@@ -41,7 +41,7 @@ export interface Restored {
 
 /** How far the clocks of two servers may differ. */
 const CLOCKS_MS = 60_000;
-/** Covers clocks, and what was planned before the backup and notified after it. */
+/** Covers clock differences, and occasions planned before the backup and notified after it. */
 const MARGIN_MS = 3_600_000;
 
 /**

@@ -9,7 +9,7 @@ export interface CalendarDate {
 
 export const DAY_MS = 86_400_000;
 
-/** Parses `YYYY-MM-DD`; null if it is not written so, or is no day (30 February). */
+/** Parses `YYYY-MM-DD`; null if it has another form or does not exist (30 February). */
 export function parseCalendarDate(text: string): CalendarDate | null {
   const parts = /^(\d{4})-(\d{2})-(\d{2})$/.exec(text);
   if (parts === null) return null;

@@ -114,7 +114,7 @@ const SEASON_STEP_DAYS = 10;
 const BRIEF = 0.15;
 
 /**
- * Tells daylight saving time from offsets alone: it is a difference that came within the year
+ * Recognizes daylight saving time by offsets alone: it is a difference that came within the year
  * before and goes within the year after. Intl knows it only by the names of some zones, and the tz
  * database disagrees with itself on Ireland and Morocco.
  */

@@ -1,10 +1,10 @@
 import type { TzDatabase } from './tz-database.ts';
 
 const MOST = 3;
-/** Below it, what two names have in common is chance. */
+/** Below it, a similarity of two names is chance. */
 const LEAST_LIKENESS = 0.4;
 
-/** The zones whose names are most like a text, the likest first: by their pairs of letters (Dice). */
+/** The zones whose names are most similar to a text, the most similar first: by pairs of letters (Dice). */
 export function nearestZones(text: string, tz: TzDatabase): string[] {
   const wanted = pairsOf(text);
   return tz

@@ -90,7 +90,7 @@ export function* dueDatesAfter(
   }
 }
 
-/** When a nominal date is due. Throws a RangeError for an unknown zone and a local time that is none. */
+/** When a nominal date is due. Throws a RangeError for an unknown zone and an invalid local time. */
 export function resolveNominalDate(
   nominalDate: string,
   inputs: DueInputs,

@@ -15,7 +15,7 @@ export interface ZoneChanges {
   readonly offsets: Float64Array;
 }
 
-/** Thrown for what is not usable as tz data; the message names the rule it breaks. */
+/** Thrown if a file is not usable as tz data; the message names the rule it breaks. */
 export class UnusableTzDataError extends Error {
   override readonly name = 'UnusableTzDataError';
 }
@@ -91,7 +91,7 @@ function minutesToMs(packed: string): number {
   return Math.round(unpackNumber(packed) * 60) * 1000;
 }
 
-/** A number to the base of 60, with a fraction; NaN if it is none. */
+/** A number to the base of 60, with a fraction; NaN if it is not one. */
 function unpackNumber(packed: string): number {
   const [, sign, whole = '', fraction = ''] = /^(-?)(\w*)(?:\.(\w+))?$/.exec(packed) ?? [];
   if (sign === undefined || packed === '') return Number.NaN;

@@ -10,7 +10,7 @@ const MONTHS = Info.months('long', ENGLISH);
 /** From Monday on. */
 const WEEKDAYS = Info.weekdays('long', ENGLISH);
 
-/** "every month on the 31st, from 31 January 2027 on". Throws a RangeError for a rule that is none. */
+/** "every month on the 31st, from 31 January 2027 on". Throws a RangeError for an invalid rule. */
 export function recurrenceWords({ date, recurrence, rrule }: Series): string {
   const { month, day, weekday } = partsOf(date);
   const onDay = `on ${day} ${MONTHS[month - 1]}`;

@@ -25,7 +25,7 @@ export interface Series {
 
 /**
  * The first nominal date on or after `from` (`YYYY-MM-DD`, which need not exist); null if there is
- * none up to the year 9999. Throws a RangeError if the date of the series is no day, or its rule none.
+ * none up to the year 9999. Throws a RangeError if the date or the rule of the series is invalid.
  */
 export function nominalDateFrom(series: Series, from: string): string | null {
   if (!isDay(series.date)) {

@@ -66,7 +66,7 @@ export function ruleDateFrom(given: RecurrenceRule, date: string, from: string):
   return null;
 }
 
-/** How many days each period has, if all have as many; null if that cannot be told. */
+/** How many days each period has, if all have the same number; null if that is unknown. */
 function daysPerPeriod({ frequency, byMonth, byMonthDay, byDay, bySetPos }: RecurrenceRule) {
   if (byMonth.length + byMonthDay.length + bySetPos.length > 0) return null;
   if (frequency === 'WEEKLY') return new Set(byDay.map(({ weekday }) => weekday)).size || 1;

@@ -15,7 +15,7 @@ export class InvalidInputError extends Error {
   }
 }
 
-/** What stands in the way of a change: a user, or an occasion of it. */
+/** What a change conflicts with: a user, or an occasion of theirs. */
 export interface ConflictingResource {
   readonly userId: string;
   readonly occasionId?: string;

@@ -45,7 +45,7 @@ export async function claimKey<Created>(
   return earlier.created;
 }
 
-/** Of the fields, not of the bytes: whitespace and the order of fields do not matter. */
+/** Hashes the fields, not the bytes: whitespace and the order of fields do not matter. */
 function hashOf({ creates, userId, input }: KeyedRequest): string {
   // The id of a user that is created is new with each request.
   const of = creates === 'user' ? creates : userId;

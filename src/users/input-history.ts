@@ -61,7 +61,7 @@ export function createInputHistory(orm: Orm, tz: TzDatabase) {
     settingsOf: (type: string) => DateSettings,
   ): Promise<{ readonly changes: readonly InputChange[]; readonly isComplete: boolean }> => {
     const em: SqlEntityManager = orm.em.fork();
-    // One more than asked for tells whether there are others.
+    // One more than asked for, to see whether there are others.
     const rows = await em.execute<ChangeRow[]>(CHANGES, { userId, limit: limit + 1 });
     return {
       changes: rows.slice(0, limit).map((row) => changeOf(row, settingsOf(row.occasionType), tz)),

@@ -25,7 +25,7 @@ export interface UserEvent {
 /** A claimed entry: plan this user again, or one occasion of it. */
 export interface OutboxEntry {
   readonly id: string;
-  /** Tells this claim from an earlier or later one. */
+  /** Distinguishes this claim from an earlier or later one. */
   readonly leaseToken: number;
   readonly type: UserEvent['type'];
   readonly userId: string;

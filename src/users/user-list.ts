@@ -36,7 +36,7 @@ export async function listUsers(
   const values = { ...after, externalId, timezone, q, limit: limit + 1 };
   const sql = q === null ? listSql(conditions) : searchSql(conditions);
   const found = await em.execute<ListedRow[]>(sql, values);
-  // One more row than the page holds tells whether there is a next page.
+  // One more row than the page holds, to see whether there is a next page.
   if (found.length <= limit) return { users: found, next: null };
 
   const rows = found.slice(0, limit);

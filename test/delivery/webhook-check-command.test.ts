@@ -50,7 +50,7 @@ test('says of each event what became of it, and ends with 0 if all was right', a
   right  An event whose body is not the one that was signed: Refused (401).
   right  A good event of 32768 bytes: Accepted (204).
 
-  deduplicated:  cannot be told from outside
+  deduplicated:  not visible from outside
   TLS:           none
   keep-alive:    yes
 

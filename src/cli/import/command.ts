@@ -32,7 +32,7 @@ const USAGE = `Usage: npm run import -- FILE [options]
   --map COLUMN=FIELD      which field a column holds; once for each column
   --date-format FORMAT    such as DD.MM.YYYY
   --year-pivot NN         with years of two digits: the last one of this century
-  --timezone ZONE         of users for whom the file has none
+  --timezone ZONE         for users without one in the file
   --encoding NAME         such as windows-1252
   --errors FILE           where refused rows go, with reasons, to be corrected and imported again
   --sync                  delete users who are not in the file

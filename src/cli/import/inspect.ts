@@ -15,9 +15,9 @@ export interface Inspected {
 }
 
 /**
- * Reads a file once: whether it can be read, and how its dates are written, if that is not said.
+ * Reads a file once: whether it can be read and, unless that is given, how its dates are written.
  *
- * @throws CommandError when that cannot be told without guessing
+ * @throws CommandError when that would be a guess
  */
 export async function inspectFile(
   path: string,
@@ -81,7 +81,7 @@ interface Sight {
   readonly text: string;
 }
 
-/** How a date may be written, and whether day and month can be told apart. */
+/** How a date may be written, and whether it distinguishes day and month. */
 const SHAPES = [
   { format: null, pattern: /^\d{4}-\d{1,2}-\d{1,2}$/ },
   { format: 'DD.MM.YYYY', pattern: /^\d{1,2}\.\d{1,2}\.\d{4}$/ },

@@ -16,7 +16,7 @@ export type Backpressure =
   | { readonly asks: 'less'; readonly perSecond: number }
   /** It serves all. */
   | { readonly asks: 'more' }
-  /** It neither serves nor refuses (timeouts, 500s), or refuses too few to tell. */
+  /** It neither serves nor refuses (timeouts, 500s), or refuses too few to judge by. */
   | { readonly asks: 'nothing' };
 
 /** Looks at so many answers, and at none older than this, in ms. */
@@ -35,7 +35,7 @@ const SHORTEST_SPAN_MS = 10;
 
 /**
  * Whether the answers in the window ask for a slow-down; null if they don't, or if there are too
- * few to tell.
+ * few to judge by.
  *
  * @param open requests whose answers are still to come: with none, these are all there is
  */

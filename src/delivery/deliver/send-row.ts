@@ -76,7 +76,7 @@ export function createSendRow(sendings: Sendings, collect: Collect) {
     }
     onTheWire.set(row.key, sending);
     try {
-      return await settle(claimed, sending, isTooLate, deadline);
+      return await sendClaimed(claimed, sending, isTooLate, deadline);
     } finally {
       onTheWire.delete(row.key);
     }
@@ -117,7 +117,7 @@ export function createSendRow(sendings: Sendings, collect: Collect) {
     if (earlyMs > 0) await delay(Math.ceil(earlyMs));
   }
 
-  async function settle(
+  async function sendClaimed(
     claimed: ClaimedOccurrence,
     sending: Sending,
     isTooLate: Deadline,

@@ -62,7 +62,7 @@ export function exchange(
     let receivedBytes = 0;
     let bodyBytes = 0;
 
-    const settle = (errorCode: string | null): void => {
+    const finish = (errorCode: string | null): void => {
       if (isSettled) return;
       isSettled = true;
       clearTimeout(timer);
@@ -83,7 +83,7 @@ export function exchange(
 
     const hangUp = (errorCode: string | null): void => {
       if (isSettled) return;
-      settle(errorCode);
+      finish(errorCode);
       request?.destroy();
     };
 
@@ -118,20 +118,20 @@ export function exchange(
           if (bodyBytes > MAX_BODY_BYTES) hangUp(null);
         });
         // A receiver may answer before it has read the request.
-        answered.once('end', () => (made.writableFinished ? settle(null) : hangUp(null)));
-        answered.once('close', () => settle(null));
+        answered.once('end', () => (made.writableFinished ? finish(null) : hangUp(null)));
+        answered.once('close', () => finish(null));
       });
       // No other protocol was asked for, and nothing else closes the connection.
       made.once('upgrade', (answered, socket) => {
         response = answered;
-        settle(null);
+        finish(null);
         socket.destroy();
       });
       made.on('error', fail);
       return made;
     };
 
-    const fail = (error: unknown): void => settle(codeOf(error));
+    const fail = (error: unknown): void => finish(codeOf(error));
     try {
       begin(follow, fail);
     } catch (error) {

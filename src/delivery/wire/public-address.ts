@@ -5,7 +5,7 @@ import ipaddr from 'ipaddr.js';
 /**
  * Whether an address belongs to the public internet: global unicast, in no range that the IANA
  * registries of special-purpose addresses reserve, and of no cloud's metadata service. An IPv6
- * address that embeds an IPv4 address is judged by that one. False for what is not an address.
+ * address that embeds an IPv4 address is judged by that one. False for text that is not an address.
  */
 export function isPublicAddress(address: string): boolean {
   if (isIP(address) === 0) return false;

@@ -31,7 +31,7 @@ export const apiKeys = secretList('key', (text, others: readonly ApiKey[]): ApiK
     scopes: parseScopes(scopes.split('+')),
     sha256: Buffer.from(hash, 'hex'),
   };
-  // Two of one name could not be told apart in the log; the same key twice is a slip.
+  // Two with the same name could not be distinguished in the log; the same key twice is a slip.
   if (others.some((other) => other.name === name)) {
     throw new EntryError('has the same name as another');
   }

@@ -103,7 +103,7 @@ export function requireKeysBeyondLoopback<Given extends Pick<Settings, 'HOST' | 
   ]);
 }
 
-/** For a process that sends, or a receiver that has to be able to tell us from others. */
+/** For a process that sends, or tests a receiver, which must be able to verify that we sent it. */
 export function requireSecretsForUrl(settings: Settings): void {
   if (settings.WEBHOOK_URL !== undefined) requireSettings(settings, 'WEBHOOK_SECRETS');
 }

@@ -22,7 +22,7 @@ export const webhookSecrets = secretList('secret', (secret, others: readonly str
 });
 
 /**
- * By which a secret is told from others without being shown: the first 8 hexadecimal digits of the
+ * Identifies a secret without showing it: the first 8 hexadecimal digits of the
  * SHA-256 of its text, as `printf %s "$SECRET" | sha256sum` has them.
  */
 export function secretFingerprint(secret: string): string {

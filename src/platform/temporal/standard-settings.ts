@@ -77,7 +77,7 @@ function faultsOfTls(tls: TlsProfile, given: Record<string, string>): string[] {
   if (tls.clientKey && !tls.clientCert) {
     faults.push(`${nameOf('CLIENT_KEY', given)}: needs TEMPORAL_TLS_CLIENT_CERT_PATH as well`);
   }
-  // As its own certificate, since what is none is no fault among authorities.
+  // As its own certificate: among authorities, text that is not a certificate is not reported.
   if (ca) check('SERVER_CA_CERT', 'must be certificates in PEM', { cert: ca });
   if (cert) check('CLIENT_CERT', 'must be a certificate in PEM', { cert });
   if (cert && key && faults.length === 0) {

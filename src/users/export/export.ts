@@ -18,7 +18,7 @@ export interface ExportedUser extends UserFields {
 
 /** A statement's worth; of them a client holds two at the most. */
 const PAGE_USERS = 500;
-/** A caller who reads nothing for so long is taken for gone: the snapshot keeps old rows in the database. */
+/** A caller who reads nothing for this long counts as gone: the snapshot keeps old rows in the database. */
 const STALLED_AFTER_MS = 60_000;
 /** A transaction that is idle for longer is ended. */
 const ASK_EVERY_MS = 5_000;

@@ -25,7 +25,7 @@ export const LOCK_USERS = `${FIND_USERS} for no key update`;
 export const FIND_DELETED_USERS = `
   select user_id as id from users.erasures where user_id = any (${uuids('ids')})`;
 
-/** By external id, or else the only one of its type: two tell that it is not. */
+/** By external id, or else the only one of its type: two rows mean that there are several. */
 export const FIND_OCCASIONS = `
   select asked.at, found.*
   from jsonb_to_recordset(:asked::jsonb)

@@ -37,7 +37,7 @@ export interface RefusedRow {
   readonly line: number;
   /** Each with the value of the file, cut. */
   readonly faults: readonly RowFault[];
-  /** What the user that it is about is known by; empty if that cannot be told. */
+  /** The ids that identify the row's user; empty if it has none that can be read. */
   readonly userKeys: readonly string[];
   /** A date that would be one with day and month swapped. */
   readonly hasSwappedDate?: boolean;
@@ -45,11 +45,11 @@ export interface RefusedRow {
 
 export interface RowRules extends FieldContext {
   readonly readDate: (text: string) => DateReading;
-  /** Of users for whom the file has none. */
+  /** For users without one in the file. */
   readonly timezone: string | null;
 }
 
-/** What a user is known by in the file: first by the caller's own id. */
+/** The ids that identify a user in the file: the caller's own first. */
 export function userKeysOf({ id, externalId }: Pick<CheckedUser, 'id' | 'externalId'>): string[] {
   return [
     ...(externalId === null ? [] : [`external ${externalId}`]),
@@ -57,7 +57,7 @@ export function userKeysOf({ id, externalId }: Pick<CheckedUser, 'id' | 'externa
   ];
 }
 
-/** Returns what judges the rows of a file one by one, by the rules of users and occasions. */
+/** Returns a function that checks the rows of a file one by one, by the rules of users and occasions. */
 export function createRowCheck(
   rules: RowRules,
   { occasionField }: Pick<OpenFile, 'occasionField'>,
@@ -114,7 +114,7 @@ export function createRowCheck(
       return null;
     });
 
-    // One that breaks a rule identifies no user.
+    // An id that breaks a rule identifies no user.
     const given = (field: 'externalId' | 'userId'): string | null =>
       faults.some((fault) => fault.field === field) ? null : textOr(row.user[field]);
     const externalId = given('externalId');
@@ -135,7 +135,7 @@ export function createRowCheck(
   };
 }
 
-/** In the fault's line, and no more of a value of 10 MB. */
+/** Enough for the fault's line, of a value that may have 10 MB. */
 const VALUE_MAX_LENGTH = 100;
 
 function cut(fault: RowFault): RowFault {
@@ -145,7 +145,7 @@ function cut(fault: RowFault): RowFault {
   return { ...fault, value: isLong ? `${text.slice(0, VALUE_MAX_LENGTH).toWellFormed()}…` : text };
 }
 
-/** To find out which zone may be meant takes a millisecond: a file may have a million that are none. */
+/** Finding out which zone may be meant takes a millisecond, and a file may have a million unknown ones. */
 const ZONES_COMPARED = 100;
 const ZONE_MAX_LENGTH = 64;
 

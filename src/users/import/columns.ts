@@ -73,7 +73,7 @@ export function readHeader(
   return { fields, ignored: ignored.map((name) => name.trim()) };
 }
 
-/** The separator by which a header has the most columns that are known; a comma if none has any. */
+/** The separator that gives a header the most known columns; a comma if no separator gives any. */
 export function findDelimiter(header: string, map: ReadonlyMap<string, ColumnField>): string {
   const counted = DELIMITERS.map((delimiter) => {
     const names = header.split(delimiter).map((name) => name.trim().replaceAll(/^"|"$/g, ''));

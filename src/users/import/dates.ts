@@ -53,7 +53,7 @@ export function createDateReader({ format, pivot }: DateStyle): (text: string) =
 const PARTS = /Y+|M+|D+/g;
 const KNOWN = new Set(['YYYY', 'YY', 'MM', 'M', 'DD', 'D']);
 
-/** Where separators tell the parts apart, leading zeros may be missing: 1.5.1990 for DD.MM.YYYY. */
+/** Where separators delimit the parts, leading zeros may be missing: 1.5.1990 for DD.MM.YYYY. */
 function patternOf(format: string): RegExp {
   const isSeparated = /[^YMD]/.test(format) && format !== 'YYYY-MM-DD';
   const source = format.replaceAll(/Y+|M+|D+|[./\- ]/g, (part) => {

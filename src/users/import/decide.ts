@@ -37,7 +37,7 @@ export interface Change<Fields> {
   readonly changed: readonly string[];
   /** Whether schedule inputs do. */
   readonly changesInputs: boolean;
-  /** Due within two days: to be planned before what can wait. */
+  /** Due within two days: to be planned before the others. */
   readonly isSoon: boolean;
 }
 
@@ -123,7 +123,7 @@ export function decideOccasion(
   const next = withImplied<OccasionFields>({
     ...fieldsOf(before),
     ...withoutOtherRule(given),
-    // Of one that Daybell's own id names, it may be new.
+    // If Daybell's own id names the occasion, the external id may be new.
     externalId: externalId ?? before.externalId,
     ...(given.data !== undefined && { data: asStored(given.data) }),
     suspended,
@@ -150,7 +150,7 @@ export function decideOccasion(
   return { occasion: { ...next, id: change.id }, change: isChange(change) ? change : null };
 }
 
-/** Without what only a stored one has. */
+/** Without the fields that only a stored occasion has. */
 function fieldsOf(occasion: OccasionFields & { readonly id?: string; readonly userId?: string }) {
   const { id: _id, userId: _userId, ...fields } = occasion;
   return fields;

@@ -8,7 +8,7 @@ import { userKeysOf } from './check-row.ts';
 export interface DeletionTerms {
   /** Whether the file has had a user. */
   readonly has: (key: string) => boolean;
-  /** By the database's clock, epoch ms: who came later is not the file's to judge. */
+  /** By the database's clock, epoch ms: users created later are kept. */
   readonly startedAt: number;
   /** As the caller said; null for a tenth of all. */
   readonly most: number | null;
@@ -24,7 +24,7 @@ export interface Deletion {
   readonly refused: string | null;
 }
 
-/** A tenth: more than leave in a day, and what a file that lacks its second half is refused for. */
+/** A tenth: more users than leave in a day, and far fewer than a truncated file would delete. */
 const MOST_SHARE = 0.1;
 const PAGE = 5_000;
 const BATCH = 500;

@@ -36,7 +36,7 @@ export interface FileOptions {
   readonly charset: string | null;
   /** Null to find it out from the header. */
   readonly delimiter: string | null;
-  /** Names of columns that the file gives to what we know under another. */
+  /** The file's own names for columns that we know by another. */
   readonly map: ReadonlyMap<string, ColumnField>;
 }
 
@@ -95,7 +95,7 @@ export async function openTable(
 ) {
   const lines = readLines(chunks, charset, CSV_LINE_MAX_BYTES);
   const begin = await takeFirstLine(lines);
-  // Excel's own way of saying how columns are separated.
+  // Excel's own declaration of the separator.
   const declared = /^sep=(.)$/i.exec(begin?.first.text ?? '')?.[1] ?? null;
   const rest = declared === null ? begin?.block : begin?.block.slice(1);
   const separator = delimiter ?? declared ?? findDelimiter(begin?.first.text ?? '', map);
@@ -105,7 +105,7 @@ export async function openTable(
   return { header, delimiter: separator, records: join(others, records) };
 }
 
-/** The block of lines in which the first one is that has any text. */
+/** The block with the first line that has any text. */
 async function takeFirstLine(lines: AsyncGenerator<readonly Line[], undefined>) {
   for (;;) {
     const { value: block, done } = await lines.next();
@@ -177,7 +177,7 @@ interface Cell {
   readonly rule?: string;
 }
 
-/** The text of a cell as JSON would have it. An empty one is no value. */
+/** A cell's text as a JSON value. An empty cell is no value. */
 function cellOf(column: ColumnField, text: string): Cell {
   switch (column) {
     case 'lastName':

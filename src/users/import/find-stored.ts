@@ -76,7 +76,7 @@ export function findUser(
   return found ?? named;
 }
 
-/** @throws InvalidInputError when it cannot be told which one is meant */
+/** @throws InvalidInputError when more than one could be meant */
 export function findOccasion(
   occasion: CheckedOccasion,
   userId: string,

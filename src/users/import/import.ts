@@ -21,7 +21,7 @@ import { addTo, noTally, type Tally } from './tally.ts';
 
 export interface ImportOptions {
   readonly dates: DateStyle;
-  /** Of users for whom the file has none. */
+  /** For users without one in the file. */
   readonly timezone: string | null;
   /** Everything is checked, and nothing is stored. */
   readonly dryRun: boolean;
@@ -29,7 +29,7 @@ export interface ImportOptions {
   readonly sync: boolean;
   /** How many may be; null for a tenth of all. */
   readonly maxDeletes: number | null;
-  /** Refused rows are returned as a file has them that can be corrected and imported again. */
+  /** Returns refused rows as lines of a file that can be corrected and imported again. */
   readonly returnsRows?: boolean;
 }
 
@@ -51,7 +51,7 @@ export type ImportLine =
       /** Only with `returnsRows`. */
       readonly row?: string;
     }
-  /** Of a file of refused rows; only with `returnsRows`, and before all others. */
+  /** The first line of a file of refused rows; only with `returnsRows`, and before all others. */
   | { readonly type: 'header'; readonly row: string }
   | ({
       readonly type: 'summary';

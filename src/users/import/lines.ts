@@ -21,7 +21,7 @@ export class UnreadableFileError extends Error {
  * bounded: of a line over `maxBytes`, only that it was too long.
  *
  * @param charset as Content-Type names it; null is UTF-8. A byte order mark of UTF-16 has precedence
- * @throws UnreadableFileError for an unknown charset, and for UTF-16 that is none
+ * @throws UnreadableFileError for an unknown charset, and for invalid UTF-16
  */
 export async function* readLines(
   chunks: AsyncIterable<Uint8Array>,
