@@ -1,5 +1,5 @@
 /**
- * `npm run bench:herd`: everybody is due in one instant. How late does the last one hear of it?
+ * `npm run bench:herd`: everyone is due at one instant. How late is the last webhook?
  *
  * --users N,…            sizes of the herd (1000)
  * --temporal dev|postgres

@@ -15,7 +15,7 @@ import { StartError } from './start-error.ts';
 import { createSupervisor, type Supervisor } from './supervisor.ts';
 import { createTerminal, type Terminal } from './terminal.ts';
 
-/** What there is to start with. */
+/** What to start with. */
 export interface Startup {
   readonly settings: Settings;
   readonly machine: Machine;

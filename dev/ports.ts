@@ -10,7 +10,7 @@ export const MEASURED = ['api', 'worker', 'dispatcher', 'scheduler'] as const;
 export type MeasuredProcess = (typeof MEASURED)[number];
 type MetricsPorts = Readonly<Record<MeasuredProcess, number>> | null;
 
-/** Where everything listens; null for what does not run here. */
+/** Where everything listens; null for servers that do not run here. */
 export interface Ports {
   readonly api: number;
   readonly postgres: number | null;

@@ -1,4 +1,4 @@
-/** The embedded receiver: what a receiver of your own would do, in small. Prints each greeting. */
+/** The embedded receiver, a minimal version of your own. Prints each greeting. */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { text } from 'node:stream/consumers';
 

@@ -344,7 +344,7 @@ const EVENTS = `
     answered_at timestamptz,
     -- When the call that looked was made, by Temporal's clock: an earlier one writes nothing here.
     called_at timestamptz,
-    -- Nothing of it is to come. Its workflow is asked to end; when it has been, or has ended by itself.
+    -- No occurrence follows. Its workflow is asked to end; when it has been, or has ended by itself.
     ended_at timestamptz,
     end_notified_at timestamptz,
     -- Not to be notified before: Temporal refused it.
@@ -698,7 +698,7 @@ const EVENTS = `
     primary key (settled_at, key_hash)
   );
 
-  -- One row: what tells this installation from every other, also after a restore.
+  -- One row: what distinguishes this installation from every other, also after a restore.
   create table events.installation (
     id uuid not null default gen_random_uuid(),
     created_at timestamptz not null default events.clock(),

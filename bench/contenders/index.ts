@@ -59,5 +59,5 @@ export const CONTENDERS: readonly Contender[] = [
   }),
 ];
 
-/** Takes part only when it is asked for: no one could pick it instead. */
+/** Run only when asked for: they are stages of Daybell, not alternatives to it. */
 export const STAGES: readonly Contender[] = [fire, missed];

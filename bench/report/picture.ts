@@ -1,7 +1,7 @@
 /** A file of SVG that stands for itself: charts and words, in colours of its own for light and dark. */
 import { escapeXml } from '../../src/charts/plain-svg.ts';
 
-/** Above a reader's own style sheet there is none: whoever cannot read this one sees black on white. */
+/** The only style sheet of the picture: a viewer that ignores it shows black on white. */
 const STYLE = `
   svg { color: #1f1f1f; }
   .ground { fill: #fff; }

@@ -11,7 +11,7 @@ export interface ConsoleDataOptions {
   readonly logged: number;
 }
 
-/** Everybody is planned; of every fourth, and of all who were due in the last days, the last occurrence is kept. */
+/** Everyone is planned; of every fourth, and of all who were due in the last days, the last occurrence is kept. */
 export async function plantConsoleData(
   databaseUrl: string,
   { users, dueToday, failed, logged }: ConsoleDataOptions,

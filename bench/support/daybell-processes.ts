@@ -127,7 +127,7 @@ function environmentOf(
     TEMPORAL_NAMESPACE: 'default',
     // Each database is an installation of its own, and several of them share the server.
     TEMPORAL_TASK_QUEUE: new URL(databaseUrl).pathname.slice(1),
-    // A file that is not there: nobody's profile decides what is measured.
+    // A file that does not exist, so that no user's profile affects the measurement.
     TEMPORAL_CONFIG_FILE: join(dataDir, 'no-temporal-profile.toml'),
     WEBHOOK_URL: webhookUrl,
     WEBHOOK_SECRETS: webhookSecret,

@@ -60,7 +60,7 @@ export function createWebhookClient(options: WebhookClientOptions): WebhookClien
         let retryAfter: string | null = null;
 
         const stream = client.stream(url, { headers: headersOf(request), body: request.body });
-        const settle = (errorCode: string | null): void => {
+        const finish = (errorCode: string | null): void => {
           resolve({
             status,
             errorCode,
@@ -74,22 +74,22 @@ export function createWebhookClient(options: WebhookClientOptions): WebhookClien
           status = response.statusCode;
           retryAfter = response.headers['retry-after'] ?? null;
         });
-        // Nobody asked for another protocol, and nothing else closes the connection.
+        // No other protocol was asked for, and nothing else closes the connection.
         stream.on('upgrade', (response: { statusCode: number }, socket: Duplex) => {
           status = response.statusCode;
           socket.destroy();
           stream.destroy();
-          settle(null);
+          finish(null);
         });
         stream.on('data', (chunk: Uint8Array) => {
           if (bytes < MAX_EXCERPT_BYTES) chunks.push(chunk);
           bytes += chunk.byteLength;
           if (bytes <= MAX_BODY_BYTES) return;
           stream.destroy();
-          settle(null);
+          finish(null);
         });
-        stream.once('end', () => settle(null));
-        stream.on('error', (error) => settle(status === null ? codeOf(error) : null));
+        stream.once('end', () => finish(null));
+        stream.on('error', (error) => finish(status === null ? codeOf(error) : null));
       }),
 
     close() {

@@ -3,7 +3,7 @@ import pg from 'pg';
 
 export interface LivedYearOptions {
   readonly users: number;
-  /** In which everybody was greeted. */
+  /** In which everyone was greeted. */
   readonly year: number;
   /** Of so many users, one was born on 1 January, which address books write where the date is unknown. */
   readonly placeholderOf: number;

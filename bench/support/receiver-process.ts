@@ -23,7 +23,7 @@ const server = createServer((request, response) => {
   request.resume();
   request.once('end', () => response.writeHead(200).end());
 });
-// Nobody waits longer for the next greeting than until the bench is over.
+// No connection is idle for longer than the bench takes.
 server.keepAliveTimeout = 0;
 server.listen(0, '127.0.0.1');
 await once(server, 'listening');

@@ -10,7 +10,7 @@ import type { Progress } from './progress.ts';
  */
 export function benchTerminal(progress: Progress, logFile: string): Terminal {
   const log = createWriteStream(logFile, { flags: 'a' });
-  // Whoever has emptied the folder needs no log.
+  // If the folder was emptied meanwhile, no log is needed.
   log.on('error', () => {});
   const write = (line: string): void => void log.write(`${line}\n`);
   return {

@@ -75,7 +75,7 @@ async function demonstrate(): Promise<void> {
   }
 }
 
-/** Prints what becomes of a user's greeting until it is settled, or takes too long; gives whether it arrived. */
+/** Follows a user's greeting until it is settled or takes too long, printing its state; returns whether it arrived. */
 async function follow({ id, who }: DemoUser, dueAt: number): Promise<boolean> {
   let last = '';
   while (!SETTLED.has(last) && Date.now() < dueAt + DELIVERY_LIMIT_MS) {

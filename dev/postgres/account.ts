@@ -23,7 +23,7 @@ const OURSELVES: PostgresAccount = {
 const NOBODY = { uid: 65_534, gid: 65_534 };
 const CAPABILITIES = '-all,+dac_override';
 
-/** Ourselves; for root the owner of the cluster, or `nobody` if there is none yet. */
+/** The current user; for root the owner of the cluster, or `nobody` if there is none yet. */
 export async function findPostgresAccount(cluster: string): Promise<PostgresAccount> {
   if (process.getuid?.() !== 0) return OURSELVES;
   const { uid, gid } = await stat(cluster).catch(() => NOBODY);

@@ -29,7 +29,7 @@ export const PROMETHEUS_SETTINGS = {
 /** Alarms, and the indicators they are computed from. */
 export const RULES = fileURLToPath(new URL('../../deploy/prometheus/alerts.yml', import.meta.url));
 
-/** A fortnight; the disk decides no earlier. */
+/** A fortnight, whatever its size on disk. */
 export const KEPT_FOR = '15d';
 
 /** Writes its configuration; starts nothing. */

@@ -8,7 +8,7 @@ import { keepSecret } from '../data-dir.ts';
 
 const SCRIPT = join(import.meta.dirname, '..', '..', 'deploy', 'postgres', 'roles.sql');
 
-/** Of the role that migrates, and of the one that all else runs as. */
+/** The passwords of the role that migrates, and of the one that everything else uses. */
 type Roles = Readonly<Record<'owner' | 'app', string>>;
 
 /** Creates them in a database as its superuser, with these passwords. Gives their URLs. */

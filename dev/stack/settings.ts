@@ -6,7 +6,7 @@ import { TEMPORAL_SETTINGS } from '../temporal/production.ts';
 /** From here on, one for each process: the first port of those that the OpenTelemetry exporters took. */
 export const FIRST_METRICS_PORT = 9464;
 
-/** Its servers are its own: that is the point of it. */
+/** The stack exists to run its own servers. */
 const OWN_SERVERS = ['DATABASE_URL', 'TEMPORAL_ADDRESS'] as const;
 /** Of Daybell's processes: one each, the migration, and as many again while they are replaced. */
 const POOLS = 10;
