@@ -1,4 +1,4 @@
-/** What failed, in groups; sending it again as of the moment that somebody looked. */
+/** What failed, in groups; sending it again as of the moment that an operator looked. */
 import { randomUUID } from 'node:crypto';
 
 import { beforeEach, describe, expect, test } from 'vitest';

@@ -353,7 +353,7 @@ describe('deleting', () => {
     expect(await eventsOf(id)).toHaveLength(2);
   });
 
-  test('an occasion of somebody else is 404', async () => {
+  test('an occasion of another user is 404', async () => {
     const { id } = await create();
     const other = (await api.send('POST', '/v1/users', ADA)).body.id;
     for (const place of [`/v1/users/${other}/occasions/${id}`, `${path}/nothing`]) {

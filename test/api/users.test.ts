@@ -143,7 +143,7 @@ describe('creating', () => {
     expect(await api.counts()).toEqual(before);
   });
 
-  test('takes somebody born today where they live, though it is still yesterday in UTC', async () => {
+  test('takes a user born today where they live, though it is still yesterday in UTC', async () => {
     await setClock(Date.UTC(2026, 10, 23, 23));
     const born = { dateOfBirth: '2026-11-24' };
     expect(
@@ -336,7 +336,7 @@ describe('deleting', () => {
     ]);
   });
 
-  test('again, or of somebody unknown, is 404', async () => {
+  test('again, or of an unknown user, is 404', async () => {
     const { id } = await create();
     await api.send('DELETE', `/v1/users/${id}`);
     expect((await api.send('DELETE', `/v1/users/${id}`)).status).toBe(404);
@@ -351,7 +351,7 @@ describe('deleting', () => {
   });
 });
 
-describe('somebody unknown', () => {
+describe('an unknown user', () => {
   test.for(['00000000-0000-7000-8000-000000000000', 'nobody', '%00', "'%20or%201=1"])(
     '%s is 404',
     async (id) => {
@@ -476,7 +476,7 @@ describe('If-None-Match', () => {
     },
   );
 
-  test('of somebody unknown is 404, and so is a PUT that would create', async () => {
+  test('of an unknown user is 404, and so is a PUT that would create', async () => {
     const id = '00000000-0000-7000-8000-000000000000';
     expect((await read('GET', id, '*')).status).toBe(404);
     for (const send of changes(id, { 'If-None-Match': '*' })) {

@@ -48,7 +48,7 @@ export function planKills(options: KillPlanOptions): PlannedKill[] {
   const herds = instants.slice(-instantsWithHerds(instants.length)).toReversed();
   const inHerds = Array.from({ length: aimed }, (_, index) => {
     const instant = herds[index % herds.length] ?? from;
-    // Whoever is killed first at an instant, the second time round it is the other one.
+    // The second time round, the other one is killed at the same instant.
     const other = index + Math.floor(index / herds.length) * (1 + (herds.length % 2));
     return {
       at: instant + draw.between(IN_HERD_MS.least, IN_HERD_MS.most),

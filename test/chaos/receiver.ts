@@ -1,4 +1,4 @@
-/** The receiver of a run: it keeps every request, and fails as it is told. */
+/** The receiver of a run: it keeps every request, and fails as instructed. */
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
@@ -35,7 +35,7 @@ export interface ChaosReceiver {
   close(): Promise<void>;
 }
 
-/** Slow enough that a herd takes a moment, in which somebody can be killed. */
+/** Slow enough that a herd takes a moment, in which a process can be killed. */
 const ANSWERS_WITHIN_MS = 150;
 
 export async function startReceiver(random: Random): Promise<ChaosReceiver> {

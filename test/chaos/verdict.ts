@@ -63,7 +63,7 @@ export function judge(evidence: Evidence): Verdict {
     if (expectation === 'once' && !isCompleted && !isExcused) {
       say(`MISSING in the ledger, where it is ${row?.state ?? 'not there'}`);
     }
-    if (expectation === 'never' && requests.length > 0) say('sent to somebody who was not due');
+    if (expectation === 'never' && requests.length > 0) say('sent to a user who was not due');
     if (recorded.length > 0 && !isCompleted)
       say(`delivered, and the ledger says ${row?.state ?? 'nothing'}`);
     if (isCompleted && !received) say('COMPLETED, and the receiver has nothing');

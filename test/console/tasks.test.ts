@@ -43,7 +43,7 @@ test(
     const figure = (name: string) =>
       page.locator('.figures > div').filter({ hasText: name }).first().locator('dd').innerText();
 
-    // Finding somebody by half a name, and when and why they are next greeted.
+    // Finding a person by half a name, and when and why they are next greeted.
     const far = { timezone: 'Europe/Berlin', dateOfBirth: '1990-12-10' };
     await send('POST', '/v1/users', { firstName: 'Zoë', lastName: 'Quartermaine', ...far });
     await open('People');

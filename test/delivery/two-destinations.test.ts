@@ -82,7 +82,7 @@ const among = (keys: readonly string[]) => ({ keys: JSON.stringify(keys) });
 
 const idsAt = (receiver: WebhookReceiver) => receiver.received.map(({ id }) => id).toSorted();
 
-/** The receiver takes requests, and answers none until it is told to. */
+/** The receiver takes requests, and answers none until the test says so. */
 function hang(receiver: WebhookReceiver): () => void {
   const open: ServerResponse[] = [];
   receiver.answer((response) => void open.push(response));

@@ -1,4 +1,4 @@
-/** POST /v1/webhook/check: what receivers of all kinds are told about themselves. */
+/** POST /v1/webhook/check: what it reports about receivers of all kinds. */
 import type { ServerResponse } from 'node:http';
 import { getCACertificates, setDefaultCACertificates } from 'node:tls';
 

@@ -1,4 +1,4 @@
-/** Receivers of HTTPS: whom both clients trust, and what they say when they do not. */
+/** HTTPS receivers: which ones both clients trust, and what they report otherwise. */
 import { once } from 'node:events';
 import { createServer, type AddressInfo } from 'node:net';
 import { getCACertificates, setDefaultCACertificates, type TlsOptions } from 'node:tls';

@@ -201,7 +201,7 @@ test('it ends in order, and neither logs nor Temporal’s histories hold names, 
 
   const logs = daybell.terminal.lines.join('\n');
 
-  // That the looking works: what may be told is found.
+  // The search works: what may be shown is found.
   // Who was deleted before a workflow was started never gets one, and may be in none.
   for (const userId of users) expect(histories).toContain(userId);
   expect(logs.match(/"?attempt"?/g)?.length).toBeGreaterThanOrEqual(4);

@@ -28,7 +28,7 @@ beforeAll(() => {
 });
 beforeEach(() => fixture.sql('truncate events.findings'));
 
-/** Somebody of Berlin, settled on the day; gives the id. */
+/** A user in Berlin, settled on the day; returns the id. */
 async function settled(state: 'COMPLETED' | 'FAILED' = 'COMPLETED'): Promise<string> {
   const userId = await fixture.add(BERLIN, SPRING);
   await fixture.settle(`birthday:${userId}:2026`, state, NINE_O_CLOCK + 40);
@@ -106,7 +106,7 @@ describe('of an erased user', () => {
     expect(await erasure.eraseFromDatabase(0, ALL)).toBe(0);
   });
 
-  test('what an operator sent again stays in the operator log, and not for whom', async () => {
+  test('a redelivery stays in the operator log, without whose it was', async () => {
     const [userId, kept] = [await settled(), await settled()];
     const log = createOperatorLog(fixture.orm);
     const occasionId = randomUUID();
@@ -226,7 +226,7 @@ describe('a deleted user is left alone', () => {
     expect((await rowsOf(userId))['occurrences']).toBe(2);
   });
 
-  test('of whom an event waits in the outbox', async () => {
+  test('with an event that waits in the outbox', async () => {
     const userId = await settled();
     await remove(userId);
     await addEvent(userId);
@@ -257,13 +257,13 @@ test('users who are not deleted lose nothing', async () => {
   });
 });
 
-test('a user whom a hand has deleted in the database is noted as well', async () => {
+test('a user who was deleted by SQL is noted as well', async () => {
   const userId = await settled();
   await fixture.sql('delete from users.users where id = :userId', { userId });
   expect(await erasure.findState(0)).toMatchObject({ waiting: 1, oldest: { userId } });
 });
 
-test('a user whom a hand has deleted loses what the deletion by the API would have taken', async () => {
+test('a user who was deleted by SQL loses what the API would have removed', async () => {
   const userId = await fixture.add(BERLIN, SPRING);
   await fixture.change(userId, { timezone: 'Europe/Vienna' }, NINE_O_CLOCK - DAY);
   await fixture.settle(`birthday:${userId}:2026`, 'COMPLETED', NINE_O_CLOCK + 40);
@@ -398,7 +398,7 @@ describe('the activity', () => {
     expect(lines).toHaveLength(1);
   });
 
-  test('raises an alarm when somebody has waited for more than a day', async () => {
+  test('raises an alarm when a user has waited for more than a day', async () => {
     const userId = await settled();
     await remove(userId);
     const { lines, erase } = eraseWith('running');

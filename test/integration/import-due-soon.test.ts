@@ -1,4 +1,4 @@
-/** A large file with somebody who is due in a moment, against the processes that plan and send. */
+/** A large file with a user who is due in a moment, against the processes that plan and send. */
 import { once } from 'node:events';
 import { request } from 'node:http';
 import { createInterface } from 'node:readline';

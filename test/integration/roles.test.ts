@@ -79,7 +79,7 @@ describe('the role of the processes', () => {
     await expect(runSql(roles.app, sql)).rejects.toMatchObject({ code: '42501' });
   });
 
-  test('may not migrate, and is told who may', async () => {
+  test('may not migrate, and the error says who may', async () => {
     const empty = await createEmptyDatabase();
     const url = new URL(roles.app);
     url.pathname = new URL(empty.url).pathname;

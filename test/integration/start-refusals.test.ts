@@ -52,7 +52,7 @@ describe('a database that is not to be used', () => {
     await runSql(inject('postgresAdminUrl'), `drop database ${name} with (force)`);
   });
 
-  test("somebody else's: every process says so, and nothing in it is touched", async () => {
+  test("another program's: every process says so, and nothing in it is touched", async () => {
     await runSql(
       url,
       `create schema users; create table users.accounts (id int); insert into users.accounts values (1)`,
@@ -95,7 +95,7 @@ describe('a database that is not to be used', () => {
     expect(await contentsOf(url)).toEqual(before);
   });
 
-  test('one in which somebody has other schemas is taken: Daybell has its own', async () => {
+  test('one with schemas of another program is taken: Daybell has its own', async () => {
     await runSql(url, 'create table public.orders (id int)');
     expect(await start('migrate', { DATABASE_URL: url }).exited).toBe(0);
   });

@@ -1,4 +1,4 @@
-/** Versions of the workers beside each other, on a real server: who carries on whom. */
+/** Versions of the workers beside each other, on a real server: which continues the work of which. */
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 
@@ -153,7 +153,7 @@ test('who sleeps since the previous version is carried on by the next, and after
   await look(sleeper, 3);
   expect(await lastBuildOf(sleeper)).toBe('previous');
   expect(await failedTasksOf(sleeper)).toBe(0);
-  // Whoever has gone the next version's way waits for it; nothing is lost.
+  // A workflow that has taken the next version's branch waits for it; nothing is lost.
   await ask(latecomer);
   await expect.poll(() => failedTasksOf(latecomer), WITHIN).toBeGreaterThan(0);
   expect(await currentBuild()).toBe('previous');

@@ -368,7 +368,7 @@ describe('a deletion', () => {
     expect(await settleAll(userId)).toEqual([{ type: 'birthday', id: userId, leaseUntil }]);
     expect(await fixture.rows.find(key)).toMatchObject({ state: 'PROCESSING' });
 
-    // The process died: nobody else would ever touch the row of somebody who is gone.
+    // The process died: no other would ever touch the row of a user who is gone.
     await fixture.setClocks(LEASE_MS + SECOND);
     expect(await settleAll(userId)).toEqual([]);
     expect(await fixture.rows.find(key)).toMatchObject({

@@ -16,7 +16,7 @@ import { uniqueTaskQueue, useDevServer, type TestTemporal } from '../support/tem
 
 const ROOT = join(import.meta.dirname, '..', '..');
 const STAGES = readDockerfile(join(ROOT, 'Dockerfile'));
-/** Whoever runs an image as root would not see that it writes where it must not. */
+/** Running an image as root would hide that it writes where it must not. */
 const IS_ROOT = process.getuid?.() === 0;
 
 let folder: string;

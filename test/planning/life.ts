@@ -234,7 +234,7 @@ export function createLife(options: LifeOptions): Life {
   ): void {
     const owed = truth.owed();
     const expected: Owed | null = owed ?? truth.firstToCome(now);
-    check(expected !== null, () => `${planned.key} is planned, and nothing is to come`);
+    check(expected !== null, () => `${planned.key} is planned, and no occurrence follows`);
     check(
       planned.key === expected?.key && planned.dueAt === expected.dueAt,
       () =>

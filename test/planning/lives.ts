@@ -217,7 +217,7 @@ export function stepsOf(kind: Kind): fc.Arbitrary<Step[]> {
   );
 }
 
-/** A life without downtime, in which somebody only ever moves, and times and policies change. */
+/** A life without downtime, in which a user only ever moves, and times and policies change. */
 export function movesOf(kind: Kind): fc.Arbitrary<Step[]> {
   return fc.array(fc.oneof(wait(kind), waitForNext, change(move())), {
     maxLength: 25,

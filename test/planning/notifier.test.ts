@@ -259,7 +259,7 @@ test('while requests are slow it slows down, and goes on', async () => {
   await expect.poll(() => notified, WAIT).toEqual(['started']);
 });
 
-test('a row that somebody keeps locked holds up no other', async () => {
+test('a row that another transaction keeps locked does not hold up the others', async () => {
   const [locked, other] = [on.stage(asleepForAYear), on.stage(asleepForAYear)];
   await plan(locked, { wakeAt: Date.now() + DAY });
   await plan(other, { wakeAt: Date.now() + 2 * DAY });

@@ -5,8 +5,8 @@
  * due, and into the occasion's row when its workflow is to wake. At the due instant a dispatcher
  * claims the row: it takes a lease with a new token, checks the row against the user as it is now,
  * sends, and records the outcome under its token. If no dispatcher does so, the occasion's workflow
- * in Temporal, which sleeps until the wake, calls `deliver`, and that does just the same. Whoever
- * dies leaves a lease that ends, and then another claims the row.
+ * in Temporal, which sleeps until the wake, calls `deliver`, and that does just the same. A process
+ * that dies leaves a lease that ends, and then another claims the row.
  *
  * The notifier makes the workflow wake when the plan says. It reads the occasion's row, tells
  * Temporal (start, or `changed` to what runs already), and notes that it did, unless the row has

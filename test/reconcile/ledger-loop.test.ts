@@ -160,7 +160,7 @@ test(
     const ids = await fixture.sql<{ id: string }>('select id from users.users');
     await planning.setClock(NOW - 300 * DAY);
     await planning.planner.plan(ids.map(({ id }) => ({ type: 'birthday', id })));
-    // Whoever was due since was greeted a little late, some of them with a retry.
+    // Users who were due since were greeted a little late, some of them with a retry.
     for (let at = NOW - 299 * DAY; at < NOW; at += DAY) {
       await planning.setClock(at);
       await planning.send('delivered');

@@ -234,7 +234,7 @@ test('one that cannot be planned holds up no other, and the alarm says why', asy
   ]);
   expect(await fixture.stateOf(good)).toEqual(['PENDING']);
 
-  // Planned by somebody else meanwhile.
+  // Planned by another process meanwhile.
   await planning.plan(bad);
   expect(brief(await fixture.run())).toEqual({ ...NOTHING, repaired: { unplanned: 1 } });
 });

@@ -115,7 +115,7 @@ const runs = async (userId: string): Promise<boolean> => {
 };
 
 test('who is due meanwhile is sent on time, who was greeted is not, and all workflows are started again', async () => {
-  // The schedule has run once: the store is known, and another can be told from it.
+  // The schedule has run once: the store is known, and another is recognized.
   const remembered = 'select store_id from events.reconciler where store_id is not null';
   await expect.poll(() => api.sql(remembered), WAIT).toHaveLength(1);
   const due = zones.instantFrom(Date.now() + LEAD_MS);

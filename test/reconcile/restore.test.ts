@@ -159,7 +159,7 @@ async function startInstallation({ expect, onTestFinished }: TestContext) {
     return runProgram(process.execPath, [`src/reconcile/${name}.ts`, ...args], { settings });
   }
 
-  /** Whom the tests are about, as they are at the time of the backup. */
+  /** The users of the tests, as they are at the time of the backup. */
   async function createPeople() {
     const people = {
       moves: await createUser(100),

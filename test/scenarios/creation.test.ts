@@ -1,4 +1,4 @@
-/** Somebody is created on the birthday itself: S9 of the table. 9:00 in Tokyo is 00:00Z. */
+/** A user is created on the birthday itself: S9 of the table. 9:00 in Tokyo is 00:00Z. */
 import { expect } from 'vitest';
 
 import { expectLateness, WAIT } from './support/expectations.ts';

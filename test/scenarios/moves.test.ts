@@ -1,4 +1,4 @@
-/** Somebody moves on the day itself: S1 to S4 of the table. */
+/** A user moves on the day itself: S1 to S4 of the table. */
 import { expect } from 'vitest';
 
 import { daysFrom, expectLateness, WAIT } from './support/expectations.ts';
@@ -115,7 +115,7 @@ for (const { born, when, due, dueYear } of S4) {
   });
 }
 
-/** Somebody who is created at the instant, and was born in another year on this day. */
+/** A user who is created at the instant, and was born in another year on this day. */
 async function bornOn(day: string, timezone: string, createdAt: string): Promise<string> {
   await world.passUntil(createdAt);
   return world.createUser({ dateOfBirth: `1990-${day}`, timezone });

@@ -1,4 +1,4 @@
-/** A receiver below HTTP: it reads requests properly, and answers with the bytes that it is told to. */
+/** A receiver below HTTP: it reads requests properly, and answers with the bytes that the test gives it. */
 import { once } from 'node:events';
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';

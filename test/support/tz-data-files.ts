@@ -1,4 +1,4 @@
-/** Files of zone data, as an operator has them. Whoever writes one removes it. */
+/** Files of zone data, as an operator has them. A test that writes one removes it. */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

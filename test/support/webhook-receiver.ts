@@ -1,4 +1,4 @@
-/** A real HTTP receiver that keeps what it was sent, and answers as it is told. */
+/** A real HTTP receiver that keeps what it was sent, and answers as the test says. */
 import { createServer, type IncomingHttpHeaders, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 

@@ -198,7 +198,7 @@ describe('occasions of a file', () => {
     }
   });
 
-  test('are told from those of others, whatever spaces external ids have', async () => {
+  test('are distinguished from those of others, whatever spaces external ids have', async () => {
     const who = (id: string) => [id, 'Ada', '1990-12-10', 'UTC'];
     const file = csv(
       HEADER,

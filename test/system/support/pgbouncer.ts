@@ -46,7 +46,7 @@ export async function startPgBouncer({
   });
   const ini = join(directory, 'pgbouncer.ini');
   await writeFile(ini, `${here}\nunix_socket_dir =\n`);
-  // It does not run as root, and reads its files as whom it becomes.
+  // It does not run as root, and reads its files as the user that it becomes.
   await chmod(directory, 0o755);
   const args = process.getuid?.() === 0 ? ['--user=nobody', ini] : [ini];
   const start = async (): Promise<TestProcess> => {
