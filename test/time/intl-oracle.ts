@@ -80,7 +80,8 @@ export function createOracle(offsetAt: OffsetAt): Oracle {
   function stretchesAround(timezone: string, wallMs: number): Stretch[] {
     // Clocks are at most 16 h away from UTC, and a day may have to be looked at from end to end.
     const [from, until] = [wallMs - 44 * HOUR_MS, wallMs + 44 * HOUR_MS];
-    const edges = [from, ...changesBetween(timezone, from, until), until];
+    // Two changes within four hours would leave the oracle, not the rule, with another answer.
+    const edges = [from, ...changesBetween(timezone, from, until, 4 * HOUR_MS), until];
     return edges.slice(0, -1).map((edge, index) => ({
       from: edge,
       until: edges[index + 1] ?? until,
