@@ -12,7 +12,7 @@
 import { rm, stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 
-import { connectOrm, type Orm } from '../src/platform/database/orm.ts';
+import { connectOrm } from '../src/platform/database/orm.ts';
 import { migrate } from '../src/platform/database/run-migrations.ts';
 import { recordRules } from '../src/planning/rules.ts';
 import { loadTzDatabase } from '../src/platform/load-tz-database.ts';
@@ -22,6 +22,7 @@ import { copyFloor, COPIED } from './support/copy-floor.ts';
 import { importFile, writePeople } from './support/import-file.ts';
 import { importProcesses } from './support/import-processes.ts';
 import { readOptions } from './support/options.ts';
+import { untilPlanned } from './support/planned-users.ts';
 import { usageOf } from './support/process-usage.ts';
 import { createProgress } from './support/progress.ts';
 import { runBench, type BenchContext } from './support/run-bench.ts';
@@ -84,18 +85,5 @@ refused ${answer.refused} of ${answer.rows} rows; COPY wrote ${COPIED.join(', ')
 ${cores} × ${processor}, Node ${node}\n\n`);
   if (answer.refused !== faulty || answer.users.created !== users) {
     throw new Error(`not what the file has: ${JSON.stringify(answer)}`);
-  }
-}
-
-async function untilPlanned(orm: Orm): Promise<void> {
-  for (;;) {
-    const [row] = await orm.em.fork().execute<{ waits: boolean }[]>(
-      `select exists (
-         select from users.outbox where done_at is null and parked_at is null) as waits`,
-    );
-    if (row?.waits === false) return;
-    await new Promise((resolve) => {
-      setTimeout(resolve, 20);
-    });
   }
 }

@@ -16,7 +16,6 @@ import { pino } from 'pino';
 import { connectOrm, type Orm } from '../src/platform/database/orm.ts';
 import { migrate } from '../src/platform/database/run-migrations.ts';
 import { createOutboxConsumer } from '../src/planning/outbox-consumer.ts';
-import { createPlanner } from '../src/planning/planner.ts';
 import { createRequestsFirst } from '../src/planning/requests-first.ts';
 import { recordRules } from '../src/planning/rules.ts';
 import { createOutbox } from '../src/users/outbox.ts';
@@ -24,38 +23,11 @@ import { loadBundledTzDatabase } from '../src/platform/load-tz-database.ts';
 import { machineFacts } from './report/machine-facts.ts';
 import { duration, table } from './report/table.ts';
 import { readOptions } from './support/options.ts';
+import { createBenchPlanner, loadWaitingUsers, untilPlanned } from './support/planned-users.ts';
 import { usageOf } from './support/process-usage.ts';
 import { createProgress } from './support/progress.ts';
 import { runBench, type BenchContext } from './support/run-bench.ts';
 import { startPostgres } from './support/start-postgres.ts';
-
-const HOUR = 3_600_000;
-
-/** Users with their history, what happened to them before, and the event of their creation. */
-const LOAD = `
-  with zones as (
-    select array_agg(name) as names from (
-      select name from pg_timezone_names where name ~ '^(America|Asia|Europe)/[A-Z][a-z]+$'
-      order by name limit 40) as first
-  ), created as (
-    insert into users.users (id, first_name, last_name, date_of_birth, timezone, revision,
-      created_at, updated_at, inputs_changed_at)
-    select gen_random_uuid(), 'Ada', 'Lovelace',
-      case when n % 4 = 0 then date '1990-01-01'
-        else date '1950-01-01' + (random() * 21914)::int end,
-      names[1 + n % 40], 1, users.clock(), users.clock(), users.clock()
-    from zones, generate_series(1, :users::int) as n
-    returning id, date_of_birth, timezone, created_at
-  ), noted as (
-    insert into users.history (user_id, date_of_birth, timezone, valid_from)
-    select id, date_of_birth, timezone, created_at from created
-  ), done as (
-    insert into users.outbox (type, user_id, revision, occurred_at, done_at)
-    select 'UserUpdated', id, n, created_at, created_at
-    from created, generate_series(2, 11) as n
-  )
-  insert into users.outbox (type, user_id, revision, occurred_at)
-  select 'UserCreated', id, 1, created_at from created`;
 
 await runBench(measure);
 
@@ -76,20 +48,10 @@ async function measure(context: BenchContext): Promise<void> {
   const orm = await connectOrm(databaseUrl);
   context.atTheEnd(() => orm.close(true));
   const logger = pino({ level: 'warn' });
-  const planner = createPlanner({
-    orm,
-    settings: {
-      tz,
-      lateAfterMs: HOUR / 12,
-      lateLimitMs: 48 * HOUR,
-      wake: { afterMs: 10_000, perSecond: 15 },
-    },
-    clock: Date.now,
-    logger,
-  });
+  const planner = createBenchPlanner({ orm, tz, logger });
 
   const planAll = async (count: number) => {
-    await load(loader, count);
+    await loadWaitingUsers(loader, count);
     const consumer = createOutboxConsumer({
       outbox: createOutbox(orm),
       planner,
@@ -123,24 +85,6 @@ async function measure(context: BenchContext): Promise<void> {
   const header = ['run', 'users/s', 'took', 'scheduler: CPU ms/user', 'PostgreSQL: CPU ms/user'];
   const { cores, processor, node } = machineFacts();
   process.stdout.write(`\n${table(header, rows)}\n\n${cores} × ${processor}, Node ${node}\n\n`);
-}
-
-async function load(orm: Orm, users: number): Promise<void> {
-  await orm.em.fork().execute(LOAD, { users });
-  await orm.em.fork().execute('vacuum analyze users.users, users.history, users.outbox');
-}
-
-async function untilPlanned(orm: Orm): Promise<void> {
-  for (;;) {
-    const [row] = await orm.em.fork().execute<{ waits: boolean }[]>(
-      `select exists (
-         select from users.outbox where done_at is null and parked_at is null) as waits`,
-    );
-    if (row?.waits === false) return;
-    await new Promise((resolve) => {
-      setTimeout(resolve, 20);
-    });
-  }
 }
 
 /** The server's first process, the parent of all that serve a connection. */

@@ -1,3 +1,5 @@
+import { distributionOf } from '../support/statistics.ts';
+
 /** Rows as a table for the terminal; numbers to the right. */
 export function table(header: readonly string[], rows: readonly (readonly string[])[]): string {
   const all = [header, ...rows];
@@ -32,4 +34,15 @@ export function duration(ms: number | null | undefined): string {
 /** Such as `385 MB`. */
 export function megabytes(bytes: number): string {
   return `${Math.round(bytes / 1e6)} MB`;
+}
+
+/** Median, p95 and the longest of times in ms, and the ratio of the median to another's. */
+export function ratioRow(
+  what: string,
+  times: readonly number[] = [],
+  to: readonly number[] = [],
+): string[] {
+  const { p50, p95, last } = distributionOf(times) ?? { p50: NaN, p95: NaN, last: NaN };
+  const ratio = p50 / (distributionOf(to)?.p50 ?? NaN);
+  return [what, duration(p50), duration(p95), duration(last), ratio.toFixed(2)];
 }
