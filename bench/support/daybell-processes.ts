@@ -16,6 +16,8 @@ export interface DaybellTarget {
 }
 
 export interface DaybellProcesses {
+  /** What each process gets, besides the settings that it is started with. */
+  readonly environment: NodeJS.ProcessEnv;
   /** Also records the settings that decide dates, which every process goes by. */
   migrate(settings?: Readonly<Record<string, string>>): Promise<void>;
   /** Starts these, one process for each name, with settings besides the defaults. */
@@ -53,6 +55,7 @@ export function startDaybellProcesses(
   const groups: ProcessGroup[] = [];
   const started: string[] = [];
   return {
+    environment,
     async migrate(settings = {}) {
       const entry = join(SOURCE, 'cli', 'migrate.ts');
       await promisify(execFile)(process.execPath, [entry], {

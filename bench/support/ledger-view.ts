@@ -10,8 +10,9 @@ export interface LedgerView {
   notified(): Promise<number>;
   /** Of the occurrences due at an instant, epoch ms. */
   herd(dueAt: number): Promise<HerdCounts>;
-  /** Ids of some users. */
+  /** Ids of some users; of some whose workflow is known to sleep. */
   someUsers(count: number): Promise<string[]>;
+  someNotified(count: number): Promise<string[]>;
   close(): Promise<void>;
 }
 
@@ -45,6 +46,10 @@ export async function viewLedger(databaseUrl: string): Promise<LedgerView> {
     const { rows } = await client.query<{ count: string }>(sql);
     return Number(rows[0]?.count);
   };
+  const ids = async (sql: string, limit: number): Promise<string[]> => {
+    const { rows } = await client.query<{ id: string }>(sql, [limit]);
+    return rows.map(({ id }) => id);
+  };
   return {
     waitingInOutbox: () =>
       count('select count(*) from users.outbox where done_at is null and parked_at is null'),
@@ -63,12 +68,9 @@ export async function viewLedger(databaseUrl: string): Promise<LedgerView> {
         sentByWorkflow: number('sentByWorkflow'),
       };
     },
-    async someUsers(limit) {
-      const { rows } = await client.query<{ id: string }>('select id from users.users limit $1', [
-        limit,
-      ]);
-      return rows.map(({ id }) => id);
-    },
+    someUsers: (limit) => ids('select id from users.users limit $1', limit),
+    someNotified: (limit) =>
+      ids('select id from events.occasions where notified_wake_at is not null limit $1', limit),
     close: () => client.end(),
   };
 }

@@ -12,6 +12,8 @@ export interface LoadOptions {
   readonly dateOfBirth: (index: number) => string;
   /** UTC without. */
   readonly timezone?: (index: number) => string;
+  /** HH:MM; the installation's without. */
+  readonly deliveryTime?: (index: number) => string | null;
   readonly onLoaded: (count: number) => void;
 }
 
@@ -36,7 +38,7 @@ export async function loadByStore(databaseUrl: string, options: LoadOptions): Pr
   const orm = await connectOrm(databaseUrl, { poolSize: CONCURRENCY });
   const users = createUsers(orm, { clock: Date.now, tz: loadTzDatabase('newest') });
   await loadAll(options, async (input) => {
-    await users.create({ externalId: null, deliveryTime: null, ...input });
+    await users.create({ externalId: null, ...input });
   });
   await orm.close(true);
 }
@@ -55,17 +57,23 @@ interface LoadedUser {
   readonly lastName: string;
   readonly dateOfBirth: string;
   readonly timezone: string;
+  readonly deliveryTime: string | null;
 }
 
 async function loadAll(
-  { users, dateOfBirth, timezone = () => 'UTC', onLoaded }: LoadOptions,
+  { users, dateOfBirth, timezone = () => 'UTC', deliveryTime = () => null, onLoaded }: LoadOptions,
   load: (user: LoadedUser) => Promise<void>,
 ): Promise<void> {
   const indexes = Array.from({ length: users }, (_, index) => index);
   let loaded = 0;
   await pLimit(CONCURRENCY).map(indexes, async (index) => {
     const name = { firstName: 'Herd', lastName: String(index + 1) };
-    await load({ ...name, dateOfBirth: dateOfBirth(index), timezone: timezone(index) });
+    await load({
+      ...name,
+      dateOfBirth: dateOfBirth(index),
+      timezone: timezone(index),
+      deliveryTime: deliveryTime(index),
+    });
     loaded += 1;
     onLoaded(loaded);
   });

@@ -37,8 +37,9 @@ const FAMILY = 'postgres';
 
 export function startMeter({ processes, transactions }: MeterDeps): Meter {
   const peaks: Record<string, number> = {};
-  /** The last known of each, also of one that has ended since. */
+  /** The last known of each, also of one that has ended since; and which process that was. */
   const cpu: Record<string, number> = {};
+  const seen = new Map<string, { readonly pid: number; readonly earlierSeconds: number }>();
   const stages: StageUsage[] = [];
   let open: Snapshot | null = null;
 
@@ -46,7 +47,8 @@ export function startMeter({ processes, transactions }: MeterDeps): Meter {
     for (const [name, pid] of processes()) {
       const usage = usageOf(pid, name === FAMILY);
       if (usage === null) continue;
-      cpu[name] = usage.cpuSeconds;
+      if (seen.get(name)?.pid !== pid) seen.set(name, { pid, earlierSeconds: cpu[name] ?? 0 });
+      cpu[name] = (seen.get(name)?.earlierSeconds ?? 0) + usage.cpuSeconds;
       peaks[name] = Math.max(peaks[name] ?? 0, usage.memoryBytes);
     }
   };

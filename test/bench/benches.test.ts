@@ -1,5 +1,5 @@
 // @module-tag long
-/** `npm run bench:herd` and `npm run bench:dashboard` in small, so that they do not rot; side by side, since both wait for a full minute. */
+/** `npm run bench:herd`, `bench:dashboard` and `bench:million` in small, so that they do not rot; side by side, since all wait for a full minute. */
 import { readFile } from 'node:fs/promises';
 import { delimiter, dirname, join } from 'node:path';
 
@@ -104,6 +104,50 @@ test.concurrent(
     const words = await wordsOf(svg);
     expect(words).toEqual(expect.arrayContaining(TITLES));
     expect(words[words.indexOf('Due') + 1]).toBe('20');
+    expect(stillRunning(readRunning(dataDir))).toEqual([]);
+  },
+);
+
+test.concurrent(
+  'the bench of a million goes through all of its stages with a thousand, and leaves nothing running',
+  { timeout: 600_000 },
+  async ({ expect, onTestFinished }) => {
+    const dataDir = await temporaryDataDir(onTestFinished);
+    const outDir = join(dataDir, '..', 'results');
+    const { HOME, XDG_CACHE_HOME } = process.env;
+    const options = {
+      users: '1000',
+      few: '500',
+      'notify-minutes': '1',
+      dispatchers: '1',
+      claims: '2',
+      days: '4',
+      data: dataDir,
+      out: outDir,
+    };
+    const flags = Object.entries(options).map(([name, value]) => `--${name}=${value}`);
+    const settings = {
+      WORKFLOW_BUNDLE: await findWorkflowBundle(),
+      ...(HOME && { HOME }),
+      ...(XDG_CACHE_HOME && { XDG_CACHE_HOME }),
+    };
+    const bench = runProgram(process.execPath, ['bench/million.ts', ...flags], { settings });
+    expect(await bench.exited, bench.lines.join('\n')).toBe(0);
+
+    const result = JSON.parse(await readFile(join(outDir, 'million.json'), 'utf8'));
+    expect(result).toMatchObject({
+      day: { due: 2, missing: 0, duplicates: 0, early: 0, sentByWorkflow: 0 },
+      // A start, an activity, a timer until next year; from then on without the start.
+      actions: { sentByDispatcher: 3, changeOfDate: 3, deletion: 2 },
+      commands: ['reconcile', 'audit of a day', 'forecast of 24 hours', 'forecast of 400 days'].map(
+        (command) => ({ command, exitCode: 0 }),
+      ),
+      compared: { claims: [expect.any(Array), expect.any(Array)] },
+      year: { days: 4, storage: 'shipped' },
+    });
+    expect(result.broughtIn.bytesPerUser).toBeGreaterThan(0);
+    expect(result.notified.bytesPerWorkflow).toBeGreaterThan(0);
+    expect(result.year.sent).toBeGreaterThan(0);
     expect(stillRunning(readRunning(dataDir))).toEqual([]);
   },
 );

@@ -1,0 +1,357 @@
+/**
+ * A year of the ledger in minutes: each day what is due is claimed, recorded and planned for the
+ * next year, workflows look, users change, and what has been kept for its time is removed; by the
+ * product's own statements and loops, in this process, by clocks of the database and of the planner
+ * that are set a day ahead each time. Nothing is posted, and Temporal has no part in it.
+ */
+import { createHousekeepingActivities } from '../../src/activities/housekeeping.ts';
+import { createAuditStore } from '../../src/audit/stored-audits.ts';
+import { answerCalls } from '../../src/delivery/deliver/occasion-answer.ts';
+import { createLedger, type Ledger } from '../../src/ledger/ledger.ts';
+import { TO_PLAN } from '../../src/ledger/plan-rows.ts';
+import { queryOf } from '../../src/ledger/sql.ts';
+import type { ClaimedOccurrence } from '../../src/ledger/types.ts';
+import { connectOrm, type Orm } from '../../src/platform/database/orm.ts';
+import { loadSettings } from '../../src/platform/settings/settings.ts';
+import { createFollowUp } from '../../src/planning/follow-up.ts';
+import { createOutboxConsumer } from '../../src/planning/outbox-consumer.ts';
+import { createRetention } from '../../src/retention/retention.ts';
+import { createOutbox } from '../../src/users/outbox.ts';
+import { createUsers } from '../../src/users/users.ts';
+import { ratioRow, table } from '../report/table.ts';
+import { type Autovacuum, replaceAutovacuum, type Vacuums } from '../support/autovacuum.ts';
+import { CLAIM, delivered, type Planted, plantDue } from '../support/claims.ts';
+import { createBenchPlanner, DATE_LIMITS } from '../support/planned-users.ts';
+import { distributionOf } from '../support/statistics.ts';
+import { bytesOf, sizesTable, tableSizes, type TableSize } from '../support/table-sizes.ts';
+import { until } from '../support/until.ts';
+import type { MillionBench } from './million-bench.ts';
+
+const DAY_MS = 86_400_000;
+const LEASE_MS = 60_000;
+/** Of all users in a year. */
+const CHANGES = { zone: 0.1, name: 0.1, created: 0.05, deleted: 0.05 } as const;
+const LOOKS_AT_ONCE = 100;
+const LOOK_EVERY_MS = 20;
+/** The year is cut into so many parts, each with its sizes and its claims. */
+const PARTS = 12;
+
+export interface YearPart {
+  readonly day: number;
+  /** Median of claims in this part, in ms, among few and among these; null when days have too few. */
+  readonly few: number | null;
+  readonly many: number | null;
+  readonly ratio: number | null;
+  readonly deadRows: number;
+  readonly bytes: number;
+  readonly occurrencesBytes: number;
+  readonly occurrencesIndexBytes: number;
+  readonly claimableIndexBytes: number;
+}
+
+export interface Year {
+  readonly storage: string;
+  readonly days: number;
+  readonly sent: number;
+  readonly claimed: number;
+  readonly parts: readonly YearPart[];
+  /** Of single claims, in ms: in the first, the middle and the last part, and in all. */
+  readonly claims: { readonly few: readonly number[]; readonly many: readonly number[] };
+  readonly vacuums: Vacuums;
+  readonly sizes: readonly TableSize[];
+  /** Of the ledger, as they are after the year, and made anew. */
+  readonly indexBytes: { readonly grown: number; readonly rebuilt: number };
+}
+
+export async function liveAYear(bench: MillionBench, few: Planted): Promise<Year> {
+  const { context, databaseUrl, logger, meter, options, progress, tz } = bench;
+  await meter.stage('year');
+  const orm = await connectOrm(databaseUrl);
+  context.atTheEnd(() => orm.close(true));
+  const simulated = createSimulatedClock(orm);
+  const { clock } = simulated;
+  const planner = createBenchPlanner({ orm, tz, logger, clock });
+  const loops = [
+    createOutboxConsumer({ outbox: createOutbox(orm), planner, logger }),
+    createFollowUp({ orm, planner, isLeftToDispatchers: async () => false, logger }),
+  ];
+  const autovacuum = await replaceAutovacuum(bench.orm);
+  // What fell due since yesterday is punctual: dispatchers do not claim once a day.
+  const ledger = createLedger(orm, { lateAfterMs: DAY_MS + 3_600_000 });
+  const changes = await createChanges(bench, orm, clock);
+  const housekeeping = createHousekeeping(bench, orm, clock);
+  const claimSize = Math.min(CLAIM, Math.floor(options.users / 365));
+
+  for (const loop of loops) loop.start();
+  const claims = { few: [] as number[], many: [] as number[] };
+  const parts: YearPart[] = [];
+  let partFrom = 0;
+  let sent = 0;
+  for (let day = 1; day <= options.days; day += 1) {
+    await simulated.advance();
+    const size = { limit: claimSize, now: clock(), leaseMs: LEASE_MS, takesExpired: true };
+    // One of each is timed while nothing else is under way; in turns, so that both meet the same machine.
+    const claimed = await timedClaim(ledger, size, claims.many);
+    await claimAmongFew(few, claimSize, claims.few);
+    const settled = await sendDue(ledger, claimed, size);
+    sent += settled.length;
+    await changes.live();
+    await untilPlanned(orm);
+    await look(orm, settled, clock());
+    await housekeeping();
+    for (const { orm: vacuumed } of [few, bench]) await autovacuum.run(vacuumed);
+    progress.tick(`day ${day} of ${options.days}: ${sent} sent`);
+    if (Math.floor((day * PARTS) / options.days) > parts.length) {
+      const part = { few: claims.few.slice(partFrom), many: claims.many.slice(partFrom) };
+      parts.push(partOf(day, part, await tableSizes(orm)));
+      partFrom = claims.many.length;
+    }
+  }
+  for (const loop of loops) await loop.stop();
+  return finish(bench, { orm, autovacuum, claims, parts, sent, claimSize });
+}
+
+/** Of the database's two clocks, and of this process. */
+function createSimulatedClock(orm: Orm) {
+  let aheadMs = 0;
+  return {
+    clock: () => Date.now() + aheadMs,
+    async advance(): Promise<void> {
+      aheadMs += DAY_MS;
+      for (const schema of ['users', 'events']) {
+        await orm.em.fork().execute(
+          `create or replace function ${schema}.clock() returns timestamptz language sql volatile
+           as $$ select clock_timestamp() + interval '${aheadMs} milliseconds' $$`,
+        );
+      }
+    },
+  };
+}
+
+type Claim = Parameters<Ledger['claim']>[0];
+
+/** Counts only if as many are due as it asks for. */
+async function timedClaim(
+  ledger: Ledger,
+  request: Claim,
+  times: number[],
+): Promise<readonly ClaimedOccurrence[]> {
+  const startedAt = performance.now();
+  const { claimed } = await ledger.claim(request);
+  if (claimed.length === request.limit) times.push(performance.now() - startedAt);
+  return claimed;
+}
+
+async function claimAmongFew(few: Planted, limit: number, times: number[]): Promise<void> {
+  await plantDue(few.orm, limit);
+  const request = { limit, now: Date.now(), leaseMs: LEASE_MS, takesExpired: true };
+  await timedClaim(few.ledger, request, times);
+  await few.orm.em.fork().execute(`delete from events.occurrences where state = 'PROCESSING'`);
+}
+
+/** Claims the rest of the day, and records that all of it was delivered. */
+async function sendDue(
+  ledger: Ledger,
+  first: readonly ClaimedOccurrence[],
+  request: Claim,
+): Promise<ClaimedOccurrence[]> {
+  const settled: ClaimedOccurrence[] = [];
+  let claimed = first;
+  while (claimed.length > 0) {
+    const attempts = claimed.map((row) => delivered(row, Math.max(request.now, row.dueAt)));
+    const { locked, lost } = await ledger.record(attempts);
+    if (locked.length + lost.length > 0) throw new Error('an outcome could not be written');
+    settled.push(...claimed);
+    ({ claimed } = await ledger.claim(request));
+  }
+  return settled;
+}
+
+/** The next occurrence of all that is settled, and what has changed. */
+async function untilPlanned(orm: Orm): Promise<void> {
+  const query = queryOf(orm);
+  const isPlanned = async (): Promise<boolean> => {
+    const [row] = await query<{ waits: boolean }>(
+      `select exists (select from events.occurrences where ${TO_PLAN}) or exists (
+         select from users.outbox where done_at is null and parked_at is null) as waits`,
+    );
+    return row?.waits === false;
+  };
+  await until(isPlanned, { everyMs: LOOK_EVERY_MS });
+}
+
+/** What deliver writes when a workflow looks. */
+async function look(
+  orm: Orm,
+  settled: readonly ClaimedOccurrence[],
+  calledAt: number,
+): Promise<void> {
+  const query = queryOf(orm);
+  for (let from = 0; from < settled.length; from += LOOKS_AT_ONCE) {
+    const some = settled.slice(from, from + LOOKS_AT_ONCE);
+    await answerCalls(
+      query,
+      some.map(({ occasionType, occasionId }) => ({
+        type: occasionType,
+        id: occasionId,
+        calledAt,
+      })),
+    );
+  }
+}
+
+/** A day's share of what users' lives change. */
+async function createChanges(bench: MillionBench, orm: Orm, clock: () => number) {
+  const { options, tz } = bench;
+  const users = createUsers(orm, { clock, tz });
+  const daily = (share: number): number => Math.round((options.users * share) / 365);
+  const counts = {
+    zone: daily(CHANGES.zone),
+    name: daily(CHANGES.name),
+    deleted: daily(CHANGES.deleted),
+  };
+  const perDay = counts.zone + counts.name + counts.deleted;
+  const rows = await bench.orm.em
+    .fork()
+    .execute<{ id: string }[]>('select id from users.users order by random() limit :count', {
+      count: perDay * options.days,
+    });
+  const ids = rows.map(({ id }) => id);
+  const next = (count: number): string[] => ids.splice(0, count);
+  return {
+    async live(): Promise<void> {
+      for (const id of next(counts.zone)) await users.update(id, { timezone: 'Europe/Paris' });
+      for (const id of next(counts.name)) await users.update(id, { lastName: 'Married' });
+      for (const id of next(counts.deleted)) await users.delete(id);
+      for (let nth = 0; nth < daily(CHANGES.created); nth += 1) {
+        await users.create({
+          externalId: null,
+          firstName: 'Ada',
+          lastName: 'New',
+          dateOfBirth: '1990-06-15',
+          timezone: 'Europe/Berlin',
+          deliveryTime: null,
+        });
+      }
+    },
+  };
+}
+
+/** Retention by the default settings, once a day. */
+function createHousekeeping({ tz }: MillionBench, orm: Orm, clock: () => number) {
+  const settings = loadSettings({});
+  const audits = createAuditStore({ orm, tz, limits: DATE_LIMITS, clock });
+  const { prune } = createHousekeepingActivities({ retention: createRetention(orm), audits });
+  const keep = {
+    attemptsMs: settings.RETAIN_ATTEMPTS,
+    responseExcerptsMs: settings.RETAIN_RESPONSE_EXCERPTS,
+    idempotencyKeysMs: settings.RETAIN_IDEMPOTENCY_KEYS,
+    outboxMs: settings.RETAIN_OUTBOX,
+    occurrencesMs: settings.RETAIN_OCCURRENCES,
+  };
+  return async (): Promise<void> => {
+    while ((await prune({ keep })).more);
+  };
+}
+
+const LEDGER = 'events.occurrences';
+const CLAIMABLE = 'events.occurrences_claimable';
+
+function partOf(day: number, { few, many }: Year['claims'], sizes: readonly TableSize[]): YearPart {
+  const ledger = sizes.find(({ table: name }) => name === LEDGER);
+  const medians = [few, many].map((times) => distributionOf(times)?.p50 ?? null);
+  const [ofFew = null, ofMany = null] = medians;
+  return {
+    day,
+    few: ofFew,
+    many: ofMany,
+    ratio: ofFew === null || ofMany === null ? null : ofMany / ofFew,
+    deadRows: ledger?.deadRows ?? 0,
+    bytes: bytesOf(sizes),
+    occurrencesBytes: ledger?.tableBytes ?? 0,
+    occurrencesIndexBytes: ledger?.indexBytes ?? 0,
+    claimableIndexBytes: ledger?.indexes[CLAIMABLE] ?? 0,
+  };
+}
+
+interface Lived {
+  readonly orm: Orm;
+  readonly autovacuum: Autovacuum;
+  readonly claims: Year['claims'];
+  readonly parts: readonly YearPart[];
+  readonly sent: number;
+  readonly claimSize: number;
+}
+
+async function finish(bench: MillionBench, lived: Lived): Promise<Year> {
+  const { meter, options, print, progress } = bench;
+  const { autovacuum, claims, parts, sent, claimSize } = lived;
+  const vacuums = autovacuum.vacuums();
+  const sizes = await tableSizes(bench.orm);
+  const indexBytesOf = (all: readonly TableSize[]): number =>
+    all.find(({ table: name }) => name === LEDGER)?.indexBytes ?? 0;
+  await meter.stage('reindex');
+  progress.say('the indexes of the ledger are made anew, to see how much of them was air');
+  await bench.orm.em.fork().execute(`reindex table ${LEDGER}`);
+  const rebuilt = indexBytesOf(await tableSizes(bench.orm));
+
+  const third = Math.ceil(claims.many.length / PARTS);
+  const middle = Math.floor((claims.many.length - third) / 2);
+  const rows = [
+    ['first', 0, third],
+    ['middle', middle, middle + third],
+    ['last', -third, undefined],
+    ['all', 0, undefined],
+  ] as const;
+  print(
+    `${options.days} days, ${sent} sent, storage settings: ${options.storage}`,
+    table(
+      [`a claim of ${claimSize}`, 'median', 'p95', 'longest', 'ratio'],
+      rows.flatMap(([name, from, to]) => {
+        const few = claims.few.slice(from, to);
+        const many = claims.many.slice(from, to);
+        return [
+          ratioRow(`${name}: among ${options.few}`, few, few),
+          ratioRow(`${name}: among ${options.users}`, many, few),
+        ];
+      }),
+    ),
+  );
+  print(
+    'The ledger over the year, MB',
+    table(
+      ['day', 'ratio of claims', 'dead rows', 'all tables', 'ledger', 'its indexes', 'claimable'],
+      parts.map((part) => [
+        String(part.day),
+        part.ratio?.toFixed(2) ?? '-',
+        String(part.deadRows),
+        mb(part.bytes),
+        mb(part.occurrencesBytes),
+        mb(part.occurrencesIndexBytes),
+        mb(part.claimableIndexBytes),
+      ]),
+    ),
+  );
+  const runs = Object.entries(vacuums.runs).map((row) => row.map(String));
+  print(
+    `VACUUM where autovacuum would have run: ${(vacuums.tookMs / 1_000).toFixed(1)} s in all`,
+    table(['table', 'times'], runs),
+  );
+  print('On disk after it', sizesTable(sizes, options.users));
+  const indexBytes = { grown: indexBytesOf(sizes), rebuilt };
+  print('Indexes of the ledger', `${mb(indexBytes.grown)} MB; made anew, ${mb(rebuilt)} MB`);
+  const { days, storage } = options;
+  return {
+    storage,
+    days,
+    sent,
+    claimed: claims.many.length,
+    parts,
+    claims,
+    vacuums,
+    sizes,
+    indexBytes,
+  };
+}
+
+const mb = (bytes: number): string => (bytes / 1e6).toFixed(1);
