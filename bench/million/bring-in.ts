@@ -14,6 +14,7 @@ const NO_TEMPORAL = { TEMPORAL_ADDRESS: '127.0.0.1:1' };
 
 /** A count of a million is a tenth of a second of the database's time. */
 const COUNT_EVERY_MS = 2_000;
+const SAY_EVERY_MS = 15_000;
 
 export interface BroughtIn {
   readonly storedMs: number;
@@ -34,7 +35,14 @@ export async function bringIn(bench: MillionBench): Promise<BroughtIn> {
 
   progress.say(`${users} users are imported`);
   await meter.stage('store');
-  const stored = await timed(() => importFile(`http://127.0.0.1:${port}`, file));
+  const counting = setInterval(() => {
+    void ledger.waitingInOutbox().then(
+      (count) => progress.say(`${count} of ${users} stored`),
+      () => {},
+    );
+  }, SAY_EVERY_MS);
+  const importing = timed(() => importFile(`http://127.0.0.1:${port}`, file));
+  const stored = await importing.finally(() => clearInterval(counting));
   await rm(file);
   if (stored.result.users.created !== users) throw new Error('not all users were imported');
 

@@ -5,6 +5,7 @@ import { duration, table } from '../report/table.ts';
 import { createApiClient } from '../support/api-client.ts';
 import { type CrudSample, startCrudLoad } from '../support/crud-load.ts';
 import { dispatchers } from '../support/daybell-processes.ts';
+import { minuteAfter } from '../support/instants.ts';
 import { distantBirthday, loadByStore } from '../support/loading.ts';
 import { type Distribution, distributionOf } from '../support/statistics.ts';
 import { sleepUntil } from '../support/until.ts';
@@ -87,6 +88,7 @@ export async function liveADay(bench: MillionBench): Promise<Day> {
     (await receiver.count(webhookPath)).distinct - before.distinct;
   await untilNone('not delivered yet', async () => due - (await arrived()), dueAt + LIMIT_MS);
   const sentAt = Date.now();
+  const { instants } = await receiver.take(webhookPath);
   await meter.stage('look');
   await untilNone(
     'of whom the workflow has not looked yet',
@@ -97,7 +99,7 @@ export async function liveADay(bench: MillionBench): Promise<Day> {
   const samples = await requests.stop();
   client.close();
 
-  const { requests: all, distinct, instants } = await receiver.take(webhookPath);
+  const { requests: all, distinct } = await receiver.count(webhookPath);
   const arrivals = instants.filter((at) => at >= countedAt).map((at) => at - dueAt);
   const { sentByWorkflow } = await ledger.herd(dueAt);
   const between = (from: number, to: number): CrudSample[] =>
@@ -160,12 +162,10 @@ async function leaveOthersAlone({ orm, meter, progress }: MillionBench): Promise
   progress.say(`${affectedRows} without a workflow count as notified from now on`);
 }
 
-/** A full minute, and none at which others are due at 9:00 in a zone with half an hour. */
+/** A full minute, and none at which it is 9:00 for others somewhere. */
 function instantAfter(leadMs: number): number {
-  let at = Math.ceil((Date.now() + leadMs) / MINUTE_MS) * MINUTE_MS;
-  const minute = () => new Date(at).getUTCMinutes() % 30;
-  while (minute() === 0 || minute() > 25) at += MINUTE_MS;
-  return at;
+  const { at } = minuteAfter(leadMs);
+  return at % (30 * MINUTE_MS) === 0 ? at + MINUTE_MS : at;
 }
 
 /** By their own delivery time: the installation's stays what the others are planned by. */
