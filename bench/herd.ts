@@ -8,6 +8,10 @@
  * --load api|store       how Daybell's users come in; api up to 20,000
  * --head-start, --plan-rate, --dispatchers   of Daybell, see bench/contenders/contender.ts
  * --until settled|asleep   when Daybell counts as done: asleep needs WAKE_RATE=0 for a large herd
+ * --temporal-nodes N     a cluster: so many processes of each service (1; `postgres` only)
+ * --kill-temporal-node A,…   killed with -9 a second before the instant, such as temporal-history-1, or
+ *                        temporal where it is one process (`daybell` and `workflows-alone` only)
+ * --temporal-down SECONDS   for which it does not come back (0: after a second)
  * --kill-dispatcher MS   after the instant one is killed with -9 (`fire` and `missed` only)
  * --rest SECONDS         that dispatchers wait for their herd (10; `fire` only)
  * --shards N             history shards of the production Temporal server

@@ -1,16 +1,19 @@
 import { runningApi } from '../src/cli/command.ts';
 import type { Settings } from '../src/platform/settings/settings.ts';
 import { MEASURED, type Ports } from './ports.ts';
+import type { TemporalNode } from './temporal/production.ts';
 
 export interface BannerOptions {
   readonly settings: Settings;
   readonly ports: Ports;
   readonly dataDir: string;
+  /** The processes of the production Temporal server. */
+  readonly temporalNodes?: readonly TemporalNode[];
 }
 
 /** Where everything is, and the first thing to try. */
 export function banner(options: BannerOptions): string {
-  const { settings, ports, dataDir } = options;
+  const { settings, ports, dataDir, temporalNodes = [] } = options;
   const api = runningApi({ ...settings, PORT: ports.api }).url;
   const rows = {
     Console: `${api}/console`,
@@ -23,7 +26,7 @@ export function banner(options: BannerOptions): string {
     ...(ports.postgres !== null && {
       PostgreSQL: `127.0.0.1:${ports.postgres} (user and database daybell; its password is in postgres.password)`,
     }),
-    ...(ports.temporal !== null && { Temporal: `127.0.0.1:${ports.temporal}` }),
+    ...(ports.temporal !== null && { Temporal: temporal(ports.temporal, temporalNodes) }),
     ...(ports.prometheus !== null && { Prometheus: `http://127.0.0.1:${ports.prometheus}` }),
     Data: dataDir,
   };
@@ -42,6 +45,13 @@ export function banner(options: BannerOptions): string {
     'See greetings arrive within minutes: npm run demo (in another terminal). Ctrl-C stops everything.',
     '',
   ].join('\n');
+}
+
+function temporal(port: number, nodes: readonly TemporalNode[]): string {
+  const address = `127.0.0.1:${port}`;
+  if (nodes.length <= 1) return address;
+  const places = nodes.map((node) => `127.0.0.1:${node.port} ${node.name}`);
+  return [`${address} temporal-balancer`, ...places].join(' · ');
 }
 
 function webUi({ ports, settings }: BannerOptions): string {

@@ -57,7 +57,7 @@ export async function runInForeground(
         // A receiver of the user's own prints nothing here: the attempts are what there is to see.
         return name === 'dispatcher' && settings.WEBHOOK_URL !== undefined ? 'info' : 'warn';
       },
-      servers: ['postgres', 'temporal', 'temporal-ui', 'prometheus'],
+      isServer: (name) => /^(postgres|prometheus|temporal(-.+)?)$/.test(name),
     });
     await run(startAll, { settings, machine, terminal });
     terminal.say('stopped');

@@ -38,7 +38,7 @@ function create(level: string) {
     write: (text) => void written.push(text),
     colours: false,
     levelOf: () => level,
-    servers: ['postgres'],
+    isServer: (name) => name === 'postgres',
   });
   return { terminal, written };
 }

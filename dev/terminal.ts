@@ -17,8 +17,8 @@ export interface TerminalOptions {
   readonly colours: boolean;
   /** The least level, pino's, of a process's log lines to be shown. */
   readonly levelOf: (processName: string) => string;
-  /** Servers, whose lines are no messages to people: shown with `debug` only. */
-  readonly servers: readonly string[];
+  /** Whether it is a server, whose lines are no messages to people: shown with `debug` only. */
+  readonly isServer: (processName: string) => boolean;
 }
 
 const LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'];
@@ -26,7 +26,7 @@ const NAME_WIDTH = 10;
 const CYAN = 36;
 const YELLOW = 33;
 
-export function createTerminal({ write, colours, levelOf, servers }: TerminalOptions): Terminal {
+export function createTerminal({ write, colours, levelOf, isServer }: TerminalOptions): Terminal {
   const pretty = prettyFactory({
     colorize: colours,
     ignore: 'pid,hostname,process,time',
@@ -44,7 +44,7 @@ export function createTerminal({ write, colours, levelOf, servers }: TerminalOpt
     readable,
     showLine(name, line) {
       // A plain line of a process of ours is meant to be read.
-      const level = servers.includes(name) ? 'debug' : (logLevel(line) ?? 'fatal');
+      const level = isServer(name) ? 'debug' : (logLevel(line) ?? 'fatal');
       if (LEVELS.indexOf(level) >= LEVELS.indexOf(levelOf(name))) {
         write(`${prefix(name)} ${readable(line)}\n`);
       }

@@ -43,6 +43,10 @@ export interface HerdOptions {
   readonly dispatchers: number;
   /** Ms after the instant at which one dispatcher is killed with -9; 0 for never. */
   readonly killDispatcher: number;
+  /** Processes of Temporal that are killed with -9 a second before the instant. */
+  readonly killTemporalNode: readonly string[];
+  /** Seconds for which they do not come back. */
+  readonly temporalDown: number;
   /** Seconds that dispatchers wait for a herd that is planned already, at the least. */
   readonly rest: number;
 }

@@ -27,6 +27,7 @@ export const workflowsAlone: Contender = {
 };
 
 const LOOK_EVERY_MS = 500;
+const KILLED_BEFORE_MS = 1_000;
 /** Workflows whose histories are looked at. */
 const SAMPLE = 20;
 
@@ -71,6 +72,10 @@ async function start(
     );
     const storage = (await installation.temporalBytes()) - storageBefore;
     await meter.stage('wait');
+    for (const node of options.killTemporalNode) {
+      installation.killAt(node, at - KILLED_BEFORE_MS, options.temporalDown * 1_000);
+      remarks.push(`${node} was killed 1 s before the instant, for ${options.temporalDown} s`);
+    }
     return {
       dueAt: at,
       remarks,

@@ -50,7 +50,7 @@ async function startDispatchers(run: HerdRun, rows: Rows): Promise<RunningConten
     await meter.stage('wait');
     const countedFrom = rows.countedFrom ?? Date.now();
     await processes.start(dispatchers(options.dispatchers), {});
-    if (killDispatcher > 0) processes.killAt('dispatcher', countedFrom + killDispatcher);
+    if (killDispatcher > 0) installation.killAt('dispatcher', countedFrom + killDispatcher);
     return {
       dueAt: countedFrom,
       remarks: killDispatcher > 0 ? [`one dispatcher was killed after ${killDispatcher} ms`] : [],

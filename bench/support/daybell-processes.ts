@@ -22,8 +22,6 @@ export interface DaybellProcesses {
   migrate(settings?: Readonly<Record<string, string>>): Promise<void>;
   /** Starts these, one process for each name, with settings besides the defaults. */
   start(names: readonly ServiceName[], settings: Readonly<Record<string, string>>): Promise<void>;
-  /** kill -9 to a process of this name at an instant, epoch ms. The supervisor starts it again. */
-  killAt(name: ServiceName, at: number): void;
   /** The last started are stopped first. */
   stop(): Promise<void>;
 }
@@ -71,12 +69,6 @@ export function startDaybellProcesses(
         return specOf(name, processName, env, target.logDir);
       });
       groups.push(await installation.start(specs));
-    },
-    killAt(name, at) {
-      setTimeout(() => {
-        const pid = installation.processes.get(name);
-        if (pid !== undefined) process.kill(pid, 'SIGKILL');
-      }, at - Date.now());
     },
     async stop() {
       for (const group of groups.splice(0).toReversed()) await group.stop();

@@ -1,3 +1,4 @@
+import { nodesOf } from '../../dev/temporal/production.ts';
 import type { HerdOptions } from '../contenders/contender.ts';
 import type { Options } from './options.ts';
 
@@ -8,6 +9,8 @@ export const HERD_OPTIONS = [
   'until',
   'dispatchers',
   'kill-dispatcher',
+  'kill-temporal-node',
+  'temporal-down',
   'rest',
 ] as const;
 
@@ -18,6 +21,7 @@ const LEAST_REST = 10;
 
 /** How Daybell's herd of so many is brought in and planned. */
 export function herdOptions(options: Options, users: number): HerdOptions {
+  const nodes = nodesOf(options.number('temporal-nodes', 1)).map(({ name }) => name);
   return {
     load: options.choice('load', ['api', 'store'], users > MOST_BY_API ? 'store' : 'api'),
     headStart: options.number('head-start', 15, 0),
@@ -26,6 +30,8 @@ export function herdOptions(options: Options, users: number): HerdOptions {
     until: options.choice('until', ['settled', 'asleep'], 'settled'),
     dispatchers: options.number('dispatchers', 1),
     killDispatcher: options.number('kill-dispatcher', 0, 0),
+    killTemporalNode: options.list('kill-temporal-node', nodes, []),
+    temporalDown: options.number('temporal-down', 0, 0),
     rest: options.number('rest', LEAST_REST, LEAST_REST),
   };
 }

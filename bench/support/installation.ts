@@ -4,6 +4,7 @@
  */
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 
 import { readMachine, type Machine } from '../../src/platform/settings/machine.ts';
 import type { ChildSpec } from '../../dev/child.ts';
@@ -12,18 +13,21 @@ import { freePorts } from '../../dev/ports.ts';
 import { prepareEmbeddedPostgres } from '../../dev/postgres/embedded.ts';
 import type { ProcessRecord } from '../../dev/process-record.ts';
 import { createSupervisor, type Supervisor } from '../../dev/supervisor.ts';
+import { temporalConnections } from '../../dev/temporal/production.ts';
 import { emptyFolder } from './empty-folder.ts';
 import { prepareTemporal, type TemporalKind } from './temporal.ts';
 import { connectDatabases, type Databases } from './databases.ts';
 import type { Progress } from './progress.ts';
 import { startReceiver, type Receiver } from './receiver.ts';
 import { benchTerminal } from './terminal.ts';
+import { sleepUntil } from './until.ts';
 
 export interface InstallationOptions {
   readonly temporal: TemporalKind;
   /** Emptied at the start. */
   readonly dataDir: string;
-  /** Of the production server. */
+  /** Of the production server, as the next. */
+  readonly temporalNodes?: number;
   readonly historyShards?: number;
   /** As of a ChildSpec: not of contenders that stand on Temporal alone. */
   readonly temporalNiceness?: number;
@@ -42,6 +46,11 @@ export interface Installation {
   temporalBytes(): Promise<number>;
   /** Starts processes, and keeps them running until they are stopped. */
   start(specs: readonly ChildSpec[]): Promise<ProcessGroup>;
+  /**
+   * kill -9 to the process of this name at an instant, epoch ms, and for so many ms to each that
+   * the supervisor starts in its place: 1, 3, 6, 10, 15 … s after the first died.
+   */
+  killAt(name: string, at: number, downMs?: number): void;
   /** Stops everything. */
   stop(): Promise<void>;
 }
@@ -49,7 +58,9 @@ export interface Installation {
 export type ProcessGroup = Pick<Supervisor, 'stop'>;
 
 /** Daybell's pools, the contenders', and the bench's own. */
-const CONNECTIONS = 200;
+const CONNECTIONS = 150;
+/** A server does not get far in less. */
+const KILL_AGAIN_MS = 50;
 
 export async function startInstallation(options: InstallationOptions): Promise<Installation> {
   const { progress } = options;
@@ -81,7 +92,7 @@ export async function startInstallation(options: InstallationOptions): Promise<I
     const postgres = await prepareEmbeddedPostgres({
       dataDir,
       port: postgresPort,
-      connections: CONNECTIONS,
+      connections: CONNECTIONS + temporalConnections(options.temporalNodes ?? 1),
       onProgress: progress.say,
     });
     await start([postgres.child]);
@@ -91,7 +102,8 @@ export async function startInstallation(options: InstallationOptions): Promise<I
       dataDir,
       postgresUrl: postgres.url,
     });
-    await start([{ ...temporal.child, niceness: options.temporalNiceness ?? 0 }]);
+    const niceness = options.temporalNiceness ?? 0;
+    await start(temporal.children.map((child) => ({ ...child, niceness })));
     const databases = await connectDatabases(postgres.url);
     endings.push(databases.close);
     const receiver = await startReceiver();
@@ -106,12 +118,31 @@ export async function startInstallation(options: InstallationOptions): Promise<I
       processes,
       temporalBytes: () => temporalBytes(options.temporal, dataDir, databases),
       start,
+      killAt(name, at, downMs = 0) {
+        void killFor(processes, name, at, downMs);
+      },
       stop,
     };
   } catch (error) {
     await stop();
     throw error;
   }
+}
+
+async function killFor(
+  processes: ReadonlyMap<string, number>,
+  name: string,
+  at: number,
+  downMs: number,
+): Promise<void> {
+  await sleepUntil(at);
+  let last: number | undefined;
+  do {
+    const pid = processes.get(name);
+    if (pid !== undefined && pid !== last) process.kill(pid, 'SIGKILL');
+    last = pid;
+    await sleep(KILL_AGAIN_MS);
+  } while (Date.now() < at + downMs);
 }
 
 function recordingIn(processes: Map<string, number>, record: ProcessRecord): ProcessRecord {

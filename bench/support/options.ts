@@ -42,10 +42,12 @@ export function readOptions(args: readonly string[], names: readonly string[]): 
 }
 
 /** What all benches take. */
-export const COMMON_OPTIONS = ['temporal', 'shards', 'out', 'data'] as const;
+export const COMMON_OPTIONS = ['temporal', 'temporal-nodes', 'shards', 'out', 'data'] as const;
 
 export interface CommonOptions {
   readonly temporal: TemporalKind;
+  /** Of the production server: 1, or a cluster with so many processes of each service. */
+  readonly temporalNodes: number;
   readonly historyShards?: number;
   /** Where results go. */
   readonly outDir: string;
@@ -55,9 +57,15 @@ export interface CommonOptions {
 
 export function commonOptions(options: Options, name: string): CommonOptions {
   const shards = options.number('shards', 0, 0);
+  const temporal = options.choice('temporal', TEMPORAL_KINDS, 'dev');
+  const temporalNodes = options.number('temporal-nodes', 1);
+  if (temporal === 'dev' && temporalNodes > 1) {
+    throw new OptionError('--temporal-nodes: the dev server has none, --temporal postgres does');
+  }
   const startedAt = new Date().toISOString().slice(0, 19).replaceAll(':', '-');
   return {
-    temporal: options.choice('temporal', TEMPORAL_KINDS, 'dev'),
+    temporal,
+    temporalNodes,
     outDir: options.text('out', `data/bench-results/${name}-${startedAt}`),
     dataDir: options.text('data', 'data/bench'),
     ...(shards > 0 && { historyShards: shards }),

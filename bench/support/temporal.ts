@@ -15,7 +15,8 @@ export type TemporalKind = (typeof TEMPORAL_KINDS)[number];
 export interface BenchTemporal {
   readonly kind: TemporalKind;
   readonly address: string;
-  readonly child: ChildSpec;
+  /** To be started all at once. */
+  readonly children: readonly ChildSpec[];
 }
 
 export interface BenchTemporalOptions {
@@ -23,29 +24,31 @@ export interface BenchTemporalOptions {
   readonly machine: Machine;
   readonly dataDir: string;
   readonly postgresUrl: string;
+  /** Of the production server, as the next: so many processes of each of its services. */
+  readonly temporalNodes?: number;
   readonly historyShards?: number;
   readonly progress: Progress;
 }
 
 export async function prepareTemporal(options: BenchTemporalOptions): Promise<BenchTemporal> {
-  const { temporal: kind, machine, dataDir, postgresUrl, historyShards } = options;
+  const { temporal: kind, machine, dataDir, postgresUrl, temporalNodes, historyShards } = options;
   const onProgress = options.progress.say;
-  const [port = 0, httpPort = 0] = await freePorts(2);
+  const [port = 0, uiPort = 0] = await freePorts(2);
   const address = `127.0.0.1:${port}`;
   if (kind === 'dev') {
     const binary = await findTemporalBinary({ ...machine, onProgress });
-    const place = { dataDir, port, uiPort: httpPort, home: machine.home };
-    return { kind, address, child: temporalServer({ binary, ...place }) };
+    const place = { dataDir, port, uiPort, home: machine.home };
+    return { kind, address, children: [temporalServer({ binary, ...place })] };
   }
   const programs = await findProductionPrograms({ ...machine, onProgress });
-  const child = await prepareProductionTemporal({
+  const { children } = await prepareProductionTemporal({
     programs,
     dataDir,
     postgresUrl,
     port,
-    httpPort,
     onProgress,
+    ...(temporalNodes !== undefined && { nodes: temporalNodes }),
     environment: historyShards === undefined ? {} : { NUM_HISTORY_SHARDS: String(historyShards) },
   });
-  return { kind, address, child };
+  return { kind, address, children };
 }

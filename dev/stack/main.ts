@@ -8,21 +8,22 @@ import { prepareServices } from '../services.ts';
 import { prepareProductionTemporal } from '../temporal/production.ts';
 import { findProductionPrograms, findTemporalUi } from '../temporal/production-programs.ts';
 import { prepareTemporalUi } from '../temporal/ui.ts';
-import { preparePrometheus } from './prometheus.ts';
+import { preparePrometheus, type ScrapeJob } from './prometheus.ts';
 import { createRoles, keepRolePasswords } from './roles.ts';
-import { stackConnections, stackSettings } from './settings.ts';
+import { readTemporalNodes, stackConnections, stackSettings } from './settings.ts';
 
 await runInForeground(startStack, stackSettings);
 
 /** Starts PostgreSQL, the production Temporal server and its Web UI, Daybell by process, Prometheus. */
 async function startStack(startup: Startup): Promise<void> {
   const { settings, machine, terminal, dataDir, supervisor, signal } = startup;
+  const nodes = readTemporalNodes(process.argv.slice(2));
   const onProgress = terminal.say;
   const build = { ...machine, onProgress, signal };
   const programs = await findProductionPrograms(build);
   const uiProgram = await findTemporalUi(build);
   const prometheus = await firstOnPath('prometheus', machine.path);
-  const [httpPort = 0, metricsPort = 0, anyPort = 0] = await freePorts(3);
+  const [anyPort = 0] = await freePorts(1);
   // Of the ports that the system would give for 0, the server cannot have the high ones.
   const TEMPORAL_DEV_PORT = settings.TEMPORAL_DEV_PORT || anyPort;
   const ports = await findPorts({ ...settings, TEMPORAL_DEV_PORT }, prometheus !== null);
@@ -32,7 +33,7 @@ async function startStack(startup: Startup): Promise<void> {
   const postgres = await prepareEmbeddedPostgres({
     dataDir,
     port: postgresPort,
-    connections: stackConnections(settings.DATABASE_POOL),
+    connections: stackConnections(settings.DATABASE_POOL, nodes),
     onProgress,
   });
   signal.throwIfAborted();
@@ -43,11 +44,11 @@ async function startStack(startup: Startup): Promise<void> {
     dataDir,
     postgresUrl: postgres.url,
     port: TEMPORAL_DEV_PORT,
-    httpPort,
-    environment: { PROMETHEUS_ENDPOINT: `127.0.0.1:${metricsPort}` },
+    nodes,
+    hasMetrics: true,
     onProgress,
   });
-  await supervisor.start([temporal]);
+  await supervisor.start(temporal.children);
 
   const children = await prepareServices(startup, ports, urls.app, urls.owner);
   children.push(
@@ -63,10 +64,13 @@ async function startStack(startup: Startup): Promise<void> {
       'Left out: there is no `prometheus` on the PATH (Debian: apt-get install prometheus)',
     );
   } else {
-    const jobs = Object.entries({ ...ports.metrics, temporal: metricsPort });
+    const jobs: ScrapeJob[] = [
+      ...Object.entries({ ...ports.metrics }),
+      ...temporal.nodes.map(({ name, metricsPort }): ScrapeJob => [name, metricsPort]),
+    ];
     const { prometheus: port } = ports;
     children.push(await preparePrometheus({ program: prometheus, dataDir, port, jobs }));
   }
   await supervisor.start(children);
-  terminal.print(banner({ settings, ports, dataDir }));
+  terminal.print(banner({ settings, ports, dataDir, temporalNodes: temporal.nodes }));
 }

@@ -1,7 +1,9 @@
 import { join } from 'node:path';
+import { parseArgs } from 'node:util';
 
 import { InvalidSettingsError, type Settings } from '../../src/platform/settings/settings.ts';
-import { TEMPORAL_SETTINGS } from '../temporal/production.ts';
+import { StartError } from '../start-error.ts';
+import { temporalConnections } from '../temporal/production.ts';
 
 /** From here on, one for each process: the first port of those that the OpenTelemetry exporters took. */
 export const FIRST_METRICS_PORT = 9464;
@@ -12,6 +14,9 @@ const OWN_SERVERS = ['DATABASE_URL', 'TEMPORAL_ADDRESS'] as const;
 const POOLS = 10;
 /** Besides: the readiness check, an operator's psql. */
 const SPARE_CONNECTIONS = 50;
+const NODES = 'temporal-nodes';
+/** Of each service: more processes on one machine show nothing else. */
+const MOST_NODES = 5;
 
 /**
  * The settings of the production shape: everything by its own servers, all metrics on, and its
@@ -32,7 +37,23 @@ export function stackSettings(given: Settings): Settings {
 }
 
 /** How many PostgreSQL takes, for this size of the processes' pools. */
-export function stackConnections(pool: number): number {
-  const { connections, visibilityConnections } = TEMPORAL_SETTINGS;
-  return pool * POOLS + connections + visibilityConnections + SPARE_CONNECTIONS;
+export function stackConnections(pool: number, temporalNodes = 1): number {
+  return pool * POOLS + temporalConnections(temporalNodes) + SPARE_CONNECTIONS;
+}
+
+/**
+ * `--temporal-nodes N`: 1 for all of Temporal's services in one process, or a cluster.
+ *
+ * @throws StartError for any other argument
+ */
+export function readTemporalNodes(args: readonly string[]): number {
+  const options = { [NODES]: { type: 'string', default: '1' } } as const;
+  try {
+    const { [NODES]: value } = parseArgs({ args: [...args], options }).values;
+    const count = Number(value);
+    if (Number.isInteger(count) && count >= 1 && count <= MOST_NODES) return count;
+    throw new Error(`--${NODES}: must be a whole number from 1 to ${MOST_NODES}, not "${value}"`);
+  } catch (error) {
+    throw new StartError((error as Error).message, 78);
+  }
 }

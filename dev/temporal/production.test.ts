@@ -5,8 +5,9 @@ import { text } from 'node:stream/consumers';
 
 import { describe, expect, onTestFinished, test } from 'vitest';
 
+import type { ChildSpec } from '../child.ts';
 import { freePorts, HIGHEST_PORT } from '../ports.ts';
-import { prepareProductionTemporal } from './production.ts';
+import { prepareProductionTemporal, temporalConnections } from './production.ts';
 
 /** Stands in for the schema tool: writes down what it was asked, and for which database. */
 const TOOL = `#!/bin/sh
@@ -18,8 +19,9 @@ describe('the production Temporal server', () => {
     const { directory, sqlTool, options, asked } = await prepare();
     const server = join(directory, 'server');
     await writeFile(server, '#!/bin/sh\nprintf "%s\\n" "$*"\nenv\n', { mode: 0o755 });
-    const child = await prepareProductionTemporal({ ...options, programs: { server, sqlTool } });
-    expect(child).toMatchObject({ name: 'temporal', stopSignal: 'SIGTERM' });
+    const programs = { server, sqlTool };
+    const { children, nodes } = await prepareProductionTemporal({ ...options, programs });
+    expect(children).toMatchObject([{ name: 'temporal', stopSignal: 'SIGTERM' }]);
     expect(await asked()).toEqual([
       'temporal create-database',
       'temporal setup-schema --version 0.0',
@@ -30,11 +32,10 @@ describe('the production Temporal server', () => {
       expect.stringMatching(/^temporal_visibility setup-schema .*visibility-indexes\.sql$/),
     ]);
 
-    const { stdout } = child.spawn();
-    if (stdout === null) throw new Error('it has no output');
-    const [words, ...lines] = (await text(stdout)).trim().split('\n');
-    expect(words).toBe('start');
-    const given = new Map(lines.map((line) => line.split(/=(.*)/) as [string, string]));
+    const { words, given } = await outputOf(children[0]);
+    expect(words).toBe(
+      'start --service frontend --service history --service matching --service worker',
+    );
     expect(Object.fromEntries(given)).toMatchObject({
       NUM_HISTORY_SHARDS: '16',
       POSTGRES_SEEDS: '127.0.0.1',
@@ -43,14 +44,55 @@ describe('the production Temporal server', () => {
       DBNAME: 'temporal',
       BIND_ON_IP: '127.0.0.1',
       FRONTEND_GRPC_PORT: '17233',
-      FRONTEND_HTTP_PORT: '17243',
-      PROMETHEUS_ENDPOINT: '127.0.0.1:17244',
+      PROMETHEUS_ENDPOINT: `127.0.0.1:${nodes[0]?.metricsPort}`,
     });
     const ports = [...given].filter(([name]) => /_(GRPC|MEMBERSHIP)_PORT$/.test(name));
     expect(new Set(ports.map(([, each]) => each)).size).toBe(8);
     expect(Math.max(...ports.map(([, each]) => Number(each)))).toBeLessThanOrEqual(HIGHEST_PORT);
     const limits = await readFile(given.get('DYNAMIC_CONFIG_FILE_PATH') ?? '', 'utf8');
     expect(limits).toContain('matching.rps:');
+  });
+
+  test('as a cluster runs each service by itself, and a balancer where clients connect to', async () => {
+    const { directory, sqlTool, options } = await prepare();
+    const server = join(directory, 'server');
+    await writeFile(server, '#!/bin/sh\nprintf "%s\\n" "$*"\nenv\n', { mode: 0o755 });
+    const programs = { server, sqlTool };
+    const cluster = await prepareProductionTemporal({ ...options, programs, nodes: 2 });
+    const names = [
+      'temporal-frontend-1',
+      'temporal-frontend-2',
+      'temporal-history-1',
+      'temporal-history-2',
+      'temporal-matching-1',
+      'temporal-matching-2',
+      'temporal-worker-1',
+    ];
+    expect(cluster.children.map(({ name }) => name)).toEqual([...names, 'temporal-balancer']);
+    expect(cluster.nodes.map(({ name }) => name)).toEqual(names);
+
+    const ports: string[] = [];
+    for (const [index, node] of cluster.nodes.entries()) {
+      const { words, given } = await outputOf(cluster.children[index]);
+      const [, service = ''] = node.name.split('-');
+      expect(words).toBe(`start --service ${service}`);
+      expect(Object.fromEntries(given)).toMatchObject({
+        TEMPORAL_BROADCAST_ADDRESS: '127.0.0.1',
+        CLUSTER_RPC_ADDRESS: '127.0.0.1:17233',
+        [`${service.toUpperCase()}_GRPC_PORT`]: String(node.port),
+        PROMETHEUS_ENDPOINT: `127.0.0.1:${node.metricsPort}`,
+        NUM_HISTORY_SHARDS: '16',
+        // What is enough for the service alone is shared by the two.
+        SQL_MAX_CONNS: '20',
+        SQL_VIS_MAX_CONNS: '5',
+      });
+      ports.push(...[...given].filter(([name]) => name.endsWith('_PORT')).map(([, port]) => port));
+    }
+    // Without PostgreSQL's.
+    const own = ports.filter((port) => port !== '5433');
+    expect(new Set(own).size).toBe(own.length);
+    expect(own).not.toContain('17233');
+    expect(temporalConnections(2)).toBe(7 * (20 + 5));
   });
 
   test('that cannot have its schema says what the tool said', async () => {
@@ -71,6 +113,14 @@ test('free ports are different, and such as the production server can have', asy
   expect(Math.max(...ports)).toBeLessThanOrEqual(HIGHEST_PORT);
 });
 
+/** Of the stand-in for a server: its arguments, and its environment. */
+async function outputOf(child: ChildSpec | undefined) {
+  const stdout = child?.spawn().stdout;
+  if (!stdout) throw new Error('it has no output');
+  const [words, ...lines] = (await text(stdout)).trim().split('\n');
+  return { words, given: new Map(lines.map((line) => line.split(/=(.*)/) as [string, string])) };
+}
+
 async function prepare() {
   const directory = await mkdtemp(join(tmpdir(), 'daybell-production-'));
   onTestFinished(() => rm(directory, { recursive: true }));
@@ -83,8 +133,8 @@ async function prepare() {
       dataDir: directory,
       postgresUrl: 'postgresql://daybell:secret@127.0.0.1:5433/postgres',
       port: 17_233,
-      httpPort: 17_243,
-      environment: { PROMETHEUS_ENDPOINT: '127.0.0.1:17244', NUM_HISTORY_SHARDS: '16' },
+      hasMetrics: true,
+      environment: { NUM_HISTORY_SHARDS: '16' },
       onProgress: () => {},
     },
     async asked(): Promise<string[]> {

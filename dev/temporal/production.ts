@@ -1,8 +1,10 @@
 /**
  * The production Temporal server, natively, on a PostgreSQL that is running: what a self-hosted
- * installation has, on one machine. Its four services share one process, configured by the
- * variables of the configuration that is built into it, as its image is.
+ * installation has, on one machine. It is configured by the variables of the configuration that is
+ * built into it, as its image is. Its four services share one process, or form a cluster: each
+ * service in processes of its own, as Temporal's Helm charts run them.
  */
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 import { type ChildSpec, NICENESS } from '../child.ts';
@@ -10,6 +12,7 @@ import { freePorts } from '../ports.ts';
 import { runCommand } from '../run-command.ts';
 import { SERVER_PATH, serverProcess, statusOf } from '../server-process.ts';
 import { StartError } from '../start-error.ts';
+import { isServing } from './health.ts';
 import type { ProductionPrograms } from './production-programs.ts';
 
 /** What is the same wherever it runs. docker-compose.temporal.yml has the same; a test compares. */
@@ -28,6 +31,16 @@ export const TEMPORAL_SETTINGS = {
   retentionDays: 3,
 } as const;
 
+/** Of the server, each with the name by which it tells its health. */
+const SERVICES = {
+  frontend: 'WorkflowService',
+  history: 'HistoryService',
+  matching: 'MatchingService',
+  worker: 'WorkerService',
+} as const;
+type Service = keyof typeof SERVICES;
+const ALL_SERVICES = Object.keys(SERVICES) as Service[];
+
 export interface ProductionTemporalOptions {
   readonly programs: ProductionPrograms;
   /** Its working directory. */
@@ -36,23 +49,37 @@ export interface ProductionTemporalOptions {
   readonly postgresUrl: string;
   /** What clients and workers connect to. */
   readonly port: number;
-  /** The same API as JSON over HTTP. */
-  readonly httpPort: number;
-  /** More variables of its configuration. `readiness` cannot ask a server with TLS. */
+  /** From 2 on, a cluster with so many processes of each service; see `nodesOf`. */
+  readonly nodes?: number;
+  /** Whether its processes serve metrics. */
+  readonly hasMetrics?: boolean;
+  /** More variables of its configuration. A server with TLS never counts as ready. */
   readonly environment?: Readonly<Record<string, string>>;
   readonly onProgress: (line: string) => void;
 }
 
+export interface ProductionTemporal {
+  /** To be started all at once. */
+  readonly children: readonly ChildSpec[];
+  readonly nodes: readonly TemporalNode[];
+}
+
+/** One process of the server, and its ports on this machine. */
+export interface TemporalNode {
+  readonly name: string;
+  /** Of its first service, gRPC. */
+  readonly port: number;
+  readonly metricsPort: number;
+}
+
 const DEPLOY = fileURLToPath(new URL('../../deploy/temporal/', import.meta.url));
+const BALANCER = join(import.meta.dirname, 'balancer-main.ts');
 const LOOPBACK = '127.0.0.1';
 const DAY_SECONDS = 24 * 3_600;
 /** The tool runs a few dozen statements; one that hangs waits for a lock. */
 const SCHEMA_LIMIT_MS = 5 * 60_000;
-/** Each of the four services listens on two ports. */
-const PORTS = ['FRONTEND', 'HISTORY', 'MATCHING', 'WORKER'].flatMap((service) => [
-  `${service}_GRPC_PORT`,
-  `${service}_MEMBERSHIP_PORT`,
-]);
+/** Two for each service, one for the HTTP API, one for metrics. */
+const MOST_PORTS_OF_A_NODE = 2 * ALL_SERVICES.length + 2;
 
 /**
  * Brings its databases up to date; starts nothing.
@@ -61,34 +88,107 @@ const PORTS = ['FRONTEND', 'HISTORY', 'MATCHING', 'WORKER'].flatMap((service) =>
  */
 export async function prepareProductionTemporal(
   options: ProductionTemporalOptions,
-): Promise<ChildSpec> {
-  const { programs, dataDir, postgresUrl, port, httpPort } = options;
+): Promise<ProductionTemporal> {
+  const { programs, dataDir, postgresUrl, port, nodes: count = 1 } = options;
   options.onProgress("Bringing Temporal's databases up to date.");
   await setUpSchema(programs.sqlTool, postgresUrl);
-  const ports = await freePorts(PORTS.length);
-  return serverProcess({
-    name: 'temporal',
+  const nodes = nodesOf(count);
+  const ports = await freePorts(MOST_PORTS_OF_A_NODE * nodes.length);
+  const prepared = nodes.map((node) => prepareNode(options, node, () => ports.pop() ?? 0));
+  const children = prepared.map(({ child }) => child);
+  if (count > 1) {
+    const frontends = prepared.filter(({ service }) => service === 'frontend');
+    children.push(
+      serverProcess({
+        name: 'temporal-balancer',
+        program: process.execPath,
+        args: [BALANCER, ...[port, ...frontends.map((node) => node.port)].map(String)],
+        cwd: dataDir,
+        readiness: () => isServing(`${LOOPBACK}:${port}`, SERVICES.frontend),
+      }),
+    );
+  }
+  return { children, nodes: prepared };
+}
+
+/**
+ * What runs as a process: everything as one, or each service by itself, so many times. One of
+ * `worker` does: it runs Temporal's own workflows, and what they do waits until it is back.
+ */
+export function nodesOf(count: number): { name: string; services: readonly Service[] }[] {
+  if (count === 1) return [{ name: 'temporal', services: ALL_SERVICES }];
+  return ALL_SERVICES.flatMap((service) =>
+    Array.from({ length: service === 'worker' ? 1 : count }, (_, index) => ({
+      name: `temporal-${service}-${index + 1}`,
+      services: [service],
+    })),
+  );
+}
+
+/** How many connections to PostgreSQL it opens at most. */
+export function temporalConnections(nodes: number): number {
+  const { connections, visibilityConnections } = poolsOf(nodes);
+  return nodesOf(nodes).length * (connections + visibilityConnections);
+}
+
+/** Of each process. Those of one service share what the service has when it is alone. */
+function poolsOf(nodes: number) {
+  const { connections, visibilityConnections } = TEMPORAL_SETTINGS;
+  return {
+    connections: Math.ceil(connections / nodes),
+    visibilityConnections: Math.ceil(visibilityConnections / nodes),
+  };
+}
+
+function prepareNode(
+  options: ProductionTemporalOptions,
+  { name, services }: ReturnType<typeof nodesOf>[number],
+  nextPort: () => number,
+): TemporalNode & { readonly service: Service; readonly child: ChildSpec } {
+  const { nodes = 1, hasMetrics = false, programs, dataDir, postgresUrl } = options;
+  const [service = 'frontend', ...others] = services;
+  // Of a cluster, the balancer listens where clients connect to.
+  const port = nodes === 1 ? options.port : nextPort();
+  const [httpPort, metricsPort] = [nextPort(), nextPort()];
+  const child = serverProcess({
+    name,
     niceness: NICENESS.temporal,
     program: programs.server,
-    args: ['start'],
+    args: ['start', ...services.flatMap((service) => ['--service', service])],
     cwd: dataDir,
     env: {
-      ...temporalEnvironment(postgresUrl),
+      ...temporalEnvironment(postgresUrl, nodes),
       BIND_ON_IP: LOOPBACK,
+      // Where the others reach it: they find it in a table of the database.
+      TEMPORAL_BROADCAST_ADDRESS: LOOPBACK,
+      CLUSTER_RPC_ADDRESS: `${LOOPBACK}:${options.port}`,
       // The limits that Daybell's herd needs raised, each with its reason.
       DYNAMIC_CONFIG_FILE_PATH: `${DEPLOY}dynamicconfig.yaml`,
-      ...Object.fromEntries(PORTS.map((name, index) => [name, String(ports[index])])),
-      FRONTEND_GRPC_PORT: String(port),
+      ...portSettings(service, port, nextPort()),
+      ...Object.assign({}, ...others.map((each) => portSettings(each, nextPort(), nextPort()))),
       FRONTEND_HTTP_PORT: String(httpPort),
+      ...(hasMetrics && { PROMETHEUS_ENDPOINT: `${LOOPBACK}:${metricsPort}` }),
       ...options.environment,
     },
-    readiness: () => ensureNamespace(`http://${LOOPBACK}:${httpPort}/api/v1/namespaces`),
+    readiness: () =>
+      service === 'frontend'
+        ? ensureNamespace(`http://${LOOPBACK}:${httpPort}/api/v1/namespaces`)
+        : isServing(`${LOOPBACK}:${port}`, SERVICES[service]),
   });
+  return { name, service, port, metricsPort, child };
+}
+
+function portSettings(service: Service, grpc: number, membership: number): Record<string, string> {
+  const prefix = service.toUpperCase();
+  return {
+    [`${prefix}_GRPC_PORT`]: String(grpc),
+    [`${prefix}_MEMBERSHIP_PORT`]: String(membership),
+  };
 }
 
 /** The variables that are the same wherever it runs, the database's password among them. */
-export function temporalEnvironment(postgresUrl: string): Record<string, string> {
-  const { connections, visibilityConnections, historyShards } = TEMPORAL_SETTINGS;
+export function temporalEnvironment(postgresUrl: string, nodes = 1): Record<string, string> {
+  const { connections, visibilityConnections } = poolsOf(nodes);
   const { hostname, port, username, password } = new URL(postgresUrl);
   return {
     LOG_LEVEL: 'warn',
@@ -102,7 +202,7 @@ export function temporalEnvironment(postgresUrl: string): Record<string, string>
     POSTGRES_PWD: decodeURIComponent(password),
     DBNAME: 'temporal',
     VISIBILITY_DBNAME: 'temporal_visibility',
-    NUM_HISTORY_SHARDS: String(historyShards),
+    NUM_HISTORY_SHARDS: String(TEMPORAL_SETTINGS.historyShards),
     SQL_MAX_CONNS: String(connections),
     SQL_MAX_IDLE_CONNS: String(connections),
     SQL_VIS_MAX_CONNS: String(visibilityConnections),

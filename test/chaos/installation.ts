@@ -9,6 +9,7 @@ import { newWebhookSecret } from '../../src/platform/settings/webhook-secrets.ts
 import type { ChildSpec } from '../../dev/child.ts';
 import { freePorts } from '../../dev/ports.ts';
 import { prepareEmbeddedPostgres } from '../../dev/postgres/embedded.ts';
+import { temporalConnections } from '../../dev/temporal/production.ts';
 import { prepareTemporal, type TemporalKind } from '../../bench/support/temporal.ts';
 import { ENTRIES, runProcess, runProgram } from '../support/process.ts';
 import { startLink, type Link } from '../support/link.ts';
@@ -49,10 +50,8 @@ const SERVICES = [
 /** Short, so that what a dead dispatcher held is sent again within a run: 15 s later. */
 const WEBHOOK_TIMEOUT_MS = 5_000;
 const TASK_QUEUE = 'chaos';
-/** PostgreSQL and Temporal come first, and go last. */
-const SERVERS = 2;
-/** The pools of five processes, the production server's, and the run's own. */
-const CONNECTIONS = 170;
+/** The pools of five processes, and the run's own. */
+const CONNECTIONS = 120;
 
 /** Starts all of it; resolves when everything is ready. */
 export async function startInstallation(options: InstallationOptions): Promise<Installation> {
@@ -65,10 +64,12 @@ export async function startInstallation(options: InstallationOptions): Promise<I
   const postgres = await prepareEmbeddedPostgres({
     dataDir,
     port: postgresPort,
-    connections: CONNECTIONS,
+    connections: CONNECTIONS + temporalConnections(1),
     onProgress: say,
   });
-  const parts: Part[] = [serverPart(postgres.child, logs)];
+  // PostgreSQL and Temporal come first, and go last.
+  const servers: Part[] = [serverPart(postgres.child, logs)];
+  const services: Part[] = [];
   const links: Link[] = [];
   const link = async (name: string, port: number): Promise<number> => {
     const started = await startLink(name, port);
@@ -76,13 +77,12 @@ export async function startInstallation(options: InstallationOptions): Promise<I
     return started.port;
   };
   const stop = async (): Promise<void> => {
-    const servers = parts.slice(0, SERVERS).toReversed();
-    for (const part of [...parts.slice(SERVERS), ...servers]) await part.stop();
+    for (const part of [...services, ...servers.toReversed()]) await part.stop();
     for (const each of links) each.close();
   };
 
   try {
-    await named(parts, 'postgres').start();
+    await Promise.all(servers.map((part) => part.start()));
     // The production server's schema is set up in a database that runs.
     const temporal = await prepareTemporal({
       temporal: options.temporal,
@@ -91,8 +91,9 @@ export async function startInstallation(options: InstallationOptions): Promise<I
       postgresUrl: postgres.url,
       progress: { say, tick: say },
     });
-    parts.push(serverPart(temporal.child, logs));
-    await named(parts, 'temporal').start();
+    const nodes = temporal.children.map((child) => serverPart(child, logs));
+    servers.push(...nodes);
+    await Promise.all(nodes.map((part) => part.start()));
     const { WORKFLOW_BUNDLE = join(dataDir, 'workflows.json') } = options.settings;
     const shared = {
       ...options.settings,
@@ -126,9 +127,10 @@ export async function startInstallation(options: InstallationOptions): Promise<I
         TEMPORAL_ADDRESS: `127.0.0.1:${temporalLink}`,
         WEBHOOK_URL: `http://127.0.0.1:${receiverLink}/greetings`,
       };
-      parts.push(createPart(name, () => spawnService(name, entry, settings, logs), 'SIGTERM'));
+      services.push(createPart(name, () => spawnService(name, entry, settings, logs), 'SIGTERM'));
     }
-    await Promise.all(parts.slice(SERVERS).map((part) => part.start()));
+    await Promise.all(services.map((part) => part.start()));
+    const parts = [...servers, ...services];
     return {
       url: `http://127.0.0.1:${apiPort}`,
       databaseUrl: postgres.url,

@@ -1,4 +1,5 @@
 /** The production Temporal server on a PostgreSQL of its own. */
+import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -12,34 +13,53 @@ import { findProductionPrograms } from './temporal.ts';
 
 const READY_LIMIT_MS = 120_000;
 
-/** Starts the server, with these variables besides its own; it may not answer yet. */
-export async function startProductionServer(environment: Readonly<Record<string, string>> = {}) {
+/**
+ * Starts the server, with these variables besides its own; it may not answer yet.
+ *
+ * @param nodes from 2 on, a cluster
+ */
+export async function startProductionServer(
+  environment: Readonly<Record<string, string>> = {},
+  nodes = 1,
+) {
   const programs = await findProductionPrograms();
   const directory = await mkdtemp(join(tmpdir(), 'daybell-temporal-'));
   // Of its own: the names of the server's two databases are always the same.
   const postgres = await startPostgresServer();
-  const [port = 0, httpPort = 0] = await freePorts(2);
-  const child = await prepareProductionTemporal({
+  const [port = 0] = await freePorts(1);
+  const { children } = await prepareProductionTemporal({
     programs,
     dataDir: directory,
     postgresUrl: postgres.adminUrl,
     port,
-    httpPort,
+    nodes,
     // Nothing is measured here: fewer shards are there sooner.
     environment: { NUM_HISTORY_SHARDS: '4', ...environment },
     onProgress: () => {},
   });
-  const running = child.spawn();
-  running.stdout?.resume();
-  running.stderr?.resume();
+  const processes = children.map(({ name, spawn }) => {
+    const running = spawn();
+    running.stdout?.resume();
+    running.stderr?.resume();
+    return { name, running };
+  });
   return {
     address: `127.0.0.1:${port}`,
-    isReady: async (): Promise<boolean> => (await child.readiness?.()) ?? false,
+    isReady: async (): Promise<boolean> => {
+      const ready = await Promise.all(children.map(({ readiness }) => readiness?.()));
+      return ready.every((one) => one === true);
+    },
+    /** kill -9, to a process of a cluster; it does not come back. */
+    async kill(name: string): Promise<void> {
+      const found = processes.find((one) => one.name === name);
+      if (found === undefined) throw new Error(`there is no ${name}`);
+      await killed(found.running);
+    },
     /** Throws when it ends before it is ready, or takes too long; `isReady` may throw until then. */
     async untilReady(isReady: () => Promise<boolean>): Promise<void> {
       const deadline = Date.now() + READY_LIMIT_MS;
       let last: unknown = null;
-      while (running.exitCode === null && Date.now() < deadline) {
+      while (!processes.some(({ running }) => hasEnded(running)) && Date.now() < deadline) {
         try {
           if (await isReady()) return;
         } catch (error) {
@@ -50,13 +70,20 @@ export async function startProductionServer(environment: Readonly<Record<string,
       throw new Error('The production Temporal server did not start', { cause: last });
     },
     async stop(): Promise<void> {
-      if (running.exitCode === null && running.signalCode === null) {
-        const gone = once(running, 'exit');
-        running.kill('SIGKILL');
-        await gone;
-      }
+      await Promise.all(processes.map(({ running }) => killed(running)));
       await postgres.stop();
       await rm(directory, { recursive: true, force: true });
     },
   };
+}
+
+async function killed(running: ChildProcess): Promise<void> {
+  if (hasEnded(running)) return;
+  const gone = once(running, 'exit');
+  running.kill('SIGKILL');
+  await gone;
+}
+
+function hasEnded({ exitCode, signalCode }: ChildProcess): boolean {
+  return exitCode !== null || signalCode !== null;
 }
