@@ -9,7 +9,14 @@ import { runChaos } from './run.ts';
 beforeAll(findDevServerProgram, 25 * 60_000);
 
 /** Always the same, so that a run that fails can be had again. */
-const SHORT = { seed: 1, minutes: 1, users: 60, kills: 7, temporal: 'dev' } as const;
+const SHORT = {
+  seed: 1,
+  minutes: 1,
+  users: 60,
+  kills: 7,
+  temporal: 'dev',
+  temporalNodes: 1,
+} as const;
 
 test(
   'killed, cut off and refused in every place: everybody who is due is greeted, and nobody twice without a reason',
@@ -37,9 +44,18 @@ test('arguments are whole numbers within bounds; every fault is named', () => {
     users: 2700,
     kills: 40,
     temporal: 'dev',
+    temporalNodes: 1,
   });
   expect(() => parseOptions(['--temporal', 'cloud'], () => 4)).toThrow(
     '--temporal: must be dev or postgres',
   );
   expect(parseOptions(['--temporal', 'postgres'], () => 4).temporal).toBe('postgres');
+  const cluster = ['--temporal-nodes', '2'];
+  expect(() => parseOptions(cluster, () => 4)).toThrow(
+    '--temporal-nodes: the dev server has none, --temporal postgres does',
+  );
+  expect(parseOptions(['--temporal', 'postgres', ...cluster], () => 4).temporalNodes).toBe(2);
+  expect(() => parseOptions(['--temporal', 'postgres', '--temporal-nodes', '6'], () => 4)).toThrow(
+    '--temporal-nodes: must be a whole number from 1 to 5',
+  );
 });

@@ -10,6 +10,7 @@ import {
   type Kill,
   type PlannedKill,
   type PlannedOutage,
+  type Targets,
 } from './kill-plan.ts';
 import type { Random } from './random.ts';
 import type { ChaosReceiver } from './receiver.ts';
@@ -35,6 +36,8 @@ export interface FaultOptions {
   readonly installation: Installation;
   readonly receiver: ChaosReceiver;
   readonly kills: number;
+  readonly targets: Targets;
+  readonly temporalNodes: number;
   readonly instants: readonly number[];
   /** Whether so many come due together that they are one. */
   readonly expectsHerds: boolean;
@@ -160,7 +163,7 @@ export function startFaults(options: FaultOptions): Faults {
   };
 
   const kills = planKills({ ...options, from, until, draw: random.kills });
-  const outages = planOutages(instants).map(goAway);
+  const outages = planOutages(instants, options.temporalNodes).map(goAway);
   const work = [...kills.map(kill), ...outages, breakLinks(), troubleReceiver()].map((each) =>
     each.catch((error: unknown) => {
       if (!over.signal.aborted) throw error;

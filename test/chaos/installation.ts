@@ -34,6 +34,7 @@ export interface Installation {
 export interface InstallationOptions {
   readonly dataDir: string;
   readonly temporal: TemporalKind;
+  readonly temporalNodes: number;
   readonly receiverPort: number;
   readonly settings: NodeJS.ProcessEnv;
   readonly say: (line: string) => void;
@@ -55,7 +56,7 @@ const CONNECTIONS = 120;
 
 /** Starts all of it; resolves when everything is ready. */
 export async function startInstallation(options: InstallationOptions): Promise<Installation> {
-  const { dataDir, receiverPort, say } = options;
+  const { dataDir, receiverPort, temporalNodes, say } = options;
   const machine = readMachine();
   const logs = join(dataDir, 'logs');
   await mkdir(logs);
@@ -64,7 +65,7 @@ export async function startInstallation(options: InstallationOptions): Promise<I
   const postgres = await prepareEmbeddedPostgres({
     dataDir,
     port: postgresPort,
-    connections: CONNECTIONS + temporalConnections(1),
+    connections: CONNECTIONS + temporalConnections(temporalNodes),
     onProgress: say,
   });
   // PostgreSQL and Temporal come first, and go last.
@@ -86,6 +87,7 @@ export async function startInstallation(options: InstallationOptions): Promise<I
     // The production server's schema is set up in a database that runs.
     const temporal = await prepareTemporal({
       temporal: options.temporal,
+      temporalNodes,
       machine,
       dataDir,
       postgresUrl: postgres.url,

@@ -7,6 +7,7 @@ import {
   planKills,
   planOutages,
   shortfallsOf,
+  targetsOf,
   type Kill,
 } from './kill-plan.ts';
 import { createRandom } from './random.ts';
@@ -15,23 +16,26 @@ const MINUTE = 60_000;
 const FROM = Date.parse('2026-05-20T10:00:00Z');
 const SEEDS = Array.from({ length: 50 }, (_, seed) => seed);
 
-function plan(seed: number, kills = 40, minutes = 10) {
+const ALONE = targetsOf(1);
+const CLUSTER = targetsOf(2);
+
+function plan(seed: number, kills = 40, minutes = 10, targets = ALONE) {
   const instants = Array.from({ length: minutes }, (_, index) => FROM + (index + 1) * MINUTE);
   const until = (instants.at(-1) ?? FROM) + NEAR_MS;
   const draw = createRandom(seed, 'kills');
-  return { instants, kills: planKills({ kills, instants, from: FROM, until, draw }) };
+  return { instants, kills: planKills({ targets, kills, instants, from: FROM, until, draw }) };
 }
 
 /** As if every herd were there, and nothing in the way. */
-function done(seed: number, herd = 250): Kill[] {
-  return plan(seed).kills.map(({ at, target, aimedAt }) => ({
+function done(seed: number, herd = 250, targets = ALONE): Kill[] {
+  return plan(seed, 40, 10, targets).kills.map(({ at, target, aimedAt }) => ({
     target,
     herd: target.startsWith('dispatcher') ? herd : null,
     afterInstantMs: at - (aimedAt ?? at - MINUTE / 2),
   }));
 }
 
-const FULL = demandOf(40, 2_700, 10);
+const FULL = demandOf(40, 2_700, 10, ALONE);
 
 describe('the kills of a run', () => {
   test('are the same for the same seed, and others for another', () => {
@@ -45,7 +49,7 @@ describe('the kills of a run', () => {
       const { kills } = plan(seed);
       expect(kills).toHaveLength(40);
       expect(kills.map(({ at }) => at)).toEqual(kills.map(({ at }) => at).toSorted());
-      expect(shortfallsOf(FULL, done(seed), 2_100)).toEqual([]);
+      expect(shortfallsOf(FULL, done(seed), 2_100, ALONE)).toEqual([]);
       expect(done(seed).filter(isInHerd)).toHaveLength(10);
     },
   );
@@ -66,6 +70,28 @@ describe('the kills of a run', () => {
     },
   );
 
+  test('of a Temporal cluster, each service is killed as often as other processes', () => {
+    expect(Object.keys(CLUSTER)).toEqual([
+      'api',
+      'worker',
+      'dispatcher',
+      'scheduler',
+      'temporal-frontend',
+      'temporal-history',
+      'temporal-matching',
+      'temporal-worker',
+      'postgres',
+    ]);
+    const demand = demandOf(40, 2_700, 10, CLUSTER);
+    expect(demand.killsEach).toBe(3);
+    expect(shortfallsOf(demand, done(1, 250, CLUSTER), 2_100, CLUSTER)).toEqual([]);
+    const killed = new Set(
+      SEEDS.flatMap((seed) => done(seed, 250, CLUSTER)).map((one) => one.target),
+    );
+    expect(killed).toContain('temporal-history-1');
+    expect(killed).toContain('temporal-history-2');
+  });
+
   test('aimed at one instant twice, both dispatchers are killed at it', () => {
     for (const minutes of [1, 2, 3, 4, 5, 10]) {
       const aimed = plan(1, 40, minutes).kills.filter(({ aimedAt }) => aimedAt !== null);
@@ -78,7 +104,7 @@ describe('the kills of a run', () => {
 
 test('a long run has all dispatchers away, Temporal away, and a dispatcher suspended, each over an instant', () => {
   const { instants } = plan(1);
-  const outages = planOutages(instants);
+  const outages = planOutages(instants, 1);
   expect(outages.map(({ kind, targets }) => `${kind} ${targets.join(' ')}`)).toEqual([
     'kill dispatcher-1 dispatcher-2',
     'kill temporal',
@@ -87,7 +113,23 @@ test('a long run has all dispatchers away, Temporal away, and a dispatcher suspe
   for (const { at, lastsMs } of outages) {
     expect(instants.some((instant) => Math.abs(at - instant) < lastsMs)).toBe(true);
   }
-  expect(planOutages(instants.slice(0, 3))).toEqual([]);
+  expect(planOutages(instants.slice(0, 3), 1)).toEqual([]);
+});
+
+test('a long run on a Temporal cluster has one node of each kind away, one at a time, over an instant', () => {
+  const { instants } = plan(1);
+  const nodes = planOutages(instants, 2).slice(1, -1);
+  expect(nodes.map(({ kind, targets }) => `${kind} ${targets.join(' ')}`)).toEqual([
+    'kill temporal-frontend-1',
+    'kill temporal-history-1',
+    'kill temporal-matching-1',
+  ]);
+  let free = 0;
+  for (const { at, lastsMs } of nodes) {
+    expect(at).toBeGreaterThan(free);
+    expect(instants.some((instant) => at < instant && instant < at + lastsMs)).toBe(true);
+    free = at + lastsMs;
+  }
 });
 
 describe('what a run has to come to', () => {
@@ -96,12 +138,12 @@ describe('what a run has to come to', () => {
   });
 
   test('is less for a small one, and no herds where there can be none', () => {
-    expect(demandOf(7, 60, 3)).toEqual({ killsEach: 1, killsInHerds: 0, due: 45 });
-    expect(demandOf(20, 1_500, 5)).toEqual({ killsEach: 2, killsInHerds: 3, due: 1_125 });
+    expect(demandOf(7, 60, 3, ALONE)).toEqual({ killsEach: 1, killsInHerds: 0, due: 45 });
+    expect(demandOf(20, 1_500, 5, ALONE)).toEqual({ killsEach: 2, killsInHerds: 3, due: 1_125 });
   });
 
   test('herds that were too small, or were over, do not count', () => {
-    expect(shortfallsOf(FULL, done(1, 100), 2_100)).toEqual([
+    expect(shortfallsOf(FULL, done(1, 100), 2_100, ALONE)).toEqual([
       'dispatchers: killed 0 times in a herd of over 100, not 5',
     ]);
     const late = done(1).map(({ target, herd }) => ({
@@ -109,12 +151,12 @@ describe('what a run has to come to', () => {
       herd,
       afterInstantMs: NEAR_MS + 1,
     }));
-    expect(shortfallsOf(FULL, late, 2_100)).toHaveLength(1);
+    expect(shortfallsOf(FULL, late, 2_100, ALONE)).toHaveLength(1);
   });
 
   test('too few kills of a target, and too few users, are named', () => {
     const spared = done(1).filter(({ target }) => target !== 'postgres');
-    expect(shortfallsOf(FULL, spared, 1_999)).toEqual([
+    expect(shortfallsOf(FULL, spared, 1_999, ALONE)).toEqual([
       'postgres: killed 0 times, not 5',
       'users: 1999 were due, not 2025',
     ]);

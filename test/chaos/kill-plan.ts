@@ -1,4 +1,5 @@
 /** Which process is killed when, by the seed; what a run has to come to by it; and whether it did. */
+import { nodesOf } from '../../dev/temporal/production.ts';
 import type { Random } from './random.ts';
 
 /** A herd is of more than so many, due at one instant. */
@@ -16,6 +17,7 @@ export interface PlannedKill {
 }
 
 export interface KillPlanOptions {
+  readonly targets: Targets;
   readonly kills: number;
   /** Epoch ms, ascending. */
   readonly instants: readonly number[];
@@ -24,14 +26,9 @@ export interface KillPlanOptions {
   readonly draw: Random;
 }
 
-export const TARGETS = [
-  'api',
-  'worker',
-  'dispatcher',
-  'scheduler',
-  'temporal',
-  'postgres',
-] as const;
+/** The processes of each kind, by its name. */
+export type Targets = Readonly<Record<string, readonly string[]>>;
+
 const DISPATCHERS = ['dispatcher-1', 'dispatcher-2'] as const;
 /** Of all kills, those of a dispatcher while a herd is due. */
 const AIMED = 1 / 4;
@@ -40,9 +37,22 @@ const WITH_HERDS = 2 / 3;
 /** While it is sent, which takes a part of a second. */
 const IN_HERD_MS = { least: 0, most: 400 };
 
+/** What can be killed: of a Temporal cluster, each service is a kind. */
+export function targetsOf(temporalNodes: number): Targets {
+  const temporal = nodesOf(temporalNodes).map(({ name }) => name);
+  return {
+    api: ['api'],
+    worker: ['worker'],
+    dispatcher: DISPATCHERS,
+    scheduler: ['scheduler'],
+    ...Object.fromEntries(Map.groupBy(temporal, kindOf)),
+    postgres: ['postgres'],
+  };
+}
+
 /** A dispatcher at the instants that have herds, the largest first; all targets in turn, a new order each time, in between. */
 export function planKills(options: KillPlanOptions): PlannedKill[] {
-  const { kills, instants, from, until, draw } = options;
+  const { targets, kills, instants, from, until, draw } = options;
   const downMs = (): number => draw.between(0, 4_000);
   const aimed = aimedOf(kills, instants.length);
   const herds = instants.slice(-instantsWithHerds(instants.length)).toReversed();
@@ -58,12 +68,14 @@ export function planKills(options: KillPlanOptions): PlannedKill[] {
     };
   });
   const rest = kills - aimed;
-  const targets: string[] = [];
-  while (targets.length < rest) targets.push(...draw.shuffle(TARGETS));
+  const kinds: string[] = [];
+  while (kinds.length < rest) kinds.push(...draw.shuffle(Object.keys(targets)));
   const spacing = (until - from) / Math.max(rest, 1);
-  const inTurn = targets.slice(0, rest).map((target, index) => ({
+  const oneOf = (processes: readonly string[]): string =>
+    processes.length === 1 ? String(processes[0]) : draw.pick(processes);
+  const inTurn = kinds.slice(0, rest).map((kind, index) => ({
     at: from + spacing * (index + draw.between(0.1, 0.9)),
-    target: target === 'dispatcher' ? draw.pick(DISPATCHERS) : target,
+    target: oneOf(targets[kind] ?? []),
     downMs: downMs(),
     aimedAt: null,
   }));
@@ -82,21 +94,36 @@ export interface PlannedOutage {
 /** Longer than a lease: 5 s for a request and 10 s besides. */
 const SUSPENDED_MS = 25_000;
 const MINUTE_MS = 60_000;
+/** Longer than the others take to notice that a node is gone, and to take over what it had. */
+const NODE_AWAY_MS = 30_000;
 /** Instants that a run has to have for them. */
 const OUTAGES_NEED = 8;
 
 /**
- * All dispatchers away for a minute, Temporal for two, and a dispatcher suspended beyond its
- * lease, each over an instant of its own with what else happens between; none in a short run.
+ * All dispatchers away for a minute, Temporal for two, or one node of each kind after the other,
+ * and a dispatcher suspended beyond its lease, each over an instant of its own with what else
+ * happens between; none in a short run.
  */
-export function planOutages(instants: readonly number[]): PlannedOutage[] {
+export function planOutages(instants: readonly number[], temporalNodes: number): PlannedOutage[] {
   if (instants.length < OUTAGES_NEED) return [];
-  const [first = 0, second = 0, third = 0] = [3, 5, 7].map((index) => instants[index]);
+  const [first = 0, second = 0, third = 0, fourth = 0, fifth = 0] = instants.slice(3);
+  const ofTemporal =
+    temporalNodes === 1
+      ? [killed(third - 10_000, 2 * MINUTE_MS, 'temporal')]
+      : [
+          killed(second - 3_000, NODE_AWAY_MS, 'temporal-frontend-1'),
+          killed(third - 3_000, NODE_AWAY_MS, 'temporal-history-1'),
+          killed(fourth - 3_000, NODE_AWAY_MS, 'temporal-matching-1'),
+        ];
   return [
-    { at: first - 5_000, kind: 'kill', targets: DISPATCHERS, lastsMs: MINUTE_MS },
-    { at: second - 10_000, kind: 'kill', targets: ['temporal'], lastsMs: 2 * MINUTE_MS },
-    { at: third + 100, kind: 'suspend', targets: [DISPATCHERS[0]], lastsMs: SUSPENDED_MS },
+    killed(first - 5_000, MINUTE_MS, ...DISPATCHERS),
+    ...ofTemporal,
+    { at: fifth + 100, kind: 'suspend', targets: [DISPATCHERS[0]], lastsMs: SUSPENDED_MS },
   ];
+}
+
+function killed(at: number, lastsMs: number, ...targets: string[]): PlannedOutage {
+  return { at, kind: 'kill', targets, lastsMs };
 }
 
 function instantsWithHerds(instants: number): number {
@@ -125,11 +152,11 @@ const DUE = 3 / 4;
  * What can be asked of a run of this size: half of the kills that are aimed, at most 5, and none
  * where the users who come due together are no herd on average.
  */
-export function demandOf(kills: number, users: number, instants: number): Demand {
+export function demandOf(kills: number, users: number, instants: number, targets: Targets): Demand {
   const aimed = aimedOf(kills, instants);
   const hasHerds = users / instants > 2 * HERD;
   return {
-    killsEach: Math.floor((kills - aimed) / TARGETS.length),
+    killsEach: Math.floor((kills - aimed) / Object.keys(targets).length),
     killsInHerds: hasHerds ? Math.min(Math.ceil(aimed / 2), IN_HERDS) : 0,
     due: Math.floor(users * DUE),
   };
@@ -148,19 +175,26 @@ export function isInHerd({ herd, afterInstantMs }: Kill): boolean {
   return herd !== null && herd > HERD && Math.abs(afterInstantMs) <= NEAR_MS;
 }
 
-/** Kills by target; the dispatchers are one. */
-export function countKills(kills: readonly Kill[]): Record<string, number> {
-  const counts = Object.fromEntries(TARGETS.map((target): [string, number] => [target, 0]));
-  for (const { target } of kills) {
-    const name = target.replace(/-\d$/, '');
-    counts[name] = (counts[name] ?? 0) + 1;
-  }
-  return counts;
+/** Kills by kind. */
+export function countKills(kills: readonly Kill[], targets: Targets): Record<string, number> {
+  const killed = kills.map(({ target }) => kindOf(target));
+  return Object.fromEntries(
+    Object.keys(targets).map((kind) => [kind, killed.filter((each) => each === kind).length]),
+  );
+}
+
+function kindOf(target: string): string {
+  return target.replace(/-\d$/, '');
 }
 
 /** Where a run came to less than it had to: each a line. A run with any proves nothing. */
-export function shortfallsOf(demand: Demand, kills: readonly Kill[], due: number): string[] {
-  const few = Object.entries(countKills(kills))
+export function shortfallsOf(
+  demand: Demand,
+  kills: readonly Kill[],
+  due: number,
+  targets: Targets,
+): string[] {
+  const few = Object.entries(countKills(kills, targets))
     .filter(([, count]) => count < demand.killsEach)
     .map(([target, count]) => `${target}: killed ${count} times, not ${demand.killsEach}`);
   const inHerds = kills.filter(isInHerd).length;

@@ -1,8 +1,8 @@
 /**
- * `npm run test:chaos -- --seed S --minutes M --users N --kills K --temporal dev|postgres`: a
- * Daybell of its own under faults, judged from the outside. Exit code 0 when nothing was lost
- * and nothing was sent for no reason, 1 when something was or when it was not killed as often as
- * it had to be, 78 for arguments that are not usable.
+ * `npm run test:chaos -- --seed S --minutes M --users N --kills K --temporal dev|postgres
+ * --temporal-nodes N`: a Daybell of its own under faults, judged from the outside. Exit code 0 when
+ * nothing was lost and nothing was sent for no reason, 1 when something was or when it was not
+ * killed as often as it had to be, 78 for arguments that are not usable.
  */
 import { InvalidOptionsError, parseOptions } from './options.ts';
 import { isProof, runChaos } from './run.ts';
@@ -16,9 +16,10 @@ function say(line: string): void {
 
 try {
   const options = parseOptions(process.argv.slice(2), () => Math.floor(Math.random() * 2 ** 31));
-  const { seed, minutes, users, kills, temporal } = options;
+  const { seed, minutes, users, kills, temporal, temporalNodes } = options;
   const size = `--minutes ${minutes} --users ${users} --kills ${kills}`;
-  say(`Again with: --seed ${seed} ${size} --temporal ${temporal}`);
+  const nodes = temporalNodes === 1 ? '' : ` --temporal-nodes ${temporalNodes}`;
+  say(`Again with: --seed ${seed} ${size} --temporal ${temporal}${nodes}`);
   const result = await runChaos(options, say);
   process.stdout.write(`${JSON.stringify(result, null, 2)}\n`);
   const { breaches, shortfalls } = result;

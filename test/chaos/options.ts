@@ -13,6 +13,8 @@ export interface ChaosOptions {
   readonly kills: number;
   /** Temporal's dev server, or its production server on the same PostgreSQL as Daybell. */
   readonly temporal: TemporalKind;
+  /** Of the production server: 1, or a cluster with so many processes of each service. */
+  readonly temporalNodes: number;
 }
 
 /** Thrown for arguments that are not usable; the message names every one, with its rule. */
@@ -25,23 +27,25 @@ const RULES = {
   minutes: { least: 1, most: 50 },
   users: { least: 10, most: 100_000 },
   kills: { least: 0, most: 1_000 },
+  'temporal-nodes': { least: 1, most: 5 },
 } as const;
 
 /** What the figures of docs/reliability.md were made with. */
 const FULL = { minutes: 10, users: 2_700, kills: 40 };
 
 /**
- * Reads `--seed S --minutes M --users N --kills K --temporal dev|postgres`; without a seed, one
- * is drawn.
+ * Reads `--seed S --minutes M --users N --kills K --temporal dev|postgres --temporal-nodes N`;
+ * without a seed, one is drawn.
  *
  * @throws InvalidOptionsError
  */
 export function parseOptions(args: readonly string[], drawSeed: () => number): ChaosOptions {
   const text = { type: 'string' } as const;
   const faults: string[] = [];
-  let values: Partial<Record<keyof ChaosOptions, string>> = {};
+  let values: Partial<Record<keyof typeof RULES | 'temporal', string>> = {};
   try {
-    const known = { seed: text, minutes: text, users: text, kills: text, temporal: text };
+    const sizes = { seed: text, minutes: text, users: text, kills: text };
+    const known = { ...sizes, temporal: text, 'temporal-nodes': text };
     values = parseArgs({ args: [...args], options: known }).values;
   } catch (error) {
     faults.push(error instanceof Error ? error.message : String(error));
@@ -61,8 +65,12 @@ export function parseOptions(args: readonly string[], drawSeed: () => number): C
     users: read('users', FULL.users),
     kills: read('kills', FULL.kills),
     temporal: TEMPORAL_KINDS.find((kind) => kind === (values.temporal ?? 'dev')) ?? null,
+    temporalNodes: read('temporal-nodes', 1),
   };
-  const { temporal } = options;
+  const { temporal, temporalNodes } = options;
+  if (temporal === 'dev' && temporalNodes > 1) {
+    faults.push('--temporal-nodes: the dev server has none, --temporal postgres does');
+  }
   if (temporal === null) faults.push(`--temporal: must be ${TEMPORAL_KINDS.join(' or ')}`);
   if (temporal === null || faults.length > 0) throw new InvalidOptionsError(faults.join('\n'));
   return { ...options, temporal };

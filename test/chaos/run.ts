@@ -10,7 +10,7 @@ import { checkWorkflows } from './engine.ts';
 import { startFaults, type Fault } from './faults.ts';
 import { startInstallation, type Installation } from './installation.ts';
 import type { Way } from './duplicates.ts';
-import { countKills, demandOf, isInHerd, shortfallsOf, type Kill } from './kill-plan.ts';
+import { countKills, demandOf, isInHerd, shortfallsOf, targetsOf, type Kill } from './kill-plan.ts';
 import { openLedger, type ChaosLedger } from './ledger.ts';
 import type { ChaosOptions } from './options.ts';
 import { startPeople, type Person } from './people.ts';
@@ -69,6 +69,7 @@ export async function runChaos(
     const installation = await startInstallation({
       dataDir,
       temporal: options.temporal,
+      temporalNodes: options.temporalNodes,
       receiverPort: receiver.port,
       settings: {
         ...settings,
@@ -113,16 +114,19 @@ async function runOn({
   options,
   say,
 }: Context): Promise<ChaosResult> {
-  const { seed } = options;
+  const { seed, kills, temporalNodes } = options;
+  const targets = targetsOf(temporalNodes);
   const ledger = await openLedger(installation.databaseUrl);
   const { url } = installation;
   const random = createRandom(seed, 'people');
   const people = startPeople({ url, count: options.users, plan, random });
-  const demand = demandOf(options.kills, options.users, plan.instants.length);
+  const demand = demandOf(kills, options.users, plan.instants.length, targets);
   const faults = startFaults({
     installation,
     receiver,
-    kills: options.kills,
+    kills,
+    targets,
+    temporalNodes,
     instants: plan.instants,
     expectsHerds: demand.killsInHerds > 0,
     random: {
@@ -162,10 +166,10 @@ async function runOn({
     return {
       options,
       ...verdict,
-      kills: countKills(killed),
+      kills: countKills(killed, targets),
       killsInHerds: killed.filter(isInHerd).length,
       killed,
-      shortfalls: shortfallsOf(demand, killed, verdict.due.once),
+      shortfalls: shortfallsOf(demand, killed, verdict.due.once, targets),
       linkFaults: all.filter(({ kind }) => ['cut', 'shut', 'delay'].includes(kind)).length,
       deaths: Object.fromEntries(installation.parts.map(({ name, deaths }) => [name, deaths])),
       settledInMs,
