@@ -61,7 +61,8 @@ export const RETRY_AFTER_CAP_MS = 3_600_000;
  * (RFC 9110, 10.2.3), from 0 to an hour. Null if there is none that can be read.
  */
 export function retryAfterMs(header: string | null, now: number): number | null {
-  const text = header?.trim() ?? '';
+  if (header === null) return null;
+  const text = header.trim();
   const askedMs = /^\d+$/.test(text)
     ? Number(text) * 1000
     : DateTime.fromHTTP(text, { zone: 'utc' }).toMillis() - now;

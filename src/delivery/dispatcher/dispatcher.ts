@@ -37,7 +37,10 @@ export function createDispatcher(deps: DispatcherDeps) {
     concurrency,
     attempt: deps.attempt,
     onSent: () => {
-      if (wantsRoom && hasRoom()) loop.wake();
+      if (!wantsRoom || !hasRoom()) return;
+      // Once a round is enough, and each wake creates an error with its stack.
+      wantsRoom = false;
+      loop.wake();
     },
     // A receiver this slow is better served in smaller portions.
     onOverdue: () => {
