@@ -12,6 +12,7 @@ import { BIRTHDAY } from '../../src/ledger/occurrence-key.ts';
 import { connectOrm, type Orm } from '../../src/platform/database/orm.ts';
 import { migrate } from '../../src/platform/database/run-migrations.ts';
 import { createOutboxConsumer } from '../../src/planning/outbox-consumer.ts';
+import { createRequestsFirst } from '../../src/planning/requests-first.ts';
 import { recordRules } from '../../src/planning/rules.ts';
 import { createOutbox } from '../../src/users/outbox.ts';
 import { duration, ratioRow, table } from '../report/table.ts';
@@ -41,7 +42,12 @@ export async function plantFew(bench: MillionBench): Promise<Planted> {
   await migrate(orm, (em) => recordRules(em, rules));
   await loadWaitingUsers(orm, options.few);
   const planner = createBenchPlanner({ orm, tz, logger });
-  const consumer = createOutboxConsumer({ outbox: createOutbox(orm), planner, logger });
+  const consumer = createOutboxConsumer({
+    outbox: createOutbox(orm),
+    planner,
+    areRequestsSlow: createRequestsFirst(orm),
+    logger,
+  });
   consumer.start();
   await untilPlanned(orm);
   await consumer.stop();

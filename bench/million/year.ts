@@ -75,7 +75,12 @@ export async function liveAYear(bench: MillionBench, few: Planted): Promise<Year
   const { clock } = simulated;
   const planner = createBenchPlanner({ orm, tz, logger, clock });
   const loops = [
-    createOutboxConsumer({ outbox: createOutbox(orm), planner, logger }),
+    createOutboxConsumer({
+      outbox: createOutbox(orm),
+      planner,
+      areRequestsSlow: async () => false,
+      logger,
+    }),
     createFollowUp({ orm, planner, isLeftToDispatchers: async () => false, logger }),
   ];
   const autovacuum = await replaceAutovacuum(bench.orm);
