@@ -2,6 +2,8 @@
  * Temporal Cloud's Actions of an occasion, counted in histories by Temporal's own definition: which
  * operations are charged stands in its documentation ("Temporal Cloud Actions").
  */
+import { setTimeout as sleep } from 'node:timers/promises';
+
 import { Client, Connection, ScheduleOverlapPolicy } from '@temporalio/client';
 import protobuf from '@temporalio/proto';
 
@@ -21,6 +23,8 @@ const SAMPLE = 5;
 const LOOK_EVERY_MS = 500;
 const LIMIT_MS = 300_000;
 const USERS = [1_000, 10_000, 100_000, 1_000_000];
+/** A workflow that changes sooner than this after a look waits, by a timer that is charged, too. */
+const GAP_MS = 12_000;
 /** Events of a history at which the workflow continues as new (src/workflows/occasion.ts). */
 const LONGEST_HISTORY = 50;
 /** A schedule that starts a workflow: two Actions, besides the workflow's own. */
@@ -62,10 +66,12 @@ export async function countActions(bench: MillionBench, dueAt: number): Promise<
 
     progress.say('a change of date, and a deletion');
     const users = createUsers(orm, { clock: Date.now, tz });
+    await sleep(GAP_MS);
     const before = await lookAt(client, birthdayOf(changed));
     // Next year sooner than it sleeps for: else its workflow need not know.
     await users.update(changed, { dateOfBirth: '1991-01-02' });
-    const moved = await untilAsleep(client, birthdayOf(changed), before.events);
+    const moved = await untilAsleep(client, birthdayOf(changed), looksOf(before));
+    await sleep(GAP_MS);
     await users.delete(changed);
     const ended = await untilEnded(client, birthdayOf(changed));
 
@@ -184,10 +190,11 @@ function chargedIn(events: readonly protobuf.temporal.api.history.v1.IHistoryEve
   };
 }
 
-/** Once it sleeps with more events than it had. */
-async function untilAsleep(client: Client, id: string, events: number): Promise<Look> {
-  return untilLook(client, id, (look) => look.events > events && look.isAsleep);
-}
+const looksOf = ({ charged }: Look): number => charged['activities'] ?? 0;
+
+/** Once it has looked more often than so, and sleeps. */
+const untilAsleep = (client: Client, id: string, looks: number): Promise<Look> =>
+  untilLook(client, id, (look) => look.isAsleep && looksOf(look) > looks);
 
 const untilEnded = (client: Client, id: string): Promise<Look> =>
   untilLook(client, id, ({ isRunning }) => !isRunning);

@@ -137,8 +137,9 @@ test.concurrent(
     const result = JSON.parse(await readFile(join(outDir, 'million.json'), 'utf8'));
     expect(result).toMatchObject({
       day: { due: 2, missing: 0, duplicates: 0, early: 0, sentByWorkflow: 0 },
-      // A start, an activity, a timer until next year; from then on without the start.
-      actions: { sentByDispatcher: 3, changeOfDate: 3, deletion: 2 },
+      // A start, an activity, a timer until next year; a signal, an activity, a timer; and without
+      // that timer, but with one more if the cancel request comes while the activity runs.
+      actions: { sentByDispatcher: 3, changeOfDate: 3, deletion: expect.toBeOneOf([2, 3]) },
       commands: ['reconcile', 'audit of a day', 'forecast of 24 hours', 'forecast of 400 days'].map(
         (command) => ({ command, exitCode: 0 }),
       ),
