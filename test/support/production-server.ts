@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
+import type { ChildSpec } from '../../dev/child.ts';
 import { freePorts } from '../../dev/ports.ts';
 import { prepareProductionTemporal } from '../../dev/temporal/production.ts';
 import { startPostgresServer } from './postgres-server.ts';
@@ -37,12 +38,15 @@ export async function startProductionServer(
     environment: { NUM_HISTORY_SHARDS: '4', ...environment },
     onProgress: () => {},
   });
-  const processes = children.map(({ name, spawn }) => {
-    const running = spawn();
-    running.stdout?.resume();
-    running.stderr?.resume();
-    return { name, running };
-  });
+  const processes = children.map((child) => ({ name: child.name, child, running: run(child) }));
+  let deaths = 0;
+  /** As a supervisor does: of a new cluster, two may create the system's namespace, and one dies of it. */
+  const runAgain = (): void => {
+    for (const each of processes.filter(({ running }) => hasEnded(running))) {
+      deaths += 1;
+      each.running = run(each.child);
+    }
+  };
   return {
     address: `127.0.0.1:${port}`,
     isReady: async (): Promise<boolean> => {
@@ -59,7 +63,8 @@ export async function startProductionServer(
     async untilReady(isReady: () => Promise<boolean>): Promise<void> {
       const deadline = Date.now() + READY_LIMIT_MS;
       let last: unknown = null;
-      while (!processes.some(({ running }) => hasEnded(running)) && Date.now() < deadline) {
+      while (deaths < children.length && Date.now() < deadline) {
+        runAgain();
         try {
           if (await isReady()) return;
         } catch (error) {
@@ -75,6 +80,13 @@ export async function startProductionServer(
       await rm(directory, { recursive: true, force: true });
     },
   };
+}
+
+function run(child: ChildSpec): ChildProcess {
+  const running = child.spawn();
+  running.stdout?.resume();
+  running.stderr?.resume();
+  return running;
 }
 
 async function killed(running: ChildProcess): Promise<void> {
