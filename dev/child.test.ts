@@ -1,4 +1,5 @@
 import { fork, spawn } from 'node:child_process';
+import { existsSync, readFileSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { getPriority, tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -43,6 +44,7 @@ describe('a supervised process', () => {
     process.kill(pids[0] ?? 0, 'SIGKILL');
     await expect.poll(() => pids.length, { timeout: 60_000 }).toBe(2);
     expect(getPriority(pids[1] ?? 0)).toBe(Math.min(getPriority() + 5, 19));
+    expect(niceOfGroup(pids[1] ?? 0)).toMatch(/^(| nice 5)$/);
     const other = await supervise(READY);
     await other.child.start();
     expect(getPriority(other.pids[0] ?? 0)).toBe(getPriority());
@@ -185,4 +187,10 @@ function isAlive(pid = 0): boolean {
   } catch {
     return false;
   }
+}
+
+/** Of the group in which Linux shares the processor; empty where there are no such groups. */
+function niceOfGroup(pid: number): string {
+  const file = `/proc/${pid}/autogroup`;
+  return existsSync(file) ? (/ nice \S+/.exec(readFileSync(file, 'utf8'))?.[0] ?? '') : '';
 }

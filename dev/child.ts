@@ -1,5 +1,6 @@
 /** One supervised process: started, awaited, restarted when it dies, stopped. */
 import type { ChildProcess } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
 import { constants, getPriority, setPriority } from 'node:os';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -206,10 +207,15 @@ async function askUntilReady(ask: () => Promise<boolean>, over: AbortSignal): Pr
   return false;
 }
 
+/**
+ * Linux shares the processor among sessions first, where it groups by them (`sched_autogroup`), and by
+ * priority only within one. Each supervised process has a session of its own.
+ */
 function lowerPriority(pid: number, by: number): void {
   try {
     setPriority(pid, Math.min(getPriority() + by, constants.priority.PRIORITY_LOW));
+    writeFileSync(`/proc/${pid}/autogroup`, String(by), { flag: 'r+' });
   } catch {
-    // It has ended by itself, which is noticed as for any other.
+    // It has ended by itself, which is noticed as for any other; or there are no such groups here.
   }
 }
