@@ -27,6 +27,7 @@ import { herdTables } from './report/herd-tables.ts';
 import { machineFacts } from './report/machine-facts.ts';
 import { HERD_OPTIONS, herdOptions } from './support/herd-options.ts';
 import type { HerdResult } from './support/herd-result.ts';
+import { NICENESS } from '../dev/child.ts';
 import { startInstallation } from './support/installation.ts';
 import { COMMON_OPTIONS, commonOptions, readOptions } from './support/options.ts';
 import { createProgress } from './support/progress.ts';
@@ -52,7 +53,9 @@ async function herd({ atTheEnd }: BenchContext): Promise<void> {
   mkdirSync(outDir, { recursive: true });
 
   const progress = createProgress((text) => process.stdout.write(text));
-  const installation = await startInstallation({ ...common, progress });
+  // As beside Daybell otherwise; but what stands on Temporal alone is not to be slowed.
+  const temporalNiceness = names.includes('textbook') ? 0 : NICENESS.temporal;
+  const installation = await startInstallation({ ...common, temporalNiceness, progress });
   atTheEnd(installation.stop);
   const webhookSecret = newWebhookSecret();
   for (const users of sizes) {

@@ -29,8 +29,8 @@ export interface InstallationOptions {
   /** Of the production server, as the next. */
   readonly temporalNodes?: number;
   readonly historyShards?: number;
-  /** As of a ChildSpec: not of contenders that stand on Temporal alone. */
-  readonly temporalNiceness?: number;
+  /** As of a ChildSpec. */
+  readonly temporalNiceness: number;
   readonly progress: Progress;
 }
 
@@ -102,7 +102,7 @@ export async function startInstallation(options: InstallationOptions): Promise<I
       dataDir,
       postgresUrl: postgres.url,
     });
-    const niceness = options.temporalNiceness ?? 0;
+    const niceness = options.temporalNiceness;
     await start(temporal.children.map((child) => ({ ...child, niceness })));
     const databases = await connectDatabases(postgres.url);
     endings.push(databases.close);
