@@ -1,3 +1,5 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 
 import { kept, lastKnown } from './async.ts';
@@ -73,8 +75,14 @@ function slowReads() {
   };
 }
 
-/** So that what was read at once is no longer kept. */
-const aMoment = () => new Promise((resolve) => setTimeout(resolve, 20));
+/** Reads, and waits until the value is no longer kept: for ten times as long as reading it took. */
+async function readOnce(find: () => Promise<number>): Promise<number> {
+  const startedAt = performance.now();
+  const value = await find();
+  const tookMs = performance.now() - startedAt;
+  await sleep(20 + 10 * tookMs);
+  return value;
+}
 
 describe('a value that is another than the newest', () => {
   beforeEach(() => {
@@ -84,8 +92,7 @@ describe('a value that is another than the newest', () => {
   test('while a read takes long, the last value is given, and the new one once it is there', async () => {
     const { reads, read } = slowReads();
     const find = kept(read, 0, { waitMs: 1, maxAgeMs: 3_600_000 });
-    expect(await find()).toBe(1);
-    await aMoment();
+    expect(await readOnce(find)).toBe(1);
     expect(await find()).toBe(1);
     expect(await find()).toBe(1);
     expect(reads).toHaveLength(2);
@@ -97,8 +104,7 @@ describe('a value that is another than the newest', () => {
   test('a value that is too old is not given', async () => {
     const { reads, read } = slowReads();
     const find = kept(read, 0, { waitMs: 1, maxAgeMs: 10 });
-    expect(await find()).toBe(1);
-    await aMoment();
+    expect(await readOnce(find)).toBe(1);
     const second = find();
     reads[1]?.resolve(2);
     expect(await second).toBe(2);
@@ -107,8 +113,7 @@ describe('a value that is another than the newest', () => {
   test('a read that fails is reported, and the last value does not hide it', async () => {
     const { reads, read } = slowReads();
     const find = kept(read, 0, { waitMs: 3_600_000, maxAgeMs: 3_600_000 });
-    expect(await find()).toBe(1);
-    await aMoment();
+    expect(await readOnce(find)).toBe(1);
     const second = find();
     reads[1]?.reject(new Error('the database is away'));
     await expect(second).rejects.toThrow('the database is away');

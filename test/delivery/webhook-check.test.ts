@@ -186,7 +186,9 @@ describe('a receiver that', () => {
       'changed-body': null,
       large: null,
     });
-    expect(report.steps[1]?.explanation).toMatch(/^Not sent\. Until the good event is accepted/);
+    expect(report.steps[1]?.explanation).toMatch(
+      /^Not sent\. Nothing else can be checked until the good event is accepted/,
+    );
     expect(report.advice[0]).toMatch('WEBHOOK_SECRETS');
     expect(report.connection.keptAlive).toBeNull();
   });
