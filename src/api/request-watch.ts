@@ -5,6 +5,7 @@ import { describeError } from '../platform/errors.ts';
 import type { Logger } from '../platform/logger.ts';
 import { createLoop, type Loop } from '../platform/loop.ts';
 import { metricsOn, type Registry } from '../platform/metrics.ts';
+import { createQuickest } from '../platform/quickest.ts';
 
 const LOOK_EVERY_MS = 250;
 /** What no one waits for. */
@@ -13,8 +14,6 @@ const QUICK_MS = 30;
 const TIMES_ITS_BEST = 4;
 /** An API that has never been quick has no pace of its own yet. */
 const BEST_AT_MOST_MS = 100;
-/** How long the best pace is remembered, at least. */
-const REMEMBER_MS = 5 * 60_000;
 /** With fewer, one request that takes long by itself would decide. */
 const FEWEST = 4;
 /** How long requests count as slow after they were. */
@@ -35,7 +34,7 @@ export type RequestWatch = ReturnType<typeof createRequestWatch>;
 export function createRequestWatch(now: () => number = () => performance.now()) {
   const open = new Set<{ readonly since: number }>();
   let answeredMs: number[] = [];
-  let best = { current: Infinity, before: Infinity, since: now() };
+  const quickest = createQuickest(now);
   let slowAt = -Infinity;
 
   /** Call it regularly. Returns whether requests are slow. */
@@ -44,21 +43,14 @@ export function createRequestWatch(now: () => number = () => performance.now()) 
     const tookMs = answeredMs.concat(waitingMs).toSorted((one, other) => one - other);
     const answered = answeredMs.toSorted((one, other) => one - other);
     answeredMs = [];
-    if (answered.length >= FEWEST) noteBest(quantile(answered, 0.5));
+    if (answered.length >= FEWEST) quickest.note(quantile(answered, 0.5));
     const slow = Math.max(QUICK_MS, TIMES_ITS_BEST * bestPace());
     if (tookMs.length >= FEWEST && quantile(tookMs, 0.75) > slow) slowAt = now();
     return now() - slowAt < SLOW_FOR_MS;
   }
 
-  function noteBest(ms: number): void {
-    if (now() - best.since >= REMEMBER_MS) {
-      best = { current: ms, before: best.current, since: now() };
-    }
-    best.current = Math.min(best.current, ms);
-  }
-
   function bestPace(): number {
-    const ms = Math.min(best.current, best.before);
+    const ms = quickest.best();
     return Number.isFinite(ms) ? Math.min(ms, BEST_AT_MOST_MS) : 0;
   }
 

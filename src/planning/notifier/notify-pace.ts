@@ -1,3 +1,5 @@
+import { createQuickest } from '../../platform/quickest.ts';
+
 /** Whose answers the pace follows. */
 export type Answering = 'temporal' | 'database';
 
@@ -19,8 +21,6 @@ const LOOK_EVERY_MS = 500;
 const SLOW_FROM: Readonly<Record<Answering, number>> = { temporal: 50, database: 10 };
 /** What counts as the quickest answer at least: below, the ratio is noise. */
 const QUICK_MS: Readonly<Record<Answering, number>> = { temporal: 5, database: 2 };
-/** How long the quickest answer is remembered, at least: machines and loads change. */
-const REMEMBER_MS = 5 * 60_000;
 
 /**
  * How many calls of Temporal a second the notifier makes. It goes faster step by step as long as
@@ -34,10 +34,13 @@ export function createNotifyPace(now: () => number = () => performance.now()) {
   let perSecond = START;
   let lookedAt = now();
   let slowRequestsAt = -Infinity;
-  const answers = { temporal: createAnswers('temporal'), database: createAnswers('database') };
+  const answers = {
+    temporal: createAnswers('temporal', now),
+    database: createAnswers('database', now),
+  };
 
   function look(): void {
-    const slowness = Math.max(answers.temporal.slowness(now()), answers.database.slowness(now()));
+    const slowness = Math.max(answers.temporal.slowness(), answers.database.slowness());
     if (slowness >= 1) perSecond = Math.max(LEAST, perSecond / 2);
     else if (slowness < 0.5) perSecond = Math.min(MOST, perSecond + step());
     lookedAt = now();
@@ -68,22 +71,19 @@ export function createNotifyPace(now: () => number = () => performance.now()) {
 }
 
 /** The answers since the last look, against the quickest of the last minutes. */
-function createAnswers(by: Answering) {
+function createAnswers(by: Answering, now: () => number) {
   let tookMs: number[] = [];
-  let quickest = { current: Infinity, before: Infinity, since: -Infinity };
+  const quickest = createQuickest(now);
   return {
     add: (ms: number) => void tookMs.push(ms),
     /** The median by the quickest answer, as a share of what counts as slow; 0 if there is none. */
-    slowness(now: number): number {
+    slowness(): number {
       if (tookMs.length === 0) return 0;
       const sorted = tookMs.toSorted((one, other) => one - other);
       tookMs = [];
       const [least = 0] = sorted;
-      if (now - quickest.since >= REMEMBER_MS) {
-        quickest = { current: least, before: quickest.current, since: now };
-      }
-      quickest.current = Math.min(quickest.current, least);
-      const best = Math.max(Math.min(quickest.current, quickest.before), QUICK_MS[by]);
+      quickest.note(least);
+      const best = Math.max(quickest.best(), QUICK_MS[by]);
       return (sorted[Math.floor(sorted.length / 2)] ?? 0) / best / SLOW_FROM[by];
     },
   };
