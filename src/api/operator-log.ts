@@ -11,7 +11,7 @@ import type { Logger } from '../platform/logger.ts';
 import { routesOf } from './access.ts';
 import type { Api, ApiDeps, ApiEnv } from './deps.ts';
 import { loggerOf } from './requests.ts';
-import { destinationName } from './schemas.ts';
+import { destinationName } from './schemas/common.ts';
 
 const EXTENSION = 'x-operator-log';
 

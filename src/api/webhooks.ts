@@ -3,7 +3,7 @@ import { z } from '@hono/zod-openapi';
 
 import { OperationsEventSchema } from '../operations-webhook/events.ts';
 import type { Api } from './deps.ts';
-import { json } from './schemas.ts';
+import { json } from './schemas/common.ts';
 
 const example = {
   type: 'birthday.due',

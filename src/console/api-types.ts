@@ -1,16 +1,19 @@
 /** What the API answers, as its own schemas have it. */
 import type { z } from 'zod';
 
-import type { ImportLineSchema } from '../api/import-schemas.ts';
-import type { OccasionSchema } from '../api/occasion-schemas.ts';
-import type { OccurrenceRecordSchema, OccurrenceSummarySchema } from '../api/occurrence-schemas.ts';
+import type { ImportLineSchema } from '../api/schemas/imports.ts';
+import type { OccasionSchema } from '../api/schemas/occasions.ts';
+import type {
+  OccurrenceRecordSchema,
+  OccurrenceSummarySchema,
+} from '../api/schemas/occurrences.ts';
 import type { DeliveriesSchema } from '../api/routes/deliveries.ts';
 import type { FailuresSchema } from '../api/routes/failures.ts';
 import type { HistorySchema } from '../api/routes/history.ts';
 import type { EntrySchema } from '../api/routes/operator-log.ts';
 import type { ProgressSchema } from '../api/routes/redelivery.ts';
 import type { StatusSchema } from '../api/routes/status.ts';
-import type { UserSchema } from '../api/user-schemas.ts';
+import type { UserSchema } from '../api/schemas/users.ts';
 import type { ForecastSchema } from '../forecast/schema.ts';
 
 export type User = z.output<typeof UserSchema>;

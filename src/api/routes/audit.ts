@@ -7,9 +7,9 @@ import { ruled } from '../../users/user.ts';
 import { needs, requireScope } from '../access.ts';
 import { createConcurrencyLimit } from '../concurrency-limit.ts';
 import type { Api, ApiDeps } from '../deps.ts';
-import { filterFields, includeParam, nominalDate, withUser } from '../occurrence-schemas.ts';
+import { filterFields, includeParam, nominalDate, withUser } from '../schemas/occurrences.ts';
 import { problems } from '../problem.ts';
-import { auditCursor, json, nextCursor, noQuery, pageParams, toBody } from '../schemas.ts';
+import { auditCursor, json, nextCursor, noQuery, pageParams, toBody } from '../schemas/common.ts';
 
 const params = z.object({
   date: ruled(auditDateFault).openapi({

@@ -17,7 +17,7 @@ import { isoInstant } from '../../time/instant.ts';
 import { LOGGED, noteOperation } from '../operator-log.ts';
 import { problems } from '../problem.ts';
 import { loggerOf } from '../requests.ts';
-import { destinationParam, json } from '../schemas.ts';
+import { destinationParam, json } from '../schemas/common.ts';
 
 export function registerDeliveries(
   app: Api,

@@ -3,9 +3,9 @@ import { createRoute, z } from '@hono/zod-openapi';
 import type { FailureGroup } from '../../ledger/failures.ts';
 import { needs } from '../access.ts';
 import type { Api, ApiDeps } from '../deps.ts';
-import { filterFields, filterOf } from '../occurrence-schemas.ts';
+import { filterFields, filterOf } from '../schemas/occurrences.ts';
 import { problems } from '../problem.ts';
-import { json, toBody } from '../schemas.ts';
+import { json, toBody } from '../schemas/common.ts';
 
 /** What FAILED, grouped. */
 export function registerFailures(app: Api, { failures }: Pick<ApiDeps, 'failures'>): void {

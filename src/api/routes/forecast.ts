@@ -8,7 +8,7 @@ import { type AskedWindow, forecastWindow, windowFault } from '../../forecast/wi
 import { needs, requireScope } from '../access.ts';
 import { createConcurrencyLimit } from '../concurrency-limit.ts';
 import type { Api, ApiDeps } from '../deps.ts';
-import { filterFields, includeParam, nominalDate, withUser } from '../occurrence-schemas.ts';
+import { filterFields, includeParam, nominalDate, withUser } from '../schemas/occurrences.ts';
 import { problems } from '../problem.ts';
 import {
   forecastCursor,
@@ -18,7 +18,7 @@ import {
   pageParams,
   timezoneParam,
   toBody,
-} from '../schemas.ts';
+} from '../schemas/common.ts';
 
 const windowFields = {
   from: instantParam('Due instants from this one on; not in the past'),

@@ -7,7 +7,7 @@ import type { ReadinessCheck } from '../../platform/probes.ts';
 import { needs, OPEN } from '../access.ts';
 import type { Api, ApiDeps, ApiEnv } from '../deps.ts';
 import { accessProblems } from '../problem.ts';
-import { json } from '../schemas.ts';
+import { json } from '../schemas/common.ts';
 import { DestinationSchema, togetherBody } from './deliveries.ts';
 
 const tags = ['Operation'];

@@ -4,9 +4,9 @@ import type { InputChange, InputsAtChange } from '../../users/input-history.ts';
 import { needs } from '../access.ts';
 import { USER_BY_ID } from '../addresses.ts';
 import type { Api, ApiDeps } from '../deps.ts';
-import { nominalDate } from '../occurrence-schemas.ts';
+import { nominalDate } from '../schemas/occurrences.ts';
 import { problems } from '../problem.ts';
-import { json, limitParam } from '../schemas.ts';
+import { json, limitParam } from '../schemas/common.ts';
 
 /** What changed of a user that decides dates. */
 export function registerHistory(

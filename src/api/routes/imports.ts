@@ -12,7 +12,7 @@ import { UnreadableFileError } from '../../users/import/lines.ts';
 import { needs } from '../access.ts';
 import { createOpenLimit } from '../concurrency-limit.ts';
 import type { Api, ApiDeps, ApiEnv } from '../deps.ts';
-import { CSV_EXAMPLE, ImportLineSchema, importQuery } from '../import-schemas.ts';
+import { CSV_EXAMPLE, ImportLineSchema, importQuery } from '../schemas/imports.ts';
 import { LOGGED, noteOperation } from '../operator-log.ts';
 import { problems, sendProblem } from '../problem.ts';
 import { streamText } from '../stream-text.ts';

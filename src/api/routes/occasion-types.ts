@@ -14,11 +14,11 @@ import {
   OccasionTypeInput,
   occasionTypeParam,
   OccasionTypeSchema,
-} from '../occasion-type-schemas.ts';
+} from '../schemas/occasion-types.ts';
 import { LOGGED, noteOperation } from '../operator-log.ts';
 import { problems } from '../problem.ts';
 import { loggerOf } from '../requests.ts';
-import { json, noQuery, requiredBody } from '../schemas.ts';
+import { json, noQuery, requiredBody } from '../schemas/common.ts';
 
 const path = '/v1/occasion-types/{name}';
 

@@ -19,10 +19,17 @@ import {
 } from '../addresses.ts';
 import { acceptedBy, conditions, etagHeader, isNoneMatch, readableBy } from '../conditions.ts';
 import type { Api, ApiDeps } from '../deps.ts';
-import { occasionBody, OccasionSchema, WrittenOccasionSchema } from '../occasion-schemas.ts';
+import { occasionBody, OccasionSchema, WrittenOccasionSchema } from '../schemas/occasions.ts';
 import { problems } from '../problem.ts';
-import { json, nextCursor, noQuery, occasionCursor, pageParams, requiredBody } from '../schemas.ts';
-import { hintsOf, idempotencyKeyHeader, locationHeader, zoneHints } from '../user-schemas.ts';
+import {
+  json,
+  nextCursor,
+  noQuery,
+  occasionCursor,
+  pageParams,
+  requiredBody,
+} from '../schemas/common.ts';
+import { hintsOf, idempotencyKeyHeader, locationHeader, zoneHints } from '../schemas/users.ts';
 
 const tag = etagHeader('occasion, and of its status');
 

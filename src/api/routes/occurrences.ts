@@ -15,7 +15,7 @@ import {
   recordBody,
   STATES,
   withUser,
-} from '../occurrence-schemas.ts';
+} from '../schemas/occurrences.ts';
 import { problems } from '../problem.ts';
 import {
   flag,
@@ -26,7 +26,7 @@ import {
   toBody,
   userIdParam,
   occurrenceCursor,
-} from '../schemas.ts';
+} from '../schemas/common.ts';
 
 /** Reading the ledger. */
 export function registerOccurrences(app: Api, deps: ApiDeps): void {

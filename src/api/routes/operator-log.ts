@@ -6,7 +6,13 @@ import { ruled } from '../../users/user.ts';
 import { needs } from '../access.ts';
 import type { Api, ApiDeps } from '../deps.ts';
 import { problems } from '../problem.ts';
-import { instantParam, json, nextCursor, operatorLogCursor, pageParams } from '../schemas.ts';
+import {
+  instantParam,
+  json,
+  nextCursor,
+  operatorLogCursor,
+  pageParams,
+} from '../schemas/common.ts';
 
 export function registerOperatorLog(app: Api, { operatorLog }: ApiDeps): void {
   const list = createRoute({

@@ -14,9 +14,9 @@ import {
 import { absentIs, refuseUnborn, ruled, userFields } from '../../users/user.ts';
 import { needs } from '../access.ts';
 import type { Api, ApiDeps } from '../deps.ts';
-import { nominalDate as nominalDateSchema } from '../occurrence-schemas.ts';
+import { nominalDate as nominalDateSchema } from '../schemas/occurrences.ts';
 import { problems } from '../problem.ts';
-import { instantParam, json, noQuery, requiredBody } from '../schemas.ts';
+import { instantParam, json, noQuery, requiredBody } from '../schemas/common.ts';
 
 const COUNT_MAX = 50;
 const COUNT_RULE = `must be a whole number from 1 to ${COUNT_MAX}`;

@@ -17,11 +17,11 @@ import {
   occurrenceKeyParam,
   OccurrenceRecordSchema,
   recordBody,
-} from '../occurrence-schemas.ts';
+} from '../schemas/occurrences.ts';
 import { LOGGED, noteOperation } from '../operator-log.ts';
 import { problems } from '../problem.ts';
 import { loggerOf } from '../requests.ts';
-import { instantParam, json, noQuery, requiredBody, toBody } from '../schemas.ts';
+import { instantParam, json, noQuery, requiredBody, toBody } from '../schemas/common.ts';
 
 export function registerRedelivery(app: Api, deps: ApiDeps): void {
   const one = createRoute({

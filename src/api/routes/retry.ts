@@ -3,11 +3,11 @@ import { createRoute, z } from '@hono/zod-openapi';
 import { needs } from '../access.ts';
 import { emptyIsNoBody } from '../body.ts';
 import type { Api, ApiDeps } from '../deps.ts';
-import { occurrenceKeyParam, OccurrenceRecordSchema, recordBody } from '../occurrence-schemas.ts';
+import { occurrenceKeyParam, OccurrenceRecordSchema, recordBody } from '../schemas/occurrences.ts';
 import { LOGGED, noteOperation } from '../operator-log.ts';
 import { problems } from '../problem.ts';
 import { loggerOf } from '../requests.ts';
-import { json, noQuery } from '../schemas.ts';
+import { json, noQuery } from '../schemas/common.ts';
 
 export function registerRetry(app: Api, deps: ApiDeps): void {
   const route = createRoute({

@@ -9,7 +9,7 @@ import { isoInstant } from '../../time/instant.ts';
 import { needs } from '../access.ts';
 import type { Api, ApiDeps } from '../deps.ts';
 import { problems } from '../problem.ts';
-import { json, noQuery } from '../schemas.ts';
+import { json, noQuery } from '../schemas/common.ts';
 import { createProblemsNow } from '../problems-now.ts';
 import { PROBLEM_CODES } from '../problem-sentences.ts';
 

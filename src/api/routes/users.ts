@@ -23,7 +23,7 @@ import {
   requiredBody,
   timezoneParam,
   userCursor,
-} from '../schemas.ts';
+} from '../schemas/common.ts';
 import {
   idempotencyKeyHeader,
   locationHeader,
@@ -31,7 +31,7 @@ import {
   UserSchema,
   writtenUserBody,
   WrittenUserSchema,
-} from '../user-schemas.ts';
+} from '../schemas/users.ts';
 
 const tag = etagHeader('user');
 

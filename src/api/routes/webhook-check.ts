@@ -6,7 +6,7 @@ import type { Api, ApiDeps } from '../deps.ts';
 import { LOGGED, noteOperation } from '../operator-log.ts';
 import { problems } from '../problem.ts';
 import { loggerOf } from '../requests.ts';
-import { json, oneDestinationParam } from '../schemas.ts';
+import { json, oneDestinationParam } from '../schemas/common.ts';
 import { findTester } from './webhook-test.ts';
 
 export function registerWebhookCheck(app: Api, { webhookTesters, logger }: ApiDeps): void {

@@ -7,7 +7,7 @@ import type { Api, ApiDeps } from '../deps.ts';
 import { LOGGED, noteOperation } from '../operator-log.ts';
 import { problems } from '../problem.ts';
 import { loggerOf } from '../requests.ts';
-import { json, oneDestinationParam } from '../schemas.ts';
+import { json, oneDestinationParam } from '../schemas/common.ts';
 
 export function registerWebhookTest(app: Api, { webhookTesters, logger }: ApiDeps): void {
   const route = createRoute({

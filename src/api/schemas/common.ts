@@ -1,14 +1,14 @@
 /** Parts that the descriptions of several routes share. */
 import { z } from '@hono/zod-openapi';
 
-import type { AuditListPlace } from '../audit/audit-list.ts';
-import type { ForecastListPlace } from '../forecast/forecast-list.ts';
-import { isOccurrenceKey } from '../ledger/occurrence-key.ts';
-import type { OccurrencePlace } from '../ledger/occurrence-filter.ts';
-import { DEFAULT_DESTINATION } from '../platform/destination.ts';
-import { instantFault, isoInstant } from '../time/instant.ts';
-import { ruled } from '../users/user.ts';
-import type { UserPlace } from '../users/user-list.ts';
+import type { AuditListPlace } from '../../audit/audit-list.ts';
+import type { ForecastListPlace } from '../../forecast/forecast-list.ts';
+import { isOccurrenceKey } from '../../ledger/occurrence-key.ts';
+import type { OccurrencePlace } from '../../ledger/occurrence-filter.ts';
+import { DEFAULT_DESTINATION } from '../../platform/destination.ts';
+import { instantFault, isoInstant } from '../../time/instant.ts';
+import { ruled } from '../../users/user.ts';
+import type { UserPlace } from '../../users/user-list.ts';
 
 export function json<Schema extends z.ZodType>(schema: Schema) {
   return { 'application/json': { schema } };

@@ -1,9 +1,9 @@
 import { z } from '@hono/zod-openapi';
 
-import { type Occasion, SIMPLE_RECURRENCES } from '../users/occasion.ts';
-import { OCCASION_STATUSES, type OccasionStatus } from '../users/occasion-status.ts';
-import { toBody } from './schemas.ts';
-import { withHints } from './user-schemas.ts';
+import { type Occasion, SIMPLE_RECURRENCES } from '../../users/occasion.ts';
+import { OCCASION_STATUSES, type OccasionStatus } from '../../users/occasion-status.ts';
+import { toBody } from './common.ts';
+import { withHints } from './users.ts';
 
 export const OccasionSchema = z
   .object({

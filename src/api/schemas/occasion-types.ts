@@ -1,11 +1,11 @@
 /** What is set for an occasion type: as it is asked for, and as it is answered. */
 import { z } from '@hono/zod-openapi';
 
-import { isOccasionType } from '../ledger/occurrence-key.ts';
-import { MESSAGE_MAX, messageFault } from '../occasion-types/message-template.ts';
-import { isBlank } from '../platform/text.ts';
-import { absentIs, localTimeField, ruled } from '../users/user.ts';
-import { destinationName } from './schemas.ts';
+import { isOccasionType } from '../../ledger/occurrence-key.ts';
+import { MESSAGE_MAX, messageFault } from '../../occasion-types/message-template.ts';
+import { isBlank } from '../../platform/text.ts';
+import { absentIs, localTimeField, ruled } from '../../users/user.ts';
+import { destinationName } from './common.ts';
 
 export const occasionTypeParam = z.object({
   name: ruled((name) =>

@@ -1,8 +1,8 @@
 import { z } from '@hono/zod-openapi';
 
-import { timezoneHint, type User } from '../users/user.ts';
-import type { ApiDeps } from './deps.ts';
-import { toBody } from './schemas.ts';
+import { timezoneHint, type User } from '../../users/user.ts';
+import type { ApiDeps } from '../deps.ts';
+import { toBody } from './common.ts';
 
 export const UserSchema = z
   .object({

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 
-import { occurrenceCursor, userCursor } from './schemas.ts';
+import { occurrenceCursor, userCursor } from './common.ts';
 
 const KEY = 'birthday:0198f6a2-6c1e-7f5b-9d53-0a4b6c8d7e9f:2027';
 

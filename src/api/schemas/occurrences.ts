@@ -1,10 +1,10 @@
 import { z } from '@hono/zod-openapi';
 
-import { isOccasionType } from '../ledger/occurrence-key.ts';
-import type { OccurrenceRecord } from '../ledger/occurrence-reader.ts';
-import { DAY_MS } from '../time/calendar-date.ts';
-import { ruled } from '../users/user.ts';
-import { destinationParam, instantParam, timezoneParam, toBody } from './schemas.ts';
+import { isOccasionType } from '../../ledger/occurrence-key.ts';
+import type { OccurrenceRecord } from '../../ledger/occurrence-reader.ts';
+import { DAY_MS } from '../../time/calendar-date.ts';
+import { ruled } from '../../users/user.ts';
+import { destinationParam, instantParam, timezoneParam, toBody } from './common.ts';
 
 const instant = z.iso.datetime().nullable();
 

@@ -6,11 +6,11 @@ import {
   DELIMITERS,
   OCCASION_COLUMNS,
   USER_COLUMNS,
-} from '../users/import/columns.ts';
-import { LINT_CODES } from '../users/import/lint.ts';
-import { ruled, timezoneFault } from '../users/user.ts';
-import type { ApiDeps } from './deps.ts';
-import { flag } from './schemas.ts';
+} from '../../users/import/columns.ts';
+import { LINT_CODES } from '../../users/import/lint.ts';
+import { ruled, timezoneFault } from '../../users/user.ts';
+import type { ApiDeps } from '../deps.ts';
+import { flag } from './common.ts';
 
 export const CSV_EXAMPLE = `externalId,firstName,lastName,dateOfBirth,timezone
 crm-4711,Ada,Lovelace,1990-12-10,Europe/London
