@@ -33,7 +33,7 @@ const COUNTS = {
   suspended: count('Not in due: nothing is sent, because the user or the occasion is suspended'),
 };
 
-/** How many occurrences fall due when; docs/scalability.md says what to do with it. */
+/** How many occurrences fall due when; docs/forecast.md says what to do with it. */
 export const ForecastSchema = z
   .object({
     from: z.iso.datetime(),
