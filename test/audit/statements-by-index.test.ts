@@ -9,10 +9,10 @@ import { auditDay } from '../../src/audit/audit-day.ts';
 import { listAudited } from '../../src/audit/audit-list.ts';
 import { forecast } from '../../src/forecast/forecast.ts';
 import { listForecast } from '../../src/forecast/forecast-list.ts';
-import { connectOrm, type Orm } from '../../src/platform/database/orm.ts';
+import type { Orm } from '../../src/platform/database/orm.ts';
 import { createRetention } from '../../src/retention/retention.ts';
 import { rowsReadOf } from '../support/explain.ts';
-import { createTestDatabase, type TestDatabase } from '../support/postgres.ts';
+import { type TestDatabase, useFilledDatabase } from '../support/postgres.ts';
 import { bundledTz } from '../support/tz-databases.ts';
 
 /** Of users, as many yearly occasions, and an occurrence of each of both. */
@@ -35,17 +35,15 @@ const deps = (orm: Orm) => ({
   clock: () => NOW,
 });
 
+const filled = useFilledDatabase(async ({ em }) => {
+  for (const query of LOAD) await em.fork().execute(query, { rows: ROWS });
+});
+
 describe.each(['fresh', 'not taken yet'] as const)('with statistics %s', (statistics) => {
   let database: TestDatabase;
   beforeAll(async () => {
-    database = await createTestDatabase();
-    const loader = await connectOrm(database.url, { queryTimeoutMs: 0 });
-    const sql = (query: string, parameters: object = {}) =>
-      loader.em.fork().execute(query, { ...parameters });
-    for (const table of TABLES) await sql(`alter table ${table} set (autovacuum_enabled = false)`);
-    for (const query of LOAD) await sql(query, { rows: ROWS });
-    if (statistics === 'fresh') await sql('analyze');
-    await loader.close(true);
+    database = await filled.clone();
+    if (statistics === 'fresh') await database.orm.em.fork().execute('analyze');
   });
   afterAll(() => database.drop());
 

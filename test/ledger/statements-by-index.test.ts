@@ -20,13 +20,13 @@ import {
 import { createFailures } from '../../src/ledger/failures.ts';
 import { createRedelivery } from '../../src/ledger/redelivery.ts';
 import type { ClaimedOccurrence, NextStep } from '../../src/ledger/types.ts';
-import { connectOrm, type Orm } from '../../src/platform/database/orm.ts';
+import type { Orm } from '../../src/platform/database/orm.ts';
 import { createLedgerLooks } from '../../src/reconcile/ledger-looks.ts';
 import { createEventRows } from '../support/event-rows.ts';
 import { explainGeneric, rowsReadOf } from '../support/explain.ts';
 import { attemptOf, LATE_AFTER_MS, LEASE_MS } from './ledger-fixture.ts';
 import { born } from './ledger-plans.ts';
-import { createTestDatabase, type TestDatabase } from '../support/postgres.ts';
+import { type TestDatabase, useFilledDatabase } from '../support/postgres.ts';
 import { ANY } from './redelivery-fixture.ts';
 
 const PLANNED = 100_000;
@@ -48,11 +48,27 @@ const CLAIM_INDEXES = [
 ];
 const BY_KEY_INDEXES = ['occurrences_pkey', 'occurrences_pkey'];
 
+/** For the days to come. */
+const planned = useFilledDatabase(async ({ em }) => {
+  await em.fork().execute(
+    `insert into events.occurrences (key, occasion_type, occasion_id, user_id, nominal_date,
+       state, recurrence, date, timezone, local_time, leap_day_policy, tz_version, inputs_at, local_date,
+       due_at, next_attempt_at, planned_at)
+     select 'birthday:' || id || ':2026', 'birthday', id, id, '2026-05-20', 'PENDING',
+       'birthday', '1990-05-20', 'Europe/Berlin', '09:00', 'feb28', '2026c', now(), '2026-05-20', due_at,
+       due_at, now()
+     from (select gen_random_uuid() as id, now() + interval '1 hour' + n % 365 * interval '1 day'
+             as due_at from generate_series(1, ${PLANNED}) as n) as users`,
+  );
+});
+
 describe.each(['fresh', 'not taken yet'] as const)('with statistics %s', (statistics) => {
   let database: TestDatabase;
   beforeAll(async () => {
-    database = await createTestDatabase();
-    await plantLargeLedger(database, statistics === 'fresh');
+    database = await planned.clone();
+    const { addHerd, sql } = createEventRows(database.orm);
+    await addHerd(DUE, Date.now() - 1_000);
+    if (statistics === 'fresh') await sql('analyze');
   });
   afterAll(() => database.drop());
 
@@ -201,26 +217,3 @@ describe.each(['fresh', 'not taken yet'] as const)('with statistics %s', (statis
 });
 
 const stateOf = (orm: Orm) => createLedgerState(orm, { lateAfterMs: LATE_AFTER_MS });
-
-/** Planned for the days to come, and a herd that is due. */
-async function plantLargeLedger(database: TestDatabase, takesStatistics: boolean): Promise<void> {
-  const orm = await connectOrm(database.url, { queryTimeoutMs: 0 });
-  try {
-    const { sql, addHerd } = createEventRows(orm);
-    await sql('alter table events.occurrences set (autovacuum_enabled = false)');
-    await sql(
-      `insert into events.occurrences (key, occasion_type, occasion_id, user_id, nominal_date,
-         state, recurrence, date, timezone, local_time, leap_day_policy, tz_version, inputs_at, local_date,
-         due_at, next_attempt_at, planned_at)
-       select 'birthday:' || id || ':2026', 'birthday', id, id, '2026-05-20', 'PENDING',
-         'birthday', '1990-05-20', 'Europe/Berlin', '09:00', 'feb28', '2026c', now(), '2026-05-20', due_at,
-         due_at, now()
-       from (select gen_random_uuid() as id, now() + interval '1 hour' + n % 365 * interval '1 day'
-               as due_at from generate_series(1, ${PLANNED}) as n) as users`,
-    );
-    await addHerd(DUE, Date.now() - 1_000);
-    if (takesStatistics) await sql('analyze');
-  } finally {
-    await orm.close(true);
-  }
-}

@@ -10,38 +10,26 @@ import { connectOrm, type Orm } from '../../src/platform/database/orm.ts';
 import { findRecipients } from '../../src/planning/occasion-inputs.ts';
 import { createPlanner } from '../../src/planning/planner.ts';
 import { createOutbox } from '../../src/users/outbox.ts';
-import { createTestDatabase, type TestDatabase } from '../support/postgres.ts';
+import { type TestDatabase, useFilledDatabase } from '../support/postgres.ts';
 import { bundledTz } from '../support/tz-databases.ts';
 
 /** Of far fewer it may read all: that is as cheap. */
 const ROWS = 60_000;
 const BATCH = 100;
-const TABLES = [
-  'users.outbox',
-  'users.users',
-  'users.history',
-  'users.occasions',
-  'users.occasion_periods',
-  'events.occasions',
-  'events.occurrences',
-];
+
+const filled = useFilledDatabase(async (orm) => {
+  const sql = (query: string) => orm.em.fork().execute<{ id: string }[]>(query, { rows: ROWS });
+  await sql(LOAD);
+  const first = await sql('select id from users.users limit 1');
+  await plannerOn(orm).plan(first.map(({ id }) => ({ type: 'birthday', id })));
+  await sql(GROW);
+});
 
 for (const statistics of ['fresh', 'not taken yet'] as const) {
   test(`a claim of the outbox and the plans after it, statistics ${statistics}`, async () => {
-    const database = await createTestDatabase();
+    const database = await filled.clone();
     onTestFinished(() => database.drop());
-    const loader = await connectOrm(database.url, { queryTimeoutMs: 0 });
-    onTestFinished(() => loader.close(true));
-    const sql = (query: string, params: object = {}) =>
-      loader.em.fork().execute<{ id: string }[]>(query, { ...params });
-    for (const table of TABLES) {
-      await sql(`alter table ${table} set (autovacuum_enabled = false)`);
-    }
-    await sql(LOAD, { rows: ROWS });
-    const first = await sql('select id from users.users limit 1');
-    await plannerOn(loader).plan(first.map(({ id }) => ({ type: 'birthday', id })));
-    await sql(GROW, { rows: ROWS });
-    if (statistics === 'fresh') await sql('analyze');
+    if (statistics === 'fresh') await database.orm.em.fork().execute('analyze');
 
     const read = await rowsReadBy(database, async (orm) => {
       const planner = plannerOn(orm);
