@@ -1,9 +1,11 @@
 /** A Dockerfile's steps, run natively: each stage in a folder of its own, as far as ours use them. */
-import { readFileSync } from 'node:fs';
-import { cp, mkdir } from 'node:fs/promises';
+import { createHash } from 'node:crypto';
+import { existsSync, readFileSync } from 'node:fs';
+import { cp, mkdir, readdir, rm, stat, utimes } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 
 import { runCommand } from '../../dev/run-command.ts';
+import { inWorkshop } from '../support/workshop.ts';
 
 interface Step {
   /** Such as `RUN`. */
@@ -35,6 +37,8 @@ export interface BuildOptions {
   readonly context: string;
   /** A folder for the stages. */
   readonly into: string;
+  /** A folder that outlives the build, for what npm installs. */
+  readonly cache: string;
   /** Where RUN finds its programs, the image's Node first. */
   readonly path: string;
   readonly environment: NodeJS.ProcessEnv;
@@ -42,6 +46,8 @@ export interface BuildOptions {
 
 /** An installation with npm, on a busy machine. */
 const RUN_LIMIT_MS = 5 * 60_000;
+/** So long modules are kept that no build has used. */
+const KEEP_MS = 7 * 86_400_000;
 
 export function readDockerfile(file: string): Stage[] {
   const stages: { image: string; name: string; steps: Step[] }[] = [];
@@ -80,7 +86,8 @@ export async function buildNatively(
       } else if (instruction === 'COPY') {
         await copy(rest, join(root, workdir), options, isIgnored);
       } else if (instruction === 'RUN') {
-        await run(rest, join(root, workdir), options);
+        const runStep = rest.startsWith('npm ci ') ? install : run;
+        await runStep(rest, join(root, workdir), options);
       } else if (instruction === 'ENV') {
         const [name = '', value = ''] = rest.split('=');
         environment[name] = value;
@@ -108,11 +115,49 @@ async function copy(
   const from = stage === undefined ? context : join(into, stage);
   for (const source of sources) {
     const isFolderTarget = sources.length > 1 || words.at(-1) === './';
-    await cp(join(from, source), isFolderTarget ? join(target, basename(source)) : target, {
-      recursive: true,
-      verbatimSymlinks: true,
-      filter: (path) => stage !== undefined || !isIgnored(path.slice(context.length + 1)),
-    });
+    const to = isFolderTarget ? join(target, basename(source)) : target;
+    if (stage === undefined) {
+      await cp(join(from, source), to, {
+        recursive: true,
+        verbatimSymlinks: true,
+        filter: (path) => !isIgnored(path.slice(context.length + 1)),
+      });
+    } else await copyAll(join(from, source), to);
+  }
+}
+
+/** A hundred megabytes of small files, which Node copies one by one. */
+async function copyAll(from: string, to: string): Promise<void> {
+  const { ok, output } = await runCommand('cp', ['-a', from, to], { timeoutMs: RUN_LIMIT_MS });
+  if (!ok) throw new Error(output);
+}
+
+/** As Docker does: what `npm ci` has made of the same files is used again. */
+async function install(line: string, workdir: string, options: BuildOptions): Promise<void> {
+  const hash = createHash('sha256').update(`${process.version} ${line}`);
+  for (const name of ['package.json', 'package-lock.json', '.npmrc']) {
+    hash.update(readFileSync(join(workdir, name)));
+  }
+  const kept = join(options.cache, `image-modules-${hash.digest('hex').slice(0, 12)}`);
+  const modules = join(workdir, 'node_modules');
+  if (existsSync(kept)) {
+    await utimes(kept, new Date(), new Date());
+    return copyAll(join(kept, 'node_modules'), modules);
+  }
+  await run(line, workdir, options);
+  await forgetUnused(options.cache);
+  await inWorkshop(kept, async (workshop) => {
+    await copyAll(modules, join(workshop, 'node_modules'));
+    return null;
+  });
+}
+
+async function forgetUnused(cache: string): Promise<void> {
+  await mkdir(cache, { recursive: true });
+  for (const name of await readdir(cache)) {
+    if (!name.startsWith('image-modules-')) continue;
+    const { mtimeMs } = await stat(join(cache, name));
+    if (mtimeMs < Date.now() - KEEP_MS) await rm(join(cache, name), { recursive: true });
   }
 }
 

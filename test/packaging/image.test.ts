@@ -7,8 +7,10 @@ import { delimiter, join } from 'node:path';
 
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 
+import { readMachine } from '../../src/platform/settings/machine.ts';
 import { newWebhookSecret } from '../../src/platform/settings/webhook-secrets.ts';
 import { freePorts } from '../../dev/ports.ts';
+import { runCommand } from '../../dev/run-command.ts';
 import { buildNatively, readDockerfile, type BuiltImage } from './dockerfile.ts';
 import { createEmptyDatabase } from '../support/postgres.ts';
 import { runProgram, type TestProcess } from '../support/process.ts';
@@ -34,15 +36,16 @@ beforeAll(async () => {
   image = await buildNatively(STAGES, {
     context: ROOT,
     into: folder,
+    cache: join(readMachine().cacheHome, 'daybell'),
     path: [folder, ...PATH.split(delimiter).filter(isNotOurs)].join(delimiter),
     environment: forNpm(process.env),
   });
-  await setModes(image.root, { folders: 0o555, files: 0o444 });
+  await setMode(image.root, 'a-w,a+rX');
   temporal = await useDevServer();
 }, 25 * 60_000);
 afterAll(async () => {
   await temporal.close();
-  await setModes(image.root, { folders: 0o755, files: 0o644 });
+  await setMode(image.root, 'u+w');
   await rm(folder, { recursive: true, force: true });
 });
 
@@ -144,15 +147,10 @@ function start(command: readonly string[], settings: NodeJS.ProcessEnv): TestPro
   return started;
 }
 
-async function setModes(
-  path: string,
-  modes: { readonly folders: number; readonly files: number },
-): Promise<void> {
-  for (const entry of await readdir(path, { recursive: true, withFileTypes: true })) {
-    if (entry.isSymbolicLink()) continue;
-    const mode = entry.isDirectory() ? modes.folders : modes.files;
-    await chmod(join(entry.parentPath, entry.name), mode);
-  }
+/** Of all that is in a folder. */
+async function setMode(path: string, mode: string): Promise<void> {
+  const { ok, output } = await runCommand('chmod', ['-R', mode, path], { timeoutMs: 60_000 });
+  if (!ok) throw new Error(output);
 }
 
 /** Where npm finds its registry and its cache; what it knows of our own project stays here. */
