@@ -2,6 +2,7 @@ import { createServer, type AddressInfo } from 'node:net';
 
 import { expect, onTestFinished, test } from 'vitest';
 
+import { newApiKey } from '../src/platform/settings/api-keys.ts';
 import { loadSettings } from '../src/platform/settings/settings.ts';
 import { banner } from './banner.ts';
 import { findPorts, withMetricsPort } from './ports.ts';
@@ -47,6 +48,19 @@ test('one of the four that is taken is named', async () => {
   const { port } = taken.address() as AddressInfo;
   await expect(find({ METRICS_PORT: String(port - 2) })).rejects.toThrow(
     `METRICS_PORT + 2 (dispatcher): port ${port} on 127.0.0.1 is taken by another program`,
+  );
+});
+
+test('two settings with one port are both named', async () => {
+  await expect(find({ PORT: '8499', RECEIVER_DEV_PORT: '8499' })).rejects.toThrow(
+    'RECEIVER_DEV_PORT: port 8499 is also that of PORT',
+  );
+});
+
+test('an address of another machine is said to be that', async () => {
+  const { entry } = newApiKey('crm', ['users:read']);
+  await expect(find({ HOST: '192.0.2.1', API_KEYS: entry })).rejects.toThrow(
+    'PORT: 192.0.2.1 is not an address of this machine (HOST)',
   );
 });
 

@@ -7,56 +7,43 @@ import { dirname, join } from 'node:path';
 
 import { describe, expect, onTestFinished, test } from 'vitest';
 
-import { newApiKey } from '../../src/platform/settings/api-keys.ts';
 import { runDaybell, temporaryDataDir } from '../support/started-daybell.ts';
 
 describe('a start is refused with a clear message', () => {
-  test.for([
-    'PORT',
-    'POSTGRES_DEV_PORT',
-    'TEMPORAL_DEV_PORT',
-    'TEMPORAL_DEV_UI_PORT',
-    'RECEIVER_DEV_PORT',
-    'METRICS_PORT',
-  ])('when the port of %s is taken', async (setting) => {
-    const port = await takePort();
-    const { exitCode, said, dataDir } = await refuse({ [setting]: String(port) });
-    expect(said).toContain(`${setting}: port ${port} on 127.0.0.1 is taken by another program`);
+  test('when ports are taken, naming each with its setting', async () => {
+    const settings = [
+      'PORT',
+      'POSTGRES_DEV_PORT',
+      'TEMPORAL_DEV_PORT',
+      'TEMPORAL_DEV_UI_PORT',
+      'RECEIVER_DEV_PORT',
+      'METRICS_PORT',
+    ];
+    const ports = new Map<string, number>();
+    for (const setting of settings) ports.set(setting, await takePort());
+    const { exitCode, said, dataDir } = await refuse(
+      Object.fromEntries([...ports].map(([setting, port]) => [setting, String(port)])),
+    );
+    for (const [setting, port] of ports) {
+      expect(said).toContain(`${setting}: port ${port} on 127.0.0.1 is taken by another program`);
+    }
     expect(exitCode).toBe(1);
     expect(existsSync(join(dataDir, 'processes.json'))).toBe(false);
   });
 
-  test('when two settings name one port', async () => {
-    const { exitCode, said } = await refuse({ PORT: '8499', RECEIVER_DEV_PORT: '8499' });
-    expect(said).toContain('RECEIVER_DEV_PORT: port 8499 is also that of PORT');
-    expect(exitCode).toBe(1);
-  });
-
-  test('when HOST is not an address of this machine', async () => {
-    const { entry } = newApiKey('crm', ['users:read']);
-    const { exitCode, said } = await refuse({ HOST: '192.0.2.1', API_KEYS: entry });
-    expect(said).toContain('PORT: 192.0.2.1 is not an address of this machine (HOST)');
-    expect(exitCode).toBe(1);
-  });
-
   test('when HOST is one that others can reach, and there are no keys', async () => {
-    for (const HOST of ['0.0.0.0', '::', '192.0.2.1', 'daybell.example']) {
-      const { exitCode, said } = await refuse({ HOST });
-      expect(said).toContain('HOST: must be a loopback address such as 127.0.0.1, unless API_KEYS');
-      expect(exitCode).toBe(78);
-    }
+    const { exitCode, said } = await refuse({ HOST: '0.0.0.0' });
+    expect(said).toContain('HOST: must be a loopback address such as 127.0.0.1, unless API_KEYS');
+    expect(exitCode).toBe(78);
   });
 
-  test('when there is a file in the place of DATA_DIR, or above it', async () => {
+  test('when there is a file in the place of DATA_DIR', async () => {
     const file = await temporaryDataDir();
     await mkdir(dirname(file), { recursive: true });
     await writeFile(file, '');
-    for (const DATA_DIR of [file, join(file, 'deeper')]) {
-      const { exitCode, said } = await refuse({ DATA_DIR });
-      expect(said).toContain(`DATA_DIR: ${DATA_DIR} cannot be written to (E`);
-      expect(said).toMatch(/file already exists|not a directory/);
-      expect(exitCode).toBe(1);
-    }
+    const { exitCode, said } = await refuse({ DATA_DIR: file });
+    expect(said).toContain(`DATA_DIR: ${file} cannot be written to (E`);
+    expect(exitCode).toBe(1);
   });
 
   test('when settings are not usable, naming all of them at once', async () => {
@@ -82,16 +69,6 @@ describe('a start is refused with a clear message', () => {
     expect(said).toContain(
       'export WEBHOOK_ALLOW_PRIVATE=true WEBHOOK_SECRETS=$(npm run --silent secret:new)',
     );
-    expect(exitCode).toBe(78);
-  });
-
-  test('when the destination is one that the guard never lets through', async () => {
-    const { exitCode, said } = await refuse({
-      WEBHOOK_URL: 'http://user:hunter2@localhost:4000/hook',
-      WEBHOOK_SECRETS: `whsec_${Buffer.alloc(32).toString('base64')}`,
-    });
-    expect(said).toContain('WEBHOOK_URL: must have a host on the public internet');
-    expect(said).not.toContain('hunter2');
     expect(exitCode).toBe(78);
   });
 });
