@@ -3,7 +3,8 @@ import { beforeAll, expect, test } from 'vitest';
 import { listen } from '../../src/platform/http-server.ts';
 import { ADA, useTestApi } from '../support/api.ts';
 import { csv, importInto } from '../support/import.ts';
-import { runProgram, type TestProcess } from '../support/process.ts';
+import { runProgram } from '../support/process.ts';
+import { type CommandRun, runHere } from '../support/run-here.ts';
 
 const api = useTestApi();
 beforeAll(async () => {
@@ -27,23 +28,18 @@ const HERD = Array.from({ length: 250 }, (_, at) => [
   'UTC',
 ]);
 
-function audit(args: readonly string[], settings: NodeJS.ProcessEnv = {}): TestProcess {
-  return runProgram(process.execPath, ['src/audit/command.ts', ...args], { settings });
-}
-
-async function outputOf(run: TestProcess): Promise<{ code: number | null; text: string }> {
-  const code = await run.exited;
-  return { code, text: run.lines.join('\n') };
-}
+const audit = (args: readonly string[], settings: NodeJS.ProcessEnv = {}): Promise<CommandRun> =>
+  runHere('src/audit/command.ts', args, settings);
 
 test('prints a table with the keys of the unaccounted, and ends with 1', async () => {
   const [{ id = '' } = {}] = await api.sql<{ id: string }>(
     'select id from users.users where external_id is null',
   );
-  const { code, text } = await outputOf(
-    audit(['--date', MISSED], { DATABASE_URL: api.database.url }),
-  );
-  expect(code).toBe(1);
+  const command = runProgram(process.execPath, ['src/audit/command.ts', '--date', MISSED], {
+    settings: { DATABASE_URL: api.database.url },
+  });
+  expect(await command.exited).toBe(1);
+  const text = command.lines.join('\n');
   expect(text).toMatch(/^2025-12-10, as of 20/m);
   expect(text).toMatch(/^due +1$/m);
   expect(text).toMatch(/^ {2}unaccounted +1$/m);
@@ -52,7 +48,7 @@ test('prints a table with the keys of the unaccounted, and ends with 1', async (
 
 test('ends with 0 when all are accounted for', async () => {
   const settings = { DATABASE_URL: api.database.url };
-  const { code, text } = await outputOf(audit(['--date', '2025-12-11'], settings));
+  const { code, text } = await audit(['--date', '2025-12-11'], settings);
   expect(code).toBe(0);
   expect(text).toMatch(/^due +0$/m);
   expect(text).toContain('Everyone is accounted for.');
@@ -62,12 +58,12 @@ test('without a database of its own asks the Daybell that runs', async () => {
   const place = { host: '127.0.0.1', port: 0, setting: 'PORT', keepAliveMs: 5_000 };
   const server = await listen(api.app, place);
   const { port } = new URL(server.url);
-  const { code, text } = await outputOf(audit([`--date=${MISSED}`], { PORT: port }));
+  const { code, text } = await audit([`--date=${MISSED}`], { PORT: port });
   await server.stop();
   expect(code).toBe(1);
   expect(text).toMatch(/^ {2}unaccounted +1$/m);
 
-  const alone = await outputOf(audit(['--date', MISSED], { PORT: port }));
+  const alone = await audit(['--date', MISSED], { PORT: port });
   expect(alone.code).toBe(69);
   expect(alone.text).toMatch(/DATABASE_URL is not set, and no Daybell answers/);
 });
@@ -78,7 +74,7 @@ test('with --list prints a line for each of a class, and ends with 0', async () 
   );
   const settings = { DATABASE_URL: api.database.url };
   const list = (...args: readonly string[]) =>
-    outputOf(audit(['--date', MISSED, '--list', ...args], settings));
+    audit(['--date', MISSED, '--list', ...args], settings);
   const row = `unaccounted  birthday:${id}:2025  birthday  2025-12-10  2025-12-10  Europe/London  2025-12-10T09:00:00.000Z  0  ${id}  -  Ada  Lovelace  -`;
   expect(await list('unaccounted')).toEqual({ code: 0, text: row });
   expect(await list('all', '--type', 'birthday')).toEqual({ code: 0, text: row });
@@ -91,8 +87,8 @@ test('with --csv lists all pages under a header, of the database and of the Dayb
   const server = await listen(api.app, place);
   const { port } = new URL(server.url);
   const args = ['--date', HERD_MISSED, '--list', 'all', '--csv'];
-  const fromDatabase = await outputOf(audit(args, { DATABASE_URL: api.database.url }));
-  const fromApi = await outputOf(audit(args, { PORT: port }));
+  const fromDatabase = await audit(args, { DATABASE_URL: api.database.url });
+  const fromApi = await audit(args, { PORT: port });
   await server.stop();
   expect(fromApi).toEqual(fromDatabase);
   expect(fromDatabase.code).toBe(0);
@@ -114,19 +110,19 @@ test.each([
   [['--date', '2026-05-20', '--type', 'birthday'], '--type needs --list'],
   [['--date', '2026-05-20', '--list', 'lost'], '--list must be one of delivered, late,'],
 ])('ends with 2 and the rule for %j', async (args, message) => {
-  const { code, text } = await outputOf(audit(args, { DATABASE_URL: api.database.url }));
+  const { code, text } = await audit(args, { DATABASE_URL: api.database.url });
   expect(code).toBe(2);
   expect(text).toContain(message);
   expect(text).toContain('Usage: npm run audit -- --date YYYY-MM-DD');
 });
 
 test('a setting that is wrong, or a database that is away, is not an audit that found nothing', async () => {
-  const wrong = await outputOf(audit(['--date', MISSED], { DATABASE_URL: 'mysql://x' }));
+  const wrong = await audit(['--date', MISSED], { DATABASE_URL: 'mysql://x' });
   expect(wrong.code).toBe(78);
   expect(wrong.text).toMatch(/DATABASE_URL: must be a URL/);
-  const away = await outputOf(
-    audit(['--date', MISSED], { DATABASE_URL: 'postgresql://x:hunter2@127.0.0.1:1/x' }),
-  );
+  const away = await audit(['--date', MISSED], {
+    DATABASE_URL: 'postgresql://x:hunter2@127.0.0.1:1/x',
+  });
   expect(away.code).toBe(69);
   expect(away.text).toMatch(/ECONNREFUSED/);
   expect(away.text).not.toMatch(/hunter2/);

@@ -5,12 +5,14 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import { newWebhookSecret } from '../../src/platform/settings/webhook-secrets.ts';
 import { freePort } from '../support/free-port.ts';
 import { runProgram } from '../support/process.ts';
+import { runHere } from '../support/run-here.ts';
 import {
   startWebhookReceiver,
   type WebhookReceiver,
   withStatus,
 } from '../support/webhook-receiver.ts';
 
+const COMMAND = 'src/cli/webhook-check.ts';
 const SECRET = newWebhookSecret();
 
 let receiver: WebhookReceiver;
@@ -18,13 +20,6 @@ beforeEach(async () => {
   receiver = await startWebhookReceiver();
 });
 afterEach(() => receiver.close());
-
-async function check(args: readonly string[], settings: NodeJS.ProcessEnv) {
-  const entry = 'src/cli/webhook-check.ts';
-  const command = runProgram(process.execPath, [entry, ...args], { settings });
-  const exitCode = await command.exited;
-  return { exitCode, said: command.lines.join('\n') };
-}
 
 test('says of each event what became of it, and ends with 0 if all was right', async () => {
   receiver.answer((response, { rawBody, headers }) => {
@@ -36,12 +31,15 @@ test('says of each event what became of it, and ends with 0 if all was right', a
     }
     withStatus(status)(response);
   });
-  const { exitCode, said } = await check([], {
-    WEBHOOK_URL: receiver.url,
-    WEBHOOK_SECRETS: SECRET,
-    WEBHOOK_ALLOW_PRIVATE: 'true',
+  const command = runProgram(process.execPath, [COMMAND], {
+    settings: {
+      WEBHOOK_URL: receiver.url,
+      WEBHOOK_SECRETS: SECRET,
+      WEBHOOK_ALLOW_PRIVATE: 'true',
+    },
   });
-  expect(exitCode).toBe(0);
+  expect(await command.exited).toBe(0);
+  const said = command.lines.join('\n');
   expect(said.replaceAll(/ \d+ ms\./g, '')).toContain(`\
   right  A good event: Accepted (204).
   right  The same event again, with the same webhook-id: Accepted (204).
@@ -59,19 +57,19 @@ The receiver handles everything rightly.
 });
 
 test('ends with 1 if something is to be changed, here at a named destination', async () => {
-  const { exitCode, said } = await check(['crm-eu'], {
+  const { code, text } = await runHere(COMMAND, ['crm-eu'], {
     WEBHOOK_URL_CRM_EU: receiver.url,
     WEBHOOK_SECRETS_CRM_EU: SECRET,
     WEBHOOK_ALLOW_PRIVATE: 'true',
   });
-  expect(exitCode).toBe(1);
-  expect(said).toContain('WRONG  An event that is signed with another secret: Accepted (200)');
-  expect(said).toContain('The receiver does not pass.\n- Verify webhook-signature');
+  expect(code).toBe(1);
+  expect(text).toContain('WRONG  An event that is signed with another secret: Accepted (200)');
+  expect(text).toContain('The receiver does not pass.\n- Verify webhook-signature');
 });
 
 test('ends with 69 where it has no destination and no Daybell answers', async () => {
-  const { exitCode, said } = await check(['crm'], { PORT: String(await freePort()) });
-  expect(exitCode).toBe(69);
-  expect(said).toContain('WEBHOOK_URL_CRM is not set, and no Daybell answers');
-  expect(said).toContain('set WEBHOOK_URL_CRM and WEBHOOK_SECRETS_CRM to send from here');
+  const { code, text } = await runHere(COMMAND, ['crm'], { PORT: String(await freePort()) });
+  expect(code).toBe(69);
+  expect(text).toContain('WEBHOOK_URL_CRM is not set, and no Daybell answers');
+  expect(text).toContain('set WEBHOOK_URL_CRM and WEBHOOK_SECRETS_CRM to send from here');
 });

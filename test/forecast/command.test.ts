@@ -4,7 +4,8 @@ import { ForecastSchema } from '../../src/forecast/schema.ts';
 import { listen } from '../../src/platform/http-server.ts';
 import { ADA, useTestApi } from '../support/api.ts';
 import { csv, importInto } from '../support/import.ts';
-import { runProgram, type TestProcess } from '../support/process.ts';
+import { runProgram } from '../support/process.ts';
+import { type CommandRun, runHere } from '../support/run-here.ts';
 
 const api = useTestApi();
 beforeAll(async () => {
@@ -14,22 +15,19 @@ beforeAll(async () => {
 const HOUR = 3_600_000;
 const inHours = (hours: number): string => new Date(Date.now() + hours * HOUR).toISOString();
 
-function forecast(args: readonly string[], settings: NodeJS.ProcessEnv = {}): TestProcess {
-  return runProgram(process.execPath, ['src/forecast/command.ts', ...args], { settings });
-}
-
-async function outputOf(run: TestProcess): Promise<{ code: number | null; text: string }> {
-  const code = await run.exited;
-  return { code, text: run.lines.join('\n') };
-}
+const forecast = (args: readonly string[], settings: NodeJS.ProcessEnv = {}): Promise<CommandRun> =>
+  runHere('src/forecast/command.ts', args, settings);
 
 test('draws what falls due, from the database', async () => {
-  const args = ['--from', inHours(1), '--to', inHours(24 * 366)];
-  const { code, text } = await outputOf(forecast(args, { DATABASE_URL: api.database.url }));
+  const args = ['src/forecast/command.ts', '--from', inHours(1), '--to', inHours(24 * 366)];
+  const command = runProgram(process.execPath, args, {
+    settings: { DATABASE_URL: api.database.url },
+  });
+  expect(await command.exited).toBe(0);
+  const text = command.lines.join('\n');
   expect(text).toMatch(/: 1 due, 0 of them planned/);
   expect(text).toMatch(/^\d{4}-12-10 {2}1 {2}█{40}$/m);
   expect(text).toMatch(/The fullest minutes:\n {2}\d{4}-12-10 09:00Z +1 {2}Europe\/London 1/);
-  expect(code).toBe(0);
 });
 
 test('without a database of its own asks the Daybell that runs; as JSON, too', async () => {
@@ -37,12 +35,12 @@ test('without a database of its own asks the Daybell that runs; as JSON, too', a
   const server = await listen(api.app, place);
   const { port } = new URL(server.url);
   const args = ['--to', inHours(24 * 366), '--json'];
-  const { code, text } = await outputOf(forecast(args, { PORT: port }));
+  const { code, text } = await forecast(args, { PORT: port });
   await server.stop();
   expect(ForecastSchema.parse(JSON.parse(text))).toMatchObject({ due: 1, planned: 0 });
   expect(code).toBe(0);
 
-  const alone = await outputOf(forecast([], { PORT: port }));
+  const alone = await forecast([], { PORT: port });
   expect(alone.code).toBe(69);
   expect(alone.text).toMatch(/DATABASE_URL is not set, and no Daybell answers/);
 });
@@ -61,7 +59,7 @@ describe('with --list', () => {
 
   test('prints a line for each that falls due', async () => {
     const settings = { DATABASE_URL: api.database.url };
-    const { code, text } = await outputOf(forecast([...WINDOW, '--list'], settings));
+    const { code, text } = await forecast([...WINDOW, '--list'], settings);
     expect(code).toBe(0);
     const year = birthday.slice(0, 4);
     const lines = text.split('\n').filter((line) => line.includes('crm-'));
@@ -71,7 +69,7 @@ describe('with --list', () => {
         `^birthday:[\\w-]+:${year}  birthday  ${birthday}  ${birthday}  UTC  ${birthday}T09:00:00.000Z  false  [\\w-]+  crm-\\d+  Bob  O"Neil, Jr\\.  -$`,
       ),
     );
-    const none = await outputOf(forecast([...WINDOW, '--list', '--type', 'anniversary'], settings));
+    const none = await forecast([...WINDOW, '--list', '--type', 'anniversary'], settings);
     expect(none).toEqual({ code: 0, text: '' });
   });
 
@@ -80,8 +78,8 @@ describe('with --list', () => {
     const server = await listen(api.app, place);
     const { port } = new URL(server.url);
     const args = [...WINDOW, '--list', '--csv'];
-    const fromDatabase = await outputOf(forecast(args, { DATABASE_URL: api.database.url }));
-    const fromApi = await outputOf(forecast(args, { PORT: port }));
+    const fromDatabase = await forecast(args, { DATABASE_URL: api.database.url });
+    const fromApi = await forecast(args, { PORT: port });
     await server.stop();
     expect(fromApi).toEqual(fromDatabase);
     expect(fromDatabase.code).toBe(0);
@@ -101,18 +99,16 @@ test.each([
   [['--csv'], '--csv needs --list'],
   [['--list', '--to', inHours(24 * 40)], '--to must be at most 31 days after from'],
 ])('ends with 2 and the rule for %j', async (args, message) => {
-  const { code, text } = await outputOf(forecast(args, { DATABASE_URL: api.database.url }));
+  const { code, text } = await forecast(args, { DATABASE_URL: api.database.url });
   expect(code).toBe(2);
   expect(text).toContain(message);
   expect(text).toContain('Usage: npm run forecast');
 });
 
 test('a setting that is wrong, or a database that is away, is not a day without occurrences', async () => {
-  const wrong = await outputOf(forecast([], { DATABASE_URL: 'mysql://x' }));
+  const wrong = await forecast([], { DATABASE_URL: 'mysql://x' });
   expect(wrong.code).toBe(78);
-  const away = await outputOf(
-    forecast([], { DATABASE_URL: 'postgresql://x:hunter2@127.0.0.1:1/x' }),
-  );
+  const away = await forecast([], { DATABASE_URL: 'postgresql://x:hunter2@127.0.0.1:1/x' });
   expect(away.code).toBe(69);
   expect(away.text).toMatch(/ECONNREFUSED/);
   expect(away.text).not.toMatch(/hunter2/);

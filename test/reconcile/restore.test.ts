@@ -16,6 +16,7 @@ import { startDevServer, type DevServer } from '../support/dev-server.ts';
 import { freePort } from '../support/free-port.ts';
 import { createEmptyDatabase, querySql, runSql } from '../support/postgres.ts';
 import { ENTRIES, runProcess, runProgram, type TestProcess } from '../support/process.ts';
+import { runHere } from '../support/run-here.ts';
 import { findDevServerProgram, findWorkflowBundle, uniqueTaskQueue } from '../support/temporal.ts';
 import { startWebhookReceiver } from '../support/webhook-receiver.ts';
 
@@ -293,17 +294,15 @@ describe.concurrent('one of the two stores is restored', { timeout: 400_000 }, (
 
 test('npm run restored says which setting is missing, and how it is used', async () => {
   const entry = 'src/reconcile/restored-command.ts';
-  const run = async (args: readonly string[], given: Readonly<Record<string, string>>) => {
-    const command = runProgram(process.execPath, [entry, ...args], { settings: given });
-    return { exitCode: await command.exited, said: command.lines.join('\n') };
-  };
-  const [without, ...misused] = await Promise.all([
-    run(['--backup-taken-at', '2026-05-20T03:00:00Z'], {}),
-    ...[[], ['--backup-taken-at', 'yesterday'], ['--backup-taken-at=2999-01-01T00:00Z']].map(
-      (args) => run(args, { DATABASE_URL: 'postgresql://u:p@127.0.0.1:1/nothing' }),
-    ),
-  ]);
-  expect(without).toEqual({ exitCode: 78, said: expect.stringContaining('DATABASE_URL') });
+  const without = await runHere(entry, ['--backup-taken-at', '2026-05-20T03:00:00Z']);
+  expect(without).toEqual({ code: 78, text: expect.stringContaining('DATABASE_URL') });
   const usage = expect.stringContaining('npm run restored -- --backup-taken-at <instant>');
-  expect(misused).toEqual(misused.map(() => ({ exitCode: 64, said: usage })));
+  for (const args of [
+    [],
+    ['--backup-taken-at', 'yesterday'],
+    ['--backup-taken-at=2999-01-01T00:00Z'],
+  ]) {
+    const given = { DATABASE_URL: 'postgresql://u:p@127.0.0.1:1/nothing' };
+    expect(await runHere(entry, args, given)).toEqual({ code: 64, text: usage });
+  }
 });

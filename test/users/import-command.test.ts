@@ -7,6 +7,9 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { listen } from '../../src/platform/http-server.ts';
 import { useTestApi } from '../support/api.ts';
 import { runProgram } from '../support/process.ts';
+import { runHere } from '../support/run-here.ts';
+
+const COMMAND = 'src/cli/import/command.ts';
 
 const api = useTestApi();
 let server: Awaited<ReturnType<typeof listen>>;
@@ -25,11 +28,8 @@ beforeEach(() => api.sql('truncate users.users cascade'));
 async function run(name: string, content: string | Buffer, ...args: readonly string[]) {
   const file = join(folder, name);
   await writeFile(file, content);
-  const command = ['src/cli/import/command.ts', file, ...args];
   const { port } = new URL(server.url);
-  const running = runProgram(process.execPath, command, { settings: { PORT: port } });
-  const code = await running.exited;
-  return { code, text: running.lines.join('\n') };
+  return runHere(COMMAND, [file, ...args], { PORT: port });
 }
 
 const users = () =>
@@ -42,17 +42,15 @@ describe('npm run import', () => {
   test('imports what a spreadsheet exports, with its own names and dates, and says what came of it', async () => {
     const file =
       '\ufeffID;Vorname;Geb.;Ort\r\n1;Ada;10.12.1990;London\r\n2;Zoë;1.5.1985;Köln\r\n;;;\r\n';
-    const { code, text } = await run(
-      'a.csv',
-      file,
-      '--map',
-      'Geb.=dateOfBirth',
-      '--timezone',
-      'Europe/Berlin',
-    );
+    const path = join(folder, 'a.csv');
+    await writeFile(path, file);
+    const args = [path, '--map', 'Geb.=dateOfBirth', '--timezone', 'Europe/Berlin'];
+    const { port } = new URL(server.url);
+    const command = runProgram(process.execPath, [COMMAND, ...args], { settings: { PORT: port } });
+    expect(await command.exited).toBe(0);
+    const text = command.lines.join('\n');
     expect(text).toMatch(/Users +2 created, 0 updated, 0 unchanged/);
     expect(text).toContain('Columns that were not read: Ort');
-    expect(code).toBe(0);
     expect(await users()).toEqual([
       { id: '1', name: 'Ada', date: '1990-12-10' },
       { id: '2', name: 'Zoë', date: '1985-05-01' },
@@ -156,21 +154,16 @@ describe('npm run import', () => {
     [['x.csv', '--what'], "Unknown option '--what'"],
     [['/nowhere/x.csv'], 'cannot be read'],
   ] as const)('ends with 2 and the rule for %j', async ([args, message]) => {
-    const running = runProgram(process.execPath, ['src/cli/import/command.ts', ...args], {
-      settings: {},
-    });
-    expect(await running.exited).toBe(2);
-    expect(running.lines.join('\n')).toContain(message);
+    const { code, text } = await runHere(COMMAND, args);
+    expect(code).toBe(2);
+    expect(text).toContain(message);
   });
 
   test('with no Daybell there ends with 69', async () => {
     const file = join(folder, 'h.csv');
     await writeFile(file, 'id,first name\n');
-    const running = runProgram(
-      process.execPath,
-      ['src/cli/import/command.ts', file, '--url', 'http://127.0.0.1:1/'],
-      { settings: {} },
-    );
+    const args = [COMMAND, file, '--url', 'http://127.0.0.1:1/'];
+    const running = runProgram(process.execPath, args, { settings: {} });
     expect(await running.exited).toBe(69);
     expect(running.lines.join('\n')).toContain('No Daybell answers at http://127.0.0.1:1');
   });

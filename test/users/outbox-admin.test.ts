@@ -5,6 +5,9 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import { createOutbox, createOutboxAdmin, type Outbox } from '../../src/users/outbox.ts';
 import { createTestDatabase, type TestDatabase } from '../support/postgres.ts';
 import { runProgram } from '../support/process.ts';
+import { type CommandRun, runHere } from '../support/run-here.ts';
+
+const COMMAND = 'src/cli/outbox.ts';
 
 let database: TestDatabase;
 let outbox: Outbox;
@@ -19,19 +22,22 @@ test('what is parked is listed with its reason, counted, and waits again when it
   await park(first, 'answered 3: \u001b[31mbad');
   await park(second, 'answered 3');
 
-  const listed = await run('list');
-  expect(listed.exitCode).toBe(0);
-  expect(listed.said).toMatch(/^0 waiting; 2 parked$/m);
-  expect(listed.said).toMatch(
+  const list = runProgram(process.execPath, [COMMAND, 'list'], {
+    settings: { DATABASE_URL: database.url },
+  });
+  expect(await list.exited).toBe(0);
+  const listed = list.lines.join('\n');
+  expect(listed).toMatch(/^0 waiting; 2 parked$/m);
+  expect(listed).toMatch(
     new RegExp(`^\\d+ +UserCreated +${first} +1 +\\S+Z +1 +answered 3: +\\[31mbad$`, 'm'),
   );
   expect(await createOutboxAdmin(database.orm).backlog()).toMatchObject({ length: 0, parked: 2 });
 
   const [{ id = '' } = {}] = await createOutboxAdmin(database.orm).listParked(10);
-  expect((await run('retry', id, '999999')).said).toContain('1 will be planned again; 1 not');
+  expect((await run('retry', id, '999999')).text).toContain('1 will be planned again; 1 not');
   expect(await outbox.claim(10, 1)).toMatchObject([{ userId: first, failures: 0 }]);
-  expect((await run('retry', '--all')).said).toContain('1 will be planned again');
-  expect((await run()).said).toMatch(/^2 waiting, the oldest for \d+ s; 0 parked$/m);
+  expect((await run('retry', '--all')).text).toContain('1 will be planned again');
+  expect((await run()).text).toMatch(/^2 waiting, the oldest for \d+ s; 0 parked$/m);
 });
 
 test('what cannot be stored of an error holds up nothing that is written with it', async () => {
@@ -49,8 +55,8 @@ test.for([
   [['forget'], 64, 'npm run outbox -- list'],
 ] as const)('%j is no command: it says what would be', async ([args, code, said]) => {
   const ended = await run(...args);
-  expect(ended.exitCode).toBe(code);
-  expect(ended.said).toContain(said);
+  expect(ended.code).toBe(code);
+  expect(ended.text).toContain(said);
 });
 
 async function park(userId: string, error: string): Promise<void> {
@@ -63,10 +69,6 @@ async function park(userId: string, error: string): Promise<void> {
   await outbox.acknowledge([{ id, leaseToken, kind: 'parked', error }]);
 }
 
-async function run(...args: readonly string[]) {
-  const program = runProgram(process.execPath, ['src/cli/outbox.ts', ...args], {
-    settings: { DATABASE_URL: database.url },
-  });
-  const exitCode = await program.exited;
-  return { exitCode, said: program.lines.join('\n') };
+function run(...args: readonly string[]): Promise<CommandRun> {
+  return runHere(COMMAND, args, { DATABASE_URL: database.url });
 }
