@@ -17,6 +17,7 @@ import {
 import { readRules } from '../../src/planning/rules.ts';
 import { querySql, runSql, withDatabase } from '../support/postgres.ts';
 import { runProcess, runProgram } from '../support/process.ts';
+import { runHere } from '../support/run-here.ts';
 import { bundledTz } from '../support/tz-databases.ts';
 
 const ENTRY = 'src/cli/migrate.ts';
@@ -41,26 +42,20 @@ async function emptyDatabase(): Promise<string> {
   return withDatabase(inject('postgresAdminUrl'), name);
 }
 
-test('the process migrate runs what is pending, says which, and ends; then there is nothing', async () => {
-  const DATABASE_URL = await emptyDatabase();
-  const first = runProcess(ENTRY, { DATABASE_URL });
-  expect(await first.exited).toBe(0);
-  expect(JSON.parse(first.lines.at(-1) ?? '')).toMatchObject({
-    msg: 'migrated',
-    migrations: MIGRATIONS,
-  });
-  const second = runProcess(ENTRY, { DATABASE_URL });
-  expect(await second.exited).toBe(0);
-  expect(JSON.parse(second.lines.at(-1) ?? '')).toMatchObject({ msg: 'nothing to migrate' });
-});
-
-test('migrate records what decides dates besides users, anew only when it differs', async () => {
+test('the process migrate runs what is pending, and records what decides dates besides users, anew only when it differs', async () => {
   const DATABASE_URL = await emptyDatabase();
   const later = { DELIVERY_LOCAL_TIME: '07:30', LEAP_DAY_POLICY: 'mar1' };
-  for (const settings of [{}, {}, later, later]) {
+  const said: unknown[] = [];
+  for (const settings of [{}, later, later]) {
     const migration = runProcess(ENTRY, { DATABASE_URL, ZONE_DATA: 'bundled', ...settings });
     expect(await migration.exited).toBe(0);
+    said.push(JSON.parse(migration.lines.at(-1) ?? ''));
   }
+  expect(said).toMatchObject([
+    { msg: 'migrated', migrations: MIGRATIONS },
+    { msg: 'nothing to migrate' },
+    { msg: 'nothing to migrate' },
+  ]);
   const orm = await connectOrm(DATABASE_URL);
   onTestFinished(() => orm.close(true));
   const tzVersion = bundledTz.version;
@@ -132,9 +127,10 @@ test('a database that stays away is an error with its place, and without its pas
 test('a wrong password is reported at once', async () => {
   const url = new URL(await emptyDatabase());
   url.password = 'wrong';
-  const migration = runProcess(ENTRY, { DATABASE_URL: url.href });
-  expect(await migration.exited).toBe(1);
-  expect(migration.lines.join('\n')).toMatch(/refuses the password/);
+  const waits: string[] = [];
+  const migrated = runMigrations(url.href, { waitMs: 30_000, onWaiting: (at) => waits.push(at) });
+  await expect(migrated).rejects.toThrow(/refuses the password/);
+  expect(waits).toEqual([]);
 });
 
 test('a mistyped name is reported, and becomes a database only with --create', async () => {
@@ -145,9 +141,7 @@ test('a mistyped name is reported, and becomes a database only with --create', a
       inject('postgresAdminUrl'),
       `select from pg_database where datname = '${url.pathname.slice(1)}'`,
     );
-  const mistyped = runProcess(ENTRY, { DATABASE_URL: url.href });
-  expect(await mistyped.exited).toBe(1);
-  expect(mistyped.lines.join('\n')).toMatch(
+  await expect(runMigrations(url.href, QUIET)).rejects.toThrow(
     /no database of this name: npm run migrate -- --create/,
   );
   expect(await exists()).toEqual([]);
@@ -165,9 +159,12 @@ test('a command goes by what migrate recorded, and says where its environment di
   const recorded = { DELIVERY_LOCAL_TIME: '07:30', LATE_LIMIT: '1h', LATE_AFTER: '2m' };
   expect(await runProcess(ENTRY, { DATABASE_URL, ...recorded }).exited).toBe(0);
   const forecast = async (settings: NodeJS.ProcessEnv) => {
-    const command = runProcess('src/forecast/command.ts', { DATABASE_URL, ...settings });
-    expect(await command.exited).toBe(0);
-    return command.lines.join('\n');
+    const { code, text } = await runHere('src/forecast/command.ts', [], {
+      DATABASE_URL,
+      ...settings,
+    });
+    expect(code).toBe(0);
+    return text;
   };
   const plain = await forecast({});
   expect(plain).toContain('07:30');
@@ -182,17 +179,10 @@ test('a command goes by what migrate recorded, and says where its environment di
 
 test('a command says of a database that has not been migrated that it has not', async () => {
   const DATABASE_URL = await emptyDatabase();
-  const audit = runProgram(process.execPath, ['src/audit/command.ts', '--date', '2027-05-20'], {
-    settings: { DATABASE_URL },
-  });
-  expect(await audit.exited).toBe(69);
-  expect(audit.lines.join('\n')).toMatch(/it has not been migrated: npm run migrate/);
-});
-
-test('without DATABASE_URL, the missing setting is named', async () => {
-  const migration = runProcess(ENTRY, {});
-  expect(await migration.exited).toBe(78);
-  expect(migration.lines.join('\n')).toMatch(/DATABASE_URL/);
+  const args = ['--date', '2027-05-20'];
+  const { code, text } = await runHere('src/audit/command.ts', args, { DATABASE_URL });
+  expect(code).toBe(69);
+  expect(text).toMatch(/it has not been migrated: npm run migrate/);
 });
 
 async function forward(port: number, target: number) {

@@ -8,11 +8,15 @@ import pg from 'pg';
 import { afterAll, beforeAll, expect, inject, onTestFinished, test, vi } from 'vitest';
 
 import { connectOrm } from '../../src/platform/database/orm.ts';
+import { runMigrations } from '../../src/platform/database/run-migrations.ts';
 import { createAuthority } from '../support/certificates.ts';
 import { type PostgresServer, startPostgresServer } from '../support/postgres-server.ts';
 import { querySql, runSql } from '../support/postgres.ts';
 import { ENTRIES, runProcess } from '../support/process.ts';
+import { runHere } from '../support/run-here.ts';
 import { untilTestEnds } from '../support/until-test-ends.ts';
+
+const QUIET = { waitMs: 0, onWaiting: () => {} };
 
 let server: PostgresServer;
 let directory: string;
@@ -97,9 +101,9 @@ test('a server that does not speak TLS is said to be that', async () => {
   const url = new URL(inject('postgresAdminUrl'));
   url.searchParams.set('sslmode', 'require');
   const settings = { DATABASE_URL: url.href };
-  const due = runProcess('src/cli/due.ts', settings);
-  expect(await due.exited).toBe(1);
-  expect(due.lines.join('\n')).toContain('it does not speak TLS, and sslmode asks for it');
+  const due = await runHere('src/cli/due.ts', [], settings);
+  expect(due.code).toBe(1);
+  expect(due.text).toContain('it does not speak TLS, and sslmode asks for it');
   const scheduler = untilTestEnds(
     runProcess(ENTRIES.scheduler, { ...settings, TEMPORAL_ADDRESS: '127.0.0.1:1' }),
   );
@@ -109,11 +113,11 @@ test('a server that does not speak TLS is said to be that', async () => {
 test.for([
   ['another authority', () => urlWith({ sslmode: 'verify-full', sslrootcert: otherCa })],
   ['no authority but those of the system', () => urlWith({ sslmode: 'verify-full' })],
-] as const)('a server with %s is refused, and the process says why', async ([_what, url]) => {
+] as const)('a server with %s is refused, and it is said why', async ([_what, url]) => {
   await expect(isEncrypted(url())).rejects.toThrow(/certificate/i);
-  const migrate = runProcess('src/cli/migrate.ts', { DATABASE_URL: url() });
-  expect(await migrate.exited).not.toBe(0);
-  expect(migrate.lines.join('\n')).toContain('its certificate is not of a trusted authority');
+  await expect(runMigrations(url(), QUIET)).rejects.toThrow(
+    'its certificate is not of a trusted authority',
+  );
 });
 
 test('an authority that is not there is named by the setting', async () => {
@@ -134,7 +138,7 @@ test('a server that lets nobody in without TLS is said to be that', async () => 
     runSql(server.adminUrl, 'select 1').catch((error: { code: string }) => error.code);
   await expect.poll(code).toBe('28000');
 
-  const migrate = runProcess('src/cli/migrate.ts', { DATABASE_URL: server.adminUrl });
-  expect(await migrate.exited).toBe(1);
-  expect(migrate.lines.join('\n')).toMatch(/without TLS: add sslmode=verify-full .*\(28000\)/);
+  await expect(runMigrations(server.adminUrl, QUIET)).rejects.toThrow(
+    /without TLS: add sslmode=verify-full .*\(28000\)/,
+  );
 });

@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { connect } from 'node:net';
 import { text } from 'node:stream/consumers';
 
-import { describe, expect, onTestFinished, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 
 import { newApiKey } from '../../src/platform/settings/api-keys.ts';
 import { newWebhookSecret } from '../../src/platform/settings/webhook-secrets.ts';
@@ -14,18 +14,18 @@ import { untilTestEnds } from '../support/until-test-ends.ts';
 const database = useTestDatabase();
 
 /** With no Temporal anywhere, which only a worker waits for. */
-function start(entry: string, settings: NodeJS.ProcessEnv = {}): TestProcess {
-  const given = {
-    PORT: '0',
-    METRICS_PORT: '0',
-    DATABASE_URL: database.url,
-    TEMPORAL_ADDRESS: '127.0.0.1:1',
-    WEBHOOK_URL: 'https://greetings.example/',
-    WEBHOOK_SECRETS: newWebhookSecret(),
-    ...settings,
-  };
-  return untilTestEnds(runProcess(entry, given));
-}
+const settingsWith = (settings: NodeJS.ProcessEnv): NodeJS.ProcessEnv => ({
+  PORT: '0',
+  METRICS_PORT: '0',
+  DATABASE_URL: database.url,
+  TEMPORAL_ADDRESS: '127.0.0.1:1',
+  WEBHOOK_URL: 'https://greetings.example/',
+  WEBHOOK_SECRETS: newWebhookSecret(),
+  ...settings,
+});
+
+const start = (entry: string, settings: NodeJS.ProcessEnv = {}): TestProcess =>
+  untilTestEnds(runProcess(entry, settingsWith(settings)));
 
 async function ask(running: TestProcess, path: string): Promise<{ status: number; body: unknown }> {
   const answer = await fetch(new URL(path, await urlOf(running, 'metrics')));
@@ -39,27 +39,19 @@ const usable = [
 const process = { name: 'process', ready: true };
 
 describe('a process on its own port', () => {
-  test.for(['src/planning/main.ts', 'src/delivery/main.ts'])(
-    '%s lives, and is ready',
-    async (entry) => {
-      const running = start(entry);
-      await running.line(/"msg":"ready"/);
-      expect(await ask(running, '/healthz')).toEqual({ status: 200, body: { status: 'ok' } });
-      expect(await ask(running, '/readyz')).toEqual({
-        status: 200,
-        body: { ready: true, checks: [process, ...usable] },
-      });
-    },
-  );
-
-  test.for([ENTRIES.api, ENTRIES.scheduler])(
-    '%s works without Temporal, and says that it is away',
-    async (entry) => {
-      const running = start(entry);
-      await running.line(/"msg":"ready"/);
+  test.for([ENTRIES.scheduler, ENTRIES.dispatcher])('%s lives, and is ready', async (entry) => {
+    const running = start(entry);
+    await running.line(/"msg":"ready"/);
+    expect(await ask(running, '/healthz')).toEqual({ status: 200, body: { status: 'ok' } });
+    expect(await ask(running, '/readyz')).toEqual({
+      status: 200,
+      body: { ready: true, checks: [process, ...usable] },
+    });
+    // The dispatcher does not talk to it.
+    if (entry === ENTRIES.scheduler) {
       expect(await running.line(/Temporal does not answer/)).toContain('127.0.0.1:1');
-    },
-  );
+    }
+  });
 
   test('a worker that waits for Temporal lives, and is not ready', async () => {
     const worker = start('src/worker/main.ts', { WORKER_ROLE: 'activities' });
@@ -87,6 +79,7 @@ describe('a process on its own port', () => {
       body: { ready: true, checks: [process, ...usable] },
     });
     expect(await ask(api, '/healthz')).toMatchObject({ status: 200 });
+    expect(await api.line(/Temporal does not answer/)).toContain('127.0.0.1:1');
   });
 });
 
@@ -99,34 +92,37 @@ function changed(change: (url: URL) => unknown): string {
   return url.href;
 }
 
-/** What all processes say that wait for this database: they live, and are not ready. */
-async function waitingFor(DATABASE_URL: string) {
-  const processes = SERVICES.map((entry) => start(entry, { DATABASE_URL }));
-  return Promise.all(
-    processes.map(async (running) => {
-      const log = await running.line(/waiting for the database/);
-      const alive = (await ask(running, '/healthz')).status;
-      const { status, body } = await ask(running, '/readyz');
-      return { log, alive, status, readyz: JSON.stringify(body), lines: running.lines.join('\n') };
-    }),
-  );
+/** What a process says that waits for its database: it lives, and is not ready. */
+async function waitOf(running: TestProcess) {
+  const log = await running.line(/waiting for the database/);
+  const alive = (await ask(running, '/healthz')).status;
+  const { status, body } = await ask(running, '/readyz');
+  return { log, alive, status, readyz: JSON.stringify(body), lines: running.lines.join('\n') };
 }
 
-/** They wait, say why, and give away neither password nor address. */
-function waiting(log: RegExp, readyz: RegExp): unknown[] {
-  const said = {
+/** The least of them: all wait for it in the same way. */
+const dispatcherOn = (DATABASE_URL: string) => start(ENTRIES.dispatcher, { DATABASE_URL });
+
+/** It waits, says why, and gives away neither password nor address. */
+function waiting(log: RegExp, readyz: RegExp): object {
+  return {
     log: expect.stringMatching(log),
     alive: 200,
     status: 503,
     readyz: expect.stringMatching(new RegExp(`^(?!.*127\\.0\\.0\\.1).*${readyz.source}`)),
     lines: expect.not.stringMatching(/"msg":"ready"|hunter2/),
   };
-  return SERVICES.map(() => said);
 }
 
 describe('a process whose database cannot be used lives, is not ready, and says why', () => {
+  test('nothing listens there: each of the processes', async () => {
+    const DATABASE_URL = changed((url) => (url.port = '1'));
+    const processes = SERVICES.map((entry) => start(entry, { DATABASE_URL }));
+    const said = waiting(/ECONNREFUSED/, /nothing listens there/);
+    expect(await Promise.all(processes.map(waitOf))).toEqual(SERVICES.map(() => said));
+  });
+
   test.for<[string, (url: URL) => string, RegExp, RegExp]>([
-    ['nothing listens there', (url) => (url.port = '1'), /ECONNREFUSED/, /nothing listens there/],
     [
       'a wrong password',
       (url) => (url.password = 'hunter2'),
@@ -140,20 +136,19 @@ describe('a process whose database cannot be used lives, is not ready, and says 
       /no database of this name: npm run migrate -- --create creates it/,
     ],
   ])('%s', async ([, change, log, readyz]) => {
-    expect(await waitingFor(changed(change))).toEqual(waiting(log, readyz));
+    expect(await waitOf(dispatcherOn(changed(change)))).toEqual(waiting(log, readyz));
   });
 
   test('one that has not been migrated, until it is', async () => {
     const { url: DATABASE_URL, drop } = await createEmptyDatabase();
-    expect(await waitingFor(DATABASE_URL)).toEqual(
+    const dispatcher = dispatcherOn(DATABASE_URL);
+    expect(await waitOf(dispatcher)).toEqual(
       waiting(/42P01/, /has not been migrated: npm run migrate/),
     );
-    const scheduler = start(ENTRIES.scheduler, { DATABASE_URL });
-    await scheduler.line(/waiting for the database/);
     await start(ENTRIES.migrate, { DATABASE_URL }).exited;
-    await scheduler.line(/"msg":"ready"/);
-    expect(await ask(scheduler, '/readyz')).toMatchObject({ status: 200 });
-    await scheduler.stop();
+    await dispatcher.line(/"msg":"ready"/);
+    expect(await ask(dispatcher, '/readyz')).toMatchObject({ status: 200 });
+    await dispatcher.stop();
     await drop();
   });
 
@@ -165,7 +160,7 @@ describe('a process whose database cannot be used lives, is not ready, and says 
       own.username = role;
       own.password = 'hunter2';
     });
-    expect(await waitingFor(url)).toEqual(
+    expect(await waitOf(dispatcherOn(url))).toEqual(
       waiting(/"message":"permission denied for .*"code":"42501"/, /lacks a right .*roles\.sql/),
     );
     await runSql(
@@ -173,7 +168,9 @@ describe('a process whose database cannot be used lives, is not ready, and says 
       `grant usage on schema users, events to ${role};
        grant select on all tables in schema public, users, events to ${role}`,
     );
-    expect(await waitingFor(url)).toEqual(waiting(/may not write/, /may not write .*roles\.sql/));
+    expect(await waitOf(dispatcherOn(url))).toEqual(
+      waiting(/may not write/, /may not write .*roles\.sql/),
+    );
   });
 
   test('a standby', async () => {
@@ -185,15 +182,20 @@ describe('a process whose database cannot be used lives, is not ready, and says 
         `alter database ${name} reset default_transaction_read_only`,
       ),
     );
-    expect(await waitingFor(database.url)).toEqual(waiting(/read-only/, /read-only/));
+    expect(await waitOf(dispatcherOn(database.url))).toEqual(waiting(/read-only/, /read-only/));
   });
 });
 
 describe('a health check', () => {
+  let api: TestProcess;
+  beforeAll(async () => {
+    api = runProcess(ENTRIES.api, settingsWith({}));
+    await api.line(/"msg":"ready"/);
+  });
+  afterAll(() => api.stop('SIGKILL'));
+
   // Those of HAProxy and Nagios, without options, are of HTTP/1.0 and name no host.
   test('may be of HTTP/1.0, name any host or none, and use OPTIONS or HEAD, on both ports', async () => {
-    const api = start('src/api/main.ts');
-    await api.line(/"msg":"ready"/);
     const answered: Record<string, number> = {};
     for (const port of ['listening', 'metrics'] as const) {
       for (const path of ['/healthz', '/readyz']) {
@@ -212,7 +214,6 @@ describe('a health check', () => {
   });
 
   test('is no way into an API without keys: that must be named as this machine', async () => {
-    const api = start('src/api/main.ts');
     const ask = (version: string, host: string) =>
       statusOf(api, 'listening', `GET /v1/users HTTP/${version}\r\nConnection: close${host}`);
     expect(await ask('1.0', '')).toBe(403);
@@ -222,23 +223,30 @@ describe('a health check', () => {
     expect(await ask('1.1', '\r\nHost: localhost.:3000')).toBe(200);
   });
 
+  test('leaves its connection open for longer than proxies do, or as long as a setting says', async () => {
+    const hintOf = async (running: TestProcess, port: 'listening' | 'metrics') =>
+      (await fetch(new URL('/healthz', await urlOf(running, port)))).headers.get('keep-alive');
+    const patient = start(ENTRIES.api, { HTTP_KEEP_ALIVE: '11m' });
+    expect(await hintOf(api, 'listening')).toBe('timeout=75');
+    expect(await hintOf(api, 'metrics')).toBe('timeout=75');
+    expect(await hintOf(patient, 'listening')).toBe('timeout=660');
+  });
+
   test('is logged when what it finds changes, not each time', async () => {
-    const api = start('src/api/main.ts', {
-      DATABASE_URL: 'postgresql://daybell:hunter2@127.0.0.1:1/daybell',
-    });
-    const scheduler = start('src/planning/main.ts');
-    await api.line(/waiting for the database/);
-    await scheduler.line(/"msg":"ready"/);
+    const waits = dispatcherOn('postgresql://daybell:hunter2@127.0.0.1:1/daybell');
+    const isReady = start(ENTRIES.dispatcher);
+    await waits.line(/waiting for the database/);
+    await isReady.line(/"msg":"ready"/);
     for (let times = 0; times < 3; times += 1) {
       for (const path of ['/healthz', '/readyz']) {
-        await ask(api, path);
-        await ask(scheduler, path);
+        await ask(waits, path);
+        await ask(isReady, path);
       }
     }
     const messages = ({ lines }: TestProcess) =>
       lines.map((line) => JSON.parse(line)).filter(({ msg }) => /^(?:not )?ready/.test(msg));
-    expect(messages(scheduler)).toMatchObject([{ msg: 'ready' }]);
-    expect(messages(api)).toMatchObject([
+    expect(messages(isReady)).toMatchObject([{ msg: 'ready' }]);
+    expect(messages(waits)).toMatchObject([
       {
         level: 'warn',
         msg: 'not ready',
@@ -247,20 +255,6 @@ describe('a health check', () => {
         ]),
       },
     ]);
-  });
-});
-
-describe('an idle connection', () => {
-  test('is kept for longer than proxies keep it, or as long as a setting says', async () => {
-    const hintOf = async (running: TestProcess, port: 'listening' | 'metrics') =>
-      (await fetch(new URL('/healthz', await urlOf(running, port)))).headers.get('keep-alive');
-    const [api, patient] = [
-      start('src/api/main.ts'),
-      start('src/api/main.ts', { HTTP_KEEP_ALIVE: '11m' }),
-    ];
-    expect(await hintOf(api, 'listening')).toBe('timeout=75');
-    expect(await hintOf(api, 'metrics')).toBe('timeout=75');
-    expect(await hintOf(patient, 'listening')).toBe('timeout=660');
   });
 });
 

@@ -1,11 +1,15 @@
 /** What every process refuses at its start, whatever comes up first, and writes nothing to. */
 import { randomUUID } from 'node:crypto';
 
-import { afterEach, beforeEach, describe, expect, inject, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, inject, onTestFinished, test } from 'vitest';
 
-import { newWebhookSecret } from '../../src/platform/settings/webhook-secrets.ts';
+import { requireDatabase } from '../../src/platform/database/health.ts';
 import { MIGRATIONS } from '../../src/platform/database/migrations.ts';
-import { ADA } from '../support/api.ts';
+import { connectOrm } from '../../src/platform/database/orm.ts';
+import { runMigrations } from '../../src/platform/database/run-migrations.ts';
+import { InvalidSettingsError } from '../../src/platform/settings/settings.ts';
+import { newWebhookSecret } from '../../src/platform/settings/webhook-secrets.ts';
+import { ADA, createTestApi } from '../support/api.ts';
 import { freePort } from '../support/free-port.ts';
 import {
   createTestDatabase,
@@ -14,7 +18,7 @@ import {
   type TestDatabase,
   withDatabase,
 } from '../support/postgres.ts';
-import { ENTRIES, runProcess, type TestProcess, urlOf } from '../support/process.ts';
+import { ENTRIES, runProcess, type TestProcess } from '../support/process.ts';
 import { type TestTemporal, uniqueTaskQueue, useDevServer } from '../support/temporal.ts';
 import { untilTestEnds } from '../support/until-test-ends.ts';
 
@@ -23,6 +27,7 @@ const SERVICES = NAMES.filter((name) => name !== 'migrate');
 /** The dispatcher does not talk to Temporal. */
 const ON_TEMPORAL = SERVICES.filter((name) => name !== 'dispatcher');
 const EXIT_CONFIG = 78;
+const QUIET = { waitMs: 0, onWaiting: () => {} };
 
 function start(name: keyof typeof ENTRIES, settings: NodeJS.ProcessEnv): TestProcess {
   const given = {
@@ -91,85 +96,63 @@ describe('a database that is not to be used', () => {
   ] as const)('%s', async ([, sql, said]) => {
     await runSql(url, sql);
     const before = await contentsOf(url);
-    expect(await refusalOf(start('migrate', { DATABASE_URL: url }))).toContain(said);
+    await expect(runMigrations(url, QUIET)).rejects.toThrow(InvalidSettingsError);
+    await expect(runMigrations(url, QUIET)).rejects.toThrow(said);
     expect(await contentsOf(url)).toEqual(before);
   });
 
   test('one with schemas of another program is taken: Daybell has its own', async () => {
     await runSql(url, 'create table public.orders (id int)');
-    expect(await start('migrate', { DATABASE_URL: url }).exited).toBe(0);
+    expect(await runMigrations(url, QUIET)).toEqual([...MIGRATIONS]);
   });
 
   test.each([
-    ['that is compatible with no earlier code is refused by every process', NAMES, null, ''],
+    ['that is compatible with no earlier code', null, ''],
     [
-      'that only newer code is compatible with is refused',
-      ['migrate', 'api'] as const,
+      'that only newer code is compatible with',
       '9998-last-year',
       ', which needs one that knows 9998-last-year',
     ],
-  ])('a newer schema %s', async (_, names, compatibleFrom, needs) => {
+  ])('a newer schema %s is refused', async (_, compatibleFrom, needs) => {
     const database = await createTestDatabase();
+    onTestFinished(database.drop);
     await addNewerMigration(database.url, compatibleFrom);
     const before = await contentsOf(database.url);
-
-    const refusals = await Promise.all(
-      names.map((name) => refusalOf(start(name, { DATABASE_URL: database.url }))),
-    );
-
     const known = MIGRATIONS.at(-1) ?? '';
-    for (const said of refusals) {
-      expect(said).toContain(
-        `a newer version of Daybell has brought it up to 9999-next-year${needs}, and this one knows up to ${known}`,
-      );
-    }
+    const said = `a newer version of Daybell has brought it up to 9999-next-year${needs}, and this one knows up to ${known}`;
+
+    await expect(runMigrations(database.url, QUIET)).rejects.toThrow(said);
+    // As every process connects.
+    const orm = await connectOrm(database.url);
+    onTestFinished(() => orm.close(true));
+    await expect(requireDatabase(orm)).rejects.toThrow(said);
+
     expect(await contentsOf(database.url)).toEqual(before);
-    await database.drop();
   });
 
-  test('a newer schema that this version is compatible with is taken by every process', async () => {
-    const [database, temporal] = await Promise.all([createTestDatabase(), useDevServer()]);
+  test('a newer schema that this version is compatible with is taken', async () => {
+    const database = await createTestDatabase();
+    onTestFinished(database.drop);
     await addNewerMigration(database.url, MIGRATIONS.at(-1) ?? null);
-    const settings = {
-      DATABASE_URL: database.url,
-      TEMPORAL_ADDRESS: temporal.address,
-      TEMPORAL_TASK_QUEUE: uniqueTaskQueue(),
-    };
-    const migration = start('migrate', settings);
-    expect(await migration.exited).toBe(0);
-    expect(migration.lines.join()).toContain('nothing to migrate');
-
-    const services = SERVICES.map((name) => start(name, settings));
-    await Promise.all(services.map((service) => service.line(/"ready"/)));
-    const { url: address } = JSON.parse((await services[0]?.line(/"listening"/)) ?? '');
-    const ready = await fetch(`${address}/readyz`);
-    expect(ready.status).toBe(200);
-    expect(await Promise.all(services.map((service) => service.stop()))).toEqual([0, 0, 0, 0]);
-    await temporal.close();
-    await database.drop();
+    expect(await runMigrations(database.url, QUIET)).toEqual([]);
+    const orm = await connectOrm(database.url);
+    onTestFinished(() => orm.close(true));
+    await expect(requireDatabase(orm)).resolves.toBeUndefined();
   });
 
   test('a process that runs already goes on while a newer version migrates', async () => {
-    const database = await createTestDatabase();
-    const api = start('api', { DATABASE_URL: database.url });
-    const address = await urlOf(api);
-    const create = () =>
-      fetch(`${address}/v1/users`, {
-        method: 'POST',
-        headers: { 'Content-Type': 'application/json' },
-        body: JSON.stringify(ADA),
-      });
-    expect((await create()).status).toBe(201);
-    await addNewerMigration(database.url);
+    const api = await createTestApi();
+    onTestFinished(api.database.drop);
+    const create = async () => (await api.send('POST', '/v1/users', ADA)).status;
+    expect(await create()).toBe(201);
+    await addNewerMigration(api.database.url);
     // New connections too.
     await runSql(
       inject('postgresAdminUrl'),
       `select pg_terminate_backend(pid) from pg_stat_activity
-       where datname = '${new URL(database.url).pathname.slice(1)}'`,
+       where datname = '${new URL(api.database.url).pathname.slice(1)}'`,
     );
-    await expect.poll(async () => (await create()).status, { timeout: 60_000 }).toBe(201);
-    await api.stop();
-    await database.drop();
+    await expect.poll(create, { timeout: 60_000 }).toBe(201);
   });
 
   test('one that comes up after the process is refused then, and not written to', async () => {
