@@ -25,6 +25,8 @@ test.for(['', 'deeper'])('a file is no folder: %j in it', async (below) => {
   await writeFile(file, '');
   const path = join(file, below);
   await expect(takeDataDir(path, () => {})).rejects.toThrow(
-    new RegExp(`DATA_DIR: ${path} cannot be written to \\(E.*(file already exists|not a directory)`),
+    new RegExp(
+      `DATA_DIR: ${path} cannot be written to \\(E.*(file already exists|not a directory)`,
+    ),
   );
 });

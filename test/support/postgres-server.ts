@@ -19,10 +19,9 @@ export async function startPostgresServer(): Promise<PostgresServer> {
   const { url, child } = await prepareEmbeddedPostgres({
     dataDir,
     port: await freePort(),
-    // Two workers of vitest, and in each the pools of a few services.
-    connections: 300,
-    // Processes are killed here, and the machine is not: nothing has to reach the disk.
-    isDurable: false,
+    // Four workers of vitest, and in each the pools of a few services.
+    connections: 500,
+    isThrowaway: true,
     onProgress: () => {},
   });
   const server = child.spawn();
