@@ -1,6 +1,6 @@
 /** A real browser, for tests of pages. */
 import { type Browser, chromium, type Page } from 'playwright-core';
-import { beforeAll, type TestContext } from 'vitest';
+import { afterAll, beforeAll, type TestContext } from 'vitest';
 
 import { readMachine } from '../../src/platform/settings/machine.ts';
 import { askRun } from './ask-run.ts';
@@ -10,26 +10,30 @@ import type { Chromium } from './chromium.ts';
 const FETCH_LIMIT_MS = 15 * 60_000;
 
 /**
- * For a file: what it returns opens a Chromium that ends with the test. Where none can be had, the
- * test is skipped and says why; `.ci/run` counts that as a failure.
+ * For a file: what it returns gives its Chromium, in which nothing is open after a test. Where none
+ * can be had, the test is skipped and says why; `.ci/run` counts that as a failure.
  */
 export function useBrowser(): (
   context: Pick<TestContext, 'skip' | 'onTestFinished'>,
 ) => Promise<Browser> {
   let found: Chromium | string;
+  let browser: Browser | null = null;
   beforeAll(async () => {
     found = await askRun('chromium').then(
       (answer): Chromium => JSON.parse(answer),
       ({ message }: Error) => message,
     );
   }, FETCH_LIMIT_MS);
+  afterAll(() => browser?.close());
   return async ({ skip, onTestFinished }) => {
     if (typeof found === 'string') return skip(found);
     const { executable: executablePath, libraries } = found;
     const env = { ...readMachine().environment, ...(libraries && { LD_LIBRARY_PATH: libraries }) };
-    const browser = await chromium.launch({ executablePath, env });
-    onTestFinished(() => browser.close());
-    return browser;
+    const opened = (browser ??= await chromium.launch({ executablePath, env }));
+    onTestFinished(async () => {
+      await Promise.all(opened.contexts().map((context) => context.close()));
+    });
+    return opened;
   };
 }
 
