@@ -84,6 +84,7 @@ export async function startOperatedDaybell(
   const prometheus = await startPrometheus(
     Object.fromEntries(Object.entries(metrics).map(([name, port]) => [name, `127.0.0.1:${port}`])),
     'deploy/prometheus/alerts.yml',
+    '5s',
   );
   // A home without the configuration of the user who runs the test.
   const home = await mkdtemp(join(tmpdir(), 'daybell-operator-'));

@@ -1,4 +1,4 @@
-/** A real Prometheus that scrapes what a test runs, once a second. */
+/** A real Prometheus that scrapes what a test runs. */
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
@@ -20,10 +20,14 @@ export interface TestPrometheus {
 
 const READY_LIMIT_MS = 60_000;
 
-/** @param targets `host:port` by the name of the job */
+/**
+ * @param targets `host:port` by the name of the job
+ * @param every how often it scrapes, and evaluates the rules
+ */
 export async function startPrometheus(
   targets: Readonly<Record<string, string>>,
   rulesFile: string,
+  every = '1s',
 ): Promise<TestPrometheus> {
   const program = await askRun('prometheus');
   const directory = await mkdtemp(join(tmpdir(), 'daybell-prometheus-'));
@@ -32,7 +36,7 @@ export async function startPrometheus(
   await writeFile(
     config,
     JSON.stringify({
-      global: { scrape_interval: '1s', evaluation_interval: '1s' },
+      global: { scrape_interval: every, evaluation_interval: every, scrape_timeout: every },
       rule_files: [resolve(rulesFile)],
       scrape_configs: Object.entries(targets).map(([job_name, target]) => ({
         job_name,
