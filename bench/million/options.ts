@@ -31,7 +31,7 @@ export interface MillionOptions {
 
 export function millionOptions(options: Options): MillionOptions {
   return {
-    users: options.number('users', 1_000_000, 1_000),
+    users: options.number('users', 1_000_000, 365),
     few: options.number('few', 10_000),
     stages: new Set(options.list('stages', STAGES, STAGES)),
     notifyMinutes: options.number('notify-minutes', 5),

@@ -25,7 +25,7 @@ import { startWebhookReceiver, type WebhookReceiver } from '../support/webhook-r
 
 const TIMEOUT_MS = 1500;
 /** So many at a time that all timeouts are over soon. */
-const CONCURRENCY = 350;
+const CONCURRENCY = 200;
 const WITHIN = { timeout: 60_000, interval: 50 };
 /** Twice as many as at a time. */
 const COUNT = 2 * CONCURRENCY;

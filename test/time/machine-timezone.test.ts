@@ -10,10 +10,8 @@ const PROBE = fileURLToPath(new URL('./machine-timezone-probe.ts', import.meta.u
 const MACHINES = [
   ['UTC', '2026-01-15T12:00:00Z'],
   ['America/New_York', '2026-07-15T12:00:00Z'],
-  ['Pacific/Kiritimati', '2026-01-15T12:00:00Z'],
-  ['Pacific/Apia', '2026-07-15T12:00:00Z'],
+  ['Pacific/Apia', '2040-07-15T12:00:00Z'],
   ['Australia/Lord_Howe', '2040-01-15T12:00:00Z'],
-  ['Asia/Kolkata', '2040-07-15T12:00:00Z'],
 ] as const;
 
 describe('the rule does not depend on the machine', () => {
