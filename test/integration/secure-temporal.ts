@@ -7,6 +7,7 @@ import { Client, Connection } from '@temporalio/client';
 
 import { createAuthority } from '../support/certificates.ts';
 import { startProductionServer } from '../support/production-server.ts';
+import { connectTo, type TestTemporal } from '../support/temporal.ts';
 
 export interface SecureTemporal {
   readonly address: string;
@@ -14,6 +15,8 @@ export interface SecureTemporal {
   readonly settings: Readonly<Record<string, string>>;
   /** Trusted. */
   readonly client: Client;
+  /** Trusted, too. */
+  connect(): Promise<TestTemporal>;
   stop(): Promise<void>;
 }
 
@@ -50,13 +53,11 @@ export async function startSecureTemporal(): Promise<SecureTemporal> {
     TEMPORAL_TLS_CLIENT1_CA_CERT: ca,
   });
   const { address } = temporal;
-  const connection = Connection.lazy({
-    address,
-    tls: {
-      serverRootCACertificate: Buffer.from(authority.cert),
-      clientCertPair: { crt: Buffer.from(client.cert), key: Buffer.from(client.key) },
-    },
-  });
+  const tls = {
+    serverRootCACertificate: Buffer.from(authority.cert),
+    clientCertPair: { crt: Buffer.from(client.cert), key: Buffer.from(client.key) },
+  };
+  const connection = Connection.lazy({ address, tls });
   const stop = async () => {
     await connection.close();
     await temporal.stop();
@@ -68,7 +69,8 @@ export async function startSecureTemporal(): Promise<SecureTemporal> {
     await stop();
     throw error;
   }
-  return { address, settings, client: new Client({ connection }), stop };
+  const connect = () => connectTo(address, tls);
+  return { address, settings, client: new Client({ connection }), connect, stop };
 }
 
 /** Whether workflows can be counted in the namespace, which is made first; throws until they can. */

@@ -1,3 +1,4 @@
+// @module-tag long
 /** Daybell's processes and Temporal by mTLS and by API key, with Temporal's own settings alone. */
 import { once } from 'node:events';
 import { createSecureServer, type IncomingHttpHeaders } from 'node:http2';
@@ -19,6 +20,7 @@ import { runProcess, type TestProcess } from '../support/process.ts';
 import { startSecureTemporal, type SecureTemporal } from './secure-temporal.ts';
 import { useDevServer } from '../support/temporal.ts';
 import { startWebhookReceiver, type WebhookReceiver } from '../support/webhook-receiver.ts';
+import { describeGuarantees } from '../workflows/server-guarantees.ts';
 
 const WITHIN = { timeout: 60_000, interval: 200 };
 
@@ -87,6 +89,8 @@ describe('a Temporal server that asks for a client certificate', () => {
       expect(JSON.parse(line).error.message).toMatch(/TEMPORAL_TLS/);
     },
   );
+
+  describeGuarantees('the production server', () => temporal.connect());
 });
 
 // Neither the database nor Temporal is asked first: there is none.

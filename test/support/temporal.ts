@@ -1,7 +1,7 @@
 /** Temporal for a test file: the run's shared dev server, or a time-skipping server of its own. */
 import { randomUUID } from 'node:crypto';
 
-import { Client, Connection } from '@temporalio/client';
+import { Client, Connection, type ConnectionOptions } from '@temporalio/client';
 import { DefaultLogger, NativeConnection, Runtime } from '@temporalio/worker';
 
 import type { ProductionPrograms } from '../../dev/temporal/production-programs.ts';
@@ -23,10 +23,14 @@ export async function useDevServer(): Promise<TestTemporal> {
 }
 
 /** Connects to a server that a test has started itself. */
-export async function connectTo(address: string): Promise<TestTemporal> {
+export async function connectTo(
+  address: string,
+  tls?: Exclude<ConnectionOptions['tls'], undefined>,
+): Promise<TestTemporal> {
   quietRuntime();
-  const clientConnection = await Connection.connect({ address });
-  const connection = await NativeConnection.connect({ address });
+  const options = { address, ...(tls !== undefined && { tls }) };
+  const clientConnection = await Connection.connect(options);
+  const connection = await NativeConnection.connect(options);
   return {
     client: new Client({ connection: clientConnection }),
     connection,
