@@ -1,6 +1,6 @@
 /** A Daybell as `npm start` runs it, with API keys and a receiver of the test's, and a person at its console. */
 import type { Browser, Page } from 'playwright-core';
-import { onTestFinished } from 'vitest';
+import { afterAll } from 'vitest';
 
 import type { Scope } from '../../src/access/api-key.ts';
 import { newApiKey } from '../../src/platform/settings/api-keys.ts';
@@ -22,12 +22,23 @@ export interface OperatedDaybell {
 
 const ALL: readonly Scope[] = ['users:read', 'users:write', 'deliveries:read', 'deliveries:write'];
 
-/** Until the test ends. */
-export async function startOperated(): Promise<OperatedDaybell> {
-  const dataDir = await temporaryDataDir();
+/** One for all tests of the file that calls it, started for the first that asks. */
+export function useOperated(): () => Promise<OperatedDaybell> {
+  const cleanUps: (() => Promise<void>)[] = [];
+  let started: Promise<OperatedDaybell> | null = null;
+  afterAll(async () => {
+    for (const cleanUp of cleanUps.toReversed()) await cleanUp();
+  });
+  return () => (started ??= startOperated((cleanUp) => void cleanUps.push(cleanUp)));
+}
+
+async function startOperated(
+  whenFinished: (cleanUp: () => Promise<void>) => void,
+): Promise<OperatedDaybell> {
+  const dataDir = await temporaryDataDir(whenFinished);
   const instants = dueInstants(dataDir);
   const receiver = await startWebhookReceiver();
-  onTestFinished(() => receiver.close());
+  whenFinished(receiver.close);
   const { key, entry } = newApiKey('support', ALL);
   const daybell = await startDaybell({
     ...instants.settings,

@@ -1,5 +1,5 @@
 // @module-tag long
-/** What people come to the console for, in a real browser, against everything that `npm start` runs. */
+/** What people come to the console for, and every page, in a real browser, against everything that `npm start` runs. */
 import { readFile } from 'node:fs/promises';
 
 import { beforeAll, expect, test } from 'vitest';
@@ -7,9 +7,11 @@ import { beforeAll, expect, test } from 'vitest';
 import { useBrowser } from '../support/browser.ts';
 import { findDevServerProgram } from '../support/temporal.ts';
 import { withStatus } from '../support/webhook-receiver.ts';
-import { type OperatedDaybell, signIn, startOperated } from './operated.ts';
+import { faultsOfPages, live } from './every-page.ts';
+import { type OperatedDaybell, signIn, useOperated } from './operated.ts';
 
 const openBrowser = useBrowser();
+const findOperated = useOperated();
 beforeAll(findDevServerProgram, 25 * 60_000);
 
 const HERD = 200;
@@ -34,7 +36,7 @@ test(
   { timeout: 600_000 },
   async (context) => {
     const browser = await openBrowser(context);
-    const operated = await startOperated();
+    const operated = await findOperated();
     const { receiver, instants, send } = operated;
     const { page, faults } = await signIn(browser, operated);
     const open = (name: string) =>
@@ -173,6 +175,19 @@ test(
     }
     await page.getByRole('button', { name: 'Sign out' }).click();
     await page.getByLabel('API key').waitFor();
+    expect(faults).toEqual({ elsewhere: [], complaints: [] });
+  },
+);
+
+test(
+  'every page is accessible, fits a phone, keeps to its policy, and is shown in the docs',
+  { timeout: 600_000 },
+  async (context) => {
+    const browser = await openBrowser(context);
+    const operated = await findOperated();
+    const person = await live(operated);
+    const { page, faults } = await signIn(browser, operated);
+    expect(await faultsOfPages(page, person)).toEqual({});
     expect(faults).toEqual({ elsewhere: [], complaints: [] });
   },
 );

@@ -7,7 +7,7 @@ const ROOT = join(import.meta.dirname, '..', '..');
 
 const run = spawn(
   process.execPath,
-  [join(ROOT, 'node_modules/vitest/vitest.mjs'), 'run', 'test/console/every-page'],
+  [join(ROOT, 'node_modules/vitest/vitest.mjs'), 'run', 'test/console/tasks', '-t', 'every page'],
   {
     cwd: ROOT,
     stdio: 'inherit',
