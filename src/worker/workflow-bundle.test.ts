@@ -1,17 +1,13 @@
-// @module-tag long
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-import { DefaultLogger } from '@temporalio/worker';
 import { beforeAll, expect, test } from 'vitest';
 
-import { bundleWorkflows } from './workflow-bundle.ts';
+import { useWorkflowBundle } from '../../test/support/temporal.ts';
 
 let code: string;
 beforeAll(async () => {
-  const bundle = await bundleWorkflows(new DefaultLogger('ERROR'));
-  if (!('code' in bundle)) throw new Error('the bundle is not code');
-  code = bundle.code;
+  ({ code } = await useWorkflowBundle());
 });
 
 test('of our own, the bundle holds workflows and nothing else', () => {

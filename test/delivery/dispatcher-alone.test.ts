@@ -6,11 +6,7 @@ import { createEventRows, type EventRows } from '../support/event-rows.ts';
 import { freePort } from '../support/free-port.ts';
 import { valueOf } from '../support/metrics.ts';
 import { createTestDatabase, type TestDatabase } from '../support/postgres.ts';
-import {
-  startWebhookReceiver,
-  type WebhookReceiver,
-  withStatus,
-} from '../support/webhook-receiver.ts';
+import { startWebhookReceiver, type WebhookReceiver } from '../support/webhook-receiver.ts';
 
 const WITHIN = { timeout: 60_000, interval: 50 };
 
@@ -40,17 +36,4 @@ test('what is planned is delivered at its instant', async () => {
   expect(await rows.find(stays)).toMatchObject({ state: 'PENDING' });
   const page = await (await fetch(`http://127.0.0.1:${metricsPort}/metrics`)).text();
   expect(valueOf(page, 'daybell_deliveries_total')).toBe(1);
-});
-
-test('a receiver that is down at first gets it later, from the ledger alone', async () => {
-  receiver.answer(withStatus(500));
-  await startDispatcherProcess(database.url, receiver.url);
-  const key = await rows.addOccurrence(await rows.addUser(), { dueAt: Date.now() - 60_000 });
-  await expect.poll(async () => (await rows.find(key)).attempts, WITHIN).toBeGreaterThanOrEqual(2);
-  const waiting = await rows.find(key);
-  // On a busy machine the next attempt is under way.
-  expect(['PENDING', 'PROCESSING']).toContain(waiting.state);
-  expect(waiting).toMatchObject({ priority: 1 });
-  receiver.answer((response) => void response.end());
-  await expect.poll(async () => (await rows.find(key)).state, WITHIN).toBe('COMPLETED');
 });

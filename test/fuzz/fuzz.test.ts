@@ -7,7 +7,7 @@ import { type TestTemporal, uniqueTaskQueue, useDevServer } from '../support/tem
 import { fuzz } from './schemathesis.ts';
 import { type FuzzTarget, startTarget } from './target.ts';
 
-const SECONDS = 15;
+const SECONDS = 8;
 /** Besides: the download, once, and what it does before and after on a busy machine. */
 const LIMIT_MS = 600_000;
 

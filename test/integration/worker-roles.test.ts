@@ -12,8 +12,13 @@ import { createOccasionWorkflows } from '../../src/workflows/occasion-client.ts'
 import { freePort } from '../support/free-port.ts';
 import { valueOf } from '../support/metrics.ts';
 import { createTestDatabase, type TestDatabase } from '../support/postgres.ts';
-import { runProcess, runProgram, type TestProcess } from '../support/process.ts';
-import { type TestTemporal, uniqueTaskQueue, useDevServer } from '../support/temporal.ts';
+import { runProcess, type TestProcess } from '../support/process.ts';
+import {
+  findWorkflowBundle,
+  type TestTemporal,
+  uniqueTaskQueue,
+  useDevServer,
+} from '../support/temporal.ts';
 import { untilTestEnds } from '../support/until-test-ends.ts';
 import { startWebhookReceiver } from '../support/webhook-receiver.ts';
 
@@ -28,13 +33,8 @@ let temporal: TestTemporal;
 
 beforeAll(async () => {
   directory = await mkdtemp(join(tmpdir(), 'daybell-bundle-'));
-  bundle = join(directory, 'made', 'workflows.json');
   [database, temporal] = await Promise.all([createTestDatabase(), useDevServer()]);
-  const making = runProgram(process.execPath, ['src/cli/bundle.ts', bundle], {
-    settings: {},
-  });
-  await making.line(/Set WORKFLOW_BUNDLE=/);
-  await making.exited;
+  bundle = await findWorkflowBundle();
 });
 afterAll(async () => {
   await temporal.close();

@@ -1,3 +1,4 @@
+// @module-tag long
 /**
  * Random recurrence rules: their dates against an oracle that looks at every day, and against
  * another implementation of RFC 5545; their instants against what clocks show.
