@@ -14,6 +14,7 @@ import {
   SPRING,
   usePlanningFixture,
 } from '../support/planning-fixture.ts';
+import { deleteAll } from '../support/postgres.ts';
 
 export { DAY, HOUR, MINUTE };
 /** All users were created and planned long before. */
@@ -45,7 +46,7 @@ export function useReconcileFixture() {
   });
   beforeEach(async () => {
     lines.length = 0;
-    await planning.rows.sql('truncate events.findings, events.dispatchers, users.erasures');
+    await planning.rows.sql(deleteAll('events.findings', 'events.dispatchers'));
     await planning.rows.sql(
       `update events.reconciler set ledger_looked_at = null, workflows_looked_at = null,
          compared_at = null, temporal_back_at = null, store_id = null, forget_after = null`,

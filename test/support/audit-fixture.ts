@@ -9,7 +9,7 @@ import type { AuditReport } from '../../src/audit/report.ts';
 import { createPlanner } from '../../src/planning/planner.ts';
 import type { DateRulesRecord } from '../../src/planning/rules.ts';
 import { plantAttempt } from './plant-occurrence.ts';
-import { createTestDatabase, type TestDatabase } from './postgres.ts';
+import { createTestDatabase, deleteAll, LEDGER_TABLES, type TestDatabase } from './postgres.ts';
 import { bundledTz } from './tz-databases.ts';
 
 export const MINUTE = 60_000;
@@ -17,6 +17,20 @@ export const HOUR = 3_600_000;
 export const DAY = 24 * HOUR;
 const LIMITS = { lateAfterMs: 5 * MINUTE, lateLimitMs: 48 * HOUR, giveUpAfterMs: 72 * HOUR };
 const RULES = { localTime: '09:00', leapDayPolicy: 'feb28' } as const;
+/** The last one notes whom the deletion of users has left to be erased. */
+const TABLES = [
+  'users.history',
+  'users.outbox',
+  'users.occasion_periods',
+  'events.occasion_types',
+  'events.occasion_type_rules',
+  'events.erased_occurrences',
+  'events.erased_days',
+  'events.audits',
+  'events.rules',
+  'users.users',
+  'users.erasures',
+] as const;
 
 export interface Inputs {
   readonly dateOfBirth: string;
@@ -51,10 +65,7 @@ export function useAuditFixture() {
   });
   afterAll(() => database.drop());
   beforeEach(async () => {
-    await sql(`truncate users.users, users.history, users.outbox, users.erasures,
-      users.occasions, users.occasion_periods, events.occurrences, events.occasions,
-      events.occasion_types, events.occasion_type_rules, events.erased_occurrences,
-      events.erased_days, events.audits, events.rules cascade`);
+    await sql(deleteAll(...LEDGER_TABLES, ...TABLES));
     rules = [];
     await addRules({}, Date.UTC(2000, 0, 1));
   });

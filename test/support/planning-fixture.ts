@@ -12,7 +12,7 @@ import type { TzDatabase } from '../../src/time/tz-database.ts';
 import { createOccasions, type Occasions } from '../../src/users/occasions.ts';
 import { createUsers, type Users } from '../../src/users/users.ts';
 import { createEventRows, type EventRows } from './event-rows.ts';
-import { createTestDatabase, type TestDatabase } from './postgres.ts';
+import { createTestDatabase, deleteAll, LEDGER_TABLES, type TestDatabase } from './postgres.ts';
 import { bundledTz } from './tz-databases.ts';
 
 export const SECOND = 1_000;
@@ -50,6 +50,15 @@ interface PlannerOptions {
   readonly skewMs?: number;
 }
 
+/** The last one notes whom the deletion of users has left to be erased. */
+const TABLES = [
+  'events.occasion_types',
+  'events.occasion_type_rules',
+  'users.outbox',
+  'users.users',
+  'users.erasures',
+] as const;
+
 /** Registers the hooks of the file that calls it. The clocks stand still where a test puts them. */
 export function usePlanningFixture() {
   let database: TestDatabase;
@@ -72,10 +81,7 @@ export function usePlanningFixture() {
   });
   afterAll(() => database.drop());
   beforeEach(async () => {
-    await rows.sql(
-      `truncate events.occurrences, events.occasions, events.occasion_types,
-         events.occasion_type_rules, users.users, users.outbox cascade`,
-    );
+    await rows.sql(deleteAll(...LEDGER_TABLES, ...TABLES));
     await setClock(SPRING);
   });
 
