@@ -14,7 +14,7 @@ const openBrowser = useBrowser();
 const findOperated = useOperated();
 beforeAll(findDevServerProgram, 25 * 60_000);
 
-const HERD = 200;
+const HERD = 60;
 
 /** Born so that they are greeted at an instant; gives the ids. */
 async function createHerd(
@@ -64,7 +64,7 @@ test(
     receiver.answer((response, { body }) => {
       withStatus(body.data.user.firstName === 'Refused' ? 400 : 200)(response);
     });
-    const { timezone } = instants.next(60_000);
+    const { timezone } = instants.next(40_000);
     await createHerd(operated, HERD, { timezone });
     const [refusedId = ''] = await createHerd(operated, 1, { timezone, firstName: 'Refused' });
     await open('Today');

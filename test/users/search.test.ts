@@ -96,7 +96,7 @@ describe('a search', () => {
   });
 });
 
-const USERS = 100_000;
+const USERS = 60_000;
 
 describe(`of ${USERS} users`, () => {
   const filled = useFilledDatabase(async ({ em }) => {
