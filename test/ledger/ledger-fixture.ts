@@ -11,12 +11,7 @@ import type {
   RecordedAttempt,
 } from '../../src/ledger/types.ts';
 import { createEventRows, type EventRows } from '../support/event-rows.ts';
-import {
-  createTestDatabase,
-  deleteAll,
-  LEDGER_TABLES,
-  type TestDatabase,
-} from '../support/postgres.ts';
+import { createTestDatabase, emptyLedger, type TestDatabase } from '../support/postgres.ts';
 
 export const LEASE_MS = 25_000;
 export const SECOND = 1_000;
@@ -39,7 +34,7 @@ export function useLedgerFixture() {
   afterAll(() => database.drop());
   // What one test leaves planned must not be claimed by the next.
   beforeEach(async () => {
-    await rows.sql(deleteAll(...LEDGER_TABLES));
+    await rows.sql(emptyLedger());
     await claim(0);
   });
   afterEach(async () => {

@@ -9,7 +9,7 @@ import type { AuditReport } from '../../src/audit/report.ts';
 import { createPlanner } from '../../src/planning/planner.ts';
 import type { DateRulesRecord } from '../../src/planning/rules.ts';
 import { plantAttempt } from './plant-occurrence.ts';
-import { createTestDatabase, deleteAll, LEDGER_TABLES, type TestDatabase } from './postgres.ts';
+import { createTestDatabase, emptyLedger, type TestDatabase } from './postgres.ts';
 import { bundledTz } from './tz-databases.ts';
 
 export const MINUTE = 60_000;
@@ -65,7 +65,7 @@ export function useAuditFixture() {
   });
   afterAll(() => database.drop());
   beforeEach(async () => {
-    await sql(deleteAll(...LEDGER_TABLES, ...TABLES));
+    await sql(emptyLedger(...TABLES));
     rules = [];
     await addRules({}, Date.UTC(2000, 0, 1));
   });

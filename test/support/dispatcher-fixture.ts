@@ -4,7 +4,7 @@ import { afterAll, afterEach, beforeAll, beforeEach } from 'vitest';
 import { createDeliveryControl, type DeliveryControl } from '../../src/ledger/delivery-control.ts';
 import { createLedger, type Ledger } from '../../src/ledger/ledger.ts';
 import { createEventRows, type EventRows } from './event-rows.ts';
-import { createTestDatabase, deleteAll, LEDGER_TABLES, type TestDatabase } from './postgres.ts';
+import { createTestDatabase, emptyLedger, type TestDatabase } from './postgres.ts';
 import {
   startDispatcher,
   type TestDispatcher,
@@ -45,7 +45,7 @@ export function useDispatcherFixture() {
     dispatchers = [];
     await receiver.close();
     await rows.shiftClock(0);
-    await rows.sql(deleteAll(...LEDGER_TABLES, 'events.dispatchers'));
+    await rows.sql(emptyLedger('events.dispatchers'));
     await rows.resetDestination();
   });
 

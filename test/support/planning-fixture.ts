@@ -12,7 +12,7 @@ import type { TzDatabase } from '../../src/time/tz-database.ts';
 import { createOccasions, type Occasions } from '../../src/users/occasions.ts';
 import { createUsers, type Users } from '../../src/users/users.ts';
 import { createEventRows, type EventRows } from './event-rows.ts';
-import { createTestDatabase, deleteAll, LEDGER_TABLES, type TestDatabase } from './postgres.ts';
+import { createTestDatabase, emptyLedger, type TestDatabase } from './postgres.ts';
 import { bundledTz } from './tz-databases.ts';
 
 export const SECOND = 1_000;
@@ -81,7 +81,7 @@ export function usePlanningFixture() {
   });
   afterAll(() => database.drop());
   beforeEach(async () => {
-    await rows.sql(deleteAll(...LEDGER_TABLES, ...TABLES));
+    await rows.sql(emptyLedger(...TABLES));
     await setClock(SPRING);
   });
 

@@ -100,8 +100,11 @@ export function deleteAll(...tables: readonly string[]): string {
   return tables.map((table) => `delete from ${table}`).join('; ');
 }
 
-/** What is left of deliveries and plans. */
-export const LEDGER_TABLES = ['events.attempts', 'events.occurrences', 'events.occasions'] as const;
+/** The same for deliveries and plans, and others; a dispatcher that is still alive writes none meanwhile. */
+export function emptyLedger(...others: readonly string[]): string {
+  const tables = ['events.attempts', 'events.occurrences', 'events.occasions', ...others];
+  return `lock table events.occurrences in exclusive mode; ${deleteAll(...tables)}`;
+}
 
 export function withDatabase(url: string, database: string): string {
   const changed = new URL(url);
