@@ -1,6 +1,7 @@
 /** What every process refuses at its start, whatever comes up first, and writes nothing to. */
 import { randomUUID } from 'node:crypto';
 
+import pg from 'pg';
 import { afterEach, beforeEach, describe, expect, inject, onTestFinished, test } from 'vitest';
 
 import { requireDatabase } from '../../src/platform/database/health.ts';
@@ -276,17 +277,26 @@ function addNewerMigration(url: string, compatibleFrom: string | null = null): P
   );
 }
 
-/** Every table, and how many rows were ever written to it. */
+/** Every table with its rows. */
 async function contentsOf(url: string): Promise<object[]> {
-  const tables = await querySql(
-    url,
-    `select n.nspname || '.' || c.relname as name from pg_class c join pg_namespace n on n.oid = c.relnamespace
-     where c.relkind in ('r', 'S', 'v') and n.nspname !~ '^(pg_|information_schema)' order by 1`,
-  );
-  return Promise.all(
-    tables.map(async ({ name }) => ({ name, rows: await querySql(url, `select * from ${name}`) })),
-  );
+  const client = new pg.Client({ connectionString: url });
+  await client.connect();
+  try {
+    const { rows: tables } = await client.query<{ name: string }>(TABLES);
+    const contents = [];
+    for (const { name } of tables) {
+      contents.push({ name, rows: (await client.query(`select * from ${name}`)).rows });
+    }
+    return contents;
+  } finally {
+    await client.end();
+  }
 }
+
+const TABLES = `
+  select n.nspname || '.' || c.relname as name
+  from pg_class c join pg_namespace n on n.oid = c.relnamespace
+  where c.relkind in ('r', 'S', 'v') and n.nspname !~ '^(pg_|information_schema)' order by 1`;
 
 async function forward(port: number, host: string, target: number) {
   const { connect, createServer } = await import('node:net');

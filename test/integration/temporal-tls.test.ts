@@ -17,6 +17,7 @@ import { createAuthority } from '../support/certificates.ts';
 import { freePort } from '../support/free-port.ts';
 import { createTestDatabase, type TestDatabase } from '../support/postgres.ts';
 import { runProcess, type TestProcess } from '../support/process.ts';
+import { runHere } from '../support/run-here.ts';
 import { startSecureTemporal, type SecureTemporal } from './secure-temporal.ts';
 import { useDevServer } from '../support/temporal.ts';
 import { startWebhookReceiver, type WebhookReceiver } from '../support/webhook-receiver.ts';
@@ -94,27 +95,35 @@ describe('a Temporal server that asks for a client certificate', () => {
 });
 
 // Neither the database nor Temporal is asked first: there is none.
-test.for([
-  'src/api/main.ts',
-  'src/planning/main.ts',
-  'src/worker/main.ts',
-  'src/reconcile/command.ts',
-  'src/cli/worker-current.ts',
-])('%s refuses half a client certificate at the start, by name', async (entry) => {
-  const started = runProcess(entry, {
-    DATABASE_URL: 'postgresql://daybell@127.0.0.1:1/daybell',
-    TEMPORAL_ADDRESS: '127.0.0.1:1',
-    TEMPORAL_TLS_CLIENT_CERT_PATH: '/nowhere/client.pem',
-    WEBHOOK_URL: 'https://receiver.example.com/',
-    WEBHOOK_SECRETS: newWebhookSecret(),
-  });
-  onTestFinished(() => void started.stop('SIGKILL'));
-  expect(await started.exited).toBe(78);
-  expect(started.lines.join('\n')).toMatch(
-    /TEMPORAL_TLS_CLIENT_CERT_PATH: \/nowhere\/client\.pem cannot be read/,
-  );
-  expect(started.lines.join('\n')).toContain('needs TEMPORAL_TLS_CLIENT_KEY_PATH as well');
-});
+const HALF = {
+  DATABASE_URL: 'postgresql://daybell@127.0.0.1:1/daybell',
+  TEMPORAL_ADDRESS: '127.0.0.1:1',
+  TEMPORAL_TLS_CLIENT_CERT_PATH: '/nowhere/client.pem',
+  WEBHOOK_URL: 'https://receiver.example.com/',
+  WEBHOOK_SECRETS: newWebhookSecret(),
+};
+const REFUSED = {
+  code: 78,
+  text: expect.stringMatching(
+    /(?=[^]*TEMPORAL_TLS_CLIENT_CERT_PATH: \/nowhere\/client\.pem cannot be read)(?=[^]*needs TEMPORAL_TLS_CLIENT_KEY_PATH as well)/,
+  ),
+};
+
+test.for(['src/api/main.ts', 'src/planning/main.ts', 'src/worker/main.ts'])(
+  '%s refuses half a client certificate at the start, by name',
+  async (entry) => {
+    const started = runProcess(entry, HALF);
+    onTestFinished(() => void started.stop('SIGKILL'));
+    expect({ code: await started.exited, text: started.lines.join('\n') }).toEqual(REFUSED);
+  },
+);
+
+test.for(['src/reconcile/command.ts', 'src/cli/worker-current.ts'])(
+  'so does the command %s',
+  async (entry) => {
+    expect(await runHere(entry, [], HALF)).toEqual(REFUSED);
+  },
+);
 
 describe('an API key', () => {
   test('is shown to the server with every call, by clients and by workers', async () => {

@@ -18,6 +18,7 @@ import { startDevServer, type DevServer } from '../support/dev-server.ts';
 import { freePort } from '../support/free-port.ts';
 import { createInstantZones, writeZones } from '../support/instant-zones.ts';
 import { ENTRIES, runProcess, type TestProcess } from '../support/process.ts';
+import { runHere } from '../support/run-here.ts';
 import { findDevServerProgram, findWorkflowBundle, uniqueTaskQueue } from '../support/temporal.ts';
 import { startWebhookReceiver, type WebhookReceiver } from '../support/webhook-receiver.ts';
 
@@ -153,7 +154,8 @@ test('the worker makes the schedule by its setting, which runs at once when it i
   expect(info.numActionsTaken).toBeGreaterThan(0);
 });
 
-const reconcileNow = (): TestProcess => runProcess('src/reconcile/command.ts', settings);
+const COMMAND = 'src/reconcile/command.ts';
+const reconcileNow = (): TestProcess => runProcess(COMMAND, settings);
 const said = ({ lines }: TestProcess): string => lines.join('\n');
 
 test('npm run reconcile plans who was missed, names what it cannot repair, and ends with 1', async () => {
@@ -189,11 +191,10 @@ test('with Temporal away npm run reconcile looks through the ledger, and ends wi
 
 test('with the database away, or without one, npm run reconcile says which', async () => {
   const address = `postgresql://u:p@127.0.0.1:${await freePort()}/nothing`;
-  const away = runProcess('src/reconcile/command.ts', { ...settings, DATABASE_URL: address });
-  expect(await away.exited).toBe(69);
-  const wrong = runProcess('src/reconcile/command.ts', { ...settings, LATE_LIMIT: 'soon' });
-  expect({ exitCode: await wrong.exited, said: said(wrong) }).toEqual({
-    exitCode: 78,
-    said: expect.stringContaining('LATE_LIMIT'),
+  const away = await runHere(COMMAND, [], { ...settings, DATABASE_URL: address });
+  expect(away.code).toBe(69);
+  expect(await runHere(COMMAND, [], { ...settings, LATE_LIMIT: 'soon' })).toEqual({
+    code: 78,
+    text: expect.stringContaining('LATE_LIMIT'),
   });
 }, 120_000);
