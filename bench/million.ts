@@ -21,6 +21,7 @@
  * --storage S            storage settings of tables: `shipped`, as the migration has them (preset);
  *                        `default`, PostgreSQL's; or storage parameters of events.occurrences alone,
  *                        such as autovacuum_vacuum_scale_factor=0.05
+ * --shared-buffers SIZE  (2GB) of PostgreSQL, whose own default, 128MB, is too little for a million
  * --pg-dump PATH         of the server's version or newer; looked for without
  * --temporal dev|postgres, --shards N, --out DIR, --data DIR
  */
@@ -53,7 +54,8 @@ async function million(context: BenchContext): Promise<void> {
   if (stages.has('actions') && !stages.has('day')) {
     throw new OptionError('--stages: actions are counted of those who are greeted on the day');
   }
-  const daybell = await openDaybellBench('million', commonOptions(given, 'million'), context);
+  const common = { ...commonOptions(given, 'million'), sharedBuffers: options.sharedBuffers };
+  const daybell = await openDaybellBench('million', common, context);
   const bench = await openMillionBench(daybell, options, context);
   await setStorage(bench.orm, options.storage);
 

@@ -14,6 +14,7 @@ export const NAMES = [
   'claims',
   'days',
   'storage',
+  'shared-buffers',
   'pg-dump',
 ];
 
@@ -26,6 +27,7 @@ export interface MillionOptions {
   readonly claims: number;
   readonly days: number;
   readonly storage: string;
+  readonly sharedBuffers: string;
   readonly pgDump: string | null;
 }
 
@@ -39,6 +41,7 @@ export function millionOptions(options: Options): MillionOptions {
     claims: options.number('claims', 15),
     days: options.number('days', 365, 3),
     storage: options.text('storage', 'shipped'),
+    sharedBuffers: options.text('shared-buffers', '2GB'),
     pgDump: options.text('pg-dump', '') || null,
   };
 }

@@ -29,6 +29,7 @@ export interface InstallationOptions {
   /** Of the production server, as the next. */
   readonly temporalNodes?: number;
   readonly historyShards?: number;
+  readonly sharedBuffers?: string | undefined;
   /** As of a ChildSpec. */
   readonly temporalNiceness: number;
   readonly progress: Progress;
@@ -93,6 +94,7 @@ export async function startInstallation(options: InstallationOptions): Promise<I
       dataDir,
       port: postgresPort,
       connections: CONNECTIONS + temporalConnections(options.temporalNodes ?? 1),
+      sharedBuffers: options.sharedBuffers,
       onProgress: progress.say,
     });
     await start([postgres.child]);

@@ -35,6 +35,8 @@ export interface EmbeddedPostgresOptions {
    * password has to withstand guessing.
    */
   readonly isThrowaway?: boolean;
+  /** As PostgreSQL's `shared_buffers`; its own default without. */
+  readonly sharedBuffers?: string | undefined;
   readonly onProgress: (line: string) => void;
 }
 
@@ -70,6 +72,7 @@ export async function prepareEmbeddedPostgres({
   port,
   connections,
   isThrowaway = false,
+  sharedBuffers,
   onProgress,
 }: EmbeddedPostgresOptions): Promise<{ readonly url: string; readonly child: ChildSpec }> {
   const folder = join(dataDir, 'postgres');
@@ -95,6 +98,7 @@ export async function prepareEmbeddedPostgres({
     max_connections: connections,
     ...POSTGRES_SETTINGS,
     ...(isThrowaway ? THROWAWAY : {}),
+    ...(sharedBuffers !== undefined && { shared_buffers: sharedBuffers }),
   };
   const args = Object.entries(flags).flatMap(([name, value]) => ['-c', `${name}=${value}`]);
   const server = serverProcess({
