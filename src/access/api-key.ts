@@ -15,7 +15,7 @@ export interface ApiKey {
   readonly sha256: Buffer;
 }
 
-/** Finds the key that was presented, or null. All are compared, each in constant time. */
+/** Finds the presented key, or returns null. Compares it with all keys, each in constant time. */
 export function findApiKey(keys: readonly ApiKey[], presented: string): ApiKey | null {
   const sha256 = hashToken(presented);
   let found: ApiKey | null = null;

@@ -14,14 +14,14 @@ export function isLoopback(host: string): boolean {
 
 /**
  * Whether a request comes from this machine, judged by what a page in a browser cannot forge: the
- * URL has the `Host` of the request, which DNS rebinding does not change, and `Origin` is sent with
- * every cross-origin POST.
+ * `Host` header, which is part of the URL here and which DNS rebinding does not change, and
+ * `Origin`, which browsers send with every cross-origin POST.
  */
 export function isFromOwnMachine(url: string, origin: string | undefined): boolean {
   return isOnLoopback(url) && (origin === undefined || isOnLoopback(origin));
 }
 
-/** An origin can be `null`: a sandboxed frame, or a file. */
+/** `Origin` can be `null`: from a sandboxed frame, or a file. */
 function isOnLoopback(url: string): boolean {
   return URL.canParse(url) && isLoopback(new URL(url).hostname.replace(/^\[(.+)\]$/, '$1'));
 }

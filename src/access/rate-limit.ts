@@ -1,4 +1,4 @@
-/** Seconds' worth of requests that may come at once: a page that loads, a batch that begins. */
+/** The burst, in seconds' worth of requests: enough for a page load, or the start of a batch. */
 const BURST_SECONDS = 2;
 
 /**

@@ -17,7 +17,7 @@ export const API_KEY_SCHEME = 'apiKey';
 /** The groups of the OpenAPI document. */
 type Tag = 'Users' | 'Occasions' | 'Occurrences' | 'Occasion types' | 'Deliveries' | 'Operation';
 
-/** For a route's description: requires a key with this scope, and is in this group. */
+/** For a route's description: requires a key with this scope, and belongs to this group. */
 export function needs(scope: Scope, tag: Tag) {
   return { security: [{ [API_KEY_SCHEME]: [scope] }], tags: [tag] };
 }
@@ -107,12 +107,12 @@ export function requireScope(
   scope: Scope,
 ): void {
   const key = apiKeys.find(({ name }) => name === c.get('keyName'));
-  // Without configured keys, who reaches the API may do everything.
+  // Without configured keys, anyone who reaches the API may do everything.
   if (apiKeys.length === 0 || key?.scopes.includes(scope)) return;
   throw new ProblemError(insufficientScope(scope));
 }
 
-/** Of every route that matched. One that is missing in the table is our mistake, and stays closed. */
+/** Of every route that matched. A route missing from the table is our mistake, and stays closed. */
 function scopesOf(c: Context<ApiEnv>, table: AccessTable): readonly string[] {
   // The validators of a route's input match as separate handlers of the same route.
   const routes = new Set(

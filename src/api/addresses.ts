@@ -7,7 +7,7 @@ import type { OccasionRef } from '../users/occasion-rows.ts';
 import { externalIdField } from '../users/user.ts';
 import type { UserRef } from '../users/user-rows.ts';
 
-/** Any text is allowed: one that is not a UUID is nothing's id, and is answered with 404. */
+/** Any text is allowed: one that is not a UUID matches nothing, and is answered with 404. */
 const id = (name: string) => z.string().openapi({ param: { name, in: 'path' }, format: 'uuid' });
 
 const externalId = (name: string) =>
@@ -69,5 +69,7 @@ export const OCCASION_BY_EXTERNAL_IDS = {
  */
 export function refuseOther(field: string, given: string | null | undefined, ofPath: string): void {
   if (given === null || given === undefined || given === ofPath) return;
-  throw new InvalidInputError([{ field, rule: 'must be that of the path, or be left out' }]);
+  throw new InvalidInputError([
+    { field, rule: 'must equal the value in the path, or be left out' },
+  ]);
 }

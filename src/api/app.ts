@@ -64,14 +64,14 @@ export function createApp(deps: ApiDeps): Api {
   );
   let access: AccessTable = new Map();
   app.use(requireAccess(() => access, deps));
-  // Not probes and scrapes, which are many and lead to nothing.
+  // Not probes and scrapes: there are many of them, and they cause nothing worth tracing.
   if (deps.tracing !== null) app.use('/v1/*', traceRequests(deps.tracing, deps));
   let changes: ChangeTable = new Map();
   app.use(
     '/v1/*',
     logOperations(() => changes, deps),
   );
-  // Before the limit: files are read as they come, and are never in memory as a whole.
+  // Before the limit: files are read as a stream, and are never in memory as a whole.
   registerImports(app, deps);
   app.use(limitBody);
   app.use(requirePlainUtf8);
@@ -81,7 +81,7 @@ export function createApp(deps: ApiDeps): Api {
   registerHistory(app, deps);
   registerOccasions(app, deps);
   registerExport(app, deps);
-  // Before the occurrences, whose keys are in the same place of a path.
+  // Before the occurrences, whose keys take the same place in a path.
   registerFailures(app, deps);
   registerOccurrences(app, deps);
   registerPreview(app, deps);

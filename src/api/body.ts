@@ -40,9 +40,9 @@ export const requirePlainUtf8 = createMiddleware<ApiEnv>(async (c, next) => {
   await next();
 });
 
-/** A change without a body says nothing; its JSON was probably lost on the way. */
+/** A change without a body is meaningless; its JSON was probably lost on the way. */
 export const requireBodyOfChange = createMiddleware<ApiEnv>(async (c, next) => {
-  // Without a route that takes a body, it is 404 or 405.
+  // If no route takes a body here, the answer is 404 or 405.
   const isChange = matchedRoutes(c).some(({ method }) => method === 'PATCH' || method === 'PUT');
   if (isChange && (await c.req.arrayBuffer()).byteLength === 0) throw new HTTPException(400);
   await next();
@@ -70,7 +70,7 @@ function isJson(contentType: string): boolean {
   }
 }
 
-/** A client that goes away in the middle of its body is no fault of ours, nor of the database. */
+/** A client that disconnects in the middle of its body is neither our fault nor the database's. */
 function refuseBroken(cause: unknown): never {
   throw new HTTPException(400, { cause });
 }

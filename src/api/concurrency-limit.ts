@@ -2,7 +2,10 @@ import pLimit from 'p-limit';
 
 /** Each holds a database connection while it runs, and other requests need theirs. */
 const CONCURRENCY = 2;
-/** Some operators and a dashboard. One run may take half a minute, and a caller waits behind at most these. */
+/**
+ * Enough for some operators and a dashboard. A run can take half a minute, and at most this many
+ * wait.
+ */
 const MAX_WAITING = 10;
 
 /** Thrown when too many are waiting already. */
@@ -29,8 +32,8 @@ export function createConcurrencyLimit(): <Result>(work: () => Promise<Result>) 
 }
 
 /**
- * Limits how many streams are open at once: each takes a connection, and minutes. Returns what ends
- * one; safe to call again.
+ * Limits how many streams are open at once: each holds a connection for minutes. Returns a function
+ * that ends one; safe to call again.
  *
  * @throws TooBusyError
  */

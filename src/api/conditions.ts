@@ -1,4 +1,4 @@
-/** Conditional requests (RFC 9110, 13) for what has an ETag. We send no dates: those are ignored. */
+/** Conditional requests (RFC 9110, 13) for what has an ETag. We send no dates, and ignore those. */
 import { z } from '@hono/zod-openapi';
 
 const TAG = String.raw`(?:W/)?"[\x21\x23-\x7e\x80-\xff]*"`;
@@ -37,7 +37,7 @@ export function isNoneMatch(
   return tags !== '*' && !tagsOf(tags).some((tag) => etags.includes(tag.replace(/^W\//, '')));
 }
 
-/** The tags that a revision can have; none of null, when nothing exists yet. */
+/** The tags that a revision can have; none for null, when nothing exists yet. */
 type TagsOf = (revision: number) => readonly string[];
 
 /** Which revisions a request reads: whether the reader has one already is another question. */

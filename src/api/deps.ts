@@ -47,20 +47,20 @@ export interface ApiDeps {
   readonly occasionTypes: OccasionTypes;
   readonly operatorLog: OperatorLog;
   readonly audit: AuditDeps;
-  /** What the hourly audit of the last days found; null before it has ended once. */
+  /** What the hourly audit of the last days found; null until it has completed once. */
   readonly lastAudit: () => readonly AuditedDay[] | null;
   readonly forecast: ForecastDeps;
-  /** Those of the destinations that are configured, by name. */
+  /** For the configured destinations, by name. */
   readonly webhookTesters: ReadonlyMap<string, Pick<WebhookTester, 'send' | 'check'>>;
-  /** Of the secrets that sign for each destination, as this process has them; the newest first. */
+  /** Of the secrets that sign for each destination, as configured in this process; newest first. */
   readonly secretFingerprints: ReadonlyMap<string, readonly string[]>;
   /** Returns epoch ms. */
   readonly clock: () => number;
   readonly tz: TzDatabase;
-  /** Those in force, of the installation or of an occasion type. */
+  /** The settings in force, of the installation or of an occasion type. */
   readonly dateSettings: () => Promise<(type?: string) => DateSettings>;
   readonly readiness: () => Promise<Readiness>;
-  /** Workers that poll Temporal for such tasks. Rejects while Temporal is away. */
+  /** Workers that poll Temporal for this kind of task. Rejects while Temporal is down. */
   readonly countPollers: (kind: WorkKind) => Promise<number>;
   /** Empty: anyone who reaches the API may do everything. */
   readonly apiKeys: readonly ApiKey[];
@@ -68,7 +68,7 @@ export interface ApiDeps {
   readonly maxPerSecond: number;
   readonly logger: Logger;
   readonly metrics: Registry;
-  /** Watches how quickly requests are answered; not watched if it is not given. */
+  /** Watches how quickly requests are answered; if absent, nothing is watched. */
   readonly requests?: Pick<RequestWatch, 'begin'>;
   /** Whether /metrics is a route of the API; not when it has a port of its own. */
   readonly servesMetrics: boolean;
@@ -79,16 +79,19 @@ export interface ApiDeps {
 }
 
 export type ApiEnv = {
-  /** No client can set these. */
+  /** Clients cannot set these. */
   Bindings: {
-    /** The request is a page's, made in this process with the rights of a key, or of anyone. */
+    /**
+     * Set if a console page makes the request, in this process, with the rights of a key or of
+     * anyone.
+     */
     console?: { readonly key: ApiKey | null };
   };
   Variables: {
     requestId: string;
-    /** Of the request's key, once it is verified. */
+    /** The name of the request's key, once it is verified. */
     keyName?: string;
-    /** Of a request that the operator log has. */
+    /** Set if the request is recorded in the operator log. */
     operation?: LoggedOperation;
   };
 };

@@ -34,7 +34,7 @@ export function answerErrors({ logger }: Pick<ApiDeps, 'logger'>) {
   };
 }
 
-/** The problem for an error that the client or the current state caused; null for a fault of ours. */
+/** The problem for an error caused by the client or the current state; null if it is our fault. */
 function expected(error: Error): Problem | null {
   if (error instanceof InvalidInputError) {
     const title = 'The input is invalid';
@@ -127,7 +127,7 @@ const REFUSALS: Readonly<Record<Refusal['code'], Omit<Problem, 'code' | 'detail'
     status: 422,
     title: 'The idempotency key was used with different input',
   },
-  // What an audit or a forecast takes at most, as a rule.
+  // An audit or a forecast rarely takes longer.
   'too-busy': { status: 503, title: 'Too many requests', headers: { 'Retry-After': '30' } },
 };
 
@@ -167,8 +167,7 @@ const DATABASE_BUSY: Problem = {
   status: 503,
   code: 'unavailable',
   title: 'The database is busy',
-  detail:
-    'Other transactions were in the way, each time that it was tried. Send the request again.',
+  detail: 'The transaction conflicted with others on every try. Send the request again.',
   headers: { 'Retry-After': '1' },
 };
 
@@ -176,5 +175,5 @@ const INTERNAL: Problem = {
   status: 500,
   code: 'internal',
   title: 'Internal error',
-  detail: 'The log has more under this requestId.',
+  detail: 'The log has details under this requestId.',
 };

@@ -1,4 +1,4 @@
-/** The process `api`. Only metrics ask Temporal; no request waits for it. */
+/** The process `api`. Only metrics query Temporal; no request waits for it. */
 import { Hono } from 'hono';
 import { z } from 'zod';
 
@@ -52,7 +52,7 @@ const ChildrenMessage = z.object({
   children: z.record(z.string(), z.enum(['starting', 'ready', 'down'])),
 });
 
-/** Connections for imports, exports, audits and forecasts: they hold theirs for long. */
+/** Connections for imports, exports, audits and forecasts, which hold them for long. */
 const IN_BACKGROUND = 4;
 
 /** Routes whose bodies or answers are files. */
@@ -80,7 +80,7 @@ async function startApi(context: ServiceContext): Promise<void> {
     inBackground: IN_BACKGROUND,
   });
   const { tracing, metrics, orm, backgroundOrm, readiness, probes } = foundation;
-  // Alive from the first moment, whenever the database comes.
+  // Alive from the first moment, even if the database comes later.
   const waiting = new Hono<ApiEnv>().route('/', probes);
   waiting.all('*', (c) => sendProblem(c, DATABASE_AWAY));
   let serving: Served = waiting;
@@ -175,14 +175,17 @@ async function startApi(context: ServiceContext): Promise<void> {
   logger.info({ url: server.url }, 'listening');
 }
 
-/** What the id of a workflow is appended to, in Temporal's Web UI; Temporal Cloud's is the same. */
+/**
+ * The address of a workflow in Temporal's Web UI, without its id; Temporal Cloud's has the same
+ * form.
+ */
 function workflowsUrl({ TEMPORAL_UI_URL }: Settings, namespace: string): string | null {
   if (TEMPORAL_UI_URL === undefined) return null;
   const base = TEMPORAL_UI_URL.replace(/\/+$/, '');
   return `${base}/namespaces/${encodeURIComponent(namespace)}/workflows/`;
 }
 
-/** One for each destination that is configured. */
+/** One for each configured destination. */
 function openWebhookTesters(settings: Settings, clock: () => number) {
   const testers = new Map<string, WebhookTester>();
   for (const [name, own] of destinationsOf(settings)) {

@@ -3,7 +3,7 @@ import type { Api } from './deps.ts';
 
 type OpenApiDocument = ReturnType<Api['getOpenAPI31Document']>;
 
-/** /openapi.json, generated from the routes. Call it after them. */
+/** /openapi.json, generated from the routes. Call this after registering them. */
 export function registerOpenApi(app: Api): void {
   const document = describeApi(app);
   app.get('/openapi.json', (c) => c.json(document));
@@ -46,7 +46,7 @@ function describeApi(app: Api): OpenApiDocument {
   });
 }
 
-/** For answers that are not pages. */
+/** For responses that are not pages. */
 export const contentSecurityPolicy = {
   defaultSrc: ["'none'"],
   frameAncestors: ["'none'"],

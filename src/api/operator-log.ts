@@ -15,7 +15,7 @@ import { destinationName } from './schemas/common.ts';
 
 const EXTENSION = 'x-operator-log';
 
-/** For a route's description: its requests are in the operator log, from the API and the console alike. */
+/** For a route's description: its requests, from API and console alike, go to the operator log. */
 export const LOGGED = { [EXTENSION]: true } as const;
 
 /** Routes that change something, by method and pattern. */
@@ -27,7 +27,7 @@ interface Change {
   readonly isLogged: boolean;
 }
 
-/** All that require a scope to write. */
+/** All routes that require a scope to write. */
 export function readChanges(app: Api): ChangeTable {
   const table = new Map<string, Change>();
   for (const [name, route] of routesOf(app)) {
@@ -40,8 +40,8 @@ export function readChanges(app: Api): ChangeTable {
 }
 
 /**
- * Writes an entry before the request goes on, so that a change that cannot be logged is not made,
- * and its outcome when it is answered. To be used once the key is verified.
+ * Writes an entry before the request proceeds, so that a change that cannot be logged is not made,
+ * and its outcome when it is answered. Use it after the key is verified.
  */
 export function logOperations(
   table: () => ChangeTable,
@@ -81,8 +81,8 @@ export async function noteOperation(
 export type LoggedOperation = ReturnType<typeof createOperation>;
 
 /**
- * Only opening an entry can keep a change from being made: nothing here rejects. What cannot be
- * written is missing in the entry, and the process's log says so.
+ * Only opening an entry can prevent a change: nothing here rejects. What cannot be written is
+ * missing from the entry, and the process logs a warning.
  */
 function createOperation(id: string, operatorLog: OperatorLog, logger: Logger) {
   let isOpen = true;
@@ -100,13 +100,15 @@ function createOperation(id: string, operatorLog: OperatorLog, logger: Logger) {
     note: (detail: OperatorLogDetail, subject: string | null = null): Promise<void> =>
       write(operatorLog.note(id, detail, subject)),
 
-    /** For a dry run, which changes nothing: there is no entry. */
+    /** For a dry run, which changes nothing: removes the entry. */
     async discard(): Promise<void> {
       isOpen = false;
       await write(operatorLog.discard(id));
     },
 
-    /** For an answer that goes on after its status. Returns what ends it: its outcome is 200. */
+    /**
+     * For a response that is streamed. Returns a function that records its end: the outcome is 200.
+     */
     hold(): () => Promise<void> {
       isHeld = true;
       return () => close(200);
@@ -121,8 +123,8 @@ function createOperation(id: string, operatorLog: OperatorLog, logger: Logger) {
 const CREATED_USER = /^\/v1\/users\/([\da-f-]{36})/;
 
 /**
- * What the path names, or the destination of the query. Nothing else that a caller may have written
- * there is kept: an external id, for one, can be personal data.
+ * What the path names, or the destination in the query. Nothing else that a caller may have written
+ * there is kept: an external id, for example, can be personal data.
  */
 function subjectOf(c: Context<ApiEnv>, pattern: string): string | null {
   const segments = c.req.path.split('/');

@@ -1,4 +1,4 @@
-/** Each thing that can be wrong, in a sentence, with what to do about it. */
+/** Every problem that can be found, as a sentence, with what to do about it. */
 import type { AuditedDay } from '../audit/watch.ts';
 import type { DestinationState } from '../ledger/delivery-control.ts';
 import type { ReadinessCheck } from '../platform/probes.ts';
@@ -27,7 +27,9 @@ export type ProblemCode = (typeof PROBLEM_CODES)[number];
 
 export interface FoundProblem {
   readonly code: ProblemCode;
-  /** What distinguishes it from others of the same code, such as the destination; empty if there is only one. */
+  /**
+   * Tells it from others with the same code, such as the destination; empty if there is only one.
+   */
   readonly subject: string;
   /** Epoch ms; null where it is not known. */
   readonly since: number | null;
@@ -68,11 +70,11 @@ export function ofCheck({ name, detail = 'not ready' }: ReadinessCheck): FoundPr
     subject: name,
     since: null,
     sentence: `The process ${name} is not ready: ${detail}.`,
-    advice: 'Its log says why. It is started again by itself.',
+    advice: 'Its log says why. It restarts automatically.',
   };
 }
 
-/** @param pollers null when Temporal does not answer; undefined before it was asked */
+/** @param pollers null if Temporal does not answer; undefined before the first query */
 export function ofPollers(pollers: number | null | undefined): FoundProblem | null {
   const about = { subject: '', since: null };
   if (pollers === null) {
@@ -111,7 +113,7 @@ export function ofDestination(found: DestinationState): FoundProblem[] {
       code: 'slowed',
       subject: id,
       since: slowDown.since,
-      sentence: `The receiver of ${id} asks for less (429 or 503).`,
+      sentence: `The receiver of ${id} asks to slow down (429 or 503).`,
       advice: 'It ends by itself when the receiver answers again; resuming ends it at once.',
     });
   }
@@ -145,7 +147,7 @@ export function notDelivered(count: number, oldestDueAt: number): FoundProblem {
     subject: '',
     since: oldestDueAt,
     sentence: `${occurrences(count)} waiting for another attempt, the oldest for longer than LATE_AFTER.`,
-    advice: 'See what the receiver answers, and put it right: they are sent at their next attempt.',
+    advice: 'See what the receiver answers, and fix it: they are sent at their next attempt.',
   };
 }
 
@@ -208,7 +210,7 @@ export function reconcilerSilent(since: number): FoundProblem {
     code: 'reconciler-silent',
     subject: '',
     since,
-    sentence: 'The reconciler has not looked for what may be missed for more than 75 minutes.',
+    sentence: 'The reconciler has not completed a round for more than 75 minutes.',
     advice: 'Run npm run reconcile; see "Reconciler silent" in docs/operations.md.',
   };
 }
@@ -218,7 +220,7 @@ export function unaccounted({ date, unaccounted: count, auditedAt }: AuditedDay)
     code: 'unaccounted',
     subject: date,
     since: Date.parse(auditedAt),
-    sentence: `${number(count)} of those who were due on ${date} are unaccounted for.`,
+    sentence: `${number(count)} of the occurrences due on ${date} are unaccounted for.`,
     advice: 'Audit the day for their names, then run npm run reconcile.',
   };
 }

@@ -14,7 +14,7 @@ export interface Problem {
   readonly title: string;
   readonly detail?: string;
   readonly errors?: readonly FieldFault[];
-  /** What is in the way of the request. */
+  /** What the request conflicts with. */
   readonly conflict?: ConflictingResource;
   /** ISO 8601. */
   readonly erasedAt?: string;
@@ -85,13 +85,13 @@ export function problems(...statuses: (keyof typeof DESCRIPTIONS)[]) {
     ...accessProblems,
     500: problemResponse('Internal error; `requestId` identifies it in the log'),
     503: problemResponse(
-      'Temporarily unavailable: the database is away or busy, or too many such requests are waiting',
+      'Temporarily unavailable: the database is down or busy, or too many such requests are waiting',
       { 'Retry-After': 'Seconds after which to try again' },
     ),
   };
 }
 
-/** Of every route that requires a key. */
+/** The problems of every route that requires a key. */
 export const accessProblems = {
   401: problemResponse('The API key is missing or invalid', {
     'WWW-Authenticate': 'A challenge by RFC 6750',

@@ -10,7 +10,7 @@ import type { FoundProblem, ProblemCode } from './problem-sentences.ts';
 
 export interface ProblemNow extends Pick<FoundProblem, 'sentence' | 'advice'> {
   readonly code: ProblemCode;
-  /** Epoch ms: since when it has been so, as far as that is known; else when this process first saw it. */
+  /** Epoch ms: when it began, if that is known; else when this process first saw it. */
   readonly since: number;
 }
 
@@ -19,16 +19,16 @@ export type ProblemDeps = Pick<
   'orm' | 'deliveries' | 'readiness' | 'clock' | 'audit' | 'countPollers' | 'lastAudit'
 >;
 
-/** What does not answer by then is reported as such. */
+/** A read that takes longer is reported as a problem itself. */
 const READ_WITHIN_MS = 3_000;
 const ASK_TEMPORAL_EVERY_MS = 5_000;
-/** As the alarms in docs/operations.md have them. */
+/** The same as in the alarms of docs/operations.md. */
 const OUTBOX_OLD_MS = 60_000;
 const RECONCILER_SILENT_MS = 75 * 60_000;
-/** Without which nothing can be read. */
+/** If these fail, nothing can be read. */
 const DATABASE_CHECKS = new Set(['database', 'migrations']);
 
-/** Returns what finds the problems of this moment; none is an empty list. Never rejects. */
+/** Returns a function that finds the current problems, possibly none. It never rejects. */
 export function createProblemsNow(deps: ProblemDeps): () => Promise<readonly ProblemNow[]> {
   const { orm, deliveries, clock } = deps;
   const { lateAfterMs } = deps.audit.limits;

@@ -1,4 +1,7 @@
-/** /docs: Scalar's page of /openapi.json, on which requests can be tried. It loads nothing from elsewhere. */
+/**
+ * /docs: Scalar's page of /openapi.json, where requests can be tried. Loads nothing from other
+ * hosts.
+ */
 import { createHash } from 'node:crypto';
 import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
@@ -9,7 +12,7 @@ import { secureHeaders } from 'hono/secure-headers';
 
 import type { ApiEnv } from './deps.ts';
 
-/** Scalar sets styles as it goes, which no nonce can name: styles alone may be inline (ADR 19). */
+/** Scalar sets styles at run time, which no nonce can cover: only styles may be inline (ADR 19). */
 const contentSecurityPolicy = {
   defaultSrc: ["'none'"],
   scriptSrc: ["'self'"],
@@ -21,7 +24,9 @@ const contentSecurityPolicy = {
   formAction: ["'none'"],
 };
 
-/** Without what would go to Scalar's own servers: fonts, telemetry, a hosted client, an assistant. */
+/**
+ * Without what would contact Scalar's own servers: fonts, telemetry, a hosted client, an assistant.
+ */
 const CONFIGURATION = JSON.stringify({
   withDefaultFonts: false,
   telemetry: false,
@@ -76,7 +81,7 @@ export function createReference(): Hono<ApiEnv> {
   return app;
 }
 
-/** Compressed once: anyone may ask for it, and each time would take a tenth of a second of CPU. */
+/** Compressed once: anyone may request it, and compressing takes a tenth of a second of CPU. */
 async function loadScript() {
   const plain = await loadBundle();
   const compressed = new Uint8Array(await promisify(gzip)(plain));
@@ -103,8 +108,8 @@ interface Reply {
 }
 
 /**
- * Scalar's bundle for browsers, 5 MB. The plugin for Fastify carries it with a dozen packages;
- * `@scalar/api-reference`, which is what it was made of, with almost three hundred.
+ * Scalar's bundle for browsers, 5 MB. Its plugin for Fastify brings it with a dozen packages;
+ * `@scalar/api-reference`, from which it is built, with almost three hundred.
  */
 async function loadBundle(): Promise<string> {
   const { default: plugin }: { default: Plugin } = await import('@scalar/fastify-api-reference');

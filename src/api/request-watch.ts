@@ -1,4 +1,4 @@
-/** Finds out whether requests are answered slowly: then what runs in the background gives way. */
+/** Detects when requests are answered slowly: background work then gives way. */
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import { describeError } from '../platform/errors.ts';
@@ -8,26 +8,25 @@ import { metricsOn, type Registry } from '../platform/metrics.ts';
 import { createQuickest } from '../platform/quickest.ts';
 
 const LOOK_EVERY_MS = 250;
-/** What no one waits for. */
+/** Up to this, a request is quick in any case. */
 const QUICK_MS = 30;
-/** A database that is far away is slow at the best of times: so many times its own pace is slow. */
+/** A distant database is slow even at best: slow means this many times the best median. */
 const TIMES_ITS_BEST = 4;
-/** An API that has never been quick has no pace of its own yet. */
+/** Caps the best median: an API that has never been quick has none of its own yet. */
 const BEST_AT_MOST_MS = 100;
-/** With fewer, one request that takes long by itself would decide. */
+/** With fewer, a single request that takes long by itself would decide. */
 const FEWEST = 4;
-/** How long requests count as slow after they were. */
+/** How long requests count as slow after they last were. */
 const SLOW_FOR_MS = 1_000;
-/** An import goes on in the end, however slow requests are. */
+/** The longest pause: an import makes progress however slow requests are. */
 const LONGEST_PAUSE_MS = 5_000;
 const PAUSE_TIMES = 3;
 
 export type RequestWatch = ReturnType<typeof createRequestWatch>;
 
 /**
- * The watch of one API process. Requests are slow if a quarter of those that were answered since the
- * last look, or are still waiting, took over 30 ms, and four times what half of them took at the
- * best of times.
+ * The watch of one API process. Requests are slow if a quarter of those that were answered since
+ * the last check, or are still waiting, took over 30 ms, and over four times the best median.
  *
  * @param now in ms, monotonic
  */
@@ -55,7 +54,7 @@ export function createRequestWatch(now: () => number = () => performance.now()) 
   }
 
   return {
-    /** A request has begun. Returns what ends it. */
+    /** Call this when a request begins. Returns a function to call when it ends. */
     begin(): () => void {
       const request = { since: now() };
       open.add(request);
@@ -84,7 +83,7 @@ export function createSlowRequestsLoop(
 ): Loop {
   const gauge = metricsOn(metrics).gauge(
     'daybell_requests_slow',
-    '1 while requests are slow and what runs in the background gives way, or else 0.',
+    '1 while requests are slow and background work gives way, else 0.',
   );
   return createLoop(
     async () => {

@@ -13,10 +13,13 @@ import { EXPORT_PATH } from './routes/export.ts';
 const DURATION_BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.15, 0.2, 0.5, 1, 2.5, 5, 10];
 /** A client can send any method that Node knows, and each would be a series. */
 const METHODS = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS']);
-/** Asked every few seconds: their lines would hide all others. Of readiness, changes are logged. */
+/** Polled every few seconds: their lines would hide all others. Changes of readiness are logged. */
 const ROUTINE = new Set(['/healthz', '/readyz', '/metrics', '/v1/status']);
 
-/** One line and one observation a request: the route's pattern, never its path, query or body. */
+/**
+ * One line and one observation for each request: the route's pattern, never its path, query or
+ * body.
+ */
 export function recordRequests({
   logger,
   metrics,
@@ -46,23 +49,25 @@ export function recordRequests({
   });
 }
 
-/** Users and their occasions: what else there is may take long by itself. */
+/** Only users and their occasions: other requests may take long by themselves. */
 function isWatched(path: string): boolean {
   return path.startsWith('/v1/users') && path !== EXPORT_PATH;
 }
 
-/** The pattern that answers; of a page of the console, middleware of the API comes after it. */
+/**
+ * The pattern of the route that answers; for a console page, middleware of the API comes after it.
+ */
 function routeOf(c: Context<ApiEnv>): string {
   return matchedRoutes(c).findLast(({ method }) => method !== 'ALL')?.path ?? routePath(c, -1);
 }
 
-/** Made by a page of the console, which has a line of its own. */
+/** Made by a console page, which has a log line of its own. */
 function isOfConsole(c: Context<ApiEnv>): boolean {
   // Without a server around the app there is no env at all.
   return (c.env as ApiEnv['Bindings'] | undefined)?.console !== undefined;
 }
 
-/** A page that brings itself up to date, or a search as one types. */
+/** A page that refreshes itself, or a search as one types. */
 function isByConsoleScript(c: Context<ApiEnv>): boolean {
   const { method, path } = c.req;
   const isScript = c.req.header('Sec-Fetch-Dest') === 'empty';
@@ -79,8 +84,8 @@ function identify(c: Context<ApiEnv>) {
 }
 
 /**
- * A span for each request, continuing the caller's trace. Requests without a required key get none:
- * strangers must not decide what is kept, or push everything else out.
+ * A span for each request, continuing the caller's trace. Requests that lack a required key get
+ * none: strangers must not decide what is kept, nor crowd out everything else.
  */
 export function traceRequests(tracing: Tracing, { apiKeys }: Pick<ApiDeps, 'apiKeys'>) {
   return createMiddleware<ApiEnv>((c, next) => {

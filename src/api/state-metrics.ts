@@ -31,7 +31,7 @@ interface StateSources {
   };
 }
 
-/** docs/metrics.md says more of each. */
+/** docs/metrics.md explains each. */
 export function exportState(registry: Registry, sources: StateSources, logger: Logger): void {
   const { orm, deliveries, countPollers, settings } = sources;
   const { gauge, counter } = createReadings(registry, logger);

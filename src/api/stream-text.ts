@@ -3,12 +3,12 @@ import type { Context } from 'hono';
 import type { ApiEnv } from './deps.ts';
 
 /**
- * What is kept for a client that sends its whole body before it reads the answer: some hundred
- * thousand refused rows. Beyond that, it has to read before more is done.
+ * Output kept for a client that sends its whole body before it reads the response: some hundred
+ * thousand refused rows. Beyond that, the client has to read before the work continues.
  */
 const UNREAD_MAX_BYTES = 16 * 1024 * 1024;
 
-/** Answers 200 with texts as they come. A client that goes away ends them. */
+/** Answers 200 and streams texts as they come. Stops if the client disconnects. */
 export function streamText(
   c: Context<ApiEnv>,
   contentType: string,
@@ -39,7 +39,7 @@ export function streamText(
   return c.body(body, 200, {
     'Content-Type': `${contentType}; charset=utf-8`,
     'Cache-Control': 'no-store',
-    // For nginx, which else keeps the lines back until it has a buffer full.
+    // For nginx, which otherwise holds the lines back until its buffer is full.
     'X-Accel-Buffering': 'no',
   });
 }

@@ -1,4 +1,6 @@
-/** What Daybell posts, for the OpenAPI document. The other half, by hand, is docs/receiving.md. */
+/**
+ * What Daybell posts, for the OpenAPI document. docs/receiving.md, written by hand, says the rest.
+ */
 import { z } from '@hono/zod-openapi';
 
 import { OperationsEventSchema } from '../operations-webhook/events.ts';
@@ -102,7 +104,7 @@ const headers = z.object({
   ).optional(),
 });
 
-/** What the receiver answers, and what follows from it. */
+/** What the receiver can answer, and what follows from it. */
 const responses = {
   '2XX': { description: 'Delivered, whatever the body says' },
   '3XX': { description: 'Given up: FAILED, reason `refused`. Redirects are not followed' },

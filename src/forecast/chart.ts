@@ -8,7 +8,7 @@ const BAR = 40;
 /** How many zones of a peak fit on a line. */
 const ZONES_NAMED = 4;
 
-/** A forecast for people: a bar for each hour (or day), then the fullest minutes. All in UTC. */
+/** A forecast as text: a bar for each hour (or day), then the fullest minutes. All in UTC. */
 export function forecastChart(forecast: Forecast): string {
   const { from, to, settings, due, planned, blocked, suspended, types, peaks } = forecast;
   return [
@@ -42,7 +42,7 @@ function bars({ from, to, hours }: Forecast): string[] {
     const count = counts.get(at) ?? 0;
     const instant = new Date(at).toISOString();
     const label = lengthMs === DAY_MS ? instant.slice(0, 10) : short(instant);
-    // Rounded up, so that one of a million shows.
+    // Rounded up, so that one in a million shows.
     const bar = '█'.repeat(Math.ceil((count / most) * BAR));
     lines.push(`${label}  ${number(count).padStart(width)}  ${bar}`.trimEnd());
   }

@@ -1,7 +1,7 @@
 /**
  * `npm run forecast`: how many occurrences fall due, as bars by the hour, and the fullest minutes;
- * with `--list`, which ones. Reads DATABASE_URL, or asks the Daybell at HOST and PORT if that is not
- * set.
+ * with `--list`, which ones. Reads DATABASE_URL, or asks the Daybell at HOST and PORT if that is
+ * not set.
  */
 import { answerCommand, type DatabaseSource, readOptions, refuseInput } from '../cli/answer.ts';
 import { EXIT } from '../cli/command.ts';
@@ -18,7 +18,7 @@ import { forecastWindow, type Window, windowFault } from './window.ts';
 const USAGE =
   'Usage: npm run forecast [-- --from INSTANT --to INSTANT --type TYPE --json | --list [--csv]]';
 
-/** Of a list. Above the call: a const below it would not be there yet. */
+/** The columns of a list. Declared above the call, which would otherwise run before it. */
 const COLUMNS = [
   'key',
   'occasionType',
@@ -77,7 +77,7 @@ function epochMs(instant: string | undefined): number | null {
 }
 
 function listOccurrences(window: Window, type: string | null, isCsv: boolean): Promise<number> {
-  // An end, so that all pages are about the same window; it begins when it is asked about.
+  // An explicit end, so that all pages are about the same window; it begins at the first request.
   const query = new URLSearchParams({
     to: new Date(window.until).toISOString(),
     ...(window.from > Date.now() && { from: new Date(window.from).toISOString() }),

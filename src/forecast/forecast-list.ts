@@ -1,4 +1,4 @@
-/** Who is behind the numbers of a forecast, in pages. */
+/** Lists the occurrences behind the numbers of a forecast, in pages. */
 import { occurrenceKey } from '../ledger/occurrence-key.ts';
 import { epochMs, instant, isOpen, type Query, queryIn, readSnapshot } from '../ledger/sql.ts';
 import type { OwnedOccasion } from '../ledger/types.ts';
@@ -18,13 +18,13 @@ export interface ForecastFilter {
   readonly timezone: string | null;
 }
 
-/** First what is planned, by due instant, then what is computed, by user. */
+/** First planned occurrences, by due instant, then computed ones, by user. */
 export interface ForecastListPlace {
   /** The last planned occurrence that was listed; null at the beginning, and after the last one. */
   readonly planned: { readonly dueAt: number; readonly key: string } | null;
-  /** The last occasion of which all was listed; null before the first. */
+  /** The last occasion that was listed completely; null before the first. */
   readonly computed: Pick<OwnedOccasion, 'userId' | 'id'> | null;
-  /** How many of the next one were. */
+  /** How many occurrences of the next one were listed. */
   readonly listed: number;
 }
 
@@ -178,7 +178,7 @@ async function* candidates(
   }
 }
 
-/** Local days: clocks are up to 14 hours ahead and 12 behind. */
+/** Local days of the window: clocks are up to 14 hours ahead and 12 behind. */
 function daysOf({ from, until }: Window): string[] {
   const days: string[] = [];
   for (let at = from - DAY_MS; at < until + DAY_MS; at += DAY_MS) days.push(formatCalendarDate(at));
@@ -188,7 +188,7 @@ function daysOf({ from, until }: Window): string[] {
 const after = (userId: string, id: string): string => `
   ${userId} >= :afterUserId::uuid and (${userId}, ${id}) > (:afterUserId::uuid, :afterId::uuid)`;
 
-/** Each slot has its users in order in an index, so that a page of them is read and no more. */
+/** Each slot has its users in order in an index, so that exactly one page of them is read. */
 const CANDIDATES = `
   with slots as materialized (
     select * from jsonb_to_recordset(:slots::jsonb) as s (recurrence text, "offsetDays" int, slot int)

@@ -21,11 +21,11 @@ export interface ForecastDeps {
 }
 
 /**
- * How many occurrences fall due in a window of the future, by minute, zone and type. What the ledger
- * has planned counts as it stands; the rest is computed by the recorded rules, once for all
+ * Counts the occurrences that fall due in a window of the future, by minute, zone and type. What
+ * the ledger has planned counts as it is; the rest is computed by the recorded rules, once for all
  * occasions that share their inputs. `windowFault` says which windows can be forecast.
  *
- * @param type of one occasion type only; null for all
+ * @param type only this occasion type; null for all
  * @throws NoRulesError before `migrate` has recorded any
  */
 export async function forecast(
@@ -78,10 +78,12 @@ export async function forecast(
   });
 }
 
-/** What decides dates of an occasion itself; null: as the type or the installation says. */
+/** An occasion's own date inputs; null: as the type or the installation says. */
 export type OwnDateInputs = Pick<OccasionGroup, 'type' | 'timezone' | 'localTime' | 'offsetDays'>;
 
-/** The rules in force, and which inputs follow from them. In an unknown zone, it is due as in UTC. */
+/**
+ * Reads the rules in force and derives inputs from them. In an unknown zone, it is due as in UTC.
+ */
 export async function readInputs(em: SqlEntityManager, tz: TzDatabase) {
   const history = await readRules(em);
   const types = await readTypeSettings(em);
@@ -99,14 +101,14 @@ export async function readInputs(em: SqlEntityManager, tz: TzDatabase) {
   };
 }
 
-/** Of what the ledger does not have. */
+/** The due instants that the ledger does not have. */
 function* dueInstants(
   series: Parameters<typeof dueDatesAfter>[0],
   plannedTo: string | null,
   { from, until }: Window,
   tz: TzDatabase,
 ): Generator<number> {
-  // The window begins with its first instant, `after` is excluded.
+  // The window includes its first instant; `after` is exclusive.
   for (const { nominalDate, dueAt } of dueDatesAfter(series, from - 1, tz, plannedTo ?? '')) {
     if (dueAt >= until) return;
     if (nominalDate > (plannedTo ?? '')) yield dueAt;

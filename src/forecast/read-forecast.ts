@@ -7,7 +7,7 @@ import { PLACEHOLDER_YEARS } from '../time/placeholder-years.ts';
 import type { Series } from '../time/recurrence.ts';
 import { AROUND_MS, type Window } from './window.ts';
 
-/** What occasions have in common that fall due together; `count` of them. */
+/** What occasions that fall due together have in common; `count` of them. */
 export interface OccasionGroup {
   readonly type: string;
   readonly timezone: string;
@@ -18,15 +18,17 @@ export interface OccasionGroup {
   readonly count: number;
 }
 
-/** Of birthdays, how many have a date that systems write for one that they do not know. */
+/** How many birthdays have a date that systems write for an unknown one. */
 export interface PlaceholderCounts {
   readonly firstOfJanuary: number;
   readonly placeholderYears: number;
 }
 
-/** Occasions that recur otherwise than yearly: those that share all of this. */
+/** Occasions that recur other than yearly, grouped by all of this. */
 export interface SeriesGroup extends OccasionGroup, Series {
-  /** The latest nominal date that the ledger has, and may be of the window; null if it has none. */
+  /**
+   * The latest nominal date that the ledger has and the window may contain; null if there is none.
+   */
   readonly plannedTo: string | null;
 }
 
@@ -36,7 +38,7 @@ export interface PlannedGroup
   readonly minute: number;
 }
 
-/** What a forecast reads of the ledger and the users; of one occasion type, if one is named. */
+/** Reads what a forecast needs from the ledger and the users; of one occasion type, if it is given. */
 export function createForecastView(em: SqlEntityManager, type: string | null) {
   const query = queryIn(em);
   return {
@@ -44,7 +46,7 @@ export function createForecastView(em: SqlEntityManager, type: string | null) {
     findPlanned: ({ from, until }: Window) =>
       query<PlannedGroup>(FIND_PLANNED, { from, until, type }),
 
-    /** Which recurrences occasions have, and how many days before they are due. */
+    /** The recurrences of occasions, and how many days before the date they are due. */
     findGroups: () => query<SlotGroup>(slotGroupsIn('users.occasions')),
 
     /**
@@ -62,7 +64,7 @@ export function createForecastView(em: SqlEntityManager, type: string | null) {
       });
     },
 
-    /** All other occasions that may be due in the window, counted by what they share. */
+    /** Counts all other occasions that may be due in the window, grouped by what they share. */
     countSeries: ({ from, until }: Window, groups: readonly SlotGroup[]) =>
       query<SeriesGroup>(COUNT_SERIES, {
         first: formatCalendarDate(from - AROUND_MS),
@@ -91,7 +93,7 @@ const FIND_PLANNED = `
     and (:type::text is null or o.occasion_type = :type)
   group by 1, 2, 3, 4`;
 
-/** A row of the ledger without an instant, because its zone is unknown, does not say when. */
+/** A ledger row without an instant, because its zone is unknown, does not tell when it is due. */
 const isPlanned = (type: string, id: string): string => `
   o.occasion_type = ${type} and o.occasion_id = ${id}
   and (o.due_at is not null or o.state not in ('PENDING', 'PROCESSING'))`;
@@ -112,7 +114,7 @@ const INPUTS = `t.type, coalesce(t.timezone, u.timezone) as timezone,
 
 /**
  * Birthdays, the other yearly occasions with a date of their own, and those that follow the date of
- * birth. What is counted like a birthday begins a year after its date.
+ * birth. Whatever is counted like a birthday begins a year after its date.
  */
 const COUNT_YEARLY = `
   select type, timezone, local_time as "localTime", offset_days as "offsetDays",
@@ -143,8 +145,8 @@ const COUNT_YEARLY = `
   group by 1, 2, 3, 4, 5`;
 
 /**
- * A date that has passed stands for all others by which the same days are named from now on, so
- * that few groups are left; with a rule, each date is another series.
+ * One past date stands for all others that yield the same days from now on, so that
+ * few groups remain; with an rrule, each date is another series.
  */
 const SERIES_DATE = `case
   when t.date >= t.first or t.recurrence in ('once', 'rrule') then t.date

@@ -1,7 +1,7 @@
-/** Forecasts that were computed a moment ago, for pages that are looked at again and again. */
+/** Forecasts that were computed a moment ago, for pages that are requested again and again. */
 import type { Window } from './window.ts';
 
-/** Of a few spans and types. Each is about a megabyte at the most. */
+/** A few periods and types. Each takes at most about a megabyte. */
 const MOST = 20;
 
 interface Recent<Forecast> {
@@ -10,11 +10,11 @@ interface Recent<Forecast> {
 }
 
 /**
- * Returns the forecast of the time from now until an instant: one that was computed at most
- * `maxAgeMs` ago, or a new one. Once half of that has passed, the next one is computed behind the
- * answer, so that it is there in time.
+ * Returns the forecast from now until an instant: one that was computed at most `maxAgeMs` ago, or
+ * a new one. Once half of that age has passed, the next one is computed in the background, so that
+ * it is ready in time.
  *
- * @param compute is asked for one of each at a time
+ * @param compute is called for one forecast of a kind at a time
  * @param clock epoch ms
  */
 export function createRecentForecasts<Forecast>(
@@ -46,7 +46,7 @@ export function createRecentForecasts<Forecast>(
     const found = recent.get(key);
     const ageMs = clock() - (found?.computedAt ?? -Infinity);
     if (found === undefined || ageMs > maxAgeMs) return computeOnce(key, until, type);
-    // If this fails, the next request that has to wait for it gets the error.
+    // If this fails, the next request that waits for it gets the error.
     if (ageMs > maxAgeMs / 2) computeOnce(key, until, type).catch(() => {});
     return found.forecast;
   };

@@ -18,11 +18,9 @@ const MinuteSchema = z
   .openapi('DueMinute');
 
 const PeakSchema = MinuteSchema.extend({
-  firstOfJanuary: count(
-    'Birthdays on 1 January, as systems write for a date that they do not know',
-  ),
+  firstOfJanuary: count('Birthdays on 1 January, which systems write for an unknown date'),
   placeholderYears: count(
-    `Birthdays with a year of birth that systems write for one that they do not know: ${PLACEHOLDER_YEARS.join(', ')}`,
+    `Birthdays with a year of birth that systems write for an unknown one: ${PLACEHOLDER_YEARS.join(', ')}`,
   ),
 }).openapi('DuePeak');
 
@@ -33,7 +31,7 @@ const COUNTS = {
   suspended: count('Not in due: nothing is sent, because the user or the occasion is suspended'),
 };
 
-/** How many occurrences fall due when; docs/forecast.md says what to do with it. */
+/** How many occurrences fall due when; docs/forecast.md says how to use it. */
 export const ForecastSchema = z
   .object({
     from: z.iso.datetime(),

@@ -6,7 +6,7 @@ const MINUTE_MS = 60_000;
 export const HOUR_MS = 3_600_000;
 /** Enough to distinguish a peak from an ordinary day. */
 const PEAKS = 10;
-/** A month of minutes with all their zones is a megabyte at most; a year is too much for one answer. */
+/** A month of minutes with all zones is at most a megabyte; a year is too much for one response. */
 export const MINUTES_LISTED_MS = 31 * DAY_MS;
 
 type Counts = Map<string, number>;
@@ -50,7 +50,7 @@ export function createTally() {
     addBlocked: (type: string, count: number) => addOf(type, 'blocked', count),
     addSuspended: (type: string, count: number) => addOf(type, 'suspended', count),
 
-    /** In the order of time. @param lengthMs of the window: minutes are listed for a short one only */
+    /** Minutes are listed for a short window only. @param lengthMs of the window */
     total(lengthMs: number) {
       const minutes = [...byMinute]
         .toSorted(([one], [other]) => one - other)
@@ -112,7 +112,7 @@ function byHour(minutes: readonly DueMinute[]): Forecast['hours'] {
   return [...hours].map(([at, due]) => ({ at, due }));
 }
 
-/** Where the hour, minute or day begins that an instant is in. */
+/** The beginning of the hour, minute or day that contains an instant. */
 export function startOf(at: number, lengthMs: number): number {
   return Math.floor(at / lengthMs) * lengthMs;
 }

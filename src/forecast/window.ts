@@ -7,7 +7,7 @@ export interface Window {
   readonly until: number;
 }
 
-/** What was asked for; epoch ms, null where it was left open. */
+/** The requested window; epoch ms, null where it was left open. */
 export interface AskedWindow {
   readonly from: number | null;
   readonly to: number | null;
@@ -18,7 +18,7 @@ const LONGEST_DAYS = 400;
 /** Clocks differ, and a request takes a moment. */
 const GRACE_MS = 60_000;
 
-/** The rule that a window breaks, and the field at fault; null when it can be forecast. */
+/** Returns the field at fault and the rule that a window breaks; null if it can be forecast. */
 export function windowFault(
   asked: AskedWindow,
   now: number,
@@ -33,7 +33,7 @@ export function windowFault(
   return isTooLong ? { field: 'to', rule: `must be at most ${longestDays} days after from` } : null;
 }
 
-/** By default the 24 hours from now on. What has passed is not forecast. */
+/** By default the 24 hours from now on. The past is not forecast. */
 export function forecastWindow({ from, to }: AskedWindow, now: number): Window {
   const begins = Math.max(from ?? now, now);
   return { from: begins, until: to ?? begins + DAY_MS };
@@ -41,11 +41,14 @@ export function forecastWindow({ from, to }: AskedWindow, now: number): Window {
 
 /**
  * Local clocks are up to 16 hours off, a day that a zone skipped is kept a day later, and one that
- * does not exist a day before or after.
+ * does not exist is kept a day before or after.
  */
 export const AROUND_MS = 3 * DAY_MS;
 
-/** The nominal dates that may fall due in a window so many days after, those that do not exist too. */
+/**
+ * The nominal dates that may fall due in a window, days before included, even those that do not
+ * exist.
+ */
 export function* nominalDatesOf(
   { from, until }: Window,
   { least, most }: { readonly least: number; readonly most: number },

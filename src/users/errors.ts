@@ -15,7 +15,7 @@ export class InvalidInputError extends Error {
   }
 }
 
-/** What a change conflicts with: a user, or an occasion of theirs. */
+/** The resource that a change conflicts with: a user, or an occasion of theirs. */
 export interface ConflictingResource {
   readonly userId: string;
   readonly occasionId?: string;
@@ -33,7 +33,7 @@ export class UserError extends Error {
     | 'idempotency-key-reused'
     | 'idempotent-user-deleted'
     | 'idempotent-occasion-deleted';
-  /** Null if nothing is in the way, or nothing is any more. */
+  /** Null if nothing conflicts, or no longer does. */
   readonly conflict: ConflictingResource | null;
 
   constructor(code: UserError['code'], message = '', conflict: ConflictingResource | null = null) {

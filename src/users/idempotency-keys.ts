@@ -11,14 +11,14 @@ export interface KeyedRequest {
   readonly creates: 'user' | 'occasion';
   /** The user that is created, or is given an occasion. */
   readonly userId: string;
-  /** All that makes it this request: checked input, whose fields have one order. */
+  /** Everything that distinguishes this request: checked input, whose fields have a fixed order. */
   readonly input: object;
 }
 
 interface KeptAnswer<Created> {
-  /** Empty once what was created was deleted. */
+  /** Empty once the created resource was deleted. */
   readonly requestHash: string;
-  /** What was created, as it was then; null once deleted. */
+  /** The created resource, as it was then; null once deleted. */
   readonly created: Created | null;
 }
 
@@ -38,7 +38,7 @@ export async function claimKey<Created>(
   const claimed = await em.execute<unknown[]>(CLAIM, { key, requestHash, userId });
   if (claimed.length > 0) return null;
   const [earlier] = await em.execute<KeptAnswer<Created>[]>(FIND, { key });
-  // Removed between the two statements, as old keys are: it is free now.
+  // Removed between the two statements, as happens to old keys: it is free now.
   if (earlier === undefined) return claimKey(em, request);
   if (earlier.created === null) throw new UserError(`idempotent-${creates}-deleted`);
   if (earlier.requestHash !== requestHash) throw new UserError('idempotency-key-reused');
@@ -47,14 +47,14 @@ export async function claimKey<Created>(
 
 /** Hashes the fields, not the bytes: whitespace and the order of fields do not matter. */
 function hashOf({ creates, userId, input }: KeyedRequest): string {
-  // The id of a user that is created is new with each request.
+  // The id of a user that is being created is different in each request.
   const of = creates === 'user' ? creates : userId;
   return createHash('sha256')
     .update(JSON.stringify([of, input]))
     .digest('base64url');
 }
 
-/** Keeps the answer to a request, in the transaction that claimed its key. */
+/** Stores the response to a request, in the transaction that claimed its key. */
 export async function keepAnswer(
   em: SqlEntityManager,
   key: string,
@@ -67,9 +67,9 @@ export async function keepAnswer(
 }
 
 /**
- * Removes from the answers a deleted user with all of its occasions, or one deleted occasion. The
- * keys stay, so that no retry creates it again; the hash goes too, as it would confirm a guess of
- * name and date.
+ * Removes a deleted user with all of its occasions, or one deleted occasion, from the stored
+ * responses. The keys stay, so that no retry creates it again; the hash is removed too, as it would
+ * confirm a guess of name and date.
  */
 export async function forgetAnswers(
   em: SqlEntityManager,

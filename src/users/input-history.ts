@@ -1,4 +1,4 @@
-/** What a user's schedule inputs were when, and where each change moved what was to come. */
+/** The history of a user's schedule inputs, and where each change moved the next occurrence. */
 import type { SqlEntityManager } from '@mikro-orm/postgresql';
 
 import type { Orm } from '../platform/database/orm.ts';
@@ -12,9 +12,9 @@ import { namesDate, type Recurrence } from '../time/recurrence.ts';
 import type { TzDatabase } from '../time/tz-database.ts';
 import { epochMs } from './user-rows.ts';
 
-/** What decides when an occasion falls due. */
+/** The inputs that decide when an occasion falls due. */
 export interface ScheduleInputs {
-  /** Of a birthday, the date of birth. */
+  /** For a birthday, the date of birth. */
   readonly date: string;
   readonly recurrence: Recurrence;
   readonly rrule: string | null;
@@ -28,8 +28,9 @@ export interface ScheduleInputs {
 /** The inputs on one side of a change. */
 export interface InputsAtChange extends ScheduleInputs {
   /**
-   * What they had fall due next after the change: afterwards the same day as before, if they name
-   * it still, also when that was past by then and therefore due at once. Null if nothing was to come.
+   * What fell due next under these inputs after the change: in `after`, the same day as in
+   * `before`, if they still name it, even if it was past by then and therefore due at once. Null if
+   * no occurrence followed.
    */
   readonly next: { readonly nominalDate: string; readonly dueAt: number } | null;
 }
@@ -38,7 +39,7 @@ export interface InputsAtChange extends ScheduleInputs {
 export interface InputChange {
   readonly at: number;
   readonly occasionType: string;
-  /** Of a birthday, the user's id. */
+  /** For a birthday, the user's id. */
   readonly occasionId: string;
   /** Null when the occasion began. */
   readonly before: InputsAtChange | null;
@@ -48,12 +49,13 @@ export interface InputChange {
 
 export type FindInputHistory = ReturnType<typeof createInputHistory>;
 
-/** Instants are computed by the settings and the tz database of now, not by those of then. */
+/** Instants are computed with the current settings and tz database, not with those of the time. */
 export function createInputHistory(orm: Orm, tz: TzDatabase) {
   /**
-   * The latest change first; of what changes several occasions at once, as a zone does, one for each.
+   * The latest change first; a change that affects several occasions, such as one of the zone, is
+   * listed once for each.
    *
-   * @param settingsOf those in force for an occasion type
+   * @param settingsOf returns the settings in force for an occasion type
    */
   return async (
     userId: string,
@@ -61,7 +63,7 @@ export function createInputHistory(orm: Orm, tz: TzDatabase) {
     settingsOf: (type: string) => DateSettings,
   ): Promise<{ readonly changes: readonly InputChange[]; readonly isComplete: boolean }> => {
     const em: SqlEntityManager = orm.em.fork();
-    // One more than asked for, to see whether there are others.
+    // One more than requested, to see whether there are others.
     const rows = await em.execute<ChangeRow[]>(CHANGES, { userId, limit: limit + 1 });
     return {
       changes: rows.slice(0, limit).map((row) => changeOf(row, settingsOf(row.occasionType), tz)),
@@ -102,7 +104,7 @@ function nextAfter(
   return value === undefined ? null : { nominalDate: value.nominalDate, dueAt: value.dueAt };
 }
 
-/** When the same day is due by other inputs; null if they do not name it. */
+/** When the same day is due under other inputs; null if they do not name it. */
 function sameDay(
   { nominalDate }: NonNullable<Next>,
   inputs: ScheduleInputs,
@@ -118,7 +120,7 @@ function withSettings(inputs: ScheduleInputs, { leapDayPolicy, localTime }: Date
   return { ...inputs, leapDayPolicy, localTime: inputs.deliveryTime ?? localTime };
 }
 
-/** As JSON, and null for the row that is not there. */
+/** As JSON; null for a missing row. */
 const inputsOf = (row: string): string => `
   case when ${row}.position is not null then jsonb_build_object('date', ${row}.date::text,
     'recurrence', ${row}.recurrence, 'rrule', ${row}.rrule, 'offsetDays', ${row}.offset_days,
@@ -126,8 +128,8 @@ const inputsOf = (row: string): string => `
     'suspended', ${row}.suspended) end`;
 
 /**
- * Each period of an occasion beside the one before; a period that nothing follows ends with the
- * occasion. A change of the user's is one of an occasion only if that goes by it.
+ * Each period of an occasion next to the previous one; a period without a successor ends with the
+ * occasion. A change of the user is a change of an occasion only if that follows it.
  */
 const CHANGES = `
   with periods as materialized (

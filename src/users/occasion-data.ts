@@ -1,11 +1,11 @@
-/** What callers attach to an occasion, for its receiver. */
+/** Data that callers attach to an occasion, for its receiver. */
 export type OccasionData = Readonly<Record<string, unknown>>;
 
 const DATA_MAX_BYTES = 4096;
-/** Parsers have a limit, which differs; no occasion needs this much. */
+/** Parsers have different limits; no occasion needs this much. */
 const DATA_MAX_DEPTH = 32;
 
-/** The rule that a value breaks, in words that follow the field's name, or null. */
+/** Returns the rule that a value breaks, in words that follow the field's name, or null. */
 export function dataFault(value: unknown): string | null {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     return 'must be a JSON object';
@@ -21,7 +21,7 @@ export function asStored(data: OccasionData | null): OccasionData | null {
   return JSON.parse(JSON.stringify(data)) as OccasionData | null;
 }
 
-/** PostgreSQL stores neither NUL nor lone surrogates, and a number must come out as it went in. */
+/** PostgreSQL stores neither NUL nor lone surrogates, and a number must come back unchanged. */
 function valueFault(value: unknown, depth: number): string | null {
   if (depth > DATA_MAX_DEPTH) return `must not be nested deeper than ${DATA_MAX_DEPTH} levels`;
   if (typeof value === 'string') {

@@ -45,7 +45,7 @@ export async function findOccasion(
 }
 
 /**
- * Locks an occasion until the transaction ends. The user is locked by then.
+ * Locks an occasion until the transaction ends. The user must be locked already.
  *
  * @throws UserError occasion-not-found, revision-mismatch
  */
@@ -77,7 +77,7 @@ function occasionCondition(ref: OccasionRef) {
   return { sql: 'o.id = :occasionId::uuid', values: { occasionId: ref } };
 }
 
-/** The id of the user's occasion that has an external id; null if none has it. */
+/** The id of the user's occasion with an external id; null if there is none. */
 export async function findHolder(
   em: SqlEntityManager,
   userId: string,
@@ -93,7 +93,7 @@ export async function findHolder(
 }
 
 /**
- * A page of a user's occasions by id, and so in the order of creation. `next` is the place after
+ * A page of a user's occasions by id, and therefore in order of creation. `next` is the place after
  * which the next page begins; null on the last page.
  *
  * @throws UserError user-not-found
@@ -149,7 +149,7 @@ function written(fields: OccasionFields) {
   };
 }
 
-/** Begins a period of the history, at the instant from which the inputs of now hold. */
+/** Begins a period of the history, at the instant from which the current inputs are in force. */
 export async function openPeriod(em: SqlEntityManager, id: string): Promise<void> {
   await em.execute(OPEN_PERIOD, { id });
 }
@@ -161,7 +161,7 @@ export async function closePeriod(em: SqlEntityManager, id: string): Promise<voi
 
 /** Deletes an occasion. Its history ends, and stays for the audit. */
 export async function deleteOccasion(em: SqlEntityManager, id: string): Promise<void> {
-  // First: the last instant of the occasion goes with it.
+  // First, because the row holds the last instant of the occasion.
   await em.execute(closePeriodSql('greatest(users.clock(), u.updated_at, o.updated_at)'), { id });
   await em.execute('delete from users.occasions where id = :id::uuid', { id });
 }
@@ -177,7 +177,7 @@ const OCCASION = `o.id, o.user_id as "userId", o.type, o.external_id as "externa
 
 const FROM = 'from users.occasions as o join users.users as u on u.id = o.user_id';
 
-/** Never before the last change of the user, even when the clock was set back. */
+/** Never before the last change of the user, even if the clock was set back. */
 const INSERT = `
   with inserted as (
     insert into users.occasions (id, user_id, type, external_id, date, recurrence, rrule,
@@ -192,7 +192,10 @@ const INSERT = `
   )
   select ${OCCASION} from inserted as o join users.users as u on u.id = o.user_id`;
 
-/** The clock is read once the rows are locked: a change comes after each plan that did not know it. */
+/**
+ * The clock is read after the rows are locked, so that a change comes after every plan that did not
+ * know it.
+ */
 const UPDATE = `
   with clock as materialized (
     select greatest(users.clock(), u.updated_at, o.updated_at) as now ${FROM} where o.id = :id::uuid

@@ -7,9 +7,10 @@ export type OccasionStatus = (typeof OCCASION_STATUSES)[number];
 export const OCCASION_STATUSES = ['active', 'suspended', 'ended'] as const;
 
 /**
- * `ended` when no occurrence falls due after `now` (epoch ms), whatever the ledger knows of it yet.
+ * `ended` if no occurrence falls due after `now` (epoch ms), whether or not the ledger knows it
+ * yet.
  *
- * @param settings those that hold where neither the occasion nor its user has a delivery time
+ * @param settings apply if neither the occasion nor its user has a delivery time
  */
 export function statusOf(
   occasion: Occasion,

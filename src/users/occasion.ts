@@ -1,4 +1,4 @@
-/** Dated things of a user besides the birthday: a schema of each field, and the rules they follow. */
+/** A user's occasions besides the birthday: a schema of each field, and the rules they follow. */
 import { z } from 'zod';
 
 import { parseCalendarDate } from '../time/calendar-date.ts';
@@ -30,11 +30,11 @@ const TYPE_PATTERN = '^[a-z][a-z0-9-]{0,39}$';
 
 export const SIMPLE_RECURRENCES = ['once', 'daily', 'weekly', 'monthly', 'yearly'] as const;
 
-/** More than a year: what is due every year can be announced before the previous one. */
+/** More than a year: a yearly occurrence can be announced before the previous one. */
 const OFFSET_MAX_DAYS = 366;
 const OFFSET_RULE = `must be a whole number of days from 0 to ${OFFSET_MAX_DAYS}`;
 
-/** All parts of a rule, with long lists, fit in. */
+/** Enough for all parts of a rule, with long lists. */
 const RRULE_MAX = 500;
 
 export type OccasionInput = z.output<ReturnType<typeof occasionInput>>;
@@ -43,11 +43,11 @@ export type AddressedOccasionInput = z.output<ReturnType<typeof addressedOccasio
 
 export type OccasionPatch = z.output<ReturnType<typeof occasionPatch>>;
 
-/** The fields that a caller decides. */
+/** The fields that callers set. */
 export interface OccasionFields extends Readonly<
   z.output<z.ZodObject<ReturnType<typeof occasionFields>>>
 > {
-  /** Fixed once the occasion exists. */
+  /** Cannot change once the occasion exists. */
   readonly type: string;
 }
 
@@ -59,7 +59,7 @@ export interface Occasion extends OccasionFields {
   readonly updatedAt: number;
   /** 1 at first, and one more with each change. */
   readonly revision: number;
-  /** What the occasion follows where it has no value of its own. */
+  /** What the occasion uses if it has no value of its own. */
   readonly user: Pick<User, 'dateOfBirth' | 'timezone' | 'deliveryTime' | 'suspended'>;
 }
 
@@ -74,7 +74,7 @@ export const OCCASION_INPUT_FIELDS: readonly (keyof OccasionFields)[] = [
   'suspended',
 ];
 
-/** A whole occasion, as POST takes it. A suspension that it does not mention stays. */
+/** A whole occasion, for POST. A suspension that it does not mention stays. */
 export function occasionInput(context: FieldContext) {
   return z.strictObject({ type: typeField(), ...inputFields(context) });
 }
@@ -84,7 +84,7 @@ export function addressedOccasionInput(context: FieldContext) {
   return z.strictObject({ type: typeField().optional(), ...inputFields(context) });
 }
 
-/** Any fields of an occasion, as PATCH takes them. `null` removes an optional one. */
+/** Any fields of an occasion, for PATCH. `null` removes an optional one. */
 export function occasionPatch(context: FieldContext) {
   return z.strictObject(occasionFields(context)).partial();
 }
@@ -150,7 +150,7 @@ export function occasionFields({ tz }: FieldContext) {
       .int(OFFSET_RULE)
       .min(0, OFFSET_RULE)
       .max(OFFSET_MAX_DAYS, OFFSET_RULE)
-      .meta({ description: 'Due so many days before the day of the recurrence', example: 7 }),
+      .meta({ description: 'Due this many days before the day of the recurrence', example: 7 }),
     deliveryTime: localTimeField(
       'When the webhook is sent, by the clocks of the time zone; null: as the user, the occasion type or the installation says',
     ).nullable(),
@@ -166,7 +166,7 @@ export function occasionFields({ tz }: FieldContext) {
       })
       .meta({
         type: 'object',
-        description: 'A JSON object of up to 4 KB, handed to the receiver as it is',
+        description: 'A JSON object of up to 4 KB, passed to the receiver unchanged',
         additionalProperties: true,
         example: { plan: 'Pro' },
       })
@@ -189,13 +189,13 @@ function dateFault(date: string): string | null {
 
 type Dated = Pick<OccasionFields, 'type' | 'date' | 'recurrence' | 'rrule'>;
 
-/** What a type implies: the recurrence of an anniversary need not be given. */
+/** Adds what a type implies: the recurrence of an anniversary need not be given. */
 export function withImplied<Fields extends Dated>(fields: Fields): Fields {
   if (!ANNIVERSARIES.has(fields.type)) return fields;
   return { ...fields, recurrence: fields.recurrence ?? 'yearly' };
 }
 
-/** The rules over several fields, which {@link occasionFields} cannot know. */
+/** The rules across several fields, which {@link occasionFields} cannot check. */
 export function occasionFaults({ type, date, recurrence, rrule }: Dated): FieldFault[] {
   const faults: FieldFault[] = [];
   const refuse = (field: keyof Dated, rule: string) => faults.push({ field, rule });
@@ -223,7 +223,7 @@ export function refuseUnfit(fields: Dated): void {
   if (faults.length > 0) throw new InvalidInputError(faults);
 }
 
-/** The recurrence as it is stored, and as plans are computed from it. */
+/** The recurrence in the form in which it is stored, and from which plans are computed. */
 export function recurrenceOf({
   type,
   recurrence,

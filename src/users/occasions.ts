@@ -39,7 +39,7 @@ import type { UsersContext } from './users.ts';
 
 export type Occasions = ReturnType<typeof createOccasions>;
 
-/** In the order in which an event names those that changed. */
+/** In the order in which an event lists changed fields. */
 const FIELDS: readonly (keyof OccasionPatch)[] = [
   'externalId',
   'date',
@@ -54,8 +54,8 @@ const FIELDS: readonly (keyof OccasionPatch)[] = [
 ];
 
 /**
- * The verbs for occasions. Each change locks the user first: the histories of a user and of its
- * occasions stay in order.
+ * Operations on occasions. Each change locks the user first, so that the histories of a user and of
+ * its occasions stay in order.
  */
 export function createOccasions(
   orm: Orm,
@@ -142,8 +142,8 @@ export function createOccasions(
     },
 
     /**
-     * Sets the given fields, in one transaction with the history and the event. A change of nothing
-     * leaves no trace.
+     * Sets the given fields, in one transaction with the history and the event. If nothing changes,
+     * nothing is recorded.
      *
      * @throws InvalidInputError
      * @throws UserError user-not-found, occasion-not-found, revision-mismatch,
@@ -161,8 +161,8 @@ export function createOccasions(
       }),
 
     /**
-     * Replaces the user's occasion of this type with this external id, or creates it. One that is
-     * already so is left alone.
+     * Replaces the user's occasion of this type with this external id, or creates it. Writes
+     * nothing if it is already the same.
      *
      * @throws InvalidInputError
      * @throws UserError user-not-found, revision-mismatch
@@ -214,8 +214,7 @@ function newFields(input: OccasionInput): OccasionFields {
 }
 
 /**
- * The fields after a change: a recurrence takes the place of a rule, and a rule that of a
- * recurrence.
+ * The fields after a change: a recurrence replaces an rrule, and an rrule a recurrence.
  *
  * @throws InvalidInputError
  */

@@ -4,40 +4,43 @@ import type { SqlEntityManager } from '@mikro-orm/postgresql';
 import type { Orm } from '../platform/database/orm.ts';
 
 /**
- * What happened to a user or to one of its occasions, written to the outbox in the transaction of
- * the change. Ids and names of fields only, no values: consumers read both as they are by then.
+ * A change of a user or of one of its occasions, written to the outbox in the transaction of the
+ * change. Ids and names of fields only, no values: consumers read the current state.
  */
 export interface UserEvent {
   readonly type:
     | `User${'Created' | 'Updated' | 'Deleted'}`
     | `Occasion${'Created' | 'Updated' | 'Deleted'}`;
   readonly userId: string;
-  /** The one occasion that it is about; absent: all that the user has. */
+  /** The occasion concerned; absent: all of the user's. */
   readonly occasion?: { readonly type: string; readonly id: string };
-  /** Of the user, or of the occasion, after this event: one more with each. */
+  /** The revision of the user, or of the occasion, after this event: one more with each. */
   readonly revision: number;
-  /** Names of fields, if it was updated. */
+  /** Names of the changed fields, if it was updated. */
   readonly changed?: readonly string[];
-  /** Whether a schedule input has changed. If none has, there is nothing to plan, and it is stored as done. */
+  /**
+   * Whether a schedule input has changed. If not, there is nothing to plan, and the event is stored
+   * as done.
+   */
   readonly needsPlan: boolean;
 }
 
 /** A claimed entry: plan this user again, or one occasion of it. */
 export interface OutboxEntry {
   readonly id: string;
-  /** Distinguishes this claim from an earlier or later one. */
+  /** Distinguishes this claim from earlier and later ones. */
   readonly leaseToken: number;
   readonly type: UserEvent['type'];
   readonly userId: string;
   readonly revision: number;
-  /** The one occasion that is concerned; both null for all of the user's. */
+  /** The occasion concerned; both null for all of the user's. */
   readonly occasionType: string | null;
   readonly occasionId: string | null;
   /** Epoch ms. */
   readonly occurredAt: number;
   /** How often this entry itself has failed. */
   readonly failures: number;
-  /** Of the request that made the change, when traces are on (W3C Trace Context). */
+  /** The trace of the request that made the change, if traces are on (W3C Trace Context). */
   readonly traceparent: string | null;
 }
 
@@ -59,12 +62,12 @@ export function createOutbox(orm: Orm) {
   return {
     /**
      * Leases waiting entries for `leaseMs`, the longest waiting first. The cost does not depend on
-     * how many are kept or wait.
+     * how many are stored or wait.
      */
     claim: (limit: number, leaseMs: number) =>
       orm.em.fork().execute<OutboxEntry[]>(CLAIM, { limit, leaseMs }),
 
-    /** Writes the results of claimed entries, except of those that were claimed again since. */
+    /** Writes the results of claimed entries, except those that were claimed again since. */
     async acknowledge(results: readonly OutboxResult[]): Promise<void> {
       if (results.length === 0) return;
       const rows = JSON.stringify(results, storable);
@@ -116,10 +119,10 @@ const CLAIM = `
     taken.occasion_id as "occasionId", taken.attempts as failures, taken.traceparent,
     (extract(epoch from taken.occurred_at) * 1000)::float8 as "occurredAt"`;
 
-/** What is being sent is held up by its lease, and most of it is sent in a fraction of that. */
+/** A lease delays what is being sent, and most of it is sent in a fraction of that time. */
 const LONGEST_DEFERRAL = `interval '5 seconds'`;
 
-/** By id alone: with a condition on what waits, the planner would read every row that does. */
+/** By id alone: with a condition for waiting entries, the planner would read all of those. */
 const ACKNOWLEDGE = `
   update users.outbox as entry
   set done_at = case result.kind when 'done' then users.clock() end,
@@ -152,14 +155,14 @@ export interface ParkedEntry {
 }
 
 export interface OutboxBacklog {
-  /** Entries that wait; parked ones do not count. */
+  /** Waiting entries; parked ones do not count. */
   readonly length: number;
   /** Age of the oldest of them in ms; 0 when none waits. */
   readonly oldestAgeMs: number;
   readonly parked: number;
 }
 
-/** What operators see of the outbox, and what they can do about entries that were parked. */
+/** The operators' view of the outbox, and their actions on parked entries. */
 export function createOutboxAdmin(orm: Orm) {
   return {
     async backlog(): Promise<OutboxBacklog> {

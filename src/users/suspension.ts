@@ -8,8 +8,8 @@ type ChangedSuspension = Readonly<Pick<UserPatch, 'suspended' | 'suspendedReason
 export const NOT_SUSPENDED: Suspension = { suspended: false, suspendedReason: null };
 
 /**
- * The suspension after a change. What the change does not mention stays, so that an opt-out is not
- * lifted by a caller that does not know of it; a reason ends with its suspension.
+ * The suspension after a change. If the change does not mention it, it stays, so that a caller
+ * unaware of an opt-out does not lift it; a reason ends with its suspension.
  *
  * @throws InvalidInputError for a reason without a suspension
  */

@@ -21,7 +21,7 @@ export interface UserQuery {
 
 /**
  * A page of users in order of creation. It ends before any user that a running transaction could
- * still put in front of it, so that the next page shows that one: it can be short. `next` is the
+ * still insert before it, so that the next page shows that one: it can be short. `next` is the
  * place after which the next page begins; null on the last page.
  */
 export async function listUsers(
@@ -63,7 +63,7 @@ const listSql = (conditions: readonly string[]): string => `
   order by u.position, u.id
   limit :limit::int`;
 
-/** What is searched, as the indexes have it. */
+/** What is searched, matching the indexes. */
 const SEARCHED = [
   { text: "u.first_name || ' ' || u.last_name", where: 'true' },
   { text: "u.last_name || ' ' || u.first_name", where: 'true' },
@@ -71,8 +71,9 @@ const SEARCHED = [
 ];
 
 /**
- * Each beginning by an index of its own, as a range; the last code point comes after all that follows.
- * The indexes are combined before the users are read: of a common name, that takes the time.
+ * Each prefix is searched by an index of its own, as a range; the last code point sorts after all
+ * continuations. The indexes are combined before the users are read: with a common name, that takes
+ * the most time.
  */
 const searchSql = (conditions: readonly string[]): string => `
   with found as materialized (

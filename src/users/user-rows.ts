@@ -9,7 +9,7 @@ import type { User } from './user.ts';
 /** A user by its id, or by the caller's own. An id that is not a UUID belongs to no user. */
 export type UserRef = string | { readonly externalId: string };
 
-/** Whether a caller accepts a revision as the current one; null: there is no such thing yet. */
+/** Whether a caller accepts a revision as the current one; null: it does not exist yet. */
 export type AcceptsRevision = (revision: number | null) => boolean;
 
 export const ANY: AcceptsRevision = () => true;
@@ -24,8 +24,8 @@ export async function findUser(
 }
 
 /**
- * The same, and locks the user until the transaction ends: of two changes of a user or of its
- * occasions, the second sees what the first made.
+ * The same, but locks the user until the transaction ends: of two changes of a user or of its
+ * occasions, the second sees the result of the first.
  *
  * @throws UserError user-not-found, revision-mismatch
  */
@@ -60,7 +60,7 @@ export function refuseRevision(
   throw new UserError('revision-mismatch', `The ${what} is at revision ${revision}.`);
 }
 
-/** SQL for which row of `users.users as u` is meant, and the values that it needs. */
+/** SQL for the row of `users.users as u` that is meant, and the values that it needs. */
 export function userCondition(ref: UserRef) {
   if (typeof ref !== 'string') {
     return {
@@ -104,7 +104,7 @@ async function write(em: SqlEntityManager, sql: string, values: UserWrite): Prom
   }
 }
 
-/** Begins a period of the history, at the instant from which the inputs of now hold. */
+/** Begins a period of the history, at the instant from which the current inputs are in force. */
 export async function openHistory(em: SqlEntityManager, id: string): Promise<void> {
   await em.execute(OPEN_HISTORY, { id });
 }
@@ -116,7 +116,7 @@ export async function closeHistory(em: SqlEntityManager, id: string): Promise<vo
 
 /** Deletes a user with its occasions. Their histories end at one instant, and stay for the audit. */
 export async function deleteUser(em: SqlEntityManager, id: string): Promise<void> {
-  // First: the last instant of each goes with its row.
+  // First, because each row holds the last instant of its history.
   await em.execute(END_HISTORIES, { id });
   await em.execute('delete from users.users where id = :id', { id });
 }
@@ -124,7 +124,7 @@ export async function deleteUser(em: SqlEntityManager, id: string): Promise<void
 export const epochMs = (column: string, name: string): string =>
   `floor(extract(epoch from ${column}) * 1000)::float8 as "${name}"`;
 
-/** The columns of a {@link User}, of `users.users as u`. */
+/** The columns of a {@link User}, from `users.users as u`. */
 export const USER = `u.id, u.external_id as "externalId", u.first_name as "firstName",
   u.last_name as "lastName", u.date_of_birth::text as "dateOfBirth", u.timezone,
   u.delivery_time as "deliveryTime", u.suspended, u.suspended_reason as "suspendedReason",
@@ -144,8 +144,8 @@ const INSERT = `
   returning ${USER}`;
 
 /**
- * The clock is read once the row is locked: a change comes after each plan that did not know it.
- * Instants never go backwards, even when the clock was set back.
+ * The clock is read after the row is locked, so that a change comes after every plan that did not
+ * know it. Instants never go backwards, even if the clock was set back.
  */
 const UPDATE = `
   with clock as materialized (select users.clock() as now)

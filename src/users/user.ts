@@ -1,4 +1,4 @@
-/** What users are made from: a schema of each field, and the rules that it follows. */
+/** What users consist of: a schema of each field, and the rules that it follows. */
 import { z } from 'zod';
 
 import { isBlank, lengthFault, TEXT_PATTERN, textFault } from '../platform/text.ts';
@@ -7,14 +7,14 @@ import { nearestZones } from '../time/nearest-zones.ts';
 import type { TzDatabase } from '../time/tz-database.ts';
 import { InvalidInputError } from './errors.ts';
 
-/** In code points: more than real names need, and it bounds the webhook's body. */
+/** In code points: more than real names need, and a limit for the webhook's body. */
 const NAME_MAX = 100;
 export const EXTERNAL_ID_MAX = 200;
 const REASON_MAX = 200;
 /** Early enough for 1604, which address books write for a birthday without a year. */
 export const EARLIEST_DATE = '1600-01-01';
 
-/** Dates of birth must be past, and zones known. */
+/** Needed because dates of birth must be past, and zones known. */
 export interface FieldContext {
   /** Epoch ms. */
   readonly clock: () => number;
@@ -25,7 +25,7 @@ export type UserInput = z.output<ReturnType<typeof userInput>>;
 
 export type UserPatch = z.output<ReturnType<typeof userPatch>>;
 
-/** The fields that a caller decides. */
+/** The fields that callers set. */
 export type UserFields = Readonly<z.output<z.ZodObject<ReturnType<typeof userFields>>>>;
 
 /** Instants are epoch ms, dates `YYYY-MM-DD`. */
@@ -47,7 +47,7 @@ export const INPUT_FIELDS: readonly (keyof UserFields)[] = [
   'suspended',
 ];
 
-/** A whole user, as POST and PUT take it. A suspension that it does not mention stays. */
+/** A whole user, for POST and PUT. A suspension that it does not mention stays. */
 export function userInput(context: FieldContext) {
   const fields = userFields(context);
   return z.strictObject({
@@ -60,7 +60,7 @@ export function userInput(context: FieldContext) {
   });
 }
 
-/** Any fields of a user, as PATCH takes them. `null` removes an optional one. */
+/** Any fields of a user, for PATCH. `null` removes an optional one. */
 export function userPatch(context: FieldContext) {
   return z.strictObject(userFields(context)).partial();
 }
@@ -97,7 +97,7 @@ export function userFields({ clock, tz }: FieldContext) {
   };
 }
 
-/** Of users and of occasions. */
+/** For users and for occasions. */
 export function externalIdField(description: string, example: string) {
   return ruled(externalIdFault).meta({
     description,
@@ -123,7 +123,7 @@ export function localTimeField(description: string) {
     .meta({ description, example: '09:00' });
 }
 
-/** Of users and of occasions. */
+/** For users and for occasions. */
 export function suspensionFields(of: 'user' | 'occasion') {
   return {
     suspended: z.boolean('must be true or false').meta({
@@ -142,8 +142,8 @@ export function suspensionFields(of: 'user' | 'occasion') {
 }
 
 /**
- * A field that may be absent. The description has no `default`: generated clients would require the
- * field then.
+ * A field that may be absent. The description has no `default`, because generated clients would
+ * then require the field.
  */
 export function absentIs<Schema extends z.ZodType, const Value>(value: Value, schema: Schema) {
   return schema.optional().transform((given) => (given === undefined ? value : given));
@@ -159,7 +159,7 @@ export function ruled(fault: (value: string) => string | null) {
     });
 }
 
-// Each rule returns the one that a value breaks, as a fault says it, or null.
+// Each function returns the rule that a value breaks, worded as a fault, or null.
 
 /** A first or last name. */
 export function nameFault(name: string): string | null {
@@ -176,13 +176,13 @@ export function externalIdFault(externalId: string): string | null {
   return lengthFault(externalId, EXTERNAL_ID_MAX) ?? textFault(externalId);
 }
 
-/** The beginning of a name or of an external id, as it is searched for. */
+/** The beginning of a name or of an external id to search for. */
 export function searchFault(text: string): string | null {
   if (isBlank(text)) return 'must not be blank';
   return lengthFault(text, EXTERNAL_ID_MAX) ?? textFault(text);
 }
 
-/** Allows a day that has begun anywhere on Earth at `now`; {@link refuseUnborn} is exact. */
+/** Allows any day that has begun somewhere on Earth at `now`; {@link refuseUnborn} is exact. */
 export function dateOfBirthFault(date: string, now: number): string | null {
   if (parseCalendarDate(date) === null) return 'must be a calendar date, as YYYY-MM-DD';
   if (date < EARLIEST_DATE) return `must not be before ${EARLIEST_DATE}`;
@@ -192,8 +192,8 @@ export function dateOfBirthFault(date: string, now: number): string | null {
 const IN_FUTURE = "must not be in the future in the user's own time zone";
 
 /**
- * The one rule over two fields: a date of birth is not a day that has not yet begun at `now` (epoch ms)
- * where they live. A zone that is unknown is not judged.
+ * The one rule over two fields: a date of birth must not be a day that has not yet begun at `now`
+ * (epoch ms) where the user lives. Unknown zones are not checked.
  *
  * @throws InvalidInputError that names `field`
  */
@@ -210,7 +210,7 @@ export function refuseUnborn(
 }
 
 /**
- * Any name that the tz database has, links included. The spelling must be exact, because other
+ * Allows any name of the tz database, links included. The spelling must be exact, because other
  * readers of the name do not ignore its case.
  */
 export function timezoneFault(zone: string, tz: TzDatabase): string | null {
@@ -222,8 +222,8 @@ export function timezoneFault(zone: string, tz: TzDatabase): string | null {
 }
 
 /**
- * What a caller may not expect of a zone: `EST` and `GMT` look like the zones of places where clocks
- * change, and are offsets that stay. Null if there is nothing to say, or the zone is unknown.
+ * A warning for zones that callers may misjudge: `EST` and `GMT` look like zones of places where
+ * clocks change, but are fixed offsets. Null if there is nothing to say, or the zone is unknown.
  */
 export function timezoneHint(zone: string, now: number, tz: TzDatabase): string | null {
   if (!ABBREVIATION.test(zone) || !tz.isKnown(zone)) return null;

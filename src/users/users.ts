@@ -34,14 +34,14 @@ import {
 export type Users = ReturnType<typeof createUsers>;
 
 export interface UsersContext {
-  /** Only judges which dates are in the future: what is written is by the database's clock. */
+  /** Decides only which dates are in the future: what is written uses the database's clock. */
   readonly clock: () => number;
   readonly tz: TzDatabase;
-  /** Of the current span, to be stored with the events. */
+  /** Returns the `traceparent` of the current span, to be stored with the events. */
   readonly traceparent?: (() => string | null) | undefined;
 }
 
-/** In the order in which an event names those that changed. */
+/** In the order in which an event lists changed fields. */
 const FIELDS: readonly (keyof UserFields)[] = [
   'externalId',
   'firstName',
@@ -53,14 +53,16 @@ const FIELDS: readonly (keyof UserFields)[] = [
   'suspendedReason',
 ];
 
-/** How often an upsert looks again, when others create or delete the same user meanwhile. */
+/** How often an upsert tries again when others create or delete the same user meanwhile. */
 const UPSERT_TRIES = 5;
 
-/** The verbs of the User Context. */
+/** The operations of the User Context. */
 export function createUsers(orm: Orm, { clock, tz, traceparent = () => null }: UsersContext) {
   const transaction = <Result>(work: (em: SqlEntityManager) => Promise<Result>): Promise<Result> =>
     retryConflicts(() => orm.em.fork().transactional(work));
-  /** Adds the user that has an external id to the refusal: the transaction itself cannot look. */
+  /**
+   * Adds the user that has the external id to the refusal: the failed transaction cannot query it.
+   */
   const namingHolder = async <Result>(
     externalId: string | null | undefined,
     work: () => Promise<Result>,
@@ -115,8 +117,8 @@ export function createUsers(orm: Orm, { clock, tz, traceparent = () => null }: U
     },
 
     /**
-     * Sets the given fields, in one transaction with the history and the event. A change of nothing
-     * leaves no trace.
+     * Sets the given fields, in one transaction with the history and the event. If nothing changes,
+     * nothing is recorded.
      *
      * @throws InvalidInputError
      * @throws UserError user-not-found, revision-mismatch, external-id-taken
@@ -156,7 +158,8 @@ export function createUsers(orm: Orm, { clock, tz, traceparent = () => null }: U
     },
 
     /**
-     * Replaces the user with this external id, or creates it. One that is already so is left alone.
+     * Replaces the user with this external id, or creates it. Writes nothing if it is already the
+     * same.
      *
      * @throws InvalidInputError
      * @throws UserError revision-mismatch
@@ -183,8 +186,8 @@ export function createUsers(orm: Orm, { clock, tz, traceparent = () => null }: U
     },
 
     /**
-     * Deletes a user, with every name and external id that is kept, and with its occasions. The
-     * history of schedule inputs stays for the audit, and so does the ledger.
+     * Deletes a user, with every stored name and external id, and with its occasions. The history
+     * of schedule inputs stays for the audit, and so does the ledger.
      *
      * @throws UserError user-not-found, revision-mismatch
      */

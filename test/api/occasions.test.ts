@@ -110,7 +110,7 @@ describe('creating', () => {
     expect(answer).toMatchObject({ status: 201, body: { status } });
     expect(answer.body.hints).toEqual(
       status === 'ended'
-        ? [{ field: 'date', hint: expect.stringMatching(/nothing to come/) }]
+        ? [{ field: 'date', hint: expect.stringMatching(/no future occurrence/) }]
         : undefined,
     );
     expect(answer.headers.get('etag')).toBe(`"1-${status}"`);

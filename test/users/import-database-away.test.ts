@@ -136,7 +136,7 @@ describe('a database that goes away in the middle of an import', () => {
         type: 'error',
         code: 'unavailable',
         message:
-          'The database is away. Everything up to the last progress is stored; send the file again.',
+          'The database is down. Everything up to the last progress is stored; send the file again.',
       },
     ]);
     const confirmed = FILE.batch;

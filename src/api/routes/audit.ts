@@ -44,7 +44,7 @@ export function registerAudit(app: Api, deps: ApiDeps): void {
   const list = createRoute({
     operationId: 'listAudited',
     ...needs('deliveries:read', 'Operation'),
-    summary: 'List who is behind the numbers of an audit',
+    summary: 'List the occurrences behind the numbers of an audit',
     description:
       'The occurrences that fell due on a day, with what became of each, in the order of users. A page of a rare class takes as long as the audit.',
     method: 'get',
@@ -88,7 +88,7 @@ export function registerAudit(app: Api, deps: ApiDeps): void {
   });
 }
 
-/** What became of one occurrence, by the audit. */
+/** The outcome of one occurrence, according to the audit. */
 const AuditedOccurrenceSchema = z.object({
   class: z.string().openapi({ example: 'failed.gone' }),
   key: z.string(),

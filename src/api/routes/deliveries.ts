@@ -41,7 +41,7 @@ export function registerDeliveries(
     ...needs('deliveries:read', 'Deliveries'),
     summary: 'Get the state of deliveries',
     description:
-      'Whether they are paused or slowed down, and how many wait: all destinations together, and each.',
+      'Whether they are paused or slowed down, and how many occurrences wait: in total and for each destination.',
     method: 'get',
     path: '/v1/deliveries',
     request: { query: destinationQuery },
@@ -148,7 +148,7 @@ const destinationFields = {
   ]),
 };
 
-/** For /readyz, which is open: without who paused, and why. */
+/** For /readyz, which is open: omits who paused, and why. */
 export const DestinationSchema = z.object(destinationFields).openapi('Destination');
 
 const waitingSchema = z.object({
@@ -193,7 +193,7 @@ export const DeliveriesSchema = z
   })
   .openapi('Deliveries');
 
-/** Destinations together: paused if all are, since the last was; slowed if any is. */
+/** All destinations combined: paused if all are, since the last was; slowed if any is. */
 export function togetherBody(found: readonly Destination[]): z.output<typeof DestinationSchema> {
   const slowed = found.find(({ slowDown }) => slowDown !== null);
   return {

@@ -52,7 +52,7 @@ export function registerExport(app: Api, { exportUsers }: Pick<ApiDeps, 'exportU
   });
 }
 
-/** Fails before the answer begins, if the database is away. */
+/** Fails before the response begins if the database is down. */
 async function begun(texts: AsyncGenerator<string>): Promise<AsyncGenerator<string>> {
   const first = await texts.next();
   return (async function* all() {

@@ -7,14 +7,14 @@ import { filterFields, filterOf } from '../schemas/occurrences.ts';
 import { problems } from '../problem.ts';
 import { json, toBody } from '../schemas/common.ts';
 
-/** What FAILED, grouped. */
+/** FAILED occurrences, grouped. */
 export function registerFailures(app: Api, { failures }: Pick<ApiDeps, 'failures'>): void {
   const route = createRoute({
     operationId: 'groupFailures',
     ...needs('deliveries:read', 'Occurrences'),
     summary: 'Group failures',
     description:
-      'Occurrences that are FAILED now, by reason and by what their last attempt came to, the largest group first. `status=FAILED` with the same filter lists them, and a redelivery with the same filter sends them again.',
+      'Occurrences that are FAILED now, by reason and by the result of their last attempt, the largest group first. `status=FAILED` with the same filter lists them, and a redelivery with the same filter sends them again.',
     method: 'get',
     path: '/v1/occurrences/failures',
     request: {
@@ -52,7 +52,7 @@ const GroupSchema = z
     reason: z.string().openapi({ example: 'refused' }),
     answer: z.string().openapi({
       description:
-        'What the last attempt came to: the HTTP status, or the error code if there was none; `none` if no attempt is kept',
+        'The result of the last attempt: the HTTP status, or the error code if there was none; `none` if no attempt is kept',
       example: '400',
     }),
     occurrences: z.int(),

@@ -64,7 +64,7 @@ export function registerForecast(app: Api, deps: ApiDeps): void {
         .transform(({ from = null, to = null, occasionType: type = null, maxAge }, context) => ({
           window: windowOf({ from, to }, context),
           type,
-          // Of a window that begins now, and whose end is the same each time.
+          // Only for a window that begins now, and whose end is the same each time.
           maxAgeMs: from === null && to !== null ? maxAge * 1_000 : 0,
         })),
     },
@@ -85,7 +85,7 @@ export function registerForecast(app: Api, deps: ApiDeps): void {
   const list = createRoute({
     operationId: 'listForecast',
     ...needs('deliveries:read', 'Operation'),
-    summary: 'List who is behind the numbers of a forecast',
+    summary: 'List the occurrences behind the numbers of a forecast',
     description: `The occurrences that the forecast of the same window counts in \`due\`: first those that are planned, by due instant, then the others, by user. Name an end of the window, so that all pages are about the same one; it is at most ${LISTED_DAYS} days long.`,
     method: 'get',
     path: '/v1/forecast/occurrences',

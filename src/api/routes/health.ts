@@ -42,7 +42,7 @@ export function registerHealth(app: Api, deps: ApiDeps): void {
       503: { description: 'Not ready: a check failed', content: json(ReadinessSchema) },
     },
   });
-  // Open and without a limit: concurrent requests share one look at the database.
+  // Open and without a limit: concurrent requests share one check of the database.
   const look = shared(async () => {
     const { ready, checks } = await deps.readiness();
     const deliveries = await findDeliveries(deps, checks);
@@ -61,7 +61,7 @@ function answerHealth(c: Context<ApiEnv>) {
   return c.json({ status: 'ok' as const }, 200);
 }
 
-/** HAProxy checks with OPTIONS unless it is configured otherwise. It is no route of the description. */
+/** HAProxy checks with OPTIONS unless configured otherwise. It is not in the OpenAPI document. */
 function forOptions(answer: (c: Context<ApiEnv>) => Response | Promise<Response>) {
   return createMiddleware<ApiEnv>(async (c, next) =>
     c.req.method === 'OPTIONS' ? answer(c) : next(),
@@ -106,11 +106,11 @@ const ReadinessSchema = z
   })
   .openapi('Readiness');
 
-/** Concurrent requests wait for the same look, so it must not take long. */
+/** Concurrent requests wait for the same check, so it must not take long. */
 const DESTINATION_WITHIN_MS = 3_000;
 const DATABASE_CHECKS = new Set(['database', 'migrations']);
 
-/** Not asked of a database that is known to be away: that would take its time. */
+/** Skipped if the database is known to be down: the query would only cost time. */
 async function findDeliveries({ deliveries }: ApiDeps, checks: readonly ReadinessCheck[]) {
   if (checks.some(({ name, ready }) => !ready && DATABASE_CHECKS.has(name))) return null;
   const destinations = withinLimit(deliveries.findDestinations(), DESTINATION_WITHIN_MS);

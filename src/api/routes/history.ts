@@ -8,7 +8,7 @@ import { nominalDate } from '../schemas/occurrences.ts';
 import { problems } from '../problem.ts';
 import { json, limitParam } from '../schemas/common.ts';
 
-/** What changed of a user that decides dates. */
+/** The history of a user's schedule inputs. */
 export function registerHistory(
   app: Api,
   {

@@ -44,7 +44,7 @@ export function registerImports(app: Api, deps: ApiDeps): void {
     },
     responses: {
       200: {
-        description: 'What becomes of the file, a line of JSON each',
+        description: 'Progress and result, one JSON object a line',
         content: { [NDJSON]: { schema: ImportLineSchema } },
       },
       ...problems(400, 415),
@@ -112,14 +112,14 @@ async function openBody(body: ReadableStream<Uint8Array> | null, options: FileOp
     if (cause instanceof UnreadableFileError) {
       throw new InvalidInputError([{ field: 'body', rule: `cannot be read: ${cause.message}` }]);
     }
-    // The client went away before the header was there.
+    // The client disconnected before the header arrived.
     throw new HTTPException(400, { cause });
   }
 }
 
 async function* emptyBody(): AsyncGenerator<Uint8Array> {}
 
-/** Whether it is completed, and what it has done, are known at the end of the stream. */
+/** Whether it is completed, and what it has done, is known only at the end of the stream. */
 async function* logged(
   c: Context<ApiEnv>,
   lines: AsyncIterable<ImportLine>,

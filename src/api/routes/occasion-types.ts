@@ -114,7 +114,7 @@ export function registerOccasionTypes(app: Api, deps: ApiDeps): void {
   });
 }
 
-/** Refuses a destination that neither this process has settings for nor any dispatcher sends to. */
+/** Refuses a destination that this process has no settings for and no dispatcher sends to. */
 async function refuseUnknown(
   destination: string | null,
   { occasionTypes, webhookTesters }: Pick<ApiDeps, 'occasionTypes' | 'webhookTesters'>,

@@ -54,14 +54,14 @@ export function registerOccasions(app: Api, deps: ApiDeps): void {
 
   const statusNow = async (occasion: Occasion) => (await createStatusOf())(occasion);
 
-  /** The answer to a change, with hints at likely mistakes. */
+  /** The response to a change, with hints at likely mistakes. */
   async function answer(occasion: Occasion) {
     const status = await statusNow(occasion);
     const hints = zoneHints(occasion.timezone, deps);
     if (status === 'ended') {
       hints.push({
         field: 'date',
-        hint: 'leaves nothing to come: no occurrence falls due any more',
+        hint: 'leaves no future occurrence: nothing falls due any more',
       });
     }
     return {

@@ -127,7 +127,7 @@ export function registerOccurrences(app: Api, deps: ApiDeps): void {
     ...needs('deliveries:read', 'Occurrences'),
     summary: "List a user's occurrences",
     description:
-      'With every attempt and the response to it. The latest due instant first, after those without one. `next` is what comes next, on the first page only; null until the user has been planned.',
+      'With every attempt and the response to it. The latest due instant first, after those without one. `next` is the next occurrence, on the first page only; null until the user has been planned.',
     method: 'get',
     path: '/v1/users/{id}/occurrences',
     request: { query: z.strictObject(pageParams(occurrenceCursor)), params: userIdParam },

@@ -66,12 +66,12 @@ export function registerOperatorLog(app: Api, { operatorLog }: ApiDeps): void {
   });
 }
 
-/** Its instant is `at`, the word of logs, which `toBody` does not know. */
+/** Its instant is named `at`, as in logs; `toBody` does not convert that. */
 function entryBody({ at, ...entry }: OperatorLogEntry): z.output<typeof EntrySchema> {
   return { ...entry, at: new Date(at).toISOString() };
 }
 
-/** More than any key, id or name has. */
+/** Longer than any key, id or name. */
 const TEXT_MAX = 200;
 
 function textParam(description: string) {

@@ -117,7 +117,7 @@ function previewInput(deps: ApiDeps) {
         .enum(['feb28', 'mar1'], 'must be feb28 or mar1')
         .optional()
         .describe(
-          "Where a day moves that its month does not have; the type's or the installation's if absent",
+          "Which day replaces one that its month does not have; the type's or the installation's if absent",
         ),
     })
     .openapi('PreviewInput');

@@ -149,7 +149,7 @@ function given({ from, to, ...rest }: Partial<RedeliveryFilter>): Record<string,
   return Object.fromEntries(Object.entries(filter).filter(([, value]) => value !== null));
 }
 
-/** Answers have whole ms, and the ledger has µs: what was settled within that ms is meant too. */
+/** Responses have whole ms, and the ledger has µs: what was settled within that ms counts too. */
 function toTheMs(settledBy: number | undefined): number | null {
   return settledBy === undefined ? null : settledBy + 1;
 }
@@ -184,7 +184,7 @@ const RedeliverSchema = z
   })
   .openapi('Redeliver');
 
-/** As many as a page of a list has. */
+/** As many as on a page of a list. */
 const KEYS_MAX = 200;
 
 const REASONS = ['refused', 'gone', 'gave_up', 'too_late', ...ONLY_BY_NAME] as const;

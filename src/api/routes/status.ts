@@ -13,7 +13,7 @@ import { json, noQuery } from '../schemas/common.ts';
 import { createProblemsNow } from '../problems-now.ts';
 import { PROBLEM_CODES } from '../problem-sentences.ts';
 
-/** Each open page asks every few seconds: they share what was read. */
+/** Every open page requests it every few seconds: they share what was read. */
 const SHARED_FOR_MS = 1_000;
 const READ_WITHIN_MS = 3_000;
 /** On the day of a large herd, a read takes longer than a page should. */
@@ -130,7 +130,7 @@ export const StatusSchema = z
           .openapi('StatusToday'),
         z.null(),
       ])
-      .describe('By due instant, on the present day of UTC, as the ledger has it'),
+      .describe('By due instant, on the current UTC day, according to the ledger'),
     waiting: z
       .union([
         z

@@ -109,7 +109,7 @@ export function registerUsers(app: Api, deps: ApiDeps): void {
     return c.json({ users: page.users.map(userBody), nextCursor }, 200);
   });
 
-  // First: an external id may be the name of what a user has, such as `occurrences`.
+  // First: an external id may equal the name of a path below a user, such as `occurrences`.
   for (const { by, path, params } of [USER_BY_EXTERNAL_ID, USER_BY_ID]) {
     const getUser = createRoute({
       operationId: `getUser${by}`,

@@ -16,7 +16,7 @@ export function registerWebhookCheck(app: Api, { webhookTesters, logger }: ApiDe
     ...LOGGED,
     summary: 'Check a receiver',
     description:
-      'Sends six events of the type `webhook.test` as deliveries are sent, also while these are paused: a good one, the same again, one with a wrong signature, one with an old timestamp, one whose body was changed, and a large one. Says of each what the receiver should do with it and what it did, and what to change. If an answer does not come in time, the rest is not sent: a check takes twice WEBHOOK_TIMEOUT_MS at most. 409 while another check of the destination is running in this process.',
+      'Sends six events of the type `webhook.test` as deliveries are sent, also while these are paused: a good one, the same again, one with a wrong signature, one with an old timestamp, one whose body was changed, and a large one. Reports for each what the receiver should do and what it did, and what to change. If an answer does not come in time, the rest is not sent: a check takes twice WEBHOOK_TIMEOUT_MS at most. 409 while another check of the destination is running in this process.',
     method: 'post',
     path: '/v1/webhook/check',
     request: { query: z.strictObject({ destination: oneDestinationParam }) },
@@ -53,7 +53,7 @@ export function checkBody({
 export const WebhookCheckSchema = z
   .object({
     startedAt: z.iso.datetime(),
-    passed: z.boolean().describe('Every event was sent, and handled rightly'),
+    passed: z.boolean().describe('Every event was sent, and handled correctly'),
     steps: z.array(
       z
         .object({

@@ -16,7 +16,7 @@ export function registerWebhookTest(app: Api, { webhookTesters, logger }: ApiDep
     ...LOGGED,
     summary: 'Send a signed test event',
     description:
-      'An event of the type `webhook.test`, sent as deliveries are: with the same signature, destination guard and time limit. It is no occurrence, the ledger does not record it, and it is sent even while deliveries are paused. 200 means that it was sent; `verdict` says how a delivery with this response would continue.',
+      'An event of the type `webhook.test`, sent as deliveries are: with the same signature, destination guard and time limit. It is not an occurrence, the ledger does not record it, and it is sent even while deliveries are paused. 200 means that it was sent; `verdict` says how a delivery with this response would continue.',
     method: 'post',
     path: '/v1/webhook/test',
     request: { query: z.strictObject({ destination: oneDestinationParam }) },

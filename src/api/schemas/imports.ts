@@ -1,4 +1,4 @@
-/** What an import is asked with, and the lines of its answer. */
+/** The parameters of an import, and the lines of its response. */
 import { z } from '@hono/zod-openapi';
 
 import {
@@ -87,7 +87,7 @@ const counts = {
   occasions: TallySchema,
 };
 
-/** Each kind of line has a name: generators of clients make up the same one for two that have none. */
+/** Every kind of line has a name: client generators invent the same one for two that have none. */
 const ProgressSchema = z
   .object({
     type: z.literal('progress'),
@@ -146,7 +146,7 @@ const SummarySchema = z
     type: z.literal('summary'),
     dryRun: z.boolean(),
     ...counts,
-    ended: z.int().describe('Created or changed occasions that have no occurrence to come'),
+    ended: z.int().describe('Created or changed occasions that have no future occurrence'),
     // Not nullable(): that would make ImportDeletion itself nullable.
     sync: z.union([DeletionSchema, z.null()]).describe('What `sync` has deleted; null without it'),
     ignoredColumns: z.array(z.string()).describe('Columns of the file that were not read'),

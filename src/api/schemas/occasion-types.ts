@@ -1,4 +1,4 @@
-/** What is set for an occasion type: as it is asked for, and as it is answered. */
+/** The settings of an occasion type, in requests and responses. */
 import { z } from '@hono/zod-openapi';
 
 import { isOccasionType } from '../../ledger/occurrence-key.ts';
@@ -15,7 +15,7 @@ export const occasionTypeParam = z.object({
   ).openapi({ param: { name: 'name', in: 'path' }, example: 'subscription' }),
 });
 
-/** The test event of the webhook is named so. */
+/** The test event of the webhook has this type. */
 const RESERVED = 'test';
 
 const templateField = ruled((template) =>
@@ -31,7 +31,7 @@ const templateField = ruled((template) =>
 });
 const leapDayPolicyField = z.enum(['feb28', 'mar1'], 'must be feb28 or mar1').openapi({
   description:
-    'Where a day moves that its month does not have: to the last day before it, or the first after it',
+    'Which day replaces one that its month does not have: the last day before it, or the first after it',
 });
 const whenLateField = z.enum(['send', 'skip'], 'must be send or skip').openapi({
   description:

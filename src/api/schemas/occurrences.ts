@@ -15,7 +15,7 @@ export const nominalDate = z.string().openapi({
   example: '2027-02-29',
 });
 
-/** Who an occurrence belongs to: in lists, with `include=user`. */
+/** The user and the occasion of an occurrence: in lists, with `include=user`. */
 const BELONGS_TO = {
   user: z
     .union([
@@ -118,7 +118,7 @@ export function recordBody(row: OccurrenceRecord) {
 }
 
 /**
- * Colons as they are, or encoded, and the id in either case, as ids are everywhere. Text that is not
+ * Accepts colons as they are or encoded, and the id in either case, as everywhere. Text that is not
  * a key matches nothing: 404.
  */
 export const occurrenceKeyParam = z.object({
@@ -132,7 +132,7 @@ export const occurrenceKeyParam = z.object({
     }),
 });
 
-/** Zones have no index, which every delivery would have to maintain: a window bounds the search. */
+/** Zones have no index, which every delivery would have to maintain: a window limits the search. */
 const ZONE_WINDOW_DAYS = 31;
 const NEEDS_WINDOW = `from and to, at most ${ZONE_WINDOW_DAYS} days apart`;
 
@@ -150,14 +150,14 @@ export const filterFields = {
   destination: destinationParam,
 };
 
-/** What the last attempt came to. */
+/** The result of the last attempt. */
 export const answerParam = z
   .string('must be a string')
   .regex(/^(?:[1-9]\d\d|[A-Z][A-Z\d_]{1,99}|none)$/, 'must be a status, an error code, or none')
   .optional()
   .openapi({
     description:
-      'What the last attempt came to: the HTTP status, or the error code if there was none; `none` if no attempt is kept',
+      'The result of the last attempt: the HTTP status, or the error code if there was none; `none` if no attempt is kept',
     example: '400',
   });
 

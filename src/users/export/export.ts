@@ -1,4 +1,4 @@
-/** Everything that users are made from, in the form that an import takes. */
+/** Exports everything that users consist of, in the form that an import accepts. */
 import type { SqlEntityManager } from '@mikro-orm/postgresql';
 
 import { csvCell } from '../../platform/csv.ts';
@@ -16,16 +16,19 @@ export interface ExportedUser extends UserFields {
   readonly occasions: readonly (OccasionFields & { readonly occasionId: string })[];
 }
 
-/** A statement's worth; of them a client holds two at the most. */
+/** The users of one statement; memory holds at most two such pages per client. */
 const PAGE_USERS = 500;
-/** A caller who reads nothing for this long counts as gone: the snapshot keeps old rows in the database. */
+/**
+ * A caller who reads nothing for this long counts as gone: the snapshot keeps old rows in the
+ * database.
+ */
 const STALLED_AFTER_MS = 60_000;
 /** A transaction that is idle for longer is ended. */
 const ASK_EVERY_MS = 5_000;
 
 export type ExportUsers = ReturnType<typeof createExport>;
 
-/** Returns all users in one snapshot, as the text of a file, some hundred at a time. */
+/** Returns all users in one snapshot, as the text of a file, some hundreds at a time. */
 export function createExport(orm: Orm) {
   return (format: ExportFormat) => exportUsers(orm, format);
 }
@@ -44,7 +47,9 @@ async function* exportUsers(orm: Orm, format: ExportFormat): AsyncGenerator<stri
   }
 }
 
-/** Yields a text; until it is taken, the transaction is kept from being idle for too long. */
+/**
+ * Yields a text; until it is consumed, queries keep the transaction from being idle for too long.
+ */
 async function* keepingAlive(
   em: SqlEntityManager,
   text: string,

@@ -19,13 +19,16 @@ export const FIND_USERS = `
   where u.external_id = any (${texts('externalIds')}) or u.id = any (${uuids('ids')})
   order by u.id`;
 
-/** In the order of ids, as everything locks users. Their occasions change under this lock only. */
+/**
+ * Locks in the order of ids, like everything that locks users. Their occasions change under this
+ * lock only.
+ */
 export const LOCK_USERS = `${FIND_USERS} for no key update`;
 
 export const FIND_DELETED_USERS = `
   select user_id as id from users.erasures where user_id = any (${uuids('ids')})`;
 
-/** By external id, or else the only one of its type: two rows mean that there are several. */
+/** By external id, or else the only one of its type: two rows mean that it is ambiguous. */
 export const FIND_OCCASIONS = `
   select asked.at, found.*
   from jsonb_to_recordset(:asked::jsonb)
@@ -61,8 +64,8 @@ const ROWS_OF_OCCASIONS = `jsonb_to_recordset(:rows::jsonb) as row (
     "isPlannedWithUser" boolean)`;
 
 /**
- * When the scheduler may take an event: at once, but it takes those that have waited longest first,
- * and so users who are due within minutes before 100,000 who can wait.
+ * When the scheduler may claim an event: at once. It claims the longest waiting first, and so users
+ * who are due within minutes before 100,000 who can wait.
  */
 const AVAILABLE_AT = `now - case when "isSoon" then interval '1 day' else interval '0' end`;
 const CHANGED = 'array(select jsonb_array_elements_text(changed))';
@@ -85,7 +88,7 @@ export const INSERT_USERS = `
   insert into users.outbox (type, user_id, revision, occurred_at, available_at, traceparent)
   select 'UserCreated', id, 1, now, ${AVAILABLE_AT}, :traceparent::text from given, clock`;
 
-/** Instants never go backwards, even when the clock was set back. */
+/** Instants never go backwards, even if the clock was set back. */
 export const UPDATE_USERS = `
   with ${CLOCK}, given as materialized (select * from ${ROWS_OF_USERS}),
   updated as (
@@ -118,7 +121,7 @@ export const OPEN_HISTORY = `
   select id, date_of_birth, timezone, delivery_time, suspended, inputs_changed_at
   from users.users where id = any (${uuids('ids')})`;
 
-/** What comes with a new user is planned with it. */
+/** Occasions that come with a new user are planned with it. */
 export const INSERT_OCCASIONS = `
   with ${CLOCK}, given as materialized (
     select row.*, greatest(clock.now, u.updated_at) as now

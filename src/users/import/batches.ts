@@ -1,4 +1,4 @@
-/** Rows of a file, collected into what one transaction stores. */
+/** Groups the rows of a file into batches that one transaction stores. */
 import {
   type CheckedOccasion,
   type CheckedRow,
@@ -8,7 +8,7 @@ import {
 } from './check-row.ts';
 import type { SeenRows } from './seen-rows.ts';
 
-/** In one transaction: its locks are held for a fraction of a second. */
+/** Stored in one transaction, which holds its locks for a fraction of a second. */
 const BATCH_USERS = 500;
 const BATCH_OCCASIONS = 2_000;
 
@@ -24,7 +24,7 @@ export interface UserGroup {
   readonly key: string;
   readonly user: CheckedUser;
   readonly rows: readonly CheckedRow[];
-  /** False if earlier rows of the file have had this user. */
+  /** False if earlier rows of the file had this user. */
   readonly isFirst: boolean;
 }
 
@@ -35,7 +35,7 @@ export function createBatches(seen: SeenRows) {
   let line = 0;
   let end = 0;
   return {
-    /** Returns why a row is refused that does not agree with those before it. */
+    /** Returns the reason if a row is refused because it contradicts earlier ones. */
     add(row: CheckedRow): RefusedRow | null {
       const userKeys = userKeysOf(row.user);
       const [key = ''] = userKeys;
@@ -47,10 +47,7 @@ export function createBatches(seen: SeenRows) {
       });
       if (before !== null && !before.isSame) {
         const field = row.user.externalId === null ? 'userId' : 'externalId';
-        return refuse(
-          field,
-          `is that of line ${before.line}, which says something else of the user`,
-        );
+        return refuse(field, `is that of line ${before.line}, which has other values for the user`);
       }
       const occasionsOfRow: CheckedOccasion[] = [];
       const namesInRow = new Set<string>();
@@ -61,7 +58,7 @@ export function createBatches(seen: SeenRows) {
         const named = JSON.stringify([key, type, name]);
         const same = seen.note(`occasion ${named}`, content, row.line);
         if (same === null || same.isSame) {
-          // Also a repeated one: the row that had it first may be refused.
+          // Also for a repeated one: the row that had it first may be refused.
           if (!namesInRow.has(named)) {
             occasionsOfRow.push({ ...occasion, isRepeated: same !== null });
           }
@@ -70,7 +67,7 @@ export function createBatches(seen: SeenRows) {
           const rule =
             name === null
               ? `is required: line ${same.line} has another occasion of type ${type} of the user`
-              : `is that of line ${same.line}, which says something else of the occasion`;
+              : `is that of line ${same.line}, which has other values for the occasion`;
           return refuse(nameOf('externalId'), rule);
         }
       }

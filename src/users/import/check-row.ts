@@ -7,7 +7,7 @@ import { type FieldContext, timezoneFault, type UserFields, userFields } from '.
 import type { DateReading } from './dates.ts';
 import type { FileFields, FileRow, OpenFile, RowFault } from './file-rows.ts';
 
-/** A row that breaks no rule by itself; what it has of the user and of occasions is valid. */
+/** A row that breaks no rule by itself; its values for the user and for occasions are valid. */
 export interface CheckedRow {
   readonly line: number;
   readonly user: CheckedUser;
@@ -27,17 +27,17 @@ export interface CheckedOccasion {
   readonly type: string;
   readonly externalId: string | null;
   readonly fields: Partial<Omit<OccasionFields, 'externalId' | 'type'>>;
-  /** Whether a row before has had the same. */
+  /** Whether an earlier row had the same occasion. */
   readonly isRepeated?: boolean;
-  /** What the file calls a field of it. */
+  /** The file's name for a field of it. */
   readonly nameOf: (field: string) => string;
 }
 
 export interface RefusedRow {
   readonly line: number;
-  /** Each with the value of the file, cut. */
+  /** Each with the value from the file, shortened. */
   readonly faults: readonly RowFault[];
-  /** The ids that identify the row's user; empty if it has none that can be read. */
+  /** The ids that identify the row's user; empty if none can be read. */
   readonly userKeys: readonly string[];
   /** A date that would be one with day and month swapped. */
   readonly hasSwappedDate?: boolean;
@@ -145,7 +145,10 @@ function cut(fault: RowFault): RowFault {
   return { ...fault, value: isLong ? `${text.slice(0, VALUE_MAX_LENGTH).toWellFormed()}…` : text };
 }
 
-/** Finding out which zone may be meant takes a millisecond, and a file may have a million unknown ones. */
+/**
+ * Suggesting the zones that may be meant takes a millisecond, and a file may have a million unknown
+ * ones.
+ */
 const ZONES_COMPARED = 100;
 const ZONE_MAX_LENGTH = 64;
 
@@ -179,7 +182,7 @@ function faultsOf(
     }
     const [field = ''] = issue.path.map(String);
     const value = values[field];
-    // An empty cell of a column whose field must have a value.
+    // An empty cell in a column whose field must have a value.
     const rule = value === null ? 'is required' : issue.message;
     return [{ field: nameOf(field), rule, ...(value !== null && { value }) }];
   });

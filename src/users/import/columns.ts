@@ -30,21 +30,21 @@ export const OCCASION_COLUMNS = [
 
 export type ColumnField = (typeof USER_COLUMNS)[number] | (typeof OCCASION_COLUMNS)[number];
 
-/** Where the command writes why a row was refused; never read. */
+/** The column in which the command writes why a row was refused; never read. */
 export const REASON_COLUMN = 'refusedBecause';
 
 export interface Columns {
   /** By position; null for a column that is not read. */
   readonly fields: readonly (ColumnField | null)[];
-  /** Names of those that are not read. */
+  /** Names of the columns that are not read. */
   readonly ignored: readonly string[];
 }
 
 /**
- * Finds out what the columns hold, by the names that common exports give them: case, spaces, hyphens
- * and underscores do not matter.
+ * Determines what the columns hold, by the names that common exports give them: case, spaces,
+ * hyphens and underscores do not matter.
  *
- * @param map names that the caller has assigned; they have precedence
+ * @param map names that the caller has assigned; they take precedence
  */
 export function readHeader(
   header: readonly string[],
@@ -73,7 +73,7 @@ export function readHeader(
   return { fields, ignored: ignored.map((name) => name.trim()) };
 }
 
-/** The separator that gives a header the most known columns; a comma if no separator gives any. */
+/** The separator that gives a header the most known columns; a comma if none gives any. */
 export function findDelimiter(header: string, map: ReadonlyMap<string, ColumnField>): string {
   const counted = DELIMITERS.map((delimiter) => {
     const names = header.split(delimiter).map((name) => name.trim().replaceAll(/^"|"$/g, ''));
@@ -99,7 +99,7 @@ function plain(name: string): string {
   return name.toLowerCase().replaceAll(/[\s_-]/g, '');
 }
 
-/** Our own names, and those of exports of CRMs, address books and Excel, in some languages. */
+/** Our own names, and those in exports of CRMs, address books and Excel, in some languages. */
 const ALIASES: Readonly<Partial<Record<ColumnField, readonly string[]>>> = {
   externalId: ['id', 'contact id', 'customer id', 'record id', 'member id', 'Kundennummer'],
   firstName: ['first', 'given name', 'forename', 'Vorname', 'prénom', 'nombre', 'FNAME'],

@@ -7,9 +7,9 @@ export interface CsvRecord {
   /** The number of its first line. */
   readonly line: number;
   readonly values: readonly string[];
-  /** As it stands in the file. */
+  /** As it appears in the file. */
   readonly text: string;
-  /** The rule that it breaks; then it has no values. */
+  /** The rule that it breaks, if any; then it has no values. */
   readonly fault: string | null;
   /** Bytes from the beginning of the file to its end. */
   readonly end: number;
@@ -20,9 +20,9 @@ const RECORD_MAX_LENGTH = 256 * 1024;
 const RECORD_MAX_LINES = 1_000;
 
 /**
- * Reads CSV as RFC 4180 has it, with any separator and white space around fields; lines without any
- * value are left out. A record that is malformed costs no other one: after a quote that is never
- * closed, reading goes on in the next line.
+ * Reads CSV according to RFC 4180, with any separator and white space around fields; skips lines
+ * without any value. A malformed record affects no other one: after a quote that is never closed,
+ * reading resumes at the next line.
  */
 export async function* readCsvRecords(
   blocks: AsyncIterable<readonly Line[]>,
@@ -51,7 +51,7 @@ function withQuotes(line: Line): QuotedLine {
 
 function takeRecords(lines: readonly QuotedLine[], delimiter: string, isAtEnd: boolean) {
   const records: CsvRecord[] = [];
-  /** Complete, and to be parsed together: parsing one by one takes ten times as long. */
+  /** Complete, and parsed together: parsing one by one takes ten times as long. */
   let ready: (readonly QuotedLine[])[] = [];
   const parseReady = (): void => {
     records.push(...parseTogether(ready, delimiter));
@@ -83,7 +83,7 @@ function takeRecords(lines: readonly QuotedLine[], delimiter: string, isAtEnd: b
   return { records: records.filter(hasSomething), left: lines.slice(from) };
 }
 
-/** Null if its end is not there yet; 0 if there is none within the limits. */
+/** Null if its end has not arrived yet; 0 if there is none within the limits. */
 function linesOfRecord(lines: readonly QuotedLine[], from: number): number | null {
   let isOpen = false;
   let length = 0;
@@ -128,7 +128,7 @@ function parseOne(lines: readonly QuotedLine[], delimiter: string): CsvRecord {
 }
 
 function optionsFor(delimiter: string): Options {
-  // Which columns there are is the caller's to judge.
+  // The caller checks the number of columns.
   return { delimiter, trim: true, relax_column_count: true, record_delimiter: '\n' };
 }
 
@@ -158,10 +158,10 @@ function hasSomething({ fault, values }: CsvRecord): boolean {
 
 const NOT_CLOSED = 'has a quote that is never closed';
 const MISPLACED =
-  'has a quote inside of a field: put the field in quotes, and write two for each quote in it';
+  'has a quote inside a field: put the field in quotes, and write two for each quote in it';
 
 const FAULTS: Readonly<Record<string, string>> = {
-  CSV_INVALID_CLOSING_QUOTE: 'has text behind a closing quote',
+  CSV_INVALID_CLOSING_QUOTE: 'has text after a closing quote',
   CSV_QUOTE_NOT_CLOSED: NOT_CLOSED,
   CSV_INVALID_OPENING_QUOTE: MISPLACED,
   INVALID_OPENING_QUOTE: MISPLACED,

@@ -28,7 +28,7 @@ export function dateStyleFault({ format, pivot }: DateStyle): string | null {
   return null;
 }
 
-/** Returns what reads a date of that style, which has no fault. */
+/** Returns a function that reads a date of that style, which must have no fault. */
 export function createDateReader({ format, pivot }: DateStyle): (text: string) => DateReading {
   const written = format ?? 'YYYY-MM-DD';
   const order = (written.match(PARTS) ?? []).map((part) => part[0]);
@@ -82,7 +82,7 @@ const MISREAD: readonly (readonly [RegExp, string])[] = [
   ],
   [
     /^(?:\d{1,2}[./-]\d{1,2}\.?|--\d{2}-?\d{2})$/,
-    'must have a year: a date without one is not taken',
+    'must have a year: a date without one is not accepted',
   ],
   [
     /^\d{1,2}[./-]\d{1,2}[./-]\d{2}$/,

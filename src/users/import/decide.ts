@@ -1,4 +1,4 @@
-/** What a file changes of one user and of its occasions, as they are stored. */
+/** Decides what a file changes about a user and its occasions, compared with what is stored. */
 import { isDeepStrictEqual } from 'node:util';
 
 import { v7 as uuidv7 } from 'uuid';
@@ -28,14 +28,14 @@ export interface StoredOccasion extends OccasionFields {
   readonly userId: string;
 }
 
-/** What becomes of a user or an occasion; `null` of one that stays as it is. */
+/** The change of a user or an occasion; `null` if it stays as it is. */
 export interface Change<Fields> {
   readonly id: string;
   readonly fields: Fields;
   readonly isNew: boolean;
   /** Names of the fields that change. */
   readonly changed: readonly string[];
-  /** Whether schedule inputs do. */
+  /** Whether schedule inputs change. */
   readonly changesInputs: boolean;
   /** Due within two days: to be planned before the others. */
   readonly isSoon: boolean;
@@ -56,9 +56,9 @@ const NO_FIELDS = {
 const REQUIRED = ['firstName', 'dateOfBirth', 'timezone'] as const;
 
 /**
- * The user as it will be, and the change that makes it so.
+ * Returns the user as it will be, and the change that leads there.
  *
- * @param timezone of a user who is new, if the file has none
+ * @param timezone for a new user, if the file has none
  * @throws InvalidInputError
  */
 export function decideUser(
@@ -110,7 +110,7 @@ const NO_OCCASION_FIELDS = {
 /**
  * The same for an occasion of a user.
  *
- * @throws InvalidInputError that names fields as the file does
+ * @throws InvalidInputError that names fields as in the file
  */
 export function decideOccasion(
   { id, type, externalId, fields: given, nameOf }: CheckedOccasion,
@@ -123,7 +123,7 @@ export function decideOccasion(
   const next = withImplied<OccasionFields>({
     ...fieldsOf(before),
     ...withoutOtherRule(given),
-    // If Daybell's own id names the occasion, the external id may be new.
+    // If Daybell's own id identifies the occasion, the external id may be new.
     externalId: externalId ?? before.externalId,
     ...(given.data !== undefined && { data: asStored(given.data) }),
     suspended,
@@ -187,7 +187,7 @@ function isChange({ isNew, changed }: Pick<Change<unknown>, 'isNew' | 'changed'>
   return isNew || changed.length > 0;
 }
 
-/** More than zones, local times and days that do not exist can move a day. */
+/** More than zones, local times and nonexistent days can move a day. */
 const SOON_MS = 2 * DAY_MS;
 
 /** Whether one falls due within two days, wherever the user lives. */

@@ -1,4 +1,4 @@
-/** The end of an import that is a whole list: users who are not in it are deleted. */
+/** The end of an import of the complete list: deletes users who are not in it. */
 import type { SqlEntityManager } from '@mikro-orm/postgresql';
 
 import { retryConflicts } from '../../platform/database/conflicts.ts';
@@ -6,11 +6,11 @@ import type { Orm } from '../../platform/database/orm.ts';
 import { userKeysOf } from './check-row.ts';
 
 export interface DeletionTerms {
-  /** Whether the file has had a user. */
+  /** Whether the file contains a user. */
   readonly has: (key: string) => boolean;
   /** By the database's clock, epoch ms: users created later are kept. */
   readonly startedAt: number;
-  /** As the caller said; null for a tenth of all. */
+  /** As given by the caller; null for a tenth of all. */
   readonly most: number | null;
   readonly dryRun: boolean;
   readonly traceparent: string | null;
@@ -20,7 +20,7 @@ export interface Deletion {
   /** Users who are not in the file. */
   readonly missing: number;
   readonly deleted: number;
-  /** Why no users were deleted, though some are missing. */
+  /** Why no users were deleted, although some are missing. */
   readonly refused: string | null;
 }
 
@@ -79,7 +79,9 @@ const LIST = `
   where id > :after::uuid and created_at < to_timestamp(:startedAt::float8 / 1000)
   order by id limit :limit::int`;
 
-/** As one is deleted by the API: history ends at the last instant, names and answers go. */
+/**
+ * As the API deletes one: history ends at the last instant, names and stored responses are removed.
+ */
 async function deleteUsers(
   em: SqlEntityManager,
   values: { readonly ids: string; readonly traceparent: string | null },

@@ -12,12 +12,12 @@ import { type CsvRecord, readCsvRecords } from './csv-records.ts';
 import { type Line, readLines } from './lines.ts';
 import { REFUSED_JSON_ROWS, type RefusedRows, refusedCsvRows } from './refused-rows.ts';
 
-/** What a file says, before any of it is judged. Fields that it does not have are absent. */
+/** A row's content, before it is checked. Fields that it does not have are absent. */
 export interface FileRow {
   readonly line: number;
   /** Bytes from the beginning of the file to the end of the row. */
   readonly end: number;
-  /** As it stands in the file. */
+  /** As it appears in the file. */
   readonly text: string;
   readonly user: FileFields;
   readonly occasions: readonly FileFields[];
@@ -32,11 +32,11 @@ export interface RowFault extends FieldFault {
 
 export interface FileOptions {
   readonly format: 'csv' | 'ndjson';
-  /** As Content-Type names it; null for UTF-8. */
+  /** As named by Content-Type; null for UTF-8. */
   readonly charset: string | null;
-  /** Null to find it out from the header. */
+  /** Null to detect it from the header. */
   readonly delimiter: string | null;
-  /** The file's own names for columns that we know by another. */
+  /** The file's own names for columns that Daybell names otherwise. */
   readonly map: ReadonlyMap<string, ColumnField>;
 }
 
@@ -44,19 +44,19 @@ export interface OpenFile {
   readonly rows: AsyncIterable<readonly FileRow[]>;
   /** Columns that are not read. */
   readonly ignoredColumns: readonly string[];
-  /** What to call a field of the row's n-th occasion. */
+  /** The name of a field of the row's n-th occasion. */
   readonly occasionField: (field: string, index: number) => string;
   readonly refused: RefusedRows;
 }
 
-/** Of one record; of a user with 10,000 occasions in one line of JSON. */
+/** The limits of one record; of a user with 10,000 occasions in one line of JSON. */
 const CSV_LINE_MAX_BYTES = 256 * 1024;
 export const JSON_LINE_MAX_BYTES = 8 * 1024 * 1024;
 
 /**
- * Reads the header of a CSV file, and then its rows as they are asked for.
+ * Reads the header of a CSV file, and then its rows on demand.
  *
- * @throws InvalidInputError when the header does not name what is needed
+ * @throws InvalidInputError if the header lacks required columns
  * @throws UnreadableFileError
  */
 export async function openFile(
@@ -95,7 +95,7 @@ export async function openTable(
 ) {
   const lines = readLines(chunks, charset, CSV_LINE_MAX_BYTES);
   const begin = await takeFirstLine(lines);
-  // Excel's own declaration of the separator.
+  // Excel's own way to declare the separator.
   const declared = /^sep=(.)$/i.exec(begin?.first.text ?? '')?.[1] ?? null;
   const rest = declared === null ? begin?.block : begin?.block.slice(1);
   const separator = delimiter ?? declared ?? findDelimiter(begin?.first.text ?? '', map);
@@ -154,14 +154,14 @@ function csvRow(record: CsvRecord, { fields }: Columns): FileRow {
   return { line, end, text, user, occasions: hasOccasion ? [occasion] : [], faults };
 }
 
-/** Empty fields at the end are those of a spreadsheet's empty columns. */
+/** Empty fields at the end come from a spreadsheet's empty columns. */
 function columnsFault(values: readonly string[], count: number): string | null {
   const isTooLong = values.slice(count).some((value) => value !== '');
   if (values.length >= count && !isTooLong) return null;
   return `must have ${count} fields, as the header has, and has ${values.length}`;
 }
 
-/** `occasionDate` is an occasion's `date`. */
+/** The column `occasionDate` is an occasion's `date`. */
 function occasionField(column: string): string {
   if (column === 'occasionId') return column;
   return `${column.charAt('occasion'.length).toLowerCase()}${column.slice('occasion'.length + 1)}`;
@@ -177,12 +177,12 @@ interface Cell {
   readonly rule?: string;
 }
 
-/** A cell's text as a JSON value. An empty cell is no value. */
+/** Converts a cell's text to a JSON value. An empty cell has none. */
 function cellOf(column: ColumnField, text: string): Cell {
   switch (column) {
     case 'lastName':
       return { value: text };
-    // An empty cell lifts no opt-out: the sheet may have `true` for users who opted out.
+    // An empty cell does not lift an opt-out: the sheet may have `true` for users who opted out.
     case 'suspended':
     case 'occasionSuspended':
       return text === '' ? {} : booleanCell(text);

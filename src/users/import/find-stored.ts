@@ -1,4 +1,4 @@
-/** The users and occasions that a batch is about, as they are stored. */
+/** Finds the stored users and occasions of a batch. */
 import type { SqlEntityManager } from '@mikro-orm/postgresql';
 
 import { InvalidInputError } from '../errors.ts';
@@ -9,7 +9,10 @@ import type { StoredOccasion, StoredUser } from './decide.ts';
 
 export type Stored = Awaited<ReturnType<typeof findStored>>;
 
-/** Reads, and locks unless it is a dry run, the users of a batch; and of their occasions those that it names. */
+/**
+ * Reads the users of a batch, and locks them unless it is a dry run; of their occasions, reads
+ * those that the batch names.
+ */
 export async function findStored(
   em: SqlEntityManager,
   groups: readonly UserGroup[],
@@ -54,14 +57,16 @@ export async function findStored(
       ...(await idsIn(em, sql.FIND_DELETED_OCCASIONS, named)),
     ]),
     occasionsById,
-    /** Those that fit an occasion's user, type and external id; two if it is not the only one. */
+    /** The occasions that match a user, type and external id; two if it is ambiguous. */
     occasionsLike: new Map(
       wanted.map(({ occasion }, at) => [occasion, (found.get(at) ?? []).map(withoutAt)]),
     ),
   };
 }
 
-/** @throws InvalidInputError when id and external id are those of different users, or of one who was deleted */
+/**
+ * @throws InvalidInputError if id and external id belong to different users, or to a deleted one
+ */
 export function findUser(
   { user: { id, externalId } }: UserGroup,
   stored: Stored,
@@ -76,7 +81,7 @@ export function findUser(
   return found ?? named;
 }
 
-/** @throws InvalidInputError when more than one could be meant */
+/** @throws InvalidInputError if it is ambiguous */
 export function findOccasion(
   occasion: CheckedOccasion,
   userId: string,

@@ -1,4 +1,4 @@
-/** The import of a file of users: checked row by row, stored in batches, answered line by line. */
+/** Imports a file of users: checked row by row, stored in batches, reported line by line. */
 import { setImmediate as nextTurn } from 'node:timers/promises';
 
 import { errorLine, isServerAway } from '../../platform/errors.ts';
@@ -23,11 +23,11 @@ export interface ImportOptions {
   readonly dates: DateStyle;
   /** For users without one in the file. */
   readonly timezone: string | null;
-  /** Everything is checked, and nothing is stored. */
+  /** Checks everything, and stores nothing. */
   readonly dryRun: boolean;
-  /** Users who are not in the file are deleted at its end. */
+  /** Deletes users who are not in the file, at its end. */
   readonly sync: boolean;
-  /** How many may be; null for a tenth of all. */
+  /** The most users to delete; null for a tenth of all. */
   readonly maxDeletes: number | null;
   /** Returns refused rows as lines of a file that can be corrected and imported again. */
   readonly returnsRows?: boolean;
@@ -56,29 +56,29 @@ export type ImportLine =
   | ({
       readonly type: 'summary';
       readonly dryRun: boolean;
-      /** Occasions of the file that have no occurrence to come. */
+      /** Occasions of the file without a future occurrence. */
       readonly ended: number;
       readonly sync: Deletion | null;
       readonly ignoredColumns: readonly string[];
       readonly lint: readonly LintFinding[];
     } & Counts)
-  /** The import has ended early. What the last progress has confirmed is stored. */
+  /** The import has ended early. Everything that the last progress confirmed is stored. */
   | { readonly type: 'error'; readonly code: string; readonly message: string };
 
 export interface ImportContext extends StoreContext {
   /** Epoch ms. */
   readonly clock: () => number;
   readonly tz: TzDatabase;
-  /** Those in force, of the installation or of an occasion type, for what the summary says. */
+  /** The settings in force, of the installation or of an occasion type, for the summary. */
   readonly dateSettings: () => Promise<(type?: string) => DateSettings>;
   readonly traceparent?: (() => string | null) | undefined;
-  /** Called between two batches with how long the last one took, ms: other work comes first for so long. */
+  /** Called between two batches with the duration of the last one, ms: makes way for other work. */
   readonly giveWay?: ((tookMs: number) => Promise<void>) | undefined;
-  /** Called with what has ended an import early. */
+  /** Called with the error that ended an import early. */
   readonly onError?: ((error: unknown) => void) | undefined;
 }
 
-/** The longest that rows are checked at a stretch: a bad recurrence rule alone takes some ms. */
+/** The longest that rows are checked without a pause: a bad recurrence rule alone takes some ms. */
 const STRETCH_MS = 5;
 
 export type Importer = ReturnType<typeof createImporter>;
@@ -86,8 +86,8 @@ export type Importer = ReturnType<typeof createImporter>;
 export function createImporter(context: ImportContext) {
   return {
     /**
-     * Imports a file and returns, line by line, what becomes of it. The next batch is read and checked
-     * while PostgreSQL stores the one before.
+     * Imports a file and yields its progress and result, line by line. The next batch is read and
+     * checked while PostgreSQL stores the previous one.
      */
     run: (file: OpenFile, options: ImportOptions) => importFile(file, options, context),
   };
@@ -123,7 +123,7 @@ async function* importRows(
   const counts = (): Counts => structuredClone(total);
   let ended = 0;
   let hasUnknownRows = false;
-  /** The last batch. */
+  /** The duration of the last batch. */
   let tookMs = 0;
   /** Rows that may still be refused, by line, if they are to be returned. */
   const texts = new Map<number, string>();
@@ -179,7 +179,7 @@ async function* importRows(
   let storing: Promise<StoredBatch> | null = null;
   try {
     for (;;) {
-      // What is stored is confirmed at once, however long the next rows take to come.
+      // What is stored is confirmed at once, even if the next rows take long to arrive.
       const event = await Promise.race(storing === null ? [reading] : [storing, reading]);
       signal?.throwIfAborted();
       if ('result' in event) {
@@ -192,7 +192,7 @@ async function* importRows(
       let since = performance.now();
       for (const row of event.read.value) {
         if (performance.now() - since > STRETCH_MS) {
-          // Other requests have their turn.
+          // Lets other requests run.
           await nextTurn();
           since = performance.now();
         }
@@ -208,7 +208,7 @@ async function* importRows(
       }
     }
   } finally {
-    // Not awaited: a client that sends nothing more would hold up the answer.
+    // Not awaited: a client that sends nothing more would delay the response.
     blocks.return?.()?.catch(() => {});
   }
   if (storing !== null) yield* finish(await storing);
@@ -228,13 +228,13 @@ async function* importRows(
   };
 }
 
-/** A promise that may be awaited later: its failure is reported there. */
+/** A promise that is awaited later, which reports its failure then. */
 function unawaited<Result>(promise: Promise<Result>): Promise<Result> {
   promise.catch(() => {});
   return promise;
 }
 
-/** What a status does not depend on. */
+/** Fields that a status does not depend on. */
 const NO_STAMPS = { createdAt: 0, updatedAt: 0, revision: 1 };
 
 interface StoredBatch {
@@ -274,6 +274,6 @@ function describeEnd(error: unknown, signal: AbortSignal | undefined) {
   if (error instanceof UnreadableFileError)
     return { code: 'unreadable-file', message: error.message };
   if (isServerAway(error))
-    return { code: 'unavailable', message: `The database is away. ${again}` };
+    return { code: 'unavailable', message: `The database is down. ${again}` };
   return { code: 'failed', message: `${errorLine(error)}. ${again}` };
 }

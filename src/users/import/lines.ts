@@ -11,16 +11,17 @@ export interface Line {
   readonly end: number;
 }
 
-/** Thrown when the bytes of a whole file are not what they are said to be. */
+/** Thrown when a file as a whole is not in its stated encoding. */
 export class UnreadableFileError extends Error {
   override readonly name = 'UnreadableFileError';
 }
 
 /**
- * Splits a file into lines that end in LF, CRLF or CR, some at a time. What is kept in memory is
- * bounded: of a line over `maxBytes`, only that it was too long.
+ * Splits a file into lines that end in LF, CRLF or CR, some at a time. Memory is bounded: of a line
+ * over `maxBytes`, only the fact that it was too long is kept.
  *
- * @param charset as Content-Type names it; null is UTF-8. A byte order mark of UTF-16 has precedence
+ * @param charset as named by Content-Type; null is UTF-8. A byte order mark of UTF-16 takes
+ * precedence
  * @throws UnreadableFileError for an unknown charset, and for invalid UTF-16
  */
 export async function* readLines(
@@ -46,7 +47,7 @@ function createSplitter(maxBytes: number) {
   let read = 0;
   let isAfterCr = false;
 
-  /** Adds to the line that is open; what is over the limit is counted, and dropped. */
+  /** Adds to the open line; what exceeds the limit is counted and dropped. */
   const add = (part: Buffer): void => {
     openBytes += part.length;
     if (openBytes <= maxBytes) open.push(part);
@@ -84,7 +85,7 @@ function createSplitter(maxBytes: number) {
       if (part.length > 0) isAfterCr = part.at(-1) === CR;
       return lines;
     },
-    /** What follows the last terminator, if anything does. */
+    /** The text after the last terminator, if any. */
     end: (): Line[] => (openBytes === 0 ? [] : [close()]),
   };
 }
@@ -115,7 +116,7 @@ async function* toUtf8(
     read += chunk.length;
     let bytes = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.length);
     if (begin !== null) {
-      // A byte order mark may come in parts.
+      // A byte order mark may arrive in parts.
       begin = Buffer.concat([begin, bytes]);
       if (begin.length < BOM_BYTES) continue;
       decoder = decoderOf(begin, charset);
@@ -131,7 +132,7 @@ async function* toUtf8(
   if (decoder !== null) yield { bytes: decode(decoder), read };
 }
 
-/** Null for UTF-8, whose lines are judged one by one. */
+/** Null for UTF-8, whose lines are checked one by one. */
 function decoderOf(begin: Buffer, charset: string | null): Decoder | null {
   const byMark =
     begin[0] === 0xff && begin[1] === 0xfe
@@ -144,13 +145,13 @@ function decoderOf(begin: Buffer, charset: string | null): Decoder | null {
     const decoder = new TextDecoder(label, { fatal: true });
     return decoder.encoding === 'utf-8' ? null : decoder;
   } catch (error) {
-    throw new UnreadableFileError(`${label} is not an encoding that is known here.`, {
+    throw new UnreadableFileError(`${label} is not a known encoding.`, {
       cause: error,
     });
   }
 }
 
-/** Of UTF-8; that of UTF-16 is dropped by its decoder. */
+/** Removes UTF-8's byte order mark; UTF-16's is dropped by its decoder. */
 function withoutBom(bytes: Buffer): Buffer {
   return bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf ? bytes.subarray(3) : bytes;
 }

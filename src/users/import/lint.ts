@@ -1,4 +1,4 @@
-/** What looks wrong in a file although every rule is kept: nothing is refused for it. */
+/** Finds what looks wrong in a file although it breaks no rule: nothing is refused for it. */
 import { PLACEHOLDER_YEARS } from '../../time/placeholder-years.ts';
 import type { TzDatabase } from '../../time/tz-database.ts';
 import type { AcceptedUser } from './store-batch.ts';
@@ -6,11 +6,11 @@ import type { SeenRows } from './seen-rows.ts';
 
 export interface LintFinding {
   readonly code: LintCode;
-  /** How many rows it is about. */
+  /** How many rows are affected. */
   readonly rows: number;
-  /** What it means, and what will come of it. */
+  /** What it means, and its consequence. */
   readonly message: string;
-  /** The first few lines of it. */
+  /** The first few lines that are affected. */
   readonly lines: readonly number[];
 }
 
@@ -58,7 +58,7 @@ export function createLint({ seen, tz, now, localTime }: LintDeps) {
   };
 
   return {
-    /** Of each user once. */
+    /** Called for each user once. */
     accept({ user, line, isFirst }: Pick<AcceptedUser, 'user' | 'line' | 'isFirst'>): void {
       if (!isFirst) return;
       users += 1;
@@ -77,7 +77,7 @@ export function createLint({ seen, tz, now, localTime }: LintDeps) {
         note('probable-duplicates', line);
       }
     },
-    /** A row was refused whose date would be one with day and month swapped. */
+    /** A row was refused whose date would be valid with day and month swapped. */
     refuseSwapped: (line: number): void => note('day-and-month-swapped', line),
 
     findings(): LintFinding[] {
@@ -92,31 +92,31 @@ export function createLint({ seen, tz, now, localTime }: LintDeps) {
           'first-of-january',
           'first-of-january',
           (rows) =>
-            `${ofAll(rows, users)} dates of birth are 1 January, where about ${Math.ceil(users / 365)} would be by chance: is it what your system writes for a date that it does not know? All of them would be greeted on 1 January at ${localTime}.`,
+            `${ofAll(rows, users)} dates of birth are 1 January, where about ${Math.ceil(users / 365)} would be by chance: does your system write this for an unknown date? All of them would be greeted on 1 January at ${localTime}.`,
         );
       }
       for (const year of PLACEHOLDER_YEARS) {
         const rows = found.get(year)?.rows ?? 0;
-        // Many are really born in 1970.
+        // Many people were really born in 1970.
         if (year === '1970' && !isCluster(rows, users, 5)) continue;
         add(
           'placeholder-year',
           year,
           (rows) =>
-            `${ofAll(rows, users)} dates of birth are in ${year}, which many systems write for a year that they do not know. They are greeted on that day, with an age that may be wrong.`,
+            `${ofAll(rows, users)} dates of birth are in ${year}, which many systems write for an unknown year. They are greeted on that day, with an age that may be wrong.`,
         );
       }
       add(
         'over-120',
         'over-120',
         (rows) =>
-          `${ofAll(rows, users)} users would be older than 120 years. They are greeted all the same.`,
+          `${ofAll(rows, users)} users would be older than 120 years. They are greeted anyway.`,
       );
       add(
         'day-and-month-swapped',
         'day-and-month-swapped',
         (rows) =>
-          `${rows} dates were refused that would be days of the calendar with day and month swapped. Others may be swapped and not be refused: check the date format.`,
+          `${rows} refused dates would be valid with day and month swapped. Others may be swapped without being refused: check the date format.`,
       );
       if (users >= ENOUGH_USERS && daysAfterTwelfth === 0) {
         const message = `None of ${users} dates of birth is after the 12th of its month: day and month may be swapped. They would be greeted on the wrong day.`;
@@ -141,7 +141,7 @@ export function createLint({ seen, tz, now, localTime }: LintDeps) {
 
 const ENOUGH_USERS = 50;
 
-/** At least ten, and more than so many percent. */
+/** At least ten, and more than this many percent. */
 function isCluster(rows: number, users: number, percent: number): boolean {
   return rows >= 10 && rows * 100 > users * percent;
 }
@@ -150,7 +150,10 @@ function ofAll(rows: number, users: number): string {
   return `${rows} of ${users}`;
 }
 
-/** Zones of no place, as `Etc/GMT+5` and `EST`, whose clocks never change; but not UTC itself. */
+/**
+ * Zones without a place, such as `Etc/GMT+5` and `EST`, whose clocks never change; but not UTC
+ * itself.
+ */
 function ignoresDaylightSaving(zone: string, now: number, tz: TzDatabase): boolean {
   const isOfNoPlace = /^(?:Etc\/.+|[A-Z]{3}[\d+-]*|GMT.*)$/.test(zone);
   if (!isOfNoPlace || UNIVERSAL.has(zone)) return false;
@@ -162,7 +165,7 @@ function ignoresDaylightSaving(zone: string, now: number, tz: TzDatabase): boole
 
 const UNIVERSAL = new Set(['UTC', 'UCT', 'Etc/UTC', 'Etc/UCT', 'Etc/Universal', 'Etc/Zulu']);
 
-/** Without accents, case and what separates words. */
+/** Without accents, case and word separators. */
 function plain(name: string): string {
   return name
     .normalize('NFD')

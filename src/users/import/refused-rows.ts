@@ -1,11 +1,14 @@
-/** The file of refused rows: each as it stood, with why in front, to be corrected and imported again. */
+/**
+ * The file of refused rows: each unchanged, with the reason in front, to be corrected and imported
+ * again.
+ */
 import type { RowFault } from './file-rows.ts';
 import { REASON_COLUMN } from './columns.ts';
 
 export interface RefusedRows {
   /** The first line of the file, with its end; empty if it needs none. */
   readonly header: string;
-  /** A row of the file, with its end. @param text as it stood in the file that was imported */
+  /** A row of the file, with its end. @param text as it appeared in the imported file */
   readonly rowOf: (text: string, reason: string) => string;
 }
 
@@ -13,7 +16,7 @@ export function reasonOf(faults: readonly Pick<RowFault, 'field' | 'rule'>[]): s
   return faults.map(({ field, rule }) => `${field} ${rule}`).join('; ');
 }
 
-/** @param header of the file that was imported: its text, and its first value */
+/** @param header of the imported file: its text, and its first value */
 export function refusedCsvRows(
   header: { readonly text: string; readonly values: readonly string[] },
   delimiter: string,
@@ -27,7 +30,7 @@ export function refusedCsvRows(
   };
 }
 
-/** Without the reason of an earlier time. */
+/** Without the reason of an earlier import. */
 function afterFirst(text: string, delimiter: string): string {
   const quoted = /^\s*"(?:[^"]|"")*"\s*/.exec(text)?.[0] ?? '';
   const at = text.indexOf(delimiter, quoted.length);
@@ -39,7 +42,7 @@ export const REFUSED_JSON_ROWS: RefusedRows = {
   rowOf: (text, reason) => `${withReason(text, reason)}\n`,
 };
 
-/** What is no JSON stays as it is. */
+/** Text that is not JSON stays as it is. */
 function withReason(text: string, reason: string): string {
   try {
     const value: unknown = JSON.parse(text);

@@ -7,14 +7,14 @@ const WORDS = 4;
 const FULL = 0.7;
 
 /**
- * What a file has had so far, at 23 to 46 bytes a row: hashes only, so that a file of a million
- * rows fits. Two keys of 64 bits that are equal by chance are one in millions of files.
+ * What a file contained so far, at 23 to 46 bytes a row: hashes only, so that a file of a million
+ * rows fits. Two keys of 64 bits collide by chance once in millions of files.
  */
 export function createSeenRows() {
   let slots = new Uint32Array(WORDS * 4_096);
   let count = 0;
 
-  /** The place of a key, or the free one where it would go. */
+  /** The slot of a key, or the free one where it would go. */
   const find = (high: number, low: number): number => {
     const places = slots.length / WORDS;
     let place = low % places;
@@ -35,8 +35,8 @@ export function createSeenRows() {
 
   return {
     /**
-     * Notes that a line has a key, if none before it had. Returns that line, and whether its content
-     * was the same; null if this is the first.
+     * Records that a line has a key, unless an earlier one had it. Returns that line, and whether
+     * its content was the same; null if this is the first.
      */
     note(key: string, content: string, line: number) {
       const [high, low] = wordsOf(key);

@@ -11,11 +11,11 @@ import { findOccasion, findStored, findUser, type Stored } from './find-stored.t
 import { noTally, type Tally } from './tally.ts';
 
 export interface BatchTerms extends Terms {
-  /** Of users who are new, if the file has none. */
+  /** For new users, if the file has none. */
   readonly timezone: string | null;
-  /** Nothing is stored. */
+  /** Stores nothing. */
   readonly dryRun: boolean;
-  /** Of the current span, to be stored with the events. */
+  /** The `traceparent` of the current span, to be stored with the events. */
   readonly traceparent: string | null;
 }
 
@@ -23,7 +23,7 @@ export interface BatchResult {
   readonly users: Tally;
   readonly occasions: Tally;
   readonly refused: readonly RefusedRow[];
-  /** What the file has come to, for what is said of it as a whole. */
+  /** The accepted users, for the report on the whole file. */
   readonly accepted: readonly AcceptedUser[];
 }
 
@@ -31,11 +31,13 @@ export interface AcceptedUser {
   readonly line: number;
   readonly user: StoredUser;
   readonly isFirst: boolean;
-  /** Those that were created or changed. */
+  /** The occasions that were created or changed. */
   readonly occasions: readonly (OccasionFields & { readonly id: string })[];
 }
 
-/** Stores what rows say of their users, in the transaction of `em`; what is the same stays untouched. */
+/**
+ * Stores the rows of a batch of users, in the transaction of `em`; unchanged ones stay untouched.
+ */
 export async function storeBatch(
   em: SqlEntityManager,
   groups: readonly UserGroup[],
@@ -54,7 +56,7 @@ export async function storeBatch(
     refused.push(...decided.refused);
     if (decided.user === null) continue;
     const { user, change } = decided.user;
-    // In a dry run, a user of earlier rows is as new as before.
+    // In a dry run, a user of earlier rows still counts as new.
     if (group.isFirst || (change !== null && !terms.dryRun)) users[outcomeOf(change)] += 1;
     for (const { change: ofOccasion, isRepeated } of decided.occasions) {
       if (!isRepeated || (ofOccasion !== null && !terms.dryRun)) {
@@ -63,7 +65,7 @@ export async function storeBatch(
     }
     const changed = decided.occasions.flatMap(({ change: ofOccasion }) => ofOccasion ?? []);
     const isWithUser = change?.isNew === true;
-    // What is planned with its user must not wait with it.
+    // An occasion planned together with its user must not wait with it.
     const isSoon = isWithUser && changed.some((one) => one.isSoon);
     if (change !== null) userChanges.push({ ...change, isSoon: change.isSoon || isSoon });
     for (const one of changed) occasionChanges.push({ ...one, userId: user.id, isWithUser });
@@ -90,7 +92,7 @@ function outcomeOf(change: Pick<Change<unknown>, 'isNew'> | null): keyof Tally {
 
 type DecidedOccasion = ReturnType<typeof decideOccasion> & { readonly isRepeated: boolean };
 
-/** An occasion that several rows have is taken from the first of them that is not refused. */
+/** An occasion that several rows have is taken from the first one that is not refused. */
 function decideGroup(group: UserGroup, stored: Stored, terms: BatchTerms) {
   const refused: RefusedRow[] = [];
   const refuse = (row: CheckedRow, error: unknown): void => {
@@ -132,8 +134,8 @@ function decideGroup(group: UserGroup, stored: Stored, terms: BatchTerms) {
 }
 
 /**
- * Refuses an occasion that rows name in two ways, as by its external id and as the only one of its
- * type: which of them would hold is chance.
+ * Refuses an occasion that rows identify in two ways, for example by its external id and as the
+ * only one of its type: which of them wins would be chance.
  *
  * @throws InvalidInputError
  */
@@ -152,7 +154,7 @@ function refuseTwice(
   }
 }
 
-/** What an occasion is known by among those of its user. */
+/** What identifies an occasion among those of its user. */
 function nameOf({ id, type, externalId }: CheckedOccasion): string {
   return JSON.stringify([type, id ?? externalId]);
 }

@@ -1,4 +1,7 @@
-/** Stores batches in spite of rows that cannot be stored, and of a database that is away for a moment. */
+/**
+ * Stores batches despite rows that cannot be stored, and despite a database that is down for a
+ * moment.
+ */
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import { errorCode, isServerAway } from '../../platform/errors.ts';
@@ -11,16 +14,19 @@ import { addTo, noTally } from './tally.ts';
 
 export interface StoreContext {
   readonly orm: Orm;
-  /** Ends an import early, also one that waits for the database. */
+  /** Ends an import early, even one that waits for the database. */
   readonly signal?: AbortSignal | undefined;
-  /** How long a database may be away before that ends an import: a minute, as a failover takes. */
+  /** How long a database may be down before the import ends: a minute, as a failover takes. */
   readonly awayForMs?: number | undefined;
 }
 
 const AWAY_FOR_MS = 60_000;
 const AWAY_PAUSE_MS = 2_000;
 
-/** A batch that cannot be stored is stored one by one: a row that cannot be stored holds up no others. */
+/**
+ * Stores a batch that fails one by one, so that a row that cannot be stored does not block the
+ * others.
+ */
 export async function storeSafely(
   context: StoreContext,
   groups: readonly UserGroup[],
@@ -36,7 +42,8 @@ export async function storeSafely(
       ),
     );
   } catch (error) {
-    // Integrity and data of rows (classes 22 and 23 of SQLSTATE): everything else is not the rows' fault.
+    // Integrity and data of rows (classes 22 and 23 of SQLSTATE): any other error is not the rows'
+    // fault.
     if (!/^2[23]/.test(errorCode(error))) throw error;
     const [only] = groups;
     if (groups.length === 1 && only !== undefined) return refuseAll(only, errorCode(error));
@@ -67,7 +74,7 @@ function refuseAll(group: UserGroup, code: string): BatchResult {
   const faults = [
     {
       field: 'line',
-      rule: `cannot be stored (${code}): another request may have been in the way; send it again`,
+      rule: `cannot be stored (${code}): it may have conflicted with another request; send it again`,
     },
   ];
   const userKeys = userKeysOf(group.user);

@@ -1,4 +1,4 @@
-/** What became of users or of occasions, counted. */
+/** Counts of users or occasions, by what happened to them. */
 export interface Tally {
   created: number;
   updated: number;
