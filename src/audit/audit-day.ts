@@ -22,7 +22,7 @@ export interface AuditDeps {
   readonly signal?: AbortSignal;
 }
 
-/** The rule that a text breaks as a day to audit, or null. */
+/** Returns the rule that a text breaks as a day to audit, or null. */
 export function auditDateFault(text: string): string | null {
   if (parseCalendarDate(text) === null) return 'must be a date of the calendar, as YYYY-MM-DD';
   return text < '1600' || text >= '9900' ? 'must be from the year 1600 to 9899' : null;
@@ -31,8 +31,8 @@ export function auditDateFault(text: string): string | null {
 /**
  * What fell due on a day (`YYYY-MM-DD`, the day of sending on each user's own calendar), from the
  * history of schedule inputs and never from the ledger; and what became of each, from the ledger.
- * Reads one snapshot in pages: a million users take seconds. Of a day whose rows are no longer kept,
- * the audit that was stored answers.
+ * Reads one snapshot in pages: a million users take seconds. For a day whose rows are no longer
+ * kept, returns the stored audit.
  *
  * @throws RangeError when the date is not a day
  * @throws NoRulesError before `migrate` has recorded any
@@ -67,7 +67,7 @@ export interface AuditedDayTerms {
   readonly date: string;
   readonly now: number;
   readonly rules: RulesHistory;
-  /** Where to go on. */
+  /** Where to resume. */
   readonly from?: AuditPlace | undefined;
 }
 
@@ -89,7 +89,7 @@ export async function* walk(
   const types = await view.findTypes();
   const pausedDestinations = await view.findPausedDestinations();
   const day = { date, ...limits, now, tz, findDues, pausedDestinations };
-  /** What a type says itself goes before what the installation says. */
+  /** A type's own settings take precedence over the installation's. */
   const termsByType = new Map<string, AuditedDay>();
   const termsOf = (type: string): AuditedDay => {
     const settings = types.of(type);

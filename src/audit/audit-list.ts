@@ -1,4 +1,4 @@
-/** Who is behind the numbers of an audit, in pages. */
+/** Lists the occurrences behind the numbers of an audit, in pages. */
 import { queryOf, readSnapshot } from '../ledger/sql.ts';
 import type { OwnedOccasion } from '../ledger/types.ts';
 import { type AuditDeps, walk } from './audit-day.ts';
@@ -22,7 +22,7 @@ export const LISTED_CLASSES = [
   'unexpected',
 ] as const;
 
-/** The rule that a text breaks as the name of a class to list, or null. */
+/** Returns the rule that a text breaks as the name of a class to list, or null. */
 export function auditClassFault(text: string): string | null {
   const [group = '', detail] = text.split('.');
   const isKnown = LISTED_CLASSES.some((name) => name === group);
@@ -38,9 +38,9 @@ export interface AuditListFilter {
 }
 
 export interface AuditListPlace {
-  /** The last occasion of which all was listed; null at the beginning. */
+  /** The last occasion that was listed completely; null at the beginning. */
   readonly after: AuditPlace | null;
-  /** How many of the next one were. */
+  /** How many findings of the next one were listed. */
   readonly listed: number;
 }
 
@@ -52,8 +52,8 @@ export interface AuditListItem extends Omit<AuditFinding, 'name'> {
 }
 
 /**
- * A page of what became of everything that fell due on a day, in the order of users. A page of a
- * class that few are in may read the whole day.
+ * A page of the outcomes of everything that fell due on a day, ordered by user. A page of a rare
+ * class may read the whole day.
  *
  * @throws AuditNotListedError for a day of which only numbers are kept
  * @throws NoRulesError before `migrate` has recorded any

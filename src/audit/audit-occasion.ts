@@ -10,12 +10,12 @@ import type { AuditedOccasion, AuditRow } from './read-audit.ts';
 export interface AuditedDay extends AuditTerms {
   /** `YYYY-MM-DD`. */
   readonly date: string;
-  /** In the days around it. */
+  /** For the days around it. */
   readonly findDues: FindDues;
   readonly rules: RulesHistory;
 }
 
-/** What became of an occurrence that fell due on the day, or what is wrong with a row. */
+/** The outcome of an occurrence that fell due on the day, or what is wrong with a row. */
 export interface AuditFinding
   extends
     Pick<FellDue, 'key' | 'nominalDate'>,
@@ -61,7 +61,7 @@ export function* auditOccasion(
   }
 }
 
-/** An occasion has one open row; what comes after it is planned when that is settled. */
+/** An occasion has one open row; later ones are planned when it is settled. */
 function isInFront(row: AuditRow, due: FellDue): boolean {
   const isOpen = row.redeliveries === 0 && (row.state === 'PENDING' || row.state === 'PROCESSING');
   return isOpen && row.key !== due.key && row.nominalDate < due.nominalDate;
@@ -73,8 +73,8 @@ function isDeliveredTwice({ deliveries, isForced, redeliveries }: AuditRow): boo
 }
 
 /**
- * Whether it was sent though nothing fell due. A race with a change at that moment is no fault, and
- * the tz database may move an instant by hours.
+ * Whether it was sent although nothing fell due. A race with a change at that moment is no fault,
+ * and the tz database may move an instant by hours.
  */
 function isUnexpected(
   { key, dueAt, attempts, earlierAttempts, redeliveries }: AuditRow,

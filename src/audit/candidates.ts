@@ -1,5 +1,5 @@
 /**
- * Which occasions an audit of a day looks at, page by page: those that the history says may be due,
+ * Which occasions an audit of a day examines, page by page: those that the history says may be due,
  * by index, and all others that have a row of the day.
  */
 import { instant } from '../ledger/sql.ts';
@@ -17,7 +17,7 @@ export const DAYS_AFTER = 6;
 /** Birthdays are not in the table of occasions: the dates of birth are their history. */
 const BIRTHDAYS: SlotGroup = { recurrence: 'birthday', offsetDays: 0 };
 
-/** The parameters of both pages, but for the place and the limit. */
+/** The parameters of both pages, except for the place and the limit. */
 export function candidateParameters(groups: readonly SlotGroup[], date: string) {
   const dayMs = Date.parse(date);
   return {
@@ -27,13 +27,15 @@ export function candidateParameters(groups: readonly SlotGroup[], date: string) 
     // Due instants of the day are in it, whatever the zone.
     from: dayMs - 2 * DAY_MS,
     until: dayMs + 3 * DAY_MS,
-    // What was in force only before or after bears on nothing of the day.
+    // What was in force only before or after does not affect the day.
     inForceAfter: dayMs - DAYS_BEFORE * DAY_MS,
     inForceBefore: dayMs + DAYS_AFTER * DAY_MS,
   };
 }
 
-/** The day that a row belongs to: that of its instant, if its own is impossible for that anywhere. */
+/**
+ * The day of a row: that of its instant, if its own date is impossible for that instant anywhere.
+ */
 export const DAY_OF_ROW = `
   case when abs(o.local_date - (o.due_at at time zone 'UTC')::date) <= 2
     then o.local_date else (o.due_at at time zone 'UTC')::date end`;
@@ -49,8 +51,8 @@ export const SLOTS = `
 const BIRTHDAY_SLOT = birthdaySlot('h');
 
 /**
- * Whether a period of an occasion was in force when something of the day can have fallen due: at
- * its instant, or, once it was to be due more days before, up to the nominal date.
+ * Whether a period of an occasion was in force when an occurrence of the day can have fallen due:
+ * at its instant, or, once it was to be due more days before, up to the nominal date.
  */
 const IS_IN_FORCE = `
   p.valid_from < ${instant(':inForceBefore')} + p.offset_days * interval '1 day'
@@ -61,7 +63,7 @@ const IS_IN_FORCE = `
 const after = (userId: string, id: string): string => `
   ${userId} >= :afterUserId::uuid and (${userId}, ${id}) > (:afterUserId::uuid, :afterId::uuid)`;
 
-/** Each slot has its users in order in an index, so that a page of them is read and no more. */
+/** Each slot has its users in order in an index, so that exactly one page of them is read. */
 export const CANDIDATES_PAGE = `
   select type, id, user_id from (
     select 'birthday' as type, found.user_id as id, found.user_id
@@ -96,8 +98,8 @@ export const CANDIDATES_PAGE = `
   order by user_id, id limit :limit::int`;
 
 /**
- * By the index of due instants; in one go, as they are few. Without the offsets, PostgreSQL may read
- * whole histories to compare them.
+ * By the index of due instants; in one statement, as there are few. Without the offsets, PostgreSQL
+ * may read whole histories to compare them.
  */
 export const OTHERS_PAGE = `
   select type, id, user_id from (

@@ -29,7 +29,7 @@ export interface AuditTerms {
 }
 
 /**
- * What became of an occurrence: exactly one of these, which docs/reliability.md explains. `failed`
+ * The outcome of an occurrence: exactly one of these, which docs/reliability.md explains. `failed`
  * and `skipped` are followed by the reason.
  */
 export type AuditClass =
@@ -42,14 +42,14 @@ export type AuditClass =
   | `${'failed' | 'skipped'}.${string}`
   | `pending.${'toCome' | 'unplanned' | 'behind' | 'underWay' | 'overdue'}`;
 
-/** Planning and sending take no longer when all is well, and clocks differ by less. */
+/** Planning and sending never take longer when all is well, and clocks differ by less. */
 export const GRACE_MS = 120_000;
 
-/** What became of an occurrence, by the ledger's row and the history of inputs. */
+/** Finds the outcome of an occurrence from the ledger's row and the history of inputs. */
 export function classify(occurrence: DueOccurrence, terms: AuditTerms): AuditClass {
   const { due, dues, history, row } = occurrence;
   if (row === null) return withoutRow(occurrence, terms);
-  // Inputs that the occasion never had: the row proves nothing.
+  // The occasion never had these inputs: the row proves nothing.
   if (!history.periods.some((period) => isPlannedBy(row, period))) return 'unaccounted';
   const isAboutTheDay =
     row.localDate === due.localDate ||
@@ -57,7 +57,7 @@ export function classify(occurrence: DueOccurrence, terms: AuditTerms): AuditCla
   return isAboutTheDay ? byState(row, occurrence, terms) : byOtherDay(row, occurrence, terms);
 }
 
-/** As a row, a period or a version has them. */
+/** As in a row, a period or a version. */
 interface LooseSeries {
   readonly date: string;
   readonly recurrence: string;
@@ -87,7 +87,7 @@ function withoutRow(occurrence: DueOccurrence, terms: AuditTerms): AuditClass {
   const { due, front, history } = occurrence;
   if (!isZoneKnown(due, terms) || front?.isBlocked) return 'blocked';
   if (due.at > terms.now - GRACE_MS) return front === null ? 'pending.unplanned' : 'pending.toCome';
-  // Planning a deletion settles the rows that there are, and writes none.
+  // Planning a deletion settles the existing rows, and writes none.
   if (isDeletedWhileOwed(due.at, history, terms)) return 'deleted';
   const isFrontAlive = front !== null && openRow(front, terms).startsWith('pending.');
   return isFrontAlive ? 'pending.behind' : 'unaccounted';
@@ -95,7 +95,7 @@ function withoutRow(occurrence: DueOccurrence, terms: AuditTerms): AuditClass {
 
 function byState(row: AuditRow, occurrence: DueOccurrence, terms: AuditTerms): AuditClass {
   const { due, history } = occurrence;
-  // Also one that is being sent again by force.
+  // Also one that is being redelivered by force.
   if (row.deliveredAt !== null) {
     return (row.latenessMs ?? 0) > terms.lateAfterMs ? 'late' : 'delivered';
   }
@@ -126,7 +126,9 @@ function byOtherDay(row: AuditRow, occurrence: DueOccurrence, terms: AuditTerms)
   return owedSince(due.dueAt, terms, due.at);
 }
 
-/** Whether the history has what a row was settled for. The receiver's reasons are believed. */
+/**
+ * Whether the history confirms the reason that a row was settled for. The receiver's are believed.
+ */
 function isReasonTrue(
   reason: string,
   due: FellDue,
@@ -166,7 +168,7 @@ function openRow(row: AuditRow, terms: AuditTerms, fellDueAt = -Infinity): Audit
   return settledBy > terms.now ? 'pending.overdue' : 'unaccounted';
 }
 
-/** Not attempted: after LATE_LIMIT whatever process looks at it settles it. */
+/** Not attempted: after LATE_LIMIT, the next process that reads it settles it. */
 function owedSince(dueAt: number, terms: AuditTerms, fellDueAt: number): AuditClass {
   const { now, lateLimitMs } = terms;
   const at = Math.max(dueAt, fellDueAt);

@@ -1,7 +1,7 @@
 /**
  * `npm run audit -- --date YYYY-MM-DD`: what fell due on a day and what became of each; with
- * `--list`, who is behind a number. Reads DATABASE_URL, or asks the Daybell at HOST and PORT if that
- * is not set. Exit code 1 when something is wrong.
+ * `--list`, the occurrences behind a number. Reads DATABASE_URL, or asks the Daybell at HOST and
+ * PORT if that is not set. Exit code 1 when something is wrong.
  */
 import { answerCommand, type DatabaseSource, readOptions, refuseInput } from '../cli/answer.ts';
 import { EXIT } from '../cli/command.ts';
@@ -21,7 +21,7 @@ import { auditTable } from './table.ts';
 const USAGE = 'Usage: npm run audit -- --date YYYY-MM-DD [--list CLASS|all [--type TYPE] [--csv]]';
 const ALL = 'all';
 
-/** Of a list. Above the call: a const below it would not be there yet. */
+/** The columns of a list. Declared above the call, which would otherwise run before it. */
 const COLUMNS = [
   'class',
   'key',

@@ -1,4 +1,4 @@
-/** Thrown when it is asked who is behind the numbers of a day whose occurrences are no longer kept. */
+/** Thrown for a list of a day whose occurrences are no longer kept. */
 export class AuditNotListedError extends Error {
   override readonly name = 'AuditNotListedError';
   readonly code = 'audit-not-listed';

@@ -12,14 +12,14 @@ import {
 import type { AuditedOccasion } from './read-audit.ts';
 import { mergeVersions, type Period, type RulesHistory } from '../planning/rules.ts';
 
-/** The inputs of one occasion from an instant until another; null: they are in force. */
+/** The inputs of one occasion from an instant until another; null: they are still in force. */
 export interface AuditedPeriod extends Period {
   readonly until: number | null;
 }
 
-/** The life of an occasion, as far as it decides dates. Without periods it never was. */
+/** The life of an occasion, as far as it decides dates. Without periods, it never existed. */
 export interface AuditedHistory extends Pick<InputsHistory, 'versions' | 'createdAt' | 'endedAt'> {
-  /** As written, including those that held for no time because a clock was set back. */
+  /** As written, including those that were in force for no time because a clock was set back. */
   readonly periods: readonly AuditedPeriod[];
 }
 
@@ -39,10 +39,10 @@ export function mergeHistory(
 export type FindDues = ReturnType<typeof createFindDues>;
 
 /**
- * Finds all that fell due of an occasion in a window, the earliest first. In a zone that is unknown
- * here it falls due as in UTC, unless the same key fell due in a known one. The rule is asked once
- * for all occasions that had the same inputs throughout the window: on the fullest day there are
- * hundreds of thousands.
+ * Finds everything that fell due for an occasion in a window, the earliest first. In a zone that is
+ * unknown here it falls due as in UTC, unless the same key fell due in a known one. The rule is
+ * evaluated once for all occasions that had the same inputs throughout the window: on the fullest
+ * day there are hundreds of thousands.
  */
 export function createFindDues(tz: TzDatabase, window: Window) {
   const known = new Map<string, readonly FellDue[]>();
@@ -68,14 +68,16 @@ export function createFindDues(tz: TzDatabase, window: Window) {
   };
 }
 
-/** All that decides when it falls due. */
+/** Everything that decides when it falls due. */
 function groupOf(version: InputsVersion): string {
   const { recurrence, rrule, date, offsetDays, timezone, localTime, leapDayPolicy } = version;
   const series = `${recurrence} ${rrule ?? ''} ${date} ${offsetDays}`;
   return `${series} ${timezone} ${localTime} ${leapDayPolicy}`;
 }
 
-/** What is due so many days before may fall due later, or have done so before, by another offset. */
+/**
+ * An occurrence due days before its date may fall due later, or have done so, under another offset.
+ */
 function widened({ after, until }: Window, versions: readonly InputsVersion[]): Window {
   const offsets = versions.map(({ offsetDays }) => offsetDays);
   const spreadMs = offsets.length < 2 ? 0 : (Math.max(...offsets) - Math.min(...offsets)) * DAY_MS;

@@ -16,14 +16,14 @@ import type { AuditedPeriod } from './history.ts';
 import type { AuditReport } from './report.ts';
 
 export interface AuditedOccasion extends OwnedOccasion {
-  /** The oldest first; none of an occasion that never was, or whose user was erased. */
+  /** The oldest first; empty for an occasion that never existed, or whose user was erased. */
   readonly periods: readonly AuditedPeriod[];
-  /** When the occasion or its user was deleted, as far as the history does not say so. */
+  /** When the occasion or its user was deleted, unless the history says so. */
   readonly deletedAt: number | null;
   readonly rows: readonly AuditRow[];
 }
 
-/** A row of the ledger, as far as it says what became of an occurrence. Instants are epoch ms. */
+/** A row of the ledger, as far as it shows what became of an occurrence. Instants are epoch ms. */
 export interface AuditRow {
   readonly key: string;
   readonly userId: string;
@@ -54,7 +54,7 @@ export interface AuditRow {
   readonly deliveries: number;
 }
 
-/** Where an audit stands: the occasion after which it goes on, and in which of its two walks. */
+/** Where an audit stands: the occasion to continue after, and which of its two walks this is. */
 export interface AuditPlace {
   /** Those that the history says may be due, or all others that have a row of the day. */
   readonly walk: (typeof WALKS)[number];
@@ -65,14 +65,14 @@ export interface AuditPlace {
 const WALKS = ['candidates', 'others'] as const;
 const BEFORE_ALL = '00000000-0000-0000-0000-000000000000';
 
-/** How many were erased of those that were due, by outcome. */
+/** How many of the due occurrences were erased, by outcome. */
 export interface ErasedCount {
   readonly type: string;
   readonly outcome: 'delivered' | 'failed' | 'skipped';
   readonly count: number;
 }
 
-/** A page is judged in a few ms, so that the process's other work hardly waits. */
+/** A page is judged in a few ms, so that other work of the process hardly waits. */
 const PAGE = 1_000;
 
 /** Null if none was stored: the day is audited by its rows. */
@@ -99,12 +99,12 @@ export function createAuditView(em: SqlEntityManager) {
       return new Set(paused.map(({ id }) => id));
     },
 
-    /** Of users who were erased since, how many occurrences were due on the day. */
+    /** How many occurrences of users who were erased since were due on the day. */
     countErased: (date: string) => query<ErasedCount>(COUNT_ERASED, { date }),
 
     /**
-     * Reads, page by page, the occasions that had inputs by which the day may be theirs, and then
-     * all others that have a row of the day; from a place on, if one is given.
+     * Reads, page by page, the occasions whose inputs may be due on the day, and then all others
+     * that have a row of the day; from a place on, if one is given.
      */
     async *occasions(
       date: string,
@@ -158,9 +158,9 @@ const PERIOD = `
 const ROW_OF_PAGE = 'o.occasion_type = page.type and o.occasion_id = page.id';
 
 /**
- * Of the rows, those whose nominal dates lie around the day (of what recurs yearly, in its year,
- * which the key names), and the open one, which has to be settled first. An occasion that a hand
- * deleted ended when it was planned.
+ * Of the rows, reads those whose nominal dates lie around the day (of what recurs yearly, in its
+ * year, which the key names), and the open one, which has to be settled first. An occasion that was
+ * deleted by hand in the database ended when that was planned.
  */
 const occasionsOf = (page: string): string => `
   with ${SLOTS}, page as materialized (${page})

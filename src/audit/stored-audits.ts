@@ -3,7 +3,7 @@ import { interval, type Query, queryOf } from '../ledger/sql.ts';
 import { type AuditDeps, auditDay } from './audit-day.ts';
 import type { AuditReport } from './report.ts';
 
-/** Stores what was found, without keys: they hold ids of users, beside the day. */
+/** Stores the results, without keys: these contain ids of users, beside the day. */
 async function storeAudit(query: Query, report: AuditReport): Promise<void> {
   const { unaccounted, doubles, unexpected, ...numbers } = report;
   const counts = Object.fromEntries(
@@ -21,12 +21,13 @@ async function storeAudit(query: Query, report: AuditReport): Promise<void> {
 
 export type AuditStore = ReturnType<typeof createAuditStore>;
 
-/** Stores audits of one day after the other, from the oldest occurrence on. */
+/** Stores the audit of one day after the other, beginning with the oldest occurrence. */
 export function createAuditStore(deps: AuditDeps) {
   const query = queryOf(deps.orm);
   return {
     /**
-     * Stores the audit of the next day that has been over for so long (ms, by the database's clock).
+     * Stores the audit of the next day that ended at least so long ago (ms, by the database's
+     * clock).
      * Returns false if there is none.
      */
     async storeNext(keptMs: number): Promise<boolean> {
@@ -45,7 +46,9 @@ export function createAuditStore(deps: AuditDeps) {
   };
 }
 
-/** A day lasts until two days after it began in UTC, somewhere; an instant is at most one from it. */
+/**
+ * Somewhere, a day lasts until two days after it began in UTC; an instant is at most one day off.
+ */
 const NEXT_DAY = `
   select to_char(next.day, 'YYYY-MM-DD') as date
   from (select coalesce(

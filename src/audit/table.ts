@@ -32,7 +32,7 @@ interface Group {
   readonly byReason?: Readonly<Record<string, number>>;
 }
 
-/** A group's own classes stand under it. */
+/** A group's own classes follow it. */
 function rowsOf(classes: Readonly<Record<string, number | Group>>, indent: string): Row[] {
   return Object.entries(classes).flatMap(([name, found]): Row[] => {
     if (typeof found === 'number') return [[`${indent}${name}`, found]];
@@ -65,7 +65,7 @@ function typeLines(types: AuditReport['types']): string[] {
   return ['', ...aligned];
 }
 
-/** Says also how many were accounted for and not delivered. */
+/** Also says how many were accounted for but not delivered. */
 function accountedFor({ failed, skipped, pending, erased }: AuditReport): string {
   const notDelivered = [
     [failed.total + erased.failed, 'failed'],

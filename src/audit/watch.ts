@@ -9,16 +9,16 @@ import type { AuditReport } from './report.ts';
 const HOUR_MS = 3_600_000;
 /** An audit takes under a second for each million users on an ordinary day. */
 const AUDIT_EVERY_MS = HOUR_MS;
-/** Most likely the database is away. */
+/** Most likely the database is down. */
 const RETRY_MS = 60_000;
 
-/** Of one of the last days, as the watch found it. */
+/** The result for one of the last days. */
 export type AuditedDay = Pick<AuditReport, 'date' | 'auditedAt' | 'due'> & {
   readonly unaccounted: number;
 };
 
 /**
- * Audits the last days once an hour, keeps what it found, and exports how many occurrences are
+ * Audits the last days once an hour, keeps the results, and exports how many occurrences are
  * unaccounted for.
  */
 export function startAuditWatch(audit: AuditDeps, registry: Registry, logger: Logger) {
@@ -61,7 +61,7 @@ export function startAuditWatch(audit: AuditDeps, registry: Registry, logger: Lo
   );
   loop.start();
   return {
-    /** The days that were audited last, the oldest first; null before the first time. */
+    /** The days that were audited last, the oldest first; null before the first audit. */
     last: () => last,
     /** Resolves when the audit under way has ended, at its next page. */
     async stop(): Promise<void> {

@@ -3,13 +3,15 @@ import { letterWidth } from './font.ts';
 import { AXIS, type ChartFrame, renderChart, SERIES_COLOURS, WIDTH } from './render.ts';
 
 export interface BarChart extends ChartFrame {
-  /** Of each bar, from left to right, such as an hour or a day; as many are written as there is room for. */
+  /**
+   * The label of each bar, from left to right, such as an hour or a day; drawn where there is room.
+   */
   readonly slots: readonly string[];
-  /** At each slot one value for each series. Beyond seven, the smallest are added up. */
+  /** One value per slot for each series. Beyond seven series, the smallest are added up. */
   readonly series: readonly BarSeries[];
-  /** On top of each other unless `grouped`. */
+  /** Stacked unless `grouped`. */
   readonly grouped?: boolean | undefined;
-  /** Of a value, on the axis and in tooltips; by default with thousands separated. */
+  /** Formats a value, on the axis and in tooltips; by default with thousands separated. */
   readonly format?: ((value: number) => string) | undefined;
 }
 
@@ -29,7 +31,7 @@ export function barChart({
 }: BarChart): Promise<string> {
   const drawn = withRestAddedUp(series);
   return renderChart(frame, {
-    // ECharts takes two series of one name for one.
+    // ECharts takes two series with the same name for one.
     legend: new Map(drawn.map(({ name, legend }, nth) => [String(nth), legend ?? name])),
     xAxis: {
       type: 'category',
@@ -66,7 +68,7 @@ function labelAlignment(slots: readonly string[], { width = WIDTH }: ChartFrame)
   return widest * slots.length > width ? { alignMaxLabel: 'right' as const } : {};
 }
 
-/** As many as there are colours, in their order; the last one is the sum of those that are left out. */
+/** As many series as there are colours, in their order; the last one is the sum of the rest. */
 function withRestAddedUp(series: readonly BarSeries[]): readonly BarSeries[] {
   if (series.length <= SERIES_COLOURS.length) return series;
   const largest = new Set(

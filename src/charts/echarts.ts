@@ -1,6 +1,6 @@
-/** ECharts with what our charts use of it. Imported at the first chart only: see render.ts. */
+/** ECharts with the parts that our charts use. Imported only at the first chart: see render.ts. */
 import { init, setPlatformAPI, use, type ComposeOption } from 'echarts/core';
-// By their own entry points: `echarts/charts` and `echarts/components` would load all there are.
+// From their own entry points: `echarts/charts` and `echarts/components` would load everything.
 import 'echarts/lib/chart/bar';
 import 'echarts/lib/chart/line';
 import 'echarts/lib/component/gridSimple';

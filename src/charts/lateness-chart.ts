@@ -3,15 +3,15 @@ import { lineChart } from './line-chart.ts';
 import type { ChartFrame } from './render.ts';
 
 export interface LatenessChart extends ChartFrame {
-  /** How many were late by so many seconds; in any order. Of a group, its largest. */
+  /** How many were late by so many seconds, in any order. For a group, by its largest. */
   readonly lateness: readonly { readonly seconds: number; readonly count: number }[];
 }
 
-/** Where the logarithmic axis begins: what was less late than this is drawn at it. */
+/** Where the logarithmic axis begins: lower values are drawn there. */
 const SHORTEST_SECONDS = 0.01;
 const PERCENTILES = [50, 95, 99] as const;
 
-/** The share that had been sent by then, with the median and the slowest marked. */
+/** Draws the share that had been sent by then, with the median and the slowest marked. */
 export function latenessChart({ lateness, description, ...frame }: LatenessChart): Promise<string> {
   const sorted = lateness
     .filter(({ count }) => count > 0)

@@ -11,13 +11,13 @@ export interface LineChart extends ChartFrame {
 
 export interface Line {
   readonly name: string;
-  /** In the order of `x`. A `y` that is no number interrupts the line. */
+  /** In the order of `x`. A `y` that is NaN interrupts the line. */
   readonly points: readonly Point[];
   /** In the legend instead of the name. */
   readonly legend?: string | undefined;
   /** Keeps its height until the next point. */
   readonly stepped?: boolean | undefined;
-  /** Behind the others, in grey, and in the legend only if there are words for it. */
+  /** Behind the others, in grey, and in the legend only if `legend` is given. */
   readonly faint?: boolean | undefined;
 }
 
@@ -25,11 +25,11 @@ export type Point = readonly [x: number, y: number];
 
 export interface Axis {
   readonly format: (value: number) => string;
-  /** Logarithmic axes begin above 0: what is below `min` is drawn at it. */
+  /** Logarithmic axes begin above 0: values below `min` are drawn there. */
   readonly scale?: 'linear' | 'log' | undefined;
   readonly min?: number | undefined;
   readonly max?: number | undefined;
-  /** Between two numbers that are written. */
+  /** Between two labels of the axis. */
   readonly step?: number | undefined;
 }
 
@@ -83,7 +83,7 @@ function axisOf({ format, scale = 'linear', min, max, step }: Axis) {
   };
 }
 
-/** ECharts takes two series of one name for one. */
+/** ECharts takes two series with the same name for one. */
 const key = (nth: number): string => String(nth);
 
 function seriesOf(
@@ -97,7 +97,7 @@ function seriesOf(
     name,
     silent: true,
     clip: false,
-    // No more points than can be seen.
+    // No more points than the eye can see.
     sampling: 'lttb' as const,
     symbol: 'none',
     lineStyle: { width: 1.8 },
@@ -110,7 +110,7 @@ function seriesOf(
   };
 }
 
-/** A point without neighbours is no line: it would not be seen. */
+/** A point without neighbours makes no line: it would be invisible. */
 function isAlone(points: readonly Point[], nth: number): boolean {
   const isThere = (at: number): boolean => Number.isFinite(points[at]?.[1]);
   return isThere(nth) && !isThere(nth - 1) && !isThere(nth + 1);

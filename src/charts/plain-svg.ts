@@ -1,10 +1,13 @@
-/** What ECharts draws, without what a strict Content-Security-Policy refuses or what two charts share. */
+/**
+ * Removes from ECharts' SVG what a strict Content-Security-Policy refuses or two charts would
+ * share.
+ */
 
 const ELEMENT = /<(\w+)((?:\s+[\w:-]+="[^"]*")*)\s*>/g;
 const ATTRIBUTE = /([\w:-]+)="([^"]*)"/g;
 /**
- * Fonts become attributes. Classes and pointer events are for the style sheet that is left out, and clip
- * paths are for animations: nothing is drawn outside of its axes.
+ * Fonts become attributes. Classes and pointer events belong to the omitted style sheet, and clip
+ * paths to animations: nothing is drawn outside the axes.
  */
 const DROPPED = /^(style|class|pointer-events|clip-path|xml:space|ecmeta_\w+)$/;
 

@@ -1,4 +1,4 @@
-/** Charts as SVG text that may stand in any page: see `renderChart`. */
+/** Renders charts as SVG text that may stand in any page: see `renderChart`. */
 import type { ChartOption } from './echarts.ts';
 import { FONT_SIZE, letterWidth } from './font.ts';
 import { escapeXml, plainSvg } from './plain-svg.ts';
@@ -15,7 +15,7 @@ export interface ChartFrame {
   readonly height?: number | undefined;
 }
 
-/** Legible on a white and on a black ground (3:1), and distinguishable for colour-blind readers. */
+/** Legible on a white and on a black background (3:1), and distinguishable if colour-blind. */
 export const SERIES_COLOURS = [
   '#0072B2',
   '#D55E00',
@@ -32,12 +32,12 @@ const LEGEND_LINE = 20;
 export const WIDTH = 760;
 const HEIGHT = 260;
 
-/** What a chart adds to what all of them have; `legend` has words by a series' name. */
+/** What a chart adds to what all of them have; `legend` maps a series' name to its text. */
 export interface ChartParts extends Omit<ChartOption, 'legend' | 'grid' | 'title'> {
   readonly legend: ReadonlyMap<string, string>;
   /** Above the plot, below the title. */
   readonly spaceAbove?: number;
-  /** What to write into the tooltip of a bar, by series and place. */
+  /** The tooltip of a bar, by series and place. */
   readonly tooltip?: (series: number, index: number) => string | undefined;
 }
 
@@ -108,7 +108,7 @@ export const AXIS = {
   splitLine: { lineStyle: { color: 'currentColor', opacity: 0.15 } },
 } as const;
 
-/** Of entries of these widths: ECharts begins another line where one has no room. */
+/** For entries of these widths: ECharts starts a new line where one does not fit. */
 function legendLines(entries: readonly number[], width: number): number {
   let lines = 0;
   let left = 0;

@@ -11,13 +11,13 @@ import { askRunningApi, CommandError, EXIT, explainFailure, reportError, warn } 
 interface Question<Answer> {
   /** For error messages. */
   readonly name: string;
-  /** Of the API. */
+  /** A path of the API. */
   readonly path: string;
   readonly schema: z.ZodType<Answer>;
   readonly readDatabase: (orm: Orm, inForce: DateSettingsInForce) => Promise<Answer>;
 }
 
-/** Where a command finds its answers. */
+/** Where a command gets its answers. */
 export type AnswerSource =
   | { readonly kind: 'api'; readonly ask: (path: string) => Promise<unknown> }
   | DatabaseSource;
@@ -29,8 +29,8 @@ export interface DatabaseSource {
 }
 
 /**
- * Answers a command from the database at DATABASE_URL, or without one asks the Daybell that runs
- * at HOST and PORT. Returns the exit code, which is that of `print` if there is an answer.
+ * Answers a command from the database at DATABASE_URL or, if that is not set, from the Daybell that
+ * runs at HOST and PORT. Returns the exit code, which is that of `print` if there is an answer.
  */
 export function answerCommand<Answer>(
   { name, path, schema, readDatabase }: Question<Answer>,
@@ -70,7 +70,7 @@ export async function answerFrom(
   }
 }
 
-/** The options of a command; null if they are refused, which has been printed then. */
+/** Reads the options of a command; returns null, after printing why, if they are refused. */
 export function readOptions<Options extends NonNullable<ParseArgsConfig['options']>>(
   options: Options,
   usage: string,

@@ -1,14 +1,14 @@
-/** What commands have in common: how they end, and how they ask a running Daybell. */
+/** What commands have in common: how they end, and how they call a running Daybell. */
 import { InvalidSettingsError, type Settings } from '../platform/settings/settings.ts';
 import { whyUnusable } from '../platform/database/unusable.ts';
 import { errorCode, errorLine, isOfDatabase } from '../platform/errors.ts';
 
-/** Exit codes but for 0, success. Those above 63 are from sysexits.h. */
+/** Exit codes other than 0, success. Those above 63 are from sysexits.h. */
 export const EXIT = {
   failed: 1,
   badInput: 2,
   usage: 64,
-  /** What it asks is not there, or does not answer. */
+  /** The service it needs is not there, or does not answer. */
   unavailable: 69,
   config: 78,
 } as const;
@@ -51,29 +51,31 @@ function messageOf(error: unknown): string {
   return error.message || errorCode(error);
 }
 
-/** A sentence on a database that cannot be used; null for any other error. */
+/** Explains a database that cannot be used, in a sentence; null for any other error. */
 export function explainFailure(error: unknown): string | null {
   const why = whyUnusable(error);
   return why && `The database cannot be used: ${why}.`;
 }
 
-/** To standard error: the answer itself may go to another program. */
+/** To standard error: standard output may go to another program. */
 export function warn(line: string): void {
   process.stderr.write(`${line}\n`);
 }
 
 export type RunningApi = ReturnType<typeof runningApi>;
 
-/** The API that the settings say runs here, at HOST and PORT, and its key for every request, if one is set. */
+/**
+ * The API that should run here according to the settings, and its key for every request, if set.
+ */
 export function runningApi({ HOST, PORT, API_KEY }: Pick<Settings, 'HOST' | 'PORT' | 'API_KEY'>) {
-  // What is listened on is not always what can be connected to.
+  // The address it listens on is not always one to connect to.
   const host = HOST === '0.0.0.0' || HOST === '::' ? '127.0.0.1' : HOST;
   const headers: Readonly<Record<string, string>> =
     API_KEY === undefined ? {} : { Authorization: `Bearer ${API_KEY}` };
   return { url: `http://${host.includes(':') ? `[${host}]` : host}:${PORT}`, headers };
 }
 
-/** What an answer other than a success says, with a hint if it is about keys. */
+/** Describes a response other than success, with a hint if it is about keys. */
 export function refusedBy(
   { url, headers }: RunningApi,
   { status }: Pick<Response, 'status'>,
@@ -89,10 +91,9 @@ export function refusedBy(
 }
 
 /**
- * Asks the Daybell that runs at HOST and PORT, for a command without settings of its own.
+ * Calls the Daybell that runs at HOST and PORT, for a command without settings of its own.
  *
  * @param instead the settings that would make it unnecessary
- * @throws CommandError when it is not there, or does not answer with a success
  */
 export async function askRunningApi(
   settings: Settings,

@@ -1,6 +1,6 @@
 /**
- * `npm run due`: every occurrence that would be sent now, or as soon as deliveries are resumed. In
- * the database at DATABASE_URL, or else in the embedded one, which has to run.
+ * `npm run due`: lists every occurrence that would be sent now, or as soon as deliveries resume.
+ * From the database at DATABASE_URL, or else the embedded one, which has to run.
  */
 import { createDeliveryControl, type DestinationState } from '../ledger/delivery-control.ts';
 import { createOccurrenceReader, type OccurrenceSummary } from '../ledger/occurrence-reader.ts';
@@ -59,7 +59,7 @@ await runCommand(async () => {
   }
 });
 
-/** Such as: now; to crm when deliveries to it are resumed (paused: maintenance). */
+/** For example: now; to crm when deliveries to it are resumed (paused: maintenance). */
 function whenSent(destinations: readonly DestinationState[]): string {
   const [only] = destinations;
   const waits = destinations.flatMap((one) => {
@@ -82,7 +82,7 @@ function describe(
 ): string {
   const since = `due ${new Date(dueAt ?? 0).toISOString()}`;
   if (attemptCount > 0) return `${since}, after ${attemptCount} attempts`;
-  // Its process ended, or the database was restored, before the outcome was written.
+  // Its process ended, or the database was restored, before the outcome was recorded.
   if (status === 'PROCESSING') return `${since}, was being sent: it may have arrived`;
   const isTooLate = redeliveries === 0 && (dueAt ?? Infinity) < tooLateBefore;
   return isTooLate ? `${since}, past its late limit: skipped instead` : since;

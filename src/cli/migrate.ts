@@ -1,7 +1,7 @@
 /**
- * The process `migrate`: brings the database's schema up to this version's, records the settings
- * and the tz database that decide dates from now on, and ends. With `--create` it creates the
- * database first if there is none.
+ * The process `migrate`: migrates the database's schema to this version, records the settings and
+ * the tz database that decide dates from now on, and ends. With `--create` it first creates the
+ * database if there is none.
  */
 import { parseArgs } from 'node:util';
 
@@ -19,7 +19,7 @@ import { loadTzDatabase } from '../platform/load-tz-database.ts';
 import { runMigrations } from '../platform/database/run-migrations.ts';
 import { DatabaseUnusableError } from '../platform/database/unusable.ts';
 
-/** How long a database that was started together with this may take. */
+/** How long to wait for a database that was started at the same time. */
 const WAIT_MS = 30_000;
 
 await runCommand(async () => {
@@ -42,7 +42,7 @@ await runCommand(async () => {
         await recordLimits(em, settings);
       },
     });
-    if (isNew) logger.info(rules, 'these decide dates from now on');
+    if (isNew) logger.info(rules, 'these settings decide dates from now on');
     logger.info({ migrations }, migrations.length > 0 ? 'migrated' : 'nothing to migrate');
     return 0;
   } catch (error) {

@@ -1,4 +1,4 @@
-/** Lists of occurrences at a terminal or as CSV, page by page, with the people behind them. */
+/** Lists of occurrences at a terminal or as CSV, page by page, with the users they belong to. */
 import { z } from 'zod';
 
 import { type Belonging, type BelongsTo, createFindPeople } from '../ledger/people.ts';
@@ -8,17 +8,17 @@ import { answerFrom, type DatabaseSource } from './answer.ts';
 
 type Printed = object & BelongsTo;
 
-/** So many of one request; the API allows no more. */
+/** The page size; the API allows no more. */
 export const LIST_PAGE = 200;
 
 /** A list that both the API and the database can answer. */
 interface List<Item, Place> {
   /** For error messages. */
   readonly name: string;
-  /** Of the API, with its query. */
+  /** A path of the API, with its query. */
   readonly path: string;
   readonly columns: readonly string[];
-  /** One page of LIST_PAGE at most; `place` is null for the first one. */
+  /** At most LIST_PAGE items; `place` is null for the first page. */
   readonly readPage: (
     database: DatabaseSource,
     place: Place | null,
@@ -82,7 +82,7 @@ async function* pagesOfApi(
   } while (cursor !== null);
 }
 
-/** One occurrence a line: with CSV under a header, for a spreadsheet or another program. */
+/** One occurrence a line; as CSV with a header, for a spreadsheet or another program. */
 async function printPages(
   pages: AsyncIterable<readonly Printed[]>,
   columns: readonly string[],
@@ -104,7 +104,7 @@ function textOf(value: unknown): string {
   return value === null || value === undefined ? '' : String(value as string | number | boolean);
 }
 
-/** A name is the user's own words: no control characters at a terminal. */
+/** A name is free text: no control characters may reach a terminal. */
 function plainCell(text: string): string {
   return text === '' ? '-' : text.replaceAll(/\p{Cc}/gu, ' ');
 }

@@ -1,7 +1,7 @@
 /**
- * `npm run outbox`: events that could not be planned, and how to have them tried again. In the
- * database at DATABASE_URL, or else in the embedded one, which has to run. Exit code 0 when it is
- * done, 1 when it cannot be, 64 for wrong arguments, 78 for settings.
+ * `npm run outbox`: lists events that could not be planned, and retries them. In the database at
+ * DATABASE_URL, or else in the embedded one, which has to run. Exit code 0 when it is done, 1 when
+ * it cannot be, 64 for wrong arguments, 78 for settings.
  */
 import { loadSettings } from '../platform/settings/settings.ts';
 import { readEmbeddedDatabaseUrl } from '../platform/database/embedded-database.ts';
@@ -62,10 +62,10 @@ async function list(orm: Orm): Promise<string> {
   ].join('\n');
 }
 
-/** Not padded: events and ids of users have one length each. */
+/** Not padded: events and ids of users each have a fixed length. */
 function lineOf({ id, type, userId, revision, parkedAt, failures, error }: ParkedEntry): string {
   const since = new Date(parkedAt).toISOString().replace(/\.\d+Z/, 'Z');
-  // One line, and nothing that controls a terminal.
+  // On one line, and without characters that control a terminal.
   const why = (error ?? '').replaceAll(/[\p{Cc}\p{Cf}]+/gu, ' ').slice(0, 200);
   return [id, type, userId, revision, since, failures, why].join('  ');
 }

@@ -1,7 +1,7 @@
 /**
- * Whether the process that serves METRICS_PORT on this machine is ready: exit code 0, or 1 with
- * what is missing; 78 when settings are not usable. The health check of a container, which has
- * nothing but Node.
+ * Checks whether the process that serves METRICS_PORT on this machine is ready: exit code 0, or 1
+ * with what is missing; 78 when settings are not usable. For the health check of a container, which
+ * has nothing but Node.
  */
 import { loadSettings, requireSettings } from '../platform/settings/settings.ts';
 import { EXIT, runCommand } from './command.ts';

@@ -1,7 +1,8 @@
 /**
- * `npm run webhook:check -- [destination]`: sends good and bad events to a receiver, and says what it
- * made of each and what to change. Sends from here, or asks a running Daybell, as `webhook:test`
- * does. Exit code 0 if all was right, 1 if not, 69 when no Daybell answers, 78 for settings.
+ * `npm run webhook:check -- [destination]`: sends good and bad events to a receiver, and reports
+ * how it handled each and what to change. Sends from here, or asks a running Daybell, as
+ * `webhook:test` does. Exit code 0 if all was right, 1 if not, 69 when no Daybell answers, 78 for
+ * settings.
  */
 import type { z } from 'zod';
 
@@ -37,7 +38,7 @@ function inWords({ passed, steps, deduplicated, connection, advice }: Report): s
     `  TLS:           ${tlsVersion ?? 'none'}`,
     `  keep-alive:    ${kept}`,
     '',
-    passed ? 'The receiver handles everything rightly.' : 'The receiver does not pass.',
+    passed ? 'The receiver handles everything correctly.' : 'The receiver does not pass.',
     ...advice.map((one) => `- ${one}`),
     '',
   ].join('\n');

@@ -1,4 +1,7 @@
-/** Which destination a command of webhooks means, and who sends to it: this process or a running Daybell. */
+/**
+ * Which destination a webhook command means, and who sends to it: this process or a running
+ * Daybell.
+ */
 import type { z } from 'zod';
 
 import { openWebhookTester, type WebhookTester } from '../delivery/webhook-test.ts';
@@ -8,15 +11,15 @@ import { loadSettings, requireSettings } from '../platform/settings/settings.ts'
 import { askRunningApi } from './command.ts';
 
 interface Question<Report> {
-  /** Of the API's route. */
+  /** A path of the API. */
   readonly path: string;
   readonly schema: z.ZodType<Report>;
   readonly here: (tester: WebhookTester) => Promise<Report>;
 }
 
 /**
- * Asks about the destination that is the first argument. With its URL set, from here; otherwise the
- * Daybell that runs at HOST and PORT.
+ * Tests the destination that the first argument names. If its URL is set, from here; otherwise
+ * through the Daybell that runs at HOST and PORT.
  *
  * @throws CommandError when none answers
  * @throws InvalidSettingsError when its secrets are not set

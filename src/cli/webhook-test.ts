@@ -32,7 +32,7 @@ function inWords(report: Report): string {
     ['signed', signatures === 1 ? 'with 1 secret' : `with ${signatures} secrets`],
     ['came back', status === null ? `nothing (${errorCode})` : `status ${status}`],
     ['after', `${report.durationMs} ms`],
-    ...(report.responseExcerpt === null ? [] : [['it said', report.responseExcerpt]]),
+    ...(report.responseExcerpt === null ? [] : [['response', report.responseExcerpt]]),
     ['verdict', report.verdict],
   ];
   return [

@@ -1,7 +1,7 @@
 /**
- * `npm run worker:current`: which version of the workers gets the work. With a build id, that one
- * does from now on; with `--unversioned`, workers without a build id do. Exit code 0, 1 when
- * Temporal refuses, 69 when it is away, 78 for settings.
+ * `npm run worker:current`: shows which version of the workers gets the work. With a build id,
+ * makes it that one; with `--unversioned`, the workers without a build id. Exit code 0, 1 when
+ * Temporal refuses, 69 when it is down, 78 for settings.
  */
 import { parseArgs } from 'node:util';
 

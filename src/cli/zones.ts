@@ -1,7 +1,7 @@
 /**
- * The command `npm run zones`: what the tz data in use changes. Prints, as a table, where
+ * The command `npm run zones`: shows what the tz data in use changes. Prints, as a table, where
  * Node's own tz database and the bundled one (or that of the file in ZONE_DATA) differ within two
- * years from today, or from the day that is given: `npm run zones -- 2026-11-01`.
+ * years from today, or from the given day: `npm run zones -- 2026-11-01`.
  */
 import { loadSettings } from '../platform/settings/settings.ts';
 import { dateToMs, formatCalendarDate, parseCalendarDate } from '../time/calendar-date.ts';
@@ -34,7 +34,7 @@ function line({ timezone, from, until, offsets }: TzDifference): string {
   return `| ${timezone} | ${edge(from)} | ${edge(until)} | ${ofNode} | ${ofOther} |`;
 }
 
-/** Nothing, at an end of the period: the difference goes on. */
+/** Empty at an end of the period: the difference continues beyond it. */
 function edge(at: number): string {
   const isEnd = at === period.from || at === period.until;
   return isEnd ? '…' : `${new Date(at).toISOString().slice(0, 16)}Z`;

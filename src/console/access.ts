@@ -26,7 +26,8 @@ export function requireVisitor({ apiKeys }: ConsoleDeps, sessions: Sessions) {
       c.set('visitor', { key: null, csrf: csrfOfBrowser(c), may: () => true });
     } else {
       const token = getCookie(c, COOKIE);
-      // The answer to a form can take minutes, as to a file, and a new token would come only with it.
+      // A response to a form can take minutes, as with a file, and would bring a new token only
+      // then.
       const mayRotate = c.req.method === 'GET';
       const session = token === undefined ? null : await sessions.find(token, mayRotate);
       if (session === null) return toSignIn(c);
@@ -50,7 +51,9 @@ function signedIn(key: ApiKey, csrf: string): Visitor {
   return { key, csrf, may: (scope) => key.scopes.includes(scope) };
 }
 
-/** A form that was open meanwhile cannot be sent again by itself: what was typed would be lost unseen. */
+/**
+ * A form that was open meanwhile cannot be resent automatically: its input would be lost silently.
+ */
 function toSignIn(c: Ctx): Response {
   if (c.req.method !== 'GET' && c.req.method !== 'HEAD') throw SESSION_OVER;
   const { pathname, search } = new URL(c.req.url);
@@ -58,9 +61,9 @@ function toSignIn(c: Ctx): Response {
   return c.redirect(SIGN_IN + back, 303);
 }
 
-/** The field of every form. */
+/** The CSRF field of every form. */
 export const CSRF_FIELD = 'csrf';
-/** Of all forms but that with a file, so that every field is text. */
+/** The type of all forms but the one with a file, so that every field is text. */
 const FORM_TYPE = /^application\/x-www-form-urlencoded\s*(?:;|$)/i;
 
 /** @throws PageError if the request does not come from a page that this session was shown */
@@ -70,7 +73,9 @@ export async function requireCsrf(c: Ctx, expected: string): Promise<void> {
   if (typeof given !== 'string' || !isSameToken(given, expected)) throw FOREIGN_FORM;
 }
 
-/** Of a browser that is not signed in: its cookie is a token of its own, which is kept nowhere. */
+/**
+ * The token of a browser that is not signed in: its cookie is one of its own, which is not stored.
+ */
 export function csrfOfBrowser(c: Ctx): string {
   let token = getCookie(c, COOKIE);
   if (token === undefined) {
@@ -81,7 +86,7 @@ export function csrfOfBrowser(c: Ctx): string {
 }
 
 export async function signIn(c: Ctx, sessions: Sessions, key: ApiKey): Promise<void> {
-  // A token that the browser had before may be known to others: its session ends, too.
+  // A token that the browser had before may be known to others: end its session too.
   await endSession(c, sessions);
   keepToken(c, await sessions.start(key));
 }
@@ -107,13 +112,15 @@ function keepToken(c: Ctx, token: string): void {
   });
 }
 
-/** TLS ends in front of the API, and what ends it says so; of several proxies, the first one. */
+/**
+ * TLS ends at a proxy in front of the API, which says so in a header; of several, the first counts.
+ */
 function isTls(c: Ctx): boolean {
   const [outermost] = (c.req.header('X-Forwarded-Proto') ?? '').split(',');
   return outermost?.trim() === 'https' || c.req.url.startsWith('https:');
 }
 
-/** For a form that leads nowhere without a scope. @throws PageError */
+/** For a form that is useless without a scope. @throws PageError */
 export function requireScope({ may }: Visitor, scope: Scope): void {
   if (may(scope)) return;
   const needs = `This page requires the scope ${scope}.`;

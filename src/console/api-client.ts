@@ -1,4 +1,4 @@
-/** How pages use the API: its own routes, in this process, with the rights of who is signed in. */
+/** How pages use the API: its own routes, in this process, with the visitor's rights. */
 import type { Context } from 'hono';
 import type { ContentfulStatusCode } from 'hono/utils/http-status';
 
@@ -8,13 +8,13 @@ import { type FormFault, NO_PAGE, PageError } from './page-error.ts';
 type Ctx = Context<ConsoleEnv>;
 
 export interface Ask {
-  /** Left out where undefined, null or empty, as forms send what was not filled in. */
+  /** Parameters that are undefined, null or empty are left out, as forms send fields left blank. */
   readonly query?:
     | Readonly<Record<string, string | number | boolean | null | undefined>>
     | undefined;
   /** Sent as JSON. */
   readonly body?: unknown;
-  /** Sent as it comes, instead of a body. */
+  /** Streamed instead of a body. */
   readonly file?: { readonly content: ReadableStream<Uint8Array>; readonly type: string };
   readonly headers?: Readonly<Record<string, string>>;
 }
@@ -31,7 +31,7 @@ export type ApiClient = ReturnType<typeof createApiClient>;
 export function createApiClient({ fetchApi }: Pick<ConsoleDeps, 'fetchApi'>) {
   async function request(c: Ctx, method: string, path: string, ask: Ask = {}): Promise<Response> {
     const { query = {}, body, file, headers = {} } = ask;
-    // Any host will do: the request does not leave the process.
+    // Any host works: the request does not leave the process.
     const url = new URL(path, 'http://localhost');
     for (const [name, value] of Object.entries(query)) {
       if (value !== undefined && value !== null && value !== '') {
@@ -63,11 +63,11 @@ export function createApiClient({ fetchApi }: Pick<ConsoleDeps, 'fetchApi'>) {
   }
 
   return {
-    /** The body of what is read. */
+    /** Returns the body of a successful GET. */
     async get<Body>(c: Ctx, path: string, query?: Ask['query']): Promise<Body> {
       return (await send<Body>(c, 'GET', path, { query })).body;
     },
-    /** The same; null if there is none of it. */
+    /** The same; null for 404. */
     async find<Body>(c: Ctx, path: string, query?: Ask['query']): Promise<Body | null> {
       try {
         return (await send<Body>(c, 'GET', path, { query })).body;
@@ -76,9 +76,9 @@ export function createApiClient({ fetchApi }: Pick<ConsoleDeps, 'fetchApi'>) {
         throw error;
       }
     },
-    /** For a change, or where the answer's headers count. */
+    /** For a change, or when the response's headers matter. */
     send,
-    /** As it comes, for what is streamed. */
+    /** For streamed responses. */
     stream: request,
   };
 }

@@ -1,4 +1,4 @@
-/** What the API answers, as its own schemas have it. */
+/** Types of the API's responses, from its own schemas. */
 import type { z } from 'zod';
 
 import type { ImportLineSchema } from '../api/schemas/imports.ts';

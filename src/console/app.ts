@@ -1,4 +1,4 @@
-/** The operators' console: pages made on the server, in front of the API. */
+/** The operators' console: pages rendered on the server, on top of the API. */
 import { Hono } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
 import { html } from 'hono/html';
@@ -30,7 +30,7 @@ import { createResults } from './results.ts';
 import { createSessions } from './sessions.ts';
 import { registerSignIn, registerSignOut } from './sign-in.ts';
 
-/** Nothing from elsewhere, no inline style, no inline script. */
+/** Nothing from other hosts, no inline style, no inline script. */
 const contentSecurityPolicy = {
   defaultSrc: ["'none'"],
   styleSrc: ["'self'"],
@@ -45,7 +45,7 @@ const contentSecurityPolicy = {
 /** Forms; files have a route of their own. */
 const FORM_MAX_BYTES = 256 * 1024;
 
-/** Where files arrive, which may take long. */
+/** Where files are uploaded, which may take long. */
 export const UPLOAD_PATH = `${HOME}/import`;
 
 /** To be mounted at `/console`. */
@@ -73,7 +73,7 @@ export function createConsole(deps: ConsoleDeps): ConsoleApp {
     api: createApiClient(deps),
     results: createResults(deps.orm),
   };
-  // Before the limit: a file is read as it comes, after its form was found to be one of ours.
+  // Before the limit: a file is streamed, once its form proves to be one of ours.
   app.post('/import', signedIn, receiveImport(pages));
   app.use(bodyLimit({ maxSize: FORM_MAX_BYTES, onError: () => Promise.reject(TOO_LARGE) }));
   registerSignIn(app, deps, sessions);
@@ -95,7 +95,7 @@ export function createConsole(deps: ConsoleDeps): ConsoleApp {
   registerAudit(app, pages);
   registerImport(app, pages);
 
-  // The path is the console's own, whatever becomes of it: the API's answers are not for people.
+  // The path is the console's own, even when no page matches: the API's errors are not for people.
   app.all('*', () => Promise.reject(NO_PAGE));
   app.onError((error, c) => {
     const page = error instanceof PageError ? error : ofError(error);
@@ -126,7 +126,9 @@ export function createConsole(deps: ConsoleDeps): ConsoleApp {
   return app;
 }
 
-/** What only the console itself can meet, such as a database that its sessions cannot be read from. */
+/**
+ * Errors only the console itself can meet, such as a database from which no sessions can be read.
+ */
 function ofError(error: Error): PageError {
   if (isServerAway(error)) {
     return new PageError(

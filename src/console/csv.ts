@@ -1,4 +1,4 @@
-/** Downloads as CSV, page by page of a list of the API. */
+/** Downloads lists of the API as CSV, page by page. */
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import type { Context } from 'hono';
@@ -16,12 +16,12 @@ export interface ListPage<Item> {
 export type Column<Item> = readonly [name: string, valueOf: (item: Item) => string | number | null];
 
 const AGAIN_AFTER_MS = 1_000;
-/** Of one page; other callers may be in the way. */
+/** For one page, when other callers get in the way. */
 const TRIES = 30;
 
 /**
- * Answers with a file that is written as it is read. What is wrong with the question is answered
- * with a page: the first part is read before.
+ * Responds with a file that is written as it is read. The first part is read before the response
+ * begins, so that an invalid request is answered with a page.
  */
 export async function sendCsv<Item>(
   c: Context<ConsoleEnv>,
@@ -51,7 +51,7 @@ async function* textOf<Item>(
   }
 }
 
-/** Waits when the key has asked too often, or too many others ask. */
+/** Retries after a wait when the key has made too many requests, or too many others are waiting. */
 async function patiently<Value>(read: () => Promise<Value>): Promise<Value> {
   for (let tries = 1; ; tries += 1) {
     try {

@@ -7,12 +7,12 @@ import type { ApiClient } from './api-client.ts';
 import type { AssetName } from './assets.ts';
 import type { Results } from './results.ts';
 
-/** What the console needs of the process that serves it. */
+/** What the console needs from the process that serves it. */
 export interface ConsoleDeps {
   /** For its sessions; all else comes from the API. */
   readonly orm: Orm;
   readonly apiKeys: readonly ApiKey[];
-  /** Answers as the API does, with the rights of a key; null without configured keys. */
+  /** Calls the API with the rights of a key; null without configured keys. */
   readonly fetchApi: (request: Request, key: ApiKey | null) => Promise<Response>;
   readonly logger: Logger;
   /** In Temporal's Web UI, before the id of a workflow; null if its address is not known. */
@@ -31,7 +31,7 @@ export type ConsoleEnv = {
   Variables: {
     requestId: string;
     assetUrl: (name: AssetName) => string;
-    /** Of every page but the sign-in. */
+    /** Set on every page but the sign-in. */
     visitor: Visitor;
     /** The name of the key, for the log. */
     keyName?: string;

@@ -1,4 +1,4 @@
-/** Which failures a page is about: in its address, in words, and as the API takes it. */
+/** Which failures a page is about: as its address, in words, and as parameters of the API. */
 import type { Context } from 'hono';
 import { html } from 'hono/html';
 
@@ -7,7 +7,7 @@ import type { Html } from './layout.ts';
 import { PageError } from './page-error.ts';
 import { answerWords, DAY_MS, reasonWords, time } from './words.ts';
 
-/** Empty: any. */
+/** Empty strings mean any. */
 export interface FailureFilter {
   readonly from: string;
   readonly to: string;
@@ -52,7 +52,7 @@ function lastDays(days: number, now: number) {
   };
 }
 
-/** The fields that say something, for an address or the API. */
+/** The fields that are set, for an address or the API. */
 export function given(filter: FailureFilter): Readonly<Record<string, string>> {
   return Object.fromEntries(Object.entries(filter).filter(([, value]) => value !== ''));
 }

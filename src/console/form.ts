@@ -1,10 +1,10 @@
-/** Fields of forms, with what is wrong with them. */
+/** Fields of forms, with their faults. */
 import { html } from 'hono/html';
 
 import type { Html } from './layout.ts';
 import type { FormFault } from './page-error.ts';
 
-/** What was typed, by the names of the fields. */
+/** The input, by the names of the fields. */
 export type FormValues = Readonly<Record<string, string>>;
 
 export interface FormState {
@@ -21,7 +21,7 @@ export interface Field {
   readonly type?: 'text' | 'date' | 'time' | 'number';
   readonly required?: boolean;
   readonly maxlength?: number;
-  /** Makes it a choice. */
+  /** Makes it a select. */
   readonly options?: readonly { readonly value: string; readonly name: string }[];
 }
 

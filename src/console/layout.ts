@@ -16,11 +16,11 @@ export interface Page {
   readonly title: string;
   readonly body: Html | readonly Html[];
   readonly status?: ContentfulStatusCode;
-  /** How often the page brings itself up to date while it is open; never by default. */
+  /** How often the page refreshes itself while it is open; never by default. */
   readonly liveMs?: number;
 }
 
-/** In the order of the navigation; `scope` is what a page cannot do without. */
+/** In the order of the navigation; `scope` is what a page requires. */
 const NAVIGATION: readonly { path: string; name: string; scope: Scope }[] = [
   { path: '', name: 'Today', scope: 'deliveries:read' },
   { path: '/coming', name: 'Coming', scope: 'deliveries:read' },
@@ -42,7 +42,7 @@ export function sendPage(c: Ctx, page: Page): Response | Promise<Response> {
   return c.html(renderPage(c, page), page.status ?? 200);
 }
 
-/** The same for a page whose content comes bit by bit, after `page.body`. */
+/** The same for a page whose content is streamed after `page.body`. */
 export async function streamPage(
   c: Ctx,
   page: Page,
@@ -57,14 +57,14 @@ export async function streamPage(
   }
   return c.body(ReadableStream.from(texts()).pipeThrough(new TextEncoderStream()), 200, {
     'Content-Type': 'text/html; charset=utf-8',
-    // For nginx, which else keeps the parts back until it has a buffer full.
+    // For nginx, which otherwise holds the parts back until its buffer is full.
     'X-Accel-Buffering': 'no',
   });
 }
 
 const PARTS = '<!-- parts -->';
 
-/** For a page that is not signed in, and has no navigation. */
+/** For a page without a signed-in visitor, and without navigation. */
 export function sendBarePage(c: Ctx, page: Page): Response | Promise<Response> {
   return c.html(frame(c, page.title, main(c, page)), page.status ?? 200);
 }
@@ -105,7 +105,7 @@ function whoIsSignedIn(visitor: Visitor): Html {
   </form>`;
 }
 
-/** Belongs into every form. */
+/** Every form must contain it. */
 export function csrfField({ csrf }: Pick<Visitor, 'csrf'>): Html {
   return html`<input type="hidden" name="${CSRF_FIELD}" value="${csrf}" />`;
 }

@@ -1,4 +1,4 @@
-/** What several pages are made of. */
+/** Building blocks of several pages. */
 import { html } from 'hono/html';
 
 import type { Html } from './layout.ts';
@@ -6,9 +6,9 @@ import type { Html } from './layout.ts';
 type Cell = string | number | Html;
 
 export interface Table {
-  /** What it is, for those who cannot see that it scrolls sideways. */
+  /** Names the region, for those who cannot see that it scrolls sideways. */
   readonly label: string;
-  /** What its rows are, and of what scope. */
+  /** What its rows are, and which of them. */
   readonly caption: string | Html;
   readonly columns: readonly (string | { readonly number: string })[];
   /** The first cell of each names the row. */

@@ -1,4 +1,4 @@
-/** What a change did, on the page that follows it. */
+/** A message about a change, on the page that follows it. */
 import type { Context } from 'hono';
 import { deleteCookie, getCookie, setCookie } from 'hono/cookie';
 
@@ -8,10 +8,10 @@ type Ctx = Context<ConsoleEnv>;
 
 const COOKIE = 'daybell_notice';
 const PATH = '/console';
-/** A cookie has 4 KB. */
+/** A cookie is limited to 4 KB. */
 const LONGEST = 500;
 
-/** Answers a change: a page that is loaded again, or gone back to, does not repeat it. */
+/** Redirects after a change, so that reloading or going back does not repeat it. */
 export function redirectWith(c: Ctx, notice: string, to: string): Response {
   setCookie(c, COOKIE, notice.slice(0, LONGEST), {
     path: PATH,
@@ -24,7 +24,7 @@ export function redirectWith(c: Ctx, notice: string, to: string): Response {
 
 /** The notice to show now, once; null if there is none. */
 export function takeNotice(c: Ctx): string | null {
-  // Not to a script: a live page in another tab would take it from the page that it is for.
+  // Not to a script: a live page in another tab would take it from the page it is meant for.
   if (c.req.header('Sec-Fetch-Dest') === 'empty') return null;
   const notice = getCookie(c, COOKIE);
   if (notice === undefined) return null;

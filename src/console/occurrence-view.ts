@@ -1,4 +1,4 @@
-/** An occurrence with its attempts, and what can be done about it. */
+/** An occurrence with its attempts, and the actions on it. */
 import { html } from 'hono/html';
 
 import { HOME } from './access.ts';
@@ -13,11 +13,11 @@ export const occurrencePath = (key: string): string => `${HOME}${path`/occurrenc
 
 export interface OccurrenceView {
   readonly visitor: Visitor;
-  /** Of the console's pages, where an action leads back to: the person's or the occurrence's own. */
+  /** The console page to return to after an action: the person's or the occurrence's own. */
   readonly from: 'person' | 'occurrence';
 }
 
-/** One line, which opens. */
+/** One line, which expands. */
 export function occurrenceDetails(one: OccurrenceRecord, view: OccurrenceView): Html {
   const { occasionType, nominalDate, status, dueAt } = one;
   return html`<details ${isOpen(one) && one.attemptCount > 0 ? html`open` : ''}>
@@ -66,7 +66,7 @@ export function occurrenceBody(one: OccurrenceRecord, view: OccurrenceView): Htm
 const isOpen = ({ status }: Pick<OccurrenceRecord, 'status'>): boolean =>
   status === 'PENDING' || status === 'PROCESSING';
 
-/** What became of it, or what it waits for, in a sentence. */
+/** Its outcome, or what it waits for, in a sentence. */
 function outcomeWords(one: OccurrenceRecord): Html {
   const { status, reason, deliveredAt, latenessMs, nextAttemptAt, attemptCount } = one;
   switch (status) {
@@ -114,7 +114,7 @@ function attemptsTable({ key, attempts, attemptCount, timezone }: OccurrenceReco
   });
 }
 
-/** Each says beforehand what it means. The fields are what the page knows of the row. */
+/** Each explains its effect beforehand. The fields are what the page knows of the row. */
 function actions(one: OccurrenceRecord, { visitor, from }: OccurrenceView): Html {
   const { key, status, nextAttemptAt, settledAt, attemptCount } = one;
   const hidden = html`${csrfField(visitor)}<input type="hidden" name="from" value="${from}" />`;

@@ -1,4 +1,4 @@
-/** Entries of the operator log, on its own page and on those of what they are about. */
+/** Entries of the operator log, on its own page and on the pages of their subjects. */
 import { html } from 'hono/html';
 
 import { HOME } from './access.ts';
@@ -32,7 +32,7 @@ export function logTable(entries: readonly LogEntry[], caption: string, visitor:
   });
 }
 
-/** The API's operations, as what was done; others by the name that the API's description has. */
+/** The API's operations in words; others appear under their name in the API's description. */
 const ACTIONS: Readonly<Record<string, string>> = {
   pauseDeliveries: 'Paused deliveries',
   resumeDeliveries: 'Resumed deliveries',
@@ -64,7 +64,7 @@ function subjectLink(subject: string | null, { may }: Visitor): Html | string {
   return html`<a href="${HOME}/occurrences/${encodeURIComponent(subject)}">${subject}</a>`;
 }
 
-/** Everything that says something, as `name: value`. */
+/** Every field that is set, as `name: value`. */
 function detailWords(detail: LogEntry['detail']): string {
   const said = Object.entries(detail).filter(([, value]) => value !== null && value !== '');
   return said

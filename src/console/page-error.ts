@@ -1,12 +1,12 @@
 import type { ContentfulStatusCode } from 'hono/utils/http-status';
 
-/** One fault of what was typed: the field and the rule that it breaks. */
+/** One fault of the input: the field and the rule that it breaks. */
 export interface FormFault {
   readonly field: string;
   readonly rule: string;
 }
 
-/** Thrown to answer with a page that says in a sentence what is wrong. */
+/** Thrown to answer with a page that explains in a sentence what is wrong. */
 export class PageError extends Error {
   override readonly name = 'PageError';
   readonly status: ContentfulStatusCode;

@@ -1,4 +1,6 @@
-/** What came of a form, kept for the page that follows it: loading that again sends nothing again. */
+/**
+ * The result of a form, kept for the page that follows it, so that reloading sends nothing again.
+ */
 import type { Context } from 'hono';
 import { html, raw } from 'hono/html';
 
@@ -21,7 +23,7 @@ export interface Result {
 
 export type Results = ReturnType<typeof createResults>;
 
-/** In the database, since another process may be asked for the page; only the same session sees it. */
+/** In the database, since another process may serve the page; only the same session sees it. */
 export function createResults(orm: Orm) {
   const query = queryOf(orm);
 

@@ -5,22 +5,22 @@ import type { ApiKey } from '../access/api-key.ts';
 import { queryOf } from '../ledger/sql.ts';
 import type { Orm } from '../platform/database/orm.ts';
 
-/** From the sign-in, however much it is used. */
+/** Counted from the sign-in, however active the session is. */
 export const SESSION_HOURS = 12;
-/** A token that was stolen is of use for no longer than this, unless the thief is the quicker. */
+/** A stolen token works no longer than this, unless the thief renews it before its owner does. */
 const ROTATE_AFTER = '30 minutes';
 /**
- * How long the previous token stays valid: for requests that were under way with it, and for a
- * browser that the new one has not reached, because an answer was lost.
+ * How long the previous token stays valid: for requests sent with it before the change, and for a
+ * browser that the new one has not reached because a response was lost.
  */
 const OVERLAP = '1 minute';
 const TOKEN_BYTES = 32;
 
 export interface Session {
   readonly key: ApiKey;
-  /** What each form of the session must send back. */
+  /** The token that each form of the session must send back. */
   readonly csrf: string;
-  /** Replaces the one that was presented; null as long as that one stays. */
+  /** Replaces the one that was presented; null while that one stays valid. */
   readonly newToken: string | null;
 }
 
@@ -28,12 +28,12 @@ export type Sessions = ReturnType<typeof createSessions>;
 
 export const newToken = (): string => randomBytes(TOKEN_BYTES).toString('base64url');
 
-/** Of tokens, only hashes are kept. They are random, and need neither salt nor stretching (ADR 12). */
+/** Only hashes of tokens are stored. Tokens are random: no need for salt or stretching (ADR 12). */
 export function createSessions(orm: Orm, apiKeys: readonly ApiKey[]) {
   const query = queryOf(orm);
 
   return {
-    /** Returns the token for the cookie. Sessions that are over are removed on the occasion. */
+    /** Returns the token for the cookie. Also removes sessions that have expired. */
     async start({ name, sha256 }: ApiKey): Promise<string> {
       const token = newToken();
       await query(START, {
@@ -46,11 +46,11 @@ export function createSessions(orm: Orm, apiKeys: readonly ApiKey[]) {
     },
 
     /**
-     * Null if it is over, was ended, or its key is no longer among the settings.
+     * Returns null if it has expired, was ended, or its key is no longer in the settings.
      *
-     * A token that is old is replaced. Until the new one has been presented, the previous one gets
-     * the same new one again: else a lost answer would sign the visitor out. From then on it gets
-     * nothing, so that a token that was stolen does not lead to the new one.
+     * An old token is replaced. Until the new one has been presented, the previous one gets the
+     * same new one again: otherwise a lost response would sign the visitor out. From then on it
+     * gets nothing, so that a stolen token does not lead to the new one.
      */
     async find(token: string, mayRotate: boolean): Promise<Session | null> {
       const [row] = await query<Row>(FIND, { hash: hash(token) });
@@ -68,7 +68,10 @@ export function createSessions(orm: Orm, apiKeys: readonly ApiKey[]) {
     },
   };
 
-  /** Null if the token stays; also if another request has replaced it, and its answer has the new one. */
+  /**
+   * Returns null if the token stays, or if another request has replaced it, whose response has the
+   * new one.
+   */
   async function nextToken(token: string, row: Row): Promise<string | null> {
     if (!row.isCurrent) return row.rotationKey === null ? null : derive(token, row.rotationKey);
     if (!row.isOld) return null;
@@ -79,7 +82,7 @@ export function createSessions(orm: Orm, apiKeys: readonly ApiKey[]) {
   }
 }
 
-/** Takes both: the browser's token, and what only the database has. */
+/** Requires both: the browser's token, and a key that only the database has. */
 function derive(token: string, rotationKey: string): string {
   return createHmac('sha256', rotationKey).update(token).digest('base64url');
 }
@@ -97,7 +100,7 @@ interface Row {
   readonly name: string;
   readonly key: string;
   readonly csrf: string;
-  /** Whether the token is the session's own, not the previous one. */
+  /** Whether the token is the session's current one, not the previous one. */
   readonly isCurrent: boolean;
   readonly isOld: boolean;
   readonly rotationKey: string | null;

@@ -9,7 +9,7 @@ import { csrfField, sendBarePage } from './layout.ts';
 import { PageError } from './page-error.ts';
 import type { Sessions } from './sessions.ts';
 
-/** Keys of 256 bits cannot be guessed; this keeps a script with an old key from filling the log. */
+/** Keys of 256 bits cannot be guessed; this stops a script with an old key from filling the log. */
 const ATTEMPTS_PER_SECOND = 5;
 
 export function registerSignIn(
@@ -59,10 +59,10 @@ export function registerSignOut(app: ConsoleApp, sessions: Sessions): void {
   });
 }
 
-/** Where a link led before the sign-in; never to another site. */
+/** The page that was requested before the sign-in; never one of another site. */
 function ownPath(next: unknown): string {
   if (typeof next !== 'string' || !next.startsWith(HOME)) return HOME;
-  // As a browser reads it, which drops line breaks and goes up by `..`.
+  // Parsed as a browser would, which drops line breaks and resolves `..`.
   const { pathname, search } = new URL(next, 'http://localhost');
   return /^\/console(?:\/|$)/.test(pathname) ? pathname + search : HOME;
 }

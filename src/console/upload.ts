@@ -1,4 +1,4 @@
-/** A form with a file, read as it comes: the whole file is never in memory. */
+/** A form with a file, streamed: the whole file is never in memory. */
 import { Readable } from 'node:stream';
 import { finished } from 'node:stream/promises';
 
@@ -10,15 +10,15 @@ import type { ConsoleEnv } from './env.ts';
 import { PageError } from './page-error.ts';
 import { isSameToken } from './sessions.ts';
 
-/** More than the form has, and as long as a mapping of all columns. */
+/** More fields than the form has, each as long as a mapping of all columns. */
 const LIMITS = { fields: 20, fieldSize: 8 * 1024, fieldNameSize: 100, files: 1, headerPairs: 20 };
 
 export interface Upload {
-  /** Those before the file; browsers send fields in the order of the page. */
+  /** The fields before the file; browsers send them in the order of the page. */
   readonly fields: ReadonlyMap<string, string>;
   readonly fileName: string;
   readonly file: ReadableStream<Uint8Array>;
-  /** Reads what is left, and drops it: a browser shows no answer before it has sent everything. */
+  /** Reads the rest and drops it: a browser shows no response before it has sent everything. */
   readonly drain: () => Promise<void>;
 }
 
@@ -53,7 +53,7 @@ export async function readUpload(c: Context<ConsoleEnv>): Promise<Upload> {
       stream.resume();
       return reject(fields.size === 0 ? FOREIGN_FORM : NO_FILE);
     }
-    // If the browser goes away, the file is cut off: that is an error, not its end.
+    // If the browser disconnects, the file is cut off: report an error, not its end.
     source.once('error', (error) => stream.destroy(error));
     stream.on('error', () => {});
     const file = Readable.toWeb(stream) as ReadableStream<Uint8Array>;
@@ -66,7 +66,7 @@ export async function readUpload(c: Context<ConsoleEnv>): Promise<Upload> {
   try {
     return await promise;
   } catch (error) {
-    // Of a form that is not ours, no more is taken than the server itself takes.
+    // For a form that is not ours, no more is read than the server itself does.
     if (error === FOREIGN_FORM) source.destroy();
     else await drain();
     throw error;

@@ -1,4 +1,4 @@
-/** Instants, states and what operators did, as pages say them. */
+/** Instants, states and operators' actions, as pages show them. */
 import { html } from 'hono/html';
 
 import type { Html } from './layout.ts';
@@ -13,8 +13,8 @@ export function time(iso: string | null): Html {
 }
 
 /**
- * By the clocks of a zone, such as `Thursday 20 May 2027 at 09:00`; empty for a zone that Node does
- * not know.
+ * By the clocks of a zone, such as `Thursday 20 May 2027 at 09:00`; empty if Node does not know the
+ * zone.
  */
 export function localTime(iso: string, timezone: string): string {
   try {
@@ -28,7 +28,7 @@ export function localTime(iso: string, timezone: string): string {
   }
 }
 
-/** How it looks on a page: by the word, and by a colour. */
+/** How a state looks on a page: its word and its colour. */
 const LOOKS: Readonly<Record<string, string>> = {
   COMPLETED: 'good',
   FAILED: 'bad',
@@ -62,7 +62,7 @@ export function reasonWords(reason: string): string {
   return REASONS.get(reason) ?? reason;
 }
 
-/** What the last attempt came to. */
+/** The result of the last attempt. */
 export function answerWords(answer: string): string {
   if (answer === 'none') return 'no attempt is kept';
   return /^\d/.test(answer) ? `HTTP ${answer}` : answer;

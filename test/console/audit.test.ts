@@ -41,7 +41,7 @@ test('asks for a day, and audits none before it is named', async () => {
 
 test('what must be 0 comes first, then each class in words, with links to who is in it', async () => {
   const page = await open(`/console/audit?date=${DAY}`);
-  expect(page.text).toContain(`3 occurrences due on ${DAY}. Not all are as they should be.`);
+  expect(page.text).toContain(`3 occurrences due on ${DAY}. Something is wrong.`);
   expect(page.text).toMatch(/unaccounted 1 Fell due, and has no recorded outcome/);
   expect(page.text.indexOf('unaccounted 1')).toBeLessThan(page.text.indexOf('delivered 1'));
   expect(page.text).toMatch(/failed\.gone 1 The receiver said that it no longer exists \(410\)/);

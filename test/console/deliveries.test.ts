@@ -154,8 +154,8 @@ describe('the receiver', () => {
     expect(page.path).toMatch(/^\/console\/deliveries\/default\/check\//);
     expect(page.text).toContain('Not passed');
     expect((await visitor.open(page.path)).text).toBe(page.text);
-    expect(page.text).toMatch(/A good event accepted HTTP 200 0.01 s rightly/);
-    expect(page.text).toMatch(/wrong signature refused HTTP 200 0.01 s wrongly/);
+    expect(page.text).toMatch(/A good event accepted HTTP 200 0.01 s correctly/);
+    expect(page.text).toMatch(/wrong signature refused HTTP 200 0.01 s incorrectly/);
     expect(page.text).toContain('What to change Verify the signature before anything else.');
     expect((await visitor.open(PAGE)).text).toMatch(/Checked the receiver default .*passed: false/);
   });

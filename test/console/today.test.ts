@@ -26,7 +26,7 @@ test('says what is wrong and what to do, how the day goes, and how late the last
   await api.send('POST', '/v1/deliveries/pause', { reason: HOSTILE });
   const page = await visitor.open('http://localhost/console');
   expect(page.status).toBe(200);
-  expect(page.text).toContain('3 of those who were due on 2026-05-19 are unaccounted for.');
+  expect(page.text).toContain('3 of the occurrences due on 2026-05-19 are unaccounted for.');
   expect(page.text).toContain(`Deliveries to default are paused: ${HOSTILE}. Resume them`);
   expect(page.text).toContain('No dispatcher sends to default');
   expect(page.text).toContain('The last one: 1 occurrence at');

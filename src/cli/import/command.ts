@@ -1,6 +1,6 @@
 /**
- * `npm run import -- people.csv`: imports a CSV or NDJSON file of users by the Daybell at HOST and
- * PORT, or at --url, with API_KEY. Exit code 1 when rows were refused.
+ * `npm run import -- people.csv`: imports users from a CSV or NDJSON file into the Daybell at HOST
+ * and PORT, or at --url, with API_KEY. Exit code 1 when rows were refused.
  */
 import { createReadStream } from 'node:fs';
 import { type IncomingMessage, request as requestHttp } from 'node:http';
@@ -148,7 +148,9 @@ function valuesOf({ faults }: Refused): string {
   return values.length === 0 ? '' : ` (${values.join('; ')})`;
 }
 
-/** Sends a file, and gives the lines of the answer as they come, while the rest is still being sent. */
+/**
+ * Sends a file, and yields the lines of the response as they come, while it is still being sent.
+ */
 async function* send(
   api: RunningApi,
   file: string,
@@ -168,7 +170,7 @@ async function* send(
   const { promise: answered, resolve, reject } = Promise.withResolvers<IncomingMessage>();
   request.once('response', resolve);
   request.on('error', reject);
-  // The answer says why, if the body is not taken whole.
+  // If the body is not read to its end, the response says why.
   pipeline(createReadStream(file), request, () => {});
   const response = await answered.catch((cause: unknown) => {
     const message = `No Daybell answers at ${url} (HOST, PORT, --url).`;
@@ -182,7 +184,7 @@ async function* send(
   yield* linesOf(response);
 }
 
-/** Ends where the connection does: what the last progress has confirmed is stored. */
+/** Ends when the connection does: what the last progress line confirmed is stored. */
 async function* linesOf(response: IncomingMessage): AsyncGenerator<ImportLine> {
   let open = '';
   try {

@@ -1,4 +1,4 @@
-/** What the command finds out about a file before it sends it. */
+/** What the command learns about a file before it sends it. */
 import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 
@@ -15,7 +15,8 @@ export interface Inspected {
 }
 
 /**
- * Reads a file once: whether it can be read and, unless that is given, how its dates are written.
+ * Reads a file once: checks that it can be read and, unless that is given, how its dates are
+ * written.
  *
  * @throws CommandError when that would be a guess
  */
@@ -92,7 +93,7 @@ const AMBIGUOUS = /^\d{1,2}([/-])\d{1,2}\1\d{4}$/;
 function createDateSurvey() {
   const seen = new Map<string | null, Sight>();
   let ambiguous: Sight | null = null;
-  /** Which of both all dates fit. */
+  /** Which of the two all dates fit. */
   const fitting = new Map(
     ['DD/MM/YYYY', 'MM/DD/YYYY'].map((format) => [
       format,
@@ -128,7 +129,7 @@ function createDateSurvey() {
       if (first === undefined) return null;
       if (second === undefined) return first[0];
       throw refuse(
-        `Dates are written in several ways: ${first[1].text} in line ${first[1].line}, and ${second[1].text} in line ${second[1].line}. Say which is right, with --date-format; others are refused.`,
+        `Dates are written in several ways: ${first[1].text} in line ${first[1].line}, and ${second[1].text} in line ${second[1].line}. Say which is right, with --date-format; dates in other forms are refused.`,
       );
     },
   };

@@ -1,4 +1,4 @@
-/** What the person at the terminal sees of an import: a bar while it runs, then what became of it. */
+/** What a terminal shows of an import: a bar while it runs, then the result. */
 import type { ImportLine } from '../../users/import/import.ts';
 
 type Progress = Extract<ImportLine, { type: 'progress' }>;
@@ -8,9 +8,9 @@ export interface ProgressOptions {
   /** Of the file. */
   readonly bytes: number;
   readonly write: (text: string) => void;
-  /** Whether a line can be written over. */
+  /** Whether a line can be overwritten. */
   readonly isTerminal: boolean;
-  /** In ms, from any beginning. */
+  /** Monotonic, in ms. */
   readonly clock: () => number;
 }
 
@@ -30,12 +30,12 @@ export function createProgressBar({ bytes, write, isTerminal, clock }: ProgressO
       const line = progressLine(progress, bytes, now - startedAt);
       write(isTerminal ? `\r\u001B[K${line}` : `${line}\n`);
     },
-    /** Makes room for what is said next. */
+    /** Makes room for the next output. */
     end: (): void => write(isTerminal ? '\r\u001B[K' : ''),
   };
 }
 
-/** The bar goes by bytes, which are known; the rate by rows, which are what takes time. */
+/** The bar counts bytes, whose total is known; the rate counts rows, which are what takes time. */
 export function progressLine(progress: Progress, bytes: number, elapsedMs: number): string {
   const share = bytes === 0 ? 1 : Math.min(1, progress.bytes / bytes);
   const filled = Math.round(share * BAR_WIDTH);
@@ -58,7 +58,7 @@ export function summaryText(summary: Summary, elapsedMs: number): string {
   ];
   if (ended > 0) {
     lines.push(
-      `${count(ended)} of the occasions ${ended === 1 ? 'has' : 'have'} no occurrence to come.`,
+      `${count(ended)} of the occasions ${ended === 1 ? 'has' : 'have'} no future occurrence.`,
     );
   }
   if (sync !== null) {

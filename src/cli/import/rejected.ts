@@ -1,4 +1,7 @@
-/** The file of refused rows: each as it stood, with why in front, to be corrected and imported again. */
+/**
+ * The file of refused rows: each unchanged, with the reason in front, to be corrected and imported
+ * again.
+ */
 import { createReadStream, createWriteStream } from 'node:fs';
 import { once } from 'node:events';
 
@@ -6,7 +9,9 @@ import { type FileOptions, JSON_LINE_MAX_BYTES, openTable } from '../../users/im
 import { readLines } from '../../users/import/lines.ts';
 import { REFUSED_JSON_ROWS, refusedCsvRows } from '../../users/import/refused-rows.ts';
 
-/** Writes the rows of these lines, each with its reason. UTF-8, whatever the file was in. */
+/**
+ * Writes the rows of these lines, each with its reason. Always in UTF-8, whatever the file was in.
+ */
 export async function writeRejected(
   from: string,
   to: string,

@@ -1,8 +1,8 @@
-/** What the classes of an audit mean, for those who did not write them. */
+/** What the classes of an audit mean, for people who did not write them. */
 
 import { reasonWords } from '../words.ts';
 
-/** In the order of the page. Of what is wrong, `unaccounted` counts among those who were due. */
+/** In the order of the page. Of these, only `unaccounted` is part of the sum of what was due. */
 export const WRONG = {
   unaccounted:
     'Fell due, and has no recorded outcome. It may still be owed: npm run reconcile plans what was missed.',
@@ -18,7 +18,7 @@ export const CLASSES = {
   pending: 'Not settled yet',
   blocked: 'Cannot be planned: the time zone is unknown here',
   deleted: 'The user or the occasion was deleted before it was attempted',
-  erased: 'Of users who were erased since; only these numbers are kept',
+  erased: 'Their users have been erased since; only these numbers are kept',
   changedSince: 'A correction moved it to another day, where it is counted',
 } as const;
 
@@ -35,7 +35,7 @@ const PARTS: Readonly<Record<string, string>> = {
   skipped: 'Skipped before the erasure',
 };
 
-/** Of a part of a class, such as `gone` of `failed`. */
+/** Describes a part of a class, such as `gone` of `failed`. */
 export function partInWords(part: string): string {
   const words = PARTS[part] ?? reasonWords(part);
   return words.charAt(0).toUpperCase() + words.slice(1);

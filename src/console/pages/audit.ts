@@ -1,4 +1,4 @@
-/** What fell due on a day and what became of each, with everyone behind the numbers. */
+/** What fell due on a day and what became of each, with lists behind the numbers. */
 import type { Context } from 'hono';
 import { html } from 'hono/html';
 
@@ -20,7 +20,7 @@ import {
 const PATH = `${HOME}/audit`;
 const LIST_PATH = `${PATH}/occurrences`;
 const CSV_PATH = `${PATH}/occurrences.csv`;
-/** As many as the API gives at a time. */
+/** The page size of the API. */
 const CSV_PAGE = 200;
 
 type Group = number | ({ readonly total: number } & Readonly<Record<string, unknown>>);
@@ -128,7 +128,7 @@ function result(audit: Audit): Html {
       ${
         isClean
           ? html`<span class="state good">All are accounted for.</span>`
-          : html`<span class="state bad">Not all are as they should be.</span>`
+          : html`<span class="state bad">Something is wrong.</span>`
       }
     </p>
     ${table({
@@ -139,7 +139,7 @@ function result(audit: Audit): Html {
     })}
     ${table({
       label: 'What became of them',
-      caption: `What became of those who were due on ${date}: each is in one class`,
+      caption: `What became of the occurrences due on ${date}: each is in one class`,
       columns: ['Class', { number: 'Occurrences' }, 'What it means'],
       rows: classNames().flatMap((name) => classRows(date, name, audit[name])),
     })}
@@ -159,9 +159,9 @@ function result(audit: Audit): Html {
     <p><a href="${CSV_PATH}?${new URLSearchParams({ date })}">Download all as CSV</a></p>`;
 }
 
-/** A class, and its parts that any are in. */
+/** A class, and those of its parts that are not empty. */
 function classRows(date: string, name: ClassName, group: Group) {
-  // Of erased users nothing can be listed.
+  // Occurrences of erased users cannot be listed.
   const isListed = name !== 'erased';
   const numberOf = (className: string, value: number) =>
     isListed ? linked(date, className, value) : count(value);

@@ -1,4 +1,4 @@
-/** Who falls due in a stretch of the time to come. */
+/** What falls due in a period of the future. */
 import { html } from 'hono/html';
 
 import { HOME } from '../access.ts';

@@ -1,11 +1,11 @@
-/** Why so many are due at once. */
+/** Explains why so many are due at once. */
 import { count } from '../markup.ts';
 import type { Forecast } from '../api-types.ts';
 
-/** Below ten, or a tenth of the peak, nothing is explained by it. */
+/** With fewer than ten, or a tenth of the peak, it explains nothing. */
 const FEWEST = 10;
 
-/** What the lint of an import would say of a peak's dates of birth; null if it would say nothing. */
+/** What an import's lint would say about a peak's dates of birth; null if nothing. */
 export function placeholderSentence({
   at,
   due,
@@ -22,5 +22,5 @@ export function placeholderSentence({
       : []),
   ];
   if (causes.length === 0) return null;
-  return `Of the ${count(due)} at ${at}, ${causes.join(', and ')}: is it what your system writes for a date that it does not know? All of them will be sent.`;
+  return `Of the ${count(due)} at ${at}, ${causes.join(', and ')}: does your system write this for an unknown date? All of them will be sent.`;
 }

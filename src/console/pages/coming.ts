@@ -1,4 +1,4 @@
-/** How many fall due in the hours, days and months to come. */
+/** How many fall due in the coming hours, days and months. */
 import { html, raw } from 'hono/html';
 
 import { barChart } from '../../charts/bar-chart.ts';
@@ -12,18 +12,18 @@ import { COMING as PATH, dueIn } from './coming-due.ts';
 import { placeholderSentence } from './coming-words.ts';
 
 const MINUTE_MS = 60_000;
-/** How many zones are named beside a peak, and listed for the whole span. */
+/** How many zones are named beside a peak, and listed for the whole period. */
 const ZONES_OF_PEAK = 4;
 const ZONES_LISTED = 20;
 
-/** Of the forecast that is shown, in seconds: with a million users, computing a month takes seconds. */
+/** Of the forecast shown, in seconds: with a million users, computing a month takes seconds. */
 const MAX_AGE = 600;
 
-/** How far the page looks ahead, and what a bar of its chart is. */
+/** How far the page looks ahead, and what each bar of its chart covers. */
 const SPANS = {
   '24h': { name: '24 hours', lengthMs: DAY_MS, barMs: HOUR_MS, bar: 'hour' },
   '30d': { name: '30 days', lengthMs: 30 * DAY_MS, barMs: DAY_MS, bar: 'day' },
-  // The API's longest, less what the end is rounded up by.
+  // The API's maximum, less what rounding adds to the end.
   '400d': { name: '400 days', lengthMs: 400 * DAY_MS - HOUR_MS, barMs: DAY_MS, bar: 'day' },
 } as const;
 type Span = keyof typeof SPANS;
@@ -203,7 +203,7 @@ function byZone({ minutes }: Forecast): Html {
   });
 }
 
-/** The beginning of each bar, those without any included; epoch ms. */
+/** The beginning of each bar, empty ones included; epoch ms. */
 function startsOf({ from, to }: Forecast, barMs: number): number[] {
   const first = Math.floor(Date.parse(from) / barMs) * barMs;
   const bars = Math.ceil((Date.parse(to) - first) / barMs);

@@ -1,4 +1,4 @@
-/** Whether anything goes out, to where, and the switch for it. */
+/** Whether deliveries are sent, to which destinations, and the switch for it. */
 import type { Context } from 'hono';
 import { html } from 'hono/html';
 
@@ -19,7 +19,7 @@ const LOG_ENTRIES = 10;
 const LOGGED = new Set(['pauseDeliveries', 'resumeDeliveries', 'testWebhook', 'checkWebhook']);
 
 type Destination = Deliveries['destinations'][number];
-/** Of one destination, or of all together. */
+/** The state of one destination, or of all combined. */
 type State = Pick<Deliveries, keyof Deliveries & keyof Destination>;
 
 export function registerDeliveries(app: ConsoleApp, { api }: PageDeps): void {
@@ -31,7 +31,7 @@ export function registerDeliveries(app: ConsoleApp, { api }: PageDeps): void {
     return redirectWith(c, `Deliveries to ${destination ?? ALL} are paused.`, DELIVERIES);
   }
 
-  /** Ends the pause that the page showed, if any, and not one that was made since. */
+  /** Ends the pause that the page showed, if any, and not one that began since. */
   async function resume(c: Context<ConsoleEnv>, destination: string | null) {
     const { pausedSince = '' } = await c.req.parseBody<Record<string, string>>();
     const now = await api.get<Deliveries>(c, '/v1/deliveries', { destination });
@@ -50,7 +50,7 @@ export function registerDeliveries(app: ConsoleApp, { api }: PageDeps): void {
     return sendPage(c, {
       title: 'Deliveries',
       liveMs: 5_000,
-      body: html`<p class="hint">Of all occasion types and days, at this moment.</p>
+      body: html`<p class="hint">For all occasion types and days, at this moment.</p>
         ${all.destinations.length > 1 ? togetherSection(all, visitor) : ''}
         ${all.destinations.map((destination) => destinationSection(destination, visitor))}
         <section>
@@ -119,7 +119,7 @@ function destinationSection(one: Destination, visitor: Visitor): Html {
             <p class="hint">
               A test event is signed and sent as a delivery is, also while deliveries are paused,
               and is about no user. A check sends six of them, right and wrong ones, and says which
-              the receiver handled rightly; it takes twice the time limit of a request at most.
+              the receiver handled correctly; it takes twice the time limit of a request at most.
             </p>
             <div class="row">
               <form method="post" action="${own}/test" class="inline">
@@ -145,7 +145,7 @@ function stateWords({ paused, pausedSince, pauseReason, slowed }: State): Html {
   return html`${words}
     <p class="warning">
       <span class="state warn">Slowed down</span> since ${time(slowed.since)}, because the receiver
-      asks for less (429 or 503): nothing before ${time(slowed.until)}, then ${slowed.perSecond}
+      asks to slow down (429 or 503): nothing before ${time(slowed.until)}, then ${slowed.perSecond}
       requests a second. It ends by itself; resuming ends it now.
     </p>`;
 }
@@ -170,7 +170,7 @@ function waitingFigures({
   }`;
 }
 
-/** A pause ends by a button; a slow-down, too. */
+/** The button ends a pause, and a slow-down too. */
 function switchForms(
   own: string,
   { paused, pausedSince, slowed }: State,

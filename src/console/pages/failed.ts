@@ -189,7 +189,7 @@ function listForm(
   </form>`;
 }
 
-/** By which each of them was settled as it is shown. */
+/** The latest instant by which all of them were settled, as shown. */
 function lastSettled(occurrences: readonly ListedOccurrence[]): string {
   return occurrences.reduce((last, { settledAt }) => {
     return settledAt !== null && settledAt > last ? settledAt : last;

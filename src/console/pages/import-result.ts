@@ -1,4 +1,4 @@
-/** What becomes of a file: progress as it comes, and as the last part the numbers and refused rows. */
+/** The result of an import: progress as it comes, and at the end the numbers and refused rows. */
 import { html } from 'hono/html';
 
 import { HOME } from '../access.ts';
@@ -15,8 +15,9 @@ type Summary = Extract<ImportLine, { type: 'summary' }>;
 const PROGRESS_EVERY_MS = 1_000;
 const REFUSED_SHOWN = 20;
 /**
- * The refused rows are in the link that downloads them, so that the page is all that is kept of the
- * file. Browsers take addresses of two million characters, and base64 makes this a third longer.
+ * The link that downloads the refused rows contains them, so that nothing but the page is kept of
+ * the file. Browsers take addresses of two million characters, and base64 makes this a third
+ * longer.
  */
 const REFUSED_MAX_BYTES = 1_400_000;
 
@@ -41,7 +42,7 @@ export async function* importResult(
       }
     }
   } catch {
-    // The API's answer broke off, as `end` says.
+    // The API's response broke off, as `end` says.
   }
   await upload.drain();
   yield html`<section id="result" aria-labelledby="outcome">
@@ -104,7 +105,7 @@ function deletedOf({ deleted, missing }: NonNullable<Summary['sync']>): string {
   return `Deleted ${count(deleted)} of ${countOf(missing, 'user')} who are not in the file.`;
 }
 
-/** After a check: the same options again; a page cannot choose a file. */
+/** After a check: offers the same options again; a page cannot choose a file. */
 function next(fields: ImportFields): Html {
   const given = Object.entries(fields).filter(([name, value]) => value !== '' && name !== 'mode');
   const query = new URLSearchParams([...given, ['mode', 'import']]);

@@ -1,4 +1,4 @@
-/** Users from a file: sent as it is read, first to be checked only, then to be stored. */
+/** Imports users from a file: streamed to the API, first only to be checked, then to be stored. */
 import type { Context } from 'hono';
 import { createMiddleware } from 'hono/factory';
 import { html } from 'hono/html';
@@ -35,11 +35,11 @@ export function registerImport(app: ConsoleApp, { results }: Pick<PageDeps, 'res
   app.get('/import/results/:id', (c) => results.send(c, c.req.param('id')));
 }
 
-/** Passes a file on to the API, and shows what becomes of it as it comes. */
+/** Passes a file on to the API, and shows the progress as it comes. */
 export function receiveImport({ api, results }: Pick<PageDeps, 'api' | 'results'>) {
   return createMiddleware<ConsoleEnv>(async (c) => {
     const visitor = c.get('visitor');
-    // Checked here too, not only in the API: a file that will be refused is not read.
+    // Checked here too, not only in the API, so that a file that will be refused is not read.
     requireScope(visitor, 'users:write');
     const upload = await readUpload(c);
     const fields = fieldsOf(Object.fromEntries(upload.fields));
@@ -62,8 +62,8 @@ export function receiveImport({ api, results }: Pick<PageDeps, 'api' | 'results'
   });
 
   /**
-   * Leads from the answer to the form, which would send the file again if it were loaded again, to
-   * a page of the last part alone. A redirect would come too late: progress has been shown by then.
+   * Leads from the response to the form, which would send the file again if it were reloaded, to a
+   * page with the last part alone. A redirect would come too late: progress has been shown by then.
    */
   async function* thenResultPage(
     c: Context<ConsoleEnv>,
@@ -77,7 +77,7 @@ export function receiveImport({ api, results }: Pick<PageDeps, 'api' | 'results'
     }
     // The script shows the result below the form, where the file stays chosen.
     if (c.req.header('Sec-Fetch-Dest') === 'empty') return;
-    // Where it cannot be kept, the answer itself stays.
+    // If it cannot be kept, the response itself stays.
     const id = await results.keep(c, { title, body }).catch(() => null);
     if (id === null) return;
     yield html`<meta http-equiv="refresh" content="0; url=${PATH}/results/${id}" />`;
@@ -92,12 +92,12 @@ function fieldsOf(values: Readonly<Record<string, string>>): ImportFields {
   return Object.fromEntries(FIELDS.map((name) => [name, values[name]?.trim() ?? '']));
 }
 
-/** Like the command: by the extension of the file's name, unless it is chosen. */
+/** Like the command: by the extension of the file's name, unless one is chosen. */
 function contentTypeOf(fileName: string, { format, encoding }: ImportFields): string {
   const isLines =
     format === 'ndjson' || (format !== 'csv' && /\.(?:ndjson|jsonl)$/i.test(fileName));
   const type = isLines ? 'application/x-ndjson' : 'text/csv';
-  // Whatever is typed must not become another header.
+  // Input must not be able to inject another header.
   return encoding ? `${type}; charset=${encoding.replaceAll(/[^\w.:-]/g, '')}` : type;
 }
 

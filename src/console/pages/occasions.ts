@@ -86,7 +86,7 @@ export function registerOccasions(app: ConsoleApp, { api }: PageDeps): void {
       await api.send(c, 'POST', path`/v1/users/${c.req.param('id')}/occasions`, { body, headers });
     } catch (error) {
       if (!(error instanceof PageError) || ![400, 409].includes(error.status)) throw error;
-      // Refused input has used up no key.
+      // Refused input has not used up the key.
       return newForm(c, idempotencyKey, { values: given, faults: error.faults }, error);
     }
     return redirectWith(c, 'Added. Its first occurrence is planned in a moment.', personOf(c));
@@ -164,7 +164,7 @@ function valuesOf(occasion: Occasion): FormValues {
   );
 }
 
-/** Empty is null, but for the reason of a suspension that is none. */
+/** Empty becomes null, except for the reason of a suspension that does not exist. */
 function bodyOf(given: FormValues) {
   const text = (name: string): string | null => given[name]?.trim() || null;
   const suspended = given['suspended'] === 'true';

@@ -1,4 +1,4 @@
-/** Who is behind the occurrences of a list, as far as the visitor may know. */
+/** The user each listed occurrence belongs to, as far as the visitor may see it. */
 import { html } from 'hono/html';
 
 import { HOME } from '../access.ts';
@@ -6,7 +6,7 @@ import type { Column } from '../csv.ts';
 import type { Visitor } from '../env.ts';
 import type { Html } from '../layout.ts';
 
-/** What lists of the API have of each occurrence; the user with `include=user` only. */
+/** What lists of the API have for each occurrence; the user only with `include=user`. */
 export interface ListedOccurrence {
   readonly key: string;
   readonly occasionType: string;
@@ -21,7 +21,7 @@ export interface ListedOccurrence {
   } | null;
 }
 
-/** Of a user that is deleted, the id. */
+/** For a deleted user, the id. */
 function nameOf({ user, userId }: ListedOccurrence): string {
   return user ? `${user.firstName} ${user.lastName}`.trim() : userId;
 }
@@ -31,7 +31,7 @@ export function occurrenceLink(key: string): Html {
   return html`<a href="${HOME}/occurrences/${encodeURIComponent(key)}"><code>${key}</code></a>`;
 }
 
-/** Only the id for those who may not see the page of a person. */
+/** Only the id for visitors who may not see the page of a person. */
 export function person(item: ListedOccurrence, { may }: Visitor): Html | string {
   const { userId } = item;
   if (!may('users:read')) return userId;

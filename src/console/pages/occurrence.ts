@@ -1,4 +1,4 @@
-/** One occurrence: every attempt, what operators did, trying and sending it again. */
+/** One occurrence: every attempt, operators' actions, and the buttons for retry and redelivery. */
 import type { Context } from 'hono';
 import { html } from 'hono/html';
 
@@ -44,7 +44,7 @@ export function registerOccurrence(app: ConsoleApp, { api }: PageDeps): void {
     return done(c, 'redeliver', { settledBy }, 'It is being sent again.');
   });
 
-  /** Back to the page that it was done on. */
+  /** Returns to the page that the action came from. */
   async function done(
     c: Context<ConsoleEnv, '/occurrences/:key/retry'>,
     action: 'retry' | 'redeliver',
@@ -62,7 +62,7 @@ export function registerOccurrence(app: ConsoleApp, { api }: PageDeps): void {
   }
 }
 
-/** Being sent, or between two attempts: not what is planned for next year. */
+/** Being sent, or between two attempts: not one that is planned for next year. */
 function isUnderWay({ status, attemptCount, redeliveries }: OccurrenceRecord): boolean {
   return status === 'PROCESSING' || (status === 'PENDING' && attemptCount + redeliveries > 0);
 }

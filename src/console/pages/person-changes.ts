@@ -29,7 +29,7 @@ const FIELDS: readonly Field[] = [
     label: 'Time zone',
     required: true,
     maxlength: 64,
-    hint: 'An IANA name, such as Europe/Berlin. What is still to come moves with it; what is due today and has passed there is sent at once.',
+    hint: 'An IANA name, such as Europe/Berlin. Future occurrences move with it; one that is due today, at a time that has passed there, is sent at once.',
   },
   {
     name: 'deliveryTime',
@@ -39,7 +39,7 @@ const FIELDS: readonly Field[] = [
   },
   { name: 'externalId', label: 'External id', maxlength: 200, hint: 'Your own id; may be empty.' },
 ];
-/** Empty is null. */
+/** Empty becomes null. */
 const OPTIONAL = new Set(['deliveryTime', 'externalId']);
 
 export function registerPersonChanges(app: ConsoleApp, { api }: PageDeps): void {
@@ -164,11 +164,11 @@ function editForm(c: Ctx, id: string, etag: string, state: FormState, refusal?: 
   });
 }
 
-/** Above a form that was refused. */
+/** Shown above a form that was refused. */
 export function refusalWords({ status, message, advice }: PageError) {
   if (status !== 412) return html`<p class="error" role="alert">${message}. ${advice}</p>`;
   return html`<p class="error" role="alert">
-    It has changed since the form was loaded, and nothing was saved. What differs now is said below;
-    saving again puts what you typed in its place.
+    It has changed since the form was loaded, and nothing was saved. The differences are shown
+    below; saving again puts what you typed in its place.
   </p>`;
 }

@@ -1,4 +1,4 @@
-/** The occasions of a person, each with what comes next and why then. */
+/** The occasions of a person, each with its next occurrence and the reason for its date. */
 import { html } from 'hono/html';
 
 import { path } from '../api-client.ts';
@@ -31,7 +31,7 @@ export function occasionsSection(section: Section): Html {
     <h2>Occasions</h2>
     ${table({
       label: 'Occasions',
-      caption: 'All that are dated, with what comes next and why then',
+      caption: 'All that have a date, with what comes next and why then',
       columns: ['Type', 'Date', 'State', 'Next', 'Workflow in Temporal'],
       rows: [
         row('birthday', user.dateOfBirth, birthday, section),
@@ -80,7 +80,7 @@ function datesOf({ date, recurrence, rrule, offsetDays, timezone }: Occasion): s
   return parts.join(', ');
 }
 
-/** By the open row of the occasion, which is among the latest due. */
+/** From the open row of the occasion, which is among the latest due. */
 function nextWords(
   { id, type, status }: Dated,
   occurrences: readonly OccurrenceRecord[] | null,

@@ -1,4 +1,4 @@
-/** A person: what is known, what comes next and why, what became of everything before. */
+/** A person: their data, what comes next and why, and what became of everything before. */
 import type { Context } from 'hono';
 import { html } from 'hono/html';
 
@@ -22,9 +22,9 @@ interface Occurrences {
   readonly nextCursor: string | null;
 }
 
-/** On a page. */
+/** Per page. */
 const OCCURRENCES = 50;
-/** How many occurrences have their entries of the operator log looked up, beside the person's. */
+/** For how many occurrences the operator log is looked up, beside the person's own entries. */
 const LOGGED_OCCURRENCES = 5;
 
 export const personPath = (id: string): string => `${HOME}${path`/people/${id}`}`;
@@ -67,7 +67,7 @@ export function registerPerson(app: ConsoleApp, { api, temporalUi }: PageDeps): 
     });
   });
 
-  /** About the person, and about the occurrences that an operator may have acted on. */
+  /** Entries about the person, and about the occurrences that an operator may have acted on. */
   async function findLog(c: Ctx, { id }: User, occurrences: readonly OccurrenceRecord[]) {
     const touched = occurrences.filter(
       ({ redeliveries, nextAttemptAt, attemptCount }) =>
@@ -178,6 +178,6 @@ function occurrencesSection(c: Ctx, user: User, { occurrences, nextCursor }: Occ
 function logSection(log: readonly LogEntry[], visitor: Visitor): Html {
   return html`<section>
     <h2>What operators did</h2>
-    ${logTable(log, 'Of this person and of what was sent, the latest first', visitor)}
+    ${logTable(log, 'About this person and what was sent, the latest first', visitor)}
   </section>`;
 }

@@ -1,4 +1,4 @@
-/** The receiver of a destination, tried out: a test event, and a check by right and wrong ones. */
+/** Tests of a destination's receiver: a test event, and a check with right and wrong ones. */
 import { html } from 'hono/html';
 import type { z } from 'zod';
 
@@ -42,7 +42,7 @@ function checkBody({ startedAt, passed, steps, deduplicated, connection, advice 
   return html`<p class="${passed ? 'notice' : 'warning'}">
       ${
         passed
-          ? html`<span class="state good">Passed</span>: the receiver handled every event rightly.`
+          ? html`<span class="state good">Passed</span>: the receiver handled every event correctly.`
           : html`<span class="state bad">Not passed</span>: see what to change below.`
       }
     </p>
@@ -80,8 +80,8 @@ function checkBody({ startedAt, passed, steps, deduplicated, connection, advice 
 
 function rightWords(right: boolean | null): Html {
   if (right === null) return html`<span class="muted">unknown</span>`;
-  if (right) return html`<span class="state good">rightly</span>`;
-  return html`<span class="state bad">wrongly</span>`;
+  if (right) return html`<span class="state good">correctly</span>`;
+  return html`<span class="state bad">incorrectly</span>`;
 }
 
 function yesOrNo(value: boolean | null): string {

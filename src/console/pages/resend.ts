@@ -1,4 +1,4 @@
-/** Sending failures again: what would be sent, the button, and what becomes of it. */
+/** Sending failures again: what would be sent, the button, and the progress. */
 import { randomUUID } from 'node:crypto';
 
 import type { Context } from 'hono';
@@ -16,17 +16,17 @@ import { occurrencePath } from '../occurrence-view.ts';
 import { reasonWords, state, time } from '../words.ts';
 
 const PATH = `${HOME}/failed`;
-/** These were meant not to be sent: they are sent again only if the filter names the reason. */
+/** These were deliberately not sent: they are sent again only if the filter names the reason. */
 const NOT_WITH_OTHERS = ['superseded', 'suspended', 'date_changed', 'user_deleted'] as const;
 
-/** Of a dry run of `POST /v1/occurrences/redeliver`. */
+/** The result of a dry run of `POST /v1/occurrences/redeliver`. */
 interface Matching {
   readonly matching: number;
   readonly asOf: string;
 }
 
 interface Meant {
-  /** Chosen one by one; with any of these, only the reason of the filter applies. */
+  /** Selected one by one; if there are any, only the reason of the filter applies. */
   readonly keys: readonly string[];
   readonly filter: FailureFilter;
 }
@@ -38,7 +38,7 @@ export function registerResend(app: ConsoleApp, { api }: PageDeps): void {
   app.get('/failed/resend', async (c) => {
     const keys = c.req.queries('key') ?? [];
     const loadedAt = c.req.query('settledBy');
-    // The form of the list was sent without a choice.
+    // The form of the list was sent without a selection.
     if (loadedAt !== undefined && keys.length === 0) throw NOTHING_SELECTED;
     const meant = { keys, filter: filterOf(c, Date.now()) };
     const wanted = { ...bodyOf(meant), ...(loadedAt !== undefined && { settledBy: loadedAt }) };
@@ -77,7 +77,7 @@ export function registerResend(app: ConsoleApp, { api }: PageDeps): void {
     });
   });
 
-  // A second click has the same id, and finds nothing that is still as it was.
+  // A second click has the same id, and finds nothing in the state it had.
   app.post('/failed/resend', async (c) => {
     const { redeliveryId = '', body = '' } = await c.req.parseBody<Record<string, string>>();
     await redeliver(c, { ...bodyOfForm(body), redeliveryId });
@@ -104,7 +104,7 @@ export function registerResend(app: ConsoleApp, { api }: PageDeps): void {
     });
   });
 
-  /** The chosen rows that have changed since the list was loaded, as they are now. */
+  /** The selected rows that have changed since the list was loaded, in their current state. */
   async function findChanged(
     c: Context<ConsoleEnv>,
     keys: readonly string[],
@@ -188,8 +188,8 @@ function progressBody(progress: RedeliveryProgress, isOver: boolean): Html {
       ['Being sent', count(sending)],
     ])}
     <p class="hint">
-      Those that were sent again once more since are not among them. What waits goes out when its
-      turn comes, or at its next attempt, unless deliveries are paused.
+      Occurrences that were sent again since then are not included. What waits is sent when its turn
+      comes, or at its next attempt, unless deliveries are paused.
     </p>
     <p><a href="${PATH}">All failures</a> · <a href="${HOME}/deliveries">Deliveries</a></p>`;
 }
@@ -197,5 +197,5 @@ function progressBody(progress: RedeliveryProgress, isOver: boolean): Html {
 const NOTHING_SELECTED = new PageError(
   400,
   'Nothing is selected',
-  'Go back and check the boxes of those that are to be sent again.',
+  'Go back and check the boxes of the occurrences to send again.',
 );

@@ -1,4 +1,4 @@
-/** The current state: what is wrong, how the day goes, and how the last peak went. */
+/** The current state: what is wrong, the progress of the day, and how the last peak went. */
 import { html, raw } from 'hono/html';
 
 import { latenessChart } from '../../charts/lateness-chart.ts';
@@ -9,7 +9,7 @@ import { firstPage, type Html, sendPage } from '../layout.ts';
 import { count, countOf, duration, figures, table } from '../markup.ts';
 import { DAY_MS, time } from '../words.ts';
 
-/** While something is due or being sent, and otherwise. */
+/** While something is due or being sent, and at other times. */
 const LIVE_MS = 2_000;
 const IDLE_MS = 10_000;
 
@@ -167,7 +167,7 @@ function audit({ lastAudit, today, at }: Status): Html {
     </p>
     ${
       lastAudit === null
-        ? html`<p>The hourly audit has not ended yet since this process started.</p>`
+        ? html`<p>The hourly audit has not completed yet since this process started.</p>`
         : table({
             label: 'The last audits',
             caption: 'The hourly audit of the last days',
