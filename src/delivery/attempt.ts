@@ -14,7 +14,7 @@ export interface AttemptDeps {
   /** Epoch ms by the database's clock: what is signed and recorded. */
   readonly clock: () => number;
   readonly settings: {
-    /** From this lateness on, the body says `late`. */
+    /** From this lateness on, the body has `late: true`. */
     readonly lateAfterMs: number;
     readonly giveUpAfterMs: number;
   };
@@ -28,7 +28,7 @@ export type Attempt = (
   recipient: Recipient,
 ) => Promise<RecordedAttempt>;
 
-/** Makes one HTTP request for a claimed occurrence and judges it, as the ledger keeps it. Never rejects. */
+/** Makes one HTTP request for a claimed occurrence and judges it for the ledger. Never rejects. */
 export function createAttempt(deps: AttemptDeps): Attempt {
   const { client, sentBy, clock, settings, logger, tracing } = deps;
 

@@ -11,7 +11,9 @@ export interface BatcherOptions<Item> {
 }
 
 const RETRY_MS = 250;
-/** A write that hangs fails much later: by then, what was begun meanwhile would be past its lease. */
+/**
+ * A hanging write fails much later: by then, work begun meanwhile would have outlived its lease.
+ */
 const SLOW_WRITE_MS = 1_000;
 
 interface Waiting<Item> {
@@ -19,7 +21,7 @@ interface Waiting<Item> {
   readonly written: () => void;
 }
 
-/** Writes one batch at a time, in order. A batch that fails is written again until it does not. */
+/** Writes one batch at a time, in order. Repeats a failed batch until it succeeds. */
 export function createBatcher<Item>(options: BatcherOptions<Item>) {
   const { write, onWritten, onFailure, waitMs, maxBatch } = options;
   const waiting: Waiting<Item>[] = [];
@@ -73,11 +75,11 @@ export function createBatcher<Item>(options: BatcherOptions<Item>) {
       schedule();
       return promise;
     },
-    /** The last write failed, or this one takes long: nothing more should be begun that ends up here. */
+    /** The last write failed, or this one takes long: begin nothing more that ends up here. */
     get isFailing(): boolean {
       return isFailing || performance.now() - writingSince > SLOW_WRITE_MS;
     },
-    /** Writes all; resolves with how many are left when the time is over. */
+    /** Writes everything; resolves with how many items are left when the time is over. */
     async drain(timeoutMs: number): Promise<number> {
       const until = performance.now() + timeoutMs;
       while (waiting.length > 0 && performance.now() < until) {

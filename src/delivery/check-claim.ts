@@ -5,17 +5,18 @@ export type ClaimCheck =
   | { readonly action: 'send'; readonly recipient: Recipient }
   /** The plan no longer holds: the row waits for a new one. */
   | { readonly action: 'release' }
-  /** Its type is sent elsewhere now: the row is due there. */
+  /** Its type now has another destination: the row is due there. */
   | { readonly action: 'redirect' }
   | { readonly action: 'end'; readonly reason: EndReason };
 
 /**
- * Checks a claimed row against its user and occasion as they are now. A redelivery needs no more
- * than both, not suspended: an operator asked for it. Only a first attempt can be too late.
+ * Checks a claimed row against its user and occasion as they are now. A redelivery only requires
+ * that both exist and are not suspended: an operator asked for it. Only a first attempt can be too
+ * late.
  *
  * @param recipient undefined if the user does not exist
- * @param now epoch ms by the earlier of the process's and the database's clock, so that one that is
- *   days ahead skips no occurrences
+ * @param now epoch ms by the earlier of the process's and the database's clock, so that one that
+ *   is days ahead skips no occurrences
  */
 export function checkClaim(
   claimed: ClaimedOccurrence,
@@ -37,17 +38,21 @@ export function checkClaim(
   return send;
 }
 
-/** A lease lasts so much longer than a request can. The rows of a process that died wait until it ends. */
+/**
+ * How much longer a lease lasts than a request can. Rows of a process that died wait until it ends.
+ */
 export const LEASE_MARGIN_MS = 10_000;
-/** Within this a claimed row is sent or returned; the rest of the margin is for writing the outcome. */
+/**
+ * A claimed row is sent or returned within this; the rest of the margin is for writing the outcome.
+ */
 export const START_WITHIN_MS = 8_000;
 
 /** Whether the time is over. */
 export type Deadline = () => boolean;
 
 /**
- * A time that is over as soon as either clock says so: the monotonic one stands still while a
- * machine is suspended, and the other (epoch ms) can be set back.
+ * A deadline that has passed as soon as either clock says so: the monotonic one stands still while
+ * a machine is suspended, and the other (epoch ms) can be set back.
  */
 export function deadlineIn(ms: number, clock: () => number): Deadline {
   const monotonic = performance.now() + ms;

@@ -19,13 +19,16 @@ export type ClockOffset = ReturnType<typeof createClockOffset>;
 
 /** A minute less than receivers tolerate. */
 export const MAX_OFFSET_MS = 4 * 60_000;
-/** Less than the minute that is left; more than a busy process's clock and timer differ by. */
+/**
+ * Less than the minute that is left; more than the clock and the timers of a busy process differ
+ * by.
+ */
 const MAX_LEAP_MS = 30_000;
 
 /**
- * How far the process's clock is off the database's. Every receiver that verifies as Standard
- * Webhooks says refuses a signature that is stamped five minutes off, so a process that sends
- * corrects its clock, and sends nothing if that is too far off.
+ * How far the process's clock is off the database's. A receiver that verifies according to Standard
+ * Webhooks refuses a timestamp that is five minutes off, so a process that sends corrects its
+ * clock, and sends nothing if that is too far off.
  */
 export function createClockOffset({ clock, logger, onMeasured }: ClockOffsetDeps) {
   let measured: { offsetMs: number; wall: number; steady: number } | null = null;
@@ -40,7 +43,7 @@ export function createClockOffset({ clock, logger, onMeasured }: ClockOffsetDeps
     onMeasured(offsetMs, isTooFarOff);
     if (isTooFarOff === wasTooFarOff) return;
     const about = { offsetMs: Math.round(offsetMs) };
-    if (!isTooFarOff) return logger.info(about, 'the clock is right again');
+    if (!isTooFarOff) return logger.info(about, 'the clock is correct again');
     logger.error(
       { alarm: 'clock-skew', ...about },
       "the clock is too far off the database's: nothing is sent from here",
@@ -54,8 +57,8 @@ export function createClockOffset({ clock, logger, onMeasured }: ClockOffsetDeps
     earliest: (): number => Math.min(clock(), now()),
 
     /**
-     * False before the first measurement, when the clock is too far off, and when it has leapt since
-     * it was measured: then nothing may be claimed or sent until it is measured again.
+     * False before the first measurement, when the clock is too far off, and when it has jumped
+     * since it was measured: then nothing may be claimed or sent until it is measured again.
      */
     isUsable(): boolean {
       if (measured === null || isTooFarOff) return false;
@@ -63,13 +66,13 @@ export function createClockOffset({ clock, logger, onMeasured }: ClockOffsetDeps
       return Math.abs(clock() - measured.wall - passedMs) <= MAX_LEAP_MS;
     },
 
-    /** Runs a call that reads the database's clock, and measures by its answer. */
+    /** Runs a call that reads the database's clock, and measures the offset by its answer. */
     async measure<Answer extends DatabaseNow>(call: () => Promise<Answer>): Promise<Answer> {
       const begun = performance.now();
       const answer = await call();
       const steady = performance.now();
       const wall = clock();
-      // The database is assumed to have read its clock half-way.
+      // Assumes that the database read its clock half-way through the call.
       const offsetMs = answer.databaseNow - (wall - (steady - begun) / 2);
       measured = { offsetMs, wall, steady };
       judge(offsetMs);
@@ -78,7 +81,7 @@ export function createClockOffset({ clock, logger, onMeasured }: ClockOffsetDeps
   };
 }
 
-/** Reads the clock that due rows are compared with. */
+/** Reads the clock by which rows are due. */
 export function createDatabaseClock(orm: Orm): () => Promise<DatabaseNow> {
   const query = queryOf(orm);
   return async () => {

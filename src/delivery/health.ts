@@ -3,10 +3,10 @@ import type { Logger } from '../platform/logger.ts';
 
 export type Health = ReturnType<typeof createHealth>;
 
-/** A process that has work to do is never silent for longer than this. */
+/** A process that has work to do queries more often than this. */
 const SILENCE_MS = 5_000;
 
-/** Whether the database answers. Logs only when that changes. */
+/** Tracks whether the database answers. Logs only when that changes. */
 export function createHealth(logger: Logger) {
   let awaySince: number | null = null;
   let answeredAt = -Infinity;
@@ -29,8 +29,8 @@ export function createHealth(logger: Logger) {
       logger.error({ error: describeError(error) }, 'the database does not answer: trying again');
     },
     /**
-     * For how long it has answered without a break, in ms. A failure is a break, and so is a silence
-     * in which nothing was asked: it may have been away then.
+     * For how long it has answered without a break, in ms. A failure is a break, and so is a time
+     * without queries: it may have been down then.
      */
     steadyMs(): number {
       const now = performance.now();

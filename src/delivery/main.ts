@@ -1,4 +1,7 @@
-/** The process `dispatcher`: sends what is due. It needs PostgreSQL and the receiver. As many as needed. */
+/**
+ * The process `dispatcher`: sends what is due. Needs only PostgreSQL and the receiver. Run as many
+ * as needed.
+ */
 import { destinationsOf, requireSettings } from '../platform/settings/settings.ts';
 import { createLedgerState } from '../ledger/ledger-state.ts';
 import { createQueryMetrics } from '../platform/metrics.ts';
@@ -37,7 +40,8 @@ async function startDispatcher(context: ServiceContext): Promise<void> {
     maxSockets: concurrency,
     tz,
     limits,
-    // Half of the 100 ms in which an outcome is in the ledger; the other half is for writing it.
+    // Half of the 100 ms within which an outcome should be in the ledger; the rest is for writing
+    // it.
     outcomeWaitMs: 50,
   });
   const timed = createQueryMetrics(metrics, ['claim']);

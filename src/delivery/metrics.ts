@@ -8,7 +8,7 @@ const LATENESS_BUCKETS = [
 ];
 const DURATION_BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 15, 30, 60, 120];
 
-/** What came of a call of deliver. */
+/** The result of a call of deliver. */
 const CALL_RESULTS = ['answered', 'not_yet_settled', 'failed'] as const;
 export type CallResult = (typeof CALL_RESULTS)[number];
 
@@ -53,7 +53,7 @@ export function createDeliveryMetrics(registry: Registry, lateAfterMs: number) {
   ]);
 
   return {
-    /** A series that begins with its first event hides that event from `rate`. */
+    /** Creates the series: one that begins with its first event hides that event from `rate`. */
     begin(destination: string): void {
       for (const [verdict, ...classes] of [
         ['delivered', '2xx'],
@@ -70,7 +70,7 @@ export function createDeliveryMetrics(registry: Registry, lateAfterMs: number) {
       for (const counted of [delivered, late, throttled]) counted.inc({ destination }, 0);
       lateness.zero({ destination });
     },
-    /** A request has ended and was judged. */
+    /** Counts a request that has ended and was judged. */
     attempted(made: RecordedAttempt): void {
       const { destination, outcome: verdict, status, durationMs, slowsDestination } = made;
       const status_class = status === null ? 'none' : `${Math.floor(status / 100)}xx`;
@@ -78,7 +78,7 @@ export function createDeliveryMetrics(registry: Registry, lateAfterMs: number) {
       attemptDuration.observe({ destination, verdict }, durationMs / 1000);
       if (slowsDestination) throttled.inc({ destination });
     },
-    /** The ledger has what the attempt led to. */
+    /** Counts the result of an attempt once the ledger has it. */
     recorded({ destination, next, redelivered, dueAt }: RecordedAttempt): void {
       if (next.kind === 'failed') failed.inc({ destination, reason: next.reason });
       if (next.kind !== 'delivered') return;
@@ -91,7 +91,7 @@ export function createDeliveryMetrics(registry: Registry, lateAfterMs: number) {
   };
 }
 
-/** Shows how many requests are open to each destination, and how many there may be. */
+/** Exports how many requests are open to each destination, and how many there may be. */
 export function createRequestMetrics(registry: Registry, limit: number) {
   const { gauge } = metricsOn(registry);
   const most = gauge(
@@ -102,7 +102,7 @@ export function createRequestMetrics(registry: Registry, limit: number) {
   const open = gauge('daybell_delivery_requests_open', 'Open requests to a destination.', [
     'destination',
   ]);
-  /** Returns the attempt, counted. */
+  /** Wraps an attempt so that it is counted. */
   return (destination: string, attempt: Attempt): Attempt => {
     most.set({ destination }, limit);
     open.set({ destination }, 0);
@@ -126,7 +126,7 @@ export function countReconnects(registry: Registry): () => void {
   return () => reconnects.inc();
 }
 
-/** Shows how far the clock of a process that sends is off the database's. */
+/** Exports how far the clock of a process that sends is off the database's. */
 export function createClockMetrics(registry: Registry) {
   const { gauge } = metricsOn(registry);
   const offset = gauge(
@@ -152,7 +152,7 @@ export function createDeliverMetrics(registry: Registry): (result: CallResult) =
 
 export type BacklogMetrics = ReturnType<typeof createBacklogMetrics>;
 
-/** Shows how a backlog shrinks. */
+/** Exports how a backlog shrinks. */
 export function createBacklogMetrics(registry: Registry) {
   const { gauge } = metricsOn(registry);
   return {

@@ -10,8 +10,8 @@ export interface JudgedAttempt {
 }
 
 /**
- * Decides what an attempt leads to. A retry comes no sooner than the receiver asked, and the
- * last one when GIVE_UP_AFTER is over, counted from the first attempt of this due instant. Once the
+ * Decides what follows an attempt. A retry comes no sooner than the receiver asked; the last one
+ * comes when GIVE_UP_AFTER is over, counted from the first attempt of this due instant. Once the
  * next occurrence of the occasion falls due, only a redelivery is retried.
  *
  * @param random in [0, 1), for jitter
@@ -31,7 +31,7 @@ export function decideNextAttempt(
   if (endedAt >= lastAt) return { kind: 'failed', at: endedAt, reason: 'gave_up' };
 
   const pauseMs = withJitter(retryPauseMs(claimed.attempt - claimed.earlierAttempts), random);
-  // With jitter too: otherwise all that are given one instant come back in it.
+  // With jitter too: otherwise all rows that are given one instant would return at it.
   const askedMs = withJitter(retryAfterMs ?? 0, random);
   const at = Math.max(Math.min(endedAt + pauseMs, lastAt), endedAt + askedMs);
   const { supersededAt, redelivered } = claimed;
@@ -41,12 +41,12 @@ export function decideNextAttempt(
   return { kind: 'retry', at, notBefore: retryAfterMs === null ? null : endedAt + retryAfterMs };
 }
 
-/** Most failures pass within seconds. */
+/** Most failures are over within seconds. */
 const FIRST_PAUSES_MS = [1_000, 2_000, 4_000];
 const FIRST_LONG_PAUSE_MS = 10_000;
-/** A receiver that is back gets its webhooks within the hour. */
+/** A receiver that has recovered gets its webhooks within the hour. */
 const LONGEST_PAUSE_MS = 3_600_000;
-/** Spreads those that failed together. */
+/** Spreads rows that failed together. */
 const JITTER = 0.5;
 
 /**

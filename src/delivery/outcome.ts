@@ -5,7 +5,7 @@ export type Verdict = 'delivered' | 'retry' | 'give_up' | 'gone';
 
 export interface Outcome {
   readonly verdict: Verdict;
-  /** The destination as a whole asks for less, not only for this request later. */
+  /** Whether the destination as a whole asks for fewer requests, not only for this one later. */
   readonly slowsDestination: boolean;
 }
 
@@ -19,8 +19,8 @@ export interface Reply {
 export const DESTINATION_REFUSED = 'ERR_DESTINATION_REFUSED';
 
 /**
- * Judges a reply, by status or error code and never by the text of a message. There is a verdict
- * for every status and every code. The table and its reasons are in ADR 6.
+ * Judges a reply by its status or error code, and never by the text of a message. Every status and
+ * every code has a verdict. ADR 6 has the table and its reasons.
  */
 export function classifyOutcome({ status, errorCode }: Reply): Outcome {
   const slowsDestination = status === 429 || status === 503;
@@ -33,7 +33,7 @@ function verdictOfStatus(status: number): Verdict {
   if (status === 410) return 'gone';
   if ([408, 425, 429].includes(status)) return 'retry';
   if (status >= 300 && status <= 499) return 'give_up';
-  // 5xx, and statuses that are not final: RFC 9110, section 15, treats that as a 5xx.
+  // 5xx, and statuses that are not final, which RFC 9110, section 15, treats as 5xx.
   return 'retry';
 }
 

@@ -15,13 +15,13 @@ export interface OutcomesDeps {
 export type Outcomes = ReturnType<typeof createOutcomes>;
 
 const MAX_BATCH = 500;
-/** A stop waits so long for a database that is away. */
+/** How long a stop waits for a database that is down. */
 const DRAIN_MS = 5_000;
 
 /**
- * Writes what became of claimed rows, in batches; one for each process that sends. Each promise
- * resolves when the ledger has it, and never rejects. What it holds is bounded by what was claimed:
- * nothing is claimed while it fails.
+ * Writes the outcomes of claimed rows, in batches; one for each process that sends. Each promise
+ * resolves when the ledger has the outcome, and never rejects. The number it holds is bounded by
+ * what was claimed: nothing is claimed while writing fails.
  */
 export function createOutcomes(deps: OutcomesDeps) {
   const { ledger, health, metrics, waitMs } = deps;
@@ -60,15 +60,15 @@ export function createOutcomes(deps: OutcomesDeps) {
     release: releases.add,
     /** The row is settled without an attempt. */
     end: ends.add,
-    /** The row is due again now, where its type is sent now. */
+    /** The row is due again now, at the current destination of its type. */
     returnToQueue: returns.add,
     /** Resolves when the row's last attempt is in the ledger; undefined if it already is. */
     unwritten: (key: string): Promise<void> | undefined => unwritten.get(key),
-    /** The ledger does not take them at the moment. They are kept; nothing may be claimed. */
+    /** The ledger accepts none at the moment. They are kept; nothing may be claimed. */
     get isFailing(): boolean {
       return all.some((batcher) => batcher.isFailing);
     },
-    /** Writes all; resolves with how many could not be written. */
+    /** Writes everything; resolves with how many could not be written. */
     async drain(): Promise<number> {
       const left = await Promise.all(all.map((batcher) => batcher.drain(DRAIN_MS)));
       return left.reduce((sum, count) => sum + count, 0);

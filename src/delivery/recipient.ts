@@ -31,7 +31,7 @@ export interface RecipientOccasion {
   /** The first day; of a birthday, the date of birth. */
   readonly date: string;
   readonly recurrence: string;
-  /** What the receiver is handed as it is: a JSON object, or null. */
+  /** Passed on to the receiver unchanged: a JSON object, or null. */
   readonly data: Readonly<Record<string, unknown>> | null;
 }
 
@@ -46,21 +46,21 @@ export interface Recipient {
   readonly occasion: RecipientOccasion;
   /** The occasion was deleted, and its user was not. */
   readonly isOccasionGone: boolean;
-  /** Nothing is sent to the user or for this occasion for now. */
+  /** Nothing is sent for now to the user or for this occasion. */
   readonly suspended: boolean;
-  /** The schedule inputs of now give the occurrence this key, and the instant of its plan. */
+  /** The current schedule inputs give the occurrence this key, and the instant of its plan. */
   readonly isAsPlanned: boolean;
   /** How late a first attempt of the occasion type may be, in ms. */
   readonly lateLimitMs: number;
-  /** Where the occasion type is sent now. */
+  /** The current destination of the occasion type. */
   readonly destination: string;
-  /** The message of the occasion type now. */
+  /** The current message of the occasion type. */
   readonly message: RenderMessage;
   /** The trace that the occurrence belongs to, if traces are on. */
   readonly trace?: TracePoint | undefined;
 }
 
-/** Resolves by the occurrence's key, without those whose user does not exist. */
+/** Resolves with a map by the occurrence's key, without those whose user does not exist. */
 export type FindRecipients = (
   claimed: readonly ClaimedOccurrence[],
 ) => Promise<Map<string, Recipient>>;
@@ -70,7 +70,7 @@ export interface RecipientTerms extends Pick<DateLimits, 'lateAfterMs' | 'lateLi
 }
 
 /**
- * Reads the users of claimed rows, and compares the plan with what is true of them now.
+ * Reads the users of claimed rows, and compares each plan with their current state.
  *
  * @param traces null when traces are off
  */
@@ -112,7 +112,7 @@ export function createFindRecipients(
         occasion: { id, externalId: occasionExternalId, type, date, recurrence, data },
         isOccasionGone: inputs === null,
         suspended: inputs?.suspended ?? isUserSuspended,
-        // Lifting a suspension sends nothing late: the next plan says what became of it.
+        // After a suspension is lifted, nothing late is sent: the next plan decides the outcome.
         isAsPlanned: isAsPlanned && !wasSuspended,
         lateLimitMs: lateLimitOf(types.of(type), terms),
         destination: destinationOf(types.of(type)),

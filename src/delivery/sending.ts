@@ -50,7 +50,7 @@ type Shared = ReturnType<typeof createShared>;
 
 export type Sending = ReturnType<typeof createSending>;
 
-/** To all destinations of a process; what they share is that of any. */
+/** One for each destination of a process; any of them has what they share. */
 export type Sendings = readonly [Sending, ...Sending[]];
 
 /** What differs between the processes that send. */
@@ -63,8 +63,8 @@ interface SendingProcess extends Pick<SendingOptions, 'sentBy' | 'tz' | 'outcome
 
 /**
  * Sending to each of a process's destinations, with a webhook client that closes with the process.
- * They share what is the database's; each has its own connections, claims and backpressure, so that
- * one that hangs holds up no other.
+ * They share what belongs to the database; each has its own connections, claims and backpressure,
+ * so that one that hangs delays no other.
  */
 export function openSending(
   { logger, onStop, settings: all }: ServiceContext,
@@ -76,13 +76,13 @@ export function openSending(
   const settings = { ...limits, timeoutMs: all.WEBHOOK_TIMEOUT_MS };
   const options = { ...process, orm, clock: Date.now, settings, registry, tracing, logger };
   const shared = createShared(options);
-  // A hanging one may take half of what a worker can do at a time, and the others have the rest.
+  // A hanging one may occupy half of a worker's capacity, so that the others have the rest.
   const slots = destinations.size > 1 ? Math.ceil(maxSockets / 2) : maxSockets;
   const open = ([destination, own]: readonly [string, DestinationSettings]): Sending => {
     const client = createDestinationClient(createClient, own, {
       maxSockets,
       onReconnect,
-      // By it, a receiver continues the trace: https://www.w3.org/TR/trace-context/.
+      // Lets a receiver continue the trace: https://www.w3.org/TR/trace-context/.
       traceHeaders() {
         const traceparent = tracing?.active() ?? null;
         return traceparent === null ? {} : { traceparent };
@@ -127,7 +127,7 @@ export function createSending(options: SendingOptions, shared: Shared = createSh
     ledger,
     watch,
     attempt,
-    /** Writes what is not written yet. Nothing may be on the wire to the destination. */
+    /** Writes outcomes that are not written yet. No request to the destination may be in flight. */
     async flush(): Promise<void> {
       await watch.stop();
       const unwritten = await outcomes.drain();

@@ -1,10 +1,10 @@
-/** Events that are about no user: for test events, and for checks of a receiver. */
+/** Events without a user: for test events, and for checks of a receiver. */
 import { randomUUID } from 'node:crypto';
 
 import { urlSettingOf } from '../platform/settings/destinations.ts';
 import { DESTINATION_REFUSED, type Reply } from './outcome.ts';
 
-/** The `webhook-id` of one. */
+/** Generates the `webhook-id` of one. */
 export function newTestId(): string {
   return `test:${randomUUID()}`;
 }
@@ -24,7 +24,7 @@ export function testEvent(at: number, data: object = {}): string {
   });
 }
 
-/** What to look at first when an event was not delivered; null for what explains itself. */
+/** What to check first when an event was not delivered; null if the result explains itself. */
 export function hintOf({ status, errorCode }: Reply, destination: string): string | null {
   const urlSetting = urlSettingOf(destination);
   if (status === 401 || status === 403) {

@@ -18,9 +18,9 @@ export interface WebhookBodyInput {
 export type WebhookBody = ReturnType<typeof webhookBody>;
 
 /**
- * Composes the JSON body of the webhook, of one shape for all occasion types, and the same on every
- * attempt but for `late`. Names and data are those of now. Dates and zone are the plan's, like the
- * due instant: a redelivered user may have moved.
+ * Composes the JSON body of the webhook, which has one shape for all occasion types, and is the
+ * same on every attempt except for `late`. Names and data are the current ones. Dates and zone are
+ * the plan's, like the due instant: a redelivered user may have moved.
  */
 export function webhookBody({ claimed, recipient, late }: WebhookBodyInput) {
   const { key, occasionType, nominalDate, keptDate, recurrence, date, timezone } = claimed;
@@ -32,7 +32,8 @@ export function webhookBody({ claimed, recipient, late }: WebhookBodyInput) {
   const values = { firstName, lastName, years, date: keptDate, data };
   return {
     type: `${occasionType}.due`,
-    // When the event occurred, as Standard Webhooks says: the due instant, not that of sending.
+    // When the event occurred, as Standard Webhooks defines it: the due instant, not that of
+    // sending.
     timestamp: dueAt,
     message: recipient.message(values),
     data: {

@@ -32,19 +32,19 @@ export interface WebhookCheckStep {
   /** As the receiver got it; null if nothing was sent. */
   readonly webhookId: string | null;
   readonly status: number | null;
-  /** Why there is no status. */
+  /** The reason if there is no status. */
   readonly errorCode: string | null;
   readonly durationMs: number | null;
   /** Null if that is unknown. */
   readonly right: boolean | null;
-  /** What the answer means. */
+  /** What the response means. */
   readonly explanation: string;
 }
 
 export interface WebhookCheckReport {
   /** Epoch ms. */
   readonly startedAt: number;
-  /** Every step was sent and handled rightly. */
+  /** Every step was sent and handled correctly. */
   readonly passed: boolean;
   readonly steps: readonly WebhookCheckStep[];
   /** Whether the duplicate was recognized; null if the answer does not show it. */
@@ -59,17 +59,19 @@ export interface WebhookCheckReport {
   readonly advice: readonly string[];
 }
 
-/** Far more than an event has: 4 KB of `data`, and names and a message of some hundred characters. */
+/**
+ * Far more than an event needs: 4 KB of `data`, and names and a message of some hundred characters.
+ */
 const LARGE_BYTES = 32 * 1024;
 /** Standard Webhooks leaves the tolerance to the receiver; its libraries take five minutes. */
 const OLD_MS = 10 * 60_000;
-/** A herd waits for each answer. */
+/** A herd waits for every response. */
 const SLOW_MS = 1_000;
 
 /**
- * Sends each event as deliveries are sent, one after the other. Nothing more is sent once the good
- * event was not accepted, an answer did not come in time, or the time limit of one delivery has
- * passed: it all takes twice that at most. Never rejects.
+ * Sends each event as deliveries are sent, one after the other. Stops if the good event was not
+ * accepted, a response did not come in time, or the time limit of one delivery has passed: so it
+ * takes at most twice that in all. Never rejects.
  */
 export async function checkWebhook(
   settings: DestinationSettings,
@@ -104,7 +106,7 @@ export async function checkWebhook(
     } else if (performance.now() - started > settings.WEBHOOK_TIMEOUT_MS) {
       stopped = 'The answers before it took longer than one delivery may.';
     }
-    // The connection goes back to its agent first.
+    // Let the connection go back to its agent first.
     await nextTurn();
   }
   client.close();
@@ -126,7 +128,9 @@ export async function checkWebhook(
 
 type Sent = WebhookReply & { readonly id: string };
 
-/** Each that must be refused has an id of its own: it is no duplicate that may be accepted. */
+/**
+ * Each event that must be refused has its own id: otherwise it could be accepted as a duplicate.
+ */
 function eventOf(step: CheckStep, at: number, goodId: string, genuine: Sign) {
   const good = { id: newTestId(), attempt: 1, body: testEvent(at), ageMs: 0, sign: genuine };
   switch (step) {
@@ -154,7 +158,7 @@ const SENT: Readonly<Record<CheckStep, string>> = {
   good: 'A good event',
   duplicate: 'The same event again, with the same webhook-id',
   'wrong-signature': 'An event that is signed with another secret',
-  'old-timestamp': `An event of ${OLD_MS / 60_000} minutes ago, rightly signed`,
+  'old-timestamp': `An event of ${OLD_MS / 60_000} minutes ago, correctly signed`,
   'changed-body': 'An event whose body is not the one that was signed',
   large: `A good event of ${LARGE_BYTES} bytes`,
 };
@@ -186,7 +190,7 @@ function judge(step: CheckStep, sent: Sent | undefined, stopped: string | null):
   };
 }
 
-/** Null for a receiver that asks for fewer requests: that is not about the event. */
+/** Null for a receiver that asks for fewer requests: that is not about this event. */
 function isRight(step: CheckStep, reply: WebhookReply): boolean | null {
   const { verdict, slowsDestination } = classifyOutcome(reply);
   if (slowsDestination) return null;
@@ -214,10 +218,10 @@ function explanationOf(step: CheckStep, reply: WebhookReply, right: boolean | nu
     : `Not accepted, but not refused either (${status}).`;
 }
 
-/** What a receiver may say of an event that it has seen. A status 208 is "Already Reported". */
+/** What a receiver may answer to an event that it has seen. Status 208 is "Already Reported". */
 const SEEN_BEFORE = /duplicate|already|seen before/i;
 
-/** Two answers of the same kind say nothing: from outside, an event that is ignored looks the same. */
+/** Two equal responses prove nothing: from outside, an event that is ignored looks the same. */
 function isDeduplicated(replies: ReadonlyMap<CheckStep, Sent>): boolean | null {
   const [good, again] = [replies.get('good'), replies.get('duplicate')];
   const says = (reply: Sent | undefined): boolean =>

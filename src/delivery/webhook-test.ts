@@ -5,13 +5,13 @@ import { checkWebhook, type WebhookCheckReport } from './webhook-check.ts';
 import { createGotClient } from './wire/got-client.ts';
 import { createDestinationClient, type DestinationSettings } from './wire/webhook-client.ts';
 
-/** Thrown when a test event is asked for and there is no destination. */
+/** Thrown when a test event is requested and there is no destination. */
 export class WebhookNotSetUpError extends Error {
   override readonly name = 'WebhookNotSetUpError';
   readonly code = 'webhook-not-set-up';
 }
 
-/** Thrown while another check of the destination is under way. */
+/** Thrown while another check of the destination is running. */
 export class WebhookCheckRunningError extends Error {
   override readonly name = 'WebhookCheckRunningError';
   readonly code = 'webhook-check-running';
@@ -26,22 +26,22 @@ export interface WebhookTestReport {
   readonly sentAt: number;
   readonly durationMs: number;
   readonly status: number | null;
-  /** Why there is no status. */
+  /** The reason if there is no status. */
   readonly errorCode: string | null;
   readonly verdict: Verdict;
-  /** What would become of a webhook that got this answer. */
+  /** What a webhook with this response would lead to. */
   readonly explanation: string;
   readonly responseExcerpt: string | null;
   /** How many signatures it carried: one for each secret. */
   readonly signatures: number;
 }
 
-/** One person asks for one at a time. */
+/** An operator sends one at a time. */
 const MAX_TESTS = 2;
 
 /**
  * Sends test events to a destination, as deliveries are sent: with the same client, signing and
- * guard. They are not occurrences: no ledger keeps them.
+ * guard. They are not occurrences, and not in the ledger.
  */
 export function openWebhookTester(
   settings: DestinationSettings,
@@ -51,7 +51,9 @@ export function openWebhookTester(
   const client = createDestinationClient(createGotClient, settings, { maxSockets: MAX_TESTS });
   let isChecking = false;
   return {
-    /** Sends one, whether deliveries are paused or not, and waits for the answer. Never rejects. */
+    /**
+     * Sends one, whether deliveries are paused or not, and waits for the response. Never rejects.
+     */
     async send(): Promise<WebhookTestReport> {
       const webhookId = newTestId();
       const sentAt = clock();
@@ -73,8 +75,8 @@ export function openWebhookTester(
     },
 
     /**
-     * Sends good and bad events and judges what the receiver makes of each, one check at a time.
-     * Takes twice the time limit of a delivery at most.
+     * Sends good and bad events and judges how the receiver handles each, one check at a time.
+     * Takes at most twice the time limit of a delivery.
      *
      * @throws WebhookCheckRunningError
      */

@@ -44,7 +44,7 @@ test('says of each event what became of it, and ends with 0 if all was right', a
   right  A good event: Accepted (204).
   right  The same event again, with the same webhook-id: Accepted (204).
   right  An event that is signed with another secret: Refused (401).
-  right  An event of 10 minutes ago, rightly signed: Refused (401).
+  right  An event of 10 minutes ago, correctly signed: Refused (401).
   right  An event whose body is not the one that was signed: Refused (401).
   right  A good event of 32768 bytes: Accepted (204).
 
@@ -52,7 +52,7 @@ test('says of each event what became of it, and ends with 0 if all was right', a
   TLS:           none
   keep-alive:    yes
 
-The receiver handles everything rightly.
+The receiver handles everything correctly.
 - Use https`);
 });
 

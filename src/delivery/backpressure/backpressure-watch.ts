@@ -11,12 +11,13 @@ export interface BackpressureWatchDeps {
   readonly destination: string;
 }
 
-/** How often the ledger is updated while the destination serves. */
+/** How often the ledger is updated while the destination accepts requests. */
 const APPLY_EVERY_MS = 100;
 
 /**
- * Watches the receiver's answers, and throttles the destination in the ledger as they ask; one for
- * each destination in a process that sends. Two that see the same make one slow-down: the ledger's row decides.
+ * Watches the receiver's responses, and throttles the destination in the ledger accordingly; one
+ * for each destination in a process that sends. Two that see the same cause one slow-down: the
+ * ledger's row decides.
  */
 export function createBackpressureWatch(deps: BackpressureWatchDeps) {
   const { ledger, health, logger, destination } = deps;
@@ -40,7 +41,7 @@ export function createBackpressureWatch(deps: BackpressureWatchDeps) {
   const judge = (answer: Answer): Backpressure | null => {
     answers.push(answer);
     hasRefusals ||= answer.refused;
-    // Thousands a second are served without being counted through each time.
+    // Thousands of accepted requests a second come without a count of all answers each time.
     if (!hasRefusals && answers.length < 2 * WINDOW.answers) return null;
     const oldest = answer.endedAt - WINDOW.ageMs;
     answers = answers.slice(-WINDOW.answers).filter(({ endedAt }) => endedAt >= oldest);
@@ -89,17 +90,19 @@ export function createBackpressureWatch(deps: BackpressureWatchDeps) {
       }
       if (slows) onSlowed?.();
     } catch (error) {
-      // The next answers ask for it again, if there is still reason to.
+      // The next responses cause it again, if there is still reason to.
       health.failed(error);
     }
   };
 
   return {
-    /** The listener is called when the receiver asks for less, and again once the ledger has that. */
+    /**
+     * The listener is called when the receiver asks to slow down, and again once the ledger has it.
+     */
     onSlowed(listener: () => void): void {
       onSlowed = listener;
     },
-    /** A request begins; returns what `ended` takes. */
+    /** Call this when a request begins; returns the value to pass to `ended`. */
     began(): number {
       open += 1;
       return performance.now();
@@ -108,7 +111,7 @@ export function createBackpressureWatch(deps: BackpressureWatchDeps) {
       open -= 1;
       if (beganAt < freshFrom) return;
       applySoon();
-      // Timeouts and 500s are neither served nor refused: they say nothing of the load.
+      // Timeouts and 500s count as neither served nor refused: they say nothing about the load.
       if (!slowsDestination && (status === null || status >= 500)) return;
       pending[slowsDestination ? 'refused' : 'served'] = true;
       const endedAt = performance.now();
@@ -119,9 +122,11 @@ export function createBackpressureWatch(deps: BackpressureWatchDeps) {
       onSlowed?.();
       apply();
     },
-    /** Another process has throttled the destination: answers to earlier requests say nothing new. */
+    /**
+     * Another process has throttled the destination: responses to earlier requests say nothing new.
+     */
     forget,
-    /** Resolves when the ledger has what was seen, as far as that is possible. */
+    /** Resolves when the ledger has what was seen, or cannot be written. */
     async stop(): Promise<void> {
       stopped = true;
       clearTimer();

@@ -1,43 +1,45 @@
-/** One answer of the destination; instants in ms of any clock that never goes back. */
+/** One response of the destination; instants in ms of a monotonic clock. */
 export interface Answer {
   readonly startedAt: number;
   readonly endedAt: number;
-  /** It was 429 or 503: the destination as a whole wants less. */
+  /** It was 429 or 503: the destination as a whole asks to slow down. */
   readonly refused: boolean;
-  /** When it wants to be asked again, if it said so. */
+  /** When it wants the next request, if it said so. */
   readonly retryAfterMs: number | null;
 }
 
-/** What the last answers ask for, taken together. */
+/** What the last responses ask for, taken together. */
 export type Backpressure =
   /** It serves nothing: send nothing for as long as it said, or else for a while. */
   | { readonly asks: 'stop'; readonly retryAfterMs: number | null }
-  /** It serves most: send fewer than these requests a second, which one process has sent. */
+  /** It serves most requests: send fewer a second than this, the rate that one process has sent. */
   | { readonly asks: 'less'; readonly perSecond: number }
-  /** It serves all. */
+  /** It serves all requests. */
   | { readonly asks: 'more' }
   /** It neither serves nor refuses (timeouts, 500s), or refuses too few to judge by. */
   | { readonly asks: 'nothing' };
 
-/** Looks at so many answers, and at none older than this, in ms. */
+/** Evaluates at most this many responses, and none older than this, in ms. */
 export const WINDOW = { answers: 100, ageMs: 10_000 } as const;
 
-/** With half of the answers refusals, sending on only makes more of them. */
+/** If half of the responses are refusals, sending more only makes more of them. */
 const STOP_SHARE = 0.5;
-/** A few unlucky answers at the start of a herd must not stop it. */
+/** A few unlucky responses at the start of a herd must not stop it. */
 const ENOUGH_TO_STOP = 10;
 /** One refusal in twenty is an overload; fewer are simply retried. */
 const LESS_SHARE = 0.05;
-/** So a receiver that refuses at random, however little it gets, is not slowed below some 50 a second. */
+/**
+ * With this, a receiver that refuses at random, at any rate, is not slowed below some 50 a second.
+ */
 const ENOUGH_FOR_LESS = 50;
-/** Answers can come closer together than they were worked on. */
+/** Responses can arrive closer together than the requests were processed. */
 const SHORTEST_SPAN_MS = 10;
 
 /**
- * Whether the answers in the window ask for a slow-down; null if they don't, or if there are too
- * few to judge by.
+ * Whether the responses in the window ask for a slow-down; null if not, or if there are too few to
+ * judge by.
  *
- * @param open requests whose answers are still to come: with none, these are all there is
+ * @param open requests without a response yet: if none, no more responses will come
  */
 export function backpressureOf(
   answers: readonly Answer[],
@@ -46,7 +48,7 @@ export function backpressureOf(
   const refusals = answers.filter(({ refused }) => refused);
   const share = refusals.length / Math.max(answers.length, 1);
   if (share >= STOP_SHARE && (answers.length >= ENOUGH_TO_STOP || open === 0)) {
-    // Receivers spread their answers: the destination is tried at the first, each row at its own.
+    // Receivers spread these times: the destination is tried at the first, each row at its own.
     const asked = refusals.flatMap(({ retryAfterMs }) => retryAfterMs ?? []);
     return { asks: 'stop', retryAfterMs: asked.length === 0 ? null : Math.min(...asked) };
   }
@@ -56,7 +58,7 @@ export function backpressureOf(
   return null;
 }
 
-/** Of the last second: what was before may have been slower. */
+/** Over the last second: before that, the rate may have been lower. */
 function rateOf(answers: readonly Answer[]): number {
   const until = Math.max(...answers.map(({ endedAt }) => endedAt));
   const latest = answers.filter(({ endedAt }) => endedAt > until - 1000);

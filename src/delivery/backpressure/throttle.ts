@@ -1,16 +1,19 @@
 import type { Backpressure } from './backpressure.ts';
 
-/** A destination that gets less than usual, because it asked for that. Instants are epoch ms. */
+/**
+ * A destination that gets fewer requests than usual, because it asked for that. Instants are epoch
+ * ms.
+ */
 export interface SlowDown {
   readonly since: number;
-  /** Nothing is sent before this. */
+  /** Nothing is sent before this instant. */
   readonly until: number;
   /** Requests a second after that. */
   readonly perSecond: number;
-  /** How often in a row it asked to stop. */
+  /** How many times in a row it asked to stop. */
   readonly stops: number;
   readonly changedAt: number;
-  /** Over by then, unless an answer confirms it. */
+  /** When it ends, unless a response confirms it before. */
   readonly endsAt: number;
 }
 
@@ -21,28 +24,31 @@ export interface Throttled {
   readonly slowDown: SlowDown | null;
 }
 
-/** After a stop: one at a time, until the first is served. */
+/** After a stop: one at a time, until the first succeeds. */
 const PROBES_PER_SECOND = 1;
 const FIRST_STOP_MS = 1_000;
-/** A receiver that is back is noticed within this, unless it named a later time itself. */
+/**
+ * A receiver that has recovered is noticed within this time, unless it named a later one itself.
+ */
 const LONGEST_STOP_MS = 15_000;
-/** A dispatcher looks every 250 ms: each sees it, and returns what waits to the queue. */
+/** A dispatcher polls every 250 ms: each sees it, and returns what waits to the queue. */
 const LESS_STOP_MS = 300;
-/** The answers are those of one dispatcher: up to so many may share what is sent. */
+/** The responses are those of one dispatcher: up to this many may share the load. */
 const MOST_SHARERS = 4;
-/** While it serves, the rate doubles each second: from 1 to 1,000 a second in ten. */
+/** While it serves, the rate doubles every second: from 1 to 1,000 a second in ten. */
 const DOUBLING_MS = 1_000;
-/** More than a few dispatchers post: from there on, no limit. */
+/** More than a few dispatchers can send: from here on, there is no limit. */
 const UNLIMITED_PER_SECOND = 10_000;
-/** With nothing due there is nothing to learn from; the next herd begins at the full rate. */
+/** With nothing due there are no responses to learn from; the next herd begins at the full rate. */
 const FORGOTTEN_AFTER_MS = 60_000;
 
 /**
  * Applies backpressure to a destination's slow-down. Returns the same object if nothing changes,
  * null once it has recovered. It is slowed at once, by half or to a stop, and recovers gradually
- * while it serves; answers that come in while it is stopped were asked for before, and are ignored.
+ * while it serves; responses that arrive while it is stopped belong to earlier requests, and are
+ * ignored.
  *
- * @param now epoch ms, of the clock that the slow-down's instants are of
+ * @param now epoch ms, by the clock of the slow-down's instants
  * @param maxPerSecond the rate limit; null for none
  */
 export function slowDownAfter(
@@ -83,7 +89,7 @@ export function slowDownAfter(
       return { ...slowDown, perSecond: grown, stops: 0, changedAt: now };
     }
     case 'nothing':
-      // Timeouts and 500s neither end a slow-down nor let it be forgotten.
+      // Timeouts and 500s neither end a slow-down nor let it expire.
       return slowDown && { ...slowDown, endsAt: Math.max(slowDown.endsAt, forgottenAt(now)) };
   }
 }

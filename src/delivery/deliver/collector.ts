@@ -11,8 +11,8 @@ interface Waiting<Item, Answer> {
 }
 
 /**
- * Joins calls that come within a few ms of each other, such as the reads of all activities that run
- * at once in a worker, into one. If that call fails, it fails for each of them.
+ * Joins calls that come within a few ms of each other into one, such as the reads of all activities
+ * that run at once in a worker. If the joint call fails, each of them fails.
  *
  * @param ask resolves with an answer for each item, in their order
  */

@@ -15,7 +15,7 @@ import { lookAt, type LookedRow, type OccasionLook, SHORT_WAIT_MS } from './occa
 import { createSendRow } from './send-row.ts';
 
 export interface DeliverDeps {
-  /** To each destination. */
+  /** One for each destination. */
   readonly sendings: Sendings;
   readonly orm: Orm;
   readonly planner: Pick<Planner, 'plan'>;
@@ -23,25 +23,25 @@ export interface DeliverDeps {
 }
 
 export interface DeliverCall {
-  /** By when it has to have answered, by `performance.now()`. */
+  /** When the call must have returned, by `performance.now()`. */
   readonly deadline: number;
-  /** When Temporal made the call, epoch ms by its clock: a later call takes the place of this one. */
+  /** When Temporal made the call, epoch ms by its clock: a later call supersedes this one. */
   readonly calledAt: number;
 }
 
 /**
- * Makes sure that what is due of the occasion is settled, and answers when to ask again. It sends
- * what no dispatcher is going to send. Safe to repeat, and to run twice at once.
+ * Makes sure that everything due for the occasion is settled, and returns when to call again. It
+ * sends what no dispatcher is going to send. Safe to repeat, and to run twice at once.
  *
- * @throws NotYetSettledError while something that is due is not settled
+ * @throws NotYetSettledError while a due occurrence is not settled
  */
 export type Deliver = (occasion: OccasionRef, call: DeliverCall) => Promise<DeliverAnswer>;
 
-/** Rounds of one call: it takes a few for each occurrence that is due. The next call goes on. */
+/** Rounds of one call: each due occurrence takes a few. The next call continues. */
 const MAX_ROUNDS = 50;
-/** Plans of one call: one for each occurrence that was settled. */
+/** Plans of one call: one for each settled occurrence. */
 const MAX_PLANS = 10;
-/** Claims of one call that came back without the row. */
+/** Claims of one call that returned without the row. */
 const MAX_MISSES = 5;
 const ASK_AGAIN_MS = 15_000;
 const LOCKED_RETRY_MS = 20;
@@ -54,7 +54,7 @@ interface Progress {
   settled: SettledOccurrence | null;
 }
 
-/** Deliver, for all activities of a worker: their reads and writes are batched. */
+/** Creates `deliver` for all activities of a worker: their reads and writes are batched. */
 export function createDeliver(deps: DeliverDeps): { deliver: Deliver; stop(): Promise<void> } {
   const { sendings, orm, planner, onCall } = deps;
   const { time, health } = sendings[0];
@@ -97,7 +97,7 @@ export function createDeliver(deps: DeliverDeps): { deliver: Deliver; stop(): Pr
       progress.settled = seen.settled ?? progress.settled;
       if (seen.isToPlan || (progress.plans === 0 && isStale(seen))) {
         const planned = await planNow(occasion, progress);
-        // Neither the users nor the ledger know it.
+        // Neither the users nor the ledger have the occasion.
         if (planned === 'ended' && seen.occasion === null) return ENDED;
         if (planned !== 'deferred') continue;
       }
@@ -139,7 +139,7 @@ export function createDeliver(deps: DeliverDeps): { deliver: Deliver; stop(): Pr
     if (sent === 'not_claimed') progress.misses += 1;
   }
 
-  /** Null while the occasion's row is locked. */
+  /** Returns null while the occasion's row is locked. */
   async function answerNow(
     occasion: OccasionRef,
     { deadline, calledAt }: DeliverCall,
@@ -163,12 +163,12 @@ export function createDeliver(deps: DeliverDeps): { deliver: Deliver; stop(): Pr
       } catch (error) {
         const isExpected = error instanceof NotYetSettledError;
         onCall(isExpected ? 'not_yet_settled' : 'failed');
-        // So that the reconciler does not take it for an occasion that no workflow looks at.
+        // So that the reconciler does not take it for an occasion whose workflow is missing.
         if (isExpected) await note({ ...occasion, calledAt: call.calledAt }).catch(() => {});
         throw error;
       }
     },
-    /** Writes what is not written yet. No call may be under way. */
+    /** Writes what has not been written yet. No call may be in progress. */
     async stop(): Promise<void> {
       for (const sending of sendings) await sending.flush();
     },
@@ -183,7 +183,7 @@ const ENDED: DeliverAnswer = {
   settled: null,
 };
 
-/** It is not planned as it should be, or its plan has run out without an occurrence. */
+/** It is not planned as it should be, or its plan ended without an occurrence. */
 function isStale({ occasion, open, databaseNow }: OccasionLook): boolean {
   if (occasion === null) return true;
   if (occasion.isEnded) return false;

@@ -1,12 +1,12 @@
 import { type LookedRow, type OccasionLook, SHORT_WAIT_MS } from './occasion-look.ts';
 import { decideOwner, type Owner } from './ownership.ts';
 
-/** Thrown by deliver while something that is due is not settled: ask again in `retryInMs`. */
+/** Thrown by deliver while a due occurrence is not settled: call again in `retryInMs`. */
 export class NotYetSettledError extends Error {
   override readonly name = 'NotYetSettledError';
   readonly retryInMs: number;
 
-  /** @param message what it waits for, as an operator reads it: no data of the user */
+  /** @param message what it waits for, written for operators: no data of the user */
   constructor(message: string, retryInMs: number) {
     super(message);
     this.retryInMs = Math.max(Math.ceil(retryInMs), SHORTEST_MS);
@@ -14,7 +14,7 @@ export class NotYetSettledError extends Error {
 }
 
 const SHORTEST_MS = 1_000;
-/** A row that is late is asked about less often, so that a backlog's workflows do not add to it. */
+/** Late rows are polled less often, so that a backlog's workflows do not add to it. */
 const LEAST_WAIT_MS = 15_000;
 const MOST_WAIT_MS = 15 * 60_000;
 const PAUSED_MS = 3_600_000;
@@ -30,7 +30,8 @@ export interface UnsettledRow {
 /** @param attempted the keys that this call has attempted */
 export function unsettledOf(look: OccasionLook, attempted: ReadonlySet<string>): UnsettledRow[] {
   const { open, databaseNow, occasion } = look;
-  // Called early, it leaves a row alone; early by moments, it waits for the instant.
+  // A call that comes early leaves the row alone; one that is early by moments waits for the
+  // instant.
   const isWakeNear = (occasion?.wakeAt ?? Infinity) - databaseNow <= SHORT_WAIT_MS;
   const dueBefore = databaseNow + (isWakeNear ? SHORT_WAIT_MS : 0);
   return open

@@ -2,7 +2,7 @@ import { epochMs, instant, isOpen, ms, type Query } from '../../ledger/sql.ts';
 import type { OccasionRef } from '../../ledger/types.ts';
 import type { DeliverAnswer } from '../../workflows/contract.ts';
 
-/** A call of deliver that is about to answer. */
+/** A call of deliver that is about to return. */
 export interface AnsweringCall extends OccasionRef {
   /** When Temporal made the call, epoch ms by its clock. */
   readonly calledAt: number;
@@ -10,15 +10,15 @@ export interface AnsweringCall extends OccasionRef {
 
 export interface OccasionAnswer extends Omit<DeliverAnswer, 'settled'> {
   /**
-   * `locked`: another transaction has the row, ask again. `overtaken`: a later call has answered
-   * since, or the occasion no longer exists. The rest is of an `answered` call alone.
+   * `locked`: another transaction has the row, try again. `overtaken`: a later call has answered
+   * since, or the occasion no longer exists. The other fields are set only if `answered`.
    */
   readonly kind: 'answered' | 'locked' | 'overtaken';
 }
 
 /**
- * Reads when the workflows of these occasions are to wake, and notes in the same statement that
- * they know. A call that its workflow no longer waits for must not note that: so a call writes
+ * Reads when the workflows of these occasions are to wake, and records in the same statement that
+ * they know. A call that its workflow no longer waits for must not record that: so a call writes
  * nothing once a later one has. Returns answers in the order of the calls.
  */
 export function answerCalls(
@@ -28,12 +28,16 @@ export function answerCalls(
   return query<OccasionAnswer>(ANSWER, { calls: JSON.stringify(calls) });
 }
 
-/** Notes that workflows have looked, though they have no answer yet. Leaves out rows that are locked. */
+/**
+ * Records that workflows have checked, though they have no answer yet. Skips rows that are locked.
+ */
 export async function noteLooks(query: Query, calls: readonly AnsweringCall[]): Promise<void> {
   await query(NOTE_LOOKS, { calls: JSON.stringify(calls) });
 }
 
-/** Two calls for one occasion at once: the later one. Rows are locked in their order. */
+/**
+ * Of two simultaneous calls for one occasion, the later one counts. Rows are locked in their order.
+ */
 const FREE = `
   given as materialized (
     select (ordinality - 1)::int as place, call ->> 'type' as type, (call ->> 'id')::uuid as id,

@@ -5,16 +5,16 @@ import type { OccasionRef, RecordedAttempt } from '../../ledger/types.ts';
 import type { SettledOccurrence } from '../../workflows/contract.ts';
 import type { DestinationAllowance, DispatcherStamp, DueRow } from './ownership.ts';
 
-/** An occasion and its rows as they are at one moment. Instants are epoch ms by the database's clock. */
+/** An occasion and its rows at one moment. Instants are epoch ms by the database's clock. */
 export interface OccasionLook {
   readonly databaseNow: number;
-  /** Null before it was ever planned, and once it is erased. */
+  /** Null before it was first planned, and once it is erased. */
   readonly occasion: { readonly wakeAt: number | null; readonly isEnded: boolean } | null;
   /** PENDING and PROCESSING rows, including redeliveries. */
   readonly open: readonly LookedRow[];
-  /** A row waits for its plan, or what follows a settled one is not planned. */
+  /** A row waits for its plan, or the successor of a settled row is not planned. */
   readonly isToPlan: boolean;
-  /** What was settled last since its workflow had an answer; null if nothing was. */
+  /** The last row settled since its workflow had an answer; null if none was. */
   readonly settled: SettledOccurrence | null;
 }
 
@@ -23,21 +23,23 @@ export interface LookedRow extends DueRow {
   readonly destination: string;
   /** What may be sent to its destination. */
   readonly allowance: DestinationAllowance;
-  /** Those that send to its destination. */
+  /** The dispatchers that send to its destination. */
   readonly dispatchers: readonly DispatcherStamp[];
   /** Null while it cannot be planned. */
   readonly dueAt: number | null;
   readonly redeliveredAt: number | null;
-  /** Its last attempt. */
+  /** The result of its last attempt. */
   readonly last: Pick<RecordedAttempt, 'status' | 'errorCode'> | null;
 }
 
-/** A call that comes early by less than this waits for the instant, in ms: timers and clocks differ. */
+/**
+ * A call that is early by less than this waits for the instant, in ms: timers and clocks differ.
+ */
 export const SHORT_WAIT_MS = 2_000;
 
 /**
- * Looks at occasions, in one statement for all of them, and a second one if something of them is
- * due. Returns looks in their order.
+ * Reads the state of occasions, in one statement for all of them, and a second one if one of them
+ * has something due. Returns the states in the order given.
  */
 export async function lookAt(
   query: Query,
@@ -60,7 +62,7 @@ export async function lookAt(
     if (row === undefined) throw new Error('The database left an occasion out.');
     const { isKnown, isEnded, wakeAt, isToPlan, settled } = row;
     const occasion = isKnown ? { isEnded, wakeAt } : null;
-    // Of what was read last: the stamp of a dispatcher in between must not be from the future.
+    // From the later read: the stamp of a dispatcher in between must not lie in the future.
     const databaseNow = around[0]?.databaseNow ?? row.databaseNow;
     const open = (row.open ?? []).map((one) =>
       Object.assign(one, sendersOf.get(one.destination) ?? NO_SENDERS),
@@ -73,7 +75,7 @@ function isAnyDue({ open, databaseNow }: OccasionRow): boolean {
   return (open ?? []).some(({ dueAt }) => dueAt !== null && dueAt - databaseNow <= SHORT_WAIT_MS);
 }
 
-/** Of a destination that nothing was written of, or where it does not matter: nothing is due. */
+/** For a destination without a row, or where it does not matter: nothing is due. */
 const NO_SENDERS: Pick<LookedRow, 'allowance' | 'dispatchers'> = {
   allowance: { isPaused: false, stoppedUntil: null, available: Infinity },
   dispatchers: [],

@@ -2,21 +2,21 @@
 export interface DueRow {
   /** Null while it waits for its plan. */
   readonly nextAttemptAt: number | null;
-  /** Until when a process has it; null if it is not leased. */
+  /** Until when a process holds it; null if it is not leased. */
   readonly leaseUntil: number | null;
 }
 
-/** What a dispatcher last wrote of itself. */
+/** What a dispatcher last recorded about itself. */
 export interface DispatcherStamp {
   readonly stampedAt: number;
-  /** When a claim last came back with less than it was allowed to take; null if none ever did. */
+  /** When a claim last returned fewer rows than it was allowed to take; null if none ever did. */
   readonly shortAt: number | null;
 }
 
 /** What may be sent to the destination. */
 export interface DestinationAllowance {
   readonly isPaused: boolean;
-  /** Nothing is sent before this; null if the receiver asked for nothing. */
+  /** Nothing is sent before this; null if the receiver asked for no stop. */
   readonly stoppedUntil: number | null;
   /** Requests that the rate limit allows now; Infinity without one. */
   readonly available: number;
@@ -34,9 +34,9 @@ export type Owner =
   | 'stopped'
   | 'rate_limited';
 
-/** Dispatchers write of themselves once a second. */
+/** Dispatchers stamp themselves once a second. */
 const ALIVE_MS = 5_000;
-/** A dispatcher that takes all there is, but not this row for so long, does not see it. */
+/** A dispatcher that takes everything due, but not this row for so long, does not see it. */
 const PASSED_OVER_MS = 60_000;
 
 /**
@@ -59,7 +59,7 @@ export function decideOwner(
   if (stoppedUntil !== null && stoppedUntil > now) return 'stopped';
   if (available < 1) return 'rate_limited';
 
-  // A stamp from the future is of a clock that was set back since: it says nothing.
+  // A stamp from the future is from a clock that was set back since: ignore it.
   const alive = dispatchers.filter(
     ({ stampedAt }) => stampedAt > now - ALIVE_MS && stampedAt <= now,
   );

@@ -10,17 +10,17 @@ import { type LookedRow, SHORT_WAIT_MS } from './occasion-look.ts';
 
 export type Sent =
   | 'attempted'
-  /** It was claimed, and settled, released or returned without an attempt. */
+  /** It was claimed, then settled, released or returned without an attempt. */
   | 'not_sent'
-  /** Another process has it, or may write its outcome first. */
+  /** Another process holds it, or may write its outcome first. */
   | 'not_claimed';
 
-/** Left for the outcome and the answer, beside the request itself. */
+/** Time for the outcome and the answer, besides the request itself. */
 const WRITE_WITHIN_MS = 10_000;
 const RETRY_MS = 5_000;
-/** Settings change with a restart of the workers. */
+/** New settings come with a restart of the workers. */
 const UNKNOWN_RETRY_MS = 60_000;
-/** Another process that has the row locked is done with it by then. */
+/** Another process that has the row locked has finished by then. */
 const NOT_CLAIMED_PAUSE_MS = 50;
 
 interface ClaimableRow {
@@ -29,9 +29,9 @@ interface ClaimableRow {
 }
 
 /**
- * Claims a row, checks it and sends it, by the same rules as a dispatcher. Resolves when the ledger
- * has what became of it; `deadline` is when the caller has to be done, by `performance.now()`.
- * Throws NotYetSettledError if nothing may be claimed now, or the ledger did not take the outcome.
+ * Claims a row, checks it and sends it, by the same rules as a dispatcher. Resolves when its
+ * outcome is in the ledger; `deadline` is when the caller must be done, by `performance.now()`.
+ * Throws NotYetSettledError if nothing may be claimed now, or the outcome could not be written.
  */
 export function createSendRow(sendings: Sendings, collect: Collect) {
   const [shared] = sendings;
@@ -53,7 +53,7 @@ export function createSendRow(sendings: Sendings, collect: Collect) {
     );
     return rows.map(({ key }) => {
       const row = claimed.get(key) ?? null;
-      // Of two calls for one row, the first has it.
+      // If two calls want one row, the first has it.
       claimed.delete(key);
       return { row, isTooLate };
     });
@@ -69,7 +69,8 @@ export function createSendRow(sendings: Sendings, collect: Collect) {
     await sleepUntil(row.nextAttemptAt ?? 0);
     const { row: claimed, isTooLate } = await claim({ key: row.key, sending });
     if (claimed === null) {
-      // After a start or an outage, a process that held an expired lease writes its outcome first.
+      // After a start or an outage, let a process that held an expired lease write its outcome
+      // first.
       const graceMs = row.leaseUntil === null ? 0 : EXPIRED_LEASE_GRACE_MS - health.steadyMs();
       await delay(Math.min(Math.max(graceMs, NOT_CLAIMED_PAUSE_MS), SHORT_WAIT_MS));
       return 'not_claimed';
@@ -82,7 +83,7 @@ export function createSendRow(sendings: Sendings, collect: Collect) {
     }
   };
 
-  /** A row whose outcome is not written, or which is being sent from here, is not claimed again. */
+  /** Refuses a row whose outcome is not written, or which this process is sending already. */
   function requireReady(key: string, deadline: number): void {
     if (outcomes.isFailing || outcomes.unwritten(key) !== undefined) {
       throw new NotYetSettledError('an outcome waits to be written to the ledger', RETRY_MS);
@@ -96,7 +97,7 @@ export function createSendRow(sendings: Sendings, collect: Collect) {
     }
   }
 
-  /** Its destination, if this worker knows it and it does not take too many of the activities. */
+  /** Its destination, if this worker knows it and it does not occupy too many of the activities. */
   function sendingOf({ destination }: LookedRow): Sending {
     const sending = sendingTo.get(destination);
     if (sending === undefined) {
@@ -105,7 +106,10 @@ export function createSendRow(sendings: Sendings, collect: Collect) {
     }
     const open = [...onTheWire.values()].filter((other) => other === sending);
     if (open.length < sending.slots) return sending;
-    throw new NotYetSettledError('as many are being sent to its destination as may be', RETRY_MS);
+    throw new NotYetSettledError(
+      'the worker sends to its destination at its limit already',
+      RETRY_MS,
+    );
   }
 
   /** The row is due by the database's clock, and has to be due by this process's too. */
@@ -146,7 +150,7 @@ export function createSendRow(sendings: Sendings, collect: Collect) {
   }
 }
 
-/** What is not written in time is kept, and written first. */
+/** An outcome not written in time is kept, and written first. */
 async function written(outcome: Promise<void>, deadline: number): Promise<void> {
   const isWritten = await Promise.race([
     outcome.then(() => true),

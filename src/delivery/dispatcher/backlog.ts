@@ -14,8 +14,8 @@ const LOOK_EVERY_MS_MEANWHILE = 1_000;
 const LOG_EVERY_MS = 30_000;
 
 /**
- * Looks for a backlog, as after downtime, and logs when there is one, how it shrinks and when it
- * is gone. It changes nothing: dispatchers send it, behind what is on time.
+ * Detects a backlog, as after downtime, and logs when there is one, how it shrinks and when it is
+ * gone. It changes nothing: dispatchers send it, behind what is on time.
  */
 export function createBacklogWatch(deps: BacklogWatchDeps): Pick<Loop, 'start' | 'stop'> {
   const { ledgerState, logger, metrics } = deps;
@@ -32,7 +32,7 @@ export function createBacklogWatch(deps: BacklogWatchDeps): Pick<Loop, 'start' |
         logger.warn({ remaining: count, latenessMs: Math.round(latenessMs ?? 0) }, 'backlog found');
       } else if (now - current.loggedAt >= LOG_EVERY_MS) {
         current.loggedAt = now;
-        logger.info({ remaining: count }, 'backlog goes down');
+        logger.info({ remaining: count }, 'backlog is shrinking');
       }
       return LOOK_EVERY_MS_MEANWHILE;
     }
@@ -45,6 +45,6 @@ export function createBacklogWatch(deps: BacklogWatchDeps): Pick<Loop, 'start' |
     return LOOK_EVERY_MS;
   };
 
-  // The dispatcher logs it when the database is away.
+  // The dispatcher logs it when the database is down.
   return createLoop(round, () => LOOK_EVERY_MS_MEANWHILE);
 }

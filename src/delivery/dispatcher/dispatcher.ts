@@ -9,24 +9,27 @@ export interface DispatcherDeps extends Sending {
   readonly presence: Presence;
   /** Open requests at a time. */
   readonly concurrency: number;
-  /** Requests a second to the destination, all processes together; null for no limit. Written once, at the start. */
+  /**
+   * Requests a second to the destination, from all processes together; null for no limit. Written
+   * once, at the start.
+   */
   readonly rateLimit: number | null;
 }
 
 export type Dispatcher = ReturnType<typeof createDispatcher>;
 
-/** Rows of one claim: more would not make the statement cheaper by the row. */
+/** Rows of one claim: with more, the statement would not cost less per row. */
 const MAX_CLAIM = 500;
-/** How often it looks for new rows; the next instant has a timer of its own. */
+/** How often it polls for new rows; the next instant has a timer of its own. */
 const POLL_MS = 250;
-/** Rows are due, but the rate limit or another process has them. */
+/** Rows are due, but the rate limit or another process holds them back. */
 const HELD_UP_POLL_MS = 50;
 const RETRY_MS = 500;
 
 /**
- * Waits for the next instant, claims due rows of one destination in batches, posts them. Any number
- * of these may run at once: what one has leased, no other sends. It needs PostgreSQL and the receiver, and nothing
- * else.
+ * Waits for the next instant, claims due rows of one destination in batches, and posts them. Any
+ * number of dispatchers may run at once: no other sends what one has leased. It needs only
+ * PostgreSQL and the receiver.
  */
 export function createDispatcher(deps: DispatcherDeps) {
   const { destination, ledger, outcomes, watch, health, time, clock, logger } = deps;
@@ -38,11 +41,11 @@ export function createDispatcher(deps: DispatcherDeps) {
     attempt: deps.attempt,
     onSent: () => {
       if (!wantsRoom || !hasRoom()) return;
-      // Once a round is enough, and each wake creates an error with its stack.
+      // Once a round is enough: each wake creates an error with its stack.
       wantsRoom = false;
       loop.wake();
     },
-    // A receiver this slow is better served in smaller portions.
+    // A receiver this slow is better served with smaller batches.
     onOverdue: () => {
       claimSize = concurrency;
     },
@@ -52,7 +55,7 @@ export function createDispatcher(deps: DispatcherDeps) {
   let wantsRoom = false;
   let wasFull = false;
 
-  /** The next are claimed while the last are still being sent. */
+  /** Whether to claim the next rows while the last are still being sent. */
   const hasRoom = (): boolean => sender.waiting < 2 * concurrency;
 
   /** Returns how long to pause before the next, in ms. */
@@ -62,7 +65,7 @@ export function createDispatcher(deps: DispatcherDeps) {
       logger.info({ destination, rateLimit }, 'dispatching');
       isIntroduced = true;
     }
-    // A pause, or a stop, also holds for what was claimed before it.
+    // A pause, or a stop, also applies to what was claimed before it.
     if (sender.waiting > 0) {
       const isHeld = await ledger.isHeld();
       health.ok();
@@ -79,7 +82,7 @@ export function createDispatcher(deps: DispatcherDeps) {
     if (!time.isUsable() || outcomes.isFailing) return POLL_MS;
 
     wantsRoom = !hasRoom();
-    // Late rows that are waiting do not count: they must not hold up punctual ones.
+    // Late rows that are waiting do not count: they must not delay punctual ones.
     if (sender.waitingPunctual >= 2 * concurrency) {
       await presence.stamp({ shortAt: null, busyAt: time.now() });
       return POLL_MS;
@@ -135,9 +138,9 @@ export function createDispatcher(deps: DispatcherDeps) {
   };
 
   /**
-   * A row whose lease ran out here, as when a clock leaps or the process is held up. On the wire, it
-   * keeps the newer lease. One whose outcome is not written yet is returned after that, which changes
-   * nothing if the outcome settled it.
+   * A row whose lease expired here, as when a clock jumps or the process stalls. If it is in
+   * flight, it keeps the newer lease. One whose outcome is not written yet is returned after that,
+   * which changes nothing if the outcome settled it.
    */
   const isBeingSent = ({ key, leaseToken }: Lease): boolean => {
     if (sender.renew({ key, leaseToken })) return true;
@@ -162,9 +165,12 @@ export function createDispatcher(deps: DispatcherDeps) {
 
   return {
     start: loop.start,
-    /** Claims no more, ends what is being sent, returns the rest to the queue, writes all outcomes. */
+    /**
+     * Claims no more, completes what is being sent, returns the rest to the queue, writes all
+     * outcomes.
+     */
     async stop(): Promise<void> {
-      // What waits is returned at once, also what a claim under way still brings.
+      // Waiting rows are returned at once, including those of a claim still in progress.
       const ended = sender.stop();
       await loop.stop();
       // From now on, others send what is due.
@@ -174,7 +180,7 @@ export function createDispatcher(deps: DispatcherDeps) {
       await deps.flush();
       await left;
     },
-    /** More is due than is being sent. */
+    /** Whether more is due than is being sent. */
     isBusy: (): boolean => wasFull || sender.waiting > concurrency,
   };
 }

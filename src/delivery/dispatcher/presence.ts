@@ -6,7 +6,7 @@ import type { Orm } from '../../platform/database/orm.ts';
 
 /** Epoch ms by the database's clock; null for what has not happened since the last stamp. */
 interface Seen {
-  /** A claim came back with less than it was allowed to take. */
+  /** A claim returned fewer rows than it was allowed to take. */
   readonly shortAt: number | null;
   /** It had no free slot, or a claim came back full. */
   readonly busyAt: number | null;
@@ -17,7 +17,7 @@ export type Presence = ReturnType<typeof createPresence>;
 const STAMP_EVERY_MS = 1_000;
 const FORGOTTEN_AFTER_MS = 24 * 3_600_000;
 
-/** What a dispatcher writes of itself, so that workflows and the scheduler know that it is at work. */
+/** Records that a dispatcher is at work, for workflows and the scheduler. */
 export function createPresence(orm: Orm, destination = DEFAULT_DESTINATION) {
   const query = queryOf(orm);
   const id = randomUUID();
@@ -35,7 +35,7 @@ export function createPresence(orm: Orm, destination = DEFAULT_DESTINATION) {
       stampedAt = now;
     },
 
-    /** Removes what it wrote: it claims no more. */
+    /** Removes its stamp: it claims no more. */
     async leave(): Promise<void> {
       await query(LEAVE, { id });
     },

@@ -20,17 +20,17 @@ export interface SenderDeps {
 }
 
 interface Job {
-  /** The row's newest lease that is this process's. */
+  /** The newest lease on the row that this process holds. */
   leaseToken: number;
   readonly occurrence: ClaimedOccurrence;
   readonly recipient: Recipient;
   readonly isTooLate: Deadline;
 }
 
-/** Sends claimed rows, so many at a time, punctual ones before late ones. */
+/** Sends claimed rows, up to a limit at a time, punctual ones before late ones. */
 export function createSender(deps: SenderDeps) {
   const { attempt, outcomes, time, concurrency, onSent, onOverdue } = deps;
-  /** What waits, by key, in the order in which it came. */
+  /** Waiting rows, by key, in the order of arrival. */
   const punctual = new Map<string, Job>();
   const late = new Map<string, Job>();
   const onTheWire = new Map<string, Job>();
@@ -94,9 +94,9 @@ export function createSender(deps: SenderDeps) {
       return punctual.size;
     },
     /**
-     * For a row that this process has claimed again, because its lease ran out. On the wire, its
-     * outcome will be recorded under the newer lease. If it waits, it is dropped: the older lease is
-     * void. Returns whether it is on the wire.
+     * For a row that this process has claimed again, because its lease expired. If it is in flight,
+     * its outcome will be recorded under the newer lease. If it waits, it is dropped: the older
+     * lease is void. Returns whether it is in flight.
      */
     renew({ key, leaseToken }: Lease): boolean {
       punctual.delete(key);
@@ -105,9 +105,9 @@ export function createSender(deps: SenderDeps) {
       if (job !== undefined) job.leaseToken = leaseToken;
       return job !== undefined;
     },
-    /** Returns what waits to the queue. What is on the wire goes on. */
+    /** Returns what waits to the queue. What is in flight continues. */
     returnWaiting,
-    /** Returns what waits; resolves when what is on the wire has ended. */
+    /** Returns what waits; resolves when everything in flight has ended. */
     async stop(): Promise<void> {
       stopping = true;
       returnWaiting();
@@ -116,10 +116,10 @@ export function createSender(deps: SenderDeps) {
   };
 }
 
-/** A clock that was set back by more than this is not waited for. */
+/** If a clock was set back by more than this, do not wait. */
 const SHORT_SLEEP_MS = 1_000;
 
-/** Sleeps up to a second, since timers can run early; false if it is more than that. */
+/** Sleeps up to a second, since timers can fire early; returns false if the wait is longer. */
 async function sleepUntil(dueAt: number, clock: () => number): Promise<boolean> {
   let earlyMs = dueAt - clock();
   while (earlyMs > 0 && earlyMs <= SHORT_SLEEP_MS) {

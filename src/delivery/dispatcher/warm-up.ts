@@ -15,23 +15,25 @@ import { createDestinationClient, type DestinationSettings } from '../wire/webho
 
 export interface WarmUpDeps {
   readonly settings: DestinationSettings;
-  /** There is real work to do: the warm-up is over. */
+  /** Whether there is real work to do: then the warm-up ends. */
   readonly isBusy: () => boolean;
   readonly logger: Logger;
-  /** How long it waits for the next, in ms. */
+  /** The pause between two warm-ups, in ms. */
   readonly everyMs?: number;
 }
 
-/** By then, what sends a greeting is compiled: a fresh process takes three times as long for one. */
+/**
+ * By then, the code that sends a greeting is compiled: a fresh process takes three times as long.
+ */
 const GREETINGS = 1_500;
 /** Few at a time: the machine has other work to do. */
 const CONCURRENCY = 4;
-/** Code that has not run for long is compiled anew, so it runs even where nothing is due for hours. */
+/** Code that has not run for long must be compiled anew, so this repeats even if nothing is due. */
 const EVERY_MS = 3_600_000;
 
 /**
- * Makes attempts at a receiver of this process's own, on loopback, at the start and every hour, so
- * that a herd does not meet code that has never run, or not for long. The ledger does not record them.
+ * Sends to a receiver of this process's own, on loopback, at the start and every hour, so that a
+ * herd does not meet code that has never run, or not for long. The ledger does not record these.
  */
 export function startWarmUp({ settings, isBusy, logger, everyMs = EVERY_MS }: WarmUpDeps) {
   let sent = 0;
@@ -71,7 +73,10 @@ export function startWarmUp({ settings, isBusy, logger, everyMs = EVERY_MS }: Wa
   };
 
   const loop = createLoop(warmUp, (error) => {
-    logger.warn({ error: describeError(error) }, 'could not warm up: the first sends are slower');
+    logger.warn(
+      { error: describeError(error) },
+      'could not warm up: the first sends will be slower',
+    );
     return everyMs;
   });
   loop.start();

@@ -27,8 +27,8 @@ export interface DestinationPolicy {
 
 /**
  * Creates agents that open sockets to public addresses only, unless the policy allows others. They
- * check what they connect to: the answer of the very lookup that opens the socket, so a name that
- * resolves differently a moment later gains nothing. Agents of our own ignore proxy variables.
+ * check the address that they connect to, from the very lookup that opens the socket, so a name
+ * that resolves differently a moment later gains nothing. Own agents ignore proxy variables.
  */
 export function createDestinationAgents(
   options: AgentOptions,
@@ -69,7 +69,7 @@ function refuseLiterals<Agent extends HttpAgent>(agent: Agent): Agent {
   agent.createConnection = (options, callback) => {
     const host = options.host ?? '';
     if (isIP(host) === 0 || isPublicAddress(host)) return connect(options, callback);
-    // An agent learns by the callback that there is no socket, and fails the request.
+    // The callback tells the agent that there is no socket, and the agent fails the request.
     callback?.(new DestinationRefusedError(), undefined as never);
     return undefined;
   };

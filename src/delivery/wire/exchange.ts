@@ -4,23 +4,29 @@ import { TLSSocket } from 'node:tls';
 
 import { excerptOf, MAX_EXCERPT_BYTES } from './response-excerpt.ts';
 
-/** What came back on one connection. An HTTP status alone decides, even if the rest then failed. */
+/**
+ * The result of one connection. If there is an HTTP status, it alone decides, even if the rest then
+ * failed.
+ */
 export interface Answer {
   readonly status: number | null;
-  /** Why there is no status. */
+  /** The reason if there is no status. */
   readonly errorCode: string | null;
   readonly retryAfter: string | null;
   readonly responseExcerpt: string | null;
 }
 
 export interface Exchanged extends Answer {
-  /** The connection was kept from an earlier request, and broke before anything of the answer came. */
+  /**
+   * The connection was kept from an earlier request, and broke before any byte of the response
+   * came.
+   */
   readonly isStale: boolean;
-  /** The connection was kept, and what came first was no answer: the rest of an earlier one. */
+  /** The connection was kept, and the first bytes were no response: the rest of an earlier one. */
   readonly isOutOfStep: boolean;
 }
 
-/** What can be seen of a connection when an answer has begun. */
+/** What is known of a connection when a response begins. */
 export interface Connection {
   /** It was kept from an earlier request. */
   readonly isReused: boolean;
@@ -28,24 +34,24 @@ export interface Connection {
   readonly tlsVersion: string | null;
 }
 
-/** Makes a request by node:http, or by a library on top of it, and has it followed. */
+/** Begins a request with node:http, or a library on top of it, and lets `exchange` follow it. */
 export type Begin = (
   follow: (request: ClientRequest) => ClientRequest,
-  /** For errors that no request of node:http reports. */
+  /** Reports errors that no request of node:http does. */
   fail: (error: unknown) => void,
 ) => void;
 
 /** Options of every request. Node's own limit is 16 KB. */
 export const PARSER_OPTIONS = { maxHeaderSize: 64 * 1024 };
 
-/** Of a longer answer the connection is closed; after a shorter one it serves the next request. */
+/** After a longer response the connection is closed; after a shorter one it is reused. */
 const MAX_BODY_BYTES = 64 * 1024;
-/** Of a head that is not understood yet; enough for any that the parser takes. */
+/** The limit of a head that is not understood yet; enough for any that the parser accepts. */
 const MAX_HEAD_BYTES = 4 * PARSER_OPTIONS.maxHeaderSize;
 
 /**
- * Follows one request and its answer, whichever client makes it, to the end of the answer or of the
- * time. Never rejects. After it, the connection serves the next request or is closed.
+ * Follows one request and its response, whichever client makes it, to the end of the response or of
+ * the time. Never rejects. Afterwards, the connection serves the next request or is closed.
  */
 export function exchange(
   begin: Begin,
@@ -87,10 +93,10 @@ export function exchange(
       request?.destroy();
     };
 
-    // What has come in by then is read first: a busy process sees its timers before its sockets.
+    // Read what has arrived by then first: a busy process handles its timers before its sockets.
     const timer = setTimeout(() => setImmediate(hangUp, 'ETIMEDOUT'), timeoutMs);
 
-    /** The parser hands out nothing of a head that it refuses. */
+    /** The parser exposes nothing of a head that it refuses. */
     const note = (chunk: Uint8Array): void => {
       if (response === null && receivedBytes < MAX_HEAD_BYTES) head.push(chunk);
       receivedBytes += chunk.byteLength;
@@ -121,7 +127,7 @@ export function exchange(
         answered.once('end', () => (made.writableFinished ? finish(null) : hangUp(null)));
         answered.once('close', () => finish(null));
       });
-      // No other protocol was asked for, and nothing else closes the connection.
+      // We asked for no other protocol, and nothing else closes the connection.
       made.once('upgrade', (answered, socket) => {
         response = answered;
         finish(null);
@@ -144,7 +150,7 @@ function tlsVersionOf(socket: Duplex | null): string | null {
   return socket instanceof TLSSocket ? socket.getProtocol() : null;
 }
 
-/** Nothing is asked on a kept connection: what comes would be taken for the next answer. */
+/** No request is open on a kept connection: data would be taken for the next response. */
 function closeConnection(this: Duplex): void {
   this.destroy();
 }
@@ -152,7 +158,7 @@ function closeConnection(this: Duplex): void {
 const BROKEN_CONNECTION = new Set(['ECONNRESET', 'EPIPE']);
 
 /**
- * Whether a body may follow an answer that has none by its status (RFC 9110, 15.3.5, 15.3.6 and
+ * Whether a body may follow a response that has none by its status (RFC 9110, 15.3.5, 15.3.6 and
  * 15.4.5), because its headers announce one or, with 205, because the parser waits for one.
  */
 function isFollowedByBody({ statusCode, headers }: IncomingMessage): boolean {
@@ -178,8 +184,8 @@ const INTERIM = /^HTTP\/\d\.\d 1(?!01)\d\d /;
 const STATUS_LINE = /^HTTP\/\d\.\d (\d{3})(?: [^\r\n]*)?(?:\r?\n|$)/;
 
 /**
- * Reads what the parser refuses: folded lines (RFC 9112, 5.2), line feeds alone, two lengths. What
- * the receiver has said in its status line counts. Null without one.
+ * Reads heads that the parser refuses: folded lines (RFC 9112, 5.2), bare line feeds, two lengths.
+ * The status line of the receiver counts. Returns null if there is none.
  */
 function readBrokenHead(bytes: Buffer): Answer | null {
   const parts = bytes.toString('latin1').split(/\r?\n\r?\n/);

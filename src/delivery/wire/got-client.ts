@@ -10,14 +10,14 @@ import {
   type WebhookClientOptions,
 } from './webhook-client.ts';
 
-/** Posts by got, without its redirects and retries. */
+/** Posts with got, without its redirects and retries. */
 export function createGotClient(options: WebhookClientOptions): WebhookClient {
   const client = got.extend({
     method: 'POST',
     followRedirect: false,
     throwHttpErrors: false,
     retry: { limit: 0 },
-    // An answer that is not unpacked cannot become larger than it is.
+    // A response that is not decompressed cannot grow.
     decompress: false,
     ...PARSER_OPTIONS,
   });

@@ -9,9 +9,9 @@ import {
   type WebhookClientOptions,
 } from './webhook-client.ts';
 
-/** Posts by node:http(s) itself, at a fifth of what got costs. */
+/** Posts with node:http(s) itself, at a fifth of the cost of got. */
 export function createHttpClient(options: WebhookClientOptions): WebhookClient {
-  // Node copies it for each request: no more than it needs.
+  // Node copies these for each request: keep them minimal.
   let prepared: RequestOptions | undefined;
 
   return createWebhookClient(options, ({ headers, body, agents }, follow) => {

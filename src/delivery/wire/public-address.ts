@@ -17,7 +17,7 @@ export function isPublicAddress(address: string): boolean {
   return embedded.length > 0 && embedded.every(isPublicV4);
 }
 
-/** Azure's metadata, name service and health probes, on an address that is public by its range. */
+/** Azure's metadata, name service and health probes, at an address in a public range. */
 const AZURE_HOST = '168.63.129.16';
 
 function isPublicV4(ip: ipaddr.IPv4): boolean {

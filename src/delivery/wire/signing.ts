@@ -13,8 +13,9 @@ export type Sign = (id: string, timestamp: number, body: string) => Record<strin
 const PREFIX = 'whsec_';
 
 /**
- * Signs as Standard Webhooks says (symmetric, v1), with every secret, so that a receiver may hold
- * any of them while they rotate. Node's HMAC takes a third of the time of the one in the package `standardwebhooks`.
+ * Signs according to Standard Webhooks (symmetric, v1), with every secret, so that a receiver may
+ * hold any of them during a rotation. Node's HMAC takes a third of the time of the one in the
+ * package `standardwebhooks`.
  *
  * @param secrets `whsec_…`, the newest first: its signature comes first
  * @throws Error if a secret is not base64, or there is none

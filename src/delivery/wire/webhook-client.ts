@@ -11,9 +11,12 @@ export interface WebhookClientOptions extends DestinationPolicy {
   readonly sign?: Sign;
   /** Returns the headers of the trace that the request belongs to. */
   readonly traceHeaders?: () => Readonly<Record<string, string>>;
-  /** A request goes out again, because the connection that was kept for it had been closed. */
+  /**
+   * Called when a request is sent again, because the connection that was kept for it had been
+   * closed.
+   */
   readonly onReconnect?: () => void;
-  /** An answer has begun on this connection. */
+  /** Called when a response has begun on this connection. */
   readonly onConnection?: (connection: Connection) => void;
 }
 
@@ -40,7 +43,7 @@ export interface WebhookClient {
   close(): void;
 }
 
-/** Node:http's for many webhooks at once, got's for one now and then. */
+/** node:http for many webhooks at once, got for an occasional one. */
 export type CreateWebhookClient = (options: WebhookClientOptions) => WebhookClient;
 
 export type DestinationSettings = Pick<Settings, 'WEBHOOK_TIMEOUT_MS' | 'WEBHOOK_ALLOW_PRIVATE'> & {
@@ -48,7 +51,7 @@ export type DestinationSettings = Pick<Settings, 'WEBHOOK_TIMEOUT_MS' | 'WEBHOOK
   readonly WEBHOOK_SECRETS: readonly string[];
 };
 
-/** The client of the one destination: the same limits, guard and signatures in every process. */
+/** Creates the client of a destination: the same limits, guard and signatures in every process. */
 export function createDestinationClient(
   create: CreateWebhookClient,
   settings: DestinationSettings,
@@ -64,17 +67,20 @@ export function createDestinationClient(
   });
 }
 
-/** One request, as a client hands it to its library. */
+/** One request, as a client passes it to its library. */
 export interface Call {
   readonly headers: Readonly<Record<string, string>>;
   readonly body: string;
   readonly agents: ReturnType<typeof createDestinationAgents>;
 }
 
-/** For so long, connections to a receiver that sends more than it announces serve one request each. */
+/**
+ * For this long, connections to a receiver that sends more than it announces serve one request
+ * each.
+ */
 const OUT_OF_STEP_MS = 3_600_000;
 
-/** All of a client but how it begins a request. */
+/** Everything about a client except how it begins a request. */
 export function createWebhookClient(
   options: WebhookClientOptions,
   begin: (call: Call, ...follow: Parameters<Begin>) => void,
