@@ -1,6 +1,6 @@
 import { instant, interval, literal, ms } from './sql.ts';
 
-/** The rows that may be claimed, or some of them by their keys. */
+/** The rows that may be claimed: all, or only those with these keys. */
 export type Candidates =
   | { readonly kind: 'due'; readonly lateLimit: number }
   | { readonly kind: 'keys'; readonly keys: readonly string[] };
@@ -8,25 +8,25 @@ export type Candidates =
 export interface ClaimShape {
   readonly candidates: Candidates;
   readonly limit: number;
-  /** Spends the destination's allowance, in turn with all others that claim. */
+  /** Whether it spends the destination's allowance, one claim after the other. */
   readonly spends: boolean;
 }
 
 /**
  * PENDING, or PROCESSING under an expired lease, → PROCESSING under a new lease. Returns at least
  * one row, with the destination's state, or none if the destination has no row yet. Parameters:
- * `destination`, whose rows alone are taken, `now`, `leaseMs`, `lateAfterMs`,
- * `takesExpiredUntil` (epoch ms by the database's clock: executed later, it leaves expired leases
- * to their processes); for keys, `keys` as JSON.
+ * `destination`, whose rows alone are claimed, `now`, `leaseMs`, `lateAfterMs`, `takesExpiredUntil`
+ * (epoch ms by the database's clock: if it is executed later, it leaves expired leases to their
+ * processes); for keys, `keys` as JSON.
  *
- * Punctual first attempts come before everything late: first attempts later than LATE_AFTER, and,
- * by their priority, retries and redeliveries. Of those, what has waited longest comes first.
+ * Punctual first attempts come before everything late: first attempts later than LATE_AFTER and, by
+ * their priority, retries and redeliveries. Among the late ones, the longest waiting comes first.
  *
- * The next attempt of a leased row is the end of its lease: so it leaves the range of what is due,
- * and comes back by itself if its process dies.
+ * The next attempt of a leased row is the end of its lease: so it leaves the range of due rows, and
+ * comes back by itself if its process dies.
  *
  * The limits of the index scans are literals, and the destination's allowance is applied to their
- * rows: with a limit that PostgreSQL does not know, it would sort all rows that are due.
+ * rows: with a limit unknown to PostgreSQL, it would sort all due rows.
  */
 export function claimSql({ candidates, limit, spends }: ClaimShape): string {
   return `
@@ -63,11 +63,11 @@ export function claimSql({ candidates, limit, spends }: ClaimShape): string {
   order by late, due_at, key`;
 }
 
-/** Requests a second: the limit that was set, or less while it is slowed; null for no limit. */
+/** Requests a second: the configured limit, or less while it is slowed; null for no limit. */
 export const PER_SECOND = `least(max_per_second, case when slowed_ends_at > clock then slowed_per_second end)`;
 
 /**
- * Requests that the limit allows at this moment: a token bucket. It holds a tenth of a second's
+ * How many requests the limit allows at this moment: a token bucket. It holds a tenth of a second's
  * worth: enough for a process that claims 20 times a second, too little for a burst after a quiet
  * hour.
  */
@@ -95,15 +95,15 @@ const SPENT = `, spent as (
 
 const ALLOWED = '(select allowed from moment)';
 const DUE = '(select due from moment)';
-/** As cases: by plain conditions the planner, without statistics, takes another index. */
+/** Written as cases: with plain conditions the planner, lacking statistics, takes another index. */
 const MAY_TAKE = `case state when 'PENDING' then true else (select takes_expired from moment) end`;
 const IS_ITS = 'case destination when :destination then true else false end';
 const LATE_BEFORE = '(select late_before from moment)';
 const NEVER = `'-infinity'`;
 
 /**
- * The range is of all columns of the index at once: of two conditions the planner would guess,
- * without statistics, that few rows fit both, and would sort all of a backlog.
+ * The range covers all columns of the index at once: of two conditions the planner would guess,
+ * without statistics, that few rows fit both, and would sort the whole backlog.
  */
 function pickedDue(limit: number, lateLimit: number): string {
   const punctual = scan(0, LATE_BEFORE, DUE, limit);
@@ -136,7 +136,7 @@ function pickedByKey(limit: number): string {
   )`;
 }
 
-/** Rows of a priority whose next attempt is later than one instant, and not than another. */
+/** Rows of a priority whose next attempt lies after one instant and not after another. */
 function scan(priority: number, after: string, until: string, most: number): string {
   return `
     select key, next_attempt_at from events.occurrences

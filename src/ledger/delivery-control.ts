@@ -1,4 +1,6 @@
-/** An operator's pause of deliveries, to all destinations or to one, and what waits. */
+/**
+ * An operator's pause of deliveries, to all destinations or to one, and the waiting occurrences.
+ */
 import { isBlank, lengthFault, textFault } from '../platform/text.ts';
 import { DEFAULT_DESTINATION } from '../platform/destination.ts';
 import type { Orm } from '../platform/database/orm.ts';
@@ -8,7 +10,10 @@ import { firstRow, interval, isBefore, ms, requestQueryOf } from './sql.ts';
 
 export const PAUSE_REASON_MAX = 200;
 
-/** The rule that a reason for a pause breaks, in words that follow the field's name, or null. */
+/**
+ * Returns the rule that a reason for a pause breaks, in words that follow the field's name, or
+ * null.
+ */
 export function pauseReasonFault(reason: string): string | null {
   if (isBlank(reason)) return 'must not be blank; null or leaving it out means none';
   return lengthFault(reason, PAUSE_REASON_MAX) ?? textFault(reason);
@@ -22,9 +27,9 @@ export interface WaitingDeliveries {
   readonly retrying: number;
   /** Claimed, and being sent. */
   readonly sending: number;
-  /** Past the late limit of their types without an attempt: SKIPPED, not sent, when their turn comes. */
+  /** Past the late limit of their types without an attempt: will be SKIPPED, not sent. */
   readonly tooLate: number;
-  /** When the first of the others passes it, if it is not attempted before; epoch ms. */
+  /** When the first of the others passes it, unless it is attempted before; epoch ms. */
   readonly firstTooLateAt: number | null;
 }
 
@@ -35,14 +40,14 @@ export interface DestinationState extends Destination {
 
 export type DeliveryControl = ReturnType<typeof createDeliveryControl>;
 
-/** The installation's, for types that have none of their own. */
+/** The installation's limits, for types that have none of their own. */
 export interface LateLimits {
-  /** From when on it is late at all. */
+  /** After this, an occurrence counts as late. */
   readonly lateAfterMs: number;
   readonly lateLimitMs: number;
 }
 
-/** Of each function, `destination` is the id of one; null for all of them. */
+/** In each function, `destination` is the id of one destination; null for all. */
 export function createDeliveryControl(orm: Orm, { lateAfterMs, lateLimitMs }: LateLimits) {
   const query = requestQueryOf(orm);
 
@@ -54,14 +59,14 @@ export function createDeliveryControl(orm: Orm, { lateAfterMs, lateLimitMs }: La
 
   return {
     /**
-     * Nothing is sent by any process, as soon as it has looked, until it is resumed. Paused twice,
-     * it keeps the first instant; a reason takes the place of the one before.
+     * No process sends anything until it is resumed, as soon as each has seen the pause. Paused
+     * again, it keeps the first instant; a new reason replaces the previous one.
      */
     async pause(reason: string | null, destination: string | null = null): Promise<void> {
       await query(PAUSE, { reason, destination });
     },
 
-    /** Ends a pause, and a slow-down too: it is sent again at once. */
+    /** Ends a pause, and a slow-down too: sending resumes at once. */
     async resume(destination: string | null = null): Promise<void> {
       await query(RESUME, { destination });
     },
@@ -115,7 +120,7 @@ const RESUME = `
   update events.destinations set paused_at = null, pause_reason = null, ${NOT_SLOWED}
   where ${IS_MEANT}`;
 
-/** A dispatcher is alive as the ownership rule has it. */
+/** Counts a dispatcher as alive by the same rule as `ownership.ts`. */
 const FIND_STATES = `
   select found.*, (
     select count(*)::int from events.dispatchers as p

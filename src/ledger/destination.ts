@@ -1,6 +1,6 @@
 /**
- * The row of a destination: rate limit, pause and backpressure, one truth for all processes that
- * send. Instants are epoch ms by the database's clock.
+ * The row of a destination: rate limit, pause and backpressure, shared by all processes that send.
+ * Instants are epoch ms by the database's clock.
  */
 import type { Backpressure } from '../delivery/backpressure/backpressure.ts';
 import { slowDownAfter, type SlowDown, type Throttled } from '../delivery/backpressure/throttle.ts';
@@ -13,9 +13,9 @@ export interface Destination {
   /** Since when nothing is sent; null when it is not paused. */
   readonly pausedAt: number | null;
   readonly pauseReason: string | null;
-  /** The receiver asked for less (429, 503). */
+  /** The receiver asked to slow down (429, 503). */
   readonly slowDown: SlowDown | null;
-  /** Nothing may be sent now, claimed before or not: paused, or stopped by backpressure. */
+  /** Nothing may be sent now, even if already claimed: paused, or stopped by backpressure. */
   readonly isHeld: boolean;
   readonly maxPerSecond: number | null;
 }
@@ -23,13 +23,13 @@ export interface Destination {
 export function createDestination(orm: Orm, id: string) {
   const query = queryOf(orm);
 
-  /** Null before anything was written of it. */
+  /** Null before its row exists. */
   async function find(): Promise<Destination | null> {
     const [row] = await query<Destination>(FIND_ONE, { id });
     return row ?? null;
   }
 
-  /** Makes its row, unless there is one. */
+  /** Creates its row, unless there is one. */
   async function register(): Promise<void> {
     await query(REGISTER, { id });
   }
@@ -39,17 +39,17 @@ export function createDestination(orm: Orm, id: string) {
 
     isHeld: async (): Promise<boolean> => (await find())?.isHeld ?? false,
 
-    /** Slows the destination, or lets it recover, for all processes, as its answers ask. */
+    /** Slows the destination or lets it recover, for all processes, as its responses ask. */
     async applyThrottle(backpressure: Backpressure): Promise<Throttled> {
       const slows = backpressure.asks === 'stop' || backpressure.asks === 'less';
-      // The row is left alone as long as all is well, however much is sent.
+      // The row is not touched while all is well, however much is sent.
       if (!slows && ((await find())?.slowDown ?? null) === null) {
         return { changed: false, slowDown: null };
       }
       await register();
       return orm.em.fork().transactional(async (em) => {
         const inTransaction = queryIn(em);
-        // Locked, so that each process changes what the one before it has made of the slow-down.
+        // Locked, so that each process starts from the slow-down that the one before it wrote.
         const [locked] = await inTransaction<Destination>(`${FIND_ONE} for update of d`, { id });
         if (locked === undefined) throw new Error('The destination has no row.');
         const { slowDown: before, now, maxPerSecond } = locked;
@@ -94,7 +94,7 @@ const SAVE_SLOW_DOWN = `
     slowed_changed_at = ${instant(':changedAt')}, slowed_ends_at = ${instant(':endsAt')}
   where id = :id`;
 
-/** What recovery sets. */
+/** Sets a destination to not slowed. */
 export const NOT_SLOWED = `slowed_since = null, slowed_until = null, slowed_per_second = null,
     slowed_stops = null, slowed_changed_at = null, slowed_ends_at = null`;
 

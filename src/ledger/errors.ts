@@ -26,7 +26,7 @@ export class OccurrenceErasedError extends Error {
   }
 }
 
-/** Thrown when nothing is known of a destination of this name. */
+/** Thrown when no destination of this name is known. */
 export class DestinationNotFoundError extends Error {
   override readonly name = 'DestinationNotFoundError';
   readonly code = 'destination-not-found';
@@ -38,19 +38,19 @@ export class DestinationNotFoundError extends Error {
   }
 }
 
-/** Thrown when no occurrence is of this redelivery (any more). */
+/** Thrown when a redelivery has no occurrence (any more). */
 export class RedeliveryNotFoundError extends Error {
   override readonly name = 'RedeliveryNotFoundError';
   readonly code = 'redelivery-not-found';
 
   constructor() {
     super(
-      'Nothing is of it: nothing matched, all has been sent again since, or it is no longer kept.',
+      'It has no occurrences: nothing matched, all have been sent again since, or it is no longer kept.',
     );
   }
 }
 
-/** Thrown when an occurrence, as it stands, is not sent again; the code says why. */
+/** Thrown when an occurrence, in its current state, cannot be sent again; the code says why. */
 export class NotRedeliverableError extends Error {
   override readonly name = 'NotRedeliverableError';
   readonly code:
@@ -68,7 +68,7 @@ export class NotRedeliverableError extends Error {
   }
 }
 
-/** Thrown when an occurrence does not wait for a retry that could be made now; the code says why. */
+/** Thrown when an occurrence has no retry that could be made now; the code says why. */
 export class NotRetryableError extends Error {
   override readonly name = 'NotRetryableError';
   readonly code:
@@ -83,7 +83,7 @@ export class NotRetryableError extends Error {
   }
 }
 
-/** The current state of a row, as a sentence for an operator who acted on an earlier one. */
+/** The current state of a row, in a sentence for an operator who acted on an older one. */
 export function stateInWords({
   state,
   reason,

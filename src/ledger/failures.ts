@@ -1,4 +1,6 @@
-/** What FAILED, by reason and by the receiver's last answer; and what became of what was sent again. */
+/**
+ * FAILED occurrences by reason and last answer of the receiver; and the progress of redeliveries.
+ */
 import type { Orm } from '../platform/database/orm.ts';
 import { RedeliveryNotFoundError } from './errors.ts';
 import {
@@ -13,7 +15,7 @@ import { firstRow, literal, ms, queryOf } from './sql.ts';
 /** Instants are epoch ms. */
 export interface FailureGroup {
   readonly reason: string;
-  /** The HTTP status, or the error code where there was none; `none` when no attempt is kept. */
+  /** The HTTP status, or the error code if there was none; `none` if no attempt is kept. */
   readonly answer: string;
   readonly occurrences: number;
   /** How many of them had been sent again on request before they failed. */
@@ -37,9 +39,9 @@ export interface RedeliveryProgress {
   readonly sending: number;
 }
 
-/** A look-up of the last attempt for each takes about 5 µs. */
+/** Looking up the last attempt takes about 5 µs for each. */
 const MOST = 20_000;
-/** As many as HTTP has statuses in use, and more. */
+/** More than the number of HTTP statuses in use. */
 const MOST_GROUPS = 200;
 
 export type Failures = ReturnType<typeof createFailures>;
@@ -48,8 +50,9 @@ export function createFailures(orm: Orm) {
   const query = queryOf(orm);
   return {
     /**
-     * The groups, the largest first, with the database's clock at that moment. Of more than 20,000
-     * occurrences those that were due last are grouped, and `isComplete` is false.
+     * Returns the groups, the largest first, with the database's clock at that moment. If there are
+     * more than 20,000 occurrences, those that were due last are grouped, and `isComplete` is
+     * false.
      */
     async group(filter: FailureFilter) {
       const rows = await query<{ asOf: number; groups: FailureGroup[] }>(groupSql(filter), {
@@ -74,7 +77,7 @@ export function createFailures(orm: Orm) {
   };
 }
 
-/** The rows by the index of what FAILED, backwards. */
+/** Reads the rows by the index of FAILED occurrences, backwards. */
 function groupSql(filter: FailureFilter): string {
   const conditions = ["o.state = 'FAILED'", 'o.due_at is not null', ...conditionsOf(filter)];
   return `

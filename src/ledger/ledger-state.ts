@@ -1,7 +1,7 @@
 import type { Orm } from '../platform/database/orm.ts';
 import { interval, firstRow, isBefore, isOpen, ms, queryOf } from './sql.ts';
 
-/** What is in the ledger at this moment. */
+/** Counts of the ledger at this moment. */
 export interface LedgerCounts {
   /** Open, and past due or due within five minutes. */
   readonly dueSoon: number;
@@ -10,7 +10,7 @@ export interface LedgerCounts {
   /** Past due, and under no lease: may be claimed, or waits for its plan. */
   readonly backlog: number;
   readonly retrying: number;
-  /** How long past due the oldest open one is; 0 when none is. Redeliveries aside. */
+  /** For how long the oldest open one has been due, without redeliveries; 0 when none is. */
   readonly oldestOpenAgeMs: number;
   /** FAILED. */
   readonly deadLetters: number;
@@ -19,7 +19,10 @@ export interface LedgerCounts {
 }
 
 export interface RecentOccurrences {
-  /** Delivered by LATE_AFTER or later; given up; too late to be sent; and, open, before LATE_AFTER or past it. */
+  /**
+   * Delivered by LATE_AFTER or later; given up; too late to be sent; and, while open, before
+   * LATE_AFTER or past it.
+   */
   readonly outcome: 'on_time' | 'late' | 'failed' | 'skipped' | 'waiting' | 'overdue';
   readonly lastDay: number;
   readonly lastHour: number;
@@ -29,11 +32,11 @@ export interface UpcomingHour {
   /** From now to its beginning: 0 to 23. */
   readonly inHours: number;
   readonly occurrences: number;
-  /** The most of them that are due in one minute. */
+  /** The most of them that fall due in one minute. */
   readonly peak: number;
 }
 
-/** What fell due, or will, in a zone on the present day of UTC, by what became of it. */
+/** What falls due in a zone on the current UTC day, by outcome. */
 export interface DueToday {
   readonly timezone: string;
   readonly onTime: number;
@@ -49,29 +52,32 @@ export interface DueToday {
 /** First attempts that are late. */
 export interface LateBacklog {
   readonly count: number;
-  /** Of the oldest of them, ms; null when there is none. */
+  /** The lateness of the oldest of them, in ms; null when there is none. */
   readonly latenessMs: number | null;
 }
 
 export type LedgerState = ReturnType<typeof createLedgerState>;
 
 /**
- * The ledger in numbers, for metrics. Each statement reads an index: of what is open, or due within
- * 24 hours, however many users there are.
+ * The ledger in numbers, for metrics. Each statement reads an index: of open rows, or of rows due
+ * within 24 hours, however many users there are.
  */
 export function createLedgerState(orm: Orm, { lateAfterMs }: { readonly lateAfterMs: number }) {
   const query = queryOf(orm);
   return {
     counts: async (): Promise<LedgerCounts> => firstRow(await query<LedgerCounts>(COUNTS)),
 
-    /** What has waited longer than LATE_AFTER for its first attempt, as after downtime. */
+    /**
+     * Occurrences that have waited longer than LATE_AFTER for their first attempt, as after
+     * downtime.
+     */
     lateBacklog: async (): Promise<LateBacklog> =>
       firstRow(await query<LateBacklog>(LATE_BACKLOG, { lateAfterMs })),
 
-    /** Those whose instant was in the last 24 hours, by what became of them. */
+    /** Occurrences whose instant was in the last 24 hours, by outcome. */
     recent: () => query<RecentOccurrences>(RECENT, { lateAfterMs }),
 
-    /** The present day of UTC, by zone; when it began, in epoch ms, is the same in all. */
+    /** The current UTC day, by zone; `begins`, in epoch ms, is the same in all. */
     today: () => query<DueToday & { readonly begins: number }>(TODAY, { lateAfterMs }),
 
     /** The next 24 hours, an hour each; the first begins now. */
@@ -79,8 +85,8 @@ export function createLedgerState(orm: Orm, { lateAfterMs }: { readonly lateAfte
   };
 }
 
-// Conditions as a case or a filter, and keys as a range, make PostgreSQL choose the right index even
-// before it has statistics.
+// Conditions written as a case or a filter, and keys as a range, make PostgreSQL choose the right
+// index even before it has statistics.
 
 /** Read once for the whole statement, so that an index can be used. */
 const CLOCK = 'clock as materialized (select events.clock() as now)';
@@ -105,7 +111,7 @@ const COUNTS = `
      where blocked_reason is not null and key > '' and key < '~') as blocked
   from open`;
 
-/** Not what an operator had sent again, nor what was attempted: that waits for its receiver. */
+/** Without redeliveries, and without attempted rows: those wait for their receiver. */
 const LATE_BACKLOG = `
   with late as materialized (select events.clock() - ${interval(':lateAfterMs')} as since)
   select count(*)::int as count,
@@ -114,10 +120,10 @@ const LATE_BACKLOG = `
   where state in ('PENDING', 'PROCESSING') and ${isBefore('due_at', '(select since from late)')}
     and case redeliveries when 0 then attempts = earlier_attempts else false end`;
 
-/** What is deleted, suspended or dated otherwise was not due. */
+/** A deleted, suspended or re-dated occurrence was not due. */
 export const WAS_DUE = `(state <> 'SKIPPED' or reason in ('too_late', 'superseded'))`;
 
-/** What was delivered stays so while it is sent again. */
+/** A delivered occurrence counts as delivered while it is sent again. */
 const OUTCOME = `case
       when delivered_at is not null and lateness_ms <= :lateAfterMs then 'on_time'
       when delivered_at is not null then 'late'
@@ -156,7 +162,7 @@ const TODAY = `
     ${countOf('overdue')} as overdue, ${countOf('to_come')} as "toCome"
   from day left join due on true group by begins, timezone`;
 
-/** The minutes are those of the clock: the first is of the hour that begins now. */
+/** Minutes of the clock: the first belongs to the hour that begins now. */
 const UPCOMING = `
   with ${CLOCK}, minutes as (
     select floor(extract(epoch from due_at - ${NOW}) / 3600)::int as hour, count(*) as due

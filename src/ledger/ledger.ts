@@ -22,17 +22,18 @@ export interface LedgerOptions {
 }
 
 /**
- * The ledger for those who send: dispatchers, and the occasion workflow's activity. Each function
- * is one conditional statement over a batch; of two processes that race, one wins.
+ * The ledger for processes that send: dispatchers, and the occasion workflow's activity. Each
+ * function is one conditional statement over a batch; if two processes race, one wins.
  *
- * @param options.lateAfterMs what is due for longer is late, and behind what is punctual
- * @param options.destination whose rows are claimed; outcomes are written of any
+ * @param options.lateAfterMs occurrences that have been due for longer are late, behind punctual
+ * ones
+ * @param options.destination whose rows are claimed; outcomes can be of any
  */
 export function createLedger(orm: Orm, options: LedgerOptions) {
   const { lateAfterMs, destination: id = DEFAULT_DESTINATION } = options;
   const query = queryOf(orm);
   const destination = createDestination(orm, id);
-  /** From a clock of this process that is never set to the database's, as that was last seen; ms. */
+  /** From a monotonic clock of this process to the database's, as last seen; ms. */
   let databaseOffset: number | null = null;
 
   type Terms = Pick<ClaimRequest, 'now' | 'leaseMs' | 'takesExpired'>;
@@ -61,7 +62,7 @@ export function createLedger(orm: Orm, options: LedgerOptions) {
     const tookMs = performance.now() - sentAt;
     const isFresh = tookMs < FRESH_MS;
     if (isFresh) databaseOffset = first.databaseNow - (sentAt + tookMs / 2);
-    // Only with a rate limit do claims take turns.
+    // Claims take turns only under a rate limit.
     const takesTurns = first.perSecond !== null && !first.held;
     const result = resultOf(takesTurns ? await run(true) : rows);
     // The database's clock was not known, or has been set.
@@ -83,8 +84,8 @@ export function createLedger(orm: Orm, options: LedgerOptions) {
 
   return {
     /**
-     * Takes due rows for this process: due by its clock and by the database's, punctual ones
-     * first, within the destination's allowance. None while the destination is held.
+     * Claims due rows for this process: due by its clock and by the database's, punctual ones
+     * first, within the destination's allowance. Claims none while the destination is held.
      */
     claim({ limit, lateLimit = limit, ...terms }: ClaimRequest): Promise<ClaimResult> {
       return claimUpTo(limit, { kind: 'due', lateLimit }, terms);
@@ -96,12 +97,12 @@ export function createLedger(orm: Orm, options: LedgerOptions) {
     },
 
     /**
-     * Keeps attempts and what they lead to. Safe to repeat. Like the next three it never waits for
-     * a row that is locked: it resolves with those, to be written again.
+     * Records attempts and what they lead to. Safe to repeat. Like the next three functions, it
+     * never waits for a locked row: it resolves with those, to be written again.
      */
     async record(attempts: readonly RecordedAttempt[]): Promise<Recorded> {
       // A statement changes a row once. A process has two attempts for one if it lost a lease and
-      // took the next: the second is written as if the row had been locked.
+      // took the next: the second is treated as if the row had been locked.
       const first = new Map(attempts.toReversed().map((attempt) => [attempt.key, attempt]));
       const given = attempts.filter((attempt) => first.get(attempt.key) === attempt);
       const rows = given.map(({ next, ...attempt }) => ({ ...attempt, ...next }));
@@ -117,13 +118,15 @@ export function createLedger(orm: Orm, options: LedgerOptions) {
       };
     },
 
-    /** Lets go of rows whose plan no longer holds: they wait for a new one. Never redeliveries. */
+    /** Releases rows whose plan no longer holds: they wait for a new one. Never redeliveries. */
     release: (leases: readonly Lease[]) => write(RELEASE, leases),
 
-    /** Lets go of rows that were not sent: due again now, where their types are sent now. */
+    /**
+     * Returns rows that were not sent: due again now, at the current destinations of their types.
+     */
     returnToQueue: (leases: readonly Lease[]) => write(RETURN_TO_QUEUE, leases),
 
-    /** Settles rows that are not to be sent. */
+    /** Settles rows that must not be sent. */
     end: (claims: readonly EndedClaim[]) => write(END, claims),
 
     /** Ms until the next row is due by both clocks: 0 if one is, null if none will be. */
@@ -137,8 +140,8 @@ export function createLedger(orm: Orm, options: LedgerOptions) {
 }
 
 /**
- * A statement can hang while the database is away, and be executed after it. Whether expired leases
- * may be taken was judged when it was sent, and holds no longer then.
+ * A statement can hang while the database is down, and run afterwards. Whether expired leases may
+ * be taken was decided when it was sent, and is no longer valid then.
  */
 const FRESH_MS = 2_000;
 
@@ -148,7 +151,7 @@ interface ClaimRow extends Omit<ClaimedOccurrence, 'key'> {
   readonly perSecond: number | null;
   readonly allowed: number;
   readonly tookExpired: boolean;
-  /** Null in the only row of a claim that took nothing. */
+  /** Null in the only row of a claim that returned nothing. */
   readonly key: string | null;
 }
 
@@ -161,7 +164,7 @@ function resultOf(rows: readonly ClaimRow[]): ClaimResult {
   return { databaseNow, allowed, claimed };
 }
 
-/** By the clock that is further behind. */
+/** By whichever clock is behind. */
 const NEXT_DUE = `
   with next as materialized (
     select least(

@@ -1,10 +1,10 @@
 import { instant } from './sql.ts';
 import type { OccurrenceState } from './types.ts';
 
-/** Which occurrences of the ledger are meant; null for any. Instants are epoch ms. */
+/** Selects occurrences of the ledger; null for any. Instants are epoch ms. */
 export interface OccurrenceFilter {
   readonly status: OccurrenceState | null;
-  /** Due instants, half open: [from, to). With either, none without an instant is meant. */
+  /** Due instants, half open: [from, to). With either, rows without an instant are excluded. */
   readonly from: number | null;
   readonly to: number | null;
   readonly occasionType: string | null;
@@ -15,8 +15,8 @@ export interface OccurrenceFilter {
   readonly reason: string | null;
   readonly destination: string | null;
   /**
-   * What its last attempt came to: the HTTP status, or the error code where there was none;
-   * `NO_ANSWER` when no attempt is kept.
+   * The result of its last attempt: the HTTP status, or the error code if there was none;
+   * `NO_ANSWER` if no attempt is kept.
    */
   readonly answer: string | null;
   /** COMPLETED late, or on time; one that is not delivered is neither. */
@@ -30,7 +30,7 @@ export interface OccurrenceFilter {
 /** The answer of rows whose last attempt is no longer kept. */
 export const NO_ANSWER = 'none';
 
-/** SQL for what an attempt came to. */
+/** SQL for the result of an attempt. */
 export const answerOf = (attempt: string): string =>
   `coalesce(${attempt}.status::text, ${attempt}.error_code)`;
 
@@ -52,7 +52,7 @@ const CONDITIONS: Readonly<Record<keyof OccurrenceFilter, string>> = {
   answer: `exists (${LAST_ATTEMPT} and ${answerOf('a')} = :answer)`,
   late: `o.state = 'COMPLETED' and (o.lateness_ms > :lateAfterMs) = :late`,
   blocked: '(o.blocked_reason is not null) = :blocked',
-  // The clock in a query of its own, and the due instant too, so that the index is used.
+  // The clock in a subquery, and the due instant too, so that the index is used.
   due: `o.state in ('PENDING', 'PROCESSING') and o.due_at <= (select events.clock())
     and o.next_attempt_at <= (select events.clock())`,
 };
@@ -60,7 +60,7 @@ const CONDITIONS: Readonly<Record<keyof OccurrenceFilter, string>> = {
 /**
  * A filter as conditions on `events.occurrences as o`. Parameters: the fields of the filter, and
  * `lateAfterMs`. MikroORM writes them into the statement as literals, so that PostgreSQL sees that
- * the partial indexes fit.
+ * the partial indexes apply.
  */
 export function conditionsOf(filter: Partial<OccurrenceFilter>): string[] {
   const fields = Object.keys(CONDITIONS) as (keyof OccurrenceFilter)[];
@@ -73,11 +73,11 @@ export function conditionsOf(filter: Partial<OccurrenceFilter>): string[] {
     );
 }
 
-/** Where an occurrence stands in the order of pages. */
+/** A position in the order of pages. */
 export interface OccurrencePlace {
   readonly dueAt: number | null;
   readonly key: string;
 }
 
-/** What comes after a place: the parameters `afterDueAt` and `afterKey`. */
+/** Rows after a position: the parameters `afterDueAt` and `afterKey`. */
 export const AFTER = `(o.due_at, o.key) > (${instant(':afterDueAt')}, :afterKey)`;

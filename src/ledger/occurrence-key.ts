@@ -13,7 +13,7 @@ const WORKFLOW_ID = new RegExp(`^(${TYPE})/(${UUID})$`);
 const WHOLE_TYPE = new RegExp(`^${TYPE}$`);
 
 /**
- * The name of one occurrence: `<type>:<occasionId>:2027-05-20`, and of what recurs yearly
+ * The name of one occurrence: `<type>:<occasionId>:2027-05-20`, and for what recurs yearly
  * `birthday:<userId>:2027`, so that a corrected date is sent once a year. It holds no instant, zone
  * or run id, because those change while the occurrence stays the same. Receivers deduplicate by it:
  * it is the `webhook-id`.
@@ -28,7 +28,10 @@ export function occurrenceKey(
   return `${type}:${id}:${isKeyedByYear(recurrence) ? nominalDate.slice(0, 4) : nominalDate}`;
 }
 
-/** Whether the keys of a recurrence name the year only. A rule's never do, however it recurs. */
+/**
+ * Whether keys of a recurrence contain the year only. Those of an rrule never do, however it
+ * recurs.
+ */
 export function isKeyedByYear(recurrence: string): boolean {
   return recurrence === 'birthday' || recurrence === 'yearly';
 }
@@ -39,7 +42,7 @@ export function firstDateOfKey(key: string, nominalDate: string): string {
   return key.endsWith(`:${year}`) ? `${year}-01-01` : nominalDate;
 }
 
-/** Whether a text has the form of a key; the ledger knows whether there is such an occurrence. */
+/** Whether a text has the form of a key; only the ledger knows whether the occurrence exists. */
 export function isOccurrenceKey(text: string): boolean {
   return KEY.test(text);
 }
@@ -48,7 +51,7 @@ export function isOccasionType(text: string): boolean {
   return WHOLE_TYPE.test(text);
 }
 
-/** The id of the one workflow of an occasion: `birthday/<userId>`, `<type>/<occasionId>`. */
+/** The id of an occasion's only workflow: `birthday/<userId>`, `<type>/<occasionId>`. */
 export function workflowId({ type, id }: OccasionRef): string {
   return `${type}/${id}`;
 }

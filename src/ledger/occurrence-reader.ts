@@ -14,7 +14,7 @@ import { isOccurrenceKey } from './occurrence-key.ts';
 import { instant, isOpen, literal, ms, queryOf } from './sql.ts';
 import type { KeptAttempt, OccurrenceState, PlannedRow } from './types.ts';
 
-/** What only the record of an occurrence shows of its plan. */
+/** Fields of the plan that only the record of an occurrence shows. */
 type OfRecord =
   | 'recurrence'
   | 'rrule'
@@ -24,15 +24,18 @@ type OfRecord =
   | 'leapDayPolicy'
   | 'supersededAt';
 
-/** A row without its attempts, as a page holds it. No names. Instants are epoch ms. */
+/** A row without its attempts, as listed on a page. No names. Instants are epoch ms. */
 export interface OccurrenceSummary extends Omit<PlannedRow, OfRecord | 'inputsAt' | 'rulesId'> {
   readonly status: OccurrenceState;
   /** Why it FAILED or was SKIPPED. */
   readonly reason: string | null;
-  /** Of all that were made, also of those that are no longer kept. */
+  /** All attempts that were made, including those that are no longer kept. */
   readonly attemptCount: number;
   readonly firstAttemptAt: number | null;
-  /** While it waits for its instant or a retry; null while it is being sent, or waits for a plan. */
+  /**
+   * Set while it waits for its instant or a retry; null while it is being sent, or waits for a
+   * plan.
+   */
   readonly nextAttemptAt: number | null;
   /** When it became COMPLETED, FAILED or SKIPPED. */
   readonly settledAt: number | null;
@@ -42,21 +45,24 @@ export interface OccurrenceSummary extends Omit<PlannedRow, OfRecord | 'inputsAt
   readonly late: boolean | null;
   /** How often it was sent again on request. */
   readonly redeliveries: number;
-  /** Its inputs have changed since it was planned, and the new plan is still to be made. */
+  /** Its inputs have changed since it was planned, and the new plan is not made yet. */
   readonly replanning: boolean;
 }
 
-/** All that is kept of an occurrence, with how its instant was found. */
+/** Everything that is kept of an occurrence, with how its instant was found. */
 export interface OccurrenceRecord extends OccurrenceSummary, Pick<PlannedRow, OfRecord> {
   readonly plannedAt: number;
   readonly redeliveredAt: number | null;
-  /** The request that this came from. */
+  /** The request that the last redelivery came from. */
   readonly redeliveryId: string | null;
   /** When it was last sent again although it had been delivered. */
   readonly forcedAt: number | null;
-  /** In order, as far as they are kept. */
+  /** In order, those that are still kept. */
   readonly attempts: readonly (KeptAttempt & { readonly number: number })[];
-  /** Such as `+13:45`. Null, with the explanation, when today's tz database gives another instant. */
+  /**
+   * Such as `+13:45`. Null, with the explanation, when the current tz database gives another
+   * instant.
+   */
   readonly utcOffset: string | null;
   readonly explanation: string | null;
 }
@@ -66,9 +72,9 @@ type OccurrenceRow = Omit<OccurrenceRecord, 'utcOffset' | 'explanation'>;
 export type OccurrenceReader = ReturnType<typeof createOccurrenceReader>;
 
 /**
- * The ledger as the API shows it.
+ * Reads the ledger for the API.
  *
- * @param settings.lateAfterMs a delivery counts as late from here on
+ * @param settings.lateAfterMs a delivery counts as late beyond this
  */
 export function createOccurrenceReader(
   orm: Orm,
@@ -76,10 +82,10 @@ export function createOccurrenceReader(
 ) {
   const query = queryOf(orm);
   return {
-    /** A page of what a user has, the latest due instant first, what has none before all. */
+    /** A page of a user's occurrences, the latest due instant first, after those without one. */
     async findOfUser(userId: string, after: OccurrencePlace | null, limit: number) {
       const place = { afterDueAt: after?.dueAt ?? null, afterKey: after?.key ?? null };
-      // One more than asked for, to see whether there is a next page.
+      // One more than requested, to see whether there is a next page.
       const rows = await query<OccurrenceRow>(OF_USER, {
         lateAfterMs,
         userId,
@@ -91,8 +97,8 @@ export function createOccurrenceReader(
     },
 
     /**
-     * Which occurrence of a user is planned next or being sent; null before the first plan. What is
-     * sent again on request is not what comes next, unless nothing else does.
+     * Returns the occurrence of a user that is planned next or being sent; null before the first
+     * plan. A redelivery does not count as the next occurrence, unless there is no other.
      */
     async findNextOfUser(userId: string): Promise<OccurrenceRecord | null> {
       const [planned] = await query<OccurrenceRow>(NEXT_OF_USER, { lateAfterMs, userId });
@@ -105,8 +111,8 @@ export function createOccurrenceReader(
     },
 
     /**
-     * A page by due instant and key, what has no instant last, and the place after which the next
-     * one begins. A row that is moved meanwhile can be missed or seen twice, and no other can.
+     * Returns a page by due instant and key, those without an instant last, and the place after
+     * which the next one begins. Only a row that is moved meanwhile can be missed or seen twice.
      */
     async findPage(filter: OccurrenceFilter, after: OccurrencePlace | null, limit: number) {
       const place = { afterDueAt: after?.dueAt ?? null, afterKey: after?.key ?? '' };
@@ -116,7 +122,7 @@ export function createOccurrenceReader(
           lateAfterMs,
           ...place,
         });
-      // One more than asked for, to see whether there is a next page.
+      // One more than requested, to see whether there is a next page.
       const wanted = limit + 1;
       const from = after === null ? WITH_INSTANT : AFTER;
       const found = after?.dueAt === null ? [] : await find(from, wanted);
@@ -129,7 +135,7 @@ export function createOccurrenceReader(
 
     /**
      * @throws OccurrenceErasedError if it was erased with its user
-     * @throws OccurrenceNotFoundError also for what cannot be a key
+     * @throws OccurrenceNotFoundError also for text that cannot be a key
      */
     async get(key: string): Promise<OccurrenceRecord> {
       if (!isOccurrenceKey(key)) throw new OccurrenceNotFoundError();
@@ -164,9 +170,9 @@ function explain(row: OccurrenceRow, tz: TzDatabase): OccurrenceRecord {
   return { ...row, utcOffset: null, explanation: null };
 }
 
-/** What has an instant; after a place, `AFTER`. An index scan, wherever the page begins. */
+/** Rows with an instant; after a place, `AFTER`. An index scan, wherever the page begins. */
 export const WITH_INSTANT = 'o.due_at is not null';
-/** What has none, which is little: what could not be planned. All of it follows a place with one. */
+/** The few rows without one, which could not be planned. All of them follow a place with one. */
 export const WITHOUT_INSTANT = `o.due_at is null and o.blocked_reason is not null
       and (:afterDueAt::float8 is not null or o.key > :afterKey)`;
 
@@ -176,7 +182,7 @@ export function pageSql(where: string, filter: OccurrenceFilter, limit: number):
     order by o.due_at, o.key limit ${literal(limit)}`;
 }
 
-/** To the ms: PostgreSQL keeps µs. */
+/** Rounded to ms: PostgreSQL keeps µs. */
 const wholeMs = (column: string): string => `round(extract(epoch from ${column}) * 1000)::float8`;
 
 const SUMMARY = `
@@ -221,7 +227,7 @@ const OF_USER = `${ROW}
       or case when :afterDueAt::float8 is null then o.due_at is not null or o.key < :afterKey end)
   order by o.due_at desc, o.key desc limit :limit::int`;
 
-/** The open row of each occasion by its index, however many years of settled ones there are. */
+/** The open row of each occasion by its index, however many years of settled ones exist. */
 const NEXT_OF_USER = `${ROW}
   where o.key = (
     select open.key from users.occasion_inputs as i cross join lateral (

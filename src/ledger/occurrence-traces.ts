@@ -7,18 +7,18 @@ import { instant, ms, queryOf } from './sql.ts';
 export type OccurrenceTraces = ReturnType<typeof createOccurrenceTraces>;
 
 /**
- * Which trace an occurrence belongs to, in two columns of the ledger. Nothing but traces goes by
- * it: a failure is logged, and fails nothing else.
+ * The trace of an occurrence, in two columns of the ledger. Only tracing uses it: a failure is
+ * logged, and fails nothing else.
  */
 export function createOccurrenceTraces(orm: Orm, logger: Pick<Logger, 'warn'>) {
   const query = queryOf(orm);
   return {
-    /** By key, those that have one. */
+    /** By key, for those that have one. */
     async find(keys: readonly string[]): Promise<Map<string, TracePoint>> {
       const parameters = { keys: JSON.stringify(keys) };
       const rows = await query<TracePoint & { key: string }>(FIND, parameters).catch(
         (error: unknown) => {
-          logger.warn({ error: describeError(error) }, 'traces of a batch could not be read');
+          logger.warn({ error: describeError(error) }, 'the traces of a batch could not be read');
           return [];
         },
       );

@@ -1,11 +1,11 @@
 /**
- * What becomes of leased rows. None of these statements waits for a row that another transaction
- * has locked: it leaves the row out and returns its key. So they cannot deadlock, and one row
- * cannot hold up the others.
+ * The outcomes of leased rows. None of these statements waits for a row that another transaction
+ * has locked: it skips the row and returns its key. So they cannot deadlock, and one row cannot
+ * delay the others.
  */
 import { destinationNow, instant } from './sql.ts';
 
-/** The rows of `given` that are not locked, as they are now, in the order of their keys. */
+/** The rows of `given` that are not locked, in their current state, in the order of their keys. */
 const FREE = `free as materialized (
     select t.* from events.occurrences as t
     where t.key = any (array(select key from given))
@@ -13,25 +13,26 @@ const FREE = `free as materialized (
     for no key update skip locked
   )`;
 
-/** The others, to be written again; hardly ever any. */
+/** The others, to be written again; there are hardly ever any. */
 const LOCKED = `
   select key from events.occurrences
   where (select count(*) from free) < (select count(*) from given)
     and key in (select key from given) and key not in (select key from free)`;
 
-/** Settled without an attempt of its own. What was delivered once stays COMPLETED. */
+/** Settled without an attempt of its own. A row that was delivered once stays COMPLETED. */
 export const ended = (row: string): string => `
   case when ${row}.delivered_at is not null then 'COMPLETED'
     when ${row}.attempts > 0 then 'FAILED' else 'SKIPPED' end`;
 
 /**
- * Keeps attempts, and what they lead to. Parameter: `attempts`, each key once. Returns what was not
- * done: `locked` rows, and those that were lost.
+ * Records attempts, and what they lead to. Parameter: `attempts`, each key once. Returns those that
+ * were not written: `locked` rows, and lost ones.
  *
- * An attempt takes the next number when it is kept. A lease has one attempt at the most, so a
- * second write of the same attempt changes nothing. A delivery is the truth whatever the row's
- * lease; one from before a forced redelivery, which is to repeat it, is counted only. Other outcomes
- * hold under their lease only. An attempt whose lease was lost is counted; it belongs to the give-up
+ * An attempt gets its number when it is recorded. A lease has at most one attempt, so a second
+ * write of the same attempt changes nothing. A delivery counts whatever the row's lease; one from
+ * before a forced redelivery, which is to repeat it, is only recorded. Other outcomes count under
+ * their lease only. An attempt whose lease was lost is recorded; it starts the give-up clock of the
+ * current due instant only if it was made for that.
  * clock of the present due instant only if it was made for that.
  */
 export const RECORD = `
@@ -114,8 +115,8 @@ export const RECORD = `
 
 /**
  * Changes the rows that are still under the lease given for them, expired or not. Parameter:
- * `leases`. Returns the keys of rows that are locked. The conditions are on the rows locked before:
- * in the update itself they would make PostgreSQL look for such rows in all of the ledger.
+ * `leases`. Returns the keys of locked rows. The conditions are on the rows locked before: in the
+ * update itself they would make PostgreSQL search the whole ledger for such rows.
  */
 const ofLeases = (update: string): string => `
   with given as materialized (
@@ -135,8 +136,8 @@ export const RELEASE = ofLeases(`
     where t.key = any (array(select key from mine where redeliveries = 0))`);
 
 /**
- * PROCESSING → PENDING, due as it was before the claim, where its type is sent now. Never before
- * its instant, should the clock have been set back.
+ * PROCESSING → PENDING, due as before the claim, at the current destination of its type. Never
+ * before its instant, in case the clock has been set back.
  */
 export const RETURN_TO_QUEUE = ofLeases(`
     update events.occurrences as t

@@ -1,4 +1,7 @@
-/** The minutes in which many fall due at once, and how late those of the last one were delivered. */
+/**
+ * The minutes in which many occurrences fall due, and how late those of the last one were
+ * delivered.
+ */
 import type { Orm } from '../platform/database/orm.ts';
 import { WAS_DUE } from './ledger-state.ts';
 import { firstRow, instant, ms, queryOf } from './sql.ts';
@@ -13,17 +16,20 @@ export interface PastPeak extends Peak {
   readonly delivered: number;
   /** Neither delivered nor given up so far. */
   readonly open: number;
-  /** Of what was delivered, redeliveries aside; null when nothing was. */
+  /** Of deliveries without redeliveries; null if there were none. */
   readonly p50Ms: number | null;
   readonly p95Ms: number | null;
   readonly p99Ms: number | null;
-  /** In order, ten groups for each power of ten, and one that ends at each percentile: the latest of each, and how many it has. */
+  /**
+   * In order, ten groups for each power of ten, and one that ends at each percentile: the largest
+   * lateness of each, and how many it has.
+   */
   readonly lateness: readonly { readonly upToMs: number; readonly count: number }[];
 }
 
 /**
  * A peak is a minute in which at least half as many are due as in the fullest one of the 24 hours
- * before now, or after. Each statement reads the rows of that time by index.
+ * before or after now. Each statement reads the rows of that time by index.
  */
 export function createPeaks(orm: Orm) {
   const query = queryOf(orm);
@@ -46,7 +52,7 @@ export function createPeaks(orm: Orm) {
       return { ...peak, ...outcome, lateness };
     },
 
-    /** The first peak of the next 24 hours, among what is planned; null when nothing is. */
+    /** The first peak of the next 24 hours, among planned occurrences; null if there are none. */
     async next(): Promise<Peak | null> {
       const [peak] = await query<Peak>(NEXT);
       return peak ?? null;
@@ -70,7 +76,7 @@ const LAST = peakOf(
   `due_at > ${NOW} - interval '24 hours' and due_at <= ${NOW} and ${WAS_DUE}`,
   'desc',
 );
-// A case is no condition by which PostgreSQL would choose the index of all open rows.
+// A case does not tempt PostgreSQL to choose the index of all open rows.
 const NEXT = peakOf(
   `state in ('PENDING', 'PROCESSING') and case redeliveries when 0 then true else false end
     and due_at > ${NOW} and due_at < ${NOW} + interval '24 hours'`,

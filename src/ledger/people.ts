@@ -1,4 +1,4 @@
-/** Who is behind ids, for lists of occurrences. */
+/** The users and occasions behind ids, for lists of occurrences. */
 import type { Orm } from '../platform/database/orm.ts';
 import { queryOf } from './sql.ts';
 
@@ -8,13 +8,13 @@ export interface Person {
   readonly lastName: string;
 }
 
-/** What an occurrence belongs to; of a birthday, both ids are the user's. */
+/** The ids of an occurrence's user and occasion; for a birthday, both are the user's. */
 export interface Belonging {
   readonly userId: string;
   readonly occasionId: string;
 }
 
-/** Null and null once the user, or the occasion, is deleted. */
+/** Null for a user, or an occasion, that is deleted. */
 export interface BelongsTo {
   readonly user: Person | null;
   readonly occasionExternalId: string | null;

@@ -1,6 +1,6 @@
 /**
- * What planning does to the ledger, inside the planner's transaction. Rows are written in the
- * order of their keys, so that two planners wait for each other and never for ever.
+ * What planning changes in the ledger, inside the planner's transaction. Rows are written in the
+ * order of their keys, so that two planners wait for each other without deadlock.
  */
 import type { SqlEntityManager } from '@mikro-orm/postgresql';
 
@@ -16,8 +16,8 @@ import {
 } from './types.ts';
 
 /**
- * Thrown when a row is not planning's to change: under a lease in force, settled for good, or
- * redelivered. The planner, which locks the open rows and looks at them first, does not meet it.
+ * Thrown when planning must not change a row: it is under a lease in force, finally settled, or
+ * redelivered. The planner, which locks and checks the open rows first, never causes it.
  */
 export class RowsNotPlannableError extends Error {
   override readonly name = 'RowsNotPlannableError';
@@ -28,9 +28,9 @@ export class RowsNotPlannableError extends Error {
 }
 
 /**
- * What the scheduler plans after, as a condition on events.occurrences: rows that have settled
- * since their occasion was last planned, and rows that wait for their plan. In the words of the
- * partial index `occurrences_to_plan`.
+ * The rows that make the scheduler plan, as a condition on events.occurrences: rows that were
+ * settled since their occasion was last planned, and rows that wait for their plan. It must match
+ * the partial index `occurrences_to_plan` word for word.
  */
 export const TO_PLAN = `(state in ('COMPLETED', 'FAILED', 'SKIPPED') and not followed
     or state = 'PENDING' and next_attempt_at is null and blocked_reason is null)`;
@@ -45,8 +45,9 @@ export const changeOpenRows = (em: SqlEntityManager, changes: readonly OpenRowCh
   write(em, CHANGE_OPEN, changes);
 
 /**
- * Writes plans: new rows, and rows whose plan is another now. A row with the same due instant
- * keeps its next attempt; with another, it is due anew, and not before what its receiver asked for.
+ * Writes plans: new rows, and rows whose plan has changed. A row with the same due instant keeps
+ * its next attempt; with another, it becomes due anew, but not before the time its receiver asked
+ * for.
  *
  * @throws RowsNotPlannableError
  */
@@ -54,14 +55,14 @@ export const upsertPlanned = (em: SqlEntityManager, rows: readonly PlannedRow[])
   write(em, UPSERT_PLANNED, rows);
 
 /**
- * Writes occurrences that fell due and are not to be attempted. Those that are settled already stay.
+ * Writes occurrences that fell due but must not be attempted. Rows that are settled already stay.
  *
  * @throws RowsNotPlannableError
  */
 export const upsertSkipped = (em: SqlEntityManager, rows: readonly SkippedRow[]) =>
   write(em, UPSERT_SKIPPED, rows);
 
-/** Notes that what comes after the settled rows of these occasions has been planned. */
+/** Records that the successors of the settled rows of these occasions have been planned. */
 export async function markFollowed(
   em: SqlEntityManager,
   occasions: readonly OccasionRef[],
@@ -72,8 +73,8 @@ export async function markFollowed(
 }
 
 /**
- * Settles every open row of occasions that are gone, redeliveries too. Returns the occasions that
- * have a row under a lease in force, to be settled once that has ended (`leaseUntil`, epoch ms).
+ * Settles every open row of deleted occasions, redeliveries too. Returns the occasions that have a
+ * row under a lease in force, to be settled once that has ended (`leaseUntil`, epoch ms).
  */
 export async function settleAllOf(
   em: SqlEntityManager,
@@ -101,8 +102,8 @@ const MOMENT = 'moment as materialized (select events.clock() as clock)';
 const CLOCK = '(select clock from moment)';
 
 /**
- * Seconds since 2026: a row that is removed and written again does not begin with lease tokens
- * that a process may still hold.
+ * Seconds since 2026: a row that is removed and written again must not begin with lease tokens that
+ * a process may still hold.
  */
 const FIRST_TOKEN = `(extract(epoch from ${CLOCK}) - 1767225600)::int`;
 
@@ -144,7 +145,7 @@ const GIVEN_PLANS = `
       destination text, reason text)
     order by key`;
 
-/** What the plan is: a birthday's nominal date too, as its key names the year only. */
+/** The columns of a plan: a birthday's nominal date too, as its key contains only the year. */
 const PLAN = {
   nominal_date: '"nominalDate"',
   recurrence: 'recurrence',
@@ -176,12 +177,13 @@ const REPLAN = Object.keys(PLAN)
   .map((column) => `${column} = excluded.${column}`)
   .join(', ');
 
-/** Open with the same due instant: its attempts are this plan's. */
+/** Open with the same due instant: its attempts belong to this plan. */
 const SAME = `(t.state in ('PENDING', 'PROCESSING') and t.due_at is not distinct from excluded.due_at)`;
 
 /**
  * A row whose lease expired without an outcome stays PROCESSING while its instant stays, so that
- * its process can still write the outcome first. With another instant it waits as long as that may take.
+ * its process can still write the outcome first. With another instant, it waits as long as that may
+ * take.
  */
 const UPSERT_PLANNED = `
   with ${MOMENT}
@@ -204,7 +206,7 @@ const UPSERT_PLANNED = `
     or t.state = 'FAILED' and t.reason = 'date_changed')
   returning t.key`;
 
-/** Of an open row; settled rows stay as they are, and count as done. */
+/** For an open row; settled rows stay as they are, and count as done. */
 const UPSERT_SKIPPED = `
   with ${MOMENT}, given as materialized (${GIVEN_PLANS}
   ), written as (

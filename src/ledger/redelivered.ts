@@ -1,11 +1,11 @@
-/** Redeliveries that only a workflow will send: no dispatcher is alive. */
+/** Redeliveries that only a workflow can send, because no dispatcher is alive. */
 import type { Orm } from '../platform/database/orm.ts';
 import { queryOf } from './sql.ts';
 import type { OwnedOccasion } from './types.ts';
 
 export interface RedeliveredOccurrence extends OwnedOccasion {
   readonly key: string;
-  /** How many there have been: distinguishes this one from a later one. */
+  /** How many there have been so far: distinguishes this one from a later one. */
   readonly redeliveries: number;
 }
 
@@ -17,7 +17,7 @@ export function createRedelivered(orm: Orm) {
     /** Due redeliveries that their workflows have not been notified of; none while a dispatcher is alive. */
     findUnnotified: (limit: number) => query<RedeliveredOccurrence>(FIND, { limit }),
 
-    /** Notes that their workflows have been notified. */
+    /** Records that their workflows have been notified. */
     async markNotified(redelivered: readonly RedeliveredOccurrence[]): Promise<void> {
       if (redelivered.length === 0) return;
       await query(MARK, { redelivered: JSON.stringify(redelivered) });
@@ -26,8 +26,8 @@ export function createRedelivered(orm: Orm) {
 }
 
 /**
- * In the words of the partial index `occurrences_to_plan`. A dispatcher, which stamps itself once a
- * second, is alive as the ownership rule has it.
+ * Matches the partial index `occurrences_to_plan` word for word. A dispatcher stamps itself once a
+ * second; whether it is alive follows the same rule as `ownership.ts`.
  */
 const FIND = `
   select key, occasion_type as type, occasion_id as id, user_id as "userId", redeliveries

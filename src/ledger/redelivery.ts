@@ -20,23 +20,26 @@ export interface RedeliveryFilter extends Omit<
   'status' | 'late' | 'blocked' | 'due'
 > {
   readonly status: 'FAILED' | 'SKIPPED' | null;
-  /** Null: any, but for those that must be named (`ONLY_BY_NAME`). */
+  /** Null: any except those that must be named (`ONLY_BY_NAME`). */
   readonly reason: string | null;
-  /** Only these. */
+  /** Only these keys. */
   readonly keys: readonly string[] | null;
 }
 
 export interface RedeliveryTerms {
   /**
-   * Only what was settled by this instant, epoch ms by the database's clock: not what has
-   * changed since the operator looked. Null: by now.
+   * Only occurrences settled by this instant, epoch ms by the database's clock: not what has
+   * changed since the operator looked. Null: settled by now.
    */
   readonly settledBy?: number | null;
   /** Identifies its rows later; a repeated request with the same id adds to it. */
   readonly redeliveryId?: string;
 }
 
-/** What ended for these reasons was not to be sent: a filter takes it only if it names the reason. */
+/**
+ * Occurrences that ended for these reasons were deliberately not sent: a filter includes them only
+ * if it names the reason.
+ */
 export const ONLY_BY_NAME: readonly EndReason[] = [
   'superseded',
   'suspended',
@@ -47,20 +50,20 @@ export const ONLY_BY_NAME: readonly EndReason[] = [
 
 export type Redelivery = ReturnType<typeof createRedelivery>;
 
-/** A statement on so many rows takes a fraction of a second. */
+/** A statement on this many rows takes a fraction of a second. */
 const PAGE = 1_000;
-/** A lock is held for milliseconds: a planner's or a sender's batch. */
+/** Others, such as a planner or a sender, hold a lock for milliseconds. */
 const LOCKED_TRIES = 20;
 const LOCKED_PAUSE_MS = 100;
 
 /**
- * Has FAILED and SKIPPED occurrences sent again, COMPLETED ones by force. They become due again
- * behind what is on time, with a give-up clock of their own.
+ * Sends FAILED and SKIPPED occurrences again, COMPLETED ones by force. They become due again behind
+ * punctual ones, with a new give-up clock.
  */
 export function createRedelivery(orm: Orm) {
   const query = requestQueryOf(orm);
 
-  /** Counts what matches now, with the database's clock at that moment, epoch ms. */
+  /** Counts the matches now; also returns the database's clock at that moment, epoch ms. */
   async function count(filter: RedeliveryFilter, settledBy: number | null = null) {
     type Count = { readonly matching: number; readonly asOf: number };
     const states = statesOf(filter).map((state) => `'${state}'`);
@@ -74,9 +77,9 @@ export function createRedelivery(orm: Orm) {
   }
 
   /**
-   * Has a page of what matches and was settled by an instant (epoch ms by the database's clock: not
-   * what fails again) sent again, in the order of due instant and key; the last page is not full.
-   * Waits for no row that is locked: a planner may hold that one and wait for another.
+   * Sends a page of the matches again that were settled by an instant (epoch ms by the database's
+   * clock, so that repeated failures are left out), in the order of due instant and key; the last
+   * page is not full. Does not wait for locked rows: a planner may hold one and wait for another.
    */
   function redeliverPage(
     filter: RedeliveryFilter,
@@ -97,9 +100,9 @@ export function createRedelivery(orm: Orm) {
 
   return {
     /**
-     * Has one occurrence sent again.
+     * Sends one occurrence again.
      *
-     * @throws OccurrenceNotFoundError also for what cannot be a key
+     * @throws OccurrenceNotFoundError also for text that cannot be a key
      * @throws NotRedeliverableError
      */
     async redeliver(
@@ -121,10 +124,10 @@ export function createRedelivery(orm: Orm) {
     redeliverPage,
 
     /**
-     * Has all that match sent again, page by page. Those whose rows stay locked for seconds
-     * are left out; asking again takes them.
+     * Sends all matches again, page by page. Those whose rows stay locked for seconds are left out;
+     * a repeated request includes them.
      *
-     * @returns how many are sent again
+     * @returns how many will be sent
      */
     async redeliverAll(filter: RedeliveryFilter, terms: RedeliveryTerms = {}): Promise<number> {
       const { redeliveryId = uuidv7() } = terms;
@@ -153,7 +156,7 @@ export function createRedelivery(orm: Orm) {
 }
 
 interface Candidate {
-  /** As it was before. */
+  /** The state before the redelivery. */
   readonly state: OccurrenceState;
   readonly reason: string | null;
   readonly attempts: number;
@@ -175,7 +178,7 @@ function whyNotRedelivered(row: Candidate, force: boolean): NotRedeliverableErro
       : refuse('occurrence-live', `It is ${state}: it is going to be delivered anyway.`);
   }
   if (state === 'COMPLETED' && !force) {
-    const message = 'It was delivered. To send it once more all the same, say "force": true.';
+    const message = 'It was delivered. To send it again anyway, set "force": true.';
     return refuse('occurrence-delivered', message);
   }
   if (row.hasChanged) {
@@ -188,11 +191,14 @@ function whyNotRedelivered(row: Candidate, force: boolean): NotRedeliverableErro
 }
 
 const USER_EXISTS = 'exists (select from users.users where id = o.user_id)';
-/** Whose user exists: a birthday is there as long as its user. */
+/** Whether the occasion exists, for a user that exists: a birthday does as long as its user. */
 const OCCASION_EXISTS = `(o.occasion_type = '${BIRTHDAY}'
   or exists (select from users.occasions where id = o.occasion_id))`;
 
-/** FAILED, SKIPPED, COMPLETED → PENDING. Never before its instant, and where its type is sent now. */
+/**
+ * FAILED, SKIPPED, COMPLETED → PENDING. Never before its instant, and at the type's current
+ * destination.
+ */
 const REDELIVERED = `
   state = 'PENDING', priority = 1, next_attempt_at = greatest(o.due_at, events.clock()),
   redeliveries = o.redeliveries + 1, redelivered_at = events.clock(),
@@ -227,7 +233,10 @@ const REDELIVER_ONE = `
 const statesOf = ({ status }: RedeliveryFilter): readonly OccurrenceState[] =>
   status === null ? ['FAILED', 'SKIPPED'] : [status];
 
-/** A filter but for the state, on `events.occurrences as o`. Parameters: `parametersOf`, `settledBy`. */
+/**
+ * A filter without its state, on `events.occurrences as o`. Parameters: `parametersOf`,
+ * `settledBy`.
+ */
 function matching({ reason, keys, ...others }: RedeliveryFilter): string {
   const unnamed = ONLY_BY_NAME.map((one) => `'${one}'`).join(', ');
   return [
@@ -243,12 +252,12 @@ function matching({ reason, keys, ...others }: RedeliveryFilter): string {
 
 const KEYS = 'o.key = any (array(select jsonb_array_elements_text(:keys::jsonb)))';
 
-/** The fields of a filter that its statement names. */
+/** The parameters of a filter that its statement uses. */
 function parametersOf({ keys, ...filter }: RedeliveryFilter) {
   return keys === null ? filter : { ...filter, keys: JSON.stringify(keys) };
 }
 
-/** A state has its index in the order of pages; two of them together have none. */
+/** Each state has an index in the order of pages; two states together have none. */
 function pageSql(filter: RedeliveryFilter, place: string, limit: number): string {
   const states = statesOf(filter);
   const scans = states.map(

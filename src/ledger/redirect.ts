@@ -1,20 +1,20 @@
-/** Rows that wait for a destination which is no longer their occasion type's. */
+/** Moves rows that wait at a destination their occasion type no longer has. */
 import type { Orm } from '../platform/database/orm.ts';
 import type { OccurrencePlace } from './occurrence-filter.ts';
 import { destinationNow, firstRow, instant, literal, ms, queryOf } from './sql.ts';
 
 export interface RedirectedPage {
   readonly redirected: number;
-  /** Leased, or locked: who has them returns them to where their types are sent. */
+  /** Leased, or locked: their holders return them to the current destination. */
   readonly left: number;
-  /** Of the last row of a full page; null: there are no more. */
+  /** The position of the last row of a full page; null if there are no more. */
   readonly endDueAt: number | null;
   readonly endKey: string | null;
 }
 
 /**
  * Goes through a page of the open rows that fell due by an instant (epoch ms), in the order of due
- * instant and key, and has those whose type is sent elsewhere now wait there, redeliveries too.
+ * instant and key, and moves those whose type has another destination now, redeliveries too.
  */
 export async function redirectPage(
   orm: Orm,

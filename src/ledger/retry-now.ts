@@ -1,4 +1,4 @@
-/** An operator's "try again now", for what waits for a retry. */
+/** An operator's "try again now", for occurrences that wait for a retry. */
 import type { Orm } from '../platform/database/orm.ts';
 import { NotRetryableError, OccurrenceNotFoundError, stateInWords } from './errors.ts';
 import { isOccurrenceKey } from './occurrence-key.ts';
@@ -8,16 +8,16 @@ import type { OccurrenceState } from './types.ts';
 export type RetryNow = ReturnType<typeof createRetryNow>;
 
 /**
- * Has an occurrence that waits for its next attempt attempted now: whatever the retry schedule and
- * the receiver's Retry-After say, and never before its due instant. Attempts count on, and so does
- * its give-up clock.
+ * Lets an occurrence that waits for its next attempt be attempted now, regardless of the retry
+ * schedule and the receiver's Retry-After, but never before its due instant. The attempt numbers
+ * and the give-up clock continue.
  */
 export function createRetryNow(orm: Orm) {
   const query = requestQueryOf(orm);
 
   /**
-   * @param attempts only while so many have been made; null: whatever has become of it
-   * @throws OccurrenceNotFoundError also for what cannot be a key
+   * @param attempts only if exactly so many have been made; null: in any case
+   * @throws OccurrenceNotFoundError also for text that cannot be a key
    * @throws NotRetryableError
    */
   return async (key: string, attempts: number | null = null): Promise<void> => {
@@ -62,7 +62,7 @@ function whyNotRetried(row: Candidate, attempts: number | null): NotRetryableErr
   return refuse('occurrence-not-waiting', 'It may be sent already: it is about to be.');
 }
 
-/** A lease is never touched: only PENDING rows have none. */
+/** A lease is never touched: PENDING rows have none, and only they are changed. */
 const RETRY_NOW = `
   with moment as materialized (select events.clock() as clock),
   found as materialized (

@@ -20,9 +20,9 @@ export const ms = (column: string, name: string): string => `${epochMs(column)} 
 export const interval = (ms: string): string => `((${ms})::float8 * interval '1 millisecond')`;
 
 /**
- * SQL for whether an instant of a row is before one that the statement finds out. Of a range with
- * two ends PostgreSQL guesses that few rows are in it. With one end it guesses a third of the table,
- * and reads all of it.
+ * SQL for whether an instant of a row is before one that the statement computes. For a range with
+ * two ends, PostgreSQL guesses that few rows are in it. With one end it guesses a third of the
+ * table, and reads all of it.
  */
 export const isBefore = (column: string, bound: string): string =>
   `${column} > '-infinity' and ${column} < ${bound}`;
@@ -35,13 +35,13 @@ export type Query = <Row extends object>(
 ) => Promise<Row[]>;
 
 /**
- * SQL for whether a row of the ledger is the planner's open one, which a redelivery is not: word for
- * word as the partial index `occurrences_open` has it.
+ * SQL for whether a row of the ledger is the planner's open one, which a redelivery is not. It must
+ * match the partial index `occurrences_open` word for word.
  */
 export const isOpen = (row: string): string =>
   `${row}.state in ('PENDING', 'PROCESSING') and ${row}.redeliveries = 0`;
 
-/** SQL for where the occasion type of a row of the ledger is sent now. */
+/** SQL for the current destination of a ledger row's occasion type. */
 export const destinationNow = (row: string): string => `coalesce((
     select s.destination from events.occasion_types as s
     where s.type = ${row}.occasion_type), 'default')`;
@@ -51,7 +51,7 @@ export function queryOf(orm: Orm): Query {
   return (sql, parameters = {}) => queryIn(orm.em.fork())(sql, parameters);
 }
 
-/** The same for what a request changes: a statement that gave way to another one runs again. */
+/** The same for changes by a request: a statement that lost a conflict with another runs again. */
 export function requestQueryOf(orm: Orm): Query {
   const query = queryOf(orm);
   return (sql, parameters) => retryConflicts(() => query(sql, parameters));
@@ -62,7 +62,7 @@ export function queryIn(em: Em): Query {
   return (sql, parameters = {}) => em.execute(sql, parameters);
 }
 
-/** Reads in one snapshot: what changes meanwhile is seen as before. */
+/** Reads in one snapshot, which later changes do not affect. */
 export function readSnapshot<Result>(
   orm: Orm,
   read: (em: SqlEntityManager) => Promise<Result>,
@@ -77,7 +77,7 @@ export function firstRow<Row>([row]: readonly Row[]): Row {
 }
 
 /**
- * A whole number as SQL text: a value that decides the query plan, such as a limit, must not be a
+ * A whole number as SQL text: a value that affects the query plan, such as a limit, must not be a
  * parameter.
  *
  * @throws RangeError if it is not a whole number from 0

@@ -6,7 +6,10 @@
  */
 export type OccurrenceState = 'PENDING' | 'PROCESSING' | 'COMPLETED' | 'FAILED' | 'SKIPPED';
 
-/** Why an occurrence ended without its being the receiver's doing: SKIPPED, or FAILED if it was attempted. */
+/**
+ * Why an occurrence ended other than by the receiver's response: SKIPPED, or FAILED if it was
+ * attempted.
+ */
 export type EndReason =
   | 'user_deleted'
   | 'occasion_deleted'
@@ -15,7 +18,9 @@ export type EndReason =
   | 'superseded'
   | 'date_changed';
 
-/** Why attempts ended: `refused` and `gone` are the receiver's answer, `gave_up` is GIVE_UP_AFTER. */
+/**
+ * Why attempts ended: `refused` and `gone` come from the receiver, `gave_up` from GIVE_UP_AFTER.
+ */
 export type FailReason = 'refused' | 'gone' | 'gave_up';
 
 /** An occasion: `type` and `id` are its workflow's id, `<type>/<id>`. */
@@ -30,12 +35,14 @@ export interface OwnedOccasion extends OccasionRef {
 }
 
 /**
- * After a start, or a database call that failed, a process takes no expired lease for this long,
- * in ms: the processes that held them write their outcomes first.
+ * For this long after a start, or a failed database call, a process takes no expired lease, in ms:
+ * the processes that held them write their outcomes first.
  */
 export const EXPIRED_LEASE_GRACE_MS = 5_000;
 
-/** A row that is this process's until its lease ends. The token distinguishes one lease from the next. */
+/**
+ * A row held by this process until its lease ends. The token distinguishes one lease from the next.
+ */
 export interface Lease {
   readonly key: string;
   readonly leaseToken: number;
@@ -46,20 +53,20 @@ interface Plan {
   readonly occasionType: string;
   readonly occasionId: string;
   readonly userId: string;
-  /** `YYYY-MM-DD`, also of a day that does not exist. */
+  /** `YYYY-MM-DD`, even if that day does not exist. */
   readonly nominalDate: string;
-  /** The date of the occasion that it is planned with; of a birthday, the date of birth. */
+  /** The date of the occasion that the plan is based on; for a birthday, the date of birth. */
   readonly date: string;
   readonly timezone: string;
-  /** The change of inputs that the plan knew. */
+  /** The version of the inputs that the plan is based on. */
   readonly inputsAt: number;
-  /** The last change of the installation's or the occasion type's rules that the plan knew. */
+  /** The version of the installation's and the occasion type's rules that the plan is based on. */
   readonly rulesId: number;
   /** When the next occurrence of the occasion falls due; null when none does. */
   readonly supersededAt: number | null;
 }
 
-/** What a plan writes. Without an instant, `blockedReason` says why. */
+/** The row that a plan writes. If it has no instant, `blockedReason` says why. */
 export interface PlannedRow extends Plan {
   readonly recurrence: string;
   /** RFC 5545, when the recurrence is one. */
@@ -79,27 +86,27 @@ export interface PlannedRow extends Plan {
 export interface ClaimedOccurrence extends Lease, Plan {
   readonly destination: string;
   readonly recurrence: string;
-  /** The day of the calendar on which the nominal date is kept: the local date, but for an offset. */
+  /** The day on which the nominal date is kept: the local date, unless there is an offset. */
   readonly keptDate: string;
   readonly localDate: string;
   readonly dueAt: number;
-  /** The number that an attempt made now would have, from 1. */
+  /** The number that an attempt made now would get, from 1. */
   readonly attempt: number;
   /** Attempts before this due instant, or before the redelivery. */
   readonly earlierAttempts: number;
-  /** The first attempt of this due instant or redelivery; null before it. */
+  /** When the first attempt of this due instant or redelivery began; null before it. */
   readonly firstAttemptAt: number | null;
-  /** A retry, a redelivery, or later than LATE_AFTER: behind what is punctual. */
+  /** A retry, a redelivery, or later than LATE_AFTER: sent behind punctual ones. */
   readonly late: boolean;
   readonly redelivered: boolean;
 }
 
 export interface ClaimRequest {
-  /** At most. */
+  /** The most rows to claim. */
   readonly limit: number;
-  /** At most of those that are late; as many as `limit` when not given. */
+  /** The most late rows to claim; `limit` by default. */
   readonly lateLimit?: number;
-  /** By the process's clock: a row has to be due by both clocks. */
+  /** By the process's clock: a row must be due by both clocks. */
   readonly now: number;
   readonly leaseMs: number;
   /** False leaves expired leases to the processes that held them. */
@@ -109,7 +116,7 @@ export interface ClaimRequest {
 export interface ClaimResult {
   /** By the database's clock when the claim was made. */
   readonly databaseNow: number;
-  /** Those that are punctual first, then by due instant. */
+  /** Punctual ones first, then by due instant. */
   readonly claimed: readonly ClaimedOccurrence[];
   /** How many could have been taken: less than `limit` at a rate limit, 0 while held. */
   readonly allowed: number;
@@ -126,14 +133,14 @@ export interface KeptAttempt {
   readonly responseExcerpt: string | null;
 }
 
-/** An attempt and what it leads to. Its number is given when it is recorded. */
+/** An attempt and what it leads to. It gets its number when it is recorded. */
 export interface RecordedAttempt extends Lease, KeptAttempt {
   readonly destination: string;
   readonly dueAt: number;
   readonly localDate: string;
   readonly redelivered: boolean;
   readonly next: NextStep;
-  /** The destination as a whole asked for less (429, 503). */
+  /** The destination as a whole asked to slow down (429, 503). */
   readonly slowsDestination: boolean;
   /** How long it asked to wait, in ms; null when it did not say. */
   readonly retryAfterMs: number | null;
@@ -150,7 +157,7 @@ export type NextStep =
 export interface Recorded {
   /** Not written, because their rows are locked or have another attempt here: to be written again. */
   readonly locked: readonly RecordedAttempt[];
-  /** Kept as attempts alone: the lease was another's by then. */
+  /** Only recorded as attempts: another process held the lease by then. */
   readonly lost: readonly RecordedAttempt[];
 }
 
@@ -159,12 +166,12 @@ export interface EndedClaim extends Lease {
   readonly reason: EndReason;
 }
 
-/** An occurrence that fell due and is not to be attempted. */
+/** An occurrence that fell due and must not be attempted. */
 export interface SkippedRow extends PlannedRow {
   readonly reason: EndReason;
 }
 
-/** What a plan does to the row that is open now, if it does not stay. */
+/** What a plan does to the currently open row, if it does not stay. */
 export type OpenRowChange =
   /** Only a row that was never attempted and never fell due. */
   | { readonly key: string; readonly action: 'remove' }

@@ -11,13 +11,16 @@ const MESSAGES: ReadonlyMap<string, string> = new Map([
 
 export const BUILT_IN_TYPES: readonly string[] = [...MESSAGES.keys()];
 
-/** The template of a type that has none of its own. */
+/** The template of a type without one of its own. */
 export function builtInMessage(type: string): string {
   const name = type.replaceAll('-', ' ');
   return MESSAGES.get(type) ?? `Hey, {firstName} {lastName} it's time for your ${name}`;
 }
 
-/** Renders a type's template for a user. An invalid one, written by SQL, gives way to the built-in one. */
+/**
+ * Renders a type's template for a user. An invalid one, written by SQL, falls back to the built-in
+ * one.
+ */
 export function messageOf(type: string, template: string | null = null): RenderMessage {
   const isUsable = template !== null && messageFault(template) === null;
   return compileMessage(isUsable ? template : builtInMessage(type));

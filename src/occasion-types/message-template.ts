@@ -1,7 +1,7 @@
 /** Message templates of occasion types: text with placeholders such as `{firstName}`. */
 import { lengthFault, textFault } from '../platform/text.ts';
 
-/** What a message can name. */
+/** The values that a message can contain. */
 export interface MessageValues {
   readonly firstName: string;
   /** May be empty. */
@@ -23,7 +23,7 @@ type Name = (typeof NAMES)[number];
 
 interface Placeholder {
   readonly path: readonly string[];
-  /** What takes the place of a value that is missing or empty. */
+  /** Replaces a value that is missing or empty. */
   readonly preset: string;
 }
 
@@ -33,11 +33,11 @@ class TemplateError extends Error {
   override readonly name = 'TemplateError';
 }
 
-/** Two braces are one as text; one alone is an error. */
+/** Two braces stand for one in the text; a single one is an error. */
 const TOKENS = /\{\{|\}\}|\{[^{}]*\}|[{}]/g;
 const DATA = /^data(?:\.[\w-]+)+$/;
 
-/** The rule that a template breaks, in words that follow the field's name, or null. */
+/** Returns the rule that a template breaks, in words that follow the field's name, or null. */
 export function messageFault(template: string): string | null {
   const fault = lengthFault(template, MESSAGE_MAX) ?? textFault(template);
   if (fault !== null) return fault;
@@ -51,8 +51,8 @@ export function messageFault(template: string): string | null {
 }
 
 /**
- * Compiles a template. A value that is missing or empty is replaced by its default, or else takes
- * the space before it along.
+ * Compiles a template. A value that is missing or empty is replaced by its default, or else removed
+ * together with the space before it.
  *
  * @throws Error if the template has a fault
  */

@@ -1,4 +1,4 @@
-/** What is set for an occasion type: its message, its times, and where it is sent. */
+/** The settings of an occasion type: its message, its times, and its destination. */
 import { type Em, firstRow, ms, type Query, queryIn, queryOf } from '../ledger/sql.ts';
 import { lockRules } from '../planning/rules.ts';
 import { retryConflicts } from '../platform/database/conflicts.ts';
@@ -6,7 +6,7 @@ import type { Orm } from '../platform/database/orm.ts';
 import type { LeapDayPolicy } from '../time/recurrence.ts';
 import { BUILT_IN_TYPES } from './built-in.ts';
 
-/** Of each, null: as it is built in, or as the installation says. */
+/** Each can be null: the built-in value, or the installation's. */
 export interface OccasionTypeSettings {
   /** A message template. */
   readonly message: string | null;
@@ -15,20 +15,20 @@ export interface OccasionTypeSettings {
   readonly leapDayPolicy: LeapDayPolicy | null;
   /** How late a first attempt may be. */
   readonly lateLimitMs: number | null;
-  /** `skip`: what is late at all is not sent. */
+  /** `skip`: a late occurrence is not sent at all. */
   readonly whenLate: 'send' | 'skip' | null;
   readonly destination: string | null;
 }
 
 export interface OccasionType extends OccasionTypeSettings {
   readonly type: string;
-  /** 0 as long as nothing was ever set, and one more with each change. */
+  /** 0 until something is set, and one more with each change. */
   readonly revision: number;
-  /** Epoch ms; null as long as nothing was ever set. */
+  /** Epoch ms; null until something is set. */
   readonly updatedAt: number | null;
 }
 
-/** Thrown when the settings of a type are not those that a change was asked for. */
+/** Thrown when the settings have changed since the revision that a change expects. */
 export class RevisionMismatchError extends Error {
   override readonly name = 'RevisionMismatchError';
   readonly code = 'revision-mismatch';
@@ -38,7 +38,7 @@ export class RevisionMismatchError extends Error {
   }
 }
 
-/** Thrown when as many types have settings as may have. */
+/** Thrown when the maximum number of types has settings. */
 export class TooManyOccasionTypesError extends Error {
   override readonly name = 'TooManyOccasionTypesError';
   readonly code = 'too-many-occasion-types';
@@ -57,10 +57,10 @@ export function createOccasionTypes(orm: Orm) {
   const query = queryOf(orm);
 
   return {
-    /** Any name is that of a type. */
+    /** Works for any name, even of a type without settings. */
     get: (type: string): Promise<OccasionType> => find(query, type),
 
-    /** Those that are built in, that something was ever set for, and that occasions have, by name. */
+    /** The built-in types, those with settings, and those that occasions have, by name. */
     async list(): Promise<OccasionType[]> {
       const [set, used] = await Promise.all([
         query<OccasionType>(FIND),
@@ -76,8 +76,8 @@ export function createOccasionTypes(orm: Orm) {
     },
 
     /**
-     * Replaces what is set for a type. What decides dates is recorded in a history, by which open
-     * plans are made again; the rest is read when it is needed.
+     * Replaces the settings of a type. Those that decide dates go to a history, from which open
+     * plans are made again; the others are read when needed.
      *
      * @throws RevisionMismatchError
      * @throws TooManyOccasionTypesError
@@ -91,7 +91,7 @@ export function createOccasionTypes(orm: Orm) {
         orm.em.fork().transactional((em) => replace(em, type, settings, isAccepted)),
       ),
 
-    /** Destinations that a dispatcher of the last minute sends to. */
+    /** Destinations that a dispatcher has sent to within the last minute. */
     async servedDestinations(): Promise<string[]> {
       const rows = await query<{ destination: string }>(FIND_SERVED);
       return rows.map(({ destination }) => destination);
@@ -151,7 +151,10 @@ const COLUMNS = `
 
 const FIND = `select ${COLUMNS} from events.occasion_types`;
 
-/** Of occasions that were ever planned, from one type to the next by the index. No one reads through more than that. */
+/**
+ * Types of occasions that were ever planned, found one after the other by the index. No reader
+ * needs more than this many.
+ */
 const FIND_USED = `
   with recursive used as (
     (select type from events.occasions order by type limit 1)
@@ -161,7 +164,7 @@ const FIND_USED = `
   )
   select type from used where type is not null limit 1000`;
 
-/** Until the transaction ends, also while the type has no row. */
+/** Held until the transaction ends, even while the type has no row. */
 const LOCK = `select pg_advisory_xact_lock(hashtext('occasion type'), hashtext(:type))`;
 
 const COUNT = 'select count(*)::int as count from events.occasion_types';

@@ -1,4 +1,4 @@
-/** What decides dates besides users, in each process and command: what `migrate` recorded. */
+/** The settings that decide dates, in each process and command: those that `migrate` recorded. */
 import formatMs from 'ms';
 
 import { type Em, queryIn } from '../ledger/sql.ts';
@@ -25,7 +25,7 @@ export interface DateSettingsInForce {
 
 type LimitSettings = Pick<Settings, 'LATE_AFTER' | 'LATE_LIMIT' | 'GIVE_UP_AFTER'>;
 
-/** Records the limits that hold from now on. Only `migrate` does so. */
+/** Records the limits that apply from now on. Only `migrate` does so. */
 export async function recordLimits(em: Em, settings: LimitSettings): Promise<void> {
   await queryIn(em)(
     `update events.installation set late_after_ms = :lateAfterMs::bigint,
@@ -34,13 +34,15 @@ export async function recordLimits(em: Em, settings: LimitSettings): Promise<voi
   );
 }
 
-/** For a process: waits for the database, and says in the log and the metrics what is in force. */
+/**
+ * For a process: waits for the database, and reports in the log and the metrics what is in force.
+ */
 export async function openDateSettings(
   context: ServiceContext,
   { metrics, orm }: { readonly metrics: Registry; readonly orm: Orm },
 ): Promise<DateSettingsInForce> {
   const { settings, logger } = context;
-  // Refused at once, if it is not usable.
+  // Fails at once if it is not usable.
   const own = loadTzDatabase(settings.ZONE_DATA);
   const inForce = await whenDatabaseIsUsable(context, orm, () =>
     readDateSettings(orm, settings, (difference) => logger.warn(difference), own),
@@ -101,7 +103,7 @@ function limitsOf({ LATE_AFTER, LATE_LIMIT, GIVE_UP_AFTER }: LimitSettings): Dat
   return { lateAfterMs: LATE_AFTER, lateLimitMs: LATE_LIMIT, giveUpAfterMs: GIVE_UP_AFTER };
 }
 
-/** No row while none are recorded. */
+/** Returns no row until some are recorded. */
 const READ_LIMITS = `
   select late_after_ms::float8 as "lateAfterMs", late_limit_ms::float8 as "lateLimitMs",
     give_up_after_ms::float8 as "giveUpAfterMs"

@@ -1,15 +1,15 @@
 import { firstRow, queryOf } from '../ledger/sql.ts';
 import type { Orm } from '../platform/database/orm.ts';
 
-/** Enough for 100,000. What lasts longer may go on for hours, as behind a rate limit. */
+/** Enough for 100,000. What takes longer may take hours, as behind a rate limit. */
 const MOST_MS = 5 * 60_000;
 
-/** How long to wait before asking again, in ms. */
+/** How long to wait before checking again, in ms. */
 export const LEFT_TO_DISPATCHERS_MS = 500;
 
 /**
- * For work that can wait: says whether it is to wait now, since dispatchers send a herd, and both
- * would slow each other down. For five minutes at the most, counted by the one who asks.
+ * For work that can wait: tells whether it should wait now, because dispatchers are sending a herd
+ * and the two would slow each other down. At most for five minutes, counted for each caller.
  */
 export function createDispatchersFirst(orm: Orm, mostMs = MOST_MS): () => Promise<boolean> {
   let busySince: number | null = null;
@@ -23,12 +23,12 @@ export function createDispatchersFirst(orm: Orm, mostMs = MOST_MS): () => Promis
   };
 }
 
-/** First attempts of one moment that take dispatchers a while. */
+/** First attempts at one instant that keep dispatchers busy for a while. */
 const HERD = 100;
 
 /**
- * Whether a dispatcher has lately had all its slots in use, or has a herd before it: work begun now
- * would still be under way at its instant. A stamp from the future does not count.
+ * Whether a dispatcher has lately had all its slots in use, or has a herd ahead: work begun now
+ * would still be in progress at its instant. A stamp from the future does not count.
  */
 export async function areDispatchersBusy(orm: Orm): Promise<boolean> {
   const rows = await queryOf(orm)<{ busy: boolean }>(`

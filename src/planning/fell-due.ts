@@ -1,5 +1,5 @@
 /**
- * What fell due in an occasion's life, by the history of its inputs alone. Pure: the planner's
+ * What fell due in an occasion's life, from the history of its inputs alone. Pure: the planner's
  * rule, the audit and the forecast share it. Instants are epoch ms.
  */
 import { occurrenceKey } from '../ledger/occurrence-key.ts';
@@ -38,7 +38,7 @@ export interface InputsHistory {
   /**
    * All versions since creation, the oldest first, the last one in force now. Changes of the user,
    * of the occasion and of the installation's rules are merged. Versions before creation do no
-   * harm; of versions with the same `from`, the last one holds.
+   * harm; of versions with the same `from`, the last one counts.
    */
   readonly versions: readonly InputsVersion[];
   readonly tz: TzDatabase;
@@ -47,33 +47,33 @@ export interface InputsHistory {
 /** An occurrence as one version of the inputs resolves it. */
 export interface ResolvedOccurrence extends DueDate {
   readonly key: string;
-  /** The day that the recurrence names, `YYYY-MM-DD`, even where it does not exist. */
+  /** The day that the recurrence names, `YYYY-MM-DD`, even if it does not exist. */
   readonly nominalDate: string;
   readonly version: InputsVersion;
 }
 
 export interface FellDue extends ResolvedOccurrence {
-  /** When it fell due: at `dueAt`, or at the later change that put it behind. */
+  /** When it fell due: at `dueAt`, or at the later change that moved it into the past. */
   readonly at: number;
 }
 
-/** `after` is excluded, `until` included. */
+/** `after` is exclusive, `until` inclusive. */
 export interface Window {
   readonly after: number;
   readonly until: number;
 }
 
 /**
- * Everything that fell due in a window, in the order in which it did (nominal date among equals):
+ * Everything that fell due in a window, in that order (by nominal date among equals):
  *
  * - an occurrence at its instant, if that is strictly after the beginning of the version in force;
- * - one still to come that a change of zone, local time, offset or policy put behind, at that
+ * - a future one that a change of zone, local time, offset or policy moved into the past, at that
  *   change: the same nominal date, or another that is kept on the same day. A change of the date
  *   owes nothing.
  *
  * A key is listed each time that it falls due: twice after a move from Tokyo to New York on the
  * day. Nothing falls due while a version is in force that cannot be resolved (unknown zone, no such
- * date); the next version puts behind what was still to come before.
+ * date); the next version moves into the past what was still to come before.
  */
 export function fellDue(history: InputsHistory, window: Window): FellDue[] {
   const found: FellDue[] = [];
@@ -94,7 +94,7 @@ export function fellDue(history: InputsHistory, window: Window): FellDue[] {
   );
 }
 
-/** A version and when it was really in force; `until` is excluded. */
+/** A version and when it was actually in force; `until` is exclusive. */
 export interface VersionInForce {
   readonly version: InputsVersion;
   readonly from: number;
@@ -102,13 +102,13 @@ export interface VersionInForce {
   readonly isPlannable: boolean;
 }
 
-/** Those that were in force for any time at all, the oldest first. */
+/** The versions that were in force for any time at all, the oldest first. */
 export function versionsInForce(history: InputsHistory): VersionInForce[] {
   const { createdAt, versions, tz } = history;
   const inForce: VersionInForce[] = [];
   let until = history.endedAt ?? Infinity;
   for (const version of versions.toReversed()) {
-    // If clocks went back, what was written later holds.
+    // If clocks went back, the version written later counts.
     const from = Math.min(Math.max(version.from, createdAt), until);
     if (from < until) {
       inForce.push({ version, from, until, isPlannable: whyUnplannable(version, tz) === null });
@@ -118,7 +118,7 @@ export function versionsInForce(history: InputsHistory): VersionInForce[] {
   return inForce.toReversed();
 }
 
-/** The occurrences of a version that are due after an instant, as `dueDatesAfter` gives them. */
+/** The occurrences of a version that are due after an instant, as `dueDatesAfter` returns them. */
 export function* occurrencesAfter(
   { occasion, tz }: Pick<InputsHistory, 'occasion' | 'tz'>,
   version: InputsVersion,
@@ -149,12 +149,12 @@ export function nameUnder(version: InputsVersion, occurrence: ResolvedOccurrence
   return null;
 }
 
-/** Whether two are one and the same occurrence: by key, or by the day on which it is kept. */
+/** Whether two are the same occurrence: by key, or by the day on which it is kept. */
 export function isSameOccurrence(one: ResolvedOccurrence, other: ResolvedOccurrence): boolean {
   return one.key === other.key || keptDateOf(one) === keptDateOf(other);
 }
 
-/** What came due while a version was in force. */
+/** What fell due while a version was in force. */
 function cameDue(history: InputsHistory, current: VersionInForce, window: Window): FellDue[] {
   const found: FellDue[] = [];
   const after = Math.max(current.from, window.after);
@@ -165,7 +165,7 @@ function cameDue(history: InputsHistory, current: VersionInForce, window: Window
   return found;
 }
 
-/** What was still to come when the version before ended, and is past as this one begins. */
+/** What was still to come when the previous version ended, and is past when this one begins. */
 function putBehind(
   history: InputsHistory,
   before: VersionInForce,

@@ -15,27 +15,27 @@ import type { PlanOutcome } from './write-plans.ts';
 export interface FollowUpDeps {
   readonly orm: Orm;
   readonly planner: Planner;
-  /** Whether it is to wait now, while dispatchers send a herd. */
+  /** Whether to wait now, while dispatchers send a herd. */
   readonly isLeftToDispatchers: () => Promise<boolean>;
   readonly logger: Logger;
 }
 
-/** What is settled has its next occurrence within this time. */
+/** The next occurrence of a settled one is planned within this time. */
 const POLL_MS = 250;
 const AFTER_ERROR_MS = 2_000;
 
 const BEGINNING: OccasionRef = { type: '', id: '00000000-0000-0000-0000-000000000000' };
 
 /**
- * Plans what comes after occurrences that are settled, and again what was released because its
- * inputs had changed, until it is stopped. It reads the ledger only: no message is lost. While
- * dispatchers send a herd it waits, five minutes at the most.
+ * Plans what follows settled occurrences, and plans again what was released because its inputs had
+ * changed, until it is stopped. It reads only the ledger: no message can be lost. While dispatchers
+ * send a herd it waits, at most for five minutes.
  */
 export function createFollowUp(deps: FollowUpDeps): Loop {
   const { orm, planner, isLeftToDispatchers, logger } = deps;
   const query = queryOf(orm);
   const delays = createDelays();
-  // Several schedulers begin in different places, so that each finds what others leave.
+  // Several schedulers start in different places, so that each finds what others leave.
   let after: OccasionRef = { type: 'birthday', id: randomUUID() };
 
   async function round(failures: number): Promise<number> {
@@ -45,7 +45,7 @@ export function createFollowUp(deps: FollowUpDeps): Loop {
   }
 
   async function planPage(): Promise<number> {
-    // By the index `occurrences_to_plan`, which has only such rows. An occasion may come twice.
+    // From the index `occurrences_to_plan`, which has only such rows. An occasion may come twice.
     const page = await query<OccasionRef>(
       `select occasion_type as type, occasion_id as id
        from events.occurrences
@@ -63,7 +63,7 @@ export function createFollowUp(deps: FollowUpDeps): Loop {
       if (outcome.kind === 'failed') {
         const { type, id, error } = outcome;
         const about = { type, id, error: describeError(error) };
-        logger.warn(about, 'an occasion could not be planned; it is tried again');
+        logger.warn(about, 'an occasion could not be planned and will be tried again');
       }
       delays.note(outcome);
     }
@@ -80,12 +80,12 @@ export function createFollowUp(deps: FollowUpDeps): Loop {
 
 const FIRST_DELAY_MS = 1_000;
 const LONGEST_DELAY_MS = 5 * 60_000;
-/** A lease that is in force ends soon, whatever the clocks say. */
+/** A lease in force ends soon, whatever the clocks say. */
 const LEASED_DELAY_MS = 5_000;
 
 /**
- * Remembers, in this process, which occasions could not be planned: those that failed are tried
- * again after a delay that doubles up to 5 minutes, those that are being sent after a few seconds.
+ * Remembers, in this process, which occasions could not be planned: failed ones are tried again
+ * after a delay that doubles up to 5 minutes, those being sent after a few seconds.
  */
 function createDelays() {
   const delays = new Map<string, { readonly until: number; readonly nextMs: number }>();

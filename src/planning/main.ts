@@ -1,6 +1,6 @@
 /**
- * The process `scheduler`: plans what has changed and what comes after what is settled, and
- * notifies Temporal of it. As many of them as needed; without Temporal, planning goes on.
+ * The process `scheduler`: plans what has changed and what follows settled occurrences, and
+ * notifies Temporal of it. Run as many as needed; without Temporal, planning continues.
  */
 import { requireSettings } from '../platform/settings/settings.ts';
 import { createLedgerState } from '../ledger/ledger-state.ts';

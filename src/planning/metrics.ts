@@ -3,7 +3,7 @@ import type { OutboxResult } from '../users/outbox.ts';
 import type { Planner } from './planner.ts';
 import type { PlanOutcome } from './write-plans.ts';
 
-/** Who asks for a plan. */
+/** What asked for a plan. */
 export type PlanSource = 'outbox' | 'ledger' | 'rules' | 'reconciler' | 'workflow';
 
 const PLAN_RESULTS: readonly PlanOutcome['kind'][] = [
@@ -17,11 +17,11 @@ const OUTBOX_RESULTS: readonly OutboxResult['kind'][] = ['done', 'deferred', 'fa
 /** The workflow was started, woken, asked to end, or woken for a redelivery; or Temporal refused. */
 const NOTIFIED = ['started', 'woken', 'ended', 'redelivered', 'refused'] as const;
 
-/** Returns what wraps the planner of a process for each of those that use it, to count and time it. */
+/** Returns wrappers of a process's planner, one for each source, that count and time it. */
 export function createPlanMetrics(registry: Registry, timed: Timed<'plan'>) {
   const plans = metricsOn(registry).counter(
     'daybell_plans_total',
-    'Occasions that were planned, by what asked for it and by what came of it.',
+    'Occasions that were planned, by source and result.',
     ['source', 'result'],
   );
   return (planner: Planner, source: PlanSource): Planner => {
@@ -43,7 +43,7 @@ export function createOutboxMetrics(registry: Registry) {
     'result',
     OUTBOX_RESULTS,
     'daybell_outbox_entries_total',
-    'Entries of the outbox that were taken, by what became of them.',
+    'Entries of the outbox that were taken, by result.',
   );
   return (results: readonly OutboxResult[]): void => {
     for (const { kind } of results) count(kind);
@@ -66,7 +66,7 @@ export function createNotifierMetrics(registry: Registry) {
       'daybell_occasions_notified_total',
       'Occasion workflows that were notified: started, woken, asked to end, woken for a redelivery; or that Temporal refused to notify.',
     ),
-    /** How many calls a second it allows itself. */
+    /** Exports how many calls a second it allows itself. */
     paced: (perSecond: number): void => pace.set(perSecond),
   };
 }

@@ -1,20 +1,22 @@
 /**
- * What planning and delivery read of users: the one window onto the User Context, its views
- * `users.occasion_inputs` and `users.occasion_history`. Instants are epoch ms.
+ * What planning and delivery read about users: the only access to the User Context, through its
+ * views `users.occasion_inputs` and `users.occasion_history`. Instants are epoch ms.
  */
 import { type Em, epochMs, instant, ms, queryIn, queryOf } from '../ledger/sql.ts';
 import type { ClaimedOccurrence, OccasionRef, OwnedOccasion } from '../ledger/types.ts';
 import type { Orm } from '../platform/database/orm.ts';
 import type { Period } from './rules.ts';
 
-/** What is true of an occasion now. */
+/** The current inputs of an occasion. */
 export interface OccasionInputs extends Omit<Period, 'from'> {
   readonly createdAt: number;
   /** When any of the inputs last changed; at first, `createdAt`. */
   readonly changedAt: number;
 }
 
-/** What was true of an occasion from an instant until another; `until` is null of the present. */
+/**
+ * The inputs of an occasion from an instant until another; `until` is null for the current ones.
+ */
 export interface InputsPeriod extends OwnedOccasion, Period {
   readonly until: number | null;
 }
@@ -24,8 +26,8 @@ export const GIVEN = `(
   select type, id from jsonb_to_recordset(:refs::jsonb) as given (type text, id uuid)) as given`;
 
 /**
- * SQL for the row of the view that an occasion has, if any. Its second part is a join: in a join
- * with it, PostgreSQL may read all of it for each batch.
+ * SQL for an occasion's row of the view, if any. The view's second part is a join: joined with it
+ * directly, PostgreSQL may read all of it for each batch.
  */
 export const inputsOf = (type: string, id: string): string => `lateral (
     select * from users.occasion_inputs as v
@@ -40,8 +42,8 @@ export const INPUTS_OF = (row: string): string => `case when ${row}.user_id is n
       'changedAt', ${epochMs(`${row}.changed_at`)}) end`;
 
 /**
- * Locks the users of these occasions until the transaction ends, in the order of their ids: their
- * inputs stay what they are.
+ * Locks the users of these occasions until the transaction ends, in the order of their ids, so that
+ * their inputs stay the same.
  */
 export async function lockUsers(em: Em, refs: readonly OccasionRef[]): Promise<void> {
   await queryIn(em)(
@@ -54,10 +56,12 @@ export async function lockUsers(em: Em, refs: readonly OccasionRef[]): Promise<v
   );
 }
 
-/** Far more than a user makes while planning is down; replayed in well under a second. */
+/** Far more than a user makes while planning is down; replaying them takes well under a second. */
 const MOST_CHANGES = 1_000;
 
-/** Whole histories, the oldest period first; of very many changes of one occasion the latest. */
+/**
+ * Reads whole histories, the oldest period first; if an occasion has very many changes, the latest.
+ */
 export async function readHistory(em: Em, refs: readonly OccasionRef[]): Promise<InputsPeriod[]> {
   if (refs.length === 0) return [];
   return queryIn(em)<InputsPeriod>(
@@ -78,7 +82,7 @@ export async function readHistory(em: Em, refs: readonly OccasionRef[]): Promise
 const ASKED = `asked as (
     select value::uuid as user_id from jsonb_array_elements_text(:userIds::jsonb))`;
 
-/** All occasions of these users: those that there are, and those that have ended. */
+/** All occasions of these users: existing ones, and those that have ended. */
 export async function findOccasions(
   em: Em,
   userIds: readonly string[],
@@ -98,7 +102,7 @@ export async function findOccasions(
   const known = new Set(found.map(({ userId }) => userId));
   const others = userIds.filter((id) => !known.has(id));
   if (others.length === 0) return found;
-  // Of a user who was deleted before the first plan, only the history knows.
+  // For a user who was deleted before the first plan, only the history has them.
   const past = await query<OwnedOccasion>(
     `with ${ASKED}
      select distinct h.occasion_type as type, h.occasion_id as id, h.user_id as "userId"
@@ -123,15 +127,15 @@ interface RecipientRow {
   readonly timezone: string;
   readonly isUserSuspended: boolean;
   readonly inputs: OccasionInputs | null;
-  /** Whether it was suspended for a while since it fell due. */
+  /** Whether it was suspended at any time since it fell due. */
   readonly wasSuspended: boolean;
   readonly occasionExternalId: string | null;
   readonly data: Readonly<Record<string, unknown>> | null;
 }
 
 /**
- * Finds the user of each occurrence as it is at this moment: names, and the inputs of the occasion
- * (null if the user no longer has it). Resolves by key, without those whose user does not exist.
+ * Finds the user of each occurrence at this moment: names, and the inputs of the occasion (null if
+ * the user no longer has it). Resolves with a map by key, without those whose user does not exist.
  */
 export function findRecipients(orm: Orm) {
   const query = queryOf(orm);
@@ -144,7 +148,7 @@ export function findRecipients(orm: Orm) {
   };
 }
 
-/** A history is read only of those whose inputs have changed since they fell due. */
+/** A history is read only if the inputs have changed since the occurrence fell due. */
 const FIND_RECIPIENTS = `
   select asked.key, u.id as "userId", u.external_id as "externalId",
     u.first_name as "firstName", u.last_name as "lastName", u.timezone,

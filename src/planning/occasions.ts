@@ -5,11 +5,13 @@ import type { LeapDayPolicy } from '../time/recurrence.ts';
 import { GIVEN, INPUTS_OF, inputsOf, type OccasionInputs } from './occasion-inputs.ts';
 import type { OpenRow } from './rule.ts';
 
-/** An occasion as the planner finds it. What has no row in the ledger yet has nulls for it. */
+/**
+ * An occasion as the planner finds it. If it has no row in the ledger yet, those fields are null.
+ */
 export interface FoundOccasion extends OccasionRef {
   /** The database's clock. */
   readonly now: number;
-  /** Null if there is neither such an occasion nor a row of one. */
+  /** Null if neither the occasion nor a row of it exists. */
   readonly userId: string | null;
   /** Whether its user still exists, although the occasion does not. */
   readonly hasUser: boolean;
@@ -20,13 +22,13 @@ export interface FoundOccasion extends OccasionRef {
   /** The due instant that `wakeAt` was computed for. */
   readonly wakeDueAt: number | null;
   readonly wakePlace: number | null;
-  /** The inputs of now; null if there is no such occasion any more. */
+  /** The current inputs; null if the occasion no longer exists. */
   readonly inputs: OccasionInputs | null;
 }
 
 /**
  * Locks the rows of these occasions until the transaction ends, in their order, and reads them with
- * the inputs of now. The users are locked by then: new rows need no lock.
+ * the current inputs. The users are locked already, so new rows need no lock.
  */
 export async function lockOccasions(
   em: Em,
@@ -40,7 +42,7 @@ export async function lockOccasions(
      for no key update of o`,
     parameters,
   );
-  // A statement of its own: it sees what others wrote before they let go of the locks.
+  // A separate statement: it sees what others wrote before they released the locks.
   return query<FoundOccasion>(
     `select given.type, given.id, ${ms('(select events.clock())', 'now')},
        coalesce(i.user_id, o.user_id) as "userId", ${ms('o.planned_at', 'plannedAt')},
@@ -57,17 +59,18 @@ export async function lockOccasions(
 }
 
 export interface LockedOpenRow extends OpenRow, OccasionRef {
-  /** Until when a process may be sending it; null if none is. */
+  /** Until when a process may be sending it; null if none may. */
   readonly leasedUntil: number | null;
 }
 
 /**
- * Locks the open row of each occasion until the transaction ends, in the order of their keys: no
- * claim takes it meanwhile. Redeliveries are not the planner's.
+ * Locks the open row of each occasion until the transaction ends, in the order of their keys, so
+ * that no claim takes it meanwhile. Redeliveries are not the planner's.
  */
 export function lockOpenRows(em: Em, refs: readonly OccasionRef[]): Promise<LockedOpenRow[]> {
   // First found by the index of open rows, then locked by key. In one join, PostgreSQL may read all
-  // open rows for each batch, as it does before it has statistics of a ledger that has just grown.
+  // open rows for each batch, as it does while it has no statistics of a ledger that has just
+  // grown.
   return queryIn(em)<LockedOpenRow>(
     `with open as materialized (
        select found.key from ${GIVEN} cross join lateral (
@@ -96,7 +99,7 @@ export interface FinalRow extends OccasionRef {
   readonly leapDayPolicy: LeapDayPolicy;
 }
 
-/** Reads the rows that are never planned again, of each occasion from a nominal date on. */
+/** Reads the rows that are never planned again, for each occasion from a nominal date on. */
 export function readFinalRows(
   em: Em,
   asked: readonly (OccasionRef & { readonly fromNominal: string })[],
@@ -114,8 +117,8 @@ export function readFinalRows(
 }
 
 /**
- * The first free place among those that are to wake for each of these due instants, from 0. Two
- * plans at once may take the same: their workflows then wake in pairs.
+ * The first free place among the workflows that wake for each of these due instants, from 0. Two
+ * simultaneous plans may take the same one: their workflows then wake in pairs.
  */
 export async function freePlaces(em: Em, dueAts: readonly number[]): Promise<Map<number, number>> {
   if (dueAts.length === 0) return new Map();
@@ -129,9 +132,9 @@ export async function freePlaces(em: Em, dueAts: readonly number[]): Promise<Map
   return new Map(rows.map(({ dueAt, place }) => [dueAt, place]));
 }
 
-/** What a plan writes of an occasion. */
+/** What a plan writes about an occasion. */
 export interface OccasionWrite extends OwnedOccasion {
-  /** Null leaves it as it is: what was blocked is planned again as if it had not been. */
+  /** Null leaves it as it is: a blocked occasion is planned again as if it had not been. */
   readonly plannedAt: number | null;
   readonly inputsAt: number | null;
   readonly rulesId: number;
@@ -139,15 +142,15 @@ export interface OccasionWrite extends OwnedOccasion {
   readonly lastSettledNominal: string | null;
   readonly wakeAt: number | null;
   readonly wakeDueAt: number | null;
-  /** Among those that wake for the same due instant, from 0. */
+  /** The place among those that wake for the same due instant, from 0. */
   readonly wakePlace: number | null;
-  /** When it ran out of occurrences; an end that was noted earlier stays. */
+  /** When it ran out of occurrences; an end that was recorded earlier stays. */
   readonly endedAt: number | null;
 }
 
 /**
- * Writes occasions, each at a new version. Once an end is none any more, the notifier starts anew:
- * nothing is known of the workflow of an occasion whose end was notified.
+ * Writes occasions, each at a new version. If an ended occasion is revived, the notifier starts
+ * anew: nothing is known of the workflow of an occasion whose end was notified.
  */
 export async function writeOccasions(em: Em, writes: readonly OccasionWrite[]): Promise<void> {
   if (writes.length === 0) return;

@@ -15,24 +15,26 @@ export interface OutboxConsumerDeps {
   readonly areRequestsSlow: () => Promise<boolean>;
   /** Called with the results of entries, once these are written. */
   readonly onResults?: (results: readonly OutboxResult[]) => void;
-  /** Null or not given when traces are off. */
+  /** Null or absent when traces are off. */
   readonly traced?: PlanTracing | null;
 }
 
-/** A claim is planned within a second or two; one by one it may take this long. */
+/** A claim is planned within a second or two; if planned one by one, it may take this long. */
 const LEASE_MS = 30_000;
 /** A new user is planned within this time. */
 const POLL_MS = 100;
 const LONGEST_PAUSE_MS = 2_000;
-/** How much is planned at once while requests are slow, and how long it then waits, by what that took. */
+/**
+ * While requests are slow: how many are planned at once, and the pause after it, per ms of work.
+ */
 const CAREFUL_PAGE = 100;
 const CAREFUL_PAUSE = 2;
 
 /**
- * Plans what the outbox names, until it is stopped. Any number of schedulers may do so at once.
- * An entry only says "look at this user": several of one user are one plan, and their order does
- * not matter. While the API answers requests slowly it plans less at once, and pauses in between.
- * With the database away it waits, and says so once.
+ * Plans what the outbox names, until it is stopped. Any number of schedulers may do so at once. An
+ * entry only says "plan this user": several entries of one user become one plan, and their order
+ * does not matter. While the API answers requests slowly, it plans less at once, and pauses in
+ * between. While the database is down, it waits, and logs that once.
  */
 export function createOutboxConsumer(deps: OutboxConsumerDeps): Loop {
   const { outbox, planner, logger, areRequestsSlow, onResults, traced = null } = deps;
@@ -50,7 +52,7 @@ export function createOutboxConsumer(deps: OutboxConsumerDeps): Loop {
 
   async function consume(entries: readonly OutboxEntry[]): Promise<void> {
     const planned = await plan(entries).catch(async (error: unknown) => {
-      // Not their fault. If this fails too, they come back when their lease ends.
+      // It is not their fault. If this fails too, they return when their lease ends.
       await outbox.acknowledge(
         entries.map(({ id, leaseToken }) => ({ id, leaseToken, kind: 'deferred', until: null })),
       );
@@ -100,7 +102,7 @@ export function createOutboxConsumer(deps: OutboxConsumerDeps): Loop {
       const alarm = 'outbox-entry-parked';
       logger.error({ alarm, ...about }, 'an event could not be planned and is parked');
     } else {
-      logger.warn(about, 'an event could not be planned; it is tried again');
+      logger.warn(about, 'an event could not be planned and will be tried again');
     }
   }
 
@@ -109,7 +111,7 @@ export function createOutboxConsumer(deps: OutboxConsumerDeps): Loop {
       logger.warn({ error: describeError(error) }, 'waiting to plan; nothing is lost meanwhile');
     }
     const pauseMs = Math.min(POLL_MS * 2 ** failures, LONGEST_PAUSE_MS);
-    // Jitter: several schedulers do not come back as one.
+    // Jitter: several schedulers must not return at the same moment.
     return pauseMs * (0.75 + Math.random() / 2);
   });
 }
@@ -122,12 +124,12 @@ interface EntryOutcome {
 /** With the delays below, after about 15 minutes. */
 const MOST_FAILURES = 10;
 const LONGEST_DELAY_MS = 5 * 60_000;
-/** A plan longer ago says nothing about the present. */
+/** An older plan says nothing about the present. */
 const LATELY_MS = 10 * 60_000;
 
 /**
- * What becomes of an entry. One that fails time and again is parked in the end: but only while
- * others pass, because otherwise the fault may be the planner's, and all would be parked.
+ * The result of an entry. One that fails again and again is parked in the end, but only while
+ * others succeed: otherwise the fault may be the planner's, and all would be parked.
  */
 function resultOf({ entry, outcomes }: EntryOutcome, othersPass: boolean): OutboxResult {
   const claim = { id: entry.id, leaseToken: entry.leaseToken };

@@ -1,4 +1,4 @@
-/** The planner's judgement of what fell due: what is owed, and what ended the rest. Pure. */
+/** Judges what fell due: what is owed, and what ended the rest. Pure. */
 import { firstDateOfKey } from '../ledger/occurrence-key.ts';
 import type { EndReason } from '../ledger/types.ts';
 import { DAY_MS } from '../time/calendar-date.ts';
@@ -16,14 +16,14 @@ import type { OpenRow, PlanInput, SkippedOccurrence } from './rule.ts';
 export type Ended = FellDue & SkippedOccurrence;
 
 /**
- * What became of everything that fell due since the last plan, and of what may bear on it from
- * some days before, or since the open row's key can have fallen due at all. Returns what is `owed`,
- * as nothing has ended it, and what `ended`, by key: one that fell due again has its last end.
+ * Judges everything that fell due since the last plan, and what may affect it from some days
+ * before, or since the open row's key can have fallen due at all. Returns what is `owed`, because
+ * nothing has ended it, and what `ended`, by key: one that fell due again has its last end.
  */
 export function judgeFallen(input: PlanInput, inForce: readonly VersionInForce[]) {
   const found = fellDue(input, {
     after: planStart(input) - REACH_MS,
-    // Not before the last change, by whichever clock that was dated.
+    // Not before the last change, by whichever clock that has its instant.
     until: Math.max(input.now, inForce.at(-1)?.from ?? -Infinity),
   });
   const { isFinal } = input;
@@ -38,7 +38,7 @@ export function judgeFallen(input: PlanInput, inForce: readonly VersionInForce[]
     if (owed?.end && owed.end.at <= occurrence.at) {
       end(owed.occurrence, owed.end.reason);
     } else if (owed !== null) {
-      // It is owed already, since an earlier instant.
+      // It is owed already, from an earlier instant.
       if (isSameOccurrence(owed.occurrence, occurrence)) continue;
       if (occurrence.nominalDate < owed.occurrence.nominalDate) {
         end(occurrence, 'superseded');
@@ -57,7 +57,7 @@ interface End {
   readonly reason: EndReason;
 }
 
-/** What ended an occurrence first, those that fell due later aside; null: nothing has. */
+/** What ended an occurrence first, ignoring those that fell due later; null if nothing has. */
 function firstEnd(
   input: PlanInput,
   inForce: readonly VersionInForce[],
@@ -65,7 +65,7 @@ function firstEnd(
   final: readonly FellDue[],
 ): End | null {
   const { finalDates, endedAt, endReason, lateNow, lateLimitMs } = input;
-  // In order of precedence, where two came at once.
+  // In order of precedence, if two happened at once.
   const ends: End[] = [];
   for (const { version, from, isPlannable } of inForce) {
     if (from <= occurrence.at && version !== occurrence.version) continue;
@@ -88,9 +88,9 @@ function firstEnd(
 }
 
 /**
- * When one with a later nominal date, which is settled for good, had fallen due, and so nothing
- * before it is sent any more; null if there is none. One that is not in `final`, all that was found
- * of them, fell due long before: as when it was due more days ahead than this one is.
+ * When one with a later nominal date, which is finally settled, had fallen due, so that nothing
+ * before it is sent any more; null if there is none. One that is not in `final`, which holds all
+ * that were found, fell due long before: as when it was due more days ahead than this one is.
  */
 function passedOverAt(
   { at, nominalDate, version }: FellDue,
@@ -110,8 +110,8 @@ const AN_INSTANT_MS = 0.001;
 export type KeyWindow = Pick<PlanInput, 'createdAt' | 'plannedAt' | 'open' | 'versions'>;
 
 /**
- * From the last plan, and from before the open row's key can have fallen due at all: a key of the
- * year falls due again when the date is corrected.
+ * The last plan, or the earliest instant at which the open row's key can have fallen due: a key of
+ * the year falls due again when the date is corrected.
  */
 export function planStart({ createdAt, plannedAt, open, versions }: KeyWindow): number {
   const start = plannedAt ?? createdAt;
@@ -121,12 +121,12 @@ export function planStart({ createdAt, plannedAt, open, versions }: KeyWindow): 
   return Math.min(start, Date.parse(firstDate) - offsetDays * DAY_MS - REACH_MS);
 }
 
-/** Attempted for this due instant. */
+/** Whether it was attempted for this due instant. */
 function isAttempted(open: OpenRow | null, { key, dueAt }: FellDue): boolean {
   return open?.key === key && open.dueAt === dueAt && open.firstAttemptAt !== null;
 }
 
-/** Attempted before the row moved on to the later due instant that it has now. */
+/** Whether it was attempted before the row moved to its current, later due instant. */
 function wasAttempted(open: OpenRow | null, { key, dueAt }: FellDue): boolean {
   if (open?.key !== key || open.dueAt === null || open.dueAt <= dueAt) return false;
   return open.attempts > 0 && open.firstAttemptAt === null;

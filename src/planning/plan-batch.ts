@@ -1,4 +1,7 @@
-/** One planning transaction: locks, reads, decides in memory, writes; a few statements for all. */
+/**
+ * One planning transaction: locks, reads, decides in memory, writes; a few statements for the
+ * batch.
+ */
 import type { SqlEntityManager } from '@mikro-orm/postgresql';
 
 import { workflowId } from '../ledger/occurrence-key.ts';
@@ -26,7 +29,7 @@ import {
 
 interface PlanBatchDeps {
   readonly settings: PlanningSettings;
-  /** The process's, epoch ms. */
+  /** The process's clock, epoch ms. */
   readonly clock: () => number;
 }
 
@@ -37,7 +40,7 @@ export async function planBatch(
   { settings, clock }: PlanBatchDeps,
 ): Promise<PlanOutcome[]> {
   const startedAt = await limitWaiting(em);
-  // In this order: should rules change in between, the plan counts as made by the older ones.
+  // In this order, so that if rules change in between, the plan counts as made by the older ones.
   const types = await readTypeSettings(em, [...new Set(refs.map(({ type }) => type))]);
   const rules = await readRules(em);
   await lockUsers(em, refs);
@@ -74,10 +77,10 @@ export async function planBatch(
   return [...outcomes, ...written];
 }
 
-/** A row that is locked by another process holds up its batch no longer than this. */
+/** A row that another process has locked delays its batch no longer than this. */
 const LOCK_TIMEOUT_MS = 5_000;
 
-/** Returns the database's clock, before anything is locked. */
+/** Returns the database's clock before anything is locked. */
 async function limitWaiting(em: SqlEntityManager): Promise<number> {
   const [row] = await queryIn(em)<{ now: number }>(
     `select set_config('lock_timeout', :timeout, true), ${ms('events.clock()', 'now')}`,
@@ -86,16 +89,16 @@ async function limitWaiting(em: SqlEntityManager): Promise<number> {
   return row?.now ?? 0;
 }
 
-/** The inputs of an occasion that never changed are all of its history. */
+/** If an occasion never changed, its inputs are its whole history. */
 function hasChanged({ inputs }: FoundOccasion): boolean {
   return inputs === null || inputs.changedAt > inputs.createdAt;
 }
 
-/** What is known of an occasion before its settled occurrences are read. */
+/** What is known about an occasion before its settled occurrences are read. */
 type Life = Omit<DecidedPlan, 'decision' | 'lastSettled'> &
   Pick<PlanInput, 'createdAt' | 'endedAt' | 'versions'> & { readonly found: FoundOccasion };
 
-/** Null if nothing is known of the occasion: it never was, or is erased. */
+/** Null if nothing is known about the occasion: it never existed, or is erased. */
 function lifeOf(
   found: FoundOccasion,
   periods: readonly InputsPeriod[],
@@ -145,7 +148,7 @@ const INPUTS = [
   'suspended',
 ] as const satisfies readonly (keyof Period)[];
 
-/** The current inputs are the present, even if they were changed without a history. */
+/** The current inputs are in force, even if they were changed without a history. */
 function withPresent(
   periods: readonly InputsPeriod[],
   inputs: NonNullable<FoundOccasion['inputs']>,
@@ -156,7 +159,7 @@ function withPresent(
   return [...periods, { ...inputs, from: Math.max(inputs.changedAt, last.from) }];
 }
 
-/** From the last settled occurrence on, and as far back as the rule looks. */
+/** From the last settled occurrence on, and as far back as the rule needs. */
 function finalRowsToRead({ createdAt, found, open, versions }: Life) {
   const { plannedAt, lastSettledNominal } = found;
   const asked = finalDatesFrom({ createdAt, plannedAt, open, versions });

@@ -15,23 +15,23 @@ import type { PlanningSettings, PlanOutcome } from './write-plans.ts';
 interface PlannerDeps {
   readonly orm: Orm;
   readonly settings: PlanningSettings;
-  /** The process's, epoch ms: what is too late has to be so by both clocks. */
+  /** The process's clock, epoch ms: an occurrence has to be too late by both clocks. */
   readonly clock: () => number;
   readonly logger: Pick<Logger, 'warn'>;
 }
 
-/** Planned in one transaction at the most: others wait for its locks. */
+/** The most to plan in one transaction: others wait for its locks. */
 const MOST_IN_BATCH = 500;
-/** While PostgreSQL writes one batch, the next is decided. */
+/** While PostgreSQL writes one batch, the next one is decided. */
 const BATCHES_AT_ONCE = 2;
-/** As many as one call of `plan` works on at once. */
+/** How many one call of `plan` works on at once. */
 export const PLAN_PAGE = MOST_IN_BATCH * BATCHES_AT_ONCE;
 
 export type Planner = ReturnType<typeof createPlanner>;
 
 /**
  * The planner on PostgreSQL: a transaction for each batch. If a batch fails, its occasions are
- * planned one by one, so that one that cannot be planned does not hold up the others.
+ * planned one by one, so that one that cannot be planned does not block the others.
  */
 export function createPlanner({ orm, settings, clock, logger }: PlannerDeps) {
   const planTogether = (refs: readonly OccasionRef[]): Promise<PlanOutcome[]> =>
@@ -55,9 +55,9 @@ export function createPlanner({ orm, settings, clock, logger }: PlannerDeps) {
 
   return {
     /**
-     * Plans each occasion once: settles what is over, writes what comes next into the ledger, and
-     * when the occasion's workflow is to wake. Safe to repeat. One that fails does not hold up the others.
-     * Rejects only if nothing can be planned, as when the database is away.
+     * Plans each occasion once: settles what is over, writes the next occurrence into the ledger,
+     * and when the occasion's workflow should wake. Safe to repeat. One that fails does not block
+     * the others. Rejects only if nothing can be planned, as when the database is down.
      */
     async plan(occasions: readonly OccasionRef[]): Promise<readonly PlanOutcome[]> {
       const unique = [...new Map(occasions.map((ref) => [workflowId(ref), ref])).values()];
@@ -73,7 +73,7 @@ export function createPlanner({ orm, settings, clock, logger }: PlannerDeps) {
         return result.value;
       });
     },
-    /** All occasions of these users: those that there are, and those that have ended. */
+    /** All occasions of these users: existing ones, and those that have ended. */
     findOccasions: (userIds: readonly string[]) => findOccasions(orm.em.fork(), userIds),
   };
 }
@@ -83,7 +83,7 @@ function concernsAll(error: unknown): boolean {
   return isServerAway(error) || error instanceof NoRulesError;
 }
 
-/** SQLSTATEs of transactions that lost against another: serialization failure, deadlock. */
+/** SQLSTATEs of transactions that lost a conflict: serialization failure, deadlock. */
 const CONFLICTS = new Set(['40001', '40P01']);
 const MOST_TRIES = 4;
 

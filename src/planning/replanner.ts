@@ -14,24 +14,25 @@ import { presentRules, readRules, type RecordedRules } from './rules.ts';
 export interface ReplannerDeps {
   readonly orm: Orm;
   readonly planner: Planner;
-  /** Of the tz database that this process uses. */
+  /** The version of the tz database that this process uses. */
   readonly tzVersion: string;
-  /** Whether it is to wait now, while dispatchers send a herd. */
+  /** Whether to wait now, while dispatchers send a herd. */
   readonly isLeftToDispatchers: () => Promise<boolean>;
   readonly logger: Logger;
 }
 
-/** A process of an older version may still plan by its tz database. */
+/** A process of an older version may still plan with its own tz database. */
 const AGAIN_AFTER_MS = 10 * 60_000;
-/** What is set for an occasion type takes effect within this time, and that of the work. */
+/** New settings of an occasion type take effect within this time, plus that of the work. */
 const CHECK_EVERY_MS = 2_000;
 const SOON_MS = 10_000;
 
 /**
- * Makes plans again that were made under other rules than those of the installation and of the
- * occasion type now, or by another tz database than `migrate` recorded last: the soonest first,
- * until none is left. While dispatchers send a herd it waits, five minutes at the most: those of a
- * destination that hangs are busy for hours. A process with another tz database makes none again: it would undo what others
+ * Plans again what was planned under other rules than the current ones of the installation and the
+ * occasion type, or with another tz database than `migrate` recorded last: the soonest first, until
+ * none is left. While dispatchers send a herd it waits, but at most for five minutes: those of a
+ * hanging destination are busy for hours. A process with another tz database replans nothing: it
+ * would undo the work of others.
  * do.
  */
 export function createReplanner(deps: ReplannerDeps): Loop {
@@ -84,16 +85,16 @@ interface ReplanDeps extends Pick<ReplannerDeps, 'orm' | 'planner'> {
 
 interface PageRow extends OccasionRef, OccurrencePlace {
   readonly isOutdated: boolean;
-  /** The last of a full page: others may follow. */
+  /** The last row of a full page: others may follow. */
   readonly isEnd: boolean;
 }
 
 /**
- * Goes once through all open rows: plans without an instant, what is past due, and plans to come,
- * the soonest first. What is past its instant fell due under the rules of then, and only goes where
- * its type is sent now. Then through the occasions that ended lately, whose last day may be still to
- * come under the rules of now. Returns how many were not as they should be, and how many of these
- * could not be changed now.
+ * Goes once through all open rows: plans without an instant, past due ones, and future plans, the
+ * soonest first. A past one fell due under the rules of its time, and is only moved to its type's
+ * current destination. Then through the occasions that ended lately, whose last day may be in the
+ * future under the current rules. Returns how many were outdated, and how many of these could not
+ * be changed now.
  */
 export async function replanOutdated({
   orm,
@@ -140,7 +141,7 @@ export async function replanOutdated({
 
 const FIRST_ID = '00000000-0000-0000-0000-000000000000';
 
-/** A text that changes with everything that plans depend on besides the inputs. */
+/** A text that changes with everything that plans depend on, except the inputs. */
 const RULES_IN_FORCE = `
   select concat_ws(' ', (select max(id) from events.rules), (
     select string_agg(concat_ws(':', t.type, t.destination, (
@@ -148,10 +149,12 @@ const RULES_IN_FORCE = `
       order by t.type)
     from events.occasion_types as t)) as "inForce"`;
 
-/** Planned by other rules than those of now. */
+/** Planned by other rules than the current ones. */
 const HAS_OTHER_RULES = 'p.rules_id <> greatest((select max(id) from events.rules), s.rules_id)';
 
-/** The outdated ones of a page (`key`, `type`, `id` and an instant), and if it is full, its last one. */
+/**
+ * The outdated rows of a page (`key`, `type`, `id` and an instant), and the last row if it is full.
+ */
 const outdatedIn = (page: string, isOutdated: string): string => `
   with page as materialized (${page}
     limit :limit::int
@@ -183,13 +186,13 @@ const BLOCKED = openIn('blocked_reason is not null and key > :key', 'key');
 const TO_COME = openIn(`(due_at, key) > (${instant(':dueAt')}, :key)`, 'due_at, key');
 
 /**
- * The last occurrence was past when an occasion was found to have ended. Other rules put it off by
+ * The last occurrence was past when an occasion was found to have ended. Other rules delay it by
  * less than two days (a time of day by one, a policy or a zone's new law by another), and it may be
  * sent late.
  */
 const REVIVED_WITHIN_MS = 7 * 86_400_000;
 
-/** By when they were last planned. What was deleted stays as it is. */
+/** In the order of their last plan. Deleted occasions stay as they are. */
 const ENDED = outdatedIn(
   `
     select id::text as key, type, id, planned_at as at, rules_id,

@@ -1,11 +1,11 @@
-/** While the API answers requests slowly, what runs in the background gives way. */
+/** While the API answers requests slowly, background work gives way. */
 import { firstRow, queryOf } from '../ledger/sql.ts';
 import type { Orm } from '../platform/database/orm.ts';
 
 /** The API stamps again within a second for as long as it lasts. */
 const STAMPED_FOR = '2 seconds';
 
-/** Writes that requests are slow now; at most twice a second, by all API processes together. */
+/** Records that requests are slow now; at most twice a second, for all API processes together. */
 export function stampSlowRequests(orm: Orm): () => Promise<void> {
   const query = queryOf(orm);
   return async () => {
@@ -16,7 +16,7 @@ export function stampSlowRequests(orm: Orm): () => Promise<void> {
   };
 }
 
-/** Whether an API process has lately said that its requests are slow. */
+/** Whether an API process has lately recorded that its requests are slow. */
 export function createRequestsFirst(orm: Orm): () => Promise<boolean> {
   const query = queryOf(orm);
   return async () => {

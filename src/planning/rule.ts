@@ -1,5 +1,5 @@
 /**
- * The planning rule: what is to be planned of an occasion, and what becomes of all else that fell
+ * The planning rule: which occurrence of an occasion to plan, and what ends all others that fell
  * due. Pure. Instants are epoch ms.
  */
 import { isKeyedByYear } from '../ledger/occurrence-key.ts';
@@ -18,29 +18,29 @@ import {
 import { type Ended, judgeFallen, type KeyWindow, planStart } from './owed.ts';
 
 export interface PlanInput extends InputsHistory {
-  /** The word for `endedAt`; ignored while the occasion exists. */
+  /** The reason that goes with `endedAt`; ignored while the occasion exists. */
   readonly endReason: Extract<EndReason, 'user_deleted' | 'occasion_deleted'>;
   /**
-   * What fell due up to this instant is accounted for by rows: the database's clock as it was read
-   * before the last plan locked its inputs. Null before the first plan. It stays what it was while
-   * a plan comes to `blocked`.
+   * Everything that fell due up to this instant is accounted for by rows: the database's clock,
+   * read before the last plan locked its inputs. Null before the first plan. A plan that results in
+   * `blocked` does not change it.
    */
   readonly plannedAt: number | null;
-  /** The PENDING or PROCESSING row, redeliveries aside. */
+  /** The PENDING or PROCESSING row, without redeliveries. */
   readonly open: OpenRow | null;
   /** Nominal date of the final row with the latest one (`isFinal`); null before the first. */
   readonly lastSettled: string | null;
   /** Nominal dates of final rows, from `finalDatesFrom` on, with the last one. */
   readonly finalDates: readonly string[];
   /**
-   * Whether an occurrence is never planned again: COMPLETED, FAILED (but for `date_changed`) or
+   * Whether an occurrence is never planned again: COMPLETED, FAILED (except for `date_changed`) or
    * ever redelivered, under its key or, as before its recurrence changed, under another one that is
-   * kept on the same day. Asked only about nominal dates from `finalDatesFrom` on.
+   * kept on the same day. Called only for nominal dates from `finalDatesFrom` on.
    */
   readonly isFinal: (occurrence: ResolvedOccurrence) => boolean;
   /** The database's clock. */
   readonly now: number;
-  /** The earlier of the database's clock and the process's: what `too_late` is judged by. */
+  /** The earlier of the database's clock and the process's: decides `too_late`. */
   readonly lateNow: number;
   /** How late a first attempt may be, in ms. */
   readonly lateLimitMs: number;
@@ -51,16 +51,18 @@ export interface OpenRow {
   readonly nominalDate: string;
   /** Null when it is blocked. */
   readonly dueAt: number | null;
-  /** Of all due instants. */
+  /** For all due instants. */
   readonly attempts: number;
-  /** Of this due instant. */
+  /** For this due instant. */
   readonly firstAttemptAt: number | null;
 }
 
 /** What to write, in this order: settle or remove the open row, record missed occurrences, plan. */
 export interface PlanDecision {
   readonly open: OpenDecision;
-  /** Fell due, and is not to be attempted: SKIPPED. Never the open row's key, nor the planned one's. */
+  /**
+   * Fell due, and must not be attempted: SKIPPED. Never the open row's key, nor the planned one's.
+   */
   readonly skipped: readonly SkippedOccurrence[];
   readonly next: NextPlan;
 }
@@ -86,12 +88,12 @@ export interface SkippedOccurrence extends ResolvedOccurrence {
 export type NextPlan =
   | {
       readonly kind: 'planned';
-      /** What fell due is owed at once; its version may be an earlier one than today's. */
+      /** What fell due is owed at once; its version may be older than the current one. */
       readonly occurrence: ResolvedOccurrence | FellDue;
       /** When the next occurrence falls due; null when none does. */
       readonly supersededAt: number | null;
     }
-  /** There is no instant. The open row's key, or the likely one. */
+  /** It has no instant. The open row's key, or the likely one. */
   | {
       readonly kind: 'blocked';
       readonly key: string;
@@ -104,9 +106,9 @@ export type NextPlan =
   | { readonly kind: 'none' };
 
 /**
- * Planned is the latest that fell due, if nothing has ended it since; otherwise the first to come,
- * also before the row that is open now. All others that fell due end with the reason that came
- * first. Throws a RangeError when an occasion that exists has no inputs.
+ * Plans the latest that fell due, if nothing has ended it since; otherwise the first future one,
+ * even one before the row that is open now. All others that fell due end with the reason that came
+ * first. Throws a RangeError if an existing occasion has no inputs.
  */
 export function decidePlan(input: PlanInput): PlanDecision {
   const { open, plannedAt } = input;
@@ -121,7 +123,9 @@ export function decidePlan(input: PlanInput): PlanDecision {
   return { open: decideOpen(input, ended, plannedKey), skipped, next };
 }
 
-/** The nominal date from which on a plan asks `isFinal`: what the planner has to read. */
+/**
+ * The nominal date from which a plan calls `isFinal`: the planner has to read rows from there on.
+ */
 export function finalDatesFrom(input: KeyWindow): string {
   const date = formatCalendarDate(planStart(input) - 2 * REACH_MS);
   const hasYears = input.versions.some(({ recurrence }) => isKeyedByYear(recurrence));
@@ -141,7 +145,7 @@ function decideNext(
     : planBlocked(input, current, owed, reason);
 }
 
-/** What is owed, or the first to come; and when the one after it supersedes it. */
+/** What is owed, or the first future one; and when its successor supersedes it. */
 function planNext(input: PlanInput, current: InputsVersion, owed: FellDue | null): NextPlan {
   let planned: ResolvedOccurrence | null = owed;
   let supersededAt: number | null = null;
@@ -191,7 +195,7 @@ function keyOf(next: NextPlan): string | null {
   return next.kind === 'blocked' ? next.key : next.occurrence.key;
 }
 
-/** Nothing can be resolved: the row stays, or one is made, so that an operator sees it. */
+/** Nothing can be resolved: the row stays, or one is written, so that an operator sees it. */
 function planBlocked(
   input: PlanInput,
   version: InputsVersion,
@@ -204,7 +208,10 @@ function planBlocked(
   return { kind: 'blocked', key, nominalDate, version, reason };
 }
 
-/** A row needs a nominal date before its instant is known: as in UTC, and of no date, of today. */
+/**
+ * A row needs a nominal date before its instant is known: computed as in UTC; without a date, from
+ * today.
+ */
 function likelyOccurrence(input: PlanInput, version: InputsVersion): ResolvedOccurrence | null {
   let likely: InputsVersion = { ...version, timezone: 'UTC' };
   if (whyUnplannable(likely, input.tz) !== null) {

@@ -5,18 +5,20 @@ import type { Recurrence } from '../time/recurrence.ts';
 import type { InputsVersion } from './fell-due.ts';
 
 export interface DateRulesRecord extends DateSettings {
-  /** Of the tz database, such as `2026f`. */
+  /** The version of the tz database, such as `2026f`. */
   readonly tzVersion: string;
 }
 
-/** Rules that were recorded, in force from an instant on (epoch ms); the first ones have always been. */
+/**
+ * Recorded rules, in force from an instant on (epoch ms); the first ones have always been in force.
+ */
 export interface RecordedRules extends DateRulesRecord {
   readonly from: number;
 }
 
 export type RulesHistory = readonly [RecordedRules, ...RecordedRules[]];
 
-/** Thrown if the database does not know by which rules to plan. */
+/** Thrown if the database has no rules to plan by. */
 export class NoRulesError extends Error {
   override readonly name = 'NoRulesError';
 
@@ -26,18 +28,18 @@ export class NoRulesError extends Error {
 }
 
 /**
- * Has all who record rules, of the installation or of an occasion type, take turns until they have
- * committed. So a rule never comes to be seen after one with a greater number, and a plan that knows
- * the greatest number knows all rules.
+ * Serializes all who record rules, of the installation or of an occasion type, until they have
+ * committed. So no rule becomes visible after one with a greater number, and a plan that knows the
+ * greatest number knows all rules.
  */
 export async function lockRules(em: Em): Promise<void> {
   await queryIn(em)(`select pg_advisory_xact_lock(hashtext('rules of dates'))`);
 }
 
 /**
- * Records rules as those in force from now on, unless they are; in a transaction. Returns whether
- * they are new. Only `migrate` does so: all processes plan by what it recorded, whatever their own
- * settings say.
+ * Records rules as those in force from now on, unless they already are; in a transaction. Returns
+ * whether they are new. Only `migrate` does so: all processes plan by what it recorded, whatever
+ * their own settings say.
  */
 export async function recordRules(em: Em, rules: DateRulesRecord): Promise<boolean> {
   await lockRules(em);
@@ -74,30 +76,30 @@ export function presentRules(history: RulesHistory): RecordedRules {
   return history.at(-1) ?? history[0];
 }
 
-/** What was true of an occasion, from an instant until the next period's. */
+/** The inputs of an occasion from an instant until the next period's. */
 export interface Period {
   readonly from: number;
   /** `YYYY-MM-DD`. */
   readonly date: string;
   readonly recurrence: string;
-  /** RFC 5545, when the recurrence is one. */
+  /** An RFC 5545 rule, if the recurrence is one. */
   readonly rrule: string | null;
   /** Due so many days before the nominal date. */
   readonly offsetDays: number;
   readonly timezone: string;
-  /** The occasion's or its user's; null: as the rules say. */
+  /** The occasion's or its user's; null: the rules decide. */
   readonly localTime: string | null;
   readonly suspended: boolean;
 }
 
 /**
- * Merges what was true of an occasion with the rules of its type: a version for each instant at
- * which either changed, from the first period on. Both come with the oldest first.
+ * Merges the inputs of an occasion with the rules of its type: a version for each instant at which
+ * either changed, from the first period on. Both are given with the oldest first.
  */
 export function mergeVersions(periods: readonly Period[], rules: RulesHistory): InputsVersion[] {
   const [first] = periods;
   if (first === undefined) return [];
-  // Another tz database alone is no change of inputs: all versions are resolved by the one in use.
+  // A new tz database alone is no change of inputs: all versions are resolved by the one in use.
   const changes = rules.filter(({ from, localTime, leapDayPolicy }, index) => {
     const before = rules[index - 1];
     const isSame = before?.localTime === localTime && before.leapDayPolicy === leapDayPolicy;

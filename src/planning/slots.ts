@@ -1,18 +1,27 @@
-/** Which dates can be due on a day, so that an index finds their occasions: the audit and the forecast. */
+/**
+ * Which dates can be due on a day, so that the audit and the forecast find their occasions by an
+ * index.
+ */
 import { DAY_MS, formatCalendarDate } from '../time/calendar-date.ts';
 
-/** What occasions have in common whose nominal dates are due the same number of days before. */
+/** What occasions share whose nominal dates are due the same number of days before. */
 export interface SlotGroup {
   readonly recurrence: string;
   readonly offsetDays: number;
 }
 
-/** The dates of a recurrence that name the same days, as the SQL function `users.occasion_slot` has it. */
+/**
+ * The dates of a recurrence that name the same days, as the SQL function `users.occasion_slot`
+ * defines it.
+ */
 export interface Slot extends SlotGroup {
   readonly slot: number;
 }
 
-/** SQL for the groups that a table has, from one to the next by its index: it does not read all rows. */
+/**
+ * SQL for the groups that a table has, found one after the other by its index, without reading all
+ * rows.
+ */
 export const slotGroupsIn = (table: 'users.occasions' | 'users.occasion_periods'): string => `
   with recursive found as (
     (select recurrence, offset_days from ${table} order by recurrence, offset_days limit 1)
@@ -31,14 +40,14 @@ export const birthdaySlot = (row: string): string =>
 /** The slots of each group that may be due on a day, `YYYY-MM-DD`. */
 export function slotsOfDay(groups: readonly SlotGroup[], date: string): Slot[] {
   return groups.flatMap(({ recurrence, offsetDays }) => {
-    // The day before, if a zone skipped that or its clocks jumped over midnight.
+    // Also the day before, in case a zone skipped it or its clocks jumped over midnight.
     const kept = [offsetDays - 1, offsetDays].map((days) => daysAfter(date, days));
     const slots = new Set(kept.flatMap((day) => slotsKeptOn(recurrence, day)));
     return [...slots].map((slot) => ({ recurrence, offsetDays, slot }));
   });
 }
 
-/** Also of the days that are kept on this one because they do not exist. */
+/** Including days that do not exist and are kept on this one. */
 function slotsKeptOn(recurrence: string, date: string): number[] {
   const monthDay = Number(date.slice(5, 7)) * 100 + Number(date.slice(8));
   const day = monthDay % 100;

@@ -19,7 +19,7 @@ export interface PlanTracing {
 
 /**
  * Continues the trace of the request that made a change with a span for its planning, and stores it
- * with the occurrence that is planned: delivery continues it from there, or links to it a year later.
+ * with the planned occurrence: delivery continues it from there, or links to it a year later.
  */
 export async function tracePlan(
   { tracing, traces, clock }: PlanTracing,

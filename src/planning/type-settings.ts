@@ -1,11 +1,13 @@
-/** What is set for occasion types, as far as planning and delivery go by it. */
+/** The settings of occasion types that planning and delivery use. */
 import { type Em, epochMs, firstRow, queryIn } from '../ledger/sql.ts';
 import type { Orm } from '../platform/database/orm.ts';
 import type { DateSettings } from '../time/occurrence.ts';
 import type { LeapDayPolicy } from '../time/recurrence.ts';
 import { presentRules, readRules, type RecordedRules, type RulesHistory } from './rules.ts';
 
-/** What decides the dates of a type, from an instant on (epoch ms); null: as the installation says. */
+/**
+ * What decides the dates of a type, from an instant on (epoch ms); null: the installation decides.
+ */
 export interface TypeRules {
   readonly from: number;
   readonly localTime: string | null;
@@ -13,29 +15,29 @@ export interface TypeRules {
 }
 
 export interface TypeSettings {
-  /** How late a first attempt may be; null: as the installation says. */
+  /** How late a first attempt may be; null: the installation's limit. */
   readonly lateLimitMs: number | null;
-  /** Whether what is late at all is sent; null: it is. */
+  /** Whether a late occurrence is sent at all; null: it is. */
   readonly whenLate: 'send' | 'skip' | null;
   readonly destination: string | null;
-  /** A template; null: as it is built in. */
+  /** A template; null: the built-in one. */
   readonly message: string | null;
   /** The oldest first. */
   readonly rules: readonly TypeRules[];
 }
 
-/** Of the types that were asked for. */
+/** The settings of the types that were requested. */
 export interface AllTypeSettings {
-  /** Undefined for a type that nothing was ever set for. */
+  /** Undefined for a type without any settings. */
   of(type: string): TypeSettings | undefined;
   /** The last change of the installation's rules or the type's. */
   rulesIdOf(type: string): number;
 }
 
-/** Where a type's occurrences are sent if nothing is set. */
+/** The destination of a type's occurrences if none is set. */
 const DEFAULT_DESTINATION = 'default';
 
-/** Reads the settings of these types; of all, which are few, when not given. */
+/** Reads the settings of these types; of all types, which are few, by default. */
 export async function readTypeSettings(
   em: Em,
   asked: readonly string[] | null = null,
@@ -72,7 +74,7 @@ export function destinationOf(settings: TypeSettings | undefined): string {
   return settings?.destination ?? DEFAULT_DESTINATION;
 }
 
-/** Finds what decides dates now: of the installation, and of each occasion type. */
+/** Finds the rules that decide dates now, of the installation and of each occasion type. */
 export function findDateSettings(orm: Orm) {
   return async (): Promise<(type?: string) => DateSettings> => {
     const em = orm.em.fork();
@@ -91,7 +93,7 @@ export function lateLimitOf(
   return settings?.lateLimitMs ?? lateLimitMs;
 }
 
-/** The rules of a type: what is set for it, and where nothing is, the installation's. */
+/** The rules of a type: its own settings or, where there are none, the installation's. */
 export function rulesOfType(
   installation: RulesHistory,
   settings: TypeSettings | undefined,

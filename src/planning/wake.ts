@@ -1,23 +1,23 @@
 export interface WakeSettings {
-  /** How long dispatchers have before a workflow looks, in ms: WAKE_AFTER. */
+  /** How long dispatchers have before a workflow checks, in ms: WAKE_AFTER. */
   readonly afterMs: number;
-  /** Workflows of one due instant that wake in a second: WAKE_RATE; 0 for all at once. */
+  /** How many workflows of one due instant wake in a second: WAKE_RATE; 0 for all at once. */
   readonly perSecond: number;
 }
 
-/** So that workflows without others at their instant do not all wake on the full minute. */
+/** Keeps workflows without others at their instant from all waking on the full minute. */
 const SHARE_MS = 5_000;
 
 /**
- * A herd's first workflows wake while dispatchers may still be sending, so that
- * sending begins soon if there are no dispatchers. All others wake when dispatchers are done with 100,000:
- * a workflow that wakes costs more than sixty webhooks sent by a dispatcher.
+ * A herd's first workflows wake while dispatchers may still be sending, so that sending begins soon
+ * if there are no dispatchers. All others wake when dispatchers should be done with 100,000: a
+ * workflow that wakes costs more than sixty webhooks sent by a dispatcher.
  */
 const FIRST_MS = 10_000;
 const HERD_MS = 120_000;
 
 /**
- * When the workflow of an occasion is to wake (epoch ms): those of one due instant come one after
+ * When the workflow of an occasion should wake (epoch ms): those of one due instant come one after
  * the other, once dispatchers are done. With both settings 0, at the due instant itself.
  *
  * @param place how many occasions with the same due instant wake before it
@@ -35,8 +35,8 @@ export function wakeAt(
 }
 
 /**
- * Where an id falls in [0, 1): always the same place, evenly over all ids, and by each salt
- * another. FNV-1a, then the finalizer of MurmurHash3: without it, ids that differ in their last
+ * Where an id falls in [0, 1): always the same place, evenly over all ids, and a different one for
+ * each salt. FNV-1a, then the finalizer of MurmurHash3: without it, ids that differ in their last
  * character stay neighbours.
  */
 export function spreadOf(id: string, salt: string): number {

@@ -28,7 +28,7 @@ import type { PlanDecision, SkippedOccurrence } from './rule.ts';
 import { type AllTypeSettings, destinationOf } from './type-settings.ts';
 import { wakeAt, type WakeSettings } from './wake.ts';
 
-/** What came of planning an occasion. Instants are epoch ms. */
+/** The result of planning an occasion. Instants are epoch ms. */
 export type PlanOutcome = OccasionRef &
   (
     | {
@@ -37,32 +37,32 @@ export type PlanOutcome = OccasionRef &
         readonly dueAt: number;
         readonly wakeAt: number;
       }
-    /** There is no instant; the ledger says why. */
+    /** It has no instant; the ledger says why. */
     | { readonly kind: 'blocked'; readonly reason: string }
     /** No occurrence follows: it was deleted, or its last one is settled. */
     | { readonly kind: 'ended' }
-    /** Its row is leased, being sent; to be planned once that lease has ended. */
+    /** Its row is leased and being sent; to be planned once that lease has ended. */
     | { readonly kind: 'deferred'; readonly until: number }
     | { readonly kind: 'failed'; readonly error: unknown }
   );
 
 export interface PlanningSettings {
   readonly tz: TzDatabase;
-  /** From when on it is late, and how late a first attempt may be, in ms. */
+  /** When a first attempt counts as late, and how late it may be, in ms. */
   readonly lateAfterMs: number;
   readonly lateLimitMs: number;
   readonly wake: WakeSettings;
 }
 
-/** A plan that is decided, and not yet written. */
+/** A plan that is decided but not yet written. */
 export interface DecidedPlan {
   readonly occasion: OccasionRef & { readonly userId: string };
-  /** Why there is no such occasion any more; null while there is. */
+  /** Why the occasion no longer exists; null while it does. */
   readonly gone: EndReason | null;
-  /** The change of inputs that the plan knows. */
+  /** The version of the inputs that the plan is based on. */
   readonly inputsAt: number | null;
   readonly lastSettled: Pick<FinalRow, 'key' | 'nominalDate'> | null;
-  /** When its workflow is to wake by the last plan. */
+  /** When its workflow should wake according to the last plan. */
   readonly wake: Wake | null;
   readonly open: LockedOpenRow | null;
   readonly decision: PlanDecision;
@@ -76,8 +76,8 @@ interface WriteContext extends PlanningSettings {
 }
 
 /**
- * Writes plans: into the ledger what is over, then what comes next (at most one row of an
- * occasion is open at a time), and when the workflows are to wake.
+ * Writes plans: into the ledger first what is over, then what comes next (at most one row of an
+ * occasion is open at a time), and when the workflows should wake.
  */
 export async function writePlans(
   em: SqlEntityManager,
@@ -105,7 +105,7 @@ export async function writePlans(
   });
 }
 
-/** What becomes of the open row, if it does not stay and keeps the due instant that it has. */
+/** The change of the open row, if it does not stay with the due instant that it has. */
 function openRowChange({ open, decision }: DecidedPlan): OpenRowChange[] {
   const change = decision.open;
   if (open === null) return [];
@@ -132,8 +132,8 @@ function skippedRow(
 }
 
 /**
- * Settles all rows of occasions that are gone, redeliveries too. Returns, by the name of the
- * occasion, until when one of them is leased.
+ * Settles all rows of deleted occasions, redeliveries too. Returns, by the name of the occasion,
+ * until when one of them is leased.
  */
 async function settleGone(
   em: SqlEntityManager,
@@ -202,17 +202,17 @@ function rowOf(
 }
 
 interface Wake {
-  /** When the workflow is to wake. */
+  /** When the workflow should wake. */
   readonly at: number;
-  /** The due instant that this is for, and the place among those that wake for it. */
+  /** The due instant that this is for, and the place among the workflows that wake for it. */
   readonly dueAt: number | null;
   readonly place: number | null;
 }
 
-/** A plan without an instant is looked at again after a day. */
+/** A plan without an instant is checked again after a day. */
 const BLOCKED_FOR_MS = 86_400_000;
 
-/** When the workflow of each is to wake; none for what has ended. */
+/** When the workflow of each should wake; none for ended ones. */
 async function findWakes(
   em: SqlEntityManager,
   plans: readonly DecidedPlan[],
@@ -226,7 +226,7 @@ async function findWakes(
       wakes.set(plan, { at: now + BLOCKED_FOR_MS, dueAt: null, place: null });
     if (next.kind !== 'planned') continue;
     const { dueAt } = next.occurrence;
-    // Kept while the due instant is: another place would only move it about.
+    // Kept as long as the due instant is: another place would only move it around.
     if (plan.wake?.dueAt === dueAt) wakes.set(plan, plan.wake);
     else moved.push({ plan, dueAt });
   }
@@ -234,7 +234,7 @@ async function findWakes(
   for (const { plan, dueAt } of moved) {
     const place = places.get(dueAt) ?? 0;
     places.set(dueAt, place + 1);
-    // What is owed already leaves dispatchers their time, too.
+    // An occurrence that is owed already leaves dispatchers their time, too.
     const from = Math.max(dueAt, now);
     wakes.set(plan, { at: wakeAt(from, place, plan.occasion.id, wake), dueAt, place });
   }

@@ -19,7 +19,7 @@ interface NotifierDeps {
   readonly store: NotifyStore;
   readonly redelivered: Redelivered;
   readonly workflows: OccasionWorkflows;
-  /** Whether it is to wait now, while dispatchers send a herd. */
+  /** Whether to wait now, while dispatchers send a herd. */
   readonly isLeftToDispatchers: () => Promise<boolean>;
   /** Whether the API answers requests slowly. */
   readonly areRequestsSlow: () => Promise<boolean>;
@@ -31,16 +31,16 @@ const IDLE_MS = 500;
 const FIRST_PAUSE_MS = 500;
 const LONGEST_PAUSE_MS = 10_000;
 const MOST_TAKEN = 200;
-/** Well before the leases of what was taken end; a round takes about a second. */
+/** Well before the leases of taken occasions end; a round takes about a second. */
 const ROUND_LIMIT_MS = 15_000;
 const CALLS_AT_ONCE = 32;
 
 /**
- * Notifies Temporal of what the ledger knows: when the workflow of each occasion is to wake, that
- * an occasion has ended, and, where no dispatcher is alive, that something is to be sent again.
- * While dispatchers send a herd it waits: no webhook depends on it then. While the API answers
- * requests slowly, it slows down.
- * Notifications may be repeated, late and out of order: a workflow that gets one looks for itself.
+ * Notifies Temporal of what the ledger knows: when the workflow of each occasion should wake, that
+ * an occasion has ended, and, if no dispatcher is alive, that something is to be sent again. While
+ * dispatchers send a herd it waits: no webhook depends on it then. While the API answers requests
+ * slowly, it slows down.
+ * Notifications may be repeated, late and out of order: a workflow that gets one checks for itself.
  */
 export function createNotifier(deps: NotifierDeps): Loop {
   const { store, redelivered, workflows, isLeftToDispatchers, areRequestsSlow, logger, observer } =
@@ -52,7 +52,7 @@ export function createNotifier(deps: NotifierDeps): Loop {
   async function round(failures: number): Promise<number> {
     if (await isLeftToDispatchers()) return LEFT_TO_DISPATCHERS_MS;
     if (await areRequestsSlow()) pace.requestsAreSlow();
-    // With Temporal away, one call is enough to see that it is back.
+    // While Temporal is down, one call is enough to see that it is back.
     const limit = failures > 0 ? 1 : Math.min(Math.ceil(pace.perSecond()), MOST_TAKEN);
     await timed('database', () => store.probe());
     const counts = [
@@ -91,13 +91,13 @@ export function createNotifier(deps: NotifierDeps): Loop {
     return 'wake';
   }
 
-  /** One that Temporal refuses is in the log: it is not tried again and again. */
+  /** A refusal by Temporal is in the log: it is not tried again and again. */
   const noteRedelivery = (results: readonly Noted<RedeliveredOccurrence>[]) =>
     redelivered.markNotified(results.filter(({ what }) => what !== 'nothing'));
 
   /**
-   * Calls for each of those taken, at the pace, and notes what became of them; returns how many.
-   * Once Temporal is away, it makes no further calls, and rejects.
+   * Calls Temporal for each of those taken, at the pace, and records the results; returns how many.
+   * Once Temporal is down, it makes no further calls, and rejects.
    */
   async function notifyEach<Taken extends OwnedOccasion>(
     take: () => Promise<readonly Taken[]>,

@@ -1,32 +1,35 @@
-/** The notifier's part of `events.occasions`: which workflows to notify, and what they were notified of. */
+/**
+ * The notifier's part of `events.occasions`: which workflows to notify, and what each was told
+ * last.
+ */
 import { interval, literal, queryOf } from '../../ledger/sql.ts';
 import type { OwnedOccasion } from '../../ledger/types.ts';
 import type { Orm } from '../../platform/database/orm.ts';
 
 /** An occasion that this process notifies, until its lease ends. */
 export interface TakenOccasion extends OwnedOccasion {
-  /** Of the row: a notification is noted only if nothing else has been written since. */
+  /** The row's version: a notification is recorded only if nothing else has been written since. */
   readonly version: number;
-  /** How long its workflow is to sleep, in ms; negative if it should have woken already. */
+  /** How long its workflow should sleep, in ms; negative if it should have woken already. */
   readonly wakeInMs: number;
-  /** A workflow has been notified before, and will wake later than it should. */
+  /** Its workflow has been notified before, and will wake later than it should. */
   readonly hasWorkflow: boolean;
 }
 
-/** `refused`: Temporal does not accept the call. `nothing`: it was not made. */
+/** `refused`: Temporal does not accept the call. `nothing`: the call was not made. */
 export type NotifyResult = 'wake' | 'end' | 'refused' | 'nothing';
 
 export type Noted<Taken> = Taken & { readonly what: NotifyResult };
 
-/** Another scheduler takes what this one has taken and not noted by then. */
+/** Another scheduler takes over what this one has not recorded by then. */
 const LEASE_MS = 30_000;
-/** What Temporal refuses once it will refuse again; an operator reads the log. */
+/** Temporal will refuse the same call again; an operator reads the log. */
 const REFUSED_FOR_MS = 10 * 60_000;
 
-/** In the words of the partial index `occasions_to_notify`. */
+/** Must match the partial index `occasions_to_notify` word for word. */
 const TO_WAKE = `ended_at is null and wake_at is not null
       and (notified_wake_at is null or notified_wake_at > wake_at)`;
-/** In the words of the partial index `occasions_to_end`. */
+/** Must match the partial index `occasions_to_end` word for word. */
 const TO_END = 'ended_at is not null and end_notified_at is null';
 
 export type NotifyStore = ReturnType<typeof createNotifyStore>;
@@ -54,17 +57,20 @@ export function createNotifyStore(orm: Orm) {
     );
 
   return {
-    /** Occasions whose workflow is not there, as far as is known, or wakes too late; the soonest first. */
+    /**
+     * Occasions whose workflow, as far as known, does not exist or wakes too late; the soonest
+     * first.
+     */
     takeToWake: (limit: number) => take(TO_WAKE, 'wake_at', limit),
 
-    /** Occasions that have ended, and whose workflow may not know; the first to end first. */
+    /** Occasions that have ended, and whose workflow may not know; the first that ended first. */
     takeToEnd: (limit: number) => take(TO_END, 'ended_at', limit),
 
     /**
-     * Notes what became of occasions that were taken, and gives up their leases. The instant itself
-     * is copied, not sent: rounded, it could stay later than it should be. If the occasion ended
-     * while its workflow was notified of the wake, the end is notified again: a start that came
-     * after it would sleep until the old instant.
+     * Records the results for occasions that were taken, and releases their leases. The instant
+     * itself is copied in SQL, not sent: rounded, it could stay later than it should be. If the
+     * occasion ended while its workflow was notified of the wake, the end is notified again: a
+     * start after it would sleep until the old instant.
      */
     async note(notified: readonly Noted<TakenOccasion>[]): Promise<void> {
       if (notified.length === 0) return;
@@ -94,7 +100,7 @@ export function createNotifyStore(orm: Orm) {
       );
     },
 
-    /** Asks for next to nothing: how long it takes says how busy the database is. */
+    /** Asks for next to nothing: its duration shows how busy the database is. */
     probe: () => query('select events.clock()'),
   };
 }
