@@ -2,18 +2,18 @@ import { BIRTHDAY } from '../ledger/occurrence-key.ts';
 import { epochMs, interval, queryIn, queryOf } from '../ledger/sql.ts';
 import type { Orm } from '../platform/database/orm.ts';
 
-/** A user who is erased from the database, with the ids of all workflows that there can have been. */
+/** A user who is erased from the database, with the ids of all workflows that may exist. */
 export interface ErasedUser {
   readonly userId: string;
   readonly workflows: readonly string[];
 }
 
-/** The users who should have been erased and are not. */
+/** Deleted users who should have been erased already. */
 export interface ErasureState {
   readonly waiting: number;
-  /** How long the one who waits longest has been due; 0 when none waits. */
+  /** For how long the longest waiting user has been due; 0 if none waits. */
   readonly oldestAgeMs: number;
-  /** That user, and where data of theirs is left. */
+  /** That user, and the store that still has their data. */
   readonly oldest: { readonly userId: string; readonly store: 'database' | 'temporal' } | null;
 }
 
@@ -21,7 +21,7 @@ export type Erasure = ReturnType<typeof createErasure>;
 
 /**
  * Erases deleted users from the database (docs/adr/0013-erasure.md). Ages are by the database's
- * clock; all of it is safe to repeat.
+ * clock; everything is safe to repeat.
  */
 export function createErasure(orm: Orm) {
   const query = queryOf(orm);
@@ -40,7 +40,7 @@ export function createErasure(orm: Orm) {
         return ready.length;
       }),
 
-    /** Some of them whose workflows Temporal may still have, each user at most once in ten seconds. */
+    /** Takes users whose workflows Temporal may still have, each at most once in ten seconds. */
     takeForTemporal: (limit: number): Promise<ErasedUser[]> => query<ErasedUser>(TAKE, { limit }),
 
     async markErasedFromTemporal(userIds: readonly string[]): Promise<void> {
@@ -54,13 +54,13 @@ export function createErasure(orm: Orm) {
   };
 }
 
-/** Read once, by a select of its own: else no index would be searched by it. */
+/** Read once, by a select of its own: otherwise it would not be used to search an index. */
 const DUE = `deleted_at <= (select clock_timestamp() - ${interval(':eraseAfterMs')})`;
 
 /**
  * Nothing waits any more: the deletion is planned, so that every occasion has ended, and every
- * occurrence is settled, redeliveries too. Of the outbox in words that only the index by user
- * answers, however much waits there.
+ * occurrence is settled, redeliveries too. The condition on the outbox is written so that only the
+ * index by user can answer it, however much waits there.
  */
 const LOCK_READY = `
   select e.user_id as "userId" from users.erasures as e
@@ -83,7 +83,7 @@ const OF_USERS = `user_id = any (array(
 
 /**
  * As in the audit, what was deleted before the instant was not due. A deletion by hand leaves the
- * last of the history open.
+ * last entry of the history open.
  */
 const COUNT_DAYS = `
   with erased as (
@@ -117,8 +117,9 @@ const NOTE_WORKFLOWS = `
   where ${OF_USERS}`;
 
 /**
- * An entry about a redelivery shows when the occurrence was due, so it stays, but no longer says whose
- * it was. By the ids of all the user's occasions ever: the occurrences may already be gone.
+ * An entry about a redelivery shows when the occurrence was due, so it stays, but no longer shows
+ * whose it was. Found by the ids of all occasions the user ever had: the occurrences may already be
+ * gone.
  */
 const UNNAME_REDELIVERIES = `
   with workflows as materialized (
@@ -136,13 +137,13 @@ const UNNAME_REDELIVERIES = `
       where subject = erased.id collate "C" and action = 'redeliverOccurrences'
     ) as r))`;
 
-/** Events for operators that wait to be sent contain a few keys. */
+/** Waiting events for operators contain a few keys. */
 const UNNAME_EVENTS = `
   update events.operations_events set body = jsonb_set(body, '{data,keys}', '[]')
   where jsonb_exists_any(body #> '{data,keys}', array(
     select key from events.occurrences where ${OF_USERS}))`;
 
-/** In this order; each with the users as its one parameter. */
+/** Executed in this order; the users are the only parameter of each. */
 const ERASE: readonly string[] = [
   COUNT_DAYS,
   NOTE_WORKFLOWS,
@@ -161,7 +162,7 @@ const ERASE: readonly string[] = [
   `delete from events.findings where ${OF_USERS}`,
   `delete from users.history where ${OF_USERS}`,
   `delete from users.occasion_periods where ${OF_USERS}`,
-  // Retention leaves these alone.
+  // Retention does not remove these.
   `delete from users.outbox where ${OF_USERS} and parked_at is not null`,
   // As the API does; a deletion by SQL may have left it.
   `update users.idempotency_keys set body = null, request_hash = ''
@@ -169,7 +170,7 @@ const ERASE: readonly string[] = [
   `update users.erasures set database_at = clock_timestamp() where ${OF_USERS}`,
 ];
 
-/** In the same ten seconds, what Temporal was asked to delete may still be there. */
+/** For ten seconds, what Temporal was asked to delete may still be there. */
 const TAKE = `
   update users.erasures set asked_at = clock_timestamp() where user_id in (
     select user_id from users.erasures
@@ -181,8 +182,8 @@ const TAKE = `
     to_jsonb(coalesce(workflows, array['${BIRTHDAY}/' || user_id])) as workflows`;
 
 /**
- * Ids of occasions go: with them, a key could be guessed from its hash. A user who was deleted a
- * second time meanwhile is not meant.
+ * Ids of occasions are removed: with them, a key could be guessed from its hash. A user who was
+ * deleted a second time meanwhile is not affected.
  */
 const MARK_ERASED_FROM_TEMPORAL = `
   update users.erasures set temporal_at = clock_timestamp(), workflows = null

@@ -4,17 +4,17 @@ import pLimit from 'p-limit';
 import { occasionOfWorkflowId } from '../ledger/occurrence-key.ts';
 import type { OccasionWorkflows } from '../workflows/occasion-client.ts';
 
-/** What Temporal has of some workflows. */
+/** What Temporal still has of some workflows. */
 export interface Removal {
   /** Runs that it was asked to delete. */
   readonly runs: number;
-  /** By workflow id; what is not here is gone. */
+  /** By workflow id; an id that is missing here is gone. */
   readonly left: ReadonlyMap<string, 'running' | 'deleting'>;
 }
 
 export type WorkflowRemover = ReturnType<typeof createWorkflowRemover>;
 
-/** A query of the visibility store stays short, whatever database that is. */
+/** Keeps a query short enough for any visibility store. */
 const IDS_IN_A_QUERY = 100;
 const CALL_TIMEOUT_MS = 10_000;
 /** Deleting is not urgent: it must not slow down deliveries. */
@@ -31,13 +31,16 @@ interface Run {
 /** A paused workflow may be resumed. */
 const isOpen = ({ status }: Run): boolean => status.name === 'RUNNING' || status.name === 'PAUSED';
 
-/** Deletes workflows from Temporal, every run of each; never one that runs, which ends first. */
+/**
+ * Deletes workflows from Temporal, with every run of each; never one that is running, which must
+ * end first.
+ */
 export function createWorkflowRemover(client: Client, workflows: Pick<OccasionWorkflows, 'end'>) {
   const limit = pLimit(CALLS_AT_ONCE);
   const call = <Result>(ask: () => Promise<Result>): Promise<Result> =>
     limit(() => client.withDeadline(Date.now() + CALL_TIMEOUT_MS, ask));
 
-  /** By visibility: all runs, but the latest may be missing, or be listed as running still. */
+  /** From visibility: all runs, but the latest may be missing, or still be listed as running. */
   async function findListed(workflowIds: readonly string[]): Promise<Run[]> {
     const runs: Run[] = [];
     for (let at = 0; at < workflowIds.length; at += IDS_IN_A_QUERY) {
@@ -50,7 +53,7 @@ export function createWorkflowRemover(client: Client, workflows: Pick<OccasionWo
     return runs;
   }
 
-  /** The last run, of which Temporal itself knows for certain. */
+  /** The last run, which Temporal itself knows for certain. */
   async function findLast(id: string): Promise<Run[]> {
     try {
       return [await call(() => client.workflow.getHandle(id).describe())];
@@ -72,7 +75,7 @@ export function createWorkflowRemover(client: Client, workflows: Pick<OccasionWo
     }
   }
 
-  /** One that was not asked yet, as after a restore, would sleep for up to a year. */
+  /** One that was not notified yet, as after a restore, would sleep for up to a year. */
   async function askToEnd(id: string): Promise<void> {
     const occasion = occasionOfWorkflowId(id);
     if (occasion !== null) await limit(() => workflows.end(occasion));
@@ -80,14 +83,14 @@ export function createWorkflowRemover(client: Client, workflows: Pick<OccasionWo
 
   return {
     /**
-     * Deletes all runs of these workflows that have ended, and returns what is left of each. What
-     * was deleted is `deleting` until, by a later call, it is gone. One that runs is asked to end,
-     * which it does when its occasion is gone.
+     * Deletes all runs of these workflows that have ended, and returns what is left of each. A
+     * deleted run counts as `deleting` until a later call finds it gone. A running one is asked to
+     * end, which it does when its occasion is gone.
      */
     async remove(workflowIds: readonly string[]): Promise<Removal> {
       const listed = await findListed(workflowIds);
       const last = await Promise.all(workflowIds.map(findLast));
-      // What Temporal itself says comes after, and counts.
+      // Temporal's own answer comes last, and takes precedence.
       const runs = [
         ...new Map([...listed, ...last.flat()].map((run) => [run.runId, run])).values(),
       ];

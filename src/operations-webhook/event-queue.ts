@@ -1,4 +1,4 @@
-/** Operational events that wait to be sent, each until it was accepted or given up. */
+/** Operational events waiting to be sent, each until it was accepted or given up. */
 import { interval, ms, type Query } from '../ledger/sql.ts';
 import type { OperationsEvent } from './events.ts';
 
@@ -8,12 +8,12 @@ export interface WaitingEvent {
   readonly body: OperationsEvent;
   /** This one included. */
   readonly attempts: number;
-  /** Epoch ms, by the database's clock, as `now`. */
+  /** Epoch ms, by the database's clock, like `now`. */
   readonly createdAt: number;
   readonly now: number;
 }
 
-/** To be called in the transaction that marks their contents as reported. */
+/** Call it in the transaction that marks their contents as reported. */
 export async function addEvents(query: Query, events: readonly OperationsEvent[]): Promise<void> {
   if (events.length > 0) await query(ADD, { events: JSON.stringify(events) });
 }
@@ -22,13 +22,16 @@ export type EventQueue = ReturnType<typeof createEventQueue>;
 
 export function createEventQueue(query: Query) {
   return {
-    /** Leases one that may be sent, for so long; null if there is none. */
+    /** Leases one event that may be sent, for this long; null if there is none. */
     async claim(leaseMs: number): Promise<WaitingEvent | null> {
       const [claimed] = await query<WaitingEvent>(CLAIM, { leaseMs });
       return claimed ?? null;
     },
 
-    /** It was accepted, or is given up. If another process has claimed it since, it stays. */
+    /**
+     * Removes an event that was accepted or given up. If another process has claimed it since, it
+     * stays.
+     */
     async remove({ id, attempts }: WaitingEvent): Promise<void> {
       await query(REMOVE, { id, attempts });
     },

@@ -1,4 +1,4 @@
-/** What the operators' webhook says. Ids, counts and instants; nothing of the people concerned. */
+/** The events of the operators' webhook. Ids, counts and instants; no personal data. */
 import { z } from '@hono/zod-openapi';
 
 const instant = z.iso.datetime();
@@ -88,7 +88,7 @@ export interface FailureGroup {
   readonly keys: readonly string[];
 }
 
-// Of all that follow, `now` and other instants are epoch ms.
+// In all that follow, `now` and other instants are epoch ms.
 
 export function failedEvent(now: number, groups: readonly FailureGroup[]): OperationsEvent {
   const sumBy = (name: 'reason' | 'destination'): Record<string, number> => {

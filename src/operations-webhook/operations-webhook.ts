@@ -19,7 +19,7 @@ import { createSender, SEND_RESULTS } from './sender.ts';
 import { createWatch, type Unaccounted, type Watch } from './watch.ts';
 
 export interface OperationsWebhookDeps {
-  /** Null: it is not set up. */
+  /** Null if it is not configured. */
   readonly destination: DestinationSettings | null;
   readonly ledgerState: Pick<LedgerState, 'lateBacklog'>;
   /** Without a signal of its own. */
@@ -32,7 +32,7 @@ const LOOK_EVERY_MS = 5_000;
 const LOOK_FOR_AUDIT_EVERY_MS = 30_000;
 const RETRY_MS = 5_000;
 
-/** Watches, and sends what it finds. Without a destination it does nothing. */
+/** Watches, and sends what it finds. Does nothing without a destination. */
 export function createOperationsWebhook(deps: OperationsWebhookDeps) {
   const { destination, ledgerState, audit, logger, metrics } = deps;
   const count = metricsOn(metrics).counterBy(
@@ -71,7 +71,7 @@ export function createOperationsWebhook(deps: OperationsWebhookDeps) {
     );
   const loops = [
     sender,
-    watchLoop(LOOK_EVERY_MS, watch.look, 'operational events cannot be noticed'),
+    watchLoop(LOOK_EVERY_MS, watch.look, 'the watch for operational events failed'),
     watchLoop(
       LOOK_FOR_AUDIT_EVERY_MS,
       () => auditIfDue(watch, { ...audit, signal: stopping.signal }),
@@ -89,7 +89,7 @@ export function createOperationsWebhook(deps: OperationsWebhookDeps) {
   };
 }
 
-/** Once an hour, by one of the schedulers. Returns the number of new events. */
+/** Once an hour, in one of the schedulers. Returns the number of new events. */
 async function auditIfDue(watch: Watch, audit: AuditDeps): Promise<number> {
   if (!(await watch.isAuditDue())) return 0;
   try {
@@ -106,7 +106,7 @@ async function auditIfDue(watch: Watch, audit: AuditDeps): Promise<number> {
 }
 
 /**
- * Where operational events go, by the settings; null if they go nowhere.
+ * The destination of operational events, by the settings; null if there is none.
  *
  * @throws InvalidSettingsError
  */

@@ -9,7 +9,7 @@ import type { EventQueue, WaitingEvent } from './event-queue.ts';
 export interface SenderDeps {
   readonly queue: EventQueue;
   readonly client: WebhookClient;
-  /** Of the client, for one request. */
+  /** The client's timeout for one request. */
   readonly timeoutMs: number;
   readonly logger: Logger;
   readonly count: (result: SendResult) => void;
@@ -22,18 +22,18 @@ export const SEND_RESULTS = ['delivered', 'retried', 'given_up'] as const;
 type SendResult = (typeof SEND_RESULTS)[number];
 
 const LOOK_EVERY_MS = 2_000;
-/** For the database, beside the request. */
+/** Time for the database, besides the request. */
 const LEASE_MARGIN_MS = 30_000;
 const FIRST_RETRY_MS = 1_000;
 const LONGEST_RETRY_MS = 10 * 60_000;
-/** By then an operator knows from elsewhere, and hundreds of events may wait. */
+/** By then an operator knows from another source, and hundreds of events may wait. */
 const GIVE_UP_AFTER_MS = 24 * 3_600_000;
-/** Between requests while none is accepted, however many events wait. */
+/** The longest pause between requests while none is accepted, however many events wait. */
 const LONGEST_PAUSE_MS = 60_000;
 
 /**
- * Sends what waits. Any answer but 2xx and 410 is tried again, for a day. A receiver that is away
- * holds up nothing but these events.
+ * Sends waiting events. Any answer but 2xx and 410 is tried again, for a day. A receiver that is
+ * down delays only these events.
  */
 export function createSender({ queue, client, timeoutMs, logger, count, clock }: SenderDeps) {
   let refusals = 0;
@@ -91,11 +91,13 @@ export function createSender({ queue, client, timeoutMs, logger, count, clock }:
 
   return {
     start: loop.start,
-    /** Sends at once what has been added, unless the receiver refuses: then the pause is kept. */
+    /** Sends new events at once, unless the receiver refuses: then the pause stays. */
     wake(): void {
       if (refusals === 0) loop.wake();
     },
-    /** A request under way is let go of, and made again by another process or after the restart. */
+    /**
+     * A request in progress is abandoned, and made again by another process or after the restart.
+     */
     async stop(): Promise<void> {
       stopping.resolve(null);
       await loop.stop();

@@ -1,4 +1,4 @@
-/** Finds what to report to operators: once for all schedulers, and across restarts. */
+/** Finds what to report to operators: once among all schedulers, and across restarts. */
 import type { LateBacklog, LedgerState } from '../ledger/ledger-state.ts';
 import { instant, interval, ms, type Query, queryIn } from '../ledger/sql.ts';
 import type { Orm } from '../platform/database/orm.ts';
@@ -18,14 +18,14 @@ import {
 /** What has been reported. Instants are epoch ms, by the database's clock. */
 interface WatchState {
   readonly now: number;
-  /** Null before the first look. */
+  /** Null before the first check. */
   readonly failuresLookedAt: number | null;
   readonly failuresReportedAt: number | null;
   readonly backlogSince: number | null;
   readonly backlogSeenAt: number | null;
-  /** Since when destinations are paused, of those that are. */
+  /** The pause instants of destinations that are paused. */
   readonly paused: Readonly<Record<string, number>>;
-  /** How many of a day are unaccounted for, of days that have any. */
+  /** How many occurrences of a day are unaccounted for; only days that have any. */
   readonly unaccounted: Readonly<Record<string, number>>;
 }
 
@@ -36,7 +36,7 @@ export interface Unaccounted {
 
 const MINUTE_MS = 60_000;
 const FAILURES_EVERY_MS = MINUTE_MS;
-/** A backlog that comes and goes is one. */
+/** A backlog that disappears for less than this and returns is the same one. */
 const BACKLOG_GONE_AFTER_MS = MINUTE_MS;
 /** How late an outcome may be written, as by a process that could not reach the database. */
 const WRITTEN_WITHIN_MS = 60 * MINUTE_MS;
@@ -51,8 +51,8 @@ export function createWatch(orm: Orm, ledgerState: Pick<LedgerState, 'lateBacklo
 
   return {
     /**
-     * Looks for pauses, failures and a backlog, unless another process is looking. Events and the
-     * state after them are written in one transaction. Returns the number of new events.
+     * Looks for pauses, failures and a backlog, unless another process is doing so. Events and the
+     * new state are written in one transaction. Returns the number of new events.
      */
     async look(): Promise<number> {
       const backlog = await ledgerState.lateBacklog();
@@ -69,17 +69,17 @@ export function createWatch(orm: Orm, ledgerState: Pick<LedgerState, 'lateBacklo
       });
     },
 
-    /** Whether an audit is due; then this process has to make it. */
+    /** Whether an audit is due; if so, this process has to make it. */
     isAuditDue: (): Promise<boolean> =>
       inTransaction(async (query) => {
         const rows = await query(CLAIM_AUDIT, { everyMs: AUDIT_EVERY_MS });
         return rows.length > 0;
       }),
 
-    /** For an audit that failed: makes another one due. */
+    /** After an audit that failed: makes another one due. */
     releaseAudit: (): Promise<unknown> => inTransaction((query) => query(RELEASE_AUDIT)),
 
-    /** Reports days, by date, with more unaccounted for than was reported. */
+    /** Reports days, by date, with more unaccounted for than reported before. */
     reportAudits: (found: ReadonlyMap<string, Unaccounted>): Promise<number> =>
       inTransaction(async (query) => {
         const [state] = await query<WatchState>(`${READ} for update`);
@@ -129,8 +129,8 @@ function compareBacklog(
 }
 
 /**
- * What had failed before the first look is not reported. Once a minute all is looked at that can
- * have been written late, which after a bad hour is a lot; otherwise the last seconds.
+ * Failures from before the first check are not reported. Once a minute, it reads everything that
+ * can have been written late, which after a bad hour is a lot; otherwise only the last seconds.
  */
 async function lookForFailures(query: Query, state: WatchState) {
   const { now, failuresLookedAt, failuresReportedAt } = state;
@@ -187,9 +187,9 @@ const READ_PAUSES = `
   from events.destinations where paused_at is not null order by id`;
 
 /**
- * Failures that were not reported, by reason and destination. An occurrence that ended because its
- * user, occasion or date was changed is no trouble. An outcome can be written after later ones, so
- * an instant cannot say how far reports have come: hashes of reported keys are kept for an hour.
+ * Failures that were not reported yet, by reason and destination. An occurrence that ended because
+ * its user, occasion or date was changed is no trouble. An outcome can be written after later ones,
+ * so an instant cannot mark what has been reported: hashes of reported keys are kept for an hour.
  */
 const NOTE_FAILURES = `
   with failed as materialized (

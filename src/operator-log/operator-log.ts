@@ -1,4 +1,6 @@
-/** Who changed what, and when: each change that an operator makes is a row, without personal data. */
+/**
+ * Records who changed what, and when: a row for each change by an operator, without personal data.
+ */
 import { literal, ms, queryOf, requestQueryOf } from '../ledger/sql.ts';
 import type { Orm } from '../platform/database/orm.ts';
 
@@ -21,7 +23,7 @@ export interface OperatorLogEntry extends OperatorChange {
   /** Epoch ms. */
   readonly at: number;
   readonly detail: OperatorLogDetail;
-  /** HTTP status; null while it runs, and for good when the process ended meanwhile. */
+  /** HTTP status; null while it runs, and for good if the process ended meanwhile. */
   readonly outcome: number | null;
 }
 
@@ -39,14 +41,14 @@ export function createOperatorLog(orm: Orm) {
   const read = queryOf(orm);
   const write = requestQueryOf(orm);
   return {
-    /** Notes a change that is about to be made. Returns the entry's id. */
+    /** Records a change that is about to be made. Returns the entry's id. */
     async open(change: OperatorChange): Promise<string> {
       const [entry] = await write<{ id: string }>(OPEN, { ...change });
       if (entry === undefined) throw new Error('The operator log gave no id.');
       return entry.id;
     },
 
-    /** Adds to the detail of an entry. A subject takes the place of the one before. */
+    /** Adds to the detail of an entry. A subject replaces the previous one. */
     async note(id: string, detail: OperatorLogDetail, subject: string | null): Promise<void> {
       await write(NOTE, { id, detail: JSON.stringify(detail), subject });
     },
@@ -61,13 +63,14 @@ export function createOperatorLog(orm: Orm) {
     },
 
     /**
-     * A page, the latest first, and the entry after which the next one begins; null on the last.
+     * Returns a page, the latest first, and the entry after which the next begins; null on the
+     * last.
      *
-     * @param after the id of an entry. Once retention has removed it, nothing follows: what follows
-     *   is older
+     * @param after the id of an entry. Once retention has removed it, nothing follows: later pages
+     *   are older
      */
     async findPage(filter: OperatorLogFilter, after: string | null, limit: number) {
-      // One more than asked for, to see whether there is a next page.
+      // One more than requested, to see whether there is a next page.
       const rows = await read<OperatorLogEntry>(pageSql(filter, after, limit + 1), {
         ...filter,
         after,
@@ -102,7 +105,9 @@ const CONDITIONS: Readonly<Record<keyof OperatorLogFilter, string>> = {
 const AFTER =
   '(at, id) < (select a.at, a.id from events.operator_log as a where a.id = :after::bigint)';
 
-/** Each filter has an index that ends with the order: of the columns, not of the texts made of them. */
+/**
+ * Each filter has an index that ends with the order: on the columns, not on texts made from them.
+ */
 export function pageSql(filter: OperatorLogFilter, after: string | null, limit: number): string {
   const names = Object.keys(CONDITIONS) as (keyof OperatorLogFilter)[];
   const conditions = names.filter((name) => filter[name] !== null).map((name) => CONDITIONS[name]);

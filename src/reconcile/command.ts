@@ -1,7 +1,7 @@
 /**
- * `npm run reconcile`: looks now for what was missed, repairs it, and prints what was found: in the
- * database at DATABASE_URL, or else the embedded one, and then in Temporal, by a worker. Exit code
- * 1 when something could not be repaired or looked for.
+ * `npm run reconcile`: looks for what was missed, repairs it, and prints the findings: in the
+ * database at DATABASE_URL, or else the embedded one, and then in Temporal, through a worker. Exit
+ * code 1 when something could not be checked or repaired.
  */
 import { Registry } from 'prom-client';
 

@@ -24,20 +24,22 @@ export interface ComparisonDeps {
 /** A day, less what the schedule's minutes may take away. */
 const EVERY_MS = 23.5 * 3_600_000;
 const PAGE = 10_000;
-/** So few that Temporal's other work does not feel them. */
+/** Few enough not to affect Temporal's other work. */
 const CALLS_AT_ONCE = 4;
-/** If hardly one of so many was lost, visibility is not to be trusted. */
+/** If hardly any of this many was really lost, visibility cannot be trusted. */
 const MAX_ASKED_IN_VAIN = 5_000;
 
 type Found = Pick<Finding, 'kind'>[];
 
-/** Compares all workflows that run with all occasions by their ids, both ways, once a day. */
+/**
+ * Compares all running workflows with all occasions by their ids, in both directions, once a day.
+ */
 export function createComparison(deps: ComparisonDeps) {
   const { orm, findings, running, workflows, page = PAGE } = deps;
   const query = queryOf(orm);
   const limit = pLimit(CALLS_AT_ONCE);
 
-  /** Those whose workflow does not run. */
+  /** The suspects whose workflow does not run. */
   async function findGone(suspects: readonly Finding[]): Promise<Finding[]> {
     const looks = await limit.map(suspects, ({ subject }) => running.describe(subject));
     return suspects.filter((_, at) => looks[at]?.isRunning === false);
@@ -51,7 +53,7 @@ export function createComparison(deps: ComparisonDeps) {
     return findings.keep(strays);
   }
 
-  /** Has workflows started that neither visibility lists nor Temporal knows. */
+  /** Restarts workflows that neither visibility lists nor Temporal knows. */
   async function lookForLost(seen: ReadonlySet<number>, onPage: () => void): Promise<Found> {
     const found: Found = [];
     let asked = 0;
@@ -67,9 +69,7 @@ export function createComparison(deps: ComparisonDeps) {
       asked += unseen.length;
       lost += gone.length;
       if (asked > MAX_ASKED_IN_VAIN && lost * 10 < asked) {
-        throw new Error(
-          `Visibility does not list workflows that run: ${asked - lost} of ${asked}.`,
-        );
+        throw new Error(`Visibility does not list running workflows: ${asked - lost} of ${asked}.`);
       }
       after = notified.length < page ? undefined : notified.at(-1);
       onPage();
@@ -77,7 +77,7 @@ export function createComparison(deps: ComparisonDeps) {
     return found;
   }
 
-  /** Drops findings of earlier comparisons that are cured, and asks strays once more to end. */
+  /** Drops findings of earlier comparisons that are resolved, and asks strays again to end. */
   async function checkKnown(): Promise<Found> {
     const notified = await query<{ kind: 'lost' }>(DROP_NOTIFIED);
     const strays = await findings.list(['stray']);
@@ -104,12 +104,12 @@ export function createComparison(deps: ComparisonDeps) {
   };
 }
 
-/** Of 48 bits, so that a million ids take 60 MB; two of them are alike with a probability of 1 in 500. */
+/** 48 bits, so that a million ids take 60 MB; the probability of any collision is 1 in 500. */
 function hashOf(id: string): number {
   return hash('sha256', id, 'buffer').readUIntBE(0, 6);
 }
 
-/** Occasions whose workflows should run, in order, each as the finding that a missing one would be. */
+/** Occasions whose workflows should be running, in order, each as the finding for a missing one. */
 const PAGE_OF_NOTIFIED = `
   select 'lost' as kind, type || '/' || id as subject, type, id, user_id as "userId",
     ${ms('wake_due_at', 'dueAt')}, 'its workflow does not run' as note
@@ -126,7 +126,7 @@ const NOTIFY_AGAIN = notifyAgain('true');
 const FIND_STRAYS = `
   select 'stray' as kind, given.type || '/' || given.id as subject, given.type, given.id,
     null as "userId", null as "dueAt",
-    'it runs, and there is no such occasion any more' as note
+    'it runs, but its occasion no longer exists' as note
   from jsonb_to_recordset(:occasions::jsonb) as given (type text, id uuid)
   left join events.occasions as o on o.type = given.type and o.id = given.id
   where case when o.type is null

@@ -13,7 +13,7 @@ export interface Finding {
   readonly subject: string;
   readonly type: string;
   readonly id: string;
-  /** Null where nothing of the user may be kept. */
+  /** Null if nothing of the user may be kept. */
   readonly userId: string | null;
   /** Epoch ms. */
   readonly dueAt: number | null;
@@ -21,7 +21,7 @@ export interface Finding {
   readonly note: string;
 }
 
-/** What one round of a half of the reconciler came to. */
+/** The result of one round of one half of the reconciler. */
 export type Round = Pick<ReconcileReport, 'detected' | 'repaired' | 'unrepaired' | 'examples'>;
 
 export type ReconcileLogger = Readonly<
@@ -30,12 +30,12 @@ export type ReconcileLogger = Readonly<
 
 export type Findings = ReturnType<typeof createFindings>;
 
-/** As many as an operator reads. */
+/** As many as an operator will read. */
 const EXAMPLES = 20;
 /** More than a round finds. */
 const MAX_LISTED = 20_000;
 
-/** What the reconciler found and has not seen cured, kept from one round to the next. */
+/** The reconciler's findings that are not known to be resolved, kept from one round to the next. */
 export function createFindings(orm: Orm) {
   const query = queryOf(orm);
   const change = (sql: string) => (findings: readonly Finding[]) =>
@@ -44,16 +44,16 @@ export function createFindings(orm: Orm) {
     query<Finding>(sql, { kinds: JSON.stringify(kinds), limit });
 
   return {
-    /** Keeps findings; returns those that are new. */
+    /** Stores findings; returns those that are new. */
     keep: change(KEEP),
-    /** Drops findings that no longer hold; returns those that were kept. */
+    /** Deletes findings that no longer hold; returns those that existed. */
     drop: change(DROP),
-    /** What was done has not cured these. */
+    /** Marks findings that were not resolved by what was done. */
     markUnrepaired: change(MARK_UNREPAIRED),
 
     list: (kinds: readonly FindingKind[]) => list(listWhere('true'), kinds, MAX_LISTED),
 
-    /** Logs at level error what is not repaired, the most urgent by name, and returns it. */
+    /** Logs at level error what is not repaired, naming the most urgent ones, and returns it. */
     async raiseAlarm(
       kinds: readonly FindingKind[],
       logger: ReconcileLogger,
@@ -91,7 +91,10 @@ export function nameOf({ kind, subject }: Finding): string {
 const GIVEN = `jsonb_to_recordset(:findings::jsonb) as given
   (kind text, subject text, type text, id uuid, "userId" uuid, "dueAt" float8, note text)`;
 
-/** In order, as are all that lock several, so that reconcilers that run at once do not deadlock. */
+/**
+ * In order, like all statements that lock several rows, so that concurrent reconcilers do not
+ * deadlock.
+ */
 const KEEP = `
   insert into events.findings (kind, subject, occasion_type, occasion_id, user_id, due_at, note)
   select kind, subject, type, id, "userId", ${instant('"dueAt"')}, note
@@ -110,7 +113,7 @@ const DROP = `
   delete from events.findings as f using locked
   where f.kind = locked.kind and f.subject = locked.subject returning f.kind`;
 
-/** Unless another reconciler has seen them cured meanwhile. */
+/** Unless another reconciler has resolved them meanwhile. */
 const MARK_UNREPAIRED = `
   with ${LOCKED}
   update events.findings as f

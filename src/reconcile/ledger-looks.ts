@@ -3,17 +3,17 @@ import type { Orm } from '../platform/database/orm.ts';
 import { type Finding, nameOf } from './findings.ts';
 import { firstBroken, OPEN_ROW_INVARIANTS, ROW_INVARIANTS } from './invariants.ts';
 
-/** A page of so many users takes some 50 ms. */
+/** A page of this many users takes some 50 ms. */
 const USERS_PER_PAGE = 5_000;
-/** Rows that one statement finds at most. */
+/** The most rows that one statement finds. */
 const MAX_FOUND = 5_000;
 
-/** Compares users and occasions with the ledger, set-based and in pages. All of it only reads. */
+/** Compares users and occasions with the ledger, set-based and in pages. Read-only. */
 export function createLedgerLooks(orm: Orm, usersPerPage = USERS_PER_PAGE) {
   const query = queryOf(orm);
 
   return {
-    /** What seems wrong, page by page, the most urgent first. */
+    /** Suspected faults, page by page, the most urgent first. */
     async *suspects(): AsyncGenerator<Finding[], void, undefined> {
       yield await query<Finding>(`${LOOK_AT_DUE_ROWS} limit ${MAX_FOUND}`);
       for (let after = FIRST_ID; after !== LAST_ID;) {
@@ -24,7 +24,7 @@ export function createLedgerLooks(orm: Orm, usersPerPage = USERS_PER_PAGE) {
       }
     },
 
-    /** Which of these findings still hold. */
+    /** Returns those of these findings that still hold. */
     async again(findings: readonly Finding[]): Promise<Finding[]> {
       const users = JSON.stringify(findings.map(({ userId }) => userId));
       const keys = JSON.stringify(findings.map(({ subject }) => subject));
@@ -41,11 +41,14 @@ export function createLedgerLooks(orm: Orm, usersPerPage = USERS_PER_PAGE) {
 const FIRST_ID = '00000000-0000-0000-0000-000000000000';
 const LAST_ID = 'ffffffff-ffff-ffff-ffff-ffffffffffff';
 
-/** The clock is read once, in a select of its own: otherwise no index can be searched by it. */
+/**
+ * The clock is read once, in a select of its own: otherwise it could not be used to search an
+ * index.
+ */
 const NOW = '(select events.clock())';
 const ago = (span: string): string => `(select events.clock() - interval '${span}')`;
 
-/** Settled five minutes ago or more, and nothing has been planned after it. */
+/** Settled at least five minutes ago, without a successor planned since. */
 const UNFOLLOWED = `exists (
   select from events.occurrences as u
   where u.occasion_type = s.type and u.occasion_id = s.id
@@ -60,7 +63,7 @@ const WAITS_FOR_PLAN = `o.state = 'PENDING' and o.next_attempt_at is null
 
 const CHANGED = 'it has changed since it was planned';
 
-/** Whether a plan knew the last change. Up to a millisecond is lost on the way through a process. */
+/** Whether a plan knew the last change. Up to a millisecond is lost by rounding in the process. */
 const isUpToDate = (inputsAt: string): string =>
   `${inputsAt} >= s.changed_at - interval '1 millisecond'`;
 
@@ -76,8 +79,9 @@ const GAP = `case
   when not (${isUpToDate('o.inputs_at')}) then '${CHANGED}' end`;
 
 /**
- * For ten minutes an event in the outbox excuses what is not planned; in words that only the index
- * by user answers, however much waits. So does a lease, and that it was settled a moment ago.
+ * For ten minutes an event in the outbox excuses a missing plan; the condition is written so that
+ * only the index by user can answer it, however much waits. A lease excuses it too, and a
+ * settlement a moment ago.
  */
 const IS_EXCUSED = `(
   coalesce(j.lease_until > ${NOW}, false)
@@ -91,7 +95,7 @@ const IS_EXCUSED = `(
       and u.settled_at > ${ago('5 minutes')})))`;
 
 /**
- * @param users SQL for the ids of users whose occasions are looked at
+ * @param users SQL for the ids of users whose occasions are checked
  * @param isSeen a condition on `user_id`: whose occasions the ledger knows
  */
 const lookAtOccasions = (users: string, isSeen: string): string => `
@@ -143,7 +147,7 @@ const USERS = 'select distinct value::uuid from jsonb_array_elements_text(:users
 
 const LOOK_AT_USERS = lookAtOccasions(USERS, `user_id = any (array(${USERS}))`);
 
-/** While nothing goes out, or not at the dispatchers' pace, whatever waits does so rightly. */
+/** While nothing is sent, or not at the dispatchers' pace, waiting is legitimate. */
 const IS_HELD_UP = `(
   exists (
     select from events.destinations as d
@@ -159,7 +163,7 @@ const IS_WORKED_ON = `exists (
 const IS_UNATTEMPTED = `o.next_attempt_at < ${ago('2 minutes')} and not ${IS_HELD_UP}
   and (o.next_attempt_at < ${ago('1 hour')} or not (select ${IS_WORKED_ON}))`;
 
-/** @param rows SQL for the rows of the ledger to look at */
+/** @param rows SQL for the rows of the ledger to check */
 const lookAtRows = (rows: string): string => `
   with looked as materialized (
     select o.*, ${IS_UNATTEMPTED} as is_unattempted, ${firstBroken(ROW_INVARIANTS)} as broken
@@ -179,7 +183,7 @@ const claimable = (priority: number): string => `
     where destination = d.id and priority = ${priority}
       and ${isBefore('next_attempt_at', "(select events.clock() + interval '1 hour')")} offset 0) as due`;
 
-/** What is due within an hour or waits, and what was delivered within a day. */
+/** Rows that wait or are due within an hour, and rows that were delivered within a day. */
 const LOOK_AT_DUE_ROWS = lookAtRows(`
   ${claimable(0)} union all ${claimable(1)} union all
   select * from events.occurrences

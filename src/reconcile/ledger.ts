@@ -27,9 +27,9 @@ export interface LedgerReconcilerDeps {
   readonly planner: Pick<Planner, 'plan'>;
   readonly logger: ReconcileLogger;
   readonly registry: Registry;
-  /** How long after the last look the next one begins. */
+  /** The pause between the last check and the next one. */
   readonly everyMs: number;
-  /** After how long a suspect is looked at again, before it counts; for tests. */
+  /** After how long a suspect is checked again, before it counts; for tests. */
   readonly secondLookMs?: number;
   /** For tests. */
   readonly usersPerPage?: number;
@@ -39,9 +39,9 @@ export type LedgerReconciler = ReturnType<typeof createLedgerReconciler>;
 
 const LEDGER_KINDS: readonly LedgerFindingKind[] = ['unattempted', 'unplanned', 'impossible'];
 
-/** What is only between two states has left them by then. */
+/** By then, rows that were only between two states have left them. */
 const SECOND_LOOK_MS = 10_000;
-/** Planned in seconds. */
+/** Few enough to be planned in seconds. */
 const SUSPECTS_AT_ONCE = 10_000;
 const RETRY_AFTER_MS = 10_000;
 const CHECK_BUSY_EVERY_MS = 5_000;
@@ -49,8 +49,8 @@ const NOTIFY_AT_ONCE = 500;
 
 /**
  * The half of the reconciler that needs no Temporal: compares users and occasions with the ledger,
- * and plans what was missed. What planning does not cure raises an alarm that names it. Safe at
- * any time, also several at once.
+ * and plans what was missed. Whatever planning does not resolve raises an alarm that names it. Safe
+ * at any time, even concurrently.
  */
 export function createLedgerReconciler(deps: LedgerReconcilerDeps) {
   const { orm, planner, logger, everyMs, secondLookMs = SECOND_LOOK_MS } = deps;
@@ -77,7 +77,7 @@ export function createLedgerReconciler(deps: LedgerReconcilerDeps) {
     );
   }
 
-  /** Confirms suspects, plans them, and has the workflows of late rows look. */
+  /** Confirms suspects, plans them, and has the workflows of late rows notified. */
   async function repair(suspects: readonly Finding[]) {
     const found = await lookAgainLater(suspects);
     const detected = await findings.keep(found);
@@ -93,12 +93,12 @@ export function createLedgerReconciler(deps: LedgerReconcilerDeps) {
     return { detected, repaired };
   }
 
-  /** Looks through everything once, and repairs what it finds. */
+  /** Checks everything once, and repairs what it finds. */
   async function look(): Promise<Round> {
     const startedAt = performance.now();
     const detected: Pick<Finding, 'kind'>[] = [];
     const repaired: Pick<Finding, 'kind'>[] = [];
-    // What earlier rounds have found may be cured by now, or is to be planned once more.
+    // Findings of earlier rounds may be resolved by now, or have to be planned again.
     const suspects = await findings.list(LEDGER_KINDS);
     async function repairSuspects(): Promise<void> {
       if (suspects.length === 0) return;
@@ -128,7 +128,7 @@ export function createLedgerReconciler(deps: LedgerReconcilerDeps) {
     async () => {
       const state = await findState(orm);
       const ageMs = state.ledgerAgeMs ?? Infinity;
-      // Another process may have looked meanwhile.
+      // Another process may have checked meanwhile.
       if (ageMs < everyMs) return everyMs - ageMs;
       if (mustRest(state, state.ledgerAgeMs, everyMs)) return CHECK_BUSY_EVERY_MS;
       await lookCounted();
@@ -148,7 +148,7 @@ export function createLedgerReconciler(deps: LedgerReconcilerDeps) {
       stopping.abort();
       await loop.stop();
     },
-    /** Looks through the ledger now, whatever else is going on. Rejects while the database is away. */
+    /** Checks the ledger now, whatever else is going on. Rejects while the database is down. */
     run: lookCounted,
   };
 }
@@ -158,6 +158,6 @@ function withError(finding: Finding, error: string | undefined): Finding {
   return { ...finding, note: `${finding.note}, and planning fails: ${error}` };
 }
 
-/** Longer than *deliver* ever waits between two looks. */
+/** Longer than *deliver* ever waits between two checks. */
 const NOTIFY_UNLESS_LOOKED = notifyAgain(`(o.looked_at is null
   or o.looked_at < (select events.clock() - interval '20 minutes'))`);

@@ -5,7 +5,7 @@ import type { Round } from './findings.ts';
 /**
  * Counts the results of the reconciler's rounds.
  *
- * @param kinds those that this process looks for: counted from 0
+ * @param kinds the kinds that this process looks for, which are counted from 0
  */
 export function createReconcileMetrics(registry: Registry, kinds: readonly FindingKind[]) {
   const { counterBy } = metricsOn(registry);
@@ -17,7 +17,7 @@ export function createReconcileMetrics(registry: Registry, kinds: readonly Findi
   };
   const detected = byKind(
     'daybell_missed_detected_total',
-    'What the reconciler has found to be amiss, by what it is.',
+    'Faults found by the reconciler, by kind.',
   );
   const repaired = byKind('daybell_missed_repaired_total', 'Findings that no longer hold.');
   const step = counterBy(

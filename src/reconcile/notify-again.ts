@@ -1,12 +1,12 @@
-/** SQL that has the notifier notify workflows again, or start them. */
+/** SQL that makes the notifier notify workflows again, or start them. */
 
-/** Of `events.occasions as o`: what the ledger knows of when the workflow wakes is forgotten. */
+/** On `events.occasions as o`: forgets what the ledger knows about when the workflow wakes. */
 export const FORGET_WAKE = `
   notified_wake_at = null, notify_after = null, version = o.version + 1`;
 
 /**
- * Those of `:occasions` that have not ended and for which a condition on `o` holds; locked in the
- * order in which all do.
+ * Applies to those of `:occasions` that have not ended and satisfy a condition on `o`; locked in
+ * the same order as everywhere.
  */
 export const notifyAgain = (condition: string): string => `
   with locked as materialized (

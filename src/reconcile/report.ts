@@ -10,7 +10,7 @@ const MEANINGS: Readonly<Record<FindingKind, string>> = {
   stray: 'a workflow without an occasion',
 };
 
-/** What a look through the ledger or the workflows came to, for an operator at a terminal. */
+/** Describes a check of the ledger or the workflows, for an operator at a terminal. */
 export function describeReport(report: Round & Partial<ReconcileReport>): string {
   const { rested, forgotten = 0, compared = null, notLookedFor = [] } = report;
   if (rested) return 'Postponed while a herd is sent: the next scheduled run looks again.\n';

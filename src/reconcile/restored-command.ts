@@ -1,7 +1,7 @@
 /**
- * `npm run restored -- --backup-taken-at 2027-05-20T03:00:00Z`, before Daybell's processes are
- * started again: notes that the database at DATABASE_URL, or Temporal's store, was restored to the
- * state of that instant.
+ * `npm run restored -- --backup-taken-at 2027-05-20T03:00:00Z`, run before Daybell's processes are
+ * started again: records that the database at DATABASE_URL, or Temporal's store, was restored to
+ * its state at that instant.
  */
 import { parseArgs } from 'node:util';
 
@@ -15,7 +15,7 @@ const USAGE = `npm run restored -- --backup-taken-at <instant>
 
   <instant>  when the backup was taken that was restored, such as 2027-05-20T03:00:00Z;
              one that is too early does no harm`;
-/** The notifier's pace, at least. */
+/** The notifier's minimum pace. */
 const NOTIFIED_PER_MINUTE = 3_000;
 
 await runCommand(async () => {
@@ -47,7 +47,7 @@ function describe({ store, knowsUntil, forgotten, due }: Restored): string {
   const mayBeSent = isDatabase ? ', and may have been delivered already' : '';
   const why = isDatabase ? 'all of them' : 'those that changed since the backup';
   const revisions = isDatabase
-    ? '- Revisions have leapt ahead: an ETag of before the restore matches nothing.\n'
+    ? '- Revisions have jumped ahead: an ETag from before the restore matches nothing.\n'
     : '';
   return `Noted. ${which} is at the earlier state; the last thing that the database knows of: ${known}.
 

@@ -21,19 +21,19 @@ const LIMITS = {
   noWorkerMs: 20_000,
   /** After a restore, when every workflow is woken, it waits behind thousands of them. */
   busyMs: 600_000,
-  /** A step ends, or says that it goes on, within two minutes. */
+  /** A step ends, or sends a heartbeat, within two minutes. */
   stillMs: 180_000,
 };
-/** As in the schedule. */
+/** The same as in the schedule. */
 const LONGEST_RUN_MS = 55 * 60_000;
 
 /**
- * Runs the reconciler's workflow now, beside its schedule; joins one that an operator started and
- * that still runs. Ends it when no worker is there to take it up, or it makes no more progress.
+ * Runs the reconciler's workflow now, besides its schedule; joins a run that an operator started
+ * and that still runs. Ends it if no worker takes it up, or it makes no more progress.
  *
- * @param onStarted is given the workflow's id
+ * @param onStarted called with the workflow's id
  * @throws TemporalAwayError
- * @throws CommandError when no worker takes up the workflow, or a step of it
+ * @throws CommandError if no worker takes up the workflow, or a step of it
  */
 export async function runReconcileWorkflow(
   client: Client,
@@ -45,7 +45,7 @@ export async function runReconcileWorkflow(
     client.withDeadline(Date.now() + CALL_TIMEOUT_MS, ask).catch((error: unknown) => {
       throw classify(error);
     });
-  /** Null while something may still come of it. */
+  /** Null while it may still succeed. */
   const whyHopeless = async (waiting: Waiting, stillMs: number): Promise<string | null> => {
     if (waiting === null) {
       if (stillMs <= limits.stillMs) return null;
@@ -67,7 +67,7 @@ export async function runReconcileWorkflow(
       args: [],
       workflowExecutionTimeout: LONGEST_RUN_MS,
       workflowIdConflictPolicy: WorkflowIdConflictPolicy.USE_EXISTING,
-      staticSummary: 'Looks for what was missed, because an operator asked',
+      staticSummary: 'Looks for what was missed, requested by an operator',
     }),
   );
   onStarted(workflow.workflowId);
@@ -94,7 +94,7 @@ const secondsOf = (limitMs: number): number => Math.round(limitMs / 1000);
 
 const { PendingActivityState, PendingWorkflowTaskState } = protobuf.temporal.api.enums.v1;
 
-/** The kind of task that waits to be taken up, or that a step is paused. */
+/** The kind of task that waits to be taken up, or `paused` if a step is. */
 type Waiting = WorkKind | 'paused' | null;
 
 /** An activity that waits for its retry does not count. */

@@ -9,17 +9,17 @@ export type RunningWorkflows = ReturnType<typeof createRunningWorkflows>;
 const CALL_TIMEOUT_MS = 10_000;
 /** The server's limit. */
 const LIST_PAGE = 1_000;
-/** A workflow task that times out or is lost once is ordinary. */
+/** A workflow task that times out or is lost once is normal. */
 const STUCK_AFTER_ATTEMPTS = 3;
 
-/** What Temporal knows of the occasion workflows. */
+/** What Temporal knows about the occasion workflows. */
 export function createRunningWorkflows(client: Client, taskQueue: string) {
   const { namespace } = client.options;
   const call = <Result>(ask: () => Promise<Result>): Promise<Result> =>
     client.withDeadline(Date.now() + CALL_TIMEOUT_MS, ask);
 
   return {
-    /** The id of the namespace, which another store does not have. */
+    /** The id of the namespace, which is different in another store. */
     async storeId(): Promise<string> {
       const { namespaceInfo } = await call(() =>
         client.workflowService.describeNamespace({ namespace }),
@@ -28,7 +28,7 @@ export function createRunningWorkflows(client: Client, taskQueue: string) {
       return namespaceInfo.id;
     },
 
-    /** The ids of all occasion workflows that run, by visibility, which may be a moment behind. */
+    /** The ids of all running occasion workflows, from visibility, which may lag a moment. */
     async *listIds(): AsyncGenerator<string[], void, undefined> {
       const query = `WorkflowType = 'occasion' AND ExecutionStatus = 'Running' AND TaskQueue = '${taskQueue}'`;
       let nextPageToken = new Uint8Array();
@@ -62,5 +62,5 @@ function whyItSleeps({ raw }: WorkflowExecutionDescription): string {
   const attempt = raw.pendingWorkflowTask?.attempt ?? 0;
   if (attempt >= STUCK_AFTER_ATTEMPTS) return `its workflow task has failed ${attempt - 1} times`;
   if (raw.pendingWorkflowTask) return 'it waits for a worker';
-  return 'it runs, and looking again has changed nothing';
+  return 'it runs, and notifying it again has changed nothing';
 }

@@ -1,16 +1,16 @@
 import { epochMs, firstRow, queryOf } from '../ledger/sql.ts';
 import type { Orm } from '../platform/database/orm.ts';
 
-/** How long ago each part was last looked through, in ms by the database's clock; null for never. */
+/** How long ago each part was last checked, in ms by the database's clock; null for never. */
 export interface ReconcileAges {
   readonly ledgerAgeMs: number | null;
   readonly workflowsAgeMs: number | null;
   readonly comparedAgeMs: number | null;
-  /** A herd goes out: dispatchers have no free slot. */
+  /** A herd is being sent: dispatchers have no free slot. */
   readonly isBusy: boolean;
 }
 
-/** A look costs seconds of the database's time: a herd is spared that for so long at most. */
+/** A check costs seconds of the database's time: a herd postpones it at most this long. */
 const LONGEST_REST_MS = 30 * 60_000;
 
 export async function findState(orm: Orm): Promise<ReconcileAges> {
@@ -27,7 +27,7 @@ export async function findState(orm: Orm): Promise<ReconcileAges> {
 
 const age = (column: string): string => epochMs(`events.clock() - ${column}`);
 
-/** Whether a look that is due has to wait for a herd. The very first look never does. */
+/** Whether a check that is due must wait for a herd. The very first check never waits. */
 export function mustRest(
   { isBusy }: ReconcileAges,
   ageMs: number | null,
@@ -36,7 +36,7 @@ export function mustRest(
   return isBusy && ageMs !== null && ageMs < everyMs + LONGEST_REST_MS;
 }
 
-/** Notes that all of this has been looked through. */
+/** Records that all of this has been checked. */
 export async function noteLook(
   orm: Orm,
   column: 'ledger_looked_at' | 'workflows_looked_at' | 'compared_at',
@@ -50,7 +50,7 @@ export function createReconcileState(orm: Orm) {
   return {
     unrepaired: async (): Promise<number> =>
       firstRow(await query<{ count: number }>(COUNT_UNREPAIRED)).count,
-    /** When both halves had last looked, in epoch ms; null when one never has. */
+    /** When both halves last completed a check, in epoch ms; null if one never has. */
     lastSucceededAt: async (): Promise<number | null> =>
       firstRow(await query<{ at: number | null }>(LAST_SUCCEEDED)).at,
   };

@@ -1,15 +1,14 @@
-/** A Temporal store that was lost, and either store at an earlier state than the other. */
+/** A lost Temporal store, and a store that was restored to an earlier state than the other. */
 import { firstRow, instant, isBefore, ms, queryIn, queryOf } from '../ledger/sql.ts';
 import type { Orm } from '../platform/database/orm.ts';
 import { FORGET_WAKE } from './notify-again.ts';
 
-/** Updated in some 200 ms. */
+/** A page takes some 200 ms to update. */
 const PAGE = 5_000;
 
 /**
- * Remembers the id of the Temporal store that the workflows live in. If it is another one than
- * before, all workflows are notified again, page by page, from where it was interrupted. Returns
- * how many.
+ * Remembers the id of the Temporal store that the workflows live in. If it has changed, all
+ * workflows are notified again, page by page, resuming where it was interrupted. Returns how many.
  */
 export async function forgetLostStore(
   orm: Orm,
@@ -27,15 +26,15 @@ export async function forgetLostStore(
   }
 }
 
-/** What a database says of itself after a restore. */
+/** The state of a database after a restore. */
 export interface Restored {
-  /** The one that is at the earlier state. */
+  /** The store that is at the earlier state. */
   readonly store: 'database' | 'temporal';
-  /** The last change that the database knows of, epoch ms; null when it knows of none. */
+  /** The last change that the database has, epoch ms; null if it has none. */
   readonly knowsUntil: number | null;
-  /** Workflows that are notified again. */
+  /** How many workflows are notified again. */
   readonly forgotten: number;
-  /** Occurrences that go out as soon as deliveries are resumed. */
+  /** How many occurrences are sent as soon as deliveries are resumed. */
   readonly due: number;
 }
 
@@ -45,12 +44,12 @@ const CLOCKS_MS = 60_000;
 const MARGIN_MS = 3_600_000;
 
 /**
- * Notes that one of the two stores was restored to an earlier state, and pauses deliveries. If the
- * database's last change is older than the backup, it is the database: workflows may have been
- * notified of more than it knows, so that all are notified again. Otherwise it is Temporal's store:
- * those are notified that were planned or looked at since. Safe to repeat.
+ * Records that one of the two stores was restored to an earlier state, and pauses deliveries. If
+ * the database's last change is older than the backup, it is the database: workflows may have been
+ * notified of more than it knows, so all are notified again. Otherwise it is Temporal's store:
+ * those are notified that were planned or checked since. Safe to repeat.
  *
- * @param backupTakenAt the state that the store is at: epoch ms, by its server's clock
+ * @param backupTakenAt the instant whose state the store is at: epoch ms, by its server's clock
  */
 export async function noteRestore(orm: Orm, backupTakenAt: number): Promise<Restored> {
   const query = queryOf(orm);
@@ -70,7 +69,7 @@ export async function noteRestore(orm: Orm, backupTakenAt: number): Promise<Rest
   });
 }
 
-/** After a store was lost, an attempt that its workflow began before writes nothing. */
+/** After a store was lost, an attempt that its workflow began before must not write anything. */
 const FORGET_WORKFLOW = `${FORGET_WAKE}, called_at = (select events.clock())`;
 
 const REMEMBER_STORE = `
@@ -82,7 +81,7 @@ const REMEMBER_STORE = `
       else events.clock() end
   where r.store_id is distinct from :storeId`;
 
-/** How many wakes were forgotten, and where the next page begins; no row at the end. */
+/** How many wakes were forgotten, and where the next page begins; returns no row at the end. */
 const FORGET_PAGE = `
   with begun as materialized (
     select split_part(forget_after, '/', 1) as type, split_part(forget_after, '/', 2)::uuid as id
@@ -111,7 +110,7 @@ const PAUSE = `
   set paused_at = coalesce(paused_at, events.clock()),
     pause_reason = 'restored: look at what is waiting before you resume'`;
 
-/** The last change is the latest of what is written with every change and every delivery. */
+/** The last change is the latest of the instants written with every change and every delivery. */
 const FIND_STATE = `
   with known as (
     select greatest(
@@ -124,24 +123,24 @@ const FIND_STATE = `
      where priority in (0, 1) and ${isBefore('next_attempt_at', '(select events.clock())')})::int as due
   from known`;
 
-/** All ids are compared at once, and what no workflow has looked at is given its time anew. */
+/** Starts a new comparison of all ids, and gives unchecked occasions their time again. */
 const COMPARE_AGAIN = `
   update events.reconciler set compared_at = null, temporal_back_at = events.clock()`;
 
-/** An older Temporal again has workflows of users who were erased since. */
+/** A restored Temporal has workflows again of users who were erased since. */
 const LOOK_FOR_ERASED_AGAIN = `
   update users.erasures set temporal_at = null, asked_at = null
   where temporal_at >= ${instant(':since')}`;
 
 /**
- * Revisions after the backup were given out already: an ETag of then must match nothing. Nothing
+ * Revisions after the backup were returned already: an ETag from then must match nothing. No row
  * has more changes between a backup and its restore.
  */
 const LEAPS = ['users.users', 'users.occasions', 'events.occasion_types'].map(
   (table) => `update ${table} set revision = revision + 100000`,
 );
 
-/** An older Temporal knows nothing of what was planned, looked at or ended since. */
+/** A restored Temporal knows nothing of what was planned, checked or ended since. */
 const FORGET_SINCE = `
   with changed as materialized (
     select type, id from events.occasions

@@ -30,7 +30,7 @@ export interface WorkflowReconcilerDeps {
   readonly registry: Registry;
   /** How often the reconciler's workflow runs. */
   readonly everyMs: number;
-  /** Occasions in a page; for tests. */
+  /** The page size in occasions; for tests. */
   readonly page?: number;
 }
 
@@ -47,15 +47,17 @@ export type WorkflowReconciler = ReturnType<typeof createWorkflowReconciler>;
 
 const WORKFLOW_KINDS: readonly WorkflowFindingKind[] = ['unwatched', 'lost', 'stray'];
 
-/** Besides two runs: how long nothing may look before Temporal counts as having been away. */
+/**
+ * In addition to two runs: after this long without a check, Temporal counts as having been down.
+ */
 const AWAY_AFTER_MS = 3_600_000;
-/** Notified in a minute or two, and looked at in a few. */
+/** Few enough to be notified in a minute or two, and checked in a few. */
 const FOUND_AT_ONCE = 5_000;
 
 /**
- * The half of the reconciler that needs Temporal: finds occasions that no workflow looks at, ids
- * that only one of the stores has, and a Temporal store that is another one. A workflow calls its
- * steps; each is safe to repeat, also while another runs.
+ * The half of the reconciler that needs Temporal: finds occasions that no workflow checks, ids that
+ * only one of the stores has, and a changed Temporal store. A workflow calls its steps; each is
+ * safe to repeat, even concurrently.
  */
 export function createWorkflowReconciler(deps: WorkflowReconcilerDeps) {
   const { orm, logger, everyMs } = deps;
@@ -65,7 +67,7 @@ export function createWorkflowReconciler(deps: WorkflowReconcilerDeps) {
   const findings = createFindings(orm);
   const compare = createComparison({ ...deps, running, findings });
 
-  /** Adds what Temporal says of the workflow. */
+  /** Adds what Temporal reports about the workflow. */
   async function explain({ subject, note }: Finding): Promise<string> {
     try {
       return `${note}; ${(await running.describe(subject)).words}`;
@@ -75,7 +77,7 @@ export function createWorkflowReconciler(deps: WorkflowReconcilerDeps) {
   }
 
   return {
-    /** If Temporal's store is another one than before, has all workflows notified, which starts them. */
+    /** If Temporal's store has changed, has all workflows notified, which starts them. */
     checkStore: (onPage: () => void): Promise<StoreCheck> =>
       metrics.step(async () => {
         const storeId = await running.storeId();
@@ -90,8 +92,8 @@ export function createWorkflowReconciler(deps: WorkflowReconcilerDeps) {
       }),
 
     /**
-     * Finds occasions that no workflow has looked at for two hours after it should have, and has
-     * their workflows notified: three times, five minutes apart, and from then on daily.
+     * Finds occasions that no workflow has checked for two hours after it should have, and has
+     * their workflows notified: three times, five minutes apart, and daily from then on.
      */
     lookForUnwatched: (): Promise<ReconcileStep> =>
       metrics.step(async () => {
@@ -104,10 +106,12 @@ export function createWorkflowReconciler(deps: WorkflowReconcilerDeps) {
         return { detected: countByKind(detected), repaired: countByKind(repaired) };
       }),
 
-    /** Once a day, compares the ids of all workflows that run with the occasions, both ways. */
+    /**
+     * Once a day, compares the ids of all running workflows with the occasions, in both directions.
+     */
     compare: (onPage: () => void): Promise<Comparison> => metrics.step(() => compare(onPage)),
 
-    /** Counts and logs what a run came to, and raises the alarm for what is not repaired. */
+    /** Counts and logs the results of a run, and raises the alarm for what is not repaired. */
     conclude: ({
       startedAt,
       ...counts
@@ -125,13 +129,13 @@ export function createWorkflowReconciler(deps: WorkflowReconcilerDeps) {
   };
 }
 
-/** What no workflow has looked at while Temporal was away is given its time from now on. */
+/** Occasions that no workflow has checked while Temporal was down get their time from now on. */
 const NOTE_RETURN = `
   update events.reconciler set temporal_back_at = events.clock()
   where temporal_back_at is null or workflows_looked_at is null
     or workflows_looked_at < events.clock() - ${interval(':awayMs')}`;
 
-/** Notified three times without effect; or not started, or asked to end, for an hour. */
+/** Notified three times without effect; or not started, or not ended on request, for an hour. */
 const MARK_UNREPAIRED = `
   update events.findings set unrepaired_at = events.clock()
   where unrepaired_at is null and kind in ('unwatched', 'lost', 'stray') and case kind
@@ -140,7 +144,7 @@ const MARK_UNREPAIRED = `
 
 const ago = (span: string): string => `(select events.clock() - interval '${span}')`;
 
-/** By an index each: of those that were notified, and of those that were not. */
+/** Each has its index: for occasions that were notified, and for those that were not. */
 const SHOULD_HAVE_WOKEN = [
   isBefore('o.notified_wake_at', ago('2 hours')),
   `o.notified_wake_at is null and ${isBefore('o.wake_at', ago('2 hours'))}`,
@@ -169,7 +173,7 @@ const DROP_LOOKED_AT = `
       and (${SHOULD_HAVE_WOKEN.join(' or ')}) and ${IS_UNWATCHED})
   returning f.kind`;
 
-/** After five minutes a workflow that runs, or was started, has looked. */
+/** After five minutes, a workflow that runs or was started has checked. */
 const NOTIFY_UNWATCHED = `
   with due as materialized (
     select o.type, o.id, f.subject from events.findings as f

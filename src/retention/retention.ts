@@ -4,8 +4,9 @@ import type { Orm } from '../platform/database/orm.ts';
 export type RetentionStore = ReturnType<typeof createRetention>;
 
 /**
- * Removes what is not kept for good, a statement each. Ages are in ms, by the database's clock;
- * each call takes at most `limit` rows, the oldest first, and returns how many.
+ * Removes what has passed its retention time, with a statement for each kind. Ages are in ms, by
+ * the database's clock; each call takes at most `limit` rows, the oldest first, and returns how
+ * many.
  */
 export function createRetention(orm: Orm) {
   const run =
@@ -22,9 +23,9 @@ export function createRetention(orm: Orm) {
         .fork()
         .execute('delete from events.console_results where expires_at <= events.clock()');
     },
-    /** Attempts; of an occurrence that is open, all are kept. */
+    /** Attempts; those of open occurrences are all kept. */
     removeAttempts: run(`delete from events.attempts where ${ATTEMPTS}`),
-    /** What receivers answered: it is for people, and may quote what was sent. */
+    /** Responses of receivers: they are for people, and may quote what was sent. */
     eraseResponseExcerpts: run(
       `update events.attempts set response_excerpt = null where ${EXCERPTS}`,
     ),
@@ -33,9 +34,9 @@ export function createRetention(orm: Orm) {
       `delete from users.outbox where ${oldest('users.outbox', 'done_at', 'done_at is not null')}`,
     ),
     /**
-     * Settled occurrences of the days before one (`YYYY-MM-DD`), with their attempts. What may fall
-     * due once more is kept: a key that names a year until that year is over, any other until its
-     * nominal date is.
+     * Settled occurrences before a day (`YYYY-MM-DD`), with their attempts. Those that may fall due
+     * again are kept: a key that names a year until that year is over, any other until its nominal
+     * date has passed.
      */
     async removeOccurrences(beforeDate: string, limit: number): Promise<number> {
       let removed = 0;
@@ -56,8 +57,8 @@ export function createRetention(orm: Orm) {
 }
 
 /**
- * What is locked is in use, and is left for another time. The clock is read once, by a select of
- * its own: else no index would be searched by it.
+ * Locked rows are in use, and are left for another time. The clock is read once, by a select of its
+ * own: otherwise it could not be used to search an index.
  */
 function oldest(table: string, age: string, only = 'true'): string {
   const [schema] = table.split('.');
@@ -77,7 +78,9 @@ const ATTEMPTS = oldest(
 
 const EXCERPTS = oldest('events.attempts', 'started_at', 'response_excerpt is not null');
 
-/** Nothing falls due more than a few days from its nominal date less the offset, in any zone. */
+/**
+ * In any zone, nothing falls due further from its nominal date, less the offset, than a few days.
+ */
 const REACH = '5';
 
 const OVER = `to_char(:beforeDate::date - ${REACH}, 'YYYY-MM-DD')`;
@@ -95,14 +98,14 @@ const removeOccurrences = (condition: string): string => `
   delete from events.occurrences where key in (select key from removed)
   returning key`;
 
-/** By the index of those whose keys name a day. */
+/** By the index of occurrences whose keys name a day. */
 export const REMOVE_OF_DAYS = removeOccurrences(`
   o.recurrence not in ('birthday', 'yearly') and o.nominal_date < ${OVER}
   and o.due_at < :beforeDate::date::timestamp at time zone 'UTC' + interval '1 day'`);
 
 /**
- * Those whose keys name a year, up to its end: the birthdays of a year that is not over yet are not
- * gone through again and again.
+ * Occurrences whose keys name a year, up to its end: so the birthdays of an unfinished year are not
+ * read again and again.
  */
 export const REMOVE_OF_YEARS = removeOccurrences(`
   o.recurrence in ('birthday', 'yearly') and o.nominal_date < left(${OVER}, 4)

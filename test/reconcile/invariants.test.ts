@@ -25,15 +25,15 @@ const OPEN_ROW = `${OF_USER} and state in ('PENDING', 'PROCESSING')`;
 
 /** Of a user who was greeted last year, and whose birthday is to come: what a hand does. */
 const REPAIRED: readonly [string, string][] = [
-  ['it has an open row, and none in events.occasions', `delete from events.occasions ${OF_USER}`],
-  ['it has ended, and has an open row', `${OCCASION} ended_at = events.clock() ${OF_USER}`],
+  ['it has an open row, but none in events.occasions', `delete from events.occasions ${OF_USER}`],
+  ['it has ended, but has an open row', `${OCCASION} ended_at = events.clock() ${OF_USER}`],
   ['its workflow has no instant to wake at', `${OCCASION} wake_at = null ${OF_USER}`],
   [
-    'its workflow wakes for another instant than that of the open row',
+    'its workflow wakes for an instant other than that of its open row',
     `${OCCASION} wake_due_at = wake_due_at - interval '1 day' ${OF_USER}`,
   ],
   [
-    'its workflow wakes for another instant than that of the open row',
+    'its workflow wakes for an instant other than that of its open row',
     `${OPEN} due_at = due_at + interval '1 hour',
        next_attempt_at = next_attempt_at + interval '1 hour' ${OPEN_ROW}`,
   ],
@@ -118,7 +118,7 @@ describe('an open row, and its occasion', () => {
     ],
     ["its open row is another user's", `${OPEN} user_id = '${randomUUID()}' ${OPEN_ROW}`],
     [
-      'the key of its open row is not that of the nominal date',
+      'the key of its open row does not match the nominal date',
       `${OPEN} nominal_date = '2031-03-15' ${OPEN_ROW}`,
     ],
     [
@@ -141,7 +141,7 @@ describe('an open row, and its occasion', () => {
 describe('a row of its own', () => {
   test.for<[string, string]>([
     [
-      'it is COMPLETED, and no attempt delivered it',
+      'it is COMPLETED, but no attempt delivered it',
       `${OPEN} state = 'COMPLETED', settled_at = events.clock(), delivered_at = events.clock(),
          lateness_ms = 0, attempts = 1, next_attempt_at = null ${OF_USER}`,
     ],

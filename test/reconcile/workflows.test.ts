@@ -278,7 +278,7 @@ describe('once a day all ids are compared', () => {
     expect(examples).toContainEqual({
       kind: 'stray',
       subject: `birthday/${stray}`,
-      why: 'it runs, and there is no such occasion any more; it waits for a worker',
+      why: 'it runs, but its occasion no longer exists; it waits for a worker',
     });
   });
 });
