@@ -6,7 +6,10 @@ import type { Logger } from './logger.ts';
 const FIRST_PAUSE_MS = 200;
 const LONGEST_PAUSE_MS = 3_000;
 
-/** Tries until it succeeds: for what a process needs before it can start. Logs the wait, each other reason for it, and its end. */
+/**
+ * Retries until it succeeds: for what a process needs before it can start. Logs the wait, each new
+ * reason for it, and its end.
+ */
 export async function waitFor<Result>(
   what: string,
   attempt: () => Promise<Result>,
@@ -28,7 +31,7 @@ export async function waitFor<Result>(
   }
 }
 
-/** Rejects if the work takes longer than `limitMs`. The work itself goes on, unawaited. */
+/** Rejects if the work takes longer than `limitMs`. The work itself continues, unawaited. */
 export async function withinLimit<Result>(work: Promise<Result>, limitMs: number): Promise<Result> {
   const { promise: limit, reject } = Promise.withResolvers<never>();
   const timer = setTimeout(() => reject(new Error('took too long')), limitMs);
@@ -39,7 +42,7 @@ export async function withinLimit<Result>(work: Promise<Result>, limitMs: number
   }
 }
 
-/** Reads at most once at a time: callers that come meanwhile share the read under way. */
+/** Runs at most one read at a time: callers that come meanwhile share it. */
 export function shared<Value>(read: () => Promise<Value>): () => Promise<Value> {
   let underWay: Promise<Value> | null = null;
   return () => {
@@ -50,20 +53,20 @@ export function shared<Value>(read: () => Promise<Value>): () => Promise<Value> 
   };
 }
 
-/** A dear read is made for a tenth of the time at most. */
+/** An expensive read takes at most a tenth of the time. */
 const REST_PER_READ = 10;
 
-/** When the last value is given although another is being read. */
+/** When to return the last value although another one is being read. */
 export interface Impatience {
-  /** The read is waited for so long at first. */
+  /** How long to wait for the new read first. */
   readonly waitMs: number;
-  /** A value that was read longer ago is not given. */
+  /** A value that was read longer ago is not returned. */
   readonly maxAgeMs: number;
 }
 
 /**
- * Shares a read, and keeps its value: for `leastMs`, and for ten times as long as the read took. For
- * what is asked for again and again. A read that failed is not kept.
+ * Shares a read, and keeps its value: for `leastMs`, and for ten times as long as the read took.
+ * For values that are requested again and again. A failed read is not kept.
  */
 export function kept<Value>(
   read: () => Promise<Value>,
@@ -91,8 +94,8 @@ export function kept<Value>(
 }
 
 /**
- * Answers at once with what was last read, and reads again behind the answer, once in `everyMs` at
- * most, while anyone asks. Undefined before the first read has ended; null when the last one failed.
+ * Returns at once what was last read, and reads again in the background, at most once in `everyMs`,
+ * while there are callers. Undefined until the first read has ended; null if the last one failed.
  */
 export function lastKnown<Value>(
   read: () => Promise<Value>,

@@ -2,13 +2,13 @@
 
 /**
  * A spreadsheet runs a cell that begins like this as a formula, unless it is a number. Text that
- * already has an apostrophe in front gets another one, so that removing one gives the text back.
- * See https://owasp.org/www-community/attacks/CSV_Injection.
+ * already begins with apostrophes gets another one, so that removing one restores the text. See
+ * https://owasp.org/www-community/attacks/CSV_Injection.
  */
 const FORMULA = /^'*[=+\-@]/;
 const NUMBER = /^[+-]?\d+(?:\.\d+)?$/;
 
-/** A cell of RFC 4180. What would be a formula is text, by an apostrophe before it. */
+/** A cell of RFC 4180. An apostrophe in front turns a formula into text. */
 export function csvCell(text: string): string {
   const safe = FORMULA.test(text) && !NUMBER.test(text) ? `'${text}` : text;
   const isQuoted = /[",\r\n]/.test(safe) || safe !== safe.trim();

@@ -1,2 +1,2 @@
-/** The destination of `WEBHOOK_URL`, which every occasion type has that names no other. */
+/** The destination of `WEBHOOK_URL`, used by every occasion type that names no other. */
 export const DEFAULT_DESTINATION = 'default';

@@ -9,9 +9,9 @@ export interface ErrorDescription {
 }
 
 /**
- * What a log may contain of an error, without personal data. Of a database's error that is the
- * SQLSTATE, and PostgreSQL's own sentence and hint where they cannot quote a value; never its
- * detail, which holds rows.
+ * What a log may contain of an error, without personal data. For a database error, that is the
+ * SQLSTATE, and PostgreSQL's own message and hint if they cannot quote a value; never its detail,
+ * which contains rows.
  */
 export function describeError(error: unknown): ErrorDescription {
   if (!(error instanceof Error)) return { name: typeof error, stack: [] };
@@ -28,26 +28,26 @@ export function describeError(error: unknown): ErrorDescription {
   };
 }
 
-/** An error in a line, as it may be kept and shown: its message or its name, and its code. */
+/** An error in one line that may be stored and shown: its message or its name, and its code. */
 export function errorLine(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   const code = errorCode(error);
   return `${loggableMessage(error) || error.name}${code && ` (${code})`}`;
 }
 
-/** An error's message; null for a database's that may quote a value of the statement. */
+/** An error's message; null for a database error that may quote a value of the statement. */
 export function loggableMessage(error: Error): string | null {
   if (!isOfDatabase(error)) return error.message;
   const { code } = error as Partial<Record<string, unknown>> & Error;
-  // The driver's own have no code.
+  // The driver's own errors have no code.
   if (typeof code !== 'string') return OF_DRIVER.test(error.message) ? error.message : null;
   if (!WITHOUT_VALUES.test(code)) return null;
-  // The ORM adds the detail and the hint to it, a line each.
+  // The ORM appends the detail and the hint, a line each.
   const [message = ''] = error.message.split('\n', 1);
   return message;
 }
 
-/** Whether PostgreSQL, or a pooler before it, answered with this error. */
+/** Whether PostgreSQL, or a pooler in front of it, returned this error. */
 export function isOfDatabase(error: Error): boolean {
   const isSqlState = 'code' in error && SQLSTATE.test(String(error.code));
   return isSqlState || 'severity' in error || error.name.endsWith('Exception');
@@ -57,13 +57,13 @@ export function isOfDatabase(error: Error): boolean {
 const SQLSTATE = /^(?=.*\d)[0-9A-Z]{5}$/;
 
 /**
- * Classes of SQLSTATE (PostgreSQL's appendix A) whose messages name objects, roles and states only. Not
- * among them: 22, which quotes the data; P0, which a function words as it likes; and 42601, which
+ * Classes of SQLSTATE (PostgreSQL's appendix A) whose messages name only objects, roles and states.
+ * Not among them: 22, which quotes the data; P0, whose text a function chooses; and 42601, which
  * quotes the statement.
  */
 const WITHOUT_VALUES = /^(08|0A|23|25|26|28|3D|3F|40|42(?!601)|53|54|55|57|58)/;
 
-/** Only the places: a stack begins with the message. */
+/** Only the frames: a stack begins with the message. */
 function frames(error: Error): string[] {
   return (error.stack ?? '')
     .split('\n')
@@ -110,12 +110,12 @@ const SYSTEM_AWAY = new Set([
 ]);
 
 /**
- * SQLSTATEs: connection exceptions, as which poolers report theirs; insufficient resources; shutdown,
- * crash and start; and a write on a standby, as after a failover.
+ * SQLSTATEs: connection exceptions, which poolers also use for theirs; insufficient resources;
+ * shutdown, crash and start; and a write on a standby, as after a failover.
  */
 const DATABASE_AWAY = /^(?:08|53|57P0|25006)/;
 
-/** What PostgreSQL's driver says of a connection, as it begins: nothing of a value. */
+/** Beginnings of the driver's messages about a connection, which contain no value. */
 const OF_DRIVER =
   /^(?:Client (?:has|was) |Connection terminated |The server does not support SSL|timeout )/;
 

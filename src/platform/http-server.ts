@@ -7,14 +7,14 @@ import { errorCode } from './errors.ts';
 
 /**
  * The host of a request that names none, as HTTP/1.0 allows: no machine's name (RFC 6761), so that
- * health checks are answered, and an API without keys still does not take it for its own machine.
+ * health checks are answered, and an API without keys still does not treat it as local.
  */
 const UNNAMED = 'unnamed.invalid';
-/** As long as Node's own limit for a whole request, which cannot be lifted for some. */
+/** Node's own limit for a whole request, which cannot be lifted for some paths only. */
 const REQUEST_WITHIN_MS = 300_000;
 /** Longer than a batch of an import takes with a slow database. */
 const STREAM_MOVES_WITHIN_MS = 120_000;
-/** Longer than any answer takes; a request that hangs must not hold up the stop. */
+/** Longer than any response takes; a request that hangs must not delay the stop. */
 const FINISH_WITHIN_MS = 10_000;
 const LOOK_EVERY_MS = 50;
 
@@ -22,11 +22,11 @@ export interface Place {
   readonly host: string;
   /** 0 for any free port. */
   readonly port: number;
-  /** The setting of the port, for the error message. */
+  /** The name of the port's setting, for the error message. */
   readonly setting: string;
   /** How long a connection is kept without a request. */
   readonly keepAliveMs: number;
-  /** Paths of requests and answers that may take any time, as long as something moves. */
+  /** Paths of requests and responses that may take any time, as long as data moves. */
   readonly streams?: ReadonlySet<string>;
 }
 
@@ -52,7 +52,7 @@ export async function listen(app: Served, place: Place) {
     hostname: UNNAMED,
     serverOptions: {
       keepAliveTimeout: keepAliveMs,
-      // Node counts it from the opening of a connection that no request has come on yet.
+      // Node counts this from the opening of a connection on which no request has come yet.
       headersTimeout: keepAliveMs + 1_000,
       requestTimeout: 0,
     },
@@ -101,7 +101,7 @@ function endUnlessComplete(request: IncomingMessage): void {
   request.once('close', () => clearTimeout(timer));
 }
 
-/** A client that neither sends nor reads any more, before it has its answer, is taken for gone. */
+/** A client that neither sends nor reads any more, before it has its response, counts as gone. */
 function endUnlessMoving({ socket }: IncomingMessage, response: ServerResponse): void {
   let moved = socket.bytesRead + socket.bytesWritten;
   const timer = setInterval(() => {
@@ -113,7 +113,7 @@ function endUnlessMoving({ socket }: IncomingMessage, response: ServerResponse):
   response.once('close', () => clearInterval(timer));
 }
 
-/** Takes no more connections, lets open requests end, then closes what is left. */
+/** Accepts no more connections, lets open requests end, then closes the rest. */
 async function stop(server: Server): Promise<void> {
   const closed = new Promise<void>((resolve) => server.close(() => resolve()));
   // A connection that was busy when the server closed becomes idle later, and would stay open.

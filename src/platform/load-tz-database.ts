@@ -41,7 +41,7 @@ export function bundledTzDataPath(): string {
   return createRequire(import.meta.url).resolve('moment-timezone/data/packed/latest.json');
 }
 
-/** Of two of the same version the first. */
+/** If both have the same version, the first. */
 export function newestOf(first: TzDatabase, second: TzDatabase): TzDatabase {
   // A Node without tz data of its own has no version that could be compared.
   if (!TZ_VERSION.test(first.version)) return second;

@@ -10,7 +10,7 @@ export function createLogger(processName: string, level: string): Logger {
     timestamp: pino.stdTimeFunctions.isoTime,
     formatters: { level: (label: string) => ({ level: label }) },
   };
-  // Synchronous: the other kind writes what is left when the process exits, and tries for ever
-  // when the reader is gone, as after the death of a supervisor.
+  // Synchronous: the asynchronous kind writes its buffer when the process exits, and retries
+  // forever when the reader is gone, as after the death of a supervisor.
   return pino(options, pino.destination({ dest: 1, sync: true }));
 }

@@ -3,11 +3,11 @@ import { setTimeout as sleep } from 'node:timers/promises';
 export type Loop = ReturnType<typeof createLoop>;
 
 /**
- * Something that is done again and again until it is stopped.
+ * Runs a round again and again until it is stopped.
  *
  * @param round returns the pause before the next one, in ms; `failures` counts the rounds in a row
  *   that have failed before it
- * @param onError returns the pause after a round that failed, which `failures` includes
+ * @param onError returns the pause after a failed round, which `failures` includes
  */
 export function createLoop(
   round: (failures: number) => Promise<number>,
@@ -38,12 +38,12 @@ export function createLoop(
     start() {
       running ??= run();
     },
-    /** Ends the pause under way, or the next one before it begins. */
+    /** Ends the current pause, or the next one before it begins. */
     wake: () => awake.abort(),
     get isStopping() {
       return stopping.signal.aborted;
     },
-    /** Resolves when the round under way has ended. */
+    /** Resolves when the current round has ended. */
     async stop() {
       stopping.abort();
       awake.abort();

@@ -12,7 +12,7 @@ export function createMetrics(): Registry {
   const register = new Registry();
   collectDefaultMetrics({ register });
   // Gauges with the suffix of counters, which `promtool check metrics` refuses. Their sums by kind
-  // are there without it.
+  // exist without it.
   for (const what of ['handles', 'requests', 'resources']) {
     register.removeSingleMetric(`nodejs_active_${what}_total`);
   }
@@ -27,7 +27,7 @@ export function metricsOn(registry: Registry) {
   return {
     counter,
     /**
-     * A counter with one label, and from the start a series for each of these values: one that
+     * A counter with one label, and from the start a series for each of these values: a series that
      * begins with its first event hides that event from `rate`.
      */
     counterBy<Value extends string>(
@@ -48,11 +48,11 @@ export function metricsOn(registry: Registry) {
 }
 
 /**
- * How a process uses its connections to the database. A scrape sees one moment only, so busy time
+ * How a process uses its connections to the database. A scrape sees only one moment, so busy time
  * is added up continuously.
  *
- * @param size the most connections, of all pools together
- * @returns what watches a pool, once it exists
+ * @param size the most connections, in all pools together
+ * @returns a function that watches a pool, once it exists
  */
 export function createPoolMetrics(registry: Registry, size: number): (pool: Pool) => void {
   const registers = [registry];
@@ -95,7 +95,7 @@ export function createPoolMetrics(registry: Registry, size: number): (pool: Pool
   };
 }
 
-/** The alerts ask for 0.1 and 0.2; a statement is given up after 20 s. */
+/** The alerts use 0.1 and 0.2; a statement is cancelled after 20 s. */
 const QUERY_BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.5, 1, 5, 20];
 
 /** Runs the work and times it, also when it fails. */
@@ -104,7 +104,7 @@ export type Timed<Query extends string> = <Result>(
   work: () => Promise<Result>,
 ) => Promise<Result>;
 
-/** Times what a process asks of the database, by name, with the wait for a connection. */
+/** Times a process's queries, by name, including the wait for a connection. */
 export function createQueryMetrics<Query extends string>(
   registry: Registry,
   queries: readonly Query[],

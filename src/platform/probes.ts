@@ -1,10 +1,13 @@
-/** `/healthz` and `/readyz`: whether a process lives and is ready, for what starts and stops it. */
+/**
+ * `/healthz` and `/readyz`: whether a process is alive and ready, for its supervisor or
+ * orchestrator.
+ */
 import { Hono } from 'hono';
 
 import { shared } from './async.ts';
 import type { Logger } from './logger.ts';
 
-/** Something that a process needs, and whether it is there. */
+/** Something that a process needs, and whether it is available. */
 export interface ReadinessCheck {
   readonly name: string;
   readonly ready: boolean;
@@ -23,8 +26,8 @@ export interface Readiness {
 }
 
 /**
- * Runs the checks. Concurrent calls share one run: anyone may ask, without a limit. Logs the checks
- * that failed when they have changed.
+ * Runs the checks. Concurrent calls share one run: anyone may call it, without a limit. Logs the
+ * failed checks when they have changed.
  */
 export function createReadiness(
   runChecks: () => Promise<readonly ReadinessCheck[]>,
@@ -45,7 +48,7 @@ export function createReadiness(
   });
 }
 
-/** HAProxy checks with OPTIONS unless it is configured otherwise. */
+/** HAProxy checks with OPTIONS unless configured otherwise. */
 const PROBE_METHODS = ['GET', 'OPTIONS'];
 
 export function createProbes(readiness: () => Promise<Readiness>): Hono {

@@ -1,4 +1,4 @@
-/** What the processes are assembled from. Each part stops with its process. */
+/** The parts that processes are assembled from. Each part stops with its process. */
 import { Hono } from 'hono';
 import { methodNotAllowed } from 'hono/method-not-allowed';
 
@@ -13,18 +13,18 @@ import { connectOrm, type Orm } from './database/orm.ts';
 import { DatabaseUnusableError, whyUnusable } from './database/unusable.ts';
 
 export interface FoundationOptions {
-  /** Checks of /readyz beside the process's own and the database's. */
+  /** Checks of /readyz besides the process's own and the database's. */
   readonly checks?: () => readonly ReadinessCheck[] | Promise<readonly ReadinessCheck[]>;
   /** A second page of metrics, in Prometheus's text format. */
   readonly moreMetrics?: (() => Promise<string>) | undefined;
-  /** How many of its connections are kept for work that no one waits for; 0 by default. */
+  /** How many of its connections are reserved for background work; 0 by default. */
   readonly inBackground?: number;
 }
 
 export type Foundation = Awaited<ReturnType<typeof openFoundation>>;
 
 /**
- * Traces, metrics and the database, which may be away: see `whenDatabaseIsUsable`.
+ * Opens traces, metrics and the database, which may be down: see `whenDatabaseIsUsable`.
  *
  * @throws InvalidSettingsError, PortUnusableError
  */
@@ -53,7 +53,7 @@ export async function openFoundation(
   return { tracing, metrics, orm, backgroundOrm, readiness, probes };
 }
 
-/** Reads from the database as soon as it can be worked with: no process is ready before that. */
+/** Reads from the database as soon as it is usable: no process is ready before that. */
 export function whenDatabaseIsUsable<Result>(
   { logger }: ServiceContext,
   orm: Orm,
@@ -84,8 +84,8 @@ async function openTracing({ name, settings, logger }: ServiceContext) {
 }
 
 /**
- * Serves /metrics, /healthz and /readyz on METRICS_PORT, if it is set. No keys: there is nothing
- * personal here, and nothing can be changed.
+ * Serves /metrics, /healthz and /readyz on METRICS_PORT, if it is set. Without keys: nothing here
+ * is personal, and nothing can be changed.
  */
 async function serveMetrics(
   { settings, logger, onStop }: ServiceContext,
@@ -111,7 +111,7 @@ async function serveMetrics(
   onStop(server.stop);
 }
 
-/** Says in the log and in the metrics which tz database decides dates. */
+/** Reports in the log and in the metrics which tz database decides dates. */
 export function reportTzVersion(
   { settings, logger }: ServiceContext,
   metrics: Registry,

@@ -2,7 +2,7 @@
 const REMEMBER_MS = 5 * 60_000;
 
 /**
- * Remembers the quickest of the last five to ten minutes: what something takes at the best of times.
+ * Remembers the quickest of the last five to ten minutes: how long something takes at best.
  *
  * @param now in ms, monotonic
  */
@@ -15,7 +15,7 @@ export function createQuickest(now: () => number) {
       }
       quickest.current = Math.min(quickest.current, ms);
     },
-    /** In ms; Infinity before the first is noted. */
+    /** In ms; Infinity before the first is recorded. */
     best: (): number => Math.min(quickest.current, quickest.before),
   };
 }

@@ -8,7 +8,7 @@ import { metricsOn, type Registry } from './metrics.ts';
 /** Shorter than a scrape's time limit (10 s by default), so that the other metrics still arrive. */
 const READ_WITHIN_MS = 3_000;
 
-/** A metric without labels has one value, one with labels several. */
+/** The value of a metric without labels, or the values of one with labels. */
 type Read = () => Promise<number | readonly LabelledValue[]>;
 
 interface LabelledValue {
@@ -17,8 +17,8 @@ interface LabelledValue {
 }
 
 /**
- * Metrics that are read from elsewhere at each scrape. A read that fails or hangs leaves its metric
- * without a value (no value is better than an old one) and is counted; the others are served.
+ * Metrics that are read from elsewhere at each scrape. If a read fails or hangs, its metric has no
+ * value (no value is better than an old one) and it is counted; the others are served.
  */
 export function createReadings(registry: Registry, logger: Logger) {
   const registers = [registry];
@@ -64,7 +64,7 @@ export function createReadings(registry: Registry, logger: Logger) {
 
   return {
     gauge: register.bind(null, Gauge),
-    /** `read` gives the total that was counted elsewhere. */
+    /** `read` returns a total that is counted elsewhere. */
     counter: register.bind(null, Counter),
   };
 }

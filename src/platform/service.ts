@@ -15,18 +15,18 @@ export interface ServiceContext {
   readonly logger: Logger;
   /** Whether the process has started, and is not stopping. */
   checks(): readonly ReadinessCheck[];
-  /** Stops the process and exits non-zero: for a fault found after the start. */
+  /** Stops the process and exits with an error: for a fault found after the start. */
   fail(error: unknown): void;
   /** Adds a step of the orderly stop. Steps run one after the other, the last added first. */
   onStop(step: () => unknown): void;
 }
 
 /**
- * The life of one of Daybell's processes: settings, start, ready, one orderly stop.
- * SIGTERM, SIGINT and the loss of a supervisor end it; a second signal ends it at once.
- * Exit code 0 after an orderly stop, 1 after a failure that ended it, 78 when settings are not usable.
+ * The life of a Daybell process: settings, start, ready, one orderly stop. SIGTERM, SIGINT and the
+ * loss of a supervisor end it; a second signal ends it at once. Exit code 0 after an orderly stop,
+ * 1 after a failure that ended it, 78 when settings are not usable.
  *
- * @param settingsChecks of the settings, before anything is started: the faults of all are reported together
+ * @param settingsChecks run before anything is started; the faults of all are reported together
  */
 export async function runService(
   name: string,
@@ -84,14 +84,14 @@ export async function runService(
     started = true;
     if (stopping) return;
     logger.info('ready');
-    // To a supervisor.
+    // For a supervisor.
     process.send?.({ type: 'ready' });
   } catch (error) {
     fail(error);
   }
 }
 
-/** EX_CONFIG of sysexits.h: starting again would not help. */
+/** EX_CONFIG of sysexits.h: restarting would not help. */
 const EXIT_CONFIG = 78;
 
 function settingsOrExit(checks: readonly SettingsCheck[]): Settings {

@@ -1,6 +1,6 @@
 /**
- * Traces by OpenTelemetry, sent to a collector by OTLP in batches. Others import only types from
- * here: this is loaded when traces are on.
+ * Traces by OpenTelemetry, sent to a collector by OTLP in batches. Other modules import only types
+ * from here: it is loaded only when traces are on.
  */
 import { AsyncLocalStorage } from 'node:async_hooks';
 
@@ -26,11 +26,11 @@ import {
 import { withinLimit } from './async.ts';
 import type { Logger } from './logger.ts';
 
-/** A collector that is away must not hold up the end of a process. */
+/** A collector that is down must not delay the end of a process. */
 const STOP_WITHIN_MS = 3_000;
 
 const BATCHES = {
-  // A webhook that was just sent is soon found.
+  // A webhook that was just sent can be found soon.
   scheduledDelayMillis: 1_000,
   // 10,000 webhooks at one instant send their spans in a few seconds; more are dropped.
   maxQueueSize: 20_000,
@@ -38,9 +38,9 @@ const BATCHES = {
 
 interface TracingOptions {
   readonly service: string;
-  /** Of a collector, without `/v1/traces`. */
+  /** The address of a collector, without `/v1/traces`. */
   readonly endpoint: string;
-  /** The share of the traces begun here that is kept: 0 to 1. */
+  /** The share of traces begun here that is kept: 0 to 1. */
   readonly share: number;
   readonly logger: Logger;
 }
@@ -52,7 +52,7 @@ interface SpanOptions {
   readonly parent: string | null;
   /** The `traceparent` of another trace that led to this one. */
   readonly link?: string | null;
-  /** Ids, counts and our own words: no names, no dates of birth, no addresses with secrets. */
+  /** Ids, counts and fixed texts: no names, no dates of birth, no addresses with secrets. */
   readonly attributes?: Attributes;
 }
 
@@ -62,7 +62,7 @@ export type Tracing = ReturnType<typeof createTracing>;
 export function createTracing({ service, endpoint, share, logger }: TracingOptions) {
   const provider = new TracerProvider({
     resource: resourceFromAttributes({ 'service.name': service, 'service.namespace': 'daybell' }),
-    // Who began a trace has decided for all of it.
+    // Whoever began a trace has decided for all of it.
     sampler: new ParentBasedSampler({ root: new TraceIdRatioBasedSampler(share) }),
     spanProcessors: [
       new BatchSpanProcessor({ exporter: createExporter(endpoint, logger), ...BATCHES }),
@@ -72,7 +72,7 @@ export function createTracing({ service, endpoint, share, logger }: TracingOptio
   const running = new AsyncLocalStorage<string>();
 
   return {
-    /** Runs `work` in a span, which ends with it; if it rejects, so does the span. */
+    /** Runs `work` in a span that ends with it, and fails with it. */
     async span<Result>(
       { name, kind, parent, link = null, attributes = {} }: SpanOptions,
       work: (span: TraceSpan) => Promise<Result>,
@@ -96,12 +96,12 @@ export function createTracing({ service, endpoint, share, logger }: TracingOptio
       }
     },
 
-    /** The `traceparent` of the span that the caller runs in; null outside of any. */
+    /** The `traceparent` of the span that the caller runs in; null outside any span. */
     active: () => running.getStore() ?? null,
 
-    /** Sends what is left, within a few seconds. */
+    /** Sends the remaining spans, within a few seconds. */
     async stop() {
-      // A failed export has been logged by then.
+      // A failed export has already been logged.
       await withinLimit(provider.shutdown(), STOP_WITHIN_MS).catch(() => {});
     },
   };
@@ -129,7 +129,7 @@ function spanContextOf(traceparent: string | null) {
 }
 
 /**
- * Sends spans as JSON over HTTP. While the collector is away, spans are dropped, which is logged
+ * Sends spans as JSON over HTTP. While the collector is down, spans are dropped, which is logged
  * once. The exporter reads headers, timeout and certificates from OpenTelemetry's own variables.
  */
 function createExporter(endpoint: string, logger: Logger): SpanExporter {

@@ -14,18 +14,18 @@ const { Payload: PayloadMessage, Payloads } = protobuf.temporal.api.common.v1;
 
 export interface CodecAppOptions {
   readonly codec: PayloadCodec;
-  /** Of the Web UIs that may call it, such as `http://127.0.0.1:8233`. */
+  /** The origins of the Web UIs that may call it, such as `http://127.0.0.1:8233`. */
   readonly origins: readonly string[];
   /** The bearer token that callers must present; null: only callers on this machine are served. */
   readonly token: string | null;
 }
 
-/** A page of a history, in which no payload is larger than Temporal takes (2 MB). */
+/** A page of a history, in which no payload is larger than Temporal accepts (2 MB). */
 const MOST_BYTES = 32 * 1024 * 1024;
 
 /**
- * Temporal's remote codec: `POST /encode` and `/decode`, which its Web UI and its command line
- * ask to show what is encrypted (docs.temporal.io/remote-data-encoding).
+ * Temporal's remote codec: `POST /encode` and `/decode`, which its Web UI and its command line call
+ * to show encrypted payloads (docs.temporal.io/remote-data-encoding).
  */
 export function createCodecApp({ codec, origins, token }: CodecAppOptions): Hono {
   const app = new Hono();
@@ -41,11 +41,11 @@ export function createCodecApp({ codec, origins, token }: CodecAppOptions): Hono
   app.use(bodyLimit({ maxSize: MOST_BYTES }));
   app.post('/encode', (c) => answer(c, codec.encode));
   app.post('/decode', (c) => answer(c, codec.decode));
-  app.notFound((c) => c.text('There is POST /encode and POST /decode.', 404));
+  app.notFound((c) => c.text('Only POST /encode and POST /decode exist here.', 404));
   return app;
 }
 
-/** Any page can post without reading the answer; it should not get one. */
+/** Any page can post without reading the response; it should not get one. */
 function refuseOtherOrigins(origins: readonly string[]): MiddlewareHandler {
   return async (c, next) => {
     const origin = c.req.header('origin');
@@ -54,7 +54,9 @@ function refuseOtherOrigins(origins: readonly string[]): MiddlewareHandler {
   };
 }
 
-/** DNS rebinding: a page whose name leads to this machine has its own name in the request. */
+/**
+ * Against DNS rebinding: a page whose name resolves to this machine sends its own name as the host.
+ */
 const refuseOtherHosts: MiddlewareHandler = async (c, next) => {
   if (isFromOwnMachine(`http://${c.req.header('host') ?? ''}`, undefined)) return next();
   return c.text('Without CODEC_TOKEN, address it as localhost or 127.0.0.1.', 403);
@@ -71,7 +73,7 @@ function requireToken(token: string): MiddlewareHandler {
   };
 }
 
-/** Payloads as protobuf's JSON has them: bytes in base64, and what is empty may be left out. */
+/** Payloads in protobuf's JSON form: bytes in base64, and empty fields may be left out. */
 async function answer(
   c: Context,
   convert: (payloads: Payload[]) => Promise<Payload[]>,
@@ -80,7 +82,7 @@ async function answer(
     const { payloads } = Payloads.fromObject(await c.req.json());
     return c.json({ payloads: (await convert(payloads)).map(toJson) });
   } catch (error) {
-    // The message names a missing key, and holds nothing of a damaged payload.
+    // The message names a missing key, and contains nothing of a damaged payload.
     if (error instanceof InvalidSettingsError) return c.text(error.faults.join(' '), 400);
     return c.text('Not payloads, or one of them is damaged or encrypted with another key.', 400);
   }

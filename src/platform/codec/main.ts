@@ -1,4 +1,7 @@
-/** The process `codec`: shows people what is encrypted in Temporal. Only its Web UI and CLI need it. */
+/**
+ * The process `codec`: decrypts Temporal's payloads for people. Only Temporal's Web UI and CLI need
+ * it.
+ */
 import { isLoopback } from '../../access/own-machine.ts';
 import { InvalidSettingsError, requireSettings } from '../settings/settings.ts';
 import { listen } from '../http-server.ts';

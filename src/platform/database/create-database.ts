@@ -6,7 +6,7 @@ const CONNECT_LIMIT_MS = 2_000;
 
 /**
  * Creates the database of a URL if its server has none of this name, as the URL's user, who must
- * have the right to. Rejects if the server does not answer.
+ * have the right to do so. Rejects if the server does not answer.
  */
 export async function createDatabase(databaseUrl: string): Promise<void> {
   const url = new URL(databaseUrl);
@@ -19,7 +19,7 @@ export async function createDatabase(databaseUrl: string): Promise<void> {
     connectionTimeoutMillis: CONNECT_LIMIT_MS,
     ...(ssl !== null && { ssl }),
   });
-  // Of a server that goes away, which the query reports too.
+  // If the server goes down, the query reports that too.
   client.on('error', () => {});
   try {
     await client.connect();

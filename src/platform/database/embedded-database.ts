@@ -5,7 +5,7 @@ import { join } from 'node:path';
 export const EMBEDDED_USER = 'daybell';
 export const EMBEDDED_DATABASE = 'daybell';
 
-/** Where the password to the database is kept in a data folder. */
+/** Where a data folder keeps the password of its database. */
 export function passwordFile(dataDir: string): string {
   return join(dataDir, 'postgres.password');
 }

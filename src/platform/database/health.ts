@@ -5,10 +5,13 @@ import { MIGRATIONS } from './migrations.ts';
 import type { Orm } from './orm.ts';
 import { DatabaseUnusableError, whyUnusable } from './unusable.ts';
 
-/** A database that takes longer for a trivial query is not usable. */
+/** A database that takes longer for a trivial query is unusable. */
 const ANSWER_WITHIN_MS = 2_000;
 
-/** Whether the database can be worked with, and all migrations of this version have run. Never rejects. */
+/**
+ * Checks that the database is usable, and that all migrations of this version have run. Never
+ * rejects.
+ */
 export async function checkDatabase(orm: Orm): Promise<ReadinessCheck[]> {
   try {
     await requireDatabase(orm);
@@ -29,7 +32,7 @@ function databaseChecks(unusable: string | null, unmigrated: string | null): Rea
 }
 
 /**
- * Resolves if the database answers, takes what this user writes, and all migrations of this version
+ * Resolves if the database answers, accepts writes of this user, and all migrations of this version
  * have run.
  *
  * @throws DatabaseUnusableError, or the database's own error
@@ -64,7 +67,7 @@ class NotMigratedError extends DatabaseUnusableError {
   }
 }
 
-/** The id of the installation whose database this is; null before it has been migrated. */
+/** The id of the installation that this database belongs to; null before it has been migrated. */
 export async function findInstallationId(orm: Orm): Promise<string | null> {
   try {
     const sql = 'select id from events.installation';
@@ -76,7 +79,10 @@ export async function findInstallationId(orm: Orm): Promise<string | null> {
   }
 }
 
-/** Seconds that the sessions of the whole server have spent in ended statements, since its statistics began. */
+/**
+ * Seconds that the sessions of the whole server have spent in completed statements, since its
+ * statistics began.
+ */
 export async function findActiveSeconds(orm: Orm): Promise<number> {
   // Any role may read it.
   const [load] = await orm.em.fork().execute<{ seconds: number }[]>(`

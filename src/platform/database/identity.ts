@@ -1,4 +1,4 @@
-/** Whose a database is. Nothing here writes to it. */
+/** Whose database it is. Nothing here writes to it. */
 import type { ClientBase } from 'pg';
 
 import { InvalidSettingsError } from '../settings/settings.ts';
@@ -6,10 +6,10 @@ import { findRanMigrations, MIGRATIONS, type Query } from './migrations.ts';
 
 /**
  * Checks new connections until the database is known to be Daybell's and up to date, so that
- * nothing is written to another one, whenever it comes up. From then on it no longer looks: a newer
- * version may migrate while this one still runs.
+ * nothing is written to another one, whenever it comes up. From then on it no longer checks: a
+ * newer version may migrate while this one still runs.
  *
- * @param onRefused called when the database is not to be used
+ * @param onRefused called when the database must not be used
  * @returns a check that rejects with `InvalidSettingsError`
  */
 export function createDatabaseGuard(
@@ -81,11 +81,11 @@ export function placeOf(databaseUrl: string): string {
 
 interface Found {
   readonly hasMigrations: boolean;
-  /** Whether the table of migrations has another form. */
+  /** Whether the table of migrations has an unknown form. */
   readonly isForeign: boolean;
-  /** Our schemas, in words; null when there are none. */
+  /** Daybell's schemas, in words; null when there are none. */
   readonly schemas: string | null;
-  /** The tables that it lacks, in words; null when there are all. */
+  /** The tables that it lacks, in words; null when it has them all. */
   readonly missing: string | null;
 }
 

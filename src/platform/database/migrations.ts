@@ -8,15 +8,18 @@ export interface MigrationEntry {
   readonly name: string;
   readonly class: Constructor<Migration>;
   /**
-   * An earlier migration: code that knows that one still starts and works on the schema that this
-   * one makes. Not given: only code that knows this one does.
+   * An earlier migration: code that knows that one can still start and work on the schema that this
+   * one creates. If absent, only code that knows this one can.
    */
   readonly compatibleFrom?: string;
-  /** If it removes something or requires more: what that is, which code of `compatibleFrom` does without. */
+  /**
+   * If it removes or requires something: what that is, and why code of `compatibleFrom` works
+   * without it.
+   */
   readonly contracts?: string;
 }
 
-/** All of them, in order. `migrations.test.ts` holds their SQL against what they claim. */
+/** All of them, in order. `migrations.test.ts` checks their SQL against their claims. */
 export const migrationsList: readonly MigrationEntry[] = [
   { name: '0001-initial', class: Initial0001 },
 ];
@@ -35,7 +38,10 @@ export type Query = <Row extends object>(
   parameters?: Readonly<Record<string, unknown>>,
 ) => Promise<Row[]>;
 
-/** The migrations that ran, in order. By JSON, because the column is not there until the first one ran. */
+/**
+ * The migrations that ran, in order. Read as JSON, because the column does not exist until the
+ * first one ran.
+ */
 export function findRanMigrations(query: Query): Promise<RanMigration[]> {
   return query(`
     select name, to_jsonb(ran) ->> 'compatible_from' as "compatibleFrom"
@@ -44,7 +50,8 @@ export function findRanMigrations(query: Query): Promise<RanMigration[]> {
 
 /**
  * Records beside each migration that ran which code it is compatible with, for code that does not
- * know it. What is recorded already is not written again: processes that start meanwhile read it.
+ * know it. What is recorded already is not written again, because starting processes may be reading
+ * it.
  */
 export async function recordCompatibility(
   query: Query,

@@ -13,22 +13,22 @@ export type Orm = MikroORM;
 export interface OrmOptions {
   /** The most connections; 10 by default. */
   readonly poolSize?: number;
-  /** After how long a statement, or a transaction that waits for one, is given up; 0 for never. */
+  /** The time limit of a statement, or of a transaction that waits for one; 0 for none. */
   readonly queryTimeoutMs?: number;
-  /** Called with the pool once it exists, as by `createPoolMetrics`. */
+  /** Called with the pool once it exists, for example by `createPoolMetrics`. */
   readonly watchPool?: ((pool: Pool) => void) | undefined;
-  /** Called when this version must not use the database; then there is no connection to be had. */
+  /** Called when this version must not use the database; then no connection can be opened. */
   readonly onRefused?: (error: InvalidSettingsError) => void;
 }
 
-/** A server that is there answers at once; one that hangs must not hang its callers. */
+/** A server that is up answers at once; one that hangs must not hang its callers. */
 const CONNECTION_TIMEOUT_MS = 5_000;
 /** The longest statements, over a page of users, take a second or two. */
 const QUERY_TIMEOUT_MS = 20_000;
 
 /**
- * Connects to Daybell's database, at the first query: a process can start while PostgreSQL is
- * away. The caller closes it.
+ * Connects to Daybell's database at the first query: a process can start while PostgreSQL is down.
+ * The caller closes it.
  *
  * @throws InvalidSettingsError when the URL's TLS parameters are not usable
  */
@@ -37,10 +37,10 @@ export async function connectOrm(databaseUrl: string, options: OrmOptions = {}):
   const ssl = databaseTls(databaseUrl);
   const orm = await MikroORM.init({
     clientUrl: databaseUrl,
-    // Statements are written in SQL, beside the code that needs them.
+    // Statements are written in SQL, next to the code that needs them.
     entities: [],
     extensions: [Migrator],
-    // A mistyped name must not become a database: run-migrations.ts creates one when asked to.
+    // A mistyped name must not create a database: run-migrations.ts creates one on request.
     ensureDatabase: false,
     schemaGenerator: { managementDbName: '' },
     migrations: {
@@ -52,13 +52,13 @@ export async function connectOrm(databaseUrl: string, options: OrmOptions = {}):
     pool: { min: 0, max: poolSize },
     driverOptions: {
       connectionTimeoutMillis: CONNECTION_TIMEOUT_MS,
-      // Set in any case: the driver would go by PGSSLMODE, which an operator has for psql.
+      // Always set: otherwise the driver would use PGSSLMODE, which an operator has for psql.
       ssl: ssl ?? false,
       onConnect: createDatabaseGuard(databaseUrl, onRefused),
       onPoolCreated(pool: Pool) {
         watchPool?.(pool);
         if (queryTimeoutMs > 0) limitTime(pool, queryTimeoutMs);
-        // The server ends what takes too long; this is for one that no longer answers at all.
+        // The server ends what takes too long; this is for a server that no longer answers at all.
         dropLostConnections(pool, queryTimeoutMs > 0 ? queryTimeoutMs + 1_000 : 0);
       },
     },
@@ -69,8 +69,8 @@ export async function connectOrm(databaseUrl: string, options: OrmOptions = {}):
 }
 
 /**
- * Values become part of a statement's text. The library escapes them character by character,
- * which was a fifth of a planner's work: batches are long texts.
+ * Values become part of a statement's text. The library escapes them character by character, which
+ * took a fifth of a planner's time: batches are long texts.
  */
 function escapeQuickly(orm: Orm): void {
   const platform = orm.em.getPlatform();
@@ -78,17 +78,17 @@ function escapeQuickly(orm: Orm): void {
   platform.escape = (value: unknown) => (typeof value === 'string' ? quoted(value) : escape(value));
 }
 
-/** A string constant, as libpq's PQescapeLiteral writes it. */
+/** A string literal, as libpq's PQescapeLiteral writes it. */
 function quoted(text: string): string {
   const constant = `'${text.replaceAll("'", "''")}'`;
   return text.includes('\\') ? ` E${constant.replaceAll('\\', '\\\\')}` : constant;
 }
 
 /**
- * Limits the time of every statement, and of a transaction that waits for one: a process that hangs,
- * or whose machine is lost, must not keep rows locked. The limits travel with the statement, or with
- * the `begin` of its transaction, and end with it: a pooler refuses them as startup parameters, and
- * gives the session to another client afterwards.
+ * Limits the time of every statement, and of a transaction that waits for one: a process that
+ * hangs, or whose machine is lost, must not keep rows locked. The limits are sent with the
+ * statement, or with the `begin` of its transaction, and end with it: a pooler refuses them as
+ * startup parameters, and gives the session to another client afterwards.
  */
 function limitTime(pool: Pool, limitMs: number): void {
   const statement = `set local statement_timeout = ${limitMs}`;
@@ -96,7 +96,8 @@ function limitTime(pool: Pool, limitMs: number): void {
   pool.on('connect', (client) => {
     const { getTransactionStatus } = client as unknown as DriverInternals;
     const query = client.query.bind(client) as (text: string) => Promise<unknown>;
-    // All statements come as text with its values in it, by the simple protocol, which takes several.
+    // All statements arrive as text with their values, in the simple protocol, which allows several
+    // at once.
     client.query = (async (text: string) => {
       if (getTransactionStatus.call(client) !== 'I') return query(text);
       if (BEGIN.test(text)) return query(`${text}; ${transaction}`);
@@ -110,12 +111,13 @@ function limitTime(pool: Pool, limitMs: number): void {
 const BEGIN = /^(?:begin|start transaction)/;
 
 /**
- * Keeps connections that were lost, do not answer, or lead to a standby, from filling the pool. The
- * ORM's query builder never releases the connection of a transaction whose begin or rollback failed,
- * and the driver keeps one whose query hangs: after a few of either, a process would wait for a free
- * connection for ever. After a failover, connections may last that lead to what was the primary.
+ * Keeps lost connections, those that do not answer, and those to a standby from filling the pool.
+ * The ORM's query builder never releases the connection of a transaction whose begin or rollback
+ * failed, and the driver keeps one whose query hangs: after a few of either, a process would wait
+ * for a free connection for ever. After a failover, connections to the former primary may survive.
  *
- * @param silenceMs how long a connection in use may be silent, longer than any statement; 0: for ever
+ * @param silenceMs how long a connection in use may be silent, longer than any statement; 0:
+ * forever
  */
 function dropLostConnections(pool: Pool, silenceMs: number): void {
   const held = new WeakSet<PoolClient>();
@@ -126,7 +128,7 @@ function dropLostConnections(pool: Pool, silenceMs: number): void {
     open.add(client);
     client.once('end', () => {
       open.delete(client);
-      // By then a well-behaved holder has released it: to do so twice is an error.
+      // By then a well-behaved holder has released it: releasing it twice is an error.
       setImmediate(() => {
         if (held.has(client)) client.release(true);
       });
@@ -148,7 +150,7 @@ function lose(client: PoolClient, code: string, message: string): void {
   stream.destroy(Object.assign(new Error(message), { code }));
 }
 
-/** The driver has no public way to these. */
+/** The driver has no public API for these. */
 interface DriverInternals {
   /** `I` outside of a transaction. */
   getTransactionStatus(): string | null;

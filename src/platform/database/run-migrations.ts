@@ -9,15 +9,15 @@ import { migrationsList, type Query, recordCompatibility } from './migrations.ts
 import { connectOrm, type Orm } from './orm.ts';
 import { DatabaseUnusableError, whyUnusable } from './unusable.ts';
 
-/** Runs in the transaction of the migrations, after them. */
+/** Runs after the migrations, in the same transaction. */
 export type AfterMigration = (em: SqlEntityManager) => Promise<unknown>;
 
 export interface MigrationOptions {
   /** How long to wait for a database that is not up yet. */
   readonly waitMs: number;
-  /** Called once, when it begins to wait. */
+  /** Called once, when the wait begins. */
   readonly onWaiting: (where: string) => void;
-  /** Whether a database that is not there is created. */
+  /** Whether to create a missing database. */
   readonly create?: boolean;
   readonly afterwards?: AfterMigration;
 }
@@ -58,8 +58,8 @@ export async function runMigrations(
 }
 
 /**
- * Runs the pending migrations in one transaction; returns their names. Of two that do so at the
- * same time, the second waits and finds nothing left to do.
+ * Runs the pending migrations in one transaction; returns their names. If two do so at the same
+ * time, the second waits and finds nothing left to do.
  *
  * @throws InvalidSettingsError when the database is not Daybell's, or of a newer version that this
  *   one is not compatible with
@@ -68,7 +68,7 @@ export async function migrate(orm: Orm, afterwards?: AfterMigration): Promise<st
   return orm.em.fork().transactional(async (em) => {
     const query: Query = (sql, parameters = {}) => em.execute(sql, parameters);
     await query('select pg_advisory_xact_lock(:lock)', { lock: MIGRATION_LOCK });
-    // Again: the process that held the lock may have been of a newer version.
+    // Checked again: the process that held the lock may have been a newer version.
     await isUpToDate(query, orm.config.get('clientUrl') ?? '');
     // In this transaction, so that no process sees a migration without its compatibility.
     const transaction = em.getTransactionContext();
@@ -79,7 +79,7 @@ export async function migrate(orm: Orm, afterwards?: AfterMigration): Promise<st
   });
 }
 
-/** Any number that nothing else in this database locks. */
+/** An arbitrary number that nothing else in this database locks. */
 const MIGRATION_LOCK = 0xda7be11;
 
 const NO_SUCH_DATABASE = '3D000';

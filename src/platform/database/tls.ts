@@ -5,9 +5,9 @@ import { errorCode } from '../errors.ts';
 import { InvalidSettingsError } from '../settings/settings.ts';
 
 /**
- * How the connection is encrypted, by libpq's URL parameters (PostgreSQL's manual, 32.19):
- * `sslmode`, `sslrootcert`, `sslcert`, `sslkey`. The ORM itself drops them, and would connect in
- * the clear. Null: not encrypted.
+ * How to encrypt the connection, from libpq's URL parameters (PostgreSQL's manual, 32.19):
+ * `sslmode`, `sslrootcert`, `sslcert`, `sslkey`. The ORM itself drops them, and would connect
+ * unencrypted. Null: not encrypted.
  *
  * @throws InvalidSettingsError for other parameters, and for a file that cannot be read
  */
@@ -15,7 +15,7 @@ export function databaseTls(databaseUrl: string): ConnectionOptions | null {
   const { searchParams, hostname } = new URL(databaseUrl);
   const parameter = (name: string): string | null => searchParams.get(name) || null;
   const mode = parameter('sslmode');
-  // Misspelled, it would connect in the clear.
+  // If misspelled, it would connect unencrypted.
   const others = [...searchParams.keys()].filter((name) => /^ssl/i.test(name));
   for (const name of others) if (!KNOWN.has(name)) refuse(`has ${name}; TLS is set by sslmode`);
   if (mode === null || mode === 'disable') {

@@ -1,15 +1,17 @@
-/** Why a database cannot be used, and what cures it. */
+/** Why a database cannot be used, and how to fix it. */
 import { errorCode, isServerAway, loggableMessage, READ_ONLY } from '../errors.ts';
 
-/** Thrown when the database cannot be used; the message says why and what cures it, without secrets. */
+/**
+ * Thrown when the database cannot be used; the message says why and how to fix it, without secrets.
+ */
 export class DatabaseUnusableError extends Error {
   override readonly name = 'DatabaseUnusableError';
   readonly code = 'database-unusable';
 }
 
 /**
- * The reason, from the SQLSTATE or Node's code, and PostgreSQL's own message; null if the error is
- * not the database's. Without values, addresses and secrets.
+ * The reason, from the SQLSTATE or Node's code and PostgreSQL's own message; null if the error is
+ * not the database's. Contains no values, addresses or secrets.
  */
 export function whyUnusable(error: unknown): string | null {
   if (error instanceof DatabaseUnusableError) return error.message;
@@ -17,7 +19,7 @@ export function whyUnusable(error: unknown): string | null {
   const message = messageOf(error, code);
   const found = REASONS.find(([codes, words]) => codes.test(code) && words.test(message));
   if (found !== undefined) return code === '' ? found[2] : `${found[2]} (${code})`;
-  // Of Node's, the message has the address.
+  // Node's messages contain the address.
   const words = SQLSTATE.test(code) ? [code, message].filter(Boolean).join(': ') : code || message;
   if (isServerAway(error)) return `it cannot be reached (${words})`;
   return SQLSTATE.test(code) ? `it answers ${words}` : null;
@@ -27,7 +29,7 @@ const SQLSTATE = /^[0-9A-Z]{5}$/;
 const ANY = /^/;
 const ROLES = 'deploy/postgres/roles.sql';
 
-/** SQLSTATE or Node's code, PostgreSQL's words, and what they mean here; the first that fits. */
+/** SQLSTATE or Node's code, PostgreSQL's words, and what they mean here; the first match counts. */
 const REASONS: readonly (readonly [RegExp, RegExp, string])[] = [
   [/^28P01$/, ANY, 'it refuses the password of the user in DATABASE_URL'],
   [
@@ -82,7 +84,7 @@ const REASONS: readonly (readonly [RegExp, RegExp, string])[] = [
   [/^$/, /^The server does not support SSL/, 'it does not speak TLS, and sslmode asks for it'],
 ];
 
-/** Of the error that has the code; empty if it may not be shown. */
+/** The message of the error that has the code; empty if it must not be shown. */
 function messageOf(error: unknown, code: string): string {
   let at = error;
   while (at instanceof Error && at.cause instanceof Error && !('code' in at && at.code === code)) {

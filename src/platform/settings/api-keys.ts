@@ -5,14 +5,14 @@ import { type ApiKey, type Scope, SCOPES } from '../../access/api-key.ts';
 import { hashToken } from '../../access/bearer.ts';
 import { EntryError, secretList } from './secret-list.ts';
 
-/** By which people and scanners recognize a key wherever they find it. */
+/** Lets people and scanners recognize a key wherever they find it. */
 const PREFIX = 'daybell_';
 const NEW_BYTES = 32;
-/** As `npm run key:new` prints one: 32 bytes in base64url. */
+/** The form that `npm run key:new` prints: 32 bytes in base64url. */
 export const API_KEY_FORM = new RegExp(`^${PREFIX}[\\w-]{43}$`);
-/** It is in every line of the log. */
+/** The name is in every line of the log. */
 const NAME_FORM = /^[\w.-]{1,64}$/;
-/** Scopes have colons themselves: the name ends at the first, the hash begins after the last. */
+/** Scopes contain colons themselves: the name ends at the first, the hash begins after the last. */
 const ENTRY = /^([^:]*):(.*):([^:]*)$/;
 
 export const apiKeys = secretList('key', (text, others: readonly ApiKey[]): ApiKey => {
@@ -31,7 +31,7 @@ export const apiKeys = secretList('key', (text, others: readonly ApiKey[]): ApiK
     scopes: parseScopes(scopes.split('+')),
     sha256: Buffer.from(hash, 'hex'),
   };
-  // Two with the same name could not be distinguished in the log; the same key twice is a slip.
+  // Two keys with the same name could not be distinguished in the log; a repeated key is a mistake.
   if (others.some((other) => other.name === name)) {
     throw new EntryError('has the same name as another');
   }

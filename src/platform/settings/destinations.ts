@@ -1,15 +1,15 @@
-/** Destinations besides the one of `WEBHOOK_URL`: settings that end with their name. */
+/** Destinations besides the one of `WEBHOOK_URL`: settings whose names end with theirs. */
 import type { z } from 'zod';
 
 import { DEFAULT_DESTINATION } from '../destination.ts';
 import { destinationSchema } from './settings-schema.ts';
 
-/** What is set for a destination. */
+/** The settings of a destination. */
 export interface NamedDestination {
   readonly WEBHOOK_URL: string;
   /** The newest first. */
   readonly WEBHOOK_SECRETS: readonly string[];
-  /** Requests a second, all processes together; undefined for no limit. */
+  /** Requests a second, from all processes together; undefined for no limit. */
   readonly WEBHOOK_MAX_PER_SECOND?: number | undefined;
 }
 
@@ -21,7 +21,7 @@ const NAME = /^[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)*$/;
 const MOST_CHARACTERS = 40;
 const NAME_RULE = `must end with a name of up to ${MOST_CHARACTERS} capital letters and digits, in parts joined by one underscore`;
 
-/** `crm-eu`, as the API, the ledger and the metrics call what variables call `CRM_EU`. */
+/** The API, the ledger and the metrics write `crm-eu` for the `CRM_EU` of variables. */
 function destinationName(suffix: string): string {
   return suffix.toLowerCase().replaceAll('_', '-');
 }

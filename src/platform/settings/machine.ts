@@ -1,14 +1,16 @@
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 
-/** What Daybell's embedded default takes from the machine: not settings, but where things are. */
+/**
+ * What Daybell's embedded mode needs to know about the machine: not settings, but where things are.
+ */
 export interface Machine {
-  /** The search path for programs, as the shell writes it. */
+  /** The search path for programs, in the shell's form. */
   readonly path: string;
   readonly home: string;
-  /** Where programs keep what they can fetch again (XDG Base Directory Specification). */
+  /** Where programs keep what they can download again (XDG Base Directory Specification). */
   readonly cacheHome: string;
-  /** The whole environment, to be handed on to child processes. */
+  /** The whole environment, to be passed to child processes. */
   readonly environment: NodeJS.ProcessEnv;
 }
 

@@ -1,28 +1,28 @@
-/** Keys that encrypt what Daybell gives Temporal: `id:base64`, of 32 bytes each. */
+/** Keys that encrypt what Daybell sends to Temporal: `id:base64`, of 32 bytes each. */
 import { randomBytes } from 'node:crypto';
 
 import { EntryError, parseBase64, secretList } from './secret-list.ts';
 
 export interface PayloadKey {
-  /** Stored in Temporal beside what is encrypted, in the clear. */
+  /** Stored in Temporal in the clear, next to what is encrypted. */
   readonly id: string;
   readonly key: Buffer;
 }
 
 export interface PayloadKeys {
-  /** Encrypts what is written from now on; null: nothing is encrypted. */
+  /** Encrypts new data; null: nothing is encrypted. */
   readonly current: PayloadKey | null;
-  /** Decrypt what was written with any of them. */
+  /** Decrypt data written with any of them. */
   readonly all: readonly PayloadKey[];
 }
 
-/** As the first entry: the keys decrypt only. */
+/** As the first entry: the other keys only decrypt. */
 const NONE = 'none';
 const ID = /^[\w.-]{1,64}$/;
 /** AES-256. */
 const KEY_BYTES = 32;
 
-/** The first encrypts. */
+/** The first one encrypts. */
 export const payloadKeys = secretList('key', parseEntry).transform((entries, context) => {
   const all = entries.filter((entry) => entry !== null);
   if (all.length === 0) {
@@ -31,7 +31,7 @@ export const payloadKeys = secretList('key', parseEntry).transform((entries, con
   return { current: entries[0] ?? null, all } satisfies PayloadKeys;
 });
 
-/** A new, random key, as the setting has it. */
+/** A new, random key, in the form of the setting. */
 export function newPayloadKey(): string {
   return `${randomBytes(4).toString('hex')}:${randomBytes(KEY_BYTES).toString('base64')}`;
 }

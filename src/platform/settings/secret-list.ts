@@ -1,4 +1,4 @@
-/** Settings that are comma-separated lists of secrets. No message holds any part of an entry. */
+/** Settings that are comma-separated lists of secrets. No message contains any part of an entry. */
 import { z } from 'zod';
 
 /** Thrown by the parser of an entry, with the rule that the entry breaks. */
@@ -32,7 +32,10 @@ export function secretList<Entry>(
   });
 }
 
-/** Bytes in standard base64. Node reads other spellings too, in which others would read other bytes. */
+/**
+ * Bytes in standard base64. Node accepts other spellings too, which other libraries decode
+ * differently.
+ */
 export function parseBase64(text: string, prefix: string): Buffer {
   const bytes = Buffer.from(text, 'base64');
   if (bytes.toString('base64') === text) return bytes;

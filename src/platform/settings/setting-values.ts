@@ -1,11 +1,11 @@
 /**
- * What the text of a variable may be, and the value that it then has. A message states the rule,
- * and never quotes the text, which may be a secret.
+ * Parses the text of each kind of variable. A message states the rule, and never quotes the text,
+ * which may be a secret.
  */
 import ms, { type StringValue } from 'ms';
 import { z } from 'zod';
 
-/** 0: any free port. */
+/** 0 means any free port. */
 export function port(preset: number) {
   return wholeNumber(0, 65_535).default(preset);
 }
@@ -28,7 +28,7 @@ export function share() {
     .refine((value) => value <= 1, rule);
 }
 
-/** Unset: false. */
+/** False if unset. */
 export function flag() {
   return z
     .enum(['true', 'false'], 'must be true or false')

@@ -9,8 +9,8 @@ const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
 
 /**
- * Where settings are described: `npm run settings:write` makes docs/settings.md from it. `values`
- * is given where the rule of the setting does not say what it may be.
+ * Describes the settings: `npm run settings:write` makes docs/settings.md from it. `values` is set
+ * if the rule of a setting does not say which values it allows.
  */
 export const settingsSchema = z.object({
   HOST: z.string().default('127.0.0.1').meta({
@@ -31,7 +31,7 @@ export const settingsSchema = z.object({
     description:
       'Keys of the API, from `npm run key:new`. Required unless `HOST` is a loopback address',
   }),
-  // Two cores serve several times as much.
+  // Two cores can serve several times as much.
   API_MAX_PER_SECOND: wholeNumber(1, 100_000).default(100).meta({
     usedBy: 'api',
     description: 'Requests per second for each key in each `api` process; bursts of twice as many',
@@ -106,7 +106,7 @@ export const settingsSchema = z.object({
     description: 'Address that the codec endpoint listens on',
   }),
   CODEC_PORT: port(8081).meta({ usedBy: 'codec', description: 'Port of the codec endpoint' }),
-  // 128 bits, however they are written.
+  // 128 bits, in any encoding.
   CODEC_TOKEN: z
     .string()
     .regex(/^\S{22,}$/, 'must have 22 characters or more, without spaces')
@@ -220,20 +220,20 @@ export const settingsSchema = z.object({
     description:
       'Workflows of one due instant that wake per second; after ten seconds of them, a pause of two minutes; `0`: all at once',
   }),
-  // A year and a month: at a birthday, the attempts of the last one are there.
+  // A year and a month: at a birthday, the attempts of the previous one are still there.
   RETAIN_ATTEMPTS: duration('400d', DAY_MS, 3_650 * DAY_MS).meta({
     usedBy: 'worker',
     description: 'How long attempts are kept; an occurrence and its outcome stay',
   }),
   RETAIN_RESPONSE_EXCERPTS: duration('30d', HOUR_MS, 3_650 * DAY_MS).meta({
     usedBy: 'worker',
-    description: 'How long excerpts of answers are kept: they may quote what was sent',
+    description: 'How long excerpts of responses are kept: they may quote what was sent',
   }),
   RETAIN_IDEMPOTENCY_KEYS: duration('24h', DAY_MS, 7 * DAY_MS).meta({
     usedBy: 'worker',
     description: 'How long an `Idempotency-Key` is remembered',
   }),
-  // Immediately, unless asked otherwise. European law allows a month at most.
+  // Immediately by default. European law allows a month at most.
   ERASE_AFTER: duration('0s', 0, 30 * DAY_MS).meta({
     usedBy: 'api, worker',
     description: 'How long after its deletion the rest of a user is [erased](privacy.md)',
@@ -242,7 +242,7 @@ export const settingsSchema = z.object({
     usedBy: 'worker',
     description: 'How long processed outbox events are kept',
   }),
-  // Two birthdays. The least: by then all are settled, whatever LATE_LIMIT and GIVE_UP_AFTER are.
+  // Two birthdays. The minimum: by then all are settled, whatever LATE_LIMIT and GIVE_UP_AFTER are.
   RETAIN_OCCURRENCES: duration('800d', 70 * DAY_MS, 36_500 * DAY_MS).meta({
     usedBy: 'worker',
     description:
@@ -279,7 +279,7 @@ export const settingsSchema = z.object({
 const webhookUrl = url(['http:', 'https:'], 'https://example.com/renewals');
 const REQUIRED = 'must be set, since another setting of this destination is';
 
-/** The settings of each named destination; all of one are given together. */
+/** The settings of each named destination; all required ones must be set together. */
 export const destinationSchema = z.object({
   'WEBHOOK_URL_<NAME>': z.string(REQUIRED).pipe(webhookUrl).meta({
     usedBy: 'api, dispatcher, worker',

@@ -5,13 +5,13 @@ import { DEFAULT_DESTINATION } from '../destination.ts';
 import { type NamedDestination, type NamedDestinations, readDestinations } from './destinations.ts';
 import { settingsSchema } from './settings-schema.ts';
 
-/** Every setting, with its default. Errors name all faults at once, and no secret's value. */
+/** Every setting, with its default. Errors list all faults at once, and never a secret's value. */
 export interface Settings extends z.output<typeof settingsSchema> {
   /** By name, without the one of `WEBHOOK_URL`. */
   readonly DESTINATIONS: NamedDestinations;
 }
 
-/** Throws InvalidSettingsError when more is asked of the settings than they have. */
+/** Throws InvalidSettingsError if the settings break a further rule. */
 export type SettingsCheck = (settings: Settings) => unknown;
 
 /** Thrown when settings are not usable; the message names each of them, with its rule. */
@@ -20,7 +20,7 @@ export class InvalidSettingsError extends Error {
   readonly faults: readonly string[];
   readonly cures: readonly string[];
 
-  /** @param cures assignments that make them usable, as a shell takes them */
+  /** @param cures assignments that make them usable, in shell syntax */
   constructor(faults: readonly string[], cures: readonly string[] = []) {
     const lines = faults.map((fault) => `  ${fault}`);
     if (cures.length > 0) lines.push('Type this, and start again:', `  export ${cures.join(' ')}`);
@@ -33,7 +33,7 @@ export class InvalidSettingsError extends Error {
 /**
  * Reads the settings from the environment; an empty variable counts as unset.
  *
- * @param checks of what more is asked of them; their faults are thrown together
+ * @param checks further rules; their faults are thrown together
  * @throws InvalidSettingsError
  */
 export function loadSettings(
@@ -64,7 +64,7 @@ export function loadSettings(
   throw new InvalidSettingsError(faults, cures);
 }
 
-/** Whether the environment sets it: otherwise its value is the default. */
+/** Whether the environment sets it; otherwise its value is the default. */
 export function isSettingGiven(name: keyof Settings): boolean {
   return (process.env[name] ?? '') !== '';
 }
@@ -89,8 +89,8 @@ export function requireSettings<Name extends keyof Settings>(
 }
 
 /**
- * For the API: without keys everyone who reaches it may do everything, so then it may only listen
- * on this machine.
+ * For the API: without keys anyone who reaches it may do everything, so then it must listen on this
+ * machine only.
  *
  * @throws InvalidSettingsError
  */
@@ -108,7 +108,9 @@ export function requireSecretsForUrl(settings: Settings): void {
   if (settings.WEBHOOK_URL !== undefined) requireSettings(settings, 'WEBHOOK_SECRETS');
 }
 
-/** All destinations by name, each with its own URL, secrets and rate limit in place of the default's. */
+/**
+ * All destinations by name, each with its own URL, secrets and rate limit instead of the default's.
+ */
 export function destinationsOf<Given extends Settings & NamedDestination>(
   settings: Given,
 ): ReadonlyMap<string, Given> {

@@ -10,17 +10,17 @@ import { loadStandardSettings } from './standard-settings.ts';
 
 export type TemporalConnection = ReturnType<typeof connectTemporal>;
 
-/** What the connection takes from Daybell's own settings. */
+/** The settings of Daybell that the connection uses. */
 export type TemporalSettings = Pick<
   Settings,
   'TEMPORAL_ADDRESS' | 'TEMPORAL_DEV_PORT' | 'TEMPORAL_TASK_QUEUE' | 'TEMPORAL_PAYLOAD_KEYS'
 >;
 
 /**
- * Temporal as its own environment variables and profile describe it (namespace, TLS, API key), at
+ * Temporal as described by its own environment variables and profile (namespace, TLS, API key), at
  * TEMPORAL_ADDRESS, or else the profile's address, or else the embedded dev server's. The client
- * connects at its first call, and again when the connection is lost: a process can start while
- * Temporal is away.
+ * connects at its first call, and reconnects when the connection is lost: a process can start while
+ * Temporal is down.
  *
  * @throws InvalidSettingsError when a certificate that they name is not usable
  */
@@ -46,9 +46,9 @@ export function connectTemporal(settings: TemporalSettings) {
     taskQueue: settings.TEMPORAL_TASK_QUEUE,
     /** For a worker; the client has it already. */
     dataConverter,
-    /** A connection for a worker, which the caller closes. Rejects while Temporal is away. */
+    /** A connection for a worker, which the caller closes. Rejects while Temporal is down. */
     async connectWorker(): Promise<NativeConnection> {
-      // Why it cannot connect, the client says more clearly than the SDK's native part.
+      // The client explains more clearly than the SDK's native part why it cannot connect.
       await connection
         .withDeadline(Date.now() + CONNECT_TIMEOUT_MS, () =>
           connection.workflowService.getSystemInfo({}),
@@ -56,7 +56,7 @@ export function connectTemporal(settings: TemporalSettings) {
         .catch((error: unknown) => {
           throw classify(error);
         });
-      // That part is large: only a process that runs a worker loads it.
+      // The native part is large: only a process that runs a worker loads it.
       const { NativeConnection } = await import('@temporalio/worker');
       return NativeConnection.connect(shared);
     },
@@ -68,8 +68,8 @@ export function connectTemporal(settings: TemporalSettings) {
 const CONNECT_TIMEOUT_MS = 5_000;
 
 /**
- * By default gRPC waits up to two minutes before it tries a lost server again; what was missed has
- * to be under way within seconds of the server's return.
+ * By default gRPC waits up to two minutes before it retries a lost server; missed work must start
+ * within seconds of the server's return.
  */
 const RECONNECTING = {
   'grpc.initial_reconnect_backoff_ms': 200,

@@ -30,10 +30,13 @@ export function classify(error: unknown): unknown {
 const REFUSED: ReadonlySet<number> = new Set([3, 11]);
 
 /**
- * Those that the connection explains in a sentence (explained-errors.ts): DEADLINE_EXCEEDED,
+ * Codes that the connection explains in a sentence (explained-errors.ts): DEADLINE_EXCEEDED,
  * PERMISSION_DENIED, UNAVAILABLE, UNAUTHENTICATED.
  */
 const UNREACHED: ReadonlySet<number> = new Set([4, 7, 14, 16]);
 
-/** Others that any call would get now: CANCELLED, NOT_FOUND (the namespace), RESOURCE_EXHAUSTED. */
+/**
+ * Other codes that any call would get now: CANCELLED, NOT_FOUND (the namespace),
+ * RESOURCE_EXHAUSTED.
+ */
 const AWAY: ReadonlySet<number> = new Set([1, 5, 8]);

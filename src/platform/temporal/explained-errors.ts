@@ -7,14 +7,14 @@ export type Place = Pick<NativeConnectionOptions, 'address' | 'tls' | 'apiKey'> 
 };
 
 /**
- * Interceptors, the SDK's retries among them, by which a call that fails for the connection says in
- * a sentence where it went, how, why it failed and what to check. By itself gRPC says of a call that
- * was retried until its deadline no more than that the deadline has passed.
+ * Interceptors, the SDK's retries among them, that make a call that fails because of the connection
+ * say in a sentence where it went, how, why it failed and what to check. By default, gRPC reports
+ * of a call that was retried until its deadline only that the deadline has passed.
  */
 export function explainErrors(place: Place): Interceptor[] {
   let lastProblem: string | null = null;
   return [
-    // Outside of the retries: the last status is the call's.
+    // Outside the retries: the last status is the call's.
     onStatus((code, details) => explain(place, code, details, lastProblem)),
     makeGrpcRetryInterceptor(defaultGrpcRetryOptions()),
     onStatus((code, details) => {
@@ -62,7 +62,7 @@ function explain(
   return `${place} is not available (${reason}): check ${advice ?? (tls ? NOT_TLS : NOT_PLAIN)}`;
 }
 
-/** What gRPC, Node's TLS and OpenSSL put around it left out. */
+/** Removes the text that gRPC, Node's TLS and OpenSSL put around the reason. */
 function reasonOf(details: string): string {
   const [, ofOpenSsl] = /:SSL routines:[^:]*:([^:]+):/.exec(details) ?? [];
   if (ofOpenSsl !== undefined) return ofOpenSsl;
@@ -71,7 +71,7 @@ function reasonOf(details: string): string {
     .replace(/(?: \([\dT:.Z-]+\))?\.?\s*Resolution note:.*$/s, '');
 }
 
-/** By the words of the reason. */
+/** Advice by the words of the reason. */
 const ADVICE = [
   [
     /ECONNREFUSED|E(?:HOST|NET)UNREACH|ETIMEDOUT|resolution|no answer/,

@@ -7,17 +7,18 @@ import { classify, TemporalAwayError } from './errors.ts';
 
 const FIRST_PAUSE_MS = 250;
 const LONGEST_PAUSE_MS = 5_000;
-/** A healthy server answers in milliseconds; without one, the call has to end some time. */
+/** A healthy server answers in milliseconds; without one, the call has to end at some point. */
 const CALL_TIMEOUT_MS = 5_000;
 
 /**
  * Keeps two installations out of each other's workflows. The lock is a schedule that never runs,
- * `<task queue>/installation`: the first installation creates it, in one step, and Temporal keeps
- * it for ever (docs/adr/0009-installations.md).
+ * `<task queue>/installation`: the first installation creates it, atomically, and Temporal keeps it
+ * forever (docs/adr/0009-installations.md).
  *
- * @param findInstallationId of this installation; null while its database has not been migrated
- * @param onRefused called once when the namespace is another installation's
- * @param onWaiting called once, at the first failure to find out
+ * @param findInstallationId returns this installation's id; null until its database has been
+ * migrated
+ * @param onRefused called once if the namespace belongs to another installation
+ * @param onWaiting called once, at the first check that fails
  */
 export function createNamespaceGuard(
   { client, taskQueue }: Pick<TemporalConnection, 'client' | 'taskQueue'>,
@@ -28,14 +29,14 @@ export function createNamespaceGuard(
   let checking: Promise<void> | null = null;
 
   /**
-   * Resolves when the namespace is known to be this installation's, at once from then on. Rejects
-   * with `TemporalAwayError` while it cannot be known, and for good with `InvalidSettingsError`
-   * when it is another's.
+   * Resolves when the namespace is known to be this installation's, immediately from then on.
+   * Rejects with `TemporalAwayError` while that cannot be determined, and permanently with
+   * `InvalidSettingsError` if it is another's.
    */
   function check(): Promise<void> {
     checking ??= checkOnce().catch((error: unknown) => {
       if (error instanceof InvalidSettingsError) onRefused(error);
-      // The next call asks again.
+      // The next call checks again.
       else checking = null;
       throw error;
     });
@@ -44,7 +45,7 @@ export function createNamespaceGuard(
 
   async function checkOnce(): Promise<void> {
     const installationId = await findInstallationId().catch((error: unknown) => {
-      throw new TemporalAwayError('the database is away', { cause: error });
+      throw new TemporalAwayError('the database is down', { cause: error });
     });
     if (installationId === null) {
       throw new TemporalAwayError('the database has not been migrated');
@@ -56,7 +57,7 @@ export function createNamespaceGuard(
     ]);
   }
 
-  /** In the background, until it knows: for a process that does not wait for Temporal. */
+  /** Checks in the background until it knows: for a process that does not wait for Temporal. */
   const loop = createLoop(
     async () => {
       await check();
@@ -69,14 +70,15 @@ export function createNamespaceGuard(
       return Math.min(FIRST_PAUSE_MS * 2 ** (failures - 1), LONGEST_PAUSE_MS);
     },
   );
-  // A call under way ends with the connection.
+  // A call in progress ends with the connection.
   return { check, start: loop.start, stop: loop.stop };
 }
 
 /**
- * Returns the id of the installation that has the task queue: this one's, from now on, if none had it.
+ * Returns the id of the installation that owns the task queue: this one's, from now on, if none
+ * did.
  *
- * @throws TemporalAwayError, or InvalidSettingsError when the lock was encrypted with a key that
+ * @throws TemporalAwayError, or InvalidSettingsError if the lock was encrypted with a key that
  *   this process does not have
  */
 async function findOrTakeLock(
@@ -113,7 +115,7 @@ const lockId = (taskQueue: string): string => `${taskQueue}/installation`;
 function lockOf(taskQueue: string, installationId: string): ScheduleOptions {
   return {
     scheduleId: lockId(taskQueue),
-    // It never runs: there is no time in it, and it is paused besides.
+    // It never runs: its spec has no times, and it is paused as well.
     spec: {},
     action: { type: 'startWorkflow', workflowType: 'installation', taskQueue, args: [] },
     state: {

@@ -6,13 +6,13 @@ import type { ServiceContext } from '../service.ts';
 import { connectTemporal, type TemporalConnection } from './connection.ts';
 import { createNamespaceGuard } from './namespace-guard.ts';
 
-/** Temporal, which may be away, and the guard of this installation's namespace. */
+/** Opens Temporal, which may be down, and the guard of this installation's namespace. */
 export function openTemporal({ settings, logger, fail, onStop }: ServiceContext, orm: Orm) {
   const temporal = connectTemporal(settings);
   const findId = () => findInstallationId(orm);
   const guard = createNamespaceGuard(temporal, findId, fail, (error) => {
     const about = { address: temporal.address, error: describeError(error) };
-    logger.warn(about, 'Temporal does not answer: what needs it waits');
+    logger.warn(about, 'Temporal does not answer: work that needs it waits');
   });
   guard.start();
   onStop(async () => {
@@ -22,10 +22,10 @@ export function openTemporal({ settings, logger, fail, onStop }: ServiceContext,
   return { ...temporal, guard };
 }
 
-/** A server that takes longer for a trivial call is not usable. */
+/** A server that takes longer for a trivial call is unusable. */
 const ANSWER_WITHIN_MS = 2_000;
 
-/** Whether Temporal answers, and has the namespace. Never rejects. */
+/** Checks that Temporal answers, and has the namespace. Never rejects. */
 export async function checkTemporal({
   client,
   namespace,

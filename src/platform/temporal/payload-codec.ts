@@ -8,17 +8,20 @@ import { InvalidSettingsError } from '../settings/settings.ts';
 
 const { Payload: PayloadMessage } = protobuf.temporal.api.common.v1;
 
-/** As in Temporal's own samples of encryption, so that other tools know what it is. */
+/** As in Temporal's own encryption samples, so that other tools recognize it. */
 const ENCODING = 'binary/encrypted';
 const CIPHER = 'aes-256-gcm';
-/** What GCM is specified for (NIST SP 800-38D, 8.2.2): random, for 2^32 payloads of one key. */
+/**
+ * The length that GCM is specified for (NIST SP 800-38D, 8.2.2): random, for 2^32 payloads of one
+ * key.
+ */
 const IV_BYTES = 12;
 const TAG_BYTES = 16;
 const LABELS = ['encoding', 'encryption-cipher', 'encryption-key-id'];
 
 /**
- * Encrypts with the current key; decrypts what any of the keys wrote, and passes through what is in
- * the clear. Without keys it changes nothing, and rejects what is encrypted with the name of the
+ * Encrypts with the current key; decrypts what any of the keys encrypted, and passes cleartext
+ * through. Without keys it changes nothing, and rejects encrypted payloads with the name of the
  * setting.
  */
 export function createPayloadCodec(keys: PayloadKeys | undefined): PayloadCodec {
@@ -50,7 +53,7 @@ function encrypt(payload: Payload, { id, key }: PayloadKey): Payload {
   return { metadata, data };
 }
 
-/** Throws when it was changed, or is of another key with the same id. */
+/** Throws if it was changed, or encrypted with another key of the same id. */
 function decrypt(payload: Payload, { id, key }: PayloadKey): Payload {
   const data = payload.data ?? new Uint8Array();
   const iv = data.subarray(0, IV_BYTES);
@@ -66,7 +69,7 @@ function decrypt(payload: Payload, { id, key }: PayloadKey): Payload {
   }
 }
 
-/** As additional authenticated data: with other labels the data is not read. */
+/** As additional authenticated data: with other labels the data cannot be decrypted. */
 function labelsOf(metadata: NonNullable<Payload['metadata']>): Buffer {
   return Buffer.from(JSON.stringify(LABELS.map((label) => textOf(metadata[label]))));
 }

@@ -16,7 +16,7 @@ type TlsProfile = NonNullable<ClientConfigProfile['tls']>;
 type CertificateSource = NonNullable<TlsProfile['clientCert']>;
 
 /**
- * Reads them, certificates included: what is wrong with one is known before anything is begun. The
+ * Reads them, certificates included, so that a fault in one is known before anything starts. The
  * SDK itself ignores half a client certificate, and connects without.
  *
  * @throws InvalidSettingsError that names each fault
@@ -39,7 +39,7 @@ function profileOf(given: Record<string, string>): ClientConfigProfile {
   }
 }
 
-/** To the SDK, everything but these switches TLS off. */
+/** For the SDK, any other value switches TLS off. */
 function faultsOfSwitch({ TEMPORAL_TLS }: Record<string, string>): string[] {
   if (TEMPORAL_TLS === undefined || /^(true|false|1|0)$/.test(TEMPORAL_TLS)) return [];
   return ['TEMPORAL_TLS: must be true or false'];
@@ -77,7 +77,8 @@ function faultsOfTls(tls: TlsProfile, given: Record<string, string>): string[] {
   if (tls.clientKey && !tls.clientCert) {
     faults.push(`${nameOf('CLIENT_KEY', given)}: needs TEMPORAL_TLS_CLIENT_CERT_PATH as well`);
   }
-  // As its own certificate: among authorities, text that is not a certificate is not reported.
+  // As if it were its own certificate: among authorities, text that is not a certificate is not
+  // reported.
   if (ca) check('SERVER_CA_CERT', 'must be certificates in PEM', { cert: ca });
   if (cert) check('CLIENT_CERT', 'must be a certificate in PEM', { cert });
   if (cert && key && faults.length === 0) {
@@ -89,7 +90,7 @@ function faultsOfTls(tls: TlsProfile, given: Record<string, string>): string[] {
   return faults;
 }
 
-/** The variable that was given, or the key of the profile, which has the same words. */
+/** The variable that was set, or the key of the profile, which has the same words. */
 function nameOf(what: string, given: Record<string, string>): string {
   const variable = [`TEMPORAL_TLS_${what}_PATH`, `TEMPORAL_TLS_${what}_DATA`].find(
     (name) => name in given,
@@ -97,10 +98,13 @@ function nameOf(what: string, given: Record<string, string>): string {
   return variable ?? `${what.toLowerCase()}_… of Temporal's profile`;
 }
 
-/** To the SDK, an empty one removes this header of the profile. */
+/** For the SDK, an empty one removes this header of the profile. */
 const HEADER = 'TEMPORAL_GRPC_META_';
 
-/** Without empty variables, which count as unset: to the SDK an empty API key is one, and switches TLS on. */
+/**
+ * Without empty variables, which count as unset: the SDK takes an empty API key for one, and
+ * switches TLS on.
+ */
 function givenVariables(environment: NodeJS.ProcessEnv): Record<string, string> {
   return Object.fromEntries(
     Object.entries(environment).filter(

@@ -1,18 +1,20 @@
-/** What Temporal knows of the workers of a task queue, and which version it gives the work. */
+/** What Temporal knows about the workers of a task queue, and which version gets the work. */
 import { type Client, isGrpcServiceError } from '@temporalio/client';
 
-/** A build of the workers; null: those without a build id. */
+/** A build of the workers; null: workers without a build id. */
 export type Build = string | null;
 
 export type QueueState = Awaited<ReturnType<typeof findQueueState>>;
 
 export interface KnownBuild {
   readonly buildId: string;
-  /** Whether it gets or got the work, in whole or in part. */
+  /** Whether it gets or got work, all or part of it. */
   readonly wasCurrent: boolean;
 }
 
-/** Thrown when Temporal refuses to give a build the work, because of what it knows of its workers. */
+/**
+ * Thrown when Temporal refuses to make a build current, because of what it knows about its workers.
+ */
 export class BuildRefusedError extends Error {
   override readonly name = 'BuildRefusedError';
   readonly code = 'build-refused';
@@ -21,11 +23,11 @@ export class BuildRefusedError extends Error {
 export const WORK_KINDS = ['workflow', 'activity'] as const;
 export type WorkKind = (typeof WORK_KINDS)[number];
 
-/** A healthy server answers in milliseconds; without one, the call has to end some time. */
+/** A healthy server answers in milliseconds; without one, the call has to end at some point. */
 const CALL_TIMEOUT_MS = 10_000;
 /** Shorter than a scrape waits for a reading. */
 const COUNT_TIMEOUT_MS = 2_500;
-/** A poll lasts a minute when there is nothing to do; Temporal reports it when it begins. */
+/** A poll lasts a minute if there is nothing to do; Temporal reports it when it begins. */
 const RECENT_MS = 120_000;
 
 /** Enumerations of Temporal's API: TaskQueueType, WorkerVersioningMode. */
@@ -36,7 +38,10 @@ const NOT_FOUND = 5;
 const UNIMPLEMENTED = 12;
 const REFUSALS: ReadonlySet<number> = new Set([3, NOT_FOUND, 9]);
 
-/** How many workers have polled for such work in the last two minutes. Rejects while Temporal is away. */
+/**
+ * How many workers have polled for such work in the last two minutes. Rejects while Temporal is
+ * down.
+ */
 export async function countPollers(
   client: Client,
   taskQueue: string,
@@ -50,8 +55,8 @@ export async function countPollers(
 }
 
 /**
- * Which version gets the work of a task queue, and which are alive: their workers have polled within
- * the last minutes (Temporal's: five).
+ * Which version gets the work of a task queue, and which versions are alive: their workers have
+ * polled within the last minutes (Temporal says five).
  */
 export async function findQueueState(client: Client, taskQueue: string) {
   const queue = await describeQueue(client, taskQueue, 'workflow', CALL_TIMEOUT_MS);
@@ -79,7 +84,7 @@ function describeQueue(client: Client, taskQueue: string, kind: WorkKind, timeou
 /**
  * The deployment of a task queue, which has its name: the builds that Temporal still knows, and a
  * token for `makeCurrent`. Null if it does not exist, because no worker with a build id has polled
- * yet. A query in Temporal, so dearer than `findQueueState`.
+ * yet. A query in Temporal, so more expensive than `findQueueState`.
  */
 export async function findDeployment(client: Client, taskQueue: string) {
   const { namespace } = client.options;
@@ -103,9 +108,9 @@ export async function findDeployment(client: Client, taskQueue: string) {
 }
 
 /**
- * From now on this build gets the work, all sleeping workflows included.
+ * Gives all work to this build from now on, sleeping workflows included.
  *
- * @param token of `findDeployment`: the call fails if the deployment has changed since
+ * @param token from `findDeployment`: the call fails if the deployment has changed since
  * @throws BuildRefusedError
  */
 export async function makeCurrent(
