@@ -9,17 +9,19 @@ export interface ErasureActivityDeps {
   readonly logger?: Record<'info' | 'error', (fields: object, message: string) => void>;
 }
 
-/** Users in a batch: the database takes a moment for these, and Temporal a second. */
+/** Users in a batch: a moment's work for the database, and a second's for Temporal. */
 const BATCH = 50;
 /** Enough for some hundreds of users; well inside the activity's timeout. */
 const TIME_MS = 20_000;
-/** What erasing waits for (a delivery on the wire, a worker, Temporal itself) comes within hours. */
+/**
+ * What an erasure waits for (a delivery in flight, a worker, Temporal itself) comes within hours.
+ */
 const HANGS_AFTER_MS = 24 * 3_600_000;
 
 /** The activity of the erasure workflow; safe to repeat, also by two at once. */
 export function createErasureActivities(deps: ErasureActivityDeps) {
   return failingWithoutData({
-    /** Erases deleted users until none or no time is left; those who must wait are left. */
+    /** Erases deleted users until none or no time is left; skips those that must wait. */
     async erase(request: ErasureRequest): Promise<ErasureResult> {
       const result = await erase(deps, request);
       await log(deps, request, result);

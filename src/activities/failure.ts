@@ -2,7 +2,10 @@ import { ApplicationFailure } from '@temporalio/common';
 
 type Activity = (...args: never[]) => Promise<unknown>;
 
-/** Activities whose errors reach Temporal without data; their own ApplicationFailures as they are. */
+/**
+ * Wraps activities so that their errors carry no data; their own ApplicationFailures pass as they
+ * are.
+ */
 export function failingWithoutData<Given extends Record<string, Activity>>(
   activities: Given,
 ): Given {
@@ -20,9 +23,9 @@ export function failingWithoutData<Given extends Record<string, Activity>>(
 }
 
 /**
- * An error as Temporal may keep it: a database's message quotes the statement with its values, and
- * Temporal holds no names and no dates of birth. It keeps the error's name, its code and its places
- * in the code, and retries.
+ * An error as Temporal may store it: a database's message quotes the statement with its values, and
+ * Temporal must hold no names and no dates of birth. Keeps the error's name, code and stack frames,
+ * and can be retried.
  */
 export function withoutData(error: unknown): ApplicationFailure {
   const { name, code, stack }: Error & { code?: unknown } =

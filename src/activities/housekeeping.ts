@@ -10,7 +10,7 @@ export interface HousekeepingActivityDeps {
   readonly logger?: { info(fields: object, message: string): void };
 }
 
-/** A statement on so many rows takes a fraction of a second, and holds up nothing. */
+/** A statement on this many rows takes a fraction of a second, and blocks nothing. */
 const BATCH = 2_000;
 /** Enough for 100,000 rows; well inside the activity's timeout. */
 const TIME_MS = 15_000;
@@ -18,13 +18,15 @@ const TIME_MS = 15_000;
 /** The activity of the housekeeping workflow; safe to repeat, also by two at once. */
 export function createHousekeepingActivities(deps: HousekeepingActivityDeps) {
   return failingWithoutData({
-    /** Removes what has been kept for its time, batch by batch, until nothing or no time is left. */
+    /**
+     * Removes what has passed its retention time, batch by batch, until nothing or no time is left.
+     */
     async prune(request: PruneRequest): Promise<PruneResult> {
       const startedAt = performance.now();
       const result = await prune(deps, request);
       const durationMs = Math.round(performance.now() - startedAt);
       const about = { ...result.removed, more: result.more, durationMs };
-      deps.logger?.info(about, 'housekeeping: removed what was kept for its time');
+      deps.logger?.info(about, 'housekeeping: removed what had passed its retention time');
       return result;
     },
   });
@@ -53,7 +55,7 @@ async function prune(
   const until = performance.now() + TIME_MS;
   const isTimeUp = (): boolean => performance.now() >= until;
   await retention.removeConsoleResults();
-  // One day after the other, before its occurrences are removed.
+  // One day at a time, before its occurrences are removed.
   while (await audits.storeNext(keep.occurrencesMs)) {
     if (isTimeUp()) return { removed, more: true };
   }

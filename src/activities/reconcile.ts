@@ -17,7 +17,7 @@ export function createReconcileActivities({ workflowReconciler }: ReconcileActiv
   });
 }
 
-/** Called between pages: so Temporal notices an activity whose worker is gone. */
+/** Called between pages, so that Temporal notices when the activity's worker is gone. */
 function beat(): void {
   cancellationSignal().throwIfAborted();
   heartbeat();

@@ -29,7 +29,7 @@ export function formatCalendarDate(ms: number): string {
 
 /** UTC midnight of a day, epoch ms. */
 export function dateToMs(date: CalendarDate): number {
-  // Not Date.UTC: it takes the years 0 to 99 for 1900 to 1999.
+  // Not Date.UTC, which takes the years 0 to 99 as 1900 to 1999.
   return new Date(0).setUTCFullYear(date.year, date.month - 1, date.day);
 }
 

@@ -12,17 +12,17 @@ export interface ExplainedOccurrence extends DueDate {
   readonly localTime: string;
   /** Such as `+13:45`; with seconds in the 19th century. */
   readonly utcOffset: string;
-  /** Sentences for a customer: the due instant, and each rule that led to it. */
+  /** Sentences for a customer: the due instant, and each rule behind it. */
   readonly explanation: string;
 }
 
-/** An occasion, as far as its occurrences can be explained. */
+/** The parts of an occasion that explain its occurrences. */
 export interface ExplainedOccasion extends Series, LocalTimeInputs {
-  /** `birthday`, or a name of the user's own. */
+  /** `birthday`, or any type that was chosen for the user. */
   readonly type: string;
 }
 
-/** When an occurrence is due, and why. Throws a RangeError as `resolveNominalDate`. */
+/** When an occurrence is due, and why. Throws a RangeError like `resolveNominalDate`. */
 export function explainOccurrence(
   nominalDate: string,
   occasion: ExplainedOccasion,
@@ -62,7 +62,7 @@ function explainInstant(
   return `${occurrence} is due at ${local}, which is ${utc} in UTC.`;
 }
 
-/** Where 29 February went, or the 31st. */
+/** Which day replaces 29 February, or the 31st. */
 function explainMissingDay(nominalDate: string, occasion: ExplainedOccasion): string {
   const policy = policyOf(occasion, occasion.leapDayPolicy);
   const kept = keptDate(nominalDate, policy);
@@ -114,9 +114,9 @@ const SEASON_STEP_DAYS = 10;
 const BRIEF = 0.15;
 
 /**
- * Recognizes daylight saving time by offsets alone: it is a difference that came within the year
- * before and goes within the year after. Intl knows it only by the names of some zones, and the tz
- * database disagrees with itself on Ireland and Morocco.
+ * Recognizes daylight saving time from offsets alone: it is a difference that began within the year
+ * before and ends within the year after. Intl knows it only by the names of some zones, and the tz
+ * database contradicts itself on Ireland and Morocco.
  */
 function explainSeason(
   timezone: string,
@@ -135,7 +135,7 @@ function explainSeason(
   const shareOfHere = all.filter((offset) => offset === here).length / all.length;
 
   const utc = `UTC${formatOffset(here)}`;
-  // Some zones are at another offset for a few weeks only, as Morocco during Ramadan.
+  // Some zones have another offset for a few weeks only, such as Morocco during Ramadan.
   if (other === undefined || (other < here && shareOfHere > 1 - BRIEF)) {
     return `Clocks there are at ${utc}, without daylight saving time.`;
   }
@@ -147,7 +147,7 @@ function explainSeason(
   return `Daylight saving time ${isInForce}: clocks there are at ${utc}, at other times of the year at ${otherUtc}.`;
 }
 
-/** English, whatever the machine's language. */
+/** Always in English, whatever the machine's language. */
 function words(ms: number, format: string): string {
   return DateTime.fromMillis(ms, { zone: 'utc', locale: 'en-GB' }).toFormat(format);
 }

@@ -1,8 +1,8 @@
 import { parseCalendarDate } from './calendar-date.ts';
 
 /**
- * The rule that a text breaks as an instant in a request, or null. Even a hundred years after the
- * latest one allowed, years have four digits.
+ * Returns the rule that a text breaks as an instant in a request, or null. Even a hundred years
+ * after the latest one allowed, years have four digits.
  */
 export function instantFault(text: string): string | null {
   const isInstant =

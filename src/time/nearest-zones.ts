@@ -1,10 +1,13 @@
 import type { TzDatabase } from './tz-database.ts';
 
 const MOST = 3;
-/** Below it, a similarity of two names is chance. */
+/** A similarity below this is chance. */
 const LEAST_LIKENESS = 0.4;
 
-/** The zones whose names are most similar to a text, the most similar first: by pairs of letters (Dice). */
+/**
+ * The zones whose names are most similar to a text, the most similar first: by pairs of letters
+ * (Dice).
+ */
 export function nearestZones(text: string, tz: TzDatabase): string[] {
   const wanted = pairsOf(text);
   return tz

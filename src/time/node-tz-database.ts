@@ -4,7 +4,7 @@ import type { TzDatabase } from './tz-database.ts';
 
 /** Node's own tz database, through Intl. */
 export function createNodeTzDatabase(): TzDatabase {
-  // Asking Intl is slow, and the names that are spelt right are few.
+  // Calling Intl is slow, and there are few correctly spelt names.
   const known = new Set<string>();
 
   function isKnown(timezone: string): boolean {
@@ -19,21 +19,21 @@ export function createNodeTzDatabase(): TzDatabase {
     isKnown,
     names: () => ['UTC', ...Intl.supportedValuesOf('timeZone')],
     offsetAt(timezone, instantMs) {
-      // First: luxon caches every name that it ever made a zone of.
+      // Checked first: luxon caches every name that it ever made a zone of.
       if (!isKnown(timezone)) throw new RangeError(`no time zone ${timezone.slice(0, 64)}`);
-      // luxon gives fractional minutes. Local times are not resolved by it: of one that is missing or
-      // repeated, its answer depends on the day on which it is asked.
+      // luxon returns fractional minutes. It is not used to resolve local times: for missing or
+      // repeated ones, its answer depends on the current date.
       return Math.round(IANAZone.create(timezone).offset(instantMs) * 60_000);
     },
   };
 }
 
-/** Whether Intl finds it, in whatever case. */
+/** Whether Intl finds it, in any case. */
 function isFound(timezone: string): boolean {
   return NAME.test(timezone) && !NOT_TZ_NAMES.test(timezone) && IANAZone.isValidZone(timezone);
 }
 
-/** Intl gives the name in the database's spelling; of a link, it gives that of its zone. */
+/** Intl returns the name in the database's spelling; for a link, that of its zone. */
 function isOtherwiseSpelt(timezone: string): boolean {
   const { timeZone } = new Intl.DateTimeFormat('en-US', { timeZone: timezone }).resolvedOptions();
   if (timeZone === timezone) return false;
@@ -43,15 +43,17 @@ function isOtherwiseSpelt(timezone: string): boolean {
 
 const NAME = /^[A-Za-z][A-Za-z0-9_+/-]{0,63}$/;
 
-/** Abbreviations that ICU alone knows, and Intl accepts: `BST` is Bangladesh to it. */
+/** Abbreviations that only ICU knows, and Intl accepts: it takes `BST` for Bangladesh. */
 const NOT_TZ_NAMES =
   /^(ACT|AET|AGT|ART|AST|BET|BST|CAT|CNT|CST|CTT|EAT|ECT|IET|IST|JST|MIT|NET|NST|PLT|PNT|PRT|PST|SST|VST|SystemV\/.*)$/i;
 
 /**
- * In no other name of the tz database does a part start small, or is a word of four or more
- * letters all capitals.
+ * In all other names of the tz database, no part begins with a lower-case letter, and no word of
+ * four or more letters is all capitals.
  */
 const MISSPELT = /(?:^|\/)[a-z]|[A-Z]{4}/;
 
-/** In those without a slash, a word of up to three letters is all capitals: `EST5EDT`, `GB-Eire`. */
+/**
+ * In names without a slash, a word of up to three letters is all capitals: `EST5EDT`, `GB-Eire`.
+ */
 const MISSPELT_SHORT = /^(?!.*\/).*(?<![A-Za-z])(?![A-Za-z]{4})[A-Z]*[a-z]/;

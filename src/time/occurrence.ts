@@ -18,15 +18,17 @@ export interface DateSettings {
   readonly localTime: string;
 }
 
-/** What decides when a nominal date is due. */
+/** The inputs that decide when a nominal date is due. */
 export interface LocalTimeInputs extends DateSettings {
   /** A name of the tz database. */
   readonly timezone: string;
-  /** It is due so many days before the day on which the nominal date is kept. */
+  /** It is due this many days before the day on which the nominal date is kept. */
   readonly offsetDays: number;
 }
 
-/** The same, with the rule of the series, which may say where a day goes that does not exist. */
+/**
+ * The same, with the rule of the series, which may say which day replaces one that does not exist.
+ */
 export type DueInputs = LocalTimeInputs & Pick<Series, 'rrule'>;
 
 /** When a nominal date is due. */
@@ -37,7 +39,10 @@ export interface DueDate {
   readonly dueAt: number;
 }
 
-/** Why inputs have no occurrences, in words for an operator and without the date; null if they may. */
+/**
+ * Why inputs have no occurrences, in words for an operator and without the date; null if they may
+ * have.
+ */
 export function whyUnplannable(
   { date, timezone, rrule }: Pick<Series, 'date' | 'rrule'> & Pick<LocalTimeInputs, 'timezone'>,
   tz: TzDatabase,
@@ -63,15 +68,16 @@ function whyNoRule(rrule: string): string | null {
 }
 
 /**
- * More than all that lies between a nominal date, less the offset, and its instant, or between its instants under
- * two inputs: offsets from -16 to +16 h, any two local times, a missing day, a skipped one.
+ * More than anything that can lie between a nominal date, less the offset, and its instant, or
+ * between its instants under two inputs: offsets from -16 to +16 h, any two local times, a missing
+ * day, a skipped one.
  */
 export const REACH_MS = 5 * DAY_MS;
 
 /**
- * The occurrences of a series that are due after an instant, by nominal date and so by instant. Of
- * two that fall on one local day, because the calendar there skipped one, only the first.
- * `fromNominal` cheaply leaves out what is before it. Throws a RangeError as `resolveNominalDate`.
+ * The occurrences of a series that are due after an instant, by nominal date and therefore by
+ * instant. If two fall on one local day, because the calendar there skipped one, only the first
+ * counts. `fromNominal` cheaply skips earlier dates. Throws a RangeError like `resolveNominalDate`.
  */
 export function* dueDatesAfter(
   inputs: Series & LocalTimeInputs,
@@ -116,7 +122,7 @@ export function resolveOnWallClock(
   );
 }
 
-/** The day of the calendar, `YYYY-MM-DD`, on which a nominal date is due, whatever clocks do. */
+/** The day of the calendar, `YYYY-MM-DD`, on which a nominal date is due, regardless of clocks. */
 export function dueDay(nominalDate: string, inputs: Omit<DueInputs, 'timezone'>): string {
   const { leapDayPolicy, offsetDays } = inputs;
   const kept = keptDate(nominalDate, policyOf(inputs, leapDayPolicy));

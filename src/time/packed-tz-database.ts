@@ -7,7 +7,7 @@ export interface PackedTzDatabase extends TzDatabase {
   readonly zones: ReadonlyMap<string, ZoneChanges>;
 }
 
-/** When clocks of a zone change, and what they show before, between and after. */
+/** When clocks of a zone change, and their offsets before, between and after. */
 export interface ZoneChanges {
   /** Epoch ms, ascending. */
   readonly changesAt: Float64Array;
@@ -15,7 +15,7 @@ export interface ZoneChanges {
   readonly offsets: Float64Array;
 }
 
-/** Thrown if a file is not usable as tz data; the message names the rule it breaks. */
+/** Thrown if a file is not usable as tz data; the message names the rule that it breaks. */
 export class UnusableTzDataError extends Error {
   override readonly name = 'UnusableTzDataError';
 }
@@ -24,8 +24,8 @@ export class UnusableTzDataError extends Error {
 export const TZ_VERSION = /^\d{4}z?[a-z]$/;
 
 /**
- * The tz database as moment-timezone packs and publishes it (`data/packed/latest.json`), until
- * the end of 2037. All of it is unpacked at once, so that a fault is found at the start.
+ * The tz database as moment-timezone packs and publishes it (`data/packed/latest.json`), until the
+ * end of 2037. All of it is unpacked at once, so that a fault is found at the start.
  *
  * @throws UnusableTzDataError
  */
@@ -67,7 +67,7 @@ const packedSchema = z.object({
 /** `name|abbreviations|offsets|indices|changes|population`, each change in minutes since the one before. */
 function unpackZone(text: string): [string, ZoneChanges] {
   const [name = '', , offsetList = '', indices = '', changeList = ''] = text.split('|');
-  // Packed is how far UTC is ahead of local clocks.
+  // The packed number is how far UTC is ahead of local clocks.
   const shown = offsetList.split(' ').map((packed) => 0 - minutesToMs(packed));
   const offsets = Float64Array.from(indices, (index) => shown[unpackNumber(index)] ?? Number.NaN);
   let sum = 0;
@@ -86,12 +86,12 @@ function unpackZone(text: string): [string, ZoneChanges] {
 /** Manila was 15:56 behind UTC until 1844, Metlakatla 15:14 ahead until 1867. */
 const FARTHEST_MS = 16 * 3_600_000;
 
-/** To the second, as exact as the packing. */
+/** Rounded to the second, the precision of the packing. */
 function minutesToMs(packed: string): number {
   return Math.round(unpackNumber(packed) * 60) * 1000;
 }
 
-/** A number to the base of 60, with a fraction; NaN if it is not one. */
+/** A number in base 60, with a fraction; NaN if it is not one. */
 function unpackNumber(packed: string): number {
   const [, sign, whole = '', fraction = ''] = /^(-?)(\w*)(?:\.(\w+))?$/.exec(packed) ?? [];
   if (sign === undefined || packed === '') return Number.NaN;
@@ -102,7 +102,9 @@ function unpackNumber(packed: string): number {
 
 const DIGITS = '0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ';
 
-/** There are smaller editions, of ten years or since 1970, which are silently wrong past their ends. */
+/**
+ * Smaller editions exist, of ten years or since 1970, which are silently wrong beyond their ends.
+ */
 function requireWhole(zones: ReadonlyMap<string, ZoneChanges>): void {
   const { changesAt } = zones.get('Europe/London') ?? { changesAt: [] };
   const [first, last] = [changesAt[0] ?? Number.NaN, changesAt.at(-1) ?? Number.NaN];
@@ -124,8 +126,8 @@ function offsetIn({ changesAt, offsets }: ZoneChanges, instantMs: number): numbe
 
 /**
  * The data ends with 2037. Rules without an end name a weekday of a month ("the second Sunday in
- * March"), so a later year has the changes of the latest one in the data with the same weekdays
- * from March on: there is one for each since 2030.
+ * March"), so a later year has the changes of the latest year in the data with the same weekdays
+ * from March on: since 2030 there is one for each.
  */
 function withinData(instantMs: number): number {
   if (instantMs < firstOfMarch(LAST_YEAR + 1)) return instantMs;
@@ -140,7 +142,7 @@ function withinData(instantMs: number): number {
 const LAST_YEAR = 2037;
 const WEEK_MS = 7 * 86_400_000;
 
-/** UTC midnight. From March on, years differ by their weekdays only. */
+/** At UTC midnight. From March on, years differ by their weekdays only. */
 function firstOfMarch(year: number): number {
   return Date.UTC(year, 2, 1);
 }

@@ -1,17 +1,17 @@
 /**
- * Which days a recurrence names. A nominal date is `YYYY-MM-DD` as the rule names it, even where
- * the calendar has no such day: `2027-02-29`, `2027-04-31`. Nominal dates compare as strings.
+ * Which days a recurrence names. A nominal date is `YYYY-MM-DD` as the rule names it, even if the
+ * calendar has no such day: `2027-02-29`, `2027-04-31`. Nominal dates compare as strings.
  */
 import { dateToMs, DAY_MS, formatCalendarDate, twoDigits } from './calendar-date.ts';
 import { namesAnyDay, ruleDateFrom } from './rrule-dates.ts';
 import { parseRule, RuleError } from './rrule.ts';
 
-/** `birthday` is `yearly`, beginning one year after the date; `rrule` is what the series' rule says. */
+/** `birthday` is `yearly`, beginning one year after the date; `rrule` follows the series' rule. */
 export type Recurrence = 'once' | 'daily' | 'weekly' | 'monthly' | 'yearly' | 'birthday' | 'rrule';
 
 /**
- * Where a day goes that its month does not have, 29 February or another: `feb28` is the last day
- * before it, `mar1` the first one after it (RFC 7529: SKIP=BACKWARD, SKIP=FORWARD).
+ * Which day replaces one that its month does not have, 29 February or another: `feb28` is the last
+ * day before it, `mar1` the first one after it (RFC 7529: SKIP=BACKWARD, SKIP=FORWARD).
  */
 export type LeapDayPolicy = 'feb28' | 'mar1';
 
@@ -43,8 +43,8 @@ export function nominalDateAfter(series: Series, nominalDate: string): string | 
 }
 
 /**
- * What a recurrence rule that begins on a day must not be, naming the part at fault ("must not have
- * BYHOUR: occurrences are days"); null if it can be planned.
+ * The fault of a recurrence rule that begins on a day, naming the part ("must not have BYHOUR:
+ * occurrences are days"); null if it can be planned.
  */
 export function rruleFault(rrule: string, date: string): string | null {
   try {
@@ -61,8 +61,8 @@ export function namesDate(series: Series, nominalDate: string): boolean {
 }
 
 /**
- * The policy that holds for a series: that of its rule's SKIP, otherwise the setting. Without SKIP
- * a rule names no day that does not exist.
+ * The policy of a series: its rule's SKIP, otherwise the setting. Without SKIP, a rule names no day
+ * that does not exist.
  */
 export function policyOf(
   { rrule }: Pick<Series, 'rrule'>,
@@ -75,9 +75,9 @@ export function policyOf(
 }
 
 /**
- * The day of the calendar, `YYYY-MM-DD`, on which a nominal date is kept. No two nominal dates of
- * a series are kept on one day: a series that names days which do not exist names one day of a
- * month, after the 28th, and so never the 1st.
+ * The day of the calendar, `YYYY-MM-DD`, on which a nominal date is kept. No two nominal dates of a
+ * series are kept on one day: a series that names nonexistent days names one day of a month, after
+ * the 28th, and so never the 1st.
  */
 export function keptDate(nominalDate: string, policy: LeapDayPolicy): string {
   const { year, month, day } = partsOf(nominalDate);
@@ -148,7 +148,7 @@ function laterOf(one: string, other: string): string {
   return one > other ? one : other;
 }
 
-/** As a string that compares: `2026-12-32` is after 31 December and before New Year. */
+/** As a string to compare with: `2026-12-32` is after 31 December and before New Year. */
 function dayAfter(nominalDate: string): string {
   return `${nominalDate.slice(0, 8)}${twoDigits(partsOf(nominalDate).day + 1)}`;
 }

@@ -1,8 +1,8 @@
 /**
  * Which days a recurrence rule names, from DTSTART on. The calendar repeats itself every 400 years,
- * and with it what a rule names: a rule names a day in one round of its periods, or never.
+ * and so do the days of a rule: it names a day within one round of its periods, or never.
  *
- * A day is a number here, days since 1970, and a nominal date a number as well: 20270231.
+ * Here, a day is a number, days since 1970, and a nominal date is a number too: 20270231.
  */
 import type { NumberedWeekday, RecurrenceRule } from './rrule.ts';
 
@@ -28,22 +28,22 @@ const LAST_YEAR = 9999;
 
 /**
  * The first nominal date on or after `from`, both as `YYYY-MM-DD`; null if there is none up to the
- * year 9999. `date` is DTSTART, and `from`, which need not exist, is not before it. Of nominal dates
- * that are kept on one day, only the lowest counts.
+ * year 9999. `date` is DTSTART, and `from`, which need not exist, is not before it. If several
+ * nominal dates are kept on one day, only the lowest counts.
  */
 export function ruleDateFrom(given: RecurrenceRule, date: string, from: string): string | null {
   const rule = widened(given);
   const start = dayOf(numberOf(partsOf(nominalOf(date))));
   const [firstNominal, fromNominal] = [nominalOf(date), nominalOf(from)];
   const until = rule.until === null ? Infinity : numberOf(partsOf(nominalOf(rule.until)));
-  // What is counted is counted from the start. Otherwise it begins a period earlier, whose last day
-  // may be kept on the first day of the next.
+  // A COUNT is counted from the start. Otherwise it begins a period earlier, whose last day may be
+  // kept on the first day of the next.
   const near = periodBefore(rule, start, fromNominal);
   const perPeriod = daysPerPeriod(rule);
   let period = rule.count === Infinity ? near : 0;
   let left = rule.count;
   let lastKept = -Infinity;
-  // After so many periods they fall on the same ones of a round again.
+  // After this many periods, they coincide with the same ones of a round again.
   const round = ROUND[rule.frequency] / commonDivisor(ROUND[rule.frequency], rule.interval);
   for (let misses = 0; misses <= round; misses += 1, period += 1) {
     const days = daysOf(rule, start, period);
@@ -56,7 +56,7 @@ export function ruleDateFrom(given: RecurrenceRule, date: string, from: string):
       left -= 1;
       misses = 0;
     }
-    // The first may begin before the start, and has fewer.
+    // The first period may begin before the start, and then has fewer days.
     if (period === 0 && perPeriod !== null && near > 1) {
       left -= (near - 1) * perPeriod;
       period = near - 1;
@@ -73,7 +73,7 @@ function daysPerPeriod({ frequency, byMonth, byMonthDay, byDay, bySetPos }: Recu
   return frequency === 'DAILY' && byDay.length === 0 ? 1 : null;
 }
 
-/** The same rule with periods of weeks or months, if it chooses among all days. */
+/** The same rule with periods of weeks or months, if it selects from all days. */
 function widened(rule: RecurrenceRule): RecurrenceRule {
   const { frequency, interval, byMonth, byMonthDay, byDay, bySetPos } = rule;
   const chooses = byMonth.length + byMonthDay.length + byDay.length > 0;
@@ -87,14 +87,14 @@ function commonDivisor(one: number, other: number): number {
   return other === 0 ? one : commonDivisor(other, one % other);
 }
 
-/** Whether it names any day, whatever its COUNT and UNTIL. */
+/** Whether it names any day, regardless of its COUNT and UNTIL. */
 export function namesAnyDay(rule: RecurrenceRule, date: string): boolean {
-  // With an interval it names some of the days that it names without, which are found sooner.
+  // With an interval, it names a subset of the days that it names without, which are found sooner.
   if (rule.interval > 1 && !namesAnyDay({ ...rule, interval: 1 }, date)) return false;
   return ruleDateFrom({ ...rule, count: Infinity, until: null }, date, date) !== null;
 }
 
-/** A period that begins before `from`, one earlier if there is one; 0 is that of DTSTART. */
+/** A period that begins before `from`, one earlier if possible; 0 is that of DTSTART. */
 function periodBefore({ frequency, interval }: RecurrenceRule, start: Day, from: number): number {
   const { year, month, day } = partsOf(from);
   const number = () => numberOf({ year, month, day: Math.min(day, 28) });
@@ -112,7 +112,7 @@ function daysOf(rule: RecurrenceRule, start: Day, period: number): readonly Name
   const days = namedIn(rule, start, period * rule.interval);
   const { bySetPos } = rule;
   if (days === null || (days.length < 2 && bySetPos.length === 0)) return days;
-  // Before it sorts: a rule may ask for the 100th day of each month.
+  // Checked before sorting: a rule may ask for the 100th day of each month.
   if (bySetPos.length > 0 && bySetPos.every((n) => Math.abs(n) > days.length)) return [];
   days.sort((one, other) => one.kept - other.kept || one.nominal - other.nominal);
   const distinct = days.filter(({ kept }, index) => kept !== days[index - 1]?.kept);
@@ -122,7 +122,7 @@ function daysOf(rule: RecurrenceRule, start: Day, period: number): readonly Name
   );
 }
 
-/** Those of the day, week, month or year that is so many after that of DTSTART. */
+/** The days named in the day, week, month or year that is this many after DTSTART's. */
 function namedIn(rule: RecurrenceRule, start: Day, later: number): NamedDay[] | null {
   const { frequency, byMonth, byMonthDay, byDay, weekStart } = rule;
   switch (frequency) {
@@ -158,7 +158,7 @@ function namedIn(rule: RecurrenceRule, start: Day, later: number): NamedDay[] | 
   }
 }
 
-/** The months of a yearly rule: its own, or all for which it has days, or that of DTSTART. */
+/** The months of a yearly rule: its own, or all for which it has days, or DTSTART's. */
 function monthsOf({ byMonth, byMonthDay, byDay }: RecurrenceRule, start: Day): readonly number[] {
   if (byMonth.length > 0) return byMonth;
   return byMonthDay.length + byDay.length > 0 ? ALL_MONTHS : [start.month];
@@ -166,7 +166,7 @@ function monthsOf({ byMonth, byMonthDay, byDay }: RecurrenceRule, start: Day): r
 
 const ALL_MONTHS = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12];
 
-/** By RFC 7529: first the days of the month, then SKIP, and of what has come of them the weekdays. */
+/** As in RFC 7529: first the days of the month, then SKIP, then the weekdays of the result. */
 function namedInMonth(rule: RecurrenceRule, start: Day, year: number, month: number): NamedDay[] {
   const first = firstOf(year, month);
   const length = firstOf(year, month + 1) - first;
@@ -213,7 +213,7 @@ function isWeekday(
   );
 }
 
-/** Whether a day that has the right weekday is the one that counts. */
+/** Whether a day with the right weekday is the numbered one. */
 function isNth(one: NumberedWeekday, number: number, within: 'month' | 'year'): boolean {
   const { year, month } = dayOf(number);
   const first = within === 'year' ? firstOf(year, 1) : firstOf(year, month);
@@ -237,9 +237,9 @@ function daysAfter(weekday: number, weekStart: number): number {
 }
 
 /**
- * The number of a day of the calendar; month 13 is the next January. By arithmetic on years that
- * begin in March, as is `dayOf`: thousands of days are asked for, and `Date` takes ten times as long.
- * From https://howardhinnant.github.io/date_algorithms.html, days_from_civil and civil_from_days.
+ * The number of a day of the calendar; month 13 is the next January. Computed on years that begin
+ * in March, as in `dayOf`: thousands of days are needed, and `Date` takes ten times as long. From
+ * https://howardhinnant.github.io/date_algorithms.html, days_from_civil and civil_from_days.
  */
 function numberOf({ year, month, day }: Omit<Day, 'number'>): number {
   const marchYear = month > 2 ? year : year - 1;

@@ -1,6 +1,6 @@
 /**
  * Recurrence rules of RFC 5545 (RRULE), as far as they name days, with the SKIP of RFC 7529. Names
- * and values are read without regard to case, as the RFC says.
+ * and values are case-insensitive, as in the RFC.
  */
 import { parseCalendarDate } from './calendar-date.ts';
 
@@ -11,7 +11,7 @@ const WEEKDAYS = ['MO', 'TU', 'WE', 'TH', 'FR', 'SA', 'SU'];
 export interface RecurrenceRule {
   readonly frequency: (typeof FREQUENCIES)[number];
   readonly interval: number;
-  /** 1 to 12. Empty lists are parts that the rule does not have. */
+  /** 1 to 12. An empty list means that the rule does not have the part. */
   readonly byMonth: readonly number[];
   /** 1 to 31, or from the end of the month: -1 to -31. */
   readonly byMonthDay: readonly number[];
@@ -22,13 +22,13 @@ export interface RecurrenceRule {
   readonly count: number;
   /** `YYYY-MM-DD`, the last day on which an occurrence is kept; null without UNTIL. */
   readonly until: string | null;
-  /** Where a day of a month goes that the month does not have; null: it is left out. */
+  /** Which day replaces one that its month does not have; null: it is omitted. */
   readonly skip: 'BACKWARD' | 'FORWARD' | null;
 }
 
 export interface NumberedWeekday {
   readonly weekday: number;
-  /** Which one of the month or year, from its end if negative; 0: each. */
+  /** Which one of the month or year, counted from its end if negative; 0 means each. */
   readonly number: number;
 }
 
@@ -169,7 +169,7 @@ function readSkip(parts: ReadonlyMap<string, string>): RecurrenceRule['skip'] {
   throw new RuleError('must have SKIP=OMIT, BACKWARD or FORWARD');
 }
 
-/** What RFC 5545, 3.3.10, says of parts that go together. */
+/** Which parts RFC 5545, 3.3.10, allows together. */
 function combinationFault(rule: RecurrenceRule): string | null {
   const { frequency, byMonth, byMonthDay, byDay, bySetPos } = rule;
   if (rule.count !== Infinity && rule.until !== null) return 'must not have both COUNT and UNTIL';
@@ -184,7 +184,7 @@ function combinationFault(rule: RecurrenceRule): string | null {
     return 'must not have BYSETPOS without BYDAY, BYMONTHDAY or BYMONTH';
   }
   if (rule.skip !== null && byMonthDay.some((day) => day < -28)) {
-    // There is no name for a day before the first.
+    // A day before the first has no name.
     return `must not have BYMONTHDAY from -29 to -31 with SKIP=${rule.skip}`;
   }
   return null;

@@ -1,6 +1,6 @@
 /**
- * One version of the tz database. It is an argument of everything that resolves local time, so
- * that a newer one needs no newer Node, and two can stand side by side.
+ * One version of the tz database. It is an argument of everything that resolves local time, so that
+ * a newer one needs no newer Node, and two versions can be used at the same time.
  */
 export interface TzDatabase {
   /** Such as `2026f`. */

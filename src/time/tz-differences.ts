@@ -1,19 +1,22 @@
 import type { TzDatabase } from './tz-database.ts';
 
-/** Epoch ms; the second is excluded. */
+/** Epoch ms; `until` is exclusive. */
 export interface Period {
   readonly from: number;
   readonly until: number;
 }
 
-/** A period in which two tz databases show other times in a zone, cut off at the ends of the search. */
+/**
+ * A period in which two tz databases have different offsets in a zone, limited to the search
+ * period.
+ */
 export interface TzDifference extends Period {
   readonly timezone: string;
-  /** Ms ahead of UTC, by the one and by the other. */
+  /** Ms ahead of UTC, in the first and in the second. */
   readonly offsets: readonly [number, number];
 }
 
-/** Where two tz databases differ within a period, in zones that both know. */
+/** Finds where two tz databases differ within a period, in zones that both know. */
 export function findDifferences(
   one: TzDatabase,
   other: TzDatabase,

@@ -1,30 +1,30 @@
 import { DAY_MS } from './calendar-date.ts';
 
 /**
- * What becomes of a local time:
+ * How a local time resolves:
  *
  * - `unique`: clocks show it once;
- * - `repeated`: they show it twice, and the earlier one is taken;
+ * - `repeated`: they show it twice, and the earlier instant counts;
  * - `missing_time`: they jump over it, and it moves forward by the jump;
- * - `missing_day`: they jump over its whole day, and it moves to the next day there is.
+ * - `missing_day`: they skip its whole day, and it moves to the next day that exists.
  */
 export type WallClockCase = 'unique' | 'repeated' | 'missing_time' | 'missing_day';
 
 export interface WallClockResolution {
   readonly instantMs: number;
-  /** What clocks show at that instant, as if it were UTC. */
+  /** The local time that clocks show at that instant, as if it were UTC. */
   readonly wallMs: number;
   readonly kind: WallClockCase;
-  /** How far clocks jump, forward or (repeated) back; 0 when the time is unique. */
+  /** How far clocks jump, forward or (if repeated) back; 0 when the time is unique. */
   readonly jumpMs: number;
 }
 
 /**
- * The instant at which clocks show `wallMs` (a local date and time, as if it were UTC),
- * where `offsetAt` says how far they are ahead of UTC at an instant.
+ * The instant at which clocks show `wallMs` (a local date and time, as if it were UTC). `offsetAt`
+ * returns how far they are ahead of UTC at an instant.
  *
- * Offsets are asked for a day before, at, and a day after: no zone of the tz database
- * changed twice within two days. The order of preference is that of RFC 5545, 3.3.5.
+ * Offsets are read a day before, at, and a day after: no zone of the tz database changed twice
+ * within two days. The order of preference is that of RFC 5545, 3.3.5.
  */
 export function resolveWallClock(
   wallMs: number,
@@ -55,7 +55,7 @@ export function resolveWallClock(
   return { instantMs, wallMs: instantMs + after, kind: 'missing_time', jumpMs: after - before };
 }
 
-/** Whether the jump that swallows `wallMs` swallows its day from the first to the last ms. */
+/** Whether the jump that skips `wallMs` skips its day from the first to the last ms. */
 function isDayMissing(
   wallMs: number,
   before: number,

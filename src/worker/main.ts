@@ -1,4 +1,4 @@
-/** The process `worker`: workflows and their activities. As many of them as needed. */
+/** The process `worker`: workflows and their activities. Run as many as needed. */
 import { createActivities } from '../activities/index.ts';
 import { createAuditStore } from '../audit/stored-audits.ts';
 import { destinationsOf, requireSettings } from '../platform/settings/settings.ts';
@@ -40,11 +40,11 @@ async function startWorker(context: ServiceContext): Promise<void> {
   const settings = requireSettings(context.settings, 'DATABASE_URL');
   const { WORKER_ROLE: role, WORKFLOW_BUNDLE: bundlePath } = settings;
   const runsWorkflows = role !== 'activities';
-  // A worker of workflows alone sends nothing.
+  // A worker that runs only workflows sends nothing.
   const sending = role === 'workflows' ? null : requireSending(settings);
-  // Refused before anything is begun, if it is not usable.
+  // Fails before anything starts if it is not usable.
   const prebuilt = runsWorkflows && bundlePath ? readWorkflowBundle(bundlePath) : null;
-  // No port is opened unless it is going to be read.
+  // No port is opened unless something will read it.
   const temporalMetrics =
     settings.METRICS_PORT === undefined ? null : await createTemporalMetrics(logger);
   installTemporalRuntime(logger, temporalMetrics?.exporter);
@@ -110,13 +110,13 @@ async function startWorker(context: ServiceContext): Promise<void> {
   const background = [
     startKeepingSchedules(client, maintenanceSchedules(taskQueue, settings), logger),
   ];
-  // The version that gets the work is chosen by workers of workflows; activities follow.
+  // Workers of workflows choose the version that gets the work; activities follow.
   if (runsWorkflows) {
     const handover = { client, taskQueue, build: buildId, logger, onRefused: fail };
     background.push(startVersionHandover(handover));
   }
   onStop(async () => {
-    // First, so that nothing new is taken while the others stop, which may take a while.
+    // First, so that nothing new is taken while the other parts stop, which may take a while.
     if (worker.getState() === 'RUNNING') worker.shutdown();
     await Promise.all(background.map((part) => part.stop()));
     await running.catch(() => {});
@@ -153,7 +153,7 @@ function createDelivery(
       maxSockets: MOST_ACTIVITIES,
       tz,
       limits,
-      // Their activities wait for them.
+      // Their activities wait for these.
       outcomeWaitMs: 5,
     }),
     orm,

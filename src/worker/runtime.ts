@@ -14,7 +14,7 @@ import type { Logger } from '../platform/logger.ts';
 
 /**
  * Installs Temporal's runtime, one for the process, with Daybell's logger. It does not handle
- * signals: the process stops its worker itself, in order.
+ * signals: the process itself stops its worker in an orderly way.
  */
 export function installTemporalRuntime(logger: Logger, metrics?: MetricsExporterConfig): void {
   Runtime.install({
@@ -29,9 +29,9 @@ export function installTemporalRuntime(logger: Logger, metrics?: MetricsExporter
 
 const LOG_RETRIES_EVERY_MS = 60_000;
 
-/** What is ordinary to Temporal (a worker's states, a bundle) is a detail here. */
+/** Temporal's routine messages (a worker's states, a bundle) are details here. */
 const LEVELS = {
-  // The SDK traces every activation and activity, with all that it knows of it.
+  // The SDK logs every activation and activity, with everything it knows about it.
   TRACE: 'trace',
   DEBUG: 'trace',
   INFO: 'debug',
@@ -39,10 +39,10 @@ const LEVELS = {
   ERROR: 'error',
 } as const;
 
-/** Temporal's log lines as ours. */
+/** Writes Temporal's log lines in Daybell's form. */
 export function temporalLogger(logger: Logger): TemporalLogger {
   let retriesLoggedAt = -Infinity;
-  /** While the server is away, each poller logs each try: once a minute is enough. */
+  /** While the server is down, each poller logs each try: once a minute is enough. */
   const isRepeated = (meta: LogMetadata): boolean => {
     if (meta['target'] !== 'temporalio_client::retry') return false;
     if (performance.now() - retriesLoggedAt < LOG_RETRIES_EVERY_MS) return true;
@@ -56,7 +56,7 @@ export function temporalLogger(logger: Logger): TemporalLogger {
 }
 
 function fieldsOf(meta: LogMetadata): Record<string, unknown> {
-  // JSON has no bigint; those (timestamps, under symbols) are for the SDK itself.
+  // JSON has no bigint; such fields (timestamps, under symbols) are for the SDK itself.
   const fields = Object.entries(meta).filter(([, value]) => typeof value !== 'bigint');
   return Object.fromEntries(
     fields.map(([name, value]) => [name, value instanceof Error ? describeError(value) : value]),
@@ -67,13 +67,13 @@ function fieldsOf(meta: LogMetadata): Record<string, unknown> {
 const READ_WITHIN_MS = 3_000;
 
 /**
- * The metrics that Temporal's SDK has of this process: pollers, slots, tasks, requests. The runtime
- * serves them on a loopback port, which is the only way to read them.
+ * The metrics that Temporal's SDK has about this process: pollers, slots, tasks, requests. The
+ * runtime serves them on a loopback port, which is the only way to read them.
  */
 export async function createTemporalMetrics(logger: Logger) {
   const bindAddress = `127.0.0.1:${await findFreePort()}`;
   let isFailing = false;
-  // Names with units and `_total`, and durations in seconds, as ours are.
+  // Names with units and `_total`, and durations in seconds, like ours.
   const exporter: MetricsExporterConfig = {
     prometheus: {
       bindAddress,
@@ -92,7 +92,7 @@ export async function createTemporalMetrics(logger: Logger) {
         isFailing = false;
         return page;
       } catch (error) {
-        // Until the runtime is installed, or if another program took the port before it.
+        // Until the runtime is installed, or if another program took the port first.
         if (!isFailing) {
           logger.warn({ error: describeError(error) }, "Temporal's metrics cannot be read");
         }
@@ -103,7 +103,7 @@ export async function createTemporalMetrics(logger: Logger) {
   };
 }
 
-/** Free at this moment: the SDK wants a number, and does not say which one 0 became. */
+/** Free at this moment: the SDK needs a number, and does not report which port 0 became. */
 async function findFreePort(): Promise<number> {
   await using probe = createServer().listen(0, '127.0.0.1');
   await once(probe, 'listening');

@@ -12,18 +12,18 @@ import type { Settings } from '../platform/settings/settings.ts';
 import type { ErasureRequest, PruneRequest, Retention } from '../workflows/maintenance-contract.ts';
 
 const MINUTE_MS = 60_000;
-/** A Temporal store that was lost is rebuilt by a schedule, which was lost with it. */
+/** A lost Temporal store is rebuilt by a schedule, which was lost with it. */
 const LOOK_EVERY_MS = 30_000;
 const RETRY_AFTER_MS = 2_000;
-/** A healthy server answers in milliseconds; without one, the calls have to end some time. */
+/** A healthy server answers in milliseconds; without one, the calls have to end at some point. */
 const CALLS_TIMEOUT_MS = 10_000;
 
-/** One that hangs for want of a worker makes way for the next. */
+/** A run that hangs for want of a worker makes way for the next. */
 const LONGEST_RUN_MS = 55 * MINUTE_MS;
 
 /**
- * Retention, erasure and the reconciler. Offsets from UTC are quarters of an hour: these minutes are
- * away from the instants at which many are due.
+ * Retention, erasure and the reconciler. Offsets from UTC are multiples of a quarter of an hour:
+ * these minutes stay clear of the instants at which many are due.
  */
 export function maintenanceSchedules(taskQueue: string, settings: Settings): ScheduleOptions[] {
   const keep: Retention = {
@@ -40,9 +40,9 @@ export function maintenanceSchedules(taskQueue: string, settings: Settings): Sch
       everyMs: 60 * MINUTE_MS,
       offsetMs: 7 * MINUTE_MS,
       args: [{ keep } satisfies PruneRequest],
-      staticSummary: 'Removes what has been kept for its time',
+      staticSummary: 'Removes what has passed its retention time',
     }),
-    // So that users are erased within ten minutes. A run that finds none costs three tasks.
+    // Often enough to erase users within ten minutes. A run that finds none costs three tasks.
     scheduleOf(taskQueue, {
       workflowType: 'erasure',
       everyMs: 5 * MINUTE_MS,
@@ -58,7 +58,8 @@ export function maintenanceSchedules(taskQueue: string, settings: Settings): Sch
         args: [],
         staticSummary: 'Looks for what was missed, and has it planned again',
       }),
-      // When it is new, the store may be, too, and the workflows of the one before do not run in it.
+      // If the schedule is new, the store may be too, and then the previous store's workflows do
+      // not run in it.
       state: { triggerImmediately: true },
     },
   ];
@@ -81,7 +82,7 @@ function scheduleOf(
   return {
     scheduleId: id,
     spec: { intervals: [{ every: everyMs, offset: offsetMs }] },
-    // The server adds the time to the workflow's id, so that each run is found by it.
+    // The server appends the time to the workflow's id, so that each run can be found by it.
     action: {
       type: 'startWorkflow',
       workflowId: id,
@@ -89,14 +90,14 @@ function scheduleOf(
       workflowExecutionTimeout: LONGEST_RUN_MS,
       ...action,
     },
-    // What was missed while the server was away is done by the next run.
+    // Runs missed while the server was down are made up by the next one.
     policies: { overlap: ScheduleOverlapPolicy.SKIP, catchupWindow: MINUTE_MS },
   };
 }
 
 /**
- * Creates or updates the schedules in the background, and creates them again should they be gone.
- * What an operator has changed meanwhile stays until the next start.
+ * Creates or updates the schedules in the background, and creates them again if they disappear. An
+ * operator's changes stay until the next start.
  */
 export function startKeepingSchedules(
   client: Client,
@@ -127,8 +128,8 @@ export function startKeepingSchedules(
 }
 
 /**
- * Brings a schedule to what this version and these settings want. Safe at every start, also of
- * several processes at once: they want the same. A paused one stays paused.
+ * Brings a schedule to the state that this version and these settings define. Safe at every start,
+ * even of several processes at once: they agree. A paused one stays paused.
  */
 export async function ensureSchedule(client: Client, wanted: ScheduleOptions): Promise<void> {
   if (await createMissingSchedule(client, wanted)) return;
@@ -140,7 +141,7 @@ export async function ensureSchedule(client: Client, wanted: ScheduleOptions): P
   );
 }
 
-/** Returns false if it exists, and leaves that as it is. */
+/** Returns false if it exists, and does not change it. */
 async function createMissingSchedule(client: Client, wanted: ScheduleOptions): Promise<boolean> {
   try {
     await client.withDeadline(Date.now() + CALLS_TIMEOUT_MS, () => client.schedule.create(wanted));

@@ -18,20 +18,20 @@ import {
 export interface VersionHandoverOptions {
   readonly client: Client;
   readonly taskQueue: string;
-  /** Of this worker. */
+  /** The build of this worker. */
   readonly build: Build;
   readonly logger: Logger;
-  /** Called when this Temporal has no worker versions. */
+  /** Called if this Temporal has no worker versions. */
   readonly onRefused: (error: InvalidSettingsError) => void;
 }
 
 const LOOK_EVERY_MS = 5_000;
 /** A new worker is known within a second, and may be the first: until then no worker gets tasks. */
 const LOOK_WHEN_NEW_EVERY_MS = 1_000;
-/** While it has the work, it only needs to notice when another version gets it. */
+/** While it is current, it only needs to notice when another version takes over. */
 const LOOK_WHEN_CURRENT_EVERY_MS = 30_000;
 
-/** Makes sure, in the background, that the work goes to a version that has workers. */
+/** Ensures, in the background, that the work goes to a version that has workers. */
 export function startVersionHandover(options: VersionHandoverOptions): { stop(): Promise<void> } {
   const { client, taskQueue, build, logger, onRefused } = options;
   let previous: VersionState | null = null;
@@ -47,7 +47,7 @@ export function startVersionHandover(options: VersionHandoverOptions): { stop():
     } else if (state === 'other' && previous !== state) {
       logger.warn(
         about,
-        'another version gets the work, and this one none: npm run worker:current would change that',
+        'another version gets the work, this one gets none: npm run worker:current changes that',
       );
     }
     previous = state;
@@ -64,7 +64,7 @@ export function startVersionHandover(options: VersionHandoverOptions): { stop():
       return 0;
     }
     previous = null;
-    // Temporal is away, another worker was quicker, or workers of another task are still to come.
+    // Temporal is down, another worker was faster, or workers of another task are still to come.
     const level = failures === 1 ? 'info' : 'debug';
     logger[level]({ error: describeError(error) }, 'waiting to see which version gets the work');
     return LOOK_EVERY_MS;
@@ -76,13 +76,13 @@ export function startVersionHandover(options: VersionHandoverOptions): { stop():
 export type VersionState = 'current' | 'new' | 'abandoned' | 'other' | 'unknown';
 
 /**
- * A version's state towards the one that gets the work: it gets it itself, or has never had it, as
- * in a rollout; the version that gets it has no workers left, or has some; or Temporal does not
- * know this worker yet.
+ * A version's state relative to the current one: it is current itself, or has never been, as in a
+ * rollout; the current version has no workers left, or has some; or Temporal does not know this
+ * worker yet.
  *
- * A rollout cannot be forgotten, and is not undone by a worker of the version before that happens
- * to start again: a build takes the work once by itself, when it first comes, and otherwise only
- * from a version without workers.
+ * A rollout cannot be forgotten, and is not undone when a worker of the previous version happens to
+ * restart: a build takes over once by itself, when it first appears, and after that only from a
+ * version without workers.
  *
  * @param known the builds that Temporal knows; not needed while `own` is current
  */

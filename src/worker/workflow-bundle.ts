@@ -19,8 +19,8 @@ interface PrebuiltBundle extends WorkflowCode {
 const SOURCE = join(import.meta.dirname, '..', 'workflows');
 
 /**
- * The workflows as one script for Temporal's sandbox. Takes seconds of a core: once for a process,
- * or once for an image.
+ * Bundles the workflows into one script for Temporal's sandbox. Takes seconds of a core: once per
+ * process, or once per image.
  */
 export async function bundleWorkflows(
   logger: Logger,
@@ -29,7 +29,7 @@ export async function bundleWorkflows(
   return bundleWorkflowCode({ workflowsPath, logger });
 }
 
-/** The contents of the file that `readWorkflowBundle` reads. */
+/** Creates the contents of the file that `readWorkflowBundle` reads. */
 export async function prebuildWorkflows(logger: Logger): Promise<string> {
   const { code } = await bundleWorkflows(logger);
   const bundle: PrebuiltBundle = { madeFrom: sourcesOfWorkflows(), code };
@@ -37,8 +37,8 @@ export async function prebuildWorkflows(logger: Logger): Promise<string> {
 }
 
 /**
- * @throws InvalidSettingsError when the file cannot be read, or was made from other sources:
- *   workflows that differ from what the rest of the process expects break those that sleep
+ * @throws InvalidSettingsError if the file cannot be read, or was made from other sources:
+ *   workflows that differ from what the rest of the process expects break the sleeping ones
  */
 export function readWorkflowBundle(path: string): WorkflowCode {
   const unusable = (problem: string) =>
@@ -55,7 +55,7 @@ export function readWorkflowBundle(path: string): WorkflowCode {
   throw unusable('was made from other workflows than these');
 }
 
-/** Of all that is bundled: the workflows, and the SDK. */
+/** The sources of everything that is bundled: the workflows, and the SDK. */
 function sourcesOfWorkflows(): string {
   const hash = createHash('sha256');
   for (const name of readdirSync(SOURCE).toSorted()) {

@@ -1,7 +1,7 @@
 /**
- * Everything that crosses the border of the occasion workflow: JSON-safe, one object each,
- * instants as epoch milliseconds. Ids and instants only: Temporal never holds a name or a year
- * of birth.
+ * Everything that crosses the boundary of the occasion workflow: JSON-safe, one object each,
+ * instants as epoch milliseconds. Ids and instants only: Temporal never holds a name or a year of
+ * birth.
  */
 import { defineQuery, defineSignal } from '@temporalio/workflow';
 
@@ -16,29 +16,29 @@ export interface OccasionInput extends Occasion {
   readonly earlier?: EarlierRun;
 }
 
-/** What a run hands on to the next when it continues as new. */
+/** What a run passes to the next when it continues as new. */
 export interface EarlierRun {
   readonly answer: DeliverAnswer | null;
-  /** Calls in a row that changed nothing. */
+  /** Consecutive calls that changed nothing. */
   readonly fruitless: number;
-  /** Why deliver is to be called again, if it has not been since. */
+  /** Why deliver must be called again, if it has not been since. */
   readonly changed: 'signal' | 'cancel' | null;
 }
 
-/** Look again. Carries nothing, so it may be repeated and reordered. */
+/** "Check again". Carries no data, so it may be repeated and reordered. */
 export const changedSignal = defineSignal('changed');
 
 export const statusQuery = defineQuery<OccasionStatus>('status');
 
 export interface OccasionStatus {
   readonly waitingFor: 'instant' | 'delivery' | 'change' | 'nothing';
-  /** In words. */
+  /** In words, for operators. */
   readonly details: string;
-  /** Of deliver, the last; null before the first. */
+  /** The last answer of deliver; null before the first. */
   readonly answer: DeliverAnswer | null;
 }
 
-/** What deliver answers once everything due of the occasion is settled. */
+/** The answer of deliver once everything due for the occasion is settled. */
 export interface DeliverAnswer {
   /** The occasion has ended, and the workflow ends. */
   readonly ended: boolean;

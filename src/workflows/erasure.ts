@@ -5,7 +5,7 @@ import type { ErasureCounts, ErasureRequest } from './maintenance-contract.ts';
 
 const { erase } = proxyActivities<Activities>({
   startToCloseTimeout: 2 * 60_000,
-  // With the database away for longer it fails, and the next one tries again.
+  // If the database is down for longer, it fails, and the next run tries again.
   scheduleToCloseTimeout: 30 * 60_000,
   retry: { initialInterval: 1_000, backoffCoefficient: 2, maximumInterval: 60_000 },
   summary: 'Erase deleted users',
@@ -17,8 +17,8 @@ const MOST_ROUNDS = 60;
 const DELETED_BY_THEN_MS = 12_000;
 
 /**
- * Erases deleted users from both stores. A Temporal Schedule starts it every few minutes. Users with
- * work still in progress are left to the next run.
+ * Erases deleted users from both stores. A Temporal Schedule starts it every few minutes. Users
+ * with work still in progress are left to the next run.
  */
 export async function erasure(request: ErasureRequest): Promise<ErasureCounts> {
   const all = { fromDatabase: 0, fromTemporal: 0, runs: 0 };

@@ -5,7 +5,7 @@ import type { PruneCounts, PruneRequest } from './maintenance-contract.ts';
 
 const { prune } = proxyActivities<Activities>({
   startToCloseTimeout: 60_000,
-  // With the database away for longer it fails, and the next hour tries again.
+  // If the database is down for longer, it fails, and the next run, an hour later, tries again.
   scheduleToCloseTimeout: 30 * 60_000,
   retry: { initialInterval: 1_000, backoffCoefficient: 2, maximumInterval: 60_000 },
   summary: 'Remove what has been kept for its time',
@@ -23,7 +23,7 @@ const KINDS = [
 const MOST_ROUNDS = 60;
 
 /**
- * Removes what has been kept for its time. A Temporal Schedule starts it every hour; returns how
+ * Removes what has passed its retention time. A Temporal Schedule starts it every hour; returns how
  * much it removed.
  */
 export async function housekeeping(request: PruneRequest): Promise<PruneCounts> {

@@ -1,20 +1,20 @@
 /**
- * Everything that crosses the border of the maintenance workflows: JSON-safe; ids, kinds and
+ * Everything that crosses the boundary of the maintenance workflows: JSON-safe; ids, kinds and
  * numbers only. Durations in ms.
  */
 
-/** What the ledger can show to be wrong; docs/reliability.md says what is done about each. */
+/** Faults that the ledger can show; docs/reliability.md says how each is handled. */
 export type LedgerFindingKind =
-  /** An occasion without a plan, or whose plan does not follow from its inputs of now. */
+  /** An occasion without a plan, or whose plan does not follow from its current inputs. */
   | 'unplanned'
   /** Claimable for over two minutes, nothing holds it up, and no process attempts it. */
   | 'unattempted'
   /** A row in a state that no transition leads to. */
   | 'impossible';
 
-/** What only Temporal can show. */
+/** Faults that only Temporal can show. */
 export type WorkflowFindingKind =
-  /** No workflow has looked at the occasion for two hours after it should have. */
+  /** No workflow has checked the occasion for two hours after it should have. */
   | 'unwatched'
   /** The occasion's workflow does not run. */
   | 'lost'
@@ -25,7 +25,7 @@ export type FindingKind = LedgerFindingKind | WorkflowFindingKind;
 
 export type FindingCounts = Readonly<Partial<Record<FindingKind, number>>>;
 
-/** What came of one step of the reconciler. */
+/** The result of one step of the reconciler. */
 export interface ReconcileStep {
   readonly detected: FindingCounts;
   readonly repaired: FindingCounts;
@@ -36,13 +36,13 @@ export interface ReconcileReport extends ReconcileStep {
   readonly unrepaired: FindingCounts;
   /** The first few that were not repaired. */
   readonly examples: readonly UnrepairedFinding[];
-  /** Many were being sent: nothing was looked for. */
+  /** A herd was being sent: nothing was checked. */
   readonly rested: boolean;
   /** Wakes that were forgotten because only the workflows of another Temporal store knew them. */
   readonly forgotten: number;
-  /** How many workflows were compared with the occasions; null when that was not due. */
+  /** How many workflows were compared with the occasions; null if that was not due. */
   readonly compared: number | null;
-  /** Kinds that could not be looked for. */
+  /** Kinds that could not be checked. */
   readonly notLookedFor: readonly FindingKind[];
 }
 
@@ -55,7 +55,7 @@ export interface UnrepairedFinding {
 }
 
 export interface StoreCheck {
-  /** Many are being sent: nothing else is to be looked for now. */
+  /** A herd is being sent: nothing else should be checked now. */
   readonly rests: boolean;
   readonly forgotten: number;
 }
@@ -80,9 +80,9 @@ export interface ErasureCounts {
 
 export interface ErasureResult {
   readonly erased: ErasureCounts;
-  /** Its time was up before it was done. */
+  /** Its time was over before it was done. */
   readonly more: boolean;
-  /** Temporal deletes in its own time: whether it has is still to be checked. */
+  /** Temporal deletes in the background: completion must still be checked. */
   readonly deleting: boolean;
 }
 
@@ -90,7 +90,7 @@ export interface ErasureResult {
 export interface Retention {
   /** Attempts in the ledger; the occurrence and its outcome stay. */
   readonly attemptsMs: number;
-  /** What receivers answered. */
+  /** Excerpts of receivers' responses. */
   readonly responseExcerptsMs: number;
   readonly idempotencyKeysMs: number;
   /** Processed outbox events. */
@@ -113,6 +113,6 @@ export type PruneCounts = Readonly<
 
 export interface PruneResult {
   readonly removed: PruneCounts;
-  /** Its time was up before it was done. */
+  /** Its time was over before it was done. */
   readonly more: boolean;
 }

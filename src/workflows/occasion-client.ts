@@ -13,14 +13,16 @@ import { classify } from '../platform/temporal/errors.ts';
 
 export type OccasionWorkflows = ReturnType<typeof createOccasionWorkflows>;
 
-/** A healthy server answers in milliseconds; the SDK retries a refused connection within this time. */
+/**
+ * A healthy server answers in milliseconds; the SDK retries a refused connection within this time.
+ */
 const CALL_TIMEOUT_MS = 5_000;
 
 /**
- * The occasion workflows, from outside. Every call is safe to repeat, and rejects with
+ * Calls the occasion workflows from outside. Every call is safe to repeat, and rejects with
  * `TemporalAwayError` or `TemporalRefusedError`.
  *
- * @param ready every call waits for it, and rejects as it does: the namespace guard's check
+ * @param ready awaited by every call, which rejects as it does: the namespace guard's check
  */
 export function createOccasionWorkflows(
   client: Client,
@@ -40,18 +42,18 @@ export function createOccasionWorkflows(
     workflowId: workflowId({ type, id }),
     taskQueue,
     args: [{ type, id }] satisfies [OccasionInput],
-    // One that has ended, or that an operator terminated, is started again.
+    // A workflow that has ended, or that an operator terminated, is started again.
     workflowIdReusePolicy: WorkflowIdReusePolicy.ALLOW_DUPLICATE,
     staticSummary: `The ${type} of user ${userId}`,
-    // A delay, and no instant, so that this process's clock does not matter.
+    // A delay, not an instant, so that this process's clock does not matter.
     startDelay: Math.max(0, Math.round(delayMs)),
   });
 
   return {
     /**
-     * Starts the workflow, which sleeps for `delayMs` first.
+     * Starts the workflow, which first sleeps for `delayMs`.
      *
-     * @returns false if it exists already; then nothing changes
+     * @returns false if it already exists; then nothing changes
      */
     async start(occasion: OwnedOccasion, delayMs: number): Promise<boolean> {
       try {
@@ -69,8 +71,8 @@ export function createOccasionWorkflows(
     },
 
     /**
-     * Has the workflow look again, now, even if its start is delayed. One that does not exist is
-     * started, and sleeps for `delayMs` first.
+     * Makes the workflow check again, now, even if its start is delayed. If it does not exist, it
+     * is started, and first sleeps for `delayMs`.
      */
     async lookAgain(occasion: OwnedOccasion, delayMs = 0): Promise<void> {
       await call(() =>
@@ -84,15 +86,15 @@ export function createOccasionWorkflows(
     },
 
     /**
-     * Has the workflow of an occasion that has ended look again, so that it ends too. Starts
-     * nothing, and does nothing if no workflow runs.
+     * Makes the workflow of an ended occasion check again, so that it ends too. Starts nothing, and
+     * does nothing if no workflow runs.
      */
     async end(occasion: OccasionRef): Promise<void> {
       const workflow = client.workflow.getHandle(workflowId(occasion));
       try {
-        // A run takes one cancel request only, and may have had an operator's.
+        // A run accepts only one cancel request, and may have had an operator's.
         await call(() => workflow.signal(changedSignal));
-        // This ends a start delay, which a signal does not.
+        // A cancellation ends a start delay, which a signal does not.
         await call(() => workflow.cancel());
       } catch (error) {
         if (!(error instanceof WorkflowNotFoundError)) throw error;

@@ -14,18 +14,19 @@ import type { DeliverAnswer, EarlierRun, OccasionInput, OccasionStatus } from '.
 
 const SECOND = 1_000;
 const DELIVER = {
-  // The longest WEBHOOK_TIMEOUT_MS, and half a minute for the rest: a worker that died costs this.
+  // The longest WEBHOOK_TIMEOUT_MS, and half a minute for the rest: a worker that died costs this
+  // much.
   startToCloseTimeout: 150 * SECOND,
-  // For what deliver did not foresee; otherwise it says itself when to try again.
+  // For what deliver did not foresee; otherwise deliver itself says when to try again.
   retry: { initialInterval: 5 * SECOND, backoffCoefficient: 1 },
   cancellationType: 'TRY_CANCEL',
 } as const;
 const NEW: EarlierRun = { answer: null, fruitless: 0, changed: null };
 
 /**
- * Takes care of one occasion of one user as long as anything of it is to come: asks deliver, which
- * settles what is due, and sleeps until it is to ask again or something changes. Its start is
- * delayed until the first time to ask. It never fails.
+ * Takes care of one occasion of one user while it has occurrences to come: calls deliver, which
+ * settles what is due, and sleeps until the next call or until something changes. Its start is
+ * delayed until the first call. It never fails.
  */
 export async function occasion({ type, id, earlier = NEW }: OccasionInput): Promise<void> {
   let { answer, fruitless, changed } = earlier;
@@ -39,7 +40,7 @@ export async function occasion({ type, id, earlier = NEW }: OccasionInput): Prom
     setCurrentDetails(details);
   };
 
-  /** Null when it was let go of, or when an operator ended it, by whatever result. */
+  /** Null if the call was abandoned, or an operator ended it, with whatever result. */
   const callDeliver = async (): Promise<DeliverAnswer | null> => {
     const summary = answer?.next ? `Settle ${inWords(answer)}` : 'See what is due';
     setStatus('delivery', summary);
@@ -51,7 +52,7 @@ export async function occasion({ type, id, earlier = NEW }: OccasionInput): Prom
       .then((result) => (latest = result?.ended === undefined ? null : result))
       .catch(() => (latest = null));
     await condition(() => latest !== undefined || changed !== null);
-    // A retry may be hours away. An attempt under way is given time; then its lease covers it.
+    // A retry may be hours away. An attempt in progress gets some time; then its lease protects it.
     await waitUntil(Date.now() + gapAfter(fruitless), () => latest !== undefined);
     call.cancel();
     return latest ?? null;
@@ -66,7 +67,7 @@ export async function occasion({ type, id, earlier = NEW }: OccasionInput): Prom
       const isNews = isAhead && (!wasChanged || latest?.wakeAt !== answer?.wakeAt);
       fruitless = latest?.settled || isNews ? 0 : fruitless + 1;
       answer = latest ?? answer;
-      // A signal meanwhile may have come of a new date.
+      // A signal in the meantime may come from a new date.
       if (latest?.ended && changed !== 'signal') return setStatus('nothing', 'Nothing is to come');
       const notBefore = Date.now() + (latest === null && changed ? 0 : gapAfter(fruitless));
       const callAt = Math.max(latest?.wakeAt ?? 0, notBefore);
@@ -87,9 +88,9 @@ async function waitUntil(instant: number, isOver: () => boolean, summary = ''): 
   const ms = instant - Date.now();
   if (ms > 0 && !isOver()) await condition(isOver, ms, { summary });
 }
-/** Between two calls. */
+/** The pause between two calls. */
 const gapAfter = (fruitless: number) => Math.min(10 * SECOND * 2 ** fruitless, 3_600 * SECOND);
-/** Four or five years, when nothing is postponed. */
+/** Four or five years, if nothing is postponed. */
 const isLong = () => workflowInfo().historyLength >= 50 || workflowInfo().continueAsNewSuggested;
 const iso = (instant: number) => new Date(instant).toISOString();
 const inWords = (answer: DeliverAnswer | null): string =>

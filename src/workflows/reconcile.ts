@@ -11,7 +11,7 @@ const retry = {
   initialInterval: 1_000,
   backoffCoefficient: 2,
   maximumInterval: 20_000,
-  // With the database or visibility away for longer, the next run tries again.
+  // If the database or visibility is down for longer, the next run tries again.
   maximumAttempts: 5,
 };
 
@@ -28,9 +28,8 @@ const { lookForUnwatched, concludeReconcile } = proxyActivities<Activities>({
 });
 
 /**
- * Finds what only Temporal can show: occasions that no workflow looks at, workflows without an
- * occasion, and a Temporal store that is another one. A Temporal Schedule starts it; its result is
- * what it found.
+ * Finds what only Temporal can show: occasions that no workflow checks, workflows without an
+ * occasion, and a changed Temporal store. A Temporal Schedule starts it; its result is its report.
  */
 export async function reconcile(): Promise<ReconcileReport> {
   const startedAt = Date.now();
