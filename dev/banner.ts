@@ -68,7 +68,7 @@ function metrics(api: string, { metrics: ports }: Ports): string {
   );
 }
 
-/** The address may hold a token in its query or a password: neither is shown. */
+/** The address may contain a token in its query, or a password: neither is shown. */
 function greetings({ ports, settings }: BannerOptions): string {
   if (ports.receiver !== null) {
     return `printed here, by a receiver on http://127.0.0.1:${ports.receiver} (set WEBHOOK_URL for your own)`;

@@ -189,7 +189,9 @@ function isAlive(pid = 0): boolean {
   }
 }
 
-/** Of the group in which Linux shares the processor; empty where there are no such groups. */
+/**
+ * The priority of the group by which Linux shares the processor; empty if there are no such groups.
+ */
 function niceOfGroup(pid: number): string {
   const file = `/proc/${pid}/autogroup`;
   return existsSync(file) ? (/ nice \S+/.exec(readFileSync(file, 'utf8'))?.[0] ?? '') : '';

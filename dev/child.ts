@@ -12,8 +12,8 @@ import type { Terminal } from './terminal.ts';
 export type ChildState = 'starting' | 'ready' | 'down';
 
 /**
- * Who comes first where there are not enough cores for all: a request is to take milliseconds, a herd
- * of webhooks takes seconds, and no one waits for the rest.
+ * Which processes come first if there are not enough cores for all: a request should take
+ * milliseconds, a herd of webhooks takes seconds, and nobody waits for the rest.
  */
 export const NICENESS = {
   receiver: 0,
@@ -28,14 +28,16 @@ export interface ChildSpec {
   readonly name: string;
   /** Starts the process in a process group of its own, with its output in pipes. */
   spawn(): ChildProcess;
-  /** Whether it can be used, asked repeatedly; without this the process says so by IPC. */
+  /** Whether it can be used, polled; without this, the process reports it by IPC. */
   readiness?(): Promise<boolean>;
   readonly readyWithinMs: number;
   readonly stopSignal: NodeJS.Signals;
   readonly stopWithinMs: number;
-  /** For when stopping takes longer than that. */
+  /** Used if stopping takes longer than that. */
   readonly killSignal: NodeJS.Signals;
-  /** How much others come first where there are not enough cores for all: 0, the default, to 19. */
+  /**
+   * How far others take precedence if there are not enough cores for all: 0, the default, to 19.
+   */
   readonly niceness?: number;
 }
 
@@ -49,9 +51,9 @@ export interface ChildOptions {
 
 export type Child = ReturnType<typeof createChild>;
 
-/** EX_CONFIG of sysexits.h, with which Daybell's processes refuse their settings. */
+/** EX_CONFIG of sysexits.h: the exit code when Daybell's processes refuse their settings. */
 const EXIT_CONFIG = 78;
-/** One unlucky start does not end everything, and a broken program soon does. */
+/** One failed start does not end everything, but a broken program soon does. */
 const DEATHS_BEFORE_FIRST_READY = 3;
 const MAX_RESTART_SECONDS = 30;
 const ASK_EVERY_MS = 100;
@@ -74,7 +76,7 @@ export function createChild(spec: ChildSpec, options: ChildOptions) {
       const { reason, wasReady, misconfigured } = await runOnce();
       onState('down');
       if (stopping.signal.aborted) return;
-      // In a row: the longer it fails, the longer it is left alone.
+      // Consecutive deaths: the longer it fails, the longer the pause before the next start.
       deaths = wasReady ? 1 : deaths + 1;
       if (misconfigured || (!everReady && deaths >= DEATHS_BEFORE_FIRST_READY)) {
         onGivenUp(describeFailure(reason, misconfigured));
@@ -143,13 +145,13 @@ export function createChild(spec: ChildSpec, options: ChildOptions) {
   return {
     /**
      * Starts it, and keeps it running until it is stopped. Resolves when it is ready for the first
-     * time, rejects when it is stopped before.
+     * time; rejects if it is stopped before.
      */
     start(): Promise<void> {
       running = keepRunning();
       return firstReady.promise;
     },
-    /** Asks it to stop, and kills it when that takes too long. Resolves when it is gone. */
+    /** Asks it to stop, and kills it if that takes too long. Resolves when it is gone. */
     async stop(): Promise<void> {
       stopping.abort();
       firstReady.reject(new Error(`${name} was stopped`));
@@ -169,7 +171,7 @@ export function createChild(spec: ChildSpec, options: ChildOptions) {
     },
     /** Sends a message by IPC, if the process takes any. */
     send(message: object): void {
-      // It may be going away at this moment: then nobody needs the message.
+      // It may be exiting at this moment: then nobody needs the message.
       if (current?.child.connected === true) current.child.send(message, () => {});
     },
   };
@@ -208,14 +210,14 @@ async function askUntilReady(ask: () => Promise<boolean>, over: AbortSignal): Pr
 }
 
 /**
- * Linux shares the processor among sessions first, where it groups by them (`sched_autogroup`), and by
- * priority only within one. Each supervised process has a session of its own.
+ * Linux shares the processor among sessions first, if it groups by them (`sched_autogroup`), and by
+ * priority only within a session. Each supervised process has its own session.
  */
 function lowerPriority(pid: number, by: number): void {
   try {
     setPriority(pid, Math.min(getPriority() + by, constants.priority.PRIORITY_LOW));
     writeFileSync(`/proc/${pid}/autogroup`, String(by), { flag: 'r+' });
   } catch {
-    // It has ended by itself, which is noticed as for any other; or there are no such groups here.
+    // It has ended by itself, which is noticed as for any other; or this system has no such groups.
   }
 }

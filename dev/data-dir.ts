@@ -6,9 +6,9 @@ import { takeOver, type ProcessRecord } from './process-record.ts';
 import { StartError } from './start-error.ts';
 
 /**
- * Creates the folder if it is missing, and takes it for this process, until the record is cleared.
+ * Creates the folder if it is missing, and claims it for this process, until the record is cleared.
  *
- * @throws StartError when it cannot be written to, or another supervisor runs on it
+ * @throws StartError if it cannot be written to, or another supervisor runs on it
  */
 export async function takeDataDir(
   setting: string,
@@ -27,7 +27,7 @@ export async function takeDataDir(
   return takeOver(path, say);
 }
 
-/** Reads a secret from a file, which is created the first time and readable by its owner only. */
+/** Reads a secret from a file, which is created on first use and readable by its owner only. */
 export async function keepSecret(file: string, make: () => string): Promise<string> {
   await writeFile(file, `${make()}\n`, { mode: 0o600, flag: 'wx' }).catch(
     (error: NodeJS.ErrnoException) => {

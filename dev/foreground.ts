@@ -1,4 +1,4 @@
-/** A supervisor at a terminal: its settings and signals, what it shows, and how everything ends. */
+/** A supervisor at a terminal: its settings and signals, its output, and how everything ends. */
 import { inspect } from 'node:util';
 
 import { readMachine, type Machine } from '../src/platform/settings/machine.ts';
@@ -20,21 +20,21 @@ export interface Startup {
   readonly settings: Settings;
   readonly machine: Machine;
   readonly terminal: Terminal;
-  /** Absolute, and held by this process. */
+  /** Absolute, and claimed by this process. */
   readonly dataDir: string;
   readonly supervisor: Supervisor;
-  /** Aborted when nothing more is to be started. */
+  /** Aborted when nothing more must be started. */
   readonly signal: AbortSignal;
 }
 
-/** One Ctrl-C can arrive twice: from the terminal, and from npm, which passes it on. */
+/** One Ctrl-C can arrive twice: from the terminal, and from npm, which forwards it. */
 const SAME_KEYSTROKE_MS = 500;
 
 /**
- * Runs everything until Ctrl-C, or until it fails; ends the process with the code for that.
+ * Runs everything until Ctrl-C or a failure; ends the process with the matching exit code.
  *
- * @param startAll starts everything in its order; resolves when all is ready
- * @param settingsOf gives the settings to run with, of those that were given
+ * @param startAll starts everything in order; resolves when all is ready
+ * @param settingsOf returns the settings to run with, based on the given ones
  */
 export async function runInForeground(
   startAll: (startup: Startup) => Promise<void>,
@@ -42,7 +42,7 @@ export async function runInForeground(
 ): Promise<never> {
   // Files that we create are readable by their owner only.
   process.umask(0o077);
-  // The terminal may be gone before we are.
+  // The terminal may be gone before this process.
   process.stdout.on('error', () => {});
   process.stderr.on('error', () => {});
   try {
@@ -50,11 +50,11 @@ export async function runInForeground(
     const settings = usableSettings(machine.environment, settingsOf);
     const terminal = createTerminal({
       write: (text) => void process.stdout.write(text),
-      // Not with NO_COLOR, either.
+      // Not with NO_COLOR either.
       colours: process.stdout.isTTY && process.stdout.hasColors(),
       levelOf: (name) => {
         if (machine.environment['LOG_LEVEL']) return settings.LOG_LEVEL;
-        // A receiver of the user's own prints nothing here: the attempts are what there is to see.
+        // A receiver of the user's own prints nothing here: only the attempts can be seen.
         return name === 'dispatcher' && settings.WEBHOOK_URL !== undefined ? 'info' : 'warn';
       },
       isServer: (name) => /^(postgres|prometheus|temporal(-.+)?)$/.test(name),
@@ -88,7 +88,7 @@ async function run(
   try {
     await Promise.race([starting, ended]);
     await ended;
-    terminal.say('stopping: open requests end first; Ctrl-C once more ends everything now');
+    terminal.say('stopping: open requests end first; Ctrl-C again ends everything now');
   } finally {
     stop.abort();
     await supervisor.stop();
@@ -98,8 +98,8 @@ async function run(
 }
 
 /**
- * Aborts `stop` and resolves on the first signal to end; the next one kills. Rejects for a fault of
- * our own, which must not leave the others running without us.
+ * Aborts `stop` and resolves on the first signal to end; the next one kills. Rejects for a fault in
+ * the supervisor itself, which must not leave the others running without it.
  */
 function untilStopped(stop: AbortController, supervisor: Supervisor): Promise<void> {
   return new Promise((resolve, reject) => {

@@ -14,7 +14,7 @@ const POOLS = 5;
 
 await runInForeground(startDaybell);
 
-/** Starts an embedded server for each that is not configured, and then Daybell's processes. */
+/** Starts an embedded server for each one that is not configured, and then Daybell's processes. */
 async function startDaybell(startup: Startup): Promise<void> {
   const { settings, machine, terminal, dataDir, supervisor, signal } = startup;
   const ports = await findPorts(settings);

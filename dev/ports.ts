@@ -17,24 +17,24 @@ export interface Ports {
   readonly temporal: number | null;
   readonly temporalUi: number | null;
   readonly receiver: number | null;
-  /** Of each process; null when the API serves its metrics beside the API. */
+  /** The port of each process; null if the API serves its metrics beside the API. */
   readonly metrics: MetricsPorts;
   readonly prometheus: number | null;
 }
 
 /**
- * The highest that the production Temporal server can have: its own table of members keeps
- * ports in a signed 16-bit column. Systems assign higher ones where any port will do.
+ * The highest port that the production Temporal server can have: its own table of members keeps
+ * ports in a signed 16-bit column. Systems assign higher ones if any port will do.
  */
 export const HIGHEST_PORT = 32_767;
 const LOWEST_PORT = 10_000;
 const LOOPBACK = '127.0.0.1';
 
 /**
- * Finds out that every port is free before anything is started. A setting of 0 is given a free
+ * Checks that every port is free before anything is started. A setting of 0 is resolved to a free
  * port here, since others have to know it.
  *
- * @throws StartError that names all that are not free, each with its setting
+ * @throws StartError that names all ports that are not free, each with its setting
  */
 export async function findPorts(settings: Settings, withPrometheus = false): Promise<Ports> {
   const faults: string[] = [];
@@ -49,7 +49,7 @@ export async function findPorts(settings: Settings, withPrometheus = false): Pro
       faults.push(`${setting}: ${port}`);
       return wanted;
     }
-    // The system may give a port twice: nothing listens on it yet.
+    // The system may return a port twice: nothing listens on it yet.
     if (taken.has(port)) return take(setting, wanted, host);
     taken.set(port, setting);
     return port;
@@ -95,7 +95,7 @@ export function withMetricsPort(
   return port === undefined ? environment : { ...environment, METRICS_PORT: String(port) };
 }
 
-/** So many ports of this machine that nothing listens on at this moment, all different. */
+/** This many different ports of this machine on which nothing listens at the moment. */
 export async function freePorts(count: number): Promise<number[]> {
   const found = new Set<number>();
   while (found.size < count) {
@@ -105,7 +105,7 @@ export async function freePorts(count: number): Promise<number[]> {
   return [...found];
 }
 
-/** The port, any free one for 0, or why it cannot be listened on. */
+/** The port, a free one for 0, or the reason why it cannot be listened on. */
 function listenOnce(host: string, port: number): Promise<number | string> {
   return new Promise((resolve) => {
     const server = createServer();

@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 
 /**
- * What distinguishes a process from a later one with the same number: when it was started. Null if it
+ * Distinguishes a process from a later one with the same number: by when it was started. Null if it
  * does not run; a zombie does not.
  */
 export function identifyProcess(pid: number): string | null {

@@ -1,6 +1,6 @@
 /**
- * Which processes run on a DATA_DIR, in a file: a second start sees the first, and a start after
- * a crash ends what is left of the one before, and nothing else.
+ * Records which processes run on a DATA_DIR, in a file: a second start sees the first, and a start
+ * after a crash ends the orphans of the previous one, and nothing else.
  */
 import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -19,9 +19,9 @@ export interface ProcessEntry {
 export interface ProcessRecord {
   /** The folder, absolute. */
   readonly dataDir: string;
-  /** To be called as soon as a process is started; replaces the last one of that name. */
+  /** Call it as soon as a process is started; replaces the last one with that name. */
   add(entry: Omit<ProcessEntry, 'identity'>): void;
-  /** To be called when nothing runs any more: another start may have the folder. */
+  /** Call it when nothing runs any more: another start may have the folder. */
   clear(): void;
 }
 
@@ -31,10 +31,10 @@ const STOP_LIMIT_MS = 10_000;
 const LOOK_EVERY_MS = 50;
 
 /**
- * Begins the record of a folder with this process in charge, after ending what an earlier
+ * Begins the record of a folder with this process in charge, after ending what a previous
  * supervisor that was killed has left running.
  *
- * @throws StartError when another supervisor runs on the folder
+ * @throws StartError if another supervisor runs on the folder
  */
 export async function takeOver(
   dataDir: string,
@@ -55,13 +55,15 @@ export async function takeOver(
   return createRecord(dataDir);
 }
 
-/** The processes that the record of a folder names and that still run: not others with their numbers. */
+/**
+ * The running processes that the record of a folder names; not others that have their numbers now.
+ */
 export function readRunning(dataDir: string): ProcessEntry[] {
   try {
     const entries: ProcessEntry[] = JSON.parse(readFileSync(fileIn(dataDir), 'utf8'));
     return entries.filter(isRunning);
   } catch {
-    // There is no record, or none that can be read.
+    // There is no record, or it cannot be read.
     return [];
   }
 }

@@ -1,4 +1,4 @@
-/** Programs on this machine: on the PATH, or fetched once and kept in a cache outside the checkout. */
+/** Programs on this machine: on the PATH, or downloaded once into a cache outside the checkout. */
 import { randomUUID } from 'node:crypto';
 import { constants } from 'node:fs';
 import { access, mkdir, rename, rm, stat } from 'node:fs/promises';
@@ -11,17 +11,17 @@ export interface ProgramOptions {
   readonly cacheHome: string;
   /** The search path for programs. */
   readonly path: string;
-  /** With proxies, and Go's own variables. */
+  /** Includes proxies, and Go's own variables. */
   readonly environment: NodeJS.ProcessEnv;
   readonly onProgress: (line: string) => void;
-  /** Gives up, and leaves nothing running. */
+  /** Aborts, and leaves nothing running. */
   readonly signal?: AbortSignal;
 }
 
 /** Nine minutes on two busy cores for the largest, downloads included. */
 const BUILD_LIMIT_MS = 20 * 60_000;
 
-/** The first program of this name on a search path as the shell writes it, or null. */
+/** The first program of this name on a search path in the shell's form, or null. */
 export async function firstOnPath(program: string, path: string): Promise<string | null> {
   for (const directory of path.split(delimiter).filter((entry) => entry !== '')) {
     const candidate = join(directory, program);
@@ -41,9 +41,10 @@ export async function isExecutable(file: string): Promise<boolean> {
 }
 
 /**
- * The path of a program in the cache, fetched now if it is not there. Two callers at once are safe.
+ * The path of a program in the cache, which is fetched if it is missing. Two callers at once are
+ * safe.
  *
- * @param fetchInto puts the program into an empty folder, and gives its path
+ * @param fetchInto puts the program into an empty folder, and returns its path
  */
 export async function cachedProgram(
   name: string,
@@ -53,7 +54,7 @@ export async function cachedProgram(
   const cache = join(cacheHome, 'daybell', 'bin');
   const cached = join(cache, name);
   if (await isExecutable(cached)) return cached;
-  // Made elsewhere and renamed, so that half a program is never found.
+  // Made elsewhere and renamed, so that an incomplete program is never found.
   const workshop = join(cache, `.new-${randomUUID()}`);
   await mkdir(workshop, { recursive: true });
   try {
@@ -65,8 +66,8 @@ export async function cachedProgram(
 }
 
 /**
- * The path of a program, from the cache or built now from its released source. Two callers at once
- * are safe.
+ * The path of a program, from the cache or built from its released source. Two callers at once are
+ * safe.
  *
  * @throws StartError when it cannot be built
  */
@@ -88,7 +89,7 @@ export async function findGoProgram(
 
 /**
  * Builds a target such as `github.com/temporalio/cli/cmd/temporal@v1.5.1` into a folder, under the
- * last part of its path. Gives what went wrong, or null; rejects when it was given up.
+ * last part of its path. Returns what went wrong, or null; rejects if it was aborted.
  */
 export async function buildWithGo(
   target: string,

@@ -15,7 +15,7 @@ await runService('receiver', async (context) => {
   server.listen(settings.RECEIVER_DEV_PORT, '127.0.0.1');
   await once(server, 'listening');
   context.onStop(async () => {
-    // Idle connections end with it.
+    // Also ends idle connections.
     server.close();
     await once(server, 'close');
   });

@@ -1,4 +1,4 @@
-/** The embedded receiver, a minimal version of your own. Prints each greeting. */
+/** The embedded receiver, a minimal version of a real one. Prints each greeting. */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { text } from 'node:stream/consumers';
 
@@ -46,7 +46,7 @@ export function createReceiver({ secrets, print, now }: ReceiverOptions): Server
       response.writeHead(401).end(`${fault}\n`);
       return;
     }
-    // A repeated message has been processed: the answer to the first may have been lost.
+    // A repeated message was processed already: the response to the first may have been lost.
     const line = seen.has(id)
       ? `${id} again: already received, ignored`
       : describe(id, body, receivedAt);
@@ -60,7 +60,7 @@ export function createReceiver({ secrets, print, now }: ReceiverOptions): Server
   });
 }
 
-/** Why a request is not Daybell's, or null if one of the secrets proves that it is. */
+/** Returns why a request is not Daybell's, or null if one of the secrets proves that it is. */
 function verify(
   webhooks: readonly Webhook[],
   { headers }: IncomingMessage,
@@ -97,7 +97,7 @@ function inWords(latenessMs: number): string {
   return `${Math.round(latenessMs / 1000)} s after its instant (late)`;
 }
 
-/** What is printed on a terminal must not steer it. */
+/** Text that is printed on a terminal must not control it. */
 function withoutControls(line: string): string {
   return line.replaceAll(/\p{Cc}/gu, '\uFFFD');
 }

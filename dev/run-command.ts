@@ -23,7 +23,7 @@ export function runCommand(
   { timeoutMs, signal, cwd, env }: CommandOptions,
 ): Promise<CommandResult> {
   return new Promise((resolve) => {
-    // A process group of its own: Ctrl-C reaches the supervisor only, which then ends this one.
+    // In its own process group: Ctrl-C reaches only the supervisor, which then ends this one.
     const child = spawn(file, args, {
       cwd,
       env,

@@ -7,14 +7,16 @@ export interface ServerProcess {
   readonly program: string;
   readonly args: readonly string[];
   readonly cwd: string;
-  /** All of its environment: ours is not passed on, as its client settings are for another server. */
+  /**
+   * Its whole environment: ours is not inherited, as its client settings are for another server.
+   */
   readonly env?: Readonly<Record<string, string>>;
   /** 0 by default. */
   readonly niceness?: number;
   readiness(): Promise<boolean>;
 }
 
-/** The search path of programs that do not get our environment. */
+/** The search path of programs that do not inherit our environment. */
 export const SERVER_PATH = '/usr/local/bin:/usr/bin:/bin';
 /** Recovery after a crash reads the log since the last checkpoint, at most five minutes' worth. */
 const READY_LIMIT_MS = 180_000;
@@ -47,7 +49,7 @@ export async function answersOk(url: string): Promise<boolean> {
   return (await statusOf(url)) === 200;
 }
 
-/** The status of an answer to a GET, or to a POST of a body; null if there is none. */
+/** The status of the response to a GET, or to a POST if there is a body; null if there is none. */
 export async function statusOf(url: string, body?: object): Promise<number | null> {
   try {
     const response = await fetch(url, {

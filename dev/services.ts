@@ -15,12 +15,14 @@ const ROOT = join(import.meta.dirname, '..');
 /** The worker bundles its workflows first: 4 s on an idle machine, much longer on a busy one. */
 const READY_LIMIT_MS = 120_000;
 const STOP_LIMIT_MS = 20_000;
-/** Its open requests end first: longer than the longest WEBHOOK_TIMEOUT_MS, as in the compose file. */
+/**
+ * Its open requests end first: longer than the longest WEBHOOK_TIMEOUT_MS, like the compose file.
+ */
 const DISPATCHER_STOP_LIMIT_MS = 150_000;
-/** Longer than any migration should take; one that hangs waits for a lock. */
+/** Longer than any migration should take; one that hangs is waiting for a lock. */
 const MIGRATION_LIMIT_MS = 10 * 60_000;
 
-/** What others write to comes first, and is stopped last. */
+/** Processes that others write to start first, and stop last. */
 const SERVICES = [
   { name: 'receiver', entry: 'dev/receiver-main.ts' },
   { name: 'dispatcher', entry: 'src/delivery/main.ts' },
@@ -30,9 +32,9 @@ const SERVICES = [
 ] as const;
 
 /**
- * Brings the database's schema up to date, and gives the processes to start after that.
+ * Migrates the database's schema, and returns the processes to start after that.
  *
- * @param ownerUrl of the role that migrates, if the processes have another
+ * @param ownerUrl with the role that migrates, if the processes use another
  */
 export async function prepareServices(
   { settings, machine, terminal, dataDir, signal }: Startup,
@@ -40,7 +42,7 @@ export async function prepareServices(
   databaseUrl: string | null,
   ownerUrl: string | null = null,
 ): Promise<ChildSpec[]> {
-  // Between Daybell and its own receiver.
+  // For the connection between Daybell and its own receiver.
   const makesSecret = ports.receiver !== null && settings.WEBHOOK_SECRETS === undefined;
   const environment = {
     ...serviceEnvironment(machine.environment, ports, dataDir),
@@ -62,7 +64,7 @@ export async function prepareServices(
   );
 }
 
-/** All processes, but the receiver only when there is a port for it. */
+/** All processes, but the receiver only if there is a port for it. */
 export function services(environment: NodeJS.ProcessEnv, ports: Ports): ChildSpec[] {
   return SERVICES.filter(({ name }) => name !== 'receiver' || ports.receiver !== null).map(
     ({ name, entry }) => ({
@@ -71,7 +73,7 @@ export function services(environment: NodeJS.ProcessEnv, ports: Ports): ChildSpe
       spawn: () =>
         fork(join(ROOT, entry), [], {
           env: withMetricsPort(environment, name, ports.metrics),
-          // A process group of its own: Ctrl-C reaches the supervisor only. It ends when the
+          // In its own process group: Ctrl-C reaches only the supervisor. The process ends when the
           // IPC channel does.
           detached: true,
           stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
@@ -84,13 +86,13 @@ export function services(environment: NodeJS.ProcessEnv, ports: Ports): ChildSpe
   );
 }
 
-/** What was given, and where the embedded parts are. */
+/** The given environment, and the addresses of the embedded parts. */
 function serviceEnvironment(
   given: NodeJS.ProcessEnv,
   { api, temporal, temporalUi, receiver }: Ports,
   dataDir: string,
 ): NodeJS.ProcessEnv {
-  // A client's key, certificate or profile there is for another server than the embedded one.
+  // A client's key, certificate or profile in it is for another server than the embedded one.
   const isForAnother = (name: string): boolean =>
     temporal !== null && name.startsWith('TEMPORAL_') && !SETTING_NAMES.includes(name);
   return {
@@ -100,7 +102,7 @@ function serviceEnvironment(
     ...(temporal !== null && {
       TEMPORAL_ADDRESS: `127.0.0.1:${temporal}`,
       TEMPORAL_NAMESPACE: 'default',
-      // A file that does not exist: Temporal's SDK stumbles over an empty one.
+      // A file that does not exist: Temporal's SDK fails on an empty one.
       TEMPORAL_CONFIG_FILE: join(dataDir, 'no-temporal-profile.toml'),
     }),
     ...(temporalUi !== null && { TEMPORAL_UI_URL: `http://127.0.0.1:${temporalUi}` }),

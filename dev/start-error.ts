@@ -1,4 +1,7 @@
-/** Thrown when Daybell cannot start, or go on, and the person at the terminal can help it. They see the message only. */
+/**
+ * Thrown when Daybell cannot start, or continue, and the user can fix it. They see only the
+ * message.
+ */
 export class StartError extends Error {
   override readonly name = 'StartError';
   /** 78 (EX_CONFIG of sysexits.h) for unusable settings, otherwise 1. */

@@ -41,8 +41,8 @@ export function createSupervisor({ terminal, record }: Pick<ChildOptions, 'termi
 
   return {
     /**
-     * Starts these, all at once, after what they need. Resolves when all are ready, rejects when
-     * stopped before.
+     * Starts these processes, all at once, after those that they need. Resolves when all are ready,
+     * rejects if stopped before.
      */
     async start(specs: readonly ChildSpec[]): Promise<void> {
       if (stopping) throw new Error('the supervisor was stopped');
@@ -50,12 +50,12 @@ export function createSupervisor({ terminal, record }: Pick<ChildOptions, 'termi
     },
     /** Resolves with the reason when a process is given up. */
     failed: failure.promise,
-    /** Stops all, the last started first. */
+    /** Stops all processes, the last started first. */
     async stop(): Promise<void> {
       stopping = true;
       for (const child of children.toReversed()) await child.stop();
     },
-    /** Ends all now; `stop` then resolves soon. */
+    /** Ends all processes now; `stop` then resolves soon. */
     kill(): void {
       for (const child of children) child.kill();
     },

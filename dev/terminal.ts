@@ -1,23 +1,23 @@
-/** What the person at the terminal sees: the supervisor's own lines, and the processes' logs. */
+/** What the terminal shows: the supervisor's own lines, and the processes' logs. */
 import { prettyFactory } from 'pino-pretty';
 
 export interface Terminal {
   say(line: string): void;
   warn(line: string): void;
-  /** Several lines as they are. */
+  /** Prints several lines as they are. */
   print(text: string): void;
-  /** A line of a process's output, if its level is one to be shown. */
+  /** Prints a line of a process's output, if its level is shown. */
   showLine(processName: string, line: string): void;
-  /** A line of a process's output for people: of a log line its level, message and fields. */
+  /** Makes a line of a process's output readable: a log line's level, message and fields. */
   readable(line: string): string;
 }
 
 export interface TerminalOptions {
   readonly write: (text: string) => void;
   readonly colours: boolean;
-  /** The least level, pino's, of a process's log lines to be shown. */
+  /** The least pino level at which a process's log lines are shown. */
   readonly levelOf: (processName: string) => string;
-  /** Whether it is a server, whose lines are no messages to people: shown with `debug` only. */
+  /** Whether it is a server, whose lines are not for people: shown only with `debug`. */
   readonly isServer: (processName: string) => boolean;
 }
 
@@ -43,7 +43,7 @@ export function createTerminal({ write, colours, levelOf, isServer }: TerminalOp
     print: (text) => write(`${text}\n`),
     readable,
     showLine(name, line) {
-      // A plain line of a process of ours is meant to be read.
+      // A plain line of a Daybell process is meant to be read.
       const level = isServer(name) ? 'debug' : (logLevel(line) ?? 'fatal');
       if (LEVELS.indexOf(level) >= LEVELS.indexOf(levelOf(name))) {
         write(`${prefix(name)} ${readable(line)}\n`);

@@ -1,7 +1,7 @@
 /**
- * Runs before `npm start`, `npm test` and the others: installs what package-lock.json names, if it
- * is not installed. Plain JavaScript without dependencies, for any Node that the machine has: what
- * it installs brings the Node that everything else runs on.
+ * Runs before `npm start`, `npm test` and the others: installs the packages of package-lock.json
+ * unless they are installed. Plain JavaScript without dependencies, for any Node that the machine
+ * has: it installs the Node that everything else runs on.
  */
 import { spawn, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -25,7 +25,7 @@ const stamp = createHash('sha256')
   .update(`${process.platform} ${process.arch}`)
   .digest('hex');
 
-/** What these run is no development: packages for that may be missing. */
+/** These do not need packages for development, which may be missing. */
 const needsDev = !/^pre(start|stack|demo|temporal)$/.test(process.env.npm_lifecycle_event ?? '');
 if (!isUsable() || !(hasStamp() || matchesLockFile())) {
   await install();
@@ -35,7 +35,7 @@ if (!isUsable() || !(hasStamp() || matchesLockFile())) {
 const fault = faultOfNode(modules);
 if (fault !== null) fail(`The Node that npm installed is not the one that was reviewed: ${fault}.`);
 
-/** Whether Node is there, as a command too, and what is needed for development if it is. */
+/** Whether Node is there, as a command too, and the development packages if they are needed. */
 function isUsable() {
   return (
     existsSync(pinnedNode) &&
@@ -44,7 +44,7 @@ function isUsable() {
   );
 }
 
-/** Why npm did not do it, by its own settings, and what to run instead. */
+/** Why npm did not do it, according to its own settings, and what to run instead. */
 function causes() {
   const { stdout } = spawnSync('npm', ['config', 'list', '--json'], {
     cwd: root,
@@ -64,7 +64,7 @@ function causes() {
       `Run: npm ci ${[...new Set(faults.map(({ cure }) => cure))].join(' ')}`,
     ];
   }
-  // With a password in it, npm itself leaves it out.
+  // If it contains a password, npm itself leaves it out.
   const proxy = config['https-proxy'] ?? config.proxy;
   const through = proxy ? ` through the proxy ${proxy}` : '';
   return [
@@ -79,7 +79,10 @@ function hasStamp() {
   return existsSync(stampFile) && readFileSync(stampFile, 'utf8') === stamp;
 }
 
-/** For an npm that was run by hand: whether its record has every package of the lock file, at its version. */
+/**
+ * For an npm that was run by hand: whether its record has every package of the lock file, in its
+ * version.
+ */
 function matchesLockFile() {
   const record = join(modules, '.package-lock.json');
   if (!existsSync(record)) return false;
@@ -108,7 +111,7 @@ async function install() {
   say(`Packages installed in ${Math.round((Date.now() - started) / 1000)} s.`);
 }
 
-/** Null when npm ci went well, otherwise what went wrong. */
+/** Null if npm ci succeeded, otherwise what went wrong. */
 function runNpm() {
   return new Promise((resolve) => {
     const npm = spawn(

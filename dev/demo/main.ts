@@ -30,10 +30,10 @@ const SETTLED = new Set(['COMPLETED', 'FAILED', 'SKIPPED']);
 
 const ANSWER_LIMIT_MS = 5_000;
 const LOOK_EVERY_MS = 250;
-/** Creating users takes a moment: a minute that is nearly here is skipped. */
+/** Creating users takes a moment: a minute that is about to begin is skipped. */
 const LEAD_MS = 5_000;
 const WAIT_LIMIT_MS = 5 * 60_000;
-/** From stopping the service to running the demo again, with ten seconds to start. */
+/** The time from stopping the service to running the demo again, with ten seconds to start. */
 const RESTART_MS = 3 * 60_000;
 /** The first retries come 1, 2 and 4 s after the first attempt. */
 const DELIVERY_LIMIT_MS = 60_000;
@@ -62,7 +62,7 @@ async function demonstrate(): Promise<void> {
   say(`Creating users whose birthday is today, where that is at ${instant}:\n`);
   const users: DemoUser[] = [];
   for (const [index, name] of PEOPLE.entries()) {
-    // From all over the alphabet, and so from several continents.
+    // Spread over the alphabet, and therefore over several continents.
     const timezone = due.zones[Math.floor((index * due.zones.length) / PEOPLE.length)] ?? 'UTC';
     users.push(await createUser(name, timezone, birthday(due.at, timezone, index)));
   }
@@ -90,7 +90,7 @@ async function follow({ id, who }: DemoUser, dueAt: number): Promise<boolean> {
   return last === 'COMPLETED';
 }
 
-/** HH:MM, as the running service has it. */
+/** HH:MM, as configured in the running service. */
 async function deliveryLocalTime(): Promise<string> {
   // No local time is skipped in UTC: the answer is the setting.
   const user = { dateOfBirth: '1990-01-15', timezone: 'UTC' };
@@ -133,7 +133,7 @@ async function call<Answer>(method: string, path: string, body?: object): Promis
   return JSON.parse(answer) as Answer;
 }
 
-/** Today there, some years ago; a multiple of four, for a 29 February. */
+/** The current day there, some years ago; a multiple of four, in case of 29 February. */
 function birthday(atMs: number, timezone: string, index: number): string {
   const today = DateTime.fromMillis(atMs, { zone: timezone });
   return today.minus({ years: 32 + 4 * index }).toISODate() ?? '';

@@ -1,14 +1,14 @@
 /**
- * PostgreSQL refuses to run as root. Started by root, as in most containers, it runs as another
- * user, with the one of root's capabilities that lets a process enter any folder: Daybell may be
- * in one such as /root.
+ * PostgreSQL refuses to run as root. If started by root, as in most containers, it runs as another
+ * user, with the one capability of root that lets a process enter any folder: Daybell may be in one
+ * such as /root.
  */
 import { chown, stat } from 'node:fs/promises';
 
 export interface PostgresAccount {
-  /** Makes a folder PostgreSQL's own. */
+  /** Makes PostgreSQL the owner of a folder. */
   own(folder: string): Promise<void>;
-  /** How one of PostgreSQL's programs is run. */
+  /** How to run one of PostgreSQL's programs. */
   command(
     program: string,
     args: readonly string[],
@@ -23,7 +23,7 @@ const OURSELVES: PostgresAccount = {
 const NOBODY = { uid: 65_534, gid: 65_534 };
 const CAPABILITIES = '-all,+dac_override';
 
-/** The current user; for root the owner of the cluster, or `nobody` if there is none yet. */
+/** The current user; for root, the owner of the cluster, or `nobody` if there is none yet. */
 export async function findPostgresAccount(cluster: string): Promise<PostgresAccount> {
   if (process.getuid?.() !== 0) return OURSELVES;
   const { uid, gid } = await stat(cluster).catch(() => NOBODY);
@@ -35,7 +35,7 @@ export async function findPostgresAccount(cluster: string): Promise<PostgresAcco
     `--inh-caps=${CAPABILITIES}`,
     `--ambient-caps=${CAPABILITIES}`,
     `--bounding-set=${CAPABILITIES}`,
-    // Without it access(2), with which PostgreSQL looks for its own files, ignores capabilities.
+    // Without it, access(2), which PostgreSQL uses to find its own files, ignores capabilities.
     '--securebits=+no_setuid_fixup',
   ];
   return {

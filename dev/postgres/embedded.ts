@@ -40,7 +40,10 @@ export interface EmbeddedPostgresOptions {
   readonly onProgress: (line: string) => void;
 }
 
-/** What is the same wherever it runs. docker-compose.temporal.yml has the same; a test compares. */
+/**
+ * The settings that are the same everywhere. docker-compose.temporal.yml repeats them; a test
+ * compares.
+ */
 export const POSTGRES_SETTINGS = {
   // A write that was answered survives a loss of power.
   fsync: 'on',
@@ -54,7 +57,7 @@ const THROWAWAY = { fsync: 'off', full_page_writes: 'off' } as const;
 /** Hashing a password 4,096 times, the default, takes some ms of CPU for each connection. */
 const THROWAWAY_INITDB = ['--no-sync', '--set=scram_iterations=1'] as const;
 
-/** What cannot be changed later. docker-compose.temporal.yml has the same; a test compares. */
+/** What cannot be changed later. docker-compose.temporal.yml repeats it; a test compares. */
 export const INITDB_ARGUMENTS = [
   '--auth=scram-sha-256',
   '--encoding=UTF8',
@@ -62,11 +65,13 @@ export const INITDB_ARGUMENTS = [
   '--data-checksums',
 ] as const;
 
-/** Programs of PostgreSQL's get nothing of our environment, and speak English. */
+/** PostgreSQL's programs inherit nothing from our environment, and speak English. */
 const ENVIRONMENT = { LC_ALL: 'C', TZ: 'UTC' } as const;
 const INITDB_LIMIT_MS = 120_000;
 
-/** Creates the cluster if there is none yet; starts nothing. The URL that it gives holds the password. */
+/**
+ * Creates the cluster if there is none yet; starts nothing. The returned URL contains the password.
+ */
 export async function prepareEmbeddedPostgres({
   dataDir,
   port,
@@ -93,7 +98,7 @@ export async function prepareEmbeddedPostgres({
   const flags = {
     port,
     listen_addresses: '127.0.0.1',
-    // Connections come by TCP; the path of a socket could be longer than sockets allow.
+    // Connections use TCP; the path of a socket could exceed the limit for sockets.
     unix_socket_directories: '',
     max_connections: connections,
     ...POSTGRES_SETTINGS,
@@ -117,9 +122,9 @@ export async function prepareEmbeddedPostgres({
     child: {
       ...server,
       spawn() {
-        // A killed server leaves its lock file, and when another program, or a zombie, has its
-        // number, PostgreSQL takes that for a running server. DATA_DIR is ours, so there is none.
-        // (Processes of the old server it finds by its shared memory.)
+        // A killed server leaves its lock file, and if another program, or a zombie, has its
+        // process number, PostgreSQL takes that for a running server. DATA_DIR is ours, so none is
+        // running. (PostgreSQL finds remaining processes of the old server by its shared memory.)
         rmSync(join(folder, 'postmaster.pid'), { force: true });
         return server.spawn();
       },
@@ -130,7 +135,7 @@ export async function prepareEmbeddedPostgres({
   };
 }
 
-/** Made beside its place and renamed: a start that is killed leaves no half of a cluster. */
+/** Created beside its place and renamed: a start that is killed leaves no half-made cluster. */
 async function createCluster(
   folder: string,
   account: PostgresAccount,

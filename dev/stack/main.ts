@@ -1,4 +1,4 @@
-/** `npm run stack`: what docker-compose.temporal.yml runs, natively, from one command. */
+/** `npm run stack`: runs what docker-compose.temporal.yml does, natively, with one command. */
 import { banner } from '../banner.ts';
 import { runInForeground, type Startup } from '../foreground.ts';
 import { findPorts, freePorts } from '../ports.ts';
@@ -24,7 +24,7 @@ async function startStack(startup: Startup): Promise<void> {
   const uiProgram = await findTemporalUi(build);
   const prometheus = await firstOnPath('prometheus', machine.path);
   const [anyPort = 0] = await freePorts(1);
-  // Of the ports that the system would give for 0, the server cannot have the high ones.
+  // The production server cannot use the high ports that the system may choose for 0.
   const TEMPORAL_DEV_PORT = settings.TEMPORAL_DEV_PORT || anyPort;
   const ports = await findPorts({ ...settings, TEMPORAL_DEV_PORT }, prometheus !== null);
   const { postgres: postgresPort, temporalUi: uiPort } = ports;

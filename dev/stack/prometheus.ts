@@ -15,13 +15,16 @@ export interface PrometheusOptions {
   readonly dataDir: string;
   readonly port: number;
   readonly jobs: readonly ScrapeJob[];
-  /** Instead of its usual pace, such as `1s`. */
+  /** Instead of the usual interval, such as `1s`. */
   readonly scrapeEvery?: string;
 }
 
-/** What is the same wherever it runs. deploy/prometheus/prometheus.yml has the same; a test compares. */
+/**
+ * The settings that are the same everywhere. deploy/prometheus/prometheus.yml repeats them; a test
+ * compares.
+ */
 export const PROMETHEUS_SETTINGS = {
-  // Four readings in the shortest time for which a rule looks.
+  // Four readings within the shortest range that a rule uses.
   scrape_interval: '15s',
   evaluation_interval: '15s',
 } as const;

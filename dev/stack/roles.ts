@@ -11,7 +11,7 @@ const SCRIPT = join(import.meta.dirname, '..', '..', 'deploy', 'postgres', 'role
 /** The passwords of the role that migrates, and of the one that everything else uses. */
 type Roles = Readonly<Record<'owner' | 'app', string>>;
 
-/** Creates them in a database as its superuser, with these passwords. Gives their URLs. */
+/** Creates the roles in a database as its superuser, with these passwords. Returns their URLs. */
 export async function createRoles(adminUrl: string, passwords: Roles): Promise<Roles> {
   const client = new pg.Client({
     connectionString: adminUrl,
@@ -32,7 +32,7 @@ export async function createRoles(adminUrl: string, passwords: Roles): Promise<R
   return { owner: urlOf('owner'), app: urlOf('app') };
 }
 
-/** Their passwords, made the first time and kept beside the superuser's. */
+/** Their passwords, generated on first use and stored beside the superuser's. */
 export async function keepRolePasswords(dataDir: string): Promise<Roles> {
   const keep = (role: string): Promise<string> =>
     keepSecret(join(dataDir, `postgres-${role}.password`), () => randomBytes(24).toString('hex'));

@@ -5,24 +5,26 @@ import { InvalidSettingsError, type Settings } from '../../src/platform/settings
 import { StartError } from '../start-error.ts';
 import { temporalConnections } from '../temporal/production.ts';
 
-/** From here on, one for each process: the first port of those that the OpenTelemetry exporters took. */
+/** One port for each process from here on: the first that the OpenTelemetry exporters reserved. */
 export const FIRST_METRICS_PORT = 9464;
 
 /** The stack exists to run its own servers. */
 const OWN_SERVERS = ['DATABASE_URL', 'TEMPORAL_ADDRESS'] as const;
-/** Of Daybell's processes: one each, the migration, and as many again while they are replaced. */
+/**
+ * Pools of Daybell's processes: one each, the migration, and as many again during a replacement.
+ */
 const POOLS = 10;
-/** Besides: the readiness check, an operator's psql. */
+/** In addition: the readiness check, an operator's psql. */
 const SPARE_CONNECTIONS = 50;
 const NODES = 'temporal-nodes';
-/** Of each service: more processes on one machine show nothing else. */
+/** Processes of each service: more of them on one machine show nothing new. */
 const MOST_NODES = 5;
 
 /**
- * The settings of the production shape: everything by its own servers, all metrics on, and its
- * data apart from that of `npm start`, whose Temporal is another.
+ * The settings of the production shape: everything on its own servers, all metrics on, and its data
+ * separate from that of `npm start`, which has another Temporal.
  *
- * @throws InvalidSettingsError when one asks for other servers
+ * @throws InvalidSettingsError if a setting asks for other servers
  */
 export function stackSettings(given: Settings): Settings {
   const faults = OWN_SERVERS.filter((name) => given[name] !== undefined).map(
@@ -36,7 +38,7 @@ export function stackSettings(given: Settings): Settings {
   };
 }
 
-/** How many PostgreSQL takes, for this size of the processes' pools. */
+/** How many connections PostgreSQL accepts, for this size of the processes' pools. */
 export function stackConnections(pool: number, temporalNodes = 1): number {
   return pool * POOLS + temporalConnections(temporalNodes) + SPARE_CONNECTIONS;
 }

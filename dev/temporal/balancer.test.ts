@@ -5,7 +5,7 @@ import { expect, onTestFinished, test } from 'vitest';
 
 import { startBalancer } from './balancer.ts';
 
-/** Says its name to each client, and then whatever it is sent. */
+/** Sends its name to each client, and then echoes whatever it receives. */
 async function startFrontend(name: string) {
   const sockets = new Set<Socket>();
   const server = createServer((socket) => {

@@ -1,11 +1,12 @@
 /**
- * One address before the frontends of a Temporal cluster, which outlives the loss of any of them;
- * in production, a load balancer or a Kubernetes Service.
+ * One address in front of the frontends of a Temporal cluster, which survives the loss of any of
+ * them; in production, a load balancer or a Kubernetes Service.
  *
- * Clients cannot do it by themselves: the SDK takes one host and port (no list, no gRPC target such
- * as `ipv4:…,…`), and its native part, which workers use, balances over the addresses of one name,
- * with one port. Connections, not calls, are spread: a client whose frontend dies connects again,
- * and a frontend ends each connection after five minutes, so that one that is back gets its share.
+ * Clients cannot do this by themselves: the SDK accepts one host and port (no list, no gRPC target
+ * such as `ipv4:…,…`), and its native part, which workers use, balances over the addresses of one
+ * name, with one port. Connections, not calls, are spread: a client whose frontend dies reconnects,
+ * and a frontend ends each connection after five minutes, so that one that has returned gets its
+ * share.
  */
 import { once } from 'node:events';
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
@@ -13,8 +14,8 @@ import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 const LOOPBACK = '127.0.0.1';
 
 /**
- * Listens on a port of this machine, any free one for 0, and connects each client to the next of
- * the frontends in turn that takes it.
+ * Listens on a port of this machine, a free one for 0, and connects each client to the next
+ * frontend, in turn, that accepts it.
  */
 export async function startBalancer(port: number, frontends: readonly number[]) {
   const sockets = new Set<Socket>();
@@ -37,7 +38,7 @@ export async function startBalancer(port: number, frontends: readonly number[]) 
   };
 }
 
-/** To the first that takes it; ends the client's connection when none does. */
+/** Connects to the first frontend that accepts; ends the client's connection if none does. */
 function connectTo(client: Socket, [port, ...others]: readonly number[]): void {
   if (port === undefined) return void client.destroy();
   const frontend = connect({ host: LOOPBACK, port, noDelay: true });
@@ -46,7 +47,7 @@ function connectTo(client: Socket, [port, ...others]: readonly number[]): void {
     isConnected = true;
     client.pipe(frontend).pipe(client);
   });
-  // Whichever end goes takes the other along.
+  // Whichever end closes takes the other along.
   client.on('close', () => frontend.destroy());
   frontend.on('error', () => {});
   frontend.on('close', () => {

@@ -1,6 +1,6 @@
 /**
  * Finds the Temporal CLI, whose `server start-dev` is the embedded dev server: on the PATH, in the
- * cache, by download, by a Go build, in this order.
+ * cache, by download, or by a Go build, in this order.
  */
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -19,8 +19,8 @@ import { StartError } from '../start-error.ts';
 export const TEMPORAL_CLI_VERSION = '1.5.1';
 const GO_TARGET = `github.com/temporalio/cli/cmd/temporal@v${TEMPORAL_CLI_VERSION}`;
 /**
- * Of the oldest server, 1.27 (CLI 1.3), that is taken from the PATH; earlier ones lack what the
- * workflows use. The CLI's own version says nothing: one that Go built calls itself 0.0.0.
+ * The oldest server, 1.27 (CLI 1.3), that is accepted from the PATH; earlier ones lack features
+ * that the workflows use. The CLI's own version says nothing: one built with Go calls itself 0.0.0.
  */
 const OLDEST_MINOR = 27;
 /** Without a network it fails after two minutes, when the system gives up connecting. */
@@ -30,7 +30,7 @@ const VERSION_LIMIT_MS = 20_000;
 /**
  * The path of a Temporal CLI. Two callers at once are safe.
  *
- * @throws StartError when it cannot be had
+ * @throws StartError if none can be found or made
  */
 export async function findTemporalBinary(options: ProgramOptions): Promise<string> {
   return (
@@ -62,7 +62,7 @@ async function findOnPath({
 async function fetchInto(folder: string, options: ProgramOptions): Promise<string> {
   const { environment, onProgress, signal } = options;
   onProgress('Downloading the Temporal dev server (once).');
-  // In a process of its own, which can be ended, and keeps the SDK's native library out of this one.
+  // In a separate process, which can be ended, and keeps the SDK's native library out of this one.
   const script = join(import.meta.dirname, 'download-child.ts');
   const download = await runCommand(
     process.execPath,

@@ -1,6 +1,6 @@
 /**
- * `npm run temporal -- <arguments>`: Temporal's CLI, against the server that Daybell uses by the same
- * settings: TEMPORAL_ADDRESS, Temporal's profile, or that of `npm start`.
+ * `npm run temporal -- <arguments>`: Temporal's CLI, for the server that Daybell uses, from the
+ * same settings: TEMPORAL_ADDRESS, Temporal's profile, or the server of `npm start`.
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -22,7 +22,7 @@ async function runCli(args: readonly string[]): Promise<number> {
     ...machine,
     onProgress: (line) => void process.stderr.write(`daybell: ${line}\n`),
   });
-  // Ctrl-C reaches it too, and it is the one to end.
+  // Ctrl-C reaches the CLI too, which then ends.
   process.on('SIGINT', () => {});
   const cli = spawn(binary, args, {
     stdio: 'inherit',

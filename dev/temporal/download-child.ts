@@ -1,6 +1,6 @@
 /**
- * Has Temporal's SDK download the CLI, as it does for its test environment. Arguments: the folder
- * to download into, the version. The last line of its output is the reason of a failure.
+ * Lets Temporal's SDK download the CLI, as it does for its test environment. Arguments: the folder
+ * to download into, and the version. The last line of its output is the reason of a failure.
  */
 import { TestWorkflowEnvironment } from '@temporalio/testing';
 
@@ -16,7 +16,7 @@ try {
   await environment.teardown();
   process.exit(0);
 } catch (error) {
-  // Its causes are in one line, outermost first, each with the whole address.
+  // Its causes are on one line, outermost first, each with the whole address.
   process.stderr.write(`${String(error).replaceAll(/\s+/g, ' ').split('): ').at(-1)}\n`);
   process.exit(1);
 }

@@ -1,12 +1,12 @@
 import { Connection } from '@temporalio/client';
 
-/** Of `grpc.health.v1.HealthCheckResponse.ServingStatus`. */
+/** From `grpc.health.v1.HealthCheckResponse.ServingStatus`. */
 const SERVING = 1;
 const ASK_LIMIT_MS = 2_000;
 
 /**
- * Whether a service of the Temporal server answers and says that it can be used. A `HistoryService`
- * says so a few seconds after it has taken its shards.
+ * Whether a service of the Temporal server answers and reports that it is serving. A
+ * `HistoryService` does so a few seconds after it has acquired its shards.
  */
 export async function isServing(address: string, service: string): Promise<boolean> {
   const connection = Connection.lazy({ address });

@@ -8,7 +8,7 @@ import { StartError } from '../start-error.ts';
 import { findProductionPrograms, TEMPORAL_SERVER_VERSION } from './production-programs.ts';
 
 const SYSTEM_PATH = '/usr/bin:/bin';
-/** Stands in for Go: "builds" what it is asked for at once. */
+/** Stands in for Go: "builds" whatever it is asked for at once. */
 const GO = `#!/bin/sh
 target=\${2%@*}
 printf '#!/bin/sh\\n' > "$GOBIN/\${target##*/}"

@@ -1,12 +1,12 @@
 /**
  * The production Temporal server, its schema tool and its Web UI, built with Go from their released
- * source: there is no download of them by version that fits every machine.
+ * source: no download of a given version fits every machine.
  */
 import { findGoProgram, type ProgramOptions } from '../programs.ts';
 
 /** The version that Daybell is measured with. */
 export const TEMPORAL_SERVER_VERSION = '1.32.0';
-/** The newest that builds with the Go that the server needs. */
+/** The newest version that builds with the Go that the server needs. */
 export const TEMPORAL_UI_VERSION = '2.55.0';
 
 export interface ProductionPrograms {

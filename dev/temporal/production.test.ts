@@ -9,7 +9,7 @@ import type { ChildSpec } from '../child.ts';
 import { freePorts, HIGHEST_PORT } from '../ports.ts';
 import { prepareProductionTemporal, temporalConnections } from './production.ts';
 
-/** Stands in for the schema tool: writes down what it was asked, and for which database. */
+/** Stands in for the schema tool: records its arguments, and the database. */
 const TOOL = `#!/bin/sh
 echo "$SQL_DATABASE $*" >> "\${0%/*}/asked"
 `;
@@ -113,7 +113,7 @@ test('free ports are different, and such as the production server can have', asy
   expect(Math.max(...ports)).toBeLessThanOrEqual(HIGHEST_PORT);
 });
 
-/** Of the stand-in for a server: its arguments, and its environment. */
+/** Runs the stand-in for a server: its arguments, and its environment. */
 async function outputOf(child: ChildSpec | undefined) {
   const stdout = child?.spawn().stdout;
   if (!stdout) throw new Error('it has no output');

@@ -1,8 +1,8 @@
 /**
- * The production Temporal server, natively, on a PostgreSQL that is running: what a self-hosted
- * installation has, on one machine. It is configured by the variables of the configuration that is
- * built into it, as its image is. Its four services share one process, or form a cluster: each
- * service in processes of its own, as Temporal's Helm charts run them.
+ * The production Temporal server, natively, on a running PostgreSQL: what a self-hosted
+ * installation has, on one machine. It is configured by the variables of its built-in
+ * configuration, like its image. Its four services share one process, or form a cluster: each
+ * service in its own processes, as Temporal's Helm charts run them.
  */
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -15,7 +15,10 @@ import { StartError } from '../start-error.ts';
 import { isServing } from './health.ts';
 import type { ProductionPrograms } from './production-programs.ts';
 
-/** What is the same wherever it runs. docker-compose.temporal.yml has the same; a test compares. */
+/**
+ * The settings that are the same everywhere. docker-compose.temporal.yml repeats them; a test
+ * compares.
+ */
 export const TEMPORAL_SETTINGS = {
   /**
    * A shard is a lock: the changes of the workflows in it are written one after the other.
@@ -23,7 +26,7 @@ export const TEMPORAL_SETTINGS = {
    * and it carries tens of times what two cores can do. Idle shards cost some memory.
    */
   historyShards: 512,
-  /** Two cores keep about ten statements busy; the rest wait for the disk. */
+  /** Two cores keep about ten statements busy; the others wait for the disk. */
   connections: 40,
   visibilityConnections: 10,
   namespace: 'default',
@@ -31,7 +34,7 @@ export const TEMPORAL_SETTINGS = {
   retentionDays: 3,
 } as const;
 
-/** Of the server, each with the name by which it tells its health. */
+/** The server's services, each with the name under which it reports its health. */
 const SERVICES = {
   frontend: 'WorkflowService',
   history: 'HistoryService',
@@ -45,11 +48,11 @@ export interface ProductionTemporalOptions {
   readonly programs: ProductionPrograms;
   /** Its working directory. */
   readonly dataDir: string;
-  /** A PostgreSQL that is running; the server has two databases of its own in it. */
+  /** A running PostgreSQL; the server has two databases of its own in it. */
   readonly postgresUrl: string;
-  /** What clients and workers connect to. */
+  /** The port that clients and workers connect to. */
   readonly port: number;
-  /** From 2 on, a cluster with so many processes of each service; see `nodesOf`. */
+  /** From 2 on, a cluster with this many processes of each service; see `nodesOf`. */
   readonly nodes?: number;
   /** Whether its processes serve metrics. */
   readonly hasMetrics?: boolean;
@@ -67,7 +70,7 @@ export interface ProductionTemporal {
 /** One process of the server, and its ports on this machine. */
 export interface TemporalNode {
   readonly name: string;
-  /** Of its first service, gRPC. */
+  /** The gRPC port of its first service. */
   readonly port: number;
   readonly metricsPort: number;
 }
@@ -76,15 +79,15 @@ const DEPLOY = fileURLToPath(new URL('../../deploy/temporal/', import.meta.url))
 const BALANCER = join(import.meta.dirname, 'balancer-main.ts');
 const LOOPBACK = '127.0.0.1';
 const DAY_SECONDS = 24 * 3_600;
-/** The tool runs a few dozen statements; one that hangs waits for a lock. */
+/** The tool runs a few dozen statements; one that hangs is waiting for a lock. */
 const SCHEMA_LIMIT_MS = 5 * 60_000;
 /** Two for each service, one for the HTTP API, one for metrics. */
 const MOST_PORTS_OF_A_NODE = 2 * ALL_SERVICES.length + 2;
 
 /**
- * Brings its databases up to date; starts nothing.
+ * Migrates its databases; starts nothing.
  *
- * @throws StartError when a schema cannot be set up
+ * @throws StartError if a schema cannot be set up
  */
 export async function prepareProductionTemporal(
   options: ProductionTemporalOptions,
@@ -112,8 +115,8 @@ export async function prepareProductionTemporal(
 }
 
 /**
- * What runs as a process: everything as one, or each service by itself, so many times. One of
- * `worker` does: it runs Temporal's own workflows, and what they do waits until it is back.
+ * The processes: one for everything, or this many for each service. There is only one of `worker`:
+ * it runs Temporal's own workflows, and their work waits until it is back.
  */
 export function nodesOf(count: number): { name: string; services: readonly Service[] }[] {
   if (count === 1) return [{ name: 'temporal', services: ALL_SERVICES }];
@@ -131,7 +134,7 @@ export function temporalConnections(nodes: number): number {
   return nodesOf(nodes).length * (connections + visibilityConnections);
 }
 
-/** Of each process. Those of one service share what the service has when it is alone. */
+/** Connections of each process. Processes of one service share what it has when it is alone. */
 function poolsOf(nodes: number) {
   const { connections, visibilityConnections } = TEMPORAL_SETTINGS;
   return {
@@ -147,7 +150,7 @@ function prepareNode(
 ): TemporalNode & { readonly service: Service; readonly child: ChildSpec } {
   const { nodes = 1, hasMetrics = false, programs, dataDir, postgresUrl } = options;
   const [service = 'frontend', ...others] = services;
-  // Of a cluster, the balancer listens where clients connect to.
+  // In a cluster, the balancer listens where clients connect.
   const port = nodes === 1 ? options.port : nextPort();
   const [httpPort, metricsPort] = [nextPort(), nextPort()];
   const child = serverProcess({
@@ -186,7 +189,7 @@ function portSettings(service: Service, grpc: number, membership: number): Recor
   };
 }
 
-/** The variables that are the same wherever it runs, the database's password among them. */
+/** The variables that are the same everywhere, the database's password among them. */
 export function temporalEnvironment(postgresUrl: string, nodes = 1): Record<string, string> {
   const { connections, visibilityConnections } = poolsOf(nodes);
   const { hostname, port, username, password } = new URL(postgresUrl);
@@ -194,7 +197,7 @@ export function temporalEnvironment(postgresUrl: string, nodes = 1): Record<stri
     LOG_LEVEL: 'warn',
     // Anyone who reaches it may do anything: it belongs in a network of its own.
     TEMPORAL_ALLOW_NO_AUTH: 'true',
-    // It prepares its statements once a connection: half the round trips of `postgres12`.
+    // It prepares its statements once per connection: half the round trips of `postgres12`.
     DB: 'postgres12_pgx',
     POSTGRES_SEEDS: hostname,
     DB_PORT: port || '5432',
@@ -210,7 +213,10 @@ export function temporalEnvironment(postgresUrl: string, nodes = 1): Record<stri
   };
 }
 
-/** By the script that the compose file runs. The user in the URL must be allowed to create databases. */
+/**
+ * With the script that the compose file runs. The user in the URL must be allowed to create
+ * databases.
+ */
 async function setUpSchema(sqlTool: string, postgresUrl: string): Promise<void> {
   const { hostname, port, username, password } = new URL(postgresUrl);
   const result = await runCommand('/bin/sh', [`${DEPLOY}set-up-schema.sh`], {
@@ -245,6 +251,6 @@ async function ensureNamespace(namespaces: string): Promise<boolean> {
     });
   }
   if (found !== 200) return false;
-  // The services learn of a new one only after a while.
+  // The services learn about a new namespace only after a while.
   return (await statusOf(`${namespaces}/${namespace}/workflow-count`)) === 200;
 }

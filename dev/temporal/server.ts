@@ -21,8 +21,9 @@ export function temporalServer(options: TemporalServerOptions): ChildSpec {
     `--ui-port=${uiPort}`,
     `--db-filename=${join(dataDir, 'temporal.db')}`,
     '--sqlite-pragma=journal_mode=WAL',
-    // FULL: what the server has answered survives a loss of power too, as in PostgreSQL, whose
-    // outbox counts on it. It starts 155 workflows a second so, and 200 to 240 with NORMAL.
+    // FULL: what the server has acknowledged survives a power loss too, as in PostgreSQL, whose
+    // outbox relies on it. It then starts 155 workflows a second, instead of 200 to 240 with
+    // NORMAL.
     '--sqlite-pragma=synchronous=FULL',
     '--log-level=warn',
     '--color=never',
@@ -34,7 +35,7 @@ export function temporalServer(options: TemporalServerOptions): ChildSpec {
     args: ['server', 'start-dev', '--disable-config-file', '--disable-config-env', ...flags],
     cwd: dataDir,
     env: { HOME: home },
-    // Asked through the Web UI, so that both are known to be up.
+    // Requested through the Web UI, so that both are known to be up.
     readiness: () => answersOk(`http://127.0.0.1:${uiPort}/api/v1/namespaces/default`),
   });
 }

@@ -1,4 +1,4 @@
-/** Temporal's Web UI as a process of its own, beside a production server, which has none. */
+/** Temporal's Web UI as a separate process, beside a production server, which has none. */
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
@@ -11,11 +11,14 @@ export interface TemporalUiOptions {
   /** Absolute; its configuration is written there. */
   readonly dataDir: string;
   readonly port: number;
-  /** Of the Temporal server, `host:port`. */
+  /** The address of the Temporal server, `host:port`. */
   readonly temporalAddress: string;
 }
 
-/** What is the same wherever it runs. docker-compose.temporal.yml has the same; a test compares. */
+/**
+ * The settings that are the same everywhere. docker-compose.temporal.yml repeats them; a test
+ * compares.
+ */
 export const TEMPORAL_UI_SETTINGS = {
   defaultNamespace: TEMPORAL_SETTINGS.namespace,
   // It is served on loopback, where there is no TLS.
@@ -47,7 +50,7 @@ export async function prepareTemporalUi(options: TemporalUiOptions): Promise<Chi
     program,
     args: ['--root', dataDir, '--config', 'temporal-ui', '--env', 'daybell', 'start'],
     cwd: folder,
-    // Asked through it, so that the way to the server is known to be open.
+    // Requested through it, so that the connection to the server is known to work.
     readiness: () => answersOk(`http://127.0.0.1:${port}/api/v1/namespaces/${defaultNamespace}`),
   });
 }
