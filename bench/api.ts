@@ -1,6 +1,6 @@
 /**
- * `npm run bench:api`: the API's latency at a fixed rate of requests, alone, while a herd is sent,
- * while its workflows look, and while users are imported from a file.
+ * `npm run bench:api`: the API's latency at a fixed rate of requests: alone, while a herd is sent,
+ * while its workflows check, and while users are imported from a file.
  *
  * --users N              users that are there (100000)
  * --herd N               users due at one instant; 0 for none (10000)
@@ -43,12 +43,15 @@ const NAMES = [
   'seconds',
   'look',
 ];
-/** No request waits for a connection: what is measured is the API, not the client. */
+/** No request waits for a connection, so that the API is measured, not the client. */
 const SOCKETS = 256;
 const READ_IDS = 1_000;
-/** After the instant, at the longest. */
+/** The longest time after the instant. */
 const LIMIT_MS = 600_000;
-/** What has not run for a while is slow at first, in Node too: requests come at the rate for so long before they count. */
+/**
+ * Code that has not run for a while is slow at first, in Node too: requests come at the rate for
+ * this long before they count.
+ */
 const BEFORE_MS = 20_000;
 
 await runBench(api);
@@ -100,7 +103,7 @@ async function measureAlone(crud: CrudLoadOptions, seconds: number): Promise<Cru
   return (await load.stop()).filter(({ scheduledAt }) => scheduledAt >= from);
 }
 
-/** The first users are the herd. Gives when it is due. */
+/** The first users are the herd. Returns when it is due. */
 async function loadAll(
   { meter, progress, databaseUrl }: DaybellBench,
   users: number,
@@ -119,7 +122,7 @@ async function loadAll(
   return due;
 }
 
-/** Gives the API's URL. */
+/** Returns the API's URL. */
 async function startDaybell(
   { daybell, meter }: DaybellBench,
   { localTime }: DueMinute,
@@ -163,7 +166,7 @@ async function withHerd(
   await untilNone('not delivered yet', undelivered, deadline);
   const sentAt = Date.now();
   await meter.stage('look');
-  await untilNone('of whom the workflow has not looked yet', awake, sentAt + lookSeconds * 1_000);
+  await untilNone('whose workflow has not checked yet', awake, sentAt + lookSeconds * 1_000);
   const samples = await during.stop();
   const between = (from: number, to: number): CrudSample[] =>
     samples.filter(({ scheduledAt }) => scheduledAt >= from && scheduledAt < to);
@@ -173,7 +176,7 @@ async function withHerd(
   };
 }
 
-/** Until the last of them is planned. Workflows follow at the rate that Temporal takes. */
+/** Ends when the last of them is planned. Workflows follow at the rate that Temporal accepts. */
 async function withImport(
   { meter, progress, ledger, untilNone }: DaybellBench,
   crud: CrudLoadOptions,

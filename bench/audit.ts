@@ -1,6 +1,6 @@
 /**
- * `npm run bench:audit`: how long the audit of a day takes among very many users: of an ordinary
- * day, and of 1 January, on which a quarter of them is due.
+ * `npm run bench:audit`: how long the audit of a day takes with very many users: for an ordinary
+ * day, and for 1 January, when a quarter of them is due.
  *
  * --users N              (1000000)
  * --temporal dev|postgres, --shards N, --out DIR, --data DIR
@@ -50,5 +50,5 @@ async function audit(context: BenchContext): Promise<void> {
   process.stdout.write(`\n${table(['day', 'due', 'delivered', 'wrong', 'took'], rows)}\n\n`);
   bench.write({ users, days });
   const failed = days.some(({ due, delivered, wrong }) => wrong > 0 || delivered !== due);
-  if (failed) throw new Error('the audit does not say that everything was delivered once');
+  if (failed) throw new Error('the audit does not confirm that everything was delivered once');
 }

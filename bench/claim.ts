@@ -1,7 +1,7 @@
 /**
- * `npm run bench:claim`: what it takes to claim 500 rows, among few planned occurrences and among
- * very many; and among very many once more, after a herd was sent while a snapshot was held open,
- * so that nothing of it can be cleaned up.
+ * `npm run bench:claim`: how long a claim of 500 rows takes, with few and with very many planned
+ * occurrences; and with very many again, after a herd was sent while a snapshot was held open, so
+ * that none of its dead rows can be removed.
  *
  * --few N      (10000) planned
  * --many N     (1000000) planned
@@ -82,9 +82,9 @@ async function send({ orm, ledger }: Planted, count: number): Promise<void> {
 }
 
 /**
- * As a backup or a long report holds one: what was changed since cannot be cleaned up. On a
- * connection of its own: in the callback of `transactional`, the work would be part of the
- * transaction, in whatever database it meant to be.
+ * As a backup or a long report holds one: dead rows of later changes cannot be removed. On its own
+ * connection: in the callback of `transactional`, the work would be part of the transaction,
+ * whatever database it is meant for.
  */
 async function whileSnapshotIsOpen<Result>(orm: Orm, work: () => Promise<Result>): Promise<Result> {
   const em = orm.em.fork();

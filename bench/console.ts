@@ -1,7 +1,8 @@
 /**
  * `npm run bench:console`: how long the pages of the console take in a large installation, on a
- * PostgreSQL of its own and by the API's own process, without Temporal. Each page is asked for by
- * one visitor, over and over; the first time, nothing of it is kept. Fails if a page that is no computation has a p95 over 200 ms.
+ * PostgreSQL of its own and in the API's own process, without Temporal. One visitor requests each
+ * page again and again; at the first request, nothing is cached. Fails if a page other than a
+ * computation has a p95 over 200 ms.
  *
  * --users N      (1000000) planned, a quarter of them with a settled occurrence
  * --today N      (a tenth of the users) whose birthday is today
@@ -32,15 +33,15 @@ const P95_LIMIT_MS = 200;
 const WARM_UPS = 3;
 const LOGGED = 10_000;
 const DAY_MS = 86_400_000;
-/** The audits that the API makes when it starts. */
+/** The time limit of the audits that the API makes when it starts. */
 const AUDITED_WITHIN_MS = 600_000;
 
 interface Page {
   readonly name: string;
   readonly path: string;
-  /** It is computed each time: no limit is set. */
+  /** Computed at each request: no limit applies. */
   readonly isComputation?: boolean;
-  /** Between two requests, so that what is kept for a moment is read anew as it is for a visitor. */
+  /** Between two requests, so that short-lived caches expire, as they do for a visitor. */
   readonly pauseMs?: number;
 }
 
@@ -66,7 +67,7 @@ async function measure(context: BenchContext): Promise<void> {
   await plantConsoleData(databaseUrl, { users, dueToday, failed, logged: LOGGED });
   if (slowMs > 0) await explainSlow(databaseUrl, slowMs);
 
-  // One visitor asks as fast as it can.
+  // One visitor sends requests as fast as it can.
   const settings = { API_MAX_PER_SECOND: '100000' };
   const { url } = await startApi({ databaseUrl, settings }, context);
   const client = createApiClient(url, 1);

@@ -1,6 +1,6 @@
 /**
- * `npm run bench:dashboard`: what the queries of Grafana's dashboard answer while a herd is
- * brought in, planned and sent, drawn as one page. Needs a `prometheus` on the PATH.
+ * `npm run bench:dashboard`: draws the results of the queries of Grafana's dashboard, while a herd
+ * is loaded, planned and sent, as one page. Needs a `prometheus` on the PATH.
  *
  * --users N              (1000)
  * --svg FILE             the page (dashboard.svg in the results)
@@ -27,15 +27,18 @@ import type { TimeRange } from './support/prometheus-api.ts';
 import { runBench, type BenchContext } from './support/run-bench.ts';
 import { sleepUntil } from './support/until.ts';
 
-/** Before anybody is brought in: what a series begins with is no rate. */
+/** Before any user is loaded: the beginning of a series yields no rate. */
 const BEFORE_MS = 5_000;
-/** Until rates have come down and Temporal's lists are read once more. */
+/** Until rates have decreased and Temporal's lists are read again. */
 const AFTERWARDS_MS = 20_000;
 /** From the instant on; users who are not greeted by then are not part of the picture. */
 const LIMIT_MS = 5 * 60_000;
 
 const TIMING_OPTIONS = ['head-start', 'plan-rate'] as const;
-/** Besides the herd, of the same birthday further west: who is due in the next hours. */
+/**
+ * In addition to the herd, users with the same birthday further west, who are due in the next
+ * hours.
+ */
 const SHARE_LATER = 0.3;
 const WESTWARDS = [
   'America/Sao_Paulo',

@@ -19,7 +19,7 @@ import { runBench, type BenchContext } from './support/run-bench.ts';
 import { startPostgres } from './support/start-postgres.ts';
 
 const DAY_MS = 86_400_000;
-/** From now, and where the placeholder is: the fullest day there is. */
+/** From now, and around the placeholder date: the fullest day. */
 const WINDOWS = [
   ['24 hours', 1],
   ['31 days', 31],
@@ -34,7 +34,7 @@ async function measure(context: BenchContext): Promise<void> {
   const users = options.number('users', 1_000_000);
   const progress = createProgress((text) => process.stdout.write(text));
   const databaseUrl = await startPostgres(options.text('data', 'data/bench'), progress, context);
-  // Loading takes minutes; the forecast itself has the limit that it has in the API.
+  // Loading takes minutes; the forecast itself has the same limit as in the API.
   const loader = await connectOrm(databaseUrl, { queryTimeoutMs: 0 });
   context.atTheEnd(() => loader.close(true));
   const tz = loadBundledTzDatabase();

@@ -53,7 +53,8 @@ async function herd({ atTheEnd }: BenchContext): Promise<void> {
   mkdirSync(outDir, { recursive: true });
 
   const progress = createProgress((text) => process.stdout.write(text));
-  // As beside Daybell otherwise; but what stands on Temporal alone is not to be slowed.
+  // The same as when Daybell runs; but a contender that stands on Temporal alone must not be slowed
+  // down.
   const temporalNiceness = names.includes('textbook') ? 0 : NICENESS.temporal;
   const installation = await startInstallation({ ...common, temporalNiceness, progress });
   atTheEnd(installation.stop);
@@ -70,7 +71,7 @@ async function herd({ atTheEnd }: BenchContext): Promise<void> {
   progress.say(`results are in ${outDir}`);
 }
 
-/** After each contender: what was measured is kept if the next one fails. */
+/** Written after each contender, so that the results are kept if the next one fails. */
 async function write(
   outDir: string,
   users: number,

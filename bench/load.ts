@@ -1,7 +1,7 @@
 /**
- * `npm run bench:load`: how many users a second come in through the API, from there into the
- * ledger, and from the ledger into sleeping workflows; and beside it, as the floor, how many
- * workflows a second a bare client starts with a delay on the same servers.
+ * `npm run bench:load`: how many users a second are loaded through the API, from there into the
+ * ledger, and from the ledger into sleeping workflows; and for comparison, as the floor, how many
+ * delayed workflows a second a bare client starts on the same servers.
  *
  * --users N              (2000)
  * --load api|store       by POST /v1/users, or by the User Context in this process
@@ -35,7 +35,7 @@ async function load(context: BenchContext): Promise<void> {
   const { daybell, ledger, meter, progress, untilNone } = bench;
 
   const stages: StageResult[] = [];
-  /** Times a stage; `work` gives how many users went through it. */
+  /** Times a stage; `work` returns how many users went through it. */
   const timed = async (stage: string, work: () => Promise<number>): Promise<void> => {
     await meter.stage(stage);
     const startedAt = performance.now();
@@ -59,7 +59,7 @@ async function load(context: BenchContext): Promise<void> {
     return users;
   });
 
-  // A process's first batch is under way when it says that it is ready: only what is left counts.
+  // A process's first batch is in progress when it reports ready: only the rest counts.
   await meter.stage('start of the scheduler');
   await daybell.start(['scheduler'], {});
   const before = { planned: await ledger.planned(), notified: await ledger.notified() };
@@ -87,7 +87,7 @@ async function load(context: BenchContext): Promise<void> {
   bench.write({ users, stages, usage });
 }
 
-/** Starts so many workflows that wait, as fast as 32 calls at once go; gives how many. */
+/** Starts this many waiting workflows as fast as 32 concurrent calls allow; returns how many. */
 async function startBareWorkflows(address: string, count: number): Promise<number> {
   const connection = await Connection.connect({ address });
   const client = new Client({ connection });

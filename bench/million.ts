@@ -60,7 +60,7 @@ async function million(context: BenchContext): Promise<void> {
   await setStorage(bench.orm, options.storage);
 
   const result: Record<string, unknown> = { users, options: { ...options, stages: [...stages] } };
-  /** After each stage: what was measured is kept if the next one fails. */
+  /** Written after each stage, so that the results are kept if the next one fails. */
   const keep = async <Result>(stage: string, work: Promise<Result>): Promise<Result> => {
     const found = await work;
     result[stage] = found;
@@ -73,7 +73,7 @@ async function million(context: BenchContext): Promise<void> {
   if (stages.has('day')) {
     const { dueAt, missing, duplicates, early } = await keep('day', liveADay(bench));
     if (missing + duplicates + early > 0)
-      throw new Error('not everybody was greeted once, in time');
+      throw new Error('not every user was greeted once, in time');
     if (stages.has('reads')) commands.push(await reconcileOnce(bench));
     if (stages.has('actions')) await keep('actions', countActions(bench, dueAt));
     await bench.daybell.stop();

@@ -87,7 +87,7 @@ async function measure(context: BenchContext): Promise<void> {
   process.stdout.write(`\n${table(header, rows)}\n\n${cores} × ${processor}, Node ${node}\n\n`);
 }
 
-/** The server's first process, the parent of all that serve a connection. */
+/** The server's first process, the parent of all processes that serve connections. */
 async function postmasterOf(orm: Orm): Promise<number> {
   const [row] = await orm.em.fork().execute<{ pid: number }[]>('select pg_backend_pid() as pid');
   const status = readFileSync(`/proc/${row?.pid}/status`, 'utf8');

@@ -1,15 +1,15 @@
-/** What takes part in the herd bench. */
+/** A participant of the herd bench. */
 import type { Installation } from '../support/installation.ts';
 import type { Meter } from '../support/meter.ts';
 import type { Progress } from '../support/progress.ts';
 
 export interface Contender {
   readonly name: string;
-  /** What it is, and with which settings: a line for readers of the result. */
+  /** What it is, and with which settings, in a line for readers of the result. */
   readonly about: string;
   /**
-   * Brings in all users, due at one full minute, and goes to work. Resolves when all of them
-   * wait for that instant, or it has come.
+   * Loads all users, due at one full minute, and starts to work. Resolves when all of them wait for
+   * that instant, or it has come.
    */
   start(run: HerdRun): Promise<RunningContender>;
 }
@@ -30,37 +30,37 @@ export interface HerdRun {
   readonly options: HerdOptions;
 }
 
-/** What only Daybell takes. */
+/** Options for Daybell only. */
 export interface HerdOptions {
   /** How users are created: by POST /v1/users, or by the User Context in this process. */
   readonly load: 'api' | 'store';
-  /** Seconds that the processes get to start: the worker bundles its workflows first. */
+  /** Seconds for the processes to start: the worker bundles its workflows first. */
   readonly headStart: number;
-  /** How many users a second are planned and sleep in a workflow; the instant is chosen by it. */
+  /** Users a second that are planned and asleep in a workflow; decides the instant. */
   readonly planRate: number;
-  /** When it counts as over: all are settled, or the workflow of each sleeps again. */
+  /** When it counts as done: all are settled, or the workflow of each sleeps again. */
   readonly until: 'settled' | 'asleep';
   readonly dispatchers: number;
   /** Ms after the instant at which one dispatcher is killed with -9; 0 for never. */
   readonly killDispatcher: number;
   /** Processes of Temporal that are killed with -9 a second before the instant. */
   readonly killTemporalNode: readonly string[];
-  /** Seconds for which they do not come back. */
+  /** For how many seconds they stay down. */
   readonly temporalDown: number;
-  /** Seconds that dispatchers wait for a herd that is planned already, at the least. */
+  /** The minimum in seconds that dispatchers wait for a herd that is planned already. */
   readonly rest: number;
 }
 
 export interface RunningContender {
   /** When all are due, epoch ms. */
   readonly dueAt: number;
-  /** Something that a reader of the figures has to know. */
+  /** Facts that a reader of the figures has to know. */
   readonly remarks: readonly string[];
-  /** What it holds for a user who waits; null when it is not asked. */
+  /** What it stores for a waiting user; null if it cannot be queried. */
   readonly sleeper: Sleeper | null;
-  /** Deliveries that it has not booked as done. */
+  /** Deliveries that it has not recorded as done. */
   unfinished(): Promise<number>;
-  /** What is known only at the end, such as the events of a history. */
+  /** Facts known only at the end, such as the events of a history. */
   afterwards?(): Promise<readonly string[]>;
   stop(): Promise<void>;
 }
@@ -69,6 +69,6 @@ export interface Sleeper {
   /** Bytes of a sleeping workflow's history, the mean of a sample. */
   readonly historyBytes: number;
   readonly historyEvents: number;
-  /** Bytes that the Temporal server's storage has grown by, for each user. */
+  /** Bytes by which the Temporal server's storage has grown, for each user. */
   readonly storageBytes: number;
 }

@@ -28,7 +28,7 @@ export const workflowsAlone: Contender = {
 
 const LOOK_EVERY_MS = 500;
 const KILLED_BEFORE_MS = 1_000;
-/** Workflows whose histories are looked at. */
+/** Workflows whose histories are read. */
 const SAMPLE = 20;
 
 async function start(
@@ -106,7 +106,7 @@ async function load(
   return loadByApi(`http://127.0.0.1:${port}`, loading);
 }
 
-/** Whether all of the herd are so far before the instant. */
+/** Whether the whole herd reaches this stage before the instant. */
 function untilAll(
   { users, progress }: HerdRun,
   ledger: LedgerView,

@@ -1,6 +1,6 @@
 /**
- * Parts of Daybell alone, on rows that the bench has written, by dispatchers as real processes:
- * what is left of `daybell` without a scheduler and without Temporal.
+ * Parts of Daybell alone, on rows that the bench has written, with dispatchers as real processes:
+ * `daybell` without a scheduler and without Temporal.
  */
 import pg from 'pg';
 
@@ -18,7 +18,9 @@ export const fire: Contender = {
   },
 };
 
-/** A whole installation was down at the instant; its dispatchers are back, Temporal is not. */
+/**
+ * A whole installation was down at the instant; its dispatchers have returned, Temporal has not.
+ */
 export const missed: Contender = {
   name: 'missed',
   about: 'planned rows, ten minutes past their instant; measured from the start of dispatchers',
@@ -30,7 +32,7 @@ const DOWN_MS = 600_000;
 interface Rows {
   /** Their instant, epoch ms. */
   readonly dueAt: number;
-  /** What lateness is counted from, epoch ms; null for the start of the dispatchers. */
+  /** The instant that lateness counts from, epoch ms; null for the start of the dispatchers. */
   readonly countedFrom: number | null;
 }
 

@@ -1,4 +1,4 @@
-/** The floor of node:http: what Daybell's dispatchers stand on, and nothing above it. */
+/** The floor of node:http, which Daybell's dispatchers use, with nothing on top. */
 import { Agent, request } from 'node:http';
 
 import { plainFloor } from '../support/plain-floor.ts';

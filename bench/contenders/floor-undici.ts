@@ -1,4 +1,4 @@
-/** The floor of undici, the fastest client of Node: the measure of what node:http leaves. */
+/** The floor of undici, Node's fastest client: shows what node:http leaves unused. */
 import { Pool } from 'undici';
 
 import { plainFloor } from '../support/plain-floor.ts';

@@ -1,6 +1,6 @@
 /**
- * The floor: the same signed bodies over the same sockets, with no engine. Nothing is kept,
- * nothing is booked; no contender that posts by this client can be faster.
+ * The floor: the same signed bodies over the same sockets, without an engine. It stores nothing and
+ * records nothing; no contender with this client can be faster.
  */
 import type { Engine } from '../support/engine.ts';
 import { benchUsers, createGreeter } from '../support/greeter.ts';

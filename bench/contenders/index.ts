@@ -1,4 +1,4 @@
-/** Everything that can take part, in the order in which it does. */
+/** All contenders, in the order of their turns. */
 import { engineContender } from '../support/engine-contender.ts';
 import type { Contender } from './contender.ts';
 import { daybell, workflowsAlone } from './daybell.ts';
@@ -34,7 +34,7 @@ export const CONTENDERS: readonly Contender[] = [
   }),
   engineContender({
     name: 'polling-loop',
-    about: 'the same each minute until nobody is due',
+    about: 'the same each minute, until no user is due',
     module: 'polling-loop.ts',
     loadsPerSecond: 5_000,
     atFullMinutes: true,
@@ -59,5 +59,5 @@ export const CONTENDERS: readonly Contender[] = [
   }),
 ];
 
-/** Run only when asked for: they are stages of Daybell, not alternatives to it. */
+/** Run only on request: they are stages of Daybell, not alternatives to it. */
 export const STAGES: readonly Contender[] = [fire, missed];

@@ -1,4 +1,4 @@
-/** pg-boss with a job for each user, which is to start at the instant. */
+/** pg-boss with a job for each user, to be started at the instant. */
 import pg from 'pg';
 import { PgBoss, type WorkOptions } from 'pg-boss';
 
@@ -11,7 +11,7 @@ const UNFINISHED = `
   select count(*) from pgboss.job
   where name = '${QUEUE}' and state in ('created', 'retry', 'active')`;
 
-/** @param options of its worker; none: as pg-boss has it when nothing is said */
+/** @param options of its worker; none for pg-boss's defaults */
 export function pgBossEngine(options: WorkOptions): Engine {
   return {
     async start({ users: count, dueAt, databaseUrl, webhookUrl, webhookSecret }, onLoaded) {

@@ -1,6 +1,6 @@
 /**
- * The claim query that birthday services usually have: a column with the next birthday, and
- * a job that takes those who are due, 100 at a time, posts, and moves each to next year.
+ * The claim query that birthday services usually have: a column with the next birthday, and a job
+ * that takes due users, 100 at a time, posts, and moves each to next year.
  */
 import pg from 'pg';
 
@@ -41,10 +41,10 @@ const DONE = `
   update users set next_birthday_at = next_birthday_at + interval '1 year', claimed_until = null
   where id = $1`;
 
-/** How the job comes up again: at each full minute, or at once while there is more. */
+/** When the job runs again: at each full minute, or at once while there are more. */
 export type Rhythm = 'every-minute' | 'until-empty';
 
-/** @param everyMs a minute, but in a test that has no time */
+/** @param everyMs a minute, except in a test that has no time */
 export function pollingEngine(rhythm: Rhythm, everyMs = MINUTE_MS): Engine {
   return {
     async start(context, onLoaded) {
@@ -73,7 +73,7 @@ export function pollingEngine(rhythm: Rhythm, everyMs = MINUTE_MS): Engine {
           return Number(rows[0]?.count);
         },
         async stop() {
-          // The process ends, and the timer of the next minute with it.
+          // Ends the process, and with it the timer of the next minute.
           stopping.abort();
           greeter.close();
           await pool.end();
@@ -88,7 +88,7 @@ async function load(pool: pg.Pool, { users, dueAt }: EngineContext): Promise<voi
   await pool.query(LOAD, [JSON.stringify(benchUsers(users)), new Date(dueAt)]);
 }
 
-/** Gives how many were taken. */
+/** Returns how many were taken. */
 async function runOnce(pool: pg.Pool, greeter: Greeter, dueAt: number): Promise<number> {
   const { rows } = await pool.query<BenchUser>(CLAIM);
   const results = await greeter.greetAll(rows, dueAt);

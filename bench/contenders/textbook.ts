@@ -12,7 +12,7 @@ import type { Engine } from '../support/engine.ts';
 import { benchUsers, createGreeter } from '../support/greeter.ts';
 import type { GreetActivities } from './textbook-workflow.ts';
 
-/** Starts at a time: more do not make a server on two cores faster. */
+/** Concurrent starts: more do not make a server on two cores faster. */
 const STARTS = 32;
 const TOLD_EVERY = 50;
 
@@ -53,7 +53,7 @@ export const engine: Engine = {
         return (await client.workflow.count(query)).count;
       },
       async stop() {
-        // The SDK has got the signal too.
+        // The SDK has received the signal too.
         if (worker.getState() === 'RUNNING') worker.shutdown();
         await running;
         greeter.close();

@@ -1,6 +1,6 @@
 /**
- * Temporal Cloud's Actions of an occasion, counted in histories by Temporal's own definition: which
- * operations are charged stands in its documentation ("Temporal Cloud Actions").
+ * Temporal Cloud's Actions for an occasion, counted in histories by Temporal's own definition: its
+ * documentation says which operations are charged ("Temporal Cloud Actions").
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 
@@ -23,35 +23,38 @@ const SAMPLE = 5;
 const LOOK_EVERY_MS = 500;
 const LIMIT_MS = 300_000;
 const USERS = [1_000, 10_000, 100_000, 1_000_000];
-/** A workflow that changes sooner than this after a look waits, by a timer that is charged, too. */
+/**
+ * If a workflow changes sooner than this after a check, it waits with a timer, which is charged
+ * too.
+ */
 const GAP_MS = 12_000;
-/** Events of a history at which the workflow continues as new (src/workflows/occasion.ts). */
+/** The length of a history at which the workflow continues as new (src/workflows/occasion.ts). */
 const LONGEST_HISTORY = 50;
-/** A schedule that starts a workflow: two Actions, besides the workflow's own. */
+/** A schedule that starts a workflow: two Actions, in addition to the workflow's own. */
 const SCHEDULE_START = 2;
 const HOURS_A_MONTH = 730;
 
 export interface Actions {
-  /** What was charged of one that was greeted, then had its date changed, and then was deleted. */
+  /** The charges for one that was greeted, then had its date changed, and then was deleted. */
   readonly charged: Readonly<Record<'greeted' | 'moved' | 'ended', Charged>>;
-  /** Of a workflow from its start until it sleeps again after its first greeting. */
+  /** From a workflow's start until it sleeps again after its first greeting. */
   readonly sentByDispatcher: number;
   readonly sentByWorkflow: number;
   /** What one change of the date of birth adds, and then the deletion of the user. */
   readonly changeOfDate: number;
   readonly deletion: number;
-  /** Each later year, with its share of continuing as new. */
+  /** Each later year, with its share of a continue-as-new. */
   readonly laterYear: number;
   readonly historyBytes: number;
-  /** Of the installation in a month, by workflow type. */
+  /** For the installation in a month, by workflow type. */
   readonly installationMonth: Readonly<Record<string, number>>;
   readonly costs: readonly { readonly firstYear: CloudCost; readonly laterYear: CloudCost }[];
 }
 
 /**
- * Needs the processes that the day has started; afterwards none of them runs.
+ * Needs the processes that the day has started; stops them all.
  *
- * @param dueAt of those whom dispatchers have greeted, and whose workflows sleep again
+ * @param dueAt of users whom dispatchers have greeted, and whose workflows sleep again
  */
 export async function countActions(bench: MillionBench, dueAt: number): Promise<Actions> {
   const { daybell, installation, ledger, meter, orm, print, progress, tz } = bench;
@@ -68,7 +71,7 @@ export async function countActions(bench: MillionBench, dueAt: number): Promise<
     const users = createUsers(orm, { clock: Date.now, tz });
     await sleep(GAP_MS);
     const before = await lookAt(client, birthdayOf(changed));
-    // Next year sooner than it sleeps for: else its workflow need not know.
+    // A date that is due sooner than the wake: otherwise its workflow need not know.
     await users.update(changed, { dateOfBirth: '1991-01-02' });
     const moved = await untilAsleep(client, birthdayOf(changed), looksOf(before));
     await sleep(GAP_MS);
@@ -97,7 +100,7 @@ export async function countActions(bench: MillionBench, dueAt: number): Promise<
 
     const sentByDispatcher = mean(first.map(({ actions }) => actions));
     const eventsAYear = mean(first.map(({ events }) => events));
-    // The start is of the first year only, and of each run that continues as new.
+    // The start occurs only in the first year, and in each run that continues as new.
     const laterYear = round(sentByDispatcher - 1 + eventsAYear / LONGEST_HISTORY);
     const bytesAYear = mean(first.map(({ bytes }) => bytes));
     // A history grows from nothing until it continues as new.
@@ -143,13 +146,13 @@ async function usersDueAt({ orm }: MillionBench, dueAt: number, limit: number): 
 }
 
 interface Look {
-  /** How often each charged operation stands in its history. */
+  /** How often each charged operation occurs in its history. */
   readonly charged: Charged;
   readonly actions: number;
   readonly events: number;
   readonly bytes: number;
   readonly isRunning: boolean;
-  /** The last thing that happened was the start of a timer. */
+  /** The last event was the start of a timer. */
   readonly isAsleep: boolean;
 }
 
@@ -173,7 +176,7 @@ async function lookAt(client: Client, id: string): Promise<Look> {
 function chargedIn(events: readonly protobuf.temporal.api.history.v1.IHistoryEvent[]): Charged {
   const count = (type: number): number =>
     events.filter(({ eventType }) => eventType === type).length;
-  // Signal-with-start that starts is one Action, and leaves two events.
+  // A signal-with-start that starts is one Action, but leaves two events.
   const isSignalWithStart =
     events[1]?.eventType === EventType.EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED;
   const attempts = events.map(({ activityTaskStartedEventAttributes: started }) =>
@@ -192,7 +195,7 @@ function chargedIn(events: readonly protobuf.temporal.api.history.v1.IHistoryEve
 
 const looksOf = ({ charged }: Look): number => charged['activities'] ?? 0;
 
-/** Once it has looked more often than so, and sleeps. */
+/** Waits until it has checked more often than this, and sleeps. */
 const untilAsleep = (client: Client, id: string, looks: number): Promise<Look> =>
   untilLook(client, id, (look) => look.isAsleep && looksOf(look) > looks);
 
@@ -214,7 +217,7 @@ async function untilLook(
   throw new Error(`${id} has not come so far: ${JSON.stringify(look)}`);
 }
 
-/** A run of each schedule, times how often it starts one in a month. */
+/** Runs each schedule once, and multiplies by how often it starts one in a month. */
 async function countMaintenance(
   { databaseUrl }: MillionBench,
   client: Client,

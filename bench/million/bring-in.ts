@@ -1,4 +1,4 @@
-/** Users come in from a file, are planned, and their workflows are notified for a while. */
+/** Loads users from a file, plans them, and notifies their workflows for a while. */
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 
@@ -12,7 +12,7 @@ import { type MillionBench, timed } from './million-bench.ts';
 /** Nothing listens there: a scheduler plans without Temporal. */
 const NO_TEMPORAL = { TEMPORAL_ADDRESS: '127.0.0.1:1' };
 
-/** A count of a million is a tenth of a second of the database's time. */
+/** Counting a million takes a tenth of a second of the database's time. */
 const COUNT_EVERY_MS = 2_000;
 const SAY_EVERY_MS = 15_000;
 
@@ -23,7 +23,7 @@ export interface BroughtIn {
   readonly bytesPerUser: number;
 }
 
-/** Stored by an import over HTTP and then planned, so that each has a rate of its own. */
+/** First stored by an import over HTTP, and then planned, so that each has its own rate. */
 export async function bringIn(bench: MillionBench): Promise<BroughtIn> {
   const { daybell, installation, ledger, meter, options, orm, print, progress, untilNone } = bench;
   const { users } = options;
@@ -81,17 +81,17 @@ export interface Notified {
   readonly notified: number;
   readonly tookMs: number;
   readonly perSecond: number;
-  /** In Temporal's databases, for each workflow that was started. */
+  /** In Temporal's databases, for each started workflow. */
   readonly bytesPerWorkflow: number;
-  /** Of a workflow whose start is delayed. */
+  /** Of a workflow with a delayed start. */
   readonly historyBytes: number;
-  /** Computed: what is left, at the same rate and size. */
+  /** Computed: the rest, at the same rate and size. */
   readonly left: { readonly workflows: number; readonly ms: number; readonly bytes: number };
 }
 
 const SAMPLE = 20;
 
-/** Until all are notified, or so many minutes are over. The scheduler goes on for the day. */
+/** Until all are notified, or this many minutes are over. The scheduler continues for the day. */
 export async function notify(bench: MillionBench): Promise<Notified> {
   const { daybell, installation, ledger, meter, options, print, progress, untilNone } = bench;
   const { users, notifyMinutes } = options;

@@ -6,12 +6,12 @@
 
 export interface CloudUse {
   readonly users: number;
-  /** Actions of an occasion in a year: the first, and each that follows. */
+  /** Actions of an occasion in its first year, and in each later one. */
   readonly firstYear: number;
   readonly laterYear: number;
-  /** Actions of the installation itself in a month, whatever the users. */
+  /** Actions of the installation itself in a month, regardless of the users. */
   readonly installationMonth: number;
-  /** History that a running workflow holds, the mean over its life. */
+  /** The history that a running workflow holds, averaged over its life. */
   readonly bytesPerUser: number;
 }
 
@@ -20,13 +20,13 @@ export interface CloudCost {
   readonly actions: number;
   readonly activeGbHours: number;
   readonly usageDollars: number;
-  /** With the plan's charge. Business includes Actions and storage. */
+  /** Including the plan's charge. Business includes Actions and storage. */
   readonly developerDollars: number;
   readonly businessDollars: number;
 }
 
 const DOLLARS_PER_MILLION = 50;
-/** Above the first 5 million; of the Business plan, by what a month has. */
+/** Above the first 5 million; for the Business plan, above what a month includes. */
 const VOLUME = [
   { upTo: 5e6, dollars: 50 },
   { upTo: 10e6, dollars: 45 },
@@ -40,7 +40,7 @@ const PLAN_SHARE = 0.1;
 const BUSINESS = { leastDollars: 500, actions: 2.5e6, activeGbHours: 2.5 * 744 };
 const HOURS_A_MONTH = 730;
 
-/** Of a month: the first year's twelfth, or a later one's. */
+/** For a month: a twelfth of the first year, or of a later one. */
 export function cloudCost(use: CloudUse, year: 'firstYear' | 'laterYear'): CloudCost {
   const { users, installationMonth, bytesPerUser } = use;
   const actions = Math.round((users * use[year]) / 12 + installationMonth);

@@ -1,4 +1,7 @@
-/** A day at its natural peak: who is due in one instant in a popular zone, beside users' requests. */
+/**
+ * A day at its natural peak: the users due at one instant in a popular zone, beside users'
+ * requests.
+ */
 import { freePorts } from '../../dev/ports.ts';
 import { apiTable } from '../report/api-table.ts';
 import { duration, table } from '../report/table.ts';
@@ -11,9 +14,9 @@ import { type Distribution, distributionOf } from '../support/statistics.ts';
 import { sleepUntil } from '../support/until.ts';
 import type { MillionBench } from './million-bench.ts';
 
-/** A day has 1/365 of all, and a popular zone a quarter of them. */
+/** A day has 1/365 of all users, and a popular zone a quarter of those. */
 const SHARE = 1 / 365 / 4;
-/** Of those, so many more in other zones whose own time makes it the same instant. */
+/** Of those, the shares in other zones, with delivery times that give the same instant. */
 const ELSEWHERE = [
   { timezone: 'Asia/Tokyo', minutesAhead: 9 * 60 },
   { timezone: 'Asia/Kolkata', minutesAhead: 5 * 60 + 30 },
@@ -23,12 +26,12 @@ const ELSEWHERE_OF = 10;
 const REQUESTS_PER_SECOND = 20;
 const SOCKETS = 64;
 const READ_IDS = 1_000;
-/** Requests are on their way when the instant comes. */
+/** Requests are already running when the instant comes. */
 const BEFORE_MS = 5_000;
-/** After the instant, at the longest. */
+/** The longest time after the instant. */
 const LIMIT_MS = 600_000;
 const MINUTE_MS = 60_000;
-/** To be stored, planned and notified, and a quiet moment for the dispatchers. */
+/** Time to be stored, planned and notified, and a pause for the dispatchers. */
 const REST_MS = 30_000;
 const NOTIFIED_PER_SECOND = 50;
 
@@ -42,13 +45,13 @@ export interface Day {
   /** Of first arrivals, in ms after the instant. */
   readonly latenessMs: Distribution | null;
   readonly api: Readonly<Record<string, Distribution | null>>;
-  /** Until the workflow of each had looked, in ms after the instant. */
+  /** Until the workflow of each has checked, in ms after the instant. */
   readonly lookedAfterMs: number;
   /** Its instant, epoch ms. */
   readonly dueAt: number;
 }
 
-/** Starts all processes, which go on afterwards. */
+/** Starts all processes, which keep running afterwards. */
 export async function liveADay(bench: MillionBench): Promise<Day> {
   const { daybell, ledger, meter, options, print, progress, receiver, untilNone, webhookPath } =
     bench;
@@ -56,7 +59,7 @@ export async function liveADay(bench: MillionBench): Promise<Day> {
   await meter.stage('start of all processes');
   const [port = 0] = await freePorts(1);
   const names = ['api', 'worker', 'scheduler'] as const;
-  // Whoever is deleted stays readable in Temporal until the bench has looked.
+  // Deleted users stay readable in Temporal until the bench has read them.
   const settings = { PORT: String(port), ERASE_AFTER: '30d' };
   await daybell.start([...names, ...dispatchers(options.dispatchers)], settings);
 
@@ -91,7 +94,7 @@ export async function liveADay(bench: MillionBench): Promise<Day> {
   const { instants } = await receiver.take(webhookPath);
   await meter.stage('look');
   await untilNone(
-    'of whom the workflow has not looked yet',
+    'whose workflow has not checked yet',
     async () => due - (await ledger.herd(dueAt)).asleep,
     dueAt + LIMIT_MS,
   );
@@ -145,8 +148,8 @@ export async function liveADay(bench: MillionBench): Promise<Day> {
 }
 
 /**
- * Whoever has no workflow yet counts as notified, and no comparison is due: the day is one of an
- * installation that stands, not of one that a million have just been brought into.
+ * Users without a workflow count as notified, and no comparison is due: the day is that of a
+ * settled installation, not of one that a million users have just been loaded into.
  */
 async function leaveOthersAlone({ orm, meter, progress }: MillionBench): Promise<void> {
   await meter.stage('leave the rest alone');
@@ -162,13 +165,13 @@ async function leaveOthersAlone({ orm, meter, progress }: MillionBench): Promise
   progress.say(`${affectedRows} without a workflow count as notified from now on`);
 }
 
-/** A full minute, and none at which it is 9:00 for others somewhere. */
+/** A full minute at which it is not 9:00 anywhere else. */
 function instantAfter(leadMs: number): number {
   const { at } = minuteAfter(leadMs);
   return at % (30 * MINUTE_MS) === 0 ? at + MINUTE_MS : at;
 }
 
-/** By their own delivery time: the installation's stays what the others are planned by. */
+/** With their own delivery time: the others stay planned by the installation's. */
 async function storeHerd(
   { databaseUrl, meter, progress }: MillionBench,
   herd: number,

@@ -12,7 +12,7 @@ import type { MillionOptions } from './options.ts';
 export interface MillionBench extends DaybellBench {
   readonly options: MillionOptions;
   readonly context: BenchContext;
-  /** Of the bench itself, beside Daybell's processes. */
+  /** The connection of the bench itself, beside Daybell's processes. */
   readonly orm: Orm;
   readonly tz: TzDatabase;
   readonly logger: Logger;
@@ -38,7 +38,7 @@ export async function openMillionBench(
   };
 }
 
-/** How long something takes, in ms, with its result. */
+/** Measures how long something takes, in ms, and returns its result too. */
 export async function timed<Result>(
   work: () => Promise<Result>,
 ): Promise<{ readonly result: Result; readonly tookMs: number }> {

@@ -1,4 +1,4 @@
-/** What `npm run bench:million` is asked for. */
+/** The options of `npm run bench:million`. */
 import { COMMON_OPTIONS, type Options } from '../support/options.ts';
 
 export const STAGES = ['notify', 'day', 'reads', 'actions', 'year'] as const;

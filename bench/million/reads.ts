@@ -1,6 +1,6 @@
 /**
- * What claims, planning and the operators' commands take among so many, beside a ledger of few in
- * the same run.
+ * How long claims, planning and the operators' commands take with so many users, compared with a
+ * small ledger in the same run.
  */
 import { execFile } from 'node:child_process';
 import { readdir, rm, stat } from 'node:fs/promises';
@@ -26,12 +26,12 @@ import {
 import { watchStatements } from '../support/watch-statements.ts';
 import { type MillionBench, timed } from './million-bench.ts';
 
-/** An occasion in one batch, as many as the planner takes at once. */
+/** Occasions in one batch, as many as the planner takes at once. */
 const PLANNED_AT_ONCE = 500;
 const DAY_MS = 86_400_000;
 const MANY_MS = 3_600_000;
 
-/** A ledger of few, planned as the other one was. */
+/** A small ledger, planned like the large one. */
 export async function plantFew(bench: MillionBench): Promise<Planted> {
   const { context, installation, logger, options, progress, tz } = bench;
   progress.say(`${options.few} users in a database of their own, to compare with`);
@@ -61,7 +61,9 @@ export interface Compared {
   readonly plans: readonly number[][];
 }
 
-/** Claims of 500, and plans of 500 occasions in one transaction, in turns among few and many. */
+/**
+ * Claims of 500, and plans of 500 occasions in one transaction, alternating between few and many.
+ */
 export async function compare(bench: MillionBench, few: Planted): Promise<Compared> {
   const { logger, meter, options, orm, print, progress, tz } = bench;
   await meter.stage('claims');
@@ -97,7 +99,7 @@ export async function compare(bench: MillionBench, few: Planted): Promise<Compar
   return { claims, plans };
 }
 
-/** Rows that were claimed for users who are not there. */
+/** Rows that were claimed for users who do not exist. */
 async function removePlanted(orm: Orm): Promise<void> {
   const em = orm.em.fork();
   await em.execute(`delete from events.occurrences where state = 'PROCESSING'`);
@@ -117,7 +119,7 @@ export interface CommandResult {
   readonly command: string;
   readonly tookMs: number;
   readonly exitCode: number;
-  /** As seen ten times a second, with its first words. */
+  /** As sampled ten times a second, with its first words. */
   readonly longestStatement: { readonly ms: number; readonly text: string } | null;
 }
 
@@ -198,7 +200,7 @@ export interface Dump {
   readonly bytes: number;
 }
 
-/** `pg_dump` as docs/production.md has it. Null where none is new enough for the server. */
+/** Runs `pg_dump` as described in docs/production.md. Null if none is new enough for the server. */
 export async function dump(bench: MillionBench): Promise<Dump | null> {
   const { databaseUrl, installation, meter, options, orm, print, progress } = bench;
   await meter.stage('dump');

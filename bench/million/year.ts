@@ -1,8 +1,8 @@
 /**
- * A year of the ledger in minutes: each day what is due is claimed, recorded and planned for the
- * next year, workflows look, users change, and what has been kept for its time is removed; by the
- * product's own statements and loops, in this process, by clocks of the database and of the planner
- * that are set a day ahead each time. Nothing is posted, and Temporal has no part in it.
+ * A year of the ledger in minutes: each day, due rows are claimed, recorded and planned for the
+ * next year, workflows check, users change, and expired rows are removed; by the product's own
+ * statements and loops, in this process, with clocks of the database and of the planner that are
+ * set a day ahead each time. Nothing is posted, and Temporal takes no part.
  */
 import pLimit from 'p-limit';
 
@@ -31,17 +31,17 @@ import type { MillionBench } from './million-bench.ts';
 
 const DAY_MS = 86_400_000;
 const LEASE_MS = 60_000;
-/** Of all users in a year. */
+/** Shares of all users in a year. */
 const CHANGES = { zone: 0.03, name: 0.03, created: 0.03, deleted: 0.02 } as const;
 const CHANGES_AT_ONCE = 8;
 const LOOKS_AT_ONCE = 100;
 const LOOK_EVERY_MS = 20;
-/** The year is cut into so many parts, each with its sizes and its claims. */
+/** The number of parts of the year, each with its sizes and its claims. */
 const PARTS = 12;
 
 export interface YearPart {
   readonly day: number;
-  /** Median of claims in this part, in ms, among few and among these; null when days have too few. */
+  /** Median of claims in this part, in ms, for few and for many; null if the days have too few. */
   readonly few: number | null;
   readonly many: number | null;
   readonly ratio: number | null;
@@ -58,11 +58,11 @@ export interface Year {
   readonly sent: number;
   readonly claimed: number;
   readonly parts: readonly YearPart[];
-  /** Of single claims, in ms: in the first, the middle and the last part, and in all. */
+  /** Single claims, in ms: in the first, the middle and the last part, and in all. */
   readonly claims: { readonly few: readonly number[]; readonly many: readonly number[] };
   readonly vacuums: Vacuums;
   readonly sizes: readonly TableSize[];
-  /** Of the ledger, as they are after the year, and made anew. */
+  /** Sizes of the ledger's indexes after the year, and rebuilt. */
   readonly indexBytes: { readonly grown: number; readonly rebuilt: number };
 }
 
@@ -84,7 +84,7 @@ export async function liveAYear(bench: MillionBench, few: Planted): Promise<Year
     createFollowUp({ orm, planner, isLeftToDispatchers: async () => false, logger }),
   ];
   const autovacuum = await replaceAutovacuum(bench.orm);
-  // What fell due since yesterday is punctual: dispatchers do not claim once a day.
+  // What fell due since yesterday counts as punctual: real dispatchers claim more than once a day.
   const ledger = createLedger(orm, { lateAfterMs: DAY_MS + 3_600_000 });
   const changes = await createChanges(bench, orm, clock);
   const housekeeping = createHousekeeping(bench, orm, clock);
@@ -98,7 +98,8 @@ export async function liveAYear(bench: MillionBench, few: Planted): Promise<Year
   for (let day = 1; day <= options.days; day += 1) {
     await simulated.advance();
     const size = { limit: claimSize, now: clock(), leaseMs: LEASE_MS, takesExpired: true };
-    // One of each is timed while nothing else is under way; in turns, so that both meet the same machine.
+    // One of each is timed while nothing else runs; alternating, so that both meet the same
+    // machine.
     const claimed = await timedClaim(ledger, size, claims.many);
     await claimAmongFew(few, claimSize, claims.few);
     const settled = await sendDue(ledger, claimed, size);
@@ -119,7 +120,7 @@ export async function liveAYear(bench: MillionBench, few: Planted): Promise<Year
   return finish(bench, { orm, autovacuum, claims, parts, sent, claimSize });
 }
 
-/** Of the database's two clocks, and of this process. */
+/** The two clocks of the database, and that of this process. */
 function createSimulatedClock(orm: Orm) {
   let aheadMs = 0;
   return {
@@ -138,7 +139,7 @@ function createSimulatedClock(orm: Orm) {
 
 type Claim = Parameters<Ledger['claim']>[0];
 
-/** Counts only if as many are due as it asks for. */
+/** Counts only if as many are due as it requests. */
 async function timedClaim(
   ledger: Ledger,
   request: Claim,
@@ -157,7 +158,7 @@ async function claimAmongFew(few: Planted, limit: number, times: number[]): Prom
   await few.orm.em.fork().execute(`delete from events.occurrences where state = 'PROCESSING'`);
 }
 
-/** Claims the rest of the day, and records that all of it was delivered. */
+/** Claims the rest of the day, and records all of it as delivered. */
 async function sendDue(
   ledger: Ledger,
   first: readonly ClaimedOccurrence[],
@@ -175,10 +176,11 @@ async function sendDue(
   return settled;
 }
 
-/** The next occurrence of all that is settled, and what has changed. */
+/** Plans the successors of all settled rows, and what has changed. */
 async function untilPlanned(orm: Orm): Promise<void> {
   const query = queryOf(orm);
-  // In the order of the indexes: else PostgreSQL, which expects some, reads a table to find none.
+  // In the order of the indexes: otherwise PostgreSQL, which expects some rows, reads a table to
+  // find none.
   const isPlanned = async (): Promise<boolean> => {
     const [row] = await query<{ waits: boolean }>(
       `select (select true from events.occurrences where ${TO_PLAN}
@@ -191,7 +193,7 @@ async function untilPlanned(orm: Orm): Promise<void> {
   await until(isPlanned, { everyMs: LOOK_EVERY_MS });
 }
 
-/** What deliver writes when a workflow looks. */
+/** Writes what deliver writes when a workflow checks. */
 async function look(
   orm: Orm,
   settled: readonly ClaimedOccurrence[],
@@ -211,7 +213,7 @@ async function look(
   }
 }
 
-/** A day's share of what users' lives change. */
+/** A day's share of the changes in users' lives. */
 async function createChanges(bench: MillionBench, orm: Orm, clock: () => number) {
   const { options, tz } = bench;
   const users = createUsers(orm, { clock, tz });
@@ -253,7 +255,7 @@ const NEW_USER = {
   deliveryTime: null,
 } as const;
 
-/** Retention by the default settings, once a day. */
+/** Retention with the default settings, once a day. */
 function createHousekeeping({ tz }: MillionBench, orm: Orm, clock: () => number) {
   const settings = loadSettings({});
   const audits = createAuditStore({ orm, tz, limits: DATE_LIMITS, clock });

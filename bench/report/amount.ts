@@ -1,6 +1,6 @@
-/** Amounts as a dashboard shows them. */
+/** Amounts in the form of a dashboard. */
 /**
- * @param unit of Grafana: `s`, `bytes`, `percentunit`, or anything else for a plain number
+ * @param unit Grafana's: `s`, `bytes`, `percentunit`, or anything else for a plain number
  */
 export function amount(value: number | undefined, unit = 'short'): string {
   if (value === undefined || !Number.isFinite(value)) return '-';
@@ -11,7 +11,7 @@ export function amount(value: number | undefined, unit = 'short'): string {
   return plain(value);
 }
 
-/** Two digits that mean something, and every digit before the point. */
+/** Two significant digits, and every digit before the point. */
 function plain(value: number): string {
   const size = Math.abs(value);
   const digits = size >= 10 ? 0 : size >= 1 ? 1 : 2;

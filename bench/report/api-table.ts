@@ -2,7 +2,7 @@ import type { CrudSample } from '../support/crud-load.ts';
 import { distributionOf } from '../support/statistics.ts';
 import { duration, table } from './table.ts';
 
-/** Latencies by time of measurement, and in each by operation. */
+/** Latencies by time of measurement, and within each by operation. */
 export function apiTable(windows: Readonly<Record<string, readonly CrudSample[]>>): string {
   const header = ['when', 'operation', 'requests', 'p50', 'p95', 'p99', 'last', 'not answered 2xx'];
   const rows = Object.entries(windows).flatMap(([when, samples]) => {

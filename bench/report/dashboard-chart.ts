@@ -1,4 +1,7 @@
-/** Grafana's dashboard as one page of SVG, of what a Prometheus answered: not how Grafana draws it. */
+/**
+ * Grafana's dashboard as one page of SVG, from a Prometheus' answers; Grafana itself draws it
+ * differently.
+ */
 import type { Panel } from '../../deploy/grafana/panels.ts';
 import type { AnsweredPanel, AnsweredRow } from '../support/dashboard-answers.ts';
 import {
@@ -22,7 +25,7 @@ const MARGIN = 20;
 const GAP = 16;
 const REMARK_HEIGHT = 19;
 const HEADING_HEIGHT = 38;
-/** Beside each other, as on the dashboard. */
+/** How many panels are side by side, as on the dashboard. */
 const BESIDE = { stat: 8, barchart: 1, timeseries: 3 } as const;
 const STAT_HEIGHT = 62;
 const BARS_HEIGHT = 210;
@@ -56,7 +59,7 @@ export async function dashboardChart({
   return picture(WIDTH, top + MARGIN, parts);
 }
 
-/** As many of a kind as are beside each other. */
+/** Groups as many panels of a kind as fit side by side. */
 function linesOf(panels: readonly AnsweredPanel[]): AnsweredPanel[][] {
   const lines: AnsweredPanel[][] = [];
   for (const answered of panels) {

@@ -1,4 +1,7 @@
-/** The panels of the dashboard's page: a number, bars, or lines with a legend of the most and the last. */
+/**
+ * The panels of the dashboard's page: a number, bars, or lines with a legend of the maximum and the
+ * last.
+ */
 import { barChart } from '../../src/charts/bar-chart.ts';
 import { lineChart } from '../../src/charts/line-chart.ts';
 import { SERIES_COLOURS } from '../../src/charts/render.ts';
@@ -9,7 +12,7 @@ import { type Box, placed, words } from './picture.ts';
 
 export interface GraphTimes {
   readonly range: TimeRange;
-  /** What all times are counted from, epoch ms. */
+  /** The instant that all times count from, epoch ms. */
   readonly instant: number;
 }
 
@@ -64,7 +67,8 @@ export async function graphPanel(
 ): Promise<string> {
   const { unit } = panel;
   const seconds = (at: number): number => (at - instant) / 1_000;
-  // What matters most has the first colours; of more series than colours, the smallest are grey.
+  // The most important series have the first colours; if there are more series than colours, the
+  // smallest are grey.
   const sorted = series.toSorted((one, other) => mostOf(other) - mostOf(one));
   const named = sorted.length > MOST_LINES ? MOST_LINES - 1 : sorted.length;
   const chart = await lineChart({
@@ -102,7 +106,7 @@ function mostOf(series: NamedSeries): number {
   return Math.max(0, ...numbersOf(series));
 }
 
-/** The last that was measured: of no requests, there is no duration. */
+/** The last measured value: without requests, there is no duration. */
 function lastOf(series: NamedSeries | undefined): number | undefined {
   return series && numbersOf(series).at(-1);
 }

@@ -8,7 +8,7 @@ const WIDTH = 860;
 const HEIGHT = 480;
 const SHORTEST_MS = 10;
 
-/** Of one size of herd. */
+/** For one size of herd. */
 export async function herdChart(results: readonly HerdResult[], title: string): Promise<string> {
   const users = Math.max(...results.map((result) => result.users));
   const longestMs = Math.max(1_000, ...results.map(({ arrivalsMs }) => arrivalsMs.at(-1) ?? 0));

@@ -3,7 +3,7 @@ import type { HerdResult } from '../support/herd-result.ts';
 import { duration, table } from './table.ts';
 import { usageTable } from './usage-table.ts';
 
-/** Of one size of herd, all contenders. */
+/** For one size of herd, all contenders. */
 export function herdTables(results: readonly HerdResult[]): string {
   return [
     lateness(results),
@@ -33,7 +33,7 @@ function lateness(results: readonly HerdResult[]): string {
   const rows = results.map((result) => [
     result.contender,
     String(result.users),
-    // Percentiles of those that came say little about a contender that was stopped.
+    // For a contender that was stopped, percentiles of the arrived ones would say little.
     ...(result.stopped
       ? ['-', '-', '-', '-']
       : (['p99', 'p50', 'p95', 'last'] as const).map((name) =>

@@ -1,4 +1,4 @@
-/** What a figure says nothing without: the machine and the versions it was measured with. */
+/** What a figure is meaningless without: the machine and the versions that it was measured with. */
 import { cpus, release, totalmem, type } from 'node:os';
 
 export interface MachineFacts {

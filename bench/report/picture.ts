@@ -1,4 +1,4 @@
-/** A file of SVG that stands for itself: charts and words, in colours of its own for light and dark. */
+/** A standalone SVG file: charts and text, in its own colours for light and dark. */
 import { escapeXml } from '../../src/charts/plain-svg.ts';
 
 /** The only style sheet of the picture: a viewer that ignores it shows black on white. */
@@ -28,7 +28,7 @@ export function picture(width: number, height: number, parts: readonly string[])
   ].join('\n');
 }
 
-/** A whole SVG within the picture. */
+/** Places a whole SVG in the picture. */
 export function placed(chart: string, { left, top, width, height }: Box): string {
   return `<svg x="${left}" y="${top}" width="${width}" height="${height}">${chart}</svg>`;
 }

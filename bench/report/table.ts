@@ -1,6 +1,6 @@
 import { distributionOf } from '../support/statistics.ts';
 
-/** Rows as a table for the terminal; numbers to the right. */
+/** Formats rows as a table for the terminal; numbers are right-aligned. */
 export function table(header: readonly string[], rows: readonly (readonly string[])[]): string {
   const all = [header, ...rows];
   const widths = header.map((_, column) =>
@@ -36,7 +36,7 @@ export function megabytes(bytes: number): string {
   return `${Math.round(bytes / 1e6)} MB`;
 }
 
-/** Median, p95 and the longest of times in ms, and the ratio of the median to another's. */
+/** Median, p95 and maximum of times in ms, and the ratio of the median to that of other times. */
 export function ratioRow(
   what: string,
   times: readonly number[] = [],

@@ -1,4 +1,4 @@
-/** Daybell's API over HTTP, as a client with kept connections sees it. */
+/** A client of Daybell's API over HTTP, with kept connections. */
 import { Agent, request } from 'node:http';
 
 export interface ApiAnswer {
@@ -7,12 +7,12 @@ export interface ApiAnswer {
 }
 
 export interface ApiClient {
-  /** Rejects when there is no answer. */
+  /** Rejects if there is no response. */
   send(method: string, path: string, body?: object): Promise<ApiAnswer>;
   close(): void;
 }
 
-/** @param maxSockets connections at the most */
+/** @param maxSockets the most connections */
 export function createApiClient(url: string, maxSockets: number): ApiClient {
   const agent = new Agent({ keepAlive: true, maxSockets });
   return {

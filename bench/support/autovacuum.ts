@@ -1,9 +1,9 @@
 /**
- * VACUUM and ANALYZE where autovacuum would have run them. A bench that lives a year in minutes is
- * over before autovacuum's launcher has looked a dozen times and its workers, which sleep between
- * pages, have gone through a table: so it is switched off, and its own conditions are applied after
- * each simulated day. In real time they are met within a minute, and a run of minutes is no part of
- * a day: what stays dead until the evening is what would have stayed dead.
+ * Runs VACUUM and ANALYZE where autovacuum would have run them. A bench that simulates a year in
+ * minutes is over before autovacuum's launcher has checked a dozen times and its workers, which
+ * sleep between pages, have gone through a table: so it is switched off, and its own conditions are
+ * applied after each simulated day. In real time they are met within a minute, and a run takes
+ * minutes, not days: rows that stay dead until the evening are those that would have stayed dead.
  */
 import type { Orm } from '../../src/platform/database/orm.ts';
 
@@ -14,13 +14,13 @@ export interface Vacuums {
 }
 
 export interface Autovacuum {
-  /** Runs what is due, of one database. */
+  /** Runs whatever is due in one database. */
   run(orm: Orm): Promise<void>;
   /** So far. */
   vacuums(): Vacuums;
 }
 
-/** Switches the server's own off. */
+/** Switches the server's own autovacuum off. */
 export async function replaceAutovacuum(orm: Orm): Promise<Autovacuum> {
   const em = orm.em.fork();
   await em.execute('alter system set autovacuum = off');
@@ -33,7 +33,7 @@ export async function replaceAutovacuum(orm: Orm): Promise<Autovacuum> {
       const due = await em.execute<Due[]>(DUE);
       const startedAt = performance.now();
       for (const { table, vacuums } of due) {
-        // As a worker does it: by itself.
+        // As an autovacuum worker does it: without parallel workers.
         await em.execute(vacuums ? `vacuum (analyze, parallel 0) ${table}` : `analyze ${table}`);
         if (vacuums) runs[table] = (runs[table] ?? 0) + 1;
       }
@@ -43,7 +43,9 @@ export async function replaceAutovacuum(orm: Orm): Promise<Autovacuum> {
   };
 }
 
-/** Puts tables back to the server's settings; empty for none, or what events.occurrences is to have. */
+/**
+ * Resets tables to the server's settings; empty for none, or the settings for events.occurrences.
+ */
 export async function setStorage(orm: Orm, storage: string): Promise<void> {
   if (storage === 'shipped') return;
   const em = orm.em.fork();

@@ -3,7 +3,7 @@ import type { Ledger } from '../../src/ledger/ledger.ts';
 import type { ClaimedOccurrence, RecordedAttempt } from '../../src/ledger/types.ts';
 import type { Orm } from '../../src/platform/database/orm.ts';
 
-/** Rows of a claim: what a dispatcher asks for at the most. */
+/** Rows of a claim: the most that a dispatcher requests. */
 export const CLAIM = 500;
 const LEASE_MS = 30 * 60_000;
 
@@ -12,7 +12,7 @@ export interface Planted {
   readonly ledger: Ledger;
 }
 
-/** Planned from an instant on, evenly over a time. */
+/** Planned from an instant on, spread evenly over a period. */
 const PLAN = `
   insert into events.occurrences (key, occasion_type, occasion_id, user_id, nominal_date, state,
     recurrence, date, timezone, local_time, leap_day_policy, tz_version, inputs_at, local_date, due_at,
@@ -30,21 +30,23 @@ interface PlantedPlans {
   readonly withinMs: number;
 }
 
-/** Plans of users who are not there. */
+/** Plans for users who do not exist. */
 export async function plantPlans(orm: Orm, plans: PlantedPlans): Promise<void> {
   await orm.em.fork().execute(PLAN, { ...plans });
 }
 
-/** Rows that have just fallen due, besides those that are planned. */
+/** Rows that have just fallen due, in addition to the planned ones. */
 export const plantDue = (orm: Orm, count: number) =>
   plantPlans(orm, { planned: count, fromMs: -1_000, withinMs: 1 });
 
-/** How long each claim took, in ms, by database; in turns, so that both meet the same machine. */
+/**
+ * How long each claim took, in ms, by database; alternating, so that both meet the same machine.
+ */
 export async function claimInTurns(
   planted: readonly Planted[],
   claims: number,
 ): Promise<number[][]> {
-  // The first warms up what is cached.
+  // The first claim warms up caches.
   for (const { orm } of planted) await plantDue(orm, (claims + 1) * CLAIM);
   for (const { ledger } of planted) await claimRows(ledger);
   return inTurns(
@@ -57,7 +59,7 @@ export async function claimInTurns(
   );
 }
 
-/** How long each of these took, in ms, so many times. */
+/** How long each of these took, in ms, repeated this many times. */
 export async function inTurns(
   works: readonly (() => Promise<unknown>)[],
   times: number,
@@ -85,7 +87,7 @@ export async function claimRows(ledger: Ledger): Promise<readonly ClaimedOccurre
   return claimed;
 }
 
-/** What became of a claimed row, at an instant in epoch ms: the receiver has answered 200. */
+/** The result of a claimed row, at an instant in epoch ms: the receiver has answered 200. */
 export function delivered(
   { key, destination, leaseToken, dueAt, localDate }: ClaimedOccurrence,
   at = Date.now(),

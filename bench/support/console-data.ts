@@ -1,9 +1,11 @@
-/** What a console of a large installation looks at, planted set-based: a million users take minutes. */
+/**
+ * The data of a console in a large installation, planted set-based: a million users take minutes.
+ */
 import pg from 'pg';
 
 export interface ConsoleDataOptions {
   readonly users: number;
-  /** Of the users, those whose birthday is today, as a placeholder date has them. */
+  /** How many users have their birthday today, as a placeholder date would cause. */
   readonly dueToday: number;
   /** Reminders that FAILED in the last four weeks. */
   readonly failed: number;
@@ -11,7 +13,10 @@ export interface ConsoleDataOptions {
   readonly logged: number;
 }
 
-/** Everyone is planned; of every fourth, and of all who were due in the last days, the last occurrence is kept. */
+/**
+ * Everyone is planned; every fourth user, and all who were due in the last days, keep their last
+ * occurrence.
+ */
 export async function plantConsoleData(
   databaseUrl: string,
   { users, dueToday, failed, logged }: ConsoleDataOptions,
@@ -19,7 +24,7 @@ export async function plantConsoleData(
   const client = new pg.Client({ connectionString: databaseUrl });
   await client.connect();
   try {
-    // Indexes are made when the rows are there, and what refers to a row finds it.
+    // Indexes are created after the rows, and foreign keys are not checked meanwhile.
     await client.query(
       `set session_replication_role = replica; set maintenance_work_mem = '256MB'`,
     );
@@ -49,7 +54,7 @@ const INDEXES = `
   from pg_indexes
   where schemaname in ('users', 'events') and indexdef not like 'CREATE UNIQUE INDEX%'`;
 
-/** Names as varied as a country's, and zones that PostgreSQL's tz data and Daybell's agree on. */
+/** Names as varied as a country's, and zones on which PostgreSQL's tz data and Daybell's agree. */
 const USERS = `
   with names as (
     select array['Ada', 'Björn', 'Chen', 'Dana', 'Emeka', 'Fatima', 'Grace', 'Hiro', 'Ines', 'José',
@@ -121,7 +126,7 @@ const FAILED = `
       from users.occasions as o join users.users as u on u.id = user_id) as reminders,
     lateral (select (date + time '09:00') at time zone timezone as due_at) as f`;
 
-/** Of what FAILED, three; the last one of them says why. */
+/** Three for each FAILED one; the last of them has the reason. */
 const ATTEMPTS = `
   insert into events.attempts (occurrence_key, number, lease_token, sent_by, started_at,
     duration_ms, outcome, status, error_code)

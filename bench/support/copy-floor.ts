@@ -1,10 +1,12 @@
-/** The least that storing can take: PostgreSQL's own COPY of rows that are there into their tables. */
+/**
+ * The least time that storing can take: PostgreSQL's own COPY of existing rows into their tables.
+ */
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import pg from 'pg';
 
-/** What an import and its planning write, in an order that foreign keys allow. */
+/** The tables that an import and its planning write, in an order that foreign keys allow. */
 export const COPIED = [
   'users.users',
   'users.history',
@@ -13,7 +15,7 @@ export const COPIED = [
   'events.occurrences',
 ];
 
-/** Writes the tables out, empties them, and reads them in again; returns how long the last took. */
+/** Exports the tables, empties them, and imports them again; returns how long the import took. */
 export async function copyFloor(databaseUrl: string, folder: string): Promise<number> {
   await mkdir(folder, { recursive: true });
   const client = new pg.Client({ connectionString: databaseUrl });

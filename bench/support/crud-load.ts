@@ -1,7 +1,7 @@
 /**
- * Requests to the API at a fixed rate, whether or not the earlier ones have been answered
- * (open loop). A latency counts from the moment the request was to be sent: one that had to
- * wait for its turn is not forgiven (no coordinated omission).
+ * Requests to the API at a fixed rate, whether or not the earlier ones have been answered (open
+ * loop). A latency counts from the moment when the request should have been sent, so that waiting
+ * for a turn is included (no coordinated omission).
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 
@@ -9,28 +9,28 @@ import type { ApiAnswer, ApiClient } from './api-client.ts';
 
 export interface CrudSample {
   readonly operation: string;
-  /** When it was to be sent, epoch ms. */
+  /** When it should have been sent, epoch ms. */
   readonly scheduledAt: number;
   readonly latencyMs: number;
-  /** 0 when there was no answer. */
+  /** 0 if there was no response. */
   readonly status: number;
 }
 
 export interface CrudLoad {
-  /** No more requests; resolves with all samples when the last answer is there. */
+  /** Sends no more requests; resolves with all samples when the last response has arrived. */
   stop(): Promise<CrudSample[]>;
 }
 
 export interface CrudLoadOptions {
   readonly client: ApiClient;
   readonly requestsPerSecond: number;
-  /** Ids of users that are there, to be read. */
+  /** Ids of existing users to read. */
   readonly userIds: readonly string[];
-  /** Of users that are created. */
+  /** The date of birth of created users. */
   readonly dateOfBirth: string;
 }
 
-/** What ten requests are. Who is changed or deleted was created by these requests. */
+/** The mix of ten requests. Users who are changed or deleted were created by these requests. */
 const MIX = [
   'read',
   'create',
@@ -54,7 +54,7 @@ export function startCrudLoad(options: CrudLoadOptions): CrudLoad {
   const stopping = new AbortController();
 
   const someone = (): string => userIds[Math.floor(Math.random() * userIds.length)] ?? '';
-  /** Those that were there before are only read: some of them may be due. */
+  /** Users from before are only read: some of them may be due. */
   const change = (method: string, id: string | undefined, fields?: object): Promise<ApiAnswer> =>
     id === undefined
       ? client.send('GET', `/v1/users/${someone()}`)

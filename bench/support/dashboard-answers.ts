@@ -13,14 +13,14 @@ export interface AnsweredPanel {
 }
 
 export interface NamedSeries extends Series {
-  /** As the dashboard's legend has it. */
+  /** The same as in the dashboard's legend. */
   readonly name: string;
 }
 
-/** Grafana's `$__rate_interval`, of scrapes once a second: four of them. */
+/** Grafana's `$__rate_interval`, for scrapes once a second: four of them. */
 const RATE_INTERVAL = '4s';
 
-/** What is asked for a moment is asked for the last one. */
+/** Instant queries are evaluated at the last moment. */
 export function askRows(url: string, rows: readonly Row[], range: TimeRange) {
   return Promise.all(
     rows.map(async ({ title, panels }): Promise<AnsweredRow> => ({

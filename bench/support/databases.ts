@@ -1,10 +1,13 @@
-/** The databases of a bench's PostgreSQL: made, counted and measured. The bench reads, and writes nothing. */
+/**
+ * The databases of a bench's PostgreSQL: created, counted and measured. The bench only reads from
+ * them.
+ */
 import pg from 'pg';
 
 export interface Databases {
-  /** An empty one; gives its URL. */
+  /** Creates an empty one; returns its URL. */
   create(name: string): Promise<string>;
-  /** The bytes of one on disk, or 0 when there is none. */
+  /** The bytes of one on disk, or 0 if there is none. */
   sizeOf(name: string): Promise<number>;
   /** Committed transactions so far in each, by name. */
   transactions(): Promise<Record<string, number>>;
@@ -14,7 +17,7 @@ export interface Databases {
 export async function connectDatabases(postgresUrl: string): Promise<Databases> {
   const adminUrl = withDatabase(postgresUrl, 'postgres');
   const client = new pg.Client({ connectionString: adminUrl });
-  // The server is stopped by us; a query after that fails by itself.
+  // The bench stops the server; a query after that fails by itself.
   client.on('error', () => {});
   await client.connect();
   return {

@@ -1,4 +1,6 @@
-/** What the benches of Daybell alone begin with: servers, its processes, an empty database, a meter. */
+/**
+ * What the benches of Daybell alone start with: servers, its processes, an empty database, a meter.
+ */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 
@@ -23,11 +25,11 @@ export interface DaybellBench {
   readonly meter: Meter;
   readonly progress: Progress;
   readonly receiver: Receiver;
-  /** Where its greetings come to, at the receiver. */
+  /** The path at the receiver to which its greetings are posted. */
   readonly webhookPath: string;
   /**
-   * Waits until none is left, and says how many are; false when the deadline (epoch ms) comes first.
-   * Counting a million is work for the database: look less often then.
+   * Waits until none is left, and reports how many are; returns false if the deadline (epoch ms)
+   * comes first. Counting a million is work for the database: poll less often then.
    */
   untilNone(
     what: string,
@@ -35,7 +37,7 @@ export interface DaybellBench {
     deadline?: number,
     everyMs?: number,
   ): Promise<boolean>;
-  /** Writes the result with what it was measured on. */
+  /** Writes the result together with the machine that it was measured on. */
   write(result: object): void;
 }
 

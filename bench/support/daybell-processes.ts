@@ -1,4 +1,4 @@
-/** Daybell's own processes in a bench: the real entry points, their logs in files. */
+/** Daybell's own processes in a bench: the real entry points, with their logs in files. */
 import { execFile, fork } from 'node:child_process';
 import { closeSync, openSync } from 'node:fs';
 import { join } from 'node:path';
@@ -16,13 +16,13 @@ export interface DaybellTarget {
 }
 
 export interface DaybellProcesses {
-  /** What each process gets, besides the settings that it is started with. */
+  /** The environment of each process, besides the settings that it is started with. */
   readonly environment: NodeJS.ProcessEnv;
-  /** Also records the settings that decide dates, which every process goes by. */
+  /** Also records the settings that decide dates, which every process uses. */
   migrate(settings?: Readonly<Record<string, string>>): Promise<void>;
-  /** Starts these, one process for each name, with settings besides the defaults. */
+  /** Starts one process for each name, with settings that override the defaults. */
   start(names: readonly ServiceName[], settings: Readonly<Record<string, string>>): Promise<void>;
-  /** The last started are stopped first. */
+  /** Stops the processes, the last started first. */
   stop(): Promise<void>;
 }
 
@@ -36,12 +36,12 @@ const ENTRIES = {
 
 export type ServiceName = keyof typeof ENTRIES;
 
-/** So many of them, for `start`. */
+/** The names of this many dispatchers, for `start`. */
 export function dispatchers(count: number): ServiceName[] {
   return Array.from({ length: count }, () => 'dispatcher');
 }
 
-/** The bundling of workflows takes long on a busy machine. */
+/** Bundling the workflows takes long on a busy machine. */
 const READY_LIMIT_MS = 180_000;
 const STOP_LIMIT_MS = 30_000;
 
@@ -72,7 +72,7 @@ export function startDaybellProcesses(
     },
     async stop() {
       for (const group of groups.splice(0).toReversed()) await group.stop();
-      // Their numbers may be other processes' by and by.
+      // Their numbers may belong to other processes after a while.
       for (const name of started.splice(0)) installation.processes.delete(name);
     },
   };
@@ -89,7 +89,7 @@ function specOf(
     // As under `npm start`.
     niceness: NICENESS[service],
     spawn() {
-      // A file, not a pipe: a reader of a line for each delivery would be measured too.
+      // A file, not a pipe: reading a line for each delivery would be measured too.
       const log = openSync(join(logDir, `${name}.log`), 'a');
       const child = fork(join(SOURCE, ENTRIES[service]), [], {
         env,
@@ -106,7 +106,7 @@ function specOf(
   };
 }
 
-/** What the shell sets goes through, so that settings can be tried out; where things are does not. */
+/** Settings from the shell are passed on, so that they can be tried out; locations are not. */
 function environmentOf(
   { machine, temporal, dataDir }: Installation,
   { databaseUrl, webhookUrl, webhookSecret }: DaybellTarget,

@@ -1,4 +1,4 @@
-/** Runs an engine as a contender: in a process of its own, measured like everything else. */
+/** Runs an engine as a contender: in a separate process, measured like everything else. */
 import { fork, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { openSync } from 'node:fs';
@@ -12,17 +12,17 @@ import { minuteAfter, secondAfter } from './instants.ts';
 export interface EngineContenderOptions {
   readonly name: string;
   readonly about: string;
-  /** Of its module in bench/contenders. */
+  /** The name of its module in bench/contenders. */
   readonly module: string;
-  /** Users that it brings in a second, on two cores and with room to spare. */
+  /** Users that it loads in a second, on two cores and with room to spare. */
   readonly loadsPerSecond: number;
-  /** It looks for work at full minutes only: that is where its instant is put, to be fair to it. */
+  /** It polls at full minutes only: its instant is one of them, to be fair to it. */
   readonly atFullMinutes?: boolean;
 }
 
 const PROCESS = join(import.meta.dirname, 'engine-process.ts');
 const CONTENDERS = join(import.meta.dirname, '..', 'contenders');
-/** A start of the process and of what it connects to. */
+/** The time to start the process and what it connects to. */
 const START_MS = 10_000;
 const STOP_LIMIT_MS = 15_000;
 
@@ -47,7 +47,7 @@ async function start(run: HerdRun, options: EngineContenderOptions): Promise<Run
   const engine = talkTo(child, (count) => progress.tick(`${name}: ${count} of ${users} loaded`));
   const stop = async (): Promise<void> => {
     await end(child);
-    // Its number may be another process's by and by.
+    // Its number may belong to another process after a while.
     installation.processes.delete(name);
   };
   try {
@@ -88,7 +88,7 @@ function talkTo(child: ChildProcess, onLoaded: (count: number) => void) {
   });
   child.once('exit', (code) => open.reject(new Error(`the contender has ended (${code})`)));
   return {
-    /** One question at a time. */
+    /** One request at a time. */
     ask(question: EngineQuestion): Promise<number> {
       open = Promise.withResolvers();
       child.send(question);
@@ -97,7 +97,7 @@ function talkTo(child: ChildProcess, onLoaded: (count: number) => void) {
   };
 }
 
-/** One that hangs, with thousands of requests before it, is killed. */
+/** One that hangs, with thousands of requests still to send, is killed. */
 async function end(child: ChildProcess): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return;
   const exited = once(child, 'exit');

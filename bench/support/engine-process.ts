@@ -1,4 +1,4 @@
-/** The process of a contender that is one program. Argument: its module. */
+/** The process of a contender that consists of one program. Argument: its module. */
 import type { Engine, EngineAnswer, EngineQuestion, RunningEngine } from './engine.ts';
 
 const [module] = process.argv.slice(2);
@@ -10,7 +10,7 @@ process.on('message', (message) => {
   answer(message as EngineQuestion).catch(fail);
 });
 process.on('disconnect', () => process.exit(0));
-// Ctrl-C is for the bench, which ends this one.
+// Ctrl-C is for the bench, which then ends this process.
 process.on('SIGINT', () => {});
 process.on('SIGTERM', () => {
   (running?.stop() ?? Promise.resolve()).then(() => process.exit(0), fail);

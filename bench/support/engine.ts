@@ -1,4 +1,4 @@
-/** A contender that is one program: it runs in a process of its own, and this is what it has to do. */
+/** The interface of a contender that consists of one program, which runs in a separate process. */
 
 export interface EngineContext {
   readonly users: number;
@@ -12,12 +12,12 @@ export interface EngineContext {
 
 /** What a module of bench/contenders exports as `engine`. */
 export interface Engine {
-  /** Brings in all users, due at `dueAt`, and goes to work; resolves when all of them wait. */
+  /** Loads all users, due at `dueAt`, and starts to work; resolves when all of them wait. */
   start(context: EngineContext, onLoaded: (count: number) => void): Promise<RunningEngine>;
 }
 
 export interface RunningEngine {
-  /** Deliveries that are not booked as done. */
+  /** Deliveries that are not recorded as done. */
   unfinished(): Promise<number>;
   stop(): Promise<void>;
 }

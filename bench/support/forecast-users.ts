@@ -1,6 +1,6 @@
 import type { Orm } from '../../src/platform/database/orm.ts';
 
-/** Parameter: how many. */
+/** Parameter: how many users. */
 const LOAD_USERS = `
   with zones as (
     select array_agg(name) as names from (
@@ -15,7 +15,7 @@ const LOAD_USERS = `
     names[1 + n % 40], 1, now(), now(), now()
   from zones, generate_series(1, ?::int) as n`;
 
-/** The next birthday of nine of ten, to the day: nothing else of a plan is read. */
+/** The next birthday of nine in ten, to the day: nothing else of a plan is read. */
 const LOAD_PLANS = `
   insert into events.occurrences (key, occasion_type, occasion_id, user_id, nominal_date, state,
     recurrence, date, timezone, local_time, leap_day_policy, tz_version, inputs_at, local_date, due_at,
@@ -33,7 +33,7 @@ const LOAD_PLANS = `
         extract(year from current_date)::int as y) as years) as days) as dated) as due
   where ('x' || right(id::text, 4))::bit(16)::int % 10 <> 0`;
 
-/** Users and their plans, made by the database itself: what is measured is reading. */
+/** Users and their plans, created by the database itself, since only reading is measured. */
 export async function loadForecastUsers(orm: Orm, users: number): Promise<void> {
   const em = orm.em.fork();
   await em.execute(LOAD_USERS, [users]);

@@ -1,6 +1,6 @@
 /**
- * The got floor: how Daybell's dispatchers posted on 2026-11-30, got and signing included. It stays
- * as it is, so that floors of different versions can be compared.
+ * The got floor: how Daybell's dispatchers posted on 2026-11-30, including got and signing. It
+ * stays unchanged, so that floors of different versions can be compared.
  */
 import type { Duplex } from 'node:stream';
 
@@ -14,10 +14,10 @@ import type {
   WebhookRequest,
 } from '../../src/delivery/wire/webhook-client.ts';
 
-/** Of a longer answer the connection is closed; after a shorter one it serves the next request. */
+/** After a longer response the connection is closed; after a shorter one it is reused. */
 const MAX_BODY_BYTES = 64 * 1024;
 
-/** Posts by got, without redirects and without got's own retries. */
+/** Posts with got, without redirects and without got's own retries. */
 export function createWebhookClient(options: WebhookClientOptions): WebhookClient {
   const { url, timeoutMs, maxSockets, sign, traceHeaders } = options;
   const agents = createDestinationAgents(
@@ -31,7 +31,7 @@ export function createWebhookClient(options: WebhookClientOptions): WebhookClien
     throwHttpErrors: false,
     retry: { limit: 0 },
     timeout: { request: timeoutMs },
-    // An answer that is not unpacked cannot become larger than it is.
+    // A response that is not decompressed cannot grow.
     decompress: false,
   });
 
@@ -74,7 +74,7 @@ export function createWebhookClient(options: WebhookClientOptions): WebhookClien
           status = response.statusCode;
           retryAfter = response.headers['retry-after'] ?? null;
         });
-        // No other protocol was asked for, and nothing else closes the connection.
+        // We asked for no other protocol, and nothing else closes the connection.
         stream.on('upgrade', (response: { statusCode: number }, socket: Duplex) => {
           status = response.statusCode;
           socket.destroy();
@@ -101,7 +101,9 @@ export function createWebhookClient(options: WebhookClientOptions): WebhookClien
 
 type Headers = Readonly<Record<string, string | undefined>>;
 
-/** Only the code of an error leaves this module: got's errors hold the request with its headers. */
+/**
+ * Only the code of an error leaves this module: got's errors contain the request with its headers.
+ */
 function codeOf(error: unknown): string {
   return error instanceof RequestError && typeof error.code === 'string'
     ? error.code

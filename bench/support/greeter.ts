@@ -1,4 +1,4 @@
-/** What every contender does with a user who is due: the same body, signed, by the same client. */
+/** How every contender greets a due user: the same body, signed, with the same client. */
 import pLimit from 'p-limit';
 import { Webhook } from 'standardwebhooks';
 import { v7 as uuidv7 } from 'uuid';
@@ -8,7 +8,7 @@ import { messageOf } from '../../src/occasion-types/built-in.ts';
 import { BIRTHDAY, occurrenceKey } from '../../src/ledger/occurrence-key.ts';
 import { createWebhookClient } from './got-client.ts';
 
-/** A user as the contenders keep one. */
+/** A user in the form in which contenders store one. */
 export interface BenchUser {
   readonly id: string;
   readonly firstName: string;
@@ -17,14 +17,14 @@ export interface BenchUser {
 }
 
 export interface Greeter {
-  /** Posts the greeting; rejects when it was not accepted. */
+  /** Posts the greeting; rejects if it was not accepted. */
   greet(user: BenchUser, dueAt: number): Promise<void>;
-  /** So many at a time as there are connections. */
+  /** As many at a time as there are connections. */
   greetAll(users: readonly BenchUser[], dueAt: number): Promise<PromiseSettledResult<void>[]>;
   close(): void;
 }
 
-/** As many as a dispatcher's requests. */
+/** The same number as a dispatcher's. */
 export const SOCKETS = Number(process.env['WEBHOOK_CONCURRENCY'] ?? 64);
 const TIMEOUT_MS = 15_000;
 
@@ -64,7 +64,7 @@ export function createGreeter(webhookUrl: string, webhookSecret: string): Greete
 
 const YEAR_OF_BIRTH = 1990;
 
-/** What a user is sent, and its id. */
+/** The greeting of a user, and its id. */
 export function greetingOf(user: BenchUser, dueAt: number): { key: string; body: string } {
   const { id, timezone, ...names } = user;
   const localDate = new Date(dueAt).toISOString().slice(0, 10);
@@ -88,7 +88,7 @@ export function greetingOf(user: BenchUser, dueAt: number): { key: string; body:
   return { key, body: JSON.stringify(body) };
 }
 
-/** Users for contenders that have no API to create them by. */
+/** Users for contenders without an API to create them. */
 export function benchUsers(count: number): BenchUser[] {
   return Array.from({ length: count }, (_, index) => ({
     id: uuidv7(),

@@ -14,18 +14,18 @@ export const HERD_OPTIONS = [
   'rest',
 ] as const;
 
-/** Above, the API's part of the load takes longer than is of interest here. */
+/** Above this, loading through the API takes longer than is of interest here. */
 const MOST_BY_API = 20_000;
-/** Seconds for dispatchers to come up, and for the database to have written what was loaded. */
+/** Seconds for dispatchers to start, and for the database to write what was loaded. */
 const LEAST_REST = 10;
 
-/** How Daybell's herd of so many is brought in and planned. */
+/** How a Daybell herd of this size is loaded and planned. */
 export function herdOptions(options: Options, users: number): HerdOptions {
   const nodes = nodesOf(options.number('temporal-nodes', 1)).map(({ name }) => name);
   return {
     load: options.choice('load', ['api', 'store'], users > MOST_BY_API ? 'store' : 'api'),
     headStart: options.number('head-start', 15, 0),
-    // Two thirds of what two cores were seen to do, so that the instant is not too soon.
+    // Two thirds of what two cores achieved, so that the instant is not too soon.
     planRate: options.number('plan-rate', 120),
     until: options.choice('until', ['settled', 'asleep'], 'settled'),
     dispatchers: options.number('dispatchers', 1),

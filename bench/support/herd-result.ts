@@ -1,4 +1,4 @@
-/** What the herd bench finds out of one contender. */
+/** The results of one contender in the herd bench. */
 import type { Sleeper } from '../contenders/contender.ts';
 import type { MeterReport } from './meter.ts';
 import type { Distribution } from './statistics.ts';
@@ -9,7 +9,7 @@ export interface HerdResult {
   readonly users: number;
   /** ISO 8601, UTC. */
   readonly dueAt: string;
-  /** Different users whose greeting arrived. */
+  /** Distinct users whose greeting arrived. */
   readonly delivered: number;
   readonly missing: number;
   /** Requests beyond the first for the same `webhook-id`. */
@@ -19,7 +19,7 @@ export interface HerdResult {
   readonly unsigned: number;
   /** Of first arrivals at the receiver, in ms after the instant. */
   readonly latenessMs: Distribution | null;
-  /** From the instant until the contender had booked all; null when it was stopped before. */
+  /** From the instant until the contender had recorded all; null if it was stopped before. */
   readonly settledAfterMs: number | null;
   /** Stopped before all had arrived. */
   readonly stopped: boolean;

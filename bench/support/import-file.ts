@@ -43,7 +43,7 @@ interface ImportSummary {
   readonly users: { readonly created: number };
 }
 
-/** Gives the summary that the API's answer ends with. */
+/** Returns the summary at the end of the API's response. */
 export async function importFile(url: string, file: string): Promise<ImportSummary> {
   const sending = request(`${url}/v1/imports`, {
     method: 'POST',

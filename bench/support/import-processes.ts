@@ -1,4 +1,4 @@
-/** The two processes that an import needs: the API, and a scheduler that plans what comes in. */
+/** The two processes that an import needs: the API, and a scheduler that plans imported users. */
 import type { BenchContext } from './run-bench.ts';
 import { startAlone, startApi } from './start-api.ts';
 
@@ -12,7 +12,7 @@ export interface ImportProcesses {
 /**
  * Both are stopped when the bench ends.
  *
- * @param heapMb of the API's heap; 0: as Node has it
+ * @param heapMb the limit of the API's heap; 0 for Node's default
  */
 export async function importProcesses(
   databaseUrl: string,

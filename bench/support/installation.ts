@@ -1,6 +1,6 @@
 /**
- * What all contenders of a bench share: PostgreSQL, Temporal and the receiver, started by the
- * bench itself with the code that `npm start` uses, and stopped by it.
+ * What all contenders of a bench share: PostgreSQL, Temporal and the receiver, started and stopped
+ * by the bench itself, with the code that `npm start` uses.
  */
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -26,7 +26,7 @@ export interface InstallationOptions {
   readonly temporal: TemporalKind;
   /** Emptied at the start. */
   readonly dataDir: string;
-  /** Of the production server, as the next. */
+  /** For the production server only, like the next one. */
   readonly temporalNodes?: number;
   readonly historyShards?: number;
   readonly sharedBuffers?: string | undefined;
@@ -41,15 +41,15 @@ export interface Installation {
   readonly databases: Databases;
   readonly temporal: { readonly kind: TemporalKind; readonly address: string };
   readonly receiver: Receiver;
-  /** What runs at this moment: process numbers by name. */
+  /** The processes that run at this moment: their numbers by name. */
   readonly processes: Map<string, number>;
   /** Bytes that Temporal keeps on disk. */
   temporalBytes(): Promise<number>;
   /** Starts processes, and keeps them running until they are stopped. */
   start(specs: readonly ChildSpec[]): Promise<ProcessGroup>;
   /**
-   * kill -9 to the process of this name at an instant, epoch ms, and for so many ms to each that
-   * the supervisor starts in its place: 1, 3, 6, 10, 15 … s after the first died.
+   * Sends kill -9 to the process of this name at an instant, epoch ms, and for this many ms to each
+   * one that the supervisor starts in its place: 1, 3, 6, 10, 15 … s after the first died.
    */
   killAt(name: string, at: number, downMs?: number): void;
   /** Stops everything. */
@@ -60,7 +60,7 @@ export type ProcessGroup = Pick<Supervisor, 'stop'>;
 
 /** Daybell's pools, the contenders', and the bench's own. */
 const CONNECTIONS = 150;
-/** A server does not get far in less. */
+/** A server does not get far in this time. */
 const KILL_AGAIN_MS = 50;
 
 export async function startInstallation(options: InstallationOptions): Promise<Installation> {

@@ -1,22 +1,22 @@
-/** Instants at which a herd can be due: full minutes, as DELIVERY_LOCAL_TIME has them. */
+/** Instants at which a herd can be due: full minutes, the precision of DELIVERY_LOCAL_TIME. */
 
 export interface DueMinute {
   /** Epoch ms. */
   readonly at: number;
   /** The DELIVERY_LOCAL_TIME at which users in UTC are due then. */
   readonly localTime: string;
-  /** Of users who have their birthday on that day. */
+  /** The date of birth of users who have their birthday on that day. */
   readonly dateOfBirth: string;
 }
 
 const MINUTE_MS = 60_000;
 
-/** The first full second that is at least so far away: for who is not bound to minutes. Epoch ms. */
+/** The first full second at least this far away, for contenders not bound to minutes. Epoch ms. */
 export function secondAfter(leadMs: number, now = Date.now()): number {
   return Math.ceil((now + leadMs) / 1_000) * 1_000;
 }
 
-/** The first full minute that is at least so far away. */
+/** The first full minute at least this far away. */
 export function minuteAfter(leadMs: number, now = Date.now()): DueMinute {
   return dueMinute(Math.ceil((now + leadMs) / MINUTE_MS) * MINUTE_MS);
 }

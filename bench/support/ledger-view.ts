@@ -1,14 +1,14 @@
-/** What a bench looks at in Daybell's database while it runs. It only reads. */
+/** What a bench reads in Daybell's database while it runs. Read-only. */
 import pg from 'pg';
 
 export interface LedgerView {
-  /** Events that wait in the outbox. */
+  /** Events waiting in the outbox. */
   waitingInOutbox(): Promise<number>;
   /** Occasions whose next occurrence is planned. */
   planned(): Promise<number>;
   /** Occasions whose workflow is known to sleep. */
   notified(): Promise<number>;
-  /** Of the occurrences due at an instant, epoch ms. */
+  /** Counts of the occurrences due at an instant, epoch ms. */
   herd(dueAt: number): Promise<HerdCounts>;
   /** Ids of some users; of some whose workflow is known to sleep. */
   someUsers(count: number): Promise<string[]>;
@@ -21,7 +21,7 @@ export interface HerdCounts {
   /** Their workflow is known to sleep. */
   readonly notified: number;
   readonly settled: number;
-  /** Settled, and the workflow has seen it and sleeps again. */
+  /** Settled, and the workflow has checked and sleeps again. */
   readonly asleep: number;
   readonly sentByWorkflow: number;
 }

@@ -1,15 +1,23 @@
-/** A year in the lives of very many users, as history, plans and deliveries leave it: for what only reads. */
+/**
+ * A year in the lives of very many users, as the resulting history, plans and deliveries: for
+ * benches that only read.
+ */
 import pg from 'pg';
 
 export interface LivedYearOptions {
   readonly users: number;
-  /** In which everyone was greeted. */
+  /** The year in which everyone was greeted. */
   readonly year: number;
-  /** Of so many users, one was born on 1 January, which address books write where the date is unknown. */
+  /**
+   * One in this many users was born on 1 January, which address books write for an unknown date.
+   */
   readonly placeholderOf: number;
 }
 
-/** Set-based, so that a million take minutes. Zones that PostgreSQL's tz data and Daybell's agree on. */
+/**
+ * Set-based, so that a million take minutes. With zones on which PostgreSQL's tz data and Daybell's
+ * agree.
+ */
 export async function plantLivedYear(
   databaseUrl: string,
   options: LivedYearOptions,

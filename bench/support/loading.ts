@@ -1,4 +1,4 @@
-/** Brings users in as a client of Daybell does: with the outbox row, never past it. */
+/** Loads users like a client of Daybell: always with the outbox row. */
 import pLimit from 'p-limit';
 
 import { connectOrm } from '../../src/platform/database/orm.ts';
@@ -8,19 +8,19 @@ import { createApiClient } from './api-client.ts';
 
 export interface LoadOptions {
   readonly users: number;
-  /** Of one user, by number. */
+  /** Returns the date of birth of a user, by number. */
   readonly dateOfBirth: (index: number) => string;
-  /** UTC without. */
+  /** UTC by default. */
   readonly timezone?: (index: number) => string;
-  /** HH:MM; the installation's without. */
+  /** HH:MM; the installation's by default. */
   readonly deliveryTime?: (index: number) => string | null;
   readonly onLoaded: (count: number) => void;
 }
 
-/** Requests at a time: what the API's pool and a core are busy with. */
+/** Concurrent requests: enough to keep the API's pool and a core busy. */
 const CONCURRENCY = 16;
 
-/** By POST /v1/users. */
+/** With POST /v1/users. */
 export async function loadByApi(apiUrl: string, options: LoadOptions): Promise<void> {
   const client = createApiClient(apiUrl, CONCURRENCY);
   await loadAll(options, async (input) => {
@@ -31,8 +31,8 @@ export async function loadByApi(apiUrl: string, options: LoadOptions): Promise<v
 }
 
 /**
- * By the User Context itself, in this process: the same verb and the same transaction with the
- * outbox as the API's, without HTTP between. For loading 100,000.
+ * With the User Context itself, in this process: the same operation and the same transaction with
+ * the outbox as in the API, without HTTP. For loading 100,000.
  */
 export async function loadByStore(databaseUrl: string, options: LoadOptions): Promise<void> {
   const orm = await connectOrm(databaseUrl, { poolSize: CONCURRENCY });
@@ -43,7 +43,10 @@ export async function loadByStore(databaseUrl: string, options: LoadOptions): Pr
   await orm.close(true);
 }
 
-/** Birthdays over the whole year but the next weeks: of users who are not due while a bench runs. */
+/**
+ * Birthdays over the whole year except the next weeks, for users who must not be due while a bench
+ * runs.
+ */
 export function distantBirthday(index: number, now = Date.now()): string {
   const date = new Date(now + (30 + (index % 300)) * DAY_MS);
   // 1992: a leap year, so that every day of the year exists.

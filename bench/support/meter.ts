@@ -1,4 +1,4 @@
-/** What each process uses in each stage of a run. */
+/** Measures what each process uses in each stage of a run. */
 import { usageOf } from './process-usage.ts';
 
 export interface StageUsage {
@@ -13,19 +13,19 @@ export interface StageUsage {
 export interface MeterReport {
   readonly stages: readonly StageUsage[];
   readonly cpuSeconds: Readonly<Record<string, number>>;
-  /** The most that was seen, sampled twice a second. */
+  /** The maximum, sampled twice a second. */
   readonly peakMemoryBytes: Readonly<Record<string, number>>;
 }
 
 export interface Meter {
-  /** The stage before ends, this one begins. */
+  /** Ends the previous stage and begins this one. */
   stage(name: string): Promise<void>;
   /** Ends the last stage; safe to call again. */
   stop(): Promise<MeterReport>;
 }
 
 export interface MeterDeps {
-  /** The processes of this moment, by name. */
+  /** The processes that run at this moment, by name. */
   readonly processes: () => ReadonlyMap<string, number>;
   /** Transactions so far, by database. */
   readonly transactions: () => Promise<Readonly<Record<string, number>>>;
@@ -37,7 +37,9 @@ const FAMILY = 'postgres';
 
 export function startMeter({ processes, transactions }: MeterDeps): Meter {
   const peaks: Record<string, number> = {};
-  /** The last known of each, also of one that has ended since; and which process that was. */
+  /**
+   * The last known values of each, even of one that has ended since; and which process that was.
+   */
   const cpu: Record<string, number> = {};
   const seen = new Map<string, { readonly pid: number; readonly earlierSeconds: number }>();
   const stages: StageUsage[] = [];

@@ -1,9 +1,9 @@
-/** Command-line options of the benches. Every fault is named with its rule. */
+/** Command-line options of the benches. Every fault is reported with its rule. */
 import { parseArgs } from 'node:util';
 
 import { TEMPORAL_KINDS, type TemporalKind } from './temporal.ts';
 
-/** Thrown when an option is not usable; the message is for the person who gave it. */
+/** Thrown for an unusable option; the message is for the user. */
 export class OptionError extends Error {
   override readonly name = 'OptionError';
 }
@@ -20,7 +20,7 @@ export interface Options {
   ): Choice[];
 }
 
-/** @param names every option that there is; each takes a value */
+/** @param names all options; each takes a value */
 export function readOptions(args: readonly string[], names: readonly string[]): Options {
   const values = parse(args, names);
   return {
@@ -41,15 +41,15 @@ export function readOptions(args: readonly string[], names: readonly string[]): 
   };
 }
 
-/** What all benches take. */
+/** The options that all benches have. */
 export const COMMON_OPTIONS = ['temporal', 'temporal-nodes', 'shards', 'out', 'data'] as const;
 
 export interface CommonOptions {
   readonly temporal: TemporalKind;
-  /** Of the production server: 1, or a cluster with so many processes of each service. */
+  /** For the production server: 1, or a cluster with this many processes of each service. */
   readonly temporalNodes: number;
   readonly historyShards?: number;
-  /** Where results go. */
+  /** The folder for results. */
   readonly outDir: string;
   /** Where the servers keep their data; emptied. */
   readonly dataDir: string;

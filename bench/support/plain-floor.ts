@@ -1,11 +1,11 @@
-/** A floor without got: the same signed bodies, by as little as a client can be. */
+/** A floor without got: the same signed bodies, with a minimal client. */
 import { createSign } from '../../src/delivery/wire/signing.ts';
 import type { Engine } from './engine.ts';
 import { benchUsers, greetingOf, SOCKETS } from './greeter.ts';
 import { sleepUntil } from './until.ts';
 
 export interface PlainClient {
-  /** Resolves with the status when the answer has been read. */
+  /** Resolves with the status when the response has been read. */
   post(headers: Record<string, string>, body: string): Promise<number>;
   close(): void;
 }

@@ -1,4 +1,4 @@
-/** Users whom the database itself has made, waiting in the outbox; and a planner for them. */
+/** Users created by the database itself, waiting in the outbox; and a planner for them. */
 import type { Orm } from '../../src/platform/database/orm.ts';
 import type { Logger } from '../../src/platform/logger.ts';
 import { createPlanner } from '../../src/planning/planner.ts';
@@ -7,7 +7,7 @@ import type { TzDatabase } from '../../src/time/tz-database.ts';
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
 
-/** By the default settings. */
+/** The default settings. */
 export const DATE_LIMITS = {
   lateAfterMs: 5 * MINUTE,
   lateLimitMs: 48 * HOUR,
@@ -21,13 +21,13 @@ interface BenchPlannerDeps {
   readonly clock?: () => number;
 }
 
-/** The scheduler's, in this process. */
+/** The scheduler's planner, in this process. */
 export function createBenchPlanner({ orm, tz, logger, clock = Date.now }: BenchPlannerDeps) {
   const wake = { afterMs: 10_000, perSecond: 15 };
   return createPlanner({ orm, settings: { tz, ...DATE_LIMITS, wake }, clock, logger });
 }
 
-/** Users with their history, what happened to them before, and the event of their creation. */
+/** Users with their history, earlier events, and the event of their creation. */
 const LOAD = `
   with zones as (
     select array_agg(name) as names from (

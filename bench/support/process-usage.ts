@@ -1,9 +1,9 @@
-/** What a process has used, from /proc; elsewhere than on Linux, nothing. */
+/** What a process has used, from /proc; only on Linux. */
 import { readdirSync, readFileSync } from 'node:fs';
 
 export interface ProcessUsage {
   readonly cpuSeconds: number;
-  /** Of its own, and what it shares with its children counted once. */
+  /** Its own memory, with memory shared with its children counted once. */
   readonly memoryBytes: number;
 }
 
@@ -11,9 +11,9 @@ export interface ProcessUsage {
 const TICKS_PER_SECOND = 100;
 
 /**
- * Null when it does not run or there is no /proc.
+ * Null if it does not run or there is no /proc.
  *
- * @param isFamily its children do its work, as PostgreSQL's do, and count with it
+ * @param isFamily whether its children do its work, as PostgreSQL's do, and count with it
  */
 export function usageOf(pid: number, isFamily: boolean): ProcessUsage | null {
   const tree = [pid, ...(isFamily ? childrenOf(pid) : [])];
@@ -21,7 +21,7 @@ export function usageOf(pid: number, isFamily: boolean): ProcessUsage | null {
   const [root] = all;
   if (root === undefined) return null;
   return {
-    // Of children that have ended the parent knows the sum.
+    // The parent knows the sum of the children that have ended.
     cpuSeconds: sum(all, (one) => one.ownSeconds + (isFamily ? one.endedSeconds : 0)),
     memoryBytes:
       sum(all, ({ privateBytes }) => privateBytes) +
@@ -33,7 +33,7 @@ function readOne(pid: number) {
   const stat = read(`/proc/${pid}/stat`);
   const status = read(`/proc/${pid}/status`);
   if (stat === null || status === null) return null;
-  // The name, field 2, may hold anything: fields are counted from behind it.
+  // The name, field 2, may contain anything: fields are counted from after it.
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
   const seconds = (field: number): number => Number(fields[field - 3]) / TICKS_PER_SECOND;
   const bytes = (name: string): number =>
@@ -46,7 +46,7 @@ function readOne(pid: number) {
   };
 }
 
-/** Children only, no grandchildren: PostgreSQL has none. */
+/** Only children, no grandchildren: PostgreSQL has none. */
 function childrenOf(pid: number): number[] {
   try {
     return readdirSync(`/proc/${pid}/task`).flatMap((task) =>

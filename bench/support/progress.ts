@@ -1,7 +1,7 @@
-/** What a bench says while it runs: one line a step, with the time since its start. */
+/** What a bench prints while it runs: one line a step, with the time since its start. */
 export interface Progress {
   say(line: string): void;
-  /** Says a line that changes often, at most every few seconds. */
+  /** Prints a line that changes often, at most every few seconds. */
   tick(line: string): void;
 }
 

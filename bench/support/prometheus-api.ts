@@ -1,7 +1,7 @@
-/** Asks a Prometheus, as Grafana does. */
+/** Queries a Prometheus, as Grafana does. */
 
 export interface TimeRange {
-  /** Epoch ms; for one moment, both are the same. */
+  /** Epoch ms; for an instant query, both are the same. */
   readonly from: number;
   readonly to: number;
   readonly stepSeconds: number;
@@ -15,7 +15,7 @@ export interface Series {
 
 /**
  * @param path below `/api/v1/`
- * @throws Error with Prometheus' own words when it does not answer the question
+ * @throws Error with Prometheus' own message if it does not answer the query
  */
 export async function askPrometheus<Data>(url: string, path: string): Promise<Data> {
   const response = await fetch(`${url}/api/v1/${path}`);
@@ -49,7 +49,7 @@ interface Matrix {
   readonly values: readonly (readonly [number, string])[];
 }
 
-/** `+Inf` and `-Inf` are Go's. */
+/** `+Inf` and `-Inf` are Go's notation. */
 function numberOf(value: string): number {
   return Number(value.replace('Inf', 'Infinity'));
 }

@@ -1,13 +1,13 @@
-/** A Prometheus beside a bench, which scrapes once a second. */
+/** A Prometheus for a bench, which scrapes once a second. */
 import { freePorts } from '../../dev/ports.ts';
 import { firstOnPath } from '../../dev/programs.ts';
 import { preparePrometheus, type ScrapeJob } from '../../dev/stack/prometheus.ts';
 import type { Installation } from './installation.ts';
 
 /**
- * Gives its URL.
+ * Returns its URL.
  *
- * @throws Error when there is none on the PATH
+ * @throws Error if there is none on the PATH
  */
 export async function startPrometheus(
   { machine, dataDir, start }: Installation,

@@ -1,6 +1,6 @@
 /**
- * The process `receiver` of the benches: takes greetings as fast as node:http does, answers
- * 200, and remembers when each came. Every contender posts to a path of its own.
+ * The process `receiver` of the benches: accepts greetings as fast as node:http can, answers 200,
+ * and records when each arrived. Every contender posts to its own path.
  */
 import { once } from 'node:events';
 import { createServer, type IncomingMessage } from 'node:http';
@@ -23,7 +23,7 @@ const server = createServer((request, response) => {
   request.resume();
   request.once('end', () => response.writeHead(200).end());
 });
-// No connection is idle for longer than the bench takes.
+// No connection may be closed as idle during the bench.
 server.keepAliveTimeout = 0;
 server.listen(0, '127.0.0.1');
 await once(server, 'listening');
@@ -34,7 +34,7 @@ process.on('message', (message) => {
 });
 process.on('disconnect', () => process.exit(0));
 process.on('SIGTERM', () => process.exit(0));
-// Ctrl-C is for the bench, which ends this one.
+// Ctrl-C is for the bench, which then ends this process.
 process.on('SIGINT', () => {});
 tell({ type: 'ready', port: (server.address() as AddressInfo).port });
 

@@ -2,14 +2,14 @@ import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 
-/** What came to one path. */
+/** What arrived at one path. */
 export interface Arrivals {
   readonly requests: number;
-  /** Different `webhook-id`s. */
+  /** Distinct `webhook-id`s. */
   readonly distinct: number;
   /** Requests without a signature. */
   readonly unsigned: number;
-  /** When each id came for the first time, epoch ms; empty unless asked for. */
+  /** When each id arrived for the first time, epoch ms; empty unless requested. */
   readonly instants: readonly number[];
 }
 
@@ -25,7 +25,7 @@ export type ReceiverAnswer =
 export interface Receiver {
   readonly pid: number;
   url(path: string): string;
-  /** How much has come to a path so far. */
+  /** How many have arrived at a path so far. */
   count(path: string): Promise<Arrivals>;
   /** The same with the instants. */
   take(path: string): Promise<Arrivals>;
@@ -34,7 +34,7 @@ export interface Receiver {
 
 const ENTRY = join(import.meta.dirname, 'receiver-process.ts');
 
-/** Starts the receiver in a process of its own. */
+/** Starts the receiver in a separate process. */
 export async function startReceiver(): Promise<Receiver> {
   const child = fork(ENTRY, [], { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
   const exited = once(child, 'exit');
@@ -46,7 +46,7 @@ export async function startReceiver(): Promise<Receiver> {
   const ready = await answer();
   const port = ready.type === 'ready' ? ready.port : 0;
 
-  // One question at a time: answers carry no name.
+  // One request at a time, since answers have no id.
   let last: Promise<unknown> = Promise.resolve();
   const ask = (question: ReceiverQuestion): Promise<Arrivals> => {
     const asked = last.then(async () => {

@@ -1,14 +1,14 @@
-/** The life of a bench: its servers are stopped whatever happens. */
+/** The life of a bench: its servers are stopped in any case. */
 import { inspect } from 'node:util';
 
 import { OptionError } from './options.ts';
 
 export interface BenchContext {
-  /** Called, the last first, when the bench ends or is ended. */
+  /** Functions to call, the last added first, when the bench ends or is interrupted. */
   atTheEnd(stop: () => Promise<void>): void;
 }
 
-/** Runs it; exit code 0, 1 after a failure, 2 for unusable options, 130 when it was interrupted. */
+/** Runs it; exit code 0, 1 after a failure, 2 for unusable options, 130 if it was interrupted. */
 export async function runBench(work: (context: BenchContext) => Promise<void>): Promise<void> {
   const endings: (() => Promise<void>)[] = [];
   const stopAll = async (): Promise<void> => {

@@ -21,7 +21,7 @@ export interface TurnOptions {
   readonly progress: Progress;
 }
 
-/** The receiver is asked so often; it has better to do while the herd comes. */
+/** How often the receiver is polled, which has better things to do while the herd comes. */
 const LOOK_EVERY_MS = 500;
 
 export async function runContender(
@@ -69,7 +69,7 @@ export async function runContender(
     const settledAfterMs = isSettled ? Date.now() - dueAt : null;
     const usage = await meter.stop();
     const remarks = [...running.remarks, ...((await running.afterwards?.()) ?? [])];
-    // What comes twice may come late: the receiver is asked once the contender is gone.
+    // A duplicate may come late: the receiver is asked again once the contender has stopped.
     const ended = running;
     running = null;
     await ended.stop();

@@ -1,13 +1,13 @@
-/** What Temporal holds for users who sleep, by a sample of them. */
+/** What Temporal stores for sleeping users, measured on a sample of them. */
 import { Client, Connection } from '@temporalio/client';
 
 import { workflowId } from '../../src/ledger/occurrence-key.ts';
 
 export interface SleeperSample {
-  /** Means of the sample, while they sleep. */
+  /** Averages over the sample, while they sleep. */
   readonly historyBytes: number;
   readonly historyEvents: number;
-  /** Events that the same runs have by now, the mean. */
+  /** The average number of events that the same runs have by now. */
   events(): Promise<number>;
   close(): Promise<void>;
 }
@@ -23,7 +23,7 @@ export async function sampleSleepers(
       client.workflow.getHandle(workflowId({ type: 'birthday', id: userId })).describe(),
     ),
   );
-  // One that does not answer, or is not there yet, is not asked again: it is a sample.
+  // One that does not answer, or does not exist yet, is skipped: it is only a sample.
   const runs = described.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []));
   const bytes = runs.map(({ raw }) => Number(raw.workflowExecutionInfo?.historySizeBytes ?? 0));
   return {

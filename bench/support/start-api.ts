@@ -9,9 +9,9 @@ const SOURCE = join(import.meta.dirname, '..', '..', 'src');
 
 export interface StartOptions {
   readonly databaseUrl: string;
-  /** Settings besides the defaults. */
+  /** Settings that override the defaults. */
   readonly settings?: Readonly<Record<string, string>>;
-  /** Of Node. */
+  /** Options of Node. */
   readonly nodeOptions?: readonly string[];
 }
 
@@ -31,7 +31,7 @@ export async function startApi(
   return { pid: api.pid ?? 0, url };
 }
 
-/** A process of Daybell's without Temporal, which it does not need for what is measured. */
+/** A Daybell process without Temporal, which the measured work does not need. */
 export function startAlone(
   entry: string,
   { databaseUrl, settings = {}, nodeOptions = [] }: StartOptions,

@@ -9,7 +9,7 @@ import type { Progress } from './progress.ts';
 import type { BenchContext } from './run-bench.ts';
 import { benchTerminal } from './terminal.ts';
 
-/** A PostgreSQL alone, in an emptied folder, until the bench ends; gives its URL. */
+/** A PostgreSQL alone, in an emptied folder, until the bench ends; returns its URL. */
 export async function startPostgres(
   folder: string,
   progress: Progress,

@@ -1,4 +1,4 @@
-/** Latencies in ms, in numbers. */
+/** Statistics of latencies in ms. */
 export interface Distribution {
   readonly count: number;
   readonly first: number;
@@ -8,7 +8,7 @@ export interface Distribution {
   readonly last: number;
 }
 
-/** Percentiles by nearest rank; null when there is nothing. */
+/** Percentiles by nearest rank; null if there are no values. */
 export function distributionOf(values: readonly number[]): Distribution | null {
   const sorted = values.toSorted((a, b) => a - b);
   const [first] = sorted;

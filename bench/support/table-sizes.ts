@@ -1,20 +1,20 @@
-/** What tables and their indexes take on disk, and what of them is dead. */
+/** The size of tables and their indexes on disk, and how much of it is dead. */
 import { table } from '../report/table.ts';
 import type { Orm } from '../../src/platform/database/orm.ts';
 
 export interface TableSize {
   readonly table: string;
-  /** As VACUUM or ANALYZE last counted them. */
+  /** As last counted by VACUUM or ANALYZE. */
   readonly rows: number;
   readonly deadRows: number;
-  /** With TOAST and the free space map. */
+  /** Including TOAST and the free space map. */
   readonly tableBytes: number;
   readonly indexBytes: number;
   /** By name. */
   readonly indexes: Readonly<Record<string, number>>;
 }
 
-/** Of both contexts, the largest first; empty ones are left out. */
+/** Tables of both contexts, the largest first; empty ones are left out. */
 export function tableSizes(orm: Orm): Promise<TableSize[]> {
   return orm.em.fork().execute<TableSize[]>(`
     select c.oid::regclass::text as table, greatest(c.reltuples, 0)::float8 as rows,
@@ -33,7 +33,7 @@ export function bytesOf(sizes: readonly TableSize[]): number {
   return sizes.reduce((sum, { tableBytes, indexBytes }) => sum + tableBytes + indexBytes, 0);
 }
 
-/** Tables, and under each its indexes; what has less than a hundredth of all is left out. */
+/** Tables, and under each its indexes; less than a hundredth of the total is left out. */
 export function sizesTable(sizes: readonly TableSize[], users: number): string {
   const least = bytesOf(sizes) / 100;
   const all: readonly [name: string, rows: string, bytes: number][] = [

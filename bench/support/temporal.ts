@@ -1,4 +1,4 @@
-/** The Temporal server that a bench is asked for. */
+/** The Temporal server that a bench uses. */
 import type { Machine } from '../../src/platform/settings/machine.ts';
 import type { ChildSpec } from '../../dev/child.ts';
 import { freePorts } from '../../dev/ports.ts';
@@ -8,7 +8,7 @@ import { prepareProductionTemporal } from '../../dev/temporal/production.ts';
 import { temporalServer } from '../../dev/temporal/server.ts';
 import type { Progress } from './progress.ts';
 
-/** The dev server that `npm start` has, or the production server on PostgreSQL. */
+/** The dev server of `npm start`, or the production server on PostgreSQL. */
 export const TEMPORAL_KINDS = ['dev', 'postgres'] as const;
 export type TemporalKind = (typeof TEMPORAL_KINDS)[number];
 
@@ -24,7 +24,7 @@ export interface BenchTemporalOptions {
   readonly machine: Machine;
   readonly dataDir: string;
   readonly postgresUrl: string;
-  /** Of the production server, as the next: so many processes of each of its services. */
+  /** For the production server, like the next one: this many processes of each of its services. */
   readonly temporalNodes?: number;
   readonly historyShards?: number;
   readonly progress: Progress;

@@ -4,9 +4,9 @@ import type { Terminal } from '../../dev/terminal.ts';
 import type { Progress } from './progress.ts';
 
 /**
- * The supervisor's terminal in a bench: deaths are shown, what the servers say goes into a file
- * as it is. (A Temporal server in trouble says thousands of lines; making them nice to read
- * would be measured too.)
+ * The supervisor's terminal in a bench: deaths are shown, the servers' output goes to a file
+ * unchanged. (A Temporal server in trouble writes thousands of lines; formatting them would be
+ * measured too.)
  */
 export function benchTerminal(progress: Progress, logFile: string): Terminal {
   const log = createWriteStream(logFile, { flags: 'a' });

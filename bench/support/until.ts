@@ -2,11 +2,11 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 export interface UntilOptions {
   readonly everyMs: number;
-  /** Epoch ms at which it is given up. */
+  /** Epoch ms after which it gives up. */
   readonly deadline?: number;
 }
 
-/** Asks again and again; gives whether the answer was yes before the deadline. */
+/** Polls; returns whether the answer was yes before the deadline. */
 export async function until(
   holds: () => boolean | Promise<boolean>,
   { everyMs, deadline = Infinity }: UntilOptions,
@@ -18,7 +18,7 @@ export async function until(
   return true;
 }
 
-/** Sleeps until an instant, epoch ms; longer than one timer can if need be. */
+/** Sleeps until an instant, epoch ms; longer than one timer can if necessary. */
 export async function sleepUntil(instant: number): Promise<void> {
   while (Date.now() < instant) await sleep(Math.min(instant - Date.now(), 60_000));
 }

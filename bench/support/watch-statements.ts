@@ -1,4 +1,4 @@
-/** The longest statement that others run in a database meanwhile, as seen ten times a second. */
+/** The longest statement that others run in a database meanwhile, sampled ten times a second. */
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import pg from 'pg';
@@ -34,7 +34,7 @@ export async function watchStatements(databaseUrl: string) {
   };
 }
 
-/** What sets a time limit stands before the statement itself. */
+/** Statements that set a time limit precede the actual statement. */
 const LONGEST = `
   select round(extract(epoch from clock_timestamp() - query_start) * 1000)::float8 as ms,
     left(regexp_replace(regexp_replace(query, '^set local [^;]*;', ''), '\\s+', ' ', 'g'), 60)
