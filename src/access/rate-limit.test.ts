@@ -11,7 +11,7 @@ function limit(maxPerSecond: number) {
 const takeMany = (take: (key: string) => number, count: number) =>
   Array.from({ length: count }, () => take('crm'));
 
-test('allows bursts of two seconds, and says when the next request may come', () => {
+test('allows bursts of two seconds, and returns when the next request may come', () => {
   const { take } = limit(10);
   expect(takeMany(take, 20)).toEqual(Array(20).fill(0));
   expect(take('crm')).toBe(100);
@@ -26,13 +26,13 @@ test('the wait that it returns is exact, and a refused request costs nothing', (
   expect(takeMany(take, 2)).toEqual([0, 100]);
 });
 
-test('no more is saved up in a long rest than in two seconds', () => {
+test('no more is saved up in a long pause than in two seconds', () => {
   const { clock, take } = limit(1);
   clock.now += 3_600_000;
   expect(takeMany(take, 3)).toEqual([0, 0, 1_000]);
 });
 
-test('one key does not use up what another has', () => {
+test('one key does not use up the allowance of another', () => {
   const { take } = limit(1);
   takeMany(take, 2);
   expect(take('crm')).toBeGreaterThan(0);

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 
 import { withoutData } from './failure.ts';
 
-test("Temporal gets an error's name, code and places in the code, and no values", () => {
+test("Temporal gets an error's name, code and stack frames, but no values", () => {
   const error = Object.assign(new Error("insert into users values ('Ada', '1815-12-10')"), {
     name: 'DriverException',
     code: '57P01',
@@ -19,6 +19,6 @@ test("Temporal gets an error's name, code and places in the code, and no values"
   expect(`${failure.stack}${failure.message}${failure.cause}`).not.toMatch(/Ada|1815/);
 });
 
-test('something thrown that is no error is retried too', () => {
+test('a thrown value that is not an error is retried too', () => {
   expect(withoutData('1815-12-10')).toMatchObject({ message: 'Error', nonRetryable: false });
 });

@@ -2,11 +2,11 @@ import { describe, expect, test } from 'vitest';
 
 import { createRequestWatch } from './request-watch.ts';
 
-/** Requests in simulated time, a look after each ten of them. */
+/** Requests in simulated time, with a check after every ten of them. */
 function simulate() {
   let now = 0;
   const watch = createRequestWatch(() => now);
-  /** Ten requests of so many ms, one after the other. */
+  /** Ten requests of this many ms each, one after the other. */
   const answer = (ms: number): boolean => {
     for (let count = 0; count < 10; count += 1) {
       const end = watch.begin();
@@ -23,19 +23,19 @@ function simulate() {
 }
 
 describe('requests are', () => {
-  test('not slow while they take what they take at the best of times', () => {
+  test('not slow while they take as long as they do at best', () => {
     const { answer } = simulate();
     expect([5, 10, 20, 5].map(answer)).toEqual([false, false, false, false]);
   });
 
-  test('slow at once when many take over 30 ms, and no longer a second after they do not', () => {
+  test('slow as soon as many take over 30 ms, and no longer a second after that ends', () => {
     const { answer, pass } = simulate();
     expect([5, 100].map(answer)).toEqual([false, true]);
     expect(answer(5)).toBe(true);
     expect(pass(1_000)).toBe(false);
   });
 
-  test('slow before a single one is answered, if they wait for long', () => {
+  test('slow before a single one is answered, if they wait long', () => {
     const { watch, answer, pass } = simulate();
     answer(5);
     for (let count = 0; count < 10; count += 1) watch.begin();
@@ -48,13 +48,13 @@ describe('requests are', () => {
     expect([1_000, 1_000].map(answer)).toEqual([true, true]);
   });
 
-  test('not slow if the database is far away, and they have never taken less', () => {
+  test('not slow if the database is distant, and they have never been faster', () => {
     const { answer } = simulate();
     expect([40, 45, 100, 160].map(answer).slice(1)).toEqual([false, false, false]);
     expect(answer(250)).toBe(true);
   });
 
-  test('not slow because of one that takes long by itself', () => {
+  test('not slow because of a single one that takes long by itself', () => {
     const { watch, answer, pass } = simulate();
     watch.begin();
     expect(pass(60_000)).toBe(false);

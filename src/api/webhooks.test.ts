@@ -7,7 +7,7 @@ import { DueEventSchema } from './webhooks.ts';
 test.each([
   { keptDate: '2026-05-20', data: null },
   { keptDate: '2026-05-21', data: { plan: 'gold', seats: [1, { two: 2 }] } },
-])('the description has every field of what is sent, and no other: $keptDate', (one) => {
+])('the description has exactly the fields that are sent: $keptDate', (one) => {
   const { keptDate, data } = one;
   const body = webhookBody({
     claimed: claimedAt(0, { keptDate }),

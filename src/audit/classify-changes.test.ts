@@ -1,4 +1,4 @@
-/** What became of a birthday whose inputs, or the rules, have changed. */
+/** The class of a birthday whose inputs, or the rules, have changed. */
 import { describe, expect, it } from 'vitest';
 
 import {
@@ -29,7 +29,7 @@ describe('a birthday whose inputs changed', () => {
     nextAttemptAt: NINE + 31 * DAY,
   };
 
-  it('is counted on the day that it was moved to, whatever comes of it there', () => {
+  it('is counted on the day that it was moved to, whatever its outcome there', () => {
     for (const state of [{}, SENT, failed('refused'), { attempts: 2, earlierAttempts: 2 }]) {
       expect(classOf({ ...IN_JUNE, ...state }, { history: TO_JUNE })).toBe('changedSince');
       const there = { history: TO_JUNE, day: '2026-06-20', now: NINE };
@@ -37,7 +37,7 @@ describe('a birthday whose inputs changed', () => {
     }
   });
 
-  it('is settled with that reason when its date was changed to one that was past', () => {
+  it('is settled with that reason if its date was changed to one in the past', () => {
     const history = corrected(NINE + HOUR, '1990-03-20');
     expect(classOf(skipped('date_changed'), { history })).toBe('skipped.date_changed');
     expect(classOf(failed('date_changed'), { history })).toBe('failed.date_changed');
@@ -53,13 +53,13 @@ describe('a birthday whose inputs changed', () => {
       dueAt: NINE - 61 * DAY,
     };
     expect(classOf({ ...inMarch, ...SENT }, { history })).toBe('changedSince');
-    // A plan that does not know of the change.
+    // A plan made before the change.
     expect(classOf(inMarch, { history, now: NINE })).toBe('pending.toCome');
     expect(classOf(inMarch, { history })).toBe('pending.overdue');
     expect(classOf(inMarch, { history, now: WEEK_AFTER })).toBe('unaccounted');
   });
 
-  it('is the row, in whichever zone of that day it was planned, and counted once', () => {
+  it('is the row, in whichever zone it was planned that day, and counted once', () => {
     const history = [
       { ...until(NINE + HOUR), timezone: 'Asia/Tokyo' },
       since(NINE + HOUR, { timezone: 'America/New_York' }),
@@ -69,7 +69,7 @@ describe('a birthday whose inputs changed', () => {
     expect(classOf(null, { history, now: NINE + 90 * MINUTE })).toBe('unaccounted');
   });
 
-  it('fell due at the move, if that put it behind', () => {
+  it('fell due at the move, if that moved its instant into the past', () => {
     // Nine o'clock in Tokyo was at midnight UTC; in New York it is at 13:00.
     const moved = Date.UTC(2026, 4, 20, 11);
     const history = [
@@ -95,12 +95,12 @@ describe('a birthday under rules that changed', () => {
     expect(classOf(null, { history: created, rules: before, now: evening })).toBe(
       'pending.unplanned',
     );
-    // A later change owes nothing of a day that was over.
+    // A later change owes nothing for a day that is over.
     const after = rulesAt(NINE + 2 * DAY, sixInTheEvening);
     expect(classOf(null, { history: created, rules: after })).toBeNull();
   });
 
-  it('that was still to come and is past by the new local time is owed from then on', () => {
+  it('that was in the future and is past under the new local time is owed from then on', () => {
     const changed = NINE - HOUR;
     const rules = rulesAt(changed, { localTime: '07:00' });
     expect(classOf(null, { rules, now: changed + MINUTE })).toBe('pending.unplanned');
@@ -109,7 +109,7 @@ describe('a birthday under rules that changed', () => {
     expect(classOf({ ...row, ...SENT }, { rules })).toBe('delivered');
   });
 
-  it('is done on the day on which it was sent, and only moved on the other (S7)', () => {
+  it('counts as done on the day on which it was sent, and as moved on the other (S7)', () => {
     const born = { date: '1992-02-29' };
     const history = [since(0, born)];
     const rules = rulesAt(Date.UTC(2026, 1, 28, 12), { leapDayPolicy: 'mar1' });

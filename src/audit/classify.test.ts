@@ -1,4 +1,4 @@
-/** What became of a birthday whose inputs never changed, or whose user was deleted. */
+/** The class of a birthday whose inputs never changed, or whose user was deleted. */
 import { describe, expect, it } from 'vitest';
 
 import {
@@ -44,7 +44,7 @@ describe('a birthday with a row', () => {
     expect(classOf(row, given)).toBe(expected);
   });
 
-  it('that is leased or was attempted is under way until nothing looks at it', () => {
+  it('that is leased or was attempted is under way until nothing processes it', () => {
     const leased = { state: 'PROCESSING', nextAttemptAt: NINE + 25_000 } as const;
     expect(classOf(leased, { now: NINE })).toBe('pending.underWay');
     expect(classOf(leased, { now: NINE + HOUR })).toBe('pending.overdue');
@@ -54,12 +54,12 @@ describe('a birthday with a row', () => {
     expect(classOf(attempted, { now: NINE + HOUR })).toBe('pending.underWay');
     expect(classOf(attempted, { now: NINE + 3 * DAY })).toBe('pending.overdue');
     expect(classOf(attempted, { now: WEEK_AFTER })).toBe('unaccounted');
-    // Attempts of an earlier due instant are none of this one.
+    // Attempts of an earlier due instant do not belong to this one.
     const moved = { ...attempted, earlierAttempts: 4, nextAttemptAt: NINE } as const;
     expect(classOf(moved, { now: NINE + 3 * DAY })).toBe('unaccounted');
   });
 
-  it('that was delivered stays so while it is sent again by force', () => {
+  it('that was delivered stays delivered while it is sent again by force', () => {
     const again = { ...SENT, state: 'PENDING', redeliveries: 1, isForced: true } as const;
     expect(classOf(again)).toBe('delivered');
   });
@@ -69,7 +69,7 @@ describe('a birthday with a row', () => {
     expect(classOf(again, { now: WEEK_AFTER })).toBe('pending.underWay');
   });
 
-  it('is unaccounted when the history says that the row cannot be true', () => {
+  it('is unaccounted if the history contradicts the row', () => {
     expect(classOf({ ...SENT, timezone: 'Asia/Tokyo' })).toBe('unaccounted');
     expect(classOf({ ...SENT, date: '1990-05-21' })).toBe('unaccounted');
     for (const reason of ['user_deleted', 'date_changed', 'suspended']) {
@@ -86,15 +86,15 @@ describe('a birthday without a row', () => {
     expect(classOf(null, { now: NINE + 2 * MINUTE })).toBe('unaccounted');
   });
 
-  it('is to come while the one before it is open, and waits behind that once it is past', () => {
+  it('is to come while the previous one is open, and behind it once it is past', () => {
     expect(classOf(null, { now: NINE - 400 * DAY, front: {} })).toBe('pending.toCome');
     const retried = { attempts: 9, nextAttemptAt: NINE + HOUR };
     expect(classOf(null, { now: NINE + HOUR, front: retried })).toBe('pending.behind');
-    // What nothing looks at any more hides nothing.
+    // A row that nothing processes any more hides nothing.
     expect(classOf(null, { now: NINE + HOUR, front: {} })).toBe('unaccounted');
   });
 
-  it('is blocked when its zone is not known, or an earlier one is blocked', () => {
+  it('is blocked if its zone is unknown, or an earlier one is blocked', () => {
     expect(classOf(null, { history: [since(0, { timezone: 'Mars/Olympus_Mons' })] })).toBe(
       'blocked',
     );
@@ -105,25 +105,25 @@ describe('a birthday without a row', () => {
 describe('a birthday of a user who was deleted', () => {
   const history = [until(NINE + HOUR)];
 
-  it('is that, if nothing was attempted before', () => {
+  it('is deleted, if nothing was attempted before', () => {
     expect(classOf(skipped('user_deleted'), { history })).toBe('deleted');
     expect(classOf({}, { history })).toBe('deleted');
     expect(classOf(null, { history })).toBe('deleted');
   });
 
-  it('is what it was, if it was settled or attempted', () => {
+  it('keeps its class, if it was settled or attempted', () => {
     expect(classOf(SENT, { history })).toBe('delivered');
     expect(classOf(failed('gone'), { history })).toBe('failed.gone');
     expect(classOf(failed('user_deleted'), { history })).toBe('failed.user_deleted');
   });
 
-  it('is no excuse for one that was missed long before', () => {
+  it('does not excuse one that was missed long before', () => {
     const late = [until(NINE + 3 * DAY)];
     expect(classOf(null, { history: late, now: WEEK_AFTER })).toBe('unaccounted');
     expect(classOf({}, { history: late, now: WEEK_AFTER })).toBe('unaccounted');
   });
 
-  it('was not due when that came first', () => {
+  it('was not due if the deletion came first', () => {
     expect(classOf(null, { history: [until(NINE)] })).toBeNull();
   });
 });

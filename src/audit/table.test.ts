@@ -28,11 +28,11 @@ const DELIVERED: AuditReport = {
 
 const lastLine = (audit: AuditReport): string | undefined => auditTable(audit).split('\n').at(-2);
 
-test('says that all are accounted for, and nothing besides when all were delivered', () => {
+test('says that all are accounted for, and nothing else if all were delivered', () => {
   expect(lastLine(DELIVERED)).toBe('Everyone is accounted for.');
 });
 
-test('says how many of those that are accounted for were not delivered, and why', () => {
+test('says how many of the accounted ones were not delivered, and why', () => {
   const audit = {
     ...DELIVERED,
     delivered: 1,

@@ -11,6 +11,6 @@ test.each([
   ],
   ['at the end of the year', '2026-12-31T23:59Z', ['2026-12-30', '2026-12-31']],
   ['at the beginning', '2027-01-01T00:00Z', ['2026-12-30', '2026-12-31', '2027-01-01']],
-])('audited is the last day that is over, and those since: %s', (_when, now, days) => {
+])('the last day that is over, and those since, are audited: %s', (_when, now, days) => {
   expect(daysToAudit(Date.parse(now))).toEqual(days);
 });

@@ -48,7 +48,7 @@ test('a chart has nothing that a strict Content-Security-Policy refuses or that 
   }
 });
 
-test('the same data give the same picture', async () => {
+test('the same data always give the same picture', async () => {
   expect(await drawAll()).toEqual(await drawAll());
 });
 
@@ -70,7 +70,7 @@ test('text and axes follow the page, series have colours of their own', async ()
   }
 });
 
-test('each bar says what it is of, and how much', async () => {
+test('each bar says what it stands for, and how much', async () => {
   const svg = await barChart({
     title: 'Due by hour',
     slots: ['08:00', '09:00'],
@@ -145,7 +145,7 @@ function attributesOf(svg: string): string[] {
   );
 }
 
-/** From where to where each text that the drawing moves reaches, such as a label of an axis. */
+/** The extent of each text that the drawing moves, such as a label of an axis. */
 function extentsOf(svg: string): [left: number, right: number][] {
   return [...svg.matchAll(/<text([^>]*)translate\(([\d.]+)[^>]*>([^<]*)</g)].map(
     ([, attributes = '', x = '', words = '']) => {
@@ -157,7 +157,7 @@ function extentsOf(svg: string): [left: number, right: number][] {
   );
 }
 
-/** What is written in the picture. */
+/** The text in the picture. */
 function wordsOf(svg: string): string[] {
   return [...svg.matchAll(/<text[^>]*>([^<]*)<\/text>/g)].map(([, words = '']) => words);
 }

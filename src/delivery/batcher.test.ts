@@ -12,7 +12,7 @@ function createBench(write: (items: readonly string[]) => Promise<readonly strin
   });
 }
 
-test('what could not be written is written again, behind the others', async () => {
+test('items that could not be written are written again, after the others', async () => {
   const written: string[][] = [];
   const batcher = createBench(async (items) => {
     written.push([...items]);
@@ -40,7 +40,7 @@ test('a write that hangs counts as failing before it fails', async () => {
   expect(batcher.isFailing).toBe(false);
 });
 
-test('draining says how many are left when the time to write them is over', async () => {
+test('draining returns how many are left when the time is over', async () => {
   const batcher = createBench(() => new Promise(() => {}));
   for (const item of ['a', 'b', 'c']) void batcher.add(item);
   expect(await batcher.drain(50)).toBe(3);

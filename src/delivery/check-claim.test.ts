@@ -11,13 +11,13 @@ const FIRST = claimedAt(NINE);
 const send = (recipient = ADA) => ({ action: 'send', recipient });
 const end = (reason: string) => ({ action: 'end', reason });
 
-test('it is sent while the inputs of now give it the instant that was planned', () => {
+test('it is sent while the current inputs give it the planned instant', () => {
   expect(checkClaim(FIRST, ADA, NINE)).toEqual(send());
   const changed = { ...ADA, isAsPlanned: false };
   expect(checkClaim(FIRST, changed, NINE)).toEqual({ action: 'release' });
 });
 
-test('it is settled if the user or the occasion is gone, or suspended', () => {
+test('it is settled if the user or the occasion is deleted or suspended', () => {
   expect(checkClaim(FIRST, undefined, NINE)).toEqual(end('user_deleted'));
   const suspended = { ...ADA, suspended: true, isAsPlanned: false };
   expect(checkClaim(FIRST, suspended, NINE)).toEqual(end('suspended'));
@@ -25,13 +25,13 @@ test('it is settled if the user or the occasion is gone, or suspended', () => {
   expect(checkClaim(FIRST, gone, NINE)).toEqual(end('occasion_deleted'));
 });
 
-test('it is settled once the next occurrence has fallen due, also if it was attempted', () => {
+test('it is settled once the next occurrence has fallen due, even if it was attempted', () => {
   const superseded = { ...FIRST, attempt: 4, supersededAt: NINE + HOUR };
   expect(checkClaim(superseded, ADA, NINE + HOUR - 1)).toEqual(send());
   expect(checkClaim(superseded, ADA, NINE + HOUR)).toEqual(end('superseded'));
 });
 
-test('too late is only the first attempt of a due instant', () => {
+test('only the first attempt of a due instant can be too late', () => {
   const limit = NINE + LATE_LIMIT;
   expect(checkClaim(FIRST, ADA, limit)).toEqual(send());
   expect(checkClaim(FIRST, ADA, limit + 1)).toEqual(end('too_late'));
@@ -41,7 +41,7 @@ test('too late is only the first attempt of a due instant', () => {
   expect(checkClaim(moved, ADA, limit + 1)).toEqual(end('too_late'));
 });
 
-test('a redelivery needs nothing but a user and an occasion that are not suspended', () => {
+test('a redelivery only needs a user and an occasion that are not suspended', () => {
   const now = NINE + 900 * HOUR;
   const redelivered = { ...FIRST, redelivered: true, supersededAt: NINE + HOUR };
   const moved = { ...ADA, isAsPlanned: false };
@@ -53,7 +53,7 @@ test('a redelivery needs nothing but a user and an occasion that are not suspend
   expect(checkClaim(redelivered, gone, now)).toEqual(end('occasion_deleted'));
 });
 
-test('what its type sends elsewhere now is due there, a retry and a redelivery too, if it is due at all', () => {
+test('if its type has another destination now, it is due there, retries and redeliveries included, if it is due at all', () => {
   const elsewhere = { ...ADA, destination: 'crm' };
   const redirect = { action: 'redirect' };
   const redelivered = { ...FIRST, redelivered: true };
@@ -68,7 +68,7 @@ test('what its type sends elsewhere now is due there, a retry and a redelivery t
   expect(checkClaim(FIRST, moved, NINE)).toEqual({ action: 'release' });
 });
 
-test('a deadline is over when the time has passed, by either clock', () => {
+test('a deadline has passed as soon as either clock says so', () => {
   let monotonic = 5_000;
   let wall = 1_000_000;
   vi.spyOn(performance, 'now').mockImplementation(() => monotonic);

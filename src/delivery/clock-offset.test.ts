@@ -22,7 +22,7 @@ function createBench() {
   return { offset, state, trueNow, measure, logged, seen };
 }
 
-test('the time is the database’s, whatever the process’s own clock says', async () => {
+test('the time is the database’s, regardless of the process’s own clock', async () => {
   const { offset, state, trueNow, measure } = createBench();
   expect(offset.isUsable()).toBe(false);
   for (const aheadMs of [3 * MINUTE, -3 * MINUTE]) {
@@ -35,7 +35,7 @@ test('the time is the database’s, whatever the process’s own clock says', as
 });
 
 test.each([6 * MINUTE, -6 * MINUTE])(
-  'a clock that is off by %i ms is of no use, raises one alarm, and is right again later',
+  'a clock that is off by %i ms is unusable, raises one alarm, and is correct again later',
   async (aheadMs) => {
     const { offset, state, measure, logged, seen } = createBench();
     state.aheadMs = aheadMs;
@@ -55,7 +55,7 @@ test.each([6 * MINUTE, -6 * MINUTE])(
   },
 );
 
-test('a clock that has leapt is of no use until it is measured again', async () => {
+test('a clock that has jumped is unusable until it is measured again', async () => {
   const { offset, state, measure } = createBench();
   await measure();
   state.aheadMs = -MINUTE;

@@ -3,7 +3,7 @@ import { expect, test, vi } from 'vitest';
 
 import { createHealth } from './health.ts';
 
-test('it is steady from the first answer on, until it fails or nothing is asked for a while', () => {
+test('it is steady from the first answer on, until a call fails or there are none for a while', () => {
   let now = 100_000;
   vi.spyOn(performance, 'now').mockImplementation(() => now);
   const health = createHealth(pino({ level: 'silent' }));

@@ -45,7 +45,7 @@ describe('a retry', () => {
     expect(failed({ claimed: { attempt } })).toEqual(retryAt(NINE + seconds * SECOND));
   });
 
-  test('counts the attempts of this due instant or redelivery alone', () => {
+  test('counts only the attempts of this due instant or redelivery', () => {
     const claimed = { attempt: 31, earlierAttempts: 30 };
     expect(failed({ claimed })).toEqual(retryAt(NINE + SECOND));
     expect(failed({ claimed: { ...claimed, attempt: 34 } })).toEqual(retryAt(NINE + 10 * SECOND));
@@ -56,7 +56,7 @@ describe('a retry', () => {
     expect(failed({ retryAfterMs: 10 })).toEqual(retryAt(NINE + SECOND, NINE + 10));
   });
 
-  test('has jitter upward only, also when the receiver named an instant', () => {
+  test('has upward jitter only, even if the receiver named an instant', () => {
     expect(failed({ random: 0.5 })).toEqual(retryAt(NINE + 1_250));
     expect(failed({ retryAfterMs: 30_000, random: 0.5 })).toEqual(
       retryAt(NINE + 37_500, NINE + 30_000),
@@ -68,7 +68,7 @@ describe('giving up', () => {
   const end = NINE + GIVE_UP_AFTER;
   const late = { attempt: 90, firstAttemptAt: NINE };
 
-  test('the last attempt is made when the time to give up has come, and ends it', () => {
+  test('the last attempt is made when the time to give up has come, and settles it', () => {
     expect(failed({ claimed: late, endedAt: end - 60_000 })).toEqual(retryAt(end));
     expect(failed({ claimed: late, endedAt: end })).toEqual({
       kind: 'failed',
@@ -82,7 +82,7 @@ describe('giving up', () => {
     expect(failed(asked)).toEqual(retryAt(end - 60_000 + HOUR, end - 60_000 + HOUR));
   });
 
-  test('a due instant without an attempt yet begins its own time', () => {
+  test('a due instant without an attempt starts its own time', () => {
     const moved = { attempt: 6, earlierAttempts: 5, firstAttemptAt: null };
     expect(failed({ claimed: moved, endedAt: end + HOUR })).toEqual(retryAt(end + HOUR + SECOND));
   });
@@ -91,7 +91,7 @@ describe('giving up', () => {
 describe('the next occurrence', () => {
   const claimed = { attempt: 9, firstAttemptAt: NINE, supersededAt: NINE + HOUR };
 
-  test('ends the attempts of the one before it', () => {
+  test('ends the attempts of the previous one', () => {
     const endedAt = NINE + HOUR - 320 * SECOND;
     expect(failed({ claimed, endedAt: endedAt - 1 })).toEqual(retryAt(NINE + HOUR - 1));
     expect(failed({ claimed, endedAt })).toEqual({

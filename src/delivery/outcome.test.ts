@@ -20,7 +20,7 @@ describe('an answer', () => {
     give_up: range(300, 499).filter((status) => !EXCEPTIONS.has(status)),
   };
 
-  it('has a verdict, and one only, for each status from 100 to 599', () => {
+  it('has exactly one verdict for each status from 100 to 599', () => {
     const all = Object.values(TABLE).flat();
     expect(all.toSorted((a, b) => a - b)).toEqual(range(100, 599));
   });
@@ -34,11 +34,11 @@ describe('an answer', () => {
     }
   });
 
-  it.each([0, 99, 600, 999])('with a status that is none, %i, is tried again', (status) => {
+  it.each([0, 99, 600, 999])('with an invalid status, %i, is tried again', (status) => {
     expect(classifyOutcome({ status, errorCode: null }).verdict).toBe('retry');
   });
 
-  it('slows the destination as a whole when it asks for that, and only then', () => {
+  it('slows the destination as a whole if it asks for that, and only then', () => {
     const slowing = Array.from({ length: 600 }, (_, status) => status).filter(
       (status) => classifyOutcome({ status, errorCode: null }).slowsDestination,
     );
@@ -48,7 +48,7 @@ describe('an answer', () => {
 
 describe('an error', () => {
   it.each([
-    // A timeout, of the whole exchange or of the system's own.
+    // A timeout, of the whole exchange or of the operating system.
     'ETIMEDOUT',
     // Names.
     'ENOTFOUND',
@@ -79,7 +79,7 @@ describe('an error', () => {
     'ERR_TLS_HANDSHAKE_TIMEOUT',
     'ERR_SSL_WRONG_VERSION_NUMBER',
     'ERR_SSL_TLSV1_ALERT_PROTOCOL_VERSION',
-    // What is not HTTP.
+    // Not HTTP.
     'HPE_INVALID_CONSTANT',
     'HPE_INVALID_STATUS',
     'HPE_HEADER_OVERFLOW',
@@ -104,7 +104,7 @@ describe('an error', () => {
     'ERR_INVALID_URL',
     'ERR_INVALID_PROTOCOL',
     'ERR_UNSUPPORTED_PROTOCOL',
-  ])('%s is not: no later attempt can cure it', (errorCode) => {
+  ])('%s is not: no later attempt can help', (errorCode) => {
     expect(classifyOutcome({ status: null, errorCode }).verdict).toBe('give_up');
   });
 });
@@ -131,7 +131,7 @@ describe('Retry-After', () => {
     },
   );
 
-  it.each(['', 'soon', '-5', '1.5', '1994-11-06T08:49:37Z', null])('of %j is none', (header) => {
+  it.each(['', 'soon', '-5', '1.5', '1994-11-06T08:49:37Z', null])('of %j is ignored', (header) => {
     expect(retryAfterMs(header, now)).toBeNull();
   });
 });

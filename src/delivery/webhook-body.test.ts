@@ -63,7 +63,7 @@ describe('the body of the webhook', () => {
     });
   });
 
-  it('names the day that the rule names, and the day that is kept if that is another', () => {
+  it('names the day that the rule names, and the day on which it is kept, if that differs', () => {
     const { data } = bodyOf({
       date: '1992-02-29',
       nominalDate: '2026-02-29',
@@ -76,7 +76,7 @@ describe('the body of the webhook', () => {
     });
   });
 
-  it('names the day of the occasion, and not the day that it is sent, days before', () => {
+  it('names the day of the occasion, not the day of sending, days before', () => {
     const { message, data } = webhookBody({
       claimed: claimedAt(DUE, { nominalDate: '2026-05-27', keptDate: '2026-05-27' }),
       recipient: { ...ADA, message: ({ date }) => `due on ${date}` },
@@ -86,7 +86,7 @@ describe('the body of the webhook', () => {
     expect(data.occasion).toMatchObject({ nominalDate: '2026-05-27', observedDate: null });
   });
 
-  it('counts years of what recurs yearly alone', () => {
+  it('counts years only for yearly occasions', () => {
     const yearsOf = (recurrence: string) => bodyOf({ recurrence }).data.occasion.years;
     expect(['birthday', 'yearly', 'monthly', 'once', 'rrule'].map(yearsOf)).toEqual([
       36,
@@ -97,7 +97,7 @@ describe('the body of the webhook', () => {
     ]);
   });
 
-  it('holds nothing of a recipient but what is said of them', () => {
+  it('contains nothing about a recipient but the documented fields', () => {
     const recipient = { ...ADA, mother: 'Anne Isabella' };
     const body = webhookBody({ claimed: claimedAt(DUE), recipient, late: false });
     expect(JSON.stringify(body)).not.toContain('Anne');

@@ -5,7 +5,7 @@ import { createRecentForecasts } from './recent-forecasts.ts';
 const UNTIL = 1_000_000;
 const MAX_AGE = 600;
 
-/** Computes a number: how many were computed before. */
+/** Computes a number: how many were computed before it. */
 function openForecasts() {
   const state = { now: 0, computed: 0, isAway: false };
   const find = createRecentForecasts(
@@ -19,7 +19,7 @@ function openForecasts() {
   return { state, find };
 }
 
-test('a recent one is given for the same end and type, and for no other', async () => {
+test('a recent one is returned for the same end and type, and for no other', async () => {
   const { state, find } = openForecasts();
   expect(await find(UNTIL, null, MAX_AGE)).toBe(1);
   state.now = MAX_AGE / 2;
@@ -29,7 +29,7 @@ test('a recent one is given for the same end and type, and for no other', async 
   expect(await find(UNTIL, null, MAX_AGE / 4)).toBe(4);
 });
 
-test('after half of its time the next one is computed behind the answer', async () => {
+test('after half of its lifetime the next one is computed in the background', async () => {
   const { state, find } = openForecasts();
   await find(UNTIL, null, MAX_AGE);
   state.now = MAX_AGE / 2 + 1;
@@ -38,7 +38,7 @@ test('after half of its time the next one is computed behind the answer', async 
   expect(state.computed).toBe(2);
 });
 
-test('one that is too old is not given, and those who ask at once share a new one', async () => {
+test('one that is too old is not returned, and simultaneous requests share a new one', async () => {
   const { state, find } = openForecasts();
   await find(UNTIL, null, MAX_AGE);
   state.now = MAX_AGE + 1;
@@ -46,7 +46,7 @@ test('one that is too old is not given, and those who ask at once share a new on
   expect(await Promise.all(asked)).toEqual([2, 2]);
 });
 
-test('a failure is told to the one who waits, and does not end what is there', async () => {
+test('an error reaches only those who wait for it, and leaves the existing one alone', async () => {
   const { state, find } = openForecasts();
   await find(UNTIL, null, MAX_AGE);
   state.isAway = true;

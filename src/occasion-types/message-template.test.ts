@@ -33,18 +33,18 @@ describe('a message', () => {
   });
 
   it.each(['plans', 'plan.name', 'note', 'address', 'tags', 'constructor', '__proto__'])(
-    'has the default where data.%s is missing, empty, or no text',
+    'has the default if data.%s is missing, empty, or not text',
     (field) => {
       expect(render(`Your {data.${field}|usual} plan`)).toBe('Your usual plan');
     },
   );
 
-  it('has the default where there are no data', () => {
+  it('has the default if there are no data', () => {
     const message = compileMessage('Your {data.plan|usual} plan');
     expect(message({ ...VALUES, data: null })).toBe('Your usual plan');
   });
 
-  it('takes a value for what it is, and not for a template', () => {
+  it('inserts a value as it is, and not as a template', () => {
     expect(render('Hey, {firstName}', { firstName: '{lastName}' })).toBe('Hey, {lastName}');
   });
 

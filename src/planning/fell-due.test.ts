@@ -16,14 +16,14 @@ const APIA = 'Pacific/Apia';
 describe('a birthday falls due', () => {
   const window = ['2026-01-01T00:00:00Z', '2027-01-01T00:00:00Z'] as const;
 
-  it('for users who were there before 9:00 of the day, not for those who came at it or after', () => {
+  it('for users who existed before 9:00 of the day, not for those created at 9:00 or later', () => {
     const created = (created: string) => due({ created }, ...window);
     expect(created('2026-05-20T12:59:59.999Z')).toEqual(['2026-05-20 at 2026-05-20T13:00Z']);
     expect(created('2026-05-20T13:00:00Z')).toEqual([]);
     expect(created('2026-05-20T13:01:00Z')).toEqual([]);
   });
 
-  it('not for users who were deleted by then', () => {
+  it('not for users who were deleted before it', () => {
     const ended = (ended: string) => due({ ended }, ...window);
     expect(ended('2026-05-20T12:59:00Z')).toEqual([]);
     expect(ended('2026-05-20T13:00:00Z')).toEqual([]);
@@ -40,7 +40,7 @@ describe('a birthday falls due', () => {
     ]);
   });
 
-  it('once a year, in a window that leaves out its beginning and has its end', () => {
+  it('once a year, in a window that excludes its beginning and includes its end', () => {
     const [first, second] = ['2026-05-20T13:00:00Z', '2027-05-20T13:00:00Z'];
     expect(due({}, first, second)).toEqual(['2027-05-20 at 2027-05-20T13:00Z']);
     expect(due({}, '2026-05-20T12:59:59.999Z', '2027-05-20T12:59:59.999Z')).toEqual([
@@ -48,7 +48,7 @@ describe('a birthday falls due', () => {
     ]);
   });
 
-  it('with its key and the inputs of the time', () => {
+  it('with its key and the inputs of that time', () => {
     const history = historyOf({ changes: [['2026-05-20T12:00:00Z', { zone: TOKYO }]] });
     const window = { after: at('2026-05-20T00:00:00Z'), until: at('2026-05-21T00:00:00Z') };
     expect(fellDue(history, window)).toMatchObject([
@@ -88,17 +88,17 @@ describe('after a move', () => {
     ]);
   });
 
-  it('to where 9:00 has passed it does not when it was never to come', () => {
+  it('to where 9:00 has passed, it does not if it was never going to', () => {
     expect(moved(TOKYO, '2026-05-20T01:00:00Z', KIRITIMATI, '2026-05-20T00:30:00Z')).toEqual([]);
   });
 
-  it('to where it is to come it does, after a creation that was too late for it', () => {
+  it('to where it is still to come, it does, even after a creation that was too late for it', () => {
     expect(moved(TOKYO, '2026-05-20T01:00:00Z', NEW_YORK, '2026-05-20T00:30:00Z')).toEqual([
       '2026-05-20 at 2026-05-20T13:00Z',
     ]);
   });
 
-  it('at the very instant it falls due by the old zone or the new one, once', () => {
+  it('at the very instant, it falls due once, by the old zone or the new one', () => {
     expect(moved(NEW_YORK, '2026-05-20T13:00:00Z', TOKYO)).toEqual([
       '2026-05-20 at 2026-05-20T00:00Z by 2026-05-20T13:00Z',
     ]);
@@ -109,14 +109,14 @@ describe('after a move', () => {
 });
 
 describe('after a correction of the date', () => {
-  it('to a day that is past nothing falls due', () => {
+  it('to a day that is past, nothing falls due', () => {
     const changes = [['2026-07-01T00:00:00Z', { date: '1990-03-01' }]] as const;
     expect(
       due({ date: '1990-12-01', changes }, '2026-01-01T00:00:00Z', '2027-01-01T00:00:00Z'),
     ).toEqual([]);
   });
 
-  it('and back again the first day falls due (S15)', () => {
+  it('and back again, the first day falls due (S15)', () => {
     const changes = [
       ['2026-07-01T00:00:00Z', { date: '1990-03-01' }],
       ['2026-07-02T00:00:00Z', { date: '1990-12-01' }],
@@ -126,7 +126,7 @@ describe('after a correction of the date', () => {
     ).toEqual(['2026-12-01 at 2026-12-01T14:00Z']);
   });
 
-  it('after it fell due, both days did (S5)', () => {
+  it('after it fell due, both days have fallen due (S5)', () => {
     const changes = [['2026-05-20T15:00:00Z', { date: '1990-05-21' }]] as const;
     expect(due({ changes }, '2026-01-01T00:00:00Z', '2027-01-01T00:00:00Z')).toEqual([
       '2026-05-20 at 2026-05-20T13:00Z',
@@ -134,14 +134,14 @@ describe('after a correction of the date', () => {
     ]);
   });
 
-  it('of the year alone a move on the same day puts it behind as before', () => {
+  it('of the year alone, a move on the same day makes it due as before', () => {
     const changes = [['2026-05-20T12:00:00Z', { date: '1991-05-20', zone: TOKYO }]] as const;
     expect(due({ changes }, '2026-01-01T00:00:00Z', '2027-01-01T00:00:00Z')).toEqual([
       '2026-05-20 at 2026-05-20T00:00Z by 2026-05-20T12:00Z',
     ]);
   });
 
-  it('to the day on which a leap day is kept, a move puts it behind under its new name', () => {
+  it('to the day on which a leap day is kept, a move makes it due under its new name', () => {
     const history = historyOf({
       date: '1992-02-29',
       recurrence: 'yearly',
@@ -155,7 +155,7 @@ describe('after a correction of the date', () => {
 });
 
 describe('the day', () => {
-  it('of a leapling is by the policy in common years, and the 29th in leap years', () => {
+  it('of a leapling follows the policy in common years, and is the 29th in leap years', () => {
     const day = (year: number, policy: 'feb28' | 'mar1') =>
       due({ date: '1992-02-29', policy }, `${year}-01-01T00:00:00Z`, `${year}-12-31T00:00:00Z`);
     expect(day(2027, 'feb28')).toEqual(['2027-02-28 at 2027-02-28T14:00Z']);
@@ -193,7 +193,7 @@ describe('a long life', () => {
     expect(instants).toEqual(instants.toSorted((one, other) => one - other));
   });
 
-  it('costs no more for a day in it when it has lasted for centuries', () => {
+  it('costs no more for a day in it after centuries', () => {
     let asked = 0;
     const history = historyOf({ date: '1600-05-20', created: '1970-01-01T00:00:00Z' });
     const tz = {

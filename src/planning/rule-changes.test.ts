@@ -81,7 +81,7 @@ describe('a corrected date of birth', () => {
     const expected = 'keep, owed 2026-02-29 at 2026-02-28T14:00Z';
     const open = row('2026-02-29', '2026-02-28T14:00:00Z');
     expect(inWords(plan({ ...leapling, open }))).toBe(expected);
-    // Of a monthly one they are two keys: the one that fell due goes on.
+    // For a monthly one they are two keys: the one that fell due continues.
     const monthly = { type: 'reminder', recurrence: 'monthly' } as const;
     const reminder = row('2026-02-29', '2026-02-28T14:00:00Z', monthly);
     const since = '2026-02-01T00:00:00Z';
@@ -98,7 +98,7 @@ describe('a corrected date of birth', () => {
     expect(inWords(decision)).toBe('remove, 2027-05-20 at 2027-05-20T13:00Z');
   });
 
-  it('to this very year ends a row that was tried', () => {
+  it('to this very year ends a row that was attempted', () => {
     const decision = plan({
       ...PLANNED,
       open: TRIED,
@@ -119,7 +119,7 @@ describe('a corrected date of birth', () => {
     expect(inWords(decision)).toBe('remove, 2026-05-20 at 2026-05-20T13:00Z');
   });
 
-  it('does not bring back a year that is settled: of a birthday, the key is the year', () => {
+  it('does not bring back a year that is settled: for a birthday, the key is the year', () => {
     const decision = plan({
       changes: [['2026-07-01T00:00:00Z', { date: '1990-12-01' }]],
       plannedAt: '2026-05-20T13:00:05Z',
@@ -130,7 +130,7 @@ describe('a corrected date of birth', () => {
     expect(inWords(decision)).toBe('keep, 2027-12-01 at 2027-12-01T14:00Z');
   });
 
-  it('of a yearly occasion that was sent is done for this year', () => {
+  it('of a yearly occasion that was sent counts as done for this year', () => {
     const decision = plan({
       recurrence: 'yearly',
       changes: [['2026-07-01T00:00:00Z', { date: '1990-12-01' }]],
@@ -158,7 +158,7 @@ describe('a corrected date of birth', () => {
 });
 
 describe('changes that are planned late', () => {
-  it('owe a corrected day that passed only after the correction, also of a row that was tried', () => {
+  it('owe a corrected day that passed only after the correction, even if the row was attempted', () => {
     const corrected = {
       changes: [['2026-05-20T14:00:00Z', { date: '1990-05-25' }]],
       now: '2026-05-26T00:00:00Z',
@@ -168,7 +168,7 @@ describe('changes that are planned late', () => {
     expect(inWords(plan({ ...PLANNED, ...corrected, open: TRIED }))).toBe(expected);
   });
 
-  it('give the limit of first attempts to a row that was tried for an earlier day', () => {
+  it('apply the limit of first attempts to a row that was attempted for an earlier day', () => {
     const decision = plan({
       ...PLANNED,
       open: TRIED,
@@ -178,7 +178,7 @@ describe('changes that are planned late', () => {
     expect(inWords(decision)).toBe('settle too_late, 2027-05-25 at 2027-05-25T13:00Z');
   });
 
-  it('end a row that was tried with the change, not as late, although it has moved on since', () => {
+  it('end an attempted row because of the change, not as late, although it has moved on since', () => {
     const decision = plan({
       changes: [
         ['2026-05-22T15:00:00Z', { date: '1990-12-01' }],
@@ -191,7 +191,7 @@ describe('changes that are planned late', () => {
     expect(inWords(decision)).toBe('settle date_changed, 2027-03-01 at 2027-03-01T14:00Z');
   });
 
-  it('leave at its first instant what falls due again, also when a claim has ended it since', () => {
+  it('leave at its first instant what falls due again, even if a claim has ended it since', () => {
     const decision = plan({
       date: '2008-01-31',
       recurrence: 'monthly',
@@ -216,7 +216,7 @@ describe('changes that are planned late', () => {
     );
   });
 
-  it('owe nothing when a date came to name a day that had passed', () => {
+  it('owe nothing if a date came to name a day that had passed', () => {
     const changes: Change[] = [
       ['2026-05-10T00:00:00Z', { zone: TOKYO }],
       ['2026-05-20T14:00:00Z', { date: '1990-05-20' }],
@@ -229,7 +229,7 @@ describe('changes that are planned late', () => {
     );
   });
 
-  it('owe nothing when the day passed while it was corrected away, whatever the row says', () => {
+  it('owe nothing if the day passed while it was corrected away, whatever the row says', () => {
     const decision = plan({
       ...PLANNED,
       changes: [
@@ -262,7 +262,7 @@ describe('changes that are planned late', () => {
     expect(wordsAt('2026-05-21T00:00:00Z')).toBe('remove, owed 2026-05-20 at 2026-05-20T19:00Z');
   });
 
-  it('do not burn a year that was too late in between', () => {
+  it('do not use up a year that was too late in between', () => {
     const decision = plan({
       ...PLANNED,
       changes: [
@@ -274,7 +274,7 @@ describe('changes that are planned late', () => {
     expect(inWords(decision)).toBe('keep, 2026-06-10 at 2026-06-10T00:00Z');
   });
 
-  it('are planned also when the clock that dated them is ahead', () => {
+  it('are planned even if the clock that dated them is ahead', () => {
     const decision = plan({
       ...PLANNED,
       changes: [
@@ -286,7 +286,7 @@ describe('changes that are planned late', () => {
     expect(inWords(decision)).toBe('keep, owed 2026-05-20 at 2026-05-20T00:00Z');
   });
 
-  it('count from when they were made, not from a plan that did not know them yet', () => {
+  it('count from the time of the change, not from a plan that did not know it yet', () => {
     // Made at 12:00:00; the plan of 11:59:59 did not see it.
     const decision = plan({
       plannedAt: '2026-05-20T11:59:59Z',
@@ -299,7 +299,7 @@ describe('changes that are planned late', () => {
 });
 
 describe('versions of one instant', () => {
-  it('count as the last of them alone', () => {
+  it('count as the last of them only', () => {
     const decision = plan({
       ...PLANNED,
       changes: [
@@ -344,7 +344,7 @@ describe('suspension', () => {
     expect(inWords(decision)).toBe('keep, owed 2026-05-20 at 2026-05-20T13:00Z');
   });
 
-  it('that came first is the reason, not that it is too late by now', () => {
+  it('that came first is the reason, even if it is too late by now', () => {
     const changes = suspended('2026-05-20T14:00:00Z');
     const decision = plan({ ...PLANNED, changes, now: '2026-06-20T13:00:01Z' });
     expect(inWords(decision)).toContain('settle suspended');
@@ -395,14 +395,14 @@ describe('an occasion of one day', () => {
   const once = { recurrence: 'once', date: '2026-05-20', created: '2026-05-01T00:00:00Z' } as const;
   const open = row('2026-05-20', '2026-05-20T13:00:00Z', { type: 'reminder' });
 
-  it('is over once it is settled, or when its day had passed at creation', () => {
+  it('is over once it is settled, or if its day had passed at creation', () => {
     const settled = { ...once, plannedAt: '2026-05-01T00:00:00Z', settled: ['2026-05-20'] };
     expect(inWords(plan({ ...settled, now: '2026-05-20T13:00:01Z' }))).toBe('none, nothing');
     const created = '2026-05-20T14:00:00Z';
     expect(inWords(plan({ ...once, created, now: created }))).toBe('none, nothing');
   });
 
-  it('may be dated again, earlier too, but not to a day that was sent', () => {
+  it('may get another date, even an earlier one, but not a day that was sent', () => {
     const dated = (date: string, ...back: Change[]) =>
       inWords(
         plan({
@@ -435,7 +435,7 @@ describe('a daily reminder', () => {
   const daily = { recurrence: 'daily', date: '2026-01-01', type: 'reminder' } as const;
   const type = 'reminder';
 
-  it('loses no day to a move by 25 hours, but sends only the later of two that it puts behind', () => {
+  it('loses no day in a move by 25 hours, but sends only the later of the two that it makes due', () => {
     const decision = plan({
       ...daily,
       zone: PAGO_PAGO,
@@ -467,7 +467,7 @@ describe('a daily reminder', () => {
     );
   });
 
-  it('stays at the later day while that is owed, when an earlier one falls due again', () => {
+  it('stays at the later day while that is owed, even if an earlier one falls due again', () => {
     const decision = plan({
       ...daily,
       zone: KIRITIMATI,
@@ -503,7 +503,7 @@ describe('inputs that cannot be resolved', () => {
   const unknown = { zone: 'Mars/Olympus', now: '2026-03-01T00:00:00Z' };
   const created = '2026-01-01T00:00:00Z';
 
-  it('give a blocked row for the date that is likely, with the reason', () => {
+  it('give a blocked row for the likely date, with the reason', () => {
     const decision = plan({ ...unknown, created });
     expect(inWords(decision)).toBe('none, blocked 2026-05-20');
     expect(decision.next).toHaveProperty(
@@ -519,7 +519,7 @@ describe('inputs that cannot be resolved', () => {
     expect(inWords(undated)).toBe('none, blocked 2027-03-01');
   });
 
-  it('block the open row and keep it, also one that was tried', () => {
+  it('block the open row and keep it, even one that was attempted', () => {
     const changes: Change[] = [['2026-05-20T14:00:00Z', { zone: 'Mars/Olympus' }]];
     const now = '2026-05-20T15:00:00Z';
     expect(inWords(plan({ ...PLANNED, changes, now }))).toBe('keep, blocked 2026-05-20');
@@ -528,7 +528,7 @@ describe('inputs that cannot be resolved', () => {
     );
   });
 
-  it('are planned anew when the tz database knows them', () => {
+  it('are planned again when the tz database knows them', () => {
     const blocked = row('2026-05-20', null);
     const wordsAt = (now: string) => inWords(plan({ created, open: blocked, now }));
     expect(wordsAt('2026-03-01T00:00:00Z')).toBe('keep, 2026-05-20 at 2026-05-20T13:00Z');
@@ -547,7 +547,7 @@ describe('inputs that cannot be resolved', () => {
     expect(inWords(decision)).toBe('remove, 2027-05-20 at 2027-05-20T13:00Z');
   });
 
-  it('are passed over: what was to come before them falls due when they end', () => {
+  it('are skipped: what was to come before them falls due when they end', () => {
     const moved = (back: string, now: string) =>
       inWords(
         plan({
@@ -567,7 +567,7 @@ describe('inputs that cannot be resolved', () => {
     );
   });
 
-  it('keep what fell due before them, and has no row yet', () => {
+  it('keep what fell due before them and has no row yet', () => {
     const decision = plan({
       plannedAt: PLANNED.plannedAt,
       changes: [['2026-05-20T14:00:00Z', { zone: 'Mars/Olympus' }]],
@@ -583,7 +583,7 @@ describe('a plan made again', () => {
     expect(inWords(plan({ ...PLANNED, now }))).toBe('keep, 2026-05-20 at 2026-05-20T13:00Z');
   });
 
-  it('follows a change of the tz database, also one that puts the instant behind', () => {
+  it('follows a change of the tz database, even one that moves the instant into the past', () => {
     const byOldTz = row('2026-05-20', '2026-05-20T14:00:00Z');
     const wordsAt = (now: string) => inWords(plan({ ...PLANNED, open: byOldTz, now }));
     expect(wordsAt('2026-03-01T00:00:00Z')).toBe('keep, 2026-05-20 at 2026-05-20T13:00Z');
@@ -600,7 +600,7 @@ describe('a plan made again', () => {
     expect(inWords(decision)).toBe('keep, 2026-05-20 at 2026-05-20T22:30Z');
   });
 
-  it('owes at once what a change of the local time put behind', () => {
+  it('owes at once what a change of the local time moved into the past', () => {
     const changes: Change[] = [['2026-05-20T12:30:00Z', { time: '08:00' }]];
     const decision = plan({ ...PLANNED, changes, now: '2026-05-20T12:30:01Z' });
     expect(inWords(decision)).toBe('keep, owed 2026-05-20 at 2026-05-20T12:00Z');
@@ -613,12 +613,12 @@ describe('a plan made again', () => {
     expect(once.next).toMatchObject({ supersededAt: null });
   });
 
-  it('throws for an occasion without inputs', () => {
+  it('throws if an occasion has no inputs', () => {
     const input = inputOf({ now: '2026-03-01T00:00:00Z' });
     expect(() => decidePlan({ ...input, versions: [] })).toThrow(RangeError);
   });
 
-  it.each([HOUR_MS, 30 * HOUR_MS])('holds to a limit of %d ms', (limitMs) => {
+  it.each([HOUR_MS, 30 * HOUR_MS])('respects a limit of %d ms', (limitMs) => {
     const at = (ms: number) => new Date(Date.parse('2026-05-20T13:00:00Z') + ms).toISOString();
     expect(inWords(plan({ ...PLANNED, limitMs, now: at(limitMs) }))).toContain('keep, owed');
     expect(inWords(plan({ ...PLANNED, limitMs, now: at(limitMs + 1) }))).toContain(

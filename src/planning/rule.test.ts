@@ -22,13 +22,13 @@ describe('S1: sent in Tokyo, then moved to New York, where 9:00 is still to come
     now: '2026-05-20T10:00:01Z',
   } as const;
 
-  it('is done: next year in New York', () => {
+  it('is done: next comes next year in New York', () => {
     const open = row('2027-05-20', '2027-05-20T00:00:00Z');
     const decision = plan({ ...moved, open, plannedAt: '2026-05-20T00:00:05Z' });
     expect(inWords(decision)).toBe(`keep, ${NEXT_YEAR}`);
   });
 
-  it('is done also when the next year was not planned yet, whenever that is', () => {
+  it('is done even if the next year was not planned yet, whenever that is', () => {
     const again = { ...moved, plannedAt: '2025-05-20T00:00:05Z' };
     expect(inWords(plan(again))).toBe(`none, ${NEXT_YEAR}`);
     expect(inWords(plan({ ...again, now: '2026-05-20T14:00:00Z' }))).toBe(`none, ${NEXT_YEAR}`);
@@ -55,12 +55,12 @@ describe('S2: not yet 9:00 in New York, moved to Tokyo, where it has passed', ()
     expect(inWords(plan(moved))).toBe('keep, owed 2026-05-20 at 2026-05-20T00:00Z');
   });
 
-  it('is SKIPPED when that is over the late limit', () => {
+  it('is SKIPPED if that is over the late limit', () => {
     const decision = plan({ ...moved, limitMs: 9 * HOUR_MS });
     expect(inWords(decision)).toBe('settle too_late, 2027-05-20 at 2027-05-20T00:00Z');
   });
 
-  it('is owed when neither the creation nor the move was planned in time', () => {
+  it('is owed if neither the creation nor the move was planned in time', () => {
     const created = '2026-05-19T12:00:00Z';
     const { changes } = moved;
     const wordsAt = (now: string) => inWords(plan({ created, changes, now }));
@@ -70,7 +70,7 @@ describe('S2: not yet 9:00 in New York, moved to Tokyo, where it has passed', ()
     );
   });
 
-  it('is planned with the inputs that it fell due by', () => {
+  it('is planned with the inputs under which it fell due', () => {
     const { next } = plan(moved);
     expect(next).toMatchObject({ occurrence: { version: { timezone: TOKYO } } });
   });
@@ -99,11 +99,11 @@ describe('S4: before 9:00 in Pago Pago, moved to Kiritimati, where it is the day
     now: '2026-05-20T19:59:01Z',
   } as const;
 
-  it('is sent at once when it is not over the late limit', () => {
+  it('is sent at once if it is not over the late limit', () => {
     expect(inWords(plan(moved))).toBe('keep, owed 2026-05-20 at 2026-05-19T19:00Z');
   });
 
-  it('is SKIPPED with the reason when it is', () => {
+  it('is SKIPPED with the reason if it is', () => {
     const decision = plan({ ...moved, limitMs: 24 * HOUR_MS });
     expect(inWords(decision)).toBe('settle too_late, 2027-05-20 at 2027-05-19T19:00Z');
     const dueAt = Date.parse('2026-05-19T19:00:00Z');
@@ -175,11 +175,11 @@ describe('S6: the date of birth changed seconds before 9:00', () => {
       now,
     });
 
-  it('moves to a day to come', () => {
+  it('moves to a future day', () => {
     expect(inWords(corrected('1990-09-01'))).toBe('keep, 2026-09-01 at 2026-09-01T13:00Z');
   });
 
-  it('is removed when the new day has passed, also when that is planned after 9:00', () => {
+  it('is removed if the new day has passed, even if that is planned after 9:00', () => {
     const expected = 'remove, 2027-05-19 at 2027-05-19T13:00Z';
     expect(inWords(corrected('1990-05-19'))).toBe(expected);
     expect(inWords(corrected('1990-05-19', '2026-05-20T13:00:30Z'))).toBe(expected);
@@ -200,7 +200,7 @@ describe('S6: the date of birth changed seconds before 9:00', () => {
     );
   });
 
-  it('keeps its key when it was tried and the new day is to come', () => {
+  it('keeps its key if it was attempted and the new day is to come', () => {
     expect(inWords(correctedLate('1990-05-21'))).toBe('keep, 2026-05-21 at 2026-05-21T13:00Z');
   });
 });
@@ -208,7 +208,7 @@ describe('S6: the date of birth changed seconds before 9:00', () => {
 describe('S7: a leapling, and the policy switched', () => {
   const date = '2000-02-29';
 
-  it('is done when it was sent on 28 February, on 1 March too', () => {
+  it('is done if it was sent on 28 February, for 1 March too', () => {
     const switched = {
       date,
       changes: [['2026-02-28T20:00:00Z', { policy: 'mar1' }]],
@@ -232,7 +232,7 @@ describe('S7: a leapling, and the policy switched', () => {
     expect(inWords(decision)).toBe('keep, 2026-02-29 at 2026-03-01T14:00Z');
   });
 
-  it('owes it at once when the switch puts it behind', () => {
+  it('is owed at once if the switch moves it into the past', () => {
     const decision = plan({
       date,
       policy: 'mar1',
@@ -249,7 +249,7 @@ describe('S7: a leapling, and the policy switched', () => {
     expect(inWords(decision)).toMatch(/^none, .*2028-02-29 at 2028-02-29T14:00Z$/);
   });
 
-  it('takes the day that the new policy still brings, but owes none that passed under the old', () => {
+  it('takes the day that the new policy still brings, but owes none that passed under the old one', () => {
     const created = '2026-02-28T20:00:00Z';
     const open = row('2027-02-29', '2027-02-28T14:00:00Z');
     const switched = (from: string) =>
@@ -271,7 +271,7 @@ describe('S7: a leapling, and the policy switched', () => {
 describe('S8: 1 January in Kiritimati', () => {
   const newYear = { date: '1990-01-01', zone: KIRITIMATI, plannedAt: '2026-01-01T00:00:00Z' };
 
-  it('is of the new year, and due in the old one of UTC', () => {
+  it('belongs to the new year, and is due in the old one in UTC', () => {
     const decision = plan({ ...newYear, settled: ['2026-01-01'], now: '2026-06-01T00:00:00Z' });
     expect(inWords(decision)).toBe('none, 2027-01-01 at 2026-12-31T19:00Z');
   });
@@ -330,7 +330,7 @@ describe('S12: everything was down', () => {
     expect(inWords(plan({ open, plannedAt, now }))).toBe(`settle too_late, ${NEXT_YEAR}`);
   });
 
-  it('is not too late by a clock that is ahead alone', () => {
+  it('is not too late just because one clock is ahead', () => {
     const ahead = { open, plannedAt, now: '2026-05-22T13:00:01Z' };
     const expected = 'keep, owed 2026-05-20 at 2026-05-20T13:00Z';
     expect(inWords(plan({ ...ahead, lateNow: '2026-05-20T13:00:01Z' }))).toBe(expected);
@@ -360,7 +360,7 @@ describe('S12: everything was down', () => {
     );
   });
 
-  it('for two years, up to the day after: the last is owed', () => {
+  it('for two years, until the day after: the last is owed', () => {
     const decision = plan({
       open: row('2025-05-20', '2025-05-20T13:00:00Z'),
       plannedAt: '2024-05-20T13:00:05Z',
@@ -410,7 +410,7 @@ describe('S15: corrected 12-01 → 03-01 → 12-01 in summer', () => {
     expect(inWords(second)).toBe('remove, 2026-12-01 at 2026-12-01T14:00Z');
   });
 
-  it('is greeted on that day also when both corrections are planned at once', () => {
+  it('is greeted on that day even if both corrections are planned at once', () => {
     const decision = plan({
       date,
       changes: [march, december],
@@ -428,12 +428,12 @@ describe('S15: corrected 12-01 → 03-01 → 12-01 in summer', () => {
     open: row('2027-03-01', '2027-03-01T14:00:00Z'),
   };
 
-  it('is greeted late when the last correction was planned only after that day', () => {
+  it('is greeted late if the last correction was planned only after that day', () => {
     const decision = plan({ ...plannedInBetween, now: '2026-12-02T14:00:00Z' });
     expect(inWords(decision)).toBe('remove, owed 2026-12-01 at 2026-12-01T14:00Z');
   });
 
-  it('records this year as missed when it was planned a week after', () => {
+  it('records this year as missed if it was planned a week later', () => {
     const decision = plan({ ...plannedInBetween, now: '2026-12-09T14:00:00Z' });
     expect(inWords(decision)).toBe('keep, 2026-12-01 too_late, 2027-12-01 at 2027-12-01T14:00Z');
   });

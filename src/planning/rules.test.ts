@@ -40,7 +40,7 @@ test('there is a version for each change of either', () => {
   ]);
 });
 
-test('rules of before the occasion are in force from its beginning', () => {
+test('rules from before the occasion are in force from its beginning', () => {
   const changed = rules(50, { localTime: '07:00' });
   expect(merged([berlin], rules(-Infinity), changed)).toEqual([[100, 'Europe/Berlin', '07:00']]);
 });
@@ -50,6 +50,6 @@ test('another tz database alone makes no version', () => {
   expect(merged([berlin], rules(-Infinity), newer)).toEqual([[100, 'Europe/Berlin', '09:00']]);
 });
 
-test('without a period there is none', () => {
+test('without a period there are no versions', () => {
   expect(merged([])).toEqual([]);
 });

@@ -5,7 +5,7 @@ import { spreadOf, wakeAt } from './wake.ts';
 const DUE = Date.UTC(2026, 4, 20, 7);
 const ID = '0198f6a2-6c1e-7f5b-9d53-0a4b6c8d7e9f';
 
-test('a workflow wakes when dispatchers have had their time, within five seconds more', () => {
+test("a workflow wakes after the dispatchers' time, within five more seconds", () => {
   const at = wakeAt(DUE, 0, ID, { afterMs: 10_000, perSecond: 15 });
   expect(at).toBeGreaterThanOrEqual(DUE + 10_000);
   expect(at).toBeLessThan(DUE + 15_000);
@@ -23,12 +23,12 @@ test('from the hundred and fiftieth on, two minutes later: dispatchers are done 
   expect(wakeAt(DUE, 150, ID, settings)).toBeGreaterThanOrEqual(DUE + 140_000);
 });
 
-test('without a rate, all within five seconds', () => {
+test('without a rate, all wake within five seconds', () => {
   const settings = { afterMs: 10_000, perSecond: 0 };
   expect(wakeAt(DUE, 100_000, ID, settings)).toBe(wakeAt(DUE, 0, ID, settings));
 });
 
-test('without a rate and a time for dispatchers, at the due instant itself', () => {
+test('without a rate and a time for dispatchers, all wake at the due instant itself', () => {
   expect(wakeAt(DUE, 100_000, ID, { afterMs: 0, perSecond: 0 })).toBe(DUE);
 });
 
@@ -61,7 +61,7 @@ describe('the spread of ids', () => {
     expect(spreadOf('01890a5d-ac96-774b-bcce-b302099a8057', 'arm')).toBe(0.20857673208229244);
   });
 
-  it('of one salt tells nothing of that of another', () => {
+  it('with one salt says nothing about that with another', () => {
     let sum = 0;
     for (let index = 0; index < 10_000; index += 1) {
       sum +=

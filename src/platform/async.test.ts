@@ -11,7 +11,7 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-/** A read that takes so long, and gives how often it was made. */
+/** A read that takes this long, and returns how often it was made. */
 function reads(tookMs: number) {
   let made = 0;
   return async (): Promise<number> => {
@@ -21,8 +21,8 @@ function reads(tookMs: number) {
   };
 }
 
-describe('what is kept', () => {
-  test('is read once by all who ask meanwhile, and again after its time', async () => {
+describe('a kept value', () => {
+  test('is read once for all who ask meanwhile, and again after its time', async () => {
     const ask = kept(reads(0), 1_000);
     expect(await Promise.all([ask(), ask()])).toEqual([1, 1]);
     vi.advanceTimersByTime(999);
@@ -31,7 +31,7 @@ describe('what is kept', () => {
     expect(await ask()).toBe(2);
   });
 
-  test('stays for ten times as long as reading it took', async () => {
+  test('is kept ten times as long as reading it took', async () => {
     const ask = kept(reads(500), 1_000);
     expect(await ask()).toBe(1);
     vi.advanceTimersByTime(4_999);
@@ -40,7 +40,7 @@ describe('what is kept', () => {
     expect(await ask()).toBe(2);
   });
 
-  test('is no failure', async () => {
+  test('is never a failure', async () => {
     const read = vi.fn<() => Promise<string>>();
     read.mockRejectedValueOnce(new Error('away')).mockResolvedValue('back');
     const ask = kept(read, 1_000);
@@ -49,7 +49,7 @@ describe('what is kept', () => {
   });
 });
 
-test('what was last known is told at once, and asked for again behind the answer', async () => {
+test('the last known value is returned at once, and read again in the background', async () => {
   const read = vi.fn<() => Promise<string>>();
   read.mockResolvedValueOnce('first').mockRejectedValueOnce(new Error('away'));
   const ask = lastKnown(read, 5_000);
@@ -75,7 +75,7 @@ function slowReads() {
   };
 }
 
-/** Reads, and waits until the value is no longer kept: for ten times as long as reading it took. */
+/** Reads, and waits until the value is no longer kept: ten times as long as reading it took. */
 async function readOnce(find: () => Promise<number>): Promise<number> {
   const startedAt = performance.now();
   const value = await find();
@@ -84,12 +84,12 @@ async function readOnce(find: () => Promise<number>): Promise<number> {
   return value;
 }
 
-describe('a value that is another than the newest', () => {
+describe('a value that is not the newest', () => {
   beforeEach(() => {
     vi.useRealTimers();
   });
 
-  test('while a read takes long, the last value is given, and the new one once it is there', async () => {
+  test('is returned while a read takes long, and the new one once it has arrived', async () => {
     const { reads, read } = slowReads();
     const find = kept(read, 0, { waitMs: 1, maxAgeMs: 3_600_000 });
     expect(await readOnce(find)).toBe(1);
@@ -101,7 +101,7 @@ describe('a value that is another than the newest', () => {
     await expect.poll(find).toBe(2);
   });
 
-  test('a value that is too old is not given', async () => {
+  test('is not returned if it is too old', async () => {
     const { reads, read } = slowReads();
     const find = kept(read, 0, { waitMs: 1, maxAgeMs: 10 });
     expect(await readOnce(find)).toBe(1);
@@ -110,7 +110,7 @@ describe('a value that is another than the newest', () => {
     expect(await second).toBe(2);
   });
 
-  test('a read that fails is reported, and the last value does not hide it', async () => {
+  test('does not hide that a read has failed', async () => {
     const { reads, read } = slowReads();
     const find = kept(read, 0, { waitMs: 3_600_000, maxAgeMs: 3_600_000 });
     expect(await readOnce(find)).toBe(1);

@@ -16,12 +16,12 @@ test.each([
   ['-7', '-7'],
   ['+49301234', '+49301234'],
   ['-7+1', "'-7+1"],
-])('%j is the cell %s, which no spreadsheet runs', (text, cell) => {
+])('%j becomes the cell %s, which no spreadsheet runs', (text, cell) => {
   expect(csvCell(text)).toBe(cell);
 });
 
 test.each(['=1', "'=1", "''=1", "'t Hooft", '-7', "'-7", "'", '@', 'Ada'])(
-  'a cell of %j gives it back',
+  'a cell of %j yields it again',
   (text) => {
     expect(withoutApostrophe(csvCell(text))).toBe(text);
   },

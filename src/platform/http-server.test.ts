@@ -70,7 +70,7 @@ test('a stream may take any time while something moves, and is ended when nothin
   await closed;
 });
 
-test('a stream that has its answer is watched no longer, while its connection is kept', async () => {
+test('a stream that has its response is no longer watched while its connection is kept', async () => {
   const { socket, received } = await beginRequest('/stream');
   await received;
   const cleared = vi.spyOn(globalThis, 'clearInterval');

@@ -16,14 +16,14 @@ describe('ZONE_DATA', () => {
     expect(loadTzDatabase('node').version).toBe(process.versions.tz);
   });
 
-  it('"newest" is the newer one of Node and what is bundled', () => {
+  it(""newest" is the newer one of Node's and the bundled one", () => {
     const versions = [loadTzDatabase('node'), loadTzDatabase('bundled')].map(
       ({ version }) => version,
     );
     expect(loadTzDatabase('newest').version).toBe(versions.sort().at(-1));
   });
 
-  it('may be a file, also an older one: what an operator says holds', () => {
+  it('may be a file, even an older one: the operator decides', () => {
     for (const path of [olderFile, relative(process.cwd(), olderFile)]) {
       const tz = loadTzDatabase(path);
       expect(tz.version).toBe('2026c');
@@ -59,7 +59,7 @@ describe('the newest of two tz databases', () => {
     expect(newestOf(of(one), of(other)).version).toBe(newest);
   });
 
-  it("is Node's own when they are the same: it needs nothing of ours", () => {
+  it("is Node's own if both are the same", () => {
     const node = of('2026f');
     expect(newestOf(node, of('2026f'))).toBe(node);
   });

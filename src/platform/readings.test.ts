@@ -21,7 +21,7 @@ test('callers during a reading share it; a later one gets a new reading', async 
   expect(await read()).toBe(2);
 });
 
-test('scrapes that come together are one reading', async () => {
+test('simultaneous scrapes share a reading', async () => {
   const { registry, readings } = createBench();
   let count = 0;
   readings.gauge(...METRIC, async () => ++count);
@@ -29,7 +29,7 @@ test('scrapes that come together are one reading', async () => {
   for (const page of pages) expect(page).toMatch(/^daybell_things 1$/m);
 });
 
-test('a reading that fails removes its old value, and is logged once until all is well', async () => {
+test('a reading that fails removes its old value, and is logged once until it recovers', async () => {
   const { lines, registry, readings } = createBench();
   let away = false;
   readings.gauge(...METRIC, async () => {

@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 
 import { expect, test } from 'vitest';
 
-/** Runs a process that starts in this way; its log is what it writes. */
+/** Runs a process that starts like this; returns its log. */
 function runUntilEnd(start: string) {
   const service = new URL('service.ts', import.meta.url);
   const script = `
@@ -21,7 +21,7 @@ function runUntilEnd(start: string) {
 test.each([
   ['while it starts', 'throw error;'],
   ['later', 'void Promise.reject(error);'],
-])('a failure %s ends the process, and the log has it without personal data', (_, happens) => {
+])('a failure %s ends the process, and is logged without personal data', (_, happens) => {
   const { status, log } = runUntilEnd(`
     const quoted = 'invalid input syntax for type date: "Lovelace"';
     const error = Object.assign(new Error(quoted), { severity: 'ERROR', code: '22007' });
@@ -33,7 +33,7 @@ test.each([
   expect(JSON.stringify(log)).not.toMatch(/Lovelace/);
 });
 
-test('a failure while it stops is logged, and it stops all the same', () => {
+test('a failure while it stops is logged, and it still stops', () => {
   const { status, log } = runUntilEnd(`
     setInterval(() => {}, 1_000);
     setTimeout(() => process.kill(process.pid, 'SIGTERM'), 100);

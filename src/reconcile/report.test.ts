@@ -21,13 +21,13 @@ const WORKFLOWS_WELL: ReconcileReport = {
   notLookedFor: [],
 };
 
-test('an installation that is well is described in few words', () => {
+test('a healthy installation is described briefly', () => {
   expect(describeReport(WELL)).toBe('Nothing was missed.\n');
   expect(describeReport(WORKFLOWS_WELL)).toBe('Nothing was missed.\n');
   expect([WELL, WORKFLOWS_WELL].some(needsOperator)).toBe(false);
 });
 
-test('what was found is counted by kind, and what is not repaired is named, with the cause', () => {
+test('findings are counted by kind, and unrepaired ones are named, with the cause', () => {
   const report: Round = {
     ...WELL,
     detected: { unplanned: 12, impossible: 3 },
@@ -46,13 +46,13 @@ test('what was found is counted by kind, and what is not repaired is named, with
   expect(needsOperator(report)).toBe(true);
 });
 
-test('a kind that could not be looked for is named, and needs an operator', () => {
+test('a kind that could not be checked is named, and needs an operator', () => {
   const report: ReconcileReport = { ...WORKFLOWS_WELL, notLookedFor: ['lost'] };
   expect(describeReport(report)).toContain('Could not look for what is lost');
   expect(needsOperator(report)).toBe(true);
 });
 
-test('a lost store and a herd are named', () => {
+test('a lost store and a herd are mentioned', () => {
   expect(describeReport({ ...WORKFLOWS_WELL, forgotten: 7, compared: 0 })).toContain(
     'another Temporal store: 7 workflows',
   );

@@ -27,7 +27,7 @@ describe('a calendar date', () => {
     expect(parseCalendarDate(text)).toBeNull();
   });
 
-  it('of the first century is not one of the twentieth', () => {
+  it('of the first century is not taken for one of the twentieth', () => {
     expect(new Date(dateToMs({ year: 99, month: 3, day: 1 })).toISOString()).toBe(
       '0099-03-01T00:00:00.000Z',
     );

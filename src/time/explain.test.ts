@@ -21,7 +21,7 @@ function explain({ born, zone, year, time = '09:00', policy = 'feb28' }: Given) 
 }
 
 describe('an explained occurrence', () => {
-  it('has what the rule says, as clocks show it', () => {
+  it('shows what the rule says, as clocks show it', () => {
     const inputs = {
       ...birthdayOf('1990-01-15'),
       timezone: 'Pacific/Chatham',
@@ -63,14 +63,14 @@ describe('a leap day', () => {
     expect(explained.explanation).toContain(sentence);
   });
 
-  it('is not mentioned to anybody else', () => {
+  it('is not mentioned to others', () => {
     const explained = explain({ born: '2000-02-28', zone: 'Europe/London', year: 2027 });
     expect(explained.explanation).not.toContain('29 February');
   });
 });
 
 describe('a local time that is moved', () => {
-  it('by a jump of clocks is explained', () => {
+  it('by a clock change is explained', () => {
     const explained = explain({
       born: '1990-03-08',
       zone: 'America/New_York',
@@ -106,7 +106,7 @@ describe('a local time that is moved', () => {
     );
   });
 
-  it('with its whole day is explained with the day', () => {
+  it('together with its whole day is explained with the day', () => {
     const explained = explain({ born: '1980-12-31', zone: 'Pacific/Kiritimati', year: 1994 });
     expect(explained).toMatchObject({ localDate: '1995-01-01', localTime: '09:00' });
     expect(explained.explanation).toContain(
@@ -142,7 +142,7 @@ describe('daylight saving time', () => {
     expect(explain({ born: `1980-${day}`, zone, year }).explanation).toContain(words);
   });
 
-  it('is not mentioned to someone who lives by UTC', () => {
+  it('is not mentioned to someone who lives in UTC', () => {
     expect(explain({ born: '1980-05-20', zone: 'UTC', year: 2026 }).explanation).toBe(
       'The birthday of 20 May 2026 is due at 09:00 on Wednesday 20 May 2026 in UTC. ' +
         'It comes every year on 20 May, for the first time a year after the date.',
@@ -172,7 +172,7 @@ describe('an occasion', () => {
     );
   });
 
-  it('that follows a rule says what the rule did', () => {
+  it('that follows a rule explains what the rule did', () => {
     const rrule = 'FREQ=MONTHLY;COUNT=3;SKIP=FORWARD';
     const explanation = explainBy('2027-02-31', { recurrence: 'rrule', rrule, offsetDays: 1 });
     expect(explanation).toBe(

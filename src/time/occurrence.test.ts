@@ -21,7 +21,7 @@ describe.each(bothTzDatabases)('by %s', (_name, tz) => {
   const resolve = (nominalDate: string, inputs: Partial<LocalTimeInputs> = {}) =>
     resolveNominalDate(nominalDate, { ...TOKYO, ...inputs }, tz);
 
-  /** The nominal dates of the first few due dates after an instant. */
+  /** The nominal dates of the first due dates after an instant. */
   function datesAfter(
     inputs: LocalTimeInputs & { readonly date: string; readonly recurrence: Recurrence },
     after: number,
@@ -41,7 +41,7 @@ describe.each(bothTzDatabases)('by %s', (_name, tz) => {
       expect(resolve('2026-05-20')).toEqual({ localDate: '2026-05-20', dueAt });
     });
 
-    it('is due so many days before the day on which it is kept', () => {
+    it('is due this many days before the day on which it is kept', () => {
       const due = (nominalDate: string, offsetDays: number) =>
         resolve(nominalDate, { offsetDays }).localDate;
       expect(due('2026-05-20', 7)).toBe('2026-05-13');
@@ -60,13 +60,13 @@ describe.each(bothTzDatabases)('by %s', (_name, tz) => {
     });
 
     it.each(['9:00', '24:00', '09:60', '09:00:00', ''])(
-      'cannot be due at %j, which is no local time',
+      'cannot be due at %j, which is not a local time',
       (localTime) => {
         expect(() => resolve('2026-05-20', { localTime })).toThrow(RangeError);
       },
     );
 
-    it('cannot be due in a zone that is not known', () => {
+    it('cannot be due in an unknown zone', () => {
       expect(() => resolve('2026-05-20', { timezone: 'Mars/Olympus' })).toThrow(RangeError);
     });
   });
@@ -95,13 +95,13 @@ describe.each(bothTzDatabases)('by %s', (_name, tz) => {
       expect(datesAfter(inTokyo, Date.parse('9998-12-31T00:00:00Z'), 9)).toEqual(['9999-05-20']);
     });
 
-    it('of a daily series is one a day, also where the calendar skipped one', () => {
+    it('of a daily series is one a day, even where the calendar skipped one', () => {
       const daily = { ...inTokyo, recurrence: 'daily', timezone: 'Pacific/Apia' } as const;
       const after = Date.parse('2011-12-29T00:00:00Z');
       expect(datesAfter(daily, after, 3)).toEqual(['2011-12-29', '2011-12-30', '2012-01-01']);
     });
 
-    it.each(['1990-02-30', 'yesterday', ''])('is an error for %j, which is no date', (date) => {
+    it.each(['1990-02-30', 'yesterday', ''])('is an error for %j, which is not a date', (date) => {
       expect(() => datesAfter({ ...inTokyo, date }, 0)).toThrow(RangeError);
     });
   });
@@ -122,7 +122,7 @@ describe.each(bothTzDatabases)('by %s', (_name, tz) => {
       },
     );
 
-    it('have a rule that is none', () => {
+    it('have an invalid rule', () => {
       const rrule = 'FREQ=DAILY;BYHOUR=9';
       expect(whyUnplannable({ ...inTokyo, rrule }, tz)).toBe(
         'The recurrence rule must not have BYHOUR: occurrences are days.',
@@ -130,7 +130,7 @@ describe.each(bothTzDatabases)('by %s', (_name, tz) => {
       expect(whyUnplannable({ ...inTokyo, rrule: 'FREQ=DAILY' }, tz)).toBeNull();
     });
 
-    it('are explained without all of a name that is no name', () => {
+    it('are explained without quoting all of an invalid name', () => {
       const why = whyUnplannable({ ...inTokyo, timezone: `A/${'x'.repeat(10_000)}` }, tz);
       expect(why?.length).toBeLessThan(200);
     });

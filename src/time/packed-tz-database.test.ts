@@ -7,7 +7,7 @@ import { createPackedTzDatabase, UnusableTzDataError } from './packed-tz-databas
 
 const whole = JSON.parse(readFileSync(bundledTzDataPath(), 'utf8'));
 
-describe('the tz data that is shipped', () => {
+describe('the bundled tz data', () => {
   const { version, zones } = createPackedTzDatabase(whole);
 
   it('is the whole tz database of one version, links included', () => {
@@ -31,7 +31,7 @@ describe('the tz data that is shipped', () => {
   });
 });
 
-describe('what is no tz data', () => {
+describe('invalid tz data', () => {
   const small = edition('-3kLtv 64UFv');
   const zone = (text: string) => ({ ...small, zones: [...small.zones, text] });
 
@@ -66,7 +66,7 @@ describe('what is no tz data', () => {
     expect(create).toThrow(rule);
   });
 
-  it('is not one that goes from 1887 to 2037', () => {
+  it('is also data that ends in 2037 but begins in 1887', () => {
     expect(createPackedTzDatabase(edition('-3kLtv 64UFv')).zones.size).toBe(2);
   });
 });

@@ -10,7 +10,7 @@ import {
   type Series,
 } from './recurrence.ts';
 
-/** The first few nominal dates from a day on. */
+/** The first nominal dates from a day on. */
 function dates(series: Series, from: string, count = 4): string[] {
   const found: string[] = [];
   let next = nominalDateFrom(series, from);
@@ -51,7 +51,7 @@ describe('nominal dates', () => {
   });
 
   it.each(['1990-02-30', '1900-02-29', '1990-13-01', '1990-00-10', '1990-1-1', 'yesterday', ''])(
-    'of %j are an error: it is no day of the calendar',
+    'of %j are an error: it is not a day of the calendar',
     (date) => {
       expect(() => nominalDateFrom({ date, recurrence: 'yearly' }, '2026-01-01')).toThrow(
         RangeError,
@@ -92,7 +92,7 @@ describe('every recurrence, against each day of eight years', () => {
     '2026-05-15',
   ];
 
-  it.each(recurrences)('names just those that it should: %s', (recurrence) => {
+  it.each(recurrences)('names exactly those that it should: %s', (recurrence) => {
     for (const date of someDates) {
       const series = { date, recurrence };
       const expected = everyDay.filter((day) => named[recurrence](date, day));
@@ -101,7 +101,7 @@ describe('every recurrence, against each day of eight years', () => {
     }
   });
 
-  it.each(recurrences)('finds the first from any day on: %s', (recurrence) => {
+  it.each(recurrences)('finds the first one from any day on: %s', (recurrence) => {
     for (const date of someDates) {
       const expected = everyDay.filter((day) => named[recurrence](date, day));
       const days = everyDay.slice(0, -372);
@@ -129,7 +129,7 @@ describe('every recurrence, against each day of eight years', () => {
 });
 
 describe('a day that does not exist', () => {
-  it('goes where the rule says, otherwise where the setting says', () => {
+  it('goes where the rule says, or else where the setting says', () => {
     expect(policyOf({}, 'mar1')).toBe('mar1');
     expect(policyOf({ rrule: null }, 'feb28')).toBe('feb28');
     expect(policyOf({ rrule: 'FREQ=MONTHLY;SKIP=BACKWARD' }, 'mar1')).toBe('feb28');

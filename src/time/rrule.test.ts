@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { nominalDateAfter, nominalDateFrom, rruleFault } from './recurrence.ts';
 import { parseRule } from './rrule.ts';
 
-/** The first few nominal dates from a day on. */
+/** The first nominal dates from a day on. */
 function dates(rrule: string, date: string, from = date, count = 4): string {
   const series = { date, recurrence: 'rrule', rrule } as const;
   const found: string[] = [];
@@ -182,13 +182,13 @@ describe('a recurrence rule that is refused', () => {
     'FREQ=MONTHLY;BYDAY=6MO',
     'FREQ=MONTHLY;BYDAY=1MO;BYMONTHDAY=8',
     'FREQ=YEARLY;BYDAY=MO,TU,WE,TH,FR;BYSETPOS=300;UNTIL=20300101',
-  ])('for it never comes: %s', (rrule) => {
+  ])('because it never matches a day: %s', (rrule) => {
     expect(rruleFault(rrule, '2027-01-05')).toBe(
       'must match some day: from the date on, it never does',
     );
   });
 
-  it('is not one that comes once in 28 years', () => {
+  it('is not one that matches only once in 28 years', () => {
     const rule = 'FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=29;BYDAY=MO';
     expect(rruleFault(rule, '2027-01-05')).toBeNull();
     expect(dates(rule, '2027-01-05', '2027-01-05', 2)).toBe('2044-02-29 2072-02-29');
@@ -215,7 +215,7 @@ describe('COUNT', () => {
     'FREQ=YEARLY;BYDAY=53TH',
   ];
 
-  it.each(RULES)('ends %s after so many, wherever one begins to look', (rrule) => {
+  it.each(RULES)('ends %s after this many, wherever the search begins', (rrule) => {
     const start = '2026-12-03';
     const all: string[] = [];
     const without = { date: start, recurrence: 'rrule', rrule } as const;

@@ -31,7 +31,7 @@ describe.each(bothTzDatabases)('%s', (_name, tz) => {
     (timezone) => expect(tz.isKnown(timezone)).toBe(false),
   );
 
-  it('knows the names that it gives to choose from', () => {
+  it('knows the names that it offers to choose from', () => {
     expect(tz.names().length).toBeGreaterThan(400);
     expect(tz.names()).toContain('UTC');
     expect(tz.names().filter((timezone) => !tz.isKnown(timezone))).toEqual([]);
@@ -51,13 +51,13 @@ describe.each(bothTzDatabases)('%s', (_name, tz) => {
     expect(tz.offsetAt('Europe/Paris', noon1870)).toBe(9 * 60_000 + 21_000);
   });
 
-  it('is at the new time from the very ms of a change', () => {
+  it('is at the new time from the exact ms of a change', () => {
     const change = Date.UTC(2026, 2, 29, 1);
     expect(tz.offsetAt('Europe/Berlin', change - 1)).toBe(HOUR);
     expect(tz.offsetAt('Europe/Berlin', change)).toBe(2 * HOUR);
   });
 
-  it('goes on for ever', () => {
+  it('continues for ever', () => {
     // The second Sunday in March and the first in November, until they are changed.
     for (const [before, change] of [
       [-5, Date.UTC(2600, 2, 9, 7)],
@@ -69,7 +69,7 @@ describe.each(bothTzDatabases)('%s', (_name, tz) => {
     expect(tz.offsetAt('Asia/Tokyo', Date.UTC(9999, 11, 31))).toBe(9 * HOUR);
   });
 
-  it('remembers no name that it was asked for in vain', () => {
+  it('does not remember unknown names', () => {
     askForMany(tz, 0);
     const before = heapUsed();
     for (const round of [1, 2, 3]) askForMany(tz, round);
@@ -79,7 +79,7 @@ describe.each(bothTzDatabases)('%s', (_name, tz) => {
 });
 
 describe('the bundled tz database after its data ends', () => {
-  it('tells any later year by one with the same weekdays', () => {
+  it('handles any later year like one with the same weekdays', () => {
     const sundays = [2038, 2044, 2060, 2099, 2100, 2104].map((year) => {
       const last = new Date(Date.UTC(year, 3, 0, 1));
       last.setUTCDate(last.getUTCDate() - last.getUTCDay());
@@ -111,7 +111,7 @@ function askForMany(tz: TzDatabase, round: number): void {
   }
 }
 
-/** Bytes, when there is no garbage left to collect. */
+/** Bytes, after garbage collection. */
 function heapUsed(): number {
   setFlagsFromString('--expose-gc');
   runInNewContext('gc')();

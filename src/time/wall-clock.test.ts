@@ -62,14 +62,14 @@ describe('a local day that does not exist', () => {
     });
   });
 
-  it('moves to the same time also when clocks jumped by more than the day', () => {
+  it('moves to the same time even if clocks jumped by more than the day', () => {
     const withSummerTime = clocks('2011-12-30T10:00Z', -10, 15);
     expect(resolve('2011-12-30T09:00', withSummerTime).wall).toBe('2011-12-31T09:00');
     // The first hour of the next day is missing too: there it moves by the jump of its own day.
     expect(resolve('2011-12-31T00:30', withSummerTime).kind).toBe('missing_time');
   });
 
-  it('is not one of which a part is left', () => {
+  it('does not count as such if a part of it is left', () => {
     const atNoon = clocks('2011-12-30T22:00Z', -10, 14);
     expect(resolve('2011-12-30T13:00', atNoon)).toMatchObject({
       wall: '2011-12-31T13:00',

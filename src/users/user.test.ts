@@ -49,7 +49,7 @@ describe('a name', () => {
   );
 
   test.for(['\u2801', '\u{1d15a}', 'ᄀ', '\u{13440}A', 'A\u2800', '.', '\ue000', '\u0301'])(
-    'is not blank if something of it can be seen: %j',
+    'is not blank if any of it can be seen: %j',
     (name) => {
       expect(firstNameFault(name)).toBeNull();
     },
@@ -105,7 +105,7 @@ describe('a date of birth', () => {
     expect(dateOfBirthFault(date, NOON)).toMatch(rule);
   });
 
-  test('has begun or not by the clock on the wall where the user lives', () => {
+  test('has begun or not according to the local clock of the user', () => {
     expect(isUnborn('2026-11-24', 'Pacific/Kiritimati', NOON)).toBe(false);
     expect(isUnborn('2026-11-24', 'Asia/Tokyo', NOON)).toBe(true);
     expect(isUnborn('2026-11-23', 'Pacific/Pago_Pago', NOON)).toBe(false);
@@ -113,7 +113,7 @@ describe('a date of birth', () => {
     expect(isUnborn('2026-11-23', 'Etc/GMT+12', NOON)).toBe(false);
   });
 
-  test('is not doubted in a zone that is not known here', () => {
+  test('is not judged in a zone that is not known here', () => {
     expect(isUnborn('2026-11-24', 'Mars/Olympus', NOON)).toBe(false);
   });
 });
@@ -184,7 +184,7 @@ describe.each(bothTzDatabases)('a time zone, by %s', (_name, tz) => {
   });
 
   test.for(['EST', 'MST', 'HST', 'GMT', 'GMT0', 'UTC'])(
-    'gets a hint if it is %s, which looks like a place and has no daylight saving',
+    'gets a hint if it is %s, which looks like a place but has no daylight saving',
     (zone) => {
       expect(timezoneHint(zone, NOON, tz)).toMatch(/no daylight saving/);
     },
@@ -199,7 +199,7 @@ describe.each(bothTzDatabases)('a time zone, by %s', (_name, tz) => {
     'Japan',
     'Mars/Olympus',
     'BST',
-  ])('gets none if it is %s', (zone) => {
+  ])('gets no hint if it is %s', (zone) => {
     expect(timezoneHint(zone, NOON, tz)).toBeNull();
   });
 });

@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 
 import { temporalLogger } from './runtime.ts';
 
-test("Temporal's log lines become ours: ordinary ones at a lower level, errors without their data", () => {
+test("Temporal's log lines become ours: routine ones at a lower level, errors without their data", () => {
   const lines: Record<string, unknown>[] = [];
   const logger = pino({ level: 'trace' }, { write: (line) => void lines.push(JSON.parse(line)) });
   const temporal = temporalLogger(logger);
@@ -19,7 +19,7 @@ test("Temporal's log lines become ours: ordinary ones at a lower level, errors w
   expect(JSON.stringify(lines)).not.toContain('1815');
 });
 
-test('that a server is away is logged once a minute, not for each try of each poller', () => {
+test('an unavailable server is logged once a minute, not for each try of each poller', () => {
   const lines: { level: number }[] = [];
   const logger = pino({ level: 'debug' }, { write: (line) => void lines.push(JSON.parse(line)) });
   const temporal = temporalLogger(logger);

@@ -26,7 +26,7 @@ function createBench(
     logger: pino({ level: 'silent' }),
   });
   watch.onSlowed(() => (slowed += 1));
-  /** Requests that were all on the wire at once; null for one without an answer. */
+  /** Requests that were all in flight at once; null for one without a response. */
   const answer = (...statuses: (number | null)[]): void => {
     const began = statuses.map(() => watch.began());
     for (const [index, status] of statuses.entries()) {
@@ -53,7 +53,7 @@ test('a destination that refuses is slowed at once, before anything is written',
   expect(bench.applied).toEqual(['stop']);
 });
 
-test('once slowed, answers to what was sent before are ignored', async () => {
+test('once slowed, responses to earlier requests are ignored', async () => {
   const bench = createBench();
   const before = many(30, 0).map(() => bench.watch.began());
   bench.answer(...many(40, 503));
@@ -62,7 +62,7 @@ test('once slowed, answers to what was sent before are ignored', async () => {
   expect(bench.applied).toEqual(['stop']);
 });
 
-test('forgetting, because another process has slowed it, is the same', async () => {
+test('forgetting, because another process has slowed it, has the same effect', async () => {
   const bench = createBench();
   const began = bench.watch.began();
   bench.watch.forget();
@@ -71,19 +71,19 @@ test('forgetting, because another process has slowed it, is the same', async () 
   expect(bench.applied).toEqual([]);
 });
 
-test('a few refusals among thousands are nothing', () => {
+test('a few refusals among thousands have no effect', () => {
   const bench = createBench();
   for (let index = 0; index < 30; index += 1) bench.answer(...many(99, 200), 503);
   expect(bench.slowed()).toBe(0);
 });
 
-test('one in ten is too much', () => {
+test('one in ten is too many', () => {
   const bench = createBench();
   for (let index = 0; index < 10; index += 1) bench.answer(...many(9, 200), 503);
   expect(bench.applied).toContain('less');
 });
 
-test('one that served thousands and then refuses gets less, and is stopped if that is no help', async () => {
+test('one that served thousands and then refuses gets less, and is stopped if that does not help', async () => {
   const bench = createBench();
   bench.answer(...many(3000, 200));
   bench.answer(...many(50, 503));
@@ -92,7 +92,7 @@ test('one that served thousands and then refuses gets less, and is stopped if th
   await expect.poll(() => bench.applied).toEqual(['less', 'stop']);
 });
 
-test('that it serves is applied now and then, not each time', async () => {
+test('success is applied now and then, not each time', async () => {
   const bench = createBench();
   for (let index = 0; index < 50; index += 1) bench.answer(200, 404);
   await expect.poll(() => bench.applied).toEqual(['more']);
@@ -108,7 +108,7 @@ test('neither a timeout nor a 500 speeds it up or slows it down', async () => {
   expect(bench.slowed()).toBe(0);
 });
 
-test('what is seen while one is being applied is applied afterwards', async () => {
+test('what is seen during an update is applied afterwards', async () => {
   const answers: ((throttled: Throttled) => void)[] = [];
   const bench = createBench(() => new Promise((resolve) => answers.push(resolve)));
   bench.answer(200);
@@ -121,7 +121,7 @@ test('what is seen while one is being applied is applied afterwards', async () =
   await expect.poll(() => bench.applied).toEqual(['more', 'stop']);
 });
 
-test('a database that is away is no end', async () => {
+test('it keeps going while the database is down', async () => {
   const bench = createBench(() => Promise.reject(new Error('away')));
   bench.answer(503);
   await expect.poll(bench.failures).toBe(1);
@@ -129,7 +129,7 @@ test('a database that is away is no end', async () => {
   await expect.poll(bench.failures).toBe(2);
 });
 
-test('once it is stopped, nothing more is applied, also of what comes while the last one is', async () => {
+test('once it is stopped, nothing more is applied, not even what arrives during the last update', async () => {
   const throttling = Promise.withResolvers<Throttled>();
   const bench = createBench(() => throttling.promise);
   bench.answer(...many(10, 503));
@@ -137,7 +137,7 @@ test('once it is stopped, nothing more is applied, also of what comes while the 
   bench.answer(200);
   throttling.resolve(UNCHANGED);
   await stopped;
-  // Longer than it collects before it applies.
+  // Longer than it waits before an update.
   await sleep(300);
   expect(bench.applied).toEqual(['stop']);
 });

@@ -35,12 +35,12 @@ describe('a slow-down is asked for', () => {
     expect(backpressureOf(answers(served, times(refused)), 20)?.asks ?? null).toBe(asks);
   });
 
-  test('not by the first unlucky answers of a herd, as long as others are to come', () => {
+  test('not by the first unlucky responses of a herd, as long as others are to come', () => {
     expect(backpressureOf(answers(1, times(2)), 61)).toBeNull();
     expect(backpressureOf(answers(0, times(9)), 1)).toBeNull();
   });
 
-  test('by a single refusal, when no other answer is to come', () => {
+  test('by a single refusal, if no other response is to come', () => {
     expect(backpressureOf(answers(0, [null]), 0)).toEqual({ asks: 'stop', retryAfterMs: null });
   });
 
@@ -59,7 +59,7 @@ describe('a slow-down is asked for', () => {
     expect(asked).toEqual({ asks: 'less', perSecond: 25 });
   });
 
-  test('by a rate that is a number, even of answers that all came at once', () => {
+  test('by a finite rate, even if all responses came at once', () => {
     const asked = backpressureOf(answers(90, times(10), 0), 20);
     expect(asked).toEqual({ asks: 'less', perSecond: 10_000 });
   });

@@ -11,7 +11,7 @@ const NOTHING: Backpressure = { asks: 'nothing' };
 const less = (perSecond: number): Backpressure => ({ asks: 'less', perSecond });
 const stopFor = (retryAfterMs: number): Backpressure => ({ asks: 'stop', retryAfterMs });
 
-/** A slow-down that is no longer stopped, and changed when its stop was over. */
+/** A slow-down that is no longer stopped, last changed when its stop ended. */
 function slowedTo(perSecond: number): SlowDown {
   const until = NOW - 1000;
   return {
@@ -36,7 +36,7 @@ describe('asked to stop', () => {
     });
   });
 
-  test('each time a probe is refused it is stopped for longer, up to 15 s', () => {
+  test('each time a probe is refused, it is stopped for longer, up to 15 s', () => {
     const stopsMs: number[] = [];
     let slowDown: SlowDown | null = null;
     let now = NOW;
@@ -57,14 +57,14 @@ describe('asked to stop', () => {
     expect(inAnHour?.endsAt).toBe(NOW + 3_660_000);
   });
 
-  test('while it is stopped, refusals of what was sent before do not count', () => {
+  test('while it is stopped, refusals of earlier requests do not count', () => {
     const stopped = slowDownAfter(null, STOP, NOW, null);
     expect(slowDownAfter(stopped, STOP, NOW + 500, null)).toBe(stopped);
     expect(slowDownAfter(stopped, less(500), NOW + 500, null)).toBe(stopped);
     expect(slowDownAfter(stopped, MORE, NOW + 500, null)).toBe(stopped);
   });
 
-  test('while it is stopped, a later time that the receiver names does', () => {
+  test('while it is stopped, a later time named by the receiver does count', () => {
     const stopped = slowDownAfter(null, STOP, NOW, null);
     expect(slowDownAfter(stopped, stopFor(60_000), NOW + 500, null)).toMatchObject({
       until: NOW + 60_500,
@@ -75,17 +75,17 @@ describe('asked to stop', () => {
 });
 
 describe('asked to send less', () => {
-  test('it gets half of what it got, after a moment in which all dispatchers notice', () => {
+  test('it gets half of its rate, after a moment in which all dispatchers notice', () => {
     const slowDown = slowDownAfter(null, less(800), NOW, null);
     expect(slowDown).toMatchObject({ perSecond: 400, until: NOW + 300, stops: 0 });
   });
 
-  test('it gets half of what it was slowed to, of which one dispatcher sends a part', () => {
+  test('it gets half of the slowed rate, of which one dispatcher sends a part', () => {
     expect(slowDownAfter(slowedTo(100), less(800), NOW, null)?.perSecond).toBe(50);
     expect(slowDownAfter(slowedTo(100), less(40), NOW, null)?.perSecond).toBe(50);
   });
 
-  test('it gets less than it was slowed to when it gets nowhere near that', () => {
+  test('it gets less than the slowed rate if it does not come near that', () => {
     expect(slowDownAfter(slowedTo(5000), less(100), NOW, null)?.perSecond).toBe(200);
   });
 
@@ -93,7 +93,7 @@ describe('asked to send less', () => {
     expect(slowDownAfter(null, less(800), NOW, 100)?.perSecond).toBe(50);
   });
 
-  test('it gets one a second at the least', () => {
+  test('it gets at least one a second', () => {
     expect(slowDownAfter(slowedTo(1), less(1), NOW, null)?.perSecond).toBe(1);
   });
 });
@@ -104,12 +104,12 @@ describe('serving again', () => {
     expect(slowDown).toMatchObject({ perSecond: 16, stops: 0, changedAt: NOW });
   });
 
-  test('it gets in one step no more than that, however long ago the last was', () => {
+  test('a single step is at most that, however long ago the last one was', () => {
     const slowDown = slowDownAfter(slowedTo(8), MORE, NOW + 30_000, null);
     expect(slowDown?.perSecond).toBe(16);
   });
 
-  test('steps in a row make no more than one: ten in a second are a doubling', () => {
+  test('a series of steps is no larger than one: ten in a second are one doubling', () => {
     let slowDown: SlowDown | null = slowedTo(8);
     for (let ms = 100; ms <= 1000; ms += 100) {
       slowDown = slowDownAfter(slowDown, MORE, NOW - 1000 + ms, null);
@@ -117,7 +117,7 @@ describe('serving again', () => {
     expect(slowDown?.perSecond).toBeCloseTo(16);
   });
 
-  test('it is as usual after less than a quarter of a minute, without a limit', () => {
+  test('it is back to normal within a quarter of a minute, without a limit', () => {
     let slowDown = slowDownAfter(null, STOP, NOW, null);
     let now = slowDown?.until ?? 0;
     for (let second = 0; second < 14 && slowDown !== null; second += 1) {
@@ -127,23 +127,23 @@ describe('serving again', () => {
     expect(slowDown).toBeNull();
   });
 
-  test('it is as usual as soon as it gets its usual rate', () => {
+  test('it is back to normal as soon as it reaches its usual rate', () => {
     expect(slowDownAfter(slowedTo(8), MORE, NOW, 20)?.perSecond).toBe(16);
     expect(slowDownAfter(slowedTo(8), MORE, NOW, 16)).toBeNull();
   });
 
-  test('it has nothing to recover from when it was not slowed', () => {
+  test('it has nothing to recover from if it was not slowed', () => {
     expect(slowDownAfter(null, MORE, NOW, null)).toBeNull();
   });
 });
 
 describe('saying nothing', () => {
-  test('it gets no more, and is slowed for another minute', () => {
+  test('it does not speed up, and stays slowed for another minute', () => {
     const slowDown = slowDownAfter(slowedTo(4), NOTHING, NOW + 30_000, null);
     expect(slowDown).toEqual({ ...slowedTo(4), endsAt: NOW + 90_000 });
   });
 
-  test('it is not slowed for it', () => {
+  test('it is not slowed by that', () => {
     expect(slowDownAfter(null, NOTHING, NOW, null)).toBeNull();
   });
 

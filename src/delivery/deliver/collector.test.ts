@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 
 import { createCollector } from './collector.ts';
 
-test('calls that come together are one, and each gets its own answer', async () => {
+test('simultaneous calls are joined, and each gets its own answer', async () => {
   const asked: number[][] = [];
   const double = createCollector(async (items: readonly number[]) => {
     asked.push([...items]);
@@ -13,7 +13,7 @@ test('calls that come together are one, and each gets its own answer', async () 
   expect(asked).toEqual([[1, 2, 3], [4]]);
 });
 
-test('one batch holds 500; the rest is another', async () => {
+test('one batch holds 500 calls; the rest become another', async () => {
   const sizes: number[] = [];
   const same = createCollector(async (items: readonly number[]) => {
     sizes.push(items.length);
@@ -24,7 +24,7 @@ test('one batch holds 500; the rest is another', async () => {
   expect(sizes).toEqual([500, 1]);
 });
 
-test('a call that fails, or answers for fewer, fails for each of them', async () => {
+test('if the joint call fails, or returns too few answers, each call fails', async () => {
   const fails = createCollector(() => Promise.reject(new Error('away')));
   const few = createCollector(async () => []);
   for (const call of [fails, few]) {

@@ -52,17 +52,17 @@ test.each([
   [12 * SECOND, 15 * SECOND],
   [40 * SECOND, 40 * SECOND],
   [24 * HOUR, 15 * MINUTE],
-])('what is %i ms late is asked about again after %i', (at, retryInMs) => {
+])('a row that is %i ms late is checked again after %i', (at, retryInMs) => {
   expect(refusal({ at })).toMatchObject({ retryInMs });
 });
 
-test('a redelivery is as late as it is since it was asked for', () => {
+test('the lateness of a redelivery counts from its request', () => {
   const at = 24 * HOUR;
   const row = { redeliveredAt: NINE + at - 30 * SECOND };
   expect(refusal({ at, row })).toMatchObject({ retryInMs: 30 * SECOND });
 });
 
-test('after an attempt of its own, it comes back for the next one, and not within a second', () => {
+test('after its own attempt, it returns for the next one, but not within a second', () => {
   const row = { nextAttemptAt: NINE + 14 * SECOND, last: REFUSED };
   const own = { at: 4 * SECOND, row, owner: EARLY, isAttempted: true };
   expect(refusal(own)).toMatchObject({
@@ -72,7 +72,7 @@ test('after an attempt of its own, it comes back for the next one, and not withi
   expect(refusal({ ...own, at: 13_900 })).toMatchObject({ retryInMs: SECOND });
 });
 
-test('of an attempt that others made, it comes back no sooner than of what they are sending', () => {
+test('after an attempt by others, it returns no sooner than for one in flight', () => {
   const last = { status: null, errorCode: 'ECONNREFUSED', sentBy: 'dispatcher' } as const;
   const row = { nextAttemptAt: NINE + 14 * SECOND, last };
   expect(refusal({ at: 13 * SECOND, row, owner: EARLY })).toMatchObject({
@@ -81,19 +81,19 @@ test('of an attempt that others made, it comes back no sooner than of what they 
   });
 });
 
-test('a next attempt on another day is named with its date', () => {
+test('a next attempt on another day is given with its date', () => {
   const row = { nextAttemptAt: NINE + 24 * HOUR, last: REFUSED };
   expect(refusal({ row, owner: EARLY }).message).toBe('503, next attempt at 2026-05-21T09:00:00Z');
 });
 
-test('while paused, it comes back every hour, but for a time to wake before that', () => {
+test('while paused, it returns every hour, or sooner for a wake before that', () => {
   const paused: Owner = 'paused';
   expect(refusal({ at: MINUTE, owner: paused })).toMatchObject({ retryInMs: HOUR });
   const wakeAt = NINE + 11 * MINUTE;
   expect(refusal({ at: MINUTE, owner: paused, wakeAt })).toMatchObject({ retryInMs: 10 * MINUTE });
 });
 
-test('of several rows, the first to ask about decides, and is named', () => {
+test('of several rows, the first to check decides, and is named', () => {
   const redelivered = { nextAttemptAt: NINE + HOUR, last: REFUSED };
   const refused = refusal({ at: 12 * SECOND, row: redelivered, owner: EARLY }, {});
   expect(refused).toMatchObject({ message: 'dispatchers are sending', retryInMs: 15 * SECOND });

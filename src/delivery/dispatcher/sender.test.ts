@@ -39,7 +39,7 @@ const IN_TIME = () => false;
 
 const settle: Attempt = async ({ key }) => ({ key }) as RecordedAttempt;
 
-test('a row whose turn comes too late for its lease is returned to the queue, not sent', async () => {
+test('a row that would be sent too late for its lease is returned to the queue', async () => {
   const bench = createBench(settle);
   bench.sender.send(occurrence('in time'), ADA, IN_TIME);
   bench.sender.send(occurrence('too late'), ADA, () => true);
@@ -48,7 +48,7 @@ test('a row whose turn comes too late for its lease is returned to the queue, no
   expect(bench.state.overdue).toBe(1);
 });
 
-test('stopping returns what waits, and ends what is on the wire', async () => {
+test('stopping returns waiting rows, and completes those in flight', async () => {
   const answers: (() => void)[] = [];
   const bench = createBench(async (claimed, user) => {
     await new Promise<void>((resolve) => answers.push(resolve));
@@ -65,7 +65,7 @@ test('stopping returns what waits, and ends what is on the wire', async () => {
   expect(bench.returned.map(({ key }) => key)).toEqual(['b', 'c']);
 });
 
-test('a row that is claimed again while it waits goes by the newer lease', async () => {
+test('a row that is claimed again while it waits keeps the newer lease', async () => {
   const bench = createBench(settle);
   for (const key of ['on the wire', 'older', 'other']) {
     bench.sender.send(occurrence(key), ADA, IN_TIME);
@@ -77,14 +77,14 @@ test('a row that is claimed again while it waits goes by the newer lease', async
   expect(bench.sent).toEqual(['on the wire', 'other']);
 });
 
-test('the outcome of a row that is claimed again on the wire is recorded under the newer lease', async () => {
+test('the outcome of a row that is claimed again in flight is recorded under the newer lease', async () => {
   const bench = createBench(settle);
   bench.sender.send(occurrence('a'), ADA, IN_TIME);
   expect(bench.sender.renew({ key: 'a', leaseToken: 8 })).toBe(true);
   await expect.poll(() => bench.recorded).toEqual([{ key: 'a', leaseToken: 8 }]);
 });
 
-test('punctual ones go before late ones that came first', async () => {
+test('punctual rows go before late ones that came first', async () => {
   const bench = createBench(settle);
   for (const [key, late] of [
     ['on the wire', true],
@@ -97,7 +97,7 @@ test('punctual ones go before late ones that came first', async () => {
   await expect.poll(() => bench.sent).toEqual(['on the wire', 'punctual', 'late']);
 });
 
-test('a row that is early by a few ms waits for them', async () => {
+test('a row that is early by a few ms waits for that time', async () => {
   let now = 1000;
   const bench = createBench(settle, () => (now += 5));
   bench.sender.send(occurrence('soon', 1030), ADA, IN_TIME);
@@ -112,7 +112,7 @@ test('a row that is early by more, because a clock was set back, is returned to 
   expect(bench.sent).toEqual([]);
 });
 
-test('nothing is sent while the clock is of no use', async () => {
+test('nothing is sent while the clock is unusable', async () => {
   const bench = createBench(settle);
   bench.state.isUsable = false;
   bench.sender.send(occurrence('any'), ADA, IN_TIME);

@@ -19,7 +19,7 @@ const logger = pino({}, { write: (line: string) => void logged.push(line) });
 const start = (isBusy: () => boolean, everyMs?: number) =>
   startWarmUp({ settings, isBusy, logger, ...(everyMs !== undefined && { everyMs }) });
 
-test('greets a receiver of its own, which takes every greeting, and leaves no word in the log', async () => {
+test('greets a receiver of its own, which accepts every greeting, and logs nothing', async () => {
   const warmUp = start(() => false);
   await expect.poll(warmUp.sent, WITHIN).toBe(1_500);
   await warmUp.stop();
@@ -27,7 +27,7 @@ test('greets a receiver of its own, which takes every greeting, and leaves no wo
   expect(logged).toEqual([]);
 });
 
-test('does so again after a while', async () => {
+test('repeats that after a while', async () => {
   const warmUp = start(() => false, 1);
   await expect.poll(warmUp.sent, WITHIN).toBeGreaterThan(1_500);
   await warmUp.stop();

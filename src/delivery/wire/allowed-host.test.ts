@@ -22,7 +22,7 @@ test.each([
   'localhost:3000',
   'LOCALHOST',
   'app.localhost.',
-])('%s is refused at the start, by the name of the setting', (host) => {
+])('%s is refused at the start, with the name of the setting', (host) => {
   expect(() => requireAllowedHost(settingsOf(host))).toThrow(
     /^These settings are not usable:\n {2}WEBHOOK_URL: must have a host on the public internet, unless WEBHOOK_ALLOW_PRIVATE=true\n.*\n {2}export WEBHOOK_ALLOW_PRIVATE=true$/,
   );
@@ -35,11 +35,11 @@ test.each([
   '[2606:4700:4700::1111]',
   'notlocalhost',
   'localhost.example',
-])('%s is not', (host) => {
+])('%s is allowed', (host) => {
   expect(requireAllowedHost(settingsOf(host))).toEqual(settingsOf(host));
 });
 
-test('nor is no destination at all', () => {
+test('having no destination is allowed too', () => {
   const settings = {
     WEBHOOK_URL: undefined,
     WEBHOOK_ALLOW_PRIVATE: false,
@@ -48,7 +48,7 @@ test('nor is no destination at all', () => {
   expect(requireAllowedHost(settings)).toBe(settings);
 });
 
-test('each destination is checked, and refused by the name of its own setting', () => {
+test('each destination is checked, and refused with the name of its own setting', () => {
   const { DESTINATIONS } = loadSettings({
     WEBHOOK_URL_CRM: 'https://example.com/',
     WEBHOOK_SECRETS_CRM: newWebhookSecret(),

@@ -35,7 +35,7 @@ describe('an address of the public internet', () => {
       ['169.254.169.254', 'fd00:ec2::254', 'fd20:ce::254', '100.100.100.200', '192.0.0.192'],
     ],
     ['of the host of a virtual machine', ['168.63.129.16', '::ffff:168.63.129.16']],
-  ])('none is %s: %j', (_, addresses) => {
+  ])('is not %s: %j', (_, addresses) => {
     for (const address of addresses) expect(isPublicAddress(address)).toBe(false);
   });
 
@@ -58,12 +58,12 @@ describe('an address of the public internet', () => {
     ['public by all readings', '64:ff9b:1:808:8:808:808:808'],
     ['public by the reading of a /96', '64:ff9b:1:fffe::8.8.8.8'],
     ['loopback by the reading of a /48', '64:ff9b:1:7f00:0:100:808:808'],
-  ])('a translator of a local network cannot be judged: %s', (_, address) => {
+  ])('cannot be judged behind a translator of a local network: %s', (_, address) => {
     expect(isPublicAddress(address)).toBe(false);
   });
 
   it.each(['', 'localhost', '127.1', '1.1.1', '1.1.1.1 ', '[::1]', '1.1.1.1:80', '0x7f000001'])(
-    '%j is no address',
+    'is not %j, which is no address',
     (text) => {
       expect(isPublicAddress(text)).toBe(false);
     },

@@ -2,18 +2,18 @@ import { expect, test } from 'vitest';
 
 import { type Answering, createNotifyPace } from './notify-pace.ts';
 
-/** A server of so many calls a second, and a database, in simulated time. */
+/** A server that takes this many calls a second, and a database, in simulated time. */
 function simulate() {
   let now = 0;
   const pace = createNotifyPace(() => now);
   const world = { capacity: 250, databaseMs: 0.5 };
-  /** Calls are made at the pace for so long; gives how many there were. */
+  /** Calls are made at the pace for this long; returns how many there were. */
   const run = (seconds: number): number => {
     const until = now + seconds * 1_000;
     let calls = 0;
     for (; now < until; calls += 1) {
       now += 1_000 / pace.perSecond();
-      // As a queue grows before a server that has not much to spare.
+      // A queue grows in front of a server with little capacity to spare.
       const load = Math.min(pace.perSecond() / world.capacity, 0.99);
       answered('temporal', 4 / (1 - load));
       answered('database', world.databaseMs);
@@ -24,7 +24,7 @@ function simulate() {
   return { pace, world, run };
 }
 
-test('it comes to about what Temporal can take within seconds, and stays there', () => {
+test('it reaches about what Temporal can take within seconds, and stays there', () => {
   const { pace, run } = simulate();
   run(5);
   for (let seconds = 0; seconds < 60; seconds += 1) {
@@ -42,7 +42,7 @@ test('a server of twice the size is notified about twice as fast', () => {
   expect(two.run(60) / one.run(60)).toBeGreaterThan(1.6);
 });
 
-test('while the database is held up by others it all but stops, and goes on when they are done', () => {
+test('it almost stops while others keep the database busy, and continues when they are done', () => {
   const { pace, world, run } = simulate();
   run(10);
   const before = run(10);
@@ -57,7 +57,7 @@ test('while the database is held up by others it all but stops, and goes on when
   expect(run(10)).toBeGreaterThan(before * 0.8);
 });
 
-test('what takes long for ever is what can be had: after some minutes it is not waited for any more', () => {
+test('a permanent slowness is accepted: after some minutes it no longer slows down', () => {
   const { pace, world, run } = simulate();
   run(10);
   world.databaseMs = 20;
@@ -67,7 +67,7 @@ test('what takes long for ever is what can be had: after some minutes it is not 
   expect(pace.perSecond()).toBeGreaterThan(100);
 });
 
-test('while requests are slow it all but stops, and then goes faster by small steps', () => {
+test('while requests are slow it almost stops, and then speeds up in small steps', () => {
   const { pace, run } = simulate();
   run(10);
   for (let times = 0; times < 10; times += 1) pace.requestsAreSlow();
@@ -87,7 +87,7 @@ test('a single slow answer changes little', () => {
   expect(pace.perSecond()).toBeGreaterThan(80);
 });
 
-test('with Temporal taking nothing it begins again slowly', () => {
+test('if Temporal takes nothing, it begins again slowly', () => {
   const { pace, run } = simulate();
   run(10);
   pace.refused();

@@ -44,13 +44,13 @@ test('what it encodes, it decodes', async () => {
   expect(await decoded.json()).toEqual({ payloads: [PAYLOAD, PAYLOAD] });
 });
 
-test('what is in the clear is returned as it is, and a payload without data is valid', async () => {
+test('cleartext is returned as it is, and a payload without data is valid', async () => {
   const payloads = [PAYLOAD, { metadata: { encoding: base64('binary/null') } }];
   const decoded = await ask('/decode', { payloads });
   expect(await decoded.json()).toEqual({ payloads: [PAYLOAD, { ...payloads[1], data: '' }] });
 });
 
-test('of a list that is left out, because it is empty, there is nothing to decode', async () => {
+test('a list that is left out, because it is empty, has nothing to decode', async () => {
   const decoded = await ask('/decode', {});
   expect(decoded.status).toBe(200);
   expect(await decoded.json()).toEqual({ payloads: [] });
@@ -75,7 +75,7 @@ test('a missing key is named, and nothing of a damaged payload is revealed', asy
   expect(broken.status).toBe(400);
 });
 
-test('the Web UI of a named origin may ask, and no other page', async () => {
+test('the Web UI of a configured origin may ask, and no other page', async () => {
   const preflight = await appOf().request('/decode', {
     method: 'OPTIONS',
     headers: {
@@ -114,7 +114,7 @@ test('with a token, callers must present it', async () => {
   expect((await ask('/decode', { payloads: [] }, {}, app)).status).toBe(401);
 });
 
-test('a body of more than any page of a history has is not read', async () => {
+test('a body larger than any page of a history is not read', async () => {
   const data = 'A'.repeat(33 * 1024 * 1024);
   expect((await ask('/decode', JSON.stringify({ payloads: [{ data }] }))).status).toBe(413);
 });

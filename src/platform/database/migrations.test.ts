@@ -9,7 +9,7 @@ import { expect, test } from 'vitest';
 import { findContractions } from '../../../test/support/contracting-sql.ts';
 import { type MigrationEntry, migrationsList } from './migrations.ts';
 
-/** The schema of the first release: the rule holds for what comes after it. */
+/** The schema of the first release: the rule applies to later ones. */
 const BASELINE = '0001-initial';
 const names = migrationsList.map(({ name }) => name);
 const held = migrationsList.slice(names.indexOf(BASELINE) + 1);
@@ -20,7 +20,7 @@ test('migrations are in the order of their numbers, each number once', () => {
   expect(names).toContain(BASELINE);
 });
 
-test('each migration since the baseline is survived by the code of an earlier one', () => {
+test('each migration since the baseline is compatible with earlier code', () => {
   expect(held.flatMap(faultsOf)).toEqual([]);
 });
 
@@ -39,7 +39,7 @@ test.each([
   ['rows go', 'delete from users.users'],
   ['a function is another', 'create or replace function events.clock() returns int return 1'],
   ['something is done to each row', 'create trigger t before insert on users.users'],
-])('taken for what the code of before may not survive: %s', (_, sql) => {
+])('reported, because earlier code may not survive it: %s', (_, sql) => {
   expect(findContractions(sql)).toHaveLength(1);
 });
 
@@ -57,7 +57,7 @@ test.each([
     'create function users.f() returns int language sql as $$ delete; select 1 $$',
   ],
   ['old rows brought up to the new', 'update users.users set locale = null'],
-])('taken for harmless: %s', (_, sql) => {
+])('not reported as harmful: %s', (_, sql) => {
   expect(findContractions(sql)).toEqual([]);
 });
 
@@ -98,7 +98,7 @@ function faultsOf(entry: MigrationEntry): string[] {
   ];
 }
 
-/** What it adds by `addSql`; it has no database to ask. */
+/** Collects what it adds by `addSql`; there is no database to query. */
 function sqlOf({ class: Entry }: MigrationEntry): string {
   const migration = new Entry(undefined as never, undefined as never);
   void migration.up();

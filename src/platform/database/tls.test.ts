@@ -40,7 +40,7 @@ test('«system» is what Node trusts', () => {
   expect(options?.ca).toContain('BEGIN CERTIFICATE');
 });
 
-test('only verify-full asks for the name of the host', () => {
+test('only verify-full checks the name of the host', () => {
   const certificate = { subject: { CN: 'other' }, subjectaltname: 'DNS:other.example.com' };
   const check = (mode: string) =>
     databaseTls(urlWith(`sslmode=${mode}&sslrootcert=PEM`))?.checkServerIdentity?.(
@@ -51,7 +51,7 @@ test('only verify-full asks for the name of the host', () => {
   expect(check('verify-ca')).toBeUndefined();
 });
 
-test('a certificate of its own comes with its key', () => {
+test('a client certificate comes with its key', () => {
   const options = databaseTls(urlWith('sslmode=require&sslcert=PEM&sslkey=PEM'));
   expect(options).toMatchObject({ cert: 'a certificate', key: 'a certificate' });
 });

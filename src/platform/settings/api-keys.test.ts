@@ -31,7 +31,7 @@ describe('API_KEYS', () => {
     }
   });
 
-  test('hold nothing of the key itself', () => {
+  test('contain nothing of the key itself', () => {
     const { key, entry } = newApiKey('crm', ['users:read']);
     expect(entry).not.toContain(key.slice('daybell_'.length));
   });
@@ -62,7 +62,7 @@ describe('API_KEYS', () => {
     }
   });
 
-  test('each have a name and a hash of their own, and every fault is reported by its number', () => {
+  test('each have their own name and hash, and every fault is reported by its number', () => {
     const other = 'b'.repeat(64);
     const entries = [`crm:users:read:${HASH}`, 'x', `crm:users:write:${other}`];
     expect(faultsOf([...entries, `ops:users:read:${HASH}`].join(','))).toEqual([
@@ -73,7 +73,7 @@ describe('API_KEYS', () => {
   });
 });
 
-test('a new key is known for one, and another one each time', () => {
+test('a new key matches its entry, and each one is different', () => {
   const [one, other] = [newApiKey('crm', []), newApiKey('crm', [])];
   expect(one.key).toMatch(API_KEY_FORM);
   expect(Buffer.from(one.key.slice('daybell_'.length), 'base64url')).toHaveLength(32);

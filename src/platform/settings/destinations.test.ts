@@ -39,7 +39,7 @@ test('its rate limit is read', () => {
   expect(DESTINATIONS.get('crm-eu')?.WEBHOOK_MAX_PER_SECOND).toBe(7);
 });
 
-test('without any there are none, and an empty variable is unset', () => {
+test('by default there are none, and an empty variable counts as unset', () => {
   expect(loadSettings({ WEBHOOK_URL_CRM: '' }).DESTINATIONS.size).toBe(0);
 });
 
@@ -60,7 +60,7 @@ test.each([
   [{ WEBHOOK_URL_crm: 'https://a.example/' }, /WEBHOOK_URL_crm: must end with a name/],
   [{ WEBHOOK_URL_: 'https://a.example/' }, /WEBHOOK_URL_: must end with a name/],
   [{ WEBHOOK_URL_A__B: 'https://a.example/' }, /WEBHOOK_URL_A__B: must end with a name/],
-])('%j is refused, by the name of the variable', (environment, message) => {
+])('%j is refused, with the name of the variable', (environment, message) => {
   const load = () => loadSettings(environment);
   expect(load).toThrow(message);
   expect(load).not.toThrow(/hunter2/);

@@ -8,7 +8,7 @@ const given = (settings: NodeJS.ProcessEnv) => () =>
 
 describe('an API without keys', () => {
   test.for(['127.0.0.1', '127.8.0.1', '::1', '::ffff:127.0.0.1', 'localhost', 'LOCALHOST'])(
-    'listens at %s, where this machine alone is',
+    'listens at %s, which only this machine can reach',
     (HOST) => {
       expect(given({ HOST })().HOST).toBe(HOST);
     },

@@ -6,7 +6,7 @@ import { InvalidSettingsError, loadSettings } from './settings.ts';
 const KEY = Buffer.alloc(32, 1).toString('base64');
 const OTHER = Buffer.alloc(32, 2).toString('base64');
 
-test('the first key encrypts, and all can be read with', () => {
+test('the first key encrypts, and all keys decrypt', () => {
   const keys = payloadKeys.parse(`2027:${OTHER}, 2026:${KEY}`);
   expect(keys.current?.id).toBe('2027');
   expect(keys.all.map(({ id }) => id)).toEqual(['2027', '2026']);
@@ -18,7 +18,7 @@ test('after «none», keys are known and nothing is encrypted', () => {
   expect(keys.all.map(({ id }) => id)).toEqual(['2026']);
 });
 
-test('a new key is one, and another than the last', () => {
+test('a new key is valid, and different from the last', () => {
   const made = newPayloadKey();
   expect(payloadKeys.parse(made).all).toHaveLength(1);
   expect(newPayloadKey()).not.toBe(made);
@@ -37,7 +37,7 @@ test.for([
   expect(payloadKeys.safeParse(list).error?.issues[0]?.message).toContain(fault);
 });
 
-test('the setting names its fault, and never the key', () => {
+test('the fault names the setting, and never the key', () => {
   const wrong = `a:${KEY}x`;
   const load = () => loadSettings({ TEMPORAL_PAYLOAD_KEYS: wrong });
   expect(load).toThrow(InvalidSettingsError);

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 
 import { InvalidSettingsError, loadSettings, SETTING_NAMES } from './settings.ts';
 
-/** For each setting with a rule, what breaks it. Empty is unset, and never wrong. */
+/** For each setting with a rule, a value that breaks it. Empty means unset, and is never wrong. */
 const WRONG: Readonly<Record<string, readonly string[]>> = {
   PORT: ['none', '-1', '3000.5', '65536', '0x10', ' 3000'],
   API_KEYS: ['hunter2', ',', 'crm:users:read:hunter2'],
@@ -54,7 +54,7 @@ const WRONG: Readonly<Record<string, readonly string[]>> = {
   LOG_LEVEL: ['loud', 'INFO'],
 };
 
-/** Any text can be one of these; whether it is there is found out where it is used. */
+/** Any text is valid here; whether it exists is checked where it is used. */
 const ANY_TEXT = [
   'HOST',
   'CODEC_HOST',
@@ -78,14 +78,14 @@ test('every setting is in one of the two lists above', () => {
 });
 
 describe.for(Object.entries(WRONG))('%s', ([name, values]) => {
-  test.for(values)('as "%s" is refused by its name and rule, without the value', (value) => {
+  test.for(values)('as "%s" is refused with its name and rule, without the value', (value) => {
     const faults = faultsOf({ [name]: value });
     expect(faults.length).toBeGreaterThan(0);
     for (const fault of faults) expect(fault).toMatch(new RegExp(`^${name}: \\S`));
     expect(faults.join()).not.toContain('hunter2');
   });
 
-  test('empty is unset', () => {
+  test('empty counts as unset', () => {
     expect(faultsOf({ [name]: '' })).toEqual([]);
   });
 });

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 
 import { loadSettings } from './settings.ts';
 
-test('traces are off unless they are asked for', () => {
+test('traces are off unless they are requested', () => {
   expect(loadSettings({})).toMatchObject({
     OTEL_TRACES_EXPORTER: 'none',
     OTEL_EXPORTER_OTLP_ENDPOINT: 'http://127.0.0.1:4318',
@@ -19,7 +19,7 @@ test.each([
   ['0.25', 0.25],
   ['.5', 0.5],
   ['1.0', 1],
-])('a share of %s is taken', (text, share) => {
+])('a share of %s is accepted', (text, share) => {
   expect(loadSettings({ OTEL_TRACES_SAMPLER_ARG: text }).OTEL_TRACES_SAMPLER_ARG).toBe(share);
 });
 

@@ -33,7 +33,7 @@ describe('WEBHOOK_SECRETS', () => {
     ]);
   });
 
-  test('are standard base64, which every verifier reads alike', () => {
+  test('are standard base64, which every verifier reads the same way', () => {
     const padded = ofBytes(32);
     const spellings = [
       padded.replace(/=+$/, ''),
@@ -48,7 +48,7 @@ describe('WEBHOOK_SECRETS', () => {
     }
   });
 
-  test('are each named by their number when they are none, all at once', () => {
+  test('are each reported by their number if they are invalid, all at once', () => {
     const secret = ofBytes(32);
     expect(faultsOf(`${secret},,hunter2hunter2,${secret}`)).toEqual([
       'WEBHOOK_SECRETS: secret 2 of 4 is empty',
@@ -58,12 +58,12 @@ describe('WEBHOOK_SECRETS', () => {
   });
 });
 
-test('a new secret is usable, and another one each time', () => {
+test('a new secret is usable, and each one is different', () => {
   const [one, other] = [newWebhookSecret(), newWebhookSecret()];
   expect(faultsOf(`${one},${other}`)).toEqual([]);
   expect(Buffer.from(one.slice('whsec_'.length), 'base64')).toHaveLength(32);
 });
 
-test('a fingerprint is what sha256sum says of the secret, shortened', () => {
+test('a fingerprint is the beginning of what sha256sum prints for the secret', () => {
   expect(secretFingerprint('abc')).toBe('ba7816bf');
 });

@@ -34,7 +34,7 @@ function writeProfile(): void {
   writeFileSync(join(directory, 'temporal.toml'), profile);
 }
 
-test('with nothing set it is the embedded server, and nothing is connected yet', () => {
+test('without settings it is the embedded server, and nothing is connected yet', () => {
   expect(connect()).toMatchObject({
     address: '127.0.0.1:7345',
     namespace: 'default',
@@ -42,7 +42,7 @@ test('with nothing set it is the embedded server, and nothing is connected yet',
   });
 });
 
-test('TEMPORAL_ADDRESS and TEMPORAL_NAMESPACE say which server and namespace', () => {
+test('TEMPORAL_ADDRESS and TEMPORAL_NAMESPACE decide the server and the namespace', () => {
   vi.stubEnv('TEMPORAL_NAMESPACE', 'birthdays');
   expect(connect('temporal.test:7233')).toMatchObject({
     address: 'temporal.test:7233',
@@ -50,13 +50,13 @@ test('TEMPORAL_ADDRESS and TEMPORAL_NAMESPACE say which server and namespace', (
   });
 });
 
-test("Temporal's own profile is used, and the environment goes before it", () => {
+test("Temporal's own profile is used, and the environment takes precedence", () => {
   writeProfile();
   expect(connect()).toMatchObject({ address: 'cloud.test:7233', namespace: 'greetings' });
   expect(connect('other.test:7233').address).toBe('other.test:7233');
 });
 
-test.for(['TEMPORAL_NAMESPACE', 'TEMPORAL_PROFILE'])('%s is unset when it is empty', (name) => {
+test.for(['TEMPORAL_NAMESPACE', 'TEMPORAL_PROFILE'])('%s counts as unset when it is empty', (name) => {
   writeProfile();
   vi.stubEnv(name, '');
   expect(connect()).toMatchObject({ address: 'cloud.test:7233', namespace: 'greetings' });

@@ -1,4 +1,6 @@
-/** What is said of a connection that fails, by real servers that each refuse it in their own way. */
+/**
+ * How failing connections are explained, with real servers that each refuse them in their own way.
+ */
 import { createServer, createSecureServer, type Http2Server } from 'node:http2';
 import type { AddressInfo } from 'node:net';
 
@@ -55,7 +57,7 @@ async function failureOf(address: string, tlsOptions: TLSConfig | null): Promise
   }
 }
 
-test('a port that nothing listens on', async () => {
+test('a port on which nothing listens', async () => {
   expect(await failureOf('127.0.0.1:1', null)).toBe(
     'Temporal at 127.0.0.1:1 (no TLS, namespace greetings) is not available (connect ECONNREFUSED 127.0.0.1:1): check that its frontend runs there, and TEMPORAL_ADDRESS',
   );

@@ -16,16 +16,16 @@ const valuesOf = (decoded: readonly Payload[]) =>
 const bytesOf = (encoded: readonly Payload[]) =>
   encoded.map(({ data }) => Buffer.from(data ?? []).toString('latin1')).join('\n');
 
-test('what was encrypted is read again, and holds nothing that can be read without', async () => {
+test('encrypted data can be read again, and contains nothing in the clear', async () => {
   const codec = codecOf(OLD);
   const encrypted = await codec.encode(payloads);
   expect(valuesOf(await codec.decode(encrypted))).toEqual(VALUES);
   expect(bytesOf(encrypted)).not.toMatch(/London|timezone|1810803600000/);
-  // No two are the same, whatever they hold.
+  // No two are the same, whatever they contain.
   expect(bytesOf(await codec.encode(payloads))).not.toBe(bytesOf(encrypted));
 });
 
-test('after a rotation the new key writes, and both are read', async () => {
+test('after a rotation, the new key encrypts, and both decrypt', async () => {
   const before = await codecOf(OLD).encode(payloads);
   const rotated = codecOf(NEW, OLD);
   expect(valuesOf(await rotated.decode(before))).toEqual(VALUES);
@@ -34,17 +34,17 @@ test('after a rotation the new key writes, and both are read', async () => {
   await expect(codecOf(OLD).decode(after)).rejects.toThrow(InvalidSettingsError);
 });
 
-test('what was written in the clear is read as it is', async () => {
+test('cleartext is read as it is', async () => {
   expect(valuesOf(await codecOf(OLD).decode(payloads))).toEqual(VALUES);
 });
 
-test('«none» before the keys reads what they wrote, and writes in the clear', async () => {
+test('«none» before the keys decrypts what they encrypted, and writes cleartext', async () => {
   const off = codecOf('none', OLD);
   expect(await off.encode(payloads)).toEqual(payloads);
   expect(valuesOf(await off.decode(await codecOf(OLD).encode(payloads)))).toEqual(VALUES);
 });
 
-test('without keys nothing is changed, and the missing one is named', async () => {
+test('without keys nothing changes, and the missing one is named', async () => {
   const without = createPayloadCodec(undefined);
   expect(await without.encode(payloads)).toEqual(payloads);
   const encrypted = await codecOf(OLD).encode(payloads);
@@ -53,7 +53,7 @@ test('without keys nothing is changed, and the missing one is named', async () =
   await expect(without.decode(encrypted)).rejects.toThrow(id);
 });
 
-test('what was changed on the way, or is of another key with the same id, is not read', async () => {
+test('data that was changed in transit, or encrypted with another key of the same id, is not read', async () => {
   const codec = codecOf(OLD);
   const [encrypted] = await codec.encode(payloads);
   const data = Buffer.from(encrypted?.data ?? []);
@@ -87,7 +87,7 @@ describe('its labels are part of what is encrypted', () => {
     ['encryption-key-id', 'other'],
     ['encryption-cipher', 'AES-128-GCM'],
     ['encryption-cipher', null],
-  ] as const)('with %s as %s it is not read', async ([label, value]) => {
+  ] as const)('with %s as %s it cannot be decrypted', async ([label, value]) => {
     await expect(codec.decode(await relabelled(label, value))).rejects.toThrow('was changed since');
   });
 });

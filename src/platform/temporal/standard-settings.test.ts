@@ -72,7 +72,7 @@ test.for([
   expect(others).toEqual([]);
 });
 
-test('what is wrong in the profile is refused like what is wrong in a variable', () => {
+test('a fault in the profile is refused like a fault in a variable', () => {
   const profile = `[profile.default.tls]\nclient_cert_path = ${JSON.stringify(cert)}\n`;
   vi.stubEnv('TEMPORAL_CONFIG_FILE', write('temporal.toml', profile));
   expect(faultsOf({})).toEqual([
@@ -80,7 +80,7 @@ test('what is wrong in the profile is refused like what is wrong in a variable',
   ]);
 });
 
-test('a whole client certificate and an authority are taken', () => {
+test('a complete client certificate and an authority are accepted', () => {
   const given = { _SERVER_CA_CERT_PATH: ca, _CLIENT_CERT_PATH: cert, _CLIENT_KEY_PATH: key };
   expect(faultsOf(given)).toEqual([]);
   const { tls } = loadStandardSettings().connectionOptions;

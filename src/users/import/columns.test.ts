@@ -26,7 +26,7 @@ describe('a header', () => {
     });
   });
 
-  test('may name fields otherwise, if that is said', () => {
+  test('may name fields differently, if a map says so', () => {
     const map = new Map<string, ColumnField>([['Jubiläum', 'occasionDate']]);
     expect(header('id,Jubiläum', map)).toMatchObject({ fields: ['externalId', 'occasionDate'] });
   });

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { type CsvRecord, readCsvRecords } from './csv-records.ts';
 import { type Line, readLines, UnreadableFileError } from './lines.ts';
 
-/** Any text may be cut anywhere on its way. */
+/** Any text may be cut anywhere in transit. */
 async function* inChunks(bytes: Uint8Array, size = 3): AsyncGenerator<Uint8Array> {
   for (let at = 0; at < bytes.length; at += size) yield bytes.subarray(at, at + size);
 }
@@ -69,7 +69,7 @@ describe('lines', () => {
     }
   });
 
-  test('may be in an encoding that is named', async () => {
+  test('may be in a named encoding', async () => {
     const lines = await linesOf(Buffer.from('Zo\xeb', 'latin1'), { charset: 'windows-1252' });
     expect(lines[0]?.text).toBe('Zoë');
   });
@@ -83,13 +83,13 @@ describe('lines', () => {
     ]);
   });
 
-  test('with NUL are found, as those of UTF-16 without a mark are', async () => {
+  test('with NUL are found, like those of UTF-16 without a byte order mark', async () => {
     const lines = await linesOf(Buffer.from('a\0b\nc'));
     expect(lines[0]?.fault).toMatch(/NUL.*utf-16le/);
     expect(lines[1]).toMatchObject({ text: 'c', fault: null });
   });
 
-  test('that are too long cost no memory, and no other line', async () => {
+  test('that are too long cost no memory, and affect no other line', async () => {
     const lines = await linesOf(Buffer.from(`a\n${'x'.repeat(2_000)}\nb`));
     expect(lines.map(({ text, fault }) => fault ?? text)).toEqual([
       'a',
@@ -98,12 +98,12 @@ describe('lines', () => {
     ]);
   });
 
-  test('know how far they reach into the file', async () => {
+  test('know their end position in the file', async () => {
     const lines = await linesOf(Buffer.from('abc\nde\nf'), { size: 1 });
     expect(lines.map(({ end }) => end)).toEqual([4, 7, 8]);
   });
 
-  test('of an unknown encoding, or of UTF-16 that is none, end the reading', async () => {
+  test('of an unknown encoding, or of invalid UTF-16, end the reading', async () => {
     await expect(linesOf(Buffer.from('a\nbc'), { charset: 'klingon' })).rejects.toThrow(
       UnreadableFileError,
     );
@@ -128,7 +128,7 @@ describe('CSV', () => {
     ]);
   });
 
-  test('may end in 120 rows of separators, and have empty lines: they are left out', async () => {
+  test('may end in 120 rows of separators, and have empty lines, which are left out', async () => {
     const text = `a;b\n\n;;\nc;d\n${';;;;\r\n'.repeat(120)}`;
     expect(await valuesOf(text)).toEqual([
       [1, 'a', 'b'],
@@ -136,7 +136,7 @@ describe('CSV', () => {
     ]);
   });
 
-  test('with a quote that is never closed loses that line only', async () => {
+  test('with a quote that is never closed loses only that line', async () => {
     const text = `a;1\nb;"2\n${'c;3\n'.repeat(3)}d;4`;
     expect(await valuesOf(text)).toEqual([
       [1, 'a', '1'],
@@ -148,7 +148,7 @@ describe('CSV', () => {
     ]);
   });
 
-  test('with such quotes among 200,000 rows loses two lines', async () => {
+  test('with two such quotes among 200,000 rows loses two lines', async () => {
     const many = 200_000;
     const text = `a;1\nb;"2\n${'c;3\n'.repeat(many)}b;"2\nd;4`;
     const records = await recordsOf(text, ';', 64 * 1024);
@@ -159,7 +159,7 @@ describe('CSV', () => {
     ]);
   });
 
-  test('with quotes where none may be loses those lines only', async () => {
+  test('with quotes where none are allowed loses only those lines', async () => {
     const text = 'a;1\n5" pipe;2\n6" pipe;3\n"b"x;4\nc"d"e;5\nf;6';
     const found = await valuesOf(text);
     expect(found[0]).toEqual([1, 'a', '1']);
@@ -167,7 +167,7 @@ describe('CSV', () => {
     expect(found.filter((one) => typeof one === 'string')).toHaveLength(4);
   });
 
-  test('with 10 MB in one field loses that line only', async () => {
+  test('with 10 MB in one field loses only that line', async () => {
     const text = `a;1\nb;${'x'.repeat(10 * 1024 * 1024)}\nc;3`;
     const records = await recordsOf(text, ';', 64 * 1024);
     expect(records.map(({ fault, values }) => fault ?? values)).toEqual([
@@ -177,7 +177,7 @@ describe('CSV', () => {
     ]);
   });
 
-  test('is kept as it stands, for a file of what was refused', async () => {
+  test('is kept as it is, for the file of refused rows', async () => {
     const [first, second] = await recordsOf('"a" ; b\n"c\nd";e');
     expect(first?.text).toBe('"a" ; b');
     expect(second?.text).toBe('"c\nd";e');

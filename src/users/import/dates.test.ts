@@ -44,7 +44,7 @@ describe('a date', () => {
     expect(read(text, { format }).rule).toMatch(rule);
   });
 
-  test('whose day and month look swapped is refused with that advice', () => {
+  test('whose day and month look swapped is refused with that hint', () => {
     expect(read('23/06/2025', { format: 'MM/DD/YYYY' })).toMatchObject({
       isSwapped: true,
       rule: expect.stringContaining('swapped?'),

@@ -17,7 +17,7 @@ const ADA = {
   suspendedReason: null,
 };
 
-/** What is said of users, each with a name of its own unless it has one. */
+/** The findings for users, each with their own name unless one is given. */
 function lintOf(users: readonly Partial<typeof ADA>[], swapped: readonly number[] = []) {
   const lint = createLint({ seen: createSeenRows(), tz: bundledTz, now: NOW, localTime: '09:00' });
   for (const [at, fields] of users.entries()) {
@@ -28,7 +28,7 @@ function lintOf(users: readonly Partial<typeof ADA>[], swapped: readonly number[
   return lint.findings();
 }
 
-/** So many users of other dates. */
+/** This many users with other dates. */
 const others = (count: number): Partial<typeof ADA>[] =>
   Array.from({ length: count }, (_, at) => ({
     dateOfBirth: new Date(Date.UTC(1980, 1, 1 + (at % 300))).toISOString().slice(0, 10),
@@ -37,11 +37,11 @@ const times = (count: number, user: Partial<typeof ADA>) =>
   Array.from({ length: count }, () => user);
 
 describe('lint', () => {
-  test('has nothing to say of an ordinary file', () => {
+  test('finds nothing in an ordinary file', () => {
     expect(lintOf([...others(500), { dateOfBirth: '1990-01-01' }])).toEqual([]);
   });
 
-  test('says how many would be greeted on 1 January, and when', () => {
+  test('reports how many would be greeted on 1 January, and when', () => {
     const [finding] = lintOf([...others(400), ...times(20, { dateOfBirth: '1990-01-01' })]);
     expect(finding).toMatchObject({
       code: 'first-of-january',
@@ -85,7 +85,7 @@ describe('lint', () => {
   });
 
   test.for(['UTC', 'Etc/UTC', 'Asia/Kolkata', 'America/New_York', 'CET'])(
-    'has nothing to say of %s',
+    'finds nothing wrong with %s',
     (timezone) => {
       expect(lintOf([{ timezone }])).toEqual([]);
     },

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 
 import { createSeenRows } from './seen-rows.ts';
 
-test('of 20,000 keys each is known by its first line, and by whether it said the same', () => {
+test('of 20,000 keys, each is found with its first line, and whether its content was the same', () => {
   const seen = createSeenRows();
   for (let at = 1; at <= 20_000; at += 1) expect(seen.note(`key ${at}`, `${at}`, at)).toBeNull();
   for (let at = 1; at <= 20_000; at += 1) {
