@@ -25,7 +25,7 @@ const start = (settings: NodeJS.ProcessEnv): TestProcess => untilTestEnds(run(se
 const portOf = async (api: TestProcess): Promise<string> => new URL(await urlOf(api)).port;
 
 describe('the process api', () => {
-  test('without keys listens on loopback alone, and otherwise says why not', async () => {
+  test('without keys listens on loopback only, and refuses other addresses with the reason', async () => {
     const api = start({ HOST: '0.0.0.0' });
     expect(await api.exited).toBe(EXIT_CONFIG);
     expect(api.lines.join('\n')).toContain('HOST: must be a loopback address');
@@ -111,7 +111,7 @@ describe('the commands that ask the API', () => {
   });
 
   test.for(COMMANDS)(
-    'npm run %s sends API_KEY, and without it says so',
+    'npm run %s sends API_KEY, and says if it is missing',
     async ([, entry, args, said]) => {
       const ask = async (settings: NodeJS.ProcessEnv): Promise<string> =>
         (await runHere(entry, args, { PORT, ...settings })).text;
@@ -124,7 +124,10 @@ describe('the commands that ask the API', () => {
   );
 });
 
-/** Zones are quarters of an hour apart: the demo creates nobody when it is further than that. */
+/**
+ * Zones are quarters of an hour apart: the demo creates no users if the next instant is further
+ * away.
+ */
 function nowhereSoon(): string {
   const minute = (new Date().getUTCMinutes() + 8) % 60;
   return `12:${String(minute).padStart(2, '0')}`;

@@ -1,4 +1,4 @@
-/** Who may do what: every route of the API's own description, with every kind of key. */
+/** Who may do what: every route in the API's own description, with every kind of key. */
 import { randomUUID } from 'node:crypto';
 
 import { createRoute, OpenAPIHono } from '@hono/zod-openapi';
@@ -10,7 +10,7 @@ import { hashToken } from '../../src/access/bearer.ts';
 import type { Api, ApiEnv } from '../../src/api/deps.ts';
 import { ADA, type Answer, createTestApi, useTestApi, type TestApi } from '../support/api.ts';
 
-/** A change here is a change of who may do what. */
+/** A change here changes who may do what. */
 const ACCESS: Readonly<Record<string, Scope | 'open'>> = {
   'POST /v1/imports': 'users:write',
   'GET /v1/export': 'users:read',
@@ -72,7 +72,7 @@ function occasionAccess(user: string): Readonly<Record<string, Scope>> {
   };
 }
 
-/** Keys are random; a test's need only differ. */
+/** Real keys are random; a test's only need to differ. */
 const keyOf = (name: string) => `daybell_of-${name}`;
 const apiKey = (name: string, scopes: readonly Scope[]) => ({
   name,
@@ -90,7 +90,7 @@ beforeAll(async () => {
   id = (await api.send('POST', '/v1/users', ADA, bearer('all'))).body.id;
 });
 
-/** A call that would do something, if it were let through. */
+/** A call that would have an effect if it were let through. */
 function call(route: string, headers: Record<string, string> = {}): Promise<Answer> {
   const [method = '', path = ''] = route.split(' ');
   const place = path
@@ -124,7 +124,7 @@ async function stored(): Promise<unknown> {
   return [users, await api.counts(), await api.sql('select * from events.destinations')];
 }
 
-test('the table above has every route of the OpenAPI document, as the document has it', async () => {
+test('the table above has every route of the OpenAPI document, with the same scopes', async () => {
   const { paths, components } = (await api.send('GET', '/openapi.json')).body;
   const described = Object.entries<Record<string, { security: Record<string, string[]>[] }>>(
     paths,
@@ -145,7 +145,7 @@ const SLIPS: readonly (readonly [string, { security?: Record<string, string[]>[]
 ];
 
 test.for(SLIPS)(
-  'a route that says %s of who may call it keeps the API from being made',
+  'a route that says %s about who may call it prevents the API from being built',
   ([, access]) => {
     const app: Api = new OpenAPIHono<ApiEnv>();
     const responses = { 204: { description: 'Done' } };
@@ -156,7 +156,7 @@ test.for(SLIPS)(
 );
 
 describe.for(GUARDED)('%s', ([route, scope]) => {
-  test('without a key, or with a wrong one, is a 401 that says how, and does nothing', async () => {
+  test('without a key, or with a wrong one, is a 401 that says how to send one, and does nothing', async () => {
     const before = await stored();
     const none = await call(route);
     expect(none.status).toBe(401);
@@ -170,7 +170,7 @@ describe.for(GUARDED)('%s', ([route, scope]) => {
     expect(await stored()).toEqual(before);
   });
 
-  test('with a key of any other scope is a 403 that names the one missing, and does nothing', async () => {
+  test('with a key of any other scope is a 403 that names the missing one, and does nothing', async () => {
     const before = await stored();
     for (const other of SCOPES.filter((each) => each !== scope)) {
       const answer = await call(route, bearer(other));
@@ -189,7 +189,7 @@ describe.for(GUARDED)('%s', ([route, scope]) => {
     const { status } = await call(route, bearer(scope));
     expect(status).not.toBe(500);
     expect([401, 403, 429]).not.toContain(status);
-    // Nobody else's test needs them again.
+    // No other test needs them.
     if (route.startsWith('DELETE /v1/users/{id}'))
       id = (await call('POST /v1/users', bearer('all'))).body.id;
   });
@@ -198,7 +198,7 @@ describe.for(GUARDED)('%s', ([route, scope]) => {
 describe('what takes no key', () => {
   test.for(['/healthz', '/readyz', '/openapi.json', '/docs'])('%s', async (path) => {
     expect((await api.send('GET', path)).status).toBe(200);
-    // One that is wrong is not looked at.
+    // A wrong one is ignored.
     expect((await api.send('GET', path, undefined, bearer('nobody'))).status).toBe(200);
   });
 });
@@ -220,11 +220,11 @@ describe('a key', () => {
     `Bearer "${keyOf('all')}"`,
     `Bearer ${keyOf('all').toUpperCase()}`,
     `Bearer ${hashToken(keyOf('all')).toString('hex')}`,
-  ])('is not taken as %s', async (authorization) => {
+  ])('is not accepted as %s', async (authorization) => {
     expect((await list(authorization)).status).toBe(401);
   });
 
-  test('is not taken from anywhere else', async () => {
+  test('is not accepted from anywhere else', async () => {
     for (const [path, headers] of [
       [`/v1/users?key=${keyOf('all')}`, {}],
       [`/v1/users?access_token=${keyOf('all')}`, {}],
@@ -235,7 +235,7 @@ describe('a key', () => {
     }
   });
 
-  test('is required however a route is reached', async () => {
+  test('is required by whichever path a route is reached', async () => {
     for (const path of ['/v1/users', '/v1/users/', '//v1/users', '/v1//users', '/v1/%75sers']) {
       for (const method of ['GET', 'HEAD']) {
         expect([401, 404]).toContain((await api.send(method, path)).status);
@@ -251,7 +251,7 @@ describe('a key', () => {
     expect((await api.send('POST', '/v1/users', large, bearer('all'))).status).toBe(413);
   });
 
-  test('is in the log by its name, and by nothing else', async () => {
+  test('appears in the log by its name only', async () => {
     const { headers } = await list(`Bearer ${keyOf('users:read')}`);
     const ofRequest = api.logged.filter(
       ({ requestId }) => requestId === headers.get('x-request-id'),
@@ -265,7 +265,7 @@ describe('a key', () => {
     expect(log).not.toContain(hashToken(keyOf('all')).toString('hex'));
   });
 
-  test('is one of several while it is changed: each has what its own scopes allow', async () => {
+  test('is one of several during a rotation: each may do what its own scopes allow', async () => {
     const changing = await createTestApi({
       apiKeys: [apiKey('crm-2026', ['users:read']), apiKey('crm-2027', ['users:read'])],
     });
@@ -278,8 +278,8 @@ describe('a key', () => {
   });
 });
 
-describe('a key that asks too often', () => {
-  test('is given a time to try again, and no other key is affected', async () => {
+describe('a key that sends too many requests', () => {
+  test('is told when to try again, and no other key is affected', async () => {
     const slow = await createTestApi({
       apiKeys: [apiKey('crm', ['users:read']), apiKey('ops', ['users:read'])],
       maxPerSecond: 1,
@@ -299,7 +299,7 @@ describe('a key that asks too often', () => {
     await slow.database.drop();
   });
 
-  test('uses up its share with what it may not do, too', async () => {
+  test('also uses up its share with requests that it may not make', async () => {
     const slow = await createTestApi({
       apiKeys: [apiKey('crm', ['users:read'])],
       maxPerSecond: 1,
@@ -323,7 +323,7 @@ describe('an API without keys', () => {
   const ask = async (method: string, url: string, headers: Record<string, string> = {}) =>
     (await open.app.request(url, { method, headers })).status;
 
-  test('is asked by any name of this machine, also from a page that is on it', async () => {
+  test('accepts any name of this machine, even from a page that is on it', async () => {
     for (const host of [
       'localhost:3000',
       'LOCALHOST',
@@ -337,7 +337,7 @@ describe('an API without keys', () => {
     expect(await ask('POST', 'http://localhost:3000/v1/deliveries/resume', origin)).toBe(200);
   });
 
-  test('is not asked by a page whose name was made to lead here', async () => {
+  test('refuses a page whose name was made to resolve to this machine', async () => {
     for (const host of ['elsewhere.example:3000', 'localhost.elsewhere.example', '192.0.2.1']) {
       const answer = await open.app.request(`http://${host}/v1/users`);
       expect(answer.status).toBe(403);
@@ -346,9 +346,9 @@ describe('an API without keys', () => {
     }
   });
 
-  // What a page of any origin may send without asking first: a POST without a body.
+  // A page of any origin may send this without a preflight: a POST without a body.
   test.for(['https://elsewhere.example', 'http://localhost.elsewhere.example', 'null'])(
-    'takes no orders from a page of %s',
+    'refuses changes from a page of %s',
     async (origin) => {
       for (const path of ['/v1/deliveries/pause', '/v1/webhook/test']) {
         expect(await ask('POST', `http://localhost:3000${path}`, { Origin: origin })).toBe(403);
@@ -359,7 +359,7 @@ describe('an API without keys', () => {
   );
 });
 
-test('an API without keys takes requests with none, with any, and as many as come', async () => {
+test('an API without keys accepts requests with no key, with any key, and any number of them', async () => {
   const open = await createTestApi({ apiKeys: [], maxPerSecond: 1 });
   for (let sent = 0; sent < 20; sent++) {
     expect((await open.send('GET', '/v1/users')).status).toBe(200);

@@ -8,7 +8,7 @@ beforeAll(async () => {
   id = (await api.send('POST', '/v1/users', ADA)).body.id;
 });
 
-/** Sends what must be refused, and looks that nothing was stored. */
+/** Sends what must be refused, and checks that nothing was stored. */
 async function refused(send: () => Promise<Answer>, status: number): Promise<Answer> {
   const before = [await api.counts(), await api.sql('select * from users.users')];
   const answer = await send();
@@ -78,7 +78,7 @@ const BAD_FIELDS = [
 ] as const;
 
 describe('a field that breaks a rule', () => {
-  test.for(BAD_FIELDS)('%s %j is refused by name, with the rule', async ([field, value, rule]) => {
+  test.for(BAD_FIELDS)('%s %j is refused with its name and the rule', async ([field, value, rule]) => {
     const expected = [{ field, rule: expect.stringMatching(rule) }];
     const body = { ...ADA, [field]: value };
     const created = await refused(() => api.send('POST', '/v1/users', body), 400);
@@ -93,7 +93,7 @@ describe('a field that breaks a rule', () => {
     expect(patched.body.errors).toEqual(expected);
   });
 
-  test('is named together with all the others', async () => {
+  test('is reported together with all the others', async () => {
     const body = {
       firstName: '',
       lastName: 3,
@@ -118,7 +118,7 @@ describe('a field that breaks a rule', () => {
   });
 
   test.for(['nickname', 'id', 'revision', 'createdAt', 'constructor', '__proto__'])(
-    'is %s, when there is no such field',
+    'is refused as unknown if it is %s',
     async (field) => {
       const body = `{"firstName":"Ada","dateOfBirth":"1990-12-10","timezone":"UTC","${field}":{}}`;
       const answer = await refused(() => raw(body), 400);
@@ -129,7 +129,7 @@ describe('a field that breaks a rule', () => {
 
 describe('a body', () => {
   test.for(['', '{', '{"firstName": }', "{'firstName':'A'}", '{"a":1}}', '\u0000', 'NaN'])(
-    'that is no JSON is refused: %j',
+    'that is not JSON is refused: %j',
     async (text) => {
       const answer = await refused(() => raw(text), 400);
       expect(answer.body.type).toBe('urn:daybell:problem:malformed-json');
@@ -137,13 +137,13 @@ describe('a body', () => {
     },
   );
 
-  test('that is not UTF-8 is refused, not stored with other letters', async () => {
+  test('that is not UTF-8 is refused, not stored with wrong letters', async () => {
     const latin1 = Buffer.from(JSON.stringify({ ...ADA, firstName: 'Zoë' }), 'latin1');
     const answer = await refused(() => raw(latin1), 400);
     expect(answer.body.errors).toEqual([{ field: 'body', rule: expect.stringMatching(/UTF-8/) }]);
   });
 
-  test.for(['[]', '"x"', '7', 'null', 'true'])('that is no object is refused: %s', async (text) => {
+  test.for(['[]', '"x"', '7', 'null', 'true'])('that is not an object is refused: %s', async (text) => {
     const answer = await refused(() => raw(text), 400);
     expect(answer.body.errors).toEqual([{ field: 'body', rule: 'must be a JSON object' }]);
   });
@@ -157,7 +157,7 @@ describe('a body', () => {
     expect(body.errors).toContainEqual({ field: 'firstName', rule: 'must be a string' });
   });
 
-  test('that is missing names the fields that are required', async () => {
+  test('that is missing is refused with the names of the required fields', async () => {
     const answer = await refused(() => api.send('POST', '/v1/users'), 400);
     expect(answer.body.errors).toHaveLength(3);
   });
@@ -242,12 +242,12 @@ describe('a query', () => {
     ['timezone=', 'timezone'],
     ['Limit=5', 'Limit'],
     ['firstName=Ada', 'firstName'],
-  ] as const)('%s is refused by name', async ([query, field]) => {
+  ] as const)('%s is refused with its name', async ([query, field]) => {
     const answer = await refused(() => api.send('GET', `/v1/users?${query}`), 400);
     expect(answer.body.errors).toEqual([{ field, rule: expect.any(String) }]);
   });
 
-  test('is refused where none is taken', async () => {
+  test('is refused where no parameters are allowed', async () => {
     for (const [method, path, body] of [
       ['POST', '/v1/users?dryRun=true', ADA],
       ['GET', `/v1/users/${id}?fields=id`, undefined],
@@ -272,7 +272,7 @@ test.for([
   ['PUT', '/v1/users/{id}/occasions/reminder/contract-9'],
   ['PUT', '/v1/occasion-types/reminder'],
 ] as const)(
-  '%s %s without a body is refused, and not for the revision that it asks for',
+  '%s %s without a body is refused for that, not because of its revision',
   async ([method, path]) => {
     for (const revision of [undefined, '"3"']) {
       const headers = { 'Content-Length': '0', ...(revision && { 'If-Match': revision }) };
@@ -295,7 +295,7 @@ describe('a path', () => {
     '/v2/users',
     '/%',
     '/v1/users%00',
-  ])('that leads nowhere is 404: %s', async (path) => {
+  ])('that does not exist is 404: %s', async (path) => {
     const answer = await refused(() => api.send('GET', path), 404);
     expect(answer.body.type).toBe('urn:daybell:problem:route-not-found');
   });
@@ -312,7 +312,7 @@ describe('a path', () => {
     ['PATCH', '/v1/users', 'GET, HEAD, POST'],
     ['POST', '/docs', 'GET, HEAD'],
   ] as const)(
-    'that does not take %s is 405 and says what it takes: %s',
+    'that does not allow %s is 405 and names the allowed methods: %s',
     async ([method, path, allow]) => {
       const answer = await refused(() => api.send(method, path), 405);
       expect(answer.headers.get('allow')?.split(', ').sort().join(', ')).toBe(allow);

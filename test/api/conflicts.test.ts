@@ -1,4 +1,4 @@
-/** Changes that PostgreSQL ends in favour of others: tried again, then 503, and never a 500. */
+/** Changes that PostgreSQL cancels in favour of others: tried again, then 503, and never a 500. */
 import { beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 
 import { ADA, type Answer, useTestApi } from '../support/api.ts';
@@ -14,8 +14,9 @@ const createUser = async (fields: object): Promise<string> =>
   (await api.send('POST', '/v1/users', { ...ADA, ...fields })).body.id;
 
 describe('two users that swap their external ids at the same moment', () => {
-  test('are each refused, as one after the other would be: each has what the other asks for', async () => {
-    // Between the row and its unique index there is time for the other one, as there is now and then.
+  test('are each refused, as in sequence: each has the id that the other requests', async () => {
+    // Between the row and its unique index there is time for the other one, as can happen by
+    // chance.
     await api.sql(`create function public.slow(text) returns text language plpgsql immutable as
       $$begin perform pg_sleep(0.3); return $1; end$$`);
     await api.sql('alter table users.users drop constraint users_external_id_key');
@@ -51,7 +52,7 @@ describe('two users that swap their external ids at the same moment', () => {
 interface Change {
   readonly table: string;
   readonly status: number;
-  /** Prepares what is changed, and returns what changes it. */
+  /** Prepares what is changed, and returns a function that changes it. */
   readonly prepare: () => Promise<() => Promise<Answer>>;
 }
 
@@ -116,7 +117,7 @@ const CHANGES: Readonly<Record<string, Change>> = {
 };
 
 describe.for(Object.entries(CHANGES))('%s', ([, { table, status, prepare }]) => {
-  test.for(['40001', '40P01'])('that gives way twice, with %s, then succeeds', async (sqlstate) => {
+  test.for(['40001', '40P01'])('that is cancelled twice, with %s, then succeeds', async (sqlstate) => {
     const change = await prepare();
     await giveWay(table, sqlstate, 2);
     expect((await change()).status).toBe(status);
@@ -124,7 +125,7 @@ describe.for(Object.entries(CHANGES))('%s', ([, { table, status, prepare }]) => 
   });
 
   test.for(['40001', '40P01', '57014', '55P03'])(
-    'that always ends with %s is a 503 that says when to try again',
+    'that is always cancelled with %s is a 503 that says when to try again',
     async (sqlstate) => {
       const change = await prepare();
       await giveWay(table, sqlstate, 1_000);
@@ -137,7 +138,10 @@ describe.for(Object.entries(CHANGES))('%s', ([, { table, status, prepare }]) => 
   );
 });
 
-/** Has PostgreSQL end the next changes of a table. A sequence counts them: no rollback takes it back. */
+/**
+ * Makes PostgreSQL cancel the next changes of a table. Counted by a sequence, which no rollback
+ * undoes.
+ */
 async function giveWay(table: string, sqlstate: string, times: number): Promise<void> {
   await api.sql('create sequence if not exists public.tried');
   await api.sql('alter sequence public.tried restart');

@@ -49,7 +49,7 @@ describe('deliveries', () => {
     });
   });
 
-  test('are paused and resumed to one destination, and together only if all are', async () => {
+  test('can be paused and resumed for one destination, and count as paused together only if all are', async () => {
     await rows.sql("insert into events.destinations (id) values ('crm')");
     const send = (method: string, path: string) => api.send(method, `/v1/deliveries${path}`);
     const paused = await send('POST', '/pause?destination=crm');
@@ -71,13 +71,13 @@ describe('deliveries', () => {
     });
   });
 
-  test('of a destination that nobody knows are not found; a name that can be none is refused', async () => {
+  test('of an unknown destination are not found; an invalid name is refused', async () => {
     expect((await api.send('GET', '/v1/deliveries?destination=other')).status).toBe(404);
     expect((await api.send('POST', '/v1/deliveries/pause?destination=other')).status).toBe(404);
     expect((await api.send('GET', '/v1/deliveries?destination=A%20B')).status).toBe(400);
   });
 
-  test('are paused without a body, and the answer says since when', async () => {
+  test('can be paused without a body, and the response says since when', async () => {
     const { status, body } = await pause();
     expect(status).toBe(200);
     expect(body).toMatchObject({ paused: true, pauseReason: null, waiting: NONE });
@@ -85,12 +85,12 @@ describe('deliveries', () => {
     expect((await read()).body).toEqual(body);
   });
 
-  test('are paused for a reason, which is shown', async () => {
+  test('can be paused for a reason, which is shown', async () => {
     await pause({ reason: 'Wartung bis 12 Uhr (ops)' });
     expect((await read()).body.pauseReason).toBe('Wartung bis 12 Uhr (ops)');
   });
 
-  test('paused twice are paused since the first time', async () => {
+  test('that are paused twice stay paused since the first time', async () => {
     const first = await pause({ reason: 'first' });
     const second = await pause({ reason: 'second' });
     expect(second.status).toBe(200);
@@ -98,7 +98,7 @@ describe('deliveries', () => {
     expect(second.body.pauseReason).toBe('second');
   });
 
-  test('are resumed, also when they were not paused', async () => {
+  test('can be resumed even if they were not paused', async () => {
     await pause({ reason: 'a while' });
     const resumed = await resume();
     expect(resumed.status).toBe(200);
@@ -106,7 +106,7 @@ describe('deliveries', () => {
     expect((await resume()).body).toEqual(resumed.body);
   });
 
-  test('that wait are counted, with what is too late and when the first will be', async () => {
+  test('that wait are counted, with those that are too late and when the first will be', async () => {
     const now = Date.now();
     await rows.addHerd(3, now - HOUR);
     await rows.addHerd(2, now + HOUR);
@@ -121,7 +121,7 @@ describe('deliveries', () => {
     });
   });
 
-  test('that are slowed say since when, until when and to what, until they are resumed', async () => {
+  test('that are slowed show since when, until when and to what, until they are resumed', async () => {
     const ledger = createLedger(api.database.orm, { lateAfterMs: HOUR });
     const { slowDown } = await ledger.applyThrottle({ asks: 'less', perSecond: 300 });
     const { body } = await read();
@@ -131,7 +131,7 @@ describe('deliveries', () => {
     expect((await resume()).body.slowed).toBeNull();
   });
 
-  test('a pause is logged with what waits, and without its reason', async () => {
+  test('are logged when paused, with what waits, and without the reason', async () => {
     await pause({ reason: 'because of Ada Lovelace' });
     await resume();
     const messages = api.logged.map(({ msg }) => msg);
@@ -150,14 +150,14 @@ describe('a reason', () => {
     ['with a line break', 'one\ntwo'],
     ['with a bidi override', 'a\u202Eb'],
     ['a number', 7],
-  ])('that is %s is refused, by the name of its field', async (_, reason) => {
+  ])('that is %s is refused with the name of its field', async (_, reason) => {
     const { status, body } = await pause({ reason });
     expect(status).toBe(400);
     expect(body.errors).toMatchObject([{ field: 'reason' }]);
     expect((await read()).body.paused).toBe(false);
   });
 
-  test('of 200 code points is taken, as is null', async () => {
+  test('of 200 code points is accepted, and so is null', async () => {
     expect((await pause({ reason: '🎂'.repeat(200) })).status).toBe(200);
     expect((await pause({ reason: null })).status).toBe(200);
   });
@@ -170,7 +170,7 @@ describe('a reason', () => {
 });
 
 describe('/readyz', () => {
-  test('is ready while deliveries are paused, and says that they are, but not why, to anybody', async () => {
+  test('is ready while deliveries are paused, and says so to anyone, but not why', async () => {
     await pause({ reason: 'maintenance' });
     const { status, body } = await api.send('GET', '/readyz');
     expect(status).toBe(200);
@@ -180,7 +180,7 @@ describe('/readyz', () => {
     expect((await read()).body.pauseReason).toBe('maintenance');
   });
 
-  test('asks once for all who ask at the same time', async () => {
+  test('queries once for all simultaneous callers', async () => {
     const answers = Promise.withResolvers<[]>();
     let asked = 0;
     const counting = await createTestApi({
@@ -199,7 +199,7 @@ describe('/readyz', () => {
     await counting.database.drop();
   });
 
-  test('says nothing of deliveries when the database does not answer', async () => {
+  test('says nothing about deliveries if the database does not answer', async () => {
     const without = await createTestApi({
       checks: async () => [{ name: 'database', ready: false, detail: 'does not answer' }],
     });

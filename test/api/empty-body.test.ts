@@ -1,4 +1,6 @@
-/** An empty body is no body, as `curl -d ''` and many libraries send one: wherever none is required. */
+/**
+ * An empty body counts as none wherever it is optional: `curl -d ''` and many libraries send one.
+ */
 import { randomUUID } from 'node:crypto';
 
 import { expect, test } from 'vitest';
@@ -18,7 +20,7 @@ test.for([
   'application/json; charset=utf-8',
   'application/x-www-form-urlencoded',
   'text/plain',
-])('with the type %s it is read as none', async (type) => {
+])('with the type %s it is read as no body', async (type) => {
   const rows = createEventRows(api.database.orm);
   const key = await rows.addOccurrence(await rows.addUser(), { state: 'FAILED' });
   const { paths } = (await api.send('GET', '/openapi.json')).body;
@@ -29,7 +31,7 @@ test.for([
       const place = await placeOf(path.replace('{key}', key));
       const init = { method: method.toUpperCase(), body: '', headers: { 'Content-Length': '0' } };
       const request = new Request(`http://localhost${place}`, init);
-      // A body of text brings a type with it.
+      // A body of text implies a type.
       if (type === undefined) request.headers.delete('content-type');
       else request.headers.set('content-type', type);
       const { status } = await readAnswer(await api.app.request(request));
@@ -72,7 +74,7 @@ async function placeOf(path: string): Promise<string> {
     .replace('{occasionExternalId}', externalId);
 }
 
-test('where one is required, it is none either, or no JSON', async () => {
+test('if a body is required, an empty one counts as missing, or as invalid JSON', async () => {
   for (const [type, code] of [
     ['application/json', 'malformed-json'],
     ['text/plain', 'unsupported-media-type'],

@@ -9,8 +9,8 @@ import { bundledTz } from '../support/tz-databases.ts';
 let checks: readonly ReadinessCheck[] = [];
 const api = useTestApi({ checks: async () => checks });
 
-describe('a fault inside', () => {
-  test('is a 500 with an id that is in the log, and no word from inside, here or there', async () => {
+describe('an internal fault', () => {
+  test('is a 500 with an id that is in the log, and no details, neither here nor there', async () => {
     // A real failure of the database, one whose message quotes the row.
     await api.sql('alter table users.users add constraint no_grace check (first_name <> ?)', [
       'Grace',
@@ -37,7 +37,7 @@ describe('a fault inside', () => {
 });
 
 describe('a database without a free connection', () => {
-  test('is a 503, and as before when it has one again', async () => {
+  test('is a 503, and back to normal when it has one again', async () => {
     const orm = await connectOrm(api.database.url, { poolSize: 1 });
     const small = await createTestApi({
       users: createUsers(orm, { clock: Date.now, tz: bundledTz }),
@@ -57,7 +57,7 @@ describe('a database without a free connection', () => {
 });
 
 describe('a body that breaks off', () => {
-  test('is no fault inside', async () => {
+  test('is not an internal fault', async () => {
     const body = new ReadableStream({
       start: (controller) => controller.error(Object.assign(new Error(), { code: 'ECONNRESET' })),
     });
@@ -70,7 +70,7 @@ describe('a body that breaks off', () => {
 });
 
 describe('the log', () => {
-  test('has one line a request, with its id and route, and nothing of anybody', async () => {
+  test('has one line for each request, with its id and route, and no personal data', async () => {
     const { body } = await api.send('POST', '/v1/users', { ...ADA, externalId: 'crm-private' });
     const from = api.logged.length;
     await api.send('GET', '/v1/users?externalId=crm-private');
@@ -99,7 +99,7 @@ describe('a probe', () => {
     return api.logged.slice(from);
   };
 
-  test('is not in the log; what it finds is, once for each change', async () => {
+  test('is not in the log; its result is, once for each change', async () => {
     const WARN = 40;
     checks = [{ name: 'database', ready: true }];
     expect(await probe()).toEqual([]);
@@ -121,21 +121,21 @@ describe('a probe', () => {
 });
 
 describe('health', () => {
-  test('is whether the process lives', async () => {
+  test('means that the process is alive', async () => {
     expect(await api.send('GET', '/healthz')).toMatchObject({
       status: 200,
       body: { status: 'ok' },
     });
   });
 
-  test('is being ready when every check is', async () => {
+  test('includes being ready if every check passes', async () => {
     checks = [{ name: 'database', ready: true }];
     const answer = await api.send('GET', '/readyz');
     expect(answer.status).toBe(200);
     expect(answer.body).toMatchObject({ ready: true, tzVersion: bundledTz.version, checks });
   });
 
-  test('is not being ready when one is not, and says which', async () => {
+  test('excludes being ready if one fails, and says which', async () => {
     checks = [
       { name: 'database', ready: true },
       { name: 'scheduler', ready: false, detail: 'down' },

@@ -1,4 +1,4 @@
-/** Users and occasions by the caller's own ids: what a nightly synchronization needs. */
+/** Users and occasions by the caller's own ids, as a nightly synchronization needs them. */
 import { beforeEach, describe, expect, test } from 'vitest';
 
 import { ADA, useTestApi } from '../support/api.ts';
@@ -42,7 +42,7 @@ describe('a user', () => {
     expect((await api.send('PATCH', path, {})).status).toBe(404);
   });
 
-  test('that another request creates at the same moment is created once', async () => {
+  test('that two requests create at the same moment is created once', async () => {
     const answers = await Promise.all(Array.from({ length: 8 }, () => api.send('PUT', path, ADA)));
     expect(answers.map(({ status }) => status).sort()).toEqual([...Array(7).fill(200), 201]);
     expect(new Set(answers.map(({ body }) => body.id)).size).toBe(1);
@@ -59,7 +59,7 @@ describe('a user', () => {
     },
   );
 
-  test('is refused by name if path or body break a rule, or say different things', async () => {
+  test("is refused with the field's name if path or body break a rule, or contradict each other", async () => {
     const before = await api.counts();
     for (const [place, body, field] of [
       ['/v1/users/external/a%00b', ADA, 'externalId'],
@@ -73,7 +73,7 @@ describe('a user', () => {
     expect(await api.counts()).toEqual(before);
   });
 
-  test('is put under conditions', async () => {
+  test('can be put conditionally', async () => {
     const put = (headers: Record<string, string>) => api.send('PUT', path, ADA, headers);
     expect((await put({ 'If-Match': '*' })).status).toBe(412);
     expect((await put({ 'If-Match': '"1"' })).status).toBe(412);
@@ -82,7 +82,7 @@ describe('a user', () => {
     expect((await put({ 'If-Match': '"1"' })).status).toBe(200);
   });
 
-  test('whose external id another one asks for is named', async () => {
+  test('is named if another one requests its external id', async () => {
     const { id } = (await api.send('PUT', path, ADA)).body;
     const other = (await api.send('POST', '/v1/users', ADA)).body.id;
     const body = { ...ADA, externalId };
@@ -120,7 +120,7 @@ describe('a suspension', () => {
     expect((await api.send('PUT', place, REMINDER)).body).toMatchObject({ ...REASON, revision: 1 });
   });
 
-  test('is lifted by name, and its reason goes with it', async () => {
+  test('is lifted explicitly, and its reason goes with it', async () => {
     await api.send('PUT', path, { ...ADA, ...REASON });
     expect((await api.send('PATCH', path, { suspendedReason: 'deceased' })).body).toMatchObject({
       suspended: true,
@@ -135,7 +135,7 @@ describe('a suspension', () => {
     });
   });
 
-  test('and a delivery time are schedule inputs: they have a history', async () => {
+  test('is a schedule input, like a delivery time: both have a history', async () => {
     const { id } = (await api.send('PUT', path, { ...ADA, deliveryTime: '07:30' })).body;
     await api.send('PATCH', path, { suspended: true });
     await api.send('PATCH', path, { suspendedReason: 'dispute' });
@@ -191,7 +191,7 @@ describe('an occasion', () => {
     expect((await api.send('GET', byId)).status).toBe(404);
   });
 
-  test('of an unknown user, an unknown type or a reserved one is refused', async () => {
+  test('of an unknown user, or of an unknown or reserved type, is refused', async () => {
     expect((await api.send('PUT', `${path}/occasions/reminder/r`, REMINDER)).status).toBe(404);
     await api.send('PUT', path, ADA);
     for (const [place, body, field] of [
@@ -206,7 +206,7 @@ describe('an occasion', () => {
     }
   });
 
-  test('is put under conditions', async () => {
+  test('can be put conditionally', async () => {
     await api.send('PUT', path, ADA);
     const put = (headers: Record<string, string>) =>
       api.send('PUT', `${path}/occasions/reminder/r`, REMINDER, headers);

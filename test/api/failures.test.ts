@@ -1,4 +1,4 @@
-/** What failed, in groups; sending it again as of the moment that an operator looked. */
+/** Failures in groups; sending them again as of the moment when an operator looked. */
 import { randomUUID } from 'node:crypto';
 
 import { beforeEach, describe, expect, test } from 'vitest';
@@ -21,7 +21,7 @@ interface Failed {
   readonly columns?: Readonly<Record<string, unknown>>;
 }
 
-/** One that was attempted twice, and whose last answer is given. */
+/** One that was attempted twice, with this last answer. */
 async function failed({
   reason = 'refused',
   status = 400,
@@ -68,7 +68,7 @@ describe('the groups', () => {
     ]);
   });
 
-  test('are of a window, a type and a destination, and each is a filter of the list', async () => {
+  test('are those of a window, a type and a destination, and each is a filter of the list', async () => {
     const key = await failed();
     await failed({ status: 404 });
     await failed({ columns: { due_at: '2026-05-19T07:00:00Z' } });
@@ -91,7 +91,7 @@ describe('the groups', () => {
 });
 
 describe('sending again', () => {
-  test('takes a group as of the count, and not what has failed since', async () => {
+  test('includes a group as of the count, and nothing that has failed since', async () => {
     const key = await failed();
     await failed({ status: 404 });
     const filter = { status: 'FAILED', reason: 'refused', answer: '400' };
@@ -104,7 +104,7 @@ describe('sending again', () => {
     expect(await rows.find(later)).toMatchObject({ state: 'FAILED' });
   });
 
-  test('takes the keys that are named, and of a request that is repeated nothing more', async () => {
+  test('includes the given keys, and a repeated request adds nothing', async () => {
     const [first, second] = [await failed(), await failed()];
     await failed();
     const redeliveryId = randomUUID();
@@ -130,7 +130,7 @@ describe('sending again', () => {
     expect(record.body).toMatchObject({ redeliveryId });
   });
 
-  test('of one that has ended again since is refused, with what it is now', async () => {
+  test('an occurrence that has ended again since is refused, with its current state', async () => {
     const key = await failed();
     const { settledAt } = (await api.send('GET', `/v1/occurrences/${key}`)).body;
     await api.sql(`update events.occurrences set settled_at = now(), attempts = 5 where key = ?`, [
@@ -156,13 +156,13 @@ describe('sending again', () => {
     [{ status: 'FAILED', answer: 'teapot' }, 'answer'],
     [{ status: 'FAILED', redeliveryId: 'mine' }, 'redeliveryId'],
     [{ settledBy: '2026-05-20T07:00:00Z' }, 'body'],
-  ] as const)('does not take %j', async ([body, field]) => {
+  ] as const)('does not accept %j', async ([body, field]) => {
     const answer = await redeliver(body);
     expect(answer.status).toBe(400);
     expect(answer.body.errors).toContainEqual(expect.objectContaining({ field }));
   });
 
-  test('that nobody asked for is 404', async () => {
+  test('has no progress for an unknown id: 404', async () => {
     expect((await api.send('GET', `/v1/redeliveries/${randomUUID()}`)).status).toBe(404);
     expect((await api.send('GET', '/v1/redeliveries/mine')).status).toBe(400);
   });

@@ -12,7 +12,7 @@ beforeAll(async () => {
 
 const RUNS = { numRuns: 300 };
 
-/** Text that has broken programs before, and any text. */
+/** Text that has broken programs before, and any other text. */
 const text = fc.oneof(
   fc.string({ unit: 'binary' }),
   fc.string({ unit: 'grapheme' }),
@@ -66,7 +66,7 @@ const route = fc.constantFrom(
   ['POST', '/v1/occurrences/preview'],
 );
 
-/** Whatever was sent, the answer is one of the API's own, and no 500. */
+/** Whatever was sent, the response is one of the API's own, and never a 500. */
 function expectOrderly(status: number, type: string | null): void {
   expect(status).toBeLessThan(500);
   expect(type).toBe(status < 400 ? 'application/json' : 'application/problem+json');
@@ -126,7 +126,7 @@ test('no query, path or header makes it fail', async () => {
   await expect(held).resolves.toBeUndefined();
 });
 
-/** Bytes of any kind, also ones that are not UTF-8. */
+/** Bytes of any kind, including invalid UTF-8. */
 function percentEncoded(value: string): string {
   return [...Buffer.from(value, 'latin1')]
     .map((byte) => `%${byte.toString(16).padStart(2, '0')}`)

@@ -1,4 +1,4 @@
-/** What every answer carries besides its body, and what none does. */
+/** What every response contains besides its body, and what none does. */
 import { describe, expect, test } from 'vitest';
 
 import { ADA, useTestApi } from '../support/api.ts';
@@ -7,7 +7,7 @@ const api = useTestApi();
 
 const UUID = /^[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}$/;
 
-/** Sends a request by that id; gives the one that it went by. */
+/** Sends a request with that id; returns the id that was used. */
 async function askAs(id: string): Promise<string> {
   const answer = await api.send('GET', '/v1/nothing', undefined, { 'X-Request-Id': id });
   const logged = api.logged.filter(({ requestId }) => requestId === answer.body.requestId);
@@ -17,13 +17,13 @@ async function askAs(id: string): Promise<string> {
 }
 
 describe('the id of a request', () => {
-  test("is the caller's own: in the answer, in its problem and in the log", async () => {
+  test("is the caller's own: in the response, in its problem and in the log", async () => {
     expect(await askAs('checkout-7f3a_9=')).toBe('checkout-7f3a_9=');
     expect(await askAs('x'.repeat(255))).toBe('x'.repeat(255));
   });
 
   test.for(['with space', '"quoted"', '{"level":"fatal"}', 'Zoë', 'x'.repeat(256), ''])(
-    'is a new one instead of %s',
+    'is replaced by a new one if it is %s',
     async (id) => {
       expect(await askAs(id)).toMatch(UUID);
     },
@@ -32,7 +32,7 @@ describe('the id of a request', () => {
 
 describe('a browser', () => {
   test.for(['/v1/users', '/v1/nothing', '/healthz', '/openapi.json', '/docs', '/metrics'])(
-    'is instructed by %s to show it nowhere else, to guess nothing and to load nothing',
+    'is told by %s not to frame it, guess types or load anything',
     async (path) => {
       const { headers } = await api.send('GET', path);
       expect(headers.get('x-content-type-options')).toBe('nosniff');
@@ -44,7 +44,7 @@ describe('a browser', () => {
     },
   );
 
-  test('is allowed nothing from the page of another origin', async () => {
+  test('may do nothing with the page of another origin', async () => {
     const origin = { Origin: 'https://elsewhere.example' };
     const answers = [
       await api.send('GET', '/v1/users', undefined, origin),

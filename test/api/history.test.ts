@@ -1,4 +1,4 @@
-/** What changed of a user's dates and zones, and what each change moved. */
+/** The history of a user's dates and zones, and where each change moved the next occurrence. */
 import { randomUUID } from 'node:crypto';
 
 import { expect, test } from 'vitest';
@@ -25,7 +25,7 @@ async function history(id: string, query = '') {
   return body;
 }
 
-/** Puts the changes of a user where a test wants them, in their order. */
+/** Gives the changes of a user the instants that a test wants, in their order. */
 async function datePeriods(id: string, ...instants: readonly string[]): Promise<void> {
   await api.sql(
     `update users.history as h set valid_from = given.at, valid_until = given.until
@@ -36,7 +36,7 @@ async function datePeriods(id: string, ...instants: readonly string[]): Promise<
   );
 }
 
-test('a move says what was due when before, and the same day afterwards', async () => {
+test('a move shows what was due when before it, and the same day afterwards', async () => {
   const id = await create();
   await api.send('PATCH', `/v1/users/${id}`, { timezone: 'America/New_York' });
   await datePeriods(id, '2026-01-01T00:00:00Z', '2026-03-01T00:00:00Z');
@@ -66,7 +66,7 @@ test('a move says what was due when before, and the same day afterwards', async 
   expect(await history(id, '?limit=1')).toEqual({ changes: [changes[0]], isComplete: false });
 });
 
-test('a move that puts the day behind says that it was due at once', async () => {
+test('a move that puts the day into the past shows that it was due at once', async () => {
   const id = await create();
   await api.send('PATCH', `/v1/users/${id}`, { timezone: 'Asia/Tokyo' });
   await datePeriods(id, '2026-01-01T00:00:00Z', '2026-05-20T03:00:00Z');
@@ -78,7 +78,7 @@ test('a move that puts the day behind says that it was due at once', async () =>
   });
 });
 
-test('a corrected date of birth moves to the day that it names', async () => {
+test('a corrected date of birth moves to the new day', async () => {
   const id = await create();
   await api.send('PATCH', `/v1/users/${id}`, { dateOfBirth: '1990-12-01' });
   await datePeriods(id, '2026-01-01T00:00:00Z', '2026-06-01T00:00:00Z');
@@ -87,7 +87,7 @@ test('a corrected date of birth moves to the day that it names', async () => {
   expect(change.after.next.nominalDate).toBe('2026-12-01');
 });
 
-test('of names there is nothing, and an occasion is listed from its beginning to its end', async () => {
+test('the history contains no names, and lists an occasion from its beginning to its end', async () => {
   const id = await create();
   const path = `/v1/users/${id}/occasions`;
   const reminder = { type: 'reminder', date: '2026-06-15', recurrence: 'monthly' };
@@ -114,7 +114,7 @@ test('of names there is nothing, and an occasion is listed from its beginning to
   expect(JSON.stringify(changes)).not.toContain('<script>');
 });
 
-test('needs a user, and a limit within bounds', async () => {
+test('the history requires a user, and a limit within bounds', async () => {
   for (const id of [randomUUID(), 'nobody']) {
     expect((await api.send('GET', `/v1/users/${id}/history`)).status).toBe(404);
   }

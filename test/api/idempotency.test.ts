@@ -13,7 +13,7 @@ beforeEach(() => {
 const create = (key: string, fields: object = {}) =>
   api.send('POST', '/v1/users', { ...ADA, ...fields }, { 'Idempotency-Key': key });
 
-test('the same request again gets the same answer, and makes nothing', async () => {
+test('a repeated request gets the same response, and creates nothing', async () => {
   const first = await create('again');
   now += 1000;
   const before = await api.counts();
@@ -26,7 +26,7 @@ test('the same request again gets the same answer, and makes nothing', async () 
   expect(await api.counts()).toEqual(before);
 });
 
-test('spaces and the order of fields do not make another request', async () => {
+test('spaces and the order of fields do not make a different request', async () => {
   const first = await create('order');
   const { firstName, lastName, dateOfBirth, timezone } = ADA;
   const second = await api.send(
@@ -38,13 +38,13 @@ test('spaces and the order of fields do not make another request', async () => {
   expect(second.body).toEqual(first.body);
 });
 
-test('the answer is that of then, though the user has changed since', async () => {
+test('the response is the original one, although the user has changed since', async () => {
   const first = await create('then');
   await api.send('PATCH', `/v1/users/${first.body.id}`, { firstName: 'Augusta' });
   expect((await create('then')).body).toEqual(first.body);
 });
 
-test('many at once make one user', async () => {
+test('simultaneous requests create one user', async () => {
   const before = await api.counts();
   const answers = await Promise.all(Array.from({ length: 12 }, () => create('storm')));
   expect(answers.map(({ status }) => status)).toEqual(answers.map(() => 201));
@@ -57,7 +57,7 @@ test('many at once make one user', async () => {
   });
 });
 
-test('another request under the same key is 422 and makes nothing', async () => {
+test('a different request with the same key is 422 and creates nothing', async () => {
   await create('other');
   const before = await api.counts();
   const answer = await create('other', { lastName: 'King' });
@@ -66,14 +66,14 @@ test('another request under the same key is 422 and makes nothing', async () => 
   expect(await api.counts()).toEqual(before);
 });
 
-test('a request that was refused does not take the key', async () => {
+test('a refused request does not use up the key', async () => {
   await create('taker', { externalId: 'crm-idem' });
   expect((await create('retry', { externalId: 'crm-idem' })).status).toBe(409);
   expect((await create('retry', { firstName: '' })).status).toBe(400);
   expect((await create('retry')).status).toBe(201);
 });
 
-test('after the user was deleted it makes nobody new, and keeps no name', async () => {
+test('after the user was deleted, the key creates nobody new, and keeps no name', async () => {
   const { body } = await create('gone', { firstName: 'Secretname' });
   await api.send('DELETE', `/v1/users/${body.id}`);
   expect(

@@ -1,4 +1,4 @@
-/** Imports over a socket: what is on its way when a connection ends, and clients that read late. */
+/** Imports over a socket: what is in transit when a connection ends, and clients that read late. */
 import { once } from 'node:events';
 import { request } from 'node:http';
 import { connect } from 'node:net';
@@ -24,7 +24,7 @@ const rows = (from: number, to: number): string =>
   Array.from({ length: to - from }, (_, at) => `u${from + at},Ada,1990-12-10,UTC\n`).join('');
 const stored = async (): Promise<number> => (await api.counts())['users'] ?? 0;
 
-test('what is confirmed before the connection breaks is stored, and the file can be sent again', async () => {
+test('everything that was confirmed before the connection breaks is stored, and the file can be sent again', async () => {
   const sending = request({
     port,
     path: '/v1/imports?sync=true&maxDeletes=9999',
@@ -35,7 +35,7 @@ test('what is confirmed before the connection breaks is stored, and the file can
   sending.write(HEADER + rows(0, 700));
   const [response] = await once(sending, 'response');
   response.on('error', () => {});
-  // The answer comes while the file is still on its way.
+  // The response arrives while the file is still being sent.
   const [first] = await once(response, 'data');
   const progress = JSON.parse(String(first).split('\n')[0] ?? '');
   expect(progress).toMatchObject({ type: 'progress', line: 501, users: { created: 500 } });
@@ -53,7 +53,7 @@ test('what is confirmed before the connection breaks is stored, and the file can
   expect(await stored()).toBe(1_000);
 });
 
-test('a client may send all of its file before it reads any of the answer', async () => {
+test('a client may send its whole file before it reads any of the response', async () => {
   const count = 30_000;
   const body =
     HEADER + Array.from({ length: count }, (_, at) => `u${at},Ada,1990-02-30,Nowhere\n`).join('');
@@ -71,7 +71,7 @@ test('a client may send all of its file before it reads any of the answer', asyn
   expect(text).toContain('"type":"summary"');
 });
 
-test('an answer that no client waits for ends the import, and the next one has its place', async () => {
+test('a response that no client waits for ends the import, and the next one takes its place', async () => {
   for (let time = 0; time < 3; time += 1) {
     const sending = request({
       port,

@@ -11,7 +11,7 @@ const api = useTestApi();
 const plant = (columns: Record<string, unknown>) => plantOccurrence(api.sql, columns);
 
 describe('one occurrence', () => {
-  test('has every attempt with what was answered, and how its instant was found', async () => {
+  test('has every attempt with its response, and how its instant was found', async () => {
     const userId = randomUUID();
     const key = await plant({
       user_id: userId,
@@ -77,7 +77,7 @@ describe('one occurrence', () => {
     });
   });
 
-  test('is found by its key as it is and percent-encoded', async () => {
+  test('is found by its key, plain and percent-encoded', async () => {
     const key = await plant({ due_at: null });
     for (const path of [key, encodeURIComponent(key), key.replaceAll(':', '%3a')]) {
       const { status, body } = await api.send('GET', `/v1/occurrences/${path}`);
@@ -98,7 +98,7 @@ describe('one occurrence', () => {
     '%ff',
     'birthday%2Fx',
     'x'.repeat(300),
-  ])('with the key %s is not found, and the form of a key is explained', async (key) => {
+  ])('with the key %s is not found, and the form of keys is explained', async (key) => {
     const { status, body } = await api.send('GET', `/v1/occurrences/${key}`);
     expect(status).toBe(404);
     expect(body).toMatchObject({
@@ -107,7 +107,7 @@ describe('one occurrence', () => {
     });
   });
 
-  test('takes no query', async () => {
+  test('takes no query parameters', async () => {
     const { status, body } = await api.send('GET', `/v1/occurrences/x?attempts=true`);
     expect(status).toBe(400);
     expect(body.errors).toEqual([{ field: 'attempts', rule: 'is not a parameter here' }]);
@@ -115,7 +115,7 @@ describe('one occurrence', () => {
 });
 
 describe('an id in capitals', () => {
-  test('is the same one: in a key, as in a path and in a filter', async () => {
+  test('is the same id: in a key, in a path and in a filter', async () => {
     const userId = await createEventRows(api.database.orm).addUser();
     const key = await plant({ user_id: userId, state: 'FAILED' });
     const capitals = userId.toUpperCase();
@@ -138,7 +138,7 @@ describe('an id in capitals', () => {
     });
   });
 
-  test('is no other type: those are in small letters', async () => {
+  test('does not extend to types, which are in lower case', async () => {
     const key = await plant({ state: 'FAILED' });
     const { status } = await api.send('GET', `/v1/occurrences/${key.replace('birth', 'BIRTH')}`);
     expect(status).toBe(404);

@@ -25,7 +25,7 @@ async function pages(query: string): Promise<string[][]> {
 }
 
 describe('the list of occurrences', () => {
-  test('shows where each stands, and no name', async () => {
+  test('shows the state of each, and no name', async () => {
     const userId = randomUUID();
     const key = await plant({
       user_id: userId,
@@ -67,11 +67,11 @@ describe('the list of occurrences', () => {
     });
   });
 
-  test('says when the next attempt may be made, but not while one is under way', async () => {
+  test('shows when the next attempt may be made, but not while one is in progress', async () => {
     const nextAttemptAt = '2026-05-20T07:00:04.000Z';
     const sent = { attempts: 1, first_attempt_at: hour(1), due_at: hour(1) };
     await plant({ ...sent, next_attempt_at: nextAttemptAt });
-    // Of a process that died: it comes back by itself.
+    // Of a process that died: it becomes due again by itself.
     const expired = { lease_until: nextAttemptAt, next_attempt_at: nextAttemptAt };
     await plant({ ...sent, state: 'PROCESSING', due_at: hour(2), ...expired });
     await plant({ ...sent, state: 'PROCESSING', due_at: hour(3) });
@@ -84,7 +84,7 @@ describe('the list of occurrences', () => {
   });
 
   test.for([1, 4, 9, 10, 11, 200])(
-    'in pages of %i holds each once: by instant, then key, and last what has no instant',
+    'in pages of %i has each once: by instant, then key, and those without an instant last',
     async (limit) => {
       const dated = [];
       for (const at of [3, 1, 2, 1, 2, 1, 2]) {
@@ -101,7 +101,7 @@ describe('the list of occurrences', () => {
     },
   );
 
-  test('takes due instants from one on and before the other, in any offset', async () => {
+  test('can be limited to due instants from one until before another, with any offset', async () => {
     const at = async (due_at: string) => plant({ due_at });
     await at('2026-05-20T06:59:59.999Z');
     const first = await at('2026-05-20T07:00:00Z');
@@ -115,7 +115,7 @@ describe('the list of occurrences', () => {
     expect((await pages('from=2026-05-20T07:59:59.999Z')).flat()).toEqual([last, end]);
   });
 
-  test('by status, user, kind, zone and lateness', async () => {
+  test('can be filtered by status, user, kind, zone and lateness', async () => {
     const userId = randomUUID();
     const delivered = { state: 'COMPLETED', delivered_at: hour(8) };
     const rows = {
@@ -150,7 +150,7 @@ describe('the list of occurrences', () => {
     expect(found).toEqual(expected);
   });
 
-  test('that would be sent on resume, also what a process that ended was sending', async () => {
+  test('can be limited to what is sent on resume, including what a process that ended was sending', async () => {
     const due_at = '2020-05-20T07:00:00Z';
     const later = '2999-05-20T07:00:00Z';
     const waits = await plant({ due_at });
@@ -163,7 +163,7 @@ describe('the list of occurrences', () => {
     expect((await pages('due=true&status=PROCESSING')).flat()).toEqual([abandoned]);
   });
 
-  test('goes on after its cursor, whatever was settled meanwhile', async () => {
+  test('continues after its cursor, whatever was settled meanwhile', async () => {
     const keys = [];
     for (const at of [1, 2, 3, 4]) keys.push(await plant({ due_at: hour(at), state: 'FAILED' }));
     const first = await list('status=FAILED&limit=2');
@@ -193,7 +193,7 @@ describe('the list of occurrences', () => {
     ['cursor', 'AAAA', /nextCursor/],
     ['cursor', Buffer.from('12/birthday:x:2026').toString('base64url'), /nextCursor/],
     ['state', 'FAILED', /not a parameter/],
-  ] as const)('with %s=%s is refused by name', async ([field, value, rule]) => {
+  ] as const)('with %s=%s is refused with its name', async ([field, value, rule]) => {
     const { status, body } = await list(`${field}=${encodeURIComponent(value)}`);
     expect(status).toBe(400);
     expect(body.errors).toEqual([{ field, rule: expect.stringMatching(rule) }]);

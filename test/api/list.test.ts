@@ -14,7 +14,8 @@ beforeAll(async () => {
     ids.push((await api.send('POST', '/v1/users', fields)).body.id);
   }
 });
-// A page ends before users that an older transaction could still precede: other tests have some.
+// A page ends before users that an older transaction could still precede: other tests run such
+// transactions.
 beforeEach(untilAllFinal);
 afterAll(() => api.database.drop());
 
@@ -30,7 +31,7 @@ async function pages(query: string): Promise<string[][]> {
   return found;
 }
 
-test('a page has 50 users if nothing else is said, and the whole of each', async () => {
+test('a page has 50 users by default, with all of their fields', async () => {
   const { body } = await api.send('GET', '/v1/users');
   expect(body.users).toHaveLength(COUNT);
   expect(body.nextCursor).toBeNull();
@@ -38,7 +39,7 @@ test('a page has 50 users if nothing else is said, and the whole of each', async
 });
 
 test.for([1, 7, 24, 25, 26, 200])(
-  'pages of %i together hold everybody once, in order',
+  'pages of %i together contain everyone once, in order',
   async (limit) => {
     const found = await pages(`limit=${limit}`);
     expect(found.flat()).toEqual(ids);
@@ -46,7 +47,7 @@ test.for([1, 7, 24, 25, 26, 200])(
   },
 );
 
-test('the next page begins where the last one ended, whatever users came or went meanwhile', async () => {
+test('the next page begins where the last one ended, whatever users were created or deleted meanwhile', async () => {
   const extra = await Promise.all([1, 2, 3].map(() => api.send('POST', '/v1/users', ADA)));
   await untilAllFinal();
   const first = await api.send('GET', '/v1/users?limit=26');
@@ -58,7 +59,7 @@ test('the next page begins where the last one ended, whatever users came or went
   await api.send('DELETE', `/v1/users/${late.body.id}`);
 });
 
-test('a filter by zone goes by the name that was sent', async () => {
+test('a filter by zone uses the name that was sent', async () => {
   const found = await pages('limit=2&timezone=Asia/Calcutta');
   expect(found.flat()).toEqual(ids.filter((_, at) => at % 5 === 0));
   expect((await pages('timezone=Europe/Berlin')).flat()).toEqual([]);

@@ -27,7 +27,7 @@ const NOTHING_SET = {
 };
 
 describe('an occasion type', () => {
-  test('has what is built in and what the installation says, as long as nothing is set', async () => {
+  test('has the built-in values and those of the installation while nothing is set', async () => {
     const { status, body } = await get('birthday');
     expect(status).toBe(200);
     expect(body).toEqual({
@@ -47,7 +47,7 @@ describe('an occasion type', () => {
     expect((await get('dental-check-up')).body).toMatchObject({ builtIn: false, ...NOTHING_SET });
   });
 
-  test('is set, and what is left out of the next settings is no longer set', async () => {
+  test('can be set, and what the next settings leave out is unset', async () => {
     const settings = {
       message: 'Hey, {firstName} your {data.plan|current} plan',
       deliveryTime: '07:30',
@@ -75,7 +75,7 @@ describe('an occasion type', () => {
     expect(next.body).toMatchObject({ revision: 2, inForce: { lateLimit: '5m' } });
   });
 
-  test('that is set to what it is stays as it is', async () => {
+  test('is unchanged if it is set to its current settings', async () => {
     const first = await put('reminder', { deliveryTime: '07:30' });
     const { headers, body } = await put('reminder', { deliveryTime: '07:30', message: null });
     expect(body).toEqual(first.body);
@@ -96,7 +96,7 @@ describe('an occasion type', () => {
     ]);
   });
 
-  test('changes only as it was read, if that is asked for', async () => {
+  test('changes only if it is as it was read, on request', async () => {
     const { headers } = await put('reminder', { message: 'Hey' }, { 'If-Match': '"0"' });
     const etag = headers.get('etag') ?? '';
     expect((await put('reminder', { message: 'Hi' }, { 'If-Match': '"0"' })).status).toBe(412);
@@ -105,7 +105,7 @@ describe('an occasion type', () => {
     expect(cached.status).toBe(304);
   });
 
-  test('of two changes at once, both are in its history, and the last one holds', async () => {
+  test('records both of two simultaneous changes in its history, and the last one counts', async () => {
     const times = ['06:00', '07:00', '08:00', '10:00'];
     await Promise.all(times.map((deliveryTime) => put('reminder', { deliveryTime })));
     const { body } = await get('reminder');
@@ -115,7 +115,7 @@ describe('an occasion type', () => {
     expect(history.at(-1)?.delivery_time).toBe(body.deliveryTime);
   });
 
-  test('is listed with those that are built in and those that occasions have, by name', async () => {
+  test('is listed with the built-in ones and those that occasions have, by name', async () => {
     await put('dental-check-up', { message: 'Hey' });
     await api.sql(
       `insert into events.occasions (type, id, user_id)
@@ -153,7 +153,7 @@ describe('an occasion type', () => {
     expect((await get('reminder')).body.revision).toBe(0);
   });
 
-  test('is not sent to a destination that nobody has; one that a dispatcher has will do', async () => {
+  test('cannot have an unknown destination; one to which a dispatcher sends is accepted', async () => {
     const { status, body } = await put('reminder', { destination: 'billing' });
     expect(status).toBe(400);
     expect(body.errors).toEqual([
@@ -176,7 +176,7 @@ describe('an occasion type', () => {
     expect((await put('t1', { message: 'Hey' })).status).toBe(200);
   });
 
-  test.each(['Birthday', 'test', '1st', 'a_b', 'x'.repeat(41)])('is not named %s', async (name) => {
+  test.each(['Birthday', 'test', '1st', 'a_b', 'x'.repeat(41)])('cannot be named %s', async (name) => {
     expect((await get(name)).status).toBe(400);
     expect((await put(name, {})).status).toBe(400);
   });

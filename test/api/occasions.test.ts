@@ -60,7 +60,7 @@ const eventsOf = (id: string): Promise<unknown[]> =>
   ]);
 
 describe('creating', () => {
-  test('answers 201 with the occasion, where it is, and its tag', async () => {
+  test('answers 201 with the occasion, its address and its tag', async () => {
     const answer = await api.send('POST', path, SUBSCRIPTION);
     expect(answer).toMatchObject({ status: 201 });
     expect(answer.body).toEqual({
@@ -79,7 +79,7 @@ describe('creating', () => {
     expect(read.headers.get('etag')).toBe('"1-active"');
   });
 
-  test('keeps every field as it is sent', async () => {
+  test('keeps every field as it was sent', async () => {
     const answer = await api.send('POST', path, WHOLE);
     expect(answer.body).toMatchObject({ ...WHOLE, rrule: null, status: 'suspended' });
     expect((await api.send('GET', `${path}/${answer.body.id}`)).body).toEqual(answer.body);
@@ -92,7 +92,7 @@ describe('creating', () => {
       { date: null, recurrence: 'yearly' },
     ],
     [{ type: 'a', date: '2027-01-01', rrule: 'FREQ=DAILY' }, { recurrence: null }],
-  ] as const)('%j has what its type or rule implies', async ([sent, implied]) => {
+  ] as const)('%j gets what its type or rule implies', async ([sent, implied]) => {
     const answer = await api.send('POST', path, sent);
     expect(answer).toMatchObject({ status: 201, body: { ...sent, ...implied } });
   });
@@ -105,7 +105,7 @@ describe('creating', () => {
     ['is due by the time of the zone', { date: '2026-11-23', timezone: 'Etc/GMT+12' }, 'active'],
     ['was to be announced by now', { date: '2026-11-30', offsetDays: 7 }, 'ended'],
     ['is announced tomorrow', { date: '2026-12-01', offsetDays: 7 }, 'active'],
-  ] as const)('of what %s says so', async ([, fields, status]) => {
+  ] as const)('with a date that %s gets the right status and hint', async ([, fields, status]) => {
     const answer = await api.send('POST', path, { ...SUBSCRIPTION, recurrence: 'once', ...fields });
     expect(answer).toMatchObject({ status: 201, body: { status } });
     expect(answer.body.hints).toEqual(
@@ -116,7 +116,7 @@ describe('creating', () => {
     expect(answer.headers.get('etag')).toBe(`"1-${status}"`);
   });
 
-  test('with an idempotency key happens once, and answers as then', async () => {
+  test('with an idempotency key happens once, and repeats the original response', async () => {
     const send = () => api.send('POST', path, WHOLE, { 'Idempotency-Key': 'k-1' });
     const first = await send();
     await api.send('PATCH', `${path}/${first.body.id}`, { offsetDays: 1 });
@@ -132,7 +132,7 @@ describe('creating', () => {
     expect(kept).toEqual([{ body: null, request_hash: '' }]);
   });
 
-  test('for nobody is 404', async () => {
+  test('for an unknown user is 404', async () => {
     const nobody = '/v1/users/00000000-0000-7000-8000-000000000000/occasions';
     for (const [method, body] of [
       ['POST', SUBSCRIPTION],
@@ -183,7 +183,7 @@ const BAD_FIELDS = [
 ] as const;
 
 describe('a field that breaks a rule', () => {
-  test.for(BAD_FIELDS)('%s %j is refused by name, with the rule', async ([field, value, rule]) => {
+  test.for(BAD_FIELDS)('%s %j is refused with its name and the rule', async ([field, value, rule]) => {
     const before = await api.sql('select from users.occasions');
     const expected = [{ field, rule: expect.stringMatching(rule) }];
     const created = await api.send('POST', path, { ...SUBSCRIPTION, [field]: value });
@@ -200,7 +200,7 @@ describe('a field that breaks a rule', () => {
     [{ type: 'anniversary', date: '2027-01-01', recurrence: 'daily' }, 'recurrence', /yearly/],
     [{ type: 'anniversary', date: '2027-01-01', rrule: 'FREQ=DAILY' }, 'rrule', /yearly/],
     [{ type: 'a', date: '2027-01-01', rrule: 'DAILY' }, 'rrule', /RFC 5545|FREQ/],
-  ] as const)('%j is refused by its type', async ([sent, field, rule]) => {
+  ] as const)('%j is refused because of its type', async ([sent, field, rule]) => {
     const answer = await api.send('POST', path, sent);
     expect(answer.body.errors).toEqual([{ field, rule: expect.stringMatching(rule) }]);
   });
@@ -208,7 +208,7 @@ describe('a field that breaks a rule', () => {
   test.each([
     ['a number beyond double precision', '1e400'],
     ['a whole number that would lose digits', '9007199254740993'],
-  ])('is refused although JSON can say it: %s', async (_, number) => {
+  ])('is refused although JSON can express it: %s', async (_, number) => {
     const body = `{"type":"a","date":"2027-01-01","recurrence":"once","data":{"n":[${number}]}}`;
     const headers = { 'Content-Type': 'application/json' };
     const answer = await api.app.request(path, { method: 'POST', headers, body });
@@ -220,7 +220,7 @@ describe('a field that breaks a rule', () => {
 });
 
 describe('changing', () => {
-  test('changes only what is given', async () => {
+  test('changes only the given fields', async () => {
     const occasion = await create({ externalId: 'c-1' });
     await setClock(now + 1000);
     const answer = await api.send('PATCH', `${path}/${occasion.id}`, { offsetDays: 3 });
@@ -237,7 +237,7 @@ describe('changing', () => {
     ]);
   });
 
-  test('a recurrence takes the place of a rule, and the other way round', async () => {
+  test('a recurrence replaces a rule, and the other way round', async () => {
     const { id } = await create();
     const patch = async (body: object) => (await api.send('PATCH', `${path}/${id}`, body)).body;
     expect(await patch({ rrule: 'FREQ=WEEKLY' })).toMatchObject({
@@ -253,7 +253,7 @@ describe('changing', () => {
     ]);
   });
 
-  test('a rule that is over ends it, and a later UNTIL brings it back', async () => {
+  test('a rule that is over ends it, and a later UNTIL revives it', async () => {
     const { id } = await create();
     const patch = async (rrule: string) =>
       (await api.send('PATCH', `${path}/${id}`, { rrule, date: '2026-01-31' })).body;
@@ -296,14 +296,14 @@ describe('changing', () => {
     expect(ofAnotherType.status).toBe(201);
   });
 
-  test('a date that is past ends it, and a later one revives it', async () => {
+  test('to a past date ends it, and a later one revives it', async () => {
     const { id } = await create({ recurrence: 'once' });
     const patch = async (body: object) => (await api.send('PATCH', `${path}/${id}`, body)).body;
     expect(await patch({ date: '2026-01-31' })).toMatchObject({ status: 'ended' });
     expect(await patch({ date: '2027-01-31' })).toMatchObject({ status: 'active' });
   });
 
-  test('of the user is what it follows: zone, delivery time, date of birth, suspension', async () => {
+  test('the user also changes what follows from it: zone, delivery time, date of birth, suspension', async () => {
     const today = { recurrence: 'once', date: '2026-11-23' };
     const [follows, own] = [await create(today), await create({ ...today, timezone: 'UTC' })];
     const status = async ({ id }: { id: string }) =>
@@ -319,7 +319,7 @@ describe('changing', () => {
 });
 
 describe('conditions', () => {
-  test('are judged by revision, and a reader also learns of a new status', async () => {
+  test('depend on the revision, and a reader also learns of a new status', async () => {
     const { id } = await create({ recurrence: 'once', date: '2026-11-24' });
     const place = `${path}/${id}`;
     const get = (tag: string) => api.send('GET', place, undefined, { 'If-None-Match': tag });
@@ -363,7 +363,7 @@ describe('deleting', () => {
 });
 
 describe('listing', () => {
-  test('is in pages that together hold all once, also of one type', async () => {
+  test('has pages that together contain all once, even of one type', async () => {
     const ids: string[] = [];
     for (let at = 0; at < 7; at += 1) {
       ids.push((await create({ type: at % 2 === 0 ? 'reminder' : 'subscription' })).id);
@@ -385,7 +385,7 @@ describe('listing', () => {
     expect(await pages('type=anniversary')).toEqual([[]]);
   });
 
-  test('10,000 occasions of one user are no harm', async () => {
+  test('handles 10,000 occasions of one user', async () => {
     await api.sql(
       `insert into users.occasions (id, user_id, type, date, recurrence, revision, created_at,
          updated_at, inputs_changed_at)

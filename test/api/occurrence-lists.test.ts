@@ -1,4 +1,7 @@
-/** Who is behind lists of occurrences: names and external ids, the lists of an audit and of a forecast. */
+/**
+ * The users in lists of occurrences: names and external ids, the lists of an audit and of a
+ * forecast.
+ */
 import { createHash } from 'node:crypto';
 
 import { describe, expect, test } from 'vitest';
@@ -114,7 +117,7 @@ describe('with include=user', () => {
     expect(without.body.occurrences[0]).not.toHaveProperty('user');
   });
 
-  test.each(LISTS)('%s needs the scope of users as well', async (list) => {
+  test.each(LISTS)('%s requires the scope of users as well', async (list) => {
     expect((await get(`${list}limit=1`, 'reader')).status).toBe(200);
     const { status, body } = await get(`${list}include=user`, 'reader');
     expect(status).toBe(403);
@@ -125,7 +128,7 @@ describe('with include=user', () => {
     ]);
   });
 
-  test('of a user who is deleted there is no name', async () => {
+  test('has no name for a user who is deleted', async () => {
     const id = await addAda('gone');
     await plantBirthday(id, { state: 'COMPLETED' });
     await api.sql('delete from users.users where id = ?', [id]);
@@ -135,7 +138,7 @@ describe('with include=user', () => {
 });
 
 describe('the list of an audit', () => {
-  test('has each class by name, in pages, and is of one type if that is asked for', async () => {
+  test('has each class by name, in pages, and can be limited to one type', async () => {
     await api.sql(
       'truncate users.users, users.history, users.occasions, users.occasion_periods cascade',
     );
@@ -196,7 +199,7 @@ describe('the list of an audit', () => {
     expect(body.errors).toEqual([{ field, rule: expect.stringMatching(rule) }]);
   });
 
-  test('of a day of which only numbers are kept is gone', async () => {
+  test('is 410 for a day of which only numbers are kept', async () => {
     const report = (await get('/v1/audit/2020-05-20')).body;
     await api.sql('insert into events.audits (date, report) values (?, ?)', [
       '2020-05-20',
@@ -209,7 +212,7 @@ describe('the list of an audit', () => {
   });
 });
 
-test('the list of a forecast refuses a cursor that it never gave', async () => {
+test('the list of a forecast refuses a cursor that it never returned', async () => {
   const place = { planned: { dueAt: 0, key: 'a\0' }, computed: null, listed: 0 };
   const cursor = Buffer.from(JSON.stringify(place)).toString('base64url');
   const { status, body } = await get(`/v1/forecast/occurrences?cursor=${cursor}`);
@@ -217,13 +220,13 @@ test('the list of a forecast refuses a cursor that it never gave', async () => {
   expect(body.errors).toEqual([{ field: 'cursor', rule: 'must be a nextCursor' }]);
 });
 
-test('the list of a forecast takes a window of a month at most', async () => {
+test('the list of a forecast accepts a window of a month at most', async () => {
   const { status, body } = await get('/v1/forecast/occurrences?to=2027-02-01T00:00:00Z');
   expect(status).toBe(400);
   expect(body.errors).toEqual([{ field: 'to', rule: 'must be at most 31 days after from' }]);
 });
 
-test('an occurrence that was erased with its user is gone, and since when', async () => {
+test('an occurrence that was erased with its user is 410, with the time', async () => {
   const key = `birthday:019a0000-0000-7000-8000-000000000001:2025`;
   expect((await get(`/v1/occurrences/${key}`)).status).toBe(404);
   await api.sql(
@@ -240,7 +243,7 @@ test('an occurrence that was erased with its user is gone, and since when', asyn
   });
 });
 
-test('a plan whose inputs have changed since is marked, until it is made anew', async () => {
+test('a plan whose inputs have changed since is marked, until it is made again', async () => {
   const id = await addAda('replanned');
   const key = await plantBirthday(id, { inputs_at: '2026-01-01T00:00:00Z' });
   const replanning = async () => (await get(`/v1/occurrences/${key}`)).body.replanning;
@@ -260,7 +263,7 @@ test('a plan whose inputs have changed since is marked, until it is made anew', 
   expect(await replanning()).toBe(false);
 });
 
-test("a user's occurrences come in pages, and what comes next with the first", async () => {
+test("a user's occurrences come in pages, and the next one with the first page", async () => {
   const id = await addAda('pages');
   const keys: string[] = [];
   for (const year of [2023, 2024, 2025]) {

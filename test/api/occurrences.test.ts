@@ -22,14 +22,14 @@ const insertOccurrence = (userId: string, year: number, fields: Record<string, u
   });
 
 describe('the occurrences of a user', () => {
-  test('are none before the first planning', async () => {
+  test('are empty before the first planning', async () => {
     const { body: user } = await api.send('POST', '/v1/users', ADA);
     const answer = await api.send('GET', `/v1/users/${user.id}/occurrences`);
     expect(answer.status).toBe(200);
     expect(answer.body).toEqual({ next: null, occurrences: [], nextCursor: null });
   });
 
-  test('are shown newest first, with their attempts, and the next in words', async () => {
+  test('are shown newest first, with their attempts, and the next one in words', async () => {
     const { body: user } = await api.send('POST', '/v1/users', ADA);
     const key = (year: number) => `birthday:${user.id}:${year}`;
     await insertOccurrence(user.id, 2025, {
@@ -41,7 +41,7 @@ describe('the occurrences of a user', () => {
     await insertOccurrence(user.id, 2024, {
       state: 'SKIPPED',
       reason: 'too_late',
-      // By a tz database that is not today's.
+      // Made with an older tz database.
       due_at: '2024-12-10T10:00:00Z',
     });
     await insertOccurrence(user.id, 2026, { state: 'PENDING' });
@@ -121,7 +121,7 @@ describe('the occurrences of a user', () => {
     });
   });
 
-  test('show what cannot be planned, and why', async () => {
+  test('show which ones cannot be planned, and why', async () => {
     const { body: user } = await api.send('POST', '/v1/users', ADA);
     await insertOccurrence(user.id, 2026, {
       state: 'PENDING',
@@ -183,7 +183,7 @@ describe('a preview', () => {
     });
   });
 
-  test('of a leapling says where 29 February went', async () => {
+  test('of a leapling says which day replaces 29 February', async () => {
     const { body } = await preview({
       dateOfBirth: '2000-02-29',
       timezone: 'Europe/Berlin',
@@ -198,7 +198,7 @@ describe('a preview', () => {
     expect(body.occurrences[0].explanation).toMatch(/29 February/);
   });
 
-  test('after an instant takes only later ones, up to 50', async () => {
+  test('after an instant has only later ones, up to 50', async () => {
     const { body } = await preview({ ...facts, after: '2030-12-10T10:00:00+01:00', count: 50 });
     expect(body.occurrences).toHaveLength(50);
     expect(body.occurrences[0].dueAt).toBe('2031-12-10T09:00:00.000Z');
@@ -207,7 +207,7 @@ describe('a preview', () => {
   });
 
   test.for(['occurrence-cases.json', 'occurrence-cases-other-times.json'])(
-    'agrees with every case of %s that the API takes',
+    'agrees with every case of %s that the API accepts',
     async (file) => {
       const cases = JSON.parse(readFileSync(`test/time/${file}`, 'utf8')) as Case[];
       const wrong = [];
@@ -244,7 +244,7 @@ describe('a preview', () => {
     ['deliveryTime', '9:00', /HH:MM/],
     ['deliveryTime', 900, /string/],
     ['firstName', 'Ada', /not a field/],
-  ] as const)('with %s %j is refused by name', async ([field, value, rule]) => {
+  ] as const)('with %s %j is refused with its name', async ([field, value, rule]) => {
     const { status, body } = await preview({ ...facts, [field]: value });
     expect(status).toBe(400);
     expect(body.errors).toEqual([{ field, rule: expect.stringMatching(rule) }]);

@@ -15,7 +15,7 @@ describe('/openapi.json', () => {
     expect(await new Validator().validate(await readDocument())).toEqual({ valid: true });
   });
 
-  test('describes every route but the pages', async () => {
+  test('describes every route except the pages', async () => {
     const document = await readDocument();
     const described = Object.entries(document.paths).flatMap(([path, methods]) =>
       Object.keys(methods as object).map((method) => `${method.toUpperCase()} ${path}`),
@@ -26,7 +26,7 @@ describe('/openapi.json', () => {
     expect(described.sort()).toEqual([...new Set(served)].sort());
   });
 
-  test('gives every operation an id of its own, and every error as a problem', async () => {
+  test('gives every operation a unique id, and describes every error as a problem', async () => {
     const { paths } = await readDocument();
     const operations = Object.values(paths).flatMap((methods) => Object.values(methods as object));
     const operationIds = operations.map(({ operationId }) => operationId);
@@ -39,7 +39,7 @@ describe('/openapi.json', () => {
     }
   });
 
-  test('is the one in docs/, which `npx vitest run test/api/openapi -u` writes anew', async () => {
+  test('is the one in docs/, which `npx vitest run test/api/openapi -u` updates', async () => {
     const text = `${JSON.stringify(await readDocument(), null, 2)}\n`;
     await expect(text).toMatchFileSnapshot('../../docs/openapi.json');
   });

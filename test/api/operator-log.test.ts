@@ -1,4 +1,4 @@
-/** Who changed what, as GET /v1/operator-log shows it. */
+/** Who changed what, as shown by GET /v1/operator-log. */
 import { randomUUID } from 'node:crypto';
 
 import { beforeEach, describe, expect, test } from 'vitest';
@@ -21,7 +21,7 @@ const send = (method: string, path: string, body?: unknown) => api.send(method, 
 const list = async (query = '') => (await send('GET', `/v1/operator-log${query}`)).body;
 const entries = async () => (await list()).entries;
 
-/** As the console asks: in process, with the session's key in the env. */
+/** As the console calls it: in process, with the session's key in the env. */
 async function fromConsole(method: string, path: string, body?: unknown, key = KEY) {
   const headers = { ...OPS, 'Content-Type': 'application/json' };
   const init = { method, headers, ...(body !== undefined && { body: JSON.stringify(body) }) };
@@ -30,7 +30,7 @@ async function fromConsole(method: string, path: string, body?: unknown, key = K
 }
 
 describe('by the API', () => {
-  test('a pause and a resume are there, with who, why, how many waited and the outcome', async () => {
+  test('a pause and a resume are recorded, with who, why, how many waited and the outcome', async () => {
     const before = Date.now();
     await send('POST', '/v1/deliveries/pause?destination=default', { reason: 'ticket 4711' });
     await send('POST', '/v1/deliveries/resume');
@@ -59,7 +59,7 @@ describe('by the API', () => {
     expect(Date.parse(resumed.at)).toBeGreaterThanOrEqual(Date.parse(paused.at));
   });
 
-  test('a redelivery names the occurrence, also one that is refused', async () => {
+  test('a redelivery is recorded with the occurrence, even if it is refused', async () => {
     const { body: user } = await send('POST', '/v1/users', ADA);
     const key = await plantOccurrence(api.sql, { user_id: user.id, state: 'FAILED' });
     expect((await send('POST', `/v1/occurrences/${key}/redeliver`)).status).toBe(202);
@@ -72,7 +72,7 @@ describe('by the API', () => {
     ]);
   });
 
-  test('a redelivery by filter names the filter and how many; its dry run is not there', async () => {
+  test('a redelivery by filter is recorded with the filter and the count; its dry run is not', async () => {
     const path = '/v1/occurrences/redeliver';
     const filter = { status: 'FAILED', from: '2026-05-20T00:00:00Z', to: '2026-05-21T00:00:00Z' };
     expect((await send('POST', path, { ...filter, dryRun: true })).status).toBe(200);
@@ -98,7 +98,7 @@ describe('by the API', () => {
     ]);
   });
 
-  test('settings of an occasion type are there without the message', async () => {
+  test('settings of an occasion type are recorded without the message', async () => {
     const input = { message: 'Hey {firstName}', lateLimit: '12h' };
     expect((await send('PUT', '/v1/occasion-types/renewal', input)).status).toBe(200);
     const [entry] = await entries();
@@ -111,7 +111,7 @@ describe('by the API', () => {
     expect(JSON.stringify(entry)).not.toContain('Hey');
   });
 
-  test('an import has its counts once it has ended, and no outcome before', async () => {
+  test('an import is recorded with its counts once it has ended, and without an outcome before', async () => {
     const file = 'externalId,firstName,lastName,dateOfBirth,timezone\n';
     const row = 'op-1,Ada,Lovelace,1990-12-10,Europe/London\n';
     const { readable, writable } = new TransformStream<Uint8Array, Uint8Array>();
@@ -145,7 +145,7 @@ describe('by the API', () => {
     ]);
   });
 
-  test('a dry run of an import is not there, and neither are reads and what clients change', async () => {
+  test("a dry run of an import is not recorded, and neither are reads and clients' changes", async () => {
     const init = { method: 'POST', headers: { ...OPS, 'Content-Type': 'text/csv' }, body: '' };
     await (await api.app.request('/v1/imports?dryRun=true', init)).text();
     const { body } = await send('POST', '/v1/users', ADA);
@@ -155,14 +155,14 @@ describe('by the API', () => {
     expect(await entries()).toEqual([]);
   });
 
-  test('what is not let through is not there', async () => {
+  test('refused requests are not recorded', async () => {
     expect((await api.send('POST', '/v1/deliveries/pause')).status).toBe(401);
     expect(await entries()).toEqual([]);
   });
 });
 
 describe('through the console', () => {
-  test('every change is there, with the user and not the data', async () => {
+  test('every change is recorded, with the user but without the data', async () => {
     const created = await fromConsole('POST', '/v1/users', { ...ADA, externalId: 'crm-console' });
     const { id } = created.body;
     await fromConsole('PATCH', `/v1/users/${id.toUpperCase()}`, { lastName: 'Kingsley' });
@@ -184,7 +184,7 @@ describe('through the console', () => {
     expect(JSON.stringify(all)).not.toMatch(/Ada|Kingsley|Countess|crm-console|1990|2027/);
   });
 
-  test('reads and previews are not there', async () => {
+  test('reads and previews are not recorded', async () => {
     await fromConsole('GET', '/v1/users');
     const preview = { dateOfBirth: '1990-05-20', timezone: 'UTC' };
     expect((await fromConsole('POST', '/v1/occurrences/preview', preview)).status).toBe(200);
@@ -192,7 +192,7 @@ describe('through the console', () => {
   });
 });
 
-test('text in a path that names nothing of ours is not kept', async () => {
+test('text in a path that names nothing known is not stored', async () => {
   for (const path of ['/v1/users/Ada%20Lovelace', '/v1/users/%FF', '/v1/users/Lovelace']) {
     expect((await fromConsole('DELETE', path)).status).toBe(404);
   }
@@ -218,7 +218,7 @@ test('a change that cannot be logged is refused, and not made', async () => {
   expect(await entries()).toEqual([]);
 });
 
-test('a change whose outcome cannot be written is made, and the process log says so', async () => {
+test('a change whose outcome cannot be recorded is still made, and the process log says so', async () => {
   const { orm } = api.database;
   const operatorLog = { ...createOperatorLog(orm), close: () => Promise.reject(new Error('away')) };
   const failing = await createTestApi({ operatorLog });
@@ -232,7 +232,7 @@ test('a change whose outcome cannot be written is made, and the process log says
 });
 
 describe('the list', () => {
-  test('is filtered by subject, actor and time', async () => {
+  test('can be filtered by subject, actor and time', async () => {
     const log = createOperatorLog(api.database.orm);
     const open = (actor: string, subject: string) =>
       log.open({ actor, via: 'api', action: 'resumeDeliveries', subject });
@@ -254,10 +254,10 @@ describe('the list', () => {
     expect(await found('?actor=nobody')).toEqual([]);
   });
 
-  test('goes in pages that neither repeat nor leave out, also of one instant', async () => {
+  test('has pages that neither repeat nor omit entries, even of one instant', async () => {
     const log = createOperatorLog(api.database.orm);
     const ids: string[] = [];
-    // More than nine, of which the ids are longer.
+    // More than nine, so that ids have different lengths.
     for (let count = 0; count < 12; count++) {
       const change = {
         actor: null,

@@ -1,4 +1,4 @@
-/** Previews of occasions besides the birthday, whose own are in occurrences.test.ts. */
+/** Previews of occasions other than the birthday, which occurrences.test.ts covers. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import { createTestApi, type TestApi } from '../support/api.ts';
@@ -15,7 +15,7 @@ const preview = (body: object) => api.send('POST', '/v1/occurrences/preview', bo
 const SUBSCRIPTION = { type: 'subscription', date: '2027-01-31', timezone: 'Europe/Berlin' };
 
 describe('a preview of an occasion', () => {
-  test('has each day, moved and announced as it says', async () => {
+  test('has each day, with its move and its notice', async () => {
     const { status, body } = await preview({
       ...SUBSCRIPTION,
       recurrence: 'monthly',
@@ -60,7 +60,7 @@ describe('a preview of an occasion', () => {
     ]);
   });
 
-  test('goes by the settings of its type', async () => {
+  test('uses the settings of its type', async () => {
     const settings = { deliveryTime: '18:00', leapDayPolicy: 'mar1' };
     expect((await api.send('PUT', '/v1/occasion-types/evening', settings)).status).toBe(200);
     const monthly = { ...SUBSCRIPTION, type: 'evening', recurrence: 'monthly' };
@@ -83,13 +83,13 @@ describe('a preview of an occasion', () => {
     [{ recurrence: 'daily', dateOfBirth: '1990-05-20' }, 'dateOfBirth', /must not be given/],
     [{ type: 'birthday-reminder', date: null }, 'dateOfBirth', /required/],
     [{ recurrence: 'daily', timezone: 'BST' }, 'timezone', /IANA/],
-  ] as const)('with %j is refused by name', async ([fields, field, rule]) => {
+  ] as const)('with %j is refused with its name', async ([fields, field, rule]) => {
     const { status, body } = await preview({ ...SUBSCRIPTION, ...fields });
     expect(status).toBe(400);
     expect(body.errors).toEqual([{ field, rule: expect.stringMatching(rule) }]);
   });
 
-  test('of a birthday takes no fields of another', async () => {
+  test('of a birthday does not accept fields of another type', async () => {
     const birthday = { dateOfBirth: '1990-05-20', timezone: 'UTC' };
     const { status, body } = await preview({ ...birthday, recurrence: 'daily', offsetDays: 1 });
     expect(status).toBe(400);

@@ -39,7 +39,7 @@ const readiness = async (url: string) => {
 };
 
 describe('the process api', () => {
-  /** One for all of them; the last one stops it. */
+  /** One for all tests; the last one stops it. */
   let api: TestProcess;
   let url: string;
   beforeAll(async () => {
@@ -48,7 +48,7 @@ describe('the process api', () => {
   });
   afterAll(() => api.stop('SIGKILL'));
 
-  test('serves over a socket, with no Temporal anywhere, and is ready', async () => {
+  test('serves over a socket, without any Temporal, and is ready', async () => {
     const created = await postUser(url, ADA);
     expect(created.status).toBe(201);
     const read = await fetch(url + created.headers.get('location'));
@@ -68,7 +68,7 @@ describe('the process api', () => {
     });
   });
 
-  test('begins a redelivery with no Temporal anywhere', async () => {
+  test('begins a redelivery without any Temporal', async () => {
     const rows = createEventRows(database.orm);
     const key = await rows.addOccurrence(await rows.addUser(), { state: 'FAILED' });
 
@@ -80,7 +80,7 @@ describe('the process api', () => {
     expect((await readiness(url)).status).toBe(200);
   });
 
-  test('refuses a body over 64 KB that comes in chunks without a length', async () => {
+  test('refuses a body over 64 KB that arrives in chunks without a length', async () => {
     const text = JSON.stringify({ ...ADA, lastName: 'x'.repeat(200_000) });
     const answer = await fetch(`${url}/v1/users`, {
       method: 'POST',
@@ -92,7 +92,7 @@ describe('the process api', () => {
     expect(answer.headers.get('content-type')).toBe('application/problem+json');
   });
 
-  test('answers bytes that are no HTTP with 400, and goes on', async () => {
+  test('answers bytes that are not HTTP with 400, and continues', async () => {
     const socket = connect(Number(new URL(url).port), '127.0.0.1');
     socket.end('nonsense\r\n\r\n');
     const [answer] = await once(socket, 'data');
@@ -100,7 +100,7 @@ describe('the process api', () => {
     expect((await fetch(`${url}/healthz`)).status).toBe(200);
   });
 
-  test('says so when the port is taken, and ends', async () => {
+  test('reports that the port is taken, and ends', async () => {
     const taken = await serve();
     const port = String((taken.address() as AddressInfo).port);
     const api = start({ PORT: port });
@@ -117,7 +117,7 @@ describe('the process api', () => {
     expect(api.lines.join('\n')).toMatch('DATABASE_URL');
   });
 
-  test('lets an open request end before it stops', async () => {
+  test('completes an open request before it stops', async () => {
     const { id } = (await (await postUser(url, ADA)).json()) as { id: string };
     const blocker = new pg.Client({ connectionString: database.url });
     await blocker.connect();
@@ -136,14 +136,14 @@ describe('the process api', () => {
     await blocker.query('commit');
     await blocker.end();
     expect((await change).status).toBe(200);
-    // No other request must come on a connection that is going to be closed.
+    // No other request may come on a connection that is about to be closed.
     expect((await change).headers.get('connection')).toBe('close');
     expect(await api.exited).toBe(0);
   });
 });
 
 describe('being ready', () => {
-  test('is not while migrations have not run', async () => {
+  test('requires that migrations have run', async () => {
     const admin = inject('postgresAdminUrl');
     const { url } = await startWithout(withDatabase(admin, 'postgres'));
     const { status, body } = await readiness(url);
@@ -155,7 +155,7 @@ describe('being ready', () => {
     ]);
   });
 
-  test('is not while the database is away; the process lives on, and does not reveal its address', async () => {
+  test('requires the database; without it, the process stays alive, and does not reveal its address', async () => {
     const away = 'postgresql://daybell:hunter2@127.0.0.1:1/daybell';
     const { api, url } = await startWithout(away);
     const { status, body } = await readiness(url);
@@ -174,7 +174,7 @@ describe('being ready', () => {
     expect(api.lines.join('\n')).not.toMatch(/hunter2|Lovelace/);
   });
 
-  test('under a supervisor is when all of its children are', async () => {
+  test('requires, under a supervisor, that all of its children are ready', async () => {
     const api = start({}, true);
     const url = await urlOf(api);
     const checksOf = async () => {
@@ -200,7 +200,7 @@ describe('being ready', () => {
   });
 });
 
-/** While its database is not usable it serves on its port, and does not say so yet. */
+/** While its database is not usable, it serves its port without announcing it. */
 async function startWithout(DATABASE_URL: string) {
   const port = await freePort();
   const api = start({ DATABASE_URL, PORT: String(port) });

@@ -47,7 +47,7 @@ describe('one', () => {
     });
   });
 
-  test('that was delivered is sent again by force, and by nothing that resembles it', async () => {
+  test('that was delivered is sent again by force, and only by that', async () => {
     const key = await addOccurrence('COMPLETED');
     expect(await refusal(() => redeliver(key, { force: false }))).toMatchObject({ status: 409 });
     expect(await refusal(() => redeliver(key, { force: 'true' }))).toMatchObject({ status: 400 });
@@ -77,7 +77,7 @@ describe('one', () => {
   });
 
   test.each([`birthday:${randomUUID()}:2026`, 'nonsense', '%00', 'redeliver'])(
-    'that is not there is 404: %s',
+    'that does not exist is 404: %s',
     async (key) => {
       expect(await refusal(() => redeliver(key))).toMatchObject({
         status: 404,
@@ -86,7 +86,7 @@ describe('one', () => {
     },
   );
 
-  test('needs no body, and takes none with other fields', async () => {
+  test('needs no body, and accepts none with other fields', async () => {
     const key = await addOccurrence('FAILED');
     expect(await refusal(() => redeliver(key, { forced: true }))).toMatchObject({ status: 400 });
     expect((await api.send('POST', `/v1/occurrences/${key}/redeliver`)).status).toBe(202);
@@ -104,7 +104,7 @@ describe('all of a filter', () => {
     for (const key of keys) expect(await rows.find(key)).toMatchObject({ state: 'FAILED' });
   });
 
-  test('become due again, and no other', async () => {
+  test('become due again, and no others', async () => {
     await rows.sql('truncate events.occurrences cascade');
     const keys = await addMatching(2);
     const other = await addOccurrence('FAILED');
@@ -118,7 +118,7 @@ describe('all of a filter', () => {
     expect(linesOf('redelivery by filter').at(-1)).toMatchObject({ redelivered: 2 });
   });
 
-  test('that ended for a reason of ours are sent only when the filter names it', async () => {
+  test('that ended for a reason of our own are sent only if the filter names it', async () => {
     await rows.sql('truncate events.occurrences cascade');
     const key = await plantOccurrence(api.sql, {
       user_id: await rows.addUser(),
@@ -130,7 +130,7 @@ describe('all of a filter', () => {
     expect(await rows.find(key)).toMatchObject({ state: 'PENDING' });
   });
 
-  test('are none when none match', async () => {
+  test('can be none', async () => {
     const answer = await redeliverMany({ userId: randomUUID() });
     expect(answer).toMatchObject({ status: 202, body: { redelivered: 0 } });
   });
@@ -146,7 +146,7 @@ describe('all of a filter', () => {
     [{ status: 'FAILED', force: true }, 'force', /is not a field here/],
     [{ status: 'FAILED', late: true }, 'late', /is not a field here/],
     [{ status: 'FAILED', dryRun: 'yes' }, 'dryRun', /true or false/],
-  ])('are not %j', async (body, field, rule) => {
+  ])('cannot have %j as a filter', async (body, field, rule) => {
     const { status, errors } = await refusal(() => redeliverMany(body));
     expect(status).toBe(400);
     expect(errors).toContainEqual({ field, rule: expect.stringMatching(rule) });
@@ -161,7 +161,7 @@ async function addOccurrence(state: OccurrenceState): Promise<string> {
   });
 }
 
-/** What the filter of these tests matches; gives the keys. */
+/** What the filter of these tests matches; returns the keys. */
 function addMatching(count: number): Promise<string[]> {
   const add = async (): Promise<string> =>
     plantOccurrence(api.sql, {

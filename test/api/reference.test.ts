@@ -14,11 +14,11 @@ beforeAll(async () => {
 });
 afterAll(() => server.stop());
 
-/** On a busy machine, until a page of 5 MB of script has done what was asked. */
+/** The time, on a busy machine, for a page with 5 MB of script to respond. */
 const PATIENCE_MS = 90_000;
 
 test(
-  'shows an operation, sends a request of it to the API, and nothing to another host',
+  'shows an operation, sends a request of it to the API, and nothing to any other host',
   { timeout: 4 * PATIENCE_MS },
   async (context) => {
     await api.send('POST', '/v1/users', ADA);
@@ -38,7 +38,7 @@ test(
   },
 );
 
-test('its policy lets scripts, requests and fonts come from the API alone', async () => {
+test('its policy allows scripts, requests and fonts only from the API', async () => {
   const page = await api.send('GET', '/docs');
   const policy = Object.fromEntries(
     (page.headers.get('content-security-policy') ?? '').split('; ').map((directive) => {
@@ -55,7 +55,7 @@ test('its policy lets scripts, requests and fonts come from the API alone', asyn
   expect(page.body).not.toMatch(/https?:/);
 });
 
-test('its script is compressed, and kept by the browser', async () => {
+test('its script is compressed, and cached by the browser', async () => {
   const gzip = { 'Accept-Encoding': 'gzip' };
   const { status, headers } = await api.app.request('/docs/scalar.js', { headers: gzip });
   expect(status).toBe(200);

@@ -1,4 +1,4 @@
-/** How it stands now, as GET /v1/status has it. */
+/** The current state, as shown by GET /v1/status. */
 import { randomUUID } from 'node:crypto';
 
 import { beforeEach, describe, expect, test } from 'vitest';
@@ -12,7 +12,7 @@ const NOW = Date.parse('2026-05-20T12:00:00Z');
 const MINUTE = 60_000;
 const at = (offsetMs: number): string => new Date(NOW + offsetMs).toISOString();
 
-/** What the API is given, for one test each. */
+/** What the API depends on, replaced for one test each. */
 const state = {
   checks: [] as ReadinessCheck[],
   audited: null as readonly AuditedDay[] | null,
@@ -54,14 +54,14 @@ const delivered = (dueAt: string, latenessMs: number, timezone = 'Europe/Berlin'
     lateness_ms: latenessMs,
   });
 
-/** What was read is kept for a moment, so each is asked until it is what is expected. */
+/** Readings are kept for a moment, so the status is polled until it is as expected. */
 const status = async () => (await api.send('GET', '/v1/status')).body;
 const PATIENCE = { timeout: 30_000, interval: 100 };
 const codes = async (): Promise<string[]> =>
   (await status()).problems.map(({ code }: { code: string }) => code);
 
 describe('the day', () => {
-  test('is that of UTC by due instant, by what became of each, and by zone', async () => {
+  test('is the UTC day, by due instant, by outcome, and by zone', async () => {
     await delivered(at(-60 * MINUTE), 400);
     await delivered(at(-60 * MINUTE), 6 * MINUTE);
     await delivered(at(-90 * MINUTE), 400, 'Asia/Kolkata');
@@ -100,7 +100,7 @@ describe('the day', () => {
     });
   });
 
-  test('without anything due it has zeros and no zones', async () => {
+  test('has zeros and no zones if nothing is due', async () => {
     await expect.poll(status, PATIENCE).toMatchObject({
       today: { date: '2026-05-20', onTime: 0, toCome: 0, zones: [] },
       lastPeak: null,
@@ -111,7 +111,7 @@ describe('the day', () => {
 });
 
 describe('peaks', () => {
-  test('the last and the next minute with at least half of the most, and how late the last was', async () => {
+  test('are the last and the next minute with at least half of the maximum, and how late the last was', async () => {
     const herd = (dueAt: string, count: number, latenessMs: number) =>
       Promise.all(Array.from({ length: count }, () => delivered(dueAt, latenessMs)));
     await herd(at(-180 * MINUTE), 6, 100);
@@ -146,7 +146,7 @@ describe('what is wrong', () => {
     await expect.poll(codes, PATIENCE).toEqual([]);
   });
 
-  test('each with since when, a sentence and what to do', async () => {
+  test('everything, each with its start, a sentence and what to do', async () => {
     await api.sql(
       `update events.destinations set paused_at = timestamptz '${at(-MINUTE)}', pause_reason = 'maintenance'`,
     );
@@ -161,7 +161,7 @@ describe('what is wrong', () => {
     ]);
   });
 
-  test('no dispatcher, no worker, and Temporal away', async () => {
+  test('no dispatcher, no worker, and Temporal down', async () => {
     await api.sql('truncate events.dispatchers');
     state.pollers = 0;
     await expect.poll(codes, PATIENCE).toEqual(['no-workers', 'no-dispatchers']);
@@ -169,7 +169,7 @@ describe('what is wrong', () => {
     await expect.poll(codes, PATIENCE).toEqual(['temporal-away', 'no-dispatchers']);
   });
 
-  test('a backlog, and what is not delivered by its next attempt', async () => {
+  test('a backlog, and occurrences not delivered by their next attempt', async () => {
     await plant({ due_at: at(-10 * MINUTE) });
     await expect.poll(codes, PATIENCE).toEqual(['backlog']);
     await plant({
@@ -181,7 +181,7 @@ describe('what is wrong', () => {
     await expect.poll(codes, PATIENCE).toEqual(['backlog', 'not-delivered']);
   });
 
-  test('changes that wait, or were set apart, and zones that are unknown', async () => {
+  test('changes that wait or were parked, and unknown zones', async () => {
     await api.send('POST', '/v1/users', ADA);
     await api.sql(`update users.outbox set occurred_at = users.clock() - interval '2 minutes'`);
     await expect.poll(codes, PATIENCE).toEqual(['outbox-old']);
@@ -190,7 +190,7 @@ describe('what is wrong', () => {
     await expect.poll(codes, PATIENCE).toEqual(['outbox-parked', 'unknown-zones']);
   });
 
-  test('what the last audit could not account for', async () => {
+  test('occurrences that the last audit could not account for', async () => {
     const day = { date: '2026-05-19', auditedAt: at(-MINUTE), due: 7 };
     state.audited = [{ ...day, unaccounted: 2 }];
     await expect.poll(codes, PATIENCE).toEqual(['unaccounted']);

@@ -7,7 +7,7 @@ const HOUR = 3_600_000;
 
 let now = START;
 let api: TestApi;
-/** By the database's clock, which stands still; the process's own has no say in it. */
+/** By the database's clock, which stands still; the process's own clock has no effect. */
 const setClock = async (instant: number): Promise<void> => {
   now = instant;
   await api.sql(`create or replace function users.clock() returns timestamptz language sql stable
@@ -50,7 +50,7 @@ const create = async (fields = {}) =>
   (await api.send('POST', '/v1/users', { ...ADA, ...fields })).body;
 
 describe('creating', () => {
-  test('answers 201 with the user, where it is, and its tag', async () => {
+  test('answers 201 with the user, its address and its tag', async () => {
     const answer = await api.send('POST', '/v1/users', { ...ADA, externalId: 'crm-1' });
     expect(answer.status).toBe(201);
     expect(answer.body).toEqual({
@@ -75,20 +75,20 @@ describe('creating', () => {
     expect(read.headers.get('etag')).toBe('"1"');
   });
 
-  test('needs neither a last name nor an external id', async () => {
+  test('requires neither a last name nor an external id', async () => {
     const { firstName, dateOfBirth, timezone } = ADA;
     const answer = await api.send('POST', '/v1/users', { firstName, dateOfBirth, timezone });
     expect(answer.status).toBe(201);
     expect(answer.body).toMatchObject({ lastName: '', externalId: null });
   });
 
-  test('keeps names and zones as they are sent', async () => {
+  test('keeps names and zones as they were sent', async () => {
     const fields = { firstName: 'Zoe\u0308', lastName: '李  😀', timezone: 'Asia/Calcutta' };
     const { id } = await create(fields);
     expect((await api.send('GET', `/v1/users/${id}`)).body).toMatchObject(fields);
   });
 
-  test('trims what surrounds a name, however it is written', async () => {
+  test('trims white space around a name, of any kind', async () => {
     const sent = { firstName: '\u00a0 Ada\u3000', lastName: ' van  Lovelace \u2003' };
     const trimmed = { firstName: 'Ada', lastName: 'van  Lovelace' };
     const { id } = await create(sent);
@@ -105,7 +105,7 @@ describe('creating', () => {
   });
 
   test.for(['EST', 'GMT', 'UTC'])(
-    'accepts the zone %s, and hints at what it is not',
+    'accepts the zone %s, and hints at a likely mistake',
     async (zone) => {
       const hints = [{ field: 'timezone', hint: expect.stringMatching(/no daylight saving/) }];
       const created = await api.send('POST', '/v1/users', { ...ADA, timezone: zone });
@@ -131,7 +131,7 @@ describe('creating', () => {
     expect(await inputsChangedAt(id)).toBe(START);
   });
 
-  test('with an external id that is taken is refused and leaves nothing', async () => {
+  test('with an external id that is taken is refused and leaves no trace', async () => {
     await create({ externalId: 'crm-taken' });
     const before = await api.counts();
     const answer = await api.send('POST', '/v1/users', { ...ADA, externalId: 'crm-taken' });
@@ -143,7 +143,7 @@ describe('creating', () => {
     expect(await api.counts()).toEqual(before);
   });
 
-  test('takes a user born today where they live, though it is still yesterday in UTC', async () => {
+  test('accepts a user born today where they live, although it is still yesterday in UTC', async () => {
     await setClock(Date.UTC(2026, 10, 23, 23));
     const born = { dateOfBirth: '2026-11-24' };
     expect(
@@ -158,7 +158,7 @@ describe('creating', () => {
 });
 
 describe('changing with PATCH', () => {
-  test('changes only what is given, and says so', async () => {
+  test('changes only the given fields, and returns the result', async () => {
     const user = await create();
     await setClock(now + HOUR);
     const answer = await api.send('PATCH', `/v1/users/${user.id}`, { lastName: 'King' });
@@ -173,7 +173,7 @@ describe('changing with PATCH', () => {
     expect((await api.send('GET', `/v1/users/${user.id}`)).body).toEqual(answer.body);
   });
 
-  test('of a name opens no history, and the inputs have not changed', async () => {
+  test('the name adds nothing to the history, and the inputs have not changed', async () => {
     const { id } = await create();
     await setClock(now + HOUR);
     await api.send('PATCH', `/v1/users/${id}`, { firstName: 'Augusta', externalId: 'crm-ada' });
@@ -185,7 +185,7 @@ describe('changing with PATCH', () => {
     ]);
   });
 
-  test('of date or zone closes the history and opens a new one at the same instant', async () => {
+  test('date or zone closes the history and opens a new period at the same instant', async () => {
     const { id } = await create();
     await setClock(now + HOUR);
     await api.send('PATCH', `/v1/users/${id}`, { timezone: 'Asia/Tokyo' });
@@ -210,7 +210,7 @@ describe('changing with PATCH', () => {
     ]);
   });
 
-  test('that changes nothing leaves no trace', async () => {
+  test('nothing leaves no trace', async () => {
     const user = await create();
     const before = await api.counts();
     await setClock(now + HOUR);
@@ -223,7 +223,7 @@ describe('changing with PATCH', () => {
     expect(await api.counts()).toEqual(before);
   });
 
-  test('takes the external id away with null, and then another user may have it', async () => {
+  test('removes the external id with null, and then another user may have it', async () => {
     const { id } = await create({ externalId: 'crm-moving' });
     const freed = await api.send('PATCH', `/v1/users/${id}`, { externalId: null });
     expect(freed.body).toMatchObject({ externalId: null, revision: 2 });
@@ -233,7 +233,7 @@ describe('changing with PATCH', () => {
     expect((await api.send('GET', `/v1/users/${id}`)).body).toEqual(freed.body);
   });
 
-  test('that puts the date of birth in the future where they now live names the zone', async () => {
+  test('that puts the date of birth in the future where the user now lives names the zone', async () => {
     await setClock(Date.UTC(2026, 10, 23, 23));
     const { id } = await create({ dateOfBirth: '2026-11-24', timezone: 'Asia/Tokyo' });
     const moved = await api.send('PATCH', `/v1/users/${id}`, { timezone: 'America/New_York' });
@@ -244,7 +244,7 @@ describe('changing with PATCH', () => {
     expect(await historyOf(id)).toHaveLength(1);
   });
 
-  test('many at once loses none', async () => {
+  test('loses none of many simultaneous changes', async () => {
     const { id } = await create({ externalId: 'crm-many' });
     const patches = [
       ...Array.from({ length: 10 }, (_, at) => ({ lastName: `L${at}` })),
@@ -272,7 +272,7 @@ describe('changing with PATCH', () => {
     expect(await eventsOf(id)).toHaveLength(patches.length + 1);
   });
 
-  test('with a clock that was set back never makes a history that runs backwards', async () => {
+  test('never makes a history that runs backwards, even if a clock was set back', async () => {
     const { id } = await create();
     await setClock(now - HOUR);
     const answer = await api.send('PATCH', `/v1/users/${id}`, { timezone: 'Asia/Tokyo' });
@@ -283,7 +283,7 @@ describe('changing with PATCH', () => {
     ]);
   });
 
-  test('works on a user whose zone this installation does not know', async () => {
+  test('works for a user whose zone this installation does not know', async () => {
     const { id } = await create();
     await api.sql(`update users.users set timezone = 'Mars/Olympus' where id = ?`, [id]);
     const answer = await api.send('PATCH', `/v1/users/${id}`, { dateOfBirth: '1991-01-01' });
@@ -293,7 +293,7 @@ describe('changing with PATCH', () => {
 });
 
 describe('replacing with PUT', () => {
-  test('empties the optional fields that are absent', async () => {
+  test('clears the optional fields that are absent', async () => {
     const { id } = await create({ externalId: 'crm-put' });
     await setClock(now + HOUR);
     const { firstName, dateOfBirth, timezone } = ADA;
@@ -303,14 +303,14 @@ describe('replacing with PUT', () => {
     expect(await eventsOf(id)).toMatchObject([{}, { changed: ['externalId', 'lastName'] }]);
   });
 
-  test('with what is there already changes nothing', async () => {
+  test('changes nothing if the user is already the same', async () => {
     const user = await create();
     const before = await api.counts();
     expect((await api.send('PUT', `/v1/users/${user.id}`, ADA)).body).toEqual(user);
     expect(await api.counts()).toEqual(before);
   });
 
-  test('needs every required field', async () => {
+  test('requires every required field', async () => {
     const { id } = await create();
     const answer = await api.send('PUT', `/v1/users/${id}`, { firstName: 'A' });
     expect(answer.status).toBe(400);
@@ -336,7 +336,7 @@ describe('deleting', () => {
     ]);
   });
 
-  test('again, or of an unknown user, is 404', async () => {
+  test('an unknown user, or one a second time, is 404', async () => {
     const { id } = await create();
     await api.send('DELETE', `/v1/users/${id}`);
     expect((await api.send('DELETE', `/v1/users/${id}`)).status).toBe(404);
@@ -378,7 +378,7 @@ const change = (id: string, ifMatch: string) =>
 
 describe('If-Match', () => {
   test.for(['"1"', '*', '"7", "1"', '"1",', ', "1"', '"7",,\t"1" ,', 'W/"1", "1"', '"a,b","1"'])(
-    '%s lets a change of revision 1 through',
+    '%s allows a change of revision 1',
     async (ifMatch) => {
       const { id } = await create();
       expect((await change(id, ifMatch)).status).toBe(200);
@@ -386,7 +386,7 @@ describe('If-Match', () => {
   );
 
   test.for(['"2"', '"0"', '"01"', 'W/"1"', '"abc"', '"2", "3"', '""', ',', '', '"a,1,b"'])(
-    '%s stops it',
+    '%s prevents it',
     async (ifMatch) => {
       const { id } = await create();
       const before = await api.counts();
@@ -416,7 +416,7 @@ describe('If-Match', () => {
     },
   );
 
-  test('is a condition of reading, too', async () => {
+  test('is also a condition for reading', async () => {
     const { id } = await create();
     const read = (ifMatch: string) =>
       api.send('GET', `/v1/users/${id}`, undefined, { 'If-Match': ifMatch });
@@ -424,7 +424,7 @@ describe('If-Match', () => {
     expect((await read('"2"')).status).toBe(412);
   });
 
-  test('lets one of many through that saw the same revision', async () => {
+  test('allows only one of many that saw the same revision', async () => {
     const { id } = await create();
     const answers = await Promise.all(Array.from({ length: 8 }, () => change(id, '"1"')));
     expect(answers.map(({ status }) => status).sort()).toEqual([200, ...Array(7).fill(412)]);
@@ -446,7 +446,7 @@ describe('If-None-Match', () => {
     );
 
   test.for(['"1"', 'W/"1"', '*', '"7", W/"1"', ', "1",'])(
-    '%s spares reading what has not changed, and stops a change of it',
+    '%s avoids reading what has not changed, and prevents a change of it',
     async (ifNoneMatch) => {
       const { id } = await create();
       for (const method of ['GET', 'HEAD']) {
@@ -466,7 +466,7 @@ describe('If-None-Match', () => {
   );
 
   test.for(['"9"', 'W/"9"', '"01"', ',', '', '"a,1,b"'])(
-    '%s lets revision 1 be read and changed',
+    '%s allows revision 1 to be read and changed',
     async (ifNoneMatch) => {
       const { id } = await create();
       expect((await read('GET', id, ifNoneMatch)).status).toBe(200);
@@ -484,7 +484,7 @@ describe('If-None-Match', () => {
     }
   });
 
-  test('that is no list of tags is refused by name', async () => {
+  test('that is not a list of tags is refused with its name', async () => {
     const { id } = await create();
     const answer = await read('GET', id, '1');
     expect(answer.status).toBe(400);

@@ -8,7 +8,7 @@ const NOW = Date.UTC(2026, 11, 11, 9);
 const api = useTestApi({ clock: () => NOW });
 
 describe('GET /v1/audit/{date}', () => {
-  test('says what was due on a day, what became of each, and by which settings', async () => {
+  test('returns what was due on a day, what became of each, and the settings used', async () => {
     await api.send('POST', '/v1/users', ADA);
     await api.sql(`update users.history set valid_from = '2020-01-01Z'`);
     const [{ id = '' } = {}] = await api.sql<{ id: string }>('select id from users.users');
@@ -59,13 +59,13 @@ describe('GET /v1/audit/{date}', () => {
     expect(body.errors).toEqual([{ field: 'date', rule }]);
   });
 
-  test('refuses a parameter that it does not know', async () => {
+  test('refuses an unknown parameter', async () => {
     const { status, body } = await api.send('GET', '/v1/audit/2026-12-10?type=birthday');
     expect(status).toBe(400);
     expect(body.errors).toEqual([{ field: 'type', rule: 'is not a parameter here' }]);
   });
 
-  test('answers for the first and the last day there is', async () => {
+  test('answers for the first and the last possible day', async () => {
     for (const date of ['1600-01-01', '9899-12-31']) {
       expect((await api.send('GET', `/v1/audit/${date}`)).status).toBe(200);
     }

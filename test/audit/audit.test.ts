@@ -28,17 +28,17 @@ const iso = (at: number) => new Date(at).toISOString();
 
 type Columns = Readonly<Record<string, unknown>>;
 
-/** A user of Berlin since spring, never planned. */
+/** A user in Berlin since spring, never planned. */
 function addUser(inputs: Partial<Inputs> = {}, at = SPRING): Promise<string> {
   return fixture.add({ ...BERLIN, ...inputs }, at, false);
 }
 
-/** The row of a user's birthday on 20 May in Berlin, column by column; gives the key. */
+/** The row of a user's birthday on 20 May in Berlin, column by column; returns the key. */
 function plantRow(user_id: string, columns: Columns = {}): Promise<string> {
   return plantOccurrence(fixture.sql, { user_id, ...columns });
 }
 
-/** A user of Berlin whose birthday was delivered; gives the key. */
+/** A user in Berlin whose birthday was delivered; returns the key. */
 async function addDelivered(lateMs = 40): Promise<string> {
   const key = await plantRow(await addUser(), {
     state: 'COMPLETED',
@@ -55,7 +55,7 @@ async function loseRow(key: string): Promise<void> {
 }
 
 describe('an audit finds', () => {
-  test('a row that is missing, and leaves out no other', async () => {
+  test('a missing row, and omits no other', async () => {
     await addDelivered();
     const missing = await addDelivered();
     await loseRow(missing);
@@ -64,7 +64,7 @@ describe('an audit finds', () => {
     expect(report.unaccounted.first).toEqual([missing]);
   });
 
-  test('a user who has no row at all, planned or settled', async () => {
+  test('a user without any row, planned or settled', async () => {
     const userId = await addUser();
     const report = await fixture.audit(MAY_20, LATER);
     expect(report.unaccounted).toEqual({ count: 1, first: [keyOf(userId)] });
@@ -79,7 +79,7 @@ describe('an audit finds', () => {
     expect(report.doubles.first).toEqual([second]);
   });
 
-  test('an occurrence that was delivered by two attempts, unless that was asked for', async () => {
+  test('an occurrence that was delivered by two attempts, unless that was requested', async () => {
     const key = await addDelivered();
     await plantAttempt(fixture.sql, key, { number: 2 });
     const report = await fixture.audit(MAY_20, LATER);
@@ -108,7 +108,7 @@ describe('an audit finds', () => {
     ['another day', { dateOfBirth: '1990-03-20' }, { ...MARCH, local_date: MAY_20 }],
     ['a local date far from its instant', {}, { local_date: '2026-01-01' }],
     ['a user who was created after nine', {}, {}],
-  ])('a row that was sent though nothing fell due: %s', async (_of, inputs, columns) => {
+  ])('a row that was sent although nothing fell due: %s', async (_of, inputs, columns) => {
     const noon = NINE_O_CLOCK + 3 * HOUR;
     const id = inputs === null ? randomUUID() : await addUser(inputs, noon);
     const key = await plantRow(id, { occasion_id: id, state: 'COMPLETED', ...columns });
@@ -117,7 +117,7 @@ describe('an audit finds', () => {
     expect(report.due).toBe(0);
   });
 
-  test('nothing unexpected when a change came within two minutes of the instant', async () => {
+  test('nothing unexpected if a change came within two minutes of the instant', async () => {
     for (const minutes of [1, 3]) {
       const userId = await addUser();
       await fixture.remove(userId, NINE_O_CLOCK - minutes * MINUTE, false);
@@ -126,7 +126,7 @@ describe('an audit finds', () => {
     expect(counted(await fixture.audit(MAY_20, LATER))).toEqual({ unexpected: 1 });
   });
 
-  test('no fault in a row that was moved after it had been attempted, and ended there', async () => {
+  test('no fault in a row that was moved after an attempt, and ended there', async () => {
     const userId = await addUser();
     await fixture.change(userId, { dateOfBirth: '1990-12-01' }, NINE_O_CLOCK + HOUR, false);
     await fixture.change(userId, { dateOfBirth: '1990-03-01' }, NINE_O_CLOCK + DAY, false);
@@ -144,7 +144,7 @@ describe('an audit finds', () => {
     expect(counted(await fixture.audit('2026-12-01', LATER + 300 * DAY))).toEqual({});
   });
 
-  test('all of a lost ledger, and names the first hundred', async () => {
+  test('everything in a lost ledger, and names the first hundred', async () => {
     for (let index = 0; index < 103; index += 1) await addUser();
     const { due, unaccounted } = await fixture.audit(MAY_20, LATER);
     expect({ due, count: unaccounted.count }).toEqual({ due: 103, count: 103 });
@@ -152,7 +152,7 @@ describe('an audit finds', () => {
   });
 });
 
-test('a day on which everything happened puts each into one class', async () => {
+test('a day on which everything happened is counted completely, each in one class', async () => {
   const nextMorning = NINE_O_CLOCK + 30 * HOUR;
   const correctedToJune = await addUser();
   await fixture.change(correctedToJune, { dateOfBirth: '1990-06-20' }, NINE_O_CLOCK + HOUR, false);
@@ -212,7 +212,7 @@ test('a day on which everything happened puts each into one class', async () => 
   expect(report.failed.byReason).toEqual({ gone: 1, date_changed: 1, user_deleted: 1 });
 });
 
-test('a user who was deleted by SQL, so that the history still ends in the present, is deleted', async () => {
+test('a user who was deleted by SQL, so that the history is still open, counts as deleted', async () => {
   const userId = await addUser();
   await fixture.sql('delete from users.users where id = :userId', { userId });
   await fixture.sql('update users.erasures set deleted_at = :at', { at: iso(NINE_O_CLOCK + HOUR) });
@@ -221,14 +221,14 @@ test('a user who was deleted by SQL, so that the history still ends in the prese
   expect(counted(await fixture.audit(MAY_20, LATER))).toEqual({});
 });
 
-/** Nothing has been planned: all that was due is unaccounted for, and is named. */
+/** Nothing has been planned: everything due is unaccounted for, and is named. */
 async function dueOn(day: string): Promise<string[]> {
   const report = await fixture.audit(day, Date.UTC(2030, 0, 1));
   return [...report.unaccounted.first].toSorted();
 }
 
 describe('what is due', () => {
-  test('of leaplings, is by the rules of the time', async () => {
+  test('for leaplings, follows the rules of the time', async () => {
     const userId = await addUser({ dateOfBirth: '1992-02-29' });
     await fixture.addRules({ leapDayPolicy: 'mar1' }, Date.UTC(2028, 5, 1));
     expect(await dueOn('2027-02-28')).toEqual([keyOf(userId, 2027)]);
@@ -239,7 +239,7 @@ describe('what is due', () => {
     expect(await dueOn('2029-03-01')).toEqual([keyOf(userId, 2029)]);
   });
 
-  test('on a day that was skipped, is nothing there; on the next, what was on either', async () => {
+  test('on a day that was skipped, is nothing there; on the next one, what was due on either', async () => {
     const before = Date.UTC(2011, 0, 1);
     const skipped = await addUser({ dateOfBirth: '1990-12-30', timezone: 'Pacific/Apia' }, before);
     const next = await addUser({ dateOfBirth: '1990-12-31', timezone: 'Pacific/Apia' }, before);
@@ -251,7 +251,7 @@ describe('what is due', () => {
     expect(await dueOn('2011-12-31')).toEqual([keyOf(skipped, 2011), keyOf(next, 2011)].toSorted());
   });
 
-  test('over New Year, is the nominal year of the day before, where that was skipped', async () => {
+  test('over New Year, belongs to the nominal year of the day before, if that was skipped', async () => {
     const userId = await addUser(
       { dateOfBirth: '1990-12-31', timezone: 'Pacific/Kiritimati' },
       Date.UTC(1991, 0, 2),
@@ -260,25 +260,25 @@ describe('what is due', () => {
     expect(await dueOn('1995-01-01')).toEqual([keyOf(userId, 1994)]);
   });
 
-  test('where it falls on another day by the calendar of UTC, is by its own (S8)', async () => {
+  test('on different days in UTC, belongs to the local day (S8)', async () => {
     const userId = await addUser({ dateOfBirth: '1990-01-01', timezone: 'Pacific/Kiritimati' });
     expect(await dueOn('2026-12-31')).toEqual([]);
     expect(await dueOn('2027-01-01')).toEqual([keyOf(userId, 2027)]);
   });
 
-  test('is by the local time of then, whatever it is now', async () => {
+  test('uses the local time of then, whatever it is now', async () => {
     const atTen = await addUser({}, NINE_O_CLOCK + HOUR);
     await fixture.addRules({ localTime: '12:00' }, NINE_O_CLOCK + 5 * DAY);
     expect(await dueOn(MAY_20)).toEqual([]);
     expect(await dueOn('2027-05-20')).toEqual([keyOf(atTen, 2027)]);
-    // Had it been noon on that day already, ten was before it.
+    // Had it already been noon that day, ten would have been before it.
     await fixture.addRules({ localTime: '12:00' }, SPRING);
     expect(await dueOn(MAY_20)).toEqual([keyOf(atTen)]);
   });
 });
 
 describe('a day that is not over', () => {
-  test('has what is to come, also a year away, of which there is no row yet', async () => {
+  test('includes what is to come, even a year away, without a row so far', async () => {
     const userId = await addUser();
     const key = await plantRow(userId);
     expect(counted(await fixture.audit(MAY_20, NINE_O_CLOCK - 1))).toEqual({ due: 1, toCome: 1 });
@@ -289,7 +289,7 @@ describe('a day that is not over', () => {
 });
 
 describe('rules that have changed since', () => {
-  test('leave a leapling delivered by the other policy delivered for the year (S7)', async () => {
+  test('leave a leapling delivered under the other policy delivered for the year (S7)', async () => {
     const userId = await addUser({ dateOfBirth: '1992-02-29' });
     await plantRow(userId, {
       date: '1992-02-29',
@@ -304,7 +304,7 @@ describe('rules that have changed since', () => {
     expect(counted(await fixture.audit('2027-03-01', now))).toEqual({ due: 1, changedSince: 1 });
   });
 
-  test('do not hide what was due by either', async () => {
+  test('do not hide what was due under either', async () => {
     await addDelivered();
     await loseRow(await addDelivered());
     await fixture.addRules({ localTime: '12:00' }, NINE_O_CLOCK + 5 * DAY);
@@ -322,7 +322,7 @@ describe('rules that have changed since', () => {
   });
 });
 
-test('a zone that is not known is blocked, for as many years as it is', async () => {
+test('an unknown zone is blocked, for as many years as it is unknown', async () => {
   const userId = await addUser({ timezone: 'Mars/Olympus_Mons' });
   await plantRow(userId, { timezone: 'Mars/Olympus_Mons', due_at: null });
   for (const day of [MAY_20, '2027-05-20']) {
@@ -330,7 +330,7 @@ test('a zone that is not known is blocked, for as many years as it is', async ()
   }
 });
 
-test('a key that was skipped and falls due later is counted where it came to', async () => {
+test('a key that was skipped and falls due later is counted where it moved to', async () => {
   const userId = await addUser();
   await fixture.change(userId, { dateOfBirth: '1990-12-01' }, NINE_O_CLOCK + 5 * DAY, false);
   const december = { date: '1990-12-01', nominal_date: '2026-12-01' };
@@ -342,7 +342,7 @@ test('a key that was skipped and falls due later is counted where it came to', a
   expect(counted(report)).toEqual({ due: 1, delivered: 1 });
 });
 
-test('what is read is one moment, whatever changes meanwhile', async () => {
+test('an audit reads one moment, whatever changes meanwhile', async () => {
   const key = await addDelivered();
   const [, userId = ''] = key.split(':');
   const read = await readSnapshot(fixture.orm, async (em) => {
@@ -354,6 +354,6 @@ test('what is read is one moment, whatever changes meanwhile', async () => {
     return seen;
   });
   expect(read).toMatchObject([{ id: userId, periods: [{ date: '1990-05-20' }] }]);
-  // Afterwards, the row is one that no history accounts for.
+  // Afterwards, no history accounts for the row.
   expect(counted(await fixture.audit(MAY_20, LATER))).toEqual({ unexpected: 1 });
 });

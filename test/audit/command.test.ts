@@ -18,7 +18,7 @@ beforeAll(async () => {
 
 /** Ada's birthday, which was never planned. */
 const MISSED = '2025-12-10';
-/** That of more people than a page of a list has. */
+/** Birthdays of more users than fit on a page of a list. */
 const HERD_MISSED = '2025-03-04';
 const HERD = Array.from({ length: 250 }, (_, at) => [
   `crm-${at}`,
@@ -46,7 +46,7 @@ test('prints a table with the keys of the unaccounted, and ends with 1', async (
   expect(text).toContain(`unaccounted:\n  birthday:${id}:2025`);
 });
 
-test('ends with 0 when all are accounted for', async () => {
+test('ends with 0 if all are accounted for', async () => {
   const settings = { DATABASE_URL: api.database.url };
   const { code, text } = await audit(['--date', '2025-12-11'], settings);
   expect(code).toBe(0);
@@ -54,7 +54,7 @@ test('ends with 0 when all are accounted for', async () => {
   expect(text).toContain('Everyone is accounted for.');
 });
 
-test('without a database of its own asks the Daybell that runs', async () => {
+test('without its own database, asks the running Daybell', async () => {
   const place = { host: '127.0.0.1', port: 0, setting: 'PORT', keepAliveMs: 5_000 };
   const server = await listen(api.app, place);
   const { port } = new URL(server.url);
@@ -68,7 +68,7 @@ test('without a database of its own asks the Daybell that runs', async () => {
   expect(alone.text).toMatch(/DATABASE_URL is not set, and no Daybell answers/);
 });
 
-test('with --list prints a line for each of a class, and ends with 0', async () => {
+test('with --list, prints a line for each occurrence of a class, and ends with 0', async () => {
   const [{ id = '' } = {}] = await api.sql<{ id: string }>(
     'select id from users.users where external_id is null',
   );
@@ -82,7 +82,7 @@ test('with --list prints a line for each of a class, and ends with 0', async () 
   expect(await list('all', '--type', 'anniversary')).toEqual({ code: 0, text: '' });
 });
 
-test('with --csv lists all pages under a header, of the database and of the Daybell that runs', async () => {
+test('with --csv, lists all pages with a header, from the database and from the running Daybell', async () => {
   const place = { host: '127.0.0.1', port: 0, setting: 'PORT', keepAliveMs: 5_000 };
   const server = await listen(api.app, place);
   const { port } = new URL(server.url);

@@ -25,7 +25,7 @@ const AROUND = [0, 1, MINUTE, -MINUTE, 3 * HOUR, -3 * HOUR, 20 * HOUR, -20 * HOU
 const OUTAGES = [2 * HOUR, 30 * HOUR, 100 * HOUR];
 const DAYS = ['01-01', '12-30', '12-31', '02-28', '02-29', '03-01', '05-20', '05-21', '09-01'];
 
-/** The installation's own changes, on birthdays; none in an instant in which one is due. */
+/** The installation's own changes, on birthdays; never at an instant at which one is due. */
 const RULES = [
   { at: Date.UTC(2011, 11, 31, 3), rules: { localTime: '18:00' } },
   { at: Date.UTC(2012, 4, 20, 2), rules: { localTime: '07:30' } },
@@ -52,7 +52,7 @@ test('nothing is unaccounted for on any day, whatever was moved, corrected, dele
       }
     }
   }
-  // It was about something.
+  // The test was not vacuous.
   for (const count of Object.values(totals)) expect(count).toBeGreaterThan(0);
   expect(Object.keys(byReason)).toEqual(
     expect.arrayContaining(['refused', 'too_late', 'date_changed']),
@@ -62,7 +62,7 @@ test('nothing is unaccounted for on any day, whatever was moved, corrected, dele
   );
   expect(totals.delivered + totals.late).toBe(completed?.count);
 
-  // And would have found each of them, had there been no row.
+  // It would have found each of them, had there been no row.
   const rows = await fixture.sql<{ key: string; day: string }>(
     `select o.key, o.local_date::text as day
      from events.occurrences as o join users.users as u on u.id = o.user_id
@@ -76,7 +76,7 @@ test('nothing is unaccounted for on any day, whatever was moved, corrected, dele
   }
 });
 
-/** The birthdays and the days around them, and every day that the ledger knows of. */
+/** The birthdays and the days around them, and every day in the ledger. */
 async function daysOfInterest(): Promise<Set<string>> {
   const days = [2011, 2012, 2013].flatMap((year) =>
     DAYS.map((day) => Date.parse(`${year}-${day}`)),
@@ -109,13 +109,13 @@ async function live(random: Random): Promise<void> {
       const sentAt = Math.max(open?.dueAt ?? Infinity, now);
       if (open === null || sentAt > end) return;
       now = sentAt;
-      // To be settled by the next attempt, if nothing changes meanwhile.
+      // Will be settled by the next attempt, if nothing changes meanwhile.
       if (random.below(6) === 0) return fixture.attempt(open.key, now);
       await fixture.settle(open.key, random.below(8) > 0 ? 'COMPLETED' : 'FAILED', now);
       await fixture.plan(userId, now);
     }
   };
-  /** What is due by then is sent, late if the installation was down at its time. */
+  /** Whatever is due by then is sent, late if the installation was down at its time. */
   const goTo = async (end: number): Promise<void> => {
     for (const { at } of RULES) {
       if (at <= now || at > end) continue;
@@ -139,7 +139,7 @@ async function live(random: Random): Promise<void> {
     const then = random.below(4) > 0 ? Math.max(now, next) : now + random.below(90 * DAY);
     if (then >= END) break;
     await goTo(then);
-    // No two changes have the same instant.
+    // No two changes share an instant.
     now += 1;
     const deed = random.below(10);
     const isPlanned = downSince === null;

@@ -50,7 +50,7 @@ test('nothing is unaccounted for on any day, whatever was moved, suspended, dele
     for (const reason of Object.keys(report.skipped.byReason)) reasons.add(reason);
     for (const { type, due } of report.types) if (due > 0) types.add(type);
   }
-  // It was about something.
+  // The test was not vacuous.
   for (const count of Object.values(totals)) expect(count).toBeGreaterThan(0);
   expect([...reasons]).toEqual(expect.arrayContaining(['superseded', 'suspended']));
   expect(types.size).toBeGreaterThan(5);
@@ -63,14 +63,14 @@ test('nothing is unaccounted for on any day, whatever was moved, suspended, dele
 /** One occasion, from creation to the end or deletion. */
 async function live(random: Random, kind: (typeof KINDS)[number]): Promise<void> {
   let now = START + random.below(5 * DAY);
-  // Nobody plans the birthdays here: they come after the end, and their reminders before it.
+  // The birthdays are not planned here: they come after the end, and their reminders before it.
   const dateOfBirth = `1990-${random.pick(['04-25', '04-30', '05-05'])}`;
   const userId = await fixture.add({ dateOfBirth, timezone: random.pick(ZONES) }, now, false);
   const id = await fixture.addOccasion(userId, kind, now);
   let isSuspended = false;
   const plan = () => fixture.plan(id, now, kind.type);
 
-  /** What falls due by then is sent at its instant, or skipped while it is suspended. */
+  /** Whatever falls due by then is sent at its instant, or skipped while it is suspended. */
   const goTo = async (end: number): Promise<void> => {
     for (;;) {
       const open = await fixture.openOf(id);
@@ -139,7 +139,7 @@ describe('after ten days', () => {
     expect(await reasonsOf(later)).toEqual([...nine('superseded'), { late: 1 }]);
   });
 
-  test('of suspension, all were skipped for that', async () => {
+  test('of suspension, all were skipped for that reason', async () => {
     const { userId, id } = await added();
     await fixture.suspend(userId, true, FIRST - MINUTE);
     await fixture.plan(id, later, 'reminder');

@@ -1,4 +1,4 @@
-/** Occasions of every kind, as audits see them: what is due, and what became of it. */
+/** Occasions of every kind in audits: what is due, and what became of it. */
 import { describe, expect, test } from 'vitest';
 
 import {
@@ -14,20 +14,20 @@ import { plantOccurrence } from '../support/plant-occurrence.ts';
 const fixture = useAuditFixture();
 
 const SPRING = Date.UTC(2026, 3, 1);
-/** No birthday of it is due in the days below. */
+/** Its birthday is not due in the days below. */
 const USER = { dateOfBirth: '1990-11-11', timezone: 'Europe/Berlin' };
 const MAY_20 = '2026-05-20';
 const NINE_O_CLOCK = Date.UTC(2026, 4, 20, 7);
 
 type Given = Partial<OccasionInputs> & Pick<OccasionInputs, 'recurrence'>;
 
-/** An occasion of a user of Berlin since spring, never planned; gives its id. */
+/** An occasion of a user in Berlin since spring, never planned; returns its id. */
 async function addOccasion(inputs: Given, at = SPRING): Promise<string> {
   const userId = await fixture.add(USER, SPRING, false);
   return fixture.addOccasion(userId, { type: 'reminder', ...inputs }, at, false);
 }
 
-/** Nothing has been planned: the keys of all that was due are unaccounted for. */
+/** Nothing has been planned: the keys of everything due are unaccounted for. */
 async function dueOn(day: string): Promise<string[]> {
   const report = await fixture.audit(day, Date.UTC(2030, 0, 1));
   return [...report.unaccounted.first].toSorted();
@@ -41,7 +41,7 @@ async function userOf(id: string): Promise<string> {
   return row?.userId ?? '';
 }
 
-/** The row of an occasion of Berlin on a day, column by column; gives the key. */
+/** The row of an occasion in Berlin on a day, column by column; returns the key. */
 async function plantRow(
   id: string,
   day: string,
@@ -122,7 +122,7 @@ describe('what is due on a day', () => {
     for (const day of others) expect([day, await about(day)]).toEqual([day, []]);
   });
 
-  test('has its key by the nominal date: of a year if it is yearly, of a day otherwise', async () => {
+  test('has its key from the nominal date: a year if it is yearly, a day otherwise', async () => {
     const yearly = await addOccasion({
       type: 'subscription',
       recurrence: 'yearly',
@@ -134,7 +134,7 @@ describe('what is due on a day', () => {
     expect(await dueOn('2027-02-28')).toEqual([`reminder:${monthly}:2027-02-31`]);
   });
 
-  test('in a zone that skipped it is on the next, also of a single day', async () => {
+  test('in a zone that skipped it, is on the next day, even for a single day', async () => {
     const long = Date.UTC(2011, 0, 1);
     const userId = await fixture.add({ ...USER, timezone: 'Pacific/Apia' }, long, false);
     const once = { type: 'reminder', recurrence: 'once', date: '2011-12-30' };
@@ -143,7 +143,7 @@ describe('what is due on a day', () => {
     expect(await dueOn('2011-12-31')).toEqual([`reminder:${id}:2011-12-30`]);
   });
 
-  test('is by the local time of the occasion, else of the user, else of the installation', async () => {
+  test('uses the local time of the occasion, else of the user, else of the installation', async () => {
     // Created at ten, on the day.
     const at = NINE_O_CLOCK + HOUR;
     const daily = { recurrence: 'daily', date: MAY_20 };
@@ -155,7 +155,7 @@ describe('what is due on a day', () => {
     );
   });
 
-  test('is not what ended before, or began after', async () => {
+  test('excludes occasions that ended before, or began after', async () => {
     const daily = { recurrence: 'daily', date: '2026-01-01' };
     const ended = await addOccasion(daily);
     await fixture.removeOccasion(ended, NINE_O_CLOCK - 1, false);
@@ -166,10 +166,10 @@ describe('what is due on a day', () => {
   });
 });
 
-test('a change of the offset may put an occurrence behind, on a day that was past by then', async () => {
+test('a change of the offset may make an occurrence due on a day that was past by then', async () => {
   const inputs = { recurrence: 'once', date: '2026-06-10' };
   const id = await addOccasion(inputs);
-  // It was to come on 10 June; by the new offset it was due on 20 May.
+  // It was due on 10 June; with the new offset it was due on 20 May.
   const changed = NINE_O_CLOCK + 3 * DAY;
   await fixture.changeOccasion(id, { offsetDays: 21 }, changed, false);
   const key = `reminder:${id}:2026-06-10`;
@@ -180,7 +180,7 @@ test('a change of the offset may put an occurrence behind, on a day that was pas
   expect(counted(await fixture.audit('2026-06-10', changed + DAY))).toEqual({});
 });
 
-test('sent a week before, and due again on its day by another offset: changed since', async () => {
+test('one that was sent a week before, and is due again on its day by another offset, counts as changed', async () => {
   const inputs = { recurrence: 'once', date: '2026-05-27', offsetDays: 7 };
   const id = await addOccasion(inputs);
   const columns = { state: 'COMPLETED', nominal_date: '2026-05-27', local_date: MAY_20 };
@@ -219,14 +219,14 @@ describe('what became of it', () => {
     ]);
   });
 
-  test('the next one falls due while this one is still attempted', async () => {
+  test('the next one fell due while this one was still being attempted', async () => {
     const id = await addOccasion(DAILY);
     await plantRow(id, MAY_20, DAILY, { attempts: 3, next_attempt_at: '2026-05-21T08:00:00Z' });
     const soon = await fixture.audit('2026-05-21', NINE_O_CLOCK + DAY + 5 * MINUTE);
     expect(counted(soon)).toEqual({ due: 1, behind: 1 });
   });
 
-  test('skipped while suspended, if the history says so', async () => {
+  test('it was skipped while suspended, if the history says so', async () => {
     const id = await addOccasion(DAILY);
     await plantRow(id, MAY_20, DAILY, { state: 'SKIPPED', reason: 'suspended' });
     const later = NINE_O_CLOCK + DAY;
@@ -235,7 +235,7 @@ describe('what became of it', () => {
     expect(counted(await fixture.audit(MAY_20, later))).toEqual({ due: 1, suspended: 1 });
   });
 
-  test('deleted before it was sent, with its user or alone', async () => {
+  test('it was deleted before it was sent, with its user or alone', async () => {
     const alone = await addOccasion(DAILY);
     await fixture.removeOccasion(alone, NINE_O_CLOCK + HOUR, false);
     const skipped = { state: 'SKIPPED', reason: 'occasion_deleted' };
@@ -248,7 +248,7 @@ describe('what became of it', () => {
     });
   });
 
-  test('deleted by a hand, so that the history still ends in the present', async () => {
+  test('it was deleted by hand, so that the history is still open', async () => {
     const id = await addOccasion(DAILY);
     await fixture.sql('delete from users.occasions where id = :id', { id });
     await fixture.sql(
@@ -261,7 +261,7 @@ describe('what became of it', () => {
     expect(counted(await fixture.audit('2026-05-22', later))).toEqual({});
   });
 
-  test('overdue, however late, while its destination is paused; and unaccounted after that', async () => {
+  test('it is overdue, however late, while its destination is paused; and unaccounted for after that', async () => {
     const id = await addOccasion(DAILY);
     await plantRow(id, MAY_20, DAILY);
     const tenDaysLater = NINE_O_CLOCK + 10 * DAY;
@@ -269,13 +269,13 @@ describe('what became of it', () => {
     expect(await at()).toEqual({ due: 1, unaccounted: 1 });
     await fixture.sql('update events.destinations set paused_at = now()');
     expect(await at()).toEqual({ due: 1, overdue: 1 });
-    // Those of the days after it wait for it.
+    // The following days wait for it.
     const next = await fixture.audit('2026-05-25', tenDaysLater);
     expect(counted(next)).toEqual({ due: 1, behind: 1 });
     await fixture.sql('update events.destinations set paused_at = null');
   });
 
-  test('overdue as long as its type allows', async () => {
+  test('it is overdue for as long as its type allows', async () => {
     const id = await addOccasion(DAILY);
     await plantRow(id, MAY_20, DAILY);
     const at = async (days: number) =>
@@ -289,7 +289,7 @@ describe('what became of it', () => {
     expect(await at(1)).toEqual({ due: 1, unaccounted: 1 });
   });
 
-  test('a row that was sent though no occasion was due', async () => {
+  test('a row was sent although no occasion was due', async () => {
     const weekly = { recurrence: 'weekly', date: '2026-05-07' };
     const id = await addOccasion(weekly);
     const key = await plantRow(id, MAY_20, weekly, { state: 'COMPLETED' });

@@ -1,4 +1,4 @@
-/** What the real planner makes of one birthday that changes on its day, as audits see it. */
+/** A birthday that changes on its day, planned by the real planner and then audited. */
 import { expect, test } from 'vitest';
 
 import { counted, DAY, HOUR, MINUTE, useAuditFixture } from '../support/audit-fixture.ts';
@@ -28,7 +28,7 @@ test('deleted before it was attempted, and after', async () => {
   expect(await auditOf('2026-05-20')).toEqual({ due: 2, failed: 1, user_deleted: 1, deleted: 1 });
 });
 
-test('attempted, then corrected to a day that was past, and to one to come', async () => {
+test('attempted, then corrected to a past day, and to a future one', async () => {
   const userId = await fixture.add(BERLIN, SPRING);
   await fixture.attempt(keyOf(userId), NINE_O_CLOCK);
   await fixture.change(userId, { dateOfBirth: '1990-03-01' }, NINE_O_CLOCK + HOUR);
@@ -52,7 +52,7 @@ test('skipped, and delivered when a corrected date fell due later', async () => 
   expect(await auditOf('2026-12-01')).toEqual({ due: 1, late: 1 });
 });
 
-test('superseded by the one of the next year, when nothing was up for a year', async () => {
+test("superseded by the next year's, because nothing ran for a year", async () => {
   const userId = await fixture.add(BERLIN, SPRING);
   await fixture.attempt(keyOf(userId), NINE_O_CLOCK);
   const yearLater = Date.UTC(2027, 4, 20, 8);
@@ -62,7 +62,7 @@ test('superseded by the one of the next year, when nothing was up for a year', a
   expect(await auditOf('2027-05-20', yearLater)).toEqual({ due: 1, overdue: 1 });
 });
 
-test('put behind on its day by a new local time, and sent at that change', async () => {
+test('moved into the past on its day by a new local time, and sent at that change', async () => {
   const change = NINE_O_CLOCK - HOUR;
   const userId = await fixture.add(BERLIN, SPRING);
   const other = await fixture.add(BERLIN, change + MINUTE);
@@ -73,7 +73,7 @@ test('put behind on its day by a new local time, and sent at that change', async
     dueAt: NINE_O_CLOCK - 90 * MINUTE,
   });
   await fixture.settle(keyOf(userId), 'COMPLETED', change);
-  // Created after it: not this year.
+  // Created after it: not due this year.
   await fixture.plan(other, change + 2 * MINUTE);
   expect(await auditOf('2026-05-20')).toEqual({ due: 1, late: 1 });
 });

@@ -15,7 +15,7 @@ import { rowsReadOf } from '../support/explain.ts';
 import { type TestDatabase, useFilledDatabase } from '../support/postgres.ts';
 import { bundledTz } from '../support/tz-databases.ts';
 
-/** Of users, as many yearly occasions, and an occurrence of each of both. */
+/** Users, as many yearly occasions, and an occurrence for each of both. */
 const ROWS = 40_000;
 const DAY = 86_400_000;
 const NOW = Date.UTC(2026, 5, 15, 12);
@@ -77,7 +77,7 @@ describe.each(['fresh', 'not taken yet'] as const)('with statistics %s', (statis
 
 const YEAR_DAY = `date '1990-01-01' + n % 365`;
 
-/** Birthdays and renewals on every day of the year; and daily ones of the years before. */
+/** Birthdays and renewals on every day of the year; and daily ones of earlier years. */
 const LOAD = [
   `insert into events.rules (local_time, leap_day_policy, tz_version)
    values ('09:00', 'feb28', 'any')`,

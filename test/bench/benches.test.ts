@@ -17,7 +17,7 @@ const TITLES = ROWS.flatMap(({ title, panels }) =>
   panels.map((panel) => panel.title).concat(title),
 );
 
-/** What is written in a picture. */
+/** The text in a picture. */
 async function wordsOf(svg: string): Promise<string[]> {
   const picture = await readFile(svg, 'utf8');
   expect(picture).not.toMatch(/NaN|Infinity|undefined/);
@@ -40,7 +40,7 @@ test.concurrent(
     const options = {
       users: '20',
       contenders: 'daybell,floor',
-      // Soon enough: a delivery that is late is a delivery here.
+      // Soon enough: here, a late delivery still counts as one.
       'head-start': '5',
       data: dataDir,
       out: outDir,

@@ -1,4 +1,4 @@
-/** The arithmetic of Temporal Cloud's prices, by the examples of its documentation. */
+/** The arithmetic of Temporal Cloud's prices, checked with the examples of its documentation. */
 import { expect, test } from 'vitest';
 
 import { cloudCost } from '../../bench/million/cloud-cost.ts';
@@ -11,7 +11,7 @@ const NOTHING = {
   bytesPerUser: 0,
 };
 
-test('the Business plan charges Actions beyond its own by volume, and 500 dollars at the least', () => {
+test('the Business plan charges Actions beyond its own by volume, and at least 500 dollars', () => {
   const { businessDollars } = cloudCost(
     { ...NOTHING, installationMonth: 11.25e6 + 2.5e6 },
     'laterYear',
@@ -19,7 +19,7 @@ test('the Business plan charges Actions beyond its own by volume, and 500 dollar
   expect(businessDollars).toBeCloseTo(525 + 500);
 });
 
-test('a twelfth of the Actions of a year are those of a month, and history is charged by the hour', () => {
+test("a month has a twelfth of a year's Actions, and history is charged by the hour", () => {
   const use = { ...NOTHING, users: 1_200, firstYear: 3, laterYear: 2, installationMonth: 100 };
   expect(cloudCost(use, 'firstYear').actions).toBe(400);
   expect(cloudCost(use, 'laterYear').actions).toBe(300);

@@ -1,4 +1,6 @@
-/** What Daybell is compared with must itself deliver: to each user once, and not before the instant. */
+/**
+ * What Daybell is compared with must itself deliver: to each user once, and not before the instant.
+ */
 import { afterAll, beforeAll, test } from 'vitest';
 
 import { engine as floor } from '../../bench/contenders/floor.ts';
@@ -38,7 +40,7 @@ const ENGINES: readonly [name: string, engine: Engine][] = [
 ];
 
 test.concurrent.for(ENGINES)(
-  '%s greets everybody once',
+  '%s greets every user once',
   { timeout: 240_000 },
   async ([name, engine], { expect }) => {
     const database = await createEmptyDatabase();

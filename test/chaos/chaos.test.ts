@@ -8,7 +8,7 @@ import { runChaos } from './run.ts';
 
 beforeAll(findDevServerProgram, 25 * 60_000);
 
-/** Always the same, so that a run that fails can be had again. */
+/** Always the same, so that a failed run can be repeated. */
 const SHORT = {
   seed: 1,
   minutes: 1,
@@ -19,7 +19,7 @@ const SHORT = {
 } as const;
 
 test(
-  'killed, cut off and refused in every place: everybody who is due is greeted, and nobody twice without a reason',
+  'killed, cut off and refused everywhere: every due user is greeted, and none twice without a reason',
   { timeout: 15 * 60_000 },
   async () => {
     const said: string[] = [];
@@ -32,7 +32,7 @@ test(
   },
 );
 
-test('arguments are whole numbers within bounds; every fault is named', () => {
+test('arguments are whole numbers within bounds; every fault is reported', () => {
   const args = ['--seed', 'x', '--kills', '1001', '--users', '20'];
   const parse = () => parseOptions(args, () => 4);
   expect(parse).toThrow(InvalidOptionsError);

@@ -1,13 +1,13 @@
-/** Requests for what had been taken before, and what explains them. */
+/** Repeated requests for what the receiver had already taken, and what explains them. */
 import type { Fault } from './faults.ts';
 import type { Arrival } from './receiver.ts';
 
 export interface Duplicates {
   /** Occurrences that the receiver took more than once, or was sent again after it had. */
   readonly occurrences: number;
-  /** How many requests too many, by what explains them. */
+  /** The number of extra requests, by explanation. */
   readonly explained: Readonly<Record<string, number>>;
-  /** What nothing explains: each a line. */
+  /** Those without an explanation: a line each. */
   readonly unexplained: readonly string[];
 }
 
@@ -50,7 +50,7 @@ export function explainDuplicates(
   return { occurrences: repeated.size, explained, unexplained };
 }
 
-/** Why what was taken may not have come to the ledger; null when it must have. */
+/** Why the ledger may not have recorded what was taken; null if it must have. */
 export function explain(
   { outcome, at, endedAt }: Arrival,
   faults: readonly Fault[],

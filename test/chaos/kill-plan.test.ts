@@ -26,7 +26,7 @@ function plan(seed: number, kills = 40, minutes = 10, targets = ALONE) {
   return { instants, kills: planKills({ targets, kills, instants, from: FROM, until, draw }) };
 }
 
-/** As if every herd were there, and nothing in the way. */
+/** As if every herd existed, and nothing delayed it. */
 function done(seed: number, herd = 250, targets = ALONE): Kill[] {
   return plan(seed, 40, 10, targets).kills.map(({ at, target, aimedAt }) => ({
     target,
@@ -44,7 +44,7 @@ describe('the kills of a run', () => {
   });
 
   test.each(SEEDS)(
-    'seed %i: as many as were asked for, enough of each target and in herds',
+    'seed %i: as many as requested, enough of each target and in herds',
     (seed) => {
       const { kills } = plan(seed);
       expect(kills).toHaveLength(40);
@@ -102,7 +102,7 @@ describe('the kills of a run', () => {
   });
 });
 
-test('a long run has all dispatchers away, Temporal away, and a dispatcher suspended, each over an instant', () => {
+test('a long run has all dispatchers down, Temporal down, and a dispatcher suspended, each over an instant', () => {
   const { instants } = plan(1);
   const outages = planOutages(instants, 1);
   expect(outages.map(({ kind, targets }) => `${kind} ${targets.join(' ')}`)).toEqual([
@@ -116,7 +116,7 @@ test('a long run has all dispatchers away, Temporal away, and a dispatcher suspe
   expect(planOutages(instants.slice(0, 3), 1)).toEqual([]);
 });
 
-test('a long run on a Temporal cluster has one node of each kind away, one at a time, over an instant', () => {
+test('a long run on a Temporal cluster has one node of each kind down, one at a time, over an instant', () => {
   const { instants } = plan(1);
   const nodes = planOutages(instants, 2).slice(1, -1);
   expect(nodes.map(({ kind, targets }) => `${kind} ${targets.join(' ')}`)).toEqual([
@@ -132,17 +132,17 @@ test('a long run on a Temporal cluster has one node of each kind away, one at a 
   }
 });
 
-describe('what a run has to come to', () => {
-  test('in full: each target 5 times, 5 dispatchers in herds, 2,000 who are due', () => {
+describe('what a run has to achieve', () => {
+  test('is, in full: each target 5 times, 5 dispatchers in herds, 2,000 due users', () => {
     expect(FULL).toEqual({ killsEach: 5, killsInHerds: 5, due: 2_025 });
   });
 
-  test('is less for a small one, and no herds where there can be none', () => {
+  test('is less for a small one, and no herds if there can be none', () => {
     expect(demandOf(7, 60, 3, ALONE)).toEqual({ killsEach: 1, killsInHerds: 0, due: 45 });
     expect(demandOf(20, 1_500, 5, ALONE)).toEqual({ killsEach: 2, killsInHerds: 3, due: 1_125 });
   });
 
-  test('herds that were too small, or were over, do not count', () => {
+  test('does not include herds that were too small, or were over', () => {
     expect(shortfallsOf(FULL, done(1, 100), 2_100, ALONE)).toEqual([
       'dispatchers: killed 0 times in a herd of over 100, not 5',
     ]);
@@ -154,7 +154,7 @@ describe('what a run has to come to', () => {
     expect(shortfallsOf(FULL, late, 2_100, ALONE)).toHaveLength(1);
   });
 
-  test('too few kills of a target, and too few users, are named', () => {
+  test('is reported if there are too few kills of a target, or too few users', () => {
     const spared = done(1).filter(({ target }) => target !== 'postgres');
     expect(shortfallsOf(FULL, spared, 1_999, ALONE)).toEqual([
       'postgres: killed 0 times, not 5',

@@ -1,5 +1,5 @@
 /**
- * Who was due, seen from the outside: by what the API answered, fixed offsets and the
+ * Which users were due, judged from the outside: by the API's responses, fixed offsets and the
  * README's rules. Nothing of src/time or src/planning is asked.
  */
 import type { Zone } from '../support/instant-zones.ts';

@@ -1,4 +1,6 @@
-/** Charts as a browser sees them: under a strict Content-Security-Policy, twice in one page, light and dark. */
+/**
+ * Charts in a browser: under a strict Content-Security-Policy, twice in one page, light and dark.
+ */
 import { expect, test } from 'vitest';
 
 import { barChart } from '../../src/charts/bar-chart.ts';
@@ -9,7 +11,7 @@ const openBrowser = useBrowser();
 const ORIGIN = 'http://daybell.test';
 const POLICY = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:";
 
-test('charts stand in a page under a strict policy, and follow its light and dark', async (context) => {
+test('charts work in a page under a strict policy, and follow its light and dark mode', async (context) => {
   const bars = await barChart({
     title: 'Due by hour',
     description: 'Two hours & two types',

@@ -1,4 +1,4 @@
-/** What the pages have curl send: what a generated client must be able to send. */
+/** Requests that the pages send with curl, and that a generated client must be able to send. */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 

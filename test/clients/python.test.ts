@@ -24,7 +24,7 @@ test(
     const folder = await mkdtemp(join(tmpdir(), 'daybell-client-'));
     onTestFinished(() => rm(folder, { recursive: true, force: true }));
     const { environment, path } = readMachine();
-    // It formats what it has written with a program beside itself.
+    // It formats its output with a program next to itself.
     const env = { ...environment, PATH: `${dirname(python)}:${path}`, PYTHONPATH: folder };
     const run = async (...args: readonly string[]) => {
       const options = { cwd: folder, env, timeoutMs: LIMIT_MS };
@@ -35,7 +35,7 @@ test(
     const generate = 'from openapi_python_client.cli import app; app()';
     const into = ['--output-path', join(folder, 'daybell'), '--meta', 'none'];
     const said = await run('-c', generate, 'generate', '--path', DESCRIPTION, ...into);
-    // It sends no files. Everything else that it leaves out is ours to mend.
+    // It sends no files. Anything else that it leaves out is ours to fix.
     expect(said.match(/^(?:WARNING|Unable) .*/gm)).toEqual([
       expect.stringMatching(/^WARNING parsing POST \/v1\/imports /),
     ]);

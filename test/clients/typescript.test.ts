@@ -48,7 +48,7 @@ test(
   },
 );
 
-/** What the pages have curl send, sent by the generated client. */
+/** The requests that the pages send with curl, sent by the generated client. */
 async function example(): Promise<string> {
   const { user, occasion } = await readExamples();
   return `
@@ -73,7 +73,7 @@ async function example(): Promise<string> {
     export { conflict, read, rules, status };`;
 }
 
-/** The folder with the generator and its TypeScript, which is another than ours; kept in the cache. */
+/** The folder with the generator and its own version of TypeScript; kept in the cache. */
 async function installGenerator(): Promise<string> {
   const { cacheHome, environment } = readMachine();
   const lock = await readFile(join(GENERATOR, 'package-lock.json'));
@@ -91,7 +91,7 @@ async function installGenerator(): Promise<string> {
     const args = ['ci', '--ignore-scripts', '--no-audit', '--no-fund'];
     const { ok, output, problem } = await runCommand('npm', args, options);
     if (!ok) throw new Error(`npm ci failed (${problem}): it needs its registry.\n${output}`);
-    // Nobody ever sees half of it; another run may have been quicker, and that one is as good.
+    // Nobody ever sees half of it; another run may have been faster, and its result is as good.
     await rename(workshop, folder).catch(() => {});
   } finally {
     await rm(workshop, { recursive: true, force: true });
