@@ -260,7 +260,7 @@ describe('what is due', () => {
     expect(await dueOn('1995-01-01')).toEqual([keyOf(userId, 1994)]);
   });
 
-  test('on different days in UTC, belongs to the local day (S8)', async () => {
+  test('belongs to the local day, even if that differs from the day in UTC (S8)', async () => {
     const userId = await addUser({ dateOfBirth: '1990-01-01', timezone: 'Pacific/Kiritimati' });
     expect(await dueOn('2026-12-31')).toEqual([]);
     expect(await dueOn('2027-01-01')).toEqual([keyOf(userId, 2027)]);

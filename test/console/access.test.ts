@@ -29,7 +29,7 @@ async function signIn(key = KEY, next = '') {
 }
 
 describe('signing in', () => {
-  test('is what every page leads to, and leads back to that page', async () => {
+  test('is where every page leads without a session, and leads back to that page', async () => {
     const asked = await visitor.open('/console/people?q=Ada');
     expect(asked.path).toBe('/console/sign-in?next=%2Fconsole%2Fpeople%3Fq%3DAda');
     const page = await visitor.submit(asked, '/console/sign-in', { key: KEY });
@@ -48,26 +48,26 @@ describe('signing in', () => {
     expect(page.path).toBe('/console');
   });
 
-  test('leads to one address, whatever lines are in it', async () => {
+  test('leads to a single address, whatever line breaks it contains', async () => {
     const next = '/console/people?q=Ada\r\nSet-Cookie: a=b';
     const page = await signIn(KEY, `?next=${encodeURIComponent(next)}`);
     expect(page.path).toBe('/console/people?q=AdaSet-Cookie:%20a=b');
   });
 
-  test('ends the session that the browser had before', async () => {
+  test("ends the browser's previous session", async () => {
     await signIn();
     await signIn();
     expect(await api.sql('select 1 from events.console_sessions')).toHaveLength(1);
   });
 
-  test('is refused with a key that is not among the settings', async () => {
+  test('is refused with a key that is not in the settings', async () => {
     const page = await signIn(`daybell_${'x'.repeat(43)}`);
     expect(page.status).toBe(401);
     expect(page.text).toContain('This is not a key of API_KEYS');
     expect((await visitor.open('/console')).path).toContain('/sign-in');
   });
 
-  test('is refused when the form comes from elsewhere', async () => {
+  test('is refused if the form comes from another site', async () => {
     const body = new URLSearchParams({ key: KEY });
     const page = await visitor.request('/console/sign-in', { method: 'POST', body });
     expect(page.status).toBe(403);
@@ -76,7 +76,7 @@ describe('signing in', () => {
 });
 
 describe('a session', () => {
-  test('is a new token for the browser, out of reach for scripts and for the forms of others', async () => {
+  test('is a new token for the browser, inaccessible to scripts and to forms of other sites', async () => {
     await visitor.open('/console/sign-in');
     const before = visitor.cookies.get(COOKIE);
     await signIn();
@@ -92,7 +92,7 @@ describe('a session', () => {
     }
   });
 
-  test('is over after twelve hours', async () => {
+  test('expires after twelve hours', async () => {
     await signIn();
     await api.sql(
       `update events.console_sessions set expires_at = expires_at - interval '12 hours'`,
@@ -100,7 +100,7 @@ describe('a session', () => {
     expect((await visitor.open('/console')).path).toBe('/console/sign-in');
   });
 
-  test('is over when the key is no longer among the settings, or is another of that name', async () => {
+  test('expires when the key is no longer in the settings, or is a different one of that name', async () => {
     for (const apiKeys of [
       [keyOf('other', KEY, ['users:read'])],
       [keyOf('support', `daybell_${'n'.repeat(43)}`, ['users:read'])],
@@ -114,7 +114,7 @@ describe('a session', () => {
     }
   });
 
-  test('ends with the sign-out, also for a token that was copied', async () => {
+  test('ends with the sign-out, even for a copied token', async () => {
     const page = await signIn();
     const copied = visitConsole(api.app);
     for (const cookie of visitor.cookies) copied.cookies.set(...cookie);
@@ -123,7 +123,7 @@ describe('a session', () => {
     expect((await copied.open('/console')).path).toBe('/console/sign-in');
   });
 
-  test('changes its token in use; what is under way with the one before is not cut off', async () => {
+  test('changes its token during use, without cutting off requests with the previous one', async () => {
     await signIn();
     const before = new Map(visitor.cookies);
     await api.sql(`update events.console_sessions set rotated_at = rotated_at - interval '1 hour'`);
@@ -135,7 +135,7 @@ describe('a session', () => {
     const underWay = visitConsole(api.app);
     for (const cookie of before) underWay.cookies.set(...cookie);
     expect((await underWay.open('/console/nothing')).status).toBe(404);
-    // Nor does the one before, which may be known to others, lead to the new one.
+    // Nor does the previous token, which may be known to others, lead to the new one.
     expect(underWay.cookies.get(COOKIE)).toBe(before.get(COOKIE));
     await api.sql(
       `update events.console_sessions set rotated_at = rotated_at - interval '2 minutes'`,
@@ -145,7 +145,7 @@ describe('a session', () => {
     expect(visitor.cookies.get(COOKIE)).toBe(rotated);
   });
 
-  test('outlives an answer that was lost with the new token: the next request within a minute gets it', async () => {
+  test('survives the loss of a response with the new token: the next request within a minute gets it', async () => {
     await signIn();
     const before = new Map(visitor.cookies);
     await api.sql(`update events.console_sessions set rotated_at = rotated_at - interval '1 hour'`);
@@ -160,7 +160,7 @@ describe('a session', () => {
     expect((await visitor.open('/console/nothing')).status).toBe(404);
   });
 
-  test('keeps its token over a form, whose answer may come after minutes', async () => {
+  test('keeps its token over a form, whose response may take minutes', async () => {
     await signIn();
     const before = visitor.cookies.get(COOKIE);
     await api.sql(`update events.console_sessions set rotated_at = rotated_at - interval '1 hour'`);
@@ -168,7 +168,7 @@ describe('a session', () => {
     expect(visitor.cookies.get(COOKIE)).toBe(before);
   });
 
-  test('that is over meanwhile changes nothing, and says so', async () => {
+  test('that expired meanwhile changes nothing, and says so', async () => {
     const page = await signIn();
     await api.sql('delete from events.console_sessions');
     const answer = await visitor.submit(page, '/console/sign-out');
@@ -176,7 +176,7 @@ describe('a session', () => {
     expect(answer.text).toContain('Your session has ended Nothing was changed.');
   });
 
-  test('changes nothing for a form without its token, or with that of another session', async () => {
+  test("changes nothing for a form without its token, or with another session's", async () => {
     const page = await signIn();
     const other = visitConsole(api.app);
     const theirs = await other.submit(await other.open('/console/sign-in'), '/console/sign-in', {
@@ -191,7 +191,7 @@ describe('a session', () => {
   });
 });
 
-test('without configured keys, this machine needs no sign-in, and nobody else gets in', async () => {
+test('without configured keys, this machine needs no sign-in, and others are refused', async () => {
   const open = await createTestApi();
   const here = visitConsole(open.app);
   expect((await here.open('http://localhost/console/sign-in')).path).toBe('/console');
@@ -204,7 +204,7 @@ test('without configured keys, this machine needs no sign-in, and nobody else ge
   await open.database.drop();
 });
 
-test('a database that is away is said in a sentence', async () => {
+test('a database that is down is reported in a sentence', async () => {
   const orm = await connectOrm('postgresql://127.0.0.1:1/nowhere');
   const broken = await createTestApi({ apiKeys: [support], orm });
   const page = await visitConsole(broken.app).request('/console', {
@@ -216,13 +216,13 @@ test('a database that is away is said in a sentence', async () => {
   await broken.database.drop();
 });
 
-test('nothing comes from elsewhere, and nothing is kept by caches but the assets', async () => {
+test('nothing is loaded from other hosts, and caches keep nothing but the assets', async () => {
   const page = await visitor.open('/console/sign-in');
   expect(page.headers.get('content-security-policy')).toMatch(
     /^default-src 'none'; style-src 'self';/,
   );
   expect(page.headers.get('cache-control')).toBe('no-store');
-  // What a browser says of where its forms come from hangs on it: `Origin: null` with no-referrer.
+  // Decides what a browser says about where its forms come from: `Origin: null` with no-referrer.
   expect(page.headers.get('referrer-policy')).toBe('same-origin');
   const [asset = ''] = /\/console\/assets\/console\.css\?v=[\w-]+/.exec(page.html) ?? [];
   const stylesheet = await visitor.open(asset);
@@ -231,7 +231,7 @@ test('nothing comes from elsewhere, and nothing is kept by caches but the assets
   expect((await visitor.open('/console/assets/other.css')).path).toContain('/sign-in');
 });
 
-test('attempts with wrong keys are limited in their rate, and keep out no one who has a key', async () => {
+test('attempts with wrong keys are limited in their rate, and lock out nobody who has a key', async () => {
   const form = await visitor.open('/console/sign-in');
   const statuses = [];
   for (let attempt = 0; attempt < 30; attempt += 1) {

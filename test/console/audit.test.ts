@@ -1,4 +1,4 @@
-/** The audit of a day as the console shows it, with everyone behind its numbers. */
+/** The audit of a day in the console, with lists behind its numbers. */
 import { beforeAll, expect, test } from 'vitest';
 
 import type { Scope } from '../../src/access/api-key.ts';
@@ -33,13 +33,13 @@ beforeAll(async () => {
   await plantOccurrence(api.sql, { ...ofTheDay, user_id: ids[2], state: 'FAILED', reason: 'gone' });
 });
 
-test('asks for a day, and audits none before it is named', async () => {
+test('asks for a day, and audits none before one is given', async () => {
   const page = await open('/console/audit');
   expect(page.html).toContain('type="date"');
   expect(page.text).not.toContain('due on');
 });
 
-test('what must be 0 comes first, then each class in words, with links to who is in it', async () => {
+test('what must be 0 comes first, then each class in words, with links to its list', async () => {
   const page = await open(`/console/audit?date=${DAY}`);
   expect(page.text).toContain(`3 occurrences due on ${DAY}. Something is wrong.`);
   expect(page.text).toMatch(/unaccounted 1 Fell due, and has no recorded outcome/);
@@ -51,7 +51,7 @@ test('what must be 0 comes first, then each class in words, with links to who is
   expect(clean.text).toContain('0 occurrences due on 2026-12-09. All are accounted for.');
 });
 
-test('lists who is behind a number, page by page, names escaped', async () => {
+test('lists the occurrences behind a number, page by page, with names escaped', async () => {
   const delivered = await open(`${LIST}&class=delivered`);
   expect(delivered.text).toContain(`${HOSTILE} Lovelace`);
   expect(delivered.html).not.toContain(HOSTILE);
@@ -63,7 +63,7 @@ test('lists who is behind a number, page by page, names escaped', async () => {
   expect((await open(`${LIST}&class=blocked`)).text).toContain('There is none.');
 });
 
-test('downloads as CSV, in which nothing is a formula', async () => {
+test('can be downloaded as CSV, in which nothing is a formula', async () => {
   const file = await open(`/console/audit/occurrences.csv?date=${DAY}`);
   expect(file.headers.get('content-type')).toBe('text/csv; charset=utf-8');
   expect(file.headers.get('content-disposition')).toBe(`attachment; filename="audit-${DAY}.csv"`);
@@ -75,7 +75,7 @@ test('downloads as CSV, in which nothing is a formula', async () => {
   expect(file.html).toContain(`,'${FORMULA},Lovelace`);
 });
 
-test('a day that is none, and a class that is none, are pages that say so', async () => {
+test('an invalid day, and an unknown class, are pages that say so', async () => {
   for (const path of ['audit', 'audit/occurrences', 'audit/occurrences.csv']) {
     expect((await open(`/console/${path}?date=..`)).status).toBe(404);
   }
@@ -89,7 +89,7 @@ test('a day that is none, and a class that is none, are pages that say so', asyn
   expect(file.html).toContain('must be a date of the calendar');
 });
 
-test('a key that may not read users sees ids instead of names, also in the download', async () => {
+test('a key that may not read users sees ids instead of names, in the download too', async () => {
   const key = `daybell_${'k'.repeat(43)}`;
   const scopes: Scope[] = ['deliveries:read'];
   const other = await createTestApi({

@@ -1,4 +1,4 @@
-/** What falls due in the hours, days and months to come. */
+/** What falls due in the coming hours, days and months. */
 import { beforeAll, expect, test } from 'vitest';
 
 import { ADA, useTestApi } from '../support/api.ts';
@@ -38,7 +38,7 @@ test('counts by hour and by day, as a chart and as a table, with types and zones
   expect((await open('/console/coming')).text).toContain('24 hours');
 });
 
-test('a year has what recurs, and says which peak may be placeholders', async () => {
+test('a year includes recurrences, and says which peak may consist of placeholders', async () => {
   const year = await open('/console/coming?span=400d');
   expect(year.text).toMatch(/Of the 12 at \d{4}-01-01T09:00:00\.000Z, 12 have 1 January as their/);
   expect(year.text).toContain('12 a year of birth such as 1900 or 1970');
@@ -46,7 +46,7 @@ test('a year has what recurs, and says which peak may be placeholders', async ()
   expect(other.text).toContain('0 occurrences due');
 });
 
-test('a peak leads to who is due then, page by page, names escaped', async () => {
+test('a peak leads to the list of what is due then, page by page, with names escaped', async () => {
   const year = await open('/console/coming?span=400d');
   const ofTwelve = linkOf(year.html, /href="(\/console\/coming\/due[^"]*-01-01T09[^"]*)"/);
   const list = await open(`${ofTwelve}&limit=10`);
@@ -61,7 +61,7 @@ test('a peak leads to who is due then, page by page, names escaped', async () =>
   expect(one.html).not.toContain(HOSTILE);
 });
 
-test('a span that is none, a time that is past and a type that is none are pages that say so', async () => {
+test('an unknown span, a past time and an unknown type are pages that say so', async () => {
   expect((await open('/console/coming?span=2d')).text).toContain('There is no such span');
   const past = await open('/console/coming/due?from=2020-01-01T00:00:00Z&to=2020-01-02T00:00:00Z');
   expect(past.status).toBe(400);

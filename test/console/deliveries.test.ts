@@ -1,4 +1,4 @@
-/** Deliveries as the console shows, stops and tests them. */
+/** Deliveries in the console: shown, paused and tested. */
 import { beforeEach, describe, expect, test } from 'vitest';
 
 import { type ApiKey, type Scope, SCOPES } from '../../src/access/api-key.ts';
@@ -60,7 +60,7 @@ const stateOf = async (at: number) =>
   (await api.send('GET', '/v1/deliveries')).body.destinations[at];
 
 describe('the page', () => {
-  test('shows all destinations together and each, with limits, dispatchers and secrets', async () => {
+  test('shows all destinations combined and each one, with limits, dispatchers and secrets', async () => {
     const page = await visitor.open(PAGE);
     expect(page.status).toBe(200);
     expect(page.text).toContain('All 2 destinations together');
@@ -70,7 +70,7 @@ describe('the page', () => {
     expect(page.text).toContain('the API process does not have the settings of this destination');
   });
 
-  test('says until when a receiver has slowed it down', async () => {
+  test('shows until when a receiver has slowed it down', async () => {
     await api.sql(
       `update events.destinations set slowed_since = '2027-05-20T09:00:00Z',
          slowed_until = now() + interval '1 hour', slowed_per_second = 5, slowed_stops = 1,
@@ -116,7 +116,7 @@ describe('a pause', () => {
     expect(await stateOf(0)).toMatchObject({ paused: false });
   });
 
-  test('that was made since the page was loaded is not ended by it', async () => {
+  test('that began after the page was loaded is not ended by it', async () => {
     await api.sql(`update events.destinations set paused_at = '2027-05-20T09:00:00Z'`);
     const paused = await visitor.open(PAGE);
     await api.sql(
@@ -140,7 +140,7 @@ describe('a pause', () => {
 });
 
 describe('the receiver', () => {
-  test('is sent a test event, and the answer is said', async () => {
+  test('is sent a test event, and its response is shown', async () => {
     const page = await visitor.submit(await visitor.open(PAGE), '/console/deliveries/default/test');
     expect(page.path).toBe('/console/deliveries');
     expect(page.text).toContain('Test event to default: HTTP 204 after 0.04 s. Delivered.');
@@ -160,14 +160,14 @@ describe('the receiver', () => {
     expect((await visitor.open(PAGE)).text).toMatch(/Checked the receiver default .*passed: false/);
   });
 
-  test('that this process does not know is said in a sentence', async () => {
+  test('that this process does not know is reported in a sentence', async () => {
     const page = await visitor.submit(await visitor.open(PAGE), '/console/deliveries/crm/test');
     expect(page.status).toBe(409);
     expect(page.text).toContain('WEBHOOK_URL_CRM is not set for the API process.');
   });
 });
 
-test('a key that may not change anything is offered nothing, and refused', async () => {
+test('a key that may not change anything is offered no action, and refused', async () => {
   const key = (name: string, scopes: readonly Scope[]): ApiKey => ({
     name,
     scopes,

@@ -20,7 +20,7 @@ beforeEach(async () => {
 
 interface Failed {
   readonly status?: number;
-  /** Since its due instant, in ms. */
+  /** Ms after its due instant. */
   readonly ago?: number;
   readonly [column: string]: unknown;
 }
@@ -51,7 +51,7 @@ const stateOf = async (key: string) =>
   (await api.send('GET', `/v1/occurrences/${key}`)).body.status;
 
 describe('the groups', () => {
-  test('are by reason and answer, of a window, a destination and a type that are named', async () => {
+  test('are by reason and answer, and can be limited to a window, a destination and a type', async () => {
     await failed();
     await failed({ redeliveries: 1 });
     await failed({ status: 404, destination: 'crm' });
@@ -65,7 +65,7 @@ describe('the groups', () => {
     expect((await visitor.open(`${PAGE}?occasionType=renewal`)).text).toContain('None: FAILED');
   });
 
-  test('of a reason that is none are none', async () => {
+  test('of an unknown reason are empty', async () => {
     const page = await visitor.open(`${PAGE}/list?reason=constructor`);
     expect(page.text).toContain('because constructor None.');
   });
@@ -81,7 +81,7 @@ describe('the groups', () => {
 });
 
 describe('sending again', () => {
-  test('all of a group comes after its count, and what fails meanwhile is not included', async () => {
+  test('a whole group comes after its count, and does not include what fails meanwhile', async () => {
     const [first, other] = [await failed(), await failed({ status: 404 })];
     const page = await follow(await visitor.open(PAGE), /failed\/resend.*answer=400/);
     expect(page.text).toMatch(/refused it for good, last answer: HTTP 400: 1 occurrence \./);
@@ -109,7 +109,7 @@ describe('sending again', () => {
     expect(over.html).not.toContain('data-live=');
   });
 
-  test('all of a filter leaves out what was not to be sent, and says so', async () => {
+  test('all of a filter leaves out what was deliberately not sent, and says so', async () => {
     await failed();
     await failed({ reason: 'superseded' });
     const page = await follow(await visitor.open(PAGE), /failed\/resend(?!.*reason=)/);
@@ -117,7 +117,7 @@ describe('sending again', () => {
     expect(page.text).toContain('the next occurrence fell due;');
   });
 
-  test('the selected ones leaves out what has changed since, with what it is now', async () => {
+  test('a selection leaves out what has changed since, and shows its current state', async () => {
     const [first, second] = [await failed(), await failed()];
     const list = await follow(await visitor.open(PAGE), /failed\/list/);
     expect(list.text).toContain(SCRIPT);
@@ -139,7 +139,7 @@ describe('sending again', () => {
     expect(await Promise.all([first, second].map(stateOf))).toEqual(['PENDING', 'FAILED']);
   });
 
-  test('the selected ones of a reason that must be named includes them; without it, says why not', async () => {
+  test('a selection with a reason that must be named includes it; without the name, it says why not', async () => {
     const key = await failed({ reason: 'superseded' });
     const list = await follow(await visitor.open(PAGE), /failed\/list.*reason=superseded/);
     const form = /<form method="get"[^>]*>(.*?)<\/form>/s.exec(list.html)?.[1] ?? '';
@@ -157,7 +157,7 @@ describe('sending again', () => {
     expect(await stateOf(key)).toBe('PENDING');
   });
 
-  test('none selected, and a progress that nothing is of, are said in a sentence', async () => {
+  test('nothing, and an empty progress, are reported in a sentence', async () => {
     const none = await visitor.open(`${PAGE}/resend?settledBy=2027-01-01T00:00:00Z`);
     expect(none.status).toBe(400);
     expect(none.text).toContain('Nothing is selected');
@@ -165,7 +165,7 @@ describe('sending again', () => {
     expect(unknown.text).toContain('There is no progress to show');
   });
 
-  test('is not offered to a key that may only read, nor are names shown to it', async () => {
+  test('is not offered to a key that may only read, and names are not shown to it', async () => {
     const apiKeys = [
       { name: 'reader', scopes: ['deliveries:read'] as const, sha256: hashToken('reader') },
     ];

@@ -1,4 +1,4 @@
-/** A file of users sent by a browser, with the console's script and without. */
+/** A file of users sent by a browser, with and without the console's script. */
 import { readFile } from 'node:fs/promises';
 
 import type { Page } from 'playwright-core';
@@ -38,7 +38,7 @@ async function openImport(context: TestContext, hasScript: boolean) {
 const send = (page: Page) => page.getByRole('button', { name: 'Send' }).click();
 const users = ({ sql }: Pick<TestApi, 'sql'>) => sql('select 1 from users.users');
 
-test('with the script the file stays chosen between the check and the import, and refused rows are a download', async (context) => {
+test('with the script, the file stays chosen between the check and the import, and refused rows can be downloaded', async (context) => {
   const { api, page, faults } = await openImport(context, true);
   await send(page);
   await page.getByRole('heading', { name: 'Checked: nothing was stored' }).waitFor();
@@ -56,7 +56,7 @@ test('with the script the file stays chosen between the check and the import, an
   expect(faults).toEqual({ elsewhere: [], complaints: [] });
 });
 
-test('without the script a page says what became of it, and can be loaded again', async (context) => {
+test('without the script, a page shows the result, and can be reloaded', async (context) => {
   const { api, page, faults } = await openImport(context, false);
   await page.getByLabel('Import: create and update users').check();
   await send(page);

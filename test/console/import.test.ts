@@ -1,4 +1,4 @@
-/** Files of users by the console: checked, stored, refused rows given back. */
+/** Files of users imported in the console: checked, stored, with refused rows returned. */
 import { beforeEach, describe, expect, test } from 'vitest';
 
 import { hashToken } from '../../src/access/bearer.ts';
@@ -58,7 +58,7 @@ test('is checked first, and stores nothing; the link for the import has the same
   expect(await users()).toEqual([{ name: 'Ada' }]);
 });
 
-test('refused rows are shown, and downloaded as they stood with the reasons in front', async () => {
+test('refused rows are shown, and can be downloaded unchanged with the reasons in front', async () => {
   const page = await send(`${HEADER}\n${ADA}\n${REFUSED}\n`, { mode: 'import' });
   expect(page.text).toContain('1 row refused');
   expect(page.text).toMatch(/3 dateOfBirth must be .* 1990-13-45/);
@@ -103,7 +103,7 @@ describe('the result', () => {
   });
 });
 
-test('refused rows of NDJSON, and more of them than a page can hold', async () => {
+test('refused rows of NDJSON, and more of them than a page can hold, are handled', async () => {
   const line = (nth: number) =>
     JSON.stringify({ externalId: `crm-${nth}`, lastName: 'x'.repeat(150) });
   const lines = Array.from({ length: 8_000 }, (_, nth) => line(nth));
@@ -114,7 +114,7 @@ test('refused rows of NDJSON, and more of them than a page can hold', async () =
   expect(page.html.length).toBeLessThan(2_100_000);
 });
 
-test('options are those of the command: format of dates, encoding, columns, kind of file', async () => {
+test('options are those of the command: date format, encoding, columns, kind of file', async () => {
   const latin1 = Buffer.from(
     'Nummer;Vorname;Nachname;Geburt;Zeitzone\ncrm-3;Jörg;Müller;09.12.1990;Europe/Berlin\n',
     'latin1',
@@ -143,17 +143,17 @@ describe('is refused as a whole, with a page that says why', () => {
     const page = await send(text, fields);
     expect(page.status).toBe(400);
     expect(page.text).toMatch(why);
-    // What was typed is still there.
+    // The input is still there.
     for (const value of Object.values(fields)) expect(page.html).toContain(value);
   });
 
-  test('a field that is longer than is read', async () => {
+  test('a field that is longer than the limit', async () => {
     const page = await send(`${HEADER}\n`, { map: 'Geburtstag=dateOfBirth\n'.repeat(400) });
     expect(page.status).toBe(413);
     expect(page.text).toContain('A field of the form is too long');
   });
 
-  test('no file, and no form', async () => {
+  test('a missing file, and a missing form', async () => {
     const body = new FormData();
     body.append('csrf', await csrf());
     body.append('file', new File([], ''));
@@ -164,7 +164,7 @@ describe('is refused as a whole, with a page that says why', () => {
   });
 });
 
-/** A form whose file has no end, with a count of the parts that were read of it. */
+/** A form whose file never ends, with a count of the parts that were read. */
 function endlessUpload(token: string) {
   const read = { parts: 0 };
   const boundary = 'boundary';
@@ -183,10 +183,10 @@ function endlessUpload(token: string) {
   return { request, read };
 }
 
-/** What the streams on the way hold, of a file that has no end. */
+/** How much of an endless file the streams on the way buffer. */
 const PARTS_ON_THE_WAY = 1_000;
 
-test('a form that is not of this session changes nothing, and nothing of its file is read', async () => {
+test('a form of another session changes nothing, and nothing of its file is read', async () => {
   await csrf();
   const { request, read } = endlessUpload('foreign');
   const page = await visitor.request(PATH, request);
@@ -196,7 +196,7 @@ test('a form that is not of this session changes nothing, and nothing of its fil
   expect(await users()).toEqual([]);
 });
 
-test('a key that may not write users sees neither the form nor its effect, and nothing of its file is read', async () => {
+test('a key that may not write users sees no form and has no effect, and nothing of its file is read', async () => {
   const key = `daybell_${'k'.repeat(43)}`;
   const other = await createTestApi({
     apiKeys: [{ name: 'watch', scopes: ['deliveries:read'], sha256: hashToken(key) }],

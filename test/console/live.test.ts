@@ -1,4 +1,4 @@
-/** Pages that bring themselves up to date, in a real browser. */
+/** Pages that refresh themselves, in a real browser. */
 import type { Page } from 'playwright-core';
 import { expect, test, type TestContext } from 'vitest';
 
@@ -41,7 +41,7 @@ async function refresh(page: Page): Promise<void> {
   await refreshed;
 }
 
-test('a live page shows what has changed, with the focus on a table, and keeps what was typed', async (context) => {
+test('a live page shows what has changed, keeps the focus on a table, and keeps the input', async (context) => {
   const { page, faults, pause } = await openPage(context);
   const reason = page.getByLabel('Reason').first();
   await reason.fill('receiver is down');
@@ -68,7 +68,7 @@ test('a live page shows what has changed, with the focus on a table, and keeps w
   expect(faults).toEqual({ elsewhere: [], complaints: [] });
 });
 
-test('a refusal does not take the place of a live page, which goes on when it has passed', async (context) => {
+test('a refusal does not replace a live page, which continues once it is over', async (context) => {
   const { page, pause } = await openPage(context);
   await page.route(`**${PATH}`, (route) =>
     route.fulfill({ status: 503, body: '<main>away</main>' }),
@@ -83,7 +83,7 @@ test('a refusal does not take the place of a live page, which goes on when it ha
   expect(await page.locator('main[data-stale]').count()).toBe(0);
 });
 
-test('what a change did can be read for a minute, and is said in the tab that made it', async (context) => {
+test('the notice of a change can be read for a minute, in the tab that made it', async (context) => {
   const { page, pause } = await openPage(context);
   await page.getByRole('button', { name: 'Send a test event' }).click();
   await shows(page, 'Test event to default');
@@ -95,7 +95,7 @@ test('what a change did can be read for a minute, and is said in the tab that ma
   await expect.poll(() => page.getByText('Test event to default').count()).toBe(0);
 });
 
-test('a script takes no notice from the page that it is for', async () => {
+test('a script does not take a notice from the page that it is meant for', async () => {
   const { app, database } = await createTestApi();
   const visitor = visitConsole(app);
   const open = (headers: Record<string, string> = {}) =>
@@ -106,7 +106,7 @@ test('a script takes no notice from the page that it is for', async () => {
   await database.drop();
 });
 
-test('a page has one line in the log, and none each time that it brings itself up to date', async () => {
+test('a page has one line in the log, and none for each time that it refreshes itself', async () => {
   const { app, database, logged } = await createTestApi();
   const lines = async (headers: Record<string, string>) => {
     const before = logged.length;

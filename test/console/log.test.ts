@@ -8,7 +8,7 @@ const PAGE = 'http://localhost/console/log';
 const api = useTestApi();
 beforeEach(() => api.sql('truncate events.operator_log'));
 
-test('has who changed what, the latest first, with links to what it is about', async () => {
+test('shows who changed what, the latest first, with links to the subjects', async () => {
   const { body: user } = await api.send('POST', '/v1/users', ADA);
   await api.send('POST', '/v1/deliveries/pause', { reason: '<script>alert(1)</script>' });
   await api.send('POST', `/v1/occurrences/birthday:${user.id}:2026/redeliver`);
@@ -22,7 +22,7 @@ test('has who changed what, the latest first, with links to what it is about', a
   expect(page.html).toContain(`href="/console/people/${user.id}"`);
 });
 
-test('is filtered by what it is about and by who, and has pages', async () => {
+test('can be filtered by subject and by actor, and has pages', async () => {
   await api.sql(
     `insert into events.operator_log (actor, via, action, subject, outcome)
      select 'ops', 'console', 'testWebhook', 'crm', 200 from generate_series(1, 60)`,

@@ -1,4 +1,7 @@
-/** A Daybell as `npm start` runs it, with API keys and a receiver of the test's, and a person at its console. */
+/**
+ * A Daybell as under `npm start`, with API keys and the test's own receiver, and a user at its
+ * console.
+ */
 import type { Browser, Page } from 'playwright-core';
 import { afterAll } from 'vitest';
 
@@ -14,9 +17,9 @@ export interface OperatedDaybell {
   readonly daybell: RunningDaybell;
   readonly receiver: WebhookReceiver;
   readonly instants: DueInstants;
-  /** What signs in. */
+  /** The key to sign in with. */
   readonly key: string;
-  /** By the API; gives the body of the answer. */
+  /** Calls the API; returns the body of the response. */
   send(method: string, path: string, body?: unknown): Promise<Record<string, unknown>>;
 }
 

@@ -1,4 +1,4 @@
-/** People, and a person, as support sees and changes them. */
+/** People, and a single person, as support sees and changes them. */
 import { randomUUID } from 'node:crypto';
 
 import { beforeEach, describe, expect, test } from 'vitest';
@@ -26,7 +26,7 @@ const open = (path: string) => visitor.open(`${HOME}${path}`);
 const read = async (id: string) => (await api.send('GET', `/v1/users/${id}`)).body;
 
 describe('the search', () => {
-  test('finds by half a name in any case, and by external id', async () => {
+  test('finds by part of a name in any case, and by external id', async () => {
     const id = await create({ externalId: 'crm-4711' });
     await create({ firstName: 'Grace', lastName: 'Hopper' });
     for (const q of ['love', 'ADA LOVE', 'crm-47']) {
@@ -84,7 +84,7 @@ async function withOccurrences(to: Pick<TestApi, 'sql' | 'database'> = api) {
 }
 
 describe('a person', () => {
-  test('is explained: data, next, what was sent with each attempt, changes, workflow', async () => {
+  test('is explained: data, next occurrence, what was sent with each attempt, changes, workflow', async () => {
     const { id } = await withOccurrences();
     await api.send('PATCH', `/v1/users/${id}`, { timezone: 'Asia/Tokyo' });
     const page = await open(`/people/${id}`);
@@ -102,7 +102,7 @@ describe('a person', () => {
     );
   });
 
-  test('that does not exist is said in a sentence', async () => {
+  test('that does not exist is reported in a sentence', async () => {
     for (const id of [randomUUID(), 'nobody', SCRIPT]) {
       const page = await open(`/people/${encodeURIComponent(id)}`);
       expect(page.status).toBe(404);
@@ -110,7 +110,7 @@ describe('a person', () => {
     }
   });
 
-  test('is tried again now, once; the second click says what it is by then', async () => {
+  test('can be retried now, once; the second click shows the current state', async () => {
     const { id, retrying } = await withOccurrences();
     const page = await open(`/people/${id}`);
     const action = `/console/occurrences/${encodeURIComponent(retrying)}/retry`;
@@ -123,7 +123,7 @@ describe('a person', () => {
     expect(again.text).toContain('It may be sent already: it is about to be.');
   });
 
-  test('is sent again what failed, and not what has ended again since', async () => {
+  test('can be sent again what failed, but not what has ended again since', async () => {
     const { id, failed } = await withOccurrences();
     const page = await open(`/people/${id}`);
     const action = `/console/occurrences/${encodeURIComponent(failed)}/redeliver`;
@@ -141,7 +141,7 @@ describe('a person', () => {
     expect((await open(`/occurrences/birthday:${randomUUID()}:2026`)).status).toBe(404);
   });
 
-  test('is edited; faults stand beside their fields', async () => {
+  test('can be edited; faults stand beside their fields', async () => {
     const id = await create();
     const form = await open(`/people/${id}/edit`);
     const wrong = { firstName: '', timezone: 'Europe/Berlni', dateOfBirth: '1990-12-10' };
@@ -157,7 +157,7 @@ describe('a person', () => {
     expect(saved.text).toContain('Changed a user');
   });
 
-  test('that has changed since the form was loaded is not overwritten unseen', async () => {
+  test('that has changed since the form was loaded is not overwritten unnoticed', async () => {
     const id = await create();
     const form = await open(`/people/${id}/edit`);
     await api.send('PATCH', `/v1/users/${id}`, { lastName: 'King' });
@@ -171,7 +171,7 @@ describe('a person', () => {
     expect(await read(id)).toMatchObject(mine);
   });
 
-  test('is suspended with a reason, and the suspension is lifted', async () => {
+  test('can be suspended with a reason, and the suspension can be lifted', async () => {
     const id = await create();
     const page = await open(`/people/${id}`);
     const reason = { suspendedReason: 'opted out' };
@@ -184,7 +184,7 @@ describe('a person', () => {
     expect(await read(id)).toMatchObject({ suspended: false });
   });
 
-  test('is deleted after a page that says what that means', async () => {
+  test('can be deleted after a page that explains the consequences', async () => {
     const id = await create();
     const page = await open(`/people/${id}/delete`);
     expect(page.text).toContain('Delete Ada Lovelace?');
@@ -196,7 +196,7 @@ describe('a person', () => {
     expect((await visitor.submit(page, `/console/people/${id}/delete`)).status).toBe(404);
   });
 
-  test('has occasions that are added once, changed and ended', async () => {
+  test('has occasions that can be added once, changed and ended', async () => {
     const id = await create();
     const path = `/console/people/${id}/occasions`;
     const form = await open(`/people/${id}/occasions/new`);
@@ -229,7 +229,7 @@ describe('a person', () => {
   });
 });
 
-test('a key sees and is offered what its scopes allow', async () => {
+test('a key sees and is offered only what its scopes allow', async () => {
   const key = (name: string, scopes: readonly Scope[]): ApiKey => ({
     name,
     scopes,

@@ -16,7 +16,7 @@ beforeAll(findDevServerProgram, 25 * 60_000);
 
 const HERD = 60;
 
-/** Born so that they are greeted at an instant; gives the ids. */
+/** Born so that they are greeted at an instant; returns the ids. */
 async function createHerd(
   { send, instants }: OperatedDaybell,
   count: number,
@@ -32,7 +32,7 @@ async function createHerd(
 }
 
 test(
-  'a support person does everything from sign-in to result with nothing but the pages',
+  'support staff can do everything from sign-in to result using only the pages',
   { timeout: 600_000 },
   async (context) => {
     const browser = await openBrowser(context);
@@ -45,7 +45,7 @@ test(
     const figure = (name: string) =>
       page.locator('.figures > div').filter({ hasText: name }).first().locator('dd').innerText();
 
-    // Finding a person by half a name, and when and why they are next greeted.
+    // Finding a person by part of a name, and when and why they are next greeted.
     const far = { timezone: 'Europe/Berlin', dateOfBirth: '1990-12-10' };
     await send('POST', '/v1/users', { firstName: 'Zoë', lastName: 'Quartermaine', ...far });
     await open('People');
@@ -60,7 +60,7 @@ test(
       '/workflows/birthday%2F',
     );
 
-    // One whose greeting the receiver refuses, and a herd that goes out live.
+    // One whose greeting the receiver refuses, and a herd that is sent live.
     receiver.answer((response, { body }) => {
       withStatus(body.data.user.firstName === 'Refused' ? 400 : 200)(response);
     });
@@ -82,7 +82,7 @@ test(
     expect(seen.size).toBeGreaterThan(1);
     await expect.poll(() => figure('Failed'), { timeout: 60_000 }).toBe('1');
 
-    // Why it failed; and once more, now that the receiver takes it.
+    // Why it failed; and a redelivery, now that the receiver accepts it.
     await open('Failed');
     await page.getByRole('link', { name: 'Show', exact: true }).click();
     await page.getByRole('link', { name: 'Refused Herd' }).click();
@@ -97,12 +97,12 @@ test(
     const again = receiver.received.filter(({ id }) => id.includes(refusedId));
     expect(new Set(again.map(({ id }) => id)).size).toBe(1);
     expect(again.length).toBe(2);
-    // Back and forth repeats nothing.
+    // Going back and forward repeats nothing.
     await page.goBack();
     await page.goForward();
     expect(receiver.received.filter(({ id }) => id.includes(refusedId))).toHaveLength(2);
 
-    // Everything stops, the backlog is there to be seen, and goes out.
+    // Everything stops, the backlog can be seen, and is sent.
     await open('Deliveries');
     const first = page.locator('main section').first();
     await first.getByLabel('Reason').fill('Receiver maintenance');
@@ -124,7 +124,7 @@ test(
       })
       .toBe(1);
 
-    // A file with two bad rows, which come back.
+    // A file with two bad rows, which are returned.
     await open('Import');
     await page.getByLabel('File', { exact: true }).setInputFiles({
       name: 'people.csv',
@@ -155,13 +155,13 @@ test(
     await page.getByLabel('Name or external id').fill('imported');
     await page.getByRole('link', { name: 'Imani Imported' }).waitFor();
 
-    // What the receiver makes of good and bad events: this one takes everything.
+    // How the receiver handles good and bad events: this one accepts everything.
     await open('Deliveries');
     await page.getByRole('button', { name: 'Check the receiver' }).click();
     await page.getByRole('heading', { name: 'Check of the receiver: default' }).waitFor();
     expect(await text()).toContain('Verify webhook-signature before anything else');
 
-    // Who did all that.
+    // Who did all of that.
     await open('Log');
     await page.getByRole('heading', { name: 'Operator log' }).waitFor();
     for (const done of [

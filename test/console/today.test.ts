@@ -1,4 +1,4 @@
-/** The first page of the console: how it stands now. */
+/** The first page of the console: the current state. */
 import { expect, test } from 'vitest';
 
 import { useTestApi } from '../support/api.ts';
@@ -13,7 +13,7 @@ const api = useTestApi({
 
 const HOSTILE = '<script>alert(1)</script>';
 
-test('says what is wrong and what to do, how the day goes, and how late the last peak was', async () => {
+test('shows what is wrong and what to do, the progress of the day, and how late the last peak was', async () => {
   const visitor = visitConsole(api.app);
   const dueAt = new Date(Date.now() - 60_000).toISOString();
   await plantOccurrence(api.sql, {
@@ -33,11 +33,11 @@ test('says what is wrong and what to do, how the day goes, and how late the last
   expect(page.text).toMatch(/Lateness, p99 1\.50 s/);
   expect(page.html).toContain('<svg');
   expect(page.html).not.toContain(HOSTILE);
-  // Nothing is due now: it need not look often.
+  // Nothing is due now: it need not refresh often.
   expect(page.html).toContain('data-live="10000"');
 });
 
-test('looks more often while something goes out, and leads to the audit of the day', async () => {
+test('refreshes more often while something is being sent, and leads to the audit of the day', async () => {
   const visitor = visitConsole(api.app);
   await plantOccurrence(api.sql, { due_at: new Date(Date.now() - 1_000).toISOString() });
   const open = async () => (await visitor.open('/console')).html;
@@ -45,6 +45,6 @@ test('looks more often while something goes out, and leads to the audit of the d
   await expect.poll(open, { timeout: 30_000 }).toContain('1 still to be delivered');
   const { text } = await visitor.open('/console');
   expect(text).toMatch(/Audit \d{4}-\d\d-\d\d now/);
-  // Pages that are open would fill the log.
+  // Open pages would fill the log.
   expect(api.logged.filter(({ route }) => route === '/v1/status')).toEqual([]);
 });

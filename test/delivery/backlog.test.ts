@@ -1,5 +1,7 @@
 // @module-tag long
-/** After downtime: the backlog goes out once, behind what comes due meanwhile, and can be watched. */
+/**
+ * After downtime: the backlog is sent once, behind what falls due meanwhile, and can be watched.
+ */
 import { pino } from 'pino';
 import { expect, onTestFinished, test } from 'vitest';
 
@@ -15,13 +17,13 @@ const fixture = useDispatcherFixture();
 const PATIENT = { timeout: 150_000, interval: 50 };
 const LATE = 2_000;
 const ON_TIME = 50;
-/** Rows of one claim: what a dispatcher has in hand when it looks again. */
+/** Rows of one claim: what a dispatcher holds when it polls again. */
 const BATCH = 500;
-/** Rows are leased for longer than a busy machine could need: none is sent again for that. */
+/** Rows are leased for longer than a busy machine needs, so that no lease expires. */
 const UNHURRIED = { timeoutMs: 120_000 };
 
 test(
-  'of a backlog of 2,000 each is sent once, and 50 that come due meanwhile wait for no more than a batch',
+  'of a backlog of 2,000 each is sent once, and 50 that fall due meanwhile wait for at most one batch',
   { timeout: 300_000 },
   async () => {
     fixture.receiver.answer((response) => void setTimeout(() => response.end(), 50));
@@ -63,7 +65,7 @@ function watchBacklog() {
   };
 }
 
-test('a backlog is logged and measured: that there is one, what remains, and how long it took', async () => {
+test('a backlog is logged and measured: its start, what remains, and how long it took', async () => {
   await fixture.planned(await fixture.rows.addUser(), Date.now() - 2 * HOUR);
   await fixture.planned(await fixture.rows.addUser(), Date.now() - HOUR);
   await fixture.planned(await fixture.rows.addUser(), Date.now() + HOUR);

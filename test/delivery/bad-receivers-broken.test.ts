@@ -24,7 +24,7 @@ import { describeClients } from '../support/describe-clients.ts';
 import { deliver } from './delivery-story.ts';
 import { useDispatcherFixture, WITHIN } from '../support/dispatcher-fixture.ts';
 
-/** For what comes to an end by it alone: soon, but time enough for a request to get there. */
+/** For requests that end only by it: short, but long enough for a request to get there. */
 const SHORT_MS = 1_500;
 
 /** Four times with short pauses and once at the moment of giving up, each with this outcome. */
@@ -82,7 +82,7 @@ describeClients(({ name: client }) => {
       expect(fixture.receiver.received).toHaveLength(5);
     });
 
-    test('another protocol, which was not asked for; and its connection is closed', async () => {
+    test('after a switch to another protocol, which was not requested; and its connection is closed', async () => {
       let open = 0;
       fixture.receiver.answer((response) => {
         open += 1;
@@ -95,7 +95,7 @@ describeClients(({ name: client }) => {
       await vi.waitFor(() => expect(open).toBe(0), WITHIN);
     });
 
-    test('a certificate that nobody trusts', async () => {
+    test('after an untrusted certificate', async () => {
       let requests = 0;
       const port = await listening(createHttpsServer(selfSigned(), () => (requests += 1)));
       const story = await deliver(fixture, { client, webhookUrl: `https://localhost:${port}/` });
@@ -104,7 +104,7 @@ describeClients(({ name: client }) => {
       expect(requests).toBe(0);
     });
 
-    test('no TLS where it is expected', async () => {
+    test('without TLS where it is expected', async () => {
       const { port } = new URL(fixture.receiver.url);
       const story = await deliver(fixture, { client, webhookUrl: `https://127.0.0.1:${port}/` });
       expect(story).toEqual(
@@ -116,7 +116,7 @@ describeClients(({ name: client }) => {
       );
     });
 
-    test('a closed port', async () => {
+    test('on a closed port', async () => {
       const server = createServer();
       const port = await listening(server);
       server.close();
@@ -126,7 +126,7 @@ describeClients(({ name: client }) => {
       );
     });
 
-    test('a name that does not resolve', async () => {
+    test('for a name that does not resolve', async () => {
       const story = await deliver(fixture, { client, webhookUrl: 'http://no..body/' });
       const errorCode = expect.stringMatching(/^(ENOTFOUND|EAI_AGAIN)$/);
       expect(story).toEqual(retriedToTheEnd({ outcome: 'retry', status: null, errorCode }));

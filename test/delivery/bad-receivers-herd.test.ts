@@ -10,7 +10,7 @@ import { describeClients } from '../support/describe-clients.ts';
 
 const HERD = 60;
 
-/** Answers with a head, and with a body that nothing is to come of, some ms later. */
+/** Responds with a head, and some ms later with a body that must have no effect. */
 function withLeftovers(head: string): RawAnswer {
   return async (connection) => {
     connection.write(`${head}\r\n\r\n`);
@@ -55,7 +55,7 @@ describeClients(({ name: client }) => {
     expect(await fixture.rows.sql('select 1 from events.attempts')).toHaveLength(HERD);
   });
 
-  test('connections that are closed without a word while nothing is due', async () => {
+  test('connections that are closed silently while nothing is due', async () => {
     // Before the next herd, every connection is closed, which is noticed only then.
     let isAwake = true;
     receiver.answer((connection, { number }) => {

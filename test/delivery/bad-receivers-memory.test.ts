@@ -1,4 +1,4 @@
-/** After hundreds of each of the large and slow answers, nothing of them is left in memory. */
+/** After hundreds of large and slow responses of each kind, nothing of them is left in memory. */
 import { fork, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
@@ -31,7 +31,7 @@ const WITHIN = { timeout: 60_000, interval: 50 };
 const COUNT = 2 * CONCURRENCY;
 /** 20 KB of each would be a leak. */
 const MAX_GROWTH_BYTES = COUNT * 20_000;
-/** The connections of its database pool; those to the receiver that are kept idle do not count. */
+/** The connections of its database pool; idle ones to the receiver do not count. */
 const MAX_SOCKETS = 12;
 
 const KINDS: readonly [name: string, answer: Answer, outcome: string][] = [
@@ -65,12 +65,12 @@ async function ask(options?: TestDispatcherOptions): Promise<Memory> {
   return memory;
 }
 
-/** Until the query gives so many rows. */
+/** Waits until the query returns this many rows. */
 function until(query: string, count: number): Promise<void> {
   return vi.waitFor(async () => expect(await rows.sql(query)).toHaveLength(count), WITHIN);
 }
 
-/** The first attempt of so many; gives what came of them. */
+/** The first attempt of this many; returns the results. */
 async function attemptAll(count: number, answer: Answer): Promise<Record<string, number>> {
   receiver.answer(answer);
   await rows.addHerd(count, Date.now() - 1000);
@@ -101,7 +101,7 @@ describe.each(CLIENTS)('$name', ({ name: client }) => {
       timeoutMs: TIMEOUT_MS,
     };
     await ask(options);
-    // Code is compiled and pools are filled once, whatever comes after.
+    // Code is compiled and pools are filled once, whatever follows.
     for (const [, answer] of KINDS) await attemptAll(CONCURRENCY / 2, answer);
   });
   afterAll(async () => {

@@ -1,5 +1,8 @@
 // @module-tag long
-/** Receivers that answer with anything but a plain 200: what the ledger says of it, and how often they are asked. */
+/**
+ * Receivers that answer with anything but a plain 200: the ledger's outcome, and how often they are
+ * called.
+ */
 import { expect, test } from 'vitest';
 
 import { page, type Answer } from './bad-answers.ts';
@@ -8,7 +11,7 @@ import { HOUR, useDispatcherFixture } from '../support/dispatcher-fixture.ts';
 import { describeClients } from '../support/describe-clients.ts';
 import { withStatus } from '../support/webhook-receiver.ts';
 
-/** What is tried again: 4 times with short pauses, and here once more at the moment of giving up. */
+/** Retries: 4 times with short pauses, and here once more at the moment of giving up. */
 const FIVE = 5;
 
 describeClients(({ name: client }) => {
@@ -36,7 +39,7 @@ describeClients(({ name: client }) => {
     [404, 'give_up', 'refused'],
     [422, 'give_up', 'refused'],
     [410, 'gone', 'gone'],
-  ])('%i is asked once, and given up', async (status, outcome, reason) => {
+  ])('%i is called once, and given up', async (status, outcome, reason) => {
     fixture.receiver.answer(withStatus(status));
     const { attempts, ...story } = await deliver(fixture, { client });
     expect(story).toMatchObject({ state: 'FAILED', reason });
@@ -44,7 +47,7 @@ describeClients(({ name: client }) => {
     expect(fixture.receiver.received).toHaveLength(1);
   });
 
-  test('301 to itself is asked once, not followed, and given up', async () => {
+  test('301 to itself is called once, not followed, and given up', async () => {
     fixture.receiver.answer(withStatus(301, { location: fixture.receiver.url }));
     const { attempts, ...story } = await deliver(fixture, { client });
     expect(story).toMatchObject({ state: 'FAILED', reason: 'refused' });
@@ -64,7 +67,7 @@ describeClients(({ name: client }) => {
       withStatus(429, { 'retry-after': '0' }),
     ],
     ['429 with a Retry-After that is none', 429, withStatus(429, { 'retry-after': 'soon' })],
-  ])('%s is asked after 1, 2, 4 and 10 s, and to the end', async (_, status, answer) => {
+  ])('%s is retried after 1, 2, 4 and 10 s, until the end', async (_, status, answer) => {
     fixture.receiver.answer(answer);
     const { attempts, pauses, ...story } = await deliver(fixture, { client });
     expect(story).toEqual({ state: 'FAILED', reason: 'gave_up' });
@@ -84,7 +87,7 @@ describeClients(({ name: client }) => {
     ['in seconds', () => '60', 60_000],
     ['as a date', () => new Date(Date.now() + 120_000).toUTCString(), 119_000],
     ['that asks for a day', () => '86400', HOUR],
-  ])('429 is not asked sooner than its Retry-After %s', async (_, retryAfter, leastMs) => {
+  ])('429 is not retried sooner than its Retry-After %s', async (_, retryAfter, leastMs) => {
     let asked = 0;
     fixture.receiver.answer((response) => {
       asked += 1;

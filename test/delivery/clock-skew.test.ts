@@ -1,5 +1,8 @@
 // @module-tag long
-/** Processes whose clocks are off, and a receiver that verifies signatures as Standard Webhooks says. */
+/**
+ * Processes whose clocks are off, and a receiver that verifies signatures according to Standard
+ * Webhooks.
+ */
 import { Webhook } from 'standardwebhooks';
 import { beforeEach, expect, test } from 'vitest';
 
@@ -17,7 +20,7 @@ const secrets = [SECRET];
 
 const off = (byMs: number) => () => Date.now() + byMs;
 
-/** Refuses what is not signed, or not within five minutes of the right time. */
+/** Refuses unsigned requests, and those not within five minutes of the correct time. */
 beforeEach(() => {
   const webhook = new Webhook(SECRET);
   base.receiver.answer((response, { rawBody, headers }) => {
@@ -44,7 +47,7 @@ test.each([6 * MINUTE, -6 * MINUTE, 49 * HOUR])(
     expect(valueOf(page, 'daybell_clock_skewed')).toBe(1);
     expect(Math.round(valueOf(page, 'daybell_clock_offset_seconds') ?? 0)).toBe(-byMs / 1_000);
 
-    // Who is right sends all of it.
+    // The one with the correct clock sends everything.
     const worker = await fixture.work({ secrets });
     for (const key of keys) await worker.deliver(key);
     expect(await stamps()).toEqual([]);
@@ -55,7 +58,7 @@ test.each([6 * MINUTE, -6 * MINUTE, 49 * HOUR])(
 );
 
 test.each([3 * MINUTE, -3 * MINUTE])(
-  'a dispatcher that is %i ms off signs and records by the right time, and nothing is refused',
+  'a dispatcher that is %i ms off signs and records with the correct time, and nothing is refused',
   async (byMs) => {
     const dueAt = Date.now() - 10 * MINUTE;
     await fixture.dueHerd(20, dueAt);
@@ -70,7 +73,7 @@ test.each([3 * MINUTE, -3 * MINUTE])(
   },
 );
 
-test('a clock that is put right while the dispatcher runs is noticed', async () => {
+test('a clock that is corrected while the dispatcher runs is noticed', async () => {
   let byMs = 6 * MINUTE;
   const dispatcher = await base.dispatch({ clock: () => Date.now() + byMs, secrets });
   await expect.poll(() => alarms(dispatcher), WITHIN).toHaveLength(1);
@@ -80,7 +83,7 @@ test('a clock that is put right while the dispatcher runs is noticed', async () 
   expect(await stamps()).toHaveLength(1);
 });
 
-test('a clock that leaps off while a herd is sent has nothing refused, and another sends the rest', async () => {
+test('a clock that jumps while a herd is sent has nothing refused, and another process sends the rest', async () => {
   let byMs = 0;
   const { receiver } = base;
   const webhook = new Webhook(SECRET);

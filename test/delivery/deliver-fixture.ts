@@ -1,4 +1,4 @@
-/** The activity's core as a worker has it, on connections of its own, beside dispatchers. */
+/** The activity's core as in a worker, on its own connections, beside dispatchers. */
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import { pino } from 'pino';
@@ -22,22 +22,22 @@ export interface TestWorkerOptions {
   readonly databaseUrl?: string;
   readonly clock?: () => number;
   readonly timeoutMs?: number;
-  /** Signs with these; not at all, when not given. */
+  /** Signs with these; not at all by default. */
   readonly secrets?: readonly string[];
 }
 
 export interface Call {
-  /** By when it has to have answered; a minute when not given. */
+  /** When it must have returned; in a minute by default. */
   readonly withinMs?: number;
-  /** When Temporal made the call; now, when not given. */
+  /** When Temporal made the call; now by default. */
   readonly calledAt?: number;
 }
 
 export interface TestWorker {
   deliver(occurrenceKey: string, call?: Call): Promise<DeliverAnswer>;
-  /** Calls until it is answered, as Temporal does, but sooner. */
+  /** Calls until it returns, as Temporal does, but sooner. */
   settle(occurrenceKey: string): Promise<DeliverAnswer>;
-  /** What keeps it from answering; rejects when it answers. */
+  /** What prevents it from returning; rejects if it returns. */
   refusal(occurrenceKey: string, call?: Call): Promise<NotYetSettledError>;
   readonly results: CallResult[];
   readonly logged: Record<string, unknown>[];
@@ -117,7 +117,7 @@ export function useDeliverFixture(wake = DEFAULT_WAKE) {
           try {
             return await call(key);
           } catch (error) {
-            // Errors of a database that is away are retried by Temporal, too.
+            // Temporal also retries errors of a database that is down.
             const { retryInMs } = error instanceof NotYetSettledError ? error : { retryInMs: 0 };
             await sleep(Math.min(retryInMs, SETTLE_PAUSE_MS));
           }
@@ -138,7 +138,7 @@ export function useDeliverFixture(wake = DEFAULT_WAKE) {
     return createPlanner({ orm, settings, clock, logger: pino({ level: 'silent' }) });
   }
 
-  /** An occurrence and its occasion, as the planner leaves them; gives the key. */
+  /** An occurrence and its occasion, as the planner leaves them; returns the key. */
   async function due(dueAt: number, userId?: string): Promise<string> {
     const id = userId ?? (await base.rows.addUser());
     const key = await base.planned(id, dueAt);
@@ -152,7 +152,7 @@ export function useDeliverFixture(wake = DEFAULT_WAKE) {
     return keys;
   }
 
-  /** Rows of occasions for all that is planned. */
+  /** Rows of occasions for everything that is planned. */
   async function addOccasions(): Promise<void> {
     await base.rows.sql(
       `insert into events.occasions (type, id, user_id, planned_at, inputs_at, wake_at, wake_due_at)
@@ -183,7 +183,7 @@ export function useDeliverFixture(wake = DEFAULT_WAKE) {
     return Object.fromEntries(counts.map(({ by, count }) => [by, count]));
   }
 
-  /** As if a dispatcher had written of itself, by the database's clock. */
+  /** As if a dispatcher had stamped itself, by the database's clock. */
   async function stampDispatcher(agoMs = 0, shortAgoMs: number | null = null): Promise<void> {
     await base.rows.sql(
       `insert into events.dispatchers (id, stamped_at, short_at)
@@ -193,7 +193,7 @@ export function useDeliverFixture(wake = DEFAULT_WAKE) {
     );
   }
 
-  /** A user's change of zone, which no scheduler has planned for. */
+  /** A change of the user's zone that no scheduler has planned yet. */
   async function moveTo(userId: string, timezone: string): Promise<void> {
     await base.rows.sql(
       `with moved as (

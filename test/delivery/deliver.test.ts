@@ -12,12 +12,12 @@ const fixture = useDeliverFixture();
 const { base } = fixture;
 
 const SECOND = 1_000;
-/** When it falls due so long ago, its workflow has just woken. */
+/** If it fell due this long ago, its workflow has just woken. */
 const WOKEN_MS = 12 * SECOND;
 const NEXT_YEAR = Date.UTC(2027, 4, 20, 7);
 
 describe('called', () => {
-  test('before the due instant, it sends nothing and answers when to ask again', async () => {
+  test('before the due instant, it sends nothing and returns when to call again', async () => {
     const dueAt = Date.now() + HOUR;
     const key = await fixture.due(dueAt);
     const worker = await fixture.work();
@@ -35,7 +35,7 @@ describe('called', () => {
     expect(version).toBe(2);
   });
 
-  test('when a dispatcher has delivered it, it plans what comes next and says what became of it', async () => {
+  test('after a dispatcher has delivered, it plans what comes next and returns the outcome', async () => {
     const dueAt = Date.now() - WOKEN_MS;
     const key = await fixture.due(dueAt);
     await base.dispatch();
@@ -57,7 +57,7 @@ describe('called', () => {
     expect(worker.results).toEqual(['answered', 'answered']);
   });
 
-  test('for an occasion that there is not, it answers that nothing is to come', async () => {
+  test('for an occasion that does not exist, it returns that nothing is to come', async () => {
     const worker = await fixture.work();
     const unknown = `birthday:${crypto.randomUUID()}:2026`;
     expect(await worker.deliver(unknown)).toMatchObject({ ended: true, wakeAt: null });
@@ -76,7 +76,7 @@ describe('called', () => {
     expect(base.receiver.received).toEqual([]);
   });
 
-  test('while the plan has no instant, it says why, and when to ask again', async () => {
+  test('while the plan has no instant, it returns why, and when to call again', async () => {
     const userId = await base.rows.addUser({ timezone: 'Mars/Phobos' });
     const worker = await fixture.work();
     const answer = await worker.deliver(`birthday:${userId}:2026`);
@@ -87,7 +87,7 @@ describe('called', () => {
 });
 
 describe('with no dispatcher alive', () => {
-  test('it sends what is due, plans what comes next, and answers', async () => {
+  test('it sends what is due, plans what comes next, and returns', async () => {
     const key = await fixture.due(Date.now() - WOKEN_MS);
     await fixture.stampDispatcher(6 * SECOND);
     const worker = await fixture.work();
@@ -99,7 +99,7 @@ describe('with no dispatcher alive', () => {
     expect(await base.rows.find(key)).toMatchObject({ state: 'COMPLETED', followed: true });
   });
 
-  test('each failed attempt is a call that says so, and when the next is to be made', async () => {
+  test('each failed attempt is a call that says so, and when the next will be made', async () => {
     base.receiver.answer(withStatus(500));
     const key = await fixture.due(Date.now() - WOKEN_MS);
     const worker = await fixture.work();
@@ -132,7 +132,7 @@ describe('with no dispatcher alive', () => {
     expect(base.receiver.received).toHaveLength(1);
   });
 
-  test('a refusal for good is settled in the same call', async () => {
+  test('a permanent refusal is settled in the same call', async () => {
     base.receiver.answer(withStatus(410));
     const key = await fixture.due(Date.now() - WOKEN_MS);
     const answer = await (await fixture.work()).deliver(key);
@@ -140,7 +140,7 @@ describe('with no dispatcher alive', () => {
     expect(answer.next).toMatchObject({ dueAt: NEXT_YEAR });
   });
 
-  test('what was redelivered is sent, beside what comes next', async () => {
+  test('a redelivery is sent, beside what comes next', async () => {
     const key = await fixture.due(Date.now() - WOKEN_MS);
     const worker = await fixture.work();
     base.receiver.answer(withStatus(404));
@@ -161,7 +161,7 @@ describe('with no dispatcher alive', () => {
     expect(answer.next).toMatchObject({ dueAt: Date.UTC(2027, 4, 20) });
   });
 
-  test('of two calls for one occasion at once, one sends', async () => {
+  test('of two simultaneous calls for one occasion, one sends', async () => {
     base.receiver.answer((response) => void setTimeout(() => response.end(), 300));
     const key = await fixture.due(Date.now() - WOKEN_MS);
     const workers = [await fixture.work(), await fixture.work()];
@@ -173,7 +173,7 @@ describe('with no dispatcher alive', () => {
     expect(base.receiver.received.map(({ id }) => id)).toEqual([key]);
   });
 
-  test('200 calls at once each send their own', async () => {
+  test('200 simultaneous calls each send their own', async () => {
     const keys = await fixture.dueHerd(200, Date.now() - WOKEN_MS);
     const worker = await fixture.work();
     const answers = await Promise.all(keys.map((key) => worker.deliver(key)));
@@ -193,7 +193,7 @@ describe('it leaves alone', () => {
     expect(base.receiver.received).toEqual([]);
   });
 
-  test('no longer what living dispatchers pass over', async () => {
+  test('but not what living dispatchers pass over', async () => {
     const key = await fixture.due(Date.now() - 90 * SECOND);
     await fixture.stampDispatcher(SECOND, SECOND);
     expect((await (await fixture.work()).deliver(key)).settled).toMatchObject({
@@ -201,7 +201,7 @@ describe('it leaves alone', () => {
     });
   });
 
-  test('a backlog of a day, which it asks about every quarter of an hour', async () => {
+  test('a backlog of a day, which it checks every quarter of an hour', async () => {
     const key = await fixture.due(Date.now() - 24 * HOUR);
     await fixture.stampDispatcher();
     expect((await (await fixture.work()).refusal(key)).retryInMs).toBe(HOUR / 4);
@@ -242,13 +242,13 @@ describe('it leaves alone', () => {
   });
 });
 
-describe('a call that nobody waits for any more', () => {
+describe('a call that is no longer awaited', () => {
   test('writes nothing once a later one has answered', async () => {
     const key = await fixture.due(Date.now() + HOUR);
     const worker = await fixture.work();
     const now = Date.now();
     const { wakeAt } = await worker.deliver(key, { calledAt: now });
-    // Planned earlier since: the workflow that sleeps does not know that yet.
+    // Planned earlier since: the sleeping workflow does not know that yet.
     await base.rows.sql(`update events.occasions set wake_at = wake_at - interval '30 minutes'`);
     const refusal = await worker.refusal(key, { calledAt: now - 1 });
     expect(refusal.message).toBe('a later call has taken the place of this one');

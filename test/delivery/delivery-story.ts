@@ -1,4 +1,6 @@
-/** One occurrence, followed through all its attempts by a clock that jumps from one to the next. */
+/**
+ * One occurrence, followed through all its attempts with a clock that jumps from one to the next.
+ */
 import { expect, vi } from 'vitest';
 
 import { HOUR, WITHIN, type DispatcherFixture } from '../support/dispatcher-fixture.ts';
@@ -8,7 +10,7 @@ export interface Story {
   readonly state: string;
   readonly reason: string | null;
   readonly attempts: readonly AttemptRow[];
-  /** How long it waited after each attempt but the last, in ms. */
+  /** The pause after each attempt but the last, in ms. */
   readonly pauses: readonly number[];
 }
 
@@ -20,7 +22,10 @@ export interface AttemptRow {
 }
 
 const GIVE_UP_AFTER = 72 * HOUR;
-/** The attempts that are followed one by one: with short pauses, and the first with a long one. */
+/**
+ * The attempts that are followed one by one: those with short pauses, and the first with a long
+ * one.
+ */
 const FOLLOWED = 4;
 
 /**
@@ -53,7 +58,7 @@ export async function deliver(
       expectDiscreet(JSON.stringify(logged), attempts);
       return { state, reason, attempts, pauses };
     }
-    // Written after the attempt: by another time, the receiver would have asked for it then.
+    // Recorded after the attempt: at another time, the receiver would have asked for it then.
     if (retryNotBefore !== null && retryNotBefore > clock() + 1_000) {
       await vi.waitFor(async () => expect(await isHeld(fixture)).toBe(true), WITHIN);
     }
@@ -62,7 +67,7 @@ export async function deliver(
   }
 }
 
-/** Whatever comes of it: the log has a line for each attempt, and neither what was sent nor the answer. */
+/** In any case, the log has a line for each attempt, and neither what was sent nor the response. */
 function expectDiscreet(log: string, attempts: readonly AttemptRow[]): void {
   expect(log.split('"msg":"attempt"')).toHaveLength(attempts.length + 1);
   expect(log).not.toContain('Lovelace');

@@ -21,7 +21,7 @@ import {
 
 const REQUEST = { id: 'birthday:u1:2026', sentAt: 0, attempt: 1, latenessMs: 0, body: '{}' };
 const REFUSED = { status: null, errorCode: DESTINATION_REFUSED, responseExcerpt: null };
-/** Public by its range, and nobody has it. */
+/** In a public range, and unassigned. */
 const PUBLIC: LookupAddress = { address: '3000::1', family: 6 };
 const LOOPBACK: LookupAddress = { address: '127.0.0.1', family: 4 };
 
@@ -51,7 +51,7 @@ function at(host: string, protocol = 'http'): string {
   return `${protocol}://${host}:${new URL(receiver.url).port}/greetings`;
 }
 
-/** Gives these answers, one after the other, and then the last of them. */
+/** Returns these answers, one after the other, and then the last one again. */
 function resolver(...answers: LookupAddress[][]): LookupFunction & { asked: string[] } {
   const asked: string[] = [];
   const lookup: LookupFunction = (hostname, options, callback) => {
@@ -124,12 +124,12 @@ describe.each(CLIENTS)('$name', ({ name, create }) => {
       expect(attempted).toEqual([]);
     });
 
-    test('that was public when it was asked, and is loopback from then on, gains nothing', async () => {
+    test('that was public when it was resolved, and is loopback from then on, gains nothing', async () => {
       const lookup = resolver([PUBLIC], [LOOPBACK]);
       const client = clientOf(at('rebind.example'), { lookup });
       const { errorCode } = await client.post(REQUEST);
       expect(errorCode).not.toBe(DESTINATION_REFUSED);
-      // Asked once: what was checked is what was connected to.
+      // Resolved once: the address that was checked is the one that was connected to.
       expect(lookup.asked).toHaveLength(1);
       expect(attempted).toEqual(['3000::1']);
 
@@ -162,7 +162,7 @@ describe.each(CLIENTS)('$name', ({ name, create }) => {
     expect(attempted).toEqual(['127.0.0.1']);
   });
 
-  test('where private addresses are allowed, they are connected to, by name or not', async () => {
+  test('if private addresses are allowed, they are connected to, with or without a name', async () => {
     const lookup = resolver([LOOPBACK]);
     for (const host of ['127.0.0.1', '2130706433', 'inside.example']) {
       const client = clientOf(at(host), { allowPrivate: true, lookup });
@@ -171,7 +171,7 @@ describe.each(CLIENTS)('$name', ({ name, create }) => {
     expect(lookup.asked).toEqual(['inside.example']);
   });
 
-  test('proxy variables do not lead around it', async () => {
+  test('proxy variables cannot bypass it', async () => {
     const source = join(import.meta.dirname, '../support/webhook-clients.ts');
     const code = `
     const { CLIENTS } = await import(${JSON.stringify(source)});

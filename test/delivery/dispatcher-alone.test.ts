@@ -1,4 +1,4 @@
-/** The process `dispatcher` at the instant, with no Temporal server anywhere. */
+/** The process `dispatcher` at the instant, without any Temporal server. */
 import { beforeEach, expect, onTestFinished, test } from 'vitest';
 
 import { startDispatcherProcess } from '../support/dispatcher-process.ts';
@@ -21,7 +21,7 @@ beforeEach(async () => {
   rows = createEventRows(database.orm);
 });
 
-test('what is planned is delivered at its instant', async () => {
+test('a planned occurrence is delivered at its instant', async () => {
   const metricsPort = await freePort();
   const settings = { METRICS_PORT: String(metricsPort) };
   await startDispatcherProcess(database.url, receiver.url, settings);

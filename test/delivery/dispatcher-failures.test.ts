@@ -11,7 +11,7 @@ import { withStatus } from '../support/webhook-receiver.ts';
 const fixture = useDispatcherFixture();
 
 describe('an attempt that fails', () => {
-  test('is made again after 1, 2, 4 and 10 s with the same id, from the ledger alone', async () => {
+  test('is repeated after 1, 2, 4 and 10 s with the same id, from the ledger alone', async () => {
     fixture.receiver.answer(withStatus(503));
     const key = await fixture.planned(await fixture.rows.addUser(), Date.now() - 100);
     const { logged } = await fixture.dispatch();
@@ -50,7 +50,7 @@ describe('an attempt that fails', () => {
     );
   });
 
-  test('S11: whose answer was lost, is made again with the same id', async () => {
+  test('S11: whose response was lost, is repeated with the same id', async () => {
     fixture.receiver.answer((response) =>
       fixture.receiver.received.length === 1 ? void response.destroy() : void response.end(),
     );
@@ -78,7 +78,7 @@ describe('an attempt that fails', () => {
     expect(await fixture.rows.find(key)).toMatchObject({ reason, attempts: 1 });
   });
 
-  test('is the last when the time to give up has come', async () => {
+  test('is the last if the time to give up has come', async () => {
     fixture.receiver.answer(withStatus(500));
     const key = await fixture.planned(await fixture.rows.addUser(), Date.now() - 73 * HOUR);
     await fixture.rows.sql(
@@ -93,7 +93,7 @@ describe('an attempt that fails', () => {
 });
 
 describe('when it stops or loses the database', () => {
-  test('what is on the wire is ended, the rest returned to the queue', async () => {
+  test('requests in flight are completed, the rest is returned to the queue', async () => {
     const open: ServerResponse[] = [];
     fixture.receiver.answer((response) => void open.push(response));
     await fixture.rows.addHerd(6, Date.now() - 1000);
@@ -136,7 +136,7 @@ describe('when it stops or loses the database', () => {
     expect(fixture.receiver.received.map(({ id }) => id).toSorted()).toEqual(keys.toSorted());
   });
 
-  test('when it is back, no process takes an expired lease before its holder has written the outcome', async () => {
+  test('when it returns, no process takes an expired lease before its holder has written the outcome', async () => {
     const open: ServerResponse[] = [];
     fixture.receiver.answer((response) => void open.push(response));
     const [key = ''] = await fixture.rows.addHerd(1, Date.now() - 1000);
@@ -148,7 +148,7 @@ describe('when it stops or loses the database', () => {
       await expect.poll(() => said('does not answer'), WITHIN).toBe(true);
     }
 
-    // The request ends, and its lease expires, while the database is away.
+    // The request ends, and its lease expires, while the database is down.
     for (const response of open) response.end();
     await fixture.rows.sql(
       `update events.occurrences set lease_until = due_at, next_attempt_at = due_at where key = ?`,
@@ -162,7 +162,7 @@ describe('when it stops or loses the database', () => {
     expect(fixture.receiver.received.map(({ id }) => id)).toEqual([key]);
   });
 
-  test('a row that is locked is not in the way of the outcomes of others', async () => {
+  test('a locked row does not block the outcomes of others', async () => {
     fixture.receiver.answer((response) => void setTimeout(() => response.end(), 200));
     const [locked = '', other = ''] = await fixture.rows.addHerd(2, Date.now() - 1000);
     await fixture.dispatch();
@@ -174,7 +174,7 @@ describe('when it stops or loses the database', () => {
     await expect.poll(() => fixture.stateOf(locked), WITHIN).toBe('COMPLETED');
   });
 
-  test('what waits or is on the wire is not sent twice, should the clocks leap over its lease', async () => {
+  test('rows that wait or are in flight are not sent twice, even if the clocks jump past their lease', async () => {
     const skew = { ms: 0 };
     const open: ServerResponse[] = [];
     fixture.receiver.answer((response) => void open.push(response));
@@ -191,7 +191,7 @@ describe('when it stops or loses the database', () => {
     expect(fixture.receiver.received.map(({ id }) => id).toSorted()).toEqual(keys.toSorted());
   });
 
-  test('an outcome counts, should the dispatcher have claimed its own row again meanwhile', async () => {
+  test('an outcome counts even if the dispatcher has claimed its own row again meanwhile', async () => {
     const open: ServerResponse[] = [];
     fixture.receiver.answer((response) => void open.push(response));
     const [key = ''] = await fixture.rows.addHerd(1, Date.now() - 1000);
@@ -209,7 +209,7 @@ describe('when it stops or loses the database', () => {
   });
 });
 
-/** A dispatcher whose way to the database can be shut. */
+/** A dispatcher whose connection to the database can be closed. */
 async function linked() {
   const url = new URL(fixture.database.url);
   const link = await startLink('database', Number(url.port));

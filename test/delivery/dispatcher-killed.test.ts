@@ -9,7 +9,7 @@ import { startWebhookReceiver } from '../support/webhook-receiver.ts';
 const WITHIN = { timeout: 60_000, interval: 50 };
 const HERD = 1_000;
 
-test('one of two dispatchers is killed with -9 while 1,000 are sent: the other sends the rest', async () => {
+test('when one of two dispatchers is killed with -9 while 1,000 are sent, the other sends the rest', async () => {
   const database = await createTestDatabase();
   onTestFinished(database.drop);
   const rows = createEventRows(database.orm);

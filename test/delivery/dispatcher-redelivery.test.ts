@@ -22,7 +22,7 @@ test('is not too late, however long ago it was due, and says how late it is', as
   expect((await fixture.rows.find(key)).latenessMs).toBeGreaterThanOrEqual(900 * HOUR);
 });
 
-test('is sent to a user who has moved since, with the name of now and the date and zone of then', async () => {
+test('is sent to a user who has moved since, with the current name and the original date and zone', async () => {
   const userId = await fixture.rows.addUser();
   const key = await redelivered(userId, 'FAILED');
   await fixture.rows.sql(

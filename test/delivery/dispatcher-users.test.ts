@@ -7,7 +7,7 @@ import { HOUR, WITHIN, useDispatcherFixture } from '../support/dispatcher-fixtur
 
 const fixture = useDispatcherFixture();
 
-test('S14: is sent with the name of that moment', async () => {
+test('S14: is sent with the name at that moment', async () => {
   const userId = await fixture.rows.addUser({ firstName: 'Old' });
   const key = await fixture.planned(userId, Date.now() + 400);
   await fixture.rows.sql(`update users.users set first_name = 'New' where id = ?`, [userId]);
@@ -20,7 +20,7 @@ const NOW = 'inputs_changed_at = now()';
 /** At 9:00 in Berlin, where the user was when it was planned. */
 const NINE = Date.UTC(2026, 4, 20, 7);
 
-/** As if that were now, for the database and for a dispatcher with the clock that it gives. */
+/** Simulates that instant, for the database and for a dispatcher with the returned clock. */
 async function atNine(): Promise<() => number> {
   const skewMs = NINE + 100 - Date.now();
   await fixture.rows.shiftClock(skewMs);
@@ -44,7 +44,7 @@ test.each([
 test.each([
   ['a corrected year of birth', `date_of_birth = '1991-05-20'`],
   ['another name of the same zone', `timezone = 'Arctic/Longyearbyen'`],
-])('%s on the same morning holds nothing up', async (_, change) => {
+])('%s on the same morning delays nothing', async (_, change) => {
   const clock = await atNine();
   const userId = await fixture.rows.addUser();
   const key = await fixture.planned(userId, NINE);
@@ -54,7 +54,7 @@ test.each([
   expect(fixture.receiver.received.map(({ id }) => id)).toEqual([key]);
 });
 
-test('for a deleted user nothing is sent', async () => {
+test('nothing is sent for a deleted user', async () => {
   const userId = await fixture.rows.addUser();
   const key = await fixture.planned(userId, Date.now() - 100);
   await fixture.rows.sql('delete from users.users where id = ?', [userId]);
@@ -64,7 +64,7 @@ test('for a deleted user nothing is sent', async () => {
   expect(fixture.receiver.received).toEqual([]);
 });
 
-test('S10: deleted while the webhook hangs, there is no second attempt', async () => {
+test('S10: if deleted while the webhook hangs, there is no second attempt', async () => {
   const open: ServerResponse[] = [];
   fixture.receiver.answer((response) => void open.push(response));
   const userId = await fixture.rows.addUser();
@@ -92,7 +92,7 @@ test('a first attempt is not made when it is too late; a retry is', async () => 
   expect(fixture.receiver.received.map(({ id }) => id)).toEqual([tried]);
 });
 
-test('a dispatcher that claimed it and died makes no first attempt: it is too late all the same', async () => {
+test('a dispatcher that claimed it and died makes no first attempt: it is still too late', async () => {
   const key = await fixture.planned(await fixture.rows.addUser(), Date.now() - 100);
   const terms = { now: Date.now(), leaseMs: 25_000, takesExpired: true };
   expect((await fixture.ledger.claim({ limit: 1, ...terms })).claimed).toHaveLength(1);
@@ -103,7 +103,7 @@ test('a dispatcher that claimed it and died makes no first attempt: it is too la
   expect(fixture.receiver.received).toEqual([]);
 });
 
-test('tried in May and moved to December, it has the whole time to be tried again', async () => {
+test('attempted in May and moved to December, it has the full time for retries', async () => {
   // Paused by then, so that there is one attempt, however busy the machine is.
   fixture.receiver.answer(async (response) => {
     await fixture.rows.sql('update events.destinations set paused_at = now()');
@@ -121,7 +121,7 @@ test('tried in May and moved to December, it has the whole time to be tried agai
   expect((nextAttemptAt ?? Infinity) - (firstAttemptAt ?? 0)).toBeLessThan(10_000);
 });
 
-test('once the next occurrence has fallen due, the one before it is not sent any more', async () => {
+test('once the next occurrence has fallen due, the previous one is no longer sent', async () => {
   const untried = await fixture.planned(await fixture.rows.addUser(), Date.now() - HOUR);
   const tried = await fixture.planned(await fixture.rows.addUser(), Date.now() - HOUR);
   await fixture.rows.sql("update events.occurrences set superseded_at = now() - interval '1 s'");
@@ -138,7 +138,7 @@ test('once the next occurrence has fallen due, the one before it is not sent any
   expect(fixture.receiver.received).toEqual([]);
 });
 
-test('the log holds neither names nor the address', async () => {
+test('the log contains neither names nor the address', async () => {
   const key = await fixture.planned(
     await fixture.rows.addUser({ firstName: 'Secretname' }),
     Date.now() - 100,

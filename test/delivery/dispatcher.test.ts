@@ -5,7 +5,7 @@ import { HOUR, WITHIN, useDispatcherFixture } from '../support/dispatcher-fixtur
 
 const fixture = useDispatcherFixture();
 
-test('sends at the instant, not before it, and says for which user', async () => {
+test('sends at the instant, not before it, and tells for which user', async () => {
   await fixture.dispatch();
   const userId = await fixture.rows.addUser({ firstName: 'Žofie', lastName: '' });
   const dueAt = Date.now() + 700;
@@ -49,7 +49,7 @@ test('is never early by its own clock', async () => {
   expect(fixture.receiver.received[0]?.at).toBeGreaterThanOrEqual(dueAt + 1500);
 });
 
-test('1,000 due at once are each sent once, by two dispatchers at once', async () => {
+test('1,000 that are due at once are each sent once, by two concurrent dispatchers', async () => {
   await fixture.dispatch();
   await fixture.dispatch();
   const keys = await fixture.rows.addHerd(1000, Date.now() + 500);
@@ -61,7 +61,7 @@ test('1,000 due at once are each sent once, by two dispatchers at once', async (
   expect(Math.min(...senders)).toBeGreaterThan(0);
 });
 
-test('what a dead dispatcher claimed and never sent is sent by another, once its lease has expired', async () => {
+test('rows that a dead dispatcher claimed and never sent are sent by another, once their lease has expired', async () => {
   const keys = await fixture.rows.addHerd(5, Date.now() - 1000);
   const terms = { now: Date.now(), leaseMs: 25_000, takesExpired: true };
   expect((await fixture.ledger.claim({ limit: 5, ...terms })).claimed).toHaveLength(5);
@@ -76,7 +76,7 @@ test('what a dead dispatcher claimed and never sent is sent by another, once its
   expect((await fixture.rows.find(keys[0] ?? '')).attempts).toBe(1);
 });
 
-test('punctual ones go before late ones', async () => {
+test('punctual rows go before late ones', async () => {
   const late: string[] = [];
   for (let index = 0; index < 3; index += 1) {
     late.push(await fixture.planned(await fixture.rows.addUser(), Date.now() - HOUR));
@@ -99,17 +99,17 @@ test('punctual ones go before late ones', async () => {
   ]);
 });
 
-test('the rate limit holds for all dispatchers together', async () => {
+test('the rate limit applies to all dispatchers together', async () => {
   await fixture.rows.addHerd(60, Date.now() - 1000);
   await fixture.dispatch({ rateLimit: 50 });
   await fixture.dispatch({ rateLimit: 50 });
   await expect.poll(() => fixture.countIn('COMPLETED'), WITHIN).toBe(60);
   const times = fixture.receiver.received.map(({ at }) => at).toSorted((a, b) => a - b);
-  // 60 at 50 a second, less what the bucket holds.
+  // 60 at 50 a second, less what the bucket contains.
   expect((times.at(-1) ?? 0) - (times[0] ?? 0)).toBeGreaterThan(1000);
 });
 
-test('paused, nothing is sent; resumed, all is', async () => {
+test('while paused, nothing is sent; after the resume, everything is', async () => {
   await fixture.rows.sql('update events.destinations set paused_at = now()');
   const key = await fixture.planned(await fixture.rows.addUser(), Date.now() + 300);
   await fixture.dispatch();
@@ -120,7 +120,7 @@ test('paused, nothing is sent; resumed, all is', async () => {
   await expect.poll(() => fixture.stateOf(key), WITHIN).toBe('COMPLETED');
 });
 
-test('a pause is in force at the next send, also of what was claimed before it', async () => {
+test('a pause applies from the next send on, even to what was claimed before it', async () => {
   fixture.receiver.answer((response) => void setTimeout(() => response.end(), 200));
   await fixture.rows.addHerd(100, Date.now() - 1000);
   await fixture.dispatch({ concurrency: 1 });
@@ -134,7 +134,7 @@ test('a pause is in force at the next send, also of what was claimed before it',
   expect(await fixture.claimable()).toBe(100 - sent);
 });
 
-test('punctual ones are claimed and sent while late ones wait', async () => {
+test('punctual rows are claimed and sent while late ones wait', async () => {
   fixture.receiver.answer((response) => void setTimeout(() => response.end(), 150));
   await fixture.rows.addHerd(100, Date.now() - HOUR);
   await fixture.dispatch({ concurrency: 1 });

@@ -18,7 +18,7 @@ let dispatcher: TestDispatcher | null = null;
 
 process.on('message', async (options: Parameters<typeof startDispatcher>[0]) => {
   dispatcher ??= await startDispatcher(options);
-  // The test's record of the log is no part of a dispatcher.
+  // The test's record of the log does not belong to a dispatcher.
   dispatcher.logged.length = 0;
   process.send?.(await memory());
 });
@@ -28,7 +28,7 @@ process.on('disconnect', async () => {
 process.send?.('ready');
 
 async function memory(): Promise<Memory> {
-  // What is closed lets go of its buffers in a later turn.
+  // Closed connections release their buffers in a later turn.
   for (let round = 0; round < 3; round += 1) {
     globalThis.gc?.();
     await sleep(50);

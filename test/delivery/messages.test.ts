@@ -1,4 +1,4 @@
-/** A type's own message, from the claim on that comes after it was set. */
+/** A type's own message, from the first claim after it was set. */
 import { afterEach, expect, test } from 'vitest';
 
 import { createOccasionTypes } from '../../src/occasion-types/occasion-types.ts';
@@ -18,20 +18,20 @@ const NOTHING_ELSE = {
 const setMessage = (message: string | null) =>
   createOccasionTypes(fixture.database.orm).put('birthday', { ...NOTHING_ELSE, message });
 
-/** What a user who is due now is sent. */
+/** The message for a user who is due now. */
 async function messageNow(): Promise<string | undefined> {
   const key = await fixture.planned(await fixture.rows.addUser(), Date.now());
   await expect.poll(() => fixture.stateOf(key), WITHIN).toBe('COMPLETED');
   return fixture.receiver.received.find(({ id }) => id === key)?.body.message;
 }
 
-test('is what is sent, filled in for the user', async () => {
+test('is sent, filled in for the user', async () => {
   await setMessage('{firstName}: {years} on {date}');
   await fixture.dispatch();
   expect(await messageNow()).toBe('Ada: 36 on 2026-05-20');
 });
 
-test('changes for a process that runs with the next claim, and back', async () => {
+test('changes for a running process with the next claim, and back', async () => {
   await fixture.dispatch();
   for (const message of ['one', 'two']) {
     await setMessage(message);
@@ -41,7 +41,7 @@ test('changes for a process that runs with the next claim, and back', async () =
   expect(await messageNow()).toBe("Hey, Ada Lovelace it's your birthday");
 });
 
-test('that was written by hand, and is no template, is replaced by the one that is built in', async () => {
+test('that was written by hand, and is not a template, is replaced by the built-in one', async () => {
   await setMessage('one');
   await fixture.rows.sql("update events.occasion_types set message = 'Hey, {nobody'");
   await fixture.dispatch();

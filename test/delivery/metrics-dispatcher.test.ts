@@ -10,7 +10,7 @@ import { withStatus } from '../support/webhook-receiver.ts';
 
 const fixture = useDispatcherFixture();
 
-/** Values by name, without `daybell_`, as one scrape has them. */
+/** Values by name, without `daybell_`, as of one scrape. */
 async function scrape({ metrics }: TestDispatcher) {
   const page = await metrics.metrics();
   return (name: string, labels: Record<string, string> = {}) =>
@@ -54,7 +54,7 @@ test('a redelivery is a delivery, and its lateness does not count', async () => 
   expect(value('delivery_lateness_seconds_count')).toBe(0);
 });
 
-test('attempts that fail are counted by verdict and class of status', async () => {
+test('failed attempts are counted by verdict and class of status', async () => {
   const statuses = [503, 429];
   fixture.receiver.answer((response, request) => {
     const status = statuses.shift();
@@ -89,7 +89,7 @@ test('dead letters are counted by reason', async () => {
   expect(value('deliveries_total')).toBe(0);
 });
 
-test('what an attempt led to is not counted when another process has taken its row over', async () => {
+test('the result of an attempt is not counted if another process has taken over its row', async () => {
   const open: ServerResponse[] = [];
   fixture.receiver.answer((response) => {
     if (open.push(response) > 1) response.end();
@@ -106,7 +106,7 @@ test('what an attempt led to is not counted when another process has taken its r
   const attempts = async () => (await scrape(dispatcher))('delivery_attempts_total', refused);
   await expect.poll(attempts, WITHIN).toBe(1);
 
-  // Outcomes are written in their order: this one's is after the other's.
+  // Outcomes are written in order: this one comes after the other.
   await due();
   await expect.poll(async () => (await scrape(dispatcher))('deliveries_total'), WITHIN).toBe(1);
   expect((await scrape(dispatcher))('deliveries_failed_total', { reason: 'refused' })).toBe(0);

@@ -1,5 +1,5 @@
 // @module-tag long
-/** What dispatchers write of themselves, and how long it is kept. */
+/** What dispatchers record about themselves, and how long it is kept. */
 import type { ServerResponse } from 'node:http';
 
 import { expect, test } from 'vitest';
@@ -21,7 +21,7 @@ const stamps = () =>
      from events.dispatchers order by stamped_at`,
   );
 
-/** Waits until it has written of itself twice more; gives the last that it wrote. */
+/** Waits until it has stamped itself twice more; returns the last stamp. */
 async function nextStamp(): Promise<Stamp | undefined> {
   const seen = new Set<string>();
   await expect
@@ -42,7 +42,7 @@ test('with nothing due, it is at work, and its claims come back short', async ()
   expect(Date.parse(second?.shortAt ?? '')).toBeGreaterThan(Date.parse(first?.shortAt ?? ''));
 });
 
-test('with no free slot it is at work, busy, and has seen nothing of what waits', async () => {
+test('without a free slot it is at work, busy, and has seen nothing of what waits', async () => {
   const open: ServerResponse[] = [];
   fixture.receiver.answer((response) => void open.push(response));
   await fixture.rows.addHerd(1_000, Date.now() - 1_000);
@@ -63,7 +63,7 @@ test('while delivery is paused it is at work, but has seen nothing', async () =>
   expect(await nextStamp()).toMatchObject({ shortAt: null, busyAt: null });
 });
 
-test('what dead dispatchers wrote is removed after a day, what others wrote is not', async () => {
+test('stamps of dead dispatchers are removed after a day, those of others are not', async () => {
   const [day, hour] = [createPresence(fixture.database.orm), createPresence(fixture.database.orm)];
   await fixture.rows.shiftClock(-24.5 * HOUR);
   await day.stamp({ shortAt: null, busyAt: null });

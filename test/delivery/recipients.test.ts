@@ -1,4 +1,4 @@
-/** Claimed rows against their users, occasions and types as they are at that moment. */
+/** Claimed rows compared with their users, occasions and types at that moment. */
 import { expect, test } from 'vitest';
 
 import { checkClaim } from '../../src/delivery/check-claim.ts';
@@ -25,7 +25,7 @@ async function planned(fields: Readonly<Record<string, unknown>> = {}) {
   return occasion;
 }
 
-/** Claims the one row that is due at an instant. */
+/** Claims the only row that is due at an instant. */
 async function claimAt(at: number) {
   await fixture.setClock(at);
   const [claimed, ...others] = await fixture.claim();
@@ -42,7 +42,7 @@ async function actionAt(at: number): Promise<string> {
   return check.action === 'end' ? check.reason : check.action;
 }
 
-test('the occasion is handed on as it is now', async () => {
+test('the occasion is passed on in its current state', async () => {
   const { id, userId } = await planned({
     externalId: 'contract-9',
     recurrence: 'weekly',
@@ -65,7 +65,7 @@ test('the occasion is handed on as it is now', async () => {
   });
 });
 
-test('a birthday is an occasion like others', async () => {
+test('a birthday is an occasion like any other', async () => {
   const userId = await fixture.rows.addUser({ dateOfBirth: '1990-04-02' });
   await fixture.plan(userId);
   expect((await claimAt(NINE)).recipient?.occasion).toEqual({
@@ -92,14 +92,14 @@ test.each([
   expect(await actionAt(NINE)).toBe('release');
 });
 
-test('it is sent if a change leaves its instant as it is', async () => {
+test('it is sent if a change does not affect its instant', async () => {
   const { id, userId } = await planned();
   await fixture.setClock(NINE - HOUR);
   await fixture.occasions.update(userId, id, { recurrence: 'weekly', deliveryTime: '09:00' });
   expect(await actionAt(NINE)).toBe('send');
 });
 
-test('it is released if a change of its type is not planned yet, unless it has a time of its own', async () => {
+test('it is released if a change of its type is not planned yet, unless it has its own time', async () => {
   const [follows, own] = [await planned(), await planned({ deliveryTime: '09:00' })];
   await fixture.setType('reminder', { deliveryTime: '09:30' });
   await fixture.rows.sql(
@@ -116,7 +116,7 @@ test('it is released if a change of its type is not planned yet, unless it has a
   expect(follows.id).not.toBe(own.id);
 });
 
-test('a type has a late limit of its own, or sends nothing late', async () => {
+test('a type has its own late limit, or sends nothing late', async () => {
   await fixture.setType('reminder', { lateLimitMs: 2 * HOUR });
   await planned({ recurrence: 'once' });
   expect(await actionAt(NINE + 2 * HOUR + 1)).toBe('too_late');
@@ -127,7 +127,7 @@ test('a type has a late limit of its own, or sends nothing late', async () => {
   expect(await actionAt(NINE + 6 * MINUTE)).toBe('too_late');
 });
 
-test('a suspension is looked at, whether it is planned or not', async () => {
+test('a suspension is respected, whether it is planned or not', async () => {
   const { id, userId } = await planned();
   await fixture.setClock(NINE - 1_000);
   await fixture.occasions.update(userId, id, { suspended: true });
@@ -140,7 +140,7 @@ test("so is the user's, for each of the user's occasions", async () => {
   expect(await actionAt(NINE)).toBe('suspended');
 });
 
-test('what fell due while it was suspended is not sent late, though nobody has planned since', async () => {
+test('what fell due during a suspension is not sent late, even if nobody has planned since', async () => {
   const occasion = await planned();
   const { id, userId } = occasion;
   await fixture.occasions.update(userId, id, { suspended: true });
@@ -157,7 +157,7 @@ test('what fell due while it was suspended is not sent late, though nobody has p
   });
 });
 
-test('one that was suspended, and is not any more by the time it falls due, is sent', async () => {
+test('one whose suspension has ended by the time it falls due is sent', async () => {
   const { id, userId } = await planned();
   await fixture.occasions.update(userId, id, { suspended: true });
   await fixture.setClock(NINE - HOUR);
@@ -165,7 +165,7 @@ test('one that was suspended, and is not any more by the time it falls due, is s
   expect(await actionAt(NINE)).toBe('send');
 });
 
-test('an occasion that is gone is settled as deleted, its user as gone', async () => {
+test('a deleted occasion is settled as deleted, and so is a deleted user', async () => {
   const { id, userId } = await planned();
   await fixture.occasions.delete(userId, id);
   expect(await actionAt(NINE)).toBe('occasion_deleted');

@@ -7,10 +7,13 @@ import { withStatus } from '../support/webhook-receiver.ts';
 const fixture = useDispatcherFixture();
 
 const PATIENT = { timeout: 150_000, interval: 50 };
-/** Of time by the fast clock: longer than any wait, so that no lease is too short. */
+/** Time by the fast clock: longer than any wait, so that no lease is too short. */
 const FAST_TIMEOUT_MS = 600_000;
 
-/** From now on time passes four times as fast for the database; gives the same clock for dispatchers. */
+/**
+ * From now on, time passes four times as fast for the database; returns the same clock for
+ * dispatchers.
+ */
 async function runFast(): Promise<() => number> {
   const from = Date.now();
   await fixture.rows.sql(`create or replace function events.clock() returns timestamptz
@@ -19,7 +22,7 @@ async function runFast(): Promise<() => number> {
   return () => from + 4 * (Date.now() - from);
 }
 
-/** What the one dispatcher writes of itself, each second that it has looked for work. */
+/** The stamp of the only dispatcher, written each second in which it has polled for work. */
 const stamps = () =>
   fixture.rows.sql<{ at: Date }>('select stamped_at as at from events.dispatchers');
 
@@ -40,7 +43,7 @@ async function slowedRate(): Promise<number | null> {
 
 const sentIds = () => fixture.receiver.received.map(({ id }) => id);
 
-test('1,000 due while the receiver answers 503 for 30 s: all are delivered within 2 minutes of its return', async () => {
+test('1,000 due while the receiver answers 503 for 30 s: all are delivered within 2 minutes of its recovery', async () => {
   const clock = await runFast();
   const isDownUntil = clock() + 30_000;
   let refused = 0;
@@ -58,7 +61,7 @@ test('1,000 due while the receiver answers 503 for 30 s: all are delivered withi
        max(attempts) as attempts from events.occurrences`,
   );
   expect(delivered?.last).toBeLessThan(isDownUntil + 120_000);
-  // None was attempted so often that it had to wait for long, and most were never refused.
+  // None was attempted so often that it had to wait long, and most were never refused.
   expect(delivered?.attempts).toBeLessThanOrEqual(4);
   expect(refused).toBeLessThan(500);
   expect(sentIds()).toHaveLength(1000 + refused);
@@ -76,7 +79,7 @@ test('one refusal in a hundred slows nothing', async () => {
   expect(logged.filter(({ msg }) => msg === 'destination slowed')).toEqual([]);
 });
 
-test('a receiver that can do 100 a second gets about that, and everything is delivered', async () => {
+test('a receiver that can take 100 a second gets about that, and everything is delivered', async () => {
   const served: number[] = [];
   let refused = 0;
   fixture.receiver.answer((response) => {
@@ -91,11 +94,11 @@ test('a receiver that can do 100 a second gets about that, and everything is del
   await fixture.dispatch();
   await expect.poll(() => fixture.countIn('COMPLETED'), PATIENT).toBe(400);
   expect(refused).toBeGreaterThan(0);
-  // Sent at full speed, with retries after 1, 2 and 4 s, it refuses more than it serves.
+  // At full speed, with retries after 1, 2 and 4 s, it refuses more than it serves.
   expect(refused).toBeLessThan(200);
 });
 
-test('what was claimed and waits is returned to the queue, unsent and uncounted', async () => {
+test('claimed rows that wait are returned to the queue, unsent and uncounted', async () => {
   const later = withStatus(503, { 'retry-after': '600' });
   fixture.receiver.answer((response) => void setTimeout(() => later(response), 100));
   await fixture.rows.addHerd(100, Date.now() - 1000);
@@ -105,7 +108,7 @@ test('what was claimed and waits is returned to the queue, unsent and uncounted'
   expect(fixture.receiver.received).toHaveLength(1);
 });
 
-test('another dispatcher, also one that starts later, sends nothing until the receiver said to', async () => {
+test('another dispatcher, even one that starts later, sends nothing before the time that the receiver named', async () => {
   fixture.receiver.answer(withStatus(429, { 'retry-after': '600' }));
   await fixture.rows.addHerd(1, Date.now() - 1000);
   const first = await fixture.dispatch();
@@ -123,7 +126,7 @@ test('another dispatcher, also one that starts later, sends nothing until the re
   await expect.poll(() => fixture.countIn('COMPLETED'), WITHIN).toBeGreaterThanOrEqual(10);
 });
 
-test('paused in the middle of a herd, and resumed, everything is delivered once', async () => {
+test('if paused in the middle of a herd and resumed, everything is delivered once', async () => {
   fixture.receiver.answer((response) => void setTimeout(() => response.end(), 20));
   const keys = await fixture.rows.addHerd(1000, Date.now() - 1000);
   await fixture.dispatch();
@@ -140,7 +143,7 @@ test('paused in the middle of a herd, and resumed, everything is delivered once'
   expect(sentIds().toSorted()).toEqual(keys.toSorted());
 });
 
-test('a pause outlives the dispatchers, and ends in one that came later', async () => {
+test('a pause outlives the dispatchers, and ends in one that started later', async () => {
   await fixture.control.pause(null);
   const key = await fixture.planned(await fixture.rows.addUser(), Date.now() - 100);
   for (let started = 0; started < 2; started += 1) {
@@ -154,7 +157,7 @@ test('a pause outlives the dispatchers, and ends in one that came later', async 
   expect(fixture.receiver.received[0]?.headers['daybell-attempt']).toBe('1');
 });
 
-test('time that is paused counts: too late for a first attempt is SKIPPED, a later one is made', async () => {
+test('paused time counts: a first attempt that is too late is SKIPPED, a later one is made', async () => {
   const now = Date.now();
   await fixture.control.pause(null);
   const untried = await fixture.planned(await fixture.rows.addUser(), now - 47 * HOUR);

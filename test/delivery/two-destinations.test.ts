@@ -1,4 +1,7 @@
-/** Two destinations of one dispatcher process, and of one worker: what happens to one is not the other's. */
+/**
+ * Two destinations of one dispatcher process, and of one worker: what happens to one does not
+ * affect the other.
+ */
 import type { ServerResponse } from 'node:http';
 
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -39,7 +42,7 @@ function dispatch(settings: Record<string, string> = {}) {
   });
 }
 
-/** Sends a type elsewhere, as the API does. */
+/** Changes a type's destination, as the API does. */
 async function sendTo(type: string, destination: string): Promise<void> {
   const other = { deliveryTime: null, leapDayPolicy: null, lateLimitMs: null, whenLate: null };
   const types = createOccasionTypes(base.database.orm);
@@ -82,7 +85,7 @@ const among = (keys: readonly string[]) => ({ keys: JSON.stringify(keys) });
 
 const idsAt = (receiver: WebhookReceiver) => receiver.received.map(({ id }) => id).toSorted();
 
-/** The receiver takes requests, and answers none until the test says so. */
+/** The receiver accepts requests, and answers none until the test says so. */
 function hang(receiver: WebhookReceiver): () => void {
   const open: ServerResponse[] = [];
   receiver.answer((response) => void open.push(response));
@@ -92,8 +95,8 @@ function hang(receiver: WebhookReceiver): () => void {
   };
 }
 
-describe('of two destinations', () => {
-  test('each gets what is its own, signed with its own secret', async () => {
+describe('two destinations', () => {
+  test('each get their own webhooks, signed with their own secrets', async () => {
     const own = await due(3, 'default');
     const crms = await due(3, 'crm');
     await dispatch();
@@ -105,7 +108,7 @@ describe('of two destinations', () => {
     expect(new Webhook(CRM_SECRET).verify(webhook?.rawBody ?? '', headers)).toEqual(webhook?.body);
   });
 
-  test.each(['default', 'crm'])('%s hangs, and the other is served all the same', async (name) => {
+  test.each(['default', 'crm'])('are independent if %s hangs', async (name) => {
     const [hanging, serving] = name === 'crm' ? [crm, base.receiver] : [base.receiver, crm];
     const other = name === 'crm' ? 'default' : 'crm';
     const release = hang(hanging);
@@ -116,13 +119,13 @@ describe('of two destinations', () => {
     await expect.poll(() => idsAt(serving), WITHIN).toEqual(served.toSorted());
     await expect.poll(() => base.countIn('COMPLETED'), WITHIN).toBe(HERD);
     expect(hanging.received).toHaveLength(SLOTS);
-    // And when it answers again, nothing was lost of it, or came twice.
+    // When it answers again, nothing was lost for it, or came twice.
     release();
     await expect.poll(() => base.countIn('COMPLETED'), WITHIN).toBe(2 * HERD);
     expect(idsAt(hanging)).toEqual(waits.toSorted());
   });
 
-  test('one is paused, and the other is served all the same', async () => {
+  test('are independent if one is paused', async () => {
     await due(3, 'crm');
     await base.control.pause('maintenance', 'crm');
     const served = await due(HERD, 'default');
@@ -134,7 +137,7 @@ describe('of two destinations', () => {
     await expect.poll(() => crm.received.length, WITHIN).toBe(3);
   });
 
-  test('one has a rate limit, or asks for less, and the other is served at its own pace', async () => {
+  test('are independent if one has a rate limit, or asks to slow down', async () => {
     await due(HERD, 'crm');
     crm.answer((response) => void response.writeHead(503).end());
     const served = await due(HERD, 'default');
@@ -150,8 +153,8 @@ describe('of two destinations', () => {
   });
 });
 
-describe('a destination that has no settings', () => {
-  test('waits, is no hindrance to others, and is said to have no dispatcher', async () => {
+describe('a destination without settings', () => {
+  test('waits, does not affect others, and is reported to have no dispatcher', async () => {
     await due(3, 'billing');
     const served = await due(HERD, 'default');
     await dispatch();
@@ -172,7 +175,7 @@ describe('a destination that has no settings', () => {
   });
 });
 
-describe('once its type is sent elsewhere', () => {
+describe('once its type has another destination', () => {
   /** Planned for the default destination, and due by now, with no replanner. */
   async function sentElsewhere(): Promise<string> {
     const [key = ''] = await due(1, 'default');
@@ -180,7 +183,7 @@ describe('once its type is sent elsewhere', () => {
     return key;
   }
 
-  test('what was planned before goes there alone, without an attempt at the old one', async () => {
+  test('what was planned before goes only there, without an attempt at the old one', async () => {
     const key = await sentElsewhere();
     await dispatch();
     await expect.poll(() => base.stateOf(key), WITHIN).toBe('COMPLETED');
@@ -189,7 +192,7 @@ describe('once its type is sent elsewhere', () => {
     expect(await base.rows.find(key)).toMatchObject({ attempts: 1 });
   });
 
-  test('so does a redelivery that waits', async () => {
+  test('so does a waiting redelivery', async () => {
     const [key = ''] = await due(1, 'default');
     await base.rows.sql(
       `update events.occurrences set state = 'SKIPPED', reason = 'too_late', settled_at = now(),

@@ -1,4 +1,7 @@
-/** Dispatchers and workflows over one ledger: who sends what, and what becomes of it when one of them dies. */
+/**
+ * Dispatchers and workflows over one ledger: which of them sends what, and what happens if one of
+ * them dies.
+ */
 import type { ServerResponse } from 'node:http';
 
 import pLimit from 'p-limit';
@@ -19,8 +22,8 @@ const PATIENT = { timeout: 120_000, interval: 100 };
 
 const sentIds = () => base.receiver.received.map(({ id }) => id).toSorted();
 
-test('in a herd with dispatchers alive, no workflow sends', async () => {
-  // A busy machine may keep a dispatcher from writing of itself for longer than it is given.
+test('in a herd with living dispatchers, no workflow sends', async () => {
+  // A busy machine may keep a dispatcher from stamping itself for longer than allowed.
   await runClockSlowly();
   base.receiver.answer((response) => void setTimeout(() => response.end(), 50));
   const settings = { WEBHOOK_CONCURRENCY: '8' };
@@ -28,13 +31,13 @@ test('in a herd with dispatchers alive, no workflow sends', async () => {
   const worker = await fixture.work();
   const keys = await fixture.dueHerd(HERD, Date.now() - MINUTE);
   await expect.poll(() => base.receiver.received.length, WITHIN).toBeGreaterThan(20);
-  // In the middle of it: much sooner than they are to wake.
+  // In the middle of it: much sooner than they would wake.
   const messages: string[] = [];
   await pLimit(10).map(keys, async (key) => {
     await worker.deliver(key).catch(({ message }: Error) => messages.push(message));
   });
   expect(messages.length).toBeGreaterThan(0);
-  // By whether a dispatcher has the row in hand already.
+  // By whether a dispatcher already holds the row.
   const theirs = /^(dispatchers are sending|it is being sent, until )/;
   expect(messages.filter((message) => !theirs.test(message))).toEqual([]);
   await expect.poll(() => base.countIn('COMPLETED'), PATIENT).toBe(HERD);
@@ -42,7 +45,7 @@ test('in a herd with dispatchers alive, no workflow sends', async () => {
   expect(sentIds()).toEqual(keys.toSorted());
 });
 
-test('what a killed dispatcher was sending is sent by workflows, when its leases have expired', async () => {
+test('what a killed dispatcher was sending is sent by workflows when its leases have expired', async () => {
   base.receiver.answer((response) => void setTimeout(() => response.end(), 20));
   const settings = { WEBHOOK_TIMEOUT_MS: '1000', WEBHOOK_CONCURRENCY: '4' };
   const killed = await startDispatcherProcess(base.database.url, base.receiver.url, settings);
@@ -63,7 +66,7 @@ test('what a killed dispatcher was sending is sent by workflows, when its leases
   });
 });
 
-test('a dispatcher that is suspended beyond its leases sends nothing of them when it goes on', async () => {
+test('a dispatcher that is suspended beyond its leases sends none of them when it continues', async () => {
   base.receiver.answer((response) => void setTimeout(() => response.end(), 100));
   const settings = { WEBHOOK_TIMEOUT_MS: '1000', WEBHOOK_CONCURRENCY: '1' };
   const suspended = await startDispatcherProcess(base.database.url, base.receiver.url, settings);
@@ -124,7 +127,7 @@ test('an outcome that a worker cannot write is kept and written first: nothing i
   link.shut();
   for (const response of open) response.end();
   expect((await refusal).message).toBe('the ledger has not taken the outcome yet');
-  // Its lease expires while the database is away.
+  // Its lease expires while the database is down.
   await base.rows.sql(
     'update events.occurrences set lease_until = due_at, next_attempt_at = due_at where key = ?',
     [key],
@@ -146,7 +149,7 @@ async function runClockSlowly(): Promise<void> {
       + (extract(epoch from clock_timestamp()) - ${from}::float8) / 10)'`);
 }
 
-/** A way to the database that can be shut. */
+/** A connection to the database that can be closed. */
 async function linked() {
   const url = new URL(base.database.url);
   const link = await startLink('database', Number(url.port));

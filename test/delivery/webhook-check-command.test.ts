@@ -1,4 +1,4 @@
-/** npm run webhook:check, from where it is typed. */
+/** npm run webhook:check, as typed in a shell. */
 import { Webhook } from 'standardwebhooks';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 

@@ -1,4 +1,4 @@
-/** POST /v1/webhook/check: what it reports about receivers of all kinds. */
+/** POST /v1/webhook/check: its reports about receivers of all kinds. */
 import type { ServerResponse } from 'node:http';
 import { getCACertificates, setDefaultCACertificates } from 'node:tls';
 
@@ -60,7 +60,7 @@ const verifies = ({ rawBody, headers }: ReceivedWebhook): boolean => {
 
 type Answer = (response: ServerResponse, request: ReceivedWebhook) => void;
 
-/** A receiver that does everything right, but for what a test changes. */
+/** A receiver that does everything right, except for what a test changes. */
 const rightly: Answer = (response, request) => withStatus(verifies(request) ? 204 : 401)(response);
 
 const ALL_RIGHT = {
@@ -124,7 +124,7 @@ describe('a receiver that', () => {
     ]);
   });
 
-  test('looks at the signature and not at its age takes what was recorded', async () => {
+  test('checks the signature but not its age accepts a replay', async () => {
     receiver.answer((response, request) => {
       const seconds = Number(request.headers['webhook-timestamp']);
       const signature = webhook.sign(request.id, new Date(seconds * 1000), request.rawBody);
@@ -133,7 +133,7 @@ describe('a receiver that', () => {
     expect(rightOf(await check())).toEqual({ ...ALL_RIGHT, 'old-timestamp': false });
   });
 
-  test('fails on what does not verify is told to refuse it', async () => {
+  test('fails on an invalid event is told to refuse it', async () => {
     receiver.answer((response, request) => withStatus(verifies(request) ? 200 : 500)(response));
     const report = await check();
     expect(rightOf(report)).toMatchObject({ 'wrong-signature': false, large: true });
@@ -144,7 +144,7 @@ describe('a receiver that', () => {
     ]);
   });
 
-  test('hangs up on what does not verify has not refused it', async () => {
+  test('hangs up on an invalid event has not refused it', async () => {
     receiver.answer((response, request) => {
       if (verifies(request)) response.end();
       else response.destroy();
@@ -223,7 +223,7 @@ describe('a receiver that', () => {
     expect(report.advice[0]).toMatch(/^Answer at once/);
   });
 
-  test('closes each connection is told to keep them', async () => {
+  test('closes each connection is told to keep it', async () => {
     receiver.answer((response, request) => {
       response.setHeader('connection', 'close');
       rightly(response, request);
@@ -244,7 +244,7 @@ describe('a duplicate', () => {
     };
   };
 
-  test('is known to be recognized where the answer says so', async () => {
+  test('is known to be recognized if the response says so', async () => {
     receiver.answer(seen((response) => void response.end('{"status":"duplicate"}')));
     expect(await check()).toMatchObject({ passed: true, deduplicated: true });
     receiver.answer(seen(withStatus(208)));
@@ -259,7 +259,7 @@ describe('a duplicate', () => {
     expect(report.advice[0]).toMatch(/^Answer 2xx to a webhook-id that you have seen/);
   });
 
-  test('is not known to be recognized by words that every answer has', async () => {
+  test('is not known to be recognized by words that every response has', async () => {
     receiver.answer((response, request) => {
       if (verifies(request)) response.end('already queued');
       else rightly(response, request);
@@ -325,7 +325,7 @@ describe('the route', () => {
     await api.database.drop();
   });
 
-  test('without a destination there is nothing to check', async () => {
+  test('without a destination reports that there is nothing to check', async () => {
     const api = await createTestApi();
     const { status, body } = await api.send('POST', '/v1/webhook/check?destination=crm');
     expect(status).toBe(409);

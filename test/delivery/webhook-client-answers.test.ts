@@ -1,4 +1,4 @@
-/** Answers as receivers give them: what both clients make of each, to the byte. */
+/** Responses of receivers: how both clients read each of them, to the byte. */
 import type { Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { gzipSync } from 'node:zlib';
@@ -10,11 +10,11 @@ import { startRawReceiver, type RawReceiver } from '../support/raw-receiver.ts';
 import { describeClients } from '../support/describe-clients.ts';
 
 const REQUEST = { id: 'birthday:u1:2026', sentAt: 0, attempt: 1, latenessMs: 0, body: '{}' };
-/** For what comes to an end by it alone. */
+/** For requests that end only by it. */
 const SHORT_MS = 1_500;
 const WITHIN = { timeout: 60_000, interval: 20 };
 
-/** A head of lines. */
+/** A head with these lines. */
 const head = (...lines: string[]): string => `${lines.join('\r\n')}\r\n\r\n`;
 
 describeClients(({ create }) => {
@@ -119,7 +119,7 @@ describeClients(({ create }) => {
       await vi.waitFor(() => expect(receiver.open).toBe(0), WITHIN);
     });
 
-    test('503 says when to come back all the same, also on a folded line', async () => {
+    test('503 still says when to retry, even on a folded line', async () => {
       answerWith(`${head('HTTP/1.1 503 Later', 'Retry-After:', ' 120', 'content-length: 4')}busy`);
       expect(await client.post(REQUEST)).toMatchObject({
         status: 503,
@@ -176,7 +176,7 @@ describeClients(({ create }) => {
     });
   });
 
-  describe('a body', () => {
+  describe('a response body', () => {
     test('of 1 GB is not read to the end', async () => {
       let written = 0;
       receiver.answer((connection) => {
@@ -196,7 +196,7 @@ describeClients(({ create }) => {
       expect(written).toBeLessThan(32 * 1024 * 1024);
     });
 
-    test('of 64 KB keeps its connection, and one of more does not', async () => {
+    test('of 64 KB keeps its connection, and a larger one does not', async () => {
       for (const bytes of [65_536, 65_536, 65_537, 1]) {
         answerWith(head('HTTP/1.1 200 OK', `content-length: ${bytes}`) + 'x'.repeat(bytes));
         expect(await client.post(REQUEST)).toMatchObject({ status: 200 });
@@ -204,7 +204,7 @@ describeClients(({ create }) => {
       expect(receiver.connections).toBe(2);
     });
 
-    test('that would unpack to 100 MB is not unpacked', async () => {
+    test('that would decompress to 100 MB is not decompressed', async () => {
       const bomb = gzipSync(Buffer.alloc(100 * 1024 * 1024));
       const headers = ['content-encoding: gzip', `content-length: ${bomb.length}`];
       answerWith(Buffer.concat([Buffer.from(head('HTTP/1.1 200 OK', ...headers)), bomb]));
@@ -259,7 +259,7 @@ describeClients(({ create }) => {
     });
   });
 
-  test('an answer counts that comes while the request is still being written', async () => {
+  test('a response counts even if it comes while the request is still being written', async () => {
     // It reads the head, answers, and reads no more.
     const body = JSON.stringify('x'.repeat(32 * 1024 * 1024));
     let reading: Socket | null = null;

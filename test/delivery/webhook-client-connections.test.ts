@@ -1,4 +1,4 @@
-/** What a receiver does to a connection, and what becomes of the request after it. */
+/** What a receiver does to a connection, and the effect on the request after it. */
 import type { Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 
@@ -35,7 +35,7 @@ describeClients(({ create }) => {
     return create({ url: receiver.url, ...limits, onReconnect });
   }
 
-  /** As a dispatcher does: no more at a time than there are connections. */
+  /** Like a dispatcher: at most as many at a time as there are connections. */
   function postAll(count: number): Promise<WebhookReply[]> {
     const ids = Array.from({ length: count }, (_, index) => `birthday:${index}:2026`);
     return pLimit(SOCKETS).map(ids, (id) => client.post(requestOf(id)));
@@ -78,7 +78,7 @@ describeClients(({ create }) => {
     test.each([
       ['204', 'HTTP/1.1 204 No Content\r\n\r\n'],
       ['200 longer than its length', OK],
-    ])('%s, and the rest while nothing is asked: the connection is closed', async (_, answer) => {
+    ])('%s, and the rest while no request is open: the connection is closed', async (_, answer) => {
       receiver.answer((connection) => void connection.write(answer));
       for (const id of ['a', 'b', 'c']) {
         receiver.answer((connection) => {
@@ -106,7 +106,7 @@ describeClients(({ create }) => {
       expect((await postAll(50)).filter(({ status }) => status !== 204)).toEqual([]);
     });
 
-    test('an answer that is as long as it says keeps its connection', async () => {
+    test('a response as long as it announces keeps its connection', async () => {
       const answers = [
         OK,
         'HTTP/1.1 204 No Content\r\n\r\n',
@@ -123,8 +123,8 @@ describeClients(({ create }) => {
     });
   });
 
-  describe('a connection that was kept, and is closed by then', () => {
-    /** Takes so many requests on a connection, and closes it at the next. */
+  describe('a kept connection that is closed by then', () => {
+    /** Serves this many requests on a connection, and closes it at the next. */
     function closeAfter(most: number, close: (connection: Socket) => void) {
       receiver.answer((connection, { number }) => {
         if (number > most) close(connection);
@@ -148,7 +148,7 @@ describeClients(({ create }) => {
       expect(again).toBe(first);
     });
 
-    test('a herd that finds all of them closed is delivered at the first attempt', async () => {
+    test('also delivers a herd at the first attempt that finds all of them closed', async () => {
       await postAll(SOCKETS);
       const kept = receiver.connections;
       closeAfter(1, (connection) => connection.resetAndDestroy());
@@ -157,12 +157,12 @@ describeClients(({ create }) => {
       expect(reconnects).toBeGreaterThanOrEqual(SOCKETS);
     });
 
-    test('a receiver that closes each at its second request is served all the same', async () => {
+    test('also serves a receiver that closes each at its second request', async () => {
       closeAfter(1, (connection) => connection.destroy());
       for (const reply of await postAll(60)) expect(reply).toMatchObject(DELIVERED);
     });
 
-    test('is no reason to ask a third time', async () => {
+    test('is no reason for a third request', async () => {
       await client.post(requestOf('first'));
       receiver.answer((connection) => connection.resetAndDestroy());
       const reply = await client.post(requestOf('second'));
@@ -171,7 +171,7 @@ describeClients(({ create }) => {
       expect(reconnects).toBe(1);
     });
 
-    test('is no reason if a byte of the answer had come', async () => {
+    test('is no reason if a byte of the response had come', async () => {
       await client.post(requestOf('first'));
       receiver.answer((connection) => {
         connection.write('H', () => setTimeout(() => connection.resetAndDestroy(), 20));
@@ -182,7 +182,7 @@ describeClients(({ create }) => {
       expect(reconnects).toBe(0);
     });
 
-    test('both requests together have the time of one', async () => {
+    test('gives both requests together the time of one', async () => {
       const hasty = clientOf(1_500);
       await hasty.post(requestOf('first'));
       receiver.answer((connection, { number }) => {
@@ -198,7 +198,7 @@ describeClients(({ create }) => {
     });
   });
 
-  test('a new connection that breaks is reported, and not tried again', async () => {
+  test('a new connection that breaks is reported, and not retried', async () => {
     receiver.answer((connection) => connection.resetAndDestroy());
     const reply = await client.post(requestOf('first'));
     expect(reply).toMatchObject({ status: null, errorCode: 'ECONNRESET' });
@@ -206,7 +206,7 @@ describeClients(({ create }) => {
     expect(reconnects).toBe(0);
   });
 
-  test('no answer in time on a connection that was kept is reported, and not tried again', async () => {
+  test('a timeout on a kept connection is reported, and not retried', async () => {
     const hasty = clientOf(1_500);
     await hasty.post(requestOf('first'));
     receiver.answer(() => {});
@@ -225,7 +225,7 @@ describeClients(({ create }) => {
     for (let length = 0; length <= answer.length; length += 1) {
       receiver.answer((connection) => {
         connection.write(answer.slice(0, length));
-        // What is not read yet is lost with a reset.
+        // Unread data is lost with a reset.
         if (by === 'end') connection.end();
         else setTimeout(() => connection.resetAndDestroy(), 20);
       });

@@ -27,7 +27,7 @@ describeClients(({ create }) => {
     receiver = null;
   });
 
-  /** Posts so many, one after the other, to a receiver with these options. */
+  /** Posts this many, one after the other, to a receiver with these options. */
   async function post(
     tls: TlsOptions,
     { host = 'localhost', count = 1, ...options }: Posting = {},
@@ -52,7 +52,7 @@ describeClients(({ create }) => {
 
   type Posting = Partial<WebhookClientOptions> & { host?: string; count?: number };
 
-  test('a certificate of an authority of one’s own is trusted, and its connection kept', async () => {
+  test('a certificate of a private authority is trusted, and its connection kept', async () => {
     for (const reply of await post(authority.issue(), { count: 3 })) {
       expect(reply).toMatchObject(DELIVERED);
     }
@@ -82,7 +82,7 @@ describeClients(({ create }) => {
     expect(receiver?.requests).toEqual([]);
   });
 
-  test('the name that is asked for is the receiver’s, and its certificate is checked by it', async () => {
+  test('the requested name is the receiver’s, and its certificate is checked against it', async () => {
     const asked: string[] = [];
     const tls: TlsOptions = {
       ...authority.issue('receiver', { host: 'receiver.example' }),
@@ -96,7 +96,7 @@ describeClients(({ create }) => {
     expect(receiver?.requests[0]?.text).toMatch(/^host: receiver\.example:\d+\r$/im);
   });
 
-  test('an address is asked for by no name', async () => {
+  test('an IP address is requested without a server name', async () => {
     const asked: string[] = [];
     const SNICallback: TlsOptions['SNICallback'] = (name, callback) => {
       asked.push(name);
@@ -107,7 +107,7 @@ describeClients(({ create }) => {
     expect(asked).toEqual([]);
   });
 
-  test('no TLS where it is expected is reported by its code', async () => {
+  test('a missing TLS where it is expected is reported by its code', async () => {
     const plain = await startWebhookReceiver();
     const client = create({
       url: plain.url.replace('http:', 'https:'),
@@ -124,7 +124,7 @@ describeClients(({ create }) => {
     await plain.close();
   });
 
-  test('a handshake that never ends does not outlast the time limit', async () => {
+  test('a handshake that never ends does not exceed the time limit', async () => {
     const silent = createServer(() => {}).listen(0, '127.0.0.1');
     await once(silent, 'listening');
     const { port } = silent.address() as AddressInfo;

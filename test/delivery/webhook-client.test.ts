@@ -21,7 +21,7 @@ const REQUEST = {
   body: JSON.stringify({ message: 'Hey, Ada' }),
 };
 
-/** For what comes to an end by it alone: soon, but time enough for a request to get there. */
+/** For requests that end only by it: short, but long enough for a request to get there. */
 const SHORT_MS = 1_500;
 const WITHIN = { timeout: 60_000, interval: 20 };
 
@@ -29,7 +29,7 @@ function options(url: string, timeoutMs = 60_000) {
   return { url, timeoutMs, maxSockets: 2, allowPrivate: true };
 }
 
-/** Listens, takes nobody, and its queue is full: the system answers no further connection. */
+/** Listens, accepts nobody, and its queue is full: the system answers no further connection. */
 async function startDeafReceiver() {
   const listen = `
     const { parentPort } = require('node:worker_threads');
@@ -64,7 +64,7 @@ describeClients(({ create }) => {
     await receiver.close();
   });
 
-  /** By a client whose timeout is short. */
+  /** With a client whose timeout is short. */
   async function postInTime(): Promise<WebhookReply> {
     const hasty = create(options(receiver.url, SHORT_MS));
     return hasty.post(REQUEST).finally(() => hasty.close());
@@ -88,7 +88,7 @@ describeClients(({ create }) => {
     ]);
   });
 
-  test('headers of a signature are sent along', async () => {
+  test('headers of a signature are sent too', async () => {
     const signing = create({
       ...options(receiver.url),
       sign: (id, timestamp, body) => ({ 'webhook-signature': `${id} ${timestamp} ${body.length}` }),
@@ -100,19 +100,19 @@ describeClients(({ create }) => {
     );
   });
 
-  test('a redirect is an answer, and not followed', async () => {
+  test('a redirect is a response, and not followed', async () => {
     receiver.answer(withStatus(307, { location: receiver.url }));
     expect(await client.post(REQUEST)).toMatchObject({ status: 307, errorCode: null });
     expect(receiver.received).toHaveLength(1);
   });
 
-  test('an error status is an answer, is not tried again, and says when to come back', async () => {
+  test('an error status is a response, is not retried, and says when to retry', async () => {
     receiver.answer(withStatus(503, { 'retry-after': '120' }));
     expect(await client.post(REQUEST)).toMatchObject({ status: 503, retryAfter: '120' });
     expect(receiver.received).toHaveLength(1);
   });
 
-  test('of the body, the beginning is kept, without control characters', async () => {
+  test('the beginning of the body is kept, without control characters', async () => {
     receiver.answer((response) => {
       response.writeHead(400).end(`no\u0000such\r\n\u001b[31mcolor ${'é'.repeat(2000)}`);
     });
@@ -142,7 +142,7 @@ describeClients(({ create }) => {
     expect(await postInTime()).toMatchObject({ status: 202, responseExcerpt: 'thinking' });
   });
 
-  test('a body that drips for ever does not outlast the timeout, nor does its connection', async () => {
+  test('a body that drips forever does not exceed the timeout, and neither does its connection', async () => {
     let closed = false;
     receiver.answer((response) => {
       response.once('close', () => (closed = true));
@@ -154,19 +154,19 @@ describeClients(({ create }) => {
     await vi.waitFor(() => expect(closed).toBe(true), WITHIN);
   });
 
-  test('no answer in time is a timeout of the whole exchange', async () => {
+  test('a missing response is a timeout of the whole exchange', async () => {
     receiver.answer(() => {});
     const reply = await postInTime();
     expect(reply).toMatchObject({ status: null, errorCode: 'ETIMEDOUT', responseExcerpt: null });
     expect(reply.durationMs).toBeGreaterThanOrEqual(SHORT_MS - 10);
   });
 
-  test('a connection that breaks before the answer is reported by its code', async () => {
+  test('a connection that breaks before the response is reported by its code', async () => {
     receiver.answer((response) => void response.destroy());
     expect(await client.post(REQUEST)).toMatchObject({ status: null, errorCode: 'ECONNRESET' });
   });
 
-  test('of an error only the code leaves the client: not the request, its headers or its address', async () => {
+  test('only the code of an error leaves the client: not the request, its headers or its address', async () => {
     receiver.answer((response) => void response.destroy());
     const url = receiver.url.replace('http://', 'http://user:hunter2@');
     const talking = create(options(url));
@@ -181,7 +181,7 @@ describeClients(({ create }) => {
     });
   });
 
-  test('a switch of protocols is an answer, and its connection is closed', async () => {
+  test('a switch of protocols is a response, and its connection is closed', async () => {
     let closed = false;
     receiver.answer((response) => {
       response.socket?.once('close', () => (closed = true));
@@ -202,7 +202,7 @@ describeClients(({ create }) => {
     lost.close();
   });
 
-  test('connections refused at all of several addresses are reported by the code of the first', async () => {
+  test('connections that several addresses refuse are reported by the code of the first', async () => {
     const lost = create({
       ...options('http://nobody.example:1/'),
       lookup: (_name, _options, callback) =>
@@ -232,7 +232,7 @@ describeClients(({ create }) => {
     await close();
   });
 
-  test('what is not HTTP is reported by a code, and nothing is thrown', async () => {
+  test('a response that is not HTTP is reported by a code, and nothing is thrown', async () => {
     const server = createServer((socket) => void socket.end('220 mail.example.com ESMTP\r\n'));
     server.listen(0, '127.0.0.1');
     await once(server, 'listening');

@@ -74,7 +74,7 @@ test('the command sends from here when there is a destination, and shows what ca
   expect(refused.text).toMatch(/status 401(.|\n)*verdict +give_up\n\nRefused/);
 });
 
-test('the command asks the Daybell that runs here when there is none', async () => {
+test('the command asks the running Daybell if there is none', async () => {
   const receiver = await startReceiver();
   const database = await createTestDatabase();
   onTestFinished(() => database.drop());

@@ -1,4 +1,4 @@
-/** POST /v1/webhook/test: a signed event on the road of deliveries, and what came back. */
+/** POST /v1/webhook/test: a signed event, sent like deliveries, and the response. */
 import { Webhook } from 'standardwebhooks';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 
@@ -21,7 +21,7 @@ let url: string;
 let allowPrivate: boolean;
 let timeoutMs: number;
 
-/** One tester a request: the destination is what the test says at that moment. */
+/** One tester per request: the test sets the destination at that moment. */
 const webhookTester = {
   send: () => withTester((tester) => tester.send()),
   check: () => withTester((tester) => tester.check()),
@@ -56,7 +56,7 @@ afterEach(() => receiver.close());
 
 const ask = (): Promise<Answer> => api.send('POST', PATH);
 
-test('sends an event that each secret proves, about nobody', async () => {
+test('sends an event that each secret verifies, without a user', async () => {
   const { status, body } = await ask();
   expect(status).toBe(200);
   expect(body).toEqual({
@@ -83,7 +83,7 @@ test('sends an event that each secret proves, about nobody', async () => {
   }
 });
 
-test('is another event each time', async () => {
+test('sends a different event each time', async () => {
   const ids = [(await ask()).body.webhookId, (await ask()).body.webhookId];
   expect(new Set(ids).size).toBe(2);
 });
@@ -96,7 +96,7 @@ test.each([
   [410, 'gone', /^Gone/],
   [429, 'retry', /^Not delivered/],
   [500, 'retry', /^Not delivered/],
-])('judges %i as a delivery would be judged: %s', async (status, verdict, explanation) => {
+])('judges %i like a delivery: %s', async (status, verdict, explanation) => {
   receiver.answer((response) => void response.writeHead(status).end(status === 204 ? '' : 'Hm.'));
   const { body } = await ask();
   const responseExcerpt = status === 204 ? null : 'Hm.';
@@ -104,7 +104,7 @@ test.each([
   expect(body.explanation).toMatch(explanation);
 });
 
-test('says why nothing came back', async () => {
+test('says why there was no response', async () => {
   receiver.answer(() => {});
   timeoutMs = 1_000;
   expect((await ask()).body).toMatchObject({
@@ -128,7 +128,7 @@ test('is refused a private destination, like a delivery', async () => {
   expect(receiver.received).toEqual([]);
 });
 
-test('is sent while deliveries are paused, and the ledger knows nothing of it', async () => {
+test('is sent while deliveries are paused, and is not in the ledger', async () => {
   await api.sql('update events.destinations set paused_at = clock_timestamp()');
   const [before] = await api.sql('select * from events.destinations');
   expect((await ask()).body.verdict).toBe('delivered');
@@ -140,7 +140,7 @@ test('is sent while deliveries are paused, and the ledger knows nothing of it', 
   await api.sql('update events.destinations set paused_at = null');
 });
 
-test('leaves a line in the log, without the answer, the address and the secrets', async () => {
+test('leaves a line in the log, without the response, the address and the secrets', async () => {
   receiver.answer((response) => void response.end('a body of another'));
   const { webhookId } = (await ask()).body;
   const lines = api.logged.filter((line) => line['webhookId'] === webhookId);
@@ -150,7 +150,7 @@ test('leaves a line in the log, without the answer, the address and the secrets'
     expect(log).not.toContain(secret);
 });
 
-test('without a destination there is nothing to test', async () => {
+test('without a destination reports that there is nothing to test', async () => {
   const without = await createTestApi();
   expect(await without.send('POST', PATH)).toMatchObject({
     status: 409,

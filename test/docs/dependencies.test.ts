@@ -1,4 +1,7 @@
-/** docs/dependencies.md against package.json and what is installed: none comes in without a reason. */
+/**
+ * Compares docs/dependencies.md with package.json and what is installed: nothing is added without a
+ * reason.
+ */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
@@ -17,7 +20,7 @@ test.each([
   ['In production', 'dependencies'],
   ['For npm start', 'optionalDependencies'],
   ['For development', 'devDependencies'],
-])('%s: each package is there once, with its licence and a reason', (heading, field) => {
+])('%s: each package is listed once, with its licence and a reason', (heading, field) => {
   const packages: Record<string, string> = JSON.parse(read('package.json'))[field];
   const rows = rowsUnder(heading);
   expect(rows.map(({ name }) => name)).toEqual(Object.keys(packages));

@@ -1,4 +1,4 @@
-/** Every link from a page of the project to another, or to a part of one, leads somewhere. */
+/** Every link from a page of the project to another, or to a part of one, has a target. */
 import { existsSync, globSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 
@@ -6,7 +6,7 @@ import { expect, test } from 'vitest';
 
 const PAGES = globSync(['*.md', 'bench/*.md', 'docs/**/*.md', 'deploy/**/*.md']);
 
-test('links between the pages of the docs lead somewhere', () => {
+test('links between the pages of the docs have a target', () => {
   const links = PAGES.flatMap((page) =>
     [...textOf(page).matchAll(/\]\(([^)\s]+)\)/g)].map(([, to = '']) => ({ page, to })),
   ).filter(({ to }) => !/^[a-z]+:/.test(to));
@@ -20,7 +20,7 @@ function leadsSomewhere(page: string, to: string): boolean {
   return existsSync(target) && (anchor === undefined || anchorsOf(target).has(anchor));
 }
 
-/** As GitHub makes them of headings. */
+/** As GitHub generates them from headings. */
 function anchorsOf(page: string): Set<string> {
   const headings = [...textOf(page).matchAll(/^#+ (.+)$/gm)].map(([, heading = '']) => heading);
   return new Set(

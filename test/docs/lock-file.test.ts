@@ -1,4 +1,4 @@
-/** package-lock.json: what `npm ci` installs is what was reviewed, under licences that were read. */
+/** package-lock.json: `npm ci` installs what was reviewed, under licences that were read. */
 import { existsSync, readFileSync } from 'node:fs';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -44,14 +44,14 @@ const lock: { packages: Record<string, Entry> } = JSON.parse(
 const entries = Object.entries(lock.packages).filter(([path]) => path !== '');
 const installed = entries.filter(([path]) => existsSync(join(ROOT, path, 'package.json')));
 
-test('each package that is installed is the one of the lock file', () => {
+test('each installed package is the one of the lock file', () => {
   expect(installed.length).toBeGreaterThan(100);
   for (const [path, { version }] of installed) {
     expect({ path, version: manifestOf(path)['version'] }).toEqual({ path, version });
   }
 });
 
-test('each entry has a hash, except for the binaries of some tools on other platforms than Linux', () => {
+test('each entry has a hash, except for binaries of some tools on platforms other than Linux', () => {
   for (const [path, { integrity, optional, os }] of entries) {
     if (integrity === undefined && WITHOUT_HASH.test(path)) {
       expect({ path, optional, hasOs: os !== undefined }).toEqual({
@@ -69,7 +69,7 @@ test('no entry names a registry: the installing side chooses one', () => {
   expect(entries.filter(([, { resolved }]) => resolved !== undefined)).toEqual([]);
 });
 
-test('the Node that is installed has the hash that was reviewed; another is found out', async () => {
+test('the installed Node has the hash that was reviewed; another one is detected', async () => {
   expect(faultOfNode(join(ROOT, 'node_modules'))).toBeNull();
   const modules = await mkdtemp(join(tmpdir(), 'daybell-node-'));
   onTestFinished(() => rm(modules, { recursive: true }));

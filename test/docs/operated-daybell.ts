@@ -1,4 +1,4 @@
-/** A Daybell of processes, in a namespace of its own, and an operator's shell beside it. */
+/** A Daybell of processes, in its own namespace, and an operator's shell beside it. */
 import { randomUUID } from 'node:crypto';
 import { mkdtemp, rm, symlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -25,21 +25,21 @@ import { startWebhookReceiver, type WebhookReceiver } from '../support/webhook-r
 
 export interface OperatedDaybell {
   readonly receiver: WebhookReceiver;
-  /** What the operator's shell knows; a test adds to it. */
+  /** The environment of the operator's shell; a test adds to it. */
   readonly variables: Record<string, string>;
-  /** Of the namespace that the processes are in. */
+  /** The namespace that the processes are in. */
   client(): Client;
-  /** By the API; with a status that is no success it rejects. */
+  /** Calls the API; rejects for a status other than success. */
   // The shape is what a test is about.
   // oxlint-disable-next-line typescript/no-explicit-any
   send(method: string, path: string, body?: object): Promise<any>;
   sql<Row>(query: string, params?: readonly unknown[]): Promise<Row[]>;
-  /** Types a command. */
+  /** Runs a command. */
   run(command: string): Promise<{ exitCode: number | null; said: string }>;
   process(name: ProcessName): TestProcess;
   start(...names: ProcessName[]): Promise<void>;
   stop(...names: ProcessName[]): Promise<void>;
-  /** Where the processes are that are started from now on; waits until it can be used. */
+  /** Starts the following processes in another namespace; waits until it can be used. */
   moveTo(namespace: string): Promise<void>;
   close(): Promise<void>;
 }
@@ -47,10 +47,10 @@ export interface OperatedDaybell {
 export const ALL = ['api', 'scheduler', 'worker', 'dispatcher'] as const;
 export type ProcessName = (typeof ALL)[number];
 
-/** A namespace that is new is not known to all of the server at once. */
+/** A new namespace is not known to the whole server at once. */
 const WITHIN = { timeout: 60_000, interval: 200 };
 
-/** Starts all of it, with these settings besides. */
+/** Starts everything, with these additional settings. */
 export async function startOperatedDaybell(
   rules: Readonly<Record<string, string>>,
 ): Promise<OperatedDaybell> {
@@ -71,7 +71,7 @@ export async function startOperatedDaybell(
     API_KEYS: entry,
     ...rules,
   };
-  // The installation's date rules are those that were recorded with its schema.
+  // The installation's date rules are those recorded with its schema.
   const migrated = await runProcess(ENTRIES.migrate, settings).exited;
   if (migrated !== 0) throw new Error(`migrate ended with ${migrated}`);
   const api = `http://127.0.0.1:${settings['PORT']}`;
@@ -97,7 +97,7 @@ export async function startOperatedDaybell(
     API_KEY: key,
     HOME: home,
     PATH: `${home}:${process.env['PATH']}`,
-    // It would ask the registry.
+    // It would query the registry.
     npm_config_update_notifier: 'false',
   };
   const processes = new Map<ProcessName, TestProcess>();

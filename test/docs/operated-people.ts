@@ -9,7 +9,7 @@ import type { OperatedDaybell } from './operated-daybell.ts';
 import type { ReceivedWebhook } from '../support/webhook-receiver.ts';
 
 export interface People {
-  /** Until months from now. */
+  /** Not due for months. */
   readonly asleep: string;
   /** Due within the hour. */
   readonly soon: string;
@@ -17,15 +17,15 @@ export interface People {
   /** Refused by the receiver at first. */
   readonly refused: readonly [string, string, string];
   readonly count: number;
-  /** Moves a user to where the occurrence was due ten minutes ago: it is owed now. */
+  /** Moves a user to where the occurrence was due ten minutes ago, so that it is owed. */
   comesDue(userId: string): Promise<void>;
-  /** The workflow looks again, and so has had its first task. */
+  /** The workflow checks again, and so has had its first task. */
   wake(userId: string): Promise<void>;
-  /** The workflow is terminated, and should have looked hours ago. */
+  /** The workflow is terminated, and should have checked hours ago. */
   isLost(userId: string): Promise<void>;
   /** A change could not be planned. */
   isParked(userId: string): Promise<void>;
-  /** Another user is created and deleted, and nothing waits for it any more. */
+  /** Creates and deletes another user, and nothing waits for it any more. */
   isDeleted(): Promise<void>;
   keyOf(userId: string, status?: string): Promise<string>;
   statesOf(userId: string): Promise<string[]>;
@@ -35,7 +35,7 @@ export interface People {
   /** Of the workflow. */
   statusOf(userId: string): Promise<string>;
   waitsFor(userId: string): Promise<string | null>;
-  /** The workflow calls deliver, and has heard of everything that would have it call again. */
+  /** The workflow calls deliver, and has received everything that would make it call again. */
   isBeingDelivered(userId: string): Promise<boolean>;
   greetingsOf(userId: string): ReceivedWebhook[];
 }

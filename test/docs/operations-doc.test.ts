@@ -1,5 +1,5 @@
 // @module-tag long
-/** docs/operations.md: all that it says to type is typed, and does what is said of it. */
+/** docs/operations.md: every command on it is run, and has the described result. */
 import { readFileSync } from 'node:fs';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -20,7 +20,7 @@ import { anchorOf, readAlarmEntries, readTasks, type ExpectedTasks } from './run
 const page = readFileSync('docs/operations.md', 'utf8');
 const at = (port: number | undefined) => `http://127.0.0.1:${port}`;
 const toType = readTasks(page, '## What to type');
-/** The last one, since nothing is where it was after it. */
+/** The last one, since it changes everything. */
 const move = toType.at(-1);
 const tasks = [
   ...toType.slice(0, -1),
@@ -41,11 +41,11 @@ describe('typed', () => {
   });
   afterAll(() => daybell?.close());
 
-  test('every command is of a task that something is expected of', () => {
+  test('every command belongs to a task with an expected result', () => {
     expect(tasks.map(({ name }) => name)).toEqual(Object.keys(expected));
   });
 
-  test('its statements for the database are answered', async () => {
+  test('its statements for the database work', async () => {
     const statements = [...page.matchAll(/^```sql\n([\s\S]*?)^```$/gm)].map(
       ([, text = '']) => text,
     );
@@ -68,7 +68,7 @@ describe('typed', () => {
   });
 });
 
-test('what it has typed with `npm run stack` is where that is', async () => {
+test('commands for `npm run stack` work there', async () => {
   const [, preamble = ''] = /\n## What to type\n([\s\S]*?)\n### /.exec(page) ?? [];
   const [, block = ''] = /^```sh\n([\s\S]*?)^```$/m.exec(preamble) ?? [];
   const cwd = await mkdtemp(join(tmpdir(), 'daybell-stack-'));
@@ -92,7 +92,7 @@ test('what it has typed with `npm run stack` is where that is', async () => {
   await rm(cwd, { recursive: true });
 });
 
-test('every command of Daybell on the page is one', () => {
+test('every command of Daybell on the page exists', () => {
   const { scripts } = JSON.parse(readFileSync('package.json', 'utf8'));
   for (const [, name] of page.matchAll(/npm run ([\w:]+)/g))
     expect(scripts).toHaveProperty([`${name}`]);
@@ -104,7 +104,7 @@ test('every variable of a command is explained', () => {
   for (const variable of variables) expect(page).toContain(`\`${variable}\``);
 });
 
-test('every alarm has an entry that says what to type', () => {
+test('every alarm has an entry that says which command to run', () => {
   const rules = readFileSync('deploy/prometheus/alerts.yml', 'utf8');
   const anchors = new Set([...rules.matchAll(/docs\/operations\.md#(\S+)/g)].map(([, at]) => at));
   const entries = readAlarmEntries(page);
@@ -121,7 +121,7 @@ test('every alarm has an entry that says what to type', () => {
   }
 });
 
-test('what the page links to on itself is there', () => {
+test('links within the page have a target', () => {
   const headings = [...page.matchAll(/^#{2,3} (.*)$/gm)].map(([, words = '']) => anchorOf(words));
   for (const [, at] of page.matchAll(/\]\(#([\w-]+)\)/g)) expect(headings).toContain(at);
 });

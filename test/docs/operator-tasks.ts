@@ -1,4 +1,4 @@
-/** What each command of the runbook has to come to that is about a user or a delivery. */
+/** The expected result of each command of the runbook about a user or a delivery. */
 import { expect } from 'vitest';
 
 import type { OperatedDaybell } from './operated-daybell.ts';
@@ -104,7 +104,8 @@ export function operatorTasks(daybell: OperatedDaybell, people: People): Expecte
           about(people.soon);
           receiver.answer(withStatus(503));
           await people.comesDue(people.soon);
-          // From then on deliver waits for the next attempt: a look before would find nothing due.
+          // From then on deliver waits for the next attempt: an earlier check would find nothing
+          // due.
           await expect.poll(() => greetingsOf(people.soon).length, WITHIN).toBeGreaterThan(0);
           await people.wake(people.soon);
           await expect.poll(() => people.isBeingDelivered(people.soon), WITHIN).toBe(true);

@@ -1,4 +1,4 @@
-/** What each command of the runbook has to come to that is about the installation. */
+/** The expected result of each command of the runbook about the installation. */
 import { randomUUID } from 'node:crypto';
 
 import { expect } from 'vitest';
@@ -89,7 +89,7 @@ export function upkeepTasks(daybell: OperatedDaybell, people: People): ExpectedT
       {
         of: 'schedule trigger',
         given: async () => {
-          // Of its own it would do the same, minutes later.
+          // It would do the same by itself, minutes later.
           await scheduleOf('erasure').pause();
           await people.isDeleted();
         },
