@@ -1,4 +1,4 @@
-/** The receivers of docs/receiving.md, cut out of the page and run as they stand. */
+/** The receivers of docs/receiving.md, extracted from the page and run unchanged. */
 import { mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
@@ -15,14 +15,14 @@ export interface SnippetReceiver {
   /** The folder it runs in, with its source. */
   readonly folder: string;
   readonly process: TestProcess;
-  /** The ids in its inbox, in no order. */
+  /** The ids in its inbox, in any order. */
   inbox(): string[];
   stop(): Promise<void>;
 }
 
 const PAGE = 'docs/receiving.md';
 
-/** The one program of a language in the page. */
+/** The only program of a language on the page. */
 export async function readSnippet(language: SnippetLanguage): Promise<string> {
   const page = await readFile(PAGE, 'utf8');
   const found = [...page.matchAll(new RegExp(`^\`\`\`${language}\n(.*?)^\`\`\`$`, 'gms'))];
@@ -33,7 +33,7 @@ export async function readSnippet(language: SnippetLanguage): Promise<string> {
   return program[1];
 }
 
-/** Runs it on a port and in a folder of its own; resolves when it says that it is ready. */
+/** Runs it on its own port and in its own folder; resolves when it reports that it is ready. */
 export async function startSnippet(
   language: SnippetLanguage,
   secret: string,

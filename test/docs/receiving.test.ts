@@ -1,4 +1,4 @@
-/** What docs/receiving.md shows, against real deliveries: fields, and verifiers in two languages. */
+/** docs/receiving.md against real deliveries: fields, and verifiers in two languages. */
 import { readFile } from 'node:fs/promises';
 
 import { beforeAll, describe, expect, onTestFinished, test } from 'vitest';
@@ -36,7 +36,7 @@ async function realDelivery(secrets: readonly string[]): Promise<ReceivedWebhook
   return delivery;
 }
 
-test('the page names every field of the body, and no other', async () => {
+test('the page names exactly the fields of the body', async () => {
   const { rawBody } = await realDelivery([newWebhookSecret()]);
   const [, table = ''] = (await readFile('docs/receiving.md', 'utf8')).split('| field of the body');
   const [rows = ''] = table.split('\n\n');
@@ -117,7 +117,7 @@ describe.each(['ts', 'python'] as const)('the receiver in %s', (language) => {
     expect(await fixture.rows.sql('select status from events.attempts')).toEqual([{ status: 401 }]);
   });
 
-  test('refuses one that is older than five minutes, or that far ahead', async () => {
+  test('refuses one that is older than five minutes, or that far in the future', async () => {
     const secret = newWebhookSecret();
     const receiver = await start(language, secret);
     const sign = createSign([secret]);
@@ -132,7 +132,7 @@ describe.each(['ts', 'python'] as const)('the receiver in %s', (language) => {
     expect(receiver.inbox().toSorted()).toEqual(['birthday:2', 'birthday:3']);
   });
 
-  test('is served with the old secret and with the new one while both are set', async () => {
+  test('works with the old secret and with the new one while both are set', async () => {
     const [older, newer] = [newWebhookSecret(), newWebhookSecret()];
     const [before, after] = [await start(language, older), await start(language, newer)];
     const steps: [readonly string[], number[]][] = [
@@ -151,7 +151,7 @@ describe.each(['ts', 'python'] as const)('the receiver in %s', (language) => {
     }
   });
 
-  test('processes one that comes many times at once a single time', async () => {
+  test('processes one that arrives many times at once only once', async () => {
     const secret = newWebhookSecret();
     const receiver = await start(language, secret);
     const delivery = asPost(await realDelivery([secret]));
@@ -166,7 +166,7 @@ describe.each(['ts', 'python'] as const)('the receiver in %s', (language) => {
     expect(said().slice(1)).toEqual(Array.from({ length: 19 }, () => 'seen before'));
   });
 
-  test('takes a test event, and keeps nothing of it', async () => {
+  test('accepts a test event, and keeps nothing of it', async () => {
     const secret = newWebhookSecret();
     const receiver = await start(language, secret);
     const tester = openWebhookTester(
@@ -213,14 +213,14 @@ describe.each(['ts', 'python'] as const)('the receiver in %s', (language) => {
     expect(receiver.inbox()).toEqual([]);
   });
 
-  test('refuses a body that is too large before it reads it', async () => {
+  test('refuses a body that is too large before reading it', async () => {
     const receiver = await start(language, newWebhookSecret());
     const large = { id: 'x', timestamp: '1', signature: 'v1,', body: 'x'.repeat(65_537) };
     expect(await post(receiver.url, large)).toBe(413);
   });
 });
 
-test('the receiver in ts has the types that it says', async () => {
+test('the receiver in ts has the types that it declares', async () => {
   const receiver = await start('ts', newWebhookSecret());
   const options = ['--noEmit', '--strict', '--target', 'esnext', '--module', 'nodenext'];
   const types = ['--types', 'node', '--skipLibCheck', 'receiver.ts'];

@@ -1,32 +1,32 @@
-/** What docs/operations.md has to type. */
+/** The commands of docs/operations.md. */
 
 export interface RunbookTask {
-  /** The heading that it is under. */
+  /** The heading above it. */
   readonly name: string;
-  /** As they are typed, without what a comment says of them. */
+  /** As they are typed, without their comments. */
   readonly commands: readonly string[];
 }
 
-/** What a command has to come to. */
+/** The expected result of a command. */
 export interface ExpectedStep {
-  /** A part of the command, by which it is known. */
+  /** A part of the command that identifies it. */
   readonly of: string;
-  /** Makes it so that there is something to do. */
+  /** Prepares something for the command to do. */
   readonly given?: () => Promise<void>;
-  /** What it says. */
+  /** The expected output. */
   readonly says?: RegExp;
-  /** What has come of it. */
+  /** The expected effect. */
   readonly effect?: () => Promise<void>;
 }
 
-/** By the task's name, in the order of the page. */
+/** By the name of the task, in the order of the page. */
 export type ExpectedTasks = Readonly<Record<string, readonly ExpectedStep[]>>;
 
-/** Those of one part of the page (`## …`), or of one heading of another part (`### …`). */
+/** The commands of one part of the page (`## …`), or of one heading of another part (`### …`). */
 export function readTasks(page: string, heading: string): RunbookTask[] {
   const [, part = ''] = page.split(`\n${heading}\n`);
   const level = /^#+/.exec(heading)?.[0] ?? '';
-  // One `#` alone begins a comment of a command.
+  // A `#` by itself begins a comment of a command.
   const [own = ''] = part.split(new RegExp(`^#{2,${level.length}} `, 'm'));
   const [first = '', ...rest] = own.split(/^### /m);
   const sections = level === '##' ? rest : [`${heading.slice(level.length + 1)}\n${first}`];
@@ -41,7 +41,7 @@ export function readAlarmEntries(page: string): Map<string, string> {
   return new Map(entries.map((entry) => [nameOf(entry), entry]));
 }
 
-/** What links to a heading have after the `#`. */
+/** What links to a heading contain after the `#`. */
 export function anchorOf(heading: string): string {
   return heading
     .toLowerCase()
@@ -59,5 +59,5 @@ function readTask(section: string): RunbookTask {
 
 const nameOf = (section: string): string => section.split('\n')[0] ?? '';
 
-/** Spaces before it tell a comment from a `#` in a word. */
+/** Spaces before it distinguish a comment from a `#` in a word. */
 const withoutComment = (line: string): string => line.replace(/ {2,}#.*$/, '');

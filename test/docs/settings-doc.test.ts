@@ -1,4 +1,4 @@
-/** docs/settings.md is written from the settings' schema: `npm run settings:write`. */
+/** docs/settings.md is generated from the settings' schema: `npm run settings:write`. */
 import { expect, test } from 'vitest';
 import type { z } from 'zod';
 
@@ -19,7 +19,7 @@ Temporal's SDK reads its other variables itself (\`TEMPORAL_NAMESPACE\`, \`TEMPO
 | --- | --- | --- | --- | --- |
 `;
 
-test('docs/settings.md is the one that the schema makes', async () => {
+test('docs/settings.md is what the schema generates', async () => {
   const rows = Object.entries({ ...settingsSchema.shape, ...destinationSchema.shape }).map(
     ([name, schema]) => {
       const { usedBy, values, description } = schema.meta() ?? {};
@@ -37,14 +37,14 @@ test('docs/settings.md is the one that the schema makes', async () => {
   await expect(INTRODUCTION + rows.join('')).toMatchFileSnapshot('../../docs/settings.md');
 });
 
-/** As an environment would say it. */
+/** In the form of an environment variable. */
 function presetOf(schema: z.core.$ZodType): string {
   const { def } = schema._zod as z.core.$ZodTypes['_zod'];
   if (def.type === 'pipe') return presetOf(def.in);
   return def.type === 'default' ? [def.defaultValue].flat().join(', ') : '';
 }
 
-/** What the schema says of a text that is never right. */
+/** What the schema says about a text that is never valid. */
 function ruleOf(schema: z.ZodType): string | undefined {
   const rule = schema.safeParse('\n').error?.issues[0]?.message;
   return rule?.replace(/^must (be|have) (an? )?/, '').replace(/ such as 15s.*?,/, '');

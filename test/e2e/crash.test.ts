@@ -1,5 +1,7 @@
 // @module-tag long
-/** kill -9 of everything at once, and a start after it: nobody is forgotten, nobody greeted twice. */
+/**
+ * kill -9 of everything at once, and then a start: nobody is forgotten, nobody is greeted twice.
+ */
 import { beforeAll, expect, onTestFinished, test } from 'vitest';
 
 import { newWebhookSecret } from '../../src/platform/settings/webhook-secrets.ts';
@@ -11,11 +13,11 @@ import { startDaybell, stillRunning, temporaryDataDir } from '../support/started
 
 beforeAll(findDevServerProgram, 25 * 60_000);
 
-/** Within which what was missed is sent, by the design. */
+/** The time within which missed greetings must be sent, by design. */
 const SOON_MS = 60_000;
 
 test(
-  'all killed with -9, while one user sleeps and the webhook of another is on its way; then the supervisor alone',
+  "after kill -9 of everything, while one user sleeps and another's webhook is in flight; then of the supervisor alone",
   { timeout: 480_000 },
   async () => {
     const receiver = await startWebhookReceiver();
@@ -47,7 +49,7 @@ test(
     await before.killAll();
     receiver.answer(withStatus(200));
 
-    // When the minute of the one who slept has passed.
+    // When the minute of the sleeping user has passed.
     await until(() => Date.now() > asleep.dueAt + 1_000);
     const after = await startDaybell(settings);
     for (const { userId } of [asleep, onItsWay]) {
@@ -60,13 +62,13 @@ test(
       expect(Number(lateness)).toBeLessThanOrEqual(Number(delivered.latenessMs));
     }
     expect(greetingsOf(asleep.userId)).toHaveLength(1);
-    // The receiver had it and Daybell could not know: once more, under the same id.
+    // The receiver had it and Daybell could not know: sent again, under the same id.
     const twice = greetingsOf(onItsWay.userId);
     expect(twice).toHaveLength(2);
     expect(new Set(twice.map(({ id }) => id)).size).toBe(1);
     expect(twice[0]?.at).toBeGreaterThanOrEqual(onItsWay.dueAt);
 
-    // Without its supervisor, the services end, and the next start replaces the servers.
+    // Without their supervisor, the services end, and the next start replaces the servers.
     const processes = after.processes();
     process.kill(after.process('supervisor').pid, 'SIGKILL');
     await until(() =>

@@ -42,14 +42,14 @@ let receiver: WebhookReceiver;
 let collector: TraceCollector;
 let instants: DueInstants;
 let daybell: RunningDaybell;
-/** Of the users whose names nobody is to see, and what Temporal keeps of them. */
+/** The users whose names must not appear, and what Temporal stores about them. */
 let users: string[];
 let histories: string;
 const cleanUps: (() => unknown)[] = [];
 beforeAll(async () => {
   await findDevServerProgram();
   receiver = await startWebhookReceiver();
-  // What a receiver answers may quote what it was sent.
+  // A receiver's response may quote what it was sent.
   receiver.answer((response, request) => {
     const status = { Refused: 422, Retried: 500 }[request.body.data.user?.lastName as string];
     const isFirst = request.headers['daybell-attempt'] === '1';
@@ -68,7 +68,7 @@ beforeAll(async () => {
     OTEL_TRACES_EXPORTER: 'otlp',
     OTEL_EXPORTER_OTLP_ENDPOINT: collector.endpoint,
     LOG_LEVEL: 'trace',
-    // What is looked through is to be there.
+    // The places to be searched must not be empty.
     ERASE_AFTER: '1d',
   });
 }, 25 * 60_000);
@@ -78,7 +78,7 @@ afterAll(async () => {
   await collector.close();
 });
 
-/** A date of birth that nobody is to see. */
+/** A date of birth that must not appear. */
 function untoldDay(): string {
   return `${YEAR_OF_BIRTH}${instants.dateOfBirth.slice(4)}`;
 }
@@ -88,7 +88,7 @@ function greetingsOf(userId: string) {
 }
 
 describe.concurrent('at the same instants', { timeout: 480_000 }, () => {
-  test('a new user is greeted once, and moves and ends with what the API is told', async ({
+  test('a new user is greeted once, and moves and ends as the API is told', async ({
     expect,
   }) => {
     // A process that dies is replaced.
@@ -143,7 +143,7 @@ describe.concurrent('at the same instants', { timeout: 480_000 }, () => {
     const delivered = await occurrenceThat(daybell, userId, ({ status }) => status === 'COMPLETED');
     expect(delivered).toMatchObject({ dueAt: new Date(due.at).toISOString() });
     expect(delivered.attempts).toHaveLength(1);
-    // Next year is planned: whatever could send it again has had its turn.
+    // Next year is planned: whatever could send it again has had its chance.
     await occurrenceThat(daybell, userId, ({ status }) => status === 'PENDING');
     expect(greetingsOf(userId)).toHaveLength(1);
 
@@ -201,8 +201,8 @@ test('it ends in order, and neither logs nor Temporal’s histories hold names, 
 
   const logs = daybell.terminal.lines.join('\n');
 
-  // The search works: what may be shown is found.
-  // Who was deleted before a workflow was started never gets one, and may be in none.
+  // The search works: what may appear is found.
+  // A user who was deleted before a workflow was started never gets one, and may appear in none.
   for (const userId of users) expect(histories).toContain(userId);
   expect(logs.match(/"?attempt"?/g)?.length).toBeGreaterThanOrEqual(4);
   expect(receiver.received[0]?.headers.authorization).toBeDefined();
@@ -234,7 +234,7 @@ async function create(fields: object): Promise<string> {
   return ((await response.json()) as { id: string }).id;
 }
 
-/** All that Temporal keeps of every workflow, as text, with what is encoded in it decoded. */
+/** Everything that Temporal stores of every workflow, as text, with encoded content decoded. */
 async function historiesOf(daybell: RunningDaybell): Promise<string> {
   const namespace = `${daybell.webUi}/api/v1/namespaces/default`;
   const list = await read(`${namespace}/workflows?pageSize=1000`);
@@ -265,7 +265,7 @@ function textOf(value: unknown): string {
 }
 
 const TRACE = '0af7651916cd43dd8448eb211c80319c';
-/** The processes that a greeting goes through, and what each calls its part. */
+/** The processes that a greeting passes through, and each one's name for its part. */
 const WAY = [
   ['daybell-api', 'POST /v1/users'],
   ['daybell-scheduler', 'plan'],
@@ -276,7 +276,7 @@ function isOurs({ traceId }: { readonly traceId: string }): boolean {
   return traceId === TRACE;
 }
 
-/** A date of birth so many months from an instant's month, epoch ms, on the 15th. */
+/** A date of birth this many months from an instant's month, epoch ms, on the 15th. */
 function monthsFrom(instant: number, months: number): string {
   const date = new Date(instant);
   const month = ((date.getUTCMonth() + months) % 12) + 1;

@@ -1,5 +1,5 @@
 // @module-tag long
-/** `npm start` with nothing given: its own database, Temporal and receiver. */
+/** `npm start` without any settings: its own database, Temporal and receiver. */
 import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 
@@ -28,7 +28,7 @@ test(
       DATA_DIR: dataDir,
       ...due.settings,
       METRICS_PORT: '0',
-      // As a newcomer has it: the worker bundles its workflows itself.
+      // As for a newcomer: the worker bundles its workflows itself.
       WORKFLOW_BUNDLE: '',
     };
     const daybell = await startDaybell(settings);
@@ -36,7 +36,7 @@ test(
     const userId = await createUser(daybell, due.dateOfBirth, { timezone });
     expect(await readiness(daybell.url)).toBe(200);
 
-    // Who reads the folder could sign as Daybell.
+    // Anyone who can read the folder could sign as Daybell.
     const secretFile = join(settings.DATA_DIR, 'webhook.secret');
     expect((await stat(secretFile)).mode & 0o777).toBe(0o600);
     const tested = await send(daybell, 'POST', '/v1/webhook/test');

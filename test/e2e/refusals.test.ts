@@ -1,4 +1,4 @@
-/** What `npm start` refuses, and how it says so. Nothing is started in any of these. */
+/** What `npm start` refuses, and its messages. Nothing is started in any of these tests. */
 import { existsSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { createServer, type Server } from 'node:net';
@@ -46,7 +46,7 @@ describe('a start is refused with a clear message', () => {
     expect(exitCode).toBe(1);
   });
 
-  test('when settings are not usable, naming all of them at once', async () => {
+  test('if settings are not usable, naming all of them at once', async () => {
     const { exitCode, said } = await refuse({
       PORT: 'none',
       LATE_AFTER: 'soon',
@@ -58,7 +58,7 @@ describe('a start is refused with a clear message', () => {
     expect(exitCode).toBe(78);
   });
 
-  test('when a receiver of the own is given and nothing else, with the line to type', async () => {
+  test('if only a custom receiver is configured, with the line to type', async () => {
     const { exitCode, said } = await refuse({
       PORT: 'none',
       WEBHOOK_URL: 'http://127.0.0.1:8080',

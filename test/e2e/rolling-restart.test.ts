@@ -1,5 +1,8 @@
 // @module-tag long
-/** Every process makes way for its next version, one after the other, while everybody waits for the instant. */
+/**
+ * Every process is replaced by its next version, one after the other, while all users wait for the
+ * instant.
+ */
 import pLimit from 'p-limit';
 import { expect, onTestFinished, test } from 'vitest';
 
@@ -22,7 +25,7 @@ const ROLL_BEFORE_MS = 30_000;
 const SAMPLE = 20;
 /** The herd has so many times as long as the sample took for its share, since other tests come and go. */
 const SLACK = 3;
-/** Longer is not waited for: a machine that slow fails. */
+/** A machine that needs longer fails the test. */
 const LONGEST_MS = 8 * 60_000;
 /** The sample is not due before the test is over. */
 const SAMPLE_AHEAD_MS = 55 * 60_000;
@@ -54,7 +57,7 @@ test('all processes are restarted from 8:59:30 on, a dispatcher also while it se
     WEBHOOK_SECRETS: newWebhookSecret(),
     WEBHOOK_ALLOW_PRIVATE: 'true',
     WEBHOOK_CONCURRENCY: '8',
-    // As an image has it: a worker that bundles first is away for longer.
+    // As in an image: a worker that bundles first is down for longer.
     WORKFLOW_BUNDLE: await findWorkflowBundle(),
     ...instants.settings,
     WORKER_BUILD_ID: 'before',
@@ -77,7 +80,7 @@ test('all processes are restarted from 8:59:30 on, a dispatcher also while it se
     await database.drop();
   });
 
-  // It records the delivery time and the zone data that all processes go by.
+  // It records the delivery time and the zone data that all processes use.
   expect(await runProcess(ENTRIES.migrate, settings).exited).toBe(0);
   await Promise.all(NAMES.map(start));
   /** Creates users who are due at an instant, until all of them are planned. */
@@ -90,7 +93,7 @@ test('all processes are restarted from 8:59:30 on, a dispatcher also while it se
       )
       .toBe(count);
   };
-  // All processes are warm when one was planned.
+  // All processes are warm when one user has been planned.
   await plan(1, instants.next(SAMPLE_AHEAD_MS));
   const sampledFrom = Date.now();
   await plan(SAMPLE, instants.next(SAMPLE_AHEAD_MS + 60_000));
@@ -159,7 +162,7 @@ async function countOf({ orm }: TestDatabase, condition: string): Promise<number
   return row?.count ?? 0;
 }
 
-/** Waits for what has to come; the test's own time limit ends it. */
+/** Waits for what must happen; the test's own time limit ends it. */
 async function until(holds: () => boolean): Promise<void> {
   await expect.poll(holds, WITHIN).toBe(true);
 }

@@ -1,5 +1,5 @@
 // @module-tag long
-/** `npm run stack`: the production shape from one command, through one birthday. */
+/** `npm run stack`: the production shape with one command, through one birthday. */
 import { delimiter, dirname } from 'node:path';
 
 import { beforeAll, expect, test } from 'vitest';
@@ -19,10 +19,10 @@ import {
 
 const STACK = 'dev/stack/main.ts';
 
-/** A search path that the run's Prometheus is on. */
+/** A search path that contains the run's Prometheus. */
 let path: string;
 
-/** Minutes with Go, where they are not there yet. */
+/** The time to build them with Go, in case they are missing. */
 beforeAll(async () => {
   await findProductionPrograms();
   await findTemporalUiProgram();
@@ -83,7 +83,7 @@ test(
   },
 );
 
-test('other servers than its own are refused, each by its setting', async () => {
+test('servers other than its own are refused, each with its setting', async () => {
   const settings = {
     DATA_DIR: await temporaryDataDir(),
     DATABASE_URL: 'postgresql://user:hunter2@127.0.0.1:1/daybell',
@@ -96,7 +96,7 @@ test('other servers than its own are refused, each by its setting', async () => 
   expect(said).not.toContain('hunter2');
 });
 
-/** How many processes Prometheus gets the metrics of. */
+/** From how many processes Prometheus gets metrics. */
 async function seen(prometheus: string): Promise<number> {
   const response = await fetch(`${prometheus}/api/v1/query?query=sum(up)`);
   const { data } = (await response.json()) as { data: { result: [{ value: [number, string] }?] } };

@@ -12,9 +12,11 @@ import { runCommand } from '../../dev/run-command.ts';
 import { inWorkshop } from '../support/workshop.ts';
 
 export interface SteppedClock {
-  /** For the environment of a process: it lives by this clock. */
+  /** Variables for the environment of a process that must use this clock. */
   readonly environment: Readonly<Record<string, string>>;
-  /** From now on, the clock is so far ahead of the machine's; negative for behind. Whole seconds. */
+  /**
+   * From now on, the clock is this far ahead of the machine's; negative for behind. Whole seconds.
+   */
   step(seconds: number): Promise<void>;
   remove(): Promise<void>;
 }
@@ -22,7 +24,7 @@ export interface SteppedClock {
 const LIBRARY = 'libfaketimeMT.so.1';
 const FETCH_LIMIT_MS = 120_000;
 
-/** Set as the machine's at first. Rejects with what to install. */
+/** Starts equal to the machine's. Rejects with what to install. */
 export async function createSteppedClock(): Promise<SteppedClock> {
   const library = await findLibrary();
   const folder = await mkdtemp(join(tmpdir(), 'daybell-clock-'));
@@ -34,7 +36,7 @@ export async function createSteppedClock(): Promise<SteppedClock> {
       LD_PRELOAD: library,
       FAKETIME_TIMESTAMP_FILE: file,
       FAKETIME_NO_CACHE: '1',
-      // What measures durations goes on as it does when a machine's clock is set.
+      // Monotonic clocks continue as they do when a machine's clock is set.
       FAKETIME_DONT_FAKE_MONOTONIC: '1',
     },
     step,
@@ -60,7 +62,7 @@ async function findIn(folder: string): Promise<string | null> {
   return null;
 }
 
-/** Without installing it, which takes an administrator. */
+/** Without installing it, which requires an administrator. */
 async function fetchPackage(workshop: string): Promise<string | null> {
   const options = { cwd: workshop, env: readMachine().environment, timeoutMs: FETCH_LIMIT_MS };
   const fetched = await runCommand('apt-get', ['-q', 'download', 'libfaketime'], options);

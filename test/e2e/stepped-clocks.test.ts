@@ -1,5 +1,8 @@
 // @module-tag long
-/** Clocks that are minutes off, or are set while a herd is sent: never early, nothing twice, nothing missing. */
+/**
+ * Clocks that are minutes off, or are set while a herd is sent: never early, nothing twice, nothing
+ * missing.
+ */
 import type { ServerResponse } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 
@@ -22,7 +25,7 @@ import { temporaryDataDir } from '../support/started-daybell.ts';
 const WITHIN = { timeout: 60_000, interval: 50 };
 const MINUTE_S = 60;
 const HERD = 300;
-/** That of the processes which tests start. */
+/** The environment of the processes that tests start. */
 const SECRET = `whsec_${Buffer.alloc(32, 7).toString('base64')}`;
 
 let receiver: WebhookReceiver;
@@ -44,7 +47,7 @@ async function database(): Promise<[TestDatabase, EventRows]> {
   return [opened, createEventRows(opened.orm)];
 }
 
-/** All that came, in the order of their keys, once all of the herd are delivered. */
+/** Everything that arrived, in the order of keys, once the whole herd is delivered. */
 async function greetingsOf(rows: EventRows, keys: readonly string[]): Promise<string[]> {
   const completed = () =>
     rows
@@ -60,7 +63,7 @@ function firstGreetingAt(): number {
   return Math.min(...receiver.received.map(({ at }) => at));
 }
 
-test('a dispatcher whose clock leaps ahead just before the instant sends nothing early', async () => {
+test('a dispatcher whose clock jumps ahead just before the instant sends nothing early', async () => {
   const [opened, rows] = await database();
   const clock = await steppedClock();
   await startDispatcherProcess(opened.url, receiver.url, {
@@ -74,10 +77,10 @@ test('a dispatcher whose clock leaps ahead just before the instant sends nothing
   expect(firstGreetingAt()).toBeGreaterThanOrEqual(dueAt);
 });
 
-test('a clock that is set back while a herd is sent holds up the rest until it is right again', async () => {
+test('a clock that is set back while a herd is sent delays the rest until it is correct again', async () => {
   const [opened, rows] = await database();
   const clock = await steppedClock();
-  // In the middle of the herd, while the receiver keeps what is on the wire waiting.
+  // In the middle of the herd, while the receiver keeps requests in flight waiting.
   const held: ServerResponse[] = [];
   receiver.answer((response) => {
     if (receiver.received.length <= HERD / 4) response.end();
@@ -104,7 +107,7 @@ test('a clock that is set back while a herd is sent holds up the rest until it i
   expect(firstGreetingAt()).toBeGreaterThanOrEqual(dueAt);
 });
 
-test('of two dispatchers, one ahead and one behind by a minute, one at least is in time', async () => {
+test('of two dispatchers, one ahead and one behind by a minute, at least one is in time', async () => {
   const [opened, rows] = await database();
   const [ahead, behind] = [await steppedClock(), await steppedClock()];
   await ahead.step(MINUTE_S);

@@ -10,7 +10,7 @@ const NINE_O_CLOCK = {
   19: 'Pacific/Honolulu',
 };
 
-/** A user whose 9:00 of the birthday comes, or came, within five hours after an instant. */
+/** A user whose 9:00 on the birthday comes, or came, within five hours after an instant. */
 export function bornForNineAfter(from: number) {
   const today = Math.floor(from / DAY) * DAY;
   for (const day of [today, today + DAY]) {

@@ -1,5 +1,7 @@
 // @module-tag long
-/** Erasing reads what it erases, however much waits in the outbox, with statistics and without. */
+/**
+ * Erasing reads only what it erases, however much waits in the outbox, with and without statistics.
+ */
 import { expect, onTestFinished, test } from 'vitest';
 
 import { createErasure } from '../../src/erasure/erasure.ts';

@@ -46,7 +46,7 @@ afterAll(async () => {
 });
 
 /** Both wait for rounds of the erasure. */
-describe.concurrent('of who was deleted', { timeout: 400_000 }, () => {
+describe.concurrent('for deleted users', { timeout: 400_000 }, () => {
   test('a workflow that sleeps on, because nobody asked it to end, is asked', async ({
     expect,
     onTestFinished,
@@ -82,10 +82,10 @@ describe.concurrent('of who was deleted', { timeout: 400_000 }, () => {
     await expect(daybell.workflowOf(userId).describe()).rejects.toThrow(/not found/i);
   });
 
-  test('nothing of an erased user is left in either store, and all of the others', async ({
+  test('nothing of an erased user is left in either store, and everything of the others', async ({
     expect,
   }) => {
-    // What a receiver answers may quote what it was sent.
+    // A receiver's response may quote what it was sent.
     daybell.receiver.answer((response, request) => {
       response.statusCode = request.body.data.user?.lastName === 'Refusenova' ? 422 : 200;
       response.end(`quoted ${request.body.message}`);
@@ -113,7 +113,7 @@ describe.concurrent('of who was deleted', { timeout: 400_000 }, () => {
 
     await daybell.deleteUser(greeted);
     await daybell.deleteUser(refused);
-    // The workflows have to end: then it is a matter of seconds.
+    // The workflows must end: then it takes seconds.
     const total = { fromDatabase: 0, fromTemporal: 0, runs: 0 };
     await expect
       .poll(async () => {
@@ -127,7 +127,7 @@ describe.concurrent('of who was deleted', { timeout: 400_000 }, () => {
     expect(total.runs).toBeGreaterThanOrEqual(2);
     expect((await daybell.workflowOf(kept).describe()).status.name).toBe('RUNNING');
 
-    // Of the kept user the day of birth is the same: not the names.
+    // The kept user has the same day of birth, but not the names.
     const left = await textOfDatabase();
     for (const text of [...ofErased.slice(0, 3), 'quoted Hey, Zaphodina', 'Africa/Accra']) {
       expect(left.includes(text), `${text} in the database`).toBe(false);
@@ -149,7 +149,7 @@ describe.concurrent('of who was deleted', { timeout: 400_000 }, () => {
         expect(text.includes(each), `${each} in Temporal's ${table}`).toBe(false);
       }
     }
-    // Elsewhere, in queues of tasks that are done, the ids of workflows may stay for a while.
+    // Elsewhere, in queues of completed tasks, the ids of workflows may stay for a while.
     for (const table of [
       'executions',
       'current_executions',
@@ -174,7 +174,7 @@ async function until(userId: string, state: string): Promise<void> {
   );
 }
 
-/** As a dump has it: every row of every table. */
+/** As in a dump: every row of every table. */
 async function textOfDatabase(): Promise<string> {
   const tables = await daybell.api.sql<{ name: string }>(
     `select format('%I.%I', schemaname, tablename) as name from pg_tables
@@ -189,13 +189,13 @@ async function textOfDatabase(): Promise<string> {
   return texts.join('\n');
 }
 
-/** Each table of a SQLite database with all that is in it, bytes as they are. */
+/** Each table of a SQLite database with everything in it, bytes unchanged. */
 function textOfTemporal(path: string): Map<string, string> {
   const database = new DatabaseSync(path, { readOnly: true });
   const tables = database.prepare(`select name from sqlite_master where type = 'table'`).all();
   const texts = tables.map(({ name }): [string, string] => {
     const rows = database.prepare(`select * from "${String(name)}"`);
-    // Of ids in bytes nobody needs exact numbers.
+    // Ids in bytes need no exact numbers.
     rows.setReadBigInts(true);
     const values = rows.all().flatMap((row) => Object.values(row));
     return [String(name), values.map(textOf).join('\n')];

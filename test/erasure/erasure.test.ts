@@ -1,5 +1,5 @@
 // @module-tag long
-/** What stays in the database of a user who was erased, when, and what an audit makes of it. */
+/** What stays in the database of an erased user, when, and how an audit counts it. */
 import { createHash, randomUUID } from 'node:crypto';
 
 import { pino } from 'pino';
@@ -41,7 +41,7 @@ async function remove(userId: string, at = LATER): Promise<void> {
   await fixture.remove(userId, at);
 }
 
-/** An event of the user in the outbox that waits. */
+/** A waiting event of the user in the outbox. */
 const addEvent = (userId: string, type = 'UserDeleted') =>
   fixture.sql(
     `insert into users.outbox (type, user_id, revision, occurred_at)
@@ -69,7 +69,7 @@ const rowsOf = async (userId: string): Promise<Record<string, number>> => {
 const NOTHING = { history: 0, occurrences: 0, occasions: 0, attempts: 0, findings: 0 };
 
 describe('of an erased user', () => {
-  test('hashes of keys and numbers stay, and no key, date, zone or instant', async () => {
+  test('hashes of keys and numbers stay, but no key, date, zone or instant', async () => {
     const userId = await settled();
     await remove(userId);
     await fixture.sql(
@@ -106,7 +106,7 @@ describe('of an erased user', () => {
     expect(await erasure.eraseFromDatabase(0, ALL)).toBe(0);
   });
 
-  test('a redelivery stays in the operator log, without whose it was', async () => {
+  test('a redelivery stays in the operator log, without the user', async () => {
     const [userId, kept] = [await settled(), await settled()];
     const log = createOperatorLog(fixture.orm);
     const occasionId = randomUUID();
@@ -141,7 +141,7 @@ describe('of an erased user', () => {
     ]);
   });
 
-  test('events that are parked go, and those that are done wait for their retention', async () => {
+  test('parked events are removed, and those that are done wait for their retention', async () => {
     const [userId, kept] = [await settled(), await fixture.add(BERLIN, SPRING)];
     await remove(userId);
     for (const id of [userId, kept]) {
@@ -179,7 +179,7 @@ describe('of an erased user', () => {
     expect(after.erased).toEqual({ total: 3, delivered: 2, failed: 1, skipped: 0 });
   });
 
-  test('an audit does not count the birthdays that were to come', async () => {
+  test('an audit does not count the birthdays that were still to come', async () => {
     const early = await fixture.add(BERLIN, SPRING);
     await remove(early, NINE_O_CLOCK - HOUR);
     await erasure.eraseFromDatabase(0, ALL);
@@ -187,7 +187,7 @@ describe('of an erased user', () => {
     expect(counted(await fixture.audit('2027-05-20', LATER))).toEqual({});
   });
 
-  test('a row that comes up afterwards is unexpected', async () => {
+  test('a row that appears afterwards is unexpected', async () => {
     const userId = await settled();
     await remove(userId);
     await erasure.eraseFromDatabase(0, ALL);
@@ -226,7 +226,7 @@ describe('a deleted user is left alone', () => {
     expect((await rowsOf(userId))['occurrences']).toBe(2);
   });
 
-  test('with an event that waits in the outbox', async () => {
+  test('with a waiting event in the outbox', async () => {
     const userId = await settled();
     await remove(userId);
     await addEvent(userId);
@@ -257,7 +257,7 @@ test('users who are not deleted lose nothing', async () => {
   });
 });
 
-test('a user who was deleted by SQL is noted as well', async () => {
+test('a user who was deleted by SQL is recorded as well', async () => {
   const userId = await settled();
   await fixture.sql('delete from users.users where id = :userId', { userId });
   expect(await erasure.findState(0)).toMatchObject({ waiting: 1, oldest: { userId } });
@@ -281,11 +281,11 @@ test('a user who was deleted by SQL loses what the API would have removed', asyn
       { userId },
     ),
   ).toEqual([{ body: null, request_hash: '' }]);
-  // Their last date and zone were never closed; what was due since counts all the same.
+  // Their last date and zone were never closed; what was due since still counts.
   expect((await fixture.audit(MAY_20, LATER)).erased).toMatchObject({ total: 1, delivered: 1 });
 });
 
-test('of two at once, each user is erased by one', async () => {
+test('of two concurrent erasures, each user is erased by one', async () => {
   for (let user = 0; user < 6; user++) await remove(await settled());
   const both = await Promise.all([1, 2].map(() => erasure.eraseFromDatabase(0, 3)));
   expect(both.reduce((sum, count) => sum + count)).toBe(6);
@@ -313,7 +313,7 @@ test('a redelivery of a user who was deleted meanwhile is settled, and then the 
   ]);
 });
 
-test('of many who wait, the state is two numbers and one id', async () => {
+test('for many who wait, the state is two numbers and one id', async () => {
   const userId = await settled();
   await remove(userId);
   await fixture.sql(`update users.erasures set deleted_at = now() - interval '2 hours'`);
@@ -326,7 +326,7 @@ test('of many who wait, the state is two numbers and one id', async () => {
 });
 
 describe('Temporal', () => {
-  test('is asked for the workflows of all occasions, once in ten seconds', async () => {
+  test('is asked to delete the workflows of all occasions, once in ten seconds', async () => {
     const userId = await settled();
     const occasionId = '0198f6a2-6c1e-7f5b-9d53-0a4b6c8d7e90';
     await fixture.sql(
@@ -385,7 +385,7 @@ const eraseWith = (left: 'running' | null) => {
 };
 
 describe('the activity', () => {
-  test('goes on until nobody is left, and says so once', async () => {
+  test('continues until nobody is left, and logs that once', async () => {
     for (let user = 0; user < 3; user++) await remove(await settled());
     const { lines, erase } = eraseWith(null);
     expect(await erase()).toEqual({
@@ -398,7 +398,7 @@ describe('the activity', () => {
     expect(lines).toHaveLength(1);
   });
 
-  test('raises an alarm when a user has waited for more than a day', async () => {
+  test('raises an alarm if a user has waited for more than a day', async () => {
     const userId = await settled();
     await remove(userId);
     const { lines, erase } = eraseWith('running');

@@ -81,9 +81,9 @@ describe('GET /v1/forecast', () => {
     ]);
   });
 
-  test('counts what the ledger has planned as it stands, and nothing twice', async () => {
+  test('counts what the ledger has planned as it is, and nothing twice', async () => {
     const user_id = await addUser();
-    // Planned by other settings: an hour later.
+    // Planned with other settings: an hour later.
     await plantOccurrence(api.sql, {
       user_id,
       nominal_date: NOMINAL,
@@ -93,13 +93,13 @@ describe('GET /v1/forecast', () => {
     const day = await forecast();
     expect(day).toMatchObject({ due: 1, planned: 1 });
     expect(day.minutes[0].at).toBe('2026-12-10T10:00:00.000Z');
-    // And the next year, of which the ledger has nothing, from the user.
+    // The next year, of which the ledger has nothing, comes from the user.
     const year = await forecast('?to=2027-12-31T00:00:00Z');
     expect(year).toMatchObject({ due: 2, planned: 1, minutes: null });
     expect(year.peaks[1].at).toBe('2027-12-10T09:00:00.000Z');
   });
 
-  test('does not count what was delivered already, skipped, or is sent again', async () => {
+  test('does not count what was delivered already, skipped, or is being redelivered', async () => {
     const ofThisYear = { nominal_date: NOMINAL, due_at: '2026-12-10T09:00:00Z' };
     const settled = (state: string) => ({
       ...ofThisYear,
@@ -117,7 +117,7 @@ describe('GET /v1/forecast', () => {
     expect(await forecast()).toMatchObject({ due: 0, planned: 0, blocked: 0, peaks: [] });
   });
 
-  test('counts apart what is in a zone that is not known', async () => {
+  test('counts what is in an unknown zone separately', async () => {
     const user_id = await addUser();
     await api.sql(`update users.users set timezone = 'Mars/Olympus' where id = ?`, [user_id]);
     await plantOccurrence(api.sql, {
@@ -164,7 +164,7 @@ describe('GET /v1/forecast', () => {
     expect(body.errors).toEqual([{ field, rule }]);
   });
 
-  test('is one that was computed before if that will do, and a new one otherwise', async () => {
+  test('returns one that was computed before if that is allowed, and a new one otherwise', async () => {
     const until = '?to=2026-12-20T00:00:00Z';
     await addUser();
     expect(await forecast(`${until}&maxAge=60`)).toMatchObject({ due: 1 });
@@ -175,13 +175,13 @@ describe('GET /v1/forecast', () => {
     expect(await forecast('?to=2026-12-20T00:00:01Z&maxAge=60')).toMatchObject({ due: 2 });
   });
 
-  test('takes a clock that is a little behind, from now on', async () => {
+  test('accepts a clock that is a little behind, from now on', async () => {
     const body = await forecast('?from=2026-12-09T17:59:30Z');
     expect(body.from).toBe('2026-12-09T18:00:00.000Z');
   });
 
   test.for(['/v1/forecast', '/v1/audit/2026-12-10'])(
-    'and what reads all users is made for so many at once, and no more wait: %s',
+    'limits how many expensive reads run, and how many wait: %s',
     async (path) => {
       const statuses: number[] = [];
       const { promise: refused, resolve: refuse } = Promise.withResolvers<Answer>();

@@ -30,7 +30,7 @@ test('draws what falls due, from the database', async () => {
   expect(text).toMatch(/The fullest minutes:\n {2}\d{4}-12-10 09:00Z +1 {2}Europe\/London 1/);
 });
 
-test('without a database of its own asks the Daybell that runs; as JSON, too', async () => {
+test('without its own database, asks the running Daybell; as JSON, too', async () => {
   const place = { host: '127.0.0.1', port: 0, setting: 'PORT', keepAliveMs: 5_000 };
   const server = await listen(api.app, place);
   const { port } = new URL(server.url);
@@ -46,7 +46,7 @@ test('without a database of its own asks the Daybell that runs; as JSON, too', a
 });
 
 describe('with --list', () => {
-  /** More people than a page of a list has. */
+  /** More users than fit on a page of a list. */
   const HERD = Array.from({ length: 250 }, (_, at) => `crm-${at}`);
   /** In the middle of the window. */
   const birthday = inHours(24 * 5).slice(0, 10);
@@ -73,7 +73,7 @@ describe('with --list', () => {
     expect(none).toEqual({ code: 0, text: '' });
   });
 
-  test('and --csv has all pages under a header, of the database and of the Daybell that runs', async () => {
+  test('and --csv, prints all pages with a header, from the database and from the running Daybell', async () => {
     const place = { host: '127.0.0.1', port: 0, setting: 'PORT', keepAliveMs: 5_000 };
     const server = await listen(api.app, place);
     const { port } = new URL(server.url);

@@ -1,4 +1,7 @@
-/** The forecast of occasions of every kind, against one occasion after the other and the planner's own plans. */
+/**
+ * The forecast of occasions of every kind, compared with each occasion by itself and the planner's
+ * own plans.
+ */
 import { describe, expect, test } from 'vitest';
 
 import {
@@ -23,7 +26,7 @@ const deps = () => ({ orm: fixture.orm, tz: bundledTz, clock: () => NOW });
 
 type Given = Partial<OccasionInputs> & Pick<OccasionInputs, 'recurrence'>;
 
-/** Of a user of its own, in UTC, since now. */
+/** For a user of its own, in UTC, from now on. */
 async function add(inputs: Given, isPlanned = false): Promise<string> {
   const userId = await fixture.add(USER, NOW, false);
   const occasion = { type: 'reminder', ...inputs };
@@ -107,7 +110,7 @@ describe('what falls due', () => {
     expect(await daysDue(june)).toEqual(['2026-07-01']);
   });
 
-  test('is at the local time of the occasion, the user, the type or the installation', async () => {
+  test('uses the local time of the occasion, the user, the type or the installation', async () => {
     const once = { recurrence: 'once', date: '2026-05-21' };
     await add({ ...once, type: 'call' });
     await add({ ...once, type: 'call', deliveryTime: '07:00' });
@@ -127,7 +130,7 @@ describe('what falls due', () => {
     ]);
   });
 
-  test('is counted by type, and of one type alone if that is asked for', async () => {
+  test('is counted by type, and can be limited to one type', async () => {
     await add({ recurrence: 'daily', date: '2026-05-01' });
     await add({ type: 'subscription', recurrence: 'yearly', date: '2025-05-21' });
     await fixture.add({ dateOfBirth: '1990-05-22', timezone: 'UTC' }, NOW - DAY, false);
@@ -149,7 +152,7 @@ describe('what falls due', () => {
     }
   });
 
-  test('is not what is suspended, planned or not: that is counted apart', async () => {
+  test('excludes what is suspended, planned or not: that is counted separately', async () => {
     const daily = { recurrence: 'daily', date: '2026-05-01' };
     await add({ ...daily, suspended: true });
     const planned = await add(daily, true);

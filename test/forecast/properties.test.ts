@@ -49,12 +49,12 @@ const anyLife: fc.Arbitrary<Life> = fc.record({
 const anyWindow = fc.record({
   afterMs: fc.oneof(fc.constant(0), fc.integer({ min: 0, max: 400 * DAY })),
   lengthMs: fc.oneof(fc.constant(DAY), fc.integer({ min: MINUTE, max: 400 * DAY })),
-  // Also others than the ledger was planned by.
+  // Includes others than those the ledger was planned by.
   leapDayPolicy: fc.constantFrom('feb28' as const, 'mar1' as const),
   localTime: fc.constantFrom('09:00', '00:15', '02:30', '23:59'),
 });
 
-test('counts as one by one by the rule: after any lives, in any window, by any rules', async () => {
+test('agrees with the rule applied to each: after any lives, in any window, under any rules', async () => {
   let counted = 0;
   const property = fc.asyncProperty(
     fc.constantFrom(...NOWS),
@@ -97,7 +97,7 @@ async function live(life: Life, now: number): Promise<void> {
   const id = await fixture.add({ dateOfBirth, timezone }, at, life.isPlanned);
   const open = await fixture.openOf(id);
   if (life.becomes === 'moved') await fixture.change(id, { timezone: life.movesTo }, now, false);
-  // Also what is settled before its day, as a redelivery may.
+  // Also what is settled before its day, as a redelivery may be.
   if (!life.becomes.startsWith('settled') || open === null) return;
   await fixture.settle(open.key, 'COMPLETED', now);
   if (life.becomes === 'settled and planned') await fixture.plan(id, now);
@@ -156,7 +156,7 @@ async function oneByOne(
 }
 
 function compare({ from, to, due, peaks, hours, minutes }: Forecast, expected: Counts): void {
-  // Of a long window there is no list of minutes.
+  // For a long window there is no list of minutes.
   if (Date.parse(to) - Date.parse(from) <= 31 * DAY)
     expect(countsOf(minutes ?? [])).toEqual(expected);
   else expect(minutes).toBeNull();
@@ -178,7 +178,7 @@ function countsOf(minutes: readonly DueMinute[]): Counts {
   );
 }
 
-/** Added up over all that begins with the same so many characters. */
+/** Added up over all keys with the same first characters. */
 function summedBy(counts: Counts, length: number): Counts {
   const sums: Record<string, number> = {};
   for (const [place, count] of Object.entries(counts)) {

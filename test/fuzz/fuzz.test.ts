@@ -1,5 +1,5 @@
 // @module-tag long
-/** `npm run test:fuzz` in short. A failure prints the seed, and how to send the request again. */
+/** A short `npm run test:fuzz`. A failure prints the seed, and how to send the request again. */
 import { afterAll, beforeAll, expect, test } from 'vitest';
 
 import { createTestDatabase, type TestDatabase } from '../support/postgres.ts';
@@ -30,7 +30,7 @@ afterAll(async () => {
 });
 
 test(
-  'whatever is sent, the API answers as its description says, and lets in nobody without a key',
+  'whatever is sent, the API answers as its description says, and lets nobody in without a key',
   async () => {
     const seed = Math.floor(Math.random() * 2 ** 31);
     const { ok, output } = await fuzz(target, { seconds: SECONDS, seed });

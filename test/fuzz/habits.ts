@@ -7,7 +7,7 @@ import type { FuzzTarget } from './target.ts';
 
 type Target = Pick<FuzzTarget, 'url' | 'key'>;
 
-/** Tries them for as long as is asked. Returns what went wrong, a line each. */
+/** Tries them for the given time. Returns what went wrong, a line each. */
 export async function tryHabits(target: Target, options: FuzzOptions): Promise<string[]> {
   return [...(await sendEmptyBodies(target)), ...(await swapExternalIds(target, options))];
 }
@@ -16,7 +16,7 @@ interface Operation {
   readonly requestBody?: { readonly required?: boolean };
 }
 
-/** Where no body is required, an empty one is none, whatever type it is given. */
+/** Where no body is required, an empty one counts as none, whatever its type. */
 async function sendEmptyBodies(target: Target): Promise<string[]> {
   const description = await (await fetch(`${target.url}/openapi.json`)).json();
   const { paths } = description as { paths: Record<string, Record<string, Operation>> };

@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util';
 
-/** How long a run takes, and what makes it the same again. */
+/** How long a run takes, and the seed that repeats it. */
 export interface FuzzOptions {
   readonly seconds: number;
   readonly seed: number;

@@ -1,5 +1,5 @@
 // @module-tag long
-/** `npm run test:fuzz:receivers` in short. A failure names the seed of its receiver. */
+/** A short `npm run test:fuzz:receivers`. A failure names the seed of its receiver. */
 import { expect, test } from 'vitest';
 
 import { meetReceiver } from './receivers.ts';

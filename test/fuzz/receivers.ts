@@ -11,16 +11,16 @@ import { createRandom, type Random } from '../chaos/random.ts';
 import { startRawReceiver, type RawReceiver, type RawRequest } from '../support/raw-receiver.ts';
 import { CLIENTS } from '../support/webhook-clients.ts';
 
-/** One answer, as the receiver is going to give it. */
+/** One response, as the receiver will give it. */
 interface Plan {
   readonly status: number;
-  /** What it writes, a packet each, with pauses between them in ms. */
+  /** What it writes, one packet each, with pauses between them in ms. */
   readonly packets: readonly { readonly bytes: string; readonly afterMs: number }[];
-  /** What it does when all is written. */
+  /** What it does after everything is written. */
   readonly ending: 'keep' | 'end' | 'reset';
   /** It closes a connection that has served a request, instead of answering on it. */
   readonly refusesKept: boolean;
-  /** What the client has to make of it. */
+  /** How the client must interpret it. */
   readonly expected: number | null;
 }
 
@@ -28,7 +28,7 @@ const SOCKETS = 8;
 const WEBHOOKS = 100;
 const TIMEOUT_MS = 20_000;
 
-/** Meets one receiver with both clients. Returns what went wrong, a line each. */
+/** Runs both clients against one receiver. Returns what went wrong, a line each. */
 export async function meetReceiver(seed: number): Promise<string[]> {
   const faults: string[] = [];
   const ids = Array.from({ length: WEBHOOKS }, (_, index) => `fuzz:${seed}:${index}`);
@@ -73,11 +73,11 @@ async function answer(
     if (connection.writable) connection.write(bytes, 'latin1');
   }
   if (plan.ending === 'end') connection.end();
-  // What is not read by then is lost.
+  // What has not been read by then is lost.
   if (plan.ending === 'reset') setTimeout(() => connection.resetAndDestroy(), 50);
 }
 
-/** A webhook may come twice if it came first on a connection that was kept, and got no answer there. */
+/** A webhook may come twice if it first came on a kept connection, and got no answer there. */
 function tooOften({ requests }: RawReceiver): string[] {
   const seen = new Map<string, RawRequest[]>();
   for (const request of requests) {
@@ -89,7 +89,7 @@ function tooOften({ requests }: RawReceiver): string[] {
   });
 }
 
-/** What a receiver is prone to: no one breaks every rule. */
+/** What a receiver is prone to: none breaks every rule. */
 function habitsOf(random: Random) {
   return {
     leavesBodies: random.chance(0.3) ? 0.5 : 0,
@@ -154,7 +154,7 @@ function planOf(random: Random, habits: Habits): Plan {
     lines.push(`content-length: ${body.length}`);
     content = body;
     if (body.length < 2_000 && random.chance(habits.leavesBodies)) {
-      // More than it announces. In a later packet, nobody could tell it from the next answer.
+      // More than it announces. In a later packet, nobody could tell it from the next response.
       content += '{}';
       isInPieces = false;
     }

@@ -1,4 +1,4 @@
-/** Schemathesis: requests made from the API's own description, right ones and wrong ones. */
+/** Schemathesis: requests generated from the API's own description, valid ones and invalid ones. */
 import { spawn } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -21,13 +21,15 @@ const LIBRARY = {
 };
 const CONFIG = join(import.meta.dirname, 'schemathesis.toml');
 
-/** What its own command does; that names the folder that it was installed in, which has moved. */
+/**
+ * Does what its own command does; that contains the folder of its installation, which has moved.
+ */
 const START = 'from schemathesis.cli import schemathesis; schemathesis()';
 
-/** Of the time, what the habits of clients get; schemathesis has the rest. */
+/** The share of the time for the habits of clients; schemathesis gets the rest. */
 const HABITS_SHARE = 0.2;
 
-/** Fuzzes it for as long as is asked; `say` gets what is found, and what schemathesis prints. */
+/** Fuzzes it for the given time; `say` gets the findings, and what schemathesis prints. */
 export async function fuzz(
   target: Pick<FuzzTarget, 'url' | 'key'>,
   { seconds, seed }: FuzzOptions,
@@ -38,7 +40,7 @@ export async function fuzz(
   const faults = await tryHabits(target, { seconds: seconds * HABITS_SHARE, seed });
   let output = faults.map((fault) => `${fault}\n`).join('');
   say(output);
-  // It keeps what it found beside where it runs.
+  // It stores its findings in the working directory.
   const cwd = await mkdtemp(join(tmpdir(), 'daybell-fuzz-'));
   try {
     const args = [

@@ -1,4 +1,7 @@
-/** What is fuzzed: the process api, with keys, on real servers and with people in its database. */
+/**
+ * The target of the fuzzing: the process api, with keys, on real servers and with users in its
+ * database.
+ */
 import { SCOPES } from '../../src/access/api-key.ts';
 import { withinLimit } from '../../src/platform/async.ts';
 import { newApiKey } from '../../src/platform/settings/api-keys.ts';
@@ -10,9 +13,9 @@ import { startWebhookReceiver } from '../support/webhook-receiver.ts';
 
 export interface FuzzTarget {
   readonly url: string;
-  /** It may do everything. */
+  /** A key that may do everything. */
   readonly key: string;
-  /** What it has logged, a line each. */
+  /** Its log, a line each. */
   readonly log: readonly string[];
   stop(): Promise<void>;
 }
@@ -37,7 +40,7 @@ export async function startTarget(place: FuzzPlace): Promise<FuzzTarget> {
     WEBHOOK_SECRETS: newWebhookSecret(),
     WEBHOOK_ALLOW_PRIVATE: 'true',
     API_KEYS: entry,
-    // What the limit does is tested elsewhere; here it would hide everything behind it.
+    // The limit is tested elsewhere; here it would hide everything behind it.
     API_MAX_PER_SECOND: '100000',
   });
   const stop = async (): Promise<void> => {
@@ -57,7 +60,7 @@ const START_LIMIT_MS = 120_000;
 
 const STATES = ['FAILED', 'SKIPPED', 'COMPLETED', 'PENDING'] as const;
 
-/** One with an occurrence in each state, and enough others for a second page. */
+/** A user with an occurrence in each state, and enough others for a second page. */
 async function addPeople(databaseUrl: string): Promise<void> {
   const orm = await connectOrm(databaseUrl);
   try {

@@ -1,4 +1,6 @@
-/** What a log says of a real database's errors: PostgreSQL's own words, and nothing of a person. */
+/**
+ * What a log contains of a real database's errors: PostgreSQL's own messages, and no personal data.
+ */
 import { expect, test } from 'vitest';
 
 import { describeError } from '../../src/platform/errors.ts';
@@ -45,7 +47,7 @@ test.for([
     '42501',
     'permission denied for schema users',
   ],
-] as const)('%s: the sentence', async ([, sql, code, message]) => {
+] as const)('%s: the message', async ([, sql, code, message]) => {
   expect(await described(sql)).toMatchObject({ code, message });
 });
 
@@ -61,7 +63,7 @@ test.for([
   ['a date', `select 'Lovelace 1815-12-10'::date`, '22007'],
   ['the statement', `select Lovelace 1815 from`, '42601'],
   ['whatever a function says', `do $$ begin raise 'born in 1815: Lovelace'; end $$`, 'P0001'],
-] as const)('one that quotes %s: the SQLSTATE alone', async ([, sql, code]) => {
+] as const)('one that quotes %s: only the SQLSTATE', async ([, sql, code]) => {
   const description = await described(sql);
   expect(description).toMatchObject({ code, stack: expect.any(Array) });
   expect(description.message).toBeUndefined();

@@ -26,7 +26,7 @@ beforeAll(() => {
   name = new URL(database.url).pathname.slice(1);
 });
 
-/** Every session ends, and new ones are read-only. */
+/** All sessions end, and new ones are read-only. */
 async function failOver(): Promise<void> {
   await runSql(admin, `alter database ${name} set default_transaction_read_only = on`);
   await runSql(
@@ -35,10 +35,10 @@ async function failOver(): Promise<void> {
   );
 }
 
-/** New sessions lead to the new primary; those that there are stay where they are. */
+/** New sessions lead to the new primary; existing ones stay where they are. */
 const comeBack = () => runSql(admin, `alter database ${name} reset default_transaction_read_only`);
 
-test('connections that lead to a standby are dropped at the first write that fails, all of them', async () => {
+test('all connections to a standby are dropped at the first write that fails', async () => {
   const orm = await connectOrm(database.url, { poolSize: 3 });
   const pidOf = async () => {
     const [row] = await orm.em
@@ -60,7 +60,7 @@ test('connections that lead to a standby are dropped at the first write that fai
 });
 
 const HERD = 20;
-/** For what waits for an instant, which is up to a minute away. */
+/** For waits until an instant, which is up to a minute away. */
 const WITHIN = { timeout: 120_000, interval: 100 };
 
 test.for([
@@ -86,7 +86,7 @@ test.for([
       WAKE_AFTER: '0s',
       WAKE_RATE: '0',
     };
-    // It records what decides dates.
+    // It records the settings that decide dates.
     expect(await runProcess(ENTRIES.migrate, settings).exited).toBe(0);
     const processes = names.map((entry) => untilTestEnds(runProcess(ENTRIES[entry], settings)));
     await Promise.all(processes.map((running) => running.line(/"msg":"ready"/)));
@@ -134,7 +134,7 @@ test.for([
         `select user_id as id, state from events.occurrences
          where user_id in (${users.map((id) => `'${id}'`).join()}) order by state, id`,
       );
-    // What was sent is followed by next year's.
+    // What was sent is followed by next year's plan.
     const settled = [...ids].sort().map((id) => ({ id, state: 'COMPLETED' }));
     const planned = settled.map(({ id }) => ({ id, state: 'PENDING' }));
     await expect.poll(() => statesOf(ids), WITHIN).toEqual([...settled, ...planned]);

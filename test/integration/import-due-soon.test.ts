@@ -18,10 +18,13 @@ import { startWebhookReceiver } from '../support/webhook-receiver.ts';
 const database = useTestDatabase();
 
 const HEADER = 'externalId,firstName,dateOfBirth,timezone\n';
-/** Who can wait: several times what the scheduler plans at once, before and behind who is due. */
+/**
+ * Users who can wait: several times what the scheduler plans at once, before and after the one who
+ * is due.
+ */
 const OTHERS = 3_000;
 
-test('who is due before a file has been sent whole is greeted on time', async () => {
+test('a user who is due before the whole file has been sent is greeted on time', async () => {
   const receiver = await startWebhookReceiver();
   onTestFinished(() => receiver.close());
   const temporal = await useDevServer();
@@ -32,7 +35,7 @@ test('who is due before a file has been sent whole is greeted on time', async ()
     ...instants.settings,
     DATABASE_URL: database.url,
   };
-  // It records what decides dates.
+  // It records the settings that decide dates.
   expect(await runProcess(ENTRIES.migrate, settings).exited).toBe(0);
   const start = (name: 'api' | 'scheduler' | 'dispatcher') =>
     untilTestEnds(runProcess(ENTRIES[name], settings));
@@ -80,7 +83,7 @@ test('who is due before a file has been sent whole is greeted on time', async ()
      where done_at < (select done_at from users.outbox join users.users as u on u.id = user_id
        where u.external_id = 'ada')`,
   );
-  // At most those that were planned in one go with Ada.
+  // At most those that were planned together with Ada.
   expect(plannedFirst?.['others']).toBeLessThan(PLAN_PAGE);
 
   sending.end();

@@ -1,4 +1,6 @@
-/** A database whose connections break or fall silent, as seen by a process that goes on. */
+/**
+ * A database whose connections break or fall silent, from the view of a process that keeps running.
+ */
 import { once } from 'node:events';
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 
@@ -32,7 +34,7 @@ async function connectTo(url: string): Promise<Orm> {
 
 const answers = (orm: Orm) => orm.em.fork().execute('select 1 as one');
 
-/** Transactions that stay open until they are let go on. */
+/** Transactions that stay open until they may continue. */
 async function beginTransactions(orm: Orm, count: number) {
   const { promise: goOn, resolve } = Promise.withResolvers<void>();
   let begun = 0;
@@ -55,7 +57,7 @@ async function end(transactions: Awaited<ReturnType<typeof beginTransactions>>):
   expect(results.map(({ status }) => status)).toEqual(results.map(() => 'rejected'));
 }
 
-test('transactions whose connections are lost leave the pool as it was', async () => {
+test('transactions whose connections are lost leave the pool intact', async () => {
   const orm = await connectTo(database.url);
   for (let round = 0; round < 2; round += 1) {
     const transactions = await beginTransactions(orm, POOL.poolSize);
@@ -69,7 +71,7 @@ test('transactions whose connections are lost leave the pool as it was', async (
   await expect(answers(orm)).resolves.toEqual([{ one: 1 }]);
 });
 
-test('a server that falls silent is left for new connections, and nothing is half done', async () => {
+test('a server that falls silent is replaced by new connections, and nothing is half done', async () => {
   const proxy = await startProxy(database.url);
   const orm = await connectTo(proxy.url);
   const transactions = await beginTransactions(orm, POOL.poolSize);
@@ -98,7 +100,7 @@ test('a transaction that is left open does not keep its rows locked', async () =
   ]);
 });
 
-/** A way to the database on which all connections there are can be made to hang. */
+/** A route to the database on which all existing connections can be made to hang. */
 async function startProxy(databaseUrl: string) {
   const target = new URL(databaseUrl);
   let open: Socket[] = [];

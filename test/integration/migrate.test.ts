@@ -34,7 +34,7 @@ afterEach(async () => {
   }
 });
 
-/** A database with nothing in it. */
+/** An empty database. */
 async function emptyDatabase(): Promise<string> {
   const name = `empty_${randomUUID().replaceAll('-', '')}`;
   await runSql(inject('postgresAdminUrl'), `create database ${name}`);
@@ -65,13 +65,13 @@ test('the process migrate runs what is pending, and records what decides dates b
   ]);
 });
 
-test('of many that run at once, one migrates and the others wait for it', async () => {
+test('if many run at once, one migrates and the others wait for it', async () => {
   const url = await emptyDatabase();
   const ran = await Promise.all([1, 2, 3, 4].map(() => runMigrations(url, QUIET)));
   expect(ran.flat()).toEqual([...MIGRATIONS]);
 });
 
-test('which code a migration is compatible with is recorded beside it, also of one that ran earlier', async () => {
+test('the compatibility of a migration is recorded beside it, even for one that ran earlier', async () => {
   const url = await emptyDatabase();
   const orm = await connectOrm(url);
   onTestFinished(() => orm.close(true));
@@ -116,7 +116,7 @@ test('a database that is not up yet is waited for', async () => {
   forwarder.close();
 });
 
-test('a database that stays away is an error with its place, and without its password', async () => {
+test('a database that stays down is an error with its address, but without its password', async () => {
   const url = 'postgresql://daybell:hunter2@127.0.0.1:1/daybell';
   const error = await runMigrations(url, QUIET).catch((thrown: unknown) => thrown);
   expect(error).toBeInstanceOf(DatabaseUnusableError);
@@ -154,7 +154,7 @@ test('a mistyped name is reported, and becomes a database only with --create', a
   expect(await exists()).toHaveLength(1);
 });
 
-test('a command goes by what migrate recorded, and says where its environment differs', async () => {
+test('a command uses what migrate recorded, and says where its environment differs', async () => {
   const DATABASE_URL = await emptyDatabase();
   const recorded = { DELIVERY_LOCAL_TIME: '07:30', LATE_LIMIT: '1h', LATE_AFTER: '2m' };
   expect(await runProcess(ENTRY, { DATABASE_URL, ...recorded }).exited).toBe(0);
@@ -177,7 +177,7 @@ test('a command goes by what migrate recorded, and says where its environment di
   ]);
 });
 
-test('a command says of a database that has not been migrated that it has not', async () => {
+test('a command reports a database that has not been migrated', async () => {
   const DATABASE_URL = await emptyDatabase();
   const args = ['--date', '2027-05-20'];
   const { code, text } = await runHere('src/audit/command.ts', args, { DATABASE_URL });

@@ -1,4 +1,7 @@
-/** What Temporal holds when it is given keys, on a real server: by workers, clients, and people. */
+/**
+ * What Temporal stores when keys are configured, on a real server: from workers, clients, and
+ * people.
+ */
 import { randomUUID } from 'node:crypto';
 
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -38,11 +41,14 @@ afterAll(async () => {
   await temporal.close();
 });
 
-/** A worker of an installation with these keys, whose deliver is made up, while `work` goes on. */
+/** A worker of an installation with these keys, with a fake deliver, while `work` runs. */
 async function withKeys(
   keys: string | undefined,
   work: (daybell: {
-    /** Has the occasion's workflow look again; resolves when it sleeps until the answer's instant. */
+    /**
+     * Makes the occasion's workflow check again; resolves when it sleeps until the answer's
+     * instant.
+     */
     look(occasion: OwnedOccasion, wakeAt: number): Promise<void>;
   }) => Promise<void>,
 ): Promise<void> {
@@ -90,19 +96,19 @@ function newOccasion(): OwnedOccasion {
   return { type: BIRTHDAY, id, userId: id };
 }
 
-/** The history as the server has it, each event as text, with its bytes once more as they are. */
+/** The server's history, each event as text, with its raw bytes appended. */
 async function rawEventsOf(occasion: OwnedOccasion): Promise<string[]> {
   const { events } = await temporal.client.workflow.getHandle(workflowId(occasion)).fetchHistory();
   return (events ?? []).map((event) => withBytes(JSON.stringify(event)));
 }
 
-/** A text of JSON, and after it all that is in base64 there, as it is. */
+/** A JSON text, followed by its decoded base64 content. */
 function withBytes(text: string): string {
   const inBase64 = [...text.matchAll(/"([\w+/]+=*)"/g)].map(([, encoded = '']) => encoded);
   return [text, ...inBase64.map((encoded) => Buffer.from(encoded, 'base64'))].join('\n');
 }
 
-test('keys come, are changed and go, and workflows that sleep are woken by each', async () => {
+test('keys can be added, changed and removed, and sleeping workflows wake with each', async () => {
   const [first, second] = [newOccasion(), newOccasion()];
   const wakeAt = Date.now() + YEAR;
   await withKeys(undefined, async ({ look }) => look(first, wakeAt));
@@ -177,7 +183,7 @@ function isAway(error: unknown): true {
   throw error;
 }
 
-test('a process that lacks the key is refused, by the name of the setting', async () => {
+test('a process that lacks the key is refused, with the name of the setting', async () => {
   const queue = uniqueTaskQueue();
   const check = async (keys: string | undefined) => {
     const connected = connectTemporal({
@@ -192,7 +198,7 @@ test('a process that lacks the key is refused, by the name of the setting', asyn
       () => {},
     );
     try {
-      // Again, as a process does, while a busy server does not answer in time.
+      // Retried, like a process does, while a busy server does not answer in time.
       while (await guard.check().then(() => false, isAway));
     } finally {
       await connected.close();

@@ -1,4 +1,4 @@
-/** PostgreSQL by TLS: what DATABASE_URL says is what is done, and a wrong authority is refused. */
+/** PostgreSQL with TLS: DATABASE_URL decides, and a wrong authority is refused. */
 import { chown, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -91,13 +91,13 @@ test('require is encrypted, with any server', async () => {
   expect(await isEncrypted(urlWith({ sslmode: 'require' }))).toBe(true);
 });
 
-test('without a word of it, nothing is encrypted, whatever the environment has for psql', async () => {
+test('by default, nothing is encrypted, whatever the environment has for psql', async () => {
   vi.stubEnv('PGSSLMODE', 'require');
   onTestFinished(() => void vi.unstubAllEnvs());
   expect(await isEncrypted(server.adminUrl)).toBe(false);
 });
 
-test('a server that does not speak TLS is said to be that', async () => {
+test('a server without TLS is reported as such', async () => {
   const url = new URL(inject('postgresAdminUrl'));
   url.searchParams.set('sslmode', 'require');
   const settings = { DATABASE_URL: url.href };
@@ -120,14 +120,14 @@ test.for([
   );
 });
 
-test('an authority that is not there is named by the setting', async () => {
+test('a missing authority is reported with its setting', async () => {
   const url = urlWith({ sslmode: 'verify-full', sslrootcert: '/nowhere/ca.pem' });
   const migrate = runProcess('src/cli/migrate.ts', { DATABASE_URL: url });
   expect(await migrate.exited).toBe(78);
   expect(migrate.lines.join('\n')).toMatch(/DATABASE_URL.*\/nowhere\/ca\.pem/);
 });
 
-test('a server that lets nobody in without TLS is said to be that', async () => {
+test('a server that requires TLS is reported as such', async () => {
   const [row] = await querySql(server.adminUrl, `select current_setting('hba_file') as path`);
   const path = String(row?.['path']);
   const before = await readFile(path, 'utf8');

@@ -1,4 +1,4 @@
-/** What each process reports of itself on METRICS_PORT, for its supervisor. */
+/** What each process reports about itself on METRICS_PORT, for its supervisor. */
 import { randomUUID } from 'node:crypto';
 import { connect } from 'node:net';
 import { text } from 'node:stream/consumers';
@@ -53,7 +53,7 @@ describe('a process on its own port', () => {
     }
   });
 
-  test('a worker that waits for Temporal lives, and is not ready', async () => {
+  test('a worker that waits for Temporal is alive, but not ready', async () => {
     const worker = start('src/worker/main.ts', { WORKER_ROLE: 'activities' });
     await worker.line(/waiting for Temporal/);
     expect(await ask(worker, '/healthz')).toMatchObject({ status: 200 });
@@ -70,7 +70,7 @@ describe('a process on its own port', () => {
     });
   });
 
-  test('an API answers there as it does in public, and requires no key', async () => {
+  test('an API answers there as on its public port, and requires no key', async () => {
     const { entry } = newApiKey('crm', ['users:read']);
     const api = start('src/api/main.ts', { API_KEYS: entry });
     await api.line(/"msg":"ready"/);
@@ -85,7 +85,7 @@ describe('a process on its own port', () => {
 
 const SERVICES = [ENTRIES.api, ENTRIES.scheduler, ENTRIES.dispatcher, ENTRIES.worker];
 
-/** A URL of the test's database with something else in it. */
+/** A URL of the test's database with one part replaced. */
 function changed(change: (url: URL) => unknown): string {
   const url = new URL(database.url);
   change(url);

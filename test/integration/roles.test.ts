@@ -1,4 +1,4 @@
-/** deploy/postgres/roles.sql: with these rights, and no more, everything works. */
+/** deploy/postgres/roles.sql: with exactly these rights, everything works. */
 import { randomUUID } from 'node:crypto';
 
 import { afterAll, beforeAll, describe, expect, inject, onTestFinished, test } from 'vitest';

@@ -1,4 +1,4 @@
-/** The production Temporal server, which talks to nobody without a certificate of its authority. */
+/** The production Temporal server, which accepts nobody without a certificate of its authority. */
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -11,7 +11,7 @@ import { connectTo, type TestTemporal } from '../support/temporal.ts';
 
 export interface SecureTemporal {
   readonly address: string;
-  /** What a process has to be given, by the names of Temporal's own environment variables. */
+  /** The settings of a process, by the names of Temporal's own environment variables. */
   readonly settings: Readonly<Record<string, string>>;
   /** Trusted. */
   readonly client: Client;
@@ -73,7 +73,9 @@ export async function startSecureTemporal(): Promise<SecureTemporal> {
   return { address, settings, client: new Client({ connection }), connect, stop };
 }
 
-/** Whether workflows can be counted in the namespace, which is made first; throws until they can. */
+/**
+ * Whether workflows can be counted in the namespace, which is created first; throws until they can.
+ */
 async function isReady(connection: Connection): Promise<boolean> {
   const namespace = 'default';
   await connection.workflowService

@@ -1,4 +1,7 @@
-/** What every process refuses at its start, whatever comes up first, and writes nothing to. */
+/**
+ * What every process refuses at its start, in whatever order servers come up, without writing
+ * anything.
+ */
 import { randomUUID } from 'node:crypto';
 
 import pg from 'pg';
@@ -25,7 +28,7 @@ import { untilTestEnds } from '../support/until-test-ends.ts';
 
 const NAMES = Object.keys(ENTRIES) as (keyof typeof ENTRIES)[];
 const SERVICES = NAMES.filter((name) => name !== 'migrate');
-/** The dispatcher does not talk to Temporal. */
+/** The dispatcher does not use Temporal. */
 const ON_TEMPORAL = SERVICES.filter((name) => name !== 'dispatcher');
 const EXIT_CONFIG = 78;
 const QUIET = { waitMs: 0, onWaiting: () => {} };
@@ -46,7 +49,7 @@ async function refusalOf(running: TestProcess): Promise<string> {
   return running.lines.join('\n');
 }
 
-describe('a database that is not to be used', () => {
+describe('a database that must not be used', () => {
   let url: string;
   beforeEach(async () => {
     const name = `stranger_${randomUUID().replaceAll('-', '')}`;
@@ -102,7 +105,7 @@ describe('a database that is not to be used', () => {
     expect(await contentsOf(url)).toEqual(before);
   });
 
-  test('one with schemas of another program is taken: Daybell has its own', async () => {
+  test('one with schemas of another program is accepted: Daybell has its own', async () => {
     await runSql(url, 'create table public.orders (id int)');
     expect(await runMigrations(url, QUIET)).toEqual([...MIGRATIONS]);
   });
@@ -197,7 +200,7 @@ describe("another installation's task queue", () => {
     await theirs.drop();
   });
 
-  test('is refused by every process that talks to Temporal, and no workflow of theirs is started', async () => {
+  test('is refused by every process that uses Temporal, and no workflow of theirs is started', async () => {
     const scheduler = start('scheduler', { ...settings, DATABASE_URL: ours.url });
     await expect.poll(() => markOf(settings), { timeout: 60_000 }).toBe(await idOf(ours));
     expect(await scheduler.stop()).toBe(0);
@@ -221,7 +224,7 @@ describe("another installation's task queue", () => {
     await expect(followed).rejects.toThrow(/not found/i);
   });
 
-  test('of two that come at the same time, one has it', async () => {
+  test('goes to exactly one of two that come at the same time', async () => {
     const schedulers = [ours, theirs].map(({ url }) =>
       start('scheduler', { ...settings, DATABASE_URL: url }),
     );
@@ -234,7 +237,7 @@ describe("another installation's task queue", () => {
     expect(await other?.stop()).toBe(0);
   });
 
-  test('is no hindrance on a task queue of its own', async () => {
+  test('does not affect an installation with a task queue of its own', async () => {
     const own = { ...settings, TEMPORAL_TASK_QUEUE: uniqueTaskQueue() };
     const schedulers = [
       start('scheduler', { ...settings, DATABASE_URL: ours.url }),
@@ -244,7 +247,7 @@ describe("another installation's task queue", () => {
     await expect.poll(() => markOf(own), { timeout: 60_000 }).toBe(await idOf(theirs));
     expect(await Promise.all(schedulers.map((scheduler) => scheduler.stop()))).toEqual([0, 0]);
 
-    // The lock never runs, and says what it is.
+    // The lock never runs, and describes itself.
     const mark = await scheduleOf(settings).describe();
     expect(mark.state.paused).toBe(true);
     expect(mark.state.note).toContain('never runs');

@@ -16,7 +16,7 @@ import { findDevServerProgram, findWorkflowBundle, uniqueTaskQueue } from '../su
 const WAIT = { timeout: 60_000, interval: 100 };
 const DAY = 86_400_000;
 
-/** The processes `scheduler` and `worker`, on a Temporal server that comes and goes. */
+/** The processes `scheduler` and `worker`, with a Temporal server that comes and goes. */
 let directory: string;
 let port: number;
 let server: DevServer | null = null;
@@ -53,7 +53,7 @@ afterAll(async () => {
   await rm(directory, { recursive: true, force: true });
 });
 
-test('a user who is created while Temporal is away is planned at once, and has a workflow when it is there', async () => {
+test('a user who is created while Temporal is down is planned at once, and gets a workflow when it is back', async () => {
   const created = await api.send('POST', '/v1/users', ADA);
   expect(created.status).toBe(201);
   await expect.poll(planned, WAIT).toBe(1);
@@ -67,7 +67,7 @@ test('a user who is created while Temporal is away is planned at once, and has a
   expect(await statusOf(created.body.id)).toBe('RUNNING');
 });
 
-test('a server that is killed and comes back has lost nothing, and is notified of what changed meanwhile', async () => {
+test('a server that is killed and returns has lost nothing, and is notified of what changed meanwhile', async () => {
   const [known] = await api.sql<{ id: string }>('select id from users.users');
   const userId = known?.id ?? '';
   const before = (await wakesAt(userId)) ?? 0;
@@ -86,7 +86,7 @@ test('a server that is killed and comes back has lost nothing, and is notified o
     .toBeGreaterThan(DAY / 3);
 });
 
-test('a deletion is the end of the workflow', async () => {
+test('a deletion ends the workflow', async () => {
   const { body: user } = await api.send('POST', '/v1/users', ADA);
   await expect.poll(() => statusOf(user.id), WAIT).toBe('RUNNING');
 
@@ -95,7 +95,7 @@ test('a deletion is the end of the workflow', async () => {
   await expect.poll(() => statusOf(user.id), WAIT).toBe('COMPLETED');
 });
 
-test('both processes end in order when they are asked to', async () => {
+test('both processes end in order when asked to', async () => {
   expect(await Promise.all([scheduler.stop(), worker.stop()])).toEqual([0, 0]);
 });
 

@@ -1,4 +1,4 @@
-/** `npm run temporal`: Temporal's CLI, against the server that the settings say. */
+/** `npm run temporal`: Temporal's CLI, for the server that the settings define. */
 import { expect, test } from 'vitest';
 
 import { runProgram } from '../support/process.ts';
@@ -6,7 +6,7 @@ import { useDevServer } from '../support/temporal.ts';
 import { untilTestEnds } from '../support/until-test-ends.ts';
 
 test.for(['TEMPORAL_ADDRESS', 'TEMPORAL_DEV_PORT'])(
-  'asks the server of %s, and ends as the CLI does',
+  'calls the server of %s, and ends as the CLI does',
   async (setting) => {
     const { address, close } = await useDevServer();
     const [, port] = address.split(':');

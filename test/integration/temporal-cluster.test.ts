@@ -1,5 +1,8 @@
 // @module-tag long
-/** Temporal as a cluster: clients, a worker and its workflows go on without one node of each kind. */
+/**
+ * Temporal as a cluster: clients, a worker and its workflows continue without one node of each
+ * kind.
+ */
 import { afterAll, beforeAll, expect, test } from 'vitest';
 
 import { asleepForAYear, asleepUntil } from '../support/deliver-answers.ts';
@@ -11,7 +14,7 @@ const WITHIN = { timeout: 120_000, interval: 100 };
 /** Enough shards, and workflows, for both history nodes to have some of each. */
 const SHARDS = { NUM_HISTORY_SHARDS: '16' };
 const OCCASIONS = 12;
-/** They are started, have been called once and sleep by then, on a busy machine too. */
+/** By then they are started, have called once and sleep, on a busy machine too. */
 const SLEEP_MS = 15_000;
 
 let server: Awaited<ReturnType<typeof startProductionServer>>;
@@ -41,9 +44,9 @@ test(
     await Promise.all(occasions.map((occasion) => on.workflows.start(occasion, 0)));
     await expect.poll(callsOf, WITHIN).toEqual(occasions.map(() => 1));
 
-    // Both the client's connection and the worker's had a frontend, perhaps this one.
+    // Both the client's connection and the worker's used a frontend, perhaps this one.
     await server.kill('temporal-frontend-1');
-    // Timers and shards are taken over by the other, without a restart of this one.
+    // Timers and shards are taken over by the other node, without a restart of this one.
     await server.kill('temporal-history-1');
     await expect.poll(callsOf, WITHIN).toEqual(occasions.map(() => 2));
     for (const { calls } of occasions) expect(calls[1]).toBeGreaterThanOrEqual(wakeAt);

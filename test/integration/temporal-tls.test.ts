@@ -25,7 +25,7 @@ import { describeGuarantees } from '../workflows/server-guarantees.ts';
 
 const WITHIN = { timeout: 60_000, interval: 200 };
 
-describe('a Temporal server that asks for a client certificate', () => {
+describe('a Temporal server that requires a client certificate', () => {
   let temporal: SecureTemporal;
   let database: TestDatabase;
   let receiver: WebhookReceiver;
@@ -126,7 +126,7 @@ test.for(['src/reconcile/command.ts', 'src/cli/worker-current.ts'])(
 );
 
 describe('an API key', () => {
-  test('is shown to the server with every call, by clients and by workers', async () => {
+  test('is sent to the server with every call, by clients and by workers', async () => {
     const directory = await mkdtemp(join(tmpdir(), 'daybell-api-key-'));
     onTestFinished(() => rm(directory, { recursive: true }));
     const authority = createAuthority();
@@ -135,7 +135,7 @@ describe('an API key', () => {
     vi.stubEnv('TEMPORAL_CONFIG_FILE', join(directory, 'none.toml'));
     vi.stubEnv('TEMPORAL_NAMESPACE', 'greetings.a1b2c');
     vi.stubEnv('TEMPORAL_API_KEY', 'key-of-a-service-account');
-    // As if it were not there: what is there and says nothing switches nothing off.
+    // As if it did not exist: an empty one switches nothing off.
     vi.stubEnv('TEMPORAL_TLS', '');
     vi.stubEnv('TEMPORAL_TLS_SERVER_CA_CERT_PATH', join(directory, 'ca.pem'));
     onTestFinished(() => void vi.unstubAllEnvs());
@@ -169,7 +169,7 @@ test.for([
   'TEMPORAL_TLS_CLIENT_CERT_PATH',
   'TEMPORAL_TLS_SERVER_CA_CERT_DATA',
 ])(
-  '%s is unset when it is empty: a server in the clear is spoken to in the clear',
+  '%s counts as unset when it is empty: a server without TLS is called without TLS',
   async (name) => {
     vi.stubEnv('TEMPORAL_CONFIG_FILE', '/nowhere/temporal.toml');
     vi.stubEnv(name, '');
@@ -191,7 +191,7 @@ interface RecordedCall {
   readonly headers: IncomingHttpHeaders;
 }
 
-/** Speaks gRPC as far as is needed to hear a call. */
+/** Speaks just enough gRPC to receive a call. */
 async function startRecorder(certificate: { key: string; cert: string }) {
   const calls: RecordedCall[] = [];
   const server = createSecureServer(certificate);

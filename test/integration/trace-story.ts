@@ -1,4 +1,4 @@
-/** What is traced, step by step and without Temporal between, on a database and a receiver of its own. */
+/** A traced story, step by step and without Temporal, on its own database and receiver. */
 import { pino } from 'pino';
 import { expect } from 'vitest';
 
@@ -19,15 +19,18 @@ import { bundledTz } from '../support/tz-databases.ts';
 
 export interface TraceStory {
   setClock(instant: string): Promise<void>;
-  /** Born on 20 May, in Berlin: by the API, then planned from the outbox. Gives the user's id. */
+  /**
+   * Born on 20 May, in Berlin: created by the API, then planned from the outbox. Returns the user's
+   * id.
+   */
   createUser(traceparent: string): Promise<string>;
-  /** Claims what is due, which has to be one, and posts it. */
+  /** Claims what is due, which must be one row, and posts it. */
   deliver(): Promise<ReceivedWebhook>;
-  /** Plans what comes after what is settled. */
+  /** Plans the successors of settled rows. */
   planNext(userId: string): Promise<void>;
-  /** What the outbox keeps of the trace of the user's creation. */
+  /** What the outbox stores of the trace of the user's creation. */
   keptOf(userId: string): Promise<string | null>;
-  /** From now on the ledger neither stores nor finds a trace. */
+  /** From now on the ledger neither stores nor finds traces. */
   breakTraces(): Promise<void>;
   close(): Promise<void>;
 }

@@ -1,5 +1,5 @@
 // @module-tag long
-/** Where a greeting's trace goes on, where it begins anew, and that nothing depends on it. */
+/** Where a greeting's trace continues, where a new one begins, and that nothing depends on it. */
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import { pino } from 'pino';
@@ -33,7 +33,7 @@ afterAll(async () => {
   await collector.close();
 });
 
-test('from the request through the plan to the webhook it is one trace', async () => {
+test('it is one trace from the request through the plan to the webhook', async () => {
   await story.setClock('2027-05-20T06:00:00Z');
   const userId = await story.createUser(TRACEPARENT);
   await story.setClock('2027-05-20T07:00:00Z');
@@ -51,7 +51,7 @@ test('from the request through the plan to the webhook it is one trace', async (
     'daybell.outcome': 'delivered',
   });
 
-  // What no request has led to is a trace of its own.
+  // What no request has caused has its own trace.
   await story.planNext(userId);
   await story.setClock('2028-05-20T07:00:00Z');
   await story.deliver();
@@ -59,11 +59,11 @@ test('from the request through the plan to the webhook it is one trace', async (
   expect(next).toMatchObject({ parentSpanId: null, links: [] });
   expect(next.traceId).not.toBe(CALLER.traceId);
 
-  // Nobody's name or date of birth is in any of it.
+  // It contains no name and no date of birth.
   expect(JSON.stringify(collector.spans)).not.toMatch(/Ada|Lovelace|1990-05-20/);
 });
 
-test('what is sent more than a day after the request begins a trace, which links to it', async () => {
+test('what is sent more than a day after the request begins a new trace, which links to the first', async () => {
   await story.setClock('2027-05-01T06:00:00Z');
   const userId = await story.createUser(TRACEPARENT);
   await story.setClock('2027-05-20T07:00:00Z');
@@ -74,26 +74,26 @@ test('what is sent more than a day after the request begins a trace, which links
   expect(headers['traceparent']).toBe(`00-${post.traceId}-${post.spanId}-01`);
 });
 
-test('what fails for the trace fails nothing else', async () => {
+test('a failure of tracing fails nothing else', async () => {
   const broken = await createTraceStory(tracing);
   await broken.breakTraces();
   await broken.setClock('2027-05-20T06:00:00Z');
   await broken.createUser(TRACEPARENT);
   await broken.setClock('2027-05-20T07:00:00Z');
-  // In a trace of its own, since nothing says of which it is.
+  // In its own trace, since the original one is unknown.
   const { headers } = await broken.deliver();
   expect(headers['traceparent']).toMatch(/^00-[\da-f]{32}-[\da-f]{16}-01$/);
   expect(headers['traceparent']).not.toContain(CALLER.traceId);
   await broken.close();
 });
 
-test('a request without a traceparent, or with one that is none, begins a trace', async () => {
+test('a request without a traceparent, or with an invalid one, begins a trace', async () => {
   await story.setClock('2027-05-20T06:00:00Z');
   const userId = await story.createUser('00-yesterday-01');
   expect(await story.keptOf(userId)).toMatch(/^00-[\da-f]{32}-[\da-f]{16}-01$/);
 });
 
-test('a caller whose request is not sampled has decided for all of its trace', async () => {
+test('a caller whose request is not sampled has decided for its whole trace', async () => {
   const parent = `${TRACEPARENT.slice(0, -2)}00`;
   const about = { name: 'unsampled', kind: 'internal', parent } as const;
   const [header, traceparent] = await tracing.span(about, async (span) => [
@@ -107,7 +107,7 @@ test('a caller whose request is not sampled has decided for all of its trace', a
   expect(collector.spans.some(({ name }) => name === 'unsampled')).toBe(false);
 });
 
-test('of a request without its key there is no trace', async () => {
+test('a request without its key has no trace', async () => {
   const apiKeys = [{ name: 'crm', scopes: ['users:read'], sha256: hashToken('of-crm') }] as const;
   const api = await createTestApi({ tracing, apiKeys });
   const traceId = '5af7651916cd43dd8448eb211c80319d';
@@ -128,7 +128,7 @@ test('of a request without its key there is no trace', async () => {
   await api.database.drop();
 });
 
-test('what fails in a span is its error, by class and without its words', async () => {
+test('a failure in a span is recorded with its class, but without its message', async () => {
   const failing = tracing.span({ name: 'fails', kind: 'internal', parent: null }, () =>
     Promise.reject(new RangeError('Ada was born on 1990-12-10')),
   );
@@ -137,7 +137,7 @@ test('what fails in a span is its error, by class and without its words', async 
   expect(span).toMatchObject({ isError: true, attributes: { 'error.type': 'RangeError' } });
 });
 
-test('a collector that refuses is logged once, and again when it is back', async () => {
+test('a collector that refuses is logged once, and again when it has recovered', async () => {
   const logged: string[] = [];
   const logger = pino({}, { write: (line: string) => void logged.push(JSON.parse(line).msg) });
   const other = await startTraceCollector();
@@ -160,21 +160,21 @@ test('a collector that refuses is logged once, and again when it is back', async
   await other.close();
 });
 
-test('a collector that is away does not hold up the end of a process', async () => {
+test('a collector that is down does not delay the end of a process', async () => {
   const endpoint = `http://127.0.0.1:${await freePort()}`;
   const away = createTracing({ service: 'test', endpoint, share: 1, logger: silent });
   expect(await away.span({ name: 'lost', kind: 'internal', parent: null }, async () => 1)).toBe(1);
   await away.stop();
 });
 
-test('without traces nothing is kept of a traceparent', async () => {
+test('without traces, no traceparent is stored', async () => {
   const api = await createTestApi();
   await api.send('POST', '/v1/users', ADA, { traceparent: TRACEPARENT });
   expect(await api.sql('select traceparent from users.outbox')).toEqual([{ traceparent: null }]);
   await api.database.drop();
 });
 
-test('two occurrences of one user are each in their own trace', async () => {
+test('two occurrences of one user each have their own trace', async () => {
   const sentIn: (string | null)[] = [];
   const attempt = createAttempt({
     client: {

@@ -53,7 +53,7 @@ function start(entry: string, settings: Record<string, string>): TestProcess {
   return untilTestEnds(runProcess(entry, given));
 }
 
-test('one runs workflows, and the other their activities; neither does the work of the other', async () => {
+test("one runs workflows, and the other their activities; neither does the other's work", async () => {
   const receiver = await startWebhookReceiver();
   onTestFinished(() => receiver.close());
   const temporalClient = temporal.client;
@@ -86,7 +86,7 @@ test('one runs workflows, and the other their activities; neither does the work 
   expect(valueOf(page, 'daybell_deliver_calls_total', { result: 'answered' })).toBe(1);
 });
 
-test('a worker of activities wants what it takes to send', async () => {
+test('a worker of activities requires the settings for sending', async () => {
   const worker = start('src/worker/main.ts', { WORKER_ROLE: 'activities' });
   expect(await worker.exited).toBe(EXIT_CONFIG);
   expect(worker.lines.join('\n')).toMatch(
@@ -94,7 +94,7 @@ test('a worker of activities wants what it takes to send', async () => {
   );
 });
 
-test('a bundle that is not there, is none, or is of other workflows is refused', async () => {
+test('a bundle that is missing, invalid, or of other workflows is refused', async () => {
   const made = JSON.parse(await readFile(bundle, 'utf8'));
   const files = {
     gone: join(directory, 'gone.json'),

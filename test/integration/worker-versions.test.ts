@@ -1,4 +1,6 @@
-/** Versions of the workers beside each other, on a real server: which continues the work of which. */
+/**
+ * Versions of the workers side by side, on a real server: which one continues the work of which.
+ */
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 
@@ -58,7 +60,7 @@ afterEach(async () => {
   await Promise.all(running.splice(0).map((each) => each.stop()));
 });
 
-/** A worker of that build, as the process has it, and what it does about versions. */
+/** A worker of that build, like the process, and how it handles versions. */
 async function startVersion(
   build: Build,
   workflowBundle: WorkflowCode,
@@ -91,7 +93,10 @@ async function startVersion(
   return stopOnce;
 }
 
-/** Has the user's workflow look for the nth time, which begins with the first; resolves when it sleeps again. */
+/**
+ * Makes the user's workflow check for the nth time, counted from the first; resolves when it sleeps
+ * again.
+ */
 async function look(userId: string, nth: number): Promise<void> {
   await ask(userId);
   await expect.poll(() => callsOf(userId), PATIENT).toBe(nth);
@@ -110,7 +115,7 @@ function workflowOf(userId: string) {
   return temporal.client.workflow.getHandle(`birthday/${userId}`);
 }
 
-/** How often it has called deliver, and sleeps again. */
+/** How often it has called deliver, once it sleeps again. */
 async function callsOf(userId: string): Promise<number> {
   const events = await eventsOf(userId);
   const isAsleep = events.at(-1)?.timerStartedEventAttributes ?? false;
@@ -135,7 +140,7 @@ async function currentBuild(): Promise<Build> {
   return (await findQueueState(temporal.client, taskQueue)).current;
 }
 
-test('who sleeps since the previous version is carried on by the next, and after rolling back by the previous', async () => {
+test('workflows that sleep since the previous version are continued by the next, and after a rollback by the previous', async () => {
   const [sleeper, latecomer] = [randomUUID(), randomUUID()];
   await startVersion('previous', previous);
   await expect.poll(currentBuild, SLOWLY).toBe('previous');
@@ -163,7 +168,7 @@ test('who sleeps since the previous version is carried on by the next, and after
   expect(await lastBuildOf(latecomer)).toBe('next');
 }, 240_000);
 
-test('the first version with a build id carries on those of before, and without one it can be gone back to', async () => {
+test('the first version with a build id continues earlier workflows, and it can be removed again', async () => {
   const sleeper = randomUUID();
   const stopUnversioned = await startVersion(null, previous);
   await look(sleeper, 1);
@@ -177,14 +182,14 @@ test('the first version with a build id carries on those of before, and without 
 
   await startVersion(null, previous);
   expect(await current('--unversioned')).toContain('* (without a build id): has workers');
-  // It has the sleeper in memory, and would go on with it.
+  // It has the sleeping workflow in memory, and would continue with it.
   await stopFirst();
   await look(sleeper, 3);
   expect(await lastBuildOf(sleeper)).toBeNull();
   expect(await failedTasksOf(sleeper)).toBe(0);
 }, 240_000);
 
-test('npm run worker:current shows who has the work, gives it, and not to a build that is not there', async () => {
+test('npm run worker:current shows which build has the work, changes it, but not to a missing build', async () => {
   expect(await current()).toContain(`No worker with a WORKER_BUILD_ID has polled the task queue`);
   await startVersion('one', previous);
   await expect.poll(currentBuild, SLOWLY).toBe('one');
@@ -196,10 +201,10 @@ test('npm run worker:current shows who has the work, gives it, and not to a buil
   expect(await currentBuild()).toBe('one');
 });
 
-test('when no worker of the version that has the work is left, one that had it before takes it', async () => {
+test('when the current version has no workers left, one that was current before takes over', async () => {
   const server = await startDevServer({
     binary: await findDevServerProgram(),
-    // It remembers pollers for five minutes, and has polls last for one.
+    // It remembers pollers for five minutes, and polls last for one.
     dynamicConfig: ['matching.PollerHistoryTTL="6s"', 'matching.longPollExpirationInterval="2s"'],
   });
   onTestFinished(server.stop);
@@ -216,7 +221,7 @@ test('when no worker of the version that has the work is left, one that had it b
   await stopOne();
 });
 
-test('a Temporal without versions is not taken for one that is away, and unversioned workers do not mind it', async () => {
+test('a Temporal without versions is not mistaken for one that is down, and does not affect unversioned workers', async () => {
   const server = await startTimeSkippingServer();
   onTestFinished(server.close);
   const refused = Promise.withResolvers<Error>();
@@ -230,7 +235,7 @@ test('a Temporal without versions is not taken for one that is away, and unversi
   expect(await Promise.race([without.promise, 'nothing'])).toBe('nothing');
 });
 
-/** Gives what the command says. */
+/** Returns the output of the command. */
 async function current(...args: string[]): Promise<string> {
   const command = runProgram(process.execPath, ['src/cli/worker-current.ts', ...args], {
     settings: { TEMPORAL_ADDRESS: temporal.address, TEMPORAL_TASK_QUEUE: taskQueue },

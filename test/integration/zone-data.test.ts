@@ -41,7 +41,10 @@ afterAll(async () => {
   rmSync(newerFile);
 });
 
-/** Creates a user by the API and plans its birthday as the scheduler does, both by this tz database. */
+/**
+ * Creates a user by the API and plans its birthday as the scheduler does, both with this tz
+ * database.
+ */
 async function createAndPlan(api: TestApi, tz: TzDatabase, timezone: string) {
   const user = { ...ADA, dateOfBirth: '1990-12-10', timezone };
   const created = await api.send('POST', '/v1/users', user);
@@ -78,7 +81,7 @@ describe('a zone that only newer data has', () => {
     api = await apiBy(newerTz);
   });
 
-  test('is not known to this Node', () => {
+  test('is unknown to this Node', () => {
     expect(nodeTz.isKnown(FUTURE_ZONE)).toBe(false);
   });
 
@@ -92,7 +95,7 @@ describe('a zone that only newer data has', () => {
     });
   });
 
-  test('can be previewed, and its day of birth is held against its own clocks', async () => {
+  test('can be previewed, and its day of birth is checked against its own clocks', async () => {
     const preview = { dateOfBirth: '1990-12-10', timezone: FUTURE_ZONE };
     const { status, body } = await api.send('POST', '/v1/occurrences/preview', preview);
     expect(status).toBe(200);
@@ -129,7 +132,7 @@ describe('the process api', () => {
   const start = (ZONE_DATA: string): TestProcess =>
     untilTestEnds(runProcess('src/api/main.ts', { DATABASE_URL, PORT: '0', ZONE_DATA }));
 
-  test('says which tz database it uses, in its log and when it is asked', async () => {
+  test('reports its tz database, in its log and on request', async () => {
     await runSql(DATABASE_URL, "update events.rules set tz_version = '2099a'");
     const api = start(newerFile);
     const started = JSON.parse(await api.line(/"tz database"/));
@@ -138,7 +141,7 @@ describe('the process api', () => {
     expect(await ready.json()).toMatchObject({ ready: true, tzVersion: '2099a' });
   });
 
-  test('takes the one that migrate recorded, if it is here, and says what has no effect', async () => {
+  test('uses the one that migrate recorded, if it is available, and says what has no effect', async () => {
     await runSql(DATABASE_URL, `update events.rules set tz_version = '${bundledTz.version}'`);
     const api = start(newerFile);
     expect(await api.line(/"ZONE_DATA: /)).toMatch(
@@ -148,7 +151,7 @@ describe('the process api', () => {
     expect(await ready.json()).toMatchObject({ ready: true, tzVersion: bundledTz.version });
   });
 
-  test('ends with what is wrong when its zone data is not usable', async () => {
+  test('ends with what is wrong if its zone data is not usable', async () => {
     const api = start('package.json');
     expect(await api.exited).toBe(78);
     expect(api.lines.join('\n')).toMatch(

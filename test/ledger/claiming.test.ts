@@ -11,7 +11,7 @@ const terms = () => ({ now: Date.now(), leaseMs: LEASE_MS, takesExpired: true })
 const keysOf = (claimed: readonly { readonly key: string }[]) => claimed.map(({ key }) => key);
 
 describe('a claim', () => {
-  test('takes what is due and says what was planned, and counts no attempt', async () => {
+  test('returns due rows with their plans, and counts no attempt', async () => {
     const dueAt = Date.now() - SECOND;
     const key = await fixture.planned(dueAt);
     const userId = key.split(':')[1];
@@ -69,7 +69,7 @@ describe('a claim', () => {
     expect(await fixture.claimed()).toHaveLength(1);
   });
 
-  test('says how far the clocks are apart, also when it takes nothing', async () => {
+  test('returns how far the clocks are apart, even if it takes nothing', async () => {
     await fixture.rows.shiftClock(HOUR);
     const { databaseNow, claimed } = await fixture.claim();
     expect(claimed).toEqual([]);
@@ -106,7 +106,7 @@ describe('the order of claims', () => {
     expect(await fixture.claimed(1)).toMatchObject([{ key: late, late: true }]);
   });
 
-  test('has punctual rows before retries, and of what is late the longest waiting first', async () => {
+  test('has punctual rows before retries, and among late ones the longest waiting first', async () => {
     const retry = await fixture.planned(Date.now() - 2 * SECOND);
     await fixture.rows.sql(
       `update events.occurrences set priority = 1, attempts = 1, first_attempt_at = due_at
@@ -125,7 +125,7 @@ describe('the order of claims', () => {
     ]);
   });
 
-  test('has no more late ones than were asked for', async () => {
+  test('has no more late ones than requested', async () => {
     await fixture.planned(Date.now() - HOUR);
     const punctual = await fixture.planned(Date.now() - SECOND);
     expect(await fixture.claimed(10, { lateLimit: 0 })).toMatchObject([
@@ -134,7 +134,7 @@ describe('the order of claims', () => {
     expect(await fixture.claimed(10, { lateLimit: 1 })).toMatchObject([{ late: true }]);
   });
 
-  test('fills up with late ones after the punctual, up to the limit in all', async () => {
+  test('adds late ones after the punctual, up to the limit in all', async () => {
     await fixture.rows.addHerd(5, Date.now() - HOUR);
     await fixture.rows.addHerd(2, Date.now() - SECOND);
     const claimed = await fixture.claimed(4);
@@ -144,7 +144,7 @@ describe('the order of claims', () => {
 });
 
 describe('a lease', () => {
-  test('is respected until it ends; then any other process may have the row', async () => {
+  test('is respected until it ends; then any other process may claim the row', async () => {
     const key = await fixture.planned(Date.now() - SECOND);
     await fixture.claimOne();
     await fixture.setClocks(LEASE_MS - 2 * SECOND);
@@ -153,7 +153,7 @@ describe('a lease', () => {
     expect(await fixture.claimed()).toMatchObject([{ key, leaseToken: 2, attempt: 1 }]);
   });
 
-  test('that has expired is left alone by who may not take it, and what is planned is not', async () => {
+  test('that has expired is left alone by a claim that may not take it, but planned rows are not', async () => {
     const key = await fixture.planned(Date.now() - SECOND);
     await fixture.claimOne();
     await fixture.setClocks(LEASE_MS + EXPIRED_LEASE_GRACE_MS);
@@ -163,7 +163,7 @@ describe('a lease', () => {
     expect(await fixture.claimOne()).toMatchObject({ key, leaseToken: 2 });
   });
 
-  test('that has expired is not taken by a claim that was sent before an outage and is executed after it', async () => {
+  test('that has expired is not taken by a claim that was sent before an outage and runs after it', async () => {
     await fixture.planned(Date.now() - SECOND);
     await fixture.claimOne();
     await fixture.setClocks(HOUR);
@@ -196,7 +196,7 @@ describe('a lease', () => {
 });
 
 describe('a claim by keys', () => {
-  test('takes those of them that are due and under no lease', async () => {
+  test('takes those of them that are due and not leased', async () => {
     const due = await fixture.planned(Date.now() - SECOND);
     const toCome = await fixture.planned(Date.now() + MINUTE);
     const leased = await fixture.planned(Date.now() - MINUTE);
@@ -208,7 +208,7 @@ describe('a claim by keys', () => {
     expect(claimed).toMatchObject([{ key: due, leaseToken: 1 }]);
   });
 
-  test('takes turns with other claims at the rate limit, and takes nothing while it is paused', async () => {
+  test('takes turns with other claims at the rate limit, and takes nothing while paused', async () => {
     const keys = await fixture.rows.addHerd(5, Date.now() - SECOND);
     await fixture.ledger.setRateLimit(1);
     await fixture.rows.sql(
@@ -226,7 +226,7 @@ describe('a claim by keys', () => {
   });
 });
 
-test('takes nothing while deliveries are paused, and goes on afterwards', async () => {
+test('nothing is claimed while deliveries are paused, and claims continue afterwards', async () => {
   await fixture.planned(Date.now() - SECOND);
   await fixture.rows.sql('update events.destinations set paused_at = now()');
   const { claimed, allowed } = await fixture.claim();
@@ -235,7 +235,7 @@ test('takes nothing while deliveries are paused, and goes on afterwards', async 
   expect(await fixture.claimed()).toHaveLength(1);
 });
 
-test('keeps to the rate limit, all processes together', async () => {
+test('all processes together respect the rate limit', async () => {
   await fixture.rows.addHerd(100, Date.now() - SECOND);
   await fixture.ledger.setRateLimit(200);
   const startedAt = performance.now();
@@ -249,7 +249,7 @@ test('keeps to the rate limit, all processes together', async () => {
   expect(elapsedMs).toBeGreaterThan(390);
 });
 
-test('says when the next row is due, and nothing when none is planned', async () => {
+test('the ledger returns when the next row is due, and null if none is planned', async () => {
   expect(await fixture.ledger.nextDueInMs(Date.now())).toBeNull();
   const dueAt = Date.now() + MINUTE;
   await fixture.planned(dueAt);

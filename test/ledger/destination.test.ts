@@ -21,7 +21,7 @@ async function freezeClock(at: number): Promise<void> {
     language sql volatile as 'select to_timestamp(${at / 1000}::float8)'`);
 }
 
-describe('a destination that asks for less', () => {
+describe('a destination that asks to slow down', () => {
   test('gets nothing while it is stopped, then one at a time', async () => {
     const now = Date.now();
     await freezeClock(now);
@@ -75,14 +75,14 @@ describe('a destination that asks for less', () => {
     expect(await fixture.claimed(10, { now: now + HOUR })).toMatchObject([{ key, attempt: 1 }]);
   });
 
-  test('several processes that see the same are one slow-down', async () => {
+  test('is slowed once by several processes that see the same', async () => {
     await freezeClock(Date.now());
     const applied = await Promise.all([1, 2, 3, 4].map(() => fixture.ledger.applyThrottle(STOP)));
     expect(applied.filter(({ changed }) => changed)).toHaveLength(1);
     expect(applied.map(({ slowDown }) => slowDown?.stops)).toEqual([1, 1, 1, 1]);
   });
 
-  test('is slowed for processes that start later: it is in the database', async () => {
+  test('is slowed for processes that start later too, since that is in the database', async () => {
     await freezeClock(Date.now());
     await fixture.ledger.applyThrottle(less(1000));
     const { slowDown } = await control().findDestination();
@@ -90,7 +90,7 @@ describe('a destination that asks for less', () => {
     expect(await fixture.ledger.isHeld()).toBe(true);
   });
 
-  test('gets as many as it is slowed to, all processes together', async () => {
+  test('gets as many as the slowed rate allows, from all processes together', async () => {
     const now = Date.now();
     await freezeClock(now);
     await fixture.rows.addHerd(200, now - 1000);
@@ -98,7 +98,7 @@ describe('a destination that asks for less', () => {
     const claim = () => fixture.claimed(100, { now: now + HOUR });
     await freezeClock(now + 600);
     const claims = await Promise.all([claim(), claim(), claim()]);
-    // 100 a second: a tenth of a second's worth is all that is saved up.
+    // 100 a second: no more than a tenth of a second's worth is saved up.
     expect(claims.flat().length).toBeLessThanOrEqual(11);
     expect(claims.flat().length).toBeGreaterThanOrEqual(9);
   });
@@ -129,7 +129,7 @@ describe('a destination that asks for less', () => {
     expect(claimed).toHaveLength(500);
   });
 
-  test('is not slowed for ever when there are no more answers', async () => {
+  test('is not slowed forever if there are no more responses', async () => {
     await fixture.ledger.applyThrottle(STOP);
     await fixture.rows.addHerd(500, Date.now() - 1000);
     await fixture.setClocks(62 * SECOND);

@@ -32,7 +32,7 @@ export function useLedgerFixture() {
     ledger = createLedger(database.orm, { lateAfterMs: LATE_AFTER_MS });
   });
   afterAll(() => database.drop());
-  // What one test leaves planned must not be claimed by the next.
+  // Rows planned by one test must not be claimed by the next.
   beforeEach(async () => {
     await rows.sql(emptyLedger());
     await claim(0);
@@ -42,11 +42,11 @@ export function useLedgerFixture() {
     await rows.resetDestination();
   });
 
-  /** Moves the database's clock and that of the claims; 0 puts both right. */
+  /** Moves the database's clock and that of the claims; 0 resets both. */
   async function setClocks(byMs: number): Promise<void> {
     shiftedMs = byMs;
     await rows.shiftClock(byMs);
-    // So the ledger knows the database's clock, without which it takes no expired lease.
+    // So that the ledger knows the database's clock, without which it takes no expired lease.
     await claim(0);
   }
 
@@ -70,7 +70,7 @@ export function useLedgerFixture() {
     return one;
   }
 
-  /** Does something while a transaction of another session has the row locked. */
+  /** Runs something while a transaction of another session has the row locked. */
   function whileLocked(key: string, work: () => Promise<void>): Promise<void> {
     return database.orm.em.fork().transactional(async (em) => {
       await em.execute('select 1 from events.occurrences where key = ? for update', [key]);

@@ -6,7 +6,7 @@ import type { PlannedRow } from '../../src/ledger/types.ts';
 
 export type Born = PlannedRow & { readonly dueAt: number };
 
-/** The plan of a birthday in 2026, due then; blocked when it has no instant. */
+/** The plan of a birthday in 2026, due then; blocked if it has no instant. */
 export function born(dueAt: number, userId?: string): Born;
 export function born(dueAt: null, userId?: string): PlannedRow;
 export function born(dueAt: number | null, userId: string = randomUUID()): PlannedRow {

@@ -8,7 +8,7 @@ const DAY = 86_400_000;
 const ago = (ms: number): Date => new Date(Date.now() - ms);
 const within = (ms: number): Date => new Date(Date.now() + ms);
 
-/** Of every row; columns that a state must not have are taken back below. */
+/** For every row; columns that a state must not have are reset below. */
 const everywhere = (): Columns => ({
   due_at: ago(60 * MINUTE),
   local_date: '2026-05-20',
@@ -28,7 +28,7 @@ const untried = { attempts: 0, earlier_attempts: 0, first_attempt_at: null, prio
 const again = { redeliveries: 2, redelivered_at: ago(20 * MINUTE), forced_at: ago(20 * MINUTE) };
 const delivered = { delivered_at: ago(45 * MINUTE), lateness_ms: 7 };
 const leased = { next_attempt_at: within(MINUTE), lease_until: within(MINUTE) };
-/** Not that of the type now, which a redelivery goes to. */
+/** Not the type's current destination, which a redelivery goes to. */
 const elsewhere = { destination: 'elsewhere' };
 const expired = { next_attempt_at: ago(MINUTE), lease_until: ago(MINUTE) };
 
@@ -76,7 +76,7 @@ export interface Specimen {
   readonly dueAt: number;
 }
 
-/** Plants one row of each kind, each of a user of its own. */
+/** Plants one row of each kind, each for a user of its own. */
 export async function plantSpecimens(
   rows: Pick<EventRows, 'sql' | 'addUser'>,
   names: readonly SpecimenName[] = SPECIMEN_NAMES,

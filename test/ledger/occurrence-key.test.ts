@@ -55,7 +55,7 @@ test.each([
   expect(isOccasionType(text)).toBe(valid);
 });
 
-test('the id of an occasion workflow leads back to its occasion', () => {
+test('the id of an occasion workflow can be converted back to its occasion', () => {
   const occasion = { type: 'birthday', id: ID };
   expect(workflowId(occasion)).toBe(`birthday/${ID}`);
   expect(occasionOfWorkflowId(workflowId(occasion))).toEqual(occasion);

@@ -19,13 +19,13 @@ const failed = (reason: FailReason | 'superseded' = 'refused'): NextStep => ({
   reason,
 });
 
-/** Another process takes the row, since the lease of the first has expired. */
+/** Another process takes the row, since the first lease has expired. */
 async function takeOver() {
   await fixture.setClocks(LEASE_MS + SECOND);
   return fixture.claimOne();
 }
 
-/** A claimed row whose next occurrence is due then. */
+/** A claimed row whose next occurrence is due at this instant. */
 async function claimedBefore(supersededAt: number) {
   const key = await fixture.planned(Date.now() - SECOND);
   await fixture.rows.sql(
@@ -36,7 +36,7 @@ async function claimedBefore(supersededAt: number) {
 }
 
 describe('recording', () => {
-  test('a delivery completes the row, with its lateness, and is to be planned after', async () => {
+  test('a delivery completes the row, with its lateness, and its successor is to be planned', async () => {
     const dueAt = Date.now() - 3 * SECOND;
     const key = await fixture.planned(dueAt);
     const at = dueAt + 2345;
@@ -70,7 +70,7 @@ describe('recording', () => {
     ]);
   });
 
-  test('a retry waits in the ledger, behind what is punctual, with the clock of its first attempt', async () => {
+  test('a retry waits in the ledger, behind punctual rows, with the clock of its first attempt', async () => {
     const key = await fixture.planned(Date.now() - 5 * SECOND);
     const at = Date.now() + 2 * SECOND;
     const attempt = attemptOf(await fixture.claimOne(), retry(at));
@@ -93,7 +93,7 @@ describe('recording', () => {
     });
   });
 
-  test('retries need nothing but the ledger, however many there are', async () => {
+  test('retries need only the ledger, however many there are', async () => {
     const key = await fixture.planned(Date.now() - SECOND);
     for (let nth = 1; nth <= 8; nth += 1) {
       await fixture.setClocks(nth * HOUR);
@@ -105,7 +105,7 @@ describe('recording', () => {
     expect(await fixture.rows.find(key)).toMatchObject({ state: 'PENDING', attempts: 8 });
   });
 
-  test('what the receiver asked for is kept with the row', async () => {
+  test('the time that the receiver asked for is stored with the row', async () => {
     const key = await fixture.planned(Date.now() - SECOND);
     const notBefore = Date.now() + HOUR;
     const attempt = attemptOf(await fixture.claimOne(), retry(notBefore + SECOND, notBefore));
@@ -117,11 +117,11 @@ describe('recording', () => {
   });
 
   test.each(['refused', 'gone', 'gave_up', 'superseded'] as const)(
-    'what failed for good (%s) is FAILED with the reason, however often it is written',
+    'what failed permanently (%s) is FAILED with the reason, however often it is written',
     async (reason) => {
       const key = await fixture.planned(Date.now() - 5 * SECOND);
       const attempt = attemptOf(await fixture.claimOne(), failed(reason), { status: 400 });
-      // For the second time as when the answer to the first was lost.
+      // A second time, as when the response to the first was lost.
       for (let time = 1; time <= 2; time++) {
         expect(await fixture.ledger.record([attempt])).toEqual(DONE);
       }
@@ -135,7 +135,7 @@ describe('recording', () => {
     },
   );
 
-  describe('a retry that would come when the next occurrence is due', () => {
+  describe('a retry at or after the next due instant', () => {
     test('is not made: the row is FAILED as superseded at once', async () => {
       const at = Date.now() + HOUR;
       const { key, claimed } = await claimedBefore(at);
@@ -159,7 +159,7 @@ describe('recording', () => {
     });
   });
 
-  test('an outcome under an expired lease holds, as long as no other process took the row', async () => {
+  test('an outcome under an expired lease counts, as long as no other process took the row', async () => {
     const key = await fixture.planned(Date.now() - SECOND);
     const claimed = await fixture.claimOne();
     await fixture.setClocks(LEASE_MS + SECOND);
@@ -167,7 +167,7 @@ describe('recording', () => {
     expect(await fixture.rows.find(key)).toMatchObject({ state: 'FAILED' });
   });
 
-  test('the same batch written twice comes to the same', async () => {
+  test('writing the same batch twice has the same result', async () => {
     const first = await fixture.planned(Date.now() - 5 * SECOND);
     const second = await fixture.planned(Date.now() - 5 * SECOND);
     const batch = (await fixture.claimed()).map((claimed) =>
@@ -181,7 +181,7 @@ describe('recording', () => {
 });
 
 describe('an attempt whose lease was lost', () => {
-  test('is kept and counted, and changes nothing else', async () => {
+  test('is stored and counted, and changes nothing else', async () => {
     const key = await fixture.planned(Date.now() - 5 * SECOND);
     const lost = await fixture.claimOne();
     await takeOver();
@@ -216,7 +216,7 @@ describe('an attempt whose lease was lost', () => {
     });
   });
 
-  test('makes a SKIPPED row FAILED, for the same reason: it was attempted after all', async () => {
+  test('turns a SKIPPED row to FAILED, for the same reason: it was attempted after all', async () => {
     const key = await fixture.planned(Date.now() - 5 * SECOND);
     const lost = await fixture.claimOne();
     await fixture.rows.sql(
@@ -257,7 +257,7 @@ describe('an attempt whose lease was lost', () => {
 });
 
 describe('a delivery', () => {
-  test('stands, also when its lease was lost', async () => {
+  test('counts, even if its lease was lost', async () => {
     const key = await fixture.planned(Date.now() - 5 * SECOND);
     const lost = await fixture.claimOne();
     const held = await takeOver();
@@ -273,7 +273,7 @@ describe('a delivery', () => {
     });
   });
 
-  test('made twice keeps the first, and both attempts', async () => {
+  test('that is made twice keeps the first, and both attempts', async () => {
     const key = await fixture.planned(Date.now() - 5 * SECOND);
     const lost = await fixture.claimOne();
     const held = await takeOver();
@@ -288,7 +288,7 @@ describe('a delivery', () => {
     ['PENDING', ''],
     ['FAILED', `, reason = 'gave_up', settled_at = now(), attempts = 1`],
     ['SKIPPED', `, reason = 'too_late', settled_at = now(), followed = true`],
-  ])('that came in after the row was made %s completes it', async (state, more) => {
+  ])('that arrived after the row was made %s completes it', async (state, more) => {
     const key = await fixture.planned(Date.now() - 5 * SECOND);
     const claimed = await fixture.claimOne();
     await fixture.rows.sql(
@@ -304,7 +304,7 @@ describe('a delivery', () => {
     });
   });
 
-  test('of a row that has lost its instant has the one that it was sent for', async () => {
+  test('of a row that has lost its instant uses the one that it was sent for', async () => {
     const key = await fixture.planned(Date.now() - 5 * SECOND);
     const claimed = await fixture.claimOne();
     await fixture.rows.sql(
@@ -322,8 +322,8 @@ describe('a delivery', () => {
   });
 });
 
-describe('letting go', () => {
-  test('a released row waits for its plan, and was not attempted', async () => {
+describe('releasing', () => {
+  test('lets a row wait for its plan, without an attempt', async () => {
     const key = await fixture.planned(Date.now() - SECOND);
     expect(await fixture.ledger.release([await fixture.claimOne()])).toEqual([]);
     expect(await fixture.rows.find(key)).toMatchObject({
@@ -338,7 +338,7 @@ describe('letting go', () => {
   });
 
   test.each(['user_deleted', 'occasion_deleted', 'suspended', 'too_late', 'superseded'] as const)(
-    'a row that is not to be sent (%s) is SKIPPED with the reason',
+    'a row that must not be sent (%s) makes it SKIPPED with the reason',
     async (reason: EndReason) => {
       const key = await fixture.planned(Date.now() - SECOND);
       await fixture.ledger.end([{ ...(await fixture.claimOne()), reason }]);
@@ -348,7 +348,7 @@ describe('letting go', () => {
     },
   );
 
-  test('and FAILED if it was attempted before', async () => {
+  test('it makes it FAILED if it was attempted before', async () => {
     const key = await fixture.planned(Date.now() - SECOND);
     await fixture.ledger.record([attemptOf(await fixture.claimOne(), retry(Date.now() + SECOND))]);
     await fixture.setClocks(MINUTE);
@@ -360,7 +360,7 @@ describe('letting go', () => {
     });
   });
 
-  test('a row that was not sent returns to the queue: due at once, in its old place', async () => {
+  test('a row that was not sent returns it to the queue: due at once, in its old place', async () => {
     const dueAt = Date.now() - SECOND;
     const key = await fixture.planned(dueAt);
     await fixture.ledger.returnToQueue([await fixture.claimOne()]);
@@ -372,7 +372,7 @@ describe('letting go', () => {
     expect(await fixture.claimOne()).toMatchObject({ key, attempt: 1, leaseToken: 2 });
   });
 
-  test('a retry that was not sent is due at once', async () => {
+  test('a retry that was not sent makes it due at once', async () => {
     const key = await fixture.planned(Date.now() - SECOND);
     await fixture.ledger.record([attemptOf(await fixture.claimOne(), retry(Date.now() + SECOND))]);
     await fixture.setClocks(MINUTE);
@@ -380,7 +380,7 @@ describe('letting go', () => {
     expect(await fixture.claimOne()).toMatchObject({ key, attempt: 2 });
   });
 
-  test('a row that returns is not due before its instant, should the clock have been set back', async () => {
+  test('a row does not make it due before its instant, even if the clock has been set back', async () => {
     const dueAt = Date.now() - SECOND;
     const key = await fixture.planned(dueAt);
     const claimed = await fixture.claimOne();
@@ -390,7 +390,7 @@ describe('letting go', () => {
     expect(await fixture.rows.find(key)).toMatchObject({ nextAttemptAt: dueAt });
   });
 
-  test('only under the lease that the row has', async () => {
+  test("happens only under the row's current lease", async () => {
     const key = await fixture.planned(Date.now() - SECOND);
     const { leaseToken } = await fixture.claimOne();
     const before = await fixture.rows.find(key);
@@ -402,7 +402,7 @@ describe('letting go', () => {
 });
 
 describe('a row that another transaction has locked', () => {
-  test('is left to be recorded later, and holds up no other', async () => {
+  test('is left to be recorded later, and delays no other', async () => {
     const locked = await fixture.planned(Date.now() - 5 * SECOND);
     const free = await fixture.planned(Date.now() - SECOND);
     const attempts = (await fixture.claimed()).map((claimed) => attemptOf(claimed, delivered()));
@@ -413,13 +413,13 @@ describe('a row that another transaction has locked', () => {
       expect(await fixture.rows.find(free)).toMatchObject({ state: 'COMPLETED' });
     });
     expect(await fixture.rows.find(locked)).toMatchObject({ state: 'PROCESSING' });
-    // The other one for the second time, as when the answer to the first was lost.
+    // The other one a second time, as when the response to the first was lost.
     expect(await fixture.ledger.record(attempts)).toEqual(DONE);
     expect(await fixture.rows.find(locked)).toMatchObject({ state: 'COMPLETED' });
     expect(await fixture.attemptsOf(locked)).toHaveLength(1);
   });
 
-  test('is left to be let go of later', async () => {
+  test('is left to be released later', async () => {
     const locked = await fixture.planned(Date.now() - 5 * SECOND);
     const free = await fixture.planned(Date.now() - SECOND);
     const leases = await fixture.claimed();
@@ -434,7 +434,7 @@ describe('a row that another transaction has locked', () => {
     expect(await fixture.rows.find(locked)).toMatchObject({ state: 'PENDING' });
   });
 
-  test('two that record the same rows in opposite order do not stop each other', async () => {
+  test('causes no deadlock between two that record the same rows in opposite order', async () => {
     const keys = await fixture.rows.addHerd(400, Date.now() - SECOND);
     const attempts = (await fixture.claimed(400)).map((claimed) => attemptOf(claimed, delivered()));
     const record = async (given: typeof attempts): Promise<void> => {

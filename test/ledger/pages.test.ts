@@ -1,4 +1,4 @@
-/** That a page of the ledger stays as cheap as its rows, however many years the ledger holds. */
+/** A page of the ledger costs as little as its rows, however many years the ledger holds. */
 import { beforeAll, expect, test } from 'vitest';
 
 import { AFTER, type OccurrenceFilter } from '../../src/ledger/occurrence-filter.ts';
@@ -20,7 +20,7 @@ beforeAll(async () => {
 
 const sql = (query: string) => database.orm.em.fork().execute(query);
 
-/** 10,000 users: last year is settled, next year is planned; one in a thousand is something else. */
+/** 10,000 users: last year is settled, next year is planned; one in a thousand is different. */
 const PLANT = `
   insert into events.occurrences (key, occasion_type, occasion_id, user_id, nominal_date, state,
     reason, blocked_reason, recurrence, date, timezone, local_time, leap_day_policy, tz_version, inputs_at,
@@ -92,7 +92,7 @@ test.for([
       ...after,
     });
   const first = await explain(WITH_INSTANT, {});
-  // Whether the plan is the present one is looked up row by row.
+  // Whether the plan is the current one is looked up row by row.
   const ofRows = first.indexes.filter((name) => name.startsWith('occurrences_'));
   expect(ofRows).toEqual([index]);
   for (const plan of [
@@ -105,7 +105,7 @@ test.for([
   }
 });
 
-test('the plan of a statement that no index serves is recognized', async () => {
+test('the plan of a statement without a suitable index is recognized', async () => {
   const plan = await explainRows(
     database.orm,
     `select key from events.occurrences where traceparent = 'x'`,

@@ -38,7 +38,7 @@ describe('a pause', () => {
     });
   });
 
-  test('ends with everything as before; resumed twice is resumed', async () => {
+  test('restores everything when it ends; resuming twice is harmless', async () => {
     await fixture.planned(Date.now() - SECOND);
     await control().pause('maintenance');
     await control().resume();
@@ -51,14 +51,14 @@ describe('a pause', () => {
     expect(await fixture.claimed()).toHaveLength(1);
   });
 
-  test('that ends takes a slow-down with it', async () => {
+  test('that ends also ends a slow-down', async () => {
     await fixture.planned(Date.now() - SECOND);
     await fixture.ledger.applyThrottle(STOP);
     await control().resume();
     expect(await fixture.claimed()).toHaveLength(1);
   });
 
-  test('leaves what has waited until it is late behind what is punctual by then', async () => {
+  test('leaves rows that have become late behind those that are punctual by then', async () => {
     await control().pause(null);
     const waited = await fixture.planned(Date.now() - MINUTE);
     await fixture.setClocks(10 * MINUTE);
@@ -81,7 +81,7 @@ describe('what waits', () => {
     expect(await state().lateBacklog()).toEqual({ count: 0, latenessMs: null });
   });
 
-  test('is what is past due, being sent or retried, and what is too late for a first attempt', async () => {
+  test('includes what is past due, being sent or retried, and what is too late for a first attempt', async () => {
     const now = Date.now();
     const retried = await fixture.planned(now - 50 * HOUR);
     const next = { kind: 'retry', at: now + HOUR, notBefore: null } as const;
@@ -110,7 +110,7 @@ describe('what waits', () => {
     expect(Math.abs(oldestOpenAgeMs - 50 * HOUR)).toBeLessThan(MINUTE);
   });
 
-  test('is too late by the limit of its type, if that has one of its own, or sends nothing late', async () => {
+  test('is too late by the limit of its type, if that has its own, or sends nothing late', async () => {
     const now = Date.now();
     await fixture.planned(now - 3 * HOUR);
     await fixture.planned(now - HOUR);
@@ -129,7 +129,7 @@ describe('what waits', () => {
     expect((await tooLate()).tooLate).toBe(0);
   });
 
-  test('and is late without an attempt is the backlog that downtime leaves', async () => {
+  test('late and without an attempt is the backlog that downtime leaves', async () => {
     const now = Date.now();
     await fixture.planned(now - HOUR);
     const next = { kind: 'retry', at: now + MINUTE, notBefore: null } as const;

@@ -26,7 +26,7 @@ async function planned(dueAt: number): Promise<Born> {
   return row;
 }
 
-/** Claims the row and has its receiver ask for more time. */
+/** Claims the row and lets its receiver ask for more time. */
 async function attempted(at: number, notBefore: number | null = null): Promise<void> {
   const next = { kind: 'retry', at, notBefore } as const;
   await fixture.ledger.record([attemptOf(await fixture.claimOne(), next)]);
@@ -81,7 +81,7 @@ describe('a plan', () => {
     });
   });
 
-  test('made again keeps what the row waits for, and its attempts', async () => {
+  test('that is made again keeps what the row waits for, and its attempts', async () => {
     const row = await planned(Date.now() - MINUTE);
     const at = hourFromNow();
     await attempted(at);
@@ -96,14 +96,14 @@ describe('a plan', () => {
     });
   });
 
-  test('made again of a released row makes it due again', async () => {
+  test('that is made again for a released row makes it due again', async () => {
     const row = await planned(Date.now() - MINUTE);
     await fixture.ledger.release([await fixture.claimOne()]);
     await plan(row);
     expect(await fixture.rows.find(row.key)).toMatchObject({ nextAttemptAt: row.dueAt });
   });
 
-  test('made again keeps what the receiver asked for, also of a released row and at another instant', async () => {
+  test('that is made again keeps the time that the receiver asked for, even for a released row and at another instant', async () => {
     const row = await planned(Date.now() - MINUTE);
     const notBefore = hourFromNow();
     await attempted(notBefore, notBefore);
@@ -121,7 +121,7 @@ describe('a plan', () => {
     expect(await fixture.claimed()).toEqual([]);
   });
 
-  test('with another instant is a first attempt again: no clock of the attempts before', async () => {
+  test('with another instant starts with a first attempt: earlier attempts have no clock', async () => {
     const row = await planned(Date.now() - MINUTE);
     await attempted(Date.now() + SECOND);
     const dueAt = hourFromNow();
@@ -201,7 +201,7 @@ describe('a plan', () => {
     expect(await fixture.rows.find(row.key)).toEqual(before);
   });
 
-  test('writes all of a batch or, if one is not to be planned, none', async () => {
+  test('writes all rows of a batch or, if one must not be planned, none', async () => {
     const leased = await planned(Date.now() - MINUTE);
     await fixture.claimOne();
     const other = born(hourFromNow());
@@ -209,7 +209,7 @@ describe('a plan', () => {
     await expect(fixture.rows.find(other.key)).rejects.toThrow('no row');
   });
 
-  test('allows one open row an occasion', async () => {
+  test('allows one open row per occasion', async () => {
     const row = await planned(hourFromNow());
     const next = { ...row, key: row.key.replace('2026', '2027'), nominalDate: '2027-05-20' };
     await expect(plan(next)).rejects.toThrow('occurrences_open');
@@ -222,7 +222,7 @@ describe('a plan', () => {
 });
 
 describe('a plan of a row under a lease', () => {
-  test('leaves an expired lease to who had it, while the instant stays', async () => {
+  test('leaves an expired lease to its holder, while the instant stays', async () => {
     const row = await planned(Date.now() - MINUTE);
     const claimed = await fixture.claimOne();
     await fixture.setClocks(LEASE_MS + SECOND);
@@ -236,7 +236,7 @@ describe('a plan of a row under a lease', () => {
     });
   });
 
-  test('with another instant takes it from an expired lease, and lets a delivery be written first', async () => {
+  test('with another instant takes it from an expired lease, but lets a delivery be written first', async () => {
     const row = await planned(Date.now() - MINUTE);
     const claimed = await fixture.claimOne();
     await fixture.setClocks(LEASE_MS + SECOND);
@@ -249,7 +249,7 @@ describe('a plan of a row under a lease', () => {
   });
 });
 
-describe('an occurrence that fell due and is not to be sent', () => {
+describe('an occurrence that fell due and must not be sent', () => {
   test('is written as SKIPPED with the reason, or settles the open row', async () => {
     const row = born(Date.now() - 100 * HOUR);
     await inPlan((em) => upsertSkipped(em, [{ ...row, reason: 'too_late' }]));
@@ -288,7 +288,7 @@ describe('an occurrence that fell due and is not to be sent', () => {
 });
 
 describe('an open row that does not stay', () => {
-  test("is removed if it never fell due, which is the planner's to know, not by its instant", async () => {
+  test('is removed if it never fell due, which the planner knows, not the instant', async () => {
     for (const dueAt of [hourFromNow(), Date.now() - MINUTE]) {
       const row = await planned(dueAt);
       await remove(row.key);
@@ -296,7 +296,7 @@ describe('an open row that does not stay', () => {
     }
   });
 
-  test('and written again begins with a lease token that no process can have had', async () => {
+  test('that is written again begins with a lease token that no process can hold', async () => {
     const row = await planned(Date.now() - MINUTE);
     const { leaseToken } = await fixture.claimOne();
     await fixture.setClocks(LEASE_MS + SECOND);
@@ -307,7 +307,7 @@ describe('an open row that does not stay', () => {
     expect((await fixture.claimOne()).leaseToken).toBeGreaterThan(leaseToken);
   });
 
-  test('is not removed once it was attempted, or while a lease has not been answered', async () => {
+  test('is not removed once it was attempted, or while a lease is open', async () => {
     const row = await planned(Date.now() - MINUTE);
     const claimed = await fixture.claimOne();
     await fixture.setClocks(LEASE_MS + SECOND);
@@ -331,7 +331,7 @@ describe('an open row that does not stay', () => {
 });
 
 describe('a deletion', () => {
-  test('settles what is planned, also while deliveries are paused, and other occasions stay', async () => {
+  test('settles what is planned, even while deliveries are paused, and other occasions stay', async () => {
     await fixture.rows.sql('update events.destinations set paused_at = now()');
     const row = await planned(hourFromNow());
     const other = await planned(hourFromNow());
@@ -359,7 +359,7 @@ describe('a deletion', () => {
     });
   });
 
-  test('a row that is being sent is settled once its lease has ended, by planning again', async () => {
+  test('settles a row that is being sent once its lease has ended, by planning again', async () => {
     const userId = await fixture.rows.addUser();
     const key = await fixture.rows.addOccurrence(userId, { state: 'FAILED' });
     await createRedelivery(fixture.database.orm).redeliver(key, { force: false });
@@ -368,7 +368,7 @@ describe('a deletion', () => {
     expect(await settleAll(userId)).toEqual([{ type: 'birthday', id: userId, leaseUntil }]);
     expect(await fixture.rows.find(key)).toMatchObject({ state: 'PROCESSING' });
 
-    // The process died: no other would ever touch the row of a user who is gone.
+    // The process died: no other would ever touch the row of a deleted user.
     await fixture.setClocks(LEASE_MS + SECOND);
     expect(await settleAll(userId)).toEqual([]);
     expect(await fixture.rows.find(key)).toMatchObject({
@@ -379,8 +379,8 @@ describe('a deletion', () => {
   });
 });
 
-describe('what is to be planned after', () => {
-  test('is what has settled or waits for its plan, until it is marked', async () => {
+describe('the rows that have to be followed by a plan', () => {
+  test('are those that are settled or wait for their plan, until they are marked', async () => {
     const settled = await planned(Date.now() - MINUTE);
     await fixture.ledger.record([
       attemptOf(await fixture.claimOne(), { kind: 'delivered', at: Date.now() }),
@@ -397,7 +397,7 @@ describe('what is to be planned after', () => {
     expect(await toPlan()).toEqual([]);
   });
 
-  test('is a redelivery again once it has settled, and not while it is open', async () => {
+  test('include a redelivery again once it is settled, and not while it is open', async () => {
     const userId = await fixture.rows.addUser();
     const key = await fixture.rows.addOccurrence(userId, { state: 'FAILED' });
     await inPlan((em) => markFollowed(em, [{ type: 'birthday', id: userId }]));

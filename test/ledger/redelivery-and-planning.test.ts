@@ -20,7 +20,7 @@ beforeAll(() => {
   redelivery = createRedelivery(fixture.database.orm);
 });
 
-/** Users whose receiver refused this year's greeting; nothing is planned after it yet. */
+/** Users whose receiver refused this year's greeting; their next one is not planned yet. */
 async function refusedUsers(count: number): Promise<string[]> {
   const users: string[] = [];
   for (let nth = 0; nth < count; nth += 1) users.push(await fixture.rows.addUser());
@@ -30,7 +30,7 @@ async function refusedUsers(count: number): Promise<string[]> {
   return users;
 }
 
-test('of redeliveries and plans at once, each does its own', async () => {
+test('concurrent redeliveries and plans do not disturb each other', async () => {
   const users = await refusedUsers(40);
   await fixture.setClock(AFTER);
   const occasions = users.map(birthdayOf);
@@ -51,7 +51,7 @@ test('of redeliveries and plans at once, each does its own', async () => {
   }
 });
 
-test('the redelivery of a user who is deleted while it is sent, by a process that dies, is settled all the same', async () => {
+test('the redelivery of a user who is deleted while it is sent, by a process that dies, is still settled', async () => {
   const [userId = ''] = await refusedUsers(1);
   await fixture.setClock(AFTER);
   await redelivery.redeliver(keyOf(userId), { force: false });

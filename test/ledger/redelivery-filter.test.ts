@@ -34,7 +34,7 @@ async function add({
   });
 }
 
-/** What the filter has sent again, which has to be as many as it counts. */
+/** What the filter has sent again, which must be as many as it counts. */
 async function redelivered(fields: Partial<RedeliveryFilter> = {}): Promise<string[]> {
   const filter = { ...ANY, ...fields };
   const { matching } = await fixture.redelivery.count(filter);
@@ -44,7 +44,7 @@ async function redelivered(fields: Partial<RedeliveryFilter> = {}): Promise<stri
 }
 
 describe('a filter', () => {
-  test('takes what FAILED and was SKIPPED, and nothing else', async () => {
+  test('includes FAILED and SKIPPED occurrences, and nothing else', async () => {
     for (const state of ['PENDING', 'PROCESSING', 'COMPLETED'] as const) await add({ state });
     const skipped = await add({ state: 'SKIPPED', dueAt: NINE + 1 });
     const failed = await add();
@@ -59,7 +59,7 @@ describe('a filter', () => {
     });
   });
 
-  test('takes by reason, instants (half open), zone, user and occasion type', async () => {
+  test('selects by reason, instants (half open), zone, user and occasion type', async () => {
     await add({ reason: 'refused', dueAt: NINE + 1, timezone: 'Asia/Tokyo' });
     const gone = await add({ reason: 'gone', dueAt: NINE });
     expect(await redelivered({ occasionType: 'anniversary' })).toEqual([]);
@@ -72,14 +72,14 @@ describe('a filter', () => {
     expect(await redelivered({ timezone: 'Asia/Tokyo' })).toHaveLength(1);
   });
 
-  test('takes what ended for a change of the user only when it names the reason', async () => {
+  test('includes what ended because of a change of the user only if it names the reason', async () => {
     for (const reason of ONLY_BY_NAME) await add({ state: 'SKIPPED', reason });
     const late = await add({ state: 'SKIPPED', reason: 'too_late' });
     expect(await redelivered()).toEqual([late]);
     for (const reason of ONLY_BY_NAME) expect(await redelivered({ reason })).toHaveLength(1);
   });
 
-  test('leaves out what has no user, what never had an instant, and what was settled later', async () => {
+  test('excludes what has no user, what never had an instant, and what was settled later', async () => {
     const { sql, addUser } = fixture.ledger.rows;
     await add({ userId: randomUUID() });
     await plantOccurrence(sql, { user_id: await addUser(), state: 'SKIPPED', due_at: null });
@@ -91,7 +91,7 @@ describe('a filter', () => {
 });
 
 describe('pages', () => {
-  test('go through all of both states, each once, also those of one instant', async () => {
+  test('go through all of both states, each once, even those of one instant', async () => {
     const keys: string[] = [];
     for (let nth = 0; nth < 11; nth++) {
       keys.push(await add({ state: nth % 2 ? 'FAILED' : 'SKIPPED', dueAt: NINE + (nth >> 2) }));
@@ -107,7 +107,7 @@ describe('pages', () => {
     expect(seen.toSorted()).toEqual(keys.toSorted());
   });
 
-  test('leave out a row that another transaction has locked, and wait for none', async () => {
+  test('skip a row that another transaction has locked, and wait for none', async () => {
     const locked = await add();
     const free = await add({ dueAt: NINE + 1 });
     const redeliver = () => fixture.redelivery.redeliverPage(ANY, NOW, null, 10);
@@ -118,7 +118,7 @@ describe('pages', () => {
     expect(await redeliver()).toMatchObject([{ key: locked }]);
   });
 
-  test('take all that match, however many, and those whose lock is let go of meanwhile', async () => {
+  test('include all matches, however many, and those whose lock is released meanwhile', async () => {
     const count = 2_500;
     const keys = await fixture.ledger.rows.addHerd(count, NINE);
     await fixture.ledger.rows.sql(

@@ -38,14 +38,14 @@ export function useRedeliveryFixture() {
     return fixture.rows.addOccurrence(await fixture.rows.addUser(), { state });
   }
 
-  /** One that is sent again, and not yet claimed. */
+  /** One that is sent again, and not claimed yet. */
   async function redelivered(): Promise<string> {
     const key = await settled('FAILED');
     await redeliver(key);
     return key;
   }
 
-  /** One that the receiver refused, as its plan has it. */
+  /** One that the receiver refused, with the row of its plan. */
   async function failed(dueAt: number) {
     const key = await fixture.planned(dueAt);
     const claimed = await fixture.claimOne();

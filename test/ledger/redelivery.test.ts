@@ -10,7 +10,7 @@ const redelivery = useRedeliveryFixture();
 const { ledger: fixture, redeliver, settled, redelivered } = redelivery;
 const { failed, delivered, deliver, fail } = redelivery;
 
-test('is due now, behind what is punctual, with its attempts counted on and a give-up clock of its own', async () => {
+test('is due now, behind punctual rows, with its attempt numbers continued and its own give-up clock', async () => {
   const dueAt = Date.now() - 100 * HOUR;
   const { key } = await failed(dueAt);
   await fixture.rows.sql('update events.occurrences set attempts = 4, retry_not_before = now()');
@@ -68,7 +68,7 @@ test.each([
   expect(await fixture.rows.find(key)).toEqual(before);
 });
 
-test('needs a user, an instant and a row', async () => {
+test('requires a user, an instant and a row', async () => {
   const orphan = await fixture.rows.addOccurrence(randomUUID(), { state: 'FAILED' });
   const unplanned = await plantOccurrence(fixture.rows.sql, {
     user_id: await fixture.rows.addUser(),
@@ -82,7 +82,7 @@ test('needs a user, an instant and a row', async () => {
   }
 });
 
-test('of many that are asked for at once, one is made', async () => {
+test('is made once if many are requested at the same time', async () => {
   const key = await settled('FAILED');
   const asked = await Promise.allSettled(Array.from({ length: 8 }, () => redeliver(key)));
   const refusals = asked.filter(({ status }) => status === 'rejected');
@@ -91,7 +91,7 @@ test('of many that are asked for at once, one is made', async () => {
   expect(await fixture.rows.find(key)).toMatchObject({ redeliveries: 1 });
 });
 
-test('given up again, it is FAILED with the reason, and can be sent once more', async () => {
+test('that is given up again is FAILED with the reason, and can be sent again', async () => {
   const key = await redelivered();
   await fail(await fixture.claimOne());
   expect(await fixture.rows.find(key)).toMatchObject({ state: 'FAILED', reason: 'refused' });
@@ -99,7 +99,7 @@ test('given up again, it is FAILED with the reason, and can be sent once more', 
   expect(await fixture.rows.find(key)).toMatchObject({ redeliveries: 2, earlierAttempts: 2 });
 });
 
-test('is retried as any other, though the next occurrence is due: it is never superseded', async () => {
+test('is retried like any other, although the next occurrence is due: it is never superseded', async () => {
   const key = await redelivered();
   await fixture.rows.sql('update events.occurrences set superseded_at = now()');
   const claimed = await fixture.claimOne();
@@ -118,7 +118,7 @@ test.each(['user_deleted', 'occasion_deleted', 'suspended'] as const)(
 );
 
 describe('by force', () => {
-  test('what was delivered is sent again, and the row keeps when it was delivered first', async () => {
+  test('a delivered occurrence is sent again, and the row keeps its first delivery', async () => {
     const { key, deliveredAt } = await delivered();
     const before = Date.now();
     await redeliver(key, { force: true });
@@ -130,7 +130,7 @@ describe('by force', () => {
     expect(row.forcedAt).toBeGreaterThanOrEqual(before - SECOND);
   });
 
-  test('what was delivered stays so, whatever comes of it', async () => {
+  test('a delivered occurrence stays delivered, whatever the result', async () => {
     const { key, deliveredAt } = await delivered();
     await redeliver(key, { force: true });
     await fail(await fixture.claimOne());
@@ -143,7 +143,7 @@ describe('by force', () => {
     expect(await fixture.claimed()).toEqual([]);
   });
 
-  test('what was delivered is sent again, though a second delivery from before is written only now', async () => {
+  test('a delivered occurrence is sent again, even if an earlier second delivery is recorded only now', async () => {
     const userId = await fixture.rows.addUser();
     const key = await fixture.rows.addOccurrence(userId, { dueAt: Date.now() - SECOND });
     const lost = await fixture.claimOne();
@@ -164,14 +164,14 @@ describe('by force', () => {
     expect(await fixture.rows.find(key)).toMatchObject({ state: 'COMPLETED' });
   });
 
-  test('what had failed is sent again without being forced', async () => {
+  test('a failed occurrence is sent again as without force', async () => {
     const key = await settled('FAILED');
     await redeliver(key, { force: true });
     expect(await fixture.rows.find(key)).toMatchObject({ state: 'PENDING', forcedAt: null });
   });
 });
 
-/** The process that had the first lease has still to write what came of it. */
+/** The process that had the first lease still has to write its outcome. */
 async function failedUnderTheNextLease() {
   const userId = await fixture.rows.addUser();
   const key = await fixture.rows.addOccurrence(userId, { dueAt: Date.now() - SECOND });
@@ -182,7 +182,7 @@ async function failedUnderTheNextLease() {
 }
 
 describe('a race with', () => {
-  test('a late 2xx of an attempt before: that ends it, and nothing more is sent', async () => {
+  test('a late 2xx of an earlier attempt: that completes it, and nothing more is sent', async () => {
     const { key, lost } = await failedUnderTheNextLease();
     await redeliver(key);
     await deliver(lost);
@@ -190,7 +190,7 @@ describe('a race with', () => {
     expect(await fixture.claimed()).toEqual([]);
   });
 
-  test('a late 2xx while the next attempt is on the wire: that stands, whatever comes of it', async () => {
+  test('a late 2xx while the next attempt is in flight: that counts, whatever the result of the next', async () => {
     const { key, lost } = await failedUnderTheNextLease();
     await redeliver(key);
     const again = await fixture.claimOne();
@@ -204,7 +204,7 @@ describe('a race with', () => {
     ]);
   });
 
-  test('a late failure of an attempt before: that does not settle it, nor start its give-up clock', async () => {
+  test('a late failure of an earlier attempt: that neither settles it nor starts its give-up clock', async () => {
     const { key, lost } = await failedUnderTheNextLease();
     await redeliver(key);
     await fail(lost);
@@ -229,14 +229,14 @@ describe('a race with', () => {
     });
   });
 
-  test('a stop before it was sent: its give-up clock has not begun', async () => {
+  test('a stop before it was sent: its give-up clock has not started', async () => {
     const key = await redelivered();
     await fixture.ledger.returnToQueue([await fixture.claimOne()]);
     expect(await fixture.rows.find(key)).toMatchObject({ attempts: 1, firstAttemptAt: null });
     expect(await fixture.claimOne()).toMatchObject({ key });
   });
 
-  test('a release: a redelivery never waits for a plan, and holds up no other release', async () => {
+  test('a release: a redelivery never waits for a plan, and delays no other release', async () => {
     const userId = await fixture.rows.addUser();
     await fixture.rows.addOccurrence(userId, {
       nominalDate: '2027-05-20',

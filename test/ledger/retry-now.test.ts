@@ -20,7 +20,7 @@ async function waiting(): Promise<string> {
   return key;
 }
 
-test('makes what waits for a retry due now, attempts counted on, and says so only once', async () => {
+test('makes an occurrence that waits for a retry due now, with continued attempt numbers, and only once', async () => {
   const key = await waiting();
   const before = await fixture.rows.find(key);
   expect(await fixture.claimed()).toEqual([]);
@@ -52,7 +52,7 @@ test('sends nothing before its due instant', async () => {
   });
 });
 
-test('refuses one that has been attempted once more since, with what it is now', async () => {
+test('refuses one that has been attempted again since, with its current state', async () => {
   const key = await waiting();
   await expect(retryNow(key, 0)).rejects.toMatchObject({
     code: 'occurrence-changed',
@@ -73,7 +73,7 @@ test('refuses while its destination is paused, and while its user is suspended',
   expect(await fixture.rows.find(key)).toEqual(before);
 });
 
-test.each(['COMPLETED', 'FAILED', 'SKIPPED'] as const)('refuses what is %s', async (state) => {
+test.each(['COMPLETED', 'FAILED', 'SKIPPED'] as const)('refuses an occurrence that is %s', async (state) => {
   const key = await fixture.rows.addOccurrence(await fixture.rows.addUser(), { state });
   await expect(retryNow(key)).rejects.toMatchObject({
     code: 'occurrence-not-waiting',
@@ -81,7 +81,7 @@ test.each(['COMPLETED', 'FAILED', 'SKIPPED'] as const)('refuses what is %s', asy
   });
 });
 
-test('refuses what waits for a plan, and finds no other', async () => {
+test('refuses one that waits for a plan, and does not find an unknown one', async () => {
   const released = await plantOccurrence(fixture.rows.sql, {
     user_id: await fixture.rows.addUser(),
     due_at: new Date(Date.now() - MINUTE),

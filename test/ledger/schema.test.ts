@@ -72,7 +72,7 @@ describe('a row that is edited by hand against an invariant is refused by the da
     expect(refusal).toMatchObject({ constraint });
   });
 
-  test('each of its constraints is among those', async () => {
+  test('all of its constraints are covered', async () => {
     const named = await rows.sql<{ name: string }>(
       `select conname as name from pg_constraint
        where conrelid = 'events.occurrences'::regclass and contype = 'c'`,

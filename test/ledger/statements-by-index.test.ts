@@ -92,7 +92,7 @@ describe.each(['fresh', 'not taken yet'] as const)('with statistics %s', (statis
         const expected = candidates.kind === 'due' ? CLAIM_INDEXES : BY_KEY_INDEXES;
         const indexes = plan.indexes.filter((name) => name.startsWith('occurrences'));
         expect(indexes.toSorted()).toEqual(expected);
-        // In the order of the index, as far as the limit: nothing is sorted.
+        // In the order of the index, up to the limit: nothing is sorted.
         const inOrder = plan.scansBy('occurrences_claimable');
         expect(inOrder).toEqual(inOrder.map(() => 'Index Scan'));
         expect(plan.readRows).toBeLessThanOrEqual(2 * BATCH);
@@ -100,7 +100,7 @@ describe.each(['fresh', 'not taken yet'] as const)('with statistics %s', (statis
     },
   );
 
-  test('a claim that its punctual rows fill looks at none of the late', async () => {
+  test('a claim that is filled by punctual rows reads none of the late ones', async () => {
     const sql = claimSql({
       candidates: { kind: 'due', lateLimit: BATCH },
       limit: BATCH,
@@ -119,7 +119,7 @@ describe.each(['fresh', 'not taken yet'] as const)('with statistics %s', (statis
     expect(loops('CTE late_again')).toBe(0);
   });
 
-  test('a claim, and all that can become of it, read no more than their rows', async () => {
+  test('a claim, and all possible outcomes of it, read no more than their rows', async () => {
     const read = await rowsReadOf('events.occurrences', database, async (orm) => {
       const ledger = createLedger(orm, { lateAfterMs: LATE_AFTER_MS });
       const terms = { now: Date.now(), leaseMs: LEASE_MS, takesExpired: true };

@@ -58,13 +58,13 @@ const UNSETTLED: readonly SpecimenName[] = [
   'leased, a retry',
   FORCED,
 ];
-/** Attempts for these come under no lease of theirs. */
+/** Attempts for these use no lease of theirs. */
 const NOT_UNDER_LEASE = SPECIMEN_NAMES.filter(
   (name) => !UNDER_LEASE.includes(name) && name !== FORCED,
 );
 
 interface Run {
-  /** Does it to each of these rows that the statement lets it. */
+  /** Applies it to each of these rows that the statement allows. */
   readonly does: (specimens: readonly Specimen[]) => Promise<void>;
   /** The rows that the table's guard, in words there, lets it change. */
   readonly changes: readonly SpecimenName[];
@@ -72,7 +72,9 @@ interface Run {
   readonly alongside?: readonly SpecimenName[];
 }
 
-/** How each transition of the table is made, so that every column it may change does change. */
+/**
+ * How each transition of the table is made, so that every column that it may change does change.
+ */
 const RUNS: Readonly<Record<string, readonly Run[]>> = {
   'plan again': [
     {
@@ -294,7 +296,7 @@ const INSERTS: Readonly<Record<string, (rows: readonly PlannedRow[]) => Promise<
 describe('the table of transitions', () => {
   const table = Object.entries(TRANSITIONS);
 
-  test('has none that is not tried here', () => {
+  test('has no transition that is not tested here', () => {
     const names = table.map(([name]) => name);
     expect(names.toSorted()).toEqual([...Object.keys(RUNS), ...Object.keys(INSERTS)].toSorted());
   });
@@ -382,13 +384,13 @@ type Row = Readonly<Record<string, unknown>>;
 
 const EMPTY: ReadonlySet<unknown> = new Set([null, 0, false]);
 
-/** The columns in which two rows differ; none when one of them is not there. */
+/** The columns in which two rows differ; none if one of them does not exist. */
 function changedBetween(before: Row | undefined, after: Row | undefined): string[] {
   if (before === undefined || after === undefined) return [];
   return Object.keys(before).filter((column) => before[column] !== after[column]);
 }
 
-/** Each in a transaction of its own, since one that is not to be planned undoes it. */
+/** Each in its own transaction, since one that must not be planned undoes it. */
 async function eachInPlan(
   specimens: readonly Specimen[],
   work: (em: SqlEntityManager, specimen: Specimen) => Promise<void>,

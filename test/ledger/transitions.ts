@@ -4,9 +4,9 @@ import type { OccurrenceState } from '../../src/ledger/types.ts';
 export interface Transition {
   /** `none`: there is no such row. */
   readonly from: readonly (OccurrenceState | 'none')[];
-  /** When it is made; else the row stays as it is. */
+  /** The condition; otherwise the row stays as it is. */
   readonly guard: string;
-  /** The first that fits. `same`: the state stays; `none`: the row is removed. */
+  /** The first match counts. `same`: the state stays; `none`: the row is removed. */
   readonly to: readonly (OccurrenceState | 'same' | 'none')[];
   /** Every column that it may change. */
   readonly columns: readonly string[];
@@ -15,7 +15,7 @@ export interface Transition {
 const OPEN = ['PENDING', 'PROCESSING'] as const;
 const SETTLED = ['COMPLETED', 'FAILED', 'SKIPPED'] as const;
 
-/** Who a row is about, and which occurrence: never changed. */
+/** The user and the occurrence that a row is about: never changed. */
 const IDENTITY = 'key occasion_type occasion_id user_id lease_token';
 const PLAN =
   'nominal_date recurrence rrule date offset_days timezone local_time leap_day_policy tz_version rules_id inputs_at local_date due_at superseded_at blocked_reason destination planned_at';

@@ -1,4 +1,7 @@
-/** The alarms: their thresholds by promtool, and that each can be caused, is documented and explained. */
+/**
+ * The alarms: their thresholds tested with promtool; each can be caused, and is documented and
+ * explained.
+ */
 import { readFile } from 'node:fs/promises';
 
 import { beforeAll, describe, expect, test } from 'vitest';
@@ -9,9 +12,9 @@ import { askRun } from '../support/ask-run.ts';
 
 const RULES = 'deploy/prometheus/alerts.yml';
 const TESTS = 'deploy/prometheus/alerts.test.yml';
-/** In steps of half a day, for what needs a month to pass. */
+/** In steps of half a day, for conditions that need a month. */
 const SLOW_TESTS = 'deploy/prometheus/alerts.july.test.yml';
-/** A build of promtool, where it is not there yet. */
+/** The time to build promtool, if it is missing. */
 const BUILD_LIMIT_MS = 25 * 60_000;
 
 /** Ten seconds of a core. */
@@ -61,12 +64,12 @@ let rules: string;
 let named: string[];
 beforeAll(async () => {
   rules = await readFile(RULES, 'utf8');
-  // What the rules record has a colon.
+  // Names recorded by rules contain a colon.
   const names = rules.replaceAll(/^ *#.*$/gm, '').matchAll(/\b(?:daybell|temporal)_\w+/g);
   named = [...new Set([...names].map(([name]) => metricOf(name)))].toSorted();
 });
 
-/** A histogram has these series of its name. */
+/** The series of a histogram have these suffixes. */
 function metricOf(series: string): string {
   return series.replace(/(_seconds)_(?:bucket|count|sum)$/, '$1');
 }
@@ -79,7 +82,7 @@ describe('promtool', () => {
   const run = (...args: string[]) =>
     runCommand(promtool, args, { env: readMachine().environment, timeoutMs: PROMTOOL_LIMIT_MS });
 
-  test('takes the rules', async () => {
+  test('accepts the rules', async () => {
     const { ok, output } = await run('check', 'rules', RULES);
     expect(output).toMatch(/SUCCESS/);
     expect(ok).toBe(true);
@@ -124,7 +127,7 @@ test('every metric that a rule names is documented', async () => {
   for (const name of named) expect(page).toContain(`| \`${name}\``);
 });
 
-test('every metric that a rule names is seen to move where its condition is caused', async () => {
+test('every metric that a rule names is seen to move when its condition is caused', async () => {
   expect(named).toEqual(Object.keys(CAUSED_IN).toSorted());
   for (const [metric, file] of Object.entries(CAUSED_IN)) {
     const source = await readFile(`test/${file}.test.ts`, 'utf8');

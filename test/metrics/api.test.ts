@@ -16,7 +16,7 @@ import { createTestDatabase, type TestDatabase } from '../support/postgres.ts';
 import { runProcess, type TestProcess, urlOf } from '../support/process.ts';
 import { untilTestEnds } from '../support/until-test-ends.ts';
 
-describe('what the API says of its requests', () => {
+describe("the API's metrics of its requests", () => {
   let api: TestApi;
   beforeAll(async () => {
     api = await createTestApi();
@@ -31,7 +31,7 @@ describe('what the API says of its requests', () => {
       status: String(status),
     });
 
-  test('counts by method, pattern of the route and status, with nobody in any label', async () => {
+  test('count by method, pattern of the route and status, without personal data in any label', async () => {
     const { body: user } = await api.send('POST', '/v1/users', { ...ADA, externalId: 'crm-1815' });
     await api.send('GET', `/v1/users/${user.id}`);
     await api.send('GET', `/v1/users/${user.id}?surname=Lovelace`);
@@ -45,7 +45,7 @@ describe('what the API says of its requests', () => {
     expect(await scrape()).not.toMatch(new RegExp(`${user.id}|Lovelace|crm-1815|nothing`));
   });
 
-  test('what is slow is in the buckets of slow ones, what fails has its status', async () => {
+  test('have slow requests in the buckets of slow ones, and failed ones under their status', async () => {
     const listed = { method: 'GET', route: '/v1/users', status: '200' };
     const within = async (le: string) =>
       valueOf(await scrape(), 'daybell_http_request_duration_seconds_bucket', { ...listed, le });
@@ -65,7 +65,7 @@ describe('what the API says of its requests', () => {
     expect(await counted('GET', '/v1/users', 500)).toBe(1);
   });
 
-  test('keeps an unusual method from being a series of its own', async () => {
+  test('do not make an unusual method a series of its own', async () => {
     await api.send('PROPFIND', '/v1/users');
     await api.send('MKCALENDAR', '/v1/users');
     const page = await scrape();
@@ -73,7 +73,7 @@ describe('what the API says of its requests', () => {
     expect(page).not.toMatch(/PROPFIND|MKCALENDAR/);
   });
 
-  test('is the text format of Prometheus', async () => {
+  test('are in the text format of Prometheus', async () => {
     const { headers } = await api.send('GET', '/metrics');
     expect(headers.get('content-type')).toBe('text/plain; version=0.0.4; charset=utf-8');
   });
@@ -178,7 +178,7 @@ describe('the process api', () => {
       .toBe(length);
   });
 
-  test('reports on itself when the database is away', async () => {
+  test('reports on itself when the database is down', async () => {
     const api = start({
       DATABASE_URL: 'postgresql://daybell:hunter2@127.0.0.1:1/daybell',
       METRICS_PORT: '0',
@@ -188,7 +188,7 @@ describe('the process api', () => {
     expect(valueOf(page, 'process_resident_memory_bytes')).toBeGreaterThan(0);
   });
 
-  test('with METRICS_PORT serves them there and not where the public is', async () => {
+  test('with METRICS_PORT serves them there and not on its public port', async () => {
     const api = start({ METRICS_PORT: '0' });
     const publicUrl = await urlOf(api);
     const metricsUrl = await urlOf(api, 'metrics');
@@ -207,7 +207,7 @@ describe('the process api', () => {
     expect(await api.stop()).toBe(0);
   });
 
-  test('says so when METRICS_PORT is taken, and ends', async () => {
+  test('reports that METRICS_PORT is taken, and ends', async () => {
     const taken = createServer().listen(0, '127.0.0.1');
     await once(taken, 'listening');
     const { port } = taken.address() as AddressInfo;

@@ -1,4 +1,6 @@
-/** Grafana's dashboard: each of its queries, by a real Prometheus, while a herd is greeted. */
+/**
+ * Grafana's dashboard: each of its queries, answered by a real Prometheus, while a herd is greeted.
+ */
 import { readFile } from 'node:fs/promises';
 
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -16,7 +18,7 @@ const HERD = 200;
 /** From the herd to the last query. */
 const LOOK_BACK_SECONDS = 600;
 const WITHIN = { timeout: 60_000, interval: 250 };
-/** Builds of Prometheus and of the Temporal server, where they are not there yet. */
+/** The time to build Prometheus and the Temporal server, if they are missing. */
 const BUILD_LIMIT_MS = 25 * 60_000;
 
 let daybell: MeasuredDaybell;
@@ -36,20 +38,20 @@ afterAll(async () => {
   await daybell?.stop();
 });
 
-test('is the one that rows.ts makes: `npm run dashboard` writes it', async () => {
+test('is generated from rows.ts: `npm run dashboard` writes it', async () => {
   const committed = await readFile('deploy/grafana/dashboards/daybell.json', 'utf8');
   expect(JSON.parse(committed)).toEqual(JSON.parse(dashboardJson()));
 });
 
 test(
-  'each of its queries, and each rule, has data when a herd was greeted',
+  'each of its queries, and each rule, has data after a herd was greeted',
   { timeout: 240_000 },
   async () => {
     const url = await urlOf(daybell.processes.api);
     const scraped = () => prometheus.query('count(up == 1)', 5);
     await expect.poll(async () => (await scraped()).at(-1), WITHIN).toBe(4);
 
-    // Twice: what a series begins with is no rate.
+    // Twice: the beginning of a series yields no rate.
     const planned = async () =>
       (await prometheus.query('sum(daybell_plans_total{source="outbox",result="planned"})', 5)).at(
         -1,
@@ -65,7 +67,7 @@ test(
         }),
       );
       await expect.poll(planned, WITHIN).toBe(created);
-      // A change has the workflow of the user look, which sleeps otherwise.
+      // A change makes the user's workflow check, which sleeps otherwise.
       await Promise.all(
         ids.map((id) => send('PATCH', `${url}/v1/users/${id}`, { timezone: 'Asia/Tokyo' })),
       );

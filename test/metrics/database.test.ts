@@ -1,4 +1,4 @@
-/** How the database is used: connections, claims, statements, and the server as a whole. */
+/** The usage of the database: connections, claims, statements, and the server as a whole. */
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import pg from 'pg';
@@ -16,7 +16,7 @@ const WITHIN = { timeout: 60_000, interval: 50 };
 
 const database = useTestDatabase();
 
-test('connections in use are counted while they are, and for how long; who waits for one, too', async () => {
+test('connections in use are counted, with their duration and with those that wait for one', async () => {
   const metrics = createMetrics();
   const orm = await connectOrm(database.url, {
     poolSize: 2,
@@ -46,7 +46,7 @@ test('connections in use are counted while they are, and for how long; who waits
   expect(await value('database_pool_in_use')).toBe(0);
 });
 
-test('a claim that waits for the database is slow, and takes its connection with it', async () => {
+test('a claim that waits for the database is slow, and occupies its connection', async () => {
   const receiver = await startWebhookReceiver();
   onTestFinished(() => receiver.close());
   const dispatcher = await startDispatcherProcess(database.url, receiver.url, {
@@ -68,7 +68,7 @@ test('a claim that waits for the database is slow, and takes its connection with
   const before = { slow: await slow(), busy: await busy() };
 
   await database.orm.em.fork().transactional(async (em) => {
-    // What a claim reads first, and nothing else while none is due.
+    // The first read of a claim, and the only one if nothing is due.
     await em.execute('lock table events.destinations in access exclusive mode');
     const blocked = `select 1 from pg_stat_activity
       where wait_event_type = 'Lock' and datname = current_database()`;
@@ -79,7 +79,7 @@ test('a claim that waits for the database is slow, and takes its connection with
   expect(await busy()).toBeGreaterThan(before.busy + 0.5);
 });
 
-test('requests that are open are counted, of those that may be', async () => {
+test('open requests are counted, and how many may be open', async () => {
   const receiver = await startWebhookReceiver();
   onTestFinished(() => receiver.close());
   const open: (() => void)[] = [];

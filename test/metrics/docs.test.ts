@@ -1,4 +1,4 @@
-/** docs/metrics.md against a live scrape of all four processes. */
+/** docs/metrics.md compared with a live scrape of all four processes. */
 import { readFile } from 'node:fs/promises';
 
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -14,12 +14,12 @@ import { urlOf } from '../support/process.ts';
 
 interface Described {
   readonly type: string;
-  /** Null: no sample has been seen. */
+  /** Null if no sample has been seen. */
   readonly labels: readonly string[] | null;
   readonly processes: readonly string[];
 }
 
-/** Those that its metrics can have; none names anybody. */
+/** The labels that its metrics can have; none contains personal data. */
 const TEMPORAL_LABELS = new Set(
   `namespace task_queue service_name workflow_type activity_type poller_type worker_type operation
   failure_reason status_code eager`.split(/\s+/),
@@ -67,7 +67,7 @@ test(
     await expect
       .poll(async () => valueOf(await scrape('dispatcher'), 'daybell_deliveries_total'), WITHIN)
       .toBeGreaterThan(0);
-    // What the plan of a change does to a workflow that sleeps: it looks at once.
+    // What the plan of a change does to a sleeping workflow: it checks at once.
     const moved = JSON.stringify({ timezone: 'Asia/Tokyo' });
     await fetch(`${url}/v1/users/${id}`, { method: 'PATCH', headers, body: moved });
     // By then, Temporal's SDK has done most of what it has metrics for.
@@ -85,7 +85,7 @@ test(
 
     const live = await describeLive();
     const documented = describeDocumented(await readFile('docs/metrics.md', 'utf8'));
-    // Temporal's SDK shows what has happened, and no more.
+    // Temporal's SDK only shows what has happened.
     expect([...live.keys()].filter((name) => !documented.has(name))).toEqual([]);
     expect([...live.keys()].filter(isOurs).toSorted()).toEqual(
       [...documented.keys()].filter(isOurs).toSorted(),
@@ -98,11 +98,11 @@ test(
         processes: page.get(name)?.processes,
       }));
     expect(of(live)).toEqual(of(documented));
-    // What Node counts by kind may have none at this moment; ours are always there.
+    // Node's counts by kind may be empty at this moment; ours always exist.
     const seen = names.filter((name) => live.get(name)?.labels !== null);
     expect(names.filter((name) => name.startsWith('daybell_') && !seen.includes(name))).toEqual([]);
     const labelsOf = (name: string) => live.get(name)?.labels ?? [];
-    // Of Temporal's the page names none: they are those above, in any choice.
+    // The page lists none of Temporal's by name: they are those above, in any selection.
     const expected = (name: string) =>
       isOurs(name)
         ? documented.get(name)?.labels
@@ -113,7 +113,7 @@ test(
   },
 );
 
-test("promtool's check finds nothing in a page of any process", async () => {
+test("promtool's check finds nothing wrong with the metrics of any process", async () => {
   const promtool = await askRun('promtool');
   for (const process of MEASURED) {
     const page = await scrape(process);
@@ -125,7 +125,10 @@ function isOurs(name: string): boolean {
   return !name.startsWith('temporal_');
 }
 
-/** By name: the type, the labels of its samples (null when it has none), and who has it. */
+/**
+ * By name: the type, the labels of its samples (null if it has none), and the processes that have
+ * it.
+ */
 async function describeLive() {
   const live = new Map<
     string,
@@ -146,12 +149,12 @@ async function describeLive() {
   return live;
 }
 
-/** A histogram's `le` is Prometheus' own. */
+/** A histogram's `le` belongs to Prometheus. */
 function namesOf(labels: readonly string[]): string[] {
   return [...new Set(labels)].filter((label) => label !== 'le').toSorted();
 }
 
-/** Rows of `| metric | type | labels | of | … |`; those without `of` are of every process. */
+/** Rows of `| metric | type | labels | of | … |`; those without `of` apply to every process. */
 function describeDocumented(page: string): Map<string, Described> {
   const rows = page.matchAll(/^\| `(\w+)` +\| (\w+) +\| ([^|]*)\|(?: ([^|]*)\|)?/gm);
   return new Map(

@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { text } from 'node:stream/consumers';
 
-/** What `promtool check metrics` says of a page in Prometheus' text format. */
+/** What `promtool check metrics` reports about metrics in Prometheus' text format. */
 export async function lintMetrics(promtool: string, page: string) {
   const child = spawn(promtool, ['check', 'metrics'], { stdio: ['pipe', 'pipe', 'pipe'] });
   child.stdin.end(page);

@@ -1,4 +1,6 @@
-/** Daybell's four processes on a database and a receiver of their own, each with its metrics on a port. */
+/**
+ * Daybell's four processes on their own database and receiver, each with a port for its metrics.
+ */
 import { newWebhookSecret } from '../../src/platform/settings/webhook-secrets.ts';
 import { MEASURED, type MeasuredProcess } from '../../dev/ports.ts';
 import { createTestDatabase, type TestDatabase } from '../support/postgres.ts';

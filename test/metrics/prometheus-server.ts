@@ -11,7 +11,7 @@ import { askRun } from '../support/ask-run.ts';
 
 export interface TestPrometheus {
   readonly url: string;
-  /** Every sample that is a number, of all series, of the last so many seconds. */
+  /** Every numeric sample, of all series, of the last seconds. */
   query(expr: string, lastSeconds: number): Promise<number[]>;
   /** The rules that it evaluates: by what they record or raise, `ok` or what went wrong. */
   rules(): Promise<Map<string, string>>;

@@ -1,5 +1,5 @@
 // @module-tag long
-/** What the process api says of today, of what comes, and of what it has audited. */
+/** What the process api reports about today, the coming hours, and its audits. */
 import { readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -20,7 +20,7 @@ const WITHIN = { timeout: 60_000, interval: 100 };
 
 const database = useTestDatabase();
 let rows: EventRows;
-/** The process that the tests share: each scrape reads the database as it is by then. */
+/** The process that the tests share: each scrape reads the current database. */
 let api: TestProcess;
 let scrape: () => Promise<Value>;
 beforeAll(async () => {
@@ -46,7 +46,7 @@ function runApi(settings: NodeJS.ProcessEnv): TestProcess {
   return runProcess('src/api/main.ts', given);
 }
 
-/** Another process, until the test is over; gives what reads one scrape of it. */
+/** Another process, until the test is over; returns a function that reads one of its scrapes. */
 function startApi(settings: NodeJS.ProcessEnv = {}): Promise<() => Promise<Value>> {
   return scrapeOf(untilTestEnds(runApi(settings)));
 }
@@ -60,7 +60,7 @@ async function scrapeOf(running: TestProcess): Promise<() => Promise<Value>> {
   };
 }
 
-/** An occurrence whose instant was some time ago, as the ledger has it by now. */
+/** An occurrence whose instant was some time ago, in its current state in the ledger. */
 async function past(agoMs: number, columns: Readonly<Record<string, unknown>>): Promise<void> {
   await plantOccurrence(rows.sql, {
     user_id: await rows.addUser(),
@@ -83,7 +83,7 @@ const delivered = (lateness_ms: number) => ({
   lateness_ms,
 });
 
-test('whose instant has passed is counted by what became of them, of the last hour and of the last day', async () => {
+test('past occurrences are counted by outcome, over the last hour and the last day', async () => {
   await past(30 * MINUTE, delivered(800));
   await past(31 * MINUTE, delivered(300_000));
   await past(32 * MINUTE, delivered(300_001));
@@ -110,7 +110,7 @@ test('whose instant has passed is counted by what became of them, of the last ho
   expect(within('24h')).toEqual({ ...lastHour, on_time: 3, failed: 1, skipped: 1 });
 });
 
-test('what is due and unclaimed is the backlog; the age is that of the oldest open one', async () => {
+test('due and unclaimed occurrences are the backlog; the age is that of the oldest open one', async () => {
   const before = await scrape();
   expect(before('occurrences_backlog')).toBe(0);
   expect(before('occurrences_leased')).toBe(0);
@@ -132,7 +132,7 @@ test('what is due and unclaimed is the backlog; the age is that of the oldest op
   expect(value('occurrences_oldest_open_age_seconds')).toBeLessThan(720);
 });
 
-test('the next 24 hours are reported by hour, with the most in one minute', async () => {
+test('the next 24 hours are reported by hour, with the maximum in one minute', async () => {
   const now = Date.now();
   await rows.addHerd(5, now + 20 * MINUTE);
   await rows.addHerd(3, now + 22 * MINUTE);
@@ -148,7 +148,7 @@ test('the next 24 hours are reported by hour, with the most in one minute', asyn
   expect(at('23')).toEqual([0, 0]);
 });
 
-test('an audit of the last days runs by itself, and counts users who are unaccounted for', async () => {
+test('an audit of the last days runs by itself, and counts occurrences that are unaccounted for', async () => {
   await expect.poll(async () => (await scrape())('audit_unaccounted'), WITHIN).toBe(0);
   expect((await scrape())('audit_last_success_timestamp_seconds')).toBeGreaterThan(0);
 
@@ -160,7 +160,7 @@ test('an audit of the last days runs by itself, and counts users who are unaccou
   await expect.poll(async () => (await missing())('audit_unaccounted'), WITHIN).toBe(1);
 });
 
-test('an audit that fails leaves no number behind', async () => {
+test('a failed audit leaves no number behind', async () => {
   const other = await createTestDatabase();
   onTestFinished(other.drop);
   await runSql(other.url, 'drop view users.occasion_history');
@@ -170,7 +170,7 @@ test('an audit that fails leaves no number behind', async () => {
   expect(value('audit_last_success_timestamp_seconds')).toBe(0);
 });
 
-test('deleted users who are not erased are counted, with how long the oldest has waited', async () => {
+test('deleted users who are not erased yet are counted, with how long the oldest has waited', async () => {
   const before = await scrape();
   expect(before('erasures_waiting')).toBe(0);
   expect(before('erasures_oldest_age_seconds')).toBe(0);
@@ -186,7 +186,7 @@ test('deleted users who are not erased are counted, with how long the oldest has
   expect(value('erasures_oldest_age_seconds')).toBeLessThan(26 * 3_600);
 });
 
-test('what the database server computes is reported in seconds, with the number of its cores', async () => {
+test('the CPU time of the database server is reported in seconds, with the number of its cores', async () => {
   const value = await scrape();
   expect(value('database_cores')).toBe(64);
   const before = Number(value('database_active_seconds_total'));

@@ -1,4 +1,4 @@
-/** What the process worker says of its work, and of Temporal's, when it goes wrong. */
+/** What the process worker reports about its work, and about Temporal's, when it goes wrong. */
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -44,7 +44,7 @@ afterAll(async () => {
 
 type Read = (name: string, labels?: Record<string, string>) => Promise<number | null>;
 
-/** Starts it; gives the process, and what reads a value of a scrape of its own. */
+/** Starts it; returns the process, and a function that reads a value of one of its scrapes. */
 async function start(
   entry: string,
   settings: Record<string, string> = {},
@@ -99,7 +99,7 @@ test(
     expect(await plans('planned')).toBe(0);
     expect(await timed('+Inf')).toBe(0);
 
-    // A call that waits for the database is slow, and keeps its slot.
+    // A call that waits for the database is slow, and occupies its slot.
     const userId = await rows.addUser();
     const workflow = await database.orm.em.fork().transactional(async (em) => {
       await em.execute('lock table events.occurrences in share row exclusive mode');
@@ -122,7 +122,7 @@ test(
     await expect.poll(() => calls('answered'), WITHIN).toBe(1);
     await expect.poll(() => slots(used), WITHIN).toBe(0);
 
-    // Without the ledger nothing can be looked at.
+    // Without the ledger nothing can be checked.
     await rows.sql('alter table events.occurrences rename to elsewhere');
     await workflow.signal('changed');
     await expect.poll(() => calls('failed'), WITHIN).toBeGreaterThan(0);
@@ -132,7 +132,7 @@ test(
 );
 
 test(
-  'a workflow that changed code cannot go on with is counted',
+  'a workflow that fails because its code changed is counted',
   { timeout: 240_000 },
   async () => {
     const { code } = await bundleWorkflows(

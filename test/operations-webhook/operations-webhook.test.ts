@@ -1,4 +1,4 @@
-/** Operational events on their way to a real receiver. */
+/** Operational events sent to a real receiver. */
 import { pino } from 'pino';
 import { Webhook } from 'standardwebhooks';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -67,7 +67,7 @@ const pause = (destination: string | null = null) =>
 const waiting = async () => (await rows.sql('select 1 from events.operations_events')).length;
 const receivedIds = () => receiver.received.map(({ id }) => id);
 
-test('an event is signed as deliveries are, and gone once it is accepted', async () => {
+test('an event is signed like deliveries, and removed once it is accepted', async () => {
   start();
   await pause();
   await expect.poll(receivedIds, WITHIN).toHaveLength(1);
@@ -84,7 +84,7 @@ test('an event is signed as deliveries are, and gone once it is accepted', async
   await expect.poll(waiting, WITHIN).toBe(0);
 });
 
-test('one that is not accepted comes again with the same id, until it is', async () => {
+test('one that is not accepted is repeated with the same id, until it is', async () => {
   receiver.answer((response) => {
     const status = [500, 401, 429][receiver.received.length - 1] ?? 204;
     withStatus(status)(response);
@@ -105,7 +105,7 @@ test('one that is not accepted comes again with the same id, until it is', async
   expect(JSON.stringify(logged)).not.toContain(SECRET);
 });
 
-test('one that nobody has accepted for a day is given up, and logged', async () => {
+test('one that has not been accepted for a day is given up, and logged', async () => {
   receiver.answer(withStatus(500));
   start();
   await pause();
@@ -117,7 +117,7 @@ test('one that nobody has accepted for a day is given up, and logged', async () 
   );
 });
 
-test('a receiver that is gone gets it once', async () => {
+test('a receiver that answers 410 gets it once', async () => {
   receiver.answer(withStatus(410));
   start();
   await pause();
@@ -140,7 +140,7 @@ test('several schedulers send each event once', async () => {
   expect(new Set(receivedIds()).size).toBe(21);
 });
 
-test('a stop does not wait for a receiver that hangs, and the next start sends it again', async () => {
+test('a stop does not wait for a hanging receiver, and the next start sends it again', async () => {
   receiver.answer(() => {});
   const stopped = start();
   await pause();
@@ -153,7 +153,7 @@ test('a stop does not wait for a receiver that hangs, and the next start sends i
   await expect.poll(waiting, WITHIN).toBe(0);
 });
 
-test('what an audit cannot account for is told', async () => {
+test("an audit's unaccounted occurrences are reported", async () => {
   // Born on a day that is over everywhere, and nothing was ever planned.
   const day = new Date(Date.now() - 36 * HOUR).toISOString().slice(0, 10);
   const userId = await rows.addUser({
@@ -182,7 +182,7 @@ describe('the process scheduler', () => {
       }),
     );
 
-  test('sends them by its settings, without Temporal, signed with secrets of their own', async () => {
+  test('sends them according to its settings, without Temporal, signed with their own secrets', async () => {
     scheduler({
       WEBHOOK_SECRETS: newWebhookSecret(),
       OPERATIONS_WEBHOOK_SECRETS: SECRET,
@@ -197,7 +197,7 @@ describe('the process scheduler', () => {
     });
   });
 
-  test('signs them as deliveries without secrets of their own', async () => {
+  test('signs them like deliveries if they have no secrets of their own', async () => {
     scheduler({ WEBHOOK_SECRETS: SECRET, WEBHOOK_ALLOW_PRIVATE: 'true' });
     await pause();
     await expect.poll(receivedIds, WITHIN).toHaveLength(1);

@@ -21,7 +21,7 @@ const HOUR = 60 * MINUTE;
 
 const database = useTestDatabase();
 let rows: EventRows;
-/** As two schedulers have them. */
+/** The states of two schedulers. */
 let watches: readonly [Watch, Watch];
 beforeAll(() => {
   const { orm } = database;
@@ -39,13 +39,13 @@ beforeEach(async () => {
   await look();
 });
 
-/** By both at once, and then by one alone: what one of them has locked the other leaves to it. */
+/** By both at once, and then by one alone: one leaves to the other what that has locked. */
 async function look(): Promise<void> {
   await Promise.all(watches.map((watch) => watch.look()));
   await watches[0].look();
 }
 
-/** What is new; each is as the OpenAPI document says, and no more. */
+/** New events; each exactly as in the OpenAPI document. */
 async function told(): Promise<OperationsEvent[]> {
   await look();
   return take();
@@ -77,7 +77,7 @@ describe('a pause', () => {
   const control = () =>
     createDeliveryControl(database.orm, { lateAfterMs: 300_000, lateLimitMs: 48 * HOUR });
 
-  test('is told once, with the reason, and its end once', async () => {
+  test('is reported once, with the reason, and its end once', async () => {
     await control().pause('ticket 4711');
     const [paused, ...others] = await told();
     expect(others).toEqual([]);
@@ -97,7 +97,7 @@ describe('a pause', () => {
     expect(await told()).toEqual([]);
   });
 
-  test('that ended and began again between two looks is told as both', async () => {
+  test('that ended and began again between two checks is reported as an end and a new pause', async () => {
     await control().pause(null);
     await told();
     await control().resume();
@@ -108,7 +108,7 @@ describe('a pause', () => {
     ]);
   });
 
-  test('is told of each destination', async () => {
+  test('is reported for each destination', async () => {
     await rows.sql("insert into events.destinations (id) values ('crm')");
     await control().pause(null);
     const of = (await told()).map((event) => String(fieldOf(event, 'destination')));
@@ -121,7 +121,7 @@ describe('a pause', () => {
 });
 
 describe('failures', () => {
-  test('are gathered, with counts and a few keys, and nobody is named', async () => {
+  test('are collected, with counts and a few keys, and without names', async () => {
     const keys = [];
     for (let count = 0; count < 7; count += 1) keys.push(await addFailed());
     keys.push(await addFailed({ reason: 'gave_up' }));
@@ -143,7 +143,7 @@ describe('failures', () => {
     expect(await told()).toEqual([]);
   });
 
-  test('are told at most once a minute, and all that were in between together', async () => {
+  test('are reported at most once a minute, together with all that happened in between', async () => {
     await addFailed();
     expect(await told()).toMatchObject([{ data: { count: 1 } }]);
     await addFailed();
@@ -153,7 +153,7 @@ describe('failures', () => {
     expect(await told()).toMatchObject([{ data: { count: 2 } }]);
   });
 
-  test('from before the first look are not told', async () => {
+  test('from before the first check are not reported', async () => {
     await rows.sql('delete from events.operations_state');
     await rows.sql('insert into events.operations_state default values');
     await addFailed();
@@ -162,7 +162,7 @@ describe('failures', () => {
     expect(await told()).toMatchObject([{ data: { count: 1 } }]);
   });
 
-  test('that are written late are told, each once', async () => {
+  test('that are recorded late are reported, each once', async () => {
     await addFailed();
     await told();
     await rows.shiftClock(10 * MINUTE);
@@ -173,7 +173,7 @@ describe('failures', () => {
     expect(await told()).toEqual([]);
   });
 
-  test('of the time while no scheduler ran are told, and what was told is forgotten', async () => {
+  test('from the time when no scheduler ran are reported, and reported ones are forgotten', async () => {
     await addFailed();
     await told();
     await addFailed({ settled_at: new Date(Date.now() + 2 * HOUR) });
@@ -186,14 +186,14 @@ describe('failures', () => {
     expect(await rows.sql('select 1 from events.reported_failures')).toEqual([]);
   });
 
-  test('that follow from a change of the user are not told', async () => {
+  test('that follow from a change of the user are not reported', async () => {
     for (const reason of ['user_deleted', 'occasion_deleted', 'suspended', 'date_changed']) {
       await addFailed({ reason });
     }
     expect(await told()).toEqual([]);
   });
 
-  test('are told again when an occurrence fails again after a redelivery', async () => {
+  test('are reported again if an occurrence fails again after a redelivery', async () => {
     const key = await addFailed();
     await told();
     await createRedelivery(database.orm).redeliver(key, { force: false });
@@ -232,7 +232,7 @@ describe('a backlog', () => {
   const addLate = () => rows.addHerd(3, Date.now() - HOUR);
   const clear = () => rows.sql('truncate events.occurrences cascade');
 
-  test('is told when it begins, and when it has been gone for a minute', async () => {
+  test('is reported when it begins, and when it has been gone for a minute', async () => {
     await addLate();
     expect(await told()).toMatchObject([
       { type: 'backlog.started', data: { count: 3, oldestLatenessMs: expect.any(Number) } },
@@ -247,7 +247,7 @@ describe('a backlog', () => {
     expect(await told()).toEqual([]);
   });
 
-  test('that comes and goes is one', async () => {
+  test('that disappears briefly and returns is one', async () => {
     await addLate();
     await told();
     await clear();
@@ -265,7 +265,7 @@ describe('an audit', () => {
       ['2027-05-21', { count: 0, first: [] }],
     ]);
 
-  test('that cannot account for somebody is told, and again when there are more', async () => {
+  test('that cannot account for an occurrence is reported, and again when there are more', async () => {
     await watches[0].reportAudits(found(1));
     expect(await take()).toMatchObject([
       {
@@ -284,7 +284,7 @@ describe('an audit', () => {
     expect(await take()).toMatchObject([{ data: { count: 2 } }]);
   });
 
-  test('is due once an hour for all schedulers, and at once after one that failed', async () => {
+  test('is due once an hour among all schedulers, and at once after one that failed', async () => {
     const due = async () => Promise.all(watches.map((watch) => watch.isAuditDue()));
     expect((await due()).toSorted()).toEqual([false, true]);
     expect(await due()).toEqual([false, false]);

@@ -1,4 +1,4 @@
-/** The Compose Specification's own reader, which is also what `docker compose config` reads with. */
+/** The Compose Specification's own reader, which `docker compose config` uses too. */
 import { readFileSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -12,7 +12,7 @@ const PACKAGE = 'github.com/compose-spec/compose-go/v2/cmd';
 const VERSION = '2.16.2';
 const READ_LIMIT_MS = 30_000;
 
-/** Checks a compose file by the schema and for consistency; with no variable set. */
+/** Checks a compose file against the schema and for consistency; with no variable set. */
 export async function readCompose(program: string, file: string): Promise<CommandResult> {
   return runCommand(program, ['-format', 'json', file], {
     cwd: dirname(file),
@@ -21,7 +21,7 @@ export async function readCompose(program: string, file: string): Promise<Comman
   });
 }
 
-/** The same with variables, as JSON. (The reader's program hands none to its own reading.) */
+/** The same with variables, as JSON. (The reader's program passes none to its own reading.) */
 export async function readComposeWith(
   program: string,
   file: string,

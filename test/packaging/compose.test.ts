@@ -1,4 +1,6 @@
-/** docker-compose.temporal.yml: what its readers make of it, and that it is what `npm run stack` runs. */
+/**
+ * docker-compose.temporal.yml: how its readers interpret it, and that it matches `npm run stack`.
+ */
 import { existsSync, readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 
@@ -31,7 +33,7 @@ const GIVEN = {
   WEBHOOK_SECRETS: 'given-secrets',
   GRAFANA_ADMIN_PASSWORD: 'GivenToo',
 };
-/** What is elsewhere in a container than natively. */
+/** What differs between a container and native. */
 const PLACES = new Set([
   'HOST',
   'METRICS_PORT',
@@ -40,7 +42,7 @@ const PLACES = new Set([
   'TEMPORAL_UI_URL',
   'WEBHOOK_URL',
 ]);
-/** What containers decide, or have no part in. */
+/** What containers decide, or do not need. */
 const NOT_GIVEN = new Set([
   'API_KEY',
   'DATA_DIR',
@@ -98,8 +100,8 @@ function service(name: string): Service {
   return found;
 }
 
-describe('what it asks for', () => {
-  test('nothing starts without these, and nobody is given a preset', async () => {
+describe('its required variables', () => {
+  test('have no defaults: nothing starts without them', async () => {
     const { ok, output } = await readCompose(program, FILE);
     expect(ok).toBe(false);
     const asked = [...output.matchAll(/required variable (\w+) is missing a value/g)];
@@ -108,7 +110,7 @@ describe('what it asks for', () => {
     );
   });
 
-  test('each of these is in .env.example, and empty', () => {
+  test('are in .env.example, each one, and empty', () => {
     const example = readFileSync(join(ROOT, '.env.example'), 'utf8');
     const lines = example.split('\n').filter((line) => /^\w/.test(line));
     expect(lines.toSorted()).toEqual(
@@ -119,7 +121,7 @@ describe('what it asks for', () => {
   });
 });
 
-describe('what it shows to the outside', () => {
+describe('what it exposes', () => {
   test('every port is bound to loopback, and neither database nor Temporal has one', () => {
     const ports = Object.entries(services).flatMap(([name, { ports = [] }]) =>
       ports.map(({ host_ip: host, published }) => `${name} ${host}:${published}`),
@@ -164,7 +166,7 @@ describe('what it shows to the outside', () => {
 });
 
 describe("Daybell's processes", () => {
-  test.each(PROCESSES)('%s is read-only, without rights, and its settings are settings', (name) => {
+  test.each(PROCESSES)('%s is read-only, without privileges, and its settings exist', (name) => {
     const { read_only, cap_drop, environment } = service(name);
     expect({ read_only, cap_drop }).toEqual({ read_only: true, cap_drop: ['ALL'] });
     const names = Object.keys(environment).filter((variable) => !OTHERS.has(variable));
@@ -178,7 +180,7 @@ describe("Daybell's processes", () => {
     });
   });
 
-  test('what is not given is as it is natively: the default', () => {
+  test('settings that are not given have the native default', () => {
     const { API_KEYS: _keys, WEBHOOK_SECRETS: _secrets, ...given } = service('api').environment;
     const defaults = Object.entries(loadSettings({}));
     const here: Record<string, unknown> = { ...loadSettings(withoutNull(given)) };
@@ -187,7 +189,7 @@ describe("Daybell's processes", () => {
     }
   });
 
-  test('every setting can be put into .env, but what containers decide', () => {
+  test('every setting can be put into .env, except those that containers decide', () => {
     const given = new Set(PROCESSES.flatMap((name) => Object.keys(service(name).environment)));
     const left = SETTING_NAMES.filter((name) => !given.has(name));
     expect(left.toSorted()).toEqual([...NOT_GIVEN].toSorted());
@@ -221,7 +223,7 @@ describe("Daybell's processes", () => {
     expect(having('API_KEYS')).toEqual(['api']);
   });
 
-  test('a dispatcher is given longer to stop than any request may take', () => {
+  test('a dispatcher has longer to stop than any request may take', () => {
     const longest = loadSettings({ WEBHOOK_TIMEOUT_MS: '120000' }).WEBHOOK_TIMEOUT_MS;
     expect(() => loadSettings({ WEBHOOK_TIMEOUT_MS: String(longest + 1) })).toThrow(
       /WEBHOOK_TIMEOUT_MS/,
@@ -234,7 +236,7 @@ describe("Daybell's processes", () => {
   });
 });
 
-describe('the servers are set as those of npm run stack', () => {
+describe('the servers have the same settings as those of npm run stack', () => {
   test('PostgreSQL', () => {
     const { image, command, environment } = service('postgres');
     const settings = (command ?? []).filter((word) => word.includes('='));
@@ -276,7 +278,7 @@ describe('the servers are set as those of npm run stack', () => {
     });
   });
 
-  test('Prometheus looks at every process, as often, by the same rules', () => {
+  test('Prometheus scrapes every process, equally often, with the same rules', () => {
     const config = parse(readFileSync(join(ROOT, 'deploy/prometheus/prometheus.yml'), 'utf8'));
     expect(config.global).toEqual(PROMETHEUS_SETTINGS);
     expect(config.rule_files).toEqual([basename(RULES)]);
@@ -306,7 +308,7 @@ function withoutNull(environment: Service['environment']): NodeJS.ProcessEnv {
   );
 }
 
-/** As Go writes a duration: 2m30s. */
+/** In Go's notation of durations: 2m30s. */
 function secondsOf(duration = ''): number {
   const [, minutes = 0, seconds = 0] = /^(?:(\d+)m)?(?:(\d+)s)?$/.exec(duration) ?? [];
   return Number(minutes) * 60 + Number(seconds);

@@ -19,7 +19,7 @@ interface Stage {
   readonly steps: readonly Step[];
 }
 
-/** What the last stage leaves, as a container of it would run. */
+/** The result of the last stage, as a container of it would run. */
 export interface BuiltImage {
   /** Its root. */
   readonly root: string;
@@ -33,7 +33,10 @@ export interface BuiltImage {
 }
 
 export interface BuildOptions {
-  /** The folder that `docker build` would be given; what .dockerignore keeps out is not copied. */
+  /**
+   * The folder that `docker build` would be given; files that .dockerignore excludes are not
+   * copied.
+   */
   readonly context: string;
   /** A folder for the stages. */
   readonly into: string;
@@ -44,7 +47,7 @@ export interface BuildOptions {
   readonly environment: NodeJS.ProcessEnv;
 }
 
-/** An installation with npm, on a busy machine. */
+/** The time for an installation with npm, on a busy machine. */
 const RUN_LIMIT_MS = 5 * 60_000;
 /** So long modules are kept that no build has used. */
 const KEEP_MS = 7 * 86_400_000;
@@ -64,7 +67,7 @@ export function readDockerfile(file: string): Stage[] {
   return stages;
 }
 
-/** Runs all stages in their order; rejects with what a step said, or when it is of another kind. */
+/** Runs all stages in order; rejects with a step's output, or if it is of another kind. */
 export async function buildNatively(
   stages: readonly Stage[],
   options: BuildOptions,
@@ -170,7 +173,7 @@ async function run(line: string, workdir: string, options: BuildOptions): Promis
   if (!result.ok) throw new Error(`RUN ${line}: ${result.problem}\n${result.output}`);
 }
 
-/** `*`, `!name` and `**` + a suffix: what ours has. */
+/** `*`, `!name` and `**` + a suffix: the patterns of our file. */
 function readIgnored(file: string): (path: string) => boolean {
   const rules = readFileSync(file, 'utf8')
     .split('\n')

@@ -1,5 +1,5 @@
 // @module-tag long
-/** The Dockerfile: its steps run natively, and every process started from what they leave. */
+/** The Dockerfile: its steps run natively, and every process started from the result. */
 import { chmod, copyFile, mkdtemp, readdir, rm } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
@@ -22,7 +22,7 @@ const STAGES = readDockerfile(join(ROOT, 'Dockerfile'));
 const IS_ROOT = process.getuid?.() === 0;
 
 let folder: string;
-/** The image's Node, where any user can get at it. */
+/** The image's Node, where any user can reach it. */
 let node: string;
 let image: BuiltImage;
 let temporal: TestTemporal;
@@ -49,7 +49,7 @@ afterAll(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
-test('stands on the Node of package-lock.json, in every stage', () => {
+test('uses the Node of package-lock.json in every stage', () => {
   const require = createRequire(import.meta.url);
   const { packages } = require(join(ROOT, 'package-lock.json'));
   const { version } = packages['node_modules/node'];
@@ -58,7 +58,7 @@ test('stands on the Node of package-lock.json, in every stage', () => {
   ]);
 });
 
-test('holds what the processes need, and nothing that only npm start and the tests need', async () => {
+test('contains what the processes need, and nothing that only npm start and the tests need', async () => {
   const modules = await readdir(join(image.root, image.workdir, 'node_modules'));
   expect(modules).toContain('pg');
   const left = new Set([
@@ -76,7 +76,7 @@ test('holds what the processes need, and nothing that only npm start and the tes
   );
 });
 
-test('runs as a user that is not root, by number, with no shell in between', () => {
+test('runs as a non-root user, by number, without a shell in between', () => {
   expect(image.user).toMatch(/^[1-9]\d*:[1-9]\d*$/);
   expect(image.entrypoint).toEqual(['node']);
   expect(image.command).toEqual(['src/api/main.ts']);
@@ -114,7 +114,7 @@ describe('started on a folder that it cannot write to', { timeout: 240_000 }, ()
   });
 });
 
-test('draws charts without what it leaves out of ECharts', async () => {
+test('draws charts without the parts of ECharts that it omits', async () => {
   const draw = [
     "import { barChart } from './src/charts/bar-chart.ts';",
     "console.log(await barChart({ title: 'Due', slots: ['9:00'], series: [] }));",
@@ -128,7 +128,7 @@ function entryOf(name: string): string[] {
   return [`src/${name}/main.ts`];
 }
 
-/** As a container would: the entry point, the variables, the user. */
+/** As in a container: the entry point, the variables, the user. */
 function start(command: readonly string[], settings: NodeJS.ProcessEnv): TestProcess {
   const [program, ...args] = [...image.entrypoint, ...command];
   expect(program).toBe('node');
@@ -153,14 +153,14 @@ async function setMode(path: string, mode: string): Promise<void> {
   if (!ok) throw new Error(output);
 }
 
-/** Where npm finds its registry and its cache; what it knows of our own project stays here. */
+/** Where npm finds its registry and its cache; its project settings are not passed on. */
 function forNpm(environment: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   const names =
     /^(home|\w+_proxy|ssl_cert_\w+|node_extra_ca_certs|npm_config_(registry|cache|cafile|userconfig))$/i;
   return Object.fromEntries(Object.entries(environment).filter(([name]) => names.test(name)));
 }
 
-/** npm puts the modules of its project first: an image has none of them. */
+/** npm puts the project's modules first: an image has none of them. */
 function isNotOurs(directory: string): boolean {
   return !directory.includes('node_modules');
 }

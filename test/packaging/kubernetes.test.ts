@@ -1,4 +1,7 @@
-/** The manifests of deploy/kubernetes: by Kubernetes' own schemas, and against what they run. */
+/**
+ * The manifests of deploy/kubernetes: checked by Kubernetes' own schemas, and against what they
+ * run.
+ */
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
@@ -15,7 +18,7 @@ const VALIDATOR = {
   module: 'kubernetes_validate',
   requirements: join(import.meta.dirname, '..', 'support', 'kubernetes-validate.txt'),
 };
-/** The oldest that docs/deployment.md names, and the newest that there is. */
+/** The oldest that docs/deployment.md names, and the newest available. */
 const VERSIONS = ['1.25', '1.37'];
 
 const MANIFEST_LIST = readManifests();
@@ -43,12 +46,12 @@ test.each(VERSIONS)("fit Kubernetes %s's schemas, strictly", async (version) => 
   expect(result).toMatchObject({ ok: true });
 });
 
-test('the oldest that works is named in the docs', () => {
+test('the oldest supported version is named in the docs', () => {
   const page = readFileSync(join(ROOT, 'docs', 'deployment.md'), 'utf8');
   expect(page).toContain(`Kubernetes ${VERSIONS[0]} or newer`);
 });
 
-test('each is applied by the kustomization, but for the examples of secrets', () => {
+test('each is applied by the kustomization, except for the examples of secrets', () => {
   const { resources } = parse(readFileSync(join(MANIFESTS, 'kustomization.yaml'), 'utf8'));
   expect(resources.toSorted()).toEqual(
     manifestFiles()
@@ -58,7 +61,7 @@ test('each is applied by the kustomization, but for the examples of secrets', ()
 });
 
 describe('every process', () => {
-  test('is there, by its entry point', () => {
+  test('exists, with its entry point', () => {
     expect(names('Deployment').toSorted()).toEqual(['api', 'dispatcher', 'scheduler', 'worker']);
     expect(names('Job')).toEqual(['migrate']);
     for (const { spec } of WORKLOADS) {
@@ -69,7 +72,7 @@ describe('every process', () => {
   });
 
   test.each(WORKLOADS.map((each) => [each.metadata.name, each] as const))(
-    '%s is not root, writes nowhere, has no rights, and says what it needs',
+    '%s is not root, writes nowhere, has no privileges, and declares its resources',
     (_name, { spec }) => {
       const { securityContext, containers } = spec.template.spec;
       expect(securityContext).toMatchObject({ runAsNonRoot: true, runAsUser: 1000 });
@@ -84,7 +87,7 @@ describe('every process', () => {
   );
 
   test.each(DEPLOYMENTS.map((each) => [each.metadata.name, each] as const))(
-    '%s is selected by its own labels, probed on a port that it serves, and never gone as a whole',
+    '%s is selected by its own labels, probed on a port that it serves, and never completely unavailable',
     (name, { spec }) => {
       expect(spec.template.metadata.labels).toEqual(spec.selector.matchLabels);
       const [{ ports = [], readinessProbe, livenessProbe }] = spec.template.spec.containers;
@@ -100,14 +103,14 @@ describe('every process', () => {
     },
   );
 
-  test('is scaled only if it is there', () => {
+  test('is scaled only if it exists', () => {
     for (const { spec } of MANIFEST_LIST.filter(({ kind }) => kind === 'HorizontalPodAutoscaler')) {
       expect(spec.scaleTargetRef.kind).toBe('Deployment');
       expect(names('Deployment')).toContain(spec.scaleTargetRef.name);
     }
   });
 
-  test('that goes by a number from outside has it from the adapter', () => {
+  test('that scales by an external metric gets it from the adapter', () => {
     const values = readFileSync(join(MANIFESTS, 'prometheus-adapter.values.yaml'), 'utf8');
     const given = parse(values).rules.external.map(
       (rule: { name: { as: string } }) => rule.name.as,
@@ -118,7 +121,7 @@ describe('every process', () => {
 });
 
 describe('settings', () => {
-  test('are settings, and usable', () => {
+  test('exist, and are usable', () => {
     const { TEMPORAL_NAMESPACE: _temporals, ...ours } = CONFIG;
     expect(Object.keys(ours).filter((name) => !SETTING_NAMES.includes(name))).toEqual([]);
     expect(loadSettings(ours).HOST).toBe('0.0.0.0');
@@ -150,7 +153,7 @@ describe('settings', () => {
     const keys = new Set<string>();
     for (const { of, name, valueFrom } of given) {
       if (valueFrom === undefined) continue;
-      // Who migrates is another role than the processes'.
+      // The migration uses another role than the processes.
       const isOwner = of === 'migrate' && name === 'DATABASE_URL';
       const key = isOwner ? 'DATABASE_OWNER_URL' : name;
       const isOptional = name.startsWith('OPERATIONS_') && { optional: true };
@@ -163,7 +166,7 @@ describe('settings', () => {
     expect(values.filter((value) => value !== '')).toEqual([]);
   });
 
-  test('leave a dispatcher longer to stop than any request may take', () => {
+  test('give a dispatcher longer to stop than any request may take', () => {
     const dispatcher = DEPLOYMENTS.find(({ metadata }) => metadata.name === 'dispatcher');
     const graceSeconds = dispatcher?.spec.template.spec.terminationGracePeriodSeconds ?? 0;
     const longestMs = loadSettings({ WEBHOOK_TIMEOUT_MS: '120000' }).WEBHOOK_TIMEOUT_MS;

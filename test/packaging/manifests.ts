@@ -11,7 +11,7 @@ export interface Manifest {
   readonly metadata: { readonly name: string };
   readonly data?: Readonly<Record<string, string>>;
   readonly stringData?: Readonly<Record<string, string>>;
-  // As deep as Kubernetes has it; the tests say what they look for.
+  // As deeply nested as Kubernetes defines it; the tests know what they look for.
   readonly spec: Workload & Readonly<Record<string, unknown>>;
 }
 
@@ -52,7 +52,7 @@ interface Probe {
   readonly httpGet: { readonly path: string; readonly port: string };
 }
 
-/** Files that Kubernetes is given; the others are for other programs. */
+/** Files for Kubernetes; the others are for other programs. */
 export function manifestFiles(): string[] {
   const others = new Set(['kustomization.yaml', 'prometheus-adapter.values.yaml']);
   return readdirSync(MANIFESTS).filter((name) => name.endsWith('.yaml') && !others.has(name));

@@ -22,23 +22,23 @@ async function processThat(status: number, body: object): Promise<number> {
   return (server.address() as AddressInfo).port;
 }
 
-test('is passed by a process that is ready', async () => {
+test('a ready process passes', async () => {
   expect(await check(await processThat(200, { ready: true }))).toMatchObject({ exitCode: 0 });
 });
 
-test('is failed, with what is missing, by one that is not', async () => {
+test('a process that is not ready fails, with what is missing', async () => {
   const body = { ready: false, checks: [{ name: 'database', ready: false }] };
   const { exitCode, said } = await check(await processThat(503, body));
   expect({ exitCode, said: JSON.parse(said) }).toEqual({ exitCode: 1, said: body });
 });
 
-test('is failed by one that does not answer', async () => {
+test('a process that does not answer fails', async () => {
   const { exitCode, said } = await check(await freePort());
   expect(exitCode).toBe(1);
   expect(said).toContain('It does not answer');
 });
 
-test('names the setting that it lacks', async () => {
+test('a missing setting is named', async () => {
   const { exitCode, said } = await check('');
   expect(exitCode).toBe(78);
   expect(said).toContain('METRICS_PORT: must be set');

@@ -1,4 +1,6 @@
-/** What the compose file runs once before and after Temporal starts: against real servers, and again. */
+/**
+ * What the compose file runs once before and after Temporal starts: against real servers, twice.
+ */
 import { mkdtemp, rm, symlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -18,7 +20,7 @@ import {
 const SCRIPTS = join(import.meta.dirname, '..', '..', 'deploy', 'temporal');
 const DAY_SECONDS = 24 * 3_600;
 
-/** The tools by the names that their image has them under. */
+/** The tools under the names that they have in their image. */
 let tools: string;
 let sqlTool: string;
 beforeAll(async () => {
@@ -37,7 +39,7 @@ function runScript(name: string, variables: NodeJS.ProcessEnv) {
 }
 
 test(
-  'the schema is set up, and stays as it is when it is set up again',
+  'the schema is set up, and unchanged when it is set up again',
   { timeout: 300_000 },
   async () => {
     const postgres = await startPostgresServer();
@@ -69,7 +71,7 @@ test(
 );
 
 test(
-  'the namespace is made with its retention, and found the next time',
+  'the namespace is created with its retention, and found the next time',
   { timeout: 240_000 },
   async () => {
     const temporal = await useDevServer();

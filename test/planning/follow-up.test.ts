@@ -44,7 +44,7 @@ test('next year is planned as soon as this year is settled, and the row says so'
   });
 });
 
-test('what was released because the user has moved is planned again', async () => {
+test('a row that was released because the user has moved is planned again', async () => {
   const userId = await plannedUser();
   await fixture.change(userId, { timezone: 'America/New_York' }, BERLIN_2026 - HOUR);
   await fixture.setClock(BERLIN_2026 + 1);
@@ -55,7 +55,7 @@ test('what was released because the user has moved is planned again', async () =
     .toMatchObject({ dueAt: NEW_YORK_2026, nextAttemptAt: NEW_YORK_2026 });
 });
 
-test('of more than a batch, nobody is left out, by several schedulers at once', async () => {
+test('more than a batch is planned completely, by several schedulers at once', async () => {
   const count = 1_200;
   await fixture.setClock(BERLIN_2026 + 1);
   await fixture.rows.addHerd(count, BERLIN_2026);
@@ -76,7 +76,7 @@ test('of more than a batch, nobody is left out, by several schedulers at once', 
   ]);
 });
 
-test('one that cannot be planned holds up nobody, and is not tried without a pause', async () => {
+test('an occasion that cannot be planned delays no other, and is retried only after a pause', async () => {
   const [failing, other] = [await plannedUser(), await plannedUser()];
   await fixture.setClock(BERLIN_2026 + 1);
   await fixture.send('delivered');
@@ -98,7 +98,7 @@ test('one that cannot be planned holds up nobody, and is not tried without a pau
   expect(tries).toBeLessThan(5);
 });
 
-test('while dispatchers are busy it waits, but not for ever', async () => {
+test('while dispatchers are busy it waits, but not forever', async () => {
   const userId = await plannedUser();
   await fixture.setClock(BERLIN_2026 + 1);
   await fixture.send('delivered');

@@ -17,7 +17,7 @@ const openRows = async (): Promise<number> => {
   return row?.count ?? 0;
 };
 
-/** Plans what the outbox has, until it is empty. */
+/** Plans what the outbox contains, until it is empty. */
 async function consume(): Promise<void> {
   const { orm } = fixture.database;
   const logger = pino({ level: 'silent' });
@@ -34,7 +34,7 @@ async function consume(): Promise<void> {
   await consumer.stop();
 }
 
-test('are planned one by one as they come, all at once when their user moves, and end with the user', async () => {
+test('are planned one by one as they are created, all at once when their user moves, and end with the user', async () => {
   const userId = await fixture.rows.addUser();
   const other = await fixture.rows.addUser();
   await fixture.rows.sql(ADD, { userId, count: COUNT });

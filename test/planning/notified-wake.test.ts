@@ -1,4 +1,7 @@
-/** What the ledger knows of when a workflow will wake, step by step: planner, notifier and deliver as they are. */
+/**
+ * What the ledger knows about when a workflow will wake, step by step: with the real planner,
+ * notifier and deliver.
+ */
 import { pino } from 'pino';
 import { afterEach, expect, onTestFinished, test } from 'vitest';
 
@@ -17,7 +20,7 @@ afterEach(async () => {
   await daybell.clock.set(Date.now());
 });
 
-test('a date that moves later leaves its workflow to wake early; deliver then notes when it wakes next', async () => {
+test('if a date moves later, its workflow wakes early, and deliver then records the next wake', async () => {
   const userId = await userBornIn(10);
   const before = await find(userId);
   expect(before.notifiedWakeAt).toBe(before.wakeAt);
@@ -31,7 +34,7 @@ test('a date that moves later leaves its workflow to wake early; deliver then no
   await expect.poll(() => find(userId), PATIENT).toMatchObject({ notifiedWakeAt: moved.wakeAt });
 });
 
-test('a date that moves earlier wakes the workflow, which answers when it wakes next', async () => {
+test('if a date moves earlier, the workflow is woken, and its call records the next wake', async () => {
   const userId = await userBornIn(20);
 
   await daybell.changeUser(userId, { dateOfBirth: bornIn(10) });
@@ -44,7 +47,7 @@ test('a date that moves earlier wakes the workflow, which answers when it wakes 
   expect(await find(userId)).toMatchObject({ wakeAt, notifiedWakeAt: wakeAt });
 });
 
-test('with the notifier down nothing is known; when it is back, all is', async () => {
+test('while the notifier is down nothing is known; when it is back, everything is', async () => {
   await daybell.scheduler.stop();
   const { body } = await daybell.api.send('POST', '/v1/users', { ...ADA, dateOfBirth: bornIn(10) });
   await plan(body.id);
@@ -57,7 +60,7 @@ test('with the notifier down nothing is known; when it is back, all is', async (
   expect(notifiedWakeAt).toBe(wakeAt);
 });
 
-test('settled, and planned by the scheduler first: the workflow wakes at the old instant, and notes the next', async () => {
+test('if the scheduler plans first after a settlement, the workflow wakes at the old instant, and records the next', async () => {
   const userId = await userBornIn(10);
   const before = await find(userId);
 
@@ -74,7 +77,7 @@ test('settled, and planned by the scheduler first: the workflow wakes at the old
   });
 });
 
-test('settled, and looked at by the workflow first: it plans, and the scheduler has nothing to notify', async () => {
+test('if the workflow checks first after a settlement, it plans, and the scheduler has nothing to notify', async () => {
   const userId = await userBornIn(10);
   await daybell.scheduler.stop();
   await untilSent(userId);
@@ -96,7 +99,7 @@ test('settled, and looked at by the workflow first: it plans, and the scheduler 
   expect((await daybell.workflowOf(userId).describe()).historyLength).toBe(historyLength);
 });
 
-test('deleted between settling and planning: the workflow ends, and nothing comes after', async () => {
+test('if it is deleted between settling and planning, the workflow ends, and nothing follows', async () => {
   const userId = await userBornIn(10);
   await daybell.scheduler.stop();
   await untilSent(userId);
@@ -111,10 +114,10 @@ test('deleted between settling and planning: the workflow ends, and nothing come
   expect(await daybell.ledgerOf(userId)).toEqual(['COMPLETED']);
 });
 
-test('one that has ended and is dated again gets a workflow again', async () => {
+test('an ended occasion that gets a new date gets a workflow again', async () => {
   const userId = await userBornIn(10);
   await daybell.scheduler.stop();
-  // As a one-off is when it is settled.
+  // Like a one-off when it is settled.
   await daybell.api.sql(
     `update events.occasions set version = version + 1, ended_at = events.clock(), wake_at = null,
        wake_due_at = null where id = ?`,
@@ -136,7 +139,7 @@ test('one that has ended and is dated again gets a workflow again', async () => 
 
 const ADA = { firstName: 'Ada', lastName: 'Lovelace', timezone: 'Asia/Tokyo' };
 
-/** A date that every year has; 9:00 in Tokyo is 00:00Z. */
+/** A date that exists in every year; 9:00 in Tokyo is 00:00Z. */
 function bornIn(days: number): string {
   const date = new Date(Date.now() + days * DAY).toISOString().slice(4, 10);
   return `1990${date.replace('02-29', '03-01')}`;
@@ -146,7 +149,7 @@ function userBornIn(days: number): Promise<string> {
   return daybell.createUser({ ...ADA, dateOfBirth: bornIn(days) });
 }
 
-/** The instant comes, by the clocks of Daybell: the dispatcher sends. */
+/** The instant comes, by Daybell's clocks: the dispatcher sends. */
 async function untilSent(userId: string): Promise<void> {
   const { dueAt } = await find(userId);
   onTestFinished(() => daybell.clock.set(Date.now()));

@@ -1,4 +1,4 @@
-/** The notifier between the real database and a real Temporal server; deliver is made up. */
+/** The notifier between the real database and a real Temporal server; deliver is a fake. */
 import { pino } from 'pino';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, onTestFinished, test } from 'vitest';
 
@@ -82,7 +82,7 @@ function notify(
   return notifier;
 }
 
-test('a new occasion gets a workflow that sleeps until it is to wake, and that is noted', async () => {
+test('a new occasion gets a workflow that sleeps until its wake, and that is recorded', async () => {
   const occasion = on.stage(asleepForAYear);
   const wakeAt = Date.now() + 100 * DAY;
   await plan(occasion, { wakeAt });
@@ -99,7 +99,7 @@ test('a new occasion gets a workflow that sleeps until it is to wake, and that i
   expect(notified).toEqual(['started']);
 });
 
-test('what is to wake first is notified first', async () => {
+test('the earliest wake is notified first', async () => {
   const occasions = Array.from({ length: 30 }, () => on.stage(asleepForAYear));
   const wakesAt = Date.now() + 100 * DAY;
   for (const [at, occasion] of occasions.entries()) {
@@ -125,7 +125,7 @@ test('what is to wake first is notified first', async () => {
   }
 });
 
-test('one that is to wake earlier than its workflow knows is woken; one that is to wake later is left alone', async () => {
+test('a workflow that should wake earlier than it knows is woken; one that should wake later is left alone', async () => {
   const [earlier, later] = [on.stage(asleepForAYear), on.stage(asleepForAYear)];
   const wakeAt = Date.now() + 100 * DAY;
   await Promise.all([earlier, later].map((each) => on.workflows.start(each, 100 * DAY)));
@@ -141,7 +141,7 @@ test('one that is to wake earlier than its workflow knows is woken; one that is 
   expect(notified).toEqual(['woken']);
 });
 
-test('a workflow that nobody knew to be there is woken, and no other is started', async () => {
+test('a workflow that nobody knew to exist is woken, and no other is started', async () => {
   const occasion = on.stage(asleepForAYear);
   await on.workflows.start(occasion, 100 * DAY);
   const { runId } = await occasion.workflow.describe();
@@ -153,7 +153,7 @@ test('a workflow that nobody knew to be there is woken, and no other is started'
   expect((await occasion.workflow.describe()).runId).toBe(runId);
 });
 
-test('a workflow that is known and is gone is started again, and sleeps until it is to wake', async () => {
+test('a known workflow that is gone is started again, and sleeps until its wake', async () => {
   const occasion = on.stage(asleepForAYear);
   await plan(occasion, { wakeAt: Date.now() + DAY, notifiedWakeAt: Date.now() + 2 * DAY });
 
@@ -164,7 +164,7 @@ test('a workflow that is known and is gone is started again, and sleeps until it
   expect(occasion.calls).toEqual([]);
 });
 
-test('the workflow of an occasion that has ended is asked to end; where there is none, none is started', async () => {
+test('the workflow of an ended occasion is asked to end; if there is none, none is started', async () => {
   const [ended, never] = [on.stage(() => ENDED), on.stage(() => ENDED)];
   await on.workflows.start(ended, 100 * DAY);
   for (const each of [ended, never]) await plan(each, { endedAt: Date.now() });
@@ -191,7 +191,7 @@ test('two schedulers side by side notify each occasion once', async () => {
   expect(notified).toEqual(occasions.map(() => 'started'));
 });
 
-test('one that is planned anew while it is notified is notified again, of the new plan', async () => {
+test('one that is planned again while it is notified is notified again, of the new plan', async () => {
   const occasion = on.stage(asleepForAYear);
   const wakeAt = Date.now() + 100 * DAY;
   await plan(occasion, { wakeAt });
@@ -209,14 +209,14 @@ test('one that is planned anew while it is notified is notified again, of the ne
   expect(notified).toEqual(['started', 'woken']);
 });
 
-test('an end that deliver answers meanwhile is not written over, and is notified again', async () => {
+test('an end that deliver records meanwhile is not overwritten, and is notified again', async () => {
   const occasion = on.stage(asleepForAYear);
   const wakeAt = Date.now() + 100 * DAY;
   await plan(occasion, { wakeAt });
   const workflows: OccasionWorkflows = {
     ...on.workflows,
     async start() {
-      // It has ended, and deliver has said so.
+      // It has ended, and deliver has recorded that.
       await plan(occasion, { endedAt: Date.now(), endNotifiedAt: Date.now() });
       return true;
     },
@@ -245,7 +245,7 @@ test('while dispatchers send a herd it waits', async () => {
   await expect.poll(() => notified, WAIT).toEqual(['started']);
 });
 
-test('while requests are slow it slows down, and goes on', async () => {
+test('while requests are slow it slows down, but continues', async () => {
   const rates: number[] = [];
   await plan(on.stage(asleepForAYear), { wakeAt: Date.now() + DAY });
   notify(
@@ -259,7 +259,7 @@ test('while requests are slow it slows down, and goes on', async () => {
   await expect.poll(() => notified, WAIT).toEqual(['started']);
 });
 
-test('a row that another transaction keeps locked does not hold up the others', async () => {
+test('a row that another transaction keeps locked does not delay the others', async () => {
   const [locked, other] = [on.stage(asleepForAYear), on.stage(asleepForAYear)];
   await plan(locked, { wakeAt: Date.now() + DAY });
   await plan(other, { wakeAt: Date.now() + 2 * DAY });
@@ -281,7 +281,7 @@ test('a row that another transaction keeps locked does not hold up the others', 
   await expect.poll(async () => (await find(locked)).notifiedWakeAt, WAIT).not.toBeNull();
 });
 
-test('what a scheduler has taken and not noted, because it was killed, another notifies', async () => {
+test('what a killed scheduler has taken and not recorded, another notifies', async () => {
   const occasion = on.stage(asleepForAYear);
   await plan(occasion, { wakeAt: Date.now() + 100 * DAY });
   await createNotifyStore(database.orm).takeToWake(10);
@@ -292,7 +292,7 @@ test('what a scheduler has taken and not noted, because it was killed, another n
   await expect.poll(() => notified, WAIT).toEqual(['started']);
 });
 
-test('one that Temporal refuses is named in the log, waits, and holds up no other', async () => {
+test('one that Temporal refuses is named in the log, waits, and delays no other', async () => {
   const refused = { ...on.stage(asleepForAYear), type: `a${'b'.repeat(2_000)}` };
   const other = on.stage(asleepForAYear);
   await plan(refused, { wakeAt: Date.now() + DAY });
@@ -312,7 +312,7 @@ test('one that Temporal refuses is named in the log, waits, and holds up no othe
   expect(notifyAfter).toBeGreaterThan(Date.now() + 60_000);
 });
 
-test('while Temporal is away all waits, which is said once; when it is back all are notified', async () => {
+test('while Temporal is down all wait, which is logged once; when it is back all are notified', async () => {
   const port = await freePort();
   const away = connectTemporal({
     TEMPORAL_ADDRESS: `127.0.0.1:${port}`,
@@ -338,7 +338,7 @@ test('while Temporal is away all waits, which is said once; when it is back all 
   expect(logged.at(-1)).toMatchObject({ msg: 'workflows are notified again' });
 });
 
-test('of something to be sent again the workflow is notified, once, if no dispatcher is alive', async () => {
+test('a redelivery is notified to its workflow, once, if no dispatcher is alive', async () => {
   const occasion = on.stage(asleepForAYear);
   await on.workflows.start(occasion, 100 * DAY);
   await rows.sql(
@@ -382,7 +382,7 @@ interface OccasionValues {
   readonly endNotifiedAt?: number;
 }
 
-/** As the planner and deliver write it; instants are epoch ms. */
+/** As written by the planner and deliver; instants are epoch ms. */
 async function plan({ type, id, userId }: StagedOccasion, values: OccasionValues): Promise<void> {
   const { wakeAt = null, notifiedWakeAt = null, endedAt = null, endNotifiedAt = null } = values;
   await rows.sql(

@@ -1,4 +1,4 @@
-/** What a plan writes of an occasion besides its occurrences. */
+/** What a plan writes about an occasion besides its occurrences. */
 import { expect, test } from 'vitest';
 
 import {
@@ -15,7 +15,7 @@ import {
 
 const fixture = usePlanningFixture();
 
-test('a plan says when the workflow is to wake, and keeps that while the due instant stays', async () => {
+test('a plan says when the workflow should wake, and keeps that while the due instant stays', async () => {
   const userId = await fixture.rows.addUser();
   const planned = await fixture.plan(userId);
   const wakeAt = planned.kind === 'planned' ? planned.wakeAt : 0;
@@ -45,7 +45,7 @@ test('a plan says when the workflow is to wake, and keeps that while the due ins
   });
 });
 
-test('the workflows of a herd wake one after the other, in one batch as in several', async () => {
+test('the workflows of a herd wake one after the other, in one batch or in several', async () => {
   const users = await fixture.rows.addUsers(150);
   const refs = users.map(birthdayOf);
   const outcomes = [
@@ -58,7 +58,7 @@ test('the workflows of a herd wake one after the other, in one batch as in sever
   expect(last).toBeLessThan((149 * 1_000) / 15 + 5_000);
 });
 
-test('of what is owed already, dispatchers have their time before a workflow looks', async () => {
+test('for an owed occurrence, dispatchers have their time before a workflow checks', async () => {
   const userId = await fixture.rows.addUser();
   const planned = await fixture.plan(userId, BERLIN_2026 + HOUR);
   expect(planned).toMatchObject({ dueAt: BERLIN_2026 });
@@ -71,7 +71,7 @@ test('without dispatchers, workflows wake at the due instant', async () => {
   expect(await textbook.plan([birthdayOf(userId)])).toMatchObject([{ wakeAt: BERLIN_2026 }]);
 });
 
-test('a plan without an instant is looked at again after a day, and does not count as a plan', async () => {
+test('a plan without an instant is checked again after a day, and does not count as a plan', async () => {
   const userId = await fixture.rows.addUser({ timezone: 'Mars/Olympus_Mons' });
   await fixture.plan(userId);
   expect(await fixture.occasionOf(userId)).toMatchObject({
@@ -81,7 +81,7 @@ test('a plan without an instant is looked at again after a day, and does not cou
   });
 });
 
-test('what was settled last is kept, SKIPPED ones aside', async () => {
+test('the last settled occurrence is recorded, except SKIPPED ones', async () => {
   const userId = await fixture.rows.addUser();
   await fixture.plan(userId);
   await fixture.setClock(BERLIN_2026 + 1);
@@ -101,7 +101,7 @@ test('what was settled last is kept, SKIPPED ones aside', async () => {
   expect(await fixture.occasionOf(userId)).toMatchObject(lastSettled);
 });
 
-test('the end is written once, and a plan after it begins anew with Temporal', async () => {
+test('the end is written once, and a plan after it starts anew with Temporal', async () => {
   const userId = await fixture.rows.addUser();
   await fixture.plan(userId);
   await fixture.rows.sql('update events.occasions set notified_wake_at = wake_at');

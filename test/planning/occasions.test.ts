@@ -1,4 +1,7 @@
-/** Occasions of users besides the birthday: by which inputs they are planned, and what ends them. */
+/**
+ * Occasions of users besides the birthday: the inputs that they are planned with, and what ends
+ * them.
+ */
 import { describe, expect, test } from 'vitest';
 
 import type { OccasionRef } from '../../src/ledger/types.ts';
@@ -9,7 +12,7 @@ import { bundledTz } from '../support/tz-databases.ts';
 
 const fixture = usePlanningFixture();
 
-/** Of a new user in Berlin, or the one that is given. */
+/** Of a new user in Berlin, or the given one. */
 async function add(
   fields: Readonly<Record<string, unknown>> = {},
   userId?: string,
@@ -41,8 +44,8 @@ async function plannedFor(occasion: OccasionRef, at?: number): Promise<string | 
 
 const at = (text: string): number => Date.parse(text);
 
-describe('what an occasion is planned by', () => {
-  test('its own date, offset, zone and time of day', async () => {
+describe('the inputs of an occasion', () => {
+  test('are its own date, offset, zone and time of day', async () => {
     const occasion = await add({
       type: 'renewal',
       date: '2020-05-27',
@@ -67,7 +70,7 @@ describe('what an occasion is planned by', () => {
     });
   });
 
-  test("a time of day of its own comes before the user's, the type's and the installation's", async () => {
+  test("include its own time of day, which precedes the user's, the type's and the installation's", async () => {
     const occasion = await add({ type: 'standup' });
     expect(await plannedFor(occasion)).toBe('2026-04-01 07:00');
     await fixture.setType('standup', { deliveryTime: '10:00' });
@@ -78,7 +81,7 @@ describe('what an occasion is planned by', () => {
     expect(await plannedFor(occasion)).toBe('2026-04-01 10:00');
   });
 
-  test('a zone of its own stays when the user moves, and the user is followed without one', async () => {
+  test('include its own zone, which stays when the user moves; without one, it follows the user', async () => {
     const tokyo = await add({ date: '2026-04-02', timezone: 'Asia/Tokyo' });
     const berlin = await add({ date: '2026-04-02' }, tokyo.userId);
     await fixture.users.update(tokyo.userId, { timezone: 'America/New_York' });
@@ -86,7 +89,7 @@ describe('what an occasion is planned by', () => {
     expect(await plannedFor(berlin)).toBe('2026-04-02 13:00');
   });
 
-  test("the type's policy for days that do not exist", async () => {
+  test("include the type's policy for nonexistent days", async () => {
     await fixture.setType('pay-day', { leapDayPolicy: 'mar1' });
     const month = { date: '2026-01-31', recurrence: 'monthly' };
     const [forward, backward] = [await add({ type: 'pay-day', ...month }), await add(month)];
@@ -94,7 +97,7 @@ describe('what an occasion is planned by', () => {
     expect(await plannedFor(backward)).toBe('2026-04-30 07:00');
   });
 
-  test('the date of birth, of a reminder of the birthday; an anniversary begins a year later', async () => {
+  test('include the date of birth, for a reminder of the birthday; an anniversary begins a year later', async () => {
     const reminder = await add({
       type: 'birthday-reminder',
       date: null,
@@ -119,7 +122,7 @@ describe('a one-off occasion', () => {
     expect(await rowsOf(past)).toEqual([]);
   });
 
-  test('has ended once it is sent; with another date it is sent again, and not with the first', async () => {
+  test('has ended once it is sent; with another date it is sent again, but not with the first', async () => {
     const once = await add({ date: '2026-04-10', recurrence: 'once' });
     expect(await plannedFor(once)).toBe('2026-04-10 07:00');
     await fixture.setClock(at('2026-04-10T07:00:00Z'));
@@ -142,7 +145,7 @@ describe('a one-off occasion', () => {
 });
 
 describe('a rule that is over', () => {
-  /** As the API shows it, and as the ledger knows it. */
+  /** In the API and in the ledger. */
   async function endOf({ type, id, userId }: OccasionRef & { readonly userId: string }) {
     const settings = { localTime: '09:00', leapDayPolicy: 'feb28' } as const;
     const occasion = await fixture.occasions.get(userId, id);
@@ -155,7 +158,7 @@ describe('a rule that is over', () => {
   }
 
   test.each(['COUNT=3', 'UNTIL=20260403'])(
-    'by %s, has ended, and this can be seen; a later UNTIL revives it, and owes nothing of the days between',
+    'by %s, has ended, and this can be seen; a later UNTIL revives it, and owes nothing for the days between',
     async (end) => {
       const rule = await add({ date: '2026-04-01', rrule: `FREQ=DAILY;${end}` });
       for (const day of ['2026-04-01', '2026-04-02', '2026-04-03']) {
@@ -222,7 +225,7 @@ describe('a recurrence that is changed', () => {
     timezone: 'Asia/Tokyo',
   };
 
-  test('does not send the day again, though its key and its zone are others', async () => {
+  test('does not send the day again, although its key and its zone are different', async () => {
     const occasion = await add(yearly);
     await fixture.planOccasion(occasion);
     await fixture.setClock(TOKYO_NINE);
@@ -237,7 +240,7 @@ describe('a recurrence that is changed', () => {
     expect(await storyOf(occasion)).toEqual(['2026-05-20 COMPLETED', '2026-06-20 PENDING']);
   });
 
-  test('goes on with what is being tried, under the key that it has', async () => {
+  test('continues with what is being attempted, under the key that it has', async () => {
     const occasion = await add(yearly);
     await fixture.planOccasion(occasion);
     await fixture.setClock(TOKYO_NINE);
@@ -287,7 +290,7 @@ describe('ten days', () => {
     ]);
   });
 
-  test('suspended: none of them is sent, nor late when that is lifted', async () => {
+  test('suspended: none of them is sent, not even late after the suspension is lifted', async () => {
     const daily = await add({ suspended: true });
     await fixture.planOccasion(daily);
     await fixture.setClock(SPRING + 9 * DAY + 8 * HOUR);

@@ -1,4 +1,4 @@
-/** A plan as one line of words, for an occasion that is given in one. */
+/** A plan as one line of text, for an occasion that is given in one. */
 import { occurrenceKey } from '../../src/ledger/occurrence-key.ts';
 import {
   fellDue,
@@ -37,7 +37,7 @@ export interface Inputs {
 export type Change = readonly [at: string, to: Inputs];
 
 export interface Occasion extends Inputs {
-  /** `birthday`, unless it recurs otherwise. */
+  /** `birthday` by default. */
   readonly type?: string;
   readonly created?: string;
   readonly changes?: readonly Change[];
@@ -52,12 +52,12 @@ export interface Given extends Occasion {
   /** Further keys that are final, by a nominal date. */
   readonly final?: readonly string[];
   readonly now: string;
-  /** By the process's clock; `now` if not given. */
+  /** By the process's clock; `now` by default. */
   readonly lateNow?: string;
   readonly limitMs?: number;
 }
 
-/** A birthday on 05-20 in New York, created in 2020, unless given otherwise. */
+/** A birthday on 05-20 in New York, created in 2020, by default. */
 export function plan(given: Given): PlanDecision {
   return decidePlan(inputOf(given));
 }
@@ -128,7 +128,7 @@ function versionAfter(before: InputsVersion, to: Inputs): InputsVersion {
   };
 }
 
-/** A row that is open, of a birthday unless `type` says otherwise. */
+/** An open row, of a birthday unless `type` says otherwise. */
 export function row(
   nominalDate: string,
   dueAt: string | null,
@@ -160,7 +160,7 @@ export function at(iso: string): number {
   return Date.parse(iso);
 }
 
-/** A decision in one line: what becomes of the row, what was missed, what is planned. */
+/** A decision in one line: the change of the row, what was missed, what is planned. */
 export function inWords({ open, skipped, next }: PlanDecision): string {
   const ofRow = open.action === 'settle' ? `settle ${open.reason}` : open.action;
   const missed = skipped.map(({ nominalDate, reason }) => `, ${nominalDate} ${reason}`).join('');

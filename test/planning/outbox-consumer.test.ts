@@ -28,7 +28,7 @@ beforeEach(() => {
 afterEach(() => Promise.all(consumers.map((consumer) => consumer.stop())));
 
 describe('the outbox', () => {
-  test('is planned until nothing waits, several changes of one user as one', async () => {
+  test('is planned until nothing waits, with several changes of one user as one', async () => {
     const [one, other] = [await fixture.rows.addUser(), await fixture.rows.addUser()];
     await publish(one, 1, 2, 3, 4, 5);
     await publish(other, 1);
@@ -53,7 +53,7 @@ describe('the outbox', () => {
     ).toEqual([{ rows: 400, version: 1 }]);
   });
 
-  test('is planned a little at a time while requests are slow, but planned', async () => {
+  test('is planned slowly while requests are slow', async () => {
     for (const userId of await fixture.rows.addUsers(250)) await publish(userId, 1);
     await stampSlowRequests(fixture.database.orm)();
     const pages: number[] = [];
@@ -75,7 +75,7 @@ describe('the outbox', () => {
     expect(await fixture.occasionOf(userId)).toBeNull();
   });
 
-  test('is taken up again after its lease when a scheduler died with it', async () => {
+  test('is claimed again after its lease if a scheduler died with it', async () => {
     const userId = await fixture.rows.addUser();
     await publish(userId, 1);
     expect(await outbox.claim(10, 60_000)).toHaveLength(1);
@@ -85,7 +85,7 @@ describe('the outbox', () => {
     await expect.poll(waiting, WAIT).toBe(0);
   });
 
-  test('is left to the claim that has it now', async () => {
+  test('is left to its current claim', async () => {
     await publish(await fixture.rows.addUser(), 1);
     const [early] = await outbox.claim(10, 1_000);
     await fixture.setClock(fixture.now + 2_000);
@@ -96,7 +96,7 @@ describe('the outbox', () => {
     expect(await waiting()).toBe(1);
   });
 
-  test('waits, and says so once, while the database cannot be planned on', async () => {
+  test('waits, which is logged once, while the database cannot be used for planning', async () => {
     const userId = await fixture.rows.addUser();
     await publish(userId, 1);
     let tries = 0;
@@ -118,7 +118,7 @@ describe('the outbox', () => {
 });
 
 describe('a user who cannot be planned', () => {
-  test('holds up nobody, and is tried again after a delay', async () => {
+  test('delays nobody, and is retried after a pause', async () => {
     const [failing, other] = [await fixture.rows.addUser(), await fixture.rows.addUser()];
     await publish(failing, 1);
     await publish(other, 1);
@@ -134,7 +134,7 @@ describe('a user who cannot be planned', () => {
     await expect.poll(() => attemptsOf(failing), WAIT).toBe(2);
   });
 
-  test('is parked with an alarm in the end, once it is known that others pass', async () => {
+  test('is parked with an alarm in the end, once it is known that others succeed', async () => {
     const [failing, other] = [await fixture.rows.addUser(), await fixture.rows.addUser()];
     await publish(failing, 1);
     await fixture.rows.sql('update users.outbox set attempts = 9');
@@ -153,7 +153,7 @@ describe('a user who cannot be planned', () => {
     );
   });
 
-  test('because it is being sent has not failed: it is tried again in seconds, when that may have ended', async () => {
+  test('because it is being sent has not failed: it is retried in seconds, when that may have ended', async () => {
     const userId = await fixture.rows.addUser();
     await publish(userId, 1);
     let plans = 0;
@@ -207,7 +207,7 @@ describe('one user with many entries', () => {
   });
 });
 
-/** What the claim reads: a claim among nothing else is the measure, not a time. */
+/** What the claim reads: compared with a claim among nothing else, not with a time. */
 const buffersOfClaim = async (): Promise<number> => {
   const statements: string[] = [];
   const { orm } = fixture.database;

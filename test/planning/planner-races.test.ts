@@ -45,7 +45,7 @@ describe('a row that is being sent', () => {
     expect(await fixture.claim()).toMatchObject([{ key: keyOf(userId), attempt: 1 }]);
   });
 
-  test('and was attempted is not removed by a corrected date: it says why it ended', async () => {
+  test('that was attempted is not removed by a corrected date: it says why it ended', async () => {
     const userId = await fixture.rows.addUser();
     await fixture.plan(userId);
     await fixture.setClock(BERLIN_2026 + 1);
@@ -75,14 +75,14 @@ describe('races', () => {
     expect(await planned.waiting).toMatchObject({ dueAt: NEW_YORK_2026 });
   });
 
-  test('plans of one user at once make one row', async () => {
+  test('concurrent plans of one user make one row', async () => {
     const userId = await fixture.rows.addUser();
     const results = await Promise.all(Array.from({ length: 8 }, () => fixture.plan(userId)));
     expect(new Set(results.map((result) => JSON.stringify(result))).size).toBe(1);
     expect(await fixture.occurrencesOf(userId)).toHaveLength(1);
   });
 
-  test('planners that take the same users in other orders, while these change, all end', async () => {
+  test('planners that take the same users in different orders, while these change, all end', async () => {
     const users = await fixture.rows.addUsers(40);
     const refs = users.map(birthdayOf);
     const moveAll = async (timezone: string) => {
@@ -107,7 +107,7 @@ describe('races', () => {
     await fixture.setClock(BERLIN_2026 - HOUR);
     for (const userId of users) await fixture.change(userId, { timezone: 'America/New_York' });
     await fixture.setClock(BERLIN_2026 + 1_000);
-    // Connections of its own, as another process has: it does not queue behind the plans.
+    // With its own connections, like another process: it does not queue behind the plans.
     const orm = await connectOrm(fixture.database.url);
     onTestFinished(() => orm.close(true));
     const dispatcher = createLedger(orm, { lateAfterMs: 5 * MINUTE });
@@ -136,7 +136,7 @@ describe('races', () => {
 });
 
 describe('in a batch', () => {
-  test('one that cannot be planned holds up no other', async () => {
+  test('one that cannot be planned delays no other', async () => {
     const users = await fixture.rows.addUsers(20);
     const [unlucky = ''] = users;
     await refusePlansOf(unlucky);
@@ -146,7 +146,7 @@ describe('in a batch', () => {
     expect(outcomes.filter(({ kind }) => kind === 'planned')).toHaveLength(19);
   });
 
-  test('one whose user stays locked holds the others up for a few seconds only', async () => {
+  test('one whose user stays locked delays the others for a few seconds only', async () => {
     const [locked = '', other = ''] = [await fixture.rows.addUser(), await fixture.rows.addUser()];
     await fixture.database.orm.em.fork().transactional(async (em) => {
       await em.execute('select 1 from users.users where id = ? for update', [locked]);
@@ -157,14 +157,14 @@ describe('in a batch', () => {
     });
   });
 
-  test('each is planned once, however often and in however many it is asked for', async () => {
+  test('each is planned once, however often and in however many batches it is requested', async () => {
     const users = await fixture.rows.addUsers(3);
     const refs = users.map(birthdayOf);
     const outcomes = await fixture.planner.plan([...refs, ...refs, ...refs]);
     expect(outcomes.map(({ id }) => id).toSorted()).toEqual(users.toSorted());
   });
 
-  test('rejects, and plans nothing, when the database is away', async () => {
+  test('planning rejects, and writes nothing, if the database is down', async () => {
     const userId = await fixture.rows.addUser();
     const orm = await connectOrm('postgresql://127.0.0.1:1/nowhere');
     onTestFinished(() => orm.close(true));

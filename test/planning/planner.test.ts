@@ -18,7 +18,7 @@ import { bundledTz } from '../support/tz-databases.ts';
 const fixture = usePlanningFixture();
 
 describe('a plan', () => {
-  test('is a row in the ledger, due by itself, with all that it was made from', async () => {
+  test('is a row in the ledger, due by itself, with all of its inputs', async () => {
     const userId = await fixture.rows.addUser();
     expect(await fixture.plan(userId)).toMatchObject({
       kind: 'planned',
@@ -52,7 +52,7 @@ describe('a plan', () => {
     expect(await fixture.claim()).toMatchObject([{ key: keyOf(userId) }]);
   });
 
-  test('made twice comes to the same', async () => {
+  test('that is made twice has the same result', async () => {
     const userId = await fixture.rows.addUser();
     const first = await fixture.plan(userId);
     const row = await fixture.rows.find(keyOf(userId));
@@ -97,7 +97,7 @@ describe('a plan', () => {
     },
   );
 
-  test('that a move makes too late is SKIPPED as it fell due by the move', async () => {
+  test('that a move makes too late is SKIPPED as it fell due through the move', async () => {
     const userId = await fixture.rows.addUser({ timezone: 'Pacific/Pago_Pago' });
     await fixture.plan(userId);
     const dueInPagoPago = Date.UTC(2026, 4, 20, 20);
@@ -119,7 +119,7 @@ describe('a plan', () => {
     });
   });
 
-  test('moves with a corrected date of birth, which burns no year', async () => {
+  test('moves with a corrected date of birth, which uses up no year', async () => {
     const userId = await fixture.rows.addUser({ dateOfBirth: '1990-12-01' });
     await fixture.plan(userId);
     await fixture.change(userId, { dateOfBirth: '1990-03-01' });
@@ -133,7 +133,7 @@ describe('a plan', () => {
     ]);
   });
 
-  test('never comes back to a year that is settled', async () => {
+  test('never returns to a year that is settled', async () => {
     const userId = await fixture.rows.addUser();
     await fixture.plan(userId);
     await fixture.setClock(BERLIN_2026 + 1);
@@ -179,7 +179,7 @@ describe('several changes while planning was away', () => {
     });
   });
 
-  test('are made up for from the history since an occurrence was settled', async () => {
+  test('are caught up with from the history since an occurrence was settled', async () => {
     const userId = await fixture.rows.addUser({ timezone: 'America/New_York' });
     await fixture.plan(userId);
     await fixture.setClock(NEW_YORK_2026 + 1);
@@ -191,7 +191,7 @@ describe('several changes while planning was away', () => {
     });
   });
 
-  test('leave what was missed on the way in the ledger, by the inputs that it was due by', async () => {
+  test('leave what was missed in between in the ledger, with the inputs under which it was due', async () => {
     const userId = await fixture.rows.addUser({
       timezone: 'America/New_York',
       createdAt: NEW_YORK_2026 - DAY,
@@ -205,7 +205,7 @@ describe('several changes while planning was away', () => {
     ]);
   });
 
-  test('are not read of a user who never changed', async () => {
+  test('are not read for a user who never changed', async () => {
     const userId = await fixture.rows.addUser();
     const planned = await fixture.plan(userId);
     // A plan that read the history would wait here.
@@ -215,7 +215,7 @@ describe('several changes while planning was away', () => {
     });
   });
 
-  test('may be more than are read: the latest count', async () => {
+  test('can be more than are read: the latest count', async () => {
     const userId = await fixture.rows.addUser();
     await fixture.plan(userId);
     await fixture.change(userId, { timezone: 'Asia/Tokyo' }, SPRING + 1);
@@ -235,7 +235,7 @@ describe('several changes while planning was away', () => {
 });
 
 describe('inputs without an instant', () => {
-  test('leave a row that an operator sees, and are planned when they can be', async () => {
+  test('leave a row that an operator sees, and are planned when possible', async () => {
     const userId = await fixture.rows.addUser({ timezone: 'Mars/Olympus_Mons' });
     const blocked = await fixture.plan(userId);
     const reason = blocked.kind === 'blocked' ? blocked.reason : '';
@@ -263,7 +263,7 @@ describe('inputs without an instant', () => {
   });
 });
 
-describe('a user who is gone', () => {
+describe('a user who is deleted', () => {
   test('ends the plan; what was open is SKIPPED with the reason', async () => {
     const userId = await fixture.rows.addUser();
     await fixture.plan(userId);
@@ -318,7 +318,7 @@ describe('a user who is gone', () => {
     ]);
   });
 
-  test('or never was, ends it too, and leaves no trace', async () => {
+  test('or never existed, ends it too, and leaves no trace', async () => {
     const userId = '019a0000-0000-7000-8000-000000000000';
     expect(await fixture.plan(userId)).toEqual({ ...birthdayOf(userId), kind: 'ended' });
     expect(await fixture.occasionOf(userId)).toBeNull();
@@ -328,14 +328,14 @@ describe('a user who is gone', () => {
 describe('too late', () => {
   const LATE = BERLIN_2026 + HOUR;
 
-  test('needs both clocks: that of the process alone skips nobody', async () => {
+  test('requires both clocks: that of the process alone skips nobody', async () => {
     const userId = await fixture.rows.addUser();
     await fixture.setClock(LATE);
     const ahead = fixture.plannerWith({ skewMs: 49 * HOUR });
     expect(await ahead.plan([birthdayOf(userId)])).toMatchObject([{ dueAt: BERLIN_2026 }]);
   });
 
-  test('needs both clocks: that of the database alone skips nobody', async () => {
+  test('requires both clocks: that of the database alone skips nobody', async () => {
     const userId = await fixture.rows.addUser();
     await fixture.setClock(LATE + 49 * HOUR);
     const behind = fixture.plannerWith({ skewMs: -49 * HOUR });

@@ -13,12 +13,12 @@ interface RecurrenceCase {
   readonly name: string;
   readonly recurrence: Recurrence;
   readonly date: string;
-  /** Of RFC 7529; null where every month has the day. */
+  /** From RFC 7529; null if every month has the day. */
   readonly skip: 'BACKWARD' | 'FORWARD' | null;
   readonly timezone: string;
   readonly deliveryTime: string;
   readonly after: string;
-  /** `nominal` where it is not the day on which it is kept. */
+  /** `nominal` if it is not the day on which it is kept. */
   readonly expect: readonly {
     readonly date: string;
     readonly dueAt: string;

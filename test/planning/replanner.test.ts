@@ -29,7 +29,7 @@ beforeEach(async () => {
 afterAll(() => rmSync(olderFile));
 
 describe('when a newer tz database is recorded', () => {
-  test('plans made by the older one are made again, those that it moves at their new instant', async () => {
+  test('plans made with the older one are made again, those that it moves at their new instant', async () => {
     const moved = await planned('America/Winnipeg', '1990-12-10');
     const same = await planned('Europe/Berlin', '1992-02-29');
     const before = await fixture.rows.find(keyOf(same, 2027));
@@ -43,7 +43,7 @@ describe('when a newer tz database is recorded', () => {
     expect(await replan()).toEqual({ outdated: 0, left: 0 });
   });
 
-  test('a zone that is known now is planned', async () => {
+  test('an occasion in a zone that is known now is planned', async () => {
     const userId = await planned('America/Coyhaique', '1990-12-10');
     expect(await dueAtOf(userId)).toBeNull();
     await record({ tzVersion: bundledTz.version });
@@ -51,7 +51,7 @@ describe('when a newer tz database is recorded', () => {
     expect(await dueAtOf(userId)).not.toBeNull();
   });
 
-  test('a process that still has the older one makes none again, and undoes none', async () => {
+  test('a process that still has the older one replans nothing, and undoes nothing', async () => {
     const userId = await planned(CHANGED_ZONES[0] ?? '', '1990-12-10');
     await record({ tzVersion: bundledTz.version });
     let plans = 0;
@@ -89,7 +89,7 @@ describe('when a newer tz database is recorded', () => {
 });
 
 describe('when other settings are recorded', () => {
-  test('plans to come move to the new local time; what fell due stays', async () => {
+  test('future plans move to the new local time; what fell due stays', async () => {
     const toCome = await planned('Europe/Berlin', '1990-12-10', bundledTz);
     const due = await planned('Europe/Berlin', '1990-11-23', bundledTz);
     await fixture.setClock(NOW + 9 * HOUR);
@@ -109,7 +109,7 @@ describe('when other settings are recorded', () => {
   });
 });
 
-describe('when something is set for an occasion type', () => {
+describe('when an occasion type gets other settings', () => {
   const DAILY = { type: 'standup', date: '2026-11-24', recurrence: 'daily' };
   /** Planned for 24 November, 9:00 in Berlin. */
   async function addDaily(fields = {}): Promise<string> {
@@ -133,7 +133,7 @@ describe('when something is set for an occasion type', () => {
     expect(await replan()).toEqual({ outdated: 0, left: 0 });
   });
 
-  test('what waits goes to its other destination, and keeps its instant', async () => {
+  test('waiting rows move to its new destination, and keep their instants', async () => {
     const userId = await addDaily();
     const destination = async () =>
       fixture.rows.sql(`select destination from events.occurrences where user_id = ?`, [userId]);
@@ -145,7 +145,7 @@ describe('when something is set for an occasion type', () => {
     expect(await replan()).toEqual({ outdated: 0, left: 0 });
   });
 
-  test('a redelivery that waits goes there too, though no plan is made for it', async () => {
+  test('a waiting redelivery moves there too, although no plan is made for it', async () => {
     const userId = await addDaily();
     await fixture.setClock(NOW + 33 * HOUR);
     await fixture.send('refused');
@@ -163,7 +163,7 @@ describe('when something is set for an occasion type', () => {
   });
 
   describe('once an occasion has ended', () => {
-    /** Of today, 9:00 in Berlin; created at a time of that day. */
+    /** Today, 9:00 in Berlin; created during that day. */
     async function addOnce(createdAt: number) {
       await record({ tzVersion: bundledTz.version });
       await fixture.setClock(createdAt);
@@ -179,7 +179,7 @@ describe('when something is set for an occasion type', () => {
       await fixture.setType('once', { deliveryTime: '18:00' });
     }
 
-    test('what was past at its creation is to come, and is planned', async () => {
+    test('an occurrence that was past at its creation is to come, and is planned', async () => {
       const { userId, plan } = await addOnce(NINE + HOUR);
       expect(await plan()).toMatchObject({ kind: 'ended' });
       await moveAtNoon();
@@ -188,7 +188,7 @@ describe('when something is set for an occasion type', () => {
       expect(await replan()).toEqual({ outdated: 0, left: 0 });
     });
 
-    test('what was SKIPPED while it was suspended is to come, and is planned', async () => {
+    test('an occurrence that was SKIPPED during a suspension is to come, and is planned', async () => {
       const { id, userId, plan } = await addOnce(NOW);
       await plan();
       await fixture.occasions.update(userId, id, { suspended: true });
@@ -201,7 +201,7 @@ describe('when something is set for an occasion type', () => {
       expect(await dueAtOf(userId)).toBe('2026-11-23T17:00Z');
     });
 
-    test('what was delivered is not sent again, and one that was deleted stays so', async () => {
+    test('a delivered occurrence is not sent again, and a deleted occasion stays deleted', async () => {
       const [{ userId, plan }, gone] = [await addOnce(NOW), await addOnce(NOW)];
       await plan();
       await gone.plan();
@@ -244,7 +244,7 @@ describe('when something is set for an occasion type', () => {
     await expect.poll(() => dueAtOf(userId)).toBe('2026-11-24T06:00Z');
   });
 
-  test('a destination that hangs, whose dispatchers are always busy, holds it up for a time only', async () => {
+  test('a hanging destination, whose dispatchers are always busy, delays it only for a time', async () => {
     const userId = await addDaily();
     await fixture.rows.sql(
       `insert into events.dispatchers (id, destination, stamped_at, busy_at)
@@ -259,7 +259,7 @@ describe('when something is set for an occasion type', () => {
   });
 });
 
-describe('rules that are recorded at once', () => {
+describe('rules that are recorded at the same time', () => {
   const waits = (locktype: string) => async () => {
     const [found] = await fixture.rows.sql<{ isWaiting: boolean }>(
       `select exists (
@@ -275,7 +275,7 @@ describe('rules that are recorded at once', () => {
     tzVersion: bundledTz.version,
   } as const;
 
-  test("the installation's and a type's: what was planned between the two is planned again", async () => {
+  test('by the installation and a type: what was planned between the two is planned again', async () => {
     const userId = await planned('Europe/Berlin', '1990-12-10', bundledTz);
     await record({ tzVersion: bundledTz.version });
     const types = createOccasionTypes(fixture.database.orm);
@@ -297,7 +297,7 @@ describe('rules that are recorded at once', () => {
     expect(await dueAtOf(userId)).toBe('2026-12-10T06:30Z');
   });
 
-  test('and while a plan reads them: the plan is by the new ones, or made again', async () => {
+  test('while a plan reads them: the plan follows the new ones, or is made again', async () => {
     const userId = await planned('Europe/Berlin', '1990-12-10', bundledTz);
     await record({ tzVersion: bundledTz.version });
     const planning = await fixture.database.orm.em.fork().transactional(async (em) => {
@@ -328,7 +328,7 @@ test('more rows than a page are gone through, and none twice', async () => {
   expect(new Set(seen).size).toBe(2_500);
   expect(seen).toHaveLength(2_500);
 
-  // Up to date, but for the last one.
+  // Up to date, except for the last one.
   await fixture.rows.sql(
     `update events.occurrences set rules_id = (select max(id) from events.rules), tz_version = :tzVersion
      where key <> (select max(key) from events.occurrences)`,

@@ -5,7 +5,7 @@ import { usePlanningFixture } from '../support/planning-fixture.ts';
 
 const fixture = usePlanningFixture();
 
-test('requests are slow for two seconds after an API process has said so', async () => {
+test('requests are slow for two seconds after an API process has recorded that', async () => {
   const { orm } = fixture.database;
   const areRequestsSlow = createRequestsFirst(orm);
   expect(await areRequestsSlow()).toBe(false);
@@ -17,7 +17,7 @@ test('requests are slow for two seconds after an API process has said so', async
   expect(await areRequestsSlow()).toBe(false);
 });
 
-test('a stamp from the future, of a clock that was put right, does not count, and is replaced', async () => {
+test('a stamp from the future, of a clock that was corrected, does not count, and is replaced', async () => {
   const { orm } = fixture.database;
   const areRequestsSlow = createRequestsFirst(orm);
   await stampedAgo('-1 hour');

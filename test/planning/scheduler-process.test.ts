@@ -15,7 +15,7 @@ beforeEach(async () => {
 });
 afterEach(() => database.drop());
 
-test('two schedulers side by side, and no Temporal at all: each user is planned, in one row', async () => {
+test('two schedulers side by side, without any Temporal: each user is planned, in one row', async () => {
   for (let count = 0; count < 2; count += 1) startScheduler();
   const users = createUsers(database.orm, { clock: Date.now, tz: bundledTz });
   const name = { externalId: null, firstName: 'Ada', lastName: '' };

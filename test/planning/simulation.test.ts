@@ -5,12 +5,12 @@ import { describe, expect, it } from 'vitest';
 import { createLife } from './life.ts';
 import { DAY_MS, HOUR_MS, kinds, lifeOf, movesOf, stepsOf } from './lives.ts';
 
-/** The same lives at each run; a failure prints the life, and the path to it. */
+/** The same lives in each run; a failure prints the life, and the path to it. */
 const SEED = 20260520;
 const LIVES = 800;
 
 describe('the planning rule, over random lives', () => {
-  it.each(kinds)('accounts for all that falls due, once: $recurrence', (kind) => {
+  it.each(kinds)('accounts for everything that falls due, once: $recurrence', (kind) => {
     const anyLife = fc.property(lifeOf(kind), stepsOf(kind), (options, steps) => {
       const life = createLife(options);
       for (const step of steps) life.take(step);
@@ -23,7 +23,7 @@ describe('the planning rule, over random lives', () => {
   });
 
   it.each(kinds.filter(({ everyDays }) => everyDays > 300))(
-    'delivers in every year when users only move, and nothing is away: $recurrence',
+    'delivers in every year if users only move, and nothing is down: $recurrence',
     (kind) => {
       const anyLife = fc.property(lifeOf(kind), movesOf(kind), (options, steps) => {
         const life = createLife({ ...options, plannerStarts: 'up', lateLimitMs: 48 * HOUR_MS });

@@ -13,7 +13,7 @@ import { createOutbox } from '../../src/users/outbox.ts';
 import { type TestDatabase, useFilledDatabase } from '../support/postgres.ts';
 import { bundledTz } from '../support/tz-databases.ts';
 
-/** Of far fewer it may read all: that is as cheap. */
+/** With far fewer it may read all: that is as cheap. */
 const ROWS = 60_000;
 const BATCH = 100;
 
@@ -37,7 +37,7 @@ for (const statistics of ['fresh', 'not taken yet'] as const) {
       const entries = await outbox.claim(BATCH, 30_000);
       expect(entries).toHaveLength(BATCH);
       const occasions = await planner.findOccasions(entries.map(({ userId }) => userId));
-      // The second time there are rows to look at.
+      // The second time there are rows to check.
       for (let times = 0; times < 2; times += 1) {
         const outcomes = await planner.plan(occasions);
         // A birthday each, and a renewal, whose history is read.
@@ -123,7 +123,9 @@ const GROW = `
     local_date, due_at, superseded_at, planned_at, next_attempt_at
   from planned, others`;
 
-/** How many rows were read of each table, by connections of its own: PostgreSQL counts when these end. */
+/**
+ * How many rows were read of each table, on separate connections: PostgreSQL counts when these end.
+ */
 async function rowsReadBy({ url, orm }: TestDatabase, work: (orm: Orm) => Promise<void>) {
   const read = () =>
     orm.em.fork().execute<{ table: string; rows: number }[]>(

@@ -1,4 +1,4 @@
-/** Users whose birthday comes within a minute, and what the API and Temporal say of them. */
+/** Users whose birthday comes within a minute, and what the API and Temporal report about them. */
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import type { RunningDaybell } from '../../support/started-daybell.ts';
@@ -10,7 +10,7 @@ export interface Occurrence {
   readonly attempts: readonly unknown[];
 }
 
-/** Creates a user by the API; gives the id. */
+/** Creates a user by the API; returns the id. */
 export async function createUser(
   daybell: RunningDaybell,
   dateOfBirth: string,
@@ -38,7 +38,7 @@ export async function send(
   return text === '' ? {} : JSON.parse(text);
 }
 
-/** The occurrences of a user, the newest first, once one of them is as wanted. */
+/** The occurrences of a user, the newest first, once one of them is as expected. */
 export async function occurrenceThat(
   daybell: RunningDaybell,
   userId: string,
@@ -81,7 +81,7 @@ export interface HistoryEvent {
   readonly timerStartedEventAttributes?: { readonly startToFireTimeout: string };
 }
 
-/** When the timers of a history go off, epoch ms, the first one first. */
+/** When the timers of a history fire, epoch ms, the first one first. */
 export function timersOf(events: readonly HistoryEvent[]): number[] {
   return events.flatMap(({ eventTime, timerStartedEventAttributes }) =>
     timerStartedEventAttributes === undefined
@@ -90,7 +90,7 @@ export function timersOf(events: readonly HistoryEvent[]): number[] {
   );
 }
 
-/** Waits for what has to come; the test's own time limit ends it. */
+/** Waits for what must happen; the test's own time limit ends it. */
 export async function until(holds: () => boolean | Promise<boolean>): Promise<void> {
   while (!(await holds())) await sleep(50);
 }
