@@ -22,7 +22,7 @@ describe('with all its rules the protocol holds', () => {
   });
 
   test.each(['refusing', 'passing over'] as const)(
-    'workflows send while dispatchers live that are %s',
+    'workflows send while dispatchers are alive that are %s',
     (presence) => {
       const { violation } = play('sending', allRules(), [{ path: 'workflow', presence }]);
       expect(inWords(violation)).toBe('holds');

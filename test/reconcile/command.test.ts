@@ -1,4 +1,4 @@
-/** `npm run reconcile` as an operator types it, where no worker runs. */
+/** `npm run reconcile` as an operator types it, with no worker running. */
 import { expect, test } from 'vitest';
 
 import { createTestDatabase } from '../support/postgres.ts';

@@ -1,4 +1,6 @@
-/** Rows edited by hand against what no check constraint can say: found, and repaired or named. */
+/**
+ * Rows edited by hand in ways that no check constraint can prevent: found, and repaired or named.
+ */
 import { randomUUID } from 'node:crypto';
 
 import { describe, expect, test } from 'vitest';
@@ -23,7 +25,7 @@ const OPEN = `update events.occurrences set`;
 const OF_USER = `where user_id = :userId::uuid`;
 const OPEN_ROW = `${OF_USER} and state in ('PENDING', 'PROCESSING')`;
 
-/** Of a user who was greeted last year, and whose birthday is to come: what a hand does. */
+/** Edits to a user who was greeted last year, and whose birthday is to come. */
 const REPAIRED: readonly [string, string][] = [
   ['it has an open row, but none in events.occasions', `delete from events.occasions ${OF_USER}`],
   ['it has ended, but has an open row', `${OCCASION} ended_at = events.clock() ${OF_USER}`],
@@ -39,7 +41,7 @@ const REPAIRED: readonly [string, string][] = [
   ],
 ];
 
-/** Planning makes these no better: an alarm names them until a hand has mended them. */
+/** Planning does not improve these: an alarm names them until they are fixed by hand. */
 const NAMED: readonly [string, string, string][] = [
   [
     'its open row is leased for longer than any lease lasts',
@@ -47,7 +49,7 @@ const NAMED: readonly [string, string, string][] = [
        next_attempt_at = due_at + interval '1 year' ${OPEN_ROW}`,
     `${OPEN} state = 'PENDING', lease_until = null, next_attempt_at = due_at ${OPEN_ROW}`,
   ],
-  // Planning would burn the years until then.
+  // Planning would use up the years until then.
   [
     'its last settled occurrence is not in the ledger',
     `${OCCASION} last_settled_key = 'birthday:x:2031', last_settled_nominal = '2031-03-15' ${OF_USER}`,

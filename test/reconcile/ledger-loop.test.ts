@@ -1,5 +1,5 @@
 // @module-tag long
-/** When the scheduler looks through the ledger by itself, and what it sees in one of many users. */
+/** When the scheduler checks the ledger by itself, and what it finds about one of many users. */
 import { expect, onTestFinished, test } from 'vitest';
 
 import { createMetrics } from '../../src/platform/metrics.ts';
@@ -23,7 +23,7 @@ const fixture = useReconcileFixture();
 const { planning } = fixture;
 const WITHIN = { timeout: 20_000, interval: 20 };
 
-/** What it counts, by a metric's name without the `daybell_`. */
+/** Its counters, by a metric's name without the `daybell_`. */
 function counted() {
   const registry = createMetrics();
   return {
@@ -68,7 +68,7 @@ const rests = async () => {
   return mustRest(state, state.ledgerAgeMs, 10 * MINUTE);
 };
 
-test('a new scheduler looks at once, and plans what was missed', async () => {
+test('a new scheduler checks at once, and plans what was missed', async () => {
   const userId = await fixture.addUnplanned();
   const { rounds, value } = start(10 * MINUTE);
   await expect.poll(rounds, WITHIN).toBe(1);
@@ -78,7 +78,7 @@ test('a new scheduler looks at once, and plans what was missed', async () => {
   expect(await value('reconcile_steps_total', { result: 'failed' })).toBe(0);
 });
 
-test('what another scheduler has looked at a minute ago waits for its time', async () => {
+test('what another scheduler has checked a minute ago is not checked before its time', async () => {
   await lookedAgo(10 * MINUTE - 500);
   const { rounds } = start(10 * MINUTE);
   expect(rounds()).toBe(0);
@@ -97,7 +97,7 @@ test('it is postponed while a herd is sent, for half an hour at most', async () 
   expect(await rests()).toBe(false);
 });
 
-test('while the database is away it goes on trying, and says so', async () => {
+test('while the database is down it keeps trying, and logs that', async () => {
   const lines: LoggedLine[] = [];
   const { registry, value } = counted();
   const reconciler = createLedgerReconciler({
@@ -115,7 +115,7 @@ test('while the database is away it goes on trying, and says so', async () => {
   expect(await value('reconcile_steps_total', { result: 'failed' })).toBeGreaterThan(0);
 });
 
-test('what seems amiss only for a moment holds no longer when it is looked at again', async () => {
+test('a fault that exists only for a moment is gone in the second check', async () => {
   const looks = createLedgerLooks(fixture.orm, 10);
   const [planned, missed] = [await fixture.addUnplanned(), await fixture.addUnplanned()];
   const suspects = [];
@@ -125,7 +125,7 @@ test('what seems amiss only for a moment holds no longer when it is looked at ag
   expect(await looks.again(suspects)).toMatchObject([{ kind: 'unplanned', id: missed }]);
 });
 
-test('the state says when both halves have looked, and what is not repaired', async () => {
+test('the state has when both halves last checked, and what is not repaired', async () => {
   const state = createReconcileState(fixture.orm);
   expect(await state.lastSucceededAt()).toBeNull();
   await fixture.run();
@@ -149,7 +149,7 @@ test('the state says when both halves have looked, and what is not repaired', as
 });
 
 test(
-  'of 10,000 users as a year leaves them one who is missed is found',
+  'of 10,000 users as a year leaves them, a single missed one is found',
   { timeout: 120_000 },
   async () => {
     // A hundred lives, each a hundred times.
@@ -160,7 +160,7 @@ test(
     const ids = await fixture.sql<{ id: string }>('select id from users.users');
     await planning.setClock(NOW - 300 * DAY);
     await planning.planner.plan(ids.map(({ id }) => ({ type: 'birthday', id })));
-    // Users who were due since were greeted a little late, some of them with a retry.
+    // Users who have been due since were greeted a little late, some of them with a retry.
     for (let at = NOW - 299 * DAY; at < NOW; at += DAY) {
       await planning.setClock(at);
       await planning.send('delivered');
@@ -199,7 +199,7 @@ test(
   },
 );
 
-/** Copies all users with what is known of them, so many times, under new ids. */
+/** Copies all users with everything about them, this many times, under new ids. */
 async function multiply(times: number): Promise<void> {
   await fixture.sql(`
     create table twins as

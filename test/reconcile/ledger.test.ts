@@ -23,7 +23,7 @@ const repaired = (kind: string, count = 1) => ({
   unrepaired: {},
 });
 
-test('in an installation that is well it finds nothing, and plans nothing again', async () => {
+test('in a healthy installation it finds nothing, and plans nothing again', async () => {
   for (const dateOfBirth of ['1990-05-20', '1992-02-29', '1985-01-01', '2000-04-02']) {
     for (const timezone of ['Asia/Tokyo', 'America/New_York', 'Pacific/Apia']) {
       await fixture.addPlanned({ dateOfBirth, timezone });
@@ -59,7 +59,7 @@ test('users without a plan are planned, page by page', async () => {
   expect(brief(await fixture.run())).toEqual(NOTHING);
 });
 
-test('an event that waits in the outbox excuses its user for ten minutes, and not longer', async () => {
+test('a waiting event in the outbox excuses its user for ten minutes, and no longer', async () => {
   const userId = await fixture.addUnplanned();
   const id = await fixture.addEvent(userId, 9 * MINUTE);
   expect(brief(await fixture.run())).toEqual(NOTHING);
@@ -79,7 +79,7 @@ test('an event that is done or parked excuses nobody', async () => {
   expect(brief(await fixture.run())).toEqual(repaired('unplanned', 2));
 });
 
-test('a user who was greeted is planned, but not in the five minutes that the scheduler has', async () => {
+test('a greeted user is planned, but not within the five minutes that the scheduler has', async () => {
   const userId = await fixture.addPlanned({ dateOfBirth: '1990-04-01' });
   await planning.setClock(NOW + 8 * HOUR);
   await planning.send('delivered');
@@ -121,7 +121,7 @@ test('a row that was released and not planned again is planned', async () => {
   });
 });
 
-test('the plan of a user who is gone is SKIPPED, and its workflow is to end', async () => {
+test('the plan of a deleted user is SKIPPED, and its workflow has to end', async () => {
   const userId = await fixture.addPlanned();
   await planning.deleteUser(userId);
   await fixture.addEvent(userId, MINUTE);
@@ -136,7 +136,7 @@ test('the plan of a user who is gone is SKIPPED, and its workflow is to end', as
   expect(brief(await fixture.run())).toEqual(NOTHING);
 });
 
-test('a row that nobody attempts is named when nothing holds it up, and its workflow is notified', async () => {
+test('a row that no process attempts is named if nothing holds it up, and its workflow is notified', async () => {
   const userId = await fixture.addPlanned({ dateOfBirth: '1990-04-01' });
   await fixture.sql('update events.occasions set notified_wake_at = wake_at');
   const due = NOW + 7 * HOUR;
@@ -178,14 +178,14 @@ test.for<[string, string]>([
     `insert into events.dispatchers (id, stamped_at, busy_at)
      values (gen_random_uuid(), events.clock(), events.clock())`,
   ],
-])('a row that waits %s is no finding', async ([, hold]) => {
+])('a row that waits %s is not a finding', async ([, hold]) => {
   await fixture.addPlanned({ dateOfBirth: '1990-04-01' });
   await planning.setClock(NOW + 9 * HOUR);
   await fixture.sql(hold);
   expect(brief(await fixture.run())).toEqual(NOTHING);
 });
 
-test('a row that waits while others are sent is behind them, for an hour', async () => {
+test('a row that waits while others are sent is excused, for an hour', async () => {
   await fixture.addPlanned({ dateOfBirth: '1990-04-01' });
   await planning.setClock(NOW + 7 * HOUR + 50 * MINUTE);
   const other = await plantOccurrence(fixture.sql, { state: 'COMPLETED' });
@@ -200,14 +200,14 @@ test('a row that waits while others are sent is behind them, for an hour', async
   expect(brief(await fixture.run())).toMatchObject({ unrepaired: { unattempted: 1 } });
 });
 
-test('what is too late to be sent is SKIPPED, and next year is planned', async () => {
+test('an occurrence that is too late is SKIPPED, and next year is planned', async () => {
   const userId = await fixture.addPlanned({ dateOfBirth: '1990-04-01' });
   await planning.setClock(NOW + 3 * DAY);
   expect(brief(await fixture.run())).toEqual(repaired('unattempted'));
   expect(await fixture.stateOf(userId)).toEqual(['SKIPPED', 'PENDING']);
 });
 
-test('one that cannot be planned holds up no other, and the alarm says why', async () => {
+test('an occasion that cannot be planned delays no other, and the alarm says why', async () => {
   const [bad, good] = [await fixture.addUnplanned(), await fixture.addUnplanned()];
   const reconciler = fixture.reconcilerWith({
     async plan(occasions) {
@@ -239,7 +239,7 @@ test('one that cannot be planned holds up no other, and the alarm says why', asy
   expect(brief(await fixture.run())).toEqual({ ...NOTHING, repaired: { unplanned: 1 } });
 });
 
-test('of two reconcilers at once, each finding is counted by one', async () => {
+test('with two concurrent reconcilers, each finding is counted by one', async () => {
   for (let nth = 0; nth < 20; nth++) await fixture.addUnplanned();
   const reports = await Promise.all([fixture.run(), fixture.run()]);
   const found = reports.map(({ detected }) => detected.unplanned ?? 0);

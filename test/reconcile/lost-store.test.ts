@@ -29,7 +29,7 @@ const WAIT = { timeout: 240_000, interval: 200 };
 const LEAD_MS = 25_000;
 
 const zones = createInstantZones(Date.now());
-/** The birthday that is so many days after that of those who are due. */
+/** The birthday this many days after that of the due users. */
 const birthday = (days: number): string =>
   `1992${new Date(zones.wallMs + days * DAY).toISOString().slice(4, 10)}`;
 
@@ -115,8 +115,8 @@ const runs = async (userId: string): Promise<boolean> => {
   return status === 'RUNNING';
 };
 
-test('who is due meanwhile is sent on time, who was greeted is not, and all workflows are started again', async () => {
-  // The schedule has run once: the store is known, and another is recognized.
+test('users who are due meanwhile are greeted on time, greeted ones are not again, and all workflows are restarted', async () => {
+  // The schedule has run once: the store is known, and a different one is recognized.
   const remembered = 'select store_id from events.reconciler where store_id is not null';
   await expect.poll(() => api.sql(remembered), WAIT).toHaveLength(1);
   const due = zones.instantFrom(Date.now() + LEAD_MS);
@@ -145,7 +145,7 @@ test('who is due meanwhile is sent on time, who was greeted is not, and all work
   expect(Math.max(...late.map(({ ms }) => ms))).toBeLessThan(10_000);
 }, 600_000);
 
-test('the worker makes the schedule by its setting, which runs at once when it is new', async () => {
+test('the worker creates the schedule from its setting, and it runs at once when it is new', async () => {
   const schedule = client.schedule.getHandle(`${settings['TEMPORAL_TASK_QUEUE']}/reconcile`);
   const { spec, action, policies, info } = await schedule.describe();
   expect(spec.intervals).toEqual([{ every: 20 * MINUTE, offset: 3 * MINUTE }]);
@@ -158,7 +158,7 @@ const COMMAND = 'src/reconcile/command.ts';
 const reconcileNow = (): TestProcess => runProcess(COMMAND, settings);
 const said = ({ lines }: TestProcess): string => lines.join('\n');
 
-test('npm run reconcile plans who was missed, names what it cannot repair, and ends with 1', async () => {
+test('npm run reconcile plans missed users, names what it cannot repair, and ends with 1', async () => {
   const open = await api.sql<{ user_id: string }>(
     `select o.user_id from events.occurrences as o
      where state = 'PENDING' and not exists (
@@ -181,7 +181,7 @@ test('npm run reconcile plans who was missed, names what it cannot repair, and e
   await settle(null, null);
 }, 120_000);
 
-test('with Temporal away npm run reconcile looks through the ledger, and ends with 69', async () => {
+test('with Temporal down, npm run reconcile checks the ledger, and ends with 69', async () => {
   await server.stop();
   const command = reconcileNow();
   expect(await command.exited).toBe(69);
@@ -189,7 +189,7 @@ test('with Temporal away npm run reconcile looks through the ledger, and ends wi
   await startTemporal();
 }, 120_000);
 
-test('with the database away, or without one, npm run reconcile says which', async () => {
+test('with the database down, or not configured, npm run reconcile says which', async () => {
   const address = `postgresql://u:p@127.0.0.1:${await freePort()}/nothing`;
   const away = await runHere(COMMAND, [], { ...settings, DATABASE_URL: address });
   expect(away.code).toBe(69);

@@ -1,4 +1,4 @@
-/** What the process api says of the reconciler, and of what waits for an operator. */
+/** What the process api reports about the reconciler, and about what waits for an operator. */
 import { pino } from 'pino';
 import { Registry } from 'prom-client';
 import { expect, test } from 'vitest';
@@ -12,7 +12,7 @@ import { useWatchedOccasions } from './watched-occasions.ts';
 
 const fixture = useWatchedOccasions();
 
-/** Both halves, as an operator has them look; gives how many findings could not be repaired. */
+/** Runs both halves, as for an operator; returns how many findings could not be repaired. */
 async function reconcile(): Promise<number> {
   const { orm, planner, temporal, taskQueue } = fixture;
   const looks = { everyMs: 600_000, secondLookMs: 1, registry: new Registry() };
@@ -24,7 +24,7 @@ async function reconcile(): Promise<number> {
     .reduce((sum, count) => sum + count, 0);
 }
 
-test('the last complete look, and what cannot be repaired, are reported while they hold', async () => {
+test('the last complete check, and what cannot be repaired, are reported while that is the case', async () => {
   const { rows, databaseUrl } = fixture;
   await rows.sql(
     'update events.reconciler set ledger_looked_at = null, workflows_looked_at = null',

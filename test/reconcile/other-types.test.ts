@@ -1,4 +1,4 @@
-/** Occasions of another type than birthdays: the reconciler finds theirs as well. */
+/** Occasions of other types than birthdays: the reconciler finds their faults too. */
 import { beforeAll, expect, test } from 'vitest';
 
 import { createOccasions, type Occasions } from '../../src/users/occasions.ts';
@@ -26,7 +26,7 @@ const typesOf = (userId: string) =>
     { userId },
   );
 
-test('of each user all occasions are looked at, and only those that there are', async () => {
+test('all existing occasions of each user are checked, and no others', async () => {
   const [both, one] = [await fixture.addPlanned(), await fixture.addPlanned()];
   expect(brief(await fixture.run())).toEqual(NOTHING);
   const id = await addWedding(both);
@@ -44,7 +44,7 @@ test('of each user all occasions are looked at, and only those that there are', 
   await fixture.age();
   expect(brief(await fixture.run())).toEqual(NOTHING);
 
-  // The occasion is gone, and the user is not.
+  // The occasion is deleted, but the user is not.
   await occasions.delete(both, id);
   await fixture.sql('truncate users.outbox');
   expect((await fixture.run()).detected).toEqual({ unplanned: 1 });
@@ -55,7 +55,7 @@ test('of each user all occasions are looked at, and only those that there are', 
   expect(wedding).toEqual({ state: 'SKIPPED', reason: 'occasion_deleted' });
 });
 
-test('an occasion that is over stays over, whatever is changed of its user later', async () => {
+test('an occasion that is over stays over, whatever changes for its user later', async () => {
   const { planning } = fixture;
   const userId = await fixture.addPlanned();
   const fields = occasionFields({ date: '2015-05-01', recurrence: 'once' });

@@ -36,7 +36,7 @@ export function useReconcileFixture() {
       registry: new Registry(),
       everyMs: 10 * MINUTE,
       secondLookMs: 1,
-      // So that a few users are several pages.
+      // So that a few users fill several pages.
       usersPerPage: 2,
     });
   }
@@ -67,7 +67,7 @@ export function useReconcileFixture() {
 
     run: (): Promise<Round> => reconciler.run(),
 
-    /** A user who was created a year ago, planned; gives the id. */
+    /** A user who was created a year ago, planned; returns the id. */
     async addPlanned(user: { dateOfBirth?: string; timezone?: string } = {}): Promise<string> {
       const userId = await planning.rows.addUser({ ...user, createdAt: NOW - 300 * DAY });
       await planning.plan(userId);
@@ -86,7 +86,7 @@ export function useReconcileFixture() {
     /** A user who was created a year ago, and never planned. */
     addUnplanned: (): Promise<string> => planning.rows.addUser({ createdAt: NOW - 300 * DAY }),
 
-    /** An event of the user in the outbox that waits, or as the columns say. */
+    /** A waiting event of the user in the outbox, with the given columns changed. */
     async addEvent(userId: string, ageMs: number, done = false): Promise<string> {
       const [event] = await planning.rows.sql<{ id: string }>(
         `insert into users.outbox (type, user_id, revision, occurred_at, done_at)
@@ -120,7 +120,7 @@ export const subjectOf = (userId: string): string => {
   return `${type}/${id}`;
 };
 
-/** What a round came to, in brief. */
+/** The result of a round, in brief. */
 export function brief({ detected, repaired, unrepaired }: Round) {
   return { detected, repaired, unrepaired };
 }

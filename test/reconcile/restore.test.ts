@@ -26,11 +26,11 @@ const DAY = 24 * HOUR;
 /** Due in UTC ten minutes ago; in the zone an hour behind, in fifty. */
 const due = Date.now() - HOUR / 6;
 const localTime = new Date(due).toISOString().slice(11, 16);
-/** A date of birth whose day is so far from that one. */
+/** A date of birth whose day is this far from that one. */
 const birthday = (inDays: number): string =>
   `1992${new Date(due + inDays * DAY).toISOString().slice(4, 10)}`;
 
-/** All processes, on a database and a Temporal of the test's own. */
+/** All processes, on the test's own database and Temporal. */
 async function startInstallation({ expect, onTestFinished }: TestContext) {
   let server: DevServer | null = null;
   let processes: TestProcess[] = [];
@@ -106,7 +106,7 @@ async function startInstallation({ expect, onTestFinished }: TestContext) {
     return body.id;
   }
 
-  /** How the user's workflow is; null when there is none. */
+  /** The status of the user's workflow; null if there is none. */
   async function workflowOf(userId: string): Promise<string | null> {
     const workflow = client.workflow.getHandle(`birthday/${userId}`);
     return workflow.describe().then(
@@ -115,14 +115,14 @@ async function startInstallation({ expect, onTestFinished }: TestContext) {
     );
   }
 
-  /** The day of the next occurrence in the ledger; null when there is none. */
+  /** The day of the next occurrence in the ledger; null if there is none. */
   async function planned(userId: string): Promise<string | null> {
     const { body } = await send('GET', `/v1/users/${userId}/occurrences`);
     const next = body.occurrences?.find(({ status }: { status: string }) => status === 'PENDING');
     return next === undefined ? null : next.dueAt.slice(4, 10);
   }
 
-  /** The ledger has that day for the user, and knows when the workflow, which runs, will wake. */
+  /** The ledger has that day for the user, and knows when the running workflow will wake. */
   async function agreeOn(userId: string, inDays: number): Promise<void> {
     await expect.poll(() => planned(userId), WITHIN).toBe(birthday(inDays).slice(4));
     await expect.poll(() => isNotified(userId), WITHIN).toBe(true);
@@ -137,14 +137,14 @@ async function startInstallation({ expect, onTestFinished }: TestContext) {
     return rows.length === 1;
   }
 
-  /** `npm run reconcile` until it finds nothing. */
+  /** Runs `npm run reconcile` until it finds nothing. */
   async function reconcile(): Promise<string[]> {
     const command = runCommand('command');
     expect({ exitCode: await command.exited, lines: command.lines }).toMatchObject({ exitCode: 0 });
     return command.lines;
   }
 
-  /** Of how many halves it says that nothing was missed. */
+  /** For how many halves it reports that nothing was missed. */
   async function countWell(): Promise<number> {
     return (await reconcile()).filter((line) => line === 'Nothing was missed.').length;
   }
@@ -173,7 +173,7 @@ async function startInstallation({ expect, onTestFinished }: TestContext) {
     return people;
   }
 
-  /** What happens after the backup; gives who is new. */
+  /** What happens after the backup; returns the new users. */
   async function goOn({ moves, leaves, greeted }: Awaited<ReturnType<typeof createPeople>>) {
     const { status } = await send('PATCH', `/v1/users/${moves}`, { dateOfBirth: birthday(200) });
     expect(status).toBe(200);
@@ -243,11 +243,11 @@ describe.concurrent('one of the two stores is restored', { timeout: 400_000 }, (
     await reconcile();
 
     await agreeOn(people.moves, 100);
-    // Who was deleted is there again, and is followed.
+    // A user who was deleted exists again, and is planned.
     await agreeOn(people.leaves, 120);
     expect((await send('GET', `/v1/users/${comes}`)).status).toBe(404);
     await resume();
-    // A change is planned, though its number was given out once before.
+    // A change is planned, although its number was used once before.
     await send('PATCH', `/v1/users/${people.moves}`, { dateOfBirth: birthday(150) });
     await agreeOn(people.moves, 150);
     await expect.poll(countWell, WITHIN).toBe(2);
@@ -275,7 +275,7 @@ describe.concurrent('one of the two stores is restored', { timeout: 400_000 }, (
     await rm(join(directory, 'temporal'), { recursive: true });
     await cp(join(directory, 'backup'), join(directory, 'temporal'), { recursive: true });
     await startTemporal();
-    // Too early does no harm; and what came after it is minutes later, as in life.
+    // Too early does no harm; and what came after it is minutes later, as in reality.
     const noted = await noteRestore(backupTakenAt - 120_000);
     expect(noted).toMatch(/^Noted\. Temporal's store is at the earlier state/);
     await startDaybell();

@@ -1,4 +1,4 @@
-/** What the database notes when one of the two stores is at an earlier state than the other. */
+/** What the database records when one of the two stores is at an earlier state than the other. */
 import { expect, test } from 'vitest';
 
 import { noteRestore } from '../../src/reconcile/stores.ts';
@@ -8,7 +8,7 @@ import { DAY, HOUR, MINUTE, NOW, useReconcileFixture } from './reconcile-fixture
 const fixture = useReconcileFixture();
 const { planning } = fixture;
 
-/** Planned so long ago, and its workflow notified. */
+/** Planned this long ago, and its workflow notified. */
 async function addNotified(agoMs: number): Promise<string> {
   await planning.setClock(NOW - agoMs);
   const userId = await planning.rows.addUser({ createdAt: NOW - 300 * DAY });
@@ -26,7 +26,7 @@ const isNotified = async (userId: string): Promise<boolean> =>
 
 const revisions = () => fixture.sql('select distinct revision from users.users');
 
-test('an older Temporal is notified again of what was planned or looked at since, and of nothing else', async () => {
+test('an older Temporal is notified again of what was planned or checked since, and of nothing else', async () => {
   const old = await addNotified(20 * DAY);
   const looked = await addNotified(20 * DAY);
   const planned = await addNotified(2 * HOUR);
@@ -60,7 +60,7 @@ test('an older Temporal is notified again of what was planned or looked at since
   ]);
 });
 
-test('with an older database all workflows are notified again, and revisions leap ahead', async () => {
+test('with an older database all workflows are notified again, and revisions jump ahead', async () => {
   const users = [await addNotified(20 * DAY), await addNotified(3 * DAY)];
   const restored = await noteRestore(fixture.orm, NOW - DAY);
   expect(restored).toMatchObject({ store: 'database', knowsUntil: NOW - 3 * DAY, forgotten: 2 });
@@ -68,7 +68,7 @@ test('with an older database all workflows are notified again, and revisions lea
   expect(await revisions()).toEqual([{ revision: 100_001 }]);
 });
 
-test('deliveries are paused, and what would go out is counted; nothing of it is planned anew', async () => {
+test('deliveries are paused, and what would be sent is counted; none of it is planned again', async () => {
   const userId = await fixture.addPlanned({ dateOfBirth: '1990-04-01' });
   await planning.setClock(NOW + 8 * HOUR);
   const before = await planning.occurrencesOf(userId);
@@ -83,7 +83,7 @@ test('deliveries are paused, and what would go out is counted; nothing of it is 
   expect(await planning.occurrencesOf(userId)).toEqual(before);
 });
 
-test('to note it twice changes nothing more, and of nothing it says that it knows nothing', async () => {
+test('recording it twice changes nothing more, and an empty database is reported as such', async () => {
   await addNotified(2 * HOUR);
   expect(await noteRestore(fixture.orm, NOW - DAY)).toMatchObject({ forgotten: 1 });
   expect(await noteRestore(fixture.orm, NOW - DAY)).toMatchObject({ forgotten: 0 });

@@ -1,4 +1,6 @@
-/** The reconciler's workflow on a real server, and what becomes of a workflow that a hand has ended. */
+/**
+ * The reconciler's workflow on a real server, and its effect on a workflow that was ended by hand.
+ */
 import { describe, expect, test, vi } from 'vitest';
 
 import { runReconcileWorkflow } from '../../src/reconcile/run-now.ts';
@@ -49,7 +51,7 @@ async function addAsleep(count: number): Promise<string[]> {
 }
 
 describe('with a notifier and a worker', () => {
-  test('in an installation that is well nothing is found, and nobody is woken', async () => {
+  test('in a healthy installation nothing is found, and no workflow is woken', async () => {
     fixture.startNotifier();
     await fixture.startWorker();
     const users = await addAsleep(4);
@@ -60,7 +62,7 @@ describe('with a notifier and a worker', () => {
     expect(await versions()).toEqual(before);
   });
 
-  test('a workflow that a hand has terminated is started again, once it should have looked', async () => {
+  test('a workflow that was terminated by hand is started again, once it should have checked', async () => {
     fixture.startNotifier();
     await fixture.startWorker();
     const [userId = ''] = await addAsleep(1);
@@ -81,7 +83,7 @@ describe('with a notifier and a worker', () => {
     expect(await runNow()).toEqual({ ...WELL, repaired: { unwatched: 1 } });
   });
 
-  test('one that runs and has not looked is woken, and not started a second time', async () => {
+  test('a running workflow that has not checked is woken, and not started a second time', async () => {
     fixture.startNotifier();
     await fixture.startWorker();
     const [userId = ''] = await addAsleep(1);
@@ -94,7 +96,7 @@ describe('with a notifier and a worker', () => {
 
     expect((await runNow()).detected).toEqual({ unwatched: 1 });
 
-    // Its start is delayed; the signal ends that.
+    // Its start is delayed; the signal ends that delay.
     await expect
       .poll(async () => (await fixture.occasionOf(userId)).lookedAt, WITHIN)
       .not.toBeNull();
@@ -102,7 +104,7 @@ describe('with a notifier and a worker', () => {
     expect((await runNow()).repaired).toEqual({ unwatched: 1 });
   });
 
-  test('a store that was lost is rebuilt by one run, and the run says so', async () => {
+  test('a lost store is rebuilt by one run, which reports that', async () => {
     const users: string[] = [];
     for (let nth = 0; nth < 5; nth++) users.push(await fixture.add());
     await fixture.markNotified(...users);
@@ -134,9 +136,9 @@ describe('with a notifier and a worker', () => {
 });
 
 describe('without a worker', () => {
-  test('the run that was asked for ends, and says why', async () => {
+  test('the requested run ends, and says why', async () => {
     const { client } = fixture.temporal;
-    // At which none has polled.
+    // A task queue at which none has polled.
     const taskQueue = uniqueTaskQueue();
     const limits = { noWorkerMs: 1_500, stillMs: 60_000, busyMs: 60_000 };
     await expect(runReconcileWorkflow(client, taskQueue, () => {}, limits)).rejects.toMatchObject({
@@ -154,7 +156,7 @@ describe('without a worker', () => {
     const { client, connection } = fixture.temporal;
     const { taskQueue } = fixture;
     const namespace = 'default';
-    // It runs workflows, and no steps.
+    // It runs workflows, but no steps.
     const worker = await createWorker({
       connection,
       namespace,
@@ -183,7 +185,7 @@ describe('without a worker', () => {
     await running;
   });
 
-  /** As a busy worker, which has polled and does not poll now. */
+  /** Like a busy worker, which has polled and does not poll now. */
   async function pollOnce(): Promise<void> {
     const { client } = fixture.temporal;
     const taskQueue = { name: fixture.taskQueue };
@@ -192,7 +194,7 @@ describe('without a worker', () => {
     await client.withDeadline(Date.now() + 1_000, poll).catch(() => {});
   }
 
-  test('a run waits for a worker that is busy, though not for ever', async () => {
+  test('a run waits for a busy worker, though not forever', async () => {
     await pollOnce();
     const limits = { noWorkerMs: 1_000, stillMs: 60_000 };
     await expect(runNow(limits, 4_000)).rejects.toThrow(/are busy, or of another version/);
@@ -209,7 +211,7 @@ describe('without a worker', () => {
     expect(await ended).toEqual(WELL);
   });
 
-  test('with Temporal away it says that', async () => {
+  test('with Temporal down it reports that', async () => {
     const away = connectTemporal(
       loadSettings({ TEMPORAL_ADDRESS: `127.0.0.1:${await freePort()}` }),
     );

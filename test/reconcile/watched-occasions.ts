@@ -30,7 +30,7 @@ import {
 import { bundledTz } from '../support/tz-databases.ts';
 
 const DAY = 86_400_000;
-/** Of the reconciler's pages: a few occasions are several. */
+/** The page size of the reconciler: a few occasions fill several pages. */
 const PAGE = 2;
 
 /** Registers the hooks of the file that calls it. */
@@ -62,7 +62,7 @@ export function useWatchedOccasions() {
       `truncate events.occurrences, events.occasions, events.findings, events.dispatchers,
          users.users, users.outbox, users.erasures cascade`,
     );
-    // As after months of work.
+    // As after months of operation.
     await rows.sql(
       `update events.reconciler set store_id = null, forget_after = null,
          temporal_back_at = now() - interval '30 days', workflows_looked_at = now(),
@@ -115,7 +115,7 @@ export function useWatchedOccasions() {
       return planner;
     },
 
-    /** A user whose birthday is in a hundred days, planned; gives the id. */
+    /** A user whose birthday is in a hundred days, planned; returns the id. */
     async add(): Promise<string> {
       const day = new Date(Date.now() + 100 * DAY).toISOString().slice(4, 10);
       const dateOfBirth = `1992${day}`;
@@ -152,7 +152,7 @@ export function useWatchedOccasions() {
 
     alarms: (): LoggedLine[] => lines.filter(({ level }) => level === 'error'),
 
-    /** The notifier as the scheduler has it, until the test is over. */
+    /** The notifier as in the scheduler, until the test is over. */
     startNotifier(): void {
       const notifier = createNotifier({
         store: createNotifyStore(database.orm),

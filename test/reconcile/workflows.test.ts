@@ -20,7 +20,7 @@ const conclude = () =>
     .reconciler()
     .conclude({ startedAt: Date.now(), detected: {}, repaired: {}, notLookedFor: [] });
 
-/** No workflow has looked since, though it should have. */
+/** No workflow has checked since, although it should have. */
 const neglect = (userId: string, hours: number) =>
   sql(
     `update events.occasions set notified_wake_at = now() - :hours::float8 * interval '1 hour',
@@ -34,7 +34,7 @@ const passMinutes = (minutes: number) =>
     minutes,
   });
 
-/** Ids are to be compared again. */
+/** Ids are due for a comparison again. */
 const isDue = () => sql(`update events.reconciler set compared_at = now() - interval '24 hours'`);
 /** As the notifier does. */
 const start = async (userId: string) => {
@@ -64,13 +64,13 @@ describe('a Temporal store', () => {
     ]);
   });
 
-  test('that is another one than before has none of the workflows: all are notified again', async () => {
+  test('that is different from the previous one has none of the workflows: all are notified again', async () => {
     const users: string[] = [];
     for (let nth = 0; nth < 7; nth++) users.push(await fixture.add());
     await fixture.markNotified(...users);
     await sql(`update events.reconciler set store_id = 'another'`);
 
-    // It is interrupted after the first page, and goes on from there.
+    // It is interrupted after the first page, and resumes from there.
     let pages = 0;
     const interrupted = fixture.reconciler().checkStore(() => {
       pages++;
@@ -84,7 +84,7 @@ describe('a Temporal store', () => {
       expect(await fixture.occasionOf(userId)).toMatchObject({
         notifiedAt: null,
         isAwaited: true,
-        // What a workflow of the other store may still answer is not noted.
+        // A late answer from a workflow of the other store is not recorded.
         calledAt: expect.any(String),
       });
     }
@@ -97,7 +97,7 @@ describe('a Temporal store', () => {
     expect(fixture.lines).toMatchObject([{ level: 'warn', forgotten: 5 }]);
   });
 
-  test('is not looked at while a herd goes out', async () => {
+  test('is not checked while a herd is sent', async () => {
     await sql(
       `insert into events.dispatchers (id, stamped_at, busy_at)
        values (gen_random_uuid(), now(), now())`,
@@ -106,7 +106,7 @@ describe('a Temporal store', () => {
   });
 });
 
-describe('an occasion that no workflow looks at', () => {
+describe('an occasion that no workflow checks', () => {
   test('is notified three times, five minutes apart, and then an alarm names it', async () => {
     const userId = await fixture.add();
     const { lookForUnwatched } = fixture.reconciler();
@@ -141,7 +141,7 @@ describe('an occasion that no workflow looks at', () => {
       { alarm: 'reconcile-unrepaired', examples: [example] },
     ]);
 
-    // After a day it is tried once more.
+    // After a day it is tried again.
     await passMinutes(25 * 60);
     await lookForUnwatched();
     expect(await fixture.occasionOf(userId)).toMatchObject({ notifiedAt: null });
@@ -152,7 +152,7 @@ describe('an occasion that no workflow looks at', () => {
     expect(await conclude()).toEqual({ unrepaired: {}, examples: [] });
   });
 
-  test('counts as such also while nobody has notified its workflow', async () => {
+  test('counts as such even while nobody has notified its workflow', async () => {
     const userId = await fixture.add();
     await neglect(userId, 3);
     await sql('update events.occasions set notified_wake_at = null');
@@ -163,14 +163,14 @@ describe('an occasion that no workflow looks at', () => {
     ['within two hours', `notified_wake_at = now() - interval '119 minutes'`],
     ['to which a workflow has looked meanwhile', `looked_at = now() - interval '1 hour'`],
     ['that has ended', `ended_at = now(), wake_at = null`],
-  ])('is well %s', async ([, columns]) => {
+  ])('is fine %s', async ([, columns]) => {
     const userId = await fixture.add();
     await neglect(userId, 3);
     await sql(`update events.occasions set ${columns}`);
     expect(await fixture.reconciler().lookForUnwatched()).toEqual(NOTHING);
   });
 
-  test('is given two hours from the return of Temporal', async () => {
+  test('gets two hours from the return of Temporal', async () => {
     const userId = await fixture.add();
     await neglect(userId, 30);
     // For a day no run of the reconciler has succeeded.
@@ -187,7 +187,7 @@ describe('an occasion that no workflow looks at', () => {
 });
 
 describe('once a day all ids are compared', () => {
-  test('and not oftener', async () => {
+  test('but not more often', async () => {
     await start(randomUUID());
     const comparison = await fixture.reconciler().compare(nothing);
     expect(comparison).toEqual({ ...NOTHING, compared: null });
@@ -244,7 +244,7 @@ describe('once a day all ids are compared', () => {
     for (const userId of users) expect(left).not.toContain(`birthday/${userId}`);
   });
 
-  test('an occasion that was notified a moment ago is no loss, though visibility is behind', async () => {
+  test('an occasion that was notified a moment ago is not lost, although visibility lags', async () => {
     const userId = await fixture.add();
     await start(userId);
     await fixture.markNotified(userId);
@@ -253,7 +253,7 @@ describe('once a day all ids are compared', () => {
     expect(detected['lost']).toBeUndefined();
   });
 
-  test('a lost one that the notifier does not start, and a stray that does not end, are alarms', async () => {
+  test('a lost one that the notifier does not start, and a stray that does not end, raise alarms', async () => {
     const lost = await fixture.add();
     await fixture.markNotified(lost);
     const stray = randomUUID();

@@ -95,7 +95,7 @@ async function play(name: string, scenario: Scenario, id: string, client: Client
   const { runId } = await client.workflow.getHandle(workflowId).describe();
   const workflow = client.workflow.getHandle(workflowId, runId);
   const stage: Stage = {
-    // Whichever run it is in by then.
+    // In whichever run it is by then.
     signal: () => client.workflow.getHandle(workflowId).signal(changedSignal),
     cancel: async () => void (await workflow.cancel()),
     lookAgain: () => workflows.lookAgain(occasion),
@@ -122,14 +122,14 @@ async function playRun(name: string, run: Run, client: Client): Promise<void> {
   console.log(`recorded ${name}`);
 }
 
-/** Nothing is under way: the history ends where a worker would pick it up. */
+/** Nothing is in progress: the history ends where a worker would resume it. */
 async function untilQuiet(workflow: WorkflowHandle): Promise<void> {
   while ((await workflow.describe()).raw.pendingWorkflowTask) await sleep(50);
 }
 
 function linePerEvent(history: History): string {
   const { events } = JSON.parse(historyToJSON(history)) as { events: object[] };
-  // Stack traces name the folder of this checkout, which is nobody's business.
+  // Stack traces contain the path of this checkout, which must not be published.
   const lines = events.map((event) => `  ${JSON.stringify(event).replaceAll(CHECKOUT, '')}`);
   return `{"events":[\n${lines.join(',\n')}\n]}\n`;
 }

@@ -27,23 +27,23 @@ test('there is a history for every path', () => {
   expect(names.length).toBeGreaterThan(0);
 });
 
-test.each(names)('the history «%s» is replayed', async (name) => {
+test.each(names)('the history «%s» can be replayed', async (name) => {
   await expect(replay(read(name))).resolves.toBeUndefined();
 });
 
-test.each(names)('the history «%s» holds no name and no date of birth', (name) => {
+test.each(names)('the history «%s» contains no name and no date of birth', (name) => {
   const payloads = JSON.stringify(read(name)).matchAll(/"data":"([^"]*)"/g);
   const text = [...payloads].map(([, data = '']) => atob(data)).join('\n');
   expect(text).not.toBe('');
   expect(text).not.toMatch(/firstName|lastName|dateOfBirth|\b19\d\d-\d\d-\d\d\b/);
 });
 
-test('a history of another activity is not replayed', async () => {
+test('a history with a different activity cannot be replayed', async () => {
   const history = JSON.parse(JSON.stringify(read('settled')).replaceAll('"deliver"', '"send"'));
   await expect(replay(history)).rejects.toThrow(DeterminismViolationError);
 });
 
-test('a change of workflow code that was not made safe is found out', async () => {
+test('an unsafe change of workflow code is detected', async () => {
   const changed = await bundleWorkflowCode({
     workflowsPath: join(import.meta.dirname, 'changed-workflow.ts'),
     logger: new DefaultLogger('ERROR'),

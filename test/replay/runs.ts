@@ -1,4 +1,4 @@
-/** Workflows that come to an end by themselves, each played once with answers made up in advance. */
+/** Workflows that end by themselves, each run once with prepared answers. */
 import { ApplicationFailure } from '@temporalio/common';
 
 import type { Activities } from '../../src/activities/index.ts';
@@ -7,7 +7,7 @@ import type { PruneRequest } from '../../src/workflows/maintenance-contract.ts';
 export interface Run {
   readonly workflowType: string;
   readonly args: readonly unknown[];
-  /** Made for each run: what they answer may depend on what they were asked before. */
+  /** Created for each run: their answers may depend on earlier calls. */
   readonly activities: () => Partial<Activities>;
 }
 
@@ -40,7 +40,7 @@ export const runs: Readonly<Record<string, Run>> = {
         async erase() {
           rounds += 1;
           const erased = { fromDatabase: 50, fromTemporal: 20, runs: 70 };
-          // Its time was up; then what was deleted is awaited; then all is done.
+          // Its time was over; then the deletions are awaited; then all is done.
           return { erased, more: rounds === 1, deleting: rounds < 3 };
         },
       };

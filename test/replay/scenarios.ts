@@ -9,9 +9,9 @@ import { asleepForAYear, asleepUntil, ENDED, type Play } from '../support/delive
 export interface Scenario {
   /** What deliver does, by the number of its call. */
   readonly deliver: Play;
-  /** Brings the workflow to where its history is recorded: that of its first run. */
+  /** Brings the workflow to the point where its history is recorded: that of its first run. */
   play(stage: Stage): Promise<void>;
-  /** How long its start is delayed, in ms; not at all when not given. */
+  /** How long its start is delayed, in ms; not at all by default. */
   readonly delayMs?: number;
 }
 
@@ -20,7 +20,7 @@ export interface Stage {
   signal(): Promise<void>;
   cancel(): Promise<void>;
   lookAgain(): Promise<void>;
-  /** Resolves when the first run has so many events of a type, such as `TIMER_STARTED`. */
+  /** Resolves when the first run has this many events of a type, such as `TIMER_STARTED`. */
   until(type: string, count?: number): Promise<void>;
 }
 
@@ -44,7 +44,7 @@ const blocked: Play = () => ({
 const broken: Play = () => {
   throw ApplicationFailure.nonRetryable('by hand');
 };
-/** Each call by one of these; the last is repeated. */
+/** Each call uses one of these; the last is repeated. */
 const inTurn =
   (...plays: readonly Play[]): Play =>
   (call) =>

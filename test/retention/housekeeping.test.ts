@@ -71,7 +71,7 @@ async function ensure(taskQueue: string, keep = KEEP): Promise<void> {
   }
 }
 
-test('workers that start at once make one schedule, for every hour, of their task queue', async () => {
+test('workers that start at once create one schedule, for every hour, for their task queue', async () => {
   const taskQueue = uniqueTaskQueue();
   const schedule = scheduleOf(taskQueue);
   await Promise.all([1, 2, 3].map(() => ensure(taskQueue)));
@@ -99,7 +99,7 @@ test('a start with other settings changes it, and a pause by an operator is kept
   expect(state).toMatchObject({ paused: true, note: 'while the disk is replaced' });
 });
 
-test('its workflow removes what was kept for its time, and its result says how much', async () => {
+test('its workflow removes what has passed its retention time, and its result says how much', async () => {
   const taskQueue = uniqueTaskQueue();
   const schedule = scheduleOf(taskQueue);
   const sql = (query: string, params: unknown[] = []) =>
@@ -138,7 +138,7 @@ test('its workflow removes what was kept for its time, and its result says how m
   expect(await sql('select number from events.attempts')).toEqual([{ number: 2 }]);
 });
 
-test('the process worker makes the schedule by its settings, runs it and logs a line', async () => {
+test('the process worker creates the schedule from its settings, runs it and logs a line', async () => {
   const taskQueue = uniqueTaskQueue();
   const schedule = scheduleOf(taskQueue);
   const worker = runProcess(WORKER, {
@@ -172,7 +172,7 @@ test.for([
   ['RETAIN_RESPONSE_EXCERPTS', '59m', /from 1h/],
   ['RETAIN_OUTBOX', '0s', /from 1h/],
   ['RETAIN_OCCURRENCES', '69d', /from 70d/],
-] as const)('the setting %s does not take %s', ([name, value, rule]) => {
+] as const)('the setting %s does not accept %s', ([name, value, rule]) => {
   expect(() => loadSettings({ [name]: value })).toThrow(rule);
   expect(() => loadSettings({ [name]: value })).toThrow(name);
 });

@@ -1,4 +1,4 @@
-/** Occurrences that have been kept for their time: the audit of their day stays, and they go. */
+/** Occurrences past their retention time: the audit of their day stays, and they are removed. */
 import { expect, test } from 'vitest';
 
 import { createHousekeepingActivities } from '../../src/activities/housekeeping.ts';
@@ -11,12 +11,12 @@ import { bundledTz } from '../support/tz-databases.ts';
 const fixture = useAuditFixture();
 
 const KEPT_DAYS = 100;
-/** The database's clock: by the calendar, 100 days ago it was 10 May. */
+/** The database's clock: according to the calendar, 10 May was 100 days ago. */
 const NOW = Date.UTC(2026, 7, 18, 12);
-/** So many days ago, the last year was just over, but not everywhere a few days ago. */
+/** This many days ago, the last year was just over, but not everywhere a few days ago. */
 const NEW_YEAR_DAYS = 228;
 const DAILY = { type: 'reminder', recurrence: 'daily', date: '2026-01-01' };
-/** No birthday of it is audited. */
+/** Its birthday is not audited. */
 const BERLIN = { dateOfBirth: '1990-11-11', timezone: 'Europe/Berlin' };
 const SPRING = Date.UTC(2026, 3, 1);
 
@@ -57,7 +57,7 @@ interface Planted {
   readonly occasionId: string;
 }
 
-/** A user of Berlin with a daily reminder. */
+/** A user in Berlin with a daily reminder. */
 async function addDaily(): Promise<Planted> {
   const userId = await fixture.add(BERLIN, SPRING, false);
   return { userId, occasionId: await fixture.addOccasion(userId, DAILY, SPRING, false) };
@@ -86,7 +86,7 @@ const keysLeft = async () =>
     ({ key }) => key,
   );
 
-test('go day by day, with their attempts, and the audit of each day answers as before', async () => {
+test('are removed day by day, with their attempts, and the audit of each day returns the same as before', async () => {
   const daily = await addDaily();
   const days = ['2026-05-02', '2026-05-04', '2026-05-05', '2026-05-25'];
   const keys: string[] = [];
@@ -125,7 +125,7 @@ test('stay while they are open, wait for the next plan, or may fall due again', 
   expect(await keysLeft()).toEqual([birthday, early, open, waiting].toSorted());
 });
 
-test('a birthday goes when its year is over', async () => {
+test('a birthday is removed when its year is over', async () => {
   const born = { ...BERLIN, dateOfBirth: '1990-12-28' };
   const userId = await fixture.add(born, Date.UTC(2025, 3, 1), false);
   await plantOccurrence(fixture.sql, {
@@ -141,7 +141,7 @@ test('a birthday goes when its year is over', async () => {
   expect(counted(await fixture.audit('2025-12-28', NOW))).toEqual({ due: 1, delivered: 1 });
 });
 
-test('what is stored of a day is numbers: no key, and so no id', async () => {
+test('only numbers of a day are stored: no key, and so no id', async () => {
   const { userId, occasionId } = await addDaily();
   await plantDay({ userId, occasionId }, '2026-05-01');
   await prune();

@@ -54,7 +54,7 @@ const ageKeys = (ms: number) =>
   api.sql('update users.idempotency_keys set created_at = ?', [ago(ms)]);
 
 describe('attempts', () => {
-  test('older than their time are removed, and the occurrence stays', async () => {
+  test('past their retention time are removed, and the occurrence stays', async () => {
     const key = await settled({ attempts: 2 });
     await attemptOf(key, 2 * DAY, { number: 1 });
     await attemptOf(key, DAY - MINUTE, { number: 2 });
@@ -65,7 +65,7 @@ describe('attempts', () => {
   });
 
   test.for([{ state: 'PENDING' }, { state: 'PROCESSING' }])(
-    'of a row that is still needed (%j) are kept, and hold up no others',
+    'of a row that is still needed (%j) are kept, and block no others',
     async (columns) => {
       const open = await settled(columns);
       for (const number of [1, 2, 3]) await attemptOf(open, 9 * DAY, { number });
@@ -76,7 +76,7 @@ describe('attempts', () => {
     },
   );
 
-  test('go in batches, the oldest first', async () => {
+  test('are removed in batches, the oldest first', async () => {
     const key = await settled();
     for (const number of [1, 2, 3]) await attemptOf(key, (9 - number) * DAY, { number });
     expect(await retention.removeAttempts(DAY, 2)).toBe(2);
@@ -86,7 +86,7 @@ describe('attempts', () => {
   });
 });
 
-test('answers are erased before the attempts themselves, also those of open rows', async () => {
+test('lose their responses before they are removed, even those of open rows', async () => {
   const key = await settled({ state: 'PROCESSING' });
   await attemptOf(key, 2 * DAY, { number: 1, response_excerpt: 'Hello Ada' });
   await attemptOf(key, MINUTE, { number: 2, response_excerpt: 'ok' });
@@ -96,7 +96,7 @@ test('answers are erased before the attempts themselves, also those of open rows
 });
 
 describe('the outbox', () => {
-  test('loses what was done long ago, not what waits or is parked', async () => {
+  test('loses what was done long ago, but not what waits or is parked', async () => {
     const userId = randomUUID();
     await addEvent(userId, 1, { done_at: ago(2 * DAY) });
     await addEvent(userId, 2, { done_at: ago(DAY - MINUTE) });
@@ -111,7 +111,7 @@ describe('the outbox', () => {
 });
 
 describe('an idempotency key', () => {
-  test('answers as long as it is kept, and then is free', async () => {
+  test('works as long as it is kept, and then is free', async () => {
     const first = await createOnce();
     await ageKeys(DAY - MINUTE);
     expect(await retention.removeIdempotencyKeys(DAY, ALL)).toBe(0);
@@ -124,7 +124,7 @@ describe('an idempotency key', () => {
   });
 });
 
-test('the operator log goes with its time, completed or not', async () => {
+test('the operator log is removed after its retention time, completed or not', async () => {
   const log = createOperatorLog(api.database.orm);
   const change = { actor: 'ops', via: 'api', action: 'pauseDeliveries', subject: null } as const;
   const ids = [await log.open(change), await log.open(change), await log.open(change)];
@@ -146,7 +146,7 @@ describe('the activity', () => {
   };
   const audits = { storeNext: async () => false, firstDayNotStored: async () => null };
 
-  test('goes on until nothing is left, and logs once what it removed', async () => {
+  test('continues until nothing is left, and logs once what it removed', async () => {
     const key = await settled();
     await api.sql(
       `insert into events.attempts (occurrence_key, number, lease_token, sent_by, started_at,
@@ -180,7 +180,7 @@ describe('the activity', () => {
     expect(await api.sql('select title from events.console_results')).toEqual([{ title: 'shown' }]);
   });
 
-  test('of two at once each row is removed by one of them', async () => {
+  test('removes each row once if it runs twice at the same time', async () => {
     const { prune } = createHousekeepingActivities({ retention, audits });
     await api.sql(
       `insert into users.outbox (type, user_id, revision, occurred_at, done_at)

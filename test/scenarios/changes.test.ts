@@ -27,7 +27,7 @@ test('S5 sent on 20 May, corrected to 21 May the same day: done for this year, n
   expect(world.greetingsOf(userId)).toMatchObject([sent, next]);
 });
 
-test('S14 the name changed an hour before: greeted by the new name', async () => {
+test('S14 the name changed an hour before: greeted with the new name', async () => {
   const year = await world.yearToCome();
   await world.passUntil(`${year}-04-01T00:00:00Z`);
   const userId = await world.createUser({ dateOfBirth: '1990-05-20', timezone: 'Asia/Tokyo' });

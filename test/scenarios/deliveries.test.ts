@@ -1,4 +1,4 @@
-/** S6, S10, S11 and S13 of the table: what becomes of a delivery that does not simply succeed. */
+/** S6, S10, S11 and S13 of the table: deliveries that do not simply succeed. */
 import type { ServerResponse } from 'node:http';
 
 import { expect } from 'vitest';
@@ -38,13 +38,13 @@ for (const { status, state, reason } of [
   });
 }
 
-test('S11 the receiver got it, but its answer was lost: retried with the same webhook-id', async () => {
+test('S11 the receiver got it, but its response was lost: retried with the same webhook-id', async () => {
   const user = await plannedUser();
   world.receiver.answer((response) => void response.socket?.destroy());
   await sent(user);
   const attempts = async () => (await world.ledgerOf(user.userId))[0]?.attempts ?? [];
   const lost = { status: null, errorCode: 'ECONNRESET' };
-  // On a kept connection it was repeated at once on a new one, whose answer was lost, too.
+  // On a kept connection it was repeated at once on a new one, whose response was lost too.
   await expect.poll(async () => (await attempts())[0], PATIENT).toMatchObject(lost);
   world.receiver.answer(withStatus(200));
   await world.passUntil(new Date(Date.parse(user.dueAt) + 60_000).toISOString());
@@ -54,7 +54,7 @@ test('S11 the receiver got it, but its answer was lost: retried with the same we
     .toMatchObject([{ status: 'COMPLETED' }, { status: 'PENDING' }]);
   const [first, ...retries] = await attempts();
   expect(first).toMatchObject(lost);
-  // On a busy machine more than one answer is lost.
+  // On a busy machine more than one response is lost.
   expect(retries.at(-1)).toMatchObject({ status: 200 });
   const greetings = world.greetingsOf(user.userId);
   expect(greetings.length).toBeGreaterThanOrEqual(2);
@@ -62,7 +62,7 @@ test('S11 the receiver got it, but its answer was lost: retried with the same we
     expect({ key, dueAt }).toEqual({ key: user.key, dueAt: user.dueAt });
 });
 
-test('S13 the receiver refuses for good: FAILED after one attempt, and next year is planned', async () => {
+test('S13 the receiver refuses permanently: FAILED after one attempt, and next year is planned', async () => {
   const user = await plannedUser();
   world.receiver.answer(withStatus(422));
 
@@ -91,12 +91,12 @@ test('S13 the receiver is out of order for three days: given up as FAILED, and n
   expect(more).toMatchObject([{ state: 'PENDING', reason: null, attempts: [] }]);
 });
 
-test('S6 the date is changed seconds before 9:00: greeted on the one day or the other, never on both', async () => {
+test('S6 the date is changed seconds before 9:00: greeted on one of the two days, never on both', async () => {
   const users = await Promise.all(Array.from({ length: 12 }, plannedUser));
   const { dueAt = '' } = users[0] ?? {};
   const corrected = daysFrom(dueAt, 5);
 
-  // All at once: whatever comes first.
+  // All at once: any of them may come first.
   await Promise.all([
     world.passUntil(new Date(Date.parse(dueAt) - 300).toISOString()),
     ...users.map(({ userId }) =>
@@ -152,18 +152,21 @@ async function dayToCome(): Promise<string> {
   }
 }
 
-/** It is 9:00, and the receiver has the request; what was lost on a kept connection is repeated at once. */
+/**
+ * It is 9:00, and the receiver has the request; a request lost on a kept connection is repeated at
+ * once.
+ */
 async function sent({ userId, dueAt }: PlannedUser): Promise<void> {
   await world.passUntil(dueAt);
   await expect.poll(() => world.greetingsOf(userId), PATIENT).not.toHaveLength(0);
 }
 
-/** Another user, whose turn comes after everybody's who was due before. */
+/** Another user, who is due after everyone who was due before. */
 async function everythingDueIsSent(): Promise<void> {
   await sent(await plannedUser());
 }
 
-/** The receiver takes requests and says nothing, until what this gives is called. */
+/** The receiver accepts requests without answering, until the returned function is called. */
 function holdAnswers(): (status: number) => void {
   const held: ServerResponse[] = [];
   world.receiver.answer((response) => held.push(response));

@@ -14,7 +14,7 @@ const LONG = { timeout: 480_000 };
 const { world, test } = useWorld({ keepsWorkflows: false });
 
 test(
-  'S12 everything is down for 25 h: all are sent once, late and marked so, and next year is planned',
+  'S12 everything is down for 25 h: all are sent once, late and marked as late, and next year is planned',
   async () => {
     const year = await world.yearToCome();
     await world.passUntil(`${year}-05-19T12:00:00Z`);
@@ -47,7 +47,7 @@ test(
 );
 
 test(
-  'S12 everything is down for 3 days: over the late limit SKIPPED and seen to be, the others sent, next year planned',
+  'S12 everything is down for 3 days: those over the late limit are SKIPPED and visible, the others sent, next year planned',
   async () => {
     const year = await world.yearToCome();
     await world.passUntil(`${year}-05-19T12:00:00Z`);

@@ -1,4 +1,4 @@
-/** S4 of the table with a late limit that the move is over: SKIPPED. */
+/** S4 of the table with a late limit that the move exceeds: SKIPPED. */
 import { expect } from 'vitest';
 
 import { daysFrom } from './support/expectations.ts';

@@ -41,7 +41,7 @@ test('S7 leapling, sent on 28 February; policy switched to 1 March: done, next y
   ]);
 });
 
-test('S7 the switch comes on 27 February: greeted on 1 March, and on 28 February no more', async () => {
+test('S7 the switch comes on 27 February: greeted on 1 March, and no longer on 28 February', async () => {
   const year = await commonYearBeforeAnother();
   const userId = await leaplingIn(year);
   await world.passUntil(`${year}-02-27T06:00:00Z`);
@@ -57,7 +57,7 @@ test('S7 the switch comes on 27 February: greeted on 1 March, and on 28 February
   ]);
 });
 
-/** As `migrate` does, when LEAP_DAY_POLICY is another; the scheduler starts after it. */
+/** As `migrate` does, if LEAP_DAY_POLICY has changed; the scheduler starts after it. */
 async function setPolicy(leapDayPolicy: 'feb28' | 'mar1'): Promise<void> {
   const rules = { localTime: '09:00', leapDayPolicy, tzVersion: bundledTz.version };
   await recordRules(world.api.database.orm.em.fork(), rules);
@@ -65,7 +65,7 @@ async function setPolicy(leapDayPolicy: 'feb28' | 'mar1'): Promise<void> {
   await world.scheduler.start();
 }
 
-/** A year to come that has no 29 February, and neither has the next. */
+/** A future year without 29 February, followed by another one. */
 async function commonYearBeforeAnother(): Promise<number> {
   let year = await world.yearToCome();
   while (isLeapYear(year) || isLeapYear(year + 1)) year += 1;

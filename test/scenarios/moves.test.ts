@@ -35,7 +35,7 @@ test('S1 sent in Tokyo, moved to New York the same day: done, next is next year 
 test('S2 New York before 9:00, moved to Tokyo, where 9:00 has passed: sent at once, late, once', async () => {
   const year = await world.yearToCome();
   const userId = await bornOn('05-20', 'America/New_York', `${year}-04-01T00:00:00Z`);
-  // 1:00 in the night in New York, 14:00 in Tokyo.
+  // 1:00 at night in New York, 14:00 in Tokyo.
   await world.passUntil(`${year}-05-20T05:00:00Z`);
   expect(world.greetingsOf(userId)).toEqual([]);
 

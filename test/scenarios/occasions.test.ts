@@ -6,7 +6,10 @@ import { WAIT } from './support/expectations.ts';
 import { startWorld, type World } from './support/world.ts';
 
 const DAY = 86_400_000;
-/** Of the monthly one; the daily one is deleted after the first: each of its days is a timer and an activity. */
+/**
+ * Of the monthly one; the daily one is deleted after the first: each of its days is a timer and an
+ * activity.
+ */
 const YEARS = 3;
 /** Some 500 webhooks, on a busy machine. */
 const PATIENCE_MS = 900_000;
@@ -18,7 +21,7 @@ beforeAll(async () => {
 afterAll(() => world.stop());
 
 test(
-  'S18 a daily, a monthly and a one-off occasion are sent on their days at 9:00 on the wall, Temporal being away for two of them',
+  'S18 a daily, a monthly and a one-off occasion are sent on their days at 9:00 local time, with Temporal down for two of them',
   { timeout: PATIENCE_MS },
   async () => {
     const year = await world.yearToCome();
@@ -80,7 +83,7 @@ function daysOf(id: string): string[] {
   return sentOf(id).map(({ dueAt }) => inBerlin(dueAt).slice(0, 10));
 }
 
-/** As clocks there show it, by Intl: `2027-05-20 09:00:00`. */
+/** In the clocks' form there, by Intl: `2027-05-20 09:00:00`. */
 function inBerlin(instant: string): string {
   return new Date(instant).toLocaleString('sv-SE', { timeZone: 'Europe/Berlin' });
 }

@@ -11,7 +11,7 @@ const { world, test } = useWorld();
 
 interface Year {
   readonly localDate: string;
-  /** 9:00 there, in UTC, reckoned by hand from the offset that the comment gives. */
+  /** 9:00 there, in UTC, computed by hand from the offset in the comment. */
   readonly greetedAt: string;
   readonly late?: boolean;
   readonly changes?: readonly (readonly [at: string, fields: UserFields])[];
@@ -73,7 +73,7 @@ const YEARS: readonly Year[] = [
   { localDate: '02-28', greetedAt: '02-28T08:00:00.000Z' },
 ];
 
-test('a leapling who moves and is corrected is greeted once in each of ten years, at 9:00 on the wall', async () => {
+test('a leapling who moves and is corrected is greeted once in each of ten years, at 9:00 local time', async () => {
   const first = await yearAfterLeapYear();
   await world.passUntil(`${first}-01-10T00:00:00Z`);
   const userId = await world.createUser({

@@ -1,5 +1,5 @@
 // @module-tag long
-/** S9, S16, S17, S18 and S19 of the table: one of the two paths is away. On a real server. */
+/** S9, S16, S17, S18 and S19 of the table: one of the two paths is down. On a real server. */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -27,7 +27,7 @@ const SECOND = 1_000;
 const DAY = 86_400 * SECOND;
 const PATIENT = { timeout: 150_000, interval: 100 };
 const WAKE = { afterMs: 10_000, perSecond: 15 };
-/** In which a few users are created, and a server stopped. */
+/** The time to create a few users, and to stop a server. */
 const LEAD_MS = 15 * SECOND;
 
 let shared: TestTemporal;
@@ -76,8 +76,8 @@ async function startOnOwnServer(whenFinished: WhenFinished) {
   };
 }
 
-/** Each has a Daybell of its own, and waits for its own instant: side by side. */
-describe.concurrent('one of the two paths is away', { timeout: 400_000 }, () => {
+/** Each has its own Daybell, and waits for its own instant: side by side. */
+describe.concurrent('one of the two paths is down', { timeout: 400_000 }, () => {
   test('S16 all dispatchers are down over 9:00: sent by the workflows, within 30 s of the instant', async ({
     expect,
     onTestFinished,
@@ -113,7 +113,7 @@ describe.concurrent('one of the two paths is away', { timeout: 400_000 }, () => 
     const bringBack = await loseTemporal();
     const due = daybell.instants.next(LEAD_MS);
     const dueAt = due.at;
-    // Nobody can be notified of them.
+    // They cannot be notified.
     const isNotified = false;
     const birthday = await createDue(daybell, due, { isNotified });
     const anniversary = await createDue(daybell, due, { isNotified, type: 'anniversary' });
@@ -168,7 +168,7 @@ describe.concurrent('one of the two paths is away', { timeout: 400_000 }, () => 
   });
 
   test.for(YEARLY_TYPES)(
-    'S19 the scheduler is killed between planning and notifying; a change is notified twice, and out of order: nothing twice (%s)',
+    'S19 the scheduler is killed between planning and notifying; a change is notified twice, and out of order: nothing is sent twice (%s)',
     async (type, { expect, onTestFinished }) => {
       const daybell = await start(onTestFinished);
       await daybell.scheduler.stop();
@@ -190,7 +190,7 @@ describe.concurrent('one of the two paths is away', { timeout: 400_000 }, () => 
       const occasion = { type, id, userId: await userOf(daybell, id) };
       const workflows = createOccasionWorkflows(shared.client, daybell.taskQueue);
       await Promise.all([workflows.lookAgain(occasion), workflows.lookAgain(occasion)]);
-      // As if it were of a plan that is long another.
+      // As if it came from a plan that has long been replaced.
       await workflows.start(occasion, 300 * DAY);
 
       await expect.poll(() => daybell.greetingsOf(id), PATIENT).toHaveLength(1);
@@ -205,7 +205,7 @@ describe.concurrent('one of the two paths is away', { timeout: 400_000 }, () => 
   );
 });
 
-/** An occasion of a new user, by default the birthday; gives its id, which is then the user's. */
+/** An occasion of a new user, by default the birthday; returns its id, which is then the user's. */
 async function createDue(
   { api, instants, notified }: InstantDaybell,
   { timezone }: DueInstant,

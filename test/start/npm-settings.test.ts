@@ -11,7 +11,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { runProgram } from '../support/process.ts';
 
 const ROOT = join(import.meta.dirname, '..', '..');
-/** So that nothing is installed in any case, and the network is not asked. */
+/** So that nothing is installed in any case, and the network is not used. */
 const NOTHING = { npm_config_package_lock_only: 'true' };
 const CURES_NOTHING = '--package-lock-only=false';
 

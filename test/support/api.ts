@@ -25,9 +25,9 @@ import { bundledTz } from './tz-databases.ts';
 export interface TestApi {
   readonly app: Api;
   readonly database: TestDatabase;
-  /** What was logged, a parsed line each. */
+  /** The log, a parsed line each. */
   readonly logged: Record<string, unknown>[];
-  /** Sends JSON, or nothing. */
+  /** Sends JSON, or no body. */
   send(
     method: string,
     path: string,
@@ -48,7 +48,7 @@ export interface Answer {
 }
 
 export interface TestApiOptions extends Partial<ApiDeps> {
-  /** Those of /readyz; none by default. */
+  /** The checks of /readyz; none by default. */
   readonly checks?: () => Promise<readonly ReadinessCheck[]>;
 }
 
@@ -158,7 +158,7 @@ export function useTestApi(options: TestApiOptions = {}): TestApi {
   };
 }
 
-/** An answer with its body read: parsed when it is JSON, null when there is none. */
+/** A response with its body read: parsed if it is JSON, null if there is none. */
 export async function readAnswer(response: Response): Promise<Answer> {
   const text = await response.text();
   const isJson = /json/.test(response.headers.get('content-type') ?? '');

@@ -37,7 +37,7 @@ export interface Inputs {
   readonly timezone: string;
 }
 
-/** Of an occasion besides the birthday; null is the user's, or the installation's. */
+/** Of an occasion besides the birthday; null for the user's, or the installation's. */
 export interface OccasionInputs {
   readonly type: string;
   readonly recurrence: string;
@@ -76,7 +76,7 @@ export function useAuditFixture() {
     params: readonly unknown[] | Readonly<Record<string, unknown>> = [],
   ) => database.orm.em.fork().execute<Row[]>(query, params);
 
-  /** From then on, the rules are these; what is not said is as at first. */
+  /** From then on, these are the rules; the others stay as initially. */
   async function addRules(changed: Partial<DateRulesRecord>, at: number): Promise<void> {
     rules.push({ ...RULES, tzVersion: bundledTz.version, ...changed, at });
     await writeRules(rules);
@@ -87,7 +87,7 @@ export function useAuditFixture() {
     await sql(ADD_RULES, { known: JSON.stringify(known) });
   }
 
-  /** By the real planner, at another time: it knows no rules of the future. */
+  /** With the real planner, at another time: it knows no rules of the future. */
   async function plan(id: string, now: number, type = 'birthday'): Promise<void> {
     const planner = createPlanner({
       orm: database.orm,
@@ -189,7 +189,7 @@ export function useAuditFixture() {
       return open ?? null;
     },
 
-    /** An attempt that is to be made again in an hour, as the ledger records it. */
+    /** An attempt that has to be repeated in an hour, as recorded in the ledger. */
     async attempt(key: string, at: number): Promise<void> {
       const [row] = await sql<{ attempts: number }>(ATTEMPT, { key, at });
       if (row === undefined) throw new Error(`There is no row ${key}.`);
@@ -197,7 +197,7 @@ export function useAuditFixture() {
       await plantAttempt(sql, key, { ...attempt, status: 503 });
     },
 
-    /** Settled by one attempt, as the ledger records it. */
+    /** Settled by one attempt, as recorded in the ledger. */
     async settle(key: string, state: 'COMPLETED' | 'FAILED', at: number): Promise<void> {
       const [row] = await sql<{ attempts: number }>(SETTLE, { key, state, at });
       if (row === undefined) throw new Error(`There is no row ${key}.`);

@@ -1,4 +1,7 @@
-/** What became of one birthday, by the rule of time, the history and a row: without a database. */
+/**
+ * The audit class of one birthday, from the rule of time, the history and a row: without a
+ * database.
+ */
 import { auditOccasion } from '../../src/audit/audit-occasion.ts';
 import { type AuditedPeriod, createFindDues } from '../../src/audit/history.ts';
 import type { AuditRow } from '../../src/audit/read-audit.ts';
@@ -90,7 +93,7 @@ export interface Given {
   readonly isPaused?: boolean;
 }
 
-/** The class of the one birthday that was due on the day; null when none was. */
+/** The class of the only birthday that was due on the day; null if none was. */
 export function classOf(row: Partial<AuditRow> | null, given: Given = {}): string | null {
   const { now = NINE + DAY, history = [BERLIN], rules = [NINE_O_CLOCK] as const } = given;
   const { front, day: date = '2026-05-20', isPaused = false } = given;

@@ -6,7 +6,7 @@ import { readMachine } from '../../src/platform/settings/machine.ts';
 import { askRun } from './ask-run.ts';
 import type { Chromium } from './chromium.ts';
 
-/** Of the download of Debian's package, on a busy machine. */
+/** The time to download Debian's package, on a busy machine. */
 const FETCH_LIMIT_MS = 15 * 60_000;
 
 /**
@@ -39,9 +39,9 @@ export function useBrowser(): (
 
 /** What a page of ours must not do; filled while it is open. */
 export interface PageFaults {
-  /** Addresses on other hosts that it asked for. */
+  /** Addresses on other hosts that it requested. */
   readonly elsewhere: string[];
-  /** What the browser complains of: violations of the Content-Security-Policy, errors of scripts. */
+  /** The browser's complaints: violations of the Content-Security-Policy, errors of scripts. */
   readonly complaints: string[];
 }
 

@@ -1,4 +1,4 @@
-/** Certificates that are made on the spot: no key lies in the repository (X.509, RFC 5280). */
+/** Certificates that are generated on the fly: the repository contains no key (X.509, RFC 5280). */
 import { generateKeyPairSync, type KeyObject, randomBytes, sign } from 'node:crypto';
 
 export interface Certificate {
@@ -7,20 +7,20 @@ export interface Certificate {
 }
 
 export interface Authority {
-  /** What a client that trusts it is given. */
+  /** What a client that trusts it needs. */
   readonly cert: string;
   /** For a server on this machine, or a client of one. */
   issue(name?: string, options?: CertificateOptions): Certificate;
 }
 
 export interface CertificateOptions {
-  /** The name that it is for; `localhost` and 127.0.0.1 by default. */
+  /** Its host name; `localhost` and 127.0.0.1 by default. */
   readonly host?: string;
   /** Epoch ms; a day from now by default. */
   readonly validUntil?: number;
 }
 
-/** A certificate that nobody trusts, for the host `localhost`, valid from an hour ago for a day. */
+/** An untrusted certificate for the host `localhost`, valid from an hour ago for a day. */
 export function selfSigned(): Certificate {
   const keys = newKeys();
   const name = nameOf('localhost');
@@ -28,7 +28,7 @@ export function selfSigned(): Certificate {
   return certificateOf(keys, self, [hosts('localhost')]);
 }
 
-/** A certificate authority of its own. */
+/** A private certificate authority. */
 export function createAuthority(): Authority {
   const keys = newKeys();
   const name = nameOf('The authority of a test');
@@ -117,7 +117,7 @@ function tagged(tag: number, ...parts: Uint8Array[]): Buffer {
   return Buffer.concat([Buffer.from([tag, ...lengthOf(content)]), content]);
 }
 
-/** As short as it can be: Go and Rust refuse anything else. */
+/** As short as possible: Go and Rust refuse anything else. */
 function lengthOf({ length }: Uint8Array): number[] {
   if (length < 0x80) return [length];
   return length < 0x100 ? [0x81, length] : [0x82, length >> 8, length & 0xff];

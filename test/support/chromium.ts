@@ -1,4 +1,4 @@
-/** Finds a Chromium: on the PATH, or Debian's package in the cache, fetched if need be. */
+/** Finds a Chromium: on the PATH, or Debian's package in the cache, downloaded if necessary. */
 import { join } from 'node:path';
 
 import { firstOnPath, isExecutable } from '../../dev/programs.ts';

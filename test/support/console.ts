@@ -5,9 +5,9 @@ export interface ConsolePage {
   readonly status: number;
   readonly headers: Headers;
   readonly html: string;
-  /** Where it is, after redirects. */
+  /** The current address, after redirects. */
   readonly path: string;
-  /** What a person reads, without the markup and with single spaces. */
+  /** The visible text, without the markup and with single spaces. */
   readonly text: string;
 }
 
@@ -45,7 +45,7 @@ export function visitConsole(app: Pick<Api, 'request'>) {
     request,
     open: (path: string) => request(path),
 
-    /** Sends the form of a page whose action is this one, with its hidden fields and these. */
+    /** Sends the form of a page with this action, with its hidden fields and these. */
     async submit(
       page: Pick<ConsolePage, 'html'>,
       action: string,

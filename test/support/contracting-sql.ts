@@ -3,7 +3,7 @@
  * harmless passes: tables, columns and indexes that are new, and that nobody has to fill.
  */
 
-/** Gives each statement, or part of one, that takes something away or asks for more. */
+/** Returns each statement, or part of one, that removes something or requires more. */
 export function findContractions(sql: string): string[] {
   const statements = statementsOf(withoutComments(sql));
   const created = new Set(
@@ -33,7 +33,7 @@ function contractionsIn(statement: string, created: ReadonlySet<string>): string
   return splitOutside(alter['actions'] ?? '', ',').filter((action) => !isHarmless(action));
 }
 
-/** Of an action of `alter table`: a new column that may stay empty, or that the database fills. */
+/** For an action of `alter table`: a new column that may stay empty, or that the database fills. */
 function isHarmless(action: string): boolean {
   if (!/^add\b/i.test(action) || ADD_CONSTRAINT.test(action)) return false;
   if (/\b(unique|primary key)\b/i.test(action)) return false;
@@ -48,7 +48,7 @@ function withoutComments(sql: string): string {
   return sql.replaceAll(/--[^\n]*|\/\*[\s\S]*?\*\//g, ' ');
 }
 
-/** What stands between separators, except in quotes, dollar quotes and parentheses. */
+/** The text between separators, except in quotes, dollar quotes and parentheses. */
 function splitOutside(text: string, separator: ',' | ';'): string[] {
   const parts = [''];
   let depth = 0;

@@ -1,4 +1,4 @@
-/** All of Daybell in one process, on real servers; each part can be away for a while. */
+/** All of Daybell in one process, on real servers; each part can be down for a while. */
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 
@@ -48,7 +48,7 @@ import { bundledTz } from './tz-databases.ts';
 export interface DaybellOptions {
   readonly client: Client;
   readonly connection: NativeConnection;
-  /** Sets the clock before anything is done, for a test whose time moves. */
+  /** Sets the clock before anything else, for a test whose time moves. */
   readonly tellTime?: (clock: TestClock) => Promise<void>;
   /** False: the workflows send. */
   readonly dispatches?: boolean;
@@ -56,7 +56,7 @@ export interface DaybellOptions {
   readonly wake?: WakeSettings;
   readonly lateLimitMs?: number;
   readonly tz?: TzDatabase;
-  /** By which users are greeted, `HH:MM`; 09:00 by default. */
+  /** The time at which users are greeted, `HH:MM`; 09:00 by default. */
   readonly localTime?: string;
   /**
    * False: every step is taken from history, and another worker can go on. The time-skipping
@@ -65,7 +65,7 @@ export interface DaybellOptions {
   readonly keepsWorkflows?: boolean;
 }
 
-/** A part of Daybell that can be away. */
+/** A part of Daybell that can be down. */
 export interface Part {
   start(): Promise<void>;
   stop(): Promise<void>;
@@ -80,15 +80,15 @@ export interface TestDaybell extends FollowedWorkflows {
   readonly scheduler: Part;
   readonly worker: Part;
   readonly dispatcher: Part;
-  /** By the API, at this instant exactly (ISO 8601) or else now; gives the id. */
+  /** By the API, at this instant exactly (ISO 8601) or else now; returns the id. */
   createUser(fields?: UserFields, at?: string): Promise<string>;
   changeUser(userId: string, fields: object): Promise<void>;
-  /** An occasion of a user besides the birthday, likewise. */
+  /** An occasion of a user besides the birthday, in the same way. */
   createOccasion(userId: string, fields: object, at?: string): Promise<string>;
   changeOccasion(userId: string, occasionId: string, fields: object): Promise<void>;
   deleteOccasion(userId: string, occasionId: string): Promise<void>;
   deleteUser(userId: string): Promise<void>;
-  /** Nobody is left who would be due in the next test. */
+  /** No user is left who would be due in the next test. */
   deleteAllUsers(): Promise<void>;
   /** Resolves when all changes are planned, and all plans are known to Temporal. */
   notified(): Promise<void>;
@@ -96,7 +96,7 @@ export interface TestDaybell extends FollowedWorkflows {
   greetingsOf(occasionId: string): ReceivedWebhook[];
   /** The state of each of the occasion's occurrences in the ledger, the earliest first. */
   ledgerOf(occasionId: string): Promise<string[]>;
-  /** Runs the erasure of deleted users; gives what was erased. */
+  /** Runs the erasure of deleted users; returns what was erased. */
   erase(): Promise<ErasureCounts>;
   stop(): Promise<void>;
 }
@@ -267,7 +267,7 @@ interface PartDeps extends DaybellOptions {
   readonly planning: Parameters<typeof createPlanner>[0]['settings'];
 }
 
-/** As the process has them. */
+/** As in the processes. */
 async function startScheduler({ url, now, client, taskQueue, planning }: PartDeps) {
   const orm = await connectOrm(url);
   const planner = createPlanner({ orm, settings: planning, clock: now, logger });
@@ -300,7 +300,7 @@ async function startScheduler({ url, now, client, taskQueue, planning }: PartDep
   };
 }
 
-/** As the process has it, with the time told before each activity. */
+/** As in the process, with the time passed on before each activity. */
 async function startTestWorker(deps: PartDeps, tellTime: () => Promise<void>) {
   const { url, now: clock, client, connection, taskQueue, receiver, planning } = deps;
   const { keepsWorkflows = true } = deps;

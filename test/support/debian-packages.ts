@@ -33,7 +33,7 @@ export async function unpackDebian(
   return inWorkshop(folder, (workshop) => download(workshop, packages, versionOf));
 }
 
-/** For LD_LIBRARY_PATH, of what was unpacked in a folder. */
+/** For LD_LIBRARY_PATH, from what was unpacked in a folder. */
 export async function debianLibraries(root: string): Promise<string> {
   const folders: string[] = [];
   for await (const found of glob('usr/lib/*-linux-gnu{,/pulseaudio}', { cwd: root }))
@@ -60,7 +60,7 @@ async function download(
   const only = ['--assume-yes', '--download-only', '--reinstall', '--no-install-recommends'];
   const updated = await runCommand('apt-get', [...ours, 'update'], options);
   if (!updated.ok) return `apt-get update: ${updated.problem}: ${lastLine(updated.output)}`;
-  // `--reinstall` is about packages that are named, and `postgresql` is a name for a version's.
+  // `--reinstall` applies to packages that are named, and `postgresql` is a name for a version's.
   const named = [...packages];
   for (const [name, packagesOf] of Object.entries(versionOf)) {
     const depends = await runCommand('apt-cache', [...ours, 'depends', name], options);

@@ -1,4 +1,4 @@
-/** Answers of deliver that are made up. */
+/** Fake answers of deliver. */
 import type { DeliverAnswer } from '../../src/workflows/contract.ts';
 
 /** What deliver does in its nth call for an occasion, counted from 1. */
@@ -6,7 +6,7 @@ export type Play = (call: number) => DeliverAnswer | Promise<DeliverAnswer>;
 
 const YEAR = 365 * 86_400_000;
 
-/** Something is to come of it at `wakeAt`, epoch ms. */
+/** An occurrence is to come at `wakeAt`, epoch ms. */
 export function asleepUntil(
   wakeAt: number,
   settled: DeliverAnswer['settled'] = null,

@@ -8,7 +8,7 @@ import { freePort } from './free-port.ts';
 
 export interface DevServer {
   readonly address: string;
-  /** Ends it at once; what it keeps in memory is gone. */
+  /** Ends it at once; its memory is lost. */
   stop(): Promise<void>;
 }
 
@@ -18,11 +18,11 @@ export interface DevServerOptions {
   readonly port?: number;
   /** Where it keeps its state; in memory by default. */
   readonly database?: string;
-  /** Of Temporal's dynamic configuration, such as `matching.PollerHistoryTTL="6s"`. */
+  /** Temporal's dynamic configuration, such as `matching.PollerHistoryTTL="6s"`. */
   readonly dynamicConfig?: readonly string[];
 }
 
-/** Nothing of a developer's own configuration; no Web UI. */
+/** Ignores a developer's own configuration; no Web UI. */
 const START = [
   'server',
   'start-dev',

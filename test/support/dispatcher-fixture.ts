@@ -13,7 +13,7 @@ import {
 import { startWebhookReceiver, type WebhookReceiver } from './webhook-receiver.ts';
 
 export const HOUR = 3_600_000;
-/** How long to poll for what has to happen. */
+/** How long to poll for what must happen. */
 export const WITHIN = { timeout: 60_000, interval: 20 };
 
 export type DispatcherFixture = ReturnType<typeof useDispatcherFixture>;
@@ -70,7 +70,7 @@ export function useDispatcherFixture() {
       .then(([row]) => row?.count ?? 0);
   }
 
-  /** How many are due, without an attempt, and no process's. */
+  /** How many are due, without an attempt, and not leased. */
   function claimable(): Promise<number> {
     return rows
       .sql(
@@ -100,7 +100,7 @@ export function useDispatcherFixture() {
       return dispatchers;
     },
     dispatch,
-    /** Plans an occurrence of this user; gives its key. */
+    /** Plans an occurrence of this user; returns its key. */
     planned: (userId: string, dueAt: number) => rows.addOccurrence(userId, { dueAt }),
     stateOf,
     countIn,

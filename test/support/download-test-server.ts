@@ -11,7 +11,7 @@ try {
   await environment.teardown();
   process.exit(0);
 } catch (error) {
-  // Its causes are in one line, outermost first, each with the whole address.
+  // Its causes are on one line, outermost first, each with the whole address.
   process.stderr.write(`${String(error).replaceAll(/\s+/g, ' ').split('): ').at(-1)}\n`);
   process.exit(1);
 }

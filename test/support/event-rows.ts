@@ -1,4 +1,4 @@
-/** Rows of both contexts, put where a test wants them, and the database's clock. */
+/** Rows of both contexts, placed where a test needs them, and the database's clock. */
 import { randomUUID } from 'node:crypto';
 
 import type { OccurrenceState } from '../../src/ledger/types.ts';
@@ -11,17 +11,17 @@ export interface EventRows {
     query: string,
     params?: readonly unknown[] | Readonly<Record<string, unknown>>,
   ): Promise<Row[]>;
-  /** A user, and the history of its inputs; gives the id. */
+  /** A user, and the history of its inputs; returns the id. */
   addUser(user?: Partial<UserRow>): Promise<string>;
   addUsers(count: number): Promise<string[]>;
-  /** A planned occurrence, PENDING if nothing else is said; gives its key. */
+  /** A planned occurrence, PENDING by default; returns its key. */
   addOccurrence(userId: string, occurrence?: Partial<OccurrenceValues>): Promise<string>;
-  /** Users with a planned occurrence each, all due at one instant; gives the keys. */
+  /** Users with a planned occurrence each, all due at one instant; returns the keys. */
   addHerd(count: number, dueAt: number): Promise<string[]>;
   find(key: string): Promise<LedgerRow>;
-  /** The destination as at first: no pause, no rate limit, no backpressure. */
+  /** Resets the destination: no pause, no rate limit, no backpressure. */
   resetDestination(): Promise<void>;
-  /** Moves the database's clock; 0 puts it right. */
+  /** Moves the database's clock; 0 resets it. */
   shiftClock(byMs: number): Promise<void>;
 }
 
@@ -43,7 +43,7 @@ interface OccurrenceValues {
   readonly inputsAt: number;
 }
 
-/** A row of the ledger as tests look at it; instants as epoch ms. */
+/** A row of the ledger as tests read it; instants as epoch ms. */
 export interface LedgerRow {
   readonly state: OccurrenceState;
   readonly reason: string | null;

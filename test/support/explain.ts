@@ -16,7 +16,7 @@ interface PlanNode {
 }
 
 export interface ExplainedRows {
-  /** The kinds of scans of tables. */
+  /** The kinds of scans, by table. */
   readonly scans: readonly string[];
   readonly indexes: readonly string[];
   /**
@@ -25,13 +25,13 @@ export interface ExplainedRows {
    * what was rolled back before.
    */
   readonly readRows: number;
-  /** The kinds of scans of one index. */
+  /** The kinds of scans, by index. */
   scansBy(index: string): readonly string[];
   /** How often a subplan, such as `CTE due`, was run. */
   loops(subplan: string): number;
 }
 
-/** Runs the statement, and tells its scans, their indexes, and how many rows they looked at. */
+/** Runs the statement, and returns its scans, their indexes, and how many rows they read. */
 export async function explainRows(
   orm: Orm,
   query: string,
@@ -107,7 +107,9 @@ function describePlan(plan: PlanNode): ExplainedRows {
   };
 }
 
-/** How many rows of a table were read, by connections of its own: PostgreSQL counts when these end. */
+/**
+ * How many rows of a table were read, on separate connections: PostgreSQL counts when these end.
+ */
 export async function rowsReadOf(
   table: string,
   { url, orm }: TestDatabase,
@@ -131,7 +133,7 @@ export async function rowsReadOf(
   return (await read()) - before;
 }
 
-/** No other connection is left, and each has left its counts; this one leaves its own. */
+/** No other connection is left, and each has reported its counts; this one reports its own. */
 async function untilCounted(orm: Orm): Promise<void> {
   const others = `
     select count(*)::int as others from pg_stat_activity

@@ -1,4 +1,4 @@
-/** What can be seen of the workflow of an occasion: a birthday, when nothing else is said. */
+/** What is visible of the workflow of an occasion: a birthday, by default. */
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import { type Client, type WorkflowHandle } from '@temporalio/client';
@@ -9,7 +9,7 @@ import { type OccasionStatus, statusQuery } from '../../src/workflows/contract.t
 export interface FollowedWorkflows {
   /** The occasion's workflow, whichever run it is in. */
   workflowOf(occasionId: string, type?: string): WorkflowHandle;
-  /** What the workflow says of itself, once it has had its first task, and is not calling deliver. */
+  /** The workflow's own status, once it has had its first task, and is not calling deliver. */
   statusOf(occasionId: string, type?: string): Promise<OccasionStatus>;
 }
 

@@ -1,6 +1,6 @@
 import { freePorts } from '../../dev/ports.ts';
 
-/** A port that nothing listens on at this moment. */
+/** A port on which nothing listens at this moment. */
 export async function freePort(): Promise<number> {
   const [port = 0] = await freePorts(1);
   return port;

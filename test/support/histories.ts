@@ -7,7 +7,7 @@ export async function eventsOf(workflow: WorkflowHandle): Promise<string[]> {
   return (events ?? []).map((event) => typeOf(event));
 }
 
-/** Of all its runs that it has come to by continuing as new, the first one first. */
+/** Of all its runs, linked by continue-as-new, the first one first. */
 export async function runsOf(client: Client, workflow: WorkflowHandle): Promise<string[][]> {
   const { events: last } = await workflow.fetchHistory();
   let runId = last?.[0]?.workflowExecutionStartedEventAttributes?.firstExecutionRunId;

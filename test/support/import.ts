@@ -1,4 +1,4 @@
-/** Imports by the API of a test, and what came of them. */
+/** Imports with a test's API, and their results. */
 import type { ImportLine } from '../../src/users/import/import.ts';
 import type { TestApi } from './api.ts';
 
@@ -6,7 +6,7 @@ export interface Imported {
   readonly status: number;
   readonly lines: readonly ImportLine[];
   readonly refused: readonly Extract<ImportLine, { type: 'refused' }>[];
-  /** Undefined if the import has ended early. */
+  /** Undefined if the import ended early. */
   readonly summary: Extract<ImportLine, { type: 'summary' }> | undefined;
   /** As an object, if it was refused as a whole. */
   readonly problem: { readonly errors?: readonly { field: string; rule: string }[] } | null;

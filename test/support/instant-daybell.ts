@@ -1,4 +1,4 @@
-/** A Daybell in the test's process to which an instant comes every 20 seconds. */
+/** A Daybell in the test's process that has an instant every 20 seconds. */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

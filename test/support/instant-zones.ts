@@ -15,7 +15,7 @@ export interface Zone {
 export interface InstantZones {
   /** For DELIVERY_LOCAL_TIME. */
   readonly localTime: string;
-  /** That wall-clock time on the day in all of these zones, as if it were of UTC, epoch ms. */
+  /** That local time on the day in all of these zones, as if it were in UTC, epoch ms. */
   readonly wallMs: number;
   readonly zones: readonly Zone[];
   /** The zone in which it is the local time at an instant, a whole second. */
@@ -24,14 +24,14 @@ export interface InstantZones {
   instantFrom(at: number): number;
 }
 
-/** Instants to come, each with a zone in which users born on this day are greeted at it. */
+/** Future instants, each with a zone in which users born on this day are greeted at it. */
 export interface DueInstants {
-  /** What makes it so, for every process. */
+  /** The settings for that, for every process. */
   readonly settings: { readonly ZONE_DATA: string; readonly DELIVERY_LOCAL_TIME: string };
   readonly dateOfBirth: string;
-  /** A date of birth whose day is so many days after that one. */
+  /** A date of birth whose day is this many days after that one. */
   dateOfBirthIn(days: number): string;
-  /** The first that is at least so far away: up to 20 s further. */
+  /** The first one at least this far away: up to 20 s further. */
   next(leadMs: number): DueInstant;
 }
 
@@ -43,11 +43,11 @@ export interface DueInstant {
 
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
-/** So far ahead of UTC is the zone of the instant at which everything is started. */
+/** The zone of the instant at which everything is started is this far ahead of UTC. */
 const AHEAD_MS = HOUR_MS;
 /** Instants are multiples of this. */
 const STEP_MS = 20_000;
-/** Zones are there from a quarter of an hour before the start until two hours after it. */
+/** Zones exist from a quarter of an hour before the start until two hours after it. */
 const SPAN_MS = { before: HOUR_MS / 4, after: 2 * HOUR_MS };
 
 export function createInstantZones(now: number): InstantZones {
@@ -103,7 +103,7 @@ export function writeZones(path: string, zones: readonly Zone[]): void {
   }));
 }
 
-/** Minutes to the base of 60, as moment-timezone packs them. */
+/** Minutes in base 60, as moment-timezone packs them. */
 function pack(seconds: number): string {
   const size = Math.abs(seconds);
   const minutes = Math.floor(size / 60);

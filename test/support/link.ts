@@ -1,15 +1,15 @@
-/** A TCP proxy between two processes, which can be cut, slowed and shut. */
+/** A TCP proxy between two processes, which can be cut, slowed and closed. */
 import { once } from 'node:events';
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 
 export interface Link {
   readonly name: string;
   readonly port: number;
-  /** Breaks what is open, in the middle of whatever it carries; gives how many that were. */
+  /** Breaks open connections, in the middle of whatever they carry; returns how many there were. */
   cut(): number;
-  /** Holds back every byte by so many ms; 0 for none. */
+  /** Delays every byte by this many ms; 0 for none. */
   delay(ms: number): void;
-  /** Cuts, and takes nobody in, until it is opened. */
+  /** Cuts, and accepts no connection, until it is opened. */
   shut(): void;
   open(): void;
   close(): void;

@@ -1,4 +1,4 @@
-/** A page of metrics as tests look at it: the text format of Prometheus, version 0.0.4. */
+/** Metrics as tests read them: the text format of Prometheus, version 0.0.4. */
 
 export interface Metric {
   readonly type: string;
@@ -22,7 +22,7 @@ export function parseMetrics(page: string): Map<string, Metric> {
       current = { type: '', help: text, samples: [] };
       metrics.set(name, current);
     } else if (keyword === 'TYPE') {
-      // Not everybody has words for each.
+      // Not every metric has a help text.
       current = metrics.get(name) ?? { type: '', help: '', samples: [] };
       metrics.set(name, current);
       current.type = text;
@@ -33,7 +33,7 @@ export function parseMetrics(page: string): Map<string, Metric> {
   return metrics;
 }
 
-/** The value of the one sample with this name and at least these labels; null when there is none. */
+/** The value of the only sample with this name and at least these labels; null if there is none. */
 export function valueOf(
   page: string,
   name: string,

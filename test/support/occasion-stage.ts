@@ -1,4 +1,4 @@
-/** Occasion workflows on a real server whose deliver answers what a test makes up. */
+/** Occasion workflows on a real server, with fake answers of deliver. */
 import { randomUUID } from 'node:crypto';
 
 import type { WorkflowHandle } from '@temporalio/client';

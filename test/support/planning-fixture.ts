@@ -19,7 +19,7 @@ export const SECOND = 1_000;
 export const MINUTE = 60_000;
 export const HOUR = 60 * MINUTE;
 export const DAY = 24 * HOUR;
-/** Users are born on 20 May and live in Berlin, unless a test says otherwise. */
+/** Users are born on 20 May and live in Berlin by default. */
 export const BERLIN_2026 = Date.UTC(2026, 4, 20, 7);
 export const BERLIN_2027 = Date.UTC(2027, 4, 20, 7);
 export const NEW_YORK_2026 = Date.UTC(2026, 4, 20, 13);
@@ -101,7 +101,7 @@ export function usePlanningFixture() {
     });
   }
 
-  /** It is this instant by the clocks of the database, and of planners and claims. */
+  /** Sets the clocks of the database, and of planners and claims, to this instant. */
   async function setClock(instant: number): Promise<void> {
     now = instant;
     for (const schema of ['events', 'users']) {
@@ -110,7 +110,7 @@ export function usePlanningFixture() {
     }
   }
 
-  /** Plans one occasion at an instant; without one, at that of the last time. */
+  /** Plans one occasion at an instant; by default, at that of the last time. */
   async function planOccasion(ref: OccasionRef, at = now): Promise<PlanOutcome> {
     if (at !== now) await setClock(at);
     const [outcome] = await planner.plan([ref]);
@@ -118,11 +118,11 @@ export function usePlanningFixture() {
     return outcome;
   }
 
-  /** Plans the birthday of a user at an instant; without one, at that of the last time. */
+  /** Plans the birthday of a user at an instant; by default, at that of the last time. */
   const plan = (userId: string, at = now): Promise<PlanOutcome> =>
     planOccasion(birthdayOf(userId), at);
 
-  /** Sets what a type has of its own, as the API does. */
+  /** Changes a type's own settings, as the API does. */
   async function setType(type: string, settings: Partial<TypeValues>): Promise<void> {
     const none = { deliveryTime: null, leapDayPolicy: null, lateLimitMs: null };
     await rows.sql(SET_TYPE, { ...none, whenLate: null, destination: null, type, ...settings });
@@ -212,7 +212,7 @@ export function usePlanningFixture() {
     get ledger() {
       return ledger;
     },
-    /** The verbs of the API, at the database's clock. */
+    /** The operations of the API, at the database's clock. */
     get occasions() {
       return occasions;
     },

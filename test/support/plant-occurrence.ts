@@ -38,7 +38,7 @@ export async function plantOccurrence(sql: Sql, columns: Columns = {}): Promise<
     ...columns,
   };
   const { rules_id, ...others } = { rules_id: undefined, ...row };
-  // In one statement: a dispatcher that runs takes the row at once.
+  // In one statement: a running dispatcher takes the row at once.
   const computed = rules_id === undefined ? { rules_id: RULES_IN_FORCE } : {};
   await insert(sql, 'events.occurrences', rules_id === undefined ? others : row, computed);
   return row.key;
@@ -46,7 +46,7 @@ export async function plantOccurrence(sql: Sql, columns: Columns = {}): Promise<
 
 const RULES_IN_FORCE = 'coalesce((select max(id) from events.rules), 0)';
 
-/** What a row in this state has at the least. */
+/** The minimum of a row in this state. */
 function columnsOf(state: string, due_at: unknown, columns: Columns): Columns {
   const settled = { settled_at: columns['settled_at'] ?? due_at ?? '2026-05-20T07:00:00Z' };
   const sent = { attempts: 1, first_attempt_at: due_at };
@@ -68,7 +68,7 @@ function columnsOf(state: string, due_at: unknown, columns: Columns): Columns {
   }
 }
 
-/** An attempt in the ledger, column by column; a delivery at first if nothing else is said. */
+/** An attempt in the ledger, column by column; a delivery by default. */
 export async function plantAttempt(
   sql: Sql,
   occurrence_key: string,

@@ -1,4 +1,7 @@
-/** The run's PostgreSQL: the embedded default's own server, in a folder that goes with the run. */
+/**
+ * The run's PostgreSQL: the embedded default's own server, in a folder that is removed with the
+ * run.
+ */
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -25,7 +28,7 @@ export async function startPostgresServer(): Promise<PostgresServer> {
     onProgress: () => {},
   });
   const server = child.spawn();
-  // Its log has nothing that a test's own error doesn't say.
+  // Its log contains nothing that a test's own error doesn't.
   server.stdout?.resume();
   server.stderr?.resume();
   const ended = once(server, 'exit');

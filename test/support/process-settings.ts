@@ -1,7 +1,9 @@
 import { newWebhookSecret } from '../../src/platform/settings/webhook-secrets.ts';
 import { findWorkflowBundle, uniqueTaskQueue } from './temporal.ts';
 
-/** The settings of all processes that send to a receiver on this machine, but for the database. */
+/**
+ * The settings of all processes that send to a receiver on this machine, except for the database.
+ */
 export async function settingsToSend(temporalAddress: string, webhookUrl: string) {
   return {
     TEMPORAL_ADDRESS: temporalAddress,

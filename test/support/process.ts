@@ -6,7 +6,7 @@ export interface TestProcess {
   readonly child: ChildProcess;
   /** Standard output and error, a line each. */
   readonly lines: string[];
-  /** Resolves with the first line, past or to come, that matches; rejects when it ends without one. */
+  /** Resolves with the first line, past or future, that matches; rejects if it ends without one. */
   line(pattern: RegExp): Promise<string>;
   /** Resolves with the exit code. */
   exited: Promise<number | null>;
@@ -23,12 +23,12 @@ export const ENTRIES = {
   scheduler: 'src/planning/main.ts',
 } as const;
 
-/** Runs one of Daybell's entry points, with no setting but those given. */
+/** Runs one of Daybell's entry points, with only the given settings. */
 export function runProcess(entry: string, settings: NodeJS.ProcessEnv, ipc = false): TestProcess {
   return runProgram(process.execPath, [entry], { settings, ipc });
 }
 
-/** Where a process says in its log that it listens, or that it serves its metrics. */
+/** How a process logs that it listens, or that it serves its metrics. */
 export async function urlOf(
   running: TestProcess,
   what: 'listening' | 'metrics' = 'listening',
@@ -40,7 +40,7 @@ export interface ProgramOptions {
   readonly settings: NodeJS.ProcessEnv;
   readonly cwd?: string;
   readonly ipc?: boolean;
-  /** Another user than our own; only root can. */
+  /** A user other than our own; only root can do this. */
   readonly as?: { readonly uid: number; readonly gid: number };
 }
 
@@ -48,7 +48,7 @@ export interface ProgramOptions {
 const { NODE_COMPILE_CACHE } = process.env;
 const COMPILE_CACHE = NODE_COMPILE_CACHE === undefined ? {} : { NODE_COMPILE_CACHE };
 
-/** Runs any program, with nothing in its environment but a path and the settings given. */
+/** Runs any program, with only a path and the given settings in its environment. */
 export function runProgram(
   program: string,
   args: readonly string[],

@@ -25,7 +25,7 @@ export async function startProductionServer(
 ) {
   const programs = await findProductionPrograms();
   const directory = await mkdtemp(join(tmpdir(), 'daybell-temporal-'));
-  // Of its own: the names of the server's two databases are always the same.
+  // Its own PostgreSQL: the names of the server's two databases are always the same.
   const postgres = await startPostgresServer();
   const [port = 0] = await freePorts(1);
   const { children } = await prepareProductionTemporal({
@@ -34,13 +34,16 @@ export async function startProductionServer(
     postgresUrl: postgres.adminUrl,
     port,
     nodes,
-    // Nothing is measured here: fewer shards are there sooner.
+    // Nothing is measured here: fewer shards start sooner.
     environment: { NUM_HISTORY_SHARDS: '4', ...environment },
     onProgress: () => {},
   });
   const processes = children.map((child) => ({ name: child.name, child, running: run(child) }));
   let deaths = 0;
-  /** As a supervisor does: of a new cluster, two may create the system's namespace, and one dies of it. */
+  /**
+   * Restarts it, as a supervisor does: in a new cluster, two may create the system's namespace, and
+   * one dies of it.
+   */
   const runAgain = (): void => {
     for (const each of processes.filter(({ running }) => hasEnded(running))) {
       deaths += 1;
@@ -53,13 +56,13 @@ export async function startProductionServer(
       const ready = await Promise.all(children.map(({ readiness }) => readiness?.()));
       return ready.every((one) => one === true);
     },
-    /** kill -9, to a process of a cluster; it does not come back. */
+    /** kill -9, for a process of a cluster; it does not return. */
     async kill(name: string): Promise<void> {
       const found = processes.find((one) => one.name === name);
       if (found === undefined) throw new Error(`there is no ${name}`);
       await killed(found.running);
     },
-    /** Throws when it ends before it is ready, or takes too long; `isReady` may throw until then. */
+    /** Throws if it ends before it is ready, or takes too long; `isReady` may throw until then. */
     async untilReady(isReady: () => Promise<boolean>): Promise<void> {
       const deadline = Date.now() + READY_LIMIT_MS;
       let last: unknown = null;

@@ -7,9 +7,9 @@ import { readMachine } from '../../src/platform/settings/machine.ts';
 import { runCommand } from '../../dev/run-command.ts';
 
 export interface PythonLibrary {
-  /** Of the module, by which it is seen to be there. */
+  /** The name of the module, which shows whether it is installed. */
   readonly module: string;
-  /** A file of pip's, with every version pinned. */
+  /** A requirements file of pip, with every version pinned. */
   readonly requirements: string;
 }
 
@@ -19,7 +19,7 @@ export const STANDARD_WEBHOOKS: PythonLibrary = {
   requirements: join(import.meta.dirname, 'standardwebhooks.txt'),
 };
 
-/** Forty small downloads at most, on a machine that does something else, too. */
+/** At most forty small downloads, on a machine that is busy otherwise. */
 const INSTALL_LIMIT_MS = 300_000;
 
 /** The path of a `python` that can import it; rejects with what to install. */
@@ -30,7 +30,7 @@ export async function findPython({ module, requirements }: PythonLibrary): Promi
   if (!version.ok) {
     throw new Error(`Python 3 is not here (${version.problem}): install python3 with its venv.`);
   }
-  // Of one interpreter: an environment does not outlive the version that it was made with.
+  // For one interpreter: an environment does not outlive the version that it was made with.
   const interpreter = version.output
     .trim()
     .toLowerCase()
@@ -58,7 +58,7 @@ export async function findPython({ module, requirements }: PythonLibrary): Promi
       const result = await runCommand(program, args, options);
       if (!result.ok) throw new Error(problemWith(args, result.problem, result.output));
     }
-    // Nobody ever sees half of it; another run may have been quicker, and that one works.
+    // Nobody ever sees half of it; another run may have been faster, and its result works.
     if (!(await works())) await rm(environmentFolder, { recursive: true, force: true });
     await rename(workshop, environmentFolder).catch(() => {});
   } finally {

@@ -6,9 +6,9 @@ import { globSync, readFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 
 const ROOT = join(import.meta.dirname, '..', '..');
-/** Whatever imports one of them starts processes, or asks the run for a server or a program. */
+/** Whatever imports one of them starts processes, or needs a server or a program from the run. */
 const SLOW = new Set(['node:child_process', 'test/support/ask-run.ts']);
-/** What runs when it is imported: no types. */
+/** Imports that run code: no types. */
 const IMPORT = /^(?:import|export) (?!type )(?:[^;]*? from )?'([^']+)'/gm;
 const LONG = /^\/\/ @module-tag long$/m;
 
@@ -25,7 +25,7 @@ export function isLong(path: string): boolean {
   return LONG.test(readFileSync(path, 'utf8'));
 }
 
-/** Through the helpers of tests too. Importing the product itself starts nothing. */
+/** Follows the helpers of tests too. Importing the product itself starts nothing. */
 function isSlow(file: string, known: Map<string, boolean>): boolean {
   const before = known.get(file);
   if (before !== undefined) return before;

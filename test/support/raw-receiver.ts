@@ -1,4 +1,7 @@
-/** A receiver below HTTP: it reads requests properly, and answers with the bytes that the test gives it. */
+/**
+ * A receiver below HTTP: it reads requests properly, and answers with the bytes that the test
+ * provides.
+ */
 import { once } from 'node:events';
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
@@ -7,9 +10,9 @@ import { createServer as createTlsServer, type TlsOptions } from 'node:tls';
 export interface RawRequest {
   /** Its `webhook-id`. */
   readonly id: string;
-  /** As it came, head and body. */
+  /** As received, head and body. */
   readonly text: string;
-  /** Which it is on its connection, from 1. */
+  /** Its number on its connection, from 1. */
   readonly number: number;
 }
 
@@ -23,9 +26,9 @@ export interface RawReceiver {
   readonly connections: number;
   /** At this moment. */
   readonly open: number;
-  /** Answers from now on; at first with 200. */
+  /** Answers like this from now on; initially with 200. */
   answer(how: RawAnswer): void;
-  /** Called, from now on, as soon as the head of a request is there. */
+  /** Called, from now on, as soon as the head of a request has arrived. */
   onHead(how: (connection: Socket) => void): void;
   close(): Promise<void>;
 }
@@ -42,7 +45,7 @@ export async function startRawReceiver(tls?: TlsOptions): Promise<RawReceiver> {
     connections += 1;
     open.add(connection);
     connection.once('close', () => open.delete(connection));
-    // Clients hang up on many an answer.
+    // Clients hang up on many responses.
     connection.on('error', () => {});
     let unread = Buffer.alloc(0);
     let number = 0;

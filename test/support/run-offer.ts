@@ -75,7 +75,7 @@ export async function offerToRun(): Promise<RunOffer> {
   };
 }
 
-/** As an image has them (`npm run bundle`): each worker would take seconds to do the same. */
+/** As in an image (`npm run bundle`): each worker would take seconds to do the same. */
 async function bundleWorkflows(): Promise<{ path: string; remove(): Promise<void> }> {
   const folder = await mkdtemp(join(tmpdir(), 'daybell-bundle-'));
   const path = join(folder, 'workflows.json');

@@ -1,4 +1,7 @@
-/** Daybell as a person runs it: `dev/main.ts` with all its processes, on free ports and data of its own. */
+/**
+ * Daybell as users run it: `dev/main.ts` with all its processes, on free ports and with its own
+ * data.
+ */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -17,11 +20,11 @@ export interface RunningDaybell {
   readonly url: string;
   /** The address in a row of the banner, or nothing. */
   addressIn(row: string): string;
-  /** Where greetings go. */
+  /** Where greetings are sent. */
   readonly receiver: string;
   /** Of Temporal's Web UI, which serves Temporal's HTTP API too. */
   readonly webUi: string;
-  /** Epoch ms at which it said that it was ready. */
+  /** Epoch ms at which it reported that it was ready. */
   readonly readyAt: number;
   readonly terminal: TestProcess;
   /** The supervisor and everything it runs at this moment. */
@@ -66,12 +69,15 @@ export function runDaybell(settings: NodeJS.ProcessEnv, entry: Entry = 'dev/main
   return runProcess(entry, { ...placesOnThisMachine(), ...ANY_PORTS, ...settings });
 }
 
-/** Starts Daybell, with the workflows bundled already, and waits until it says that it is ready. */
+/**
+ * Starts Daybell, with the workflows already bundled, and waits until it reports that it is ready.
+ */
 export async function startDaybell(
   settings: NodeJS.ProcessEnv & { readonly DATA_DIR: string },
   entry?: Entry,
 ): Promise<RunningDaybell> {
-  // The system gives out those of 0 again, to any connection, until they are listened on.
+  // The system may hand out those chosen for 0 again, to any connection, until they are listened
+  // on.
   const ports = await freePorts(PORTS.length);
   const terminal = runDaybell(
     {
@@ -105,7 +111,7 @@ export async function startDaybell(
   };
 }
 
-/** Those that still run of the ones given. */
+/** Those of the given ones that still run. */
 export function stillRunning(processes: readonly ProcessEntry[]): string[] {
   return processes
     .filter((entry) => identifyProcess(entry.pid) === entry.identity)

@@ -9,7 +9,7 @@ import { readWorkflowBundle, type WorkflowCode } from '../../src/worker/workflow
 import { askRun } from './ask-run.ts';
 import { startTimeSkippingProgram, type TimedServer } from './time-skipping-server.ts';
 
-/** What a test needs of a Temporal server. Tests on a shared one keep to a task queue of their own. */
+/** What a test needs from a Temporal server. Tests on a shared one use their own task queues. */
 export interface TestTemporal {
   readonly client: Client;
   readonly connection: NativeConnection;
@@ -17,7 +17,7 @@ export interface TestTemporal {
   close(): Promise<void>;
 }
 
-/** A real server, shared by the run; started when it is first asked for. */
+/** A real server, shared by the run; started when it is first requested. */
 export async function useDevServer(): Promise<TestTemporal> {
   return connectTo(await askRun('dev-server'));
 }
@@ -47,12 +47,15 @@ export function findDevServerProgram(): Promise<string> {
   return askRun('dev-server-program');
 }
 
-/** A file for WORKFLOW_BUNDLE, made once for the run: with it, a worker process is there in half the time. */
+/**
+ * A file for WORKFLOW_BUNDLE, made once for the run: with it, a worker process starts in half the
+ * time.
+ */
 export function findWorkflowBundle(): Promise<string> {
   return askRun('workflow-bundle');
 }
 
-/** The paths of the production server's programs; building them takes minutes, once for a machine. */
+/** The paths of the production server's programs; building them takes minutes, once per machine. */
 export async function findProductionPrograms(): Promise<ProductionPrograms> {
   return JSON.parse(await askRun('production-programs'));
 }
@@ -88,6 +91,6 @@ function quietRuntime(): void {
     const logging = { forward: {}, filter: { core: 'ERROR', other: 'ERROR' } } as const;
     Runtime.install({ logger: QUIET, shutdownSignals: [], telemetryOptions: { logging } });
   } catch {
-    // Installed already: there is one for a process.
+    // Installed already: there is one per process.
   }
 }

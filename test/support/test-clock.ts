@@ -1,10 +1,12 @@
 import type { Orm } from '../../src/platform/database/orm.ts';
 
-/** One time for the processes under test and their database, which can be another than now. */
+/**
+ * One time for the processes under test and their database, which can differ from the real time.
+ */
 export interface TestClock {
   /** Epoch ms. */
   now(): number;
-  /** From now on it is this instant, and time goes on from there. */
+  /** From now on it is this instant, and time continues from there. */
   set(instant: number): Promise<void>;
   /**
    * The same, unless that would set it back: several may tell the time of a server at once, and
@@ -28,7 +30,7 @@ export async function createTestClock(orm: Orm, skew: { ms: number }): Promise<T
   const now = () => Date.now() + skew.ms;
   const set = async (instant: number): Promise<void> => {
     skew.ms = instant - Date.now();
-    // One after the other: on connections of their own, the last to be set could be written first.
+    // One after the other: on separate connections, the last to be set could be written first.
     writing = writing.then(write, write);
     await writing;
   };

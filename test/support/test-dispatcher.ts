@@ -1,4 +1,4 @@
-/** A dispatcher as the process has it, on connections of its own. */
+/** A dispatcher as in the process, on its own connections. */
 import type { LookupFunction } from 'node:net';
 
 import { pino } from 'pino';
@@ -16,7 +16,7 @@ import { CLIENTS, type ClientName } from './webhook-clients.ts';
 const HOUR = 3_600_000;
 
 export interface TestDispatcher extends Dispatcher {
-  /** What was logged, a parsed line each. */
+  /** The log, a parsed line each. */
   readonly logged: Record<string, unknown>[];
   readonly metrics: Registry;
 }
@@ -24,19 +24,19 @@ export interface TestDispatcher extends Dispatcher {
 export interface TestDispatcherOptions {
   readonly databaseUrl: string;
   readonly webhookUrl: string;
-  /** A dispatcher's own, node:http's, when not given. */
+  /** A dispatcher's own, node:http's, by default. */
   readonly client?: ClientName;
   readonly concurrency?: number;
-  /** Of a webhook; longer than a busy machine needs for one, when not given. */
+  /** The timeout of a webhook; by default longer than a busy machine needs for one. */
   readonly timeoutMs?: number;
   readonly rateLimit?: number;
   readonly clock?: () => number;
   readonly tz?: TzDatabase;
-  /** Signs with these, the newest first; not at all, when not given. */
+  /** Signs with these, the newest first; not at all by default. */
   readonly secrets?: readonly string[];
-  /** Receivers of tests are on loopback: allowed, when not given. */
+  /** Receivers of tests are on loopback: allowed by default. */
   readonly allowPrivate?: boolean;
-  /** Resolves names; the system's resolver when not given. */
+  /** Resolves names; the system's resolver by default. */
   readonly lookup?: LookupFunction;
 }
 

@@ -13,7 +13,7 @@ import { inWorkshop } from './workshop.ts';
 /** The Java SDK's release that the server is part of. */
 const VERSION = '1.38.0';
 const COPY_GOAL = 'org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies';
-/** About 35 MB; the SDK's own download says nothing while it stalls. */
+/** About 35 MB; the SDK's own download reports nothing while it stalls. */
 const DOWNLOAD_LIMIT_MS = 120_000;
 const MAVEN_LIMIT_MS = 10 * 60_000;
 
@@ -66,7 +66,7 @@ function filesIn(directory: string): Promise<string[]> {
   return readdir(directory).catch(() => [] as string[]);
 }
 
-/** The SDK starts one program: this one becomes Java. The flags make a short life start quickly. */
+/** The SDK starts one program, which becomes Java. The flags make a short life start quickly. */
 async function writeLauncher(launcher: string, jars: string): Promise<void> {
   const flags = '-XX:TieredStopAtLevel=1 -XX:+UseSerialGC -Xmx512m';
   const classPath = join(jars, '*');

@@ -16,13 +16,19 @@ import { NativeConnection } from '@temporalio/worker';
 
 import { freePort } from './free-port.ts';
 
-/** A Temporal server whose time, or what Daybell takes for it, a test decides. Instants are epoch ms. */
+/**
+ * A Temporal server whose time, or what Daybell takes for it, is set by a test. Instants are epoch
+ * ms.
+ */
 export interface TimedServer {
   /** Awaiting a result does not skip time, as it does with the client of the SDK's own environment. */
   readonly client: Client;
   readonly connection: NativeConnection;
   now(): Promise<number>;
-  /** Lets time pass until the instant, if that is to come; what comes due on the way is done on the way. */
+  /**
+   * Lets time pass until the instant, if it is in the future; whatever falls due on the way is done
+   * on the way.
+   */
   passUntil(instant: number): Promise<void>;
   close(): Promise<void>;
 }

@@ -1,10 +1,10 @@
-/** A collector of traces that keeps what it is sent: OTLP over HTTP, as JSON. */
+/** A collector of traces that stores what it receives: OTLP over HTTP, as JSON. */
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 export interface CollectedSpan {
-  /** The process that it is of. */
+  /** The process that it comes from. */
   readonly service: string;
   readonly name: string;
   readonly traceId: string;
@@ -21,9 +21,9 @@ export interface TraceCollector {
   /** For OTEL_EXPORTER_OTLP_ENDPOINT. */
   readonly endpoint: string;
   readonly spans: readonly CollectedSpan[];
-  /** Resolves with a span of this name, past or to come. */
+  /** Resolves with a span of this name, past or future. */
   span(name: string, isWanted?: (span: CollectedSpan) => boolean): Promise<CollectedSpan>;
-  /** Answers with this status from now on; at first with 200. What is refused is not kept. */
+  /** Answers with this status from now on; initially with 200. Refused spans are not stored. */
   answer(status: number): void;
   close(): Promise<void>;
 }

@@ -1,4 +1,4 @@
-/** Files of zone data, as an operator has them. A test that writes one removes it. */
+/** Files of zone data, like an operator's. A test that writes one removes it. */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -23,10 +23,10 @@ export const CHANGED_ZONES: readonly string[] = [
 /** In no data before 2025b. */
 export const RECENT_ZONE = 'America/Coyhaique';
 
-/** In no data yet: seven hours ahead of UTC, always. */
+/** In no data yet: always seven hours ahead of UTC. */
 export const FUTURE_ZONE = 'Antarctica/New_Daybell';
 
-/** Writes zone data as it was, without a zone that is recent. Gives the path. */
+/** Writes older zone data, without a recent zone. Returns the path. */
 export function writeOlderTzData(): string {
   const olderZones = new Map(older.zones.map((zone) => [nameOf(zone), zone]));
   return writeTzData(older.version, ({ zones, links }) => ({
@@ -37,7 +37,7 @@ export function writeOlderTzData(): string {
   }));
 }
 
-/** Writes zone data with a zone that no other data has. Gives the path. */
+/** Writes zone data with a zone that no other data has. Returns the path. */
 export function writeNewerTzData(): string {
   return writeTzData('2099a', ({ zones, links }) => ({
     zones: [...zones, `${FUTURE_ZONE}|+07|-70|0||`],

@@ -1,7 +1,7 @@
 import { createGotClient } from '../../src/delivery/wire/got-client.ts';
 import { createHttpClient } from '../../src/delivery/wire/http-client.ts';
 
-/** Both clients: what one makes of a receiver, the other makes of it too. */
+/** Both clients: they must handle a receiver in the same way. */
 export const CLIENTS = [
   { name: 'node:http', create: createHttpClient },
   { name: 'got', create: createGotClient },

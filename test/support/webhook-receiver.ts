@@ -1,11 +1,11 @@
-/** A real HTTP receiver that keeps what it was sent, and answers as the test says. */
+/** A real HTTP receiver that stores what it receives, and answers as the test says. */
 import { createServer, type IncomingHttpHeaders, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
 export interface ReceivedWebhook {
   readonly id: string;
   readonly headers: IncomingHttpHeaders;
-  /** As it came: what a signature is of. */
+  /** As received: the bytes that a signature covers. */
   readonly rawBody: string;
   // The shape is what a test is about.
   // oxlint-disable-next-line typescript/no-explicit-any
@@ -17,7 +17,9 @@ export interface ReceivedWebhook {
 export interface WebhookReceiver {
   readonly url: string;
   readonly received: ReceivedWebhook[];
-  /** Answers from now on; at first with 200. The response may be kept and ended later. */
+  /**
+   * Answers like this from now on; initially with 200. The response may be kept and ended later.
+   */
   answer(how: (response: ServerResponse, request: ReceivedWebhook) => void): void;
   close(): Promise<void>;
 }

@@ -1,6 +1,6 @@
 import type { WebhookTester } from '../../src/delivery/webhook-test.ts';
 
-/** Answers for a receiver of which nothing is asked: each test event was delivered. */
+/** Fake answers for an unused receiver: each test event was delivered. */
 export function webhookTesterStub(
   check: WebhookTester['check'] = () => Promise.reject(new Error('no check in this test')),
 ): Pick<WebhookTester, 'send' | 'check'> {

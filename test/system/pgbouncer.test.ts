@@ -13,7 +13,7 @@ beforeAll(async () => {
 });
 afterAll(() => database.stop());
 
-test('statements and transactions have their time limits, and leave nothing behind', async () => {
+test('statements and transactions have their time limits, and leave no state behind', async () => {
   const pgbouncer = await database.startPgBouncer('daybell');
   const orm = await connectOrm(pgbouncer.url('app'), { poolSize: 1, queryTimeoutMs: 7_000 });
   const limits = `select current_setting('statement_timeout') as statement,

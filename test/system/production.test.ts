@@ -1,4 +1,4 @@
-/** An installation made by the docs alone: restarts in the middle of a herd, and a restore. */
+/** An installation made from the docs alone: restarts in the middle of a herd, and a restore. */
 import pLimit from 'p-limit';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 
@@ -10,7 +10,7 @@ import { blockOf, withPlaces } from './support/pages.ts';
 vi.setConfig({ testTimeout: 900_000 });
 
 const HERD = 600;
-/** Each begins when so many were received, and is over before the 300th. */
+/** Each begins when this many were received, and is over before the 300th. */
 const RESTARTS = [
   ['pgbouncer', 20],
   ['postgres', 80],
@@ -31,7 +31,9 @@ beforeAll(async () => {
 });
 afterAll(() => installation?.close());
 
-/** Creates users who are due at that instant, through both proxies. Gives their keys, in order. */
+/**
+ * Creates users who are due at that instant, through both proxies. Returns their keys, in order.
+ */
 async function createUsers(count: number, leadMs: number): Promise<string[]> {
   const { instants, fronts, send } = installation;
   const { at, timezone } = instants.next(leadMs);
@@ -64,7 +66,7 @@ async function statesIn(name: string): Promise<Record<string, unknown>> {
 
 const received = () => installation.receiver.received;
 const isReady = async (front: number) => (await installation.send(front, 'GET', '/readyz')).status;
-/** Both proxies have seen that the API is ready. */
+/** Both proxies have noticed that the API is ready. */
 async function untilServed(): Promise<void> {
   for (const front of Object.values(installation.fronts)) {
     await expect.poll(() => isReady(front), WITHIN).toBe(200);
@@ -72,7 +74,7 @@ async function untilServed(): Promise<void> {
 }
 const audit = () => `npm run audit -- --date ${year}${installation.instants.dateOfBirth.slice(4)}`;
 
-test('each of a herd is greeted once while PgBouncer, PostgreSQL, HAProxy and nginx are restarted', async () => {
+test('each user of a herd is greeted once while PgBouncer, PostgreSQL, HAProxy and nginx are restarted', async () => {
   await untilServed();
   const keys = await createUsers(HERD, LEAD_MS);
   const restarted: Record<string, { from: number; to: number }> = {};
@@ -96,7 +98,7 @@ test('each of a herd is greeted once while PgBouncer, PostgreSQL, HAProxy and ng
   }
   const greeted = Map.groupBy(received(), ({ id }) => id);
   expect([...greeted.keys()].toSorted()).toEqual(keys);
-  // Twice: only what a proxy had under way when it was ended.
+  // Twice: only what a proxy had in flight when it was ended.
   const proxies = [restarted['haproxy'], restarted['nginx']];
   for (const [id, [first, ...more]] of greeted) {
     if (first === undefined || more.length === 0) continue;
@@ -109,7 +111,7 @@ test('each of a herd is greeted once while PgBouncer, PostgreSQL, HAProxy and ng
   await installation.type(audit());
 });
 
-test('restored from a dump into a new database, it sends nothing twice and goes on', async () => {
+test('after a restore from a dump into a new database, it sends nothing twice and continues', async () => {
   const { type, database } = installation;
   const [dump, restore] = ['pg_dump ', 'pg_restore '].map((has) =>
     withPlaces(blockOf('production', 'Dump and restore', 'sh', has), {
@@ -131,7 +133,7 @@ test('restored from a dump into a new database, it sends nothing twice and goes 
   await type(after);
   expect(await statesIn('daybell_new')).toEqual({ COMPLETED: HERD });
 
-  // Whatever was to be sent again would be by then.
+  // Anything that had to be sent again would have been sent by then.
   const [key] = await createUsers(1, 5_000);
   await expect.poll(() => statesIn('daybell_new'), SETTLED).toEqual({ COMPLETED: HERD + 1 });
   expect(

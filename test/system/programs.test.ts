@@ -10,7 +10,7 @@ test.for([
   ['prometheus', '--version'],
   ['promtool', '--version'],
   ['psql', '--version'],
-] as const)('%s of Debian runs here', async ([program, flag]) => {
+] as const)("Debian's %s runs here", async ([program, flag]) => {
   const { exited, lines } = await runDebian(program, [flag]);
   expect({ exitCode: await exited, lines }).toMatchObject({ exitCode: 0 });
 });

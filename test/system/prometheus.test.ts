@@ -1,4 +1,6 @@
-/** The alarms and the metrics by the promtool that Debian has, which is years older than the newest. */
+/**
+ * The alarms and the metrics checked with Debian's promtool, which is years older than the newest.
+ */
 import { afterAll, beforeAll, expect, test } from 'vitest';
 
 import { MEASURED } from '../../dev/ports.ts';
@@ -15,7 +17,7 @@ beforeAll(async () => {
 });
 afterAll(() => daybell.stop());
 
-test('it takes the rules and their tests', async () => {
+test('it accepts the rules and their tests', async () => {
   for (const args of [
     ['check', 'rules', `${FOLDER}/alerts.yml`],
     ['test', 'rules', `${FOLDER}/alerts.test.yml`, `${FOLDER}/alerts.july.test.yml`],

@@ -1,4 +1,4 @@
-/** Daybell behind HAProxy and nginx, as docs/production.md has them. */
+/** Daybell behind HAProxy and nginx, configured as in docs/production.md. */
 import { describe, expect, onTestFinished, test } from 'vitest';
 
 import { newApiKey } from '../../src/platform/settings/api-keys.ts';
@@ -14,7 +14,7 @@ import { PROXIES, startProxy } from './support/proxies.ts';
 const WITHIN = { timeout: 120_000, interval: 100 };
 
 describe.each(PROXIES)('%s', (name) => {
-  test('in front of the API, whose health check passes, hands on every request', async () => {
+  test('in front of the API, with a passing health check, forwards every request', async () => {
     const database = await createTestDatabase();
     onTestFinished(() => database.drop());
     const { key, entry } = newApiKey('crm', ['users:read', 'users:write']);

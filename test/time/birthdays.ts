@@ -1,4 +1,4 @@
-/** Birthdays by their year, for tests that compare year by year. */
+/** Birthdays by year, for tests that compare year by year. */
 import { type DateSettings, dueDatesAfter, resolveNominalDate } from '../../src/time/occurrence.ts';
 import type { TzDatabase } from '../../src/time/tz-database.ts';
 

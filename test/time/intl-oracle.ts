@@ -17,7 +17,7 @@ export interface OracleRules {
   readonly localTime: string;
 }
 
-/** A stretch of time in which the offset stays the same; both ends as instants, the second excluded. */
+/** A period in which the offset stays the same; both ends as instants, the second excluded. */
 interface Stretch {
   readonly from: number;
   readonly until: number;
@@ -31,7 +31,9 @@ export interface OracleAnswer {
 
 export interface Oracle {
   offsetAt(timezone: string, instantMs: number): number;
-  /** Every instant of a period at which clocks change, to the ms, if no step holds two of them. */
+  /**
+   * Every instant of a period at which clocks change, to the ms, if no step contains two of them.
+   */
   changesBetween(timezone: string, from: number, until: number, stepMs?: number): number[];
   occurrenceInYear(facts: OracleFacts, year: number, rules: OracleRules): OracleAnswer;
 }
@@ -78,9 +80,9 @@ export function createOracle(offsetAt: OffsetAt): Oracle {
   }
 
   function stretchesAround(timezone: string, wallMs: number): Stretch[] {
-    // Clocks are at most 16 h away from UTC, and a day may have to be looked at from end to end.
+    // Clocks are at most 16 h away from UTC, and a day may have to be examined from end to end.
     const [from, until] = [wallMs - 44 * HOUR_MS, wallMs + 44 * HOUR_MS];
-    // Two changes within four hours would leave the oracle, not the rule, with another answer.
+    // Two changes within four hours would give the oracle, not the rule, another answer.
     const edges = [from, ...changesBetween(timezone, from, until, 4 * HOUR_MS), until];
     return edges.slice(0, -1).map((edge, index) => ({
       from: edge,

@@ -8,7 +8,7 @@ const realNow = Date.now();
 const pretendedNow = Date.parse(process.argv[2] ?? '');
 Date.now = () => pretendedNow + performance.now();
 
-// Imported after that: a library may look at the clock only once.
+// Imported after that: a library may read the clock only once.
 const { explainOccurrence } = await import('../../src/time/explain.ts');
 const { birthdayIn, firstBirthdayAfter, nominalDateIn } = await import('./birthdays.ts');
 const { retryAfterMs } = await import('../../src/delivery/outcome.ts');

@@ -6,7 +6,7 @@ import { describe, expect, it } from 'vitest';
 
 const PROBE = fileURLToPath(new URL('./machine-timezone-probe.ts', import.meta.url));
 
-/** Zones with every trait that a machine could lend to a rule, and both halves of the year. */
+/** Zones with every trait that a machine could pass on to a rule, and both halves of the year. */
 const MACHINES = [
   ['UTC', '2026-01-15T12:00:00Z'],
   ['America/New_York', '2026-07-15T12:00:00Z'],
@@ -15,7 +15,7 @@ const MACHINES = [
 ] as const;
 
 describe('the rule does not depend on the machine', () => {
-  it('says the same in every time zone and season that a machine can be in', async () => {
+  it('gives the same results in every time zone and season that a machine can be in', async () => {
     const answers: ProbeAnswer[] = [];
     // Two at a time: there are two cores.
     for (let index = 0; index < MACHINES.length; index += 2) {

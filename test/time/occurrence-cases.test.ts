@@ -8,7 +8,7 @@ describe.each([
   ['at 09:00', nineOClockCases, 122],
   ['at other times', otherTimeCases, 14],
 ])('the agreed cases %s', (_name, cases, count) => {
-  it('are all there', () => {
+  it('are complete', () => {
     expect(cases).toHaveLength(count);
   });
 

@@ -7,13 +7,16 @@ import { birthdayIn } from './birthdays.ts';
 import { createIntlOracle, createOracle } from './intl-oracle.ts';
 import { checkAgainstOracle, checkOrder, dayAt, zoneNames } from './occurrence-properties.ts';
 
-/** The bundled data is held against Intl's elsewhere: here it is the rule that is written twice. */
+/**
+ * Other tests compare the bundled data with Intl's: here the rule is checked against a second
+ * version.
+ */
 const databases = [
   ["Node's tz database", nodeTz, createIntlOracle()],
   ['the bundled tz database', bundledTz, createOracle(bundledTz.offsetAt)],
 ] as const;
 
-/** One name of all that have the same clocks. */
+/** One of all names that have the same clocks. */
 const differentZones = zoneNames.filter(
   (name, index) =>
     !bundledTz.isKnown(name) ||
@@ -30,7 +33,7 @@ describe.each(databases)(
       expect(checkAgainstOracle({ tz, oracle, numRuns: 1500 })).toBe(1500);
     });
 
-    it('gives the first occurrence after an instant, then one a nominal year', () => {
+    it('gives the first occurrence after an instant, then one for each nominal year', () => {
       expect(checkOrder({ tz, oracle, numRuns: 400 })).toBe(400);
     });
 
@@ -77,7 +80,7 @@ describe.each(databases)(
       }
     });
 
-    it('moves every local day that was ever skipped to the next day there was', () => {
+    it('moves every local day that was ever skipped to the next existing day', () => {
       const skipped = new Set<string>();
       for (const timezone of differentZones) {
         const [from, until] = [Date.UTC(1840, 0, 1), Date.UTC(2030, 0, 1)];

@@ -22,14 +22,17 @@ interface Question {
 
 export interface PropertyRun {
   readonly tz: TzDatabase;
-  /** Knows the same offsets. */
+  /** Whether it knows the same offsets. */
   readonly oracle: Oracle;
   readonly numRuns: number;
-  /** Unset: another at each run; a failure names it. */
+  /** If unset, different in each run; a failure names it. */
   readonly seed?: number;
 }
 
-/** One year's occurrence is where the oracle finds it; half of them on days when clocks change. Gives the runs made. */
+/**
+ * One year's occurrence is where the oracle finds it; half of them on days when clocks change.
+ * Returns the number of runs.
+ */
 export function checkAgainstOracle(run: PropertyRun): number {
   const { oracle } = run;
   const property = fc.property(anyQuestion(run), ({ facts, year, rules }) => {
@@ -49,7 +52,10 @@ export function checkAgainstOracle(run: PropertyRun): number {
   return run.numRuns;
 }
 
-/** From any instant on: strictly after it, the first such, then one a nominal year. Gives the runs made. */
+/**
+ * From any instant on: strictly after it, the first such, then one for each nominal year. Returns
+ * the number of runs.
+ */
 export function checkOrder(run: PropertyRun): number {
   const { oracle } = run;
   const aroundMs = fc.oneof(
@@ -96,7 +102,7 @@ function anyDay({ tz }: PropertyRun): fc.Arbitrary<Question> {
     }));
 }
 
-/** Leap days as often as all others together: they are where rules differ. */
+/** Leap days as often as all others together: that is where rules differ. */
 function anyDateOfBirth(): fc.Arbitrary<string> {
   const year = fc.integer({ min: 1800, max: 2060 });
   const ordinary = fc

@@ -22,13 +22,13 @@ interface RecurrenceCase {
 interface DueCase {
   readonly date: string;
   readonly dueAt: string;
-  /** Where it is not the day on which it is kept. */
+  /** If it is not the day on which it is kept. */
   readonly nominal?: string;
 }
 
 const cases = agreed.cases as readonly RecurrenceCase[];
 
-/** Dates by two independent implementations of RFC 5545, instants by the tz database. */
+/** Dates from two independent implementations of RFC 5545, instants from the tz database. */
 describe('the agreed cases of recurrence rules', () => {
   it.each(cases)('$name, after $after', (given) => {
     const { date, timezone, deliveryTime: localTime, expect: expected, complete } = given;
@@ -47,7 +47,7 @@ describe('the agreed cases of recurrence rules', () => {
     );
   });
 
-  it('are refused where they never match, and only there', () => {
+  it('are refused if they never match, and only then', () => {
     for (const given of cases) {
       const { rrule, date, complete } = given;
       const neverMatches = complete && !/COUNT|UNTIL/.test(rrule);
@@ -63,7 +63,7 @@ const SETTINGS = { localTime: '09:00', leapDayPolicy: 'feb28', offsetDays: 0 } a
 describe('in every zone', () => {
   const zones = zoneNames.filter((zone) => bundledTz.isKnown(zone));
 
-  it('a rule of Sundays has Sundays only', () => {
+  it('a rule of Sundays has only Sundays', () => {
     const rrule = 'FREQ=MONTHLY;BYMONTH=2;BYDAY=2SU,-2SU,-3SU';
     const series = { date: '2026-11-29', recurrence: 'rrule', rrule } as const;
     for (const timezone of zones) {

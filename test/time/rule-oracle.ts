@@ -5,7 +5,7 @@
  */
 export const WEEKDAYS = ['SU', 'MO', 'TU', 'WE', 'TH', 'FR', 'SA'] as const;
 
-/** A rule in words. Lists may be empty. */
+/** A parsed rule. Lists may be empty. */
 export interface SpokenRule {
   readonly frequency: 'DAILY' | 'WEEKLY' | 'MONTHLY' | 'YEARLY';
   readonly interval: number;
@@ -91,7 +91,7 @@ function movesDays({ skip }: SpokenRule): boolean {
   return skip === 'BACKWARD' || skip === 'FORWARD';
 }
 
-/** 1 on the last day; NaN for a day that does not exist. */
+/** 1 on the last day; NaN for a nonexistent day. */
 function daysLeftInMonth(day: Day): number {
   if (!day.exists) return NaN;
   let left = 1;
@@ -106,7 +106,9 @@ function keptOn({ skip }: SpokenRule, day: Day): Day {
   return dayAt(skip === 'FORWARD' ? lastNumber + 1 : lastNumber);
 }
 
-/** Whether `-1FR` is a name of the day, in its month or, in yearly rules without months, its year. */
+/**
+ * Whether `-1FR` is a name of the day, in its month or, in yearly rules without months, its year.
+ */
 function isCalled(name: string, { frequency, byMonth }: SpokenRule, day: Day): boolean {
   const number = Number(name.slice(0, -2));
   if (name.slice(-2) !== weekdayOf(day)) return false;
@@ -139,7 +141,7 @@ function weekOf(day: Day, weekStart: string): Day {
   return first;
 }
 
-/** Of the days of one period, in order and none twice, those that BYSETPOS chooses. */
+/** Those of the days of one period, in order and without duplicates, that BYSETPOS selects. */
 function chosen({ bySetPos }: SpokenRule, named: readonly Named[]): Named[] {
   const sorted = named.toSorted(
     (one, other) =>

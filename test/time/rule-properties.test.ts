@@ -22,7 +22,7 @@ import { zoneNames } from './occurrence-properties.ts';
 import { datesByOracle, type SpokenRule, WEEKDAYS } from './rule-oracle.ts';
 
 const DAY_MS = 86_400_000;
-/** Of a rule's life, from DTSTART on. */
+/** The length of a rule's life, from DTSTART on. */
 const YEARS = 6;
 
 const number = (min: number, max: number) => fc.integer({ min, max });
@@ -114,7 +114,7 @@ describe('a random recurrence rule', () => {
           localTime,
           leapDayPolicy: 'feb28',
         });
-        // Where the calendar skipped a day, two are due at once: the first is the one.
+        // Where the calendar skipped a day, two are due at once: the first one counts.
         if (dueAt > after && dueAt !== previous) expected.push(`${nominal} ${dueAt}`);
         previous = dueAt;
         if (expected.length === 8) break;
@@ -131,7 +131,7 @@ describe('a random recurrence rule', () => {
     fc.assert(property, { numRuns: 2000 });
   });
 
-  it('without SKIP names the days that another implementation does', () => {
+  it('without SKIP, names the days that another implementation does', () => {
     const property = fc.property(rule, day, (rule, { date, lastYear }) => {
       const text = textOf({ ...rule, skip: null });
       // The other one looks for seconds for what never comes, and takes the 53rd Friday that a year

@@ -1,5 +1,5 @@
 // @module-tag long
-/** The bundled zone data, held against Intl's: two roads from the same tz database. */
+/** The bundled zone data compared with Intl's: two routes from the same tz database. */
 import { readFileSync } from 'node:fs';
 
 import { describe, expect, it } from 'vitest';
@@ -23,7 +23,7 @@ describe('the bundled tz database and that of this Node', () => {
     expect({ unknownToNode, notBundled }).toEqual({ unknownToNode: [], notBundled: [] });
   });
 
-  it('agree on every change of clocks from 1970 to 2025, but for what was corrected since', () => {
+  it('agree on every change of clocks from 1970 to 2025, except for later corrections', () => {
     const disagreeing = disagreeingZones(Date.UTC(1970, 0, 1), Date.UTC(2026, 0, 1));
     expect(disagreeing.filter((name) => !CORRECTED.has(name))).toEqual([]);
   });
@@ -35,10 +35,11 @@ describe('the bundled tz database and that of this Node', () => {
     expect([...new Set(found.map(({ timezone }) => timezone))].sort()).toEqual(listed);
   });
 
-  it('agree wherever they do so for these two years, until 2037 and, extrapolated, until 2100', () => {
+  it('agree, if they do so for these two years, until 2037 and, extrapolated, until 2100', () => {
     const differing = new Set(zonesListedIn(readFileSync('docs/time.md', 'utf8')));
     const disagreeing = disagreeingZones(Date.UTC(2026, 0, 1), Date.UTC(2100, 0, 1));
-    // Their summer time ends around Ramadan, as far as the tz database foretells it: not by weekdays.
+    // Their summer time ends around Ramadan, as far as the tz database predicts it: not by
+    // weekdays.
     const foretold = ['Asia/Gaza', 'Asia/Hebron'];
     expect(disagreeing.filter((name) => !differing.has(name))).toEqual(foretold);
     expect(disagreeingZones(Date.UTC(2028, 0, 1), Date.UTC(2038, 0, 1))).not.toContain('Asia/Gaza');

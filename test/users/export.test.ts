@@ -19,7 +19,7 @@ beforeAll(async () => {
 });
 afterAll(() => source.database.drop());
 
-/** What is hard to carry in a file. */
+/** Values that are hard to represent in a file. */
 const USERS = [
   {
     externalId: 'a "quoted", id; ü 😀',
@@ -78,7 +78,7 @@ describe.for([
   ['ndjson', NDJSON],
   ['csv', CSV],
 ] as const)('an export as %s', ([format, type]) => {
-  test('has everybody, in the form that an import takes', async () => {
+  test('contains everyone, in the form that an import accepts', async () => {
     const text = await exported(source, format);
     const rows = text.split('\n').filter(Boolean);
     expect(rows).toHaveLength(format === 'csv' ? 1 + 6 + 1 + 1 : 3);
@@ -87,7 +87,7 @@ describe.for([
     expect(text).toContain(format === 'csv' ? ",'=1+1," : '"=1+1"');
   });
 
-  test('imported into an empty installation gives no difference', async () => {
+  test('makes no difference when imported into an empty installation', async () => {
     const target = await createTestApi();
     try {
       const text = await exported(source, format);
@@ -104,7 +104,7 @@ describe.for([
     }
   });
 
-  test('imported where it comes from changes nothing', async () => {
+  test('changes nothing when imported where it comes from', async () => {
     const before = await source.counts();
     const { refused, summary } = await importInto(source, await exported(source, format), { type });
     expect(refused).toEqual([]);
@@ -113,7 +113,7 @@ describe.for([
   });
 });
 
-test('an id of a deleted user, or of another, is refused by name', async () => {
+test('an id of a deleted user, or of another one, is refused with its name', async () => {
   const target = await createTestApi();
   try {
     await importInto(target, await exported(source, 'ndjson'), { type: NDJSON });
@@ -150,7 +150,7 @@ test('an id of a deleted user, or of another, is refused by name', async () => {
   }
 });
 
-test('an export is of one moment, whatever changes while it is read', async () => {
+test('an export shows one moment, whatever changes while it is read', async () => {
   const target = await createTestApi();
   try {
     const line = (at: number, name: string) =>

@@ -39,7 +39,7 @@ const users = () =>
   );
 
 describe('npm run import', () => {
-  test('imports what a spreadsheet exports, with its own names and dates, and says what came of it', async () => {
+  test('imports what a spreadsheet exports, with its own names and dates, and reports the result', async () => {
     const file =
       '\ufeffID;Vorname;Geb.;Ort\r\n1;Ada;10.12.1990;London\r\n2;Zoë;1.5.1985;Köln\r\n;;;\r\n';
     const path = join(folder, 'a.csv');
@@ -92,7 +92,7 @@ describe('npm run import', () => {
     expect(await users()).toHaveLength(3);
   });
 
-  test('refuses ambiguous dates, whatever other rows say, until the format is given', async () => {
+  test('refuses ambiguous dates, whatever other rows contain, until the format is given', async () => {
     const rows = [
       'id,first name,birthday,timezone',
       '1,Ada,06/10/2025,UTC',
@@ -113,7 +113,7 @@ describe('npm run import', () => {
     expect(text).toMatch(/several ways: 1990-12-10 in line 2, and 23.06.1990 in line 3/);
   });
 
-  test('guesses no encoding', async () => {
+  test('does not guess encodings', async () => {
     const file = Buffer.from(
       'id,first name,birthday,timezone\n1,Zo\xeb,1990-12-10,UTC\n',
       'latin1',
@@ -127,7 +127,7 @@ describe('npm run import', () => {
     expect((await run('f.csv', utf16)).text).toContain('--encoding utf-16le');
   });
 
-  test('stores nothing in a dry run, and deletes who is missing only when it is to', async () => {
+  test('stores nothing in a dry run, and deletes missing users only on request', async () => {
     const line = (id: number) =>
       JSON.stringify({
         externalId: String(id),
@@ -159,7 +159,7 @@ describe('npm run import', () => {
     expect(text).toContain(message);
   });
 
-  test('with no Daybell there ends with 69', async () => {
+  test('ends with 69 if no Daybell is there', async () => {
     const file = join(folder, 'h.csv');
     await writeFile(file, 'id,first name\n');
     const args = [COMMAND, file, '--url', 'http://127.0.0.1:1/'];

@@ -1,4 +1,4 @@
-/** Imports whose database goes away while a batch is being stored. */
+/** Imports whose database goes down while a batch is being stored. */
 import { PassThrough } from 'node:stream';
 
 import { beforeEach, describe, expect, onTestFinished, test } from 'vitest';
@@ -17,7 +17,7 @@ beforeEach(() => api.sql('truncate users.users, users.history, users.outbox casc
 const HEADER = 'externalId,firstName,dateOfBirth,timezone\n';
 const rows = (from: number, to: number): string =>
   Array.from({ length: to - from }, (_, at) => `u${from + at},Ada,1990-12-10,UTC\n`).join('');
-/** A batch has 500 users: the first two are whole, the third has the rest. */
+/** A batch has 500 users: the first two are complete, the third has the rest. */
 const FILE = { rows: 1_200, batch: 500 };
 const OPTIONS = {
   dates: { format: null, pivot: null },
@@ -55,13 +55,13 @@ async function beginImport(terms: Terms = {}) {
   const lines = importer.run(file, OPTIONS);
   const { value: first } = await lines.next();
   expect(first).toMatchObject({ type: 'progress', users: { created: FILE.batch } });
-  // From now on it goes on by itself, as in the API.
+  // From now on it continues by itself, as in the API.
   const rest = readAll(lines);
   rest.catch(() => {});
   return { link, body, rest };
 }
 
-/** Holds up the second batch: an open transaction inserts one of its users, and is rolled back. */
+/** Delays the second batch: an open transaction inserts one of its users, and is rolled back. */
 async function blockUser(externalId: string) {
   const { promise: released, resolve: release } = Promise.withResolvers<void>();
   const { promise: blocks, resolve: blocked } = Promise.withResolvers<void>();
@@ -111,8 +111,8 @@ async function importAgain(): Promise<unknown> {
   return JSON.parse((await response.text()).trim().split('\n').at(-1) ?? '');
 }
 
-describe('a database that goes away in the middle of an import', () => {
-  test('and comes back soon ends nothing: every row is stored, once', async () => {
+describe('a database that goes down in the middle of an import', () => {
+  test('and returns soon ends nothing: every row is stored, once', async () => {
     const importing = await beginImport();
     await shutInTheMiddle(importing);
     importing.link.open();
@@ -127,7 +127,7 @@ describe('a database that goes away in the middle of an import', () => {
     expect(await api.counts()).toMatchObject({ users: count, history: count, outbox: count });
   });
 
-  test('and stays away ends it with an error; the file can be sent again', async () => {
+  test('and stays down ends it with an error; the file can be sent again', async () => {
     const importing = await beginImport({ awayForMs: 0 });
     await shutInTheMiddle(importing);
     const lines = await importing.rest;
@@ -151,7 +151,7 @@ describe('a database that goes away in the middle of an import', () => {
     expect(await api.counts()).toMatchObject({ users: count, history: count, outbox: count });
   });
 
-  test('when all that is missing is its answer to the commit, stores nothing twice', async () => {
+  test('but has only lost its response to the commit, stores nothing twice', async () => {
     const { link, body, rest } = await beginImport();
     await api.sql(`
       create or replace function users.wait_at_commit() returns trigger language plpgsql as
@@ -169,7 +169,7 @@ describe('a database that goes away in the middle of an import', () => {
       link.cut();
     });
     const [last] = (await rest).slice(-1);
-    // The second batch is found to be there.
+    // The second batch is found to be stored.
     expect(last).toMatchObject({
       type: 'summary',
       refused: 0,
@@ -179,7 +179,7 @@ describe('a database that goes away in the middle of an import', () => {
     expect(await api.counts()).toMatchObject({ users: count, history: count, outbox: count });
   });
 
-  test('does not keep an API that stops', async () => {
+  test('does not delay an API that stops', async () => {
     const stopping = new AbortController();
     // Longer than the test may take.
     const importing = await beginImport({ awayForMs: 3_600_000, signal: stopping.signal });

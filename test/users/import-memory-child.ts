@@ -28,7 +28,7 @@ process.on('message', async ({ databaseUrl, rows, by }: Question) => {
 process.on('disconnect', () => void orm?.close(true));
 process.send?.('ready');
 
-/** The API with no more than an import needs. */
+/** The API with only what an import needs. */
 function createImportApi(orm: Orm): Api {
   const dateSettings = findDateSettings(orm);
   const deps = {
@@ -48,7 +48,7 @@ function createImportApi(orm: Orm): Api {
   return createApp(deps as unknown as ApiDeps);
 }
 
-/** So many samples of each file. */
+/** This many samples of each file. */
 const SAMPLES = 10;
 const ROWS_A_CHUNK = 100;
 
@@ -107,7 +107,7 @@ async function sendForm(app: Api, rows: number, noteSent: NoteSent): Promise<Res
   });
 }
 
-/** Writes a file as it is asked for: of a hundred rows, one breaks a rule, and one has an occasion. */
+/** Generates a file on demand: of a hundred rows, one breaks a rule, and one has an occasion. */
 function createSender(rows: number, noteSent: NoteSent, begin: string, end: string) {
   const encoder = new TextEncoder();
   let sent = 0;

@@ -1,4 +1,4 @@
-/** The memory of a process that imports: it does not depend on how large a file is. */
+/** The memory of a process that imports does not depend on the size of a file. */
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
@@ -32,7 +32,7 @@ test.for(['API', 'console'] as const)(
       const [peak] = await Promise.race([once(child, 'message'), ended]);
       return peak;
     };
-    // Code is compiled and pools are filled once, whatever comes after.
+    // Code is compiled and pools are filled once, whatever follows.
     await peakOf(ROWS);
     const few = await peakOf(ROWS);
     const many = await peakOf(ROWS * TIMES);

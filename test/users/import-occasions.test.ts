@@ -38,7 +38,7 @@ const rules = (refused: readonly { faults: readonly { field: string; rule: strin
   refused.map(({ faults }) => `${faults[0]?.field} ${faults[0]?.rule}`);
 
 describe('occasions of a file', () => {
-  test('are one a row beside their user, created with their history, and planned with a new user', async () => {
+  test('are one per row beside their user, created with their history, and planned with a new user', async () => {
     const file = csv(
       HEADER,
       [...ADA, 'anniversary', 'wedding', '2015-06-20', ''],
@@ -83,7 +83,7 @@ describe('occasions of a file', () => {
     expect(await api.sql('select from users.occasion_periods')).toHaveLength(2);
   });
 
-  test('are refused for a number of their data that would lose digits', async () => {
+  test('are refused because of a number in their data that would lose digits', async () => {
     const row = [...ADA, 'reminder', 'r1', '2027-01-31', 'once'];
     const data = { id: '9007199254740993' };
     const cell = (text: string) => `"${text.replaceAll('"', '""')}"`;
@@ -96,7 +96,7 @@ describe('occasions of a file', () => {
     expect(await api.sql('select data from users.occasions')).toEqual([{ data }]);
   });
 
-  test('are changed with a new period and an event, also of a user who stays the same', async () => {
+  test('are changed with a new period and an event, even for an unchanged user', async () => {
     await importInto(api, csv(HEADER, [...ADA, 'reminder', 'r1', '2027-01-31', 'monthly']));
     const { summary } = await importInto(
       api,
@@ -123,7 +123,7 @@ describe('occasions of a file', () => {
     ]);
   });
 
-  test('without an external id are the only one of their type, or refused by name', async () => {
+  test('without an external id are the only one of their type, or refused with its name', async () => {
     const unnamed = (date: string) => [...ADA, 'reminder', '', date, 'once'];
     await importInto(api, csv(HEADER, unnamed('2027-01-31')));
     await importInto(api, csv(HEADER, unnamed('2027-02-28')));
@@ -143,7 +143,7 @@ describe('occasions of a file', () => {
     expect(await occasions()).toHaveLength(2);
   });
 
-  test('are those of their own user, also where users have no external id', async () => {
+  test('are those of their own user, even if users have no external id', async () => {
     const header = ['userId', ...USER.slice(1), ...OCCASION];
     const create = async (firstName: string): Promise<string> => {
       const { body } = await api.send('POST', '/v1/users', {
@@ -171,7 +171,7 @@ describe('occasions of a file', () => {
     ]);
   });
 
-  test('that an id of Daybell names get the external id that the file has for them', async () => {
+  test("that are identified by Daybell's id get the external id that the file has for them", async () => {
     await importInto(api, csv(HEADER, [...ADA, 'reminder', '', '2027-01-31', 'monthly']));
     const [{ id } = { id: '' }] = await api.sql<{ id: string }>('select id from users.occasions');
     const row = [...ADA, 'reminder', 'r1', '2027-01-31', 'monthly', id];
@@ -208,7 +208,7 @@ describe('occasions of a file', () => {
     expect((await importInto(api, file)).summary).toMatchObject({ occasions: { created: 2 } });
   });
 
-  test('that break a rule are refused with the column that does, and their row with them', async () => {
+  test('that break a rule are refused with the column that does, and with their row', async () => {
     const { refused, summary } = await importInto(
       api,
       csv(
@@ -241,7 +241,7 @@ describe('occasions of a file', () => {
     expect(await api.sql('select data from users.occasions')).toEqual([{ data: { plan: 'Pro' } }]);
   });
 
-  test('that have no occurrence to come are counted', async () => {
+  test('without a future occurrence are counted', async () => {
     const { summary } = await importInto(
       api,
       csv(
@@ -253,7 +253,7 @@ describe('occasions of a file', () => {
     expect(summary).toMatchObject({ ended: 1, occasions: { created: 2 } });
   });
 
-  test('have none to come once the delivery time of their own type is over', async () => {
+  test('have no future occurrence once the delivery time of their own type is over', async () => {
     const noon = Date.parse('2026-06-15T12:00:00Z');
     const atNoon = await createTestApi({ clock: () => noon });
     onTestFinished(() => atNoon.database.drop());
@@ -263,7 +263,7 @@ describe('occasions of a file', () => {
     expect(summary).toMatchObject({ ended: 1, occasions: { created: 2 } });
   });
 
-  test('of a user are taken whole, however many there are, and whatever rows are between them', async () => {
+  test('of one user are stored together, however many there are, and whatever rows are between them', async () => {
     const many = Array.from({ length: 3_000 }, (_, at) => [
       ...ADA,
       'reminder',
@@ -294,7 +294,7 @@ describe('occasions of a file', () => {
     expect(progress.at(-1)).toMatchObject({ line: 3_701, rows: 3_700 });
   });
 
-  test('that rows name in two ways are those of the first', async () => {
+  test('that rows identify in two ways are those of the first', async () => {
     const row = (externalId: string, date: string) => [
       ...ADA,
       'reminder',
@@ -315,7 +315,7 @@ describe('occasions of a file', () => {
     expect(await api.sql('select from users.occasion_periods')).toHaveLength(2);
   });
 
-  test('of a row that was refused are taken from a later one', async () => {
+  test('of a refused row are taken from a later one', async () => {
     const ada = { externalId: 'ada', firstName: 'Ada', dateOfBirth: '1990-12-10', timezone: 'UTC' };
     const fields = { type: 'reminder', recurrence: 'once' };
     const whole = { ...fields, externalId: 'r1', date: '2027-01-31' };
@@ -362,7 +362,7 @@ describe('occasions of a file', () => {
   });
 });
 
-test('what is due within days comes before what can wait', async () => {
+test('occasions that are due within days are planned before those that can wait', async () => {
   const day = (days: number) => new Date(Date.now() + days * 86_400_000).toISOString().slice(5, 10);
   const born = (id: string, days: number) => [
     id,
@@ -408,7 +408,7 @@ test('what is due within days comes before what can wait', async () => {
     );
     return row?.name ?? '';
   };
-  // As the scheduler takes them, three at a time.
+  // As the scheduler claims them, three at a time.
   const first = await Promise.all((await outbox.claim(3, 60_000)).map(nameOf));
   const rest = await Promise.all((await outbox.claim(10, 60_000)).map(nameOf));
   // With a new user, all occasions are planned.

@@ -57,7 +57,7 @@ describe('users of a file', () => {
     expect(before).toMatchObject({ users: 2, history: 2, outbox: 2 });
   });
 
-  test('are changed where the file differs, and planned again only for what plans are made from', async () => {
+  test('are changed where the file differs, and planned again only if schedule inputs change', async () => {
     await importInto(api, csv(HEADER, ADA, BOB));
     const { summary } = await importInto(
       api,
@@ -88,7 +88,7 @@ describe('users of a file', () => {
     ]);
   });
 
-  test('keep what the file has no column for: an opt-out is not lifted', async () => {
+  test('keep the fields for which the file has no column: an opt-out is not lifted', async () => {
     await importInto(
       api,
       csv([...HEADER, 'suspended', 'suspendedReason'], [...ADA, 'true', 'opted out']),
@@ -103,7 +103,7 @@ describe('users of a file', () => {
     expect(await userOf('ada')).toMatchObject({ suspended: false });
   });
 
-  test('who are new need all that a user has', async () => {
+  test('who are new need all required fields', async () => {
     const { refused, summary } = await importInto(
       api,
       csv(['externalId', 'firstName'], ['eve', 'Eve']),
@@ -138,7 +138,7 @@ describe('users of a file', () => {
     expect(await userOf('ada')).toMatchObject({ timezone: 'Europe/London' });
   });
 
-  test('may repeat, if the rows agree; one that does not is refused by name', async () => {
+  test('may be repeated, if the rows agree; one that does not is refused with its name', async () => {
     const { refused, summary } = await importInto(
       api,
       csv(HEADER, ADA, BOB, ADA, ['ada', 'Eve', 'Lovelace', '1990-12-10', 'Europe/London']),
@@ -161,8 +161,8 @@ describe('users of a file', () => {
 });
 
 describe('refused rows', () => {
-  test('come back, if it is asked for, as a file that can be corrected and imported again', async () => {
-    // Bob is refused only when he is to be stored: a new user needs a zone.
+  test('are returned, on request, as a file that can be corrected and imported again', async () => {
+    // Bob is refused only when he is stored: a new user needs a zone.
     const file = csv(
       ['refusedBecause', ...HEADER],
       ['"an earlier, other reason"', ...ADA.with(3, '1990-13-45')],
@@ -180,7 +180,7 @@ describe('refused rows', () => {
     expect(corrected.summary).toMatchObject({ refused: 0, users: { created: 2 } });
   });
 
-  test('of NDJSON come back as objects, and none come back unless it is asked for', async () => {
+  test('of NDJSON are returned as objects, and none are returned by default', async () => {
     const eve = JSON.stringify({ externalId: 'eve', firstName: 'Eve' });
     const { lines, refused } = await importInto(api, eve, { query: 'rows=true', type: NDJSON });
     expect(lines[0]).toEqual({ type: 'header', row: '' });
@@ -193,7 +193,7 @@ describe('refused rows', () => {
     expect(without.refused[0]).not.toHaveProperty('row');
   });
 
-  test('are named with field, rule and value, and hold up no other', async () => {
+  test('are reported with field, rule and value, and block no other', async () => {
     const { refused, summary } = await importInto(
       api,
       csv(
@@ -225,7 +225,7 @@ describe('refused rows', () => {
     expect(summary).toMatchObject({ rows: 6, refused: 4, users: { created: 2 } });
   });
 
-  test('of a column in the wrong encoding are those that have it', async () => {
+  test('are those that contain a column in the wrong encoding', async () => {
     const file = Buffer.concat([
       Buffer.from(csv(HEADER, ADA)),
       Buffer.from(csv(['zoe', 'Zo\xeb', '', '1990-01-02', 'UTC']), 'latin1'),
@@ -242,7 +242,7 @@ describe('dates', () => {
     csv(HEADER, ...dates.map((date, at) => [`u${at}`, 'Ada', '', date, 'UTC']));
   const stored = async () => (await users()).map(({ dateOfBirth }) => dateOfBirth);
 
-  test('without a year are refused by name, and the others keep theirs', async () => {
+  test('without a year are refused with their name, and the others keep theirs', async () => {
     const { refused } = await importInto(api, dated('5/20/1990', '5/20', '12/1/1985'), {
       query: 'dateFormat=M/D/YYYY',
     });
@@ -252,7 +252,7 @@ describe('dates', () => {
     expect(await stored()).toEqual(['1990-05-20', '1985-12-01']);
   });
 
-  test('other than ISO need a format, and serial numbers are not taken', async () => {
+  test('other than ISO need a format, and serial numbers are not accepted', async () => {
     const { refused } = await importInto(api, dated('20.05.1990', '45000', '06/10/90'));
     expect(refused.map(({ faults }) => faults[0]?.rule)).toEqual([
       expect.stringMatching(/YYYY-MM-DD/),
@@ -261,7 +261,7 @@ describe('dates', () => {
     ]);
   });
 
-  test('with two digits of a year are taken with a pivot', async () => {
+  test('with two digits of a year are accepted with a pivot', async () => {
     await importInto(api, dated('20.05.90', '20.05.05'), {
       query: 'dateFormat=DD.MM.YY&yearPivot=20',
     });
@@ -270,7 +270,7 @@ describe('dates', () => {
 });
 
 describe('a file', () => {
-  test('of Excel in UTF-16 with semicolons, another order and quotes is taken', async () => {
+  test('of Excel in UTF-16 with semicolons, another order and quotes is accepted', async () => {
     const text =
       '\ufeff"Geburtstag";" Vorname ";"Kundennummer";"Zeitzone";"E-Mail"\r\n"1990-05-20";"Zoë; die Erste";"k1";"Europe/Berlin";""\r\n;;;;\r\n';
     const { summary } = await importInto(api, Buffer.from(text, 'utf16le'));
@@ -278,7 +278,7 @@ describe('a file', () => {
     expect(await userOf('k1')).toMatchObject({ firstName: 'Zoë; die Erste' });
   });
 
-  test('without a column for who it is about is refused as a whole', async () => {
+  test('without a column that identifies users is refused as a whole', async () => {
     const { status, problem } = await importInto(
       api,
       csv(['firstName', 'birthday'], ['Ada', '1990-05-20']),
@@ -300,7 +300,7 @@ describe('a file', () => {
     expect(await importInto(api, 'a', { headers })).toMatchObject({ status: 415 });
   });
 
-  test('of JSON lines has a user a line', async () => {
+  test('of JSON lines has one user a line', async () => {
     const line = {
       externalId: 'ada',
       firstName: 'Ada',
@@ -326,7 +326,7 @@ describe('a file', () => {
     ]);
   });
 
-  test('of which nothing is to be stored is judged all the same', async () => {
+  test('for a dry run is checked in the same way', async () => {
     await importInto(api, csv(HEADER, ADA));
     const before = await api.counts();
     const changed = ['ada', 'Augusta', 'Lovelace', '1990-12-10', 'Europe/London'];
@@ -352,7 +352,7 @@ describe('a file that has all users', () => {
     await importInto(api, csv(HEADER, ...many));
   });
 
-  test('has those deleted who are not in it, with an event each', async () => {
+  test('deletes those who are not in it, with an event each', async () => {
     const { summary } = await sync(many.slice(2));
     expect(summary?.sync).toEqual({ missing: 2, deleted: 2, refused: null });
     expect((await users()).map(({ externalId }) => externalId)).not.toContain('u1');
@@ -361,7 +361,7 @@ describe('a file that has all users', () => {
     expect(await api.sql(open)).toHaveLength(28);
   });
 
-  test('deletes nobody if that is more than a tenth, unless it is said by number', async () => {
+  test('deletes nobody if that is more than a tenth, unless their number is given', async () => {
     const refused = await sync(many.slice(4));
     expect(refused.summary?.sync).toMatchObject({
       missing: 4,
@@ -378,7 +378,7 @@ describe('a file that has all users', () => {
     expect(await users()).toHaveLength(26);
   });
 
-  test('keeps those whose rows are refused, and everyone if they do not say whose they are', async () => {
+  test('keeps those whose rows are refused, and everyone if a refused row does not identify its user', async () => {
     const broken = [['u0', '', '', '', '']];
     const named = await sync([...many.slice(1), ...broken]);
     expect(named.summary?.sync).toEqual({ missing: 0, deleted: 0, refused: null });
@@ -390,7 +390,7 @@ describe('a file that has all users', () => {
     expect(await users()).toHaveLength(30);
   });
 
-  test('keeps those that a refused row names by an id of Daybell only', async () => {
+  test('keeps those that a refused row identifies only by an id of Daybell', async () => {
     const [first] = await api.sql<{ id: string }>(
       "select id from users.users where external_id = 'u0'",
     );

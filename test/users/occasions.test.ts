@@ -42,7 +42,7 @@ const create = (fields: Partial<OccasionInput> = {}) =>
   occasions.create(userId, { ...REMINDER, ...fields });
 
 describe('the history', () => {
-  test('has a period for each change of inputs, end to end, with what is the user’s left out', async () => {
+  test("has a period for each change of inputs, end to end, without the user's own fields", async () => {
     const { id } = await create({ timezone: 'Asia/Tokyo' });
     await occasions.update(userId, id, { offsetDays: 7, timezone: null });
     await occasions.update(userId, id, { suspended: true, suspendedReason: 'dispute' });
@@ -55,7 +55,7 @@ describe('the history', () => {
     expect(await sql('select from users.occasion_periods where valid_until is null')).toEqual([]);
   });
 
-  test('of all ends with the user, and the occasions go', async () => {
+  test('of all occasions ends with the user, and the occasions are deleted', async () => {
     const ids = [await create(), await create()].map(({ id }) => id);
     await users.delete(userId);
     expect(await sql(`select from users.occasions where user_id = '${userId}'`)).toEqual([]);
@@ -67,7 +67,7 @@ describe('the history', () => {
     ).toEqual([{ ended: ids.length, instants: 1 }]);
   });
 
-  test('never runs backwards, although the clock of the database is set back', async () => {
+  test('never runs backwards, even if the clock of the database is set back', async () => {
     const moved = await users.update(userId, { timezone: 'Asia/Tokyo' });
     await setClock("clock_timestamp() - interval '1 hour'");
     try {
@@ -84,7 +84,7 @@ describe('the history', () => {
     }
   });
 
-  test('tells anniversaries, reminders of a birthday and rules from what is simply yearly', async () => {
+  test('distinguishes anniversaries, reminders of a birthday and rules from simply yearly occasions', async () => {
     const yearly = { recurrence: null };
     const ids = [
       await create({ type: 'anniversary', ...yearly }),
@@ -107,7 +107,7 @@ describe('the history', () => {
 });
 
 describe('the outbox', () => {
-  test('has an entry for each event; what changes no plan waits for nobody', async () => {
+  test('has an entry for each event; one that changes no plan does not wait', async () => {
     const { id } = await create();
     await occasions.update(userId, id, { data: { plan: 'Pro' }, externalId: 'c-1' });
     await occasions.update(userId, id, { recurrence: 'daily', data: null });
@@ -129,7 +129,7 @@ describe('the outbox', () => {
     ]);
   });
 
-  test('has no value of a field', async () => {
+  test('contains no value of a field', async () => {
     const { id } = await create({ data: { plan: 'Secret' }, externalId: 'secret-1' });
     await occasions.update(userId, id, { suspended: true, suspendedReason: 'secret' });
     expect(JSON.stringify(await sql('select * from users.outbox'))).not.toMatch(/secret-|Secret/);
@@ -137,7 +137,7 @@ describe('the outbox', () => {
 });
 
 describe('a change of nothing', () => {
-  test('leaves no trace, in whatever order the names of the data are', async () => {
+  test('leaves no trace, whatever the order of the names in the data', async () => {
     const data = { plan: 'Pro', price: { net: 9.5, of: [1, -0, 1e21] } };
     const created = await create({ externalId: 'same', data });
     const before = await sql('select from users.outbox');
@@ -154,7 +154,7 @@ describe('a change of nothing', () => {
   });
 });
 
-describe('changes at once', () => {
+describe('concurrent changes', () => {
   test('of a user and its occasions are all made, and their histories are in order', async () => {
     const { id } = await create();
     const changes = Array.from({ length: 10 }, (_, at) => [

@@ -17,7 +17,7 @@ beforeEach(async () => {
 });
 afterEach(() => database.drop());
 
-test('what is parked is listed with its reason, counted, and waits again when it is retried', async () => {
+test('parked entries are listed with their reasons, counted, and wait again after a retry', async () => {
   const [first, second] = [randomUUID(), randomUUID()];
   await park(first, 'answered 3: \u001b[31mbad');
   await park(second, 'answered 3');
@@ -40,7 +40,7 @@ test('what is parked is listed with its reason, counted, and waits again when it
   expect((await run()).text).toMatch(/^2 waiting, the oldest for \d+ s; 0 parked$/m);
 });
 
-test('what cannot be stored of an error holds up nothing that is written with it', async () => {
+test('characters of an error that cannot be stored do not block what is written with it', async () => {
   const [first, second] = [randomUUID(), randomUUID()];
   await park(first, `answered\0 with ${'🎂'.repeat(600)}`);
   await park(second, `${'x'.repeat(999)}🎂`);
@@ -53,7 +53,7 @@ test.for([
   [['retry', 'birthday:1'], 64, 'npm run outbox -- retry <id>'],
   [['list', 'all'], 64, 'npm run outbox -- list'],
   [['forget'], 64, 'npm run outbox -- list'],
-] as const)('%j is no command: it says what would be', async ([args, code, said]) => {
+] as const)('%j is not a command, and the usage is printed', async ([args, code, said]) => {
   const ended = await run(...args);
   expect(ended.code).toBe(code);
   expect(ended.text).toContain(said);

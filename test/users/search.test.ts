@@ -76,11 +76,11 @@ describe('a search', () => {
     ['%', []],
     ["a' or true --", []],
     ['vela', []],
-  ] as const)('for %j finds what begins so, in order of creation', async ([q, names]) => {
+  ] as const)('for %j finds what begins with it, in order of creation', async ([q, names]) => {
     expect(await find(q)).toEqual(names);
   });
 
-  test('is in pages, and goes with other filters', async () => {
+  test('has pages, and can be combined with other filters', async () => {
     const users = createUsers(database.orm, context);
     const names: string[] = [];
     let place: UserPlace | null = null;
@@ -125,7 +125,7 @@ describe(`of ${USERS} users`, () => {
   }
 });
 
-/** Of each name and external id one; none is the beginning of another. */
+/** One for each name and external id; none is the beginning of another. */
 const LOAD = `
   insert into users.users (id, external_id, first_name, last_name, date_of_birth, timezone,
     revision, created_at, updated_at, inputs_changed_at)

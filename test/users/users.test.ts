@@ -26,7 +26,7 @@ afterEach(() => setClock('clock_timestamp()'));
 afterAll(() => database.drop());
 
 describe('instants', () => {
-  test('are those of the database, however wrong the clock of the process is', async () => {
+  test('come from the database, however wrong the clock of the process is', async () => {
     const clock = () => Date.now() + 48 * HOUR;
     const ahead = createUsers(database.orm, { clock, tz: bundledTz });
     const before = await databaseNow();
@@ -58,7 +58,7 @@ describe('instants', () => {
     ).toEqual([{ wrong: 0 }]);
   });
 
-  test('a name that changes leaves the instant of the schedule inputs', async () => {
+  test('of the schedule inputs do not change with a name', async () => {
     const created = await users.create(ADA);
     await setClock("clock_timestamp() + interval '1 hour'");
     const renamed = await users.update(created.id, { firstName: 'Augusta' });
@@ -67,7 +67,7 @@ describe('instants', () => {
     expect(await historyOf(created.id)).toHaveLength(1);
   });
 
-  test('a change comes after whatever held the user locked before it', async () => {
+  test('of a change come after whatever held the user locked before it', async () => {
     const { id } = await users.create(ADA);
     const planner = await connect();
     await planner.query('begin');
@@ -82,7 +82,7 @@ describe('instants', () => {
 });
 
 describe('the outbox', () => {
-  test('has an entry for each event; what changes no plan waits for nobody', async () => {
+  test('has an entry for each event; one that changes no plan does not wait', async () => {
     const { id } = await users.create(ADA);
     await users.update(id, { externalId: 'crm-1', firstName: 'Augusta' });
     await users.update(id, { lastName: 'King', dateOfBirth: '1990-12-11' });
@@ -101,8 +101,8 @@ describe('the outbox', () => {
   });
 });
 
-describe('a request that comes again', () => {
-  test('gets the user of the first one, also when both come at once', async () => {
+describe('a repeated request', () => {
+  test('gets the user of the first one, even if both come at once', async () => {
     const answers = await Promise.all(
       Array.from({ length: 8 }, () => users.create({ ...ADA, firstName: 'Eve' }, 'eve-1')),
     );
@@ -114,7 +114,7 @@ describe('a request that comes again', () => {
 });
 
 describe('pages', () => {
-  test('a user whose transaction ends late is on the next page, not lost before it', async () => {
+  test('show a user whose transaction ends late on the next page, instead of losing it', async () => {
     await sql('truncate users.users cascade');
     const [, second] = [await users.create(ADA), await users.create(ADA)];
     await expect.poll(usersNotYetFinal).toBe(0);
@@ -132,7 +132,7 @@ describe('pages', () => {
     expect(after).toEqual({ ids: [late, third.id, fourth.id], next: null });
   });
 
-  test('all users are on the last page, those of the last moment too', async () => {
+  test('contain all users by the last one, those of the last moment too', async () => {
     await sql('truncate users.users cascade');
     const slow = await connect();
     await slow.query('begin');
@@ -142,7 +142,7 @@ describe('pages', () => {
     await slow.query('rollback');
   });
 
-  test('an id that sorts before others does not: the order is that of creation', async () => {
+  test('follow the order of creation, not of ids', async () => {
     await sql('truncate users.users cascade');
     const one = await users.create(ADA);
     const early = await insert(await connect(), '00000000-0000-7000-8000-000000000001');

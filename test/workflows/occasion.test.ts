@@ -38,7 +38,7 @@ afterAll(async () => {
 
 // Most of them wait for the ten seconds between two calls: side by side.
 describe.concurrent('the occasion workflow', () => {
-  test('asks deliver at its start, and sleeps until what it answers', async ({ expect }) => {
+  test("calls deliver at its start, and sleeps until the answer's instant", async ({ expect }) => {
     const wakeAt = Date.now() + 12 * SECOND;
     const occasion = on.stage((call) => (call === 1 ? asleepUntil(wakeAt) : asleepForAYear()));
     await on.workflows.start(occasion, 0);
@@ -50,7 +50,7 @@ describe.concurrent('the occasion workflow', () => {
     expect(await eventsOf(occasion.workflow)).toHaveLength(22);
   });
 
-  test('says in words what it waits for', async ({ expect }) => {
+  test('describes in words what it waits for', async ({ expect }) => {
     const answers: Record<number, DeliverAnswer> = {
       1: asleepForAYear(),
       2: { ...asleepForAYear(), next: null, blockedReason: 'unknown zone Mars/Olympus_Mons' },
@@ -88,7 +88,7 @@ describe.concurrent('the occasion workflow', () => {
     });
   });
 
-  test('while deliver has not settled what is due, a retry costs no event, and says why', async ({
+  test('adds no event for a retry while deliver has not settled what is due, and says why', async ({
     expect,
   }) => {
     const occasion = on.stage((call) => {
@@ -110,7 +110,7 @@ describe.concurrent('the occasion workflow', () => {
     expect(await eventsOf(occasion.workflow)).toHaveLength(11);
   });
 
-  test('calls further and further apart while nothing comes of it', async ({ expect }) => {
+  test('calls less and less often while nothing comes of it', async ({ expect }) => {
     const occasion = on.stage(() => asleepUntil(Date.now()));
     await on.workflows.start(occasion, 0);
 
@@ -122,7 +122,7 @@ describe.concurrent('the occasion workflow', () => {
     await occasion.workflow.terminate();
   });
 
-  test('looks again when it is signalled, and not before ten seconds after the last time', async ({
+  test('checks again when it is signalled, but not within ten seconds of the last time', async ({
     expect,
   }) => {
     const occasion = on.stage(asleepForAYear);
@@ -136,7 +136,7 @@ describe.concurrent('the occasion workflow', () => {
     expect(second - first).toBeGreaterThan(9.9 * SECOND);
   });
 
-  test('a signal while deliver waits for its next attempt lets go of that, and calls again', async ({
+  test('abandons a call that waits for its next attempt when it is signalled, and calls again', async ({
     expect,
   }) => {
     const occasion = on.stage((call) => {
@@ -154,12 +154,12 @@ describe.concurrent('the occasion workflow', () => {
     expect(await pendingOf(occasion)).toBeUndefined();
   });
 
-  test('a signal while deliver finds that the occasion has ended is handled before the workflow ends', async ({
+  test('handles a signal that comes while deliver finds that the occasion has ended before it ends', async ({
     expect,
   }) => {
     const occasion: StagedOccasion = on.stage(async (call) => {
       if (call > 1) return asleepForAYear();
-      // It is dated again when deliver has read that it has ended.
+      // It gets a new date when deliver has read that it has ended.
       await occasion.workflow.signal(changedSignal);
       return ENDED;
     });
@@ -170,7 +170,7 @@ describe.concurrent('the occasion workflow', () => {
     expect(await runsOf(temporal.client, occasion.workflow)).toHaveLength(1);
   });
 
-  test('signalled a thousand times it calls a few times, and its histories stay short', async ({
+  test('calls only a few times after a thousand signals, and its histories stay short', async ({
     expect,
   }) => {
     const wakeAt = Date.now() + YEAR;
@@ -193,7 +193,7 @@ describe.concurrent('the occasion workflow', () => {
     expect(runs.length).toBeLessThan(10);
   });
 
-  test('started twice it is one', async ({ expect }) => {
+  test('exists once if it is started twice', async ({ expect }) => {
     const occasion = on.stage(asleepForAYear);
     await on.workflows.start(occasion, 0);
     await expect.poll(() => isAsleep(occasion), WAIT).toBe(true);
@@ -211,7 +211,7 @@ describe.concurrent('the occasion workflow', () => {
 
   const LEVERS = {
     'its activity is failed': ['activity', 'fail', '--activity-id'],
-    'its activity is completed with what is no answer': [
+    'its activity is completed with an invalid answer': [
       'activity',
       'complete',
       '--result',
@@ -227,7 +227,7 @@ describe.concurrent('the occasion workflow', () => {
     ],
   };
   test.for(Object.entries(LEVERS))(
-    'by an operator, %s: it waits, and calls again',
+    'waits and calls again when %s',
     async ([, command], { expect }) => {
       const { promise: released, resolve: release } = Promise.withResolvers<void>();
       const occasion = on.stage(async (call) => {
@@ -246,7 +246,7 @@ describe.concurrent('the occasion workflow', () => {
     },
   );
 
-  test('by an operator, its activity is paused: the next signal lets go of it, and calls again', async ({
+  test('abandons an activity that an operator paused at the next signal, and calls again', async ({
     expect,
   }) => {
     const occasion = on.stage((call) => {
@@ -266,7 +266,7 @@ describe.concurrent('the occasion workflow', () => {
     expect(occasion.calls).toHaveLength(2);
   });
 
-  test('by an operator, it is reset: it calls again, and sleeps as before', async ({ expect }) => {
+  test("calls again after an operator's reset, and sleeps as before", async ({ expect }) => {
     const occasion = on.stage(asleepForAYear);
     await on.workflows.start(occasion, 0);
     await expect.poll(() => isAsleep(occasion), WAIT).toBe(true);
@@ -277,7 +277,7 @@ describe.concurrent('the occasion workflow', () => {
     await expect.poll(() => isAsleep(occasion), WAIT).toBe(true);
   });
 
-  test('an occasion that sleeps costs less than 2 KB in its first year', async ({ expect }) => {
+  test('costs less than 2 KB in the first year of a sleeping occasion', async ({ expect }) => {
     const occasion = on.stage(asleepForAYear);
     await on.workflows.start(occasion, 0);
     await expect.poll(() => isAsleep(occasion), WAIT).toBe(true);
@@ -293,7 +293,7 @@ async function isAsleep({ workflow }: StagedOccasion): Promise<boolean> {
   return (await workflow.query(statusQuery)).waitingFor === 'instant';
 }
 
-/** Continued as new, and its next run's first task is ahead: plain signals do not hurry that. */
+/** Continued as new, with its next run's first task ahead: plain signals do not speed that up. */
 async function isDelayed({ workflow }: StagedOccasion): Promise<boolean> {
   const { executionTime } = await workflow.describe();
   return (executionTime?.getTime() ?? 0) > Date.now();
@@ -304,7 +304,7 @@ async function pendingOf({ workflow }: StagedOccasion) {
   return raw.pendingActivities?.[0];
 }
 
-/** Of activities and timers, as the Web UI shows them. */
+/** The summaries of activities and timers, as the Web UI shows them. */
 async function summariesOf({ workflow }: StagedOccasion): Promise<string[]> {
   const { events } = await workflow.fetchHistory();
   return (events ?? []).flatMap(

@@ -45,7 +45,7 @@ const OF_ACTIVITY = {
   ],
 };
 
-/** Each has a Daybell of its own, and waits for its own instant: side by side. */
+/** Each has its own Daybell, and waits for its own instant: side by side. */
 describe.concurrent('each lever', { timeout: 300_000 }, () => {
   test('while it sleeps: sent once at its instant', async ({ expect, onTestFinished }) => {
     const daybell = await start(onTestFinished);
@@ -64,7 +64,7 @@ describe.concurrent('each lever', { timeout: 300_000 }, () => {
     });
   });
 
-  test('while the request is on the wire: sent once', async ({ expect, onTestFinished }) => {
+  test('while the request is in flight: sent once', async ({ expect, onTestFinished }) => {
     const daybell = await start(onTestFinished);
     const held: ServerResponse[] = [];
     daybell.receiver.answer((response) => held.push(response));
@@ -112,7 +112,7 @@ interface LeveredUser {
   readonly dueAt: number;
 }
 
-/** Each has a lever of its own; all are due at the first instant that is so far away. */
+/** Each user has its own lever; all are due at the first instant this far away. */
 async function usersDue(
   daybell: InstantDaybell,
   levers: Record<string, string[][]>,
@@ -128,7 +128,7 @@ async function usersDue(
   );
 }
 
-/** What comes of each; what goes wrong says by which lever. */
+/** The result of each; a failure says which lever it was. */
 async function ofEach(
   users: readonly LeveredUser[],
   work: (user: LeveredUser) => unknown,
@@ -158,7 +158,7 @@ async function pullAll(daybell: InstantDaybell, { commands, userId }: LeveredUse
   }
 }
 
-/** COMPLETED, accepted once, and the next is planned. */
+/** COMPLETED, accepted once, and the next one is planned. */
 async function expectDoneOnce(
   expect: ExpectStatic,
   daybell: InstantDaybell,

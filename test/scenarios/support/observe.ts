@@ -1,4 +1,7 @@
-/** What can be seen from the outside of the occasion that a test is about: by the receiver, and in the ledger. */
+/**
+ * What is visible from outside of the occasion that a test is about: at the receiver, and in the
+ * ledger.
+ */
 import type { OccasionRef } from '../../../src/ledger/types.ts';
 import type { TestApi } from '../../support/api.ts';
 import type { WebhookReceiver } from '../../support/webhook-receiver.ts';
@@ -8,13 +11,13 @@ export interface Observations {
   greetingsOf(userId: string): Greeting[];
   /** What the API says of its occurrences, the earliest first. */
   ledgerOf(userId: string): Promise<LedgerEntry[]>;
-  /** Its last occurrence, if that is planned. */
+  /** What the API returns about its occurrences, the earliest first. */
   nextOf(userId: string): Promise<LedgerEntry | undefined>;
   /** The rows themselves, which outlive the user. */
   rowsOf(userId: string): Promise<OccurrenceRow[]>;
 }
 
-/** One request, as the receiver saw it. */
+/** One request, as received. */
 export interface Greeting {
   readonly key: string;
   readonly dueAt: string;

@@ -30,29 +30,31 @@ export interface World
   readonly worker: Part;
   readonly dispatcher: Part;
   readonly api: TestDaybell['api'];
-  /** The time that all of Daybell goes by, epoch ms. */
+  /** The time that all of Daybell uses, epoch ms. */
   now(): Promise<number>;
-  /** Lets time pass until the instant (ISO 8601); what comes due on the way is done on the way. */
+  /**
+   * Lets time pass until the instant (ISO 8601); whatever falls due on the way is done on the way.
+   */
   passUntil(instant: string): Promise<void>;
   /** A year that begins later than tomorrow. */
   yearToCome(): Promise<number>;
-  /** What a test is about: the birthday, at first. */
+  /** The occasion that a test is about: initially the birthday. */
   type: (typeof YEARLY_TYPES)[number];
   /**
    * By the API, at this instant exactly or else now; gives the id. When the test is about
    * anniversaries, `dateOfBirth` is the date of one, and the birthday is another day.
    */
   createUser(fields: UserFields, at?: string): Promise<string>;
-  /** `dateOfBirth` is the date of what the test is about, here too. */
+  /** `dateOfBirth` is the date of the occasion that the test is about, here too. */
   changeUser(userId: string, fields: UserFields): Promise<void>;
-  /** What the receiver deduplicates by: `webhook-id`. */
+  /** The id by which the receiver deduplicates: `webhook-id`. */
   key(userId: string, year: number): string;
   workflowOf(userId: string): WorkflowHandle;
-  /** Resolves when every change that the API took is planned, and known to Temporal. */
+  /** Resolves when every change that the API accepted is planned, and known to Temporal. */
   notified(): Promise<void>;
   /** As at first, for the next test; time is everybody's, so nobody is left who would be due in it. */
   tidy(): Promise<void>;
-  /** No timer goes off, and all else goes on. */
+  /** No timer fires, and everything else continues. */
   holdTimers(): void;
   /** Timers that were due meanwhile go off: by then it is as late as it is. */
   releaseTimers(): Promise<void>;
@@ -64,11 +66,11 @@ export interface World
 }
 
 const DAY = 86_400_000;
-/** The birthday of those whose anniversary a test is about. */
+/** The birthday of users whose anniversary a test is about. */
 const ANOTHER_DAY = '1980-08-15';
 
 export interface WorldOptions extends Omit<DaybellOptions, 'client' | 'connection' | 'tellTime'> {
-  /** Of a server that is closed with the world; one that skips time by default. */
+  /** Options of a server that is closed with the world; a time-skipping one by default. */
   readonly startServer?: () => Promise<TimedServer>;
 }
 
@@ -98,7 +100,7 @@ export function useWorld(options: WorldOptions = {}) {
   };
 }
 
-/** Without dispatchers, if nothing else is said: a timer and a retried webhook activity. */
+/** Without dispatchers by default: a timer and a retried webhook activity. */
 export async function startWorld(options: WorldOptions = {}): Promise<World> {
   const { startServer = startTimeSkippingServer, ...settings } = options;
   const server = await startServer();
@@ -110,7 +112,7 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
   const daybell = await startDaybell({ dispatches: false, ...settings, ...server, tellTime });
   const { api, receiver, clock, scheduler, worker, dispatcher } = daybell;
 
-  /** By user, of those who were created with one. */
+  /** By user, for those who were created with one. */
   const anniversaries = new Map<string, OccasionRef>();
   const occasionOf = (userId: string): OccasionRef =>
     anniversaries.get(userId) ?? { type: BIRTHDAY, id: userId };

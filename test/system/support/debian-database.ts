@@ -1,4 +1,4 @@
-/** Daybell's database in Debian's PostgreSQL, made as docs/deployment.md says. */
+/** Daybell's database in Debian's PostgreSQL, created as in docs/deployment.md. */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -19,7 +19,7 @@ export interface DebianDatabase {
   /** Of the owner, straight to PostgreSQL. */
   ownerUrl(name: string): string;
   startPgBouncer(name: string, places?: PgBouncerOptions['places']): Promise<PooledDatabase>;
-  /** Types commands into a shell in the checkout. Rejects when one fails. */
+  /** Runs commands in a shell in the checkout. Rejects if one fails. */
   type(commands: string, variables?: Readonly<Record<string, string>>): Promise<string[]>;
   stop(): Promise<void>;
 }
@@ -70,7 +70,7 @@ export async function startDebianDatabase(): Promise<DebianDatabase> {
           ...postgres.variables,
           PATH: `${postgres.programs}:${process.env['PATH']}`,
           HOME: home,
-          // It would ask the registry.
+          // It would query the registry.
           npm_config_update_notifier: 'false',
           ...variables,
         },

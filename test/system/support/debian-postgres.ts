@@ -1,4 +1,4 @@
-/** Debian's PostgreSQL, which takes connections by TLS alone. */
+/** Debian's PostgreSQL, which accepts connections with TLS only. */
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -12,7 +12,7 @@ import { DEBIAN, findDebian } from './debian.ts';
 
 export interface DebianPostgres {
   readonly port: number;
-  /** What libpq and its programs read: where the server is, its superuser, and TLS. */
+  /** What libpq and its programs read: the address of the server, its superuser, and TLS. */
   readonly variables: Readonly<Record<string, string>>;
   /** For psql, pg_dump and the others. */
   readonly programs: string;
@@ -22,7 +22,7 @@ export interface DebianPostgres {
 }
 
 const PASSWORD = 'superuser-password';
-/** Open sessions are ended, and the server after them. */
+/** Ends open sessions, and then the server. */
 const FAST_SHUTDOWN = 'SIGINT';
 
 export async function startDebianPostgres(authority: Authority): Promise<DebianPostgres> {
@@ -68,7 +68,7 @@ export async function startDebianPostgres(authority: Authority): Promise<DebianP
     ssl: 'on',
     ssl_cert_file: fileOf('server.crt'),
     ssl_key_file: fileOf('server.key'),
-    // Processes are ended here, and the machine is not.
+    // Processes are ended here, but the machine is not.
     fsync: 'off',
   };
   const options = Object.entries(flags).flatMap(([name, value]) => ['-c', `${name}=${value}`]);

@@ -1,4 +1,4 @@
-/** Debian's builds of what stands around Daybell in production, kept in the cache. */
+/** Debian's builds of the programs around Daybell in production, kept in the cache. */
 import { glob } from 'node:fs/promises';
 import { join } from 'node:path';
 
@@ -6,7 +6,10 @@ import { readMachine } from '../../../src/platform/settings/machine.ts';
 import { debianLibraries, unpackDebian } from '../../support/debian-packages.ts';
 import { runProgram, type ProgramOptions, type TestProcess } from '../../support/process.ts';
 
-/** The programs that tests run, and where Debian's packages have them: PostgreSQL under its version. */
+/**
+ * The programs that tests run, and their paths in Debian's packages: PostgreSQL's contain its
+ * version.
+ */
 const PROGRAMS = {
   haproxy: 'usr/sbin/haproxy',
   initdb: 'usr/lib/postgresql/*/bin/initdb',
@@ -40,7 +43,7 @@ export async function runDebian(
   return runProgram(program, args, { ...options, settings });
 }
 
-/** The path of a program, or null if it is not there. */
+/** The path of a program, or null if it does not exist. */
 export async function findDebian(name: DebianProgram, root = DEBIAN): Promise<string | null> {
   for await (const found of glob(PROGRAMS[name], { cwd: root })) return join(root, found);
   return null;
@@ -49,7 +52,7 @@ export async function findDebian(name: DebianProgram, root = DEBIAN): Promise<st
 /** A file of one of the packages, such as `etc/haproxy/haproxy.cfg`. */
 export const debianFile = (path: string): string => join(DEBIAN, path);
 
-/** Downloads the packages if they are not in the cache. Gives what is missing, or null. */
+/** Downloads the packages if they are not in the cache. Returns what is missing, or null. */
 export async function fetchDebian(): Promise<string | null> {
   const names = Object.keys(PROGRAMS) as DebianProgram[];
   const isThere = async () =>

@@ -10,7 +10,7 @@ export interface HttpsAnswer {
   readonly body: string;
 }
 
-/** A client of the API behind a proxy on this machine, which goes by the `Host` of its page. */
+/** A client of the API behind a proxy on this machine, using the `Host` of its page. */
 export function createHttpsClient(authority: Authority, key: string) {
   const agent = new Agent({ ca: authority.cert, keepAlive: true, maxSockets: 8 });
   return {

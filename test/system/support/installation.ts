@@ -17,7 +17,7 @@ import { createHttpsClient } from './https-client.ts';
 import { startProxy } from './proxies.ts';
 import { SERVICES, type ServiceName, type SettingsFiles, startUnit } from './units.ts';
 
-/** Greetings a second, so that all restarts are in the middle of the herd. */
+/** Greetings a second, so that all restarts fall into the middle of the herd. */
 const RATE = 20;
 const ANY_METRICS_PORT = { METRICS_PORT: '0' };
 
@@ -111,14 +111,14 @@ export async function startInstallation() {
       await Promise.all([...processes.values()].map((running) => running.line(/"msg":"ready"/)));
     },
     log: (service: ServiceName): readonly string[] => processes.get(service)?.lines ?? [],
-    /** Gives their exit codes. */
+    /** Returns their exit codes. */
     stop: () => Promise.all([...processes.values()].map((running) => running.stop())),
     /** PgBouncer leads to another database from now on. */
     async moveTo(other: string): Promise<void> {
       name = other;
       pgbouncer = await database.startPgBouncer(other);
     },
-    /** Types commands into the operator's shell. */
+    /** Runs commands in the operator's shell. */
     type: (commands: string, variables: Readonly<Record<string, string>> = {}) =>
       database.type(commands, {
         ...files().settings,

@@ -1,12 +1,12 @@
-/** The configurations and commands of docs/production.md and docs/deployment.md, as they stand there. */
+/** The configurations and commands of docs/production.md and docs/deployment.md, unchanged. */
 import { readFileSync } from 'node:fs';
 
 export type Page = 'deployment' | 'production';
 
-/** What else than in a page is true here, by the text to be replaced. */
+/** What differs here from a page, by the text to be replaced. */
 export type Places = Readonly<Record<string, string>>;
 
-/** The first block of a language under a heading, of whatever level. */
+/** The first block of a language under a heading, of any level. */
 export function blockOf(page: Page, heading: string, language: string, has = ''): string {
   const text = readFileSync(`docs/${page}.md`, 'utf8');
   const [, section = ''] = text.split(new RegExp(`^##+ ${heading}\n`, 'm'));
@@ -17,7 +17,7 @@ export function blockOf(page: Page, heading: string, language: string, has = '')
   return block;
 }
 
-/** @throws Error if the text has not what is to be replaced: then the page has changed */
+/** @throws Error if the text lacks what must be replaced, because the page has changed */
 export function withPlaces(text: string, places: Places): string {
   let here = text;
   for (const [there, place] of Object.entries(places)) {

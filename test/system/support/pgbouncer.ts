@@ -10,7 +10,7 @@ import { blockOf, type Places, withPlaces } from './pages.ts';
 
 export interface PgBouncer {
   readonly port: number;
-  /** Ends it at once, as a kill does, and starts it again on its port. */
+  /** Ends it at once, like a kill, and starts it again on its port. */
   restart(): Promise<void>;
   stop(): Promise<void>;
 }
@@ -22,7 +22,7 @@ export interface PgBouncerOptions {
   readonly authority: Authority;
   /** Passwords by name. */
   readonly users: Readonly<Record<string, string>>;
-  /** What else is not as in the page. */
+  /** Other differences from the page. */
   readonly places?: Places;
 }
 

@@ -1,4 +1,4 @@
-/** HAProxy and nginx with a configuration of docs/production.md, by Debian's own defaults. */
+/** HAProxy and nginx with a configuration of docs/production.md, and Debian's own defaults. */
 import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { readFileSync } from 'node:fs';
 import { connect } from 'node:net';
@@ -17,20 +17,20 @@ const ADMIN_SOCKET = 'admin.sock';
 export const PROXIES = ['haproxy', 'nginx'] as const;
 export type ProxyName = (typeof PROXIES)[number];
 
-/** What it stands in front of, by the heading in docs/production.md. */
+/** What it is in front of, by the heading in docs/production.md. */
 export type Sites = Readonly<
   Partial<Record<'A proxy in front of the API' | 'A proxy in front of the receiver', Places>>
 >;
 
 export interface Proxy {
-  /** What HAProxy's check of its server last came to, such as `L7OK`. */
+  /** The last result of HAProxy's check of its server, such as `L7OK`. */
   checkStatus(): Promise<string | undefined>;
   /** As its unit in Debian does: HAProxy ends at once, nginx when its open requests have ended. */
   restart(): Promise<void>;
   stop(): Promise<void>;
 }
 
-/** Starts it with the page's configurations of what it stands in front of. */
+/** Starts it with the page's configurations of what it is in front of. */
 export async function startProxy(
   name: ProxyName,
   authority: Authority,

@@ -1,11 +1,11 @@
-/** Daybell's processes as the units of docs/production.md run them, without systemd. */
+/** Daybell's processes as run by the units of docs/production.md, without systemd. */
 import { runProgram, type TestProcess } from '../../support/process.ts';
 import { blockOf, rowOf, withPlaces } from './pages.ts';
 
 export const SERVICES = ['api', 'worker', 'dispatcher', 'scheduler'] as const;
 export type ServiceName = (typeof SERVICES)[number];
 
-/** What is in the files of /etc/daybell, by file. */
+/** The content of the files in /etc/daybell, by file. */
 export type SettingsFiles = Readonly<
   Record<'settings' | 'migrate' | ServiceName, Readonly<Record<string, string>>>
 >;
@@ -29,7 +29,7 @@ export function startUnit(name: 'migrate' | ServiceName, files: SettingsFiles): 
   return runProgram(program, args, { settings });
 }
 
-/** It has what the page says, and whatever else is needed here. */
+/** Contains what the page says, and whatever else is needed here. */
 function fileOf(name: keyof SettingsFiles, files: SettingsFiles): Record<string, string> {
   const [, contents = ''] = rowOf('production', `\`/etc/daybell/${name}\``);
   const settings: Record<string, string> = {};
