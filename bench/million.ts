@@ -52,7 +52,7 @@ async function million(context: BenchContext): Promise<void> {
   const options = millionOptions(given);
   const { stages, users } = options;
   if (stages.has('actions') && !stages.has('day')) {
-    throw new OptionError('--stages: actions are counted of those who are greeted on the day');
+    throw new OptionError('--stages: actions are counted for users who are greeted on the day');
   }
   const common = { ...commonOptions(given, 'million'), sharedBuffers: options.sharedBuffers };
   const daybell = await openDaybellBench('million', common, context);

@@ -309,7 +309,7 @@ async function finish(bench: MillionBench, lived: Lived): Promise<Year> {
   const indexBytesOf = (all: readonly TableSize[]): number =>
     all.find(({ table: name }) => name === LEDGER)?.indexBytes ?? 0;
   await meter.stage('reindex');
-  progress.say('the indexes of the ledger are made anew, to see how much of them was air');
+  progress.say('the indexes of the ledger are rebuilt, to see how much of them was bloat');
   await bench.orm.em.fork().execute(`reindex table ${LEDGER}`);
   const rebuilt = indexBytesOf(await tableSizes(bench.orm));
 
@@ -357,7 +357,7 @@ async function finish(bench: MillionBench, lived: Lived): Promise<Year> {
   );
   print('On disk after it', sizesTable(sizes, options.users));
   const indexBytes = { grown: indexBytesOf(sizes), rebuilt };
-  print('Indexes of the ledger', `${mb(indexBytes.grown)} MB; made anew, ${mb(rebuilt)} MB`);
+  print('Indexes of the ledger', `${mb(indexBytes.grown)} MB; rebuilt, ${mb(rebuilt)} MB`);
   const { days, storage } = options;
   return {
     storage,

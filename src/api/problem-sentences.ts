@@ -81,7 +81,7 @@ export function ofPollers(pollers: number | null | undefined): FoundProblem | nu
     return {
       ...about,
       code: 'temporal-away',
-      sentence: 'Temporal does not answer. Dispatchers go on sending what is due.',
+      sentence: 'Temporal does not answer. Dispatchers keep sending what is due.',
       advice:
         'Start it, or restore the connection. Until then nothing sends what the dispatchers miss.',
     };
@@ -92,7 +92,7 @@ export function ofPollers(pollers: number | null | undefined): FoundProblem | nu
     code: 'no-workers',
     sentence: 'No worker has asked Temporal for work in the last two minutes.',
     advice:
-      'Start npm run worker, or see "No pollers" in docs/operations.md. Dispatchers go on sending what is due.',
+      'Start npm run worker, or see "No pollers" in docs/operations.md. Dispatchers keep sending what is due.',
   };
 }
 
@@ -167,7 +167,7 @@ export function outboxParked(count: number): FoundProblem {
     code: 'outbox-parked',
     subject: '',
     since: null,
-    sentence: `${number(count)} of the changes of users could not be planned, and were set apart.`,
+    sentence: `${number(count)} of the changes of users could not be planned, and were parked.`,
     advice: 'npm run outbox says why; npm run outbox -- retry --all tries them again.',
   };
 }

@@ -116,7 +116,7 @@ export function exportState(registry: Registry, sources: StateSources, logger: L
   );
   byDestination(
     'daybell_destination_slowed',
-    '1 while the receiver asks for less (429, 503), else 0.',
+    '1 while the receiver asks to slow down (429, 503), else 0.',
     ({ slowDown }) => (slowDown === null ? 0 : 1),
   );
   byDestination(

@@ -60,7 +60,7 @@ export const DueEventSchema = z
         observedDate: z.iso
           .date()
           .nullable()
-          .describe('The day that is kept instead; null if it is the nominal date'),
+          .describe('The day used instead; null if it is the nominal date'),
         years: z
           .int()
           .nullable()

@@ -1,6 +1,8 @@
 import type { AuditReport } from './report.ts';
 
-/** An audit at a terminal: every class by its name and count, then the keys of what is wrong. */
+/**
+ * Formats an audit for a terminal: every class by its name and count, then the keys of the faults.
+ */
 export function auditTable(audit: AuditReport): string {
   const { date, auditedAt, settings, clean, types, due, doubles, unexpected, ...classes } = audit;
   const { unaccounted, ...others } = classes;

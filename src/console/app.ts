@@ -134,7 +134,7 @@ function ofError(error: Error): PageError {
     return new PageError(
       503,
       'The database is unavailable',
-      'Nothing is lost: what is due goes out when it is back. Load the page again in a moment.',
+      'Nothing is lost: what is due is sent when it is back. Load the page again in a moment.',
     );
   }
   return new PageError(

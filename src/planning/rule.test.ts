@@ -34,7 +34,7 @@ describe('S1: sent in Tokyo, then moved to New York, where 9:00 is still to come
     expect(inWords(plan({ ...again, now: '2026-05-20T14:00:00Z' }))).toBe(`none, ${NEXT_YEAR}`);
   });
 
-  it('is owed as it fell due in Tokyo when it was not sent there', () => {
+  it('is owed as it fell due in Tokyo if it was not sent there', () => {
     const open = row('2026-05-20', '2026-05-20T00:00:00Z');
     const unsent = { ...moved, settled: [], open, plannedAt: '2025-05-20T00:00:05Z' };
     const expected = 'keep, owed 2026-05-20 at 2026-05-20T00:00Z';

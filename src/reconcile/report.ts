@@ -5,7 +5,7 @@ const MEANINGS: Readonly<Record<FindingKind, string>> = {
   unattempted: 'due for two minutes, and no process attempts it',
   unplanned: 'without a plan, or planned from inputs that have changed',
   impossible: 'a row in a state that no transition leads to: it was edited',
-  unwatched: 'no workflow has looked at it for two hours after it should have',
+  unwatched: 'no workflow has checked it for two hours after it should have',
   lost: 'its workflow does not run',
   stray: 'a workflow without an occasion',
 };
@@ -13,7 +13,7 @@ const MEANINGS: Readonly<Record<FindingKind, string>> = {
 /** Describes a check of the ledger or the workflows, for an operator at a terminal. */
 export function describeReport(report: Round & Partial<ReconcileReport>): string {
   const { rested, forgotten = 0, compared = null, notLookedFor = [] } = report;
-  if (rested) return 'Postponed while a herd is sent: the next scheduled run looks again.\n';
+  if (rested) return 'Postponed while a herd is sent: the next scheduled run checks again.\n';
   const lines = describeRound(report);
   if (forgotten > 0) {
     lines.push(`This is another Temporal store: ${forgotten} workflows are notified again.`);

@@ -67,7 +67,7 @@ export async function runReconcileWorkflow(
       args: [],
       workflowExecutionTimeout: LONGEST_RUN_MS,
       workflowIdConflictPolicy: WorkflowIdConflictPolicy.USE_EXISTING,
-      staticSummary: 'Looks for what was missed, requested by an operator',
+      staticSummary: 'Looks for what was missed, as an operator requested',
     }),
   );
   onStarted(workflow.workflowId);

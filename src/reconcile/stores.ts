@@ -108,7 +108,7 @@ const FORGET_PAGE = `
 const PAUSE = `
   update events.destinations
   set paused_at = coalesce(paused_at, events.clock()),
-    pause_reason = 'restored: look at what is waiting before you resume'`;
+    pause_reason = 'restored: check what is waiting before you resume'`;
 
 /** The last change is the latest of the instants written with every change and every delivery. */
 const FIND_STATE = `

@@ -157,7 +157,7 @@ const IS_UNWATCHED = `o.ended_at is null
 const KEEP_UNWATCHED = `
   insert into events.findings (kind, subject, occasion_type, occasion_id, user_id, due_at, note)
   select 'unwatched', type || '/' || id, type, id, user_id, wake_due_at,
-    'no workflow has looked at it since it should have woken'
+    'no workflow has checked it since it should have woken'
   from (${SHOULD_HAVE_WOKEN.map(
     (condition) => `select o.* from events.occasions as o where ${condition} and ${IS_UNWATCHED}`,
   ).join(' union all ')}) as unwatched

@@ -20,7 +20,7 @@ export interface ScheduleInputs {
   readonly rrule: string | null;
   readonly offsetDays: number;
   readonly timezone: string;
-  /** Null: as the occasion type or the installation says. */
+  /** Null: the default of the occasion type or the installation. */
   readonly deliveryTime: string | null;
   readonly suspended: boolean;
 }

@@ -152,7 +152,7 @@ export function occasionFields({ tz }: FieldContext) {
       .max(OFFSET_MAX_DAYS, OFFSET_RULE)
       .meta({ description: 'Due this many days before the day of the recurrence', example: 7 }),
     deliveryTime: localTimeField(
-      'When the webhook is sent, by the clocks of the time zone; null: as the user, the occasion type or the installation says',
+      'When the webhook is sent, by the clocks of the time zone; null: the default of the user, the occasion type or the installation',
     ).nullable(),
     timezone: timezoneField(
       "An IANA time zone; null: the user's, which it then follows",

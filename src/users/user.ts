@@ -91,7 +91,7 @@ export function userFields({ clock, tz }: FieldContext) {
       tz,
     ),
     deliveryTime: localTimeField(
-      "When the user's webhooks are sent, by the clocks of the time zone; null: as the occasion type or the installation says",
+      "When the user's webhooks are sent, by the clocks of the time zone; null: the default of the occasion type or the installation",
     ).nullable(),
     ...suspensionFields('user'),
   };

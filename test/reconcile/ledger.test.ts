@@ -170,7 +170,7 @@ test.for<[string, string]>([
   ['while deliveries are paused', 'update events.destinations set paused_at = events.clock()'],
   ['at a rate limit', 'update events.destinations set max_per_second = 1'],
   [
-    'while the receiver asks for less',
+    'while the receiver asks to slow down',
     `update events.destinations set slowed_ends_at = events.clock() + interval '1 minute'`,
   ],
   [

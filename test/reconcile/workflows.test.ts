@@ -134,7 +134,7 @@ describe('an occasion that no workflow checks', () => {
     const example = {
       kind: 'unwatched',
       subject: `birthday/${userId}`,
-      why: 'no workflow has looked at it since it should have woken; there is no such workflow',
+      why: 'no workflow has checked it since it should have woken; there is no such workflow',
     };
     expect(await conclude()).toEqual({ unrepaired: { unwatched: 1 }, examples: [example] });
     expect(fixture.alarms()).toMatchObject([

@@ -49,7 +49,7 @@ const InputsSchema = z
     deliveryTime: z
       .string()
       .nullable()
-      .describe('Null: as the occasion type or the installation says'),
+      .describe('Null: the default of the occasion type or the installation'),
     suspended: z.boolean(),
     next: z.union([z.object({ nominalDate, dueAt: z.iso.datetime() }), z.null()]),
   })

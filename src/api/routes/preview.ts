@@ -108,7 +108,7 @@ function previewInput(deps: ApiDeps) {
       rrule: absentIs(null, rrule),
       offsetDays: absentIs(0, offsetDays),
       deliveryTime: absentIs(null, deliveryTime).describe(
-        'By the clocks of the time zone; null: as the occasion type or the installation says',
+        'By the clocks of the time zone; null: the default of the occasion type or the installation',
       ),
       timezone,
       after: instantParam('Occurrences after this instant; now if absent'),

@@ -32,7 +32,7 @@ export function registerStatus(app: Api, deps: ApiDeps): void {
     };
   const read = <Value>(ask: () => Promise<Value>) => {
     const readKept = kept(dated(ask), SHARED_FOR_MS, IMPATIENCE);
-    // With the database away or busy, the problems say so.
+    // If the database is down or busy, the problems say so.
     return () => withinLimit(readKept(), READ_WITHIN_MS).catch(() => undefined);
   };
   const readProblems = kept(dated(createProblemsNow(deps)), SHARED_FOR_MS, IMPATIENCE);
@@ -51,7 +51,7 @@ export function registerStatus(app: Api, deps: ApiDeps): void {
     path: '/v1/status',
     request: { query: noQuery },
     responses: {
-      200: { description: 'The present state', content: json(StatusSchema) },
+      200: { description: 'The current status', content: json(StatusSchema) },
       ...problems(400),
     },
   });
@@ -142,7 +142,7 @@ export const StatusSchema = z
           .openapi('StatusWaiting'),
         z.null(),
       ])
-      .describe('At this moment, whenever it fell due'),
+      .describe('At this moment, regardless of when it fell due'),
     lastPeak: z
       .union([
         PeakSchema.extend({
@@ -151,7 +151,7 @@ export const StatusSchema = z
           p50Ms: z
             .number()
             .nullable()
-            .describe('Lateness of what was delivered; redeliveries aside'),
+            .describe('Lateness of deliveries, without redeliveries'),
           p95Ms: z.number().nullable(),
           p99Ms: z.number().nullable(),
           lateness: z

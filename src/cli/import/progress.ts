@@ -70,7 +70,7 @@ export function summaryText(summary: Summary, elapsedMs: number): string {
   if (ignoredColumns.length > 0)
     lines.push(`Columns that were not read: ${ignoredColumns.join(', ')}`);
   for (const { message, lines: at } of lint) {
-    lines.push(`Look at: ${message}${at.length > 0 ? ` Lines ${at.join(', ')} …` : ''}`);
+    lines.push(`Check this: ${message}${at.length > 0 ? ` Lines ${at.join(', ')} …` : ''}`);
   }
   return `${lines.join('\n')}\n`;
 }

@@ -83,7 +83,7 @@ function summary(forecast: Forecast): Html {
   return html`<p>
       <b>${countOf(due, 'occurrence')} due</b> from ${time(from)} until before ${time(to)}. In the
       ledger: ${count(planned)}; the others are computed by the rules in force (${localTime},
-      ${leapDayPolicy}, tz ${tzVersion}). Counted at ${time(forecastAt)}; counted anew after ten
+      ${leapDayPolicy}, tz ${tzVersion}). Counted at ${time(forecastAt)}; counted again after ten
       minutes at the latest.
     </p>
     ${

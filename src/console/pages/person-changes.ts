@@ -35,7 +35,7 @@ const FIELDS: readonly Field[] = [
     name: 'deliveryTime',
     label: 'Delivery time',
     type: 'time',
-    hint: 'By the clocks of the zone; empty: as the occasion type or the installation says.',
+    hint: 'By the clocks of the zone; empty: the default of the occasion type or the installation.',
   },
   { name: 'externalId', label: 'External id', maxlength: 200, hint: 'Your own id; may be empty.' },
 ];

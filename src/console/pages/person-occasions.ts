@@ -31,7 +31,7 @@ export function occasionsSection(section: Section): Html {
     <h2>Occasions</h2>
     ${table({
       label: 'Occasions',
-      caption: 'All that have a date, with what comes next and why then',
+      caption: 'All that have a date, with the next occurrence and the reason for its date',
       columns: ['Type', 'Date', 'State', 'Next', 'Workflow in Temporal'],
       rows: [
         row('birthday', user.dateOfBirth, birthday, section),

@@ -101,7 +101,7 @@ function aboutSection(c: Ctx, user: User): Html {
       <dt>Time zone</dt>
       <dd>${user.timezone} ${localNow(user.timezone)}</dd>
       <dt>Delivery time</dt>
-      <dd>${user.deliveryTime ?? 'as the occasion type or the installation says'}</dd>
+      <dd>${user.deliveryTime ?? 'the default of the occasion type or the installation'}</dd>
       <dt>Created</dt>
       <dd>${time(user.createdAt)}</dd>
       <dt>Last changed</dt>
