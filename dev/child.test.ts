@@ -28,7 +28,7 @@ describe('a supervised process', () => {
     expect(isAlive(pids[0])).toBe(false);
   });
 
-  test('is ready when it is found to be', async () => {
+  test('is ready when polling finds it ready', async () => {
     let asked = 0;
     const { child, states } = await supervise('setInterval(() => {}, 1000)', {
       readiness: async () => ++asked > 2,
@@ -38,7 +38,7 @@ describe('a supervised process', () => {
     expect(states).toEqual(['starting', 'ready']);
   });
 
-  test('that others come before has a lower priority than others, also after it was started again', async () => {
+  test('with a niceness has a lower priority than others, even after a restart', async () => {
     const { child, pids } = await supervise(READY, { niceness: 5 });
     await child.start();
     process.kill(pids[0] ?? 0, 'SIGKILL');
@@ -50,7 +50,7 @@ describe('a supervised process', () => {
     expect(getPriority(other.pids[0] ?? 0)).toBe(getPriority());
   });
 
-  test('is started again when it dies, a second later', async () => {
+  test('is restarted a second after it dies', async () => {
     const { child, deaths, pids, states } = await supervise(READY);
     await child.start();
     process.kill(pids[0] ?? 0, 'SIGKILL');
@@ -61,7 +61,7 @@ describe('a supervised process', () => {
     expect(pids).toHaveLength(2);
   });
 
-  test('is not waited for while it waits to be started again', async () => {
+  test('stops at once during the pause before a restart', async () => {
     const { child, deaths, pids } = await supervise(READY);
     await child.start();
     process.kill(pids[0] ?? 0, 'SIGKILL');
@@ -125,7 +125,7 @@ describe('a supervised process', () => {
       .toMatch(/could not be started: .*ENOENT/);
   });
 
-  test('that is stopped before it is ready is no longer waited for', async () => {
+  test('is no longer awaited if it is stopped before it is ready', async () => {
     const { child } = await supervise('setInterval(() => {}, 1000)');
     const started = child.start();
     await child.stop();

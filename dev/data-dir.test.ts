@@ -7,7 +7,7 @@ import { expect, onTestFinished, test } from 'vitest';
 import { newWebhookSecret } from '../src/platform/settings/webhook-secrets.ts';
 import { keepSecret, takeDataDir } from './data-dir.ts';
 
-test('a secret is made once, and is for its owner alone', async () => {
+test('a secret is created once, and readable by its owner only', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'daybell-secret-'));
   onTestFinished(() => rm(folder, { recursive: true }));
   const file = join(folder, 'webhook.secret');

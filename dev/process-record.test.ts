@@ -35,7 +35,7 @@ describe('what an earlier start left running', () => {
   });
 });
 
-test('a DATA_DIR is taken by one process at a time, and free again when that lets go', async () => {
+test('a DATA_DIR is claimed by one process at a time, and free again when it is released', async () => {
   const dataDir = await temporaryFolder();
   const first = await takeDataDir(dataDir, () => {});
   await expect(takeDataDir(dataDir, () => {})).rejects.toThrow(

@@ -35,7 +35,7 @@ describe('the embedded receiver', () => {
     expect(printed[0]).toContain('90 s after its instant (late)');
   });
 
-  test('takes a message that it has seen for done, and says so', async () => {
+  test('ignores a message that it has already received, and says so', async () => {
     const { post, printed } = await start(() => DUE);
     await post('birthday:1:2026', GREETING);
     expect(await post('birthday:1:2026', GREETING)).toBe(200);
@@ -44,7 +44,7 @@ describe('the embedded receiver', () => {
     expect(printed[2]).toContain('birthday:2:2026');
   });
 
-  test('knows a test event, and takes messages that it does not know', async () => {
+  test('recognizes a test event, and accepts unknown messages', async () => {
     const { post, printed } = await start(() => DUE);
     expect(await post('test:1', { type: 'webhook.test' })).toBe(200);
     expect(await post('other:1', { type: 'other' })).toBe(200);
@@ -70,7 +70,7 @@ describe('the embedded receiver', () => {
     expect(printed[3]).toMatch(/^Hey, Ada/);
   });
 
-  test('takes what any of its secrets proves', async () => {
+  test('accepts a message that any of its secrets verifies', async () => {
     const secrets = [newWebhookSecret(), newWebhookSecret()];
     const { post, printed } = await start(() => DUE, secrets);
     for (const [index, secret] of secrets.entries()) {
@@ -85,7 +85,7 @@ describe('the embedded receiver', () => {
     expect(printed).toEqual(['REFUSED a request without an id: Missing required headers']);
   });
 
-  test('prints nothing that would steer the terminal', async () => {
+  test('prints nothing that would control the terminal', async () => {
     const { post, printed } = await start(() => DUE);
     await post('birthday:1:2026', { ...GREETING, message: 'Hey, \u001B[2J' });
     expect(printed[0]).toMatch(/^Hey, \uFFFD\[2J · /);

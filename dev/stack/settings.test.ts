@@ -17,14 +17,14 @@ test.for([
   [['--temporal-nodes'], '--temporal-nodes'],
   [['--temporal-node', '2'], '--temporal-node'],
   [['2'], '2'],
-] as const)('%j is refused, as an unusable setting is', ([args, reason]) => {
+] as const)('%j is refused like an unusable setting', ([args, reason]) => {
   expect(() => readTemporalNodes(args)).toThrow(
     expect.objectContaining({ exitCode: 78, message: expect.stringContaining(reason) }),
   );
   expect(() => readTemporalNodes(args)).toThrow(StartError);
 });
 
-test('PostgreSQL takes the connections of every node', () => {
+test('PostgreSQL accepts the connections of every node', () => {
   const alone = stackConnections(10);
   expect(stackConnections(10, 1)).toBe(alone);
   // Seven processes, each with half of what the one has.

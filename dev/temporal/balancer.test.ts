@@ -57,7 +57,7 @@ test('a frontend that dies ends its connections, and new ones go to another', as
   expect([(await connectTo(port)).name, (await connectTo(port)).name]).toEqual(['B', 'B']);
 });
 
-test('a client is refused while no frontend is there', async () => {
+test('a client is refused while there is no frontend', async () => {
   const a = await startFrontend('A');
   const port = await balance([a.port]);
   a.kill();

@@ -40,7 +40,7 @@ describe('the Temporal dev server', () => {
     );
   });
 
-  test('is built with Go where it cannot be downloaded, once', async () => {
+  test('is built with Go once if it cannot be downloaded', async () => {
     await install('go', GO);
     const said: string[] = [];
     expect(await find(said)).toBe(cached);
@@ -54,14 +54,14 @@ describe('the Temporal dev server', () => {
     expect(saidLater).toEqual([]);
   });
 
-  test('can be looked for twice at once', async () => {
+  test('can be searched for by two callers at once', async () => {
     await install('go', GO);
     expect(await Promise.all([find(), find()])).toEqual([cached, cached]);
     expect(await readFile(cached, 'utf8')).toBe(RECENT);
     expect(await readdir(join(cached, '..'))).toHaveLength(1);
   });
 
-  test('that cannot be had is an error that says what to do', async () => {
+  test('that cannot be obtained is an error that says what to do', async () => {
     const error: unknown = await find().catch((reason: unknown) => reason);
     expect(error).toBeInstanceOf(StartError);
     expect(String(error)).toMatch(/download: .+/);

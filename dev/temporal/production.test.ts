@@ -15,7 +15,7 @@ echo "$SQL_DATABASE $*" >> "\${0%/*}/asked"
 `;
 
 describe('the production Temporal server', () => {
-  test('gets its schemas, and its settings by its environment', async () => {
+  test('gets its schemas, and its settings from the environment', async () => {
     const { directory, sqlTool, options, asked } = await prepare();
     const server = join(directory, 'server');
     await writeFile(server, '#!/bin/sh\nprintf "%s\\n" "$*"\nenv\n', { mode: 0o755 });
@@ -53,7 +53,7 @@ describe('the production Temporal server', () => {
     expect(limits).toContain('matching.rps:');
   });
 
-  test('as a cluster runs each service by itself, and a balancer where clients connect to', async () => {
+  test('as a cluster runs each service separately, with a balancer where clients connect', async () => {
     const { directory, sqlTool, options } = await prepare();
     const server = join(directory, 'server');
     await writeFile(server, '#!/bin/sh\nprintf "%s\\n" "$*"\nenv\n', { mode: 0o755 });
@@ -95,7 +95,7 @@ describe('the production Temporal server', () => {
     expect(temporalConnections(2)).toBe(7 * (20 + 5));
   });
 
-  test('that cannot have its schema says what the tool said', async () => {
+  test("whose schema cannot be set up reports the tool's output", async () => {
     const { directory, options } = await prepare();
     const broken = join(directory, 'broken');
     await writeFile(broken, '#!/bin/sh\necho no such version >&2\nexit 1\n', { mode: 0o755 });
@@ -107,7 +107,7 @@ describe('the production Temporal server', () => {
   });
 });
 
-test('free ports are different, and such as the production server can have', async () => {
+test('free ports are different, and usable by the production server', async () => {
   const ports = await freePorts(20);
   expect(new Set(ports).size).toBe(20);
   expect(Math.max(...ports)).toBeLessThanOrEqual(HIGHEST_PORT);
