@@ -16,7 +16,7 @@ describe('ZONE_DATA', () => {
     expect(loadTzDatabase('node').version).toBe(process.versions.tz);
   });
 
-  it(""newest" is the newer one of Node's and the bundled one", () => {
+  it("'newest' is the newer one of Node's and the bundled one", () => {
     const versions = [loadTzDatabase('node'), loadTzDatabase('bundled')].map(
       ({ version }) => version,
     );
