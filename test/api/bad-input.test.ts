@@ -78,20 +78,23 @@ const BAD_FIELDS = [
 ] as const;
 
 describe('a field that breaks a rule', () => {
-  test.for(BAD_FIELDS)('%s %j is refused with its name and the rule', async ([field, value, rule]) => {
-    const expected = [{ field, rule: expect.stringMatching(rule) }];
-    const body = { ...ADA, [field]: value };
-    const created = await refused(() => api.send('POST', '/v1/users', body), 400);
-    expect(created.body.errors).toEqual(expected);
-    const replaced = await refused(() => api.send('PUT', `/v1/users/${id}`, body), 400);
-    expect(replaced.body.errors).toEqual(expected);
-    if (value === undefined) return;
-    const patched = await refused(
-      () => api.send('PATCH', `/v1/users/${id}`, { [field]: value }),
-      400,
-    );
-    expect(patched.body.errors).toEqual(expected);
-  });
+  test.for(BAD_FIELDS)(
+    '%s %j is refused with its name and the rule',
+    async ([field, value, rule]) => {
+      const expected = [{ field, rule: expect.stringMatching(rule) }];
+      const body = { ...ADA, [field]: value };
+      const created = await refused(() => api.send('POST', '/v1/users', body), 400);
+      expect(created.body.errors).toEqual(expected);
+      const replaced = await refused(() => api.send('PUT', `/v1/users/${id}`, body), 400);
+      expect(replaced.body.errors).toEqual(expected);
+      if (value === undefined) return;
+      const patched = await refused(
+        () => api.send('PATCH', `/v1/users/${id}`, { [field]: value }),
+        400,
+      );
+      expect(patched.body.errors).toEqual(expected);
+    },
+  );
 
   test('is reported together with all the others', async () => {
     const body = {
@@ -143,10 +146,13 @@ describe('a body', () => {
     expect(answer.body.errors).toEqual([{ field: 'body', rule: expect.stringMatching(/UTF-8/) }]);
   });
 
-  test.for(['[]', '"x"', '7', 'null', 'true'])('that is not an object is refused: %s', async (text) => {
-    const answer = await refused(() => raw(text), 400);
-    expect(answer.body.errors).toEqual([{ field: 'body', rule: 'must be a JSON object' }]);
-  });
+  test.for(['[]', '"x"', '7', 'null', 'true'])(
+    'that is not an object is refused: %s',
+    async (text) => {
+      const answer = await refused(() => raw(text), 400);
+      expect(answer.body.errors).toEqual([{ field: 'body', rule: 'must be a JSON object' }]);
+    },
+  );
 
   test('that is nested very deep is refused', async () => {
     const depth = 30_000;

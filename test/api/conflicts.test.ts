@@ -117,12 +117,15 @@ const CHANGES: Readonly<Record<string, Change>> = {
 };
 
 describe.for(Object.entries(CHANGES))('%s', ([, { table, status, prepare }]) => {
-  test.for(['40001', '40P01'])('that is cancelled twice, with %s, then succeeds', async (sqlstate) => {
-    const change = await prepare();
-    await giveWay(table, sqlstate, 2);
-    expect((await change()).status).toBe(status);
-    expect(await timesTried()).toBeGreaterThan(2);
-  });
+  test.for(['40001', '40P01'])(
+    'that is cancelled twice, with %s, then succeeds',
+    async (sqlstate) => {
+      const change = await prepare();
+      await giveWay(table, sqlstate, 2);
+      expect((await change()).status).toBe(status);
+      expect(await timesTried()).toBeGreaterThan(2);
+    },
+  );
 
   test.for(['40001', '40P01', '57014', '55P03'])(
     'that is always cancelled with %s is a 503 that says when to try again',

@@ -176,8 +176,11 @@ describe('an occasion type', () => {
     expect((await put('t1', { message: 'Hey' })).status).toBe(200);
   });
 
-  test.each(['Birthday', 'test', '1st', 'a_b', 'x'.repeat(41)])('cannot be named %s', async (name) => {
-    expect((await get(name)).status).toBe(400);
-    expect((await put(name, {})).status).toBe(400);
-  });
+  test.each(['Birthday', 'test', '1st', 'a_b', 'x'.repeat(41)])(
+    'cannot be named %s',
+    async (name) => {
+      expect((await get(name)).status).toBe(400);
+      expect((await put(name, {})).status).toBe(400);
+    },
+  );
 });

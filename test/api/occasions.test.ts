@@ -183,17 +183,20 @@ const BAD_FIELDS = [
 ] as const;
 
 describe('a field that breaks a rule', () => {
-  test.for(BAD_FIELDS)('%s %j is refused with its name and the rule', async ([field, value, rule]) => {
-    const before = await api.sql('select from users.occasions');
-    const expected = [{ field, rule: expect.stringMatching(rule) }];
-    const created = await api.send('POST', path, { ...SUBSCRIPTION, [field]: value });
-    expect(created).toMatchObject({ status: 400, body: { errors: expected } });
-    expect(await api.sql('select from users.occasions')).toEqual(before);
-    if (value === undefined || field === 'type' || field === 'rrule') return;
-    const { id } = await create();
-    const patched = await api.send('PATCH', `${path}/${id}`, { [field]: value });
-    expect(patched).toMatchObject({ status: 400, body: { errors: expected } });
-  });
+  test.for(BAD_FIELDS)(
+    '%s %j is refused with its name and the rule',
+    async ([field, value, rule]) => {
+      const before = await api.sql('select from users.occasions');
+      const expected = [{ field, rule: expect.stringMatching(rule) }];
+      const created = await api.send('POST', path, { ...SUBSCRIPTION, [field]: value });
+      expect(created).toMatchObject({ status: 400, body: { errors: expected } });
+      expect(await api.sql('select from users.occasions')).toEqual(before);
+      if (value === undefined || field === 'type' || field === 'rrule') return;
+      const { id } = await create();
+      const patched = await api.send('PATCH', `${path}/${id}`, { [field]: value });
+      expect(patched).toMatchObject({ status: 400, body: { errors: expected } });
+    },
+  );
 
   test.for([
     [{ type: 'birthday-reminder', date: '2027-01-01' }, 'date', /follows the date of birth/],

@@ -43,16 +43,13 @@ describe('the kills of a run', () => {
     expect(plan(3)).not.toEqual(plan(4));
   });
 
-  test.each(SEEDS)(
-    'seed %i: as many as requested, enough of each target and in herds',
-    (seed) => {
-      const { kills } = plan(seed);
-      expect(kills).toHaveLength(40);
-      expect(kills.map(({ at }) => at)).toEqual(kills.map(({ at }) => at).toSorted());
-      expect(shortfallsOf(FULL, done(seed), 2_100, ALONE)).toEqual([]);
-      expect(done(seed).filter(isInHerd)).toHaveLength(10);
-    },
-  );
+  test.each(SEEDS)('seed %i: as many as requested, enough of each target and in herds', (seed) => {
+    const { kills } = plan(seed);
+    expect(kills).toHaveLength(40);
+    expect(kills.map(({ at }) => at)).toEqual(kills.map(({ at }) => at).toSorted());
+    expect(shortfallsOf(FULL, done(seed), 2_100, ALONE)).toEqual([]);
+    expect(done(seed).filter(isInHerd)).toHaveLength(10);
+  });
 
   test.each(SEEDS)(
     'seed %i: are aimed at instants with herds, a dispatcher once at each',

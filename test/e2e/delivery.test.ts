@@ -88,9 +88,7 @@ function greetingsOf(userId: string) {
 }
 
 describe.concurrent('at the same instants', { timeout: 480_000 }, () => {
-  test('a new user is greeted once, and moves and ends as the API is told', async ({
-    expect,
-  }) => {
+  test('a new user is greeted once, and moves and ends as the API is told', async ({ expect }) => {
     // A process that dies is replaced.
     const worker = daybell.process('worker');
     process.kill(worker.pid, 'SIGKILL');

@@ -73,13 +73,16 @@ test('refuses while its destination is paused, and while its user is suspended',
   expect(await fixture.rows.find(key)).toEqual(before);
 });
 
-test.each(['COMPLETED', 'FAILED', 'SKIPPED'] as const)('refuses an occurrence that is %s', async (state) => {
-  const key = await fixture.rows.addOccurrence(await fixture.rows.addUser(), { state });
-  await expect(retryNow(key)).rejects.toMatchObject({
-    code: 'occurrence-not-waiting',
-    message: expect.stringContaining(`It is ${state}`),
-  });
-});
+test.each(['COMPLETED', 'FAILED', 'SKIPPED'] as const)(
+  'refuses an occurrence that is %s',
+  async (state) => {
+    const key = await fixture.rows.addOccurrence(await fixture.rows.addUser(), { state });
+    await expect(retryNow(key)).rejects.toMatchObject({
+      code: 'occurrence-not-waiting',
+      message: expect.stringContaining(`It is ${state}`),
+    });
+  },
+);
 
 test('refuses one that waits for a plan, and does not find an unknown one', async () => {
   const released = await plantOccurrence(fixture.rows.sql, {

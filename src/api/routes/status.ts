@@ -148,10 +148,7 @@ export const StatusSchema = z
         PeakSchema.extend({
           delivered: z.int(),
           open: z.int().describe('Neither delivered nor given up so far'),
-          p50Ms: z
-            .number()
-            .nullable()
-            .describe('Lateness of deliveries, without redeliveries'),
+          p50Ms: z.number().nullable().describe('Lateness of deliveries, without redeliveries'),
           p95Ms: z.number().nullable(),
           p99Ms: z.number().nullable(),
           lateness: z

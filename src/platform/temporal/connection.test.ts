@@ -56,8 +56,11 @@ test("Temporal's own profile is used, and the environment takes precedence", () 
   expect(connect('other.test:7233').address).toBe('other.test:7233');
 });
 
-test.for(['TEMPORAL_NAMESPACE', 'TEMPORAL_PROFILE'])('%s counts as unset when it is empty', (name) => {
-  writeProfile();
-  vi.stubEnv(name, '');
-  expect(connect()).toMatchObject({ address: 'cloud.test:7233', namespace: 'greetings' });
-});
+test.for(['TEMPORAL_NAMESPACE', 'TEMPORAL_PROFILE'])(
+  '%s counts as unset when it is empty',
+  (name) => {
+    writeProfile();
+    vi.stubEnv(name, '');
+    expect(connect()).toMatchObject({ address: 'cloud.test:7233', namespace: 'greetings' });
+  },
+);
