@@ -38,7 +38,7 @@ export interface PlannedGroup
   readonly minute: number;
 }
 
-/** Reads what a forecast needs from the ledger and the users; of one occasion type, if it is given. */
+/** Reads what a forecast needs from the ledger and the users; of one occasion type, if given. */
 export function createForecastView(em: SqlEntityManager, type: string | null) {
   const query = queryIn(em);
   return {
