@@ -55,8 +55,11 @@ const ended: Play = () => ENDED;
 export const scenarios: Readonly<Record<string, Scenario>> = {
   asleep: { deliver: asleepForAYear, play: (stage) => stage.until('TIMER_STARTED') },
   settled: {
-    deliver: inTurn(() => asleepUntil(Date.now() + 1_000), settled, asleepForAYear),
-    play: (stage) => stage.until('TIMER_STARTED', 3),
+    deliver: inTurn(
+      () => ({ ...asleepUntil(Date.now() + 1_000), settled: SETTLED }),
+      asleepForAYear,
+    ),
+    play: (stage) => stage.until('TIMER_STARTED', 2),
   },
   'start-delay-cut-short': {
     deliver: asleepForAYear,
@@ -105,7 +108,7 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
     },
   },
   'continued-as-new': {
-    deliver: inTurn(settled, settled, settled, settled, asleepForAYear),
+    deliver: inTurn(settled, settled, asleepForAYear),
     play: (stage) => stage.until('WORKFLOW_EXECUTION_CONTINUED_AS_NEW'),
   },
   'signalled-often': {
