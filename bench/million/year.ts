@@ -22,7 +22,7 @@ import { createOutbox } from '../../src/users/outbox.ts';
 import { createUsers } from '../../src/users/users.ts';
 import { ratioRow, table } from '../report/table.ts';
 import { type Autovacuum, replaceAutovacuum, type Vacuums } from '../support/autovacuum.ts';
-import { CLAIM, delivered, type Planted, plantDue } from '../support/claims.ts';
+import { CLAIM, delivered, type Planted, plantPlans } from '../support/claims.ts';
 import { createBenchPlanner, DATE_LIMITS } from '../support/planned-users.ts';
 import { distributionOf } from '../support/statistics.ts';
 import { bytesOf, sizesTable, tableSizes, type TableSize } from '../support/table-sizes.ts';
@@ -31,6 +31,10 @@ import type { MillionBench } from './million-bench.ts';
 
 const DAY_MS = 86_400_000;
 const LEASE_MS = 60_000;
+/** What fell due since yesterday counts as punctual: real dispatchers claim more than once a day. */
+const LATE_AFTER_MS = DAY_MS + 3_600_000;
+/** The small ledger's year, so that a claim's worth is due on each of its days. */
+const FEW_DAYS = 20;
 /** Shares of all users in a year. */
 const CHANGES = { zone: 0.03, name: 0.03, created: 0.03, deleted: 0.02 } as const;
 const CHANGES_AT_ONCE = 8;
@@ -71,7 +75,7 @@ export async function liveAYear(bench: MillionBench, few: Planted): Promise<Year
   await meter.stage('year');
   const orm = await connectOrm(databaseUrl);
   context.atTheEnd(() => orm.close(true));
-  const simulated = createSimulatedClock(orm);
+  const simulated = createSimulatedClock([orm, few.orm]);
   const { clock } = simulated;
   const planner = createBenchPlanner({ orm, tz, logger, clock });
   const loops = [
@@ -84,11 +88,14 @@ export async function liveAYear(bench: MillionBench, few: Planted): Promise<Year
     createFollowUp({ orm, planner, isLeftToDispatchers: async () => false, logger }),
   ];
   const autovacuum = await replaceAutovacuum(bench.orm);
-  // What fell due since yesterday counts as punctual: real dispatchers claim more than once a day.
-  const ledger = createLedger(orm, { lateAfterMs: DAY_MS + 3_600_000 });
+  const ledger = createLedger(orm, { lateAfterMs: LATE_AFTER_MS });
+  const small = await createFew(few, options.few, simulated);
   const changes = await createChanges(bench, orm, clock);
   const housekeeping = createHousekeeping(bench, orm, clock);
-  const claimSize = Math.min(CLAIM, Math.floor(options.users / 365));
+  // Of the small ledger's day, which varies, too.
+  const claimSize = Math.floor(
+    Math.min(CLAIM, options.users / 365, (0.8 * options.few) / FEW_DAYS),
+  );
 
   for (const loop of loops) loop.start();
   const claims = { few: [] as number[], many: [] as number[] };
@@ -101,7 +108,7 @@ export async function liveAYear(bench: MillionBench, few: Planted): Promise<Year
     // One of each is timed while nothing else runs; alternating, so that both meet the same
     // machine.
     const claimed = await timedClaim(ledger, size, claims.many);
-    await claimAmongFew(few, claimSize, claims.few);
+    await small.live(size, claims.few);
     const settled = await sendDue(ledger, claimed, size);
     sent += settled.length;
     await changes.live();
@@ -121,13 +128,19 @@ export async function liveAYear(bench: MillionBench, few: Planted): Promise<Year
 }
 
 /** The two clocks of the database, and that of this process. */
-function createSimulatedClock(orm: Orm) {
+const SCHEMAS = ['users', 'events'] as const;
+type SimulatedClock = ReturnType<typeof createSimulatedClock>;
+
+function createSimulatedClock(orms: readonly Orm[]) {
   let aheadMs = 0;
   return {
+    aheadMs: () => aheadMs,
     clock: () => Date.now() + aheadMs,
     async advance(): Promise<void> {
       aheadMs += DAY_MS;
-      for (const schema of ['users', 'events']) {
+      for (const [orm, schema] of orms.flatMap((each) =>
+        SCHEMAS.map((name) => [each, name] as const),
+      )) {
         await orm.em.fork().execute(
           `create or replace function ${schema}.clock() returns timestamptz language sql volatile
            as $$ select clock_timestamp() + interval '${aheadMs} milliseconds' $$`,
@@ -151,11 +164,27 @@ async function timedClaim(
   return claimed;
 }
 
-async function claimAmongFew(few: Planted, limit: number, times: number[]): Promise<void> {
-  await plantDue(few.orm, limit);
-  const request = { limit, now: Date.now(), leaseMs: LEASE_MS, takesExpired: true };
-  await timedClaim(few.ledger, request, times);
-  await few.orm.em.fork().execute(`delete from events.occurrences where state = 'PROCESSING'`);
+/**
+ * A ledger of few that lives as the large one does: what falls due on a day was planned long before,
+ * in the order of no instant, and is planned again when it is sent.
+ */
+async function createFew({ orm }: Planted, planned: number, simulated: SimulatedClock) {
+  const em = orm.em.fork();
+  await em.execute('delete from events.occurrences');
+  await plantPlans(orm, { planned, fromMs: 0, withinMs: FEW_DAYS * DAY_MS });
+  await em.execute('vacuum analyze');
+  const ledger = createLedger(orm, { lateAfterMs: LATE_AFTER_MS });
+  return {
+    async live(size: Claim, times: number[]): Promise<void> {
+      const settled = await sendDue(ledger, await timedClaim(ledger, size, times), size);
+      const fromMs = simulated.aheadMs() + (FEW_DAYS - 1) * DAY_MS;
+      await plantPlans(orm, { planned: settled.length, fromMs, withinMs: DAY_MS });
+      await em.execute(
+        `delete from events.occurrences
+         where settled_at < events.clock() - make_interval(days => ${FEW_DAYS})`,
+      );
+    },
+  };
 }
 
 /** Claims the rest of the day, and records all of it as delivered. */

@@ -25,6 +25,9 @@ export interface ClaimShape {
  * The next attempt of a leased row is the end of its lease: so it leaves the range of due rows, and
  * comes back by itself if its process dies.
  *
+ * The rows are updated by their place: they are locked, so they stay there, and need not be looked up
+ * again. One that changed between the statement's start and its lock is left to the next claim.
+ *
  * The limits of the index scans are literals, and the destination's allowance is applied to their
  * rows: with a limit unknown to PostgreSQL, it would sort all due rows.
  */
@@ -46,7 +49,7 @@ export function claimSql({ candidates, limit, spends }: ClaimShape): string {
       lease_until = clock + ${interval(':leaseMs')},
       next_attempt_at = clock + ${interval(':leaseMs')}
     from moment
-    where t.key = any (array(select key from picked))
+    where t.ctid = any (array(select place from picked))
     returning t.*
   )${spends ? SPENT : ''}
   select ${ms('clock', 'databaseNow')}, held, "perSecond", allowed,
@@ -113,11 +116,11 @@ function pickedDue(limit: number, lateLimit: number): string {
   ), late_first as materialized (${lateFirst}
   ), late_again as materialized (${lateAgain}
   ), picked_punctual as materialized (
-    select key from punctual limit ${ALLOWED}
+    select place from punctual limit ${ALLOWED}
   ), picked as materialized (
-    select key from picked_punctual
+    select place from picked_punctual
     union all
-    (select key from (table late_first union all table late_again) as late
+    (select place from (table late_first union all table late_again) as late
      order by next_attempt_at
      limit least(${ALLOWED} - (select count(*) from picked_punctual), ${literal(lateLimit)}))
   )`;
@@ -125,21 +128,21 @@ function pickedDue(limit: number, lateLimit: number): string {
 
 function pickedByKey(limit: number): string {
   return `free as materialized (
-    select key from events.occurrences
+    select ctid as place from events.occurrences
     where key = any (array(select jsonb_array_elements_text(:keys::jsonb)))
       and next_attempt_at <= ${DUE} and ${MAY_TAKE} and ${IS_ITS}
     order by next_attempt_at
     limit ${literal(limit)}
     for no key update skip locked
   ), picked as materialized (
-    select key from free limit ${ALLOWED}
+    select place from free limit ${ALLOWED}
   )`;
 }
 
 /** Rows of a priority whose next attempt lies after one instant and not after another. */
 function scan(priority: number, after: string, until: string, most: number): string {
   return `
-    select key, next_attempt_at from events.occurrences
+    select ctid as place, next_attempt_at from events.occurrences
     where (destination, priority, next_attempt_at) > (:destination, ${priority}, ${after})
       and (destination, priority, next_attempt_at) <= (:destination, ${priority}, ${until})
       and next_attempt_at is not null and ${MAY_TAKE}
