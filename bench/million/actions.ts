@@ -30,7 +30,7 @@ const USERS = [1_000, 10_000, 100_000, 1_000_000];
  */
 const GAP_MS = 12_000;
 /** Events of a history at which the workflow continues as new (src/workflows/occasion.ts). */
-const LONGEST_HISTORY = 30;
+const LONGEST_HISTORY = 50;
 /** A schedule that starts a workflow: two Actions, besides the workflow's own. */
 const SCHEDULE_START = 2;
 const HOURS_A_MONTH = 730;

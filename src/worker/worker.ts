@@ -49,8 +49,8 @@ const SIZES = {
   maxConcurrentActivityTaskPolls: 5,
   // Workflow code hardly uses CPU: one thread runs thousands a second.
   workflowThreadPoolSize: 1,
-  // 0.2 MB each, for those that wait for deliver: a sleeping workflow wakes once a year, and is
-  // replayed from some 40 events at most in milliseconds.
+  // 0.2 MB each, for those that wait for deliver: a sleeping workflow wakes once a year, and
+  // replaying its at most 50 events takes milliseconds.
   maxCachedWorkflows: 500,
   // After a crash, tasks for the lost cache wait this long before another worker gets them.
   stickyQueueScheduleToStartTimeout: 5_000,

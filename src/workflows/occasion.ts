@@ -90,8 +90,8 @@ async function waitUntil(instant: number, isOver: () => boolean, summary = ''): 
 }
 /** The pause between two calls. */
 const gapAfter = (fruitless: number) => Math.min(10 * SECOND * 2 ** fruitless, 3_600 * SECOND);
-/** In the third year, when nothing is postponed: all of a history is stored while it sleeps. */
-const isLong = () => workflowInfo().historyLength >= 30 || workflowInfo().continueAsNewSuggested;
+/** Four or five years, if nothing is postponed. */
+const isLong = () => workflowInfo().historyLength >= 50 || workflowInfo().continueAsNewSuggested;
 const iso = (instant: number) => new Date(instant).toISOString();
 const inWords = (answer: DeliverAnswer | null): string =>
   answer?.blockedReason

@@ -55,11 +55,8 @@ const ended: Play = () => ENDED;
 export const scenarios: Readonly<Record<string, Scenario>> = {
   asleep: { deliver: asleepForAYear, play: (stage) => stage.until('TIMER_STARTED') },
   settled: {
-    deliver: inTurn(
-      () => ({ ...asleepUntil(Date.now() + 1_000), settled: SETTLED }),
-      asleepForAYear,
-    ),
-    play: (stage) => stage.until('TIMER_STARTED', 2),
+    deliver: inTurn(() => asleepUntil(Date.now() + 1_000), settled, asleepForAYear),
+    play: (stage) => stage.until('TIMER_STARTED', 3),
   },
   'start-delay-cut-short': {
     deliver: asleepForAYear,
@@ -108,7 +105,7 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
     },
   },
   'continued-as-new': {
-    deliver: inTurn(settled, settled, asleepForAYear),
+    deliver: inTurn(settled, settled, settled, settled, asleepForAYear),
     play: (stage) => stage.until('WORKFLOW_EXECUTION_CONTINUED_AS_NEW'),
   },
   'signalled-often': {

@@ -191,13 +191,13 @@ function tests(connect: () => Promise<TestTemporal>): void {
 
     const run = temporal.client.workflow.getHandle(signalled.workflow.workflowId, before[0]?.runId);
     const events = await eventsOf(run);
-    expect(events).toHaveLength(3 * 11);
+    expect(events).toHaveLength(5 * 11);
     expect(events.at(-1)).toBe('WORKFLOW_EXECUTION_CONTINUED_AS_NEW');
     await signalled.workflow.signal(changedSignal);
     await on.workflows.lookAgain(notified);
     await cancelled.workflow.cancel();
     for (const { calls } of [notified, cancelled]) {
-      await expect.poll(() => calls, WAIT).toHaveLength(4);
+      await expect.poll(() => calls, WAIT).toHaveLength(6);
     }
     expect(await eventsOf(signalled.workflow)).toEqual([
       'WORKFLOW_EXECUTION_STARTED',
@@ -209,8 +209,8 @@ function tests(connect: () => Promise<TestTemporal>): void {
   });
 }
 
-/** Two of ten seconds, and one that lasts. */
-const years: Play = (call) => (call < 3 ? asleepUntil(Date.now(), DELIVERED) : asleepForAYear());
+/** Four of ten seconds, and one that lasts. */
+const years: Play = (call) => (call < 5 ? asleepUntil(Date.now(), DELIVERED) : asleepForAYear());
 
 const DELIVERED: DeliverAnswer['settled'] = {
   occurrenceKey: 'birthday:0198f6a2-6c1e-7f5b-9d53-0a4b6c8d7e9f:2026',
