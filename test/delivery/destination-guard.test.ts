@@ -25,7 +25,7 @@ const REFUSED = { status: null, errorCode: DESTINATION_REFUSED, responseExcerpt:
 const PUBLIC: LookupAddress = { address: '3000::1', family: 6 };
 const LOOPBACK: LookupAddress = { address: '127.0.0.1', family: 4 };
 
-/** Every address that a socket of this process tried to connect to. */
+/** Every address that a socket of this process tried to connect to, at the receiver's port. */
 let attempted: string[] = [];
 let receiver: WebhookReceiver;
 let clients: WebhookClient[] = [];
@@ -43,7 +43,11 @@ afterEach(async () => {
 
 function watch(message: unknown): void {
   const { socket } = message as { socket: Socket };
-  socket.on('connectionAttempt', (address: string) => attempted.push(address));
+  const { port: own } = new URL(receiver.url);
+  socket.on('connectionAttempt', (address: string, port: number) => {
+    // Files share a process, whose other connections are not the client's.
+    if (String(port) === own) attempted.push(address);
+  });
 }
 
 /** The receiver's address under another host. */
