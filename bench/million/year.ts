@@ -180,8 +180,13 @@ async function createFew({ orm }: Planted, planned: number, simulated: Simulated
       const fromMs = simulated.aheadMs() + (FEW_DAYS - 1) * DAY_MS;
       await plantPlans(orm, { planned: settled.length, fromMs, withinMs: DAY_MS });
       await em.execute(
-        `delete from events.occurrences
-         where settled_at < events.clock() - make_interval(days => ${FEW_DAYS})`,
+        `with old as (
+           select key from events.occurrences
+           where settled_at < events.clock() - make_interval(days => ${FEW_DAYS})
+         ), attempts as (
+           delete from events.attempts where occurrence_key in (select key from old)
+         )
+         delete from events.occurrences where key in (select key from old)`,
       );
     },
   };
