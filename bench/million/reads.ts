@@ -12,7 +12,7 @@ import { BIRTHDAY } from '../../src/ledger/occurrence-key.ts';
 import { connectOrm, type Orm } from '../../src/platform/database/orm.ts';
 import { migrate } from '../../src/platform/database/run-migrations.ts';
 import { createOutboxConsumer } from '../../src/planning/outbox-consumer.ts';
-import { createRequestsFirst } from '../../src/planning/requests-first.ts';
+import { createRequestsFirst } from '../../src/planning/pace/requests-first.ts';
 import { recordRules } from '../../src/planning/rules.ts';
 import { createOutbox } from '../../src/users/outbox.ts';
 import { duration, ratioRow, table } from '../report/table.ts';

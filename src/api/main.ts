@@ -24,7 +24,7 @@ import { listen, type Served } from '../platform/http-server.ts';
 import { type ReadinessCheck, readinessCheck } from '../platform/probes.ts';
 import { runService, type ServiceContext } from '../platform/service.ts';
 import { openDateSettings } from '../planning/date-settings.ts';
-import { stampSlowRequests } from '../planning/requests-first.ts';
+import { stampSlowRequests } from '../planning/pace/requests-first.ts';
 import { findDateSettings } from '../planning/type-settings.ts';
 import { openFoundation } from '../platform/process.ts';
 import { secretFingerprint } from '../platform/settings/webhook-secrets.ts';

@@ -8,7 +8,7 @@ import { describeError } from '../platform/errors.ts';
 import type { Logger } from '../platform/logger.ts';
 import type { Orm } from '../platform/database/orm.ts';
 import { createLoop, type Loop } from '../platform/loop.ts';
-import { LEFT_TO_DISPATCHERS_MS } from './dispatchers-first.ts';
+import { LEFT_TO_DISPATCHERS_MS } from './pace/dispatchers-first.ts';
 import { PLAN_PAGE, type Planner } from './planner.ts';
 import type { PlanOutcome } from './write-plans.ts';
 

@@ -19,7 +19,7 @@ import { createLedgerReconciler } from '../reconcile/ledger.ts';
 import { createOccasionWorkflows } from '../workflows/occasion-client.ts';
 import { createOutbox } from '../users/outbox.ts';
 import { openDateSettings } from './date-settings.ts';
-import { createDispatchersFirst } from './dispatchers-first.ts';
+import { createDispatchersFirst } from './pace/dispatchers-first.ts';
 import { createFollowUp } from './follow-up.ts';
 import { createNotifierMetrics, createOutboxMetrics, createPlanMetrics } from './metrics.ts';
 import { createNotifier } from './notifier/notifier.ts';
@@ -27,7 +27,7 @@ import { createNotifyStore } from './notifier/notify-store.ts';
 import { createOutboxConsumer } from './outbox-consumer.ts';
 import { createPlanner } from './planner.ts';
 import { createReplanner } from './replanner.ts';
-import { createRequestsFirst } from './requests-first.ts';
+import { createRequestsFirst } from './pace/requests-first.ts';
 
 await runService(
   'scheduler',

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 
-import { areDispatchersBusy } from '../../src/planning/dispatchers-first.ts';
+import { areDispatchersBusy } from '../../src/planning/pace/dispatchers-first.ts';
 import { createEventRows, type EventRows } from '../support/event-rows.ts';
 import { createTestDatabase, type TestDatabase } from '../support/postgres.ts';
 

@@ -4,7 +4,7 @@ import { pino } from 'pino';
 import { afterEach, expect, test } from 'vitest';
 
 import type { Loop } from '../../src/platform/loop.ts';
-import { createDispatchersFirst } from '../../src/planning/dispatchers-first.ts';
+import { createDispatchersFirst } from '../../src/planning/pace/dispatchers-first.ts';
 import { createFollowUp } from '../../src/planning/follow-up.ts';
 import type { Planner } from '../../src/planning/planner.ts';
 import {

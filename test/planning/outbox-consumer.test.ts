@@ -8,7 +8,7 @@ import type { Loop } from '../../src/platform/loop.ts';
 import { createOutboxMetrics } from '../../src/planning/metrics.ts';
 import { createOutboxConsumer } from '../../src/planning/outbox-consumer.ts';
 import type { Planner } from '../../src/planning/planner.ts';
-import { createRequestsFirst, stampSlowRequests } from '../../src/planning/requests-first.ts';
+import { createRequestsFirst, stampSlowRequests } from '../../src/planning/pace/requests-first.ts';
 import type { PlanOutcome } from '../../src/planning/write-plans.ts';
 import { createOutbox, type Outbox } from '../../src/users/outbox.ts';
 import { valueOf } from '../support/metrics.ts';

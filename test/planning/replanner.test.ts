@@ -3,7 +3,7 @@ import { rmSync } from 'node:fs';
 import { pino } from 'pino';
 import { afterAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 
-import { createDispatchersFirst } from '../../src/planning/dispatchers-first.ts';
+import { createDispatchersFirst } from '../../src/planning/pace/dispatchers-first.ts';
 import { createOccasionTypes } from '../../src/occasion-types/occasion-types.ts';
 import { createReplanner, replanOutdated } from '../../src/planning/replanner.ts';
 import { presentRules, readRules, recordRules } from '../../src/planning/rules.ts';

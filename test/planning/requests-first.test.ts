@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 
-import { createRequestsFirst, stampSlowRequests } from '../../src/planning/requests-first.ts';
+import { createRequestsFirst, stampSlowRequests } from '../../src/planning/pace/requests-first.ts';
 import { usePlanningFixture } from '../support/planning-fixture.ts';
 
 const fixture = usePlanningFixture();

@@ -11,7 +11,7 @@ import { createLoop, type Loop } from '../../platform/loop.ts';
 import { TemporalAwayError } from '../../platform/temporal/errors.ts';
 import type { OccasionWorkflows } from '../../workflows/occasion-client.ts';
 import type { NotifierObserver } from '../metrics.ts';
-import { LEFT_TO_DISPATCHERS_MS } from '../dispatchers-first.ts';
+import { LEFT_TO_DISPATCHERS_MS } from '../pace/dispatchers-first.ts';
 import { type Answering, createNotifyPace } from './notify-pace.ts';
 import type { Noted, NotifyResult, NotifyStore, TakenOccasion } from './notify-store.ts';
 

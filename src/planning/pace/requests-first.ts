@@ -1,6 +1,6 @@
 /** While the API answers requests slowly, background work gives way. */
-import { firstRow, queryOf } from '../ledger/sql.ts';
-import type { Orm } from '../platform/database/orm.ts';
+import { firstRow, queryOf } from '../../ledger/sql.ts';
+import type { Orm } from '../../platform/database/orm.ts';
 
 /** The API stamps again within a second for as long as it lasts. */
 const STAMPED_FOR = '2 seconds';

@@ -1,5 +1,5 @@
-import { firstRow, queryOf } from '../ledger/sql.ts';
-import type { Orm } from '../platform/database/orm.ts';
+import { firstRow, queryOf } from '../../ledger/sql.ts';
+import type { Orm } from '../../platform/database/orm.ts';
 
 /** Enough for 100,000. What takes longer may take hours, as behind a rate limit. */
 const MOST_MS = 5 * 60_000;
