@@ -69,7 +69,7 @@ The fullest minutes:
     expect(forecastChart({ ...FORECAST, types: types.slice(1) })).not.toContain('By type');
   });
 
-  test('has no peaks if nobody is due', () => {
+  test('has no peaks if no user is due', () => {
     const chart = forecastChart({ ...FORECAST, due: 0, planned: 0, peaks: [], hours: [] });
     expect(chart).not.toMatch(/fullest|█/);
   });

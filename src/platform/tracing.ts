@@ -62,7 +62,7 @@ export type Tracing = ReturnType<typeof createTracing>;
 export function createTracing({ service, endpoint, share, logger }: TracingOptions) {
   const provider = new TracerProvider({
     resource: resourceFromAttributes({ 'service.name': service, 'service.namespace': 'daybell' }),
-    // Whoever began a trace has decided for all of it.
+    // The service that began a trace has decided for all of it.
     sampler: new ParentBasedSampler({ root: new TraceIdRatioBasedSampler(share) }),
     spanProcessors: [
       new BatchSpanProcessor({ exporter: createExporter(endpoint, logger), ...BATCHES }),

@@ -4,7 +4,13 @@
  */
 import { ApplicationFailure } from '@temporalio/common';
 
-import { asleepForAYear, asleepUntil, ENDED, type Play } from '../support/deliver-answers.ts';
+import {
+  asleepForAYear,
+  asleepUntil,
+  DELIVERED,
+  ENDED,
+  type Play,
+} from '../support/deliver-answers.ts';
 
 export interface Scenario {
   /** What deliver does, by the number of its call. */
@@ -24,15 +30,6 @@ export interface Stage {
   until(type: string, count?: number): Promise<void>;
 }
 
-const SETTLED = {
-  occurrenceKey: 'birthday:0198f6a2-6c1e-7f5b-9d53-0a4b6c8d7e9f:2026',
-  outcome: 'delivered',
-  reason: null,
-  dueAt: Date.UTC(2026, 4, 20),
-  attempts: 1,
-  sentBy: 'dispatcher',
-} as const;
-
 const later: Play = () => {
   throw ApplicationFailure.create({ message: '503', nextRetryDelay: '1 hour' });
 };
@@ -49,7 +46,7 @@ const inTurn =
   (...plays: readonly Play[]): Play =>
   (call) =>
     (plays[Math.min(call, plays.length) - 1] ?? asleepForAYear)(call);
-const settled: Play = () => asleepUntil(Date.now(), SETTLED);
+const settled: Play = () => asleepUntil(Date.now(), DELIVERED);
 const ended: Play = () => ENDED;
 
 export const scenarios: Readonly<Record<string, Scenario>> = {

@@ -20,6 +20,15 @@ export function asleepUntil(
 
 export const asleepForAYear = (): DeliverAnswer => asleepUntil(Date.now() + YEAR);
 
+export const DELIVERED: DeliverAnswer['settled'] = {
+  occurrenceKey: 'birthday:0198f6a2-6c1e-7f5b-9d53-0a4b6c8d7e9f:2026',
+  outcome: 'delivered',
+  reason: null,
+  dueAt: Date.UTC(2026, 4, 20),
+  attempts: 1,
+  sentBy: 'dispatcher',
+};
+
 export const ENDED: DeliverAnswer = {
   ended: true,
   wakeAt: null,

@@ -2,9 +2,15 @@
 import { isGrpcServiceError, type WorkflowHandle } from '@temporalio/client';
 import { afterAll, beforeAll, describe, test } from 'vitest';
 
-import { changedSignal, type DeliverAnswer, statusQuery } from '../../src/workflows/contract.ts';
+import { changedSignal, statusQuery } from '../../src/workflows/contract.ts';
 import { eventsOf } from '../support/histories.ts';
-import { asleepForAYear, asleepUntil, ENDED, type Play } from '../support/deliver-answers.ts';
+import {
+  asleepForAYear,
+  asleepUntil,
+  DELIVERED,
+  ENDED,
+  type Play,
+} from '../support/deliver-answers.ts';
 import { startOccasionStage, type OccasionStage } from '../support/occasion-stage.ts';
 import type { TestTemporal } from '../support/temporal.ts';
 
@@ -211,15 +217,6 @@ function tests(connect: () => Promise<TestTemporal>): void {
 
 /** Four of ten seconds, and one that lasts. */
 const years: Play = (call) => (call < 5 ? asleepUntil(Date.now(), DELIVERED) : asleepForAYear());
-
-const DELIVERED: DeliverAnswer['settled'] = {
-  occurrenceKey: 'birthday:0198f6a2-6c1e-7f5b-9d53-0a4b6c8d7e9f:2026',
-  outcome: 'delivered',
-  reason: null,
-  dueAt: Date.UTC(2026, 4, 20),
-  attempts: 1,
-  sentBy: 'dispatcher',
-};
 
 async function isAsleep(workflow: WorkflowHandle): Promise<boolean> {
   return (await workflow.query(statusQuery)).waitingFor === 'instant';
