@@ -371,8 +371,9 @@ const EVENTS = `
     user_id uuid not null,
     -- The day that the rule names, even where it does not exist: 2027-02-29.
     nominal_date text collate "C" not null,
+    -- A PENDING row with a lease is shown as PROCESSING: no index has a column that a claim changes.
     state text not null
-      check (state in ('PENDING', 'PROCESSING', 'COMPLETED', 'FAILED', 'SKIPPED')),
+      check (state in ('PENDING', 'COMPLETED', 'FAILED', 'SKIPPED')),
     -- Why it FAILED or was SKIPPED.
     reason text,
     -- Why it has no due instant.
@@ -397,13 +398,13 @@ const EVENTS = `
     superseded_at timestamptz,
     planned_at timestamptz not null,
 
-    -- Alone decides when the row may be claimed; null while it waits for a plan, or is settled.
+    -- When the row may be claimed, but for a lease; null while it waits for a plan, or is settled.
     next_attempt_at timestamptz,
     -- 0: a first attempt; 1: a retry or a redelivery, behind what is punctual.
     priority smallint not null default 0 check (priority in (0, 1)),
     -- Whose allowance it is sent within: that of the occasion type.
     destination text collate "C" not null default 'default',
-    -- While PROCESSING: until when the row is a process's, and the number of this lease.
+    -- Until when the row is a process's, and the number of this lease. Neither may be indexed.
     lease_until timestamptz,
     lease_token integer not null default 0,
     -- Not before this, as the receiver asked.
@@ -432,17 +433,14 @@ const EVENTS = `
 
     constraint blocked_has_no_instant check ((due_at is null) = (blocked_reason is not null)),
     constraint local_date_with_instant check ((due_at is null) = (local_date is null)),
-    constraint lease_while_processing check ((state = 'PROCESSING') = (lease_until is not null)),
-    constraint processing_ends_with_lease
-      check (state <> 'PROCESSING' or next_attempt_at is not distinct from lease_until),
-    constraint settled_waits_for_nothing
-      check (state in ('PENDING', 'PROCESSING') or next_attempt_at is null),
+    constraint lease_of_waiting check (lease_until is null or next_attempt_at is not null),
+    constraint settled_waits_for_nothing check (state = 'PENDING' or next_attempt_at is null),
     constraint settled_says_when
       check ((state in ('COMPLETED', 'FAILED', 'SKIPPED')) = (settled_at is not null)),
     constraint reason_when_given_up check (
       case when state in ('FAILED', 'SKIPPED') then reason is not null
         when state = 'COMPLETED' then true else reason is null end),
-    constraint blocked_is_pending check (blocked_reason is null or state in ('PENDING', 'FAILED', 'SKIPPED')),
+    constraint blocked_is_pending check (blocked_reason is null or state <> 'COMPLETED'),
     constraint blocked_is_never_due check (due_at is not null or next_attempt_at is null),
     constraint never_early check (next_attempt_at is null or next_attempt_at >= due_at),
     constraint completed_was_delivered
@@ -454,10 +452,11 @@ const EVENTS = `
       check (first_attempt_at is null or attempts > earlier_attempts),
     constraint lateness_of_delivered check ((delivered_at is null) = (lateness_ms is null)),
     constraint redelivered_at_once check ((redelivered_at is null) = (redeliveries = 0))
-  );
+  -- Room on each page for the row that a claim writes anew: then no index is written.
+  ) with (fillfactor = 90);
   -- At most one open row an occasion; a redelivery is not the planner's.
   create unique index occurrences_open on events.occurrences (occasion_type, occasion_id)
-    where state in ('PENDING', 'PROCESSING') and redeliveries = 0;
+    where state = 'PENDING' and redeliveries = 0;
   create index occurrences_of_occasion on events.occurrences
     (occasion_type, occasion_id, nominal_date);
   create index occurrences_of_user on events.occurrences (user_id, due_at);
@@ -473,9 +472,7 @@ const EVENTS = `
     where recurrence not in ('birthday', 'yearly');
   -- What is past due, and what is due next, without a walk over years of settled rows.
   create index occurrences_open_by_instant on events.occurrences (due_at, key)
-    where state in ('PENDING', 'PROCESSING');
-  create index occurrences_processing on events.occurrences (due_at, key)
-    where state = 'PROCESSING';
+    where state = 'PENDING';
   -- A state's pages, without a walk over years of rows in another.
   create index occurrences_failed on events.occurrences (due_at, key) where state = 'FAILED';
   -- With what only a search by that instant implies: not for pages, which need another order.

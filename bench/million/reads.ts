@@ -102,7 +102,7 @@ export async function compare(bench: MillionBench, few: Planted): Promise<Compar
 /** Rows that were claimed for users who do not exist. */
 async function removePlanted(orm: Orm): Promise<void> {
   const em = orm.em.fork();
-  await em.execute(`delete from events.occurrences where state = 'PROCESSING'`);
+  await em.execute(`delete from events.occurrences where lease_until is not null`);
   await em.execute('vacuum events.occurrences');
 }
 

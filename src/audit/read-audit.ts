@@ -1,6 +1,6 @@
 import type { SqlEntityManager } from '@mikro-orm/postgresql';
 
-import { epochMs, isOpen, type Query, queryIn } from '../ledger/sql.ts';
+import { claimableAt, epochMs, isOpen, type Query, queryIn, shownState } from '../ledger/sql.ts';
 import type { OccurrenceState, OwnedOccasion } from '../ledger/types.ts';
 import { readRules } from '../planning/rules.ts';
 import { type SlotGroup, slotGroupsIn } from '../planning/slots.ts';
@@ -138,12 +138,12 @@ const COUNT_ERASED = `
 
 const ROW = `
   'key', o.key, 'userId', o.user_id, 'isOfDay', coalesce(${DAY_OF_ROW} = :date::date, false),
-  'nominalDate', o.nominal_date, 'state', o.state, 'reason', o.reason,
+  'nominalDate', o.nominal_date, 'state', ${shownState('o')}, 'reason', o.reason,
   'isBlocked', o.blocked_reason is not null, 'recurrence', o.recurrence, 'rrule', o.rrule,
   'date', o.date, 'offsetDays', o.offset_days, 'timezone', o.timezone,
   'localTime', o.local_time, 'leapDayPolicy', o.leap_day_policy, 'destination', o.destination,
   'localDate', o.local_date,
-  'dueAt', ${epochMs('o.due_at')}, 'nextAttemptAt', ${epochMs('o.next_attempt_at')},
+  'dueAt', ${epochMs('o.due_at')}, 'nextAttemptAt', ${epochMs(claimableAt('o'))},
   'attempts', o.attempts, 'earlierAttempts', o.earlier_attempts,
   'deliveredAt', ${epochMs('o.delivered_at')}, 'latenessMs', o.lateness_ms,
   'redeliveries', o.redeliveries, 'isForced', o.forced_at is not null,

@@ -68,7 +68,7 @@ const LOCK_READY = `
     and not exists (select from users.users as u where u.id = e.user_id)
     and not exists (
       select from events.occurrences as o
-      where o.user_id = e.user_id and o.state in ('PENDING', 'PROCESSING'))
+      where o.user_id = e.user_id and o.state = 'PENDING')
     and not exists (
       select from events.occasions as o where o.user_id = e.user_id and o.ended_at is null)
     and not exists (

@@ -236,10 +236,10 @@ const CANDIDATES = `
     array(select distinct left(o.nominal_date, 4) from events.occurrences as o
       where o.occasion_type = page.type and o.occasion_id = page.id
         and o.nominal_date >= :firstYear::text
-        and (o.due_at is not null or o.state not in ('PENDING', 'PROCESSING'))) as "plannedYears",
+        and (o.due_at is not null or o.state <> 'PENDING')) as "plannedYears",
     (select max(o.nominal_date) from events.occurrences as o
       where o.occasion_type = page.type and o.occasion_id = page.id
-        and (o.due_at is not null or o.state not in ('PENDING', 'PROCESSING'))) as "plannedTo"
+        and (o.due_at is not null or o.state <> 'PENDING')) as "plannedTo"
   from page cross join lateral (
     select * from users.occasion_inputs as i
     where i.occasion_type = page.type and i.occasion_id = page.id offset 0) as i

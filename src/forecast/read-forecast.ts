@@ -96,7 +96,7 @@ const FIND_PLANNED = `
 /** A ledger row without an instant, because its zone is unknown, does not tell when it is due. */
 const isPlanned = (type: string, id: string): string => `
   o.occasion_type = ${type} and o.occasion_id = ${id}
-  and (o.due_at is not null or o.state not in ('PENDING', 'PROCESSING'))`;
+  and (o.due_at is not null or o.state <> 'PENDING')`;
 
 /** Without the offset, PostgreSQL may read the rows of all occasions, and join them. */
 const ofYear = (type: string, id: string): string => `exists (

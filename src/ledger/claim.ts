@@ -22,8 +22,9 @@ export interface ClaimShape {
  * Punctual first attempts come before everything late: first attempts later than LATE_AFTER and, by
  * their priority, retries and redeliveries. Among the late ones, the longest waiting comes first.
  *
- * The next attempt of a leased row is the end of its lease: so it leaves the range of due rows, and
- * comes back by itself if its process dies.
+ * Only the lease is written, which no index has: PostgreSQL puts the new version beside the old one
+ * where the page has room, and leaves the indexes alone. So leased rows stay in the range of due
+ * rows, and are passed over there: no more of them than the processes have slots.
  *
  * The rows are updated by their place: they are locked, so they stay there, and need not be looked up
  * again. One that changed between the statement's start and its lock is left to the next claim.
@@ -45,9 +46,7 @@ export function claimSql({ candidates, limit, spends }: ClaimShape): string {
   ), ${candidates.kind === 'due' ? pickedDue(limit, candidates.lateLimit) : pickedByKey(limit)},
   taken as (
     update events.occurrences as t
-    set state = 'PROCESSING', lease_token = t.lease_token + 1,
-      lease_until = clock + ${interval(':leaseMs')},
-      next_attempt_at = clock + ${interval(':leaseMs')}
+    set lease_token = t.lease_token + 1, lease_until = clock + ${interval(':leaseMs')}
     from moment
     where t.ctid = any (array(select place from picked))
     returning t.*
@@ -99,7 +98,9 @@ const SPENT = `, spent as (
 const ALLOWED = '(select allowed from moment)';
 const DUE = '(select due from moment)';
 /** Written as cases: with plain conditions the planner, lacking statistics, takes another index. */
-const MAY_TAKE = `case state when 'PENDING' then true else (select takes_expired from moment) end`;
+const MAY_TAKE = `case when lease_until is null then true
+        when lease_until > (select clock from moment) then false
+        else (select takes_expired from moment) end`;
 const IS_ITS = 'case destination when :destination then true else false end';
 const LATE_BEFORE = '(select late_before from moment)';
 const NEVER = `'-infinity'`;

@@ -6,7 +6,7 @@ import { DEFAULT_DESTINATION } from '../platform/destination.ts';
 import type { Orm } from '../platform/database/orm.ts';
 import { type Destination, FIND, NOT_SLOWED } from './destination.ts';
 import { DestinationNotFoundError } from './errors.ts';
-import { firstRow, interval, isBefore, ms, requestQueryOf } from './sql.ts';
+import { claimableAt, firstRow, interval, isBefore, ms, requestQueryOf } from './sql.ts';
 
 export const PAUSE_REASON_MAX = 200;
 
@@ -134,15 +134,15 @@ const FIND_STATES = `
 const COUNT_WAITING = `
   with moment as materialized (select events.clock() as clock),
   waiting as (
-    select o.destination, state = 'PROCESSING' and lease_until > clock as sending,
-      coalesce(next_attempt_at <= clock, false) as due, next_attempt_at > clock as retrying,
+    select o.destination, coalesce(lease_until > clock, false) as sending,
+      coalesce(${claimableAt('o')} <= clock, false) as due, next_attempt_at > clock as retrying,
       case when attempts = earlier_attempts and redeliveries = 0
         then due_at + ${interval(`case s.when_late when 'skip' then :lateAfterMs::float8
           else coalesce(s.late_limit_ms, :lateLimitMs::float8) end`)} end as too_late_at,
       clock
     from moment, events.occurrences as o
     left join events.occasion_types as s on s.type = o.occasion_type
-    where state in ('PENDING', 'PROCESSING') and ${isBefore('due_at', '(select clock from moment)')}
+    where state = 'PENDING' and ${isBefore('due_at', '(select clock from moment)')}
       and (:destination::text is null or o.destination = :destination::text)
   )
   select destination, count(*) filter (where due and not sending)::int as due,

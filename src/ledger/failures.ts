@@ -106,6 +106,6 @@ const PROGRESS = `
     (count(*) filter (where state = 'COMPLETED'))::int as delivered,
     (count(*) filter (where state = 'FAILED'))::int as failed,
     (count(*) filter (where state = 'SKIPPED'))::int as skipped,
-    (count(*) filter (where state = 'PENDING'))::int as waiting,
-    (count(*) filter (where state = 'PROCESSING'))::int as sending
+    (count(*) filter (where state = 'PENDING' and lease_until is null))::int as waiting,
+    (count(*) filter (where lease_until is not null))::int as sending
   from events.occurrences where redelivery_id = :redeliveryId::uuid`;

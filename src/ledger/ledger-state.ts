@@ -1,5 +1,5 @@
 import type { Orm } from '../platform/database/orm.ts';
-import { interval, firstRow, isBefore, isOpen, ms, queryOf } from './sql.ts';
+import { claimableAt, interval, firstRow, isBefore, isOpen, ms, queryOf } from './sql.ts';
 
 /** Counts of the ledger at this moment. */
 export interface LedgerCounts {
@@ -95,14 +95,14 @@ const NOW = '(select now from clock)';
 const COUNTS = `
   with ${CLOCK}, open as (
     select * from events.occurrences
-    where state in ('PENDING', 'PROCESSING')
+    where state = 'PENDING'
       and ${isBefore('due_at', `${NOW} + interval '5 minutes'`)}
   )
   select count(*)::int as "dueSoon",
     count(*) filter (where lease_until > ${NOW})::int as leased,
-    count(*) filter (where due_at <= ${NOW} and coalesce(next_attempt_at <= ${NOW}, true))::int
+    count(*) filter (where due_at <= ${NOW} and coalesce(${claimableAt('open')} <= ${NOW}, true))::int
       as backlog,
-    count(*) filter (where due_at <= ${NOW} and state = 'PENDING' and next_attempt_at > ${NOW})::int
+    count(*) filter (where due_at <= ${NOW} and lease_until is null and next_attempt_at > ${NOW})::int
       as retrying,
     greatest(0, extract(epoch from ${NOW} - min(due_at) filter (where redeliveries = 0)) * 1000)
       ::float8 as "oldestOpenAgeMs",
@@ -117,7 +117,7 @@ const LATE_BACKLOG = `
   select count(*)::int as count,
     (extract(epoch from events.clock() - min(due_at)) * 1000)::float8 as "latenessMs"
   from events.occurrences
-  where state in ('PENDING', 'PROCESSING') and ${isBefore('due_at', '(select since from late)')}
+  where state = 'PENDING' and ${isBefore('due_at', '(select since from late)')}
     and case redeliveries when 0 then attempts = earlier_attempts else false end`;
 
 /** A deleted, suspended or re-dated occurrence was not due. */

@@ -3,7 +3,7 @@ import { claimSql, type Candidates } from './claim.ts';
 import { DEFAULT_DESTINATION } from '../platform/destination.ts';
 import { createDestination } from './destination.ts';
 import { END, RECORD, RELEASE, RETURN_TO_QUEUE } from './outcomes.ts';
-import { instant, firstRow, queryOf } from './sql.ts';
+import { firstRow, instant, isBefore, queryOf } from './sql.ts';
 import type {
   ClaimedOccurrence,
   ClaimRequest,
@@ -164,15 +164,27 @@ function resultOf(rows: readonly ClaimRow[]): ClaimResult {
   return { databaseNow, allowed, claimed };
 }
 
-/** By whichever clock is behind. */
+const firstFree = (priority: number): string => `(
+      select next_attempt_at from events.occurrences
+      where destination = :destination and priority = ${priority}
+        and next_attempt_at is not null and lease_until is null
+      order by destination, priority, next_attempt_at limit 1)`;
+
+const firstExpiry = (priority: number): string => `(
+      select min(lease_until) from events.occurrences
+      where destination = :destination and priority = ${priority}
+        and ${isBefore('next_attempt_at', '(select clock from moment)')}
+        and (select coalesce(at > clock, true) from free, moment))`;
+
+/** By whichever clock is behind. Only where nothing free is due are the leases read: few, then. */
 const NEXT_DUE = `
-  with next as materialized (
-    select least(
-      (select min(next_attempt_at) from events.occurrences
-       where destination = :destination and priority = 0 and next_attempt_at is not null),
-      (select min(next_attempt_at) from events.occurrences
-       where destination = :destination and priority = 1 and next_attempt_at is not null)) as at
+  with moment as materialized (
+    select clock, least(clock, ${instant(':now')}) as behind
+    from (select events.clock() as clock) as c
+  ), free as materialized (
+    select least(${firstFree(0)}, ${firstFree(1)}) as at
+  ), next as materialized (
+    select least(at, ${firstExpiry(0)}, ${firstExpiry(1)}) as at from free
   )
-  select greatest(0,
-    extract(epoch from at - least(events.clock(), ${instant(':now')})) * 1000)::float8 as "waitMs"
-  from next where at is not null`;
+  select greatest(0, extract(epoch from at - behind) * 1000)::float8 as "waitMs"
+  from next, moment where at is not null`;

@@ -1,4 +1,4 @@
-import { instant } from './sql.ts';
+import { claimableAt, instant, isBefore } from './sql.ts';
 import type { OccurrenceState } from './types.ts';
 
 /** Selects occurrences of the ledger; null for any. Instants are epoch ms. */
@@ -40,8 +40,7 @@ export const isLast = (attempt: string, row: string): string =>
 
 const LAST_ATTEMPT = `select from events.attempts as a where ${isLast('a', 'o')}`;
 
-const CONDITIONS: Readonly<Record<keyof OccurrenceFilter, string>> = {
-  status: 'o.state = :status',
+const CONDITIONS: Readonly<Record<Exclude<keyof OccurrenceFilter, 'status'>, string>> = {
   from: `o.due_at >= ${instant(':from')}`,
   to: `o.due_at < ${instant(':to')}`,
   occasionType: 'o.occasion_type = :occasionType',
@@ -53,8 +52,8 @@ const CONDITIONS: Readonly<Record<keyof OccurrenceFilter, string>> = {
   late: `o.state = 'COMPLETED' and (o.lateness_ms > :lateAfterMs) = :late`,
   blocked: '(o.blocked_reason is not null) = :blocked',
   // The clock in a subquery, and the due instant too, so that the index is used.
-  due: `o.state in ('PENDING', 'PROCESSING') and o.due_at <= (select events.clock())
-    and o.next_attempt_at <= (select events.clock())`,
+  due: `o.state = 'PENDING' and o.due_at <= (select events.clock())
+    and ${claimableAt('o')} <= (select events.clock())`,
 };
 
 /**
@@ -63,14 +62,31 @@ const CONDITIONS: Readonly<Record<keyof OccurrenceFilter, string>> = {
  * the partial indexes apply.
  */
 export function conditionsOf(filter: Partial<OccurrenceFilter>): string[] {
-  const fields = Object.keys(CONDITIONS) as (keyof OccurrenceFilter)[];
-  return fields
+  const fields = Object.keys(CONDITIONS) as (keyof typeof CONDITIONS)[];
+  const conditions = fields
     .filter((field) => (filter[field] ?? null) !== null)
     .map((field) =>
       field === 'answer' && filter.answer === NO_ANSWER
         ? `not exists (${LAST_ATTEMPT})`
         : CONDITIONS[field],
     );
+  const { status = null } = filter;
+  return status === null ? conditions : [inState(status), ...conditions];
+}
+
+/** What the partial indexes know of a state: a lease is in none of them. */
+function inState(state: OccurrenceState): string {
+  switch (state) {
+    case 'PENDING':
+      return `o.state = 'PENDING' and o.lease_until is null`;
+    case 'PROCESSING':
+      // Found among what is due, and then by key: no more than the processes have slots.
+      return `o.lease_until is not null and o.key = any (array(
+        select key from events.occurrences where state = 'PENDING' and lease_until is not null
+          and ${isBefore('due_at', '(select events.clock())')}))`;
+    default:
+      return `o.state = '${state}'`;
+  }
 }
 
 /** A position in the order of pages. */

@@ -11,7 +11,7 @@ import {
   type OccurrencePlace,
 } from './occurrence-filter.ts';
 import { isOccurrenceKey } from './occurrence-key.ts';
-import { instant, isOpen, literal, ms, queryOf } from './sql.ts';
+import { claimableAt, instant, isOpen, literal, ms, queryOf, shownState } from './sql.ts';
 import type { KeptAttempt, OccurrenceState, PlannedRow } from './types.ts';
 
 /** Fields of the plan that only the record of an occurrence shows. */
@@ -187,12 +187,12 @@ const wholeMs = (column: string): string => `round(extract(epoch from ${column})
 
 const SUMMARY = `
   o.key, o.occasion_type as "occasionType", o.occasion_id as "occasionId", o.user_id as "userId",
-  o.nominal_date as "nominalDate", o.state as status, o.reason,
+  o.nominal_date as "nominalDate", ${shownState('o')} as status, o.reason,
   o.blocked_reason as "blockedReason", o.local_date::text as "localDate", o.timezone,
   o.tz_version as "tzVersion", ${wholeMs('o.due_at')} as "dueAt", o.attempts as "attemptCount",
   ${wholeMs('o.first_attempt_at')} as "firstAttemptAt",
-  case when o.state = 'PENDING' or o.lease_until <= events.clock()
-    then ${wholeMs('o.next_attempt_at')} end as "nextAttemptAt",
+  case when coalesce(o.lease_until <= events.clock(), true)
+    then ${wholeMs(claimableAt('o'))} end as "nextAttemptAt",
   ${wholeMs('o.settled_at')} as "settledAt", ${wholeMs('o.delivered_at')} as "deliveredAt",
   o.lateness_ms::float8 as "latenessMs",
   o.lateness_ms > :lateAfterMs as late, o.redeliveries, o.destination,
@@ -237,7 +237,7 @@ const NEXT_OF_USER = `${ROW}
     where i.user_id = :userId order by open.due_at, open.key limit 1)`;
 
 const REDELIVERED_OF_USER = `${ROW}
-  where o.user_id = :userId and o.state in ('PENDING', 'PROCESSING')
+  where o.user_id = :userId and o.state = 'PENDING'
   order by o.due_at, o.key limit 1`;
 
 const ONE = `${ROW} where o.key = :key`;

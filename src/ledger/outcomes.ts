@@ -33,7 +33,6 @@ export const ended = (row: string): string => `
  * before a forced redelivery, which is to repeat it, is only recorded. Other outcomes count under
  * their lease only. An attempt whose lease was lost is recorded; it starts the give-up clock of the
  * current due instant only if it was made for that.
- * clock of the present due instant only if it was made for that.
  */
 export const RECORD = `
   with given as materialized (
@@ -66,7 +65,7 @@ export const RECORD = `
         else 'retry'
       end as step
     from given join free using (key) join kept using (key), lateral (
-      select free.state = 'PROCESSING' and free.lease_token = "leaseToken" as is_held) as held,
+      select free.lease_until is not null and free.lease_token = "leaseToken" as is_held) as held,
       lateral (
       select is_held or free.due_at is not distinct from ${instant('given."dueAt"')}
         and coalesce(${instant('"startedAt"')} >= free.redelivered_at, true) as is_current) as current
@@ -123,7 +122,7 @@ const ofLeases = (update: string): string => `
     select * from jsonb_to_recordset(:leases::jsonb) as (key text, "leaseToken" int, reason text)
   ), ${FREE}, mine as materialized (
     select free.*, given.reason as because from free join given using (key)
-    where free.state = 'PROCESSING' and free.lease_token = given."leaseToken"
+    where free.lease_until is not null and free.lease_token = given."leaseToken"
   ), changed as (
     ${update}
   )
@@ -132,18 +131,15 @@ const ofLeases = (update: string): string => `
 /** PROCESSING → PENDING, waiting for its plan. */
 export const RELEASE = ofLeases(`
     update events.occurrences as t
-    set state = 'PENDING', lease_until = null, next_attempt_at = null
+    set lease_until = null, next_attempt_at = null
     where t.key = any (array(select key from mine where redeliveries = 0))`);
 
 /**
- * PROCESSING → PENDING, due as before the claim, at the current destination of its type. Never
- * before its instant, in case the clock has been set back.
+ * PROCESSING → PENDING, due as before the claim, at the current destination of its type.
  */
 export const RETURN_TO_QUEUE = ofLeases(`
     update events.occurrences as t
-    set state = 'PENDING', lease_until = null, destination = ${destinationNow('t')},
-      next_attempt_at = greatest(t.due_at, t.retry_not_before,
-        case when t.priority = 1 then events.clock() end)
+    set lease_until = null, destination = ${destinationNow('t')}
     where t.key = any (array(select key from mine))`);
 
 /**

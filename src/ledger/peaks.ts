@@ -78,7 +78,7 @@ const LAST = peakOf(
 );
 // A case does not tempt PostgreSQL to choose the index of all open rows.
 const NEXT = peakOf(
-  `state in ('PENDING', 'PROCESSING') and case redeliveries when 0 then true else false end
+  `state = 'PENDING' and case redeliveries when 0 then true else false end
     and due_at > ${NOW} and due_at < ${NOW} + interval '24 hours'`,
   'asc',
 );
@@ -92,7 +92,7 @@ const percentile = (share: number): string =>
 
 const OUTCOME = `
   select count(delivered_at)::int as delivered,
-    (count(*) filter (where state in ('PENDING', 'PROCESSING') and delivered_at is null))::int
+    (count(*) filter (where state = 'PENDING' and delivered_at is null))::int
       as open,
     ${percentile(0.5)} as "p50Ms", ${percentile(0.95)} as "p95Ms", ${percentile(0.99)} as "p99Ms"
   from events.occurrences where ${IN_MINUTE}`;

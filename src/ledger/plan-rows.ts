@@ -5,7 +5,7 @@
 import type { SqlEntityManager } from '@mikro-orm/postgresql';
 
 import { ended } from './outcomes.ts';
-import { instant, interval, ms, queryIn } from './sql.ts';
+import { instant, interval, isFree, ms, queryIn } from './sql.ts';
 import {
   EXPIRED_LEASE_GRACE_MS,
   type EndReason,
@@ -107,9 +107,8 @@ const CLOCK = '(select clock from moment)';
  */
 const FIRST_TOKEN = `(extract(epoch from ${CLOCK}) - 1767225600)::int`;
 
-/** Under no lease in force. */
-const IS_FREE = (row: string): string =>
-  `(${row}.state = 'PENDING' or ${row}.state = 'PROCESSING' and ${row}.lease_until <= ${CLOCK})`;
+/** Open, and under no lease in force. */
+const IS_PLANNABLE = (row: string): string => `${row}.state = 'PENDING' and ${isFree(row, CLOCK)}`;
 
 const CHANGE_OPEN = `
   with ${MOMENT}, given as materialized (
@@ -121,7 +120,7 @@ const CHANGE_OPEN = `
     for update
   ), mine as materialized (
     select locked.*, action, given.reason as because from locked join given using (key)
-    where redeliveries = 0 and ${IS_FREE('locked')}
+    where redeliveries = 0 and ${IS_PLANNABLE('locked')}
   ), settled as (
     update events.occurrences as t
     set state = ${ended('t')}, reason = because, settled_at = ${CLOCK},
@@ -131,7 +130,7 @@ const CHANGE_OPEN = `
   ), removed as (
     delete from events.occurrences as t
     where t.key = any (array(
-      select key from mine where action = 'remove' and state = 'PENDING' and attempts = 0))
+      select key from mine where action = 'remove' and lease_until is null and attempts = 0))
     returning t.key
   )
   table settled union all table removed`;
@@ -178,10 +177,10 @@ const REPLAN = Object.keys(PLAN)
   .join(', ');
 
 /** Open with the same due instant: its attempts belong to this plan. */
-const SAME = `(t.state in ('PENDING', 'PROCESSING') and t.due_at is not distinct from excluded.due_at)`;
+const SAME = `(t.state = 'PENDING' and t.due_at is not distinct from excluded.due_at)`;
 
 /**
- * A row whose lease expired without an outcome stays PROCESSING while its instant stays, so that
+ * A row whose lease expired without an outcome keeps it while its instant stays, so that
  * its process can still write the outcome first. With another instant, it waits as long as that may
  * take.
  */
@@ -192,17 +191,17 @@ const UPSERT_PLANNED = `
   from (${GIVEN_PLANS}) as given
   on conflict (key) do update
   set ${REPLAN},
-    state = case when ${SAME} then t.state else 'PENDING' end,
+    state = 'PENDING',
     lease_until = case when ${SAME} then t.lease_until end,
     next_attempt_at = case when excluded.due_at is null then null
       when ${SAME} and t.next_attempt_at is not null then t.next_attempt_at
-      else greatest(excluded.due_at, t.retry_not_before, case when t.state = 'PROCESSING'
+      else greatest(excluded.due_at, t.retry_not_before, case when t.lease_until is not null
         then excluded.planned_at + ${interval(String(EXPIRED_LEASE_GRACE_MS))} end) end,
     priority = case when ${SAME} then t.priority else 0 end,
     earlier_attempts = case when ${SAME} then t.earlier_attempts else t.attempts end,
     first_attempt_at = case when ${SAME} then t.first_attempt_at end,
     reason = null, settled_at = null, followed = false
-  where t.redeliveries = 0 and (${IS_FREE('t')} or t.state = 'SKIPPED'
+  where t.redeliveries = 0 and (${IS_PLANNABLE('t')} or t.state = 'SKIPPED'
     or t.state = 'FAILED' and t.reason = 'date_changed')
   returning t.key`;
 
@@ -217,7 +216,7 @@ const UPSERT_SKIPPED = `
     set ${REPLAN}, state = ${ended('t')}, reason = excluded.reason,
       settled_at = excluded.settled_at, next_attempt_at = null, lease_until = null,
       followed = false
-    where t.redeliveries = 0 and ${IS_FREE('t')}
+    where t.redeliveries = 0 and ${IS_PLANNABLE('t')}
     returning t.key
   )
   select key from written
@@ -225,13 +224,12 @@ const UPSERT_SKIPPED = `
   select key from events.occurrences
   where key = any (array(select key from given)) and state in ('COMPLETED', 'FAILED', 'SKIPPED')`;
 
-const OF_GIVEN = `(t.occasion_type, t.occasion_id) in (
-      select type, id from jsonb_to_recordset(:occasions::jsonb) as (type text, id uuid))`;
-
 const MARK_FOLLOWED = `
   with mine as materialized (
     select t.key from events.occurrences as t
-    where ${OF_GIVEN} and t.state in ('COMPLETED', 'FAILED', 'SKIPPED') and not t.followed
+    where (t.occasion_type, t.occasion_id) in (
+        select type, id from jsonb_to_recordset(:occasions::jsonb) as (type text, id uuid))
+      and t.state in ('COMPLETED', 'FAILED', 'SKIPPED') and not t.followed
     order by t.key
     for no key update
   )
@@ -240,15 +238,21 @@ const MARK_FOLLOWED = `
 const SETTLE_ALL = `
   with ${MOMENT}, mine as materialized (
     select t.* from events.occurrences as t
-    where ${OF_GIVEN} and t.state in ('PENDING', 'PROCESSING')
+    where t.state = 'PENDING' and t.key = any (array(
+      select o.key
+      from jsonb_to_recordset(:occasions::jsonb) as given (type text, id uuid),
+        lateral (
+          select key from events.occurrences
+          where occasion_type = given.type and occasion_id = given.id and state = 'PENDING'
+          offset 0) as o))
     order by t.key
     for no key update
   ), settled as (
     update events.occurrences as t
     set state = ${ended('t')}, reason = :reason, settled_at = ${CLOCK}, next_attempt_at = null,
       lease_until = null, followed = false
-    where t.key = any (array(select mine.key from mine where ${IS_FREE('mine')}))
+    where t.key = any (array(select mine.key from mine where ${isFree('mine', CLOCK)}))
   )
   select occasion_type as type, occasion_id as id, ${ms('max(lease_until)', 'leaseUntil')}
-  from mine where not ${IS_FREE('mine')}
+  from mine where not ${isFree('mine', CLOCK)}
   group by occasion_type, occasion_id`;

@@ -1,6 +1,6 @@
 /** Redeliveries that only a workflow can send, because no dispatcher is alive. */
 import type { Orm } from '../platform/database/orm.ts';
-import { queryOf } from './sql.ts';
+import { claimableAt, queryOf } from './sql.ts';
 import type { OwnedOccasion } from './types.ts';
 
 export interface RedeliveredOccurrence extends OwnedOccasion {
@@ -32,8 +32,8 @@ export function createRedelivered(orm: Orm) {
 const FIND = `
   select key, occasion_type as type, occasion_id as id, user_id as "userId", redeliveries
   from events.occurrences as o
-  where not followed and redeliveries > 0 and state in ('PENDING', 'PROCESSING')
-    and next_attempt_at <= events.clock()
+  where not followed and redeliveries > 0 and state = 'PENDING'
+    and ${claimableAt('o')} <= events.clock()
     and not exists (select from events.dispatchers as d
       where d.destination = o.destination and stamped_at > events.clock() - interval '5 seconds' and stamped_at <= events.clock())
   order by redelivered_at, key
@@ -44,7 +44,7 @@ const MARK = `
     select t.key from events.occurrences as t
     join jsonb_to_recordset(:redelivered::jsonb) as given (key text, redeliveries int)
       using (key, redeliveries)
-    where t.state in ('PENDING', 'PROCESSING')
+    where t.state = 'PENDING'
     order by t.key
     for no key update of t
   )

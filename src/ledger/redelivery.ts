@@ -11,7 +11,15 @@ import {
   type OccurrencePlace,
 } from './occurrence-filter.ts';
 import { BIRTHDAY, isOccurrenceKey } from './occurrence-key.ts';
-import { destinationNow, instant, literal, ms, firstRow, requestQueryOf } from './sql.ts';
+import {
+  destinationNow,
+  instant,
+  literal,
+  ms,
+  firstRow,
+  requestQueryOf,
+  shownState,
+} from './sql.ts';
 import type { EndReason, OccurrenceState } from './types.ts';
 
 /** Which occurrences are sent again; null for any. Instants are epoch ms. */
@@ -212,7 +220,7 @@ const SETTLED_IN_TIME = `(:settledBy::float8 is null or o.settled_at <= ${instan
 
 const REDELIVER_ONE = `
   with found as materialized (
-    select key, state, reason, attempts, due_at, redeliveries > 0 as redelivered,
+    select key, ${shownState('o')} as state, reason, attempts, due_at, redeliveries > 0 as redelivered,
       ${USER_EXISTS} as user_exists, ${OCCASION_EXISTS} as occasion_exists,
       coalesce(not ${SETTLED_IN_TIME}, false) as changed
     from events.occurrences as o where key = :key

@@ -1,7 +1,7 @@
 /** Moves rows that wait at a destination their occasion type no longer has. */
 import type { Orm } from '../platform/database/orm.ts';
 import type { OccurrencePlace } from './occurrence-filter.ts';
-import { destinationNow, firstRow, instant, literal, ms, queryOf } from './sql.ts';
+import { destinationNow, firstRow, instant, isFree, literal, ms, queryOf } from './sql.ts';
 
 export interface RedirectedPage {
   readonly redirected: number;
@@ -30,7 +30,7 @@ const redirectSql = (limit: number): string => `
   with page as materialized (
     select *, row_number() over (order by due_at, key) = ${literal(limit)} as is_end
     from events.occurrences
-    where state in ('PENDING', 'PROCESSING') and due_at <= ${instant(':by')}
+    where state = 'PENDING' and due_at <= ${instant(':by')}
       and (due_at, key) > (${instant(':afterDueAt')}, :afterKey)
     order by due_at, key
     limit ${literal(limit)}
@@ -39,7 +39,7 @@ const redirectSql = (limit: number): string => `
   ), free as materialized (
     select t.key from events.occurrences as t
     where t.key = any (array(select key from elsewhere))
-      and (t.state = 'PENDING' or t.state = 'PROCESSING' and t.lease_until <= events.clock())
+      and t.state = 'PENDING' and ${isFree('t', 'events.clock()')}
     order by t.key
     for no key update skip locked
   ), redirected as (

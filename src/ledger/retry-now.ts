@@ -2,7 +2,7 @@
 import type { Orm } from '../platform/database/orm.ts';
 import { NotRetryableError, OccurrenceNotFoundError, stateInWords } from './errors.ts';
 import { isOccurrenceKey } from './occurrence-key.ts';
-import { ms, requestQueryOf } from './sql.ts';
+import { ms, requestQueryOf, shownState } from './sql.ts';
 import type { OccurrenceState } from './types.ts';
 
 export type RetryNow = ReturnType<typeof createRetryNow>;
@@ -62,11 +62,11 @@ function whyNotRetried(row: Candidate, attempts: number | null): NotRetryableErr
   return refuse('occurrence-not-waiting', 'It may be sent already: it is about to be.');
 }
 
-/** A lease is never touched: PENDING rows have none, and only they are changed. */
+/** A lease is never touched: rows shown as PENDING have none, and only they are changed. */
 const RETRY_NOW = `
   with moment as materialized (select events.clock() as clock),
   found as materialized (
-    select o.key, o.state, o.reason, o.attempts, o.due_at, o.next_attempt_at,
+    select o.key, ${shownState('o')} as state, o.reason, o.attempts, o.due_at, o.next_attempt_at,
       o.due_at <= clock as is_due, coalesce(o.next_attempt_at > clock, false) as waits,
       coalesce((select d.paused_at is not null from events.destinations as d
         where d.id = o.destination), false) as is_paused,

@@ -39,7 +39,22 @@ export type Query = <Row extends object>(
  * match the partial index `occurrences_open` word for word.
  */
 export const isOpen = (row: string): string =>
-  `${row}.state in ('PENDING', 'PROCESSING') and ${row}.redeliveries = 0`;
+  `${row}.state = 'PENDING' and ${row}.redeliveries = 0`;
+
+/**
+ * SQL for the state of a row as it is shown. Only the lease makes a row PROCESSING: a claim changes
+ * no column that an index has, so PostgreSQL need not write the row's entry in each of them again.
+ */
+export const shownState = (row: string): string =>
+  `case when ${row}.lease_until is null then ${row}.state else 'PROCESSING' end`;
+
+/** SQL for whether a row is under no lease in force, by a clock. */
+export const isFree = (row: string, clock: string): string =>
+  `coalesce(${row}.lease_until <= ${clock}, true)`;
+
+/** SQL for when a row may be claimed: at the end of its lease, if it has one. */
+export const claimableAt = (row: string): string =>
+  `coalesce(${row}.lease_until, ${row}.next_attempt_at)`;
 
 /** SQL for the current destination of a ledger row's occasion type. */
 export const destinationNow = (row: string): string => `coalesce((

@@ -85,8 +85,7 @@ export function lockOpenRows(em: Em, refs: readonly OccasionRef[]): Promise<Lock
      )
      select t.occasion_type as type, t.occasion_id as id, t.key, t.nominal_date as "nominalDate",
        t.attempts, ${ms('t.due_at', 'dueAt')}, ${ms('t.first_attempt_at', 'firstAttemptAt')},
-       case when t.state = 'PROCESSING' and t.lease_until > events.clock()
-         then ${epochMs('t.lease_until')} end as "leasedUntil"
+       case when t.lease_until > events.clock() then ${epochMs('t.lease_until')} end as "leasedUntil"
      from locked as t where ${isOpen('t')}`,
     { refs: JSON.stringify(refs) },
   );

@@ -1,4 +1,4 @@
-import { firstRow, isBefore, isOpen, ms, queryOf } from '../ledger/sql.ts';
+import { claimableAt, firstRow, isBefore, isOpen, ms, queryOf } from '../ledger/sql.ts';
 import type { Orm } from '../platform/database/orm.ts';
 import { type Finding, nameOf } from './findings.ts';
 import { firstBroken, OPEN_ROW_INVARIANTS, ROW_INVARIANTS } from './invariants.ts';
@@ -160,8 +160,8 @@ const IS_HELD_UP = `(
 const IS_WORKED_ON = `exists (
   select from events.attempts as a where a.started_at > ${ago('2 minutes')})`;
 
-const IS_UNATTEMPTED = `o.next_attempt_at < ${ago('2 minutes')} and not ${IS_HELD_UP}
-  and (o.next_attempt_at < ${ago('1 hour')} or not (select ${IS_WORKED_ON}))`;
+const IS_UNATTEMPTED = `${claimableAt('o')} < ${ago('2 minutes')} and not ${IS_HELD_UP}
+  and (${claimableAt('o')} < ${ago('1 hour')} or not (select ${IS_WORKED_ON}))`;
 
 /** @param rows SQL for the rows of the ledger to check */
 const lookAtRows = (rows: string): string => `

@@ -73,7 +73,7 @@ const ATTEMPTS = oldest(
   'events.attempts',
   'started_at',
   `not exists (select from events.occurrences as o
-     where o.key = occurrence_key and o.state in ('PENDING', 'PROCESSING'))`,
+     where o.key = occurrence_key and o.state = 'PENDING')`,
 );
 
 const EXCERPTS = oldest('events.attempts', 'started_at', 'response_excerpt is not null');

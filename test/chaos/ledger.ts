@@ -84,17 +84,17 @@ const USERS = 'select id::text from users.users';
 
 const NEAR = `
   select count(*)::int as count from events.occurrences
-  where state in ('PENDING', 'PROCESSING')
+  where state = 'PENDING'
     and abs(extract(epoch from due_at - clock_timestamp())) * 1000 <= $1`;
 
 const UNREST = `
   select 'in the outbox: revision ' || revision || ' of ' || user_id as line from users.outbox
   where done_at is null
   union all
-  select state || ': ' || key || ', due ' || due_at || ', attempts ' || attempts
+  select case when lease_until is null then 'waiting: ' else 'leased: ' end || key || ', due ' || due_at || ', attempts ' || attempts
     || ', next ' || coalesce(next_attempt_at::text, 'never')
   from events.occurrences
-  where state = 'PROCESSING' or (state = 'PENDING' and due_at <= clock_timestamp())
+  where state = 'PENDING' and due_at <= clock_timestamp()
   union all
   select 'nothing planned after it: ' || key from events.occurrences
   where state in ('COMPLETED', 'FAILED', 'SKIPPED') and not followed
@@ -108,5 +108,5 @@ const UNREST = `
   union all
   select 'no open row: user ' || id from users.users as u where not exists (
     select from events.occurrences as o where o.user_id = u.id
-      and o.state in ('PENDING', 'PROCESSING'))
+      and o.state = 'PENDING')
   order by line`;

@@ -114,8 +114,8 @@ function checkRows(
   endedAt: number,
   say: (what: string) => void,
 ): void {
-  const open = rows.filter(({ state }) => state === 'PENDING' || state === 'PROCESSING');
-  const planned = open.filter(({ state, dueAt }) => state === 'PENDING' && (dueAt ?? 0) > endedAt);
+  const open = rows.filter(({ state }) => state === 'PENDING');
+  const planned = open.filter(({ dueAt }) => (dueAt ?? 0) > endedAt);
   const wanted = person.deleted === null ? 1 : 0;
   if (open.length !== wanted || planned.length !== wanted) {
     say(

@@ -201,7 +201,7 @@ describe('a deleted user is left alone', () => {
   test.for([
     [
       'whose occurrence is being sent',
-      `update events.occurrences set state = 'PROCESSING', settled_at = null, reason = null,
+      `update events.occurrences set state = 'PENDING', settled_at = null, reason = null,
          lease_until = due_at, next_attempt_at = due_at
        where nominal_date = '2027-05-20'`,
     ],
@@ -295,10 +295,10 @@ test('of two concurrent erasures, each user is erased by one', async () => {
 test('a redelivery of a user who was deleted meanwhile is settled, and then the user is erased', async () => {
   const userId = await settled('FAILED');
   await fixture.sql(
-    `update events.occurrences set state = 'PROCESSING', settled_at = null, reason = null,
+    `update events.occurrences set state = 'PENDING', settled_at = null, reason = null,
        redeliveries = 1, redelivered_at = now(), priority = 1, earlier_attempts = attempts,
        first_attempt_at = null, lease_until = :leaseUntil::timestamptz,
-       next_attempt_at = :leaseUntil::timestamptz
+       next_attempt_at = due_at
      where nominal_date = '2026-05-20'`,
     // The dispatcher that had it is dead.
     { leaseUntil: new Date(LATER - HOUR).toISOString() },

@@ -56,7 +56,7 @@ test('the owner migrates; the processes create, plan, send and follow up as the 
   const due = `update events.occurrences set due_at = now(), next_attempt_at = now()`;
   await runSql(database.url, due);
   await expect.poll(() => receiver.received.length).toBe(1);
-  const next = `select from events.occurrences where state = 'PENDING'`;
+  const next = `select from events.occurrences where state = 'PENDING' and lease_until is null`;
   await expect.poll(() => querySql(database.url, next)).toHaveLength(1);
   expect(processes.flatMap(({ lines }) => lines).join('\n')).not.toMatch(/permission denied/);
 });

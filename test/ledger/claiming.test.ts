@@ -50,7 +50,7 @@ describe('a claim', () => {
     expect(row).toMatchObject({ state: 'PROCESSING', leaseToken: 1, attempts: 0 });
     expect(row.firstAttemptAt).toBeNull();
     expect(row.leaseUntil).toBeCloseTo(databaseNow + LEASE_MS, -1);
-    expect(row.nextAttemptAt).toBe(row.leaseUntil);
+    expect(row.nextAttemptAt).toBe(dueAt);
   });
 
   test("is never early by the process's clock", async () => {

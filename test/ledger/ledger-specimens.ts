@@ -27,10 +27,10 @@ const everywhere = (): Columns => ({
 const untried = { attempts: 0, earlier_attempts: 0, first_attempt_at: null, priority: 0 };
 const again = { redeliveries: 2, redelivered_at: ago(20 * MINUTE), forced_at: ago(20 * MINUTE) };
 const delivered = { delivered_at: ago(45 * MINUTE), lateness_ms: 7 };
-const leased = { next_attempt_at: within(MINUTE), lease_until: within(MINUTE) };
+const leased = { next_attempt_at: ago(MINUTE), lease_until: within(MINUTE) };
 /** Not the type's current destination, which a redelivery goes to. */
 const elsewhere = { destination: 'elsewhere' };
-const expired = { next_attempt_at: ago(MINUTE), lease_until: ago(MINUTE) };
+const expired = { next_attempt_at: ago(2 * MINUTE), lease_until: ago(MINUTE) };
 
 type Columns = Readonly<Record<string, unknown>>;
 
@@ -92,12 +92,14 @@ export async function plantSpecimens(
   return planted;
 }
 
-/** The rows of the ledger, column by column as text, by key. */
+/** The rows of the ledger as they are shown, column by column as text, by key. */
 export async function readRows(
   rows: Pick<EventRows, 'sql'>,
 ): Promise<ReadonlyMap<string, Readonly<Record<string, unknown>>>> {
   const found = await rows.sql<{ key: string; row: Record<string, unknown> }>(
-    'select key, to_jsonb(o) as row from events.occurrences as o',
+    `select key, to_jsonb(o) || case when lease_until is null then '{}'
+       else '{"state": "PROCESSING"}'::jsonb end as row
+     from events.occurrences as o`,
   );
   return new Map(found.map(({ key, row }) => [key, row]));
 }

@@ -26,11 +26,12 @@ const PLANT = `
     reason, blocked_reason, recurrence, date, timezone, local_time, leap_day_policy, tz_version, inputs_at,
     local_date, due_at, next_attempt_at, lease_until, planned_at, settled_at, attempts,
     delivered_at, lateness_ms, redeliveries, redelivered_at)
-  select 'birthday:' || user_id || ':' || year, 'birthday', user_id, user_id, year || '-05-20', state,
+  select 'birthday:' || user_id || ':' || year, 'birthday', user_id, user_id, year || '-05-20',
+    case state when 'PROCESSING' then 'PENDING' else state end,
     case when state in ('FAILED', 'SKIPPED') then 'superseded' end,
     case when due_at is null then 'unknown zone' end, 'birthday', '1990-05-20', 'Europe/Berlin', '09:00',
     'feb28', '2026c', now(), due_at::date, due_at,
-    case state when 'PENDING' then due_at when 'PROCESSING' then now() + interval '25 seconds' end,
+    case when state in ('PENDING', 'PROCESSING') then due_at end,
     case state when 'PROCESSING' then now() + interval '25 seconds' end, now(),
     case when state in ('COMPLETED', 'FAILED', 'SKIPPED') then now() end,
     case when state in ('COMPLETED', 'FAILED') then 1 else 0 end,
@@ -68,7 +69,7 @@ test.for([
   ['nothing', {}, 'occurrences_by_instant'],
   ['a window', WINDOW, 'occurrences_by_instant'],
   ['PENDING', { status: 'PENDING' }, 'occurrences_open_by_instant'],
-  ['PROCESSING', { status: 'PROCESSING' }, 'occurrences_processing'],
+  ['PROCESSING', { status: 'PROCESSING' }, ['occurrences_open_by_instant', 'occurrences_pkey']],
   ['COMPLETED', { status: 'COMPLETED' }, 'occurrences_completed'],
   ['COMPLETED in a window', { status: 'COMPLETED', ...WINDOW }, 'occurrences_completed'],
   ['FAILED', { status: 'FAILED' }, 'occurrences_failed'],
@@ -94,7 +95,7 @@ test.for([
   const first = await explain(WITH_INSTANT, {});
   // Whether the plan is the current one is looked up row by row.
   const ofRows = first.indexes.filter((name) => name.startsWith('occurrences_'));
-  expect(ofRows).toEqual([index]);
+  expect(ofRows.toSorted()).toEqual([index].flat());
   for (const plan of [
     first,
     await explain(AFTER, middle),

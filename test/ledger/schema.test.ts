@@ -4,6 +4,7 @@ import { migrate } from '../../src/platform/database/run-migrations.ts';
 import { createEventRows, type EventRows } from '../support/event-rows.ts';
 import { plantSpecimens, type SpecimenName } from './ledger-specimens.ts';
 import { useTestDatabase } from '../support/postgres.ts';
+import { TRANSITIONS } from './transitions.ts';
 
 const database = useTestDatabase();
 let rows: EventRows;
@@ -24,6 +25,19 @@ test('no foreign key joins the two contexts', async () => {
   expect(joined).toEqual([]);
 });
 
+test('no index has a column that a claim changes, so that PostgreSQL need not write into any', async () => {
+  const changed = TRANSITIONS['claim']?.columns.filter((column) => column !== 'state') ?? [];
+  expect(changed).toEqual(['lease_until', 'lease_token']);
+  const indexes = await rows.sql<{ definition: string }>(
+    `select indexdef as definition from pg_indexes where tablename = 'occurrences'`,
+  );
+  expect(indexes.length).toBeGreaterThan(5);
+  const having = indexes.filter(({ definition }) =>
+    changed.some((column) => definition.includes(column)),
+  );
+  expect(having).toEqual([]);
+});
+
 describe('a row that is edited by hand against an invariant is refused by the database:', () => {
   /** The edit, of a row that is as the name says, and the constraint that refuses it. */
   const EDITS: readonly (readonly [SpecimenName, string, string])[] = [
@@ -32,10 +46,10 @@ describe('a row that is edited by hand against an invariant is refused by the da
     ['due', `blocked_reason = 'no zone'`, 'blocked_has_no_instant'],
     ['blocked', 'blocked_reason = null', 'blocked_has_no_instant'],
     ['due', 'local_date = null', 'local_date_with_instant'],
-    ['retrying', 'lease_until = now()', 'lease_while_processing'],
-    ['leased', 'lease_until = null', 'lease_while_processing'],
-    ['leased', `next_attempt_at = lease_until + interval '1 second'`, 'processing_ends_with_lease'],
-    ['leased', 'next_attempt_at = null', 'processing_ends_with_lease'],
+    ['due', `state = 'PROCESSING'`, 'occurrences_state_check'],
+    ['released', 'lease_until = now()', 'lease_of_waiting'],
+    ['leased', 'next_attempt_at = null', 'lease_of_waiting'],
+    ['refused', 'lease_until = now()', 'lease_of_waiting'],
     ['refused', 'next_attempt_at = now()', 'settled_waits_for_nothing'],
     ['delivered', 'settled_at = null', 'settled_says_when'],
     ['due', 'settled_at = now()', 'settled_says_when'],

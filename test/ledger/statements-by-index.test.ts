@@ -198,7 +198,7 @@ describe.each(['fresh', 'not taken yet'] as const)('with statistics %s', (statis
   test('a page of redeliveries, and the groups of what failed, read no more than their rows', async () => {
     await createEventRows(database.orm).sql(
       `update events.occurrences set state = 'FAILED', reason = 'gave_up', attempts = 1,
-         settled_at = now(), next_attempt_at = null
+         settled_at = now(), next_attempt_at = null, lease_until = null
        where next_attempt_at <= now() and state = 'PENDING'`,
     );
     const read = await rowsReadOf('events.occurrences', database, async (orm) => {

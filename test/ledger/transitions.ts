@@ -1,6 +1,6 @@
 import type { OccurrenceState } from '../../src/ledger/types.ts';
 
-/** One way in which a row of the ledger changes. */
+/** One way in which a row of the ledger changes. A row under a lease is PROCESSING. */
 export interface Transition {
   /** `none`: there is no such row. */
   readonly from: readonly (OccurrenceState | 'none')[];
@@ -19,7 +19,8 @@ const SETTLED = ['COMPLETED', 'FAILED', 'SKIPPED'] as const;
 const IDENTITY = 'key occasion_type occasion_id user_id lease_token';
 const PLAN =
   'nominal_date recurrence rrule date offset_days timezone local_time leap_day_policy tz_version rules_id inputs_at local_date due_at superseded_at blocked_reason destination planned_at';
-const QUEUE = 'state lease_until next_attempt_at';
+const LEASE = 'state lease_until';
+const QUEUE = `${LEASE} next_attempt_at`;
 const OUTCOME = `${QUEUE} reason settled_at followed`;
 const COUNT = 'attempts first_attempt_at';
 
@@ -87,7 +88,7 @@ export const TRANSITIONS: Readonly<Record<string, Transition>> = {
     guard:
       'due by both clocks; its lease, if it has one, has expired, and may be taken; the destination allows it',
     to: ['PROCESSING'],
-    columns: columns(QUEUE, 'lease_token'),
+    columns: columns(LEASE, 'lease_token'),
   },
   release: {
     from: ['PROCESSING'],
@@ -99,7 +100,7 @@ export const TRANSITIONS: Readonly<Record<string, Transition>> = {
     from: ['PROCESSING'],
     guard: 'under this lease; to where its type is sent now',
     to: ['PENDING'],
-    columns: columns(QUEUE, 'destination'),
+    columns: columns(LEASE, 'destination'),
   },
   redirect: {
     from: OPEN,

@@ -282,8 +282,8 @@ describe('a user who is deleted', () => {
     await fixture.send('refused');
     await fixture.plan(userId);
     await fixture.rows.sql(
-      `update events.occurrences set state = 'PROCESSING', reason = null, settled_at = null,
-         priority = 1, next_attempt_at = events.clock() + interval '25 s',
+      `update events.occurrences set state = 'PENDING', reason = null, settled_at = null,
+         priority = 1, next_attempt_at = events.clock(),
          lease_until = events.clock() + interval '25 s', lease_token = 7,
          earlier_attempts = attempts, first_attempt_at = null,
          redeliveries = 1, redelivered_at = events.clock(), followed = false

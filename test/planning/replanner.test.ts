@@ -370,7 +370,7 @@ async function openRowOf(userId: string) {
   const [row] = await fixture.rows.sql<{ dueAt: string | null; tzVersion: string }>(
     `select to_char(due_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI"Z"') as "dueAt",
        tz_version as "tzVersion"
-     from events.occurrences where user_id = :userId and state in ('PENDING', 'PROCESSING')`,
+     from events.occurrences where user_id = :userId and state = 'PENDING'`,
     { userId },
   );
   return row;

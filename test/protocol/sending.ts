@@ -46,7 +46,6 @@ export function claim(s: State, world: World, hand: Hand, key: Key, emit: Emit):
   if (seen.isKnown) violate(next, 'sent after the ledger knew');
   taken.state = 'PROCESSING';
   taken.leaseUntil = s.now + LEASE;
-  taken.nextAttemptAt = taken.leaseUntil;
   by.phase = 'claimed';
   by.hasAsked = false;
   by.key = key;
@@ -168,7 +167,7 @@ function write(s: State, world: World, hand: Hand, emit: Emit): void {
       if (rules.tokenAtRelease ? isLatest : isOpen(row)) settleUnsent(row);
       break;
     case 'return':
-      if (rules.tokenAtRelease ? isLatest : isOpen(row)) waitUntil(row, next.now);
+      if (rules.tokenAtRelease ? isLatest : isOpen(row)) waitUntil(row, row.nextAttemptAt);
       break;
     default:
       return;

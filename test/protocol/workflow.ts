@@ -123,7 +123,8 @@ function owns(s: State, row: Occurrence, { rules, presence }: World): boolean {
   if (presence === null) return true;
   if (presence === 'dead') return rules.stampsExpire;
   if (presence === 'refusing') return rules.refusingIsSilent;
-  return rules.passedOverIsSent && row.nextAttemptAt !== null && s.now > row.nextAttemptAt + 1;
+  const claimableAt = row.leaseUntil ?? row.nextAttemptAt;
+  return rules.passedOverIsSent && claimableAt !== null && s.now > claimableAt + 1;
 }
 
 /** When to wake next: read, and noted as what the workflow knows, in one statement. */

@@ -23,7 +23,7 @@ const { planning } = fixture;
 const OCCASION = 'update events.occasions set';
 const OPEN = `update events.occurrences set`;
 const OF_USER = `where user_id = :userId::uuid`;
-const OPEN_ROW = `${OF_USER} and state in ('PENDING', 'PROCESSING')`;
+const OPEN_ROW = `${OF_USER} and state = 'PENDING'`;
 
 /** Edits to a user who was greeted last year, and whose birthday is to come. */
 const REPAIRED: readonly [string, string][] = [
@@ -45,9 +45,8 @@ const REPAIRED: readonly [string, string][] = [
 const NAMED: readonly [string, string, string][] = [
   [
     'its open row is leased for longer than any lease lasts',
-    `${OPEN} state = 'PROCESSING', lease_until = due_at + interval '1 year',
-       next_attempt_at = due_at + interval '1 year' ${OPEN_ROW}`,
-    `${OPEN} state = 'PENDING', lease_until = null, next_attempt_at = due_at ${OPEN_ROW}`,
+    `${OPEN} lease_until = due_at + interval '1 year' ${OPEN_ROW}`,
+    `${OPEN} lease_until = null ${OPEN_ROW}`,
   ],
   // Planning would use up the years until then.
   [

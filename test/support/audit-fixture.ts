@@ -330,7 +330,7 @@ const OPEN_PERIOD = `
 const OPEN_OF = `
   select key, nominal_date as "nominalDate", (extract(epoch from due_at) * 1000)::float8 as "dueAt"
   from events.occurrences
-  where occasion_id = :id and state in ('PENDING', 'PROCESSING')
+  where occasion_id = :id and state = 'PENDING'
   order by nominal_date limit 1`;
 
 const ATTEMPT = `

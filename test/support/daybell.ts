@@ -16,6 +16,7 @@ import type { TzDatabase } from '../../src/time/tz-database.ts';
 import { createErasure } from '../../src/erasure/erasure.ts';
 import { createWorkflowRemover } from '../../src/erasure/workflow-remover.ts';
 import { createRedelivered } from '../../src/ledger/redelivered.ts';
+import { shownState } from '../../src/ledger/sql.ts';
 import { connectOrm } from '../../src/platform/database/orm.ts';
 import { createDispatchersFirst } from '../../src/planning/pace/dispatchers-first.ts';
 import { createFollowUp } from '../../src/planning/follow-up.ts';
@@ -218,8 +219,8 @@ export async function startDaybell(options: DaybellOptions): Promise<TestDaybell
     greetingsOf: (occasionId) =>
       receiver.received.filter(({ body }) => body.data.occasion?.id === occasionId),
     async ledgerOf(occasionId) {
-      const states =
-        'select state from events.occurrences where occasion_id = ? order by nominal_date';
+      const states = `select ${shownState('occurrences')} as state
+        from events.occurrences where occasion_id = ? order by nominal_date`;
       return (await api.sql<{ state: string }>(states, [occasionId])).map(({ state }) => state);
     },
     erase: () =>

@@ -3,6 +3,7 @@ import { afterAll, afterEach, beforeAll, beforeEach } from 'vitest';
 
 import { createDeliveryControl, type DeliveryControl } from '../../src/ledger/delivery-control.ts';
 import { createLedger, type Ledger } from '../../src/ledger/ledger.ts';
+import { shownState } from '../../src/ledger/sql.ts';
 import { createEventRows, type EventRows } from './event-rows.ts';
 import { createTestDatabase, emptyLedger, type TestDatabase } from './postgres.ts';
 import {
@@ -64,7 +65,7 @@ export function useDispatcherFixture() {
   function countIn(state: string): Promise<number> {
     return rows
       .sql<{ count: number }>(
-        'select count(*)::int as count from events.occurrences where state = ?',
+        `select count(*)::int as count from events.occurrences where ${shownState('occurrences')} = ?`,
         [state],
       )
       .then(([row]) => row?.count ?? 0);
@@ -75,7 +76,7 @@ export function useDispatcherFixture() {
     return rows
       .sql(
         `select 1 from events.occurrences where state = 'PENDING' and attempts = earlier_attempts
-           and next_attempt_at <= events.clock()`,
+           and next_attempt_at <= events.clock() and lease_until is null`,
       )
       .then((due) => due.length);
   }

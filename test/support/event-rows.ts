@@ -1,6 +1,7 @@
 /** Rows of both contexts, placed where a test needs them, and the database's clock. */
 import { randomUUID } from 'node:crypto';
 
+import { shownState } from '../../src/ledger/sql.ts';
 import type { OccurrenceState } from '../../src/ledger/types.ts';
 import type { Orm } from '../../src/platform/database/orm.ts';
 import { plantOccurrence } from './plant-occurrence.ts';
@@ -176,7 +177,7 @@ const ms = (column: string, name: string): string =>
   `(extract(epoch from ${column}) * 1000)::float8 as "${name}"`;
 
 const FIND = `
-  select state, reason, blocked_reason as "blockedReason", date::text, timezone,
+  select ${shownState('occurrences')} as state, reason, blocked_reason as "blockedReason", date::text, timezone,
     ${ms('inputs_at', 'inputsAt')}, local_date::text as "localDate", ${ms('due_at', 'dueAt')},
     ${ms('superseded_at', 'supersededAt')}, priority, ${ms('next_attempt_at', 'nextAttemptAt')},
     ${ms('lease_until', 'leaseUntil')}, lease_token as "leaseToken",

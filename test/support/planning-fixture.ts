@@ -4,6 +4,7 @@ import { afterAll, beforeAll, beforeEach } from 'vitest';
 
 import { createLedger, type Ledger } from '../../src/ledger/ledger.ts';
 import { createRedelivery, type Redelivery } from '../../src/ledger/redelivery.ts';
+import { shownState } from '../../src/ledger/sql.ts';
 import type { ClaimedOccurrence, OccasionRef } from '../../src/ledger/types.ts';
 import type { Orm } from '../../src/platform/database/orm.ts';
 import { createPlanner, type Planner } from '../../src/planning/planner.ts';
@@ -191,7 +192,7 @@ export function usePlanningFixture() {
 
   function occurrencesOf(userId: string): Promise<object[]> {
     return rows.sql(
-      `select nominal_date as "nominalDate", state, reason, date::text, attempts, followed
+      `select nominal_date as "nominalDate", ${shownState('occurrences')} as state, reason, date::text, attempts, followed
        from events.occurrences where user_id = ? order by nominal_date`,
       [userId],
     );

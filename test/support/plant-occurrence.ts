@@ -11,7 +11,8 @@ type Columns = Readonly<Record<string, unknown>>;
  * invariants ask of its state is filled in.
  */
 export async function plantOccurrence(sql: Sql, columns: Columns = {}): Promise<string> {
-  const { user_id = randomUUID(), nominal_date = '2026-05-20', state = 'PENDING' } = columns;
+  const { state = 'PENDING', ...others } = columns;
+  const { user_id = randomUUID(), nominal_date = '2026-05-20' } = others;
   const { occasion_type = 'birthday', occasion_id = user_id } = columns;
   const { recurrence = occasion_type === 'birthday' ? 'birthday' : 'monthly' } = columns;
   const { due_at = '2026-05-20T07:00:00Z' } = columns;
@@ -22,7 +23,8 @@ export async function plantOccurrence(sql: Sql, columns: Columns = {}): Promise<
     occasion_id,
     user_id,
     nominal_date,
-    state,
+    // A row is PROCESSING by its lease.
+    state: state === 'PROCESSING' ? 'PENDING' : state,
     recurrence,
     date: '1990-05-20',
     timezone: 'Europe/Berlin',
@@ -35,12 +37,12 @@ export async function plantOccurrence(sql: Sql, columns: Columns = {}): Promise<
     blocked_reason: due_at === null ? 'unknown zone Mars/Olympus' : null,
     planned_at: '2026-01-01T00:00:00Z',
     ...columnsOf(String(state), due_at, columns),
-    ...columns,
+    ...others,
   };
-  const { rules_id, ...others } = { rules_id: undefined, ...row };
+  const { rules_id, ...known } = { rules_id: undefined, ...row };
   // In one statement: a running dispatcher takes the row at once.
   const computed = rules_id === undefined ? { rules_id: RULES_IN_FORCE } : {};
-  await insert(sql, 'events.occurrences', rules_id === undefined ? others : row, computed);
+  await insert(sql, 'events.occurrences', rules_id === undefined ? known : row, computed);
   return row.key;
 }
 
@@ -57,7 +59,7 @@ function columnsOf(state: string, due_at: unknown, columns: Columns): Columns {
       return { next_attempt_at: due_at, ...ran };
     case 'PROCESSING': {
       const lease_until = columns['lease_until'] ?? new Date(Date.now() + 60_000).toISOString();
-      return { lease_until, next_attempt_at: lease_until, lease_token: 1, ...ran };
+      return { lease_until, next_attempt_at: due_at, lease_token: 1, ...ran };
     }
     case 'COMPLETED':
       return { ...settled, ...sent, ...delivered, ...ran };

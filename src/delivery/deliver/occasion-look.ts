@@ -1,6 +1,6 @@
 import { AVAILABLE } from '../../ledger/claim.ts';
 import { TO_PLAN } from '../../ledger/plan-rows.ts';
-import { epochMs, ms, type Query } from '../../ledger/sql.ts';
+import { claimableAt, epochMs, ms, type Query } from '../../ledger/sql.ts';
 import type { OccasionRef, RecordedAttempt } from '../../ledger/types.ts';
 import type { SettledOccurrence } from '../../workflows/contract.ts';
 import type { DestinationAllowance, DispatcherStamp, DueRow } from './ownership.ts';
@@ -10,7 +10,7 @@ export interface OccasionLook {
   readonly databaseNow: number;
   /** Null before it was first planned, and once it is erased. */
   readonly occasion: { readonly wakeAt: number | null; readonly isEnded: boolean } | null;
-  /** PENDING and PROCESSING rows, including redeliveries. */
+  /** The rows that are not settled, including redeliveries. */
   readonly open: readonly LookedRow[];
   /** A row waits for its plan, or the successor of a settled row is not planned. */
   readonly isToPlan: boolean;
@@ -113,9 +113,9 @@ const LOOK_AT = `
   cross join lateral (
     select
       jsonb_agg(jsonb_build_object('key', key, 'destination', destination, 'dueAt', ${epochMs('due_at')},
-        'nextAttemptAt', ${epochMs('next_attempt_at')}, 'leaseUntil', ${epochMs('lease_until')},
+        'nextAttemptAt', ${epochMs(claimableAt('occurrences'))}, 'leaseUntil', ${epochMs('lease_until')},
         'redeliveredAt', ${epochMs('redelivered_at')}, 'last', ${LAST_REPLY}))
-        filter (where state in ('PENDING', 'PROCESSING')) as open,
+        filter (where state = 'PENDING') as open,
       bool_or(${TO_PLAN}) as is_to_plan,
       jsonb_agg(jsonb_build_object('occurrenceKey', key, 'outcome', case state
           when 'COMPLETED' then 'delivered' when 'FAILED' then 'failed' else 'skipped' end,

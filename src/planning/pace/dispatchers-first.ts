@@ -44,7 +44,7 @@ export async function areDispatchersBusy(orm: Orm): Promise<boolean> {
             > (d.id, 0, (select now from clock) - interval '10 seconds')
           and (destination, priority, next_attempt_at)
             <= (d.id, 0, (select now from clock) + interval '3 seconds')
-          and next_attempt_at is not null
+          and next_attempt_at is not null and lease_until is null
         order by destination, priority, next_attempt_at limit ${HERD}) as due
       limit ${HERD}
     )

@@ -2,6 +2,7 @@
  * What is visible from outside of the occasion that a test is about: at the receiver, and in the
  * ledger.
  */
+import { shownState } from '../../../src/ledger/sql.ts';
 import type { OccasionRef } from '../../../src/ledger/types.ts';
 import type { TestApi } from '../../support/api.ts';
 import type { WebhookReceiver } from '../../support/webhook-receiver.ts';
@@ -44,7 +45,7 @@ export interface OccurrenceRow {
 }
 
 const ROWS = `
-  select key, state, reason, coalesce((
+  select key, ${shownState('occurrences')} as state, reason, coalesce((
     select jsonb_agg(jsonb_build_object('number', number, 'status', status) order by number)
     from events.attempts where occurrence_key = key), '[]') as attempts
   from events.occurrences where occasion_id = ? order by nominal_date`;
