@@ -33,7 +33,7 @@ export default defineConfig({
   test: {
     globalSetup: ['test/support/global-setup.ts'],
     // For two cores: files that wait for an instant leave the processor to the others.
-    maxWorkers: 4,
+    maxWorkers: 5,
     sequence: { sequencer: LongFirst },
     projects: [
       { test: { ...shared, name: 'quick', include: quickFiles } },
