@@ -19,7 +19,7 @@
  * --claims N             (15) of each, in turns; as many plans
  * --days N               (365) of the year
  * --storage S            storage settings of tables: `shipped`, as the migration has them (preset);
- *                        `default`, PostgreSQL's; or storage parameters of events.occurrences alone,
+ *                        `default`, PostgreSQL's but for the fill factor; or storage parameters of events.occurrences alone,
  *                        such as autovacuum_vacuum_scale_factor=0.05
  * --shared-buffers SIZE  (2GB) of PostgreSQL, whose own default, 128MB, is too little for a million
  * --pg-dump PATH         of the server's version or newer; looked for without
@@ -79,6 +79,7 @@ async function million(context: BenchContext): Promise<void> {
     await bench.daybell.stop();
   }
   const few = stages.has('reads') || stages.has('year') ? await plantFew(bench) : null;
+  if (few !== null) await setStorage(few.orm, options.storage);
   if (few !== null && stages.has('reads')) {
     await keep('compared', compare(bench, few));
     commands.push(...(await readCommands(bench)));

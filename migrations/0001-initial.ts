@@ -452,7 +452,7 @@ const EVENTS = `
       check (first_attempt_at is null or attempts > earlier_attempts),
     constraint lateness_of_delivered check ((delivered_at is null) = (lateness_ms is null)),
     constraint redelivered_at_once check ((redelivered_at is null) = (redeliveries = 0))
-  -- Room on each page for the row that a claim writes anew: then no index is written.
+  -- Room on each page for a row or two that a claim writes anew: then no index is written.
   ) with (fillfactor = 90);
   -- At most one open row an occasion; a redelivery is not the planner's.
   create unique index occurrences_open on events.occurrences (occasion_type, occasion_id)

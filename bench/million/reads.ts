@@ -99,10 +99,13 @@ export async function compare(bench: MillionBench, few: Planted): Promise<Compar
   return { claims, plans };
 }
 
-/** Rows that were claimed for users who do not exist. */
+/** Rows that were sent for users who do not exist. */
 async function removePlanted(orm: Orm): Promise<void> {
   const em = orm.em.fork();
-  await em.execute(`delete from events.occurrences where lease_until is not null`);
+  const ofNobody = `select key from events.occurrences as o
+    where not exists (select from users.users where id = o.user_id)`;
+  await em.execute(`delete from events.attempts where occurrence_key in (${ofNobody})`);
+  await em.execute(`delete from events.occurrences where key in (${ofNobody})`);
   await em.execute('vacuum events.occurrences');
 }
 

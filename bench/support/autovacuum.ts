@@ -44,7 +44,8 @@ export async function replaceAutovacuum(orm: Orm): Promise<Autovacuum> {
 }
 
 /**
- * Resets tables to the server's settings; empty for none, or the settings for events.occurrences.
+ * Resets tables to the server's settings, but for the fill factor; or the settings for
+ * events.occurrences.
  */
 export async function setStorage(orm: Orm, storage: string): Promise<void> {
   if (storage === 'shipped') return;
@@ -53,6 +54,7 @@ export async function setStorage(orm: Orm, storage: string): Promise<void> {
     select c.oid::regclass::text as table, string_agg(option_name, ', ') as names
     from pg_class as c, pg_options_to_table(c.reloptions)
     where c.relnamespace in ('users'::regnamespace, 'events'::regnamespace) and c.relkind = 'r'
+      and option_name <> 'fillfactor'
     group by c.oid`);
   for (const { table, names } of given) await em.execute(`alter table ${table} reset (${names})`);
   if (storage !== 'default') await em.execute(`alter table events.occurrences set (${storage})`);

@@ -48,15 +48,17 @@ export async function claimInTurns(
 ): Promise<number[][]> {
   // The first claim warms up caches.
   for (const { orm } of planted) await plantDue(orm, (claims + 1) * CLAIM);
-  for (const { ledger } of planted) await claimRows(ledger);
-  return inTurns(
-    planted.map(
-      ({ ledger }) =>
-        () =>
-          claimRows(ledger),
-    ),
-    claims,
-  );
+  const took = planted.map((): number[] => []);
+  for (let nth = 0; nth <= claims; nth += 1) {
+    for (const [place, { ledger }] of planted.entries()) {
+      const startedAt = performance.now();
+      const claimed = await claimRows(ledger);
+      if (nth > 0) took[place]?.push(performance.now() - startedAt);
+      // As in the product, where no more rows are leased than the dispatchers hold.
+      await ledger.record(claimed.map((one) => delivered(one)));
+    }
+  }
+  return took;
 }
 
 /** How long each of these took, in ms, repeated this many times. */

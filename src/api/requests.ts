@@ -7,7 +7,6 @@ import { Histogram } from 'prom-client';
 import type { Logger } from '../platform/logger.ts';
 import type { Tracing } from '../platform/tracing.ts';
 import type { ApiDeps, ApiEnv } from './deps.ts';
-import { EXPORT_PATH } from './routes/export.ts';
 
 /** 0.05 is the target; 0.15 and 0.2 are for alerts. */
 const DURATION_BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.15, 0.2, 0.5, 1, 2.5, 5, 10];
@@ -51,7 +50,7 @@ export function recordRequests({
 
 /** Only users and their occasions: other requests may take long by themselves. */
 function isWatched(path: string): boolean {
-  return path.startsWith('/v1/users') && path !== EXPORT_PATH;
+  return path.startsWith('/v1/users');
 }
 
 /**

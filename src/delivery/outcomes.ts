@@ -60,7 +60,7 @@ export function createOutcomes(deps: OutcomesDeps) {
     release: releases.add,
     /** The row is settled without an attempt. */
     end: ends.add,
-    /** The row is due again now, at the current destination of its type. */
+    /** The row is due again, at the current destination of its type. */
     returnToQueue: returns.add,
     /** Resolves when the row's last attempt is in the ledger; undefined if it already is. */
     unwritten: (key: string): Promise<void> | undefined => unwritten.get(key),

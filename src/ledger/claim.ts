@@ -24,7 +24,8 @@ export interface ClaimShape {
  *
  * Only the lease is written, which no index has: PostgreSQL puts the new version beside the old one
  * where the page has room, and leaves the indexes alone. So leased rows stay in the range of due
- * rows, and are passed over there: no more of them than the processes have slots.
+ * rows, and are passed over there: as many as the processes hold, in their slots and waiting for
+ * one. Once its lease has expired, a row is among the first again.
  *
  * The rows are updated by their place: they are locked, so they stay there, and need not be looked up
  * again. One that changed between the statement's start and its lock is left to the next claim.

@@ -122,7 +122,7 @@ export function createLedger(orm: Orm, options: LedgerOptions) {
     release: (leases: readonly Lease[]) => write(RELEASE, leases),
 
     /**
-     * Returns rows that were not sent: due again now, at the current destinations of their types.
+     * Returns rows that were not sent: due again, at the current destinations of their types.
      */
     returnToQueue: (leases: readonly Lease[]) => write(RETURN_TO_QUEUE, leases),
 
@@ -176,7 +176,7 @@ const firstExpiry = (priority: number): string => `(
         and ${isBefore('next_attempt_at', '(select clock from moment)')}
         and (select coalesce(at > clock, true) from free, moment))`;
 
-/** By whichever clock is behind. Only where nothing free is due are the leases read: few, then. */
+/** By whichever clock is behind. When leases end matters only while nothing else is due. */
 const NEXT_DUE = `
   with moment as materialized (
     select clock, least(clock, ${instant(':now')}) as behind

@@ -80,7 +80,7 @@ function inState(state: OccurrenceState): string {
     case 'PENDING':
       return `o.state = 'PENDING' and o.lease_until is null`;
     case 'PROCESSING':
-      // Found among what is due, and then by key: no more than the processes have slots.
+      // No index has the lease: found among all that is overdue, and then by key.
       return `o.lease_until is not null and o.key = any (array(
         select key from events.occurrences where state = 'PENDING' and lease_until is not null
           and ${isBefore('due_at', '(select events.clock())')}))`;

@@ -126,7 +126,9 @@ export function createOccurrenceReader(
       const wanted = limit + 1;
       const from = after === null ? WITH_INSTANT : AFTER;
       const found = after?.dueAt === null ? [] : await find(from, wanted);
-      if (found.length < wanted) {
+      // What may be claimed has an instant.
+      const isClaimable = filter.status === 'PROCESSING' || filter.due === true;
+      if (found.length < wanted && !isClaimable) {
         found.push(...(await find(WITHOUT_INSTANT, wanted - found.length)));
       }
       const occurrences = found.slice(0, limit);

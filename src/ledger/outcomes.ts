@@ -135,11 +135,14 @@ export const RELEASE = ofLeases(`
     where t.key = any (array(select key from mine where redeliveries = 0))`);
 
 /**
- * PROCESSING → PENDING, due as before the claim, at the current destination of its type.
+ * PROCESSING → PENDING at the current destination of its type: a first attempt due as before the
+ * claim, a retry or a redelivery due now, behind those that have waited for longer.
  */
 export const RETURN_TO_QUEUE = ofLeases(`
     update events.occurrences as t
-    set lease_until = null, destination = ${destinationNow('t')}
+    set lease_until = null, destination = ${destinationNow('t')},
+      next_attempt_at = case priority when 1 then greatest(next_attempt_at, events.clock())
+        else next_attempt_at end
     where t.key = any (array(select key from mine))`);
 
 /**

@@ -180,9 +180,8 @@ const REPLAN = Object.keys(PLAN)
 const SAME = `(t.state = 'PENDING' and t.due_at is not distinct from excluded.due_at)`;
 
 /**
- * A row whose lease expired without an outcome keeps it while its instant stays, so that
- * its process can still write the outcome first. With another instant, it waits as long as that may
- * take.
+ * An expired lease without an outcome stays on the row while its instant stays, so that its process
+ * can still write the outcome first. With another instant, the row waits as long as that may take.
  */
 const UPSERT_PLANNED = `
   with ${MOMENT}

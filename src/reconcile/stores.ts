@@ -1,5 +1,5 @@
 /** A lost Temporal store, and a store that was restored to an earlier state than the other. */
-import { firstRow, instant, isBefore, ms, queryIn, queryOf } from '../ledger/sql.ts';
+import { firstRow, instant, isBefore, isFree, ms, queryIn, queryOf } from '../ledger/sql.ts';
 import type { Orm } from '../platform/database/orm.ts';
 import { FORGET_WAKE } from './notify-again.ts';
 
@@ -120,7 +120,8 @@ const FIND_STATE = `
   )
   select ${ms('until', 'knowsUntil')},
     (select count(*) from events.occurrences
-     where priority in (0, 1) and ${isBefore('next_attempt_at', '(select events.clock())')})::int as due
+     where priority in (0, 1) and ${isBefore('next_attempt_at', '(select events.clock())')}
+       and ${isFree('occurrences', '(select events.clock())')})::int as due
   from known`;
 
 /** Starts a new comparison of all ids, and gives unchecked occasions their time again. */

@@ -372,11 +372,13 @@ describe('releasing', () => {
     expect(await fixture.claimOne()).toMatchObject({ key, attempt: 1, leaseToken: 2 });
   });
 
-  test('a retry that was not sent makes it due at once', async () => {
+  test('a retry that was not sent makes it due at once, behind those that have waited', async () => {
     const key = await fixture.planned(Date.now() - SECOND);
     await fixture.ledger.record([attemptOf(await fixture.claimOne(), retry(Date.now() + SECOND))]);
     await fixture.setClocks(MINUTE);
     await fixture.ledger.returnToQueue([await fixture.claimOne()]);
+    const { nextAttemptAt } = await fixture.rows.find(key);
+    expect(nextAttemptAt).toBeGreaterThan(Date.now() + MINUTE - 30 * SECOND);
     expect(await fixture.claimOne()).toMatchObject({ key, attempt: 2 });
   });
 

@@ -99,6 +99,7 @@ test.for([
   for (const plan of [
     first,
     await explain(AFTER, middle),
+    await explain(AFTER, { afterDueAt: NOW - DAY, afterKey: '' }),
     await explain(WITHOUT_INSTANT, { afterDueAt: null, afterKey: '' }),
   ]) {
     expect(plan.scans.filter((name) => name.includes('Seq Scan'))).toEqual([]);

@@ -100,7 +100,7 @@ export const TRANSITIONS: Readonly<Record<string, Transition>> = {
     from: ['PROCESSING'],
     guard: 'under this lease; to where its type is sent now',
     to: ['PENDING'],
-    columns: columns(LEASE, 'destination'),
+    columns: columns(QUEUE, 'destination'),
   },
   redirect: {
     from: OPEN,
