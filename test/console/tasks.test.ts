@@ -69,17 +69,8 @@ test(
     const [refusedId = ''] = await createHerd(operated, 1, { timezone, firstName: 'Refused' });
     await open('Today');
     await expect.poll(() => figure('Still to come')).toBe(String(HERD + 1));
-    const seen = new Set<string>();
-    await expect
-      .poll(
-        async () => {
-          seen.add(await figure('Delivered on time'));
-          return figure('Delivered on time');
-        },
-        { timeout: 150_000, interval: 250 },
-      )
-      .toBe(String(HERD));
-    expect(seen.size).toBeGreaterThan(1);
+    // The page that showed them as still to come shows it by itself.
+    await expect.poll(() => figure('Delivered on time'), { timeout: 150_000 }).toBe(String(HERD));
     await expect.poll(() => figure('Failed'), { timeout: 60_000 }).toBe('1');
 
     // Why it failed; and a redelivery, now that the receiver accepts it.
