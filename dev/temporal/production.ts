@@ -21,11 +21,12 @@ import type { ProductionPrograms } from './production-programs.ts';
  */
 export const TEMPORAL_SETTINGS = {
   /**
-   * A shard is a lock: the changes of the workflows in it are written one after the other.
-   * 512 is what Temporal advises for a small production cluster; it cannot be changed later,
-   * and it carries tens of times what two cores can do. Idle shards cost some memory.
+   * A shard is a lock: the changes of the workflows in it are written one after the other, each in
+   * a few ms, so that 64 write more than one PostgreSQL can. It cannot be changed later. 512, as
+   * Temporal advises for a small production cluster, cost a fifth more CPU a workflow, and 160 MB
+   * (docs/scalability.md).
    */
-  historyShards: 512,
+  historyShards: 64,
   /** Two cores keep about ten statements busy; the others wait for the disk. */
   connections: 40,
   visibilityConnections: 10,
