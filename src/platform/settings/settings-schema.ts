@@ -218,7 +218,7 @@ export const settingsSchema = z.object({
   WAKE_RATE: wholeNumber(0, 10_000).default(15).meta({
     usedBy: 'scheduler, worker',
     description:
-      'Workflows of one due instant that wake per second; after ten seconds of them, a pause of two minutes; `0`: all at once',
+      'Workflows of one due instant that wake per second; after the first ten seconds of them, one pause of two minutes; `0`: all at once',
   }),
   // A year and a month: at a birthday, the attempts of the previous one are still there.
   RETAIN_ATTEMPTS: duration('400d', DAY_MS, 3_650 * DAY_MS).meta({
