@@ -19,8 +19,8 @@
  * --claims N             (15) of each, in turns; as many plans
  * --days N               (365) of the year
  * --storage S            storage settings of tables: `shipped`, as the migration has them (preset);
- *                        `default`, PostgreSQL's but for the fill factor; or storage parameters of events.occurrences alone,
- *                        such as autovacuum_vacuum_scale_factor=0.05
+ *                        `default`, PostgreSQL's but for the fill factor; or storage parameters of
+ *                        events.occurrences alone, such as autovacuum_vacuum_scale_factor=0.05
  * --shared-buffers SIZE  (2GB) of PostgreSQL, whose own default, 128MB, is too little for a million
  * --pg-dump PATH         of the server's version or newer; looked for without
  * --temporal dev|postgres, --shards N, --out DIR, --data DIR

@@ -11,7 +11,7 @@ import {
   type OccurrencePlace,
 } from './occurrence-filter.ts';
 import { isOccurrenceKey } from './occurrence-key.ts';
-import { claimableAt, instant, isOpen, literal, ms, queryOf, shownState } from './sql.ts';
+import { claimableAt, instant, isFree, isOpen, literal, ms, queryOf, shownState } from './sql.ts';
 import type { KeptAttempt, OccurrenceState, PlannedRow } from './types.ts';
 
 /** Fields of the plan that only the record of an occurrence shows. */
@@ -193,7 +193,7 @@ const SUMMARY = `
   o.blocked_reason as "blockedReason", o.local_date::text as "localDate", o.timezone,
   o.tz_version as "tzVersion", ${wholeMs('o.due_at')} as "dueAt", o.attempts as "attemptCount",
   ${wholeMs('o.first_attempt_at')} as "firstAttemptAt",
-  case when coalesce(o.lease_until <= events.clock(), true)
+  case when ${isFree('o', 'events.clock()')}
     then ${wholeMs(claimableAt('o'))} end as "nextAttemptAt",
   ${wholeMs('o.settled_at')} as "settledAt", ${wholeMs('o.delivered_at')} as "deliveredAt",
   o.lateness_ms::float8 as "latenessMs",
